@@ -1,0 +1,18 @@
+# shellcheck shell=sh
+# Runs in a host: install.sh WHEEL EXTRAS WHEELHOUSE PIP, with the needed wheels beside WHEEL.
+wheel=$1 extras=$2 wheelhouse=$3 pip=$4
+
+install() {
+    /opt/podvisor/bin/python "$pip" --disable-pip-version-check install --quiet \
+        --root-user-action=ignore --no-index "$@"
+}
+
+if [ "$(cat /opt/podvisor/wheelhouse 2>/dev/null)" = "$wheelhouse" ]; then
+    install --no-deps --force-reinstall "$wheel"
+else
+    rm -rf /opt/podvisor
+    python3 -m venv --without-pip /opt/podvisor
+    install --find-links="$(dirname "$wheel")" "$wheel$extras"
+    ln -sf /opt/podvisor/bin/podvisor /usr/local/bin/podvisor
+    echo "$wheelhouse" >/opt/podvisor/wheelhouse
+fi

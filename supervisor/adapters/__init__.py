@@ -1,0 +1,1 @@
+"""The only code that touches the outside. Each adapter serves ports and is blind to the others."""

@@ -1,0 +1,1 @@
+"""The owned folder below the Quadlet search path, and the watches on it and on source folders."""

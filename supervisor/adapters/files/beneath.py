@@ -1,0 +1,214 @@
+"""Files below one folder, and never outside it: each step goes down from an open folder.
+
+`folder` and `unit_links` change the disk with these functions only. What is written appears whole
+under its name or not at all.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.source import FileKind
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MODES = {FileKind.FILE: 0o644, FileKind.EXECUTABLE: 0o755}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_PREFIX, _SUFFIX = ".podvisor-", ".tmp"
+
+Removable = Callable[[str], bool]
+"""Whether what stands at a path (relative to the root) is ours to take out of the way."""
+
+
+class InTheWay(Exception):
+    """Something that is not ours stands where a file or folder should be; names its path."""
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a name is that of a half-written file."""
+    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Turn what the system says into one of the three failures; `doing` completes "cannot …"."""
+    try:
+        yield
+    except InTheWay as error:
+        raise Stalled(
+            f"cannot {doing}: {error} is in the way, and is not podvisor's",
+            hint=f"move {error} away",
+        ) from error
+    except OSError as error:
+        if error.errno in _FULL:
+            raise Retry(f"cannot {doing}: disk full") from error
+        why = error.strerror or str(error)
+        if error.errno in _FORBIDDEN:
+            raise Stalled(f"cannot {doing}: {why}", hint="check owner and permissions") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise Stalled(f"cannot {doing}: {why}", hint="give it a shorter name") from error
+        raise Retry(f"cannot {doing}: {why}") from error
+
+
+def put(
+    root: str, path: str, content: bytes, kind: FileKind, *, removable: Removable = lambda _: False
+) -> None:
+    """Write a file (or a link, whose target is `content`) atomically, making its folders."""
+    *parents, name = path.split("/")
+    with _opened(root, parents, make=True, removable=removable) as place:
+        temporary = f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
+        try:
+            if kind is FileKind.SYMLINK:
+                os.symlink(content, temporary, dir_fd=place)
+            else:
+                _write(place, temporary, content, _MODES[kind])
+            try:
+                os.rename(temporary, name, src_dir_fd=place, dst_dir_fd=place)
+            except IsADirectoryError:
+                _clear(place, name, path, root=root, removable=removable)
+                os.rename(temporary, name, src_dir_fd=place, dst_dir_fd=place)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=place)
+            raise
+
+
+def remove(root: str, path: str, *, keep: int) -> None:
+    """Remove a file if there is one, and folders left empty, but for the topmost `keep`."""
+    *parents, name = path.split("/")
+    try:
+        with _opened(root, parents) as place:
+            status = os.stat(name, dir_fd=place, follow_symlinks=False)
+            if not stat.S_ISDIR(status.st_mode):
+                os.unlink(name, dir_fd=place)
+    except (FileNotFoundError, InTheWay):
+        pass
+    while len(parents) > keep:
+        *parents, name = parents
+        try:
+            with _opened(root, parents) as place:
+                os.rmdir(name, dir_fd=place)
+        except (FileNotFoundError, InTheWay):
+            continue
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EBUSY):
+                return
+            raise
+
+
+@contextmanager
+def folder_at(root: str, path: str) -> Iterator[int | None]:
+    """Open a folder below `root` for looking; None if there is none that is a real folder."""
+    try:
+        place = _descend(root, path.split("/") if path else [])
+    except (FileNotFoundError, InTheWay):
+        yield None
+        return
+    try:
+        yield place
+    finally:
+        os.close(place)
+
+
+@contextmanager
+def _opened(
+    root: str,
+    parts: list[str],
+    *,
+    make: bool = False,
+    removable: Removable = lambda _: False,
+) -> Iterator[int]:
+    place = _descend(root, parts, make=make, removable=removable)
+    try:
+        yield place
+    finally:
+        os.close(place)
+
+
+def _descend(
+    root: str,
+    parts: list[str],
+    *,
+    make: bool = False,
+    removable: Removable = lambda _: False,
+) -> int:
+    place = _open_root(root, make=make)
+    try:
+        for depth, part in enumerate(parts, start=1):
+            below = _step(place, part, parts[:depth], root=root, make=make, removable=removable)
+            os.close(place)
+            place = below
+    except BaseException:
+        os.close(place)
+        raise
+    return place
+
+
+def _open_root(root: str, *, make: bool) -> int:
+    try:
+        return os.open(root, _FOLDER)
+    except FileNotFoundError:
+        if not make:
+            raise
+    except NotADirectoryError as error:
+        raise InTheWay(root) from error
+    os.makedirs(os.path.dirname(root), exist_ok=True)  # noqa: PTH103, PTH120
+    with suppress(FileExistsError):
+        os.mkdir(root, 0o700)  # noqa: PTH102
+    return os.open(root, _FOLDER)
+
+
+def _step(
+    place: int, part: str, path: list[str], *, root: str, make: bool, removable: Removable
+) -> int:
+    try:
+        return os.open(part, _FOLDER, dir_fd=place)
+    except FileNotFoundError:
+        if not make:
+            raise
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+        if not make or not removable("/".join(path)):
+            raise InTheWay("/".join([root, *path])) from error
+        os.unlink(part, dir_fd=place)
+    with suppress(FileExistsError):
+        os.mkdir(part, dir_fd=place)
+    below = os.open(part, _FOLDER, dir_fd=place)
+    # Whatever the umask: containers read below it under other user ids.
+    os.fchmod(below, 0o755)
+    return below
+
+
+def _write(place: int, name: str, content: bytes, mode: int) -> None:
+    descriptor = os.open(name, _NEW_FILE, 0o600, dir_fd=place)
+    with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123
+        view = memoryview(content)
+        while view:
+            view = view[file.write(view) :]
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+
+
+def _clear(place: int, name: str, path: str, *, root: str, removable: Removable) -> None:
+    """Remove a folder that holds nothing but what is ours."""
+    below = os.open(name, _FOLDER, dir_fd=place)
+    try:
+        with os.scandir(below) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for inner, is_folder in found:
+            inner_path = f"{path}/{inner}"
+            if is_folder:
+                _clear(below, inner, inner_path, root=root, removable=removable)
+            elif removable(inner_path) or is_leftover(inner):
+                os.unlink(inner, dir_fd=below)
+            else:
+                raise InTheWay(f"{root}/{inner_path}")
+    finally:
+        os.close(below)
+    os.rmdir(name, dir_fd=place)

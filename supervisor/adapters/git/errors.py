@@ -1,0 +1,130 @@
+"""What git's words mean: from the stderr of a failed command to one of the three failures."""
+
+import re
+from typing import NamedTuple
+
+from supervisor.model.errors import Failure, Retry, Stalled
+
+
+class StoreBroken(Exception):
+    """A store's repository is damaged; the reader throws it away and makes it anew."""
+
+
+class _Meaning(NamedTuple):
+    pattern: re.Pattern[str]
+    hint: str
+
+
+def _meaning(pattern: str, hint: str) -> _Meaning:
+    return _Meaning(re.compile(pattern, re.IGNORECASE), hint)
+
+
+_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"signal 25|file too large", re.IGNORECASE)
+_BROKEN = re.compile(
+    r"(object|pack|file) \S+ is (empty|corrupt)|bad object|not a git repository: |bad signature"
+    r"|does not match index|cannot be accessed|bad config|missing blob|badly formed|bad tree"
+    r"|invalid sha1 pointer|unable to (parse|read|unpack|find) \S*(object|sha1|header|[0-9a-f]{40})"
+    r"|did not send all necessary objects|could not read [0-9a-f]{40}|inflate: |corrupt loose",
+    re.IGNORECASE,
+)
+# Each needs a person here or at the other end; the first that matches counts.
+_STALLED = (
+    _meaning(
+        r"host key verification failed",
+        "connect once by hand with ssh, or add the host with ssh-keyscan to ~/.ssh/known_hosts",
+    ),
+    _meaning(
+        r"authentication failed|could not read (username|password)|permission denied \("
+        r"|returned error: 40[13]|access denied|invalid credentials|terminal prompts disabled",
+        "give podvisor's user access: a deploy key for ssh, or ~/.netrc or a credential helper"
+        " for https",
+    ),
+    _meaning(
+        r"repository not found|not found$|does not appear to be a git repository"
+        r"|returned error: 4(04|10)|does not exist|no such project",
+        "check the URL, and whether podvisor's user may see the repository",
+    ),
+    _meaning(
+        r"couldn't find remote ref|not our ref|unadvertised object|no such remote ref",
+        "check `ref`: a branch, a tag, or a commit's full id of 40 digits",
+    ),
+    _meaning(
+        r"transport '.*' not allowed|unable to find remote helper|is not allowed by",
+        "use https://, ssh:// or file://",
+    ),
+    _meaning(
+        r"dubious ownership",
+        "the repository belongs to another user: git config --global --add safe.directory PATH",
+    ),
+    _meaning(
+        r"ssl certificate|certificate verif|certificate subject|unable to get local issuer",
+        "check the server's certificate, or make its authority known to this machine",
+    ),
+    _meaning(r"mismatched algorithms", "repositories with SHA-256 object ids cannot be read"),
+)
+_LOCKED = re.compile(
+    r"authentication failed|could not read (username|password)|terminal prompts disabled",
+    re.IGNORECASE,
+)
+_NOISE = re.compile(
+    r"^(fatal: could not read from remote repository|please make sure you have|and the repository"
+    r" exists|hint: |warning: permanently added|fatal: early eof|fatal: the remote end hung up"
+    r"|error: could not fetch )",
+    re.IGNORECASE,
+)
+_PREFIX = re.compile(r"^((fatal|error|remote|warning|ERROR): *)+")
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def without_credentials(text: str) -> str:
+    """Return `text` with user names and passwords cut out of its URLs."""
+    return _CREDENTIALS.sub("", text)
+
+
+def last_words(stderr: str) -> str:
+    """Return the one line of git's stderr that says why, without credentials and prefixes."""
+    lines = [line.strip() for line in stderr.replace("\r", "\n").splitlines() if line.strip()]
+    telling = [line for line in lines if not _NOISE.match(line)] or lines
+    line = _PREFIX.sub("", telling[-1]) if telling else "git says nothing"
+    return without_credentials("".join(c for c in line if c.isprintable()))[:500]
+
+
+def local_failure(doing: str, stderr: str) -> Failure | StoreBroken:
+    """Classify the failure of a command that works on the store alone."""
+    if _FULL.search(stderr):
+        return Retry(f"cannot {doing}: disk full")
+    if re.search(r"permission denied|read-only file system", stderr, re.IGNORECASE):
+        return Stalled(
+            f"cannot {doing}: {last_words(stderr)}", hint="check the owner of podvisor's state"
+        )
+    return StoreBroken(last_words(stderr))
+
+
+def remote_failure(
+    doing: str, stderr: str, *, with_password: bool = False
+) -> Failure | StoreBroken:
+    """Classify the failure of a command that talks to a remote repository.
+
+    `with_password` if the URL held one: git knows it as a header, and asks for another.
+    """
+    why = last_words(stderr)
+    if _FULL.search(stderr):
+        return Retry(f"cannot {doing}: disk full")
+    if _TOO_LARGE.search(stderr):
+        return Stalled(
+            f"cannot {doing}: the repository is too large",
+            hint="keep what is deployed in a repository of its own",
+        )
+    if _BROKEN.search(stderr):
+        return StoreBroken(why)
+    if with_password and _LOCKED.search(stderr):
+        return Stalled(
+            f"cannot {doing}: the server refused the user and password that were given",
+            hint="correct them in the URL, or leave them out and use ~/.netrc or a credential"
+            " helper",
+        )
+    for meaning in _STALLED:
+        if meaning.pattern.search(why) or meaning.pattern.search(stderr.strip()):
+            return Stalled(f"cannot {doing}: {why}", hint=meaning.hint)
+    return Retry(f"cannot {doing}: {why}")

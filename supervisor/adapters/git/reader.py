@@ -1,0 +1,257 @@
+"""The SourceReader port: Git repositories and folders, each read into a store of its own.
+
+Called by the source controller (`fetch`, `keep`) and by the app controller (`files_at`, `read`).
+Below: `remote` and `folder` bring something new, `store` holds it, `screen` judges it.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+from supervisor.adapters.git.errors import StoreBroken
+from supervisor.adapters.git.folder import FolderReader
+from supervisor.adapters.git.remote import Fetcher, parse_remote
+from supervisor.adapters.git.screen import name_problem, refused, screen, too_large
+from supervisor.adapters.git.store import HEAD, Entry, Record, Store
+from supervisor.kit.stamps import blob_id, object_id
+from supervisor.model.errors import Finding, Retry, Stalled
+from supervisor.model.settings import LimitSettings, SourceSettings
+from supervisor.model.source import FileKind, Snapshot, TreeFile
+
+log = logging.getLogger(__name__)
+
+_KINDS = {
+    "100644": FileKind.FILE,
+    "100664": FileKind.FILE,
+    "100755": FileKind.EXECUTABLE,
+    "120000": FileKind.SYMLINK,
+}
+_SUBMODULE = "160000"
+_MAX_TARGET = 4_096
+
+
+class GitSources:
+    """All sources; `folder` holds their stores. One process at a time may use it."""
+
+    def __init__(self, *, folder: Path, limits: LimitSettings) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._fetcher = Fetcher(timeout_seconds=limits.fetch_timeout)
+        self._stores: dict[str, Store] = {}
+        self._folders: dict[str, FolderReader] = {}
+        self._records: dict[str, Record] = {}
+        self._locks: dict[str, anyio.Lock] = {}
+        self._broken: set[str] = set()
+
+    def configure(self, limits: LimitSettings) -> None:
+        """Take other limits; they count from the next fetch on."""
+        self._limits = limits
+        self._fetcher = Fetcher(timeout_seconds=limits.fetch_timeout)
+        self._folders.clear()
+
+    async def fetch(self, name: str, settings: SourceSettings) -> Snapshot:
+        """Read the source now; a store found damaged is thrown away and made anew."""
+        async with self._lock(name):
+            if name not in self._broken:
+                try:
+                    return await self._fetch(name, settings)
+                except StoreBroken as error:
+                    log.warning("store of source %s is damaged (%s): made anew", name, error)
+            self._discard(name)
+            try:
+                return await self._fetch(name, settings)
+            except StoreBroken as error:
+                raise Retry(f"cannot keep source {name}: {error}") from error
+
+    async def stored(self, name: str) -> Snapshot | None:
+        """Return the newest snapshot that is in the store, without reading the source."""
+        async with self._lock(name):
+            record = self._record(name)
+            return record.snapshot if record else None
+
+    async def files_at(self, name: str, revision: str, root: str) -> tuple[TreeFile, ...]:
+        """List the files below `root` at a stored revision."""
+        async with self._using(name) as store:
+            record = self._record(name)
+            if record and record.snapshot.revision == revision:
+                return _below(record.snapshot.files, root)
+            if not await store.has([revision]):
+                raise Stalled(
+                    f"cannot go back to {revision[:12]} of source {name}: it is not stored any more"
+                )
+            entries = await store.tree(revision)
+            files = (_file(entry) for entry in entries if not name_problem(entry.path))
+            return _below(tuple(sorted(file for file in files if file)), root)
+
+    async def read(self, name: str, oids: Sequence[str]) -> dict[str, bytes]:
+        """Read blobs, each checked against its id."""
+        wanted = list(dict.fromkeys(oids))
+        async with self._using(name) as store:
+            contents = await store.objects(wanted) if wanted else []
+            found = {
+                oid: content
+                for oid, content in zip(wanted, contents, strict=True)
+                if content is not None and blob_id(content) == oid
+            }
+            if len(found) < len(wanted):
+                lost = next(oid for oid in wanted if oid not in found)
+                raise StoreBroken(f"object {lost} is missing or damaged")
+            return found
+
+    async def keep(self, name: str, revisions: Collection[str]) -> None:
+        """Protect these revisions of the source from being collected, and no others."""
+        async with self._using(name) as store:
+            await store.keep(revisions)
+
+    async def _fetch(self, name: str, settings: SourceSettings) -> Snapshot:
+        store = self._store(name)
+        await store.prepare()
+        if settings.folder:
+            reader = self._folders.get(name)
+            if reader is None:
+                reader = self._folders[name] = FolderReader(name, store, self._limits)
+            snapshot = await reader.fetch(settings.folder)
+            record = self._record(name)
+            if record is None or record.snapshot != snapshot:
+                self._save(name, snapshot)
+            return snapshot
+        self._folders.pop(name, None)
+        record = self._record(name)
+        if record and record.limits != self._limit_values():
+            record = None
+        known = record.snapshot.revision if record else ""
+        remote = parse_remote(settings.git)
+        if not await self._fetcher.fetch(store, remote, settings.ref, known=known) and record:
+            return record.snapshot
+        snapshot = await self._list(name, store, shown=remote.shown)
+        if record and record.snapshot == snapshot:
+            return record.snapshot
+        self._save(name, snapshot)
+        return snapshot
+
+    async def _list(self, name: str, store: Store, *, shown: str) -> Snapshot:
+        """Make the snapshot of what was fetched: one process lists, one reads the link targets."""
+        try:
+            entries = await store.tree(HEAD)
+        except StoreBroken as error:
+            if "not a tree" not in str(error):
+                raise
+            entries = []
+        files: list[TreeFile] = []
+        findings: list[Finding] = []
+        for entry in entries:
+            problem = name_problem(entry.path)
+            file = None if problem else _file(entry)
+            if problem:
+                findings.append(refused(name, entry.path, problem, "rename or remove it"))
+            elif entry.mode == _SUBMODULE:
+                message = "is a submodule: its content is not fetched"
+                finding = refused(name, entry.path, message, "copy what is needed into the source")
+                findings.append(_not_fatal(finding))
+            elif file is None:
+                findings.append(refused(name, entry.path, f"is of an unknown kind ({entry.mode})"))
+            elif file.kind is FileKind.SYMLINK and file.size > _MAX_TARGET:
+                findings.append(too_large(name, entry.path, file.size, _MAX_TARGET))
+            else:
+                files.append(file)
+        linked = [file for file in files if file.kind is FileKind.SYMLINK]
+        head, *targets = await store.objects([f"{HEAD}^{{commit}}", *(file.oid for file in linked)])
+        if head is None:
+            raise Stalled(
+                f"cannot fetch {shown}: what `ref` names is not a commit",
+                hint="set `ref` to a branch, a tag of a commit, or a commit's full id",
+            )
+        links = {
+            file.path: target.decode(errors="surrogateescape")
+            for file, target in zip(linked, targets, strict=True)
+            if target is not None
+        }
+        kept, problems = screen(name, files, links, file_size=self._limits.file_size)
+        return Snapshot(
+            source=name,
+            revision=_commit_id(head),
+            subject=_subject(head),
+            files=kept,
+            findings=(*findings, *problems),
+        )
+
+    def _save(self, name: str, snapshot: Snapshot) -> None:
+        record = Record(limits=self._limit_values(), snapshot=snapshot)
+        self._store(name).save(record)
+        self._records[name] = record
+
+    def _record(self, name: str) -> Record | None:
+        if name not in self._records and (record := self._store(name).load()):
+            self._records[name] = record
+        return self._records.get(name)
+
+    def _discard(self, name: str) -> None:
+        self._store(name).discard()
+        self._records.pop(name, None)
+        self._folders.pop(name, None)
+        self._broken.discard(name)
+
+    def _store(self, name: str) -> Store:
+        if name not in self._stores:
+            self._stores[name] = Store(self._folder / f"{name}.git", source=name)
+        return self._stores[name]
+
+    def _lock(self, name: str) -> anyio.Lock:
+        return self._locks.setdefault(name, anyio.Lock())
+
+    def _limit_values(self) -> tuple[int, ...]:
+        return (int(self._limits.file_size),)
+
+    @asynccontextmanager
+    async def _using(self, name: str) -> AsyncIterator[Store]:
+        """Hold a store; damage found is told to the caller, and mended by the next fetch."""
+        async with self._lock(name):
+            store = self._store(name)
+            try:
+                yield store
+            except StoreBroken as error:
+                log.warning("store of source %s is damaged (%s)", name, error)
+                self._broken.add(name)
+                raise Stalled(
+                    f"cannot read what is stored of source {name}: {error}",
+                    hint="it is made anew when the source is read next: podvisor sync",
+                ) from error
+
+
+def _commit_id(content: bytes) -> str:
+    return object_id("commit", content)
+
+
+def _subject(commit: bytes) -> str:
+    message = commit.partition(b"\n\n")[2].decode(errors="replace").strip()
+    line = message.partition("\n")[0]
+    return "".join(c if c.isprintable() else " " for c in line)[:500]
+
+
+def _file(entry: Entry) -> TreeFile | None:
+    kind = _KINDS.get(entry.mode)
+    return TreeFile(entry.path.decode(), entry.oid, kind, entry.size) if kind else None
+
+
+def _below(files: tuple[TreeFile, ...], root: str) -> tuple[TreeFile, ...]:
+    if not root:
+        return files
+    start = f"{root.strip('/')}/"
+    return tuple(
+        TreeFile(file.path.removeprefix(start), file.oid, file.kind, file.size)
+        for file in files
+        if file.path.startswith(start)
+    )
+
+
+def _not_fatal(finding: Finding) -> Finding:
+    return Finding(
+        message=finding.message,
+        source=finding.source,
+        path=finding.path,
+        hint=finding.hint,
+        fatal=False,
+    )

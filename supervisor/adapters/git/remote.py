@@ -1,0 +1,201 @@
+"""Bring the newest revision of a remote repository into a store.
+
+The first time `ls-remote` tells what the ref is, and one commit is fetched. From then on a plain
+fetch of that name does both: where nothing is new it costs what `ls-remote` does, and else it
+brings the commits since. (With `--depth` it would negotiate every time.) Over HTTP, `glance` tells
+first whether it is worth while to start git at all.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from supervisor.adapters.git.command import environment, git
+from supervisor.adapters.git.errors import remote_failure, without_credentials
+from supervisor.adapters.git.glance import Glance, basic
+from supervisor.adapters.git.store import HEAD, Store
+from supervisor.model.errors import Stalled
+
+MAX_FETCH_BYTES = 1 << 30
+"""Largest pack that a fetch may write: what is larger is not configuration."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_BAD_URL = re.compile(r"[\x00-\x20\x7f]")
+_BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/.]|[/.]$|\.lock$")
+
+
+class Remote(NamedTuple):
+    """A repository's address, parted into what may be seen and what may not."""
+
+    url: str
+    """Without a password; goes to git's command line."""
+    authorization: str = ""
+    """Value of the header that carries the password, if there was one."""
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Git configuration with the password, for the environment."""
+        parts = urlsplit(self.url)
+        key = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
+        return {key: f"Authorization: {self.authorization}"} if self.authorization else {}
+
+    @property
+    def shown(self) -> str:
+        return without_credentials(self.url)
+
+
+def parse_remote(text: str) -> Remote:
+    """Read a `git =` setting. A password in an http(s) URL becomes a header: argv is public."""
+    if not text or _BAD_URL.search(text):
+        raise Stalled("cannot fetch: the URL has spaces or control characters, or is empty")
+    if not text.startswith(("https://", "http://")):
+        return Remote(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise Stalled(f"cannot fetch {without_credentials(text)}: {error}") from error
+    user, _, host = parts.netloc.rpartition("@")
+    name, colon, password = user.partition(":")
+    if not colon:
+        return Remote(text)
+    return Remote(parts._replace(netloc=host).geturl(), basic(unquote(name), unquote(password)))
+
+
+class Fetcher:
+    """Talks to remote repositories; `timeout_seconds` for each command."""
+
+    def __init__(self, *, timeout_seconds: float) -> None:
+        self._timeout = timeout_seconds
+        self._glance = Glance()
+        self._ssh: str | None = None
+        self._names: dict[tuple[str, str], str] = {}
+        """Full names of refs at their remotes, as they were resolved."""
+
+    async def fetch(self, store: Store, remote: Remote, ref: str, *, known: str) -> bool:
+        """Fetch `ref` into the store's HEAD ref; False if it stands at commit `known` already."""
+        if ref and _BAD_REF.search(ref):
+            raise Stalled(
+                f"cannot fetch {remote.shown}: {ref!r} cannot be the name of a branch or tag",
+                hint="set `ref` to a branch, a tag, or a commit's full id",
+            )
+        if _COMMIT.fullmatch(ref) and ref == known:
+            return False
+        before = store.head()
+        name = self._names.get((remote.url, ref)) if before else None
+        if name and await self._glance.finds(remote, name, before):
+            return False
+        env = await self._environment(store, remote)
+        if name:
+            try:
+                await self._bring(store, remote, name, env)
+            except Stalled:
+                del self._names[remote.url, ref]  # gone, or something else now: ask anew
+            else:
+                return store.head() != before
+        if _COMMIT.fullmatch(ref):
+            await self._bring(store, remote, ref, env, "--depth=1")
+            return True
+        name, commit = await self._resolve(store, remote, ref, env)
+        self._names[remote.url, ref] = name
+        if commit == known and before:
+            return False
+        await self._bring(store, remote, name, env, *(() if before else ("--depth=1",)))
+        return True
+
+    async def _bring(
+        self, store: Store, remote: Remote, name: str, env: Mapping[str, str], *options: str
+    ) -> None:
+        done = await git(
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--force",
+            "--update-shallow",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            *options,
+            "--",
+            remote.url,
+            f"+{name}:{HEAD}",
+            repository=store.path,
+            doing=f"fetch {remote.shown}",
+            env=env,
+            timeout_seconds=self._timeout,
+            file_limit=MAX_FETCH_BYTES,
+        )
+        if done.code:
+            store.clean()
+            raise remote_failure(
+                f"fetch {remote.shown}", done.errors, with_password=bool(remote.authorization)
+            )
+
+    async def _resolve(
+        self, store: Store, remote: Remote, ref: str, env: Mapping[str, str]
+    ) -> tuple[str, str]:
+        """Return the full name of `ref` at the remote, and the commit that it leads to."""
+        if not ref:
+            names = ["HEAD"]
+        elif ref.startswith("refs/") or ref == "HEAD":
+            names = [ref]
+        else:
+            names = [f"refs/heads/{ref}", f"refs/tags/{ref}"]
+        peeled = [f"{name}^{{}}" for name in names]
+        refs = await self._list(store, remote, [*names, *peeled], env)
+        for name in names:
+            if name in refs:
+                return name, refs.get(f"{name}^{{}}", refs[name])
+        if not await self._list(store, remote, [], env):
+            raise Stalled(
+                f"cannot fetch {remote.shown}: the repository has no commit yet",
+                hint="push a first commit",
+            )
+        if not ref:
+            raise Stalled(
+                f"cannot fetch {remote.shown}: its default branch does not exist",
+                hint="set `ref` to a branch that does",
+            )
+        raise Stalled(
+            f"cannot fetch {remote.shown}: it has no branch or tag {ref}",
+            hint="check `ref`: a branch, a tag, or a commit's full id of 40 digits",
+        )
+
+    async def _list(
+        self, store: Store, remote: Remote, patterns: list[str], env: Mapping[str, str]
+    ) -> dict[str, str]:
+        done = await git(
+            "ls-remote",
+            "--quiet",
+            "--",
+            remote.url,
+            *patterns,
+            repository=store.path,
+            doing=f"fetch {remote.shown}",
+            env=env,
+            timeout_seconds=self._timeout,
+        )
+        if done.code:
+            raise remote_failure(
+                f"fetch {remote.shown}", done.errors, with_password=bool(remote.authorization)
+            )
+        lines = (line.split("\t", 1) for line in done.output.decode(errors="replace").splitlines())
+        return {line[1]: line[0] for line in lines if len(line) == 2}  # noqa: PLR2004
+
+    async def _environment(self, store: Store, remote: Remote) -> dict[str, str]:
+        """Make ssh ask nothing, unless the user has an ssh command of their own."""
+        env = environment(remote.config)
+        local = remote.url.startswith(("https:", "http:", "file:", "/"))
+        if local or "GIT_SSH_COMMAND" in env or "GIT_SSH" in env:
+            return env
+        if self._ssh is None:
+            done = await git(
+                "config",
+                "--get",
+                "core.sshCommand",
+                repository=store.path,
+                doing="ask git for core.sshCommand",
+            )
+            self._ssh = done.output.decode(errors="replace").strip()
+        if not self._ssh:
+            env["GIT_SSH_COMMAND"] = "ssh -oBatchMode=yes"
+        return env

@@ -1,0 +1,260 @@
+"""One bare repository per source: the object store of what it held.
+
+Below it stand git's plumbing commands; above it the `reader`, which never lets two of its calls
+work on one store at once. `podvisor.json` in the repository is the last snapshot.
+"""
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from supervisor.adapters.git.command import git
+from supervisor.adapters.git.errors import StoreBroken, local_failure
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.source import Snapshot
+
+HEAD = "refs/podvisor/head"
+"""The newest revision: a commit (or an annotated tag of one), or a tree."""
+_KEEP = "refs/podvisor/keep/"
+_RECORD = "podvisor.json"
+_READ_LIMIT = 512 << 20
+_PRUNE_SECONDS = 3_600
+_GC_TIMEOUT_SECONDS = 900.0
+_CROWDED_LOOSE = 8
+"""Of objects in one of 256 folders, as `git gc --auto` guesses: about 2,000 in all."""
+_CROWDED_PACKS = 30
+
+
+class Entry(NamedTuple):
+    """One line of a Git tree."""
+
+    path: bytes
+    mode: str
+    oid: str
+    size: int
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """The last snapshot, and the limits under which it was taken."""
+
+    limits: tuple[int, ...]
+    snapshot: Snapshot
+
+
+class Store:
+    """The repository of one source."""
+
+    def __init__(self, path: Path, *, source: str) -> None:
+        self._path = path
+        self._source = source
+        self._cleaned = False
+        self._kept: frozenset[str] | None = None
+
+    @property
+    def path(self) -> str:
+        return str(self._path)
+
+    def exists(self) -> bool:
+        return (self._path / "HEAD").exists()
+
+    async def prepare(self) -> None:
+        """Make the repository if there is none; take away what a killed git left behind."""
+        if not self.exists():
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.rmtree(self._path, ignore_errors=True)
+            done = await git(
+                "init",
+                "--quiet",
+                "--bare",
+                "--template=",
+                "--object-format=sha1",
+                "--initial-branch=none",
+                self.path,
+                doing=self._doing(),
+            )
+            if done.code:
+                error = local_failure(self._doing(), done.errors)
+                raise Retry(str(error)) if isinstance(error, StoreBroken) else error
+            self._cleaned = True
+            self._kept = None
+        elif not self._cleaned:
+            self.clean()
+
+    def clean(self) -> None:
+        """Remove locks and half-written packs of a git that was killed. No git may be running."""
+        for left in (
+            *self._path.glob("*.lock"),
+            *self._path.glob("refs/podvisor/**/*.lock"),
+            *self._path.glob("objects/pack/tmp_*"),
+            *self._path.glob("gc.pid"),
+        ):
+            with contextlib.suppress(OSError):
+                left.unlink()
+        self._cleaned = True
+
+    def discard(self) -> None:
+        """Throw the repository away; one that cannot even be moved is a matter for a person."""
+        self._kept = None
+        try:
+            trash = tempfile.mkdtemp(prefix=".discarded-", dir=self._path.parent)
+            self._path.rename(Path(trash) / "store")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise Stalled(
+                f"cannot {self._doing()}: {error.strerror}", hint=f"remove {self._path}"
+            ) from error
+        shutil.rmtree(trash, ignore_errors=True)
+
+    async def run(self, *args: str, stdin: bytes = b"", output_limit: int = 64 << 20) -> bytes:
+        """Run a command on the store alone; any failure that is not the disk's is damage."""
+        done = await git(
+            *args,
+            repository=self.path,
+            doing=self._doing(),
+            stdin=stdin,
+            output_limit=output_limit,
+        )
+        if done.code:
+            self.clean()
+            raise local_failure(self._doing(), done.errors)
+        return done.output
+
+    async def tree(self, treeish: str) -> list[Entry]:
+        """List all files below a commit or tree."""
+        output = await self.run("ls-tree", "-r", "-z", "-l", "--full-tree", treeish)
+        return list(_entries(output))
+
+    async def objects(self, names: Sequence[str]) -> list[bytes | None]:
+        """Return contents by object names, in their order; None for one that is not there."""
+        if not names:
+            return []
+        output = await self.run(
+            "cat-file",
+            "--batch",
+            "--buffer",
+            stdin="".join(f"{name}\n" for name in names).encode(),
+            output_limit=_READ_LIMIT,
+        )
+        return _contents(output, len(names))
+
+    async def has(self, revisions: Collection[str]) -> frozenset[str]:
+        """Return those revisions that the store holds."""
+        if not revisions:
+            return frozenset()
+        output = await self.run(
+            "cat-file", "--batch-check=%(objectname)", stdin=_lines(sorted(revisions))
+        )
+        return frozenset(output.decode().split("\n")) & frozenset(revisions)
+
+    def head(self) -> str:
+        """Id of what HEAD names (a commit or a tag object); empty before the first fetch."""
+        with contextlib.suppress(OSError):
+            return (self._path / HEAD).read_text().strip()
+        with contextlib.suppress(OSError):
+            for line in (self._path / "packed-refs").read_text().splitlines():
+                if line.endswith(f" {HEAD}"):
+                    return line.partition(" ")[0]
+        return ""
+
+    async def point(self, revision: str) -> None:
+        """Make `revision` the newest."""
+        await self.run("update-ref", HEAD, revision)
+
+    async def keep(self, revisions: Collection[str]) -> None:
+        """Hold on to `revisions` (those that are there) and to no others."""
+        if frozenset(revisions) == self._kept or not self.exists():
+            return
+        output = await self.run("for-each-ref", "--format=%(refname)", _KEEP)
+        held = {line.removeprefix(_KEEP) for line in output.decode().split()}
+        wanted = await self.has(frozenset(revisions) - held) | (held & frozenset(revisions))
+        commands = [f"create {_KEEP}{oid} {oid}" for oid in sorted(wanted - held)]
+        commands += [f"delete {_KEEP}{oid}" for oid in sorted(held - wanted)]
+        if commands:
+            await self.run("update-ref", "--stdin", stdin=_lines(commands))
+        self._kept = frozenset(revisions)
+        if self._crowded():
+            await self.collect()
+
+    async def collect(self) -> None:
+        """Pack what is held and drop the rest, but nothing younger than an hour."""
+        expiry = f"--prune={int(time.time()) - _PRUNE_SECONDS}"
+        done = await git(
+            "gc",
+            "--quiet",
+            expiry,
+            repository=self.path,
+            doing=self._doing(),
+            timeout_seconds=_GC_TIMEOUT_SECONDS,
+        )
+        if done.code:
+            self.clean()
+            raise local_failure(self._doing(), done.errors)
+
+    def load(self) -> Record | None:
+        """Return the last snapshot, None if there is none (or none that can be read)."""
+        try:
+            text = (self._path / _RECORD).read_bytes()
+            return msgspec.json.decode(text, type=Record) if self.exists() else None
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def save(self, record: Record) -> None:
+        """Write the last snapshot atomically."""
+        temporary = self._path / f"{_RECORD}.lock"
+        try:
+            temporary.write_bytes(msgspec.json.encode(record))
+            temporary.rename(self._path / _RECORD)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise Retry(f"cannot {self._doing()}: {error.strerror}") from error
+
+    def _crowded(self) -> bool:
+        def count(pattern: str) -> int:
+            return sum(1 for _ in (self._path / "objects").glob(pattern))
+
+        return count("17/*") >= _CROWDED_LOOSE or count("pack/*.pack") >= _CROWDED_PACKS
+
+    def _doing(self) -> str:
+        return f"keep source {self._source} in {self._path}"
+
+
+def _lines(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _entries(output: bytes) -> Iterable[Entry]:
+    for line in output.split(b"\0"):
+        if not line:
+            continue
+        head, _, path = line.partition(b"\t")
+        mode, _, oid, size = head.decode().split()
+        if size == "BAD":
+            raise StoreBroken(f"object {oid} is missing")
+        yield Entry(path, mode, oid, 0 if size == "-" else int(size))
+
+
+def _contents(output: bytes, count: int) -> list[bytes | None]:
+    found: list[bytes | None] = []
+    view = memoryview(output)
+    at = 0
+    while len(found) < count:
+        end = output.find(b"\n", at)
+        if end < 0:
+            raise StoreBroken("cat-file ended early")
+        head = output[at:end]
+        at = end + 1
+        if head.endswith((b" missing", b" ambiguous")):
+            found.append(None)
+            continue
+        size = int(head.rpartition(b" ")[2])
+        found.append(bytes(view[at : at + size]))
+        at += size + 1
+    return found

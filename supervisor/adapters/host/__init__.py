@@ -1,0 +1,1 @@
+"""The machine under podvisor: what must be there before anything can work."""

@@ -1,0 +1,143 @@
+"""The file: how it is made, opened, brought up to date, and recognised as damaged.
+
+Used by `store` (to write) and `reader` (to look). The version of the tables is SQLite's
+`user_version`: the number of migrations that were run.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from supervisor.model.errors import Stalled
+
+MIGRATIONS = (
+    """
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        time REAL NOT NULL,
+        kind TEXT NOT NULL,
+        ok INTEGER NOT NULL,
+        app TEXT NOT NULL,
+        unit TEXT NOT NULL,
+        source TEXT NOT NULL,
+        revision TEXT NOT NULL,
+        step TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX events_by_app ON events (app) WHERE app <> '';
+    CREATE INDEX events_by_unit ON events (unit) WHERE unit <> '';
+    CREATE INDEX events_by_time ON events (time);
+    CREATE TABLE apps (
+        name TEXT PRIMARY KEY,
+        source TEXT NOT NULL,
+        revision TEXT NOT NULL,
+        root TEXT NOT NULL,
+        applied_at REAL NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE units (
+        app TEXT NOT NULL,
+        name TEXT NOT NULL,
+        inputs BLOB NOT NULL,
+        PRIMARY KEY (app, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE repairs (
+        unit TEXT PRIMARY KEY,
+        failures INTEGER NOT NULL,
+        last_at REAL NOT NULL,
+        next_at REAL NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE notes (
+        key TEXT PRIMARY KEY,
+        text TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+
+_WRITER_WAITS_SECONDS = 0.25
+"""For a reader's lock; the daemon stands still meanwhile."""
+_READER_WAITS_SECONDS = 2.0
+_LARGEST_WAL = 1 << 20
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open the file, make it if it is not there. Raises sqlite3.Error, OSError or Stalled."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # SQLite gives its companions (-wal, -shm) the mode of the file itself.
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)
+    connection = sqlite3.connect(path, timeout=_WRITER_WAITS_SECONDS, isolation_level=None)
+    with _closed_on_error(connection):
+        # Before the first table, or else it has no effect.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        connection.execute("PRAGMA journal_mode=WAL")
+        # A power cut may lose the last entries, but never the file.
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit={_LARGEST_WAL}")
+        for number in range(_version(connection, path), len(MIGRATIONS)):
+            script = f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA user_version={number + 1};"
+            connection.executescript(f"{script} COMMIT;")
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open an existing file without making or changing any. Raises sqlite3.Error or Stalled."""
+    # Without a WAL nobody has it open, and SQLite would make one even for a reader.
+    unused = not path.with_name(f"{path.name}-wal").exists()
+    # Not `as_uri()`: since Python 3.14 that imports half of the network's modules.
+    name = quote(os.fsencode(path.absolute()))
+    address = f"file://{name}?mode=ro{'&immutable=1' if unused else ''}"
+    connection = sqlite3.connect(address, uri=True, timeout=_READER_WAITS_SECONDS)
+    with _closed_on_error(connection):
+        if _version(connection, path) < len(MIGRATIONS):
+            raise Stalled(
+                f"cannot read the ledger {path}: it was left by an older podvisor",
+                hint="start the daemon once; it brings the ledger up to date",
+            )
+    return connection
+
+
+def write_one_page(connection: sqlite3.Connection) -> None:
+    """Try whether anything can be written. Raises sqlite3.Error if not."""
+    connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether the file itself is broken, rather than its disk full or its folder missing."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _DAMAGE
+
+
+def move_aside(path: Path, *, stamp: str) -> Path:
+    """Rename a damaged file with its companions, and return its new name. Raises OSError."""
+    target = path.with_name(f"{path.name}.corrupt-{stamp}")
+    for companion in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + companion).rename(target.with_name(target.name + companion))
+    path.rename(target)
+    return target
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise Stalled(
+            f"cannot use the ledger {path}: it was written by a newer podvisor "
+            f"(version {version}, this one knows {len(MIGRATIONS)})",
+            hint="upgrade podvisor, or move the file away to begin a new ledger",
+        )
+    return version
+
+
+@contextlib.contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise

@@ -1,0 +1,332 @@
+"""The ledger as the daemon writes it; serves `controllers.ports.Ledger`.
+
+What is applied, repaired and noted is held in memory as well (it is small), and is the truth; the
+file follows with each call. So a full disk costs nothing but durability: what could not be written
+is remembered, and goes into the file with the next call that finds room. Only one process writes.
+"""
+
+import contextlib
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from supervisor.adapters.ledger import retention, rows, schema
+from supervisor.kit.clock import Clock
+from supervisor.kit.texts import count
+from supervisor.model.errors import Stalled
+from supervisor.model.events import Event, EventKind
+from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
+from supervisor.model.settings import LedgerSettings
+
+_BUFFERED_ENTRIES = 1_000
+"""Entries kept in memory while the file cannot be written; the oldest go first."""
+
+_PASSING = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+)
+"""Errors after which the open file is still good, and can at least be read."""
+
+_T = TypeVar("_T")
+
+_Key = tuple[str, ...]
+"""What is to be written: ("app", name), ("unit", app, name), ("repair", unit) or ("note", key)."""
+
+
+class SqliteLedger:
+    """One file. Raises Stalled when it is made, if a newer podvisor wrote the file; then never."""
+
+    def __init__(self, path: Path, *, settings: LedgerSettings, clock: Clock) -> None:
+        self._path = path
+        self._settings = settings
+        self._clock = clock
+        self._connection: sqlite3.Connection | None = None
+        self._listeners: list[Callable[[Event], None]] = []
+        self._applied: dict[str, AppliedApp] = {}
+        self._repairs: dict[str, RepairState] = {}
+        self._notes: dict[str, str] = {}
+        self._unwritten: dict[_Key, None] = {}
+        self._pending: deque[Event] = deque(maxlen=_BUFFERED_ENTRIES)
+        self._lost = 0
+        self._until_trim = 0
+        self._loaded = False
+        self._problem = ""
+        self._moved_to: Path | None = None
+        self._attempt(self._open, may_stall=True)
+        self._tell_troubles(before="")
+
+    def close(self) -> None:
+        """Write what is left, and let go of the file."""
+        if self._pending or self._unwritten:
+            self._commit()
+        self._disconnect()
+
+    def configure(self, settings: LedgerSettings) -> None:
+        """Take other limits; they count from the next entry on."""
+        self._settings = settings
+        self._until_trim = 0
+
+    def problem(self) -> str:
+        """Why it cannot write now, empty if it can."""
+        return self._problem
+
+    def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Hear every entry as it is written; returns the way to stop."""
+        self._listeners.append(listener)
+
+        def stop() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return stop
+
+    # The event log
+
+    def append(self, event: Event) -> Event:
+        """Write an entry; returns it with its id (0 if it cannot be written: see `problem`)."""
+        entry = rows.storable(event)
+        return self._commit(entry) or entry
+
+    def events(
+        self,
+        *,
+        after_id: int = 0,
+        since: float = 0.0,
+        app: str = "",
+        unit: str = "",
+        limit: int = 0,
+    ) -> list[Event]:
+        """Entries in ascending order, the newest `limit` of them (0: all).
+
+        Last come those that are not written yet, without an id.
+        """
+
+        def read() -> list[Event]:
+            return rows.read_events(
+                self._open(), after_id=after_id, since=since, app=app, unit=unit, limit=limit
+            )
+
+        before = self._problem
+        written = self._attempt(read) or []
+        self._tell_troubles(before)
+        found = written + rows.matching(self._pending, since=since, app=app, unit=unit)
+        return found[-limit:] if limit else found
+
+    # What is applied
+
+    def applied(self) -> dict[str, AppliedApp]:
+        """Apps by name. One whose first pass was cut short has units, but no revision yet."""
+        return dict(self._applied)
+
+    def put_applied(self, app: AppliedApp) -> None:
+        """Record an app as applied, its units with it."""
+        if self._applied.get(app.name) != app:
+            self._applied[app.name] = app
+            self._put("app", app.name)
+
+    def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:
+        """Record what one unit was made of, once it runs with it."""
+        known = self._applied.get(app) or rows.unfinished(app, {})
+        if known.units.get(unit) != inputs:
+            units = {**known.units, unit: inputs}
+            self._applied[app] = msgspec.structs.replace(known, units=units)
+            self._put("unit", app, unit)
+
+    def drop_app(self, app: str) -> None:
+        """Forget an app and its units."""
+        if self._applied.pop(app, None) is not None:
+            self._put("app", app)
+
+    # What is being repaired, and notes
+
+    def repairs(self) -> dict[str, RepairState]:
+        """Crash-loop memories by unit."""
+        return dict(self._repairs)
+
+    def put_repairs(self, states: Iterable[RepairState]) -> None:
+        """Write these; one without failures is forgotten."""
+        changed = False
+        for state in states:
+            new = state if state.failures else None
+            if self._repairs.get(state.unit) == new:
+                continue
+            changed = True
+            self._unwritten["repair", state.unit] = None
+            if new is None:
+                del self._repairs[state.unit]
+            else:
+                self._repairs[state.unit] = new
+        if changed:
+            self._commit()
+
+    def note(self, key: str) -> str:
+        """Return a small text kept under a key, empty if none."""
+        return self._notes.get(key, "")
+
+    def put_note(self, key: str, text: str) -> None:
+        """Keep a small text under a key; an empty one is forgotten."""
+        if self.note(key) == text:
+            return
+        if text:
+            self._notes[key] = text
+        else:
+            del self._notes[key]
+        self._put("note", key)
+
+    # Writing
+
+    def _put(self, *key: str) -> None:
+        self._unwritten[key] = None
+        self._commit()
+
+    def _commit(self, entry: Event | None = None) -> Event | None:
+        """Write everything that is not in the file yet, and the entry; returns it with its id."""
+        before = self._problem
+        if entry is not None:
+            self._lost += len(self._pending) == self._pending.maxlen
+            self._pending.append(entry)
+        written = self._attempt(self._write)
+        if entry is not None:
+            entry = written[-1] if written else entry
+            for listener in tuple(self._listeners):
+                listener(entry)
+        if written and self._until_trim <= 0:
+            self._attempt(self._trim)
+        self._tell_troubles(before)
+        return entry
+
+    def _write(self) -> list[Event]:
+        """Write what is pending, all or nothing; returns the entries with their ids."""
+        connection = self._open()
+        if self._problem:
+            # With a full buffer a failing try is dear; whether there is room shows in one page.
+            schema.write_one_page(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        for key in self._unwritten:
+            self._write_one(connection, key)
+        written = [rows.insert_event(connection, event) for event in self._pending]
+        connection.execute("COMMIT")
+        self._unwritten.clear()
+        self._pending.clear()
+        self._until_trim -= len(written)
+        self._problem = ""
+        return written
+
+    def _write_one(self, connection: sqlite3.Connection, key: _Key) -> None:
+        match key:
+            case ("app", name):
+                rows.write_app(connection, name, self._applied.get(name))
+            case ("unit", name, unit):
+                app = self._applied.get(name)
+                if app is not None and unit in app.units:
+                    rows.write_unit(connection, name, unit, app.units[unit])
+            case ("repair", unit):
+                rows.write_repair(connection, unit, self._repairs.get(unit))
+            case (_, name):
+                rows.write_note(connection, name, self._notes.get(name))
+
+    def _trim(self) -> None:
+        more = retention.trim(self._open(), self._settings, now=self._clock.now())
+        self._until_trim = 0 if more else retention.AFTER_ENTRIES
+
+    # Opening, and what can go wrong
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = schema.open_for_writing(self._path)
+            if self._loaded:
+                # Whatever happened to the file meanwhile: memory is the truth.
+                self._unwritten |= dict.fromkeys(("app", name) for name in self._applied)
+                self._unwritten |= dict.fromkeys(("repair", unit) for unit in self._repairs)
+                self._unwritten |= dict.fromkeys(("note", key) for key in self._notes)
+            else:
+                self._load(self._connection)
+                self._loaded = True
+        return self._connection
+
+    def _load(self, connection: sqlite3.Connection) -> None:
+        """Read the file into memory; what was put there before it could be opened stays."""
+        applied = rows.read_applied(connection)
+        for name, app in self._applied.items():
+            known = applied.get(name)
+            if app.revision or known is None:
+                applied[name] = app
+            else:
+                units = {**known.units, **app.units}
+                applied[name] = msgspec.structs.replace(known, units=units)
+        self._repairs = rows.read_repairs(connection) | self._repairs
+        self._notes = rows.read_notes(connection) | self._notes
+        self._applied = applied
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _roll_back(self, error: Exception) -> None:
+        """Take back what was begun; let go of the file, where it may not be the same any more."""
+        passing = getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
+        try:
+            if passing and self._connection is not None and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            passing = False
+        if not passing:
+            self._disconnect()
+
+    def _attempt(self, action: Callable[[], _T], *, may_stall: bool = False) -> _T | None:
+        """Do it; if the file is damaged, do it on a new one; None, and `problem`, if it fails."""
+        for again in (True, False):
+            try:
+                return action()
+            except (sqlite3.Error, OSError, Stalled) as error:
+                self._roll_back(error)
+                if may_stall and isinstance(error, Stalled):
+                    raise
+                if again and schema.is_damage(error) and self._begin_anew():
+                    continue
+                full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+                reason = "the disk is full" if full else str(error)
+                self._problem = f"cannot write the ledger {self._path}: {reason}"
+        return None
+
+    def _begin_anew(self) -> bool:
+        """Move the damaged file aside; whether that worked."""
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock.now()))
+        try:
+            self._moved_to = schema.move_aside(self._path, stamp=stamp)
+        except OSError:
+            return False
+        return True
+
+    def _tell_troubles(self, before: str) -> None:
+        """Log what happened to the ledger itself since `before` was its problem."""
+        if self._moved_to is not None:
+            moved_to, self._moved_to = self._moved_to, None
+            self._log(
+                EventKind.ERROR,
+                reason="the ledger was damaged and was begun anew",
+                detail=f"the damaged file is kept as {moved_to}",
+            )
+        if self._problem and not before:
+            self._log(EventKind.ERROR, reason=self._problem)
+        elif before and not self._problem:
+            lost, self._lost = self._lost, 0
+            self._log(
+                EventKind.RECOVERED,
+                reason="the ledger can be written again",
+                detail=f"{count(lost, 'entry', 'entries')} could not be kept" if lost else "",
+            )
+
+    def _log(self, kind: EventKind, *, reason: str, detail: str = "") -> None:
+        ok = kind is not EventKind.ERROR
+        entry = Event(time=self._clock.now(), kind=kind, ok=ok, reason=reason, detail=detail)
+        self._commit(rows.storable(entry))

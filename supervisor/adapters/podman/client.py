@@ -1,0 +1,261 @@
+"""What podvisor asks of Podman and tells it. The `Podman` port.
+
+`api` speaks with it, `stores` knows when an answer still holds without asking again, `watch`
+notices changes in the stores, `pulling` understands why a pull failed.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from supervisor.adapters.podman.api import Api, ApiError, name_in_path
+from supervisor.adapters.podman.follow import EventWatch
+from supervisor.adapters.podman.health import can_adjust, health_of
+from supervisor.adapters.podman.pulling import failure_of
+from supervisor.adapters.podman.stores import Kept, Stores, state_of, stores_of
+from supervisor.adapters.podman.watch import StoreWatch
+from supervisor.kit.clock import Clock, SystemClock
+from supervisor.model.errors import Failure, Retry
+from supervisor.model.health import ContainerHealth
+from supervisor.model.observed import Container, Inventory
+from supervisor.model.podman import PodmanEvent
+from supervisor.model.status import WatchStatus
+
+_DEFAULT_NETWORK = "podman"
+_SHORT_ID = 12
+_HEALTH = ("starting", "healthy", "unhealthy")
+_REMEMBERED_IMAGES = 2_000
+
+
+class PodmanClient:
+    """Talks to Podman on its socket; what has not changed on disk is not asked twice."""
+
+    def __init__(self, socket: Path, *, clock: Clock | None = None) -> None:
+        """Keep the socket's place (`$XDG_RUNTIME_DIR/podman/podman.sock`)."""
+        self._api = Api(socket)
+        clock = clock or SystemClock()
+        self._stores: Stores | None = None
+        self._images: Kept[dict[str, bool]] = Kept(clock.now)
+        self._networks: Kept[frozenset[str]] = Kept(clock.now)
+        self._volumes: Kept[frozenset[str]] = Kept(clock.now)
+        self._secrets: Kept[dict[str, str]] = Kept(clock.now)
+        self._runtime = socket.parent.parent
+        self._signs = StoreWatch()
+        self._events = EventWatch(self._api, runtime=self._runtime, signs=self._signs)
+
+    async def inventory(
+        self,
+        *,
+        images: Collection[str] = (),
+        networks: bool = False,
+        volumes: bool = False,
+        secrets: bool = False,
+        containers: bool = False,
+    ) -> Inventory:
+        """Ask for what is named, no more. Raises Retry if Podman does not answer."""
+        try:
+            return Inventory(
+                images=await self._which_images(images) if images else None,
+                networks=await self._list_networks() if networks else None,
+                volumes=await self._list_volumes() if volumes else None,
+                secrets=await self._list_secrets() if secrets else None,
+                containers=_containers(await self._api.get("/containers/json", all="true"))
+                if containers
+                else None,
+            )
+        except ApiError as error:
+            raise Retry(f"cannot read Podman's objects: {error}") from error
+
+    async def pull(self, image: str, *, timeout_seconds: float) -> None:
+        """Fetch an image if it is not there. Raises Retry (registry, network) or Stalled."""
+        words = ""
+        query = {"reference": image, "policy": "missing"}
+        try:
+            with anyio.fail_after(timeout_seconds):
+                async with self._api.stream("POST", "/images/pull", **query) as lines:
+                    async for line in lines:
+                        words = str(line.get("error") or words)
+                        if line.get("images") or line.get("id"):
+                            words = ""
+        except ApiError as error:
+            words = str(error)
+        except TimeoutError:
+            raise Retry(
+                f"cannot pull {image}: it was not done after {timeout_seconds:g} s"
+            ) from None
+        self._images.drop()
+        if words:
+            raise failure_of(image, words)
+
+    async def remove_container(self, container: str) -> None:
+        """Stop and remove a container with its anonymous volumes; gone already is well."""
+        with _removing(f"container {container}"):
+            # Podman takes the beginning of an id for a name: "db" is a container's id, too.
+            found = await self._api.find(f"/containers/{name_in_path(container)}/json")
+            if found and _is_meant(container, found):
+                await self._api.delete(f"/containers/{found['Id']}", force="true", v="true")
+
+    async def remove_network(self, network: str) -> None:
+        """Remove a network that no container uses; gone already is well."""
+        with _removing(f"network {network}"):
+            found = await self._api.find(f"/networks/{name_in_path(network)}/json")
+            if found and network in (found.get("name"), found.get("Name")):
+                await self._api.delete(f"/networks/{name_in_path(network)}")
+        self._networks.drop()
+
+    async def remove_volume(self, volume: str) -> None:
+        """Remove a volume, and what is in it, that no container uses; gone already is well."""
+        with _removing(f"volume {volume}"):
+            # Podman takes the beginning of a name for the name; here it must be the whole.
+            found = await self._api.find(f"/volumes/{name_in_path(volume)}/json")
+            if found and found.get("Name") == volume:
+                await self._api.delete(f"/volumes/{name_in_path(volume)}")
+        self._volumes.drop()
+
+    async def health(self, containers: Collection[str]) -> dict[str, ContainerHealth]:
+        """Ask for the health of these containers, by id; those that are gone are left out."""
+        found: dict[str, ContainerHealth] = {}
+        images: dict[str, Any] = {}
+        try:
+            version = await self._api.get("/version")
+            adjustable = can_adjust(str(version.get("Version", "")))
+            for one in containers:
+                container = await self._api.find(f"/containers/{name_in_path(one)}/json")
+                if container is None:
+                    continue
+                image = str(container.get("Image", ""))
+                if image and image not in images:
+                    images[image] = await self._api.find(f"/images/{name_in_path(image)}/json")
+                found[one] = health_of(container, images.get(image), adjustable=adjustable)
+        except ApiError as error:
+            raise Retry(f"cannot read the containers' health: {error}") from error
+        return found
+
+    async def set_health_interval(self, container: str, seconds: float) -> None:
+        """Have the running container's health check run at this interval; gone already is well."""
+        body = {"health_interval": f"{round(seconds * 1000)}ms"}
+        try:
+            await self._api.post(f"/containers/{name_in_path(container)}/update", body)
+        except ApiError as error:
+            if not error.is_not_found:
+                raise Retry(f"cannot change the health check of {container}: {error}") from error
+
+    def watch(
+        self, show: Callable[[WatchStatus], None]
+    ) -> AbstractAsyncContextManager[AsyncIterator[PodmanEvent]]:
+        """What happens to Podman's objects; `show` hears where that is known from.
+
+        Where Podman cannot be asked yet where its stores are, the watch begins with the first
+        inventory that can.
+        """
+        return self._events.watch(self._prepare, show)
+
+    def recheck(self) -> None:
+        """Look anew for a better place to know from, if there may be one."""
+        self._events.recheck()
+
+    async def _prepare(self) -> Stores | None:
+        """Find the stores; asking for the secrets makes their folder, should it not be there."""
+        try:
+            stores = await self._find_stores()
+            if stores and not stores.secrets.is_dir():
+                await self._api.get("/secrets/json")
+        except (Failure, ApiError):
+            return None
+        else:
+            return stores
+
+    async def _find_stores(self) -> Stores | None:
+        if self._stores is None:
+            try:
+                self._stores = stores_of(await self._api.get("/info"), runtime=self._runtime)
+            except (KeyError, TypeError):
+                return None  # an unknown Podman: everything is asked, nothing is watched
+            self._signs.arm(self._stores)
+            self._events.recheck()
+        self._signs.arm(self._stores)
+        return self._stores
+
+    async def _which_images(self, images: Collection[str]) -> frozenset[str]:
+        stores = await self._find_stores()
+        paths = stores.images if stores else ()
+        before = state_of(paths)
+        known = (self._images.get(paths) if paths else None) or {}
+        if not known.keys() >= set(images):
+            answers = dict(known) if len(known) < _REMEMBERED_IMAGES else {}
+            for image in images:
+                if image not in answers:
+                    answers[image] = await self._api.exists(f"/images/{name_in_path(image)}/exists")
+            self._images.put(answers, before=before)
+            known = answers
+        return frozenset(image for image in images if known[image])
+
+    async def _list_networks(self) -> frozenset[str]:
+        stores = await self._find_stores()
+        paths = (stores.networks,) if stores else ()
+        kept = self._networks.get(paths) if paths else None
+        if kept is not None:
+            return kept
+        before = state_of(paths)
+        names = frozenset(str(one["name"]) for one in await self._api.get("/networks/json"))
+        # A configuration may keep them elsewhere; Podman does not tell where.
+        if stores and all(
+            (stores.networks / f"{name}.json").exists() for name in names - {_DEFAULT_NETWORK}
+        ):
+            self._networks.put(names, before=before)
+        return names
+
+    async def _list_volumes(self) -> frozenset[str]:
+        stores = await self._find_stores()
+        paths = (stores.volumes, *stores.database) if stores else ()
+        kept = self._volumes.get(paths) if paths else None
+        if kept is not None:
+            return kept
+        before = state_of(paths)
+        names = frozenset(str(one["Name"]) for one in await self._api.get("/volumes/json"))
+        if any(before[1:]):
+            self._volumes.put(names, before=before)
+        return names
+
+    async def _list_secrets(self) -> dict[str, str]:
+        stores = await self._find_stores()
+        paths = (stores.secret_index,) if stores else ()
+        kept = self._secrets.get(paths) if paths else None
+        if kept is not None:
+            return kept
+        before = state_of(paths)
+        found = await self._api.get("/secrets/json")
+        ids = {str(one["Spec"]["Name"]): str(one["ID"]) for one in found}
+        self._secrets.put(ids, before=before)
+        return ids
+
+
+@contextmanager
+def _removing(what: str) -> Iterator[None]:
+    """Say of a refusal what was refused; what is in use now may not be for long."""
+    try:
+        yield
+    except ApiError as error:
+        raise Retry(f"cannot remove {what}: {error}") from error
+
+
+def _containers(found: Sequence[dict[str, Any]]) -> tuple[Container, ...]:
+    return tuple(
+        Container(
+            id=str(one["Id"]),
+            name=str((one.get("Names") or [""])[0]),
+            unit=str((one.get("Labels") or {}).get("PODMAN_SYSTEMD_UNIT", "")),
+            state=str(one.get("State", "")),
+            health=status if (status := str(one.get("Status") or "")) in _HEALTH else "",
+            image=str(one.get("Image", "")),
+        )
+        for one in found
+    )
+
+
+def _is_meant(asked: str, found: dict[str, Any]) -> bool:
+    identity = str(found.get("Id", ""))
+    return asked == found.get("Name") or (len(asked) >= _SHORT_ID and identity.startswith(asked))

@@ -1,0 +1,77 @@
+"""What Podman's stores say themselves: which images and secrets there are, from their own index.
+
+Podman writes its store first and its event log some tenths of a second later; on secrets its log is
+silent or nameless, and it logs a pull for every container that starts. So what a store can tell
+is taken from the store. Used by `watch`.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_LARGEST_INDEX = 64 << 20
+
+Contents = Mapping[str, str]
+"""Name (or id, for what has no name) to what it stands for."""
+
+
+class _Image(msgspec.Struct):
+    id: str
+    names: list[str] | None = None
+
+
+class _Secrets(msgspec.Struct, rename={"ids": "nameToID"}):
+    ids: dict[str, str] | None = None
+
+
+def read_images(path: Path) -> Contents | None:
+    """Read names and ids of an image store's `images.json`; None if it cannot be understood."""
+    images = _read(path, list[_Image]) if path.exists() else []
+    if images is None:
+        return None
+    contents = {}
+    for image in images:
+        contents[image.id] = image.id
+        contents.update(dict.fromkeys(image.names or (), image.id))
+    return contents
+
+
+def read_secrets(path: Path) -> Contents | None:
+    """Read names and ids of `secrets.json`; None if it cannot be understood."""
+    secrets = _read(path, _Secrets) if path.exists() else _Secrets()
+    return None if secrets is None else secrets.ids or {}
+
+
+def differences(before: Contents, after: Contents) -> list[str]:
+    """Names that came, went, or stand for something else."""
+    names = before.keys() | after.keys()
+    return sorted(name for name in names if before.get(name) != after.get(name))
+
+
+class Index:
+    """An index file, with what it held when it was looked at last."""
+
+    def __init__(self, path: Path, read: Callable[[Path], Contents | None]) -> None:
+        self._path = path
+        self._read = read
+        self._contents = read(path)
+
+    def changes(self) -> list[str] | None:
+        """Names that changed since the last look; None if that cannot be told."""
+        before, self._contents = self._contents, self._read(self._path)
+        if before is None or self._contents is None:
+            return None
+        return differences(before, self._contents)
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST_INDEX + 1)
+        return msgspec.json.decode(text, type=kind)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None

@@ -1,0 +1,118 @@
+"""The stage: a fresh folder in memory where candidates stand as they would be installed.
+
+Only what the generator looks at is written: Quadlet files, drop-ins, and links that stay inside
+their app. The user's own Quadlet files stand beside them as links, so that references resolve as
+they will when the app is installed. Used by `generator`, which removes the folder after each run.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+from supervisor.core.refusals import is_staged
+from supervisor.kit.links import resolve
+from supervisor.model.app import Candidate
+from supervisor.model.source import FileKind
+
+# Sorts behind every app's name: of two files of one name the generator takes the first.
+_USERS_OWN = "~own"
+_DEEPEST = 24  # against links that make a circle
+_numbers = count(1)
+
+
+@contextlib.contextmanager
+def staged(
+    base: Path,
+    apps: Sequence[Candidate],
+    *,
+    contents: Mapping[str, bytes],
+    own_folders: Sequence[Path],
+    live: Path,
+) -> Iterator[Path]:
+    """Stand the apps below a new folder, which is given and then removed. Raises OSError."""
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    run = base / f"{os.getpid()}-{next(_numbers)}"
+    run.mkdir(mode=0o700)
+    try:
+        taken: set[str] = set()
+        for app in apps:
+            taken |= _stand(run / app.name, app, contents)
+        for number, folder in enumerate(own_folders):
+            _link_own(run / f"{_USERS_OWN}{number}", folder, taken=taken, live=live)
+        yield run
+    finally:
+        shutil.rmtree(run, ignore_errors=True)
+
+
+def remove_abandoned(base: Path) -> None:
+    """Remove the stages of processes that are gone (killed before they could)."""
+    with contextlib.suppress(OSError):
+        for run in list(base.iterdir()):
+            pid = run.name.partition("-")[0]
+            if pid.isdecimal() and not Path("/proc", pid).exists():
+                shutil.rmtree(run, ignore_errors=True)
+
+
+def _stand(folder: Path, app: Candidate, contents: Mapping[str, bytes]) -> set[str]:
+    """Write one app; return the names of its files."""
+    names: set[str] = set()
+    links: dict[str, str] = {}
+    folder.mkdir(mode=0o700)
+    for file in app.files:
+        if not is_staged(file.path, file.kind):
+            continue
+        if file.kind is FileKind.SYMLINK:
+            links[file.path] = os.fsdecode(contents.get(file.oid, b""))
+            continue
+        path = folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(contents[file.oid])
+        names.add(path.name)
+    # Links last, each made only where no file was: nothing is ever written through one.
+    for name, target in links.items():
+        if target and resolve(name, links) is not None:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                path.symlink_to(target)
+                names.add(path.name)
+    return names
+
+
+def _link_own(folder: Path, own: Path, *, taken: set[str], live: Path) -> None:
+    """Link what stands in one of the user's own Quadlet folders, podvisor's folder aside."""
+    try:
+        entries = list(own.iterdir())
+    except OSError:
+        return  # not there, or not readable: the generator would not read it either
+    folder.mkdir(mode=0o700)
+    for entry in entries:
+        if entry.name not in taken and not _is_not_own(entry, live):
+            (folder / entry.name).symlink_to(entry)
+
+
+def _is_not_own(entry: Path, live: Path) -> bool:
+    """Whether it is podvisor's folder, or another user's (the administrator names these by uid)."""
+    return entry.is_dir() and (entry.name.isdecimal() or entry.resolve() == live)
+
+
+def signature(own_folders: Sequence[Path], live: Path) -> tuple[tuple[str, int, int], ...]:
+    """State of the user's own Quadlet files: changes when one of them does."""
+    seen: list[tuple[str, int, int]] = []
+    for own in own_folders:
+        for folder, folders, names in os.walk(own, followlinks=True):
+            folders[:] = [
+                name
+                for name in folders
+                if not _is_not_own(Path(folder, name), live) and len(Path(folder).parts) < _DEEPEST
+            ]
+            for name in names:  # beside them there may be a database's thousand files
+                if not is_staged(name, FileKind.FILE):
+                    continue
+                with contextlib.suppress(OSError):
+                    state = Path(folder, name).stat()
+                    seen.append((f"{folder}/{name}", state.st_mtime_ns, state.st_size))
+    return tuple(sorted(seen))

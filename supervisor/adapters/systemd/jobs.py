@@ -1,0 +1,95 @@
+"""Asking for systemd's jobs and waiting for their ends. Kept for `manager`.
+
+systemd signals the end of a job if whoever asked for it is still there, subscribed or not. The
+rule for it stands only while somebody waits: where others subscribe to everything, every health
+check of every container is a removed job, too.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from supervisor.adapters.systemd.bus import Connection
+from supervisor.adapters.systemd.names import manager_rule
+
+
+class Jobs:
+    """The jobs that are waited for, by their object path."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[asyncio.Future[str]]] = {}
+        self._early: dict[str, str] = {}
+        """Ends that were told while somebody was asking: one of them may be the answer to it."""
+        self._asking = 0
+        self._listeners = 0
+
+    async def run(
+        self,
+        ask: Callable[[], Awaitable[str]],
+        connection: Connection,
+        *,
+        timeout_seconds: float,
+    ) -> str:
+        """Ask for a job (`ask` returns its path) and wait for systemd's word on its end.
+
+        Empty if it has not ended in time, or the bus was lost.
+        """
+        with self._listening(connection):
+            ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            # The end may be told before anybody here has read which job it was, and two who ask
+            # for the same are given one job.
+            self._asking += 1
+            try:
+                job = await ask()
+                if result := self._early.get(job, ""):
+                    return result
+                self._waiting.setdefault(job, []).append(ended)
+            finally:
+                self._asking -= 1
+                if not self._asking:
+                    self._early.clear()
+            try:
+                return await self._end(ended, connection, timeout_seconds=timeout_seconds)
+            finally:
+                self._waiting[job].remove(ended)
+                if not self._waiting[job]:
+                    del self._waiting[job]
+
+    def on_removed(self, job: str, result: str) -> None:
+        """Take in that a job has ended."""
+        if self._asking:
+            self._early[job] = result
+        for future in self._waiting.get(job, ()):
+            if not future.done():
+                future.set_result(result)
+
+    @contextmanager
+    def _listening(self, connection: Connection) -> Iterator[None]:
+        """Hear of removed jobs; entered before a job is asked for."""
+        if not self._listeners:
+            connection.post_rule("AddMatch", manager_rule("JobRemoved"))
+        self._listeners += 1
+        try:
+            yield
+        finally:
+            self._listeners -= 1
+            if not self._listeners:
+                connection.post_rule("RemoveMatch", manager_rule("JobRemoved"))
+
+    @staticmethod
+    async def _end(
+        ended: asyncio.Future[str], connection: Connection, *, timeout_seconds: float
+    ) -> str:
+        async def give_up_if_lost() -> None:
+            await connection.wait_lost()
+            if not ended.done():
+                ended.set_result("")
+
+        with anyio.move_on_after(timeout_seconds):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(give_up_if_lost)
+                await ended
+                tasks.cancel_scope.cancel()
+        return ended.result() if ended.done() and not ended.cancelled() else ""

@@ -1,0 +1,65 @@
+"""Why a unit failed, in a few lines: from its journal where that can be read, else from systemd."""
+
+import json
+from typing import NamedTuple
+
+import anyio
+
+from supervisor.kit.process import ProcessError, run
+
+_READ = 50
+_LINES = 3
+_CHARACTERS = 1_000
+_TIMEOUT_SECONDS = 5.0
+_LAGS_SECONDS = (0.0, 0.15, 0.6)
+"""What a process wrote just before it died may still be on its way to the journal."""
+
+
+class _Line(NamedTuple):
+    by: str
+    text: str
+
+
+async def last_lines(unit: str, *, since: float) -> str:
+    """Return the lines that say best why the unit failed; empty if the journal cannot be read."""
+    lines: list[_Line] = []
+    for lag in _LAGS_SECONDS:
+        await anyio.sleep(lag)
+        try:
+            done = await run(
+                [
+                    *("journalctl", "--user", "--quiet", "--no-pager", "--output=json"),
+                    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER",
+                    *(f"--unit={unit}", f"--lines={_READ}", f"--since=@{since:.3f}"),
+                ],
+                timeout_seconds=_TIMEOUT_SECONDS,
+                output_limit=1 << 20,
+            )
+        except (ProcessError, OSError):
+            return ""
+        lines = [line for entry in done.output.splitlines() for line in _read(entry)]
+        if any(line.by != "systemd" for line in lines):
+            break
+    return _telling(lines)
+
+
+def _telling(lines: list[_Line]) -> str:
+    """Choose a few: systemd only says that it failed, podman says why after `Error:`."""
+    own = [line.text for line in lines if line.by != "systemd"]
+    texts = own or [line.text for line in lines]
+    errors = [text for text in texts if text.startswith("Error:")]
+    newest_first = dict.fromkeys(reversed(errors or texts))
+    return "\n".join(reversed([*newest_first][:_LINES]))[-_CHARACTERS:]
+
+
+def _read(entry: bytes) -> list[_Line]:
+    """Part an entry of `journalctl --output=json` into lines; one that makes no sense has none."""
+    try:
+        fields = json.loads(entry)
+        message = fields["MESSAGE"]
+        if isinstance(message, list):  # so it writes what is not UTF-8
+            message = bytes(message).decode(errors="replace")
+        texts = [text.strip() for text in message.splitlines()]
+        return [_Line(str(fields.get("SYSLOG_IDENTIFIER")), text) for text in texts if text]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []

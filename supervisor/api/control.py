@@ -1,0 +1,169 @@
+"""The control socket: HTTP over a Unix socket, mode 0600, for the command line.
+
+Asks a `Desk`; `kit.http_server` speaks HTTP.
+
+| request | reply |
+| --- | --- |
+| `GET /v1/status?app=` | `model.status.Status` |
+| `POST /v1/plan` `{"apps": [], "prune_all": false}` | `model.plan.Plan` |
+| `POST /v1/sync` `model.status.SyncRequest` | lines `{"event": …}`, at last `{"reply": …}` |
+| `GET /v1/events?after_id=&since=&app=&unit=&limit=&follow=` | lines of `model.events.Event` |
+
+Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
+"""
+
+import os
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio
+import msgspec
+from anyio.abc import TaskStatus
+
+from supervisor.kit import http_server
+from supervisor.kit.http_server import Gone, Request
+from supervisor.model.errors import Failure, Stalled
+from supervisor.model.events import Event
+from supervisor.model.plan import Plan
+from supervisor.model.status import Status, SyncReply, SyncRequest
+
+_BODY_LIMIT = 1 << 16
+_LINES = "application/x-ndjson"
+
+
+class Desk(Protocol):
+    """What the control socket offers; `controllers.desk` serves it."""
+
+    async def look(self) -> None: ...
+
+    def status(self, app: str = "") -> Status: ...
+
+    async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan: ...
+
+    async def sync(
+        self, request: SyncRequest, tell: Callable[[Event], Awaitable[None]]
+    ) -> SyncReply: ...
+
+    async def check_names(self, apps: Collection[str]) -> None: ...
+
+    def events(
+        self, *, after_id: int, since: float, app: str, unit: str, limit: int, follow: bool
+    ) -> AsyncGenerator[Event]: ...
+
+
+class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /v1/plan`."""
+
+    apps: tuple[str, ...] = ()
+    prune_all: bool = False
+
+
+async def serve(
+    path: Path, desk: Desk, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """Listen until cancelled; `started` once the socket is there."""
+    with _listen(path) as listener:
+        try:
+            task_status.started()
+            await http_server.serve(listener, _Answers(desk))
+        finally:
+            path.unlink(missing_ok=True)  # noqa: ASYNC240  # one system call, in memory
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    listener.listen(64)
+    return listener
+
+
+class _Answers:
+    """What comes of a request."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._routes = {
+            ("GET", "/v1/status"): self._status,
+            ("POST", "/v1/plan"): self._plan,
+            ("POST", "/v1/sync"): self._sync,
+            ("GET", "/v1/events"): self._events,
+        }
+
+    async def __call__(self, request: Request) -> None:
+        """Answer it, with an error if need be: as the reply, or as its last line."""
+        route = self._routes.get((request.method, request.path))
+        try:
+            if route is None:
+                await _refuse(request, 404, f"there is no {request.method} {request.path}")
+            else:
+                await route(request)
+        except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
+            await _refuse(request, 400, f"cannot read the request: {error}")
+        except Stalled as failure:
+            await _refuse(request, 404, str(failure), hint=failure.hint)
+        except Failure as failure:
+            await _refuse(request, 503, str(failure))
+
+    async def _status(self, request: Request) -> None:
+        app = request.query.get("app", "")
+        if app:
+            await self._desk.check_names([app])
+        await self._desk.look()
+        await _reply(request, 200, self._desk.status(app))
+
+    async def _plan(self, request: Request) -> None:
+        body = await request.read(limit=_BODY_LIMIT)
+        wish = msgspec.json.decode(body or b"{}", type=PlanRequest)
+        await _reply(request, 200, await self._desk.plan(wish.apps, prune_all=wish.prune_all))
+
+    async def _sync(self, request: Request) -> None:
+        body = await request.read(limit=_BODY_LIMIT)
+        wish = msgspec.json.decode(body or b"{}", type=SyncRequest)
+        await request.begin(content_type=_LINES)
+
+        async def tell(event: Event) -> None:
+            # Whoever asked may go away; what was asked for goes on.
+            with suppress(Gone):
+                await _write(request, {"event": event})
+
+        await _write(request, {"reply": await self._desk.sync(wish, tell)})
+
+    async def _events(self, request: Request) -> None:
+        query = request.query
+        entries = self._desk.events(
+            after_id=int(query.get("after_id") or 0),
+            since=float(query.get("since") or 0),
+            app=query.get("app", ""),
+            unit=query.get("unit", ""),
+            limit=int(query.get("limit") or 0),
+            follow=query.get("follow", "") not in {"", "0"},
+        )
+        await request.begin(content_type=_LINES)
+        with request.while_connected():
+            async with aclosing(entries):
+                async for entry in entries:
+                    await _write(request, entry)
+
+
+async def _reply(request: Request, status: int, body: Any) -> None:
+    await request.reply(status, msgspec.json.encode(body), content_type="application/json")
+
+
+async def _write(request: Request, line: Any) -> None:
+    await request.write(msgspec.json.encode(line) + b"\n")
+
+
+async def _refuse(request: Request, status: int, error: str, *, hint: str = "") -> None:
+    said = {"error": error, "hint": hint}
+    if request.is_answered:
+        await _write(request, said)
+    else:
+        await _reply(request, status, said)

@@ -1,0 +1,138 @@
+"""Asks the daemon over its control socket: as much HTTP as that takes, and no library.
+
+Requests are HTTP/1.0, so that a reply is plain bytes until the daemon hangs up; `api.control`
+answers. What comes is plain JSON: decoding it into the model's structs would cost a short command
+more than all the rest.
+"""
+
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+_OK = 200
+_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:@/")
+
+
+class NotRunning(Exception):
+    """Nobody listens on the control socket."""
+
+
+class Refused(Exception):
+    """The daemon answered with an error; `hint` says what to do."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def ask(
+    path: str,
+    target: str,
+    *,
+    query: Mapping[str, object] | None = None,
+    body: object = None,
+    timeout_seconds: float | None = None,
+) -> bytes:
+    """Return the whole reply. Raises NotRunning or Refused."""
+    with _Exchange(path, target, query, body, timeout_seconds) as reply:
+        return reply.read()
+
+
+def stream(
+    path: str,
+    target: str,
+    *,
+    query: Mapping[str, object] | None = None,
+    body: object = None,
+) -> Iterator[Any]:
+    """Yield each line of the reply, decoded, as it comes. Raises NotRunning or Refused."""
+    with _Exchange(path, target, query, body, None) as reply:
+        for line in reply:
+            if not line.endswith(b"\n"):
+                raise Refused("the daemon hung up in the middle of a line", hint="is it stopping?")
+            if line.strip():
+                yield json.loads(line)
+
+
+class _Exchange:
+    """A request that is sent; as a context, the reply's body."""
+
+    def __init__(
+        self,
+        path: str,
+        target: str,
+        query: Mapping[str, object] | None,
+        body: object,
+        timeout_seconds: float | None,
+    ) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout_seconds)
+        self._file: BinaryIO | None = None
+        try:
+            self._socket.connect(path)
+            self._socket.sendall(_request(target, query or {}, body))
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            self._socket.close()
+            raise NotRunning from error
+        except OSError as error:
+            self._socket.close()
+            raise Refused(
+                f"cannot reach the daemon at {path}: {error.strerror or error}"
+            ) from error
+
+    def __enter__(self) -> BinaryIO:
+        self._file = self._socket.makefile("rb")
+        try:
+            _read_head(self._file)
+        except TimeoutError as error:
+            self.__exit__()
+            hint = "systemctl --user status podvisor says how it is"
+            raise Refused("the daemon does not answer", hint=hint) from error
+        except BaseException:
+            self.__exit__()
+            raise
+        return self._file
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._socket.close()
+
+
+def _request(target: str, query: Mapping[str, object], body: object) -> bytes:
+    pairs = "&".join(f"{name}={_quoted(str(value))}" for name, value in query.items() if value)
+    content = b"" if body is None else json.dumps(body).encode()
+    head = [
+        f"{'GET' if body is None else 'POST'} {target}{'?' if pairs else ''}{pairs} HTTP/1.0",
+        "Host: podvisor",
+        f"Content-Length: {len(content)}",
+        "Content-Type: application/json",
+    ]
+    return "\r\n".join([*head, "", ""]).encode() + content
+
+
+def _quoted(text: str) -> str:
+    raw = text.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in raw)
+
+
+def _read_head(file: BinaryIO) -> None:
+    """Read the status line and pass over the headers. Raises Refused for what is not 200."""
+    words = file.readline().split(None, 2)
+    while file.readline().strip():
+        pass
+    if len(words) < 2 or not words[1].isdigit():  # noqa: PLR2004
+        hint = "systemctl --user status podvisor says how it is"
+        raise Refused("the daemon hung up without an answer", hint=hint)
+    if int(words[1]) != _OK:
+        raise _refusal(int(words[1]), file.read())
+
+
+def _refusal(status: int, content: bytes) -> Refused:
+    try:
+        said = json.loads(content)
+        return Refused(str(said["error"]), hint=str(said.get("hint") or ""))
+    except (ValueError, LookupError, TypeError):
+        text = content.decode("utf-8", "replace").strip()
+        return Refused(f"the daemon answered {status}: {text or 'nothing more'}")

@@ -1,0 +1,36 @@
+"""Exit codes of all commands; docs/reference/exit-codes.md explains them."""
+
+OK = 0
+ERROR = 1
+"""It could not be done; the reason was said."""
+CHANGES = 2
+"""`plan --exit-code`: there is something to do."""
+NOT_WELL = 3
+"""It was done, but an app is refused or failing, or a source cannot be read."""
+NOT_RUNNING = 4
+"""The daemon does not run, and it is needed (or asked about)."""
+USAGE = 64
+"""The command line itself is wrong (EX_USAGE of sysexits.h)."""
+SETTINGS = 78
+"""`run`: the settings are refused (EX_CONFIG of sysexits.h)."""
+INTERRUPTED = 130
+"""Ended by Ctrl-C."""
+
+MEANINGS = {
+    OK: "all is well",
+    ERROR: "it could not be done; the reason is said",
+    CHANGES: "there are changes to make",
+    NOT_WELL: "an app is refused or failing, or a source cannot be read",
+    NOT_RUNNING: "the daemon is not running",
+    USAGE: "the command line is wrong",
+    SETTINGS: "the settings are refused",
+    INTERRUPTED: "interrupted with Ctrl-C",
+}
+
+
+def epilog(*special: int, **other: str) -> str:
+    """Say for a command's help which codes it returns; `other` gives a code other words: c3="…"."""
+    chosen = sorted({OK, ERROR, *special})
+    words = {code: other.get(f"c{code}", MEANINGS[code]) for code in chosen}
+    # \b keeps click from filling the lines into one paragraph.
+    return "\b\nExit codes:\n" + "\n".join(f"  {code}  {text}" for code, text in words.items())

@@ -1,0 +1,113 @@
+"""The settings file that `podvisor init` writes: every setting, its effect and its default.
+
+Made from `model.settings` itself: effects are the docstrings of its fields, defaults its values,
+so that neither can go stale here. Prose begins with `# `, a setting that is only to be uncommented
+with `#` alone.
+"""
+
+import ast
+import inspect
+import json
+import textwrap
+from collections.abc import Iterator
+
+import msgspec
+
+from supervisor.kit.texts import format_duration, format_size
+from supervisor.model import settings
+from supervisor.model.settings import Bytes, Seconds, Settings, SourceSettings
+
+_WIDTH = 96
+_HEAD = """\
+# Settings of podvisor. Uncomment what should differ from the default that is shown.
+# Durations are written 90s, 5m, 1h30m or 7d; sizes 512K, 16M or 1G.
+# After a change: systemctl --user reload podvisor
+"""
+_EXAMPLES = {
+    "git": "https://example.org/me/apps.git",
+    "folder": "~/apps",
+    "ref": "main",
+    "apps": "apps/*",
+    "select": ("web", "db-*"),
+    "exclude": ("old-*",),
+}
+"""For settings whose default is nothing."""
+
+
+def default_text() -> str:
+    """Return the text of the file."""
+    explained = docstrings()
+    source, effects = explained[SourceSettings.__name__]
+    parts = [_HEAD, *_source("apps", source, effects, without="folder")]
+    parts += ["# A second source, a folder of this machine:", "#[sources.local]"]
+    parts += [f"#folder = {value_text(_EXAMPLES['folder'])}", ""]
+    for field in msgspec.structs.fields(Settings):
+        shape = field.type
+        if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+            parts += _section(field.name, shape, *explained[shape.__name__])
+    return "\n".join(parts)
+
+
+def _source(name: str, text: str, effects: dict[str, str], *, without: str) -> Iterator[str]:
+    yield from _prose(text)
+    yield f"#[sources.{name}]"
+    for field in msgspec.structs.fields(SourceSettings):
+        if field.name != without:
+            yield from _setting(field, effects)
+    yield ""
+
+
+def _section(
+    name: str, shape: type[msgspec.Struct], text: str, effects: dict[str, str]
+) -> Iterator[str]:
+    yield from _prose(text)
+    yield f"#[{name}]"
+    for field in msgspec.structs.fields(shape):
+        yield from _setting(field, effects)
+    yield ""
+
+
+def _setting(field: msgspec.structs.FieldInfo, effects: dict[str, str]) -> Iterator[str]:
+    yield from _prose(effects[field.name])
+    default = default_of(field)
+    yield f"#{field.name} = {value_text(default or _EXAMPLES.get(field.name, default))}"
+
+
+def default_of(field: msgspec.structs.FieldInfo) -> object:
+    """Return what a setting is where the file says nothing."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
+
+
+def _prose(text: str) -> list[str]:
+    plain = text.replace("`", "")
+    return textwrap.wrap(plain, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+
+
+def value_text(value: object) -> str:
+    """Write a value as it stands in the file."""
+    if isinstance(value, Seconds):
+        return f'"{format_duration(value)}"'
+    if isinstance(value, Bytes):
+        return f'"{format_size(value)}"'
+    return json.dumps(value)
+
+
+def docstrings() -> dict[str, tuple[str, dict[str, str]]]:
+    """Return each class of `model.settings` with its docstring and those of its fields."""
+    found = {}
+    for node in ast.parse(inspect.getsource(settings)).body:
+        if isinstance(node, ast.ClassDef):
+            found[node.name] = (ast.get_docstring(node) or "", dict(_field_docstrings(node)))
+    return found
+
+
+def _field_docstrings(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for field, after in zip(node.body, node.body[1:], strict=False):
+        match field, after:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                yield name, " ".join(text.split())

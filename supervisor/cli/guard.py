@@ -1,0 +1,41 @@
+"""Turns what goes wrong in any command into words and an exit code."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from supervisor.cli import codes, places, screen
+from supervisor.cli.client import NotRunning, Refused
+
+
+class HadEnough(Exception):
+    """Whoever read our output hung up."""
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Do it; returns its exit code, or that of what went wrong."""
+    try:
+        code = action()
+        sys.stdout.flush()
+    except NotRunning:
+        screen.complain("the daemon is not running", places.how_to_start())
+        return codes.NOT_RUNNING
+    except Refused as error:
+        screen.complain(str(error), error.hint)
+        return codes.ERROR
+    except KeyboardInterrupt:
+        return codes.INTERRUPTED
+    except (BrokenPipeError, HadEnough):
+        _drop_output()
+        return codes.OK
+    except OSError as error:
+        _drop_output()
+        doing = f"use {places.shown(str(error.filename))}" if error.filename else "write the output"
+        screen.complain(f"cannot {doing}: {error.strerror or error}")
+        return codes.ERROR
+    return code
+
+
+def _drop_output() -> None:
+    """Forget what is left unwritten: it would make the interpreter complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,53 @@
+"""What the ledger says where no daemon runs; read without making or changing any file."""
+
+from pathlib import Path
+
+import msgspec
+
+from supervisor import __version__
+from supervisor.adapters.ledger.reader import ReadOnlyLedger
+from supervisor.cli.client import Refused
+from supervisor.model.errors import Stalled
+from supervisor.model.events import Event
+from supervisor.model.status import AppState, AppStatus, Status, UnitStatus
+
+
+def status_from_ledger(path: str, app: str = "") -> bytes:
+    """Return a `Status`, as JSON, of what was applied last."""
+    try:
+        with ReadOnlyLedger(Path(path)) as ledger:
+            applied, repairs = ledger.applied(), ledger.repairs()
+    except Stalled as error:
+        raise Refused(str(error), hint=error.hint) from error
+    apps = [
+        AppStatus(
+            name=one.name,
+            source=one.source,
+            state=AppState.UNKNOWN,
+            revision=one.revision,
+            applied_at=one.applied_at,
+            units=tuple(
+                UnitStatus(
+                    name=unit,
+                    active="",
+                    sub="",
+                    failures=repairs[unit].failures if unit in repairs else 0,
+                )
+                for unit in sorted(one.units)
+            ),
+        )
+        for name, one in sorted(applied.items())
+        if app in ("", name)
+    ]
+    return msgspec.json.encode(Status(running=False, version=__version__, apps=tuple(apps)))
+
+
+def events_from_ledger(
+    path: str, *, after_id: int, since: float, app: str, unit: str, limit: int
+) -> list[Event]:
+    """Return entries of the event log."""
+    try:
+        with ReadOnlyLedger(Path(path)) as ledger:
+            return ledger.events(after_id=after_id, since=since, app=app, unit=unit, limit=limit)
+    except Stalled as error:
+        raise Refused(str(error), hint=error.hint) from error

@@ -1,0 +1,55 @@
+"""Where the settings, the ledger and the control socket are; the same places as the daemon's.
+
+`wiring.Paths` says the same for the daemon; here it costs no import, and works without a session.
+"""
+
+# ruff: noqa: PTH111 - pathlib would cost a short command more than the rest of this module
+
+import os
+
+
+def config_file() -> str:
+    """Return the path of the settings file."""
+    return f"{_base('XDG_CONFIG_HOME', '.config')}/podvisor/config.toml"
+
+
+def unit_file() -> str:
+    """Return the path of podvisor's own service."""
+    return f"{_base('XDG_CONFIG_HOME', '.config')}/systemd/user/podvisor.service"
+
+
+def quadlet_folder() -> str:
+    """Return the folder that holds what podvisor deployed."""
+    return f"{_base('XDG_CONFIG_HOME', '.config')}/containers/systemd/podvisor"
+
+
+def ledger_file() -> str:
+    """Return the path of the ledger."""
+    return f"{_base('XDG_STATE_HOME', '.local/state')}/podvisor/ledger.db"
+
+
+def runtime_folder() -> str:
+    """Return the user's runtime folder, also where the session (su, cron) does not say it."""
+    return os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+
+
+def control_socket() -> str:
+    """Return the path of the daemon's control socket."""
+    return f"{runtime_folder()}/podvisor/control.sock"
+
+
+def how_to_start() -> str:
+    """Say how a daemon that does not run is started."""
+    if os.path.exists(unit_file()):  # noqa: PTH110 - see above
+        return "systemctl --user start podvisor starts it"
+    return "podvisor setup makes it a service, and starts it"
+
+
+def shown(path: str) -> str:
+    """Write a path for people: with `~` for the home folder."""
+    home = os.path.expanduser("~")
+    return f"~{path[len(home) :]}" if path.startswith(f"{home}/") else path
+
+
+def _base(variable: str, default: str) -> str:
+    return os.environ.get(variable) or os.path.expanduser(f"~/{default}")

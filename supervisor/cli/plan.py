@@ -1,0 +1,113 @@
+"""`podvisor plan`: what the daemon would do now, and why; nothing is done."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from supervisor.cli import codes, places, screen
+from supervisor.cli.client import NotRunning, ask
+from supervisor.cli.screen import Cell, say
+from supervisor.kit.texts import count
+
+if TYPE_CHECKING:
+    from supervisor.model.plan import Plan, Verdict
+
+
+@click.command(
+    short_help="Show what would be done now, and why.",
+    epilog=codes.epilog(codes.CHANGES, c0="nothing to do (without --exit-code: a plan was made)"),
+)
+@click.argument("apps", nargs=-1, metavar="[APP]...")
+@click.option("--prune-all", is_flag=True, help="As if `sync --prune-all` were meant.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Return 2 if there is something to do, 1 if something is refused.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/plan.py: Plan).")
+@click.pass_obj
+def command(
+    config: str, apps: tuple[str, ...], prune_all: bool, exit_code: bool, as_json: bool
+) -> int:
+    """Read the sources and show what would be done for these apps (all, if none is named).
+
+    The daemon executes the same plan. Without a daemon the plan is made here.
+    """
+    plan = _made(config, apps, prune_all=prune_all)
+    if as_json:
+        import msgspec
+
+        sys.stdout.write(msgspec.json.encode(plan).decode() + "\n")
+    else:
+        _show(plan)
+    findings = [*plan.problems, *(one for verdict in plan.verdicts for one in verdict.findings)]
+    refused = any(found.fatal for found in findings)
+    if not exit_code:
+        return codes.OK
+    return codes.ERROR if refused else codes.CHANGES if plan.steps else codes.OK
+
+
+def _made(config: str, apps: tuple[str, ...], *, prune_all: bool) -> "Plan":
+    import msgspec
+
+    from supervisor.model.plan import Plan
+
+    try:
+        body = {"apps": apps, "prune_all": prune_all}
+        return msgspec.json.decode(ask(places.control_socket(), "/v1/plan", body=body), type=Plan)
+    except NotRunning:
+        pass
+    from supervisor.cli.loop import in_loop
+    from supervisor.wiring import offline_plan
+
+    return in_loop(partial(offline_plan, Path(config), apps, prune_all=prune_all))
+
+
+def _show(plan: "Plan") -> None:
+    import msgspec
+
+    from supervisor.cli.steps import described
+
+    lines: dict[str, list[list[Cell]]] = {}
+    total = 0
+    for step in plan.steps:
+        words = described(step)
+        if words is not None:
+            verb, thing, style = words
+            lines.setdefault(step.app, []).append([(verb, style), thing, (step.reason, "dim")])
+            total += 1
+    for verdict in plan.verdicts:
+        rows = lines.pop(verdict.app, [])
+        if rows or verdict.findings or verdict.waiting:
+            _show_app(verdict, rows)
+    for rows in lines.values():
+        screen.table(rows, indent="  ")
+        say()
+    for found in plan.problems:
+        screen.finding(msgspec.to_builtins(found))
+    apps = {step.app for step in plan.steps if step.app}
+    if total:
+        say(f"{count(total, 'step')} for {count(len(apps), 'app')}.")
+    elif plan.verdicts and not plan.problems and all(map(_is_well, plan.verdicts)):
+        say("Nothing to do: everything is as the sources say.")
+    else:
+        say("Nothing to do now.")
+
+
+def _is_well(verdict: "Verdict") -> bool:
+    return verdict.complete and not verdict.waiting
+
+
+def _show_app(verdict: "Verdict", rows: list[list[Cell]]) -> None:
+    import msgspec
+
+    say((verdict.app, "strong"), (f"  {verdict.revision[:8]}", "dim"))
+    for found in verdict.findings:
+        screen.finding(msgspec.to_builtins(found))
+    for text in verdict.waiting:
+        say("  ", ("… ", "warn"), text)
+    screen.table(rows, indent="  ")
+    say()

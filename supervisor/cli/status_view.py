@@ -1,0 +1,208 @@
+"""Draws a status: sources, apps, and what needs attention.
+
+It takes the plain JSON of `model.status.Status` (see `client` for why), from `status` and `sync`.
+"""
+
+import time
+from typing import Any
+
+from supervisor.cli import places, screen
+from supervisor.cli.screen import Cell, say
+from supervisor.kit.texts import count, format_duration, relative
+
+_STYLES = {
+    "ready": "good",
+    "changing": "warn",
+    "kept": "warn",
+    "failing": "bad",
+    "refused": "bad",
+    "unknown": "dim",
+    "active": "good",
+    "reloading": "good",
+    "failed": "bad",
+    "healthy": "good",
+    "starting": "warn",
+    "unhealthy": "bad",
+}
+_SHORT = 8
+_MINUTE = 60
+
+
+def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> None:
+    """Write it all; with `app`, that app with all its units."""
+    now = time.time() if now is None else now
+    if not status["running"]:
+        say(("The daemon is not running", "warn"), f": {places.how_to_start()}.")
+        if not status.get("apps"):
+            return
+        say("This is what it applied last:")
+        say()
+    for problem in status.get("problems", ()):
+        screen.finding(problem, indent="")
+    if status.get("problems"):
+        say()
+    if not app:
+        _sources(status.get("sources", ()), now)
+    _apps(status.get("apps", ()), now)
+    for one in status.get("apps", ()):
+        _details(one, now, all_units=bool(app))
+    for one in () if app else status.get("watches", ()):
+        say()
+        _watch(one)
+    if not app and status["running"]:
+        say()
+        say(_summary(status.get("apps", ())))
+
+
+def short(revision: str) -> str:
+    """Shorten a commit id as people do."""
+    return revision[:_SHORT]
+
+
+def _sources(sources: list[dict[str, Any]], now: float) -> None:
+    rows: list[list[Cell]] = []
+    for source in sources:
+        place = source["location"] + (f" ({source['ref']})" if source.get("ref") else "")
+        subject = f"{short(source.get('revision', ''))} {source.get('subject', '')}".strip()
+        rows.append(
+            [(source["name"], "strong"), place, _read(source, now), subject or ("-", "dim")]
+        )
+    if rows:
+        screen.table(rows, header=("SOURCE", "FROM", "READ", "REVISION"))
+        say()
+    for source in sources:
+        if source.get("error"):
+            since = relative(source.get("error_since", 0.0), now=now)
+            say(("✗ ", "bad"), f"{source['name']}: {source['error']}", (f" ({since})", "dim"))
+        for finding in source.get("findings", ()):
+            screen.finding(finding, indent="")
+    if any(source.get("error") or source.get("findings") for source in sources):
+        say()
+
+
+def _watch(one: dict[str, Any]) -> None:
+    """What is watched, how, and what would be better if it is not well."""
+    if one.get("hint"):
+        say(("! ", "warn"), f"{one['what']}: {one['way']}, for {one['reason']}")
+        say("  ", (one["hint"], "dim"))
+    else:
+        say((f"{one['what']}: {one['way']} ({one['cost']})", "dim"))
+
+
+def _read(source: dict[str, Any], now: float) -> Cell:
+    read = relative(source.get("read_at", 0.0), now=now)
+    due = source.get("next_poll_at", 0.0)
+    if due - now > _MINUTE:  # to the nearest: just after a poll of 5m it is 5min to the next
+        due += _MINUTE / 2
+    text = f"{read}, again {relative(due, now=now)}" if due > now else read
+    return (text, "bad" if source.get("error") else "")
+
+
+def _apps(apps: list[dict[str, Any]], now: float) -> None:
+    rows: list[list[Cell]] = []
+    for app in apps:
+        revision, wanted = app.get("revision", ""), app.get("wanted_revision", "")
+        text = short(revision) or "-"
+        if wanted and wanted != revision:
+            text += f" → {short(wanted)}"
+        rows.append(
+            [
+                (app["name"], "strong"),
+                _state(app["state"]),
+                _running(app),
+                text,
+                relative(app.get("applied_at", 0.0), now=now),
+            ]
+        )
+    if rows:
+        screen.table(rows, header=("APP", "STATE", "RUNNING", "REVISION", "APPLIED"))
+    else:
+        say("No apps yet.")
+
+
+def _running(app: dict[str, Any]) -> Cell:
+    """How many of the units that should run do, or did so well."""
+    wanted = [unit for unit in app.get("units", ()) if unit.get("wanted")]
+    up = [
+        unit
+        for unit in wanted
+        if unit["active"] in ("active", "reloading") or unit.get("ended_well")
+    ]
+    if not wanted:
+        return ("-", "dim")
+    return (f"{len(up)}/{len(wanted)}", "" if len(up) == len(wanted) else "warn")
+
+
+def _state(word: str) -> Cell:
+    return (word, _STYLES.get(word, ""))
+
+
+def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
+    """What a person should know of an app: its findings, waits and units in trouble."""
+    rows: list[list[Cell]] = []
+    for unit in app.get("units", ()):
+        troubled = (
+            unit.get("failures")
+            or unit["active"] == "failed"
+            or unit.get("next_try_at")
+            or unit.get("health") == "unhealthy"
+        )
+        if all_units or troubled:
+            word = unit.get("health", "")
+            more = ", ".join(filter(None, (_health(unit, now), _memory(unit, now))))
+            rows.append([unit["name"], _unit_state(unit), (more, _STYLES.get(word, ""))])
+    findings, waiting = app.get("findings", ()), app.get("waiting", ())
+    if not (rows or findings or waiting):
+        return
+    say()
+    if not all_units:
+        say((app["name"], "strong"), ": ", _state(app["state"]))
+    for finding in findings:
+        screen.finding(finding)
+    for text in waiting:
+        say("  ", ("… ", "warn"), text)
+    if app.get("next_pull_at", 0.0) > now:
+        say("    ", (f"next try {relative(app['next_pull_at'], now=now)}", "dim"))
+    screen.table(rows, indent="  ")
+
+
+def _unit_state(unit: dict[str, Any]) -> Cell:
+    if not unit["active"]:
+        return ("unknown", "dim")
+    style = _STYLES.get(unit["active"], "warn" if unit.get("wanted") else "dim")
+    return (f"{unit['active']} ({unit['sub']})" if unit.get("sub") else unit["active"], style)
+
+
+def _health(unit: dict[str, Any], now: float) -> str:
+    """The verdict of what checks it, and since when; what the last check said, if it failed."""
+    word = unit.get("health", "")
+    if not word:
+        return ""
+    parts = [relative(unit["health_since"], now=now)]
+    if unit.get("health_streak"):
+        parts.append(f"{count(unit['health_streak'], 'failed check')} in a row")
+    if unit.get("health_interval"):
+        parts.append(f"checked every {format_duration(unit['health_interval'])}")
+    text = f"{word} ({', '.join(parts)})"
+    if unit.get("health_output"):
+        text += f": {unit['health_output']}"
+    return text
+
+
+def _memory(unit: dict[str, Any], now: float) -> str:
+    parts = []
+    if unit.get("failures"):
+        parts.append(f"brought back {count(unit['failures'], 'time')}")
+    if unit.get("next_try_at", 0.0) > now:
+        parts.append(f"next try {relative(unit['next_try_at'], now=now)}")
+    return ", ".join(parts)
+
+
+def _summary(apps: list[dict[str, Any]]) -> str:
+    states: dict[str, int] = {}
+    for app in apps:
+        states[app["state"]] = states.get(app["state"], 0) + 1
+    if set(states) <= {"ready"}:
+        return f"{count(len(apps), 'app')}, all ready." if apps else ""
+    parts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    return f"{count(len(apps), 'app')}: {parts}."

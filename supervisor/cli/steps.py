@@ -1,0 +1,64 @@
+"""Steps of a plan in a person's words: what is done, and to what."""
+
+from typing import assert_never
+
+from supervisor.kit.texts import format_duration
+from supervisor.model.plan import (
+    BuildImage,
+    DisableUnit,
+    EnableUnit,
+    OpenManifest,
+    PullImage,
+    Reload,
+    RemoveContainer,
+    RemoveFile,
+    RemoveNetwork,
+    RemoveVolume,
+    ResetFailed,
+    RestartUnit,
+    SealManifest,
+    SetHealthInterval,
+    StartUnit,
+    Step,
+    StopUnit,
+    WriteFile,
+)
+
+
+def described(step: Step) -> tuple[str, str, str] | None:
+    """Return a step's verb, object and style; None for the book-keeping between the others."""
+    match step:
+        case PullImage(image=image):
+            return "pull", image, "good"
+        case BuildImage(unit=unit):
+            return "build", unit, "good"
+        case StopUnit(unit=unit):
+            return "stop", unit, "bad"
+        case DisableUnit(unit=unit):
+            return "disable", unit, "bad"
+        case RemoveContainer(container=container):
+            return "remove", f"container {container}", "bad"
+        case RemoveNetwork(network=network):
+            return "remove", f"network {network}", "bad"
+        case RemoveVolume(volume=volume):
+            return "remove", f"volume {volume} with its data", "bad"
+        case WriteFile(file=file):
+            return "write", file.path, "warn"
+        case RemoveFile(path=path):
+            return "remove", path, "bad"
+        case EnableUnit(unit=unit, install=install):
+            return "enable" if install else "link", unit, "good"
+        case Reload():
+            return "reload", "systemd's units", ""
+        case StartUnit(unit=unit):
+            return "start", unit, "good"
+        case RestartUnit(unit=unit):
+            return "restart", unit, "warn"
+        case ResetFailed(unit=unit):
+            return "forget", f"the failure of {unit}", "dim"
+        case SetHealthInterval(unit=unit, seconds=seconds):
+            return "check", f"{unit} every {format_duration(seconds)}", "dim"
+        case OpenManifest() | SealManifest():
+            return None
+        case _:
+            assert_never(step)

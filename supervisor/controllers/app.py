@@ -1,0 +1,363 @@
+"""Reconcile apps: observe, plan, execute, record. Keys `app:NAME`; all that are due in one pass.
+
+They are observed, planned and written together, with one reload between all files and all starts.
+Then each comes to its end when its own units have started, and is free for the next pass.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import Protocol
+
+import anyio
+import msgspec
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from supervisor.controllers.board import Board
+from supervisor.controllers.desire import Desires
+from supervisor.controllers.execute import Executor, Outcome
+from supervisor.controllers.health import HealthController
+from supervisor.controllers.observe import Observer
+from supervisor.controllers.ports import Folder, Ledger, SourceReader, Systemd
+from supervisor.controllers.probes import ProbeController
+from supervisor.core import planner
+from supervisor.core.names import runtime_names
+from supervisor.core.repair import settles_at
+from supervisor.core.report import app_status, changes_of_state
+from supervisor.kit.clock import Clock
+from supervisor.model.app import Deployment
+from supervisor.model.errors import Failure
+from supervisor.model.events import Event, EventKind
+from supervisor.model.health import Probe
+from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState
+from supervisor.model.plan import (
+    Plan,
+    PullImage,
+    RestartUnit,
+    SetHealthInterval,
+    StartUnit,
+    StopUnit,
+    Verdict,
+)
+
+
+class AppPass(msgspec.Struct, kw_only=True):
+    """What came of a pass for some of its apps, for the loop."""
+
+    apps: tuple[str, ...]
+    failures: dict[str, Failure] = {}
+    """App to why its pass was cut short."""
+    look_again: dict[str, float] = {}
+    """App to when it wants to be looked at again, seconds since the epoch."""
+    moved: frozenset[str] = frozenset()
+    """Sources of which something else is applied now."""
+
+
+class Images(Protocol):
+    """What is known of images that are waited for; `controllers.image` serves it."""
+
+    def error(self, image: str) -> str: ...
+
+    def wants(self, app: str, images: Collection[str]) -> None: ...
+
+
+class AppController:
+    """Brings apps to their desired state and keeps them there."""
+
+    def __init__(
+        self,
+        *,
+        desires: Desires,
+        observer: Observer,
+        executor: Executor,
+        systemd: Systemd,
+        folder: Folder,
+        reader: SourceReader,
+        ledger: Ledger,
+        board: Board,
+        clock: Clock,
+        images: Images,
+        health: HealthController,
+        probes: ProbeController,
+    ) -> None:
+        self._desires = desires
+        self._observer = observer
+        self._executor = executor
+        self._systemd = systemd
+        self._folder = folder
+        self._reader = reader
+        self._ledger = ledger
+        self._board = board
+        self._clock = clock
+        self._images = images
+        self._health = health
+        self._probes = probes
+        self._broken: dict[str, JobFailed] = {}
+        """Why units that are down did not start when that was tried last."""
+
+    async def names(self) -> tuple[str, ...]:
+        """All apps that should be or still are."""
+        return tuple(await self._desires.deployments())
+
+    async def protect(self, source: str) -> None:
+        """Keep the content of what is applied in the store: it is the way back."""
+        applied = self._ledger.applied().values()
+        await self._reader.keep(source, {one.revision for one in applied if one.source == source})
+
+    async def plan(self, names: Collection[str]) -> Plan:
+        """Work out a pass without carrying it out."""
+        return (await self._look(await self._chosen(names)))[1]
+
+    async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
+        """One pass over these apps; each is told of in one of the calls of `ended`."""
+        deployments = {one.name: one for one in await self._chosen(names)}
+        observed, plan = await self._look(tuple(deployments.values()))
+        await self._watch()
+        gone = tuple(name for name in names if name not in deployments)
+        for name in gone:
+            self._board.apps.pop(name, None)
+            self._images.wants(name, ())
+        ended(AppPass(apps=gone))
+        outcome = Outcome()
+        send, receive = anyio.create_memory_object_stream[str](len(deployments))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._execute, plan, outcome, send)
+            async for some in _batches(receive):
+                ended(
+                    await self._end([deployments[name] for name in some], observed, plan, outcome)
+                )
+
+    async def _execute(
+        self, plan: Plan, outcome: Outcome, send: MemoryObjectSendStream[str]
+    ) -> None:
+        with send:
+            await self._executor.execute(
+                plan,
+                revisions={one.app: one.revision for one in plan.verdicts},
+                outcome=outcome,
+                ended=send.send_nowait,
+            )
+
+    async def _end(
+        self,
+        deployments: Sequence[Deployment],
+        observed: Observed,
+        plan: Plan,
+        outcome: Outcome,
+    ) -> AppPass:
+        """Conclude for those apps of a pass that have come to their end."""
+        for one in deployments:
+            self._forget_health(one, plan)
+        try:
+            if plan.steps:
+                observed = await self._observer.observe_units(deployments, observed)
+        except Failure as failure:
+            names = tuple(one.name for one in deployments)
+            return AppPass(apps=names, failures=dict.fromkeys(names, failure))
+        done = self._conclude(deployments, observed, plan, outcome)
+        if any(one.wanted is None for one in deployments):
+            await self._watch()  # systemd keeps what has left in mind for as long as it is followed
+        return done
+
+    def _forget_health(self, deployment: Deployment, plan: Plan) -> None:
+        """What was known of what a pass has touched does not hold any more."""
+        steps = [step for step in plan.steps if step.app == deployment.name]
+        for step in steps:
+            if isinstance(step, StartUnit | RestartUnit | StopUnit):
+                self._probes.forget(step.unit)
+        if any(not isinstance(step, SetHealthInterval) for step in steps):
+            self._health.stir(_units_of(deployment))
+
+    async def _chosen(self, names: Collection[str]) -> list[Deployment]:
+        everything = await self._desires.deployments()
+        return [everything[name] for name in names if name in everything]
+
+    async def _look(self, deployments: Sequence[Deployment]) -> tuple[Observed, Plan]:
+        observed = await self._observer.observe(deployments)
+        foreign = await self._folder.foreign_units()
+        plan = planner.plan(
+            deployments,
+            observed,
+            self._clock.now(),
+            foreign=foreign,
+            health=self._desires.settings.health,
+        )
+        return observed, plan
+
+    async def _watch(self) -> None:
+        """Have systemd tell of every unit that podvisor has or is about to have."""
+        everything = await self._desires.deployments()
+        names = {unit for one in everything.values() for unit in _units_of(one)}
+        await self._systemd.watch_units(names)
+
+    def _conclude(
+        self,
+        deployments: Sequence[Deployment],
+        observed: Observed,
+        plan: Plan,
+        outcome: Outcome,
+    ) -> AppPass:
+        """Record what stands now, and say what changed."""
+        now = self._clock.now()
+        self._broken.update(outcome.broken)
+        for name, state in observed.units.items():
+            if state.active not in {"failed", "inactive"} and name not in outcome.broken:
+                self._broken.pop(name, None)
+        failures: dict[str, Failure] = {}
+        look_again: dict[str, float] = {}
+        before = {name: one.revision for name, one in self._ledger.applied().items()}
+        verdicts = {one.app: one for one in plan.verdicts}
+        applied, repairs = self._ledger.applied(), self._ledger.repairs()
+        for deployment in deployments:
+            name = deployment.name
+            verdict = verdicts[name]
+            failure = outcome.failures.get(name) or outcome.failures.get("")
+            if failure:
+                failures[name] = failure
+            else:
+                self._record(deployment, verdict, applied.get(name), now)
+            self._images.wants(name, _pulls(plan, name))
+            self._probes.attend(_units_of(deployment), _probes(deployment, observed))
+            again = [verdict.next_at] if verdict.next_at else []
+            for unit in outcome.broken.keys() & _units_of(deployment):
+                memory = repairs.get(unit)
+                again.append(memory.next_at if memory else now)
+            settling = (settles_at(repairs.get(unit)) for unit in _units_of(deployment))
+            again.extend(at for at in settling if at > now)
+            if again:
+                look_again[name] = min(again)
+            self._show(deployment, verdict, observed, failure)
+        moved = {
+            one.source
+            for name, one in self._ledger.applied().items()
+            if before.get(name) != one.revision
+        }
+        return AppPass(
+            apps=tuple(one.name for one in deployments),
+            failures=failures,
+            look_again=look_again,
+            moved=frozenset(moved),
+        )
+
+    def _record(
+        self, deployment: Deployment, verdict: Verdict, before: AppliedApp | None, now: float
+    ) -> None:
+        """Write what was reached into the ledger."""
+        name, wanted = deployment.name, deployment.wanted
+        if wanted is None or not verdict.complete:
+            for unit, inputs in verdict.adopt.items():
+                self._ledger.put_unit(name, unit, inputs)
+            if wanted is None and verdict.complete and not deployment.findings:
+                self._forget_failures(before.units if before else ())
+                self._ledger.drop_app(name)
+                self._log(EventKind.REMOVED, name, reason="no longer in the source")
+                self._desires.removed(name)
+            return
+        if before is None or (before.revision, before.source) != (wanted.revision, wanted.source):
+            units = {
+                runtime
+                for unit in wanted.units
+                for runtime in runtime_names(unit.name, unit.instances)
+            }
+            started = self._ledger.applied().get(name)
+            self._ledger.put_applied(
+                AppliedApp(
+                    name=name,
+                    source=wanted.source,
+                    revision=wanted.revision,
+                    root=wanted.root,
+                    applied_at=now,
+                    units={u: i for u, i in started.units.items() if u in units} if started else {},
+                )
+            )
+            self._log(
+                EventKind.APPLIED,
+                name,
+                source=wanted.source,
+                revision=wanted.revision,
+                reason=f"was at {before.revision[:12]}" if before and before.revision else "new",
+            )
+            self._desires.applied(name)
+        for unit, unit_inputs in verdict.adopt.items():
+            self._ledger.put_unit(name, unit, unit_inputs)
+
+    def _forget_failures(self, units: Collection[str]) -> None:
+        """A unit of the same name that comes one day is not to blame for them."""
+        self._ledger.put_repairs(RepairState(unit=unit) for unit in units)
+        for unit in units:
+            self._broken.pop(unit, None)
+
+    def _show(
+        self,
+        deployment: Deployment,
+        verdict: Verdict,
+        observed: Observed,
+        failure: Failure | None,
+    ) -> None:
+        """Put the app's new status on the board, and into the event log what changed in it."""
+        name = deployment.name
+        if deployment.wanted is None and verdict.complete and not failure:
+            self._board.apps.pop(name, None)
+            return
+        old = self._board.apps.get(name)
+        status = app_status(
+            deployment,
+            verdict,
+            observed,
+            applied=self._ledger.applied().get(name),
+            repairs=self._ledger.repairs(),
+            failure=failure,
+            broken=self._broken,
+            image_error=self._images.error,
+            now=self._clock.now(),
+        )
+        self._board.apps[name] = status
+        for event in changes_of_state(old, status, now=self._clock.now()):
+            self._ledger.append(event)
+
+    def _log(
+        self, kind: EventKind, app: str, *, reason: str, source: str = "", revision: str = ""
+    ) -> None:
+        self._ledger.append(
+            Event(
+                time=self._clock.now(),
+                kind=kind,
+                app=app,
+                source=source,
+                revision=revision,
+                reason=reason,
+            )
+        )
+
+
+async def _batches(receive: MemoryObjectReceiveStream[str]) -> AsyncIterator[list[str]]:
+    """What has come by each time that somebody asks."""
+    with receive:
+        async for first in receive:
+            waiting = receive.statistics().current_buffer_used
+            yield [first, *(receive.receive_nowait() for _ in range(waiting))]
+
+
+def _pulls(plan: Plan, app: str) -> frozenset[str]:
+    return frozenset(
+        step.image for step in plan.steps if isinstance(step, PullImage) and step.app == app
+    )
+
+
+def _probes(deployment: Deployment, observed: Observed) -> dict[str, Probe]:
+    """Probes of the app's units that run now."""
+    return {
+        name: unit.probe
+        for app in (deployment.last_good, deployment.wanted)
+        for unit in (app.units if app else ())
+        for name in runtime_names(unit.name, unit.instances)
+        if unit.probe and (state := observed.units.get(name)) and state.active == "active"
+    }
+
+
+def _units_of(deployment: Deployment) -> frozenset[str]:
+    """Names of everything of an app that can run."""
+    return frozenset(
+        name
+        for app in (deployment.wanted, deployment.last_good)
+        for unit in (app.units if app else ())
+        for name in runtime_names(unit.name, unit.instances)
+    )

@@ -1,0 +1,354 @@
+"""Desired state of all apps, kept in step with the sources: from snapshots to deployments.
+
+Before it: `controllers.source` hands in snapshots. After it: `controllers.app` plans the
+deployments. What Podman's generator made of an app is kept until the app, what it refers to, or
+the generator changes.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import anyio
+import msgspec
+
+from supervisor.controllers.ports import Folder, Generator, SourceReader
+from supervisor.core.compose import Composition, compose, references
+from supervisor.core.conflicts import app_conflicts, unit_conflicts
+from supervisor.core.names import QUADLET_KINDS, shapes_units
+from supervisor.core.refusals import is_staged
+from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
+from supervisor.model.errors import Failure, Finding
+from supervisor.model.observed import Manifest
+from supervisor.model.settings import Settings
+from supervisor.model.source import Snapshot, TreeFile
+
+_Identity = tuple[object, ...]
+
+
+class _Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """What the generator said of one candidate, and what that rests on."""
+
+    identity: _Identity
+    near: dict[str, _Identity | None]
+    """Quadlet files of others that it mentions, each with the identity of the app that has it."""
+    app: DesiredApp | None
+    findings: tuple[Finding, ...]
+
+
+class Desires:
+    """What every app should be now. Reads contents and runs the generator as little as it can."""
+
+    def __init__(
+        self, *, reader: SourceReader, generator: Generator, folder: Folder, settings: Settings
+    ) -> None:
+        self.settings = settings
+        self._reader = reader
+        self._generator = generator
+        self._folder = folder
+        self._snapshots: dict[str, Snapshot] = {}
+        self._judged: dict[tuple[str, str], _Judged] = {}
+        self._current: dict[str, Deployment] | None = None
+        self._working = anyio.Lock()
+        self._news = 0
+        self._previous: dict[str, Deployment] = {}
+        self._generator_version = ""
+        self.prune_allowed: set[str] = set()
+        """Sources of which a person said that all their apps may be removed."""
+        self.source_findings: dict[str, tuple[Finding, ...]] = {}
+        """What was found in each source that belongs to no app."""
+
+    def put(self, snapshot: Snapshot) -> bool:
+        """Take a source's newest snapshot; returns whether it says anything new."""
+        old = self._snapshots.get(snapshot.source)
+        self._snapshots[snapshot.source] = snapshot
+        if old and (old.revision, old.findings) == (snapshot.revision, snapshot.findings):
+            return False
+        self._forget()
+        return True
+
+    def invalidate(self) -> None:
+        """Work everything out anew at the next look: settings changed, or the owned folder did."""
+        self._snapshots = {
+            name: one for name, one in self._snapshots.items() if name in self.settings.sources
+        }
+        self._forget()
+
+    def _forget(self) -> None:
+        self._current = None
+        self._news += 1
+
+    async def deployments(self) -> dict[str, Deployment]:
+        """Every app that should be, or that is still here, by name."""
+        async with self._working:
+            version = await self._generator.version()
+            while self._current is None or version != self._generator_version:
+                # What comes in while this is worked out must not be lost under its result.
+                news = self._news
+                self._generator_version = version
+                current = await self._work_out()
+                if news == self._news:
+                    self._current = self._previous = current
+        return self._current
+
+    def applied(self, name: str) -> None:
+        """Say that an app stands as wanted now: it is its own last good."""
+        self._news += 1
+        if self._current and (one := self._current.get(name)):
+            self._current[name] = msgspec.structs.replace(one, last_good=one.wanted)
+
+    def removed(self, name: str) -> None:
+        """Say that an app is gone."""
+        self._news += 1
+        if self._current:
+            self._current.pop(name, None)
+
+    def known(self) -> dict[str, tuple[DesiredUnit, ...]]:
+        """Units of every app, as far as they were worked out; for watches, which only name keys."""
+        return {
+            name: tuple(
+                unit
+                for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None)
+                for unit in (app.units if app else ())
+            )
+            for name, one in (self._current or self._previous).items()
+        }
+
+    async def _work_out(self) -> dict[str, Deployment]:
+        manifests = await self._manifests()
+        holders = {name: one.source for name, one in manifests.items()}
+        refused: dict[str, tuple[Finding, ...]] = {}
+        candidates: list[Candidate] = []
+        self.source_findings = {}
+        for name, snapshot in self._snapshots.items():
+            composition = self._compose(name, snapshot)
+            self.source_findings[name] = composition.findings
+            candidates.extend(composition.candidates)
+            refused.update(composition.refused)
+        candidates, clashes = app_conflicts(candidates, holders)
+        for name, findings in clashes.items():
+            source, slash, _ = name.partition("/")
+            if slash:
+                self.source_findings[source] = (*self.source_findings[source], *findings)
+            else:
+                refused[name] = findings
+        candidates = [one for one in candidates if one.name not in refused]
+        judged = await self._judge(
+            [_as_applied(one, manifests.get(one.name)) for one in candidates]
+        )
+        warnings: dict[str, tuple[Finding, ...]] = {}
+        for name, one in judged.items():
+            if one.findings:
+                (warnings if one.app else refused)[name] = one.findings
+        able = {name: one.app for name, one in judged.items() if one.app and name not in refused}
+        good = await self._last_good(manifests, able, candidates)
+        kept = self._kept(manifests, {*able, *refused})
+        standing = [one for name, one in good.items() if name in refused or name in kept]
+        refused.update(unit_conflicts(able, holders, standing))
+        wanted = {name: one for name, one in able.items() if name not in refused}
+        revisions = {name: {one.revision} for name, one in manifests.items()}
+        for candidate in candidates:
+            revisions.setdefault(candidate.name, set()).add(candidate.revision)
+        self._judged = {
+            key: judged
+            for key, judged in self._judged.items()
+            if key[1] in revisions.get(key[0], ())
+        }
+        return {
+            name: Deployment(
+                name=name,
+                wanted=wanted.get(name),
+                last_good=good.get(name),
+                findings=refused.get(name) or warnings.get(name, ()),
+                keep=name in kept,
+                keep_reason=kept.get(name, ""),
+            )
+            for name in sorted({*wanted, *refused, *manifests})
+        }
+
+    def _compose(self, name: str, snapshot: Snapshot) -> Composition:
+        return compose(snapshot, self.settings.sources[name], self.settings.limits)
+
+    async def _manifests(self) -> dict[str, Manifest]:
+        found = {}
+        for name in await self._folder.apps():
+            observed = await self._folder.observe(name)
+            if observed.manifest and (observed.manifest.files or observed.manifest.units):
+                found[name] = observed.manifest
+        return found
+
+    def _kept(self, manifests: Mapping[str, Manifest], held: Collection[str]) -> dict[str, str]:
+        """Apps that left their source but stay, with the reason: nothing prunes everything."""
+        kept = {}
+        by_source: dict[str, list[str]] = {}
+        for name, manifest in manifests.items():
+            by_source.setdefault(manifest.source, []).append(name)
+        for source, names in by_source.items():
+            leaving = [name for name in names if name not in held]
+            if source in self.prune_allowed or not leaving:
+                continue
+            if source not in self.settings.sources:
+                reason = f"source {source} is no longer in the settings"
+            elif source not in self._snapshots:
+                reason = f"source {source} could not be read yet"
+            elif len(leaving) == len(names):
+                reason = f"source {source} no longer holds any of its {len(names)} apps"
+            else:
+                continue
+            kept.update(dict.fromkeys(leaving, reason))
+        return kept
+
+    async def _judge(
+        self, candidates: Sequence[Candidate], others: Sequence[Candidate] = ()
+    ) -> dict[str, _Judged]:
+        """Have the generator judge the candidates whose judgement is not known yet.
+
+        `others` may be referred to, but are not judged themselves.
+        """
+        pool = {one.name: one for one in (*others, *candidates)}
+        providers = {
+            file.path.rpartition("/")[2]: one.name
+            for one in pool.values()
+            for file in one.files
+            if file.path.endswith(tuple(QUADLET_KINDS))
+        }
+        identities = {one.name: self._identity(one) for one in pool.values()}
+
+        def near(mentions: Iterable[str]) -> dict[str, _Identity | None]:
+            return {m: identities.get(providers.get(m, "")) for m in mentions}
+
+        known = {
+            one.name: judged
+            for one in candidates
+            if (judged := self._judged.get((one.name, one.revision)))
+            and judged.identity == identities[one.name]
+            and judged.near == near(judged.near)
+        }
+        fresh = [one for one in candidates if one.name not in known]
+        if not fresh:
+            return known
+        contents: dict[str, bytes] = {}
+        staged = {one.name: one for one in fresh}
+        mentions: dict[str, frozenset[str]] = {}
+        while new := [one for one in staged.values() if one.name not in mentions]:
+            contents.update(await self._contents(new))
+            for one in new:
+                mentions[one.name] = _mentions(one, contents)
+                for name in mentions[one.name]:
+                    provider = providers.get(name)
+                    if provider and provider not in staged:
+                        staged[provider] = pool[provider]
+        beside = [one for name, one in staged.items() if one not in fresh]
+        generated = await self._generator.generate(fresh, contents=contents, beside=beside)
+        for one in fresh:
+            findings = generated.findings.get(one.name, ())
+            app = None
+            if not any(finding.fatal for finding in findings):
+                app = DesiredApp(
+                    name=one.name,
+                    source=one.source,
+                    revision=one.revision,
+                    root=one.root,
+                    files=one.files,
+                    units=generated.units.get(one.name, ()),
+                    generator=self._generator_version,
+                    prune_volumes=one.name in generated.prune_volumes,
+                )
+            known[one.name] = self._judged[one.name, one.revision] = _Judged(
+                identity=identities[one.name],
+                near=near(mentions[one.name]),
+                app=app,
+                findings=findings,
+            )
+        return known
+
+    async def _contents(self, candidates: Iterable[Candidate]) -> dict[str, bytes]:
+        """Contents of what the generator reads; other files are staged as empty ones."""
+        contents: dict[str, bytes] = {}
+        oids: dict[str, dict[str, None]] = {}
+        for one in candidates:
+            for file in one.files:
+                if _is_read_by_generator(file):
+                    oids.setdefault(one.source, {})[file.oid] = None
+        for source, wanted in oids.items():
+            contents.update(await self._reader.read(source, tuple(wanted)))
+        return contents
+
+    def _identity(self, one: Candidate) -> _Identity:
+        files = tuple((file.path, file.oid, file.kind) for file in one.files)
+        return (one.source, one.root, files, self._generator_version)
+
+    async def _last_good(
+        self,
+        manifests: Mapping[str, Manifest],
+        wanted: Mapping[str, DesiredApp],
+        candidates: Sequence[Candidate],
+    ) -> dict[str, DesiredApp]:
+        """What was applied last of each app that is here, as far as its content is still stored."""
+        good: dict[str, DesiredApp] = {}
+        lost: list[Candidate] = []
+        for name, manifest in manifests.items():
+            now = wanted.get(name)
+            if now and now.revision == manifest.revision and now.root == manifest.root:
+                good[name] = now
+                continue
+            known = self._judged.get((name, manifest.revision))
+            if known and known.app and known.app.generator == self._generator_version:
+                good[name] = known.app
+                continue
+            try:
+                files = await self._reader.files_at(
+                    manifest.source, manifest.revision, manifest.root
+                )
+            except Failure:
+                continue
+            lost.append(
+                Candidate(
+                    name=name,
+                    source=manifest.source,
+                    revision=manifest.revision,
+                    root=manifest.root,
+                    files=tuple(sorted(file for file in files if _was_installed(file, manifest))),
+                )
+            )
+        if lost:
+            for name, judged in (await self._judge(lost, candidates)).items():
+                if judged.app:
+                    good[name] = judged.app
+        return good
+
+
+def _as_applied(one: Candidate, manifest: Manifest | None) -> Candidate:
+    """Return the candidate, at the revision that it was applied at if its content is the same.
+
+    An app's revision is the one in which it last changed: a commit that touches one app of a
+    hundred changes nothing for the others.
+    """
+    if manifest is None or (one.source, one.root) != (manifest.source, manifest.root):
+        return one
+    mine = [(file.path, file.oid, file.kind) for file in one.files]
+    if mine != [(file.path, file.oid, file.kind) for file in manifest.files]:
+        return one
+    return msgspec.structs.replace(one, revision=manifest.revision)
+
+
+def _was_installed(file: TreeFile, manifest: Manifest) -> bool:
+    return any(file.path == other.path for other in manifest.files)
+
+
+def _is_read_by_generator(file: TreeFile) -> bool:
+    return (
+        shapes_units(file.path)
+        or is_staged(file.path, file.kind)
+        or file.path.endswith((".yaml", ".yml"))
+    )
+
+
+def _mentions(one: Candidate, contents: Mapping[str, bytes]) -> frozenset[str]:
+    """Names of Quadlet files of other apps that this one's files mention."""
+    own = {file.path.rpartition("/")[2] for file in one.files}
+    return frozenset(
+        name
+        for file in one.files
+        if shapes_units(file.path)
+        for name in references(contents.get(file.oid, b""))
+        if name not in own
+    )

@@ -1,0 +1,250 @@
+"""Carry out a plan: one `match` from step to port call, and no choices of its own.
+
+Phases run one after another; within one, systemd's jobs run together (systemd knows their
+order), everything else in turn. Up to the seal, which follows the one reload, they are those of all
+apps; after it each app goes through its own, so that one that takes long to start keeps nobody.
+When a step fails, its app's later steps are left out; the next pass mends what is left, since every
+step can be repeated.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import groupby
+from typing import assert_never
+
+import anyio
+import msgspec
+
+from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
+from supervisor.kit.clock import Clock
+from supervisor.kit.texts import format_duration
+from supervisor.model.errors import Failure, Retry, Stalled
+from supervisor.model.events import Event, EventKind
+from supervisor.model.observed import JobFailed
+from supervisor.model.plan import (
+    BuildImage,
+    DisableUnit,
+    EnableUnit,
+    OpenManifest,
+    Plan,
+    PullImage,
+    Reload,
+    RemoveContainer,
+    RemoveFile,
+    RemoveNetwork,
+    RemoveVolume,
+    ResetFailed,
+    RestartUnit,
+    SealManifest,
+    SetHealthInterval,
+    StartUnit,
+    Step,
+    StopUnit,
+    WriteFile,
+)
+from supervisor.model.settings import RepairSettings
+
+_TOGETHER = (StopUnit, StartUnit, RestartUnit, BuildImage)
+_SILENT = (OpenManifest, SealManifest, PullImage)
+"""Bookkeeping, and what writes into the event log itself."""
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """How a plan went."""
+
+    failures: dict[str, Failure] = {}
+    """App to the failure that cut its steps short; "" for a failure that cut all short."""
+    broken: dict[str, JobFailed] = {}
+    """Unit to its job that ended badly; the app's other steps went on."""
+
+
+class Executor:
+    """Carries out plans over the ports."""
+
+    def __init__(
+        self,
+        *,
+        reader: SourceReader,
+        folder: Folder,
+        systemd: Systemd,
+        podman: Podman,
+        ledger: Ledger,
+        clock: Clock,
+        want_image: Callable[[PullImage], None],
+    ) -> None:
+        self._reader = reader
+        self._folder = folder
+        self._systemd = systemd
+        self._podman = podman
+        self._ledger = ledger
+        self._clock = clock
+        self._want_image = want_image
+        self.settings = RepairSettings()
+
+    async def execute(
+        self,
+        plan: Plan,
+        *,
+        revisions: dict[str, str],
+        outcome: Outcome,
+        ended: Callable[[str], None],
+    ) -> None:
+        """Carry out all steps, and say of each app of `revisions` when it has come to its end.
+
+        `revisions` (app to revision) go into the event log; how it went goes into `outcome`.
+        """
+        shared = [step for step in plan.steps if step.phase <= SealManifest.phase]
+        await self._execute(shared, outcome, revisions)
+        own = [step for step in plan.steps if step.phase > SealManifest.phase]
+
+        async def finish(app: str) -> None:
+            await self._execute([step for step in own if step.app == app], outcome, revisions)
+            ended(app)
+
+        async with anyio.create_task_group() as tasks:
+            for app in revisions:
+                tasks.start_soon(finish, app)
+
+    async def _execute(
+        self, steps: Collection[Step], outcome: Outcome, revisions: dict[str, str]
+    ) -> None:
+        for _, group in groupby(steps, key=lambda step: step.phase):
+            now = [step for step in group if not self._is_cut(step, outcome)]
+            together = [step for step in now if isinstance(step, _TOGETHER)]
+            contents = await self._contents(now, outcome)
+            for step in now:
+                if not isinstance(step, _TOGETHER) and not self._is_cut(step, outcome):
+                    await self._carry_out(step, contents, outcome, revisions)
+            if together:
+                async with anyio.create_task_group() as tasks:
+                    for step in together:
+                        tasks.start_soon(self._carry_out, step, contents, outcome, revisions)
+
+    @staticmethod
+    def _is_cut(step: Step, outcome: Outcome) -> bool:
+        return step.app in outcome.failures or "" in outcome.failures
+
+    async def _contents(self, steps: Sequence[Step], outcome: Outcome) -> dict[str, bytes]:
+        """Read what is about to be written, one look into the store for each source."""
+        contents: dict[str, bytes] = {}
+        writes = [step for step in steps if isinstance(step, WriteFile)]
+        for source in {step.source for step in writes}:
+            mine = [step for step in writes if step.source == source]
+            try:
+                oids = {step.file.oid: None for step in mine}
+                contents.update(await self._reader.read(source, tuple(oids)))
+            except Failure as failure:
+                for step in mine:
+                    outcome.failures[step.app] = failure
+        return contents
+
+    async def _carry_out(
+        self,
+        step: Step,
+        contents: dict[str, bytes],
+        outcome: Outcome,
+        revisions: dict[str, str],
+    ) -> None:
+        """Do one step and log it."""
+        job: JobFailed | None = None
+        failure: Failure | None = None
+        try:
+            job = await self._perform(step, contents)
+        except Failure as error:
+            failure = error
+            outcome.failures[step.app] = error
+        if job:
+            outcome.broken[job.unit] = job
+        if isinstance(step, _SILENT) and failure is None:
+            return
+        detail = str(failure) if failure else f"{job.result}: {job.detail}" if job else ""
+        self._ledger.append(
+            Event(
+                time=self._clock.now(),
+                kind=EventKind.STEP,
+                ok=not failure and not job,
+                app=step.app,
+                unit=getattr(step, "unit", ""),
+                revision=revisions.get(step.app, ""),
+                step=str(step.__struct_config__.tag),
+                subject=subject_of(step),
+                reason=step.reason,
+                detail=detail,
+            )
+        )
+
+    async def _perform(self, step: Step, contents: dict[str, bytes]) -> JobFailed | None:
+        systemd, folder, podman = self._systemd, self._folder, self._podman
+        patience = float(self.settings.start_timeout)
+        match step:
+            case PullImage():
+                self._want_image(step)
+            case BuildImage():
+                failed = await systemd.run_once(
+                    f"podvisor-{step.unit}",
+                    command=step.command,
+                    folder=step.folder,
+                    timeout_seconds=float(self.settings.pull_timeout),
+                )
+                if failed:
+                    raise Retry(f"cannot build the image of {step.unit}: {failed.detail}")
+            case StopUnit():
+                failed = await systemd.stop(step.unit, timeout_seconds=patience)
+                if failed:
+                    raise Retry(f"cannot stop {step.unit}: {failed.result} {failed.detail}")
+            case DisableUnit():
+                await systemd.disable(step.unit)
+            case RemoveContainer():
+                await podman.remove_container(step.container)
+            case RemoveNetwork():
+                await podman.remove_network(step.network)
+            case RemoveVolume():
+                await podman.remove_volume(step.volume)
+            case OpenManifest() | SealManifest():
+                await folder.write_manifest(step.manifest)
+            case WriteFile():
+                content = contents.get(step.file.oid)
+                if content is None:
+                    raise Stalled(f"cannot write {step.file.path}: its content is not stored")
+                await folder.write_file(step.app, step.file, content)
+            case RemoveFile():
+                await folder.remove_file(step.app, step.path)
+            case EnableUnit():
+                path = f"{folder.root}/{step.app}/{step.path}"
+                await systemd.enable(path, install=step.install)
+            case Reload():
+                await systemd.reload()
+            case StartUnit():
+                # systemd's start limit guards against its own restarts; podvisor has its backoff.
+                await systemd.reset_failed(step.unit)
+                failed = await systemd.start(step.unit, timeout_seconds=patience)
+                self._remember(step)
+                return failed
+            case RestartUnit():
+                await systemd.reset_failed(step.unit)
+                failed = await systemd.restart(step.unit, timeout_seconds=patience)
+                self._remember(step)
+                return failed
+            case SetHealthInterval():
+                await podman.set_health_interval(step.container_id, step.seconds)
+            case ResetFailed():
+                await systemd.reset_failed(step.unit)
+            case _:
+                assert_never(step)
+        return None
+
+    def _remember(self, step: StartUnit | RestartUnit) -> None:
+        """Record what was tried, even in vain: the next try is a repair, with its backoff."""
+        if step.inputs:
+            self._ledger.put_unit(step.app, step.unit, step.inputs)
+        if step.repair:
+            self._ledger.put_repairs([step.repair])
+
+
+def subject_of(step: Step) -> str:
+    """What a step is about, where that is not a unit: a file, image, network …; else empty."""
+    if isinstance(step, WriteFile):
+        return step.file.path
+    if isinstance(step, SetHealthInterval):
+        return f"every {format_duration(step.seconds)}"
+    names = ("path", "image", "container", "network", "volume")
+    return next((str(getattr(step, name)) for name in names if hasattr(step, name)), "")

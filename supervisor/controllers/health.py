@@ -1,0 +1,97 @@
+"""Keep an eye on health at next to no cost. Key `health`, the slow look; memory for the passes.
+
+A failing check leaves a trace in systemd, which one call finds for all containers; Podman, whose
+answers are dear, is asked only about those of an app whose pass runs, and about new ones.
+"""
+
+from collections.abc import Collection, Mapping
+
+from supervisor.controllers.ports import Podman, Systemd
+from supervisor.core.health import is_usual, noted
+from supervisor.kit.clock import Clock
+from supervisor.model.errors import Retry
+from supervisor.model.health import Checked, CheckRun, Health
+from supervisor.model.observed import UnitState
+
+LOOK_SECONDS = 150.0
+"""How long a container may be unhealthy, at rest, before anybody knows.
+
+Half the default poll of a Git source, so that every poll goes with a look.
+"""
+_HANGS_SECONDS = 10.0
+"""A check that runs when it is looked at is about to end; if it still runs then, it hangs."""
+
+
+class HealthController:
+    """Knows the health of the containers of managed units; one for the daemon."""
+
+    def __init__(self, *, systemd: Systemd, podman: Podman, clock: Clock) -> None:
+        self._systemd = systemd
+        self._podman = podman
+        self._clock = clock
+        self._checked: dict[str, Checked] = {}
+        """By container id; those of strangers too, so that nobody asks for them again."""
+        self._running: dict[str, float] = {}
+        """Containers whose check ran at the last look, and since when it did at each look."""
+
+    async def read(self, units: Mapping[str, UnitState]) -> tuple[Checked, ...]:
+        """Return the checked containers of these units, asking Podman for their health.
+
+        Where Podman does not answer, what was known of them before stands.
+        """
+        runs = await self._systemd.health_checks()
+        for gone in self._checked.keys() - runs.keys():
+            del self._checked[gone]
+        asked = [
+            one
+            for one in runs
+            if (known := self._checked.get(one)) is None or known.container.unit in units
+        ]
+        if asked:
+            await self._ask(asked, units)
+        return tuple(one for one in self._checked.values() if one.container.unit in units)
+
+    async def _ask(self, containers: Collection[str], units: Mapping[str, UnitState]) -> None:
+        try:
+            answers = await self._podman.health(containers)
+        except Retry:
+            return
+        now = self._clock.now()
+        for one, seen in answers.items():
+            usual = is_usual(units.get(seen.unit))
+            self._checked[one] = noted(self._checked.get(one), seen, usual=usual, now=now)
+
+    def stir(self, units: Collection[str]) -> None:
+        """Something happened to these units: whether their containers are well is to be seen."""
+        for key, one in self._checked.items():
+            if one.container.unit in units:
+                self._checked[key] = noted(one, one.container, usual=False, now=self._clock.now())
+
+    async def look(self) -> frozenset[str]:
+        """Ask systemd, in one call, for units of which the health is no longer what it was."""
+        runs = await self._systemd.health_checks(troubled=True)
+        now = self._clock.now()
+        failed = {one for one, run in runs.items() if run is CheckRun.FAILED}
+        self._running = {
+            one: self._running.get(one, now) for one, run in runs.items() if run is CheckRun.RUNNING
+        }
+        hanging = {one for one, at in self._running.items() if now - at >= _HANGS_SECONDS}
+        return frozenset(
+            known.container.unit
+            for one, known in self._checked.items()
+            if (
+                one in failed or one in hanging
+                if known.container.health is Health.HEALTHY
+                else one not in failed
+            )
+        )
+
+    def has_checks(self, units: Collection[str]) -> bool:
+        """Whether a container of one of these units has a health check."""
+        return any(one.container.unit in units for one in self._checked.values())
+
+    def second_look_in(self) -> float:
+        """Seconds until it shows whether a check that ran at the last look hangs; else 0."""
+        now = self._clock.now()
+        young = [at for at in self._running.values() if now - at < _HANGS_SECONDS]
+        return max(0.1, max(young) + _HANGS_SECONDS - now) if young else 0.0

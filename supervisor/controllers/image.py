@@ -1,0 +1,99 @@
+"""Reconcile an image that apps wait for: pull it, then name them. Keys `image:REFERENCE`.
+
+A pull has a key of its own so that it takes its time while the apps that wait for it, and all
+others, are kept as they are.
+"""
+
+from collections.abc import Callable, Collection
+
+from supervisor.controllers.ports import Ledger, Podman
+from supervisor.kit.clock import Clock
+from supervisor.model.errors import Failure, Stalled
+from supervisor.model.events import Event, EventKind
+from supervisor.model.plan import PullImage
+from supervisor.model.settings import RepairSettings
+
+
+class ImageController:
+    """Has images pulled, once each, however many apps wait."""
+
+    def __init__(
+        self, *, podman: Podman, ledger: Ledger, clock: Clock, name_key: Callable[[str], None]
+    ) -> None:
+        self._podman = podman
+        self._ledger = ledger
+        self._clock = clock
+        self._name_key = name_key
+        self._waiting: dict[str, set[str]] = {}
+        self._errors: dict[str, str] = {}
+        self.settings = RepairSettings()
+
+    def want(self, step: PullImage) -> None:
+        """Have an image pulled for an app; a pull that is waiting for its next try goes on so."""
+        waiting = self._waiting.setdefault(step.image, set())
+        if not waiting:
+            self._name_key(f"image:{step.image}")
+        if step.app not in waiting:
+            waiting.add(step.app)
+            self._log(step.image, [step.app], ok=True, reason=step.reason)
+
+    def wants(self, app: str, images: Collection[str]) -> None:
+        """Say which images an app waits for now; what nobody waits for any more is forgotten."""
+        for image in tuple(self._waiting):
+            if image not in images:
+                self._waiting[image].discard(app)
+                if not self._waiting[image]:
+                    del self._waiting[image]
+                    self._errors.pop(image, None)
+
+    def keys(self, apps: Collection[str]) -> tuple[str, ...]:
+        """Keys of the images that these apps (all, if empty) wait for."""
+        chosen = set(apps)
+        return tuple(
+            f"image:{image}"
+            for image, waiting in self._waiting.items()
+            if not chosen or chosen & waiting
+        )
+
+    def error(self, image: str) -> str:
+        """Why the last pull failed; empty if it did not."""
+        return self._errors.get(image, "")
+
+    async def reconcile(self, image: str) -> None:
+        """Pull it and name the apps that wait for it. Raises what pulling raises."""
+        apps = self._waiting.get(image)
+        if not apps:
+            return
+        try:
+            await self._podman.pull(image, timeout_seconds=float(self.settings.pull_timeout))
+        except Failure as failure:
+            if self._errors.get(image) != str(failure):
+                hint = failure.hint if isinstance(failure, Stalled) else "tried again by itself"
+                self._log(image, apps, ok=False, reason=str(failure), detail=hint)
+            self._errors[image] = str(failure)
+            for app in sorted(apps):
+                self._name_key(f"app:{app}")
+            raise
+        self._errors.pop(image, None)
+        self._waiting.pop(image, None)
+        self._log(image, apps, ok=True, reason="pulled")
+        for app in sorted(apps):
+            self._name_key(f"app:{app}")
+
+    def _log(
+        self, image: str, apps: Collection[str], *, ok: bool, reason: str, detail: str = ""
+    ) -> None:
+        """Write it down for each app: who looks at the events of one sees it, too."""
+        for app in sorted(apps):
+            self._ledger.append(
+                Event(
+                    time=self._clock.now(),
+                    kind=EventKind.STEP if ok else EventKind.WAITING,
+                    ok=ok,
+                    app=app,
+                    step="pull",
+                    subject=image,
+                    reason=reason,
+                    detail=detail,
+                )
+            )

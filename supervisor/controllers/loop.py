@@ -1,0 +1,320 @@
+"""The loop: takes keys from the queue, hands each to its controller, and interprets how it ended.
+
+Keys in: from watches, alarms, the control socket and the controllers themselves.
+Keys out: none of its own but `add_in`, with the backoff that a failure asks for.
+
+| key | controller | then |
+| --- | --- | --- |
+| `source:NAME` | source | `app:*` if it says something new; itself at the next poll |
+| `app:NAME` | app, all that are due in one pass | itself at the nearest deadline of its plan |
+| `image:REF` | image | the apps that wait for it |
+| `apps` | - | every `app:*` |
+| `keep:NAME` | app | the content of what is applied is protected in the store |
+| `health` | health | the apps whose health is not what it was; itself at the next look |
+| `probes` | probes | the apps of which a verdict changed; itself when the next is due |
+| `resync` | - | folders and apps, once in a while |
+| `watchdog` | - | tells systemd that the queue still moves |
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection
+
+import anyio
+import msgspec
+
+from supervisor.controllers.app import AppController, AppPass
+from supervisor.controllers.board import Board
+from supervisor.controllers.desire import Desires
+from supervisor.controllers.health import LOOK_SECONDS, HealthController
+from supervisor.controllers.image import ImageController
+from supervisor.controllers.ports import FolderWatch
+from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.source import SourceController
+from supervisor.core.names import runtime_names
+from supervisor.kit import backoff
+from supervisor.kit.clock import Clock
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.errors import Failure, Finding, Retry, Stalled, WaitUntil
+from supervisor.model.settings import Settings
+from supervisor.model.status import SourceStatus
+
+log = logging.getLogger(__name__)
+
+
+class Loop:
+    """Moves keys from the queue through their controllers until it is cancelled."""
+
+    def __init__(
+        self,
+        *,
+        queue: WorkQueue,
+        desires: Desires,
+        sources: SourceController,
+        apps: AppController,
+        images: ImageController,
+        health: HealthController,
+        probes: ProbeController,
+        folders: FolderWatch,
+        board: Board,
+        clock: Clock,
+        on_resync: Callable[[], None],
+        on_rest: Callable[[], None],
+        on_watchdog: Callable[[], float],
+    ) -> None:
+        self._queue = queue
+        self._desires = desires
+        self._sources = sources
+        self._apps = apps
+        self._images = images
+        self._health = health
+        self._probes = probes
+        self._folders = folders
+        self._board = board
+        self._clock = clock
+        self._on_resync = on_resync
+        self._on_rest = on_rest
+        self._on_watchdog = on_watchdog
+        self._failures: dict[str, int] = {}
+        self._complaints: dict[str, str] = {}
+        """What was last said of a key that fails."""
+        self._restored: set[str] = set()
+        self._suspended = clock.suspended()
+
+    async def start(self) -> None:
+        """Take up what is stored, and name every key once."""
+        for name in self._desires.settings.sources:
+            if await self._sources.restore(name):
+                self._restored.add(f"source:{name}")
+        await self._watch_folders()
+        self._queue.add("watchdog")
+        self._name_all()
+
+    async def take_settings(self, settings: Settings) -> None:
+        """Go on with other settings."""
+        self._desires.settings = settings
+        self._desires.invalidate()
+        for gone in set(self._board.sources) - set(settings.sources):
+            self._board.sources.pop(gone)
+            self._queue.forget(f"source:{gone}")
+            self._failures.pop(f"source:{gone}", None)
+        await self._watch_folders()
+        self._on_resync()
+        self._name_all()
+
+    async def run(self) -> None:
+        """Reconcile for ever."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                keys = await self._queue.take()
+                apps = [key for key in keys if key.startswith("app:")]
+                if apps:
+                    tasks.start_soon(self._pass, tuple(apps), self._reconcile_apps)
+                for key in keys:
+                    if not key.startswith("app:"):
+                        tasks.start_soon(self._pass, (key,), self._reconcile_one)
+
+    def hurry(self) -> None:
+        """Try now what waits after a failure that a network may mend: it is back, they say."""
+        hurried = {key for key in self._failures if key.startswith(("source:", "image:"))}
+        for key in hurried:
+            # It may take a moment until names resolve again: the backoff starts anew.
+            self._failures[key] = 0
+        self._queue.hurry(hurried.__contains__)
+
+    def resume(self) -> None:
+        """Go on after a suspend: what came due meanwhile is due now, and `hurry`."""
+        suspended = self._clock.suspended()
+        self._queue.advance(suspended - self._suspended)
+        self._suspended = suspended
+        self.hurry()
+
+    def _name_all(self) -> None:
+        self._queue.add(*(f"source:{name}" for name in self._desires.settings.sources))
+        self._resync()
+
+    def _resync(self) -> None:
+        """Name what a wake-up can be lost for; Git does not wake anybody, it is polled."""
+        sources = self._desires.settings.sources.items()
+        self._queue.add(*(f"source:{name}" for name, one in sources if one.folder))
+        self._queue.add("apps")
+        resync = float(self._desires.settings.repair.resync)
+        if resync:
+            self._queue.add_by_rhythm("resync", resync)
+
+    async def _watch_folders(self) -> None:
+        await self._folders.watch_folders(
+            {name: one.folder for name, one in self._desires.settings.sources.items() if one.folder}
+        )
+
+    async def _pass(
+        self, keys: tuple[str, ...], reconcile: Callable[[set[str]], Awaitable[None]]
+    ) -> None:
+        """One pass; whatever comes of it, the keys are given back to the queue.
+
+        `reconcile` gets them as a set, and takes out what it has given back itself.
+        """
+        left = set(keys)
+        try:
+            try:
+                await reconcile(left)
+            except Failure as failure:
+                for key in left:
+                    self._interpret(key, failure)
+            except Exception as error:
+                # A defect in one pass must not take the others down: it is said and tried again.
+                log.exception("a pass over %s failed", ", ".join(sorted(left)))
+                for key in left:
+                    self._interpret(key, Retry(f"internal error: {error!r}"))
+        finally:
+            self._queue.done(left)
+        self._on_rest()
+
+    async def _reconcile_apps(self, left: set[str]) -> None:
+        def ended(done: AppPass) -> None:
+            keys = {f"app:{name}" for name in done.apps}
+            self._apps_ended(done)
+            left.difference_update(keys)
+            self._queue.done(keys)
+            self._on_rest()
+
+        await self._apps.reconcile(sorted(key.removeprefix("app:") for key in left), ended=ended)
+
+    def _apps_ended(self, done: AppPass) -> None:
+        now = self._clock.now()
+        for name in done.apps:
+            key = f"app:{name}"
+            failure = done.failures.get(name)
+            if failure:
+                self._interpret(key, failure)
+            else:
+                self._went_well(key)
+            if name in done.look_again:
+                self._queue.add_in(key, done.look_again[name] - now)
+        self._queue.add(*(f"keep:{source}" for source in done.moved))
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Arm the next look at health and the next probe, where there are any."""
+        units = {name for names in self._units().values() for name in names}
+        if seconds := self._health.second_look_in():
+            self._queue.add_in("health", seconds)
+        elif self._health.has_checks(units):
+            self._queue.add_by_rhythm("health", LOOK_SECONDS)
+        due = self._probes.due_in()
+        if due is not None:
+            self._queue.add_in("probes", due)
+
+    def _keys_of(self, units: frozenset[str]) -> list[str]:
+        """Name the apps that have one of these units."""
+        return [f"app:{app}" for app, names in self._units().items() if names & units]
+
+    def _units(self) -> dict[str, frozenset[str]]:
+        return {
+            app: frozenset(name for one in units for name in runtime_names(one.name, one.instances))
+            for app, units in self._desires.known().items()
+        }
+
+    async def _reconcile_one(self, keys: set[str]) -> None:
+        (key,) = keys
+        kind, _, name = key.partition(":")
+        match kind:
+            case "source":
+                await self._reconcile_source(key, name)
+            case "image":
+                await self._images.reconcile(name)
+            case "keep":
+                await self._apps.protect(name)
+            case "apps":
+                # One that was refused and is gone now stands on the board alone.
+                names = {*await self._apps.names(), *self._board.apps}
+                self._queue.add(*(f"app:{one}" for one in sorted(names)))
+            case "health":
+                self._queue.add(*self._keys_of(await self._health.look()))
+                self._look_again()
+            case "probes":
+                self._queue.add(*self._keys_of(await self._probes.run()))
+                self._look_again()
+            case "resync":
+                self._on_resync()
+                self._resync()
+            case "watchdog":
+                again = self._on_watchdog()
+                if again:
+                    self._queue.add_by_rhythm("watchdog", again, slack=again / 2)
+            case _:
+                raise AssertionError(key)
+        self._went_well(key)
+
+    async def _reconcile_source(self, key: str, name: str) -> None:
+        settings = self._desires.settings.sources.get(name)
+        poll = float(settings.poll) if settings and settings.git else 0.0
+        if poll:
+            # Armed before reading: the poll goes on whatever comes of this one.
+            self._queue.add_by_rhythm(key, poll)
+        changed = await self._sources.reconcile(name)
+        if changed or key in self._failures:
+            self._queue.add("apps")
+
+    def _went_well(self, key: str) -> None:
+        if self._failures.pop(key, None) is not None:
+            log.info("%s: well again", _title(key))
+        self._complaints.pop(key, None)
+        self._board.problems.pop(key, None)
+
+    def _interpret(self, key: str, failure: Failure) -> None:
+        """The one place that knows what each failure means for the queue."""
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        kind = key.partition(":")[0]
+        hint = failure.hint if isinstance(failure, Stalled) else ""
+        if kind not in {"source", "image"}:
+            message = f"{_title(key)}: {failure}"
+            self._board.problems[key] = Finding(message=message, hint=hint)
+        match failure:
+            case Retry():
+                table = {"source": backoff.FETCH_SECONDS, "image": backoff.PULL_SECONDS}.get(
+                    kind, backoff.PASS_SECONDS
+                )
+                self._queue.add_in(key, backoff.delay(table, failures))
+            case WaitUntil():
+                self._queue.add_in(key, failure.at - self._clock.now(), slack=0.0)
+            case Stalled() if kind == "image":
+                # The person who is needed is the registry's, and does not tell when it is done.
+                self._queue.add_in(key, backoff.PULL_SECONDS[-1])
+            case _:
+                pass
+        self._complain(key, str(failure), hint)
+
+    def _complain(self, key: str, why: str, hint: str) -> None:
+        """Tell the journal what failed, why, and what comes of it; not the same at every retry."""
+        if self._complaints.get(key) == why:
+            return
+        self._complaints[key] = why
+        due = self._queue.due_in(key)
+        next_try = f"tried again in {round(due)} s, then less often" if due else ""
+        what_now = "; ".join(filter(None, (hint, next_try)))
+        log.warning("%s: %s%s", _title(key), why, f" ({what_now})" if what_now else "")
+
+    def first_pass(self, key: str) -> bool:
+        """Tell which keys make up the first pass: a source that was known before is not waited for.
+
+        So the daemon is ready although Git is down.
+        """
+        return (
+            key == "apps"
+            or key.startswith("app:")
+            or (key.startswith("source:") and key not in self._restored)
+        )
+
+    def waiting_images(self, apps: Collection[str]) -> tuple[str, ...]:
+        """Keys of the images that these apps (all, if empty) wait for."""
+        return self._images.keys(apps)
+
+    def with_next_poll(self, status: SourceStatus, due_in: float | None) -> SourceStatus:
+        """Complete a source's status by the time of its next poll."""
+        at = self._clock.now() + due_in if due_in is not None else 0.0
+        return msgspec.structs.replace(status, next_poll_at=at)
+
+
+def _title(key: str) -> str:
+    """What people call it: `source home`, `app web`."""
+    return key.replace(":", " ", 1)

@@ -1,0 +1,190 @@
+"""Read the world for one pass: systemd's units, the owned folder, Podman's objects, the ledger.
+
+No more is asked than the pass needs: Podman only about what it can lose behind systemd's back,
+and about images and names where something is about to start.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from supervisor.controllers.health import HealthController
+from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
+from supervisor.controllers.probes import ProbeController
+from supervisor.core.names import runtime_names
+from supervisor.core.needs import should_run
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.errors import Retry
+from supervisor.model.health import Checked
+from supervisor.model.observed import Inventory, Observed, ObservedApp, UnitState
+
+_MADE_OF_CONTAINERS = (UnitKind.CONTAINER, UnitKind.KUBE)
+
+
+class Observer:
+    """Reads what is, over the ports."""
+
+    def __init__(
+        self,
+        *,
+        systemd: Systemd,
+        podman: Podman,
+        folder: Folder,
+        ledger: Ledger,
+        health: HealthController,
+        probes: ProbeController,
+    ) -> None:
+        self._probes = probes
+        self._health = health
+        self._systemd = systemd
+        self._podman = podman
+        self._folder = folder
+        self._ledger = ledger
+
+    async def observe(self, deployments: Sequence[Deployment]) -> Observed:
+        """Read everything that a plan for these apps needs. Raises what the ports raise."""
+        apps: dict[str, ObservedApp] = {}
+        for one in deployments:
+            wanted = [file.path for file in one.wanted.files] if one.wanted else []
+            if one.last_good:
+                wanted.extend(file.path for file in one.last_good.files)
+            apps[one.name] = await self._folder.observe(one.name, wanted=wanted)
+        names, targets = _names(deployments, apps)
+        units = await self._systemd.units({*names, *targets})
+        active = _active(targets, units)
+        changing = {one.name for one in deployments if _changes(one, apps[one.name])}
+        curious = _down(deployments, units, active)
+        for one in deployments:
+            if one.name in changing:
+                curious.update(_names([one], apps)[0])
+        await self._look_closer(curious, units)
+        inventory = await self._inventory(deployments, apps, units, changing)
+        return Observed(
+            units=units,
+            targets=active,
+            apps=apps,
+            inventory=inventory,
+            applied=self._ledger.applied(),
+            repairs=self._ledger.repairs(),
+            checked=await self._checked(deployments, units),
+            probed=self._probes.verdicts(),
+            owned_root=self._folder.root,
+        )
+
+    async def observe_units(self, deployments: Sequence[Deployment], before: Observed) -> Observed:
+        """Read the units anew, and leave the rest as it was read."""
+        units = await self._systemd.units(before.units)
+        await self._look_closer(_down(deployments, units, before.targets), units)
+        checked = await self._checked(deployments, units)
+        return msgspec.structs.replace(
+            before, units=units, checked=checked, probed=self._probes.verdicts()
+        )
+
+    async def _checked(
+        self, deployments: Sequence[Deployment], units: Mapping[str, UnitState]
+    ) -> tuple[Checked, ...]:
+        """Return the health of what these apps run in containers, as far as it is checked."""
+        containers = {
+            name: units[name]
+            for one in deployments
+            for _, unit in _units(one)
+            if unit.kind in _MADE_OF_CONTAINERS
+            for name in runtime_names(unit.name, unit.instances)
+            if name in units and units[name].active not in {"inactive", "failed"}
+        }
+        return await self._health.read(containers) if containers else ()
+
+    async def _look_closer(self, names: Iterable[str], units: dict[str, UnitState]) -> None:
+        """Replace the states of those units that systemd knows by ones with details."""
+        known = [name for name in names if name in units and units[name].load != "not-found"]
+        if known:
+            units.update(await self._systemd.units(known, details=known))
+
+    async def _inventory(
+        self,
+        deployments: Sequence[Deployment],
+        apps: Mapping[str, ObservedApp],
+        units: Mapping[str, UnitState],
+        changing: set[str],
+    ) -> Inventory:
+        everything = [unit for one in deployments for _, unit in _units(one)]
+        images = {
+            image
+            for one in deployments
+            for _, unit in _units(one)
+            if one.name in changing or not _is_up(unit, units)
+            for image in unit.images
+        }
+        named = {"containers": False, "networks": False, "volumes": False, "secrets": False}
+        for one in deployments:
+            manifest = apps[one.name].manifest
+            mine = manifest.units if manifest else ()
+            new = any(unit.name not in mine for _, unit in _units(one))
+            leaving = one.wanted is None and not one.keep and not one.findings
+            left = one.wanted and set(mine) - {unit.name for unit in one.wanted.units}
+            named["containers"] |= bool(new or leaving or left)
+        named["networks"] = any(unit.kind is UnitKind.NETWORK for unit in everything)
+        named["volumes"] = any(unit.kind is UnitKind.VOLUME for unit in everything)
+        named["secrets"] = any(unit.secrets for unit in everything)
+        if not images and not any(named.values()):
+            return Inventory()
+        try:
+            return await self._podman.inventory(images=images, **named)
+        except Retry:
+            # What runs can be kept running without Podman's API; a change has to wait for it.
+            if changing:
+                raise
+            return Inventory()
+
+
+def _units(one: Deployment) -> Iterable[tuple[DesiredApp, DesiredUnit]]:
+    for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None):
+        for unit in app.units if app else ():
+            yield app, unit  # type: ignore[misc]
+
+
+def _active(names: Iterable[str], units: Mapping[str, UnitState]) -> frozenset[str]:
+    return frozenset(name for name in names if name in units and units[name].active == "active")
+
+
+def _down(
+    deployments: Sequence[Deployment], units: Mapping[str, UnitState], active: frozenset[str]
+) -> set[str]:
+    """Units that should run and do not."""
+    return {
+        name
+        for one in deployments
+        for app in (one.wanted, one.last_good)
+        for name in should_run({unit.name: unit for unit in (app.units if app else ())}, active)
+        if name in units and units[name].active != "active"
+    }
+
+
+def _is_up(unit: DesiredUnit, units: Mapping[str, UnitState]) -> bool:
+    names = runtime_names(unit.name, unit.instances)
+    return all((state := units.get(name)) and state.active == "active" for name in names)
+
+
+def _names(
+    deployments: Sequence[Deployment], apps: Mapping[str, ObservedApp]
+) -> tuple[set[str], set[str]]:
+    """Names of all units that these apps have or will have; and what their `[Install]` names."""
+    names: set[str] = set()
+    targets: set[str] = set()
+    for one in deployments:
+        manifest = apps[one.name].manifest
+        names.update(name for name in (manifest.units if manifest else ()) if "@." not in name)
+        for _, unit in _units(one):
+            names.update(runtime_names(unit.name, unit.instances))
+            targets.update(unit.wanted_by)
+    return names, targets
+
+
+def _changes(one: Deployment, observed: ObservedApp) -> bool:
+    """Whether the owned folder is not what the app should be (or there is no app to be)."""
+    manifest = observed.manifest
+    if one.wanted is None or manifest is None or not manifest.sealed:
+        return not one.keep or manifest is None
+    there = {(file.path, file.oid, file.kind) for file in observed.files}
+    should = {(file.path, file.oid, file.kind) for file in one.wanted.files}
+    return bool(should - there) or manifest.revision != one.wanted.revision

@@ -1,0 +1,250 @@
+"""What the controllers need from outside. Adapters serve these; fakes serve them in tests.
+
+Every method that can fail raises one of the three failures of `model.errors`, with a sentence
+for people; anything else that escapes is a defect.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from supervisor.model.app import Candidate, Generated
+from supervisor.model.events import Event
+from supervisor.model.health import CheckRun, ContainerHealth, Probe
+from supervisor.model.observed import (
+    AppliedApp,
+    Inventory,
+    JobFailed,
+    Manifest,
+    ObservedApp,
+    RepairState,
+    UnitInputs,
+    UnitState,
+)
+from supervisor.model.podman import PodmanEvent
+from supervisor.model.settings import SourceSettings
+from supervisor.model.source import Snapshot, TreeFile
+from supervisor.model.status import WatchStatus
+
+
+class SourceReader(Protocol):
+    """Reads sources into the object store, and serves what is in it. One for all sources."""
+
+    async def fetch(self, name: str, settings: SourceSettings) -> Snapshot:
+        """Read the source now (Git: fetch over the network; folder: walk).
+
+        Raises Retry (unreachable, timed out) or Stalled (credentials, ref gone, not a folder).
+        """
+
+    async def stored(self, name: str) -> Snapshot | None:
+        """Return the newest snapshot that is in the store, without reading the source."""
+
+    async def files_at(self, name: str, revision: str, root: str) -> tuple[TreeFile, ...]:
+        """Files below `root` (relative to it) at a stored revision. Raises Stalled if gone."""
+
+    async def read(self, name: str, oids: Sequence[str]) -> dict[str, bytes]:
+        """Contents of blobs of the store, by id. Raises Stalled if one is gone."""
+
+    async def keep(self, name: str, revisions: Collection[str]) -> None:
+        """Protect these revisions of the source from being collected, and no others."""
+
+
+class Generator(Protocol):
+    """Podman's Quadlet generator, on staged candidates."""
+
+    async def version(self) -> str:
+        """Identify the generator; changes when it is upgraded. Cheap."""
+
+    async def generate(
+        self,
+        apps: Sequence[Candidate],
+        *,
+        contents: Mapping[str, bytes],
+        beside: Sequence[Candidate] = (),
+    ) -> Generated:
+        """Stage `apps`, and `beside` them those they refer to, run the generator, read its output.
+
+        `contents` maps blob ids to contents, for every file of both; `files` that are symlinks
+        too. Files of the user's own Quadlet folder that podvisor does not own take part.
+        """
+
+
+class Folder(Protocol):
+    """The owned folder below the Quadlet search path, and the links of plain units."""
+
+    @property
+    def root(self) -> str:
+        """Absolute real path of the folder that holds the apps' folders."""
+
+    async def observe(self, app: str, *, wanted: Collection[str] = ()) -> ObservedApp:
+        """Read the manifest and the state of its files and of `wanted` paths (cached by stat)."""
+
+    async def apps(self) -> frozenset[str]:
+        """Names of the apps that have a manifest."""
+
+    async def foreign_units(self) -> dict[str, str]:
+        """Unit names that the user's own files define (Quadlet and plain) to their paths."""
+
+    async def write_manifest(self, manifest: Manifest) -> None:
+        """Write it atomically; one without files and sealed removes the app's folder if empty."""
+
+    async def write_file(self, app: str, file: TreeFile, content: bytes) -> None:
+        """Replace or make one file atomically. Raises Retry (disk full) or Stalled (in the way)."""
+
+    async def remove_file(self, app: str, path: str) -> None:
+        """Remove one file, and the folders that it leaves empty."""
+
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """App names whose owned files were touched by anyone."""
+
+
+class Systemd(Protocol):
+    """The user's systemd manager, over D-Bus."""
+
+    async def units(
+        self, names: Collection[str], *, details: Collection[str] = ()
+    ) -> dict[str, UnitState]:
+        """States of these units in one call; `details` of them with the further properties."""
+
+    async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
+        """How the containers' health checks ended last, by container id, in one call.
+
+        With `troubled`, only those that failed or run just now.
+        """
+
+    async def start(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
+        """Queue a start job and wait for its end; None if it went well."""
+
+    async def stop(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
+        """Queue a stop job and wait for its end; a unit that is not loaded is stopped."""
+
+    async def restart(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
+        """Queue a restart job and wait for its end."""
+
+    async def run_once(
+        self, name: str, *, command: Sequence[str], folder: str, timeout_seconds: float
+    ) -> JobFailed | None:
+        """Run a command as a transient oneshot unit and wait for its end."""
+
+    async def reload(self) -> None:
+        """daemon-reload."""
+
+    async def reset_failed(self, unit: str) -> None:
+        """Forget a unit's failure and its start-limit counter; no error if it is not loaded."""
+
+    async def enable(self, path: str, *, install: bool) -> None:
+        """Link a unit file, and enable it if it has an `[Install]`."""
+
+    async def disable(self, unit: str) -> None:
+        """Remove all links of a unit file."""
+
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """Names of watched units whose state changed; the empty name is "everything" (bus lost)."""
+
+    async def watch_units(self, names: Collection[str]) -> None:
+        """Set the units that `watch` tells of."""
+
+
+class Podman(Protocol):
+    """Podman's objects: open, ask, close."""
+
+    async def inventory(
+        self,
+        *,
+        images: Collection[str] = (),
+        networks: bool = False,
+        volumes: bool = False,
+        secrets: bool = False,
+        containers: bool = False,
+    ) -> Inventory:
+        """Ask for what is named, no more. Raises Retry if Podman does not answer."""
+
+    async def pull(self, image: str, *, timeout_seconds: float) -> None:
+        """Pull an image. Raises Retry (registry, network) or Stalled (denied, no such tag)."""
+
+    async def health(self, containers: Collection[str]) -> dict[str, ContainerHealth]:
+        """Health of these containers, by id; those that are gone are left out. Raises Retry."""
+
+    async def set_health_interval(self, container: str, seconds: float) -> None:
+        """Have the running container's health check run at this interval. Raises Retry."""
+
+    async def remove_container(self, container: str) -> None: ...
+
+    async def remove_network(self, network: str) -> None: ...
+
+    async def remove_volume(self, volume: str) -> None: ...
+
+    def watch(
+        self, show: Callable[[WatchStatus], None]
+    ) -> AbstractAsyncContextManager[AsyncIterator[PodmanEvent]]:
+        """What happens to Podman's objects; `show` hears where that is known from."""
+
+    def recheck(self) -> None:
+        """Look anew for a better place to know from, if there may be one."""
+
+
+class Prober(Protocol):
+    """Makes podvisor's own checks."""
+
+    async def probe(self, probe: Probe) -> str:
+        """Return why the answer is not a good one, empty if it is; within the probe's time-out."""
+
+
+class FolderWatch(Protocol):
+    """Tells of changes below the folders that serve as sources."""
+
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """Names of sources whose folder changed."""
+
+    async def watch_folders(self, folders: Mapping[str, str]) -> None:
+        """Set which are watched: source name to absolute path."""
+
+
+class Host(Protocol):
+    """The machine as a whole."""
+
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """`resumed` after a suspend, `network` when there is a way out or another one."""
+
+
+class Ledger(Protocol):
+    """The durable record. Synchronous: SQLite in WAL mode, microseconds for an entry."""
+
+    def append(self, event: Event) -> Event:
+        """Write an entry; returns it with its id (0 if the disk is full: see `problem`)."""
+
+    def events(
+        self,
+        *,
+        after_id: int = 0,
+        since: float = 0.0,
+        app: str = "",
+        unit: str = "",
+        limit: int = 0,
+    ) -> list[Event]:
+        """Entries in ascending order, the newest `limit` of them (0: all)."""
+
+    def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Hear every entry as it is written; returns the way to stop."""
+
+    def applied(self) -> dict[str, AppliedApp]: ...
+
+    def put_applied(self, app: AppliedApp) -> None: ...
+
+    def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:
+        """Record what one unit was made of, once it runs with it."""
+
+    def drop_app(self, app: str) -> None: ...
+
+    def repairs(self) -> dict[str, RepairState]: ...
+
+    def put_repairs(self, states: Iterable[RepairState]) -> None:
+        """Write these; one without failures is forgotten."""
+
+    def note(self, key: str) -> str:
+        """Return a small text kept under a key, empty if none."""
+
+    def put_note(self, key: str, text: str) -> None: ...
+
+    def problem(self) -> str:
+        """Why it cannot write now, empty if it can."""

@@ -1,0 +1,1 @@
+"""Decisions: pure functions of the model. No I/O, no clock, no randomness."""

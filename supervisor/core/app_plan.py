@@ -1,0 +1,260 @@
+"""The plan for one app: which of its states can be had now, and the way there.
+
+`planner.plan` calls it for each app of a pass and puts the steps in their order.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from supervisor.core.draft import Draft
+from supervisor.core.file_plan import plan_files, plan_folder_removal
+from supervisor.core.health import plan_health
+from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
+from supervisor.core.unit_plan import plan_units
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.errors import Finding
+from supervisor.model.observed import Observed
+from supervisor.model.plan import (
+    DisableUnit,
+    PullImage,
+    RemoveContainer,
+    RemoveNetwork,
+    RemoveVolume,
+    ResetFailed,
+    RestartUnit,
+    StartUnit,
+    Step,
+    StopUnit,
+    Verdict,
+    WriteFile,
+)
+from supervisor.model.settings import HealthSettings
+
+_ADOPT = "(taking it over is for `podvisor adopt`, which is not there yet)"
+
+
+def plan_app(
+    deployment: Deployment,
+    observed: Observed,
+    now: float,
+    *,
+    foreign: Mapping[str, str],
+    claimed: Collection[str],
+    health: HealthSettings,
+) -> tuple[list[Step], Verdict]:
+    """Plan one app.
+
+    `foreign` maps unit names that the user's own files define to those files. `claimed` holds
+    the units that other apps of this pass desire: a unit that moves to another app is not stopped.
+    """
+    draft = Draft(app=deployment.name, findings=list(deployment.findings))
+    wanted, last_good = deployment.wanted, deployment.last_good
+    if wanted:
+        draft.findings.extend(_blockers(wanted, observed, foreign))
+    refused = any(finding.fatal for finding in draft.findings)
+    if wanted and not refused:
+        attempt = _converge(wanted, last_good, observed, now, claimed)
+        plan_health(wanted, observed, now, health, attempt)
+        pulls = _missing_images(wanted, attempt.steps, observed)
+        if not pulls:
+            draft.extend(attempt)
+            return draft.steps, draft.verdict(revision=wanted.revision, complete=True)
+        draft.steps.extend(pulls)
+        draft.waiting.extend(f"image {step.image}" for step in pulls)
+        if last_good and last_good.revision == wanted.revision:
+            missing = {step.image for step in pulls}
+            attempt.steps[:] = [
+                step for step in attempt.steps if not _starts_without(step, wanted, missing)
+            ]
+            draft.extend(attempt)
+    elif not wanted and not refused and not deployment.keep:
+        _remove_app(deployment, observed, claimed, draft)
+        return draft.steps, draft.verdict(revision="", complete=True)
+    if last_good and (wanted is None or last_good.revision != wanted.revision or refused):
+        attempt = _converge(last_good, last_good, observed, now, claimed)
+        plan_health(last_good, observed, now, health, attempt)
+        draft.extend(attempt)
+    revision = last_good.revision if last_good else ""
+    return draft.steps, draft.verdict(revision=revision, complete=False)
+
+
+def _converge(
+    app: DesiredApp,
+    last_good: DesiredApp | None,
+    observed: Observed,
+    now: float,
+    claimed: Collection[str],
+) -> Draft:
+    """Bring the machine to `app`: what left it, its files, its units."""
+    draft = Draft(app=app.name)
+    folder = observed.apps.get(app.name)
+    known = {unit.name: unit for unit in last_good.units} if last_good else {}
+    here = {unit.name for unit in app.units} | set(claimed)
+    for unit in folder.manifest.units if folder and folder.manifest else ():
+        if unit not in here:
+            _remove_unit(unit, known.get(unit), observed, draft, prune=app.prune_volumes)
+    files = plan_files(app, observed, draft)
+    plan_units(app, observed, now, files, draft)
+    draft.findings.extend(
+        Finding(
+            message=f"{path} is in podvisor's folder of {app.name}, but is not podvisor's",
+            app=app.name,
+            path=path,
+            hint="left alone; move it into the source, or out of the folder",
+            fatal=False,
+        )
+        for path in (folder.strangers if folder else ())
+    )
+    return draft
+
+
+def _remove_app(
+    deployment: Deployment, observed: Observed, claimed: Collection[str], draft: Draft
+) -> None:
+    """Take away everything that is left of an app."""
+    folder = observed.apps.get(deployment.name)
+    if folder is None or folder.manifest is None:
+        return
+    last_good = deployment.last_good
+    known = {unit.name: unit for unit in last_good.units} if last_good else {}
+    prune = last_good is not None and last_good.prune_volumes
+    for unit in folder.manifest.units:
+        if unit not in claimed:
+            _remove_unit(unit, known.get(unit), observed, draft, prune=prune)
+    reason = "no longer in the source"
+    plan_folder_removal(deployment.name, folder.manifest, draft, reason=reason)
+
+
+def _remove_unit(
+    unit: str, known: DesiredUnit | None, observed: Observed, draft: Draft, *, prune: bool
+) -> None:
+    """Stop a unit that left, and clean up after it; `known` is what it was, if that is known."""
+    app, reason = draft.app, "no longer in the source"
+    running = {
+        name: state
+        for name in runtime_names(unit, known.instances if known else ())
+        if (state := observed.units.get(name))
+    }
+    for name, state in running.items():
+        if state.active not in {"inactive", "failed"}:
+            draft.steps.append(StopUnit(app=app, unit=name, reason=reason))
+        draft.steps.append(ResetFailed(app=app, unit=name, reason=reason))
+    kind = known.kind if known else None
+    if kind is UnitKind.PLAIN or (known is None and unit.endswith(PLAIN_SUFFIXES[1:])):
+        draft.steps.append(DisableUnit(app=app, unit=unit, reason=reason))
+    for container in observed.inventory.containers or ():
+        if container.unit in running:
+            draft.steps.append(
+                RemoveContainer(app=app, container=container.name, reason=f"left behind by {unit}")
+            )
+    if known and kind is UnitKind.NETWORK:
+        draft.steps.append(RemoveNetwork(app=app, network=known.object_name, reason=reason))
+    if known and kind is UnitKind.VOLUME and prune:
+        draft.steps.append(
+            RemoveVolume(
+                app=app,
+                volume=known.object_name,
+                reason=f"{reason}, and the app says Prune=volumes",
+            )
+        )
+
+
+def _blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -> list[Finding]:
+    """Names that are taken by what podvisor does not own."""
+    folder = observed.apps.get(app.name)
+    mine = frozenset(folder.manifest.units if folder and folder.manifest else ())
+    findings = []
+    for unit in app.units:
+        taken = _taken_by(unit, mine, observed, foreign)
+        if taken:
+            what, mend = taken
+            findings.append(
+                Finding(
+                    message=f"{what} and is not podvisor's; nothing was overwritten",
+                    source=app.source,
+                    app=app.name,
+                    path=f"{app.root}/{unit.path}" if app.root else unit.path,
+                    hint=f"{mend} {_ADOPT}",
+                )
+            )
+    findings.extend(_foreign_files(app, observed))
+    return findings
+
+
+def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
+    """Files that stand where the app's would be written, and that podvisor did not put there."""
+    folder = observed.apps.get(app.name)
+    if folder is None:
+        return
+    owned = {file.path for file in folder.manifest.files} if folder.manifest else frozenset()
+    wanted = {file.path: file for file in app.files}
+    for there in folder.files:
+        file = wanted.get(there.path)
+        if file and there.path not in owned and (there.oid, there.kind) != (file.oid, file.kind):
+            path = f"{observed.owned_root}/{app.name}/{there.path}"
+            yield Finding(
+                message=f"{path} exists already and is not podvisor's; nothing was overwritten",
+                source=app.source,
+                app=app.name,
+                path=f"{app.root}/{file.path}" if app.root else file.path,
+                hint=f"move it out of the folder {_ADOPT}",
+            )
+
+
+def _taken_by(
+    unit: DesiredUnit, mine: frozenset[str], observed: Observed, foreign: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """Say what stands in a unit's way, and how to mend that."""
+    path = foreign.get(unit.name, "")
+    if unit.name in mine:
+        return (f"{unit.name} is defined by {path} too", f"remove {path}") if path else None
+    state = observed.units.get(unit.name)
+    if not path and state and state.load == "loaded" and not _is_ours(unit.name, observed):
+        path = "" if state.path.startswith(observed.owned_root) else state.path
+    if path:
+        return f"unit {unit.name} exists already ({path})", f"rename one of them, or remove {path}"
+    if unit.kind is UnitKind.CONTAINER:
+        for container in observed.inventory.containers or ():
+            taken = container.name == unit.object_name and container.unit != unit.name
+            if taken and not _is_ours(container.unit, observed):
+                mend = f"set ContainerName= to another name, or `podman rm {container.name}`"
+                return f"a container named {container.name} exists already", mend
+    return None
+
+
+def _starts_without(step: Step, app: DesiredApp, missing: Collection[str]) -> bool:
+    """Whether a step starts a unit whose image is not here."""
+    return isinstance(step, StartUnit | RestartUnit) and any(
+        step.unit in runtime_names(unit.name, unit.instances)
+        for unit in app.units
+        if not set(missing).isdisjoint(unit.images)
+    )
+
+
+def _is_ours(unit: str, observed: Observed) -> bool:
+    """Whether a unit is podvisor's. If another app has it, that one is giving it up.
+
+    Else `core.conflicts` would have refused whoever wants it.
+    """
+    return any(
+        unit in folder.manifest.units for folder in observed.apps.values() if folder.manifest
+    ) or any(unit in app.units for app in observed.applied.values())
+
+
+def _missing_images(
+    app: DesiredApp, steps: Collection[Step], observed: Observed
+) -> list[PullImage]:
+    """Images to have before any of these steps: of what starts, and of what is new."""
+    present = observed.inventory.images
+    if present is None:
+        return []
+    starting = {step.unit for step in steps if isinstance(step, StartUnit | RestartUnit)}
+    writing = {step.file.path for step in steps if isinstance(step, WriteFile)}
+    missing: dict[str, str] = {}
+    for unit in app.units:
+        names = runtime_names(unit.name, unit.instances)
+        if unit.path in writing or starting.intersection(names):
+            missing.update((image, unit.name) for image in unit.images if image not in present)
+    return [
+        PullImage(app=app.name, image=image, reason=f"{unit} needs it, and it is not here")
+        for image, unit in sorted(missing.items())
+    ]

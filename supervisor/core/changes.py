@@ -1,0 +1,41 @@
+"""What a unit is made of, and in what that differs from what it was last started with."""
+
+from collections.abc import Mapping
+
+from supervisor.model.app import DesiredApp, DesiredUnit
+from supervisor.model.observed import UnitInputs
+
+
+def inputs_of(app: DesiredApp, unit: DesiredUnit, secrets: Mapping[str, str] | None) -> UnitInputs:
+    """Everything that, when it changes, makes the unit need a restart."""
+    folders = tuple(f"{path}/" for path in unit.reads)
+    return UnitInputs(
+        digest=unit.digest,
+        files={
+            file.path: file.oid
+            for file in app.files
+            if file.path in unit.reads or (folders and file.path.startswith(folders))
+        },
+        secrets={name: (secrets or {}).get(name, "") for name in unit.secrets},
+        generator=app.generator,
+    )
+
+
+def difference(old: UnitInputs, new: UnitInputs) -> str:
+    """Say in words why a unit needs a restart; empty if it does not."""
+    changes = []
+    if old.digest != new.digest:
+        upgraded = old.generator and old.generator != new.generator
+        cause = f" (Podman's generator is {new.generator} now)" if upgraded else ""
+        changes.append(f"its unit changed{cause}")
+    names = sorted(old.files.keys() | new.files.keys())
+    changed = [name for name in names if old.files.get(name) != new.files.get(name)]
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004
+        changes.append(f"{', '.join(changed[:3])}{more} changed")
+    changes.extend(
+        f"secret {name} changed"
+        for name, old_id in old.secrets.items()
+        if old_id and new.secrets.get(name) and new.secrets[name] != old_id
+    )
+    return "; ".join(changes)

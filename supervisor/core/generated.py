@@ -1,0 +1,236 @@
+"""From the output of Podman's generator to desired units.
+
+Before it: `adapters.quadlet` stages the candidates and runs the generator. What the generator says
+on its error stream is read by `core.refusals`, the apps' plain unit files by `core.plain`. The
+generator's text carries everything that is needed (the merged Quadlet sections as [X-Container] and
+so on, [X-Podvisor], SourcePath=, [Install]), so Quadlet files are never interpreted here.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from supervisor.core.app_files import AppFiles
+from supervisor.core.kube import KubeError, read_kube
+from supervisor.core.normal import digest
+from supervisor.core.own_section import read_own_section
+from supervisor.core.reads import Place, Reads
+from supervisor.core.unitfile import (
+    UnitFile,
+    expand,
+    instance_of,
+    is_template,
+    merge,
+    parse,
+    specifiers,
+    split_words,
+)
+from supervisor.kit.texts import parse_duration
+from supervisor.model.app import DesiredUnit, UnitKind
+from supervisor.model.errors import Finding
+
+_HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
+_KINDS = {
+    "X-Container": UnitKind.CONTAINER,
+    "X-Pod": UnitKind.POD,
+    "X-Volume": UnitKind.VOLUME,
+    "X-Network": UnitKind.NETWORK,
+    "X-Image": UnitKind.IMAGE,
+    "X-Artifact": UnitKind.IMAGE,
+    "X-Build": UnitKind.BUILD,
+    "X-Kube": UnitKind.KUBE,
+}
+_GENERATORS_OWN = "podman-user-wait-network-online.service"
+_PODMANS_INTERVAL = "30s"
+_OTHER_TRANSPORTS = re.compile(
+    r"^(?:containers-storage|dir|docker-archive|docker-daemon|oci|oci-archive|ostree|sif):"
+)
+
+
+class Reading:
+    """One app's units, as far as they are understood, and what was found on the way."""
+
+    def __init__(self, files: AppFiles) -> None:
+        self.files = files
+        self.units: list[DesiredUnit] = []
+        self.findings: list[Finding] = []
+        self.prune_volumes = False
+
+    @property
+    def refused(self) -> bool:
+        return any(finding.fatal for finding in self.findings)
+
+
+def divide(output: str) -> Iterator[tuple[str, str]]:
+    """Split the generator's output into units: name and text."""
+    parts = _HEADER.split(output)
+    yield from zip(parts[1::2], parts[2::2], strict=True)
+
+
+def read_units(output: str, readings: Mapping[str, Reading], place: Place) -> None:
+    """Add each unit of the output to the reading of its app; others' units are passed over."""
+    for name, text in divide(output):
+        unit = parse(text)
+        source = unit.last("Unit", "SourcePath")
+        if not source.startswith(f"{place.stage}/"):
+            continue
+        app, _, path = source[len(place.stage) + 1 :].partition("/")
+        if app in readings and path:
+            reading = readings[app]
+            reading.units.append(_read_unit(name, unit, path, reading, place))
+
+
+def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Place) -> DesiredUnit:
+    files = reading.files
+    section = next((one for one in unit.sections if one in _KINDS), "")
+    kind = _KINDS.get(section, UnitKind.CONTAINER)
+    known = specifiers(name, home=place.home)
+    # What systemd runs is the generated unit with the app's drop-ins for it (`web.service.d`).
+    whole = merge([unit, *map(files.unit_file, files.drop_ins(name))])
+    reads = Reads(files, place, path)
+    reads.look_at(whole, known)
+    command = [expand(word, known) for word in split_words(unit.last("Service", "ExecStart"))]
+    folder = expand(unit.last("Service", "WorkingDirectory"), known)
+    images: Iterable[str] = ()
+    if kind is UnitKind.BUILD:
+        reads.look_at_relative(_build_inputs(command), folder)
+    elif kind is UnitKind.KUBE:
+        images = _look_at_yaml(unit, path, reading, reads, folder)
+    else:
+        images = _images(unit, section, name)
+    runs = kind in (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
+    own = read_own_section(unit, path, files, known=known, runs=runs)
+    reading.prune_volumes |= own.prune_volumes
+    reading.findings.extend((*own.findings, *reads.findings))
+    return DesiredUnit(
+        name=name,
+        kind=kind,
+        path=path,
+        digest=digest(
+            whole,
+            stage=place.stage,
+            live=place.live,
+            # A pod's unit names its containers; one more of them is no reason to restart the rest.
+            leave_out=(("Unit", "Wants"), ("Unit", "Before")) if kind is UnitKind.POD else (),
+        ),
+        wanted_by=unit.words("Install", "WantedBy", "RequiredBy", "UpheldBy"),
+        instances=_instances(name, unit),
+        requires=requirements(whole, known),
+        oneshot=whole.last("Service", "Type") == "oneshot",
+        remain_after_exit=is_true(whole.last("Service", "RemainAfterExit")),
+        images=tuple(dict.fromkeys(images)),
+        object_name=_object_name(kind, unit, command, known),
+        reads=reads.paths,
+        secrets=_secrets(unit) if kind is UnitKind.CONTAINER else (),
+        build_command=tuple(map(place.to_live, command)) if kind is UnitKind.BUILD else (),
+        build_folder=place.to_live(folder) if kind is UnitKind.BUILD else "",
+        health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,
+        idle_interval=own.idle_interval,
+        probe=own.probe,
+    )
+
+
+def requirements(unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:
+    """Units that a unit needs, targets and the generator's own helper aside."""
+    words = unit.words("Unit", "Requires", "BindsTo", "Wants", "Requisite")
+    names = (expand(word, known) for word in words)
+    return tuple(name for name in names if name != _GENERATORS_OWN and not name.endswith(".target"))
+
+
+def is_true(value: str) -> bool:
+    """Read a boolean as systemd does."""
+    return value.lower() in ("1", "yes", "y", "true", "t", "on")
+
+
+def _instances(name: str, unit: UnitFile) -> tuple[str, ...]:
+    instance = unit.last("Install", "DefaultInstance")
+    return (instance,) if instance and is_template(name) else ()
+
+
+def _images(unit: UnitFile, section: str, name: str) -> Iterator[str]:
+    """Yield what must be in the store before the unit starts."""
+    image = unit.last(section, "Image")
+    provided = image.endswith((".image", ".build"))
+    if not image or provided or unit.last(section, "Pull").lower() == "never":
+        return
+    if section == "X-Volume" and unit.last(section, "Driver") != "image":
+        return
+    names = [instance_of(name, one) for one in _instances(name, unit)] or [name]
+    for one in names:
+        reference = expand(image, specifiers(one)).removeprefix("docker://")
+        # Variables are known to the unit's environment only, archives and folders are not pulled.
+        if not set("$%") & set(reference) and not _OTHER_TRANSPORTS.match(reference):
+            yield reference
+
+
+def _look_at_yaml(
+    unit: UnitFile, path: str, reading: Reading, reads: Reads, folder: str
+) -> Iterator[str]:
+    """Yield the images of a .kube unit's YAML files, and take in what they mount from the app."""
+    files = reading.files
+    for value in unit.values("X-Kube", "Yaml"):
+        for word in split_words(value):
+            yaml_path = posixpath.normpath(posixpath.join(posixpath.dirname(path), word))
+            text = files.text(yaml_path)
+            if text is None:
+                continue  # absent (told of by `reads`), or outside the app
+            try:
+                needs = read_kube(text)
+            except KubeError as error:
+                message = f"cannot read it as Kubernetes YAML: {error}"
+                reading.findings.append(files.finding(message, path=yaml_path, line=error.line))
+                continue
+            # What is not there, Podman makes where the YAML says DirectoryOrCreate.
+            reads.look_at_relative(needs.host_paths, folder, must_exist=False)
+            yield from needs.images
+
+
+def _build_inputs(command: Sequence[str]) -> Iterator[str]:
+    """Yield the paths that `podman build` reads: its context, and the file that it follows."""
+    for flag, value in pairwise(command):
+        if flag in ("--file", "-f", "--ignorefile"):
+            yield value
+    for word in command:
+        if word.startswith(("--file=", "--ignorefile=")):
+            yield word.partition("=")[2]
+    if command and "://" not in command[-1]:
+        yield command[-1]
+
+
+def _object_name(
+    kind: UnitKind, unit: UnitFile, command: Sequence[str], known: Mapping[str, str]
+) -> str:
+    """Podman's name of what the unit makes, as its command gives it."""
+    if kind is UnitKind.POD:
+        create = unit.values("Service", "ExecStartPre")
+        lines = [[expand(word, known) for word in split_words(one)] for one in create]
+        command = next((line for line in lines if line[1:3] == ["pod", "create"]), [])
+    if kind in (UnitKind.CONTAINER, UnitKind.POD):
+        # The generator's own --name comes first; what follows the image is the container's.
+        names = (value for flag, value in pairwise(command) if flag == "--name")
+        return next(names, "")
+    if kind in (UnitKind.VOLUME, UnitKind.NETWORK) and command:
+        return command[-1]
+    return ""
+
+
+def _health_interval(command: Sequence[str]) -> float:
+    """Seconds between health checks as the command has Podman make them; 0 if it says nothing."""
+    said = {"--health-cmd": "", "--health-interval": ""}
+    for word, after in pairwise((*command, "")):
+        flag, equals, value = word.partition("=")
+        if flag in said:
+            said[flag] = value if equals else after
+    if not said["--health-cmd"] or said["--health-cmd"] == "none":
+        return 0.0
+    try:
+        return parse_duration(said["--health-interval"] or _PODMANS_INTERVAL)
+    except ValueError:
+        return 0.0  # `disable`: Podman makes no timer for it
+
+
+def _secrets(unit: UnitFile) -> tuple[str, ...]:
+    values = unit.values("X-Container", "Secret")
+    names = (word.partition(",")[0] for value in values for word in split_words(value)[:1])
+    return tuple(dict.fromkeys(name for name in names if name))

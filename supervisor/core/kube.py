@@ -1,0 +1,126 @@
+"""What a Kubernetes YAML file needs before `podman kube play`: images, and folders of the host.
+
+The text comes from a source and may be hostile: it is read as a stream of parser events into plain
+lists and dicts, with bounds on size, depth and number; tags are not acted upon, aliases cost
+nothing, merge keys are not expanded.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+_MAX_CHARACTERS = 1 << 20
+_MAX_EVENTS = 50_000
+_MAX_DEPTH = 64
+
+
+class KubeError(Exception):
+    """The text is not what can be read; says why, and where."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class KubeNeeds(NamedTuple):
+    """What was found, each once, in the order of first sight."""
+
+    images: tuple[str, ...]
+    host_paths: tuple[str, ...]
+
+
+def read_kube(text: str) -> KubeNeeds:
+    """Images of all containers (`imagePullPolicy: Never` aside), and paths of hostPath volumes.
+
+    Raises KubeError.
+    """
+    images: dict[str, None] = {}
+    host_paths: dict[str, None] = {}
+    for mapping in _mappings(_documents(text)):
+        for key in ("containers", "initContainers"):
+            for container in _dicts(mapping.get(key)):
+                image = container.get("image")
+                if isinstance(image, str) and image and container.get("imagePullPolicy") != "Never":
+                    images[image] = None
+        for volume in _dicts(mapping.get("volumes")):
+            host_path = volume.get("hostPath")
+            path = host_path.get("path") if isinstance(host_path, dict) else None
+            if isinstance(path, str) and path:
+                host_paths[path] = None
+    return KubeNeeds(tuple(images), tuple(host_paths))
+
+
+def _dicts(value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        yield from (one for one in value if isinstance(one, dict))
+
+
+def _mappings(documents: list[Any]) -> Iterator[dict[str, Any]]:
+    """Yield every mapping once, however many aliases lead to it."""
+    seen: set[int] = set()
+    pending = documents[::-1]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, str) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, dict):
+            yield node
+            pending.extend(reversed(node.values()))
+        else:
+            pending.extend(reversed(node))
+
+
+def _documents(text: str) -> list[Any]:
+    """Build the documents: dicts, lists, and every scalar as its text."""
+    import yaml  # noqa: PLC0415  # only for the few who use .kube
+
+    if len(text) > _MAX_CHARACTERS:
+        raise KubeError(f"it is larger than {_MAX_CHARACTERS >> 20} MiB")
+    roots: list[Any] = []
+    open_nodes: list[Any] = []
+    keys: list[str | None] = []
+    anchors: dict[str, Any] = {}
+
+    def put(node: Any) -> None:
+        if not open_nodes:
+            roots.append(node)
+        elif isinstance(open_nodes[-1], list):
+            open_nodes[-1].append(node)
+        elif keys[-1] is None:
+            keys[-1] = node if isinstance(node, str) else ""
+        else:
+            open_nodes[-1][keys[-1]] = node
+            keys[-1] = None
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    line = 0
+    try:
+        for number, event in enumerate(yaml.parse(text, Loader=loader)):
+            line = event.start_mark.line + 1 if event.start_mark else line
+            if number > _MAX_EVENTS:
+                raise KubeError("it holds too much", line)
+            if isinstance(event, yaml.DocumentStartEvent):
+                anchors.clear()
+            elif isinstance(event, yaml.AliasEvent):
+                put(anchors.get(event.anchor or "", ""))
+            elif isinstance(event, yaml.ScalarEvent):
+                put(event.value)
+                if event.anchor:
+                    anchors[event.anchor] = event.value
+            elif isinstance(event, yaml.CollectionStartEvent):
+                node: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
+                put(node)
+                if event.anchor:
+                    anchors[event.anchor] = node
+                open_nodes.append(node)
+                keys.append(None)
+                if len(open_nodes) > _MAX_DEPTH:
+                    raise KubeError("it is nested too deeply", line)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                open_nodes.pop()
+                keys.pop()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "it is not YAML"
+        raise KubeError(str(problem), mark.line + 1 if mark else line) from None
+    return roots

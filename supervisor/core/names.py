@@ -1,0 +1,41 @@
+"""Names of unit files: which kinds there are, what service a Quadlet file becomes."""
+
+from pathlib import PurePosixPath
+
+from supervisor.model.app import UnitKind
+
+QUADLET_KINDS = {
+    ".volume": UnitKind.VOLUME,
+    ".network": UnitKind.NETWORK,
+    ".image": UnitKind.IMAGE,
+    ".build": UnitKind.BUILD,
+    ".pod": UnitKind.POD,
+    ".container": UnitKind.CONTAINER,
+    ".kube": UnitKind.KUBE,
+}
+"""Suffix to kind, in the order in which a reader would need them: the referred to come first."""
+
+PLAIN_SUFFIXES = (".service", ".timer", ".socket", ".path", ".target")
+
+
+def is_drop_in(path: str) -> bool:
+    """Whether a relative path is that of a drop-in, `web.container.d/10-more.conf`."""
+    parts = PurePosixPath(path)
+    return parts.suffix == ".conf" and parts.parent.suffix == ".d"
+
+
+def unit_kind(path: str) -> UnitKind | None:
+    """Kind of the unit that a file defines; None for any other file (drop-ins included)."""
+    suffix = PurePosixPath(path).suffix
+    return QUADLET_KINDS.get(suffix) or (UnitKind.PLAIN if suffix in PLAIN_SUFFIXES else None)
+
+
+def shapes_units(path: str) -> bool:
+    """Whether systemd or the generator reads this file, so that a change needs a daemon-reload."""
+    return unit_kind(path) is not None or is_drop_in(path)
+
+
+def runtime_names(unit: str, instances: tuple[str, ...]) -> tuple[str, ...]:
+    """Names under which a unit can run: itself, or for a template its instances."""
+    prefix, at, suffix = unit.partition("@.")
+    return tuple(f"{prefix}@{one}.{suffix}" for one in instances) if at else (unit,)

@@ -1,0 +1,72 @@
+"""An app's plain unit files (`.service`, `.timer`, `.socket`, `.path`, `.target`) as desired units.
+
+systemd reads these as they are, without a generator: what it would only log at their start, a line
+that is no assignment or a service that starts nothing, is told of here.
+"""
+
+import posixpath
+
+from supervisor.core.generated import Reading, is_true, requirements
+from supervisor.core.names import PLAIN_SUFFIXES
+from supervisor.core.normal import digest
+from supervisor.core.own_section import read_own_section
+from supervisor.core.reads import Place, Reads
+from supervisor.core.unitfile import UnitFile, is_template, merge, specifiers
+from supervisor.model.app import DesiredUnit, UnitKind
+from supervisor.model.source import FileKind
+
+_STARTED_BY = {".timer": "Timer", ".socket": "Socket", ".path": "Path", ".service": "Service"}
+"""Suffix to the section without which systemd refuses the unit."""
+
+
+def read_plain_units(reading: Reading, place: Place) -> None:
+    """Add the app's plain units to its reading."""
+    for file in reading.files.app.files:
+        if file.path.endswith(PLAIN_SUFFIXES) and file.kind is not FileKind.SYMLINK:
+            _read(file.path, reading, place)
+
+
+def _read(path: str, reading: Reading, place: Place) -> None:
+    files = reading.files
+    name = posixpath.basename(path)
+    unit = merge(files.shaping(path))
+    for problem in unit.problems:
+        reading.findings.append(
+            files.finding(
+                f"systemd passes this line over: {problem.message}",
+                path=problem.path,
+                line=problem.line,
+                fatal=False,
+            )
+        )
+    section = _STARTED_BY.get(posixpath.splitext(name)[1], "")
+    if section and section not in unit.sections:
+        reading.findings.append(
+            files.finding(f"systemd refuses it: it has no [{section}] section", path=path)
+        )
+    known = specifiers(name, home=place.home)
+    reads = Reads(files, place, path)
+    reads.look_at(unit, known)
+    own = read_own_section(unit, path, files, known=known, runs=name.endswith(".service"))
+    reading.prune_volumes |= own.prune_volumes
+    reading.findings.extend((*own.findings, *reads.findings))
+    reading.units.append(
+        DesiredUnit(
+            name=name,
+            kind=UnitKind.PLAIN,
+            path=path,
+            digest=digest(unit),
+            wanted_by=unit.words("Install", "WantedBy", "RequiredBy", "UpheldBy"),
+            instances=_instances(name, unit),
+            requires=requirements(unit, known),
+            oneshot=unit.last("Service", "Type") == "oneshot",
+            remain_after_exit=is_true(unit.last("Service", "RemainAfterExit")),
+            reads=reads.paths,
+            probe=own.probe,
+        )
+    )
+
+
+def _instances(name: str, unit: UnitFile) -> tuple[str, ...]:
+    instance = unit.last("Install", "DefaultInstance")
+    return (instance,) if instance and is_template(name) else ()

@@ -1,0 +1,50 @@
+"""When a unit that broke is started again: the crash-loop memory as a pure function.
+
+systemd's own `Restart=` works first; this is about units that systemd has given up or never
+restarts.
+"""
+
+from supervisor.model.observed import RepairState
+
+BACKOFF_SECONDS = (
+    0,  # the first time at once: most breakages are a single accident
+    5,  # a dependency that is just starting
+    15,
+    30,
+    60,  # by now it is a crash loop; a person may be looking
+    120,
+    300,
+    600,  # and so on every ten minutes: it heals by itself when the cause goes away
+)
+"""How long to wait before the nth repair in a row."""
+
+LASTED_SECONDS = 600
+"""A unit that ran for so long after a repair was repaired: counting begins anew."""
+
+
+SETTLE_SECONDS = 30
+"""A crash loop is not over because the unit runs at this very moment."""
+
+
+def due_at(state: RepairState | None, now: float) -> float:
+    """When the unit may be started; not later than `now` if at once."""
+    if state is None or now - state.last_at > max(LASTED_SECONDS, 2 * _delay(state.failures)):
+        return now
+    # A clock that was set back must not make a unit wait longer than its backoff.
+    return min(state.next_at, now + _delay(state.failures))
+
+
+def after_try(unit: str, state: RepairState | None, now: float) -> RepairState:
+    """Return the memory after a start at `now`, whatever comes of it."""
+    fresh = state is None or now - state.last_at > max(LASTED_SECONDS, 2 * _delay(state.failures))
+    failures = 1 if fresh or state is None else state.failures + 1
+    return RepairState(unit=unit, failures=failures, last_at=now, next_at=now + _delay(failures))
+
+
+def settles_at(state: RepairState | None) -> float:
+    """When a unit that was brought back again and again may be called well, if it runs on."""
+    return state.last_at + SETTLE_SECONDS if state and state.failures > 1 else 0.0
+
+
+def _delay(failures: int) -> float:
+    return float(BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])

@@ -1,0 +1,198 @@
+"""How an app stands, in the words of the status page; and what of that is news."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from supervisor.core import needs
+from supervisor.core.health import unit_health
+from supervisor.core.names import runtime_names
+from supervisor.core.repair import settles_at
+from supervisor.kit.texts import count
+from supervisor.model.app import Deployment, DesiredUnit
+from supervisor.model.errors import Failure, Finding, Stalled
+from supervisor.model.events import Event, EventKind
+from supervisor.model.health import Health
+from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState, UnitState
+from supervisor.model.plan import Verdict
+from supervisor.model.status import AppState, AppStatus, UnitStatus
+
+
+def app_status(
+    deployment: Deployment,
+    verdict: Verdict,
+    observed: Observed,
+    *,
+    applied: AppliedApp | None,
+    repairs: Mapping[str, RepairState],
+    failure: Failure | None,
+    broken: Mapping[str, JobFailed],
+    image_error: Callable[[str], str],
+    now: float,
+) -> AppStatus:
+    """Sum up one app after a pass; `observed` holds its units as they are after it."""
+    wanted, last_good = deployment.wanted, deployment.last_good
+    stands = wanted if wanted and verdict.complete else last_good
+    should = (
+        needs.should_run({unit.name: unit for unit in stands.units}, observed.targets)
+        if stands
+        else {}
+    )
+    units = []
+    for unit in stands.units if stands else ():
+        for name in runtime_names(unit.name, unit.instances):
+            state = observed.units.get(name, UnitState(name=name))
+            memory = repairs.get(name)
+            down = state.active not in {"active", "reloading"}
+            health = unit_health(name, observed)
+            units.append(
+                UnitStatus(
+                    name=name,
+                    active=state.active,
+                    sub=state.sub,
+                    wanted=name in should,
+                    failures=memory.failures if memory and down else 0,
+                    next_try_at=memory.next_at if memory and down and name in should else 0.0,
+                    ended_well=unit.oneshot
+                    and name in should
+                    and (state.active, state.result) == ("inactive", "success")
+                    and state.ever_started,
+                    health=health.health,
+                    health_since=health.since,
+                    health_streak=health.streak,
+                    health_output=health.output,
+                    health_interval=_longer_interval(unit, name, observed),
+                )
+            )
+    findings = list(verdict.findings)
+    refused = any(finding.fatal for finding in findings) or isinstance(failure, Stalled)
+    if failure:
+        hint = failure.hint if isinstance(failure, Stalled) else "tried again by itself"
+        findings.append(Finding(message=str(failure), app=deployment.name, hint=hint))
+    images = {text: image_error(text.removeprefix("image ")) for text in verdict.waiting}
+    waiting = [f"{text}: {images[text]}" if images[text] else text for text in verdict.waiting]
+    if deployment.keep and deployment.keep_reason:
+        hint = "podvisor sync --prune-all removes it"
+        message = f"kept as it is: {deployment.keep_reason}"
+        findings.append(Finding(message=message, app=deployment.name, hint=hint, fatal=False))
+    waiting.extend(
+        f"{name}: {job.result}{': ' if job.detail else ''}{job.detail}"
+        for name, job in broken.items()
+        if any(unit.name == name for unit in units)
+    )
+    source = wanted.source if wanted else last_good.source if last_good else ""
+    if not source:
+        source = next((finding.source for finding in deployment.findings), "")
+    return AppStatus(
+        name=deployment.name,
+        source=source,
+        state=(
+            AppState.REFUSED
+            if refused
+            else AppState.FAILING
+            if failure or any(images.values())
+            else AppState.FAILING
+            if any(one.name in should and settles_at(repairs.get(one.name)) > now for one in units)
+            else _state(deployment, verdict, units)
+        ),
+        revision=stands.revision if stands else "",
+        wanted_revision=wanted.revision if wanted else "",
+        applied_at=applied.applied_at if applied else 0.0,
+        units=tuple(units),
+        waiting=tuple(waiting),
+        findings=tuple(findings),
+    )
+
+
+def _longer_interval(unit: DesiredUnit, name: str, observed: Observed) -> float:
+    """Seconds between two health checks of its container, if those are more than declared."""
+    for checked in observed.checked:
+        container = checked.container
+        declared = unit.health_interval or container.image_interval
+        if container.unit == name and declared and container.interval > declared:
+            return container.interval
+    return 0.0
+
+
+def _state(
+    deployment: Deployment,
+    verdict: Verdict,
+    units: list[UnitStatus],
+) -> AppState:
+    up = {"active", "reloading", "refreshing"}
+    down = [unit for unit in units if unit.wanted and unit.active not in up and not unit.ended_well]
+    if any(unit.active in {"failed", "inactive"} for unit in down):
+        return AppState.FAILING
+    if any(unit.wanted and unit.health is Health.UNHEALTHY for unit in units):
+        return AppState.FAILING
+    if down or not verdict.complete:
+        # A kept app is never "complete": its source does not want it.
+        if not down and deployment.keep:
+            return AppState.KEPT
+        return AppState.CHANGING
+    return AppState.READY
+
+
+def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> Iterator[Event]:
+    """Entries for the event log: what was refused, waits, or is well again."""
+    known = {str(finding) for finding in old.findings} if old else set()
+    refusal = EventKind.REFUSED if new.state is AppState.REFUSED else EventKind.ERROR
+    for finding in new.findings:
+        if finding.fatal and str(finding) not in known:
+            yield Event(
+                time=now,
+                kind=refusal,
+                ok=False,
+                app=new.name,
+                source=new.source,
+                revision=new.wanted_revision,
+                subject=f"{finding.path}:{finding.line}" if finding.line else finding.path,
+                reason=finding.message,
+                detail=finding.hint,
+            )
+    before = {unit.name: unit for unit in old.units} if old else {}
+    for unit in new.units:
+        was = before.get(unit.name)
+        if unit.failures > 1 and unit.next_try_at and (not was or was.failures != unit.failures):
+            yield Event(
+                time=now,
+                kind=EventKind.WAITING,
+                ok=False,
+                app=new.name,
+                unit=unit.name,
+                reason=f"{unit.active} again after {count(unit.failures, 'try', 'tries')} in a row",
+                detail=f"next try in {max(0, round(unit.next_try_at - now))} s",
+            )
+        if event := _change_of_health(was, unit, new, now=now):
+            yield event
+    bad = {AppState.REFUSED, AppState.FAILING}
+    if old and old.state in bad and new.state is AppState.READY:
+        yield Event(
+            time=now,
+            kind=EventKind.RECOVERED,
+            app=new.name,
+            source=new.source,
+            revision=new.revision,
+            reason=f"was {old.state}",
+        )
+
+
+def _change_of_health(
+    was: UnitStatus | None, unit: UnitStatus, app: AppStatus, *, now: float
+) -> Event | None:
+    """Return the entry for a unit that became unhealthy, or healthy after that."""
+    before = was.health if was else Health.NONE
+    if unit.health is before or Health.UNHEALTHY not in {unit.health, before}:
+        return None
+    ok = unit.health is not Health.UNHEALTHY
+    failed = f"after {count(unit.health_streak, 'failed check')} in a row"
+    return Event(
+        time=now,
+        kind=EventKind.HEALTH,
+        ok=ok,
+        app=app.name,
+        unit=unit.name,
+        revision=app.revision,
+        reason=f"{unit.health or 'no longer checked'}, was {before or 'not checked'}"
+        if ok
+        else f"unhealthy {failed}",
+        detail="" if ok else unit.health_output,
+    )

@@ -1,0 +1,263 @@
+"""Units of one app: what to start, restart, build, make anew, or leave to systemd."""
+
+import msgspec
+
+from supervisor.core import needs, repair
+from supervisor.core.changes import difference, inputs_of
+from supervisor.core.draft import Draft, FileChanges
+from supervisor.core.names import runtime_names
+from supervisor.core.unitfile import is_template
+from supervisor.kit.texts import count
+from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.errors import Finding
+from supervisor.model.observed import (
+    AppliedApp,
+    Observed,
+    RepairState,
+    UnitInputs,
+    UnitState,
+)
+from supervisor.model.plan import (
+    BuildImage,
+    EnableUnit,
+    Reload,
+    RemoveNetwork,
+    RestartUnit,
+    StartUnit,
+    StopUnit,
+)
+
+
+class _Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """One runtime unit: what is, and what it should be made of."""
+
+    state: UnitState
+    old: UnitInputs | None
+    inputs: UnitInputs
+    change: str
+    wanted: bool
+
+
+_UP = frozenset({"active", "reloading", "refreshing"})
+_MOVING = frozenset({"activating", "deactivating", "maintenance"})
+
+
+def plan_units(
+    app: DesiredApp, observed: Observed, now: float, files: FileChanges, draft: Draft
+) -> None:
+    """Add the steps for the app's units."""
+    wanted = needs.should_run({unit.name: unit for unit in app.units}, observed.targets)
+    folder = observed.apps.get(app.name)
+    pulled_along: dict[str, str] = {}
+    for unit in app.units:
+        if unit.kind is UnitKind.PLAIN and unit.name not in (folder.enabled if folder else ()):
+            reason = "not linked into the user's unit folder"
+            # systemd enables a template's instances only, never the template itself.
+            install = bool(unit.instances or (unit.wanted_by and not is_template(unit.name)))
+            draft.steps.append(
+                EnableUnit(
+                    app=app.name, unit=unit.name, path=unit.path, install=install, reason=reason
+                )
+            )
+            draft.steps.append(Reload(reason=f"{app.name}: {unit.name} is linked"))
+        inputs = inputs_of(app, unit, observed.inventory.secrets)
+        for name in runtime_names(unit.name, unit.instances):
+            state = observed.units.get(name, UnitState(name=name))
+            old = _recorded(name, observed.applied.get(app.name), observed)
+            change = _change(unit, state, old, inputs, files)
+            if unit.build_command and (change or old is None):
+                _build_ahead(draft, unit, change or "new")
+                if change:
+                    pulled_along[name] = f"image of {unit.name} is built anew"
+            if change and unit.kind is UnitKind.NETWORK and state.active in _UP:
+                pulled_along[name] = f"network {unit.object_name} is made anew"
+                _make_network_anew(draft, unit, name, inputs, change)
+            elif change and unit.kind is UnitKind.VOLUME:
+                _keep_volume(draft, unit, name, inputs, change)
+            else:
+                seen = _Seen(
+                    state=state, old=old, inputs=inputs, change=change, wanted=name in wanted
+                )
+                _plan_one(draft, unit, seen, observed, now)
+    if pulled_along:
+        _plan_dependents(app, pulled_along, observed, draft)
+
+
+def _recorded(name: str, applied: AppliedApp | None, observed: Observed) -> UnitInputs | None:
+    """Return what the unit was last started with, under this app or the one that it came from."""
+    if applied and name in applied.units:
+        return applied.units[name]
+    return next(
+        (other.units[name] for other in observed.applied.values() if name in other.units), None
+    )
+
+
+def _change(
+    unit: DesiredUnit,
+    state: UnitState,
+    old: UnitInputs | None,
+    inputs: UnitInputs,
+    files: FileChanges,
+) -> str:
+    """Why the unit must be restarted to be what it should be; empty if it need not."""
+    mine = {unit.path, *inputs.files}
+    if old is None:
+        # Nothing is known of what runs, only that its files are not what they were.
+        return "its files changed" if mine & files.written and state.active in _UP else ""
+    if change := difference(old, inputs):
+        return change
+    if edited := sorted(files.drifted & inputs.files.keys()):
+        return f"{edited[0]} was changed outside podvisor"
+    if unit.path in files.drifted and state.load == "loaded" and not state.needs_reload:
+        return f"{unit.path} was changed outside podvisor, and loaded"
+    return ""
+
+
+def _plan_one(draft: Draft, unit: DesiredUnit, seen: _Seen, observed: Observed, now: float) -> None:
+    """One runtime unit: the table of what is, against what should be."""
+    state, change = seen.state, seen.change
+    ends_by_itself = unit.oneshot and not unit.remain_after_exit
+    ended_well = ends_by_itself and state.ever_started and state.result == "success"
+    if state.active in _UP:
+        gone = _object_gone(unit, observed)
+        if change and not ends_by_itself:
+            _restart(draft, seen, change)
+        elif gone:
+            _restart(draft, seen, f"{gone} is gone while its unit says {state.active}")
+        else:
+            _adopt(draft, seen)
+    elif not seen.wanted:
+        _adopt(draft, seen)
+    elif state.active == "deactivating":
+        draft.waiting.append(f"{state.name}: {state.active}")
+    elif change and state.active in _MOVING:
+        # A unit that systemd keeps restarting needs its new self at once, not its old backoff.
+        _restart(draft, seen, change)
+    elif state.active in _MOVING or state.job:
+        word = "systemd is restarting it" if state.sub == "auto-restart" else state.active
+        draft.waiting.append(f"{state.name}: {word}")
+    elif change or (seen.old is None and not ended_well):
+        _start(draft, seen, change or "new")
+    elif ended_well and state.active == "inactive":
+        _adopt(draft, seen)
+    else:
+        _repair(draft, seen, observed, now)
+
+
+def _adopt(draft: Draft, seen: _Seen) -> None:
+    """Record what a unit is made of, where nothing needs to be done for it."""
+    if seen.inputs != seen.old:
+        draft.adopt[seen.state.name] = seen.inputs
+
+
+def _restart(draft: Draft, seen: _Seen, reason: str) -> None:
+    unit = seen.state.name
+    draft.steps.append(RestartUnit(app=draft.app, unit=unit, inputs=seen.inputs, reason=reason))
+
+
+def _start(draft: Draft, seen: _Seen, reason: str, memory: RepairState | None = None) -> None:
+    draft.steps.append(
+        StartUnit(
+            app=draft.app,
+            unit=seen.state.name,
+            inputs=seen.inputs,
+            repair=memory,
+            reason=reason,
+        )
+    )
+
+
+def _repair(draft: Draft, seen: _Seen, observed: Observed, now: float) -> None:
+    """Start what should run and does not, unless its backoff says to wait."""
+    name, state = seen.state.name, seen.state
+    memory = observed.repairs.get(name)
+    due = repair.due_at(memory, now)
+    what = f"failed ({state.result})" if state.active == "failed" else "stopped"
+    if due > now:
+        tries = count(memory.failures if memory else 0, "try", "tries")
+        draft.waiting.append(f"{name}: {what} after {tries} in a row")
+        draft.look_again(due)
+        return
+    after = repair.after_try(name, memory, now)
+    again = f", try {after.failures} in a row" if after.failures > 1 else ""
+    _start(draft, seen, f"{what}, and should run{again}", after)
+
+
+def _object_gone(unit: DesiredUnit, observed: Observed) -> str:
+    """Name the network or volume that its unit says is there, but Podman does not have."""
+    inventory = observed.inventory
+    there = {UnitKind.NETWORK: inventory.networks, UnitKind.VOLUME: inventory.volumes}.get(
+        unit.kind
+    )
+    if there is None or not unit.object_name or unit.object_name in there:
+        return ""
+    return f"{unit.kind} {unit.object_name}"
+
+
+def _build_ahead(draft: Draft, unit: DesiredUnit, reason: str) -> None:
+    draft.steps.append(
+        BuildImage(
+            app=draft.app,
+            unit=unit.name,
+            command=unit.build_command,
+            folder=unit.build_folder,
+            reason=reason,
+        )
+    )
+
+
+def _make_network_anew(
+    draft: Draft, unit: DesiredUnit, name: str, inputs: UnitInputs, change: str
+) -> None:
+    """Podman keeps an existing network as it is, so a changed one must go first."""
+    app = draft.app
+    draft.steps.append(StopUnit(app=app, unit=name, reason=change))
+    draft.steps.append(RemoveNetwork(app=app, network=unit.object_name, reason=change))
+    draft.steps.append(StartUnit(app=app, unit=name, inputs=inputs, reason=change))
+
+
+def _keep_volume(
+    draft: Draft, unit: DesiredUnit, name: str, inputs: UnitInputs, change: str
+) -> None:
+    """Keep an existing volume, which holds data: its new options wait for a person."""
+    draft.adopt[unit.name] = inputs
+    draft.findings.append(
+        Finding(
+            message=f"volume {unit.object_name} exists and keeps the options that it was made with"
+            f" ({change})",
+            app=draft.app,
+            path=unit.path,
+            hint=f"to make it anew: back up its data, `podman volume rm {unit.object_name}`,"
+            f" then `systemctl --user restart {name}`",
+            fatal=False,
+        )
+    )
+
+
+def _plan_dependents(
+    app: DesiredApp, pulled_along: dict[str, str], observed: Observed, draft: Draft
+) -> None:
+    """Stop and start again (or restart) what uses a network or an image that is made anew."""
+    planned = {step.unit for step in draft.steps if isinstance(step, StartUnit | RestartUnit)}
+    networks = {step.unit for step in draft.steps if isinstance(step, StopUnit)}
+    for unit in app.units:
+        for name in runtime_names(unit.name, unit.instances):
+            causes = [pulled_along[need] for need in unit.requires if need in pulled_along]
+            state = observed.units.get(name)
+            if not causes or state is None or state.active not in _UP:
+                continue
+            inputs = inputs_of(app, unit, observed.inventory.secrets)
+            if networks.intersection(unit.requires):
+                draft.steps.append(StopUnit(app=app.name, unit=name, reason=causes[0]))
+                draft.steps[:] = [
+                    step
+                    for step in draft.steps
+                    if not (isinstance(step, RestartUnit) and step.unit == name)
+                ]
+                draft.steps.append(
+                    StartUnit(app=app.name, unit=name, inputs=inputs, reason=causes[0])
+                )
+            elif name not in planned:
+                draft.steps.append(
+                    RestartUnit(app=app.name, unit=name, inputs=inputs, reason=causes[0])
+                )

@@ -1,0 +1,166 @@
+"""The daemon: the root task group, signals, readiness and the watchdog.
+
+Tasks, all below the one root group, and what goes in and out of each:
+
+| task | in | out |
+| --- | --- | --- |
+| loop | keys from the queue | passes; keys that are due later |
+| watches (five) | D-Bus signals, inotify, netlink | keys; what waits is hurried |
+| control | requests on the control socket | keys, status, plans |
+| signals | SIGTERM, SIGINT, SIGHUP | the end; settings read anew |
+| readiness | the queue coming to rest | READY=1, once |
+"""
+
+import fcntl
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+
+from supervisor import __version__, wiring
+from supervisor.api import control
+from supervisor.kit.notify import Notifier
+from supervisor.model.errors import Failure, Finding, Stalled
+from supervisor.model.events import Event, EventKind
+
+EXIT_OK = 0
+EXIT_ERROR = 1
+EXIT_SETTINGS = 78
+"""The settings are refused (EX_CONFIG of sysexits.h): systemd does not start it again."""
+
+_EXTEND_EVERY_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+async def run(
+    config: Path, *, wrap: Callable[[wiring.Ports], wiring.Ports] = lambda ports: ports
+) -> int:
+    """Run until SIGTERM; returns the exit code. `wrap` may put something around the ports."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    notifier = Notifier.take()
+    paths = wiring.Paths.from_environment(config)
+    reading = wiring.load_settings(paths.config)
+    for finding in reading.findings:
+        log.error("%s", finding)
+    if reading.settings is None:
+        return EXIT_SETTINGS
+    problems = wiring.prerequisites()
+    for finding in problems:
+        log.error("%s", finding)
+    if any(finding.fatal for finding in problems):
+        return EXIT_ERROR
+    failures: list[Failure] = []
+    try:
+        with _only_one(paths.runtime / "lock"):
+            ports = wrap(wiring.make_ports(reading.settings, paths))
+            house = wiring.assemble(reading.settings, ports, notifier=notifier, config=paths.config)
+            await _serve(house, paths, notifier)
+    except* Failure as group:
+        failures.extend(_leaves(group))
+    for failure in failures:
+        hint = failure.hint if isinstance(failure, Stalled) else ""
+        log.error("%s", Finding(message=str(failure), hint=hint))
+    return EXIT_ERROR if failures else EXIT_OK
+
+
+async def _serve(house: wiring.House, paths: wiring.Paths, notifier: Notifier) -> None:
+    """Everything between the first and the last line of the log."""
+    now = house.clock.now
+    reason = "asked to"
+    house.board.host_problems = wiring.prerequisites
+    house.ledger.append(Event(time=now(), kind=EventKind.STARTED, reason=f"podvisor {__version__}"))
+    try:
+        async with anyio.create_task_group() as root:
+            root.start_soon(_signals, house, paths, notifier, root.cancel_scope)
+            await root.start(house.watches.run)
+            await root.start(control.serve, paths.socket, house.desk)
+            await house.loop.start()
+            root.start_soon(house.loop.run)
+            root.start_soon(_tell_ready, house, notifier)
+    except Exception as error:
+        reason = f"cannot go on: {error!r}"
+        raise
+    finally:
+        notifier.stopping()
+        ok = reason == "asked to"
+        house.ledger.append(Event(time=now(), kind=EventKind.STOPPED, ok=ok, reason=reason))
+        house.close()
+
+
+async def _tell_ready(house: wiring.House, notifier: Notifier) -> None:
+    """READY=1 once the first pass is through; systemd's patience is extended while it lasts."""
+    while True:
+        with anyio.move_on_after(_EXTEND_EVERY_SECONDS):
+            await house.queue.rest(house.loop.first_pass, bursts=False)
+            break
+        notifier.extend_timeout(2 * _EXTEND_EVERY_SECONDS)
+    house.ready.append(True)
+    notifier.ready(house.board.summary())
+    log.info("ready: %s", house.board.summary())
+
+
+async def _signals(
+    house: wiring.House, paths: wiring.Paths, notifier: Notifier, root: anyio.CancelScope
+) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async for number in signals:
+            if number is not signal.SIGHUP:
+                root.cancel()
+                return
+            notifier.reloading()
+            await _reload(house, paths)
+            notifier.ready(house.board.summary())
+
+
+async def _reload(house: wiring.House, paths: wiring.Paths) -> None:
+    """Read the settings anew; refused ones leave everything as it is."""
+    reading = wiring.load_settings(paths.config)
+    refused = reading.settings is None
+    for finding in reading.findings:
+        log.error("%s", finding)
+    for key in [key for key in house.board.problems if key.startswith("settings")]:
+        house.board.problems.pop(key)
+    for number, finding in enumerate(reading.findings):
+        house.board.problems[f"settings:{number}"] = finding
+    house.ledger.append(
+        Event(
+            time=house.clock.now(),
+            kind=EventKind.SETTINGS,
+            ok=not refused,
+            reason="refused, the old ones stay" if refused else "read anew",
+            detail="; ".join(str(finding) for finding in reading.findings),
+        )
+    )
+    if reading.settings is not None:
+        await house.take_settings(reading.settings)
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Hold the lock that keeps a second daemon of the same user out."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Stalled(
+                "cannot start: podvisor is running already",
+                hint="systemctl --user status podvisor",
+            ) from None
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _leaves(group: BaseExceptionGroup[Failure]) -> Iterator[Failure]:
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from _leaves(one)
+        else:
+            yield one

@@ -1,0 +1,133 @@
+"""Durations, sizes and moments as people write and read them, and the word that was meant.
+
+What `format_duration` and `format_size` write, `parse_duration` and `parse_size` read back.
+"""
+
+import re
+from collections.abc import Iterable
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_SECONDS = {
+    "ms": 0.001,
+    "s": 1,
+    "m": _MINUTE,
+    "min": _MINUTE,
+    "h": _HOUR,
+    "d": _DAY,
+    "w": 7 * _DAY,
+}
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]+)\s*", re.ASCII)
+_WRITTEN = (("d", _DAY), ("h", _HOUR), ("m", _MINUTE), ("s", 1))
+
+_FACTORS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
+
+DURATION_EXAMPLES = "90s, 5m, 1h30m or 7d"
+SIZE_EXAMPLES = "512K, 16M or 1G"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a text such as `1h30m`; ValueError, with a sentence, if it is none."""
+    rest = text.strip().lower()
+    if rest == "0":
+        return 0.0
+    if re.fullmatch(r"\d{1,12}", rest, re.ASCII):
+        raise ValueError(f"“{text}” has no unit; write it as {rest}s, for seconds")
+    seconds = 0.0
+    at = 0
+    while at < len(rest) or not at:
+        part = _DURATION.match(rest, at)
+        if part is None or part[2] not in _SECONDS:
+            raise ValueError(f"“{text}” is not a duration; write it as {DURATION_EXAMPLES}")
+        seconds += float(part[1]) * _SECONDS[part[2]]
+        at = part.end()
+    return round(seconds, 6)
+
+
+def format_duration(seconds: float) -> str:
+    """Write it exactly: `1h30m`, `90d`, `0s`, `1.5s`."""
+    if seconds < 0:
+        return f"-{format_duration(-seconds)}"
+    whole, fraction = divmod(round(seconds * 1_000_000), 1_000_000)
+    parts = []
+    for unit, size in _WRITTEN:
+        count, whole = divmod(whole, size) if unit != "s" else (whole, 0)
+        if unit == "s" and fraction:
+            parts.append(f"{count}.{fraction:06d}".rstrip("0") + "s")
+        elif count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a text such as `16M` (powers of 1024); ValueError, with a sentence, if none."""
+    part = _SIZE.fullmatch(text.strip())
+    if part is None:
+        raise ValueError(f"“{text}” is not a size; write it as {SIZE_EXAMPLES}")
+    return (
+        int(float(part[1]) * _FACTORS[part[2].upper()])
+        if "." in part[1]
+        else (int(part[1]) * _FACTORS[part[2].upper()])
+    )
+
+
+def format_size(size: int) -> str:
+    """Write it exactly, in the largest unit that divides it: `16M`, `1536K`, `1000`."""
+    for unit in ("T", "G", "M", "K"):
+        if size and size % _FACTORS[unit] == 0:
+            return f"{size // _FACTORS[unit]}{unit}"
+    return str(size)
+
+
+def _span(seconds: float) -> str:
+    """Say a length of time at a glance, in its largest unit."""
+    whole = int(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}min"
+    if whole < _DAY:
+        return f"{whole // _HOUR}h"
+    return count(whole // _DAY, "day")
+
+
+def relative(moment: float, *, now: float) -> str:
+    """Say when it was or will be, seen from `now`: `3min ago`, `in 20s`, `now`, `never` for 0."""
+    if not moment:
+        return "never"
+    distance = moment - now
+    if abs(distance) < 1:
+        return "now"
+    return f"in {_span(distance)}" if distance > 0 else f"{_span(-distance)} ago"
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Return the choice that was probably meant, empty if none is near."""
+    best, best_distance = "", 1 + max(1, len(word) // 3)
+    for choice in sorted(choices):
+        distance = _distance(word.lower(), choice.lower(), most=best_distance)
+        if distance < best_distance:
+            best, best_distance = choice, distance
+    return best
+
+
+def _distance(one: str, other: str, *, most: int) -> int:
+    """Count the edits between two words (a swap of neighbours is one); `most` if there are more."""
+    if abs(len(one) - len(other)) >= most:
+        return most
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        row = [i]
+        for j, b in enumerate(other, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return min(last[-1], most)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Say how many: `1 step`, `3 steps`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,114 @@
+"""Desired state: apps and their units, as they should be."""
+
+import enum
+
+import msgspec
+
+from supervisor.model.errors import Finding
+from supervisor.model.health import Probe
+from supervisor.model.source import TreeFile
+
+
+class UnitKind(enum.StrEnum):
+    """What a unit comes from: a kind of Quadlet file, or a plain unit file."""
+
+    CONTAINER = "container"
+    POD = "pod"
+    VOLUME = "volume"
+    NETWORK = "network"
+    IMAGE = "image"
+    BUILD = "build"
+    KUBE = "kube"
+    PLAIN = "plain"
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """An app as its source holds it, before Podman's generator has judged it."""
+
+    name: str
+    source: str
+    revision: str
+    root: str
+    """Folder of the app within the source; empty for the source's root."""
+    files: tuple[TreeFile, ...]
+    """With paths relative to `root`, sorted."""
+
+
+class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
+    """A systemd unit that should exist, as the generator (or the unit file) describes it."""
+
+    name: str
+    """With its type: `web.service`, `backup.timer`, `web@.service` for a template."""
+    kind: UnitKind
+    path: str
+    """Of the file that it comes from, relative to the app's root."""
+    digest: str
+    """Of what systemd will read, in a normal form (order of keys and place of staging left out)."""
+    wanted_by: tuple[str, ...] = ()
+    """From `[Install]`: WantedBy=, RequiredBy=, UpheldBy=."""
+    instances: tuple[str, ...] = ()
+    """For a template: names of its instances that `[Install]` makes (DefaultInstance=)."""
+    requires: tuple[str, ...] = ()
+    """Units that it needs (Requires=, BindsTo=, Wants=, Requisite=), generator's own excluded."""
+    oneshot: bool = False
+    remain_after_exit: bool = False
+    images: tuple[str, ...] = ()
+    """References to be present before it starts; none for those that another unit provides."""
+    object_name: str = ""
+    """Podman's name of the container, pod, volume or network that it makes."""
+    reads: tuple[str, ...] = ()
+    """Files and folders of the app (relative) that it mounts or reads."""
+    secrets: tuple[str, ...] = ()
+    """Names of Podman secrets that it uses."""
+    build_command: tuple[str, ...] = ()
+    """For a `.build`: the generated command, to be run ahead of a restart."""
+    build_folder: str = ""
+    """For a `.build`: WorkingDirectory= of the generated unit; absolute, empty if none."""
+    health_interval: float = 0.0
+    """Seconds between two of its health checks as declared; 0 if it declares none."""
+    idle_interval: float | None = None
+    """`[X-Podvisor] HealthIdleInterval=`; 0 is "never less often", None is "not said"."""
+    probe: Probe | None = None
+    """`[X-Podvisor] Probe=`."""
+
+
+class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
+    """An app that can be deployed: its files, and the units that come out of them."""
+
+    name: str
+    source: str
+    revision: str
+    root: str
+    files: tuple[TreeFile, ...]
+    units: tuple[DesiredUnit, ...]
+    generator: str
+    """Version of Podman's generator that made `units`."""
+    prune_volumes: bool = False
+    """`[X-Podvisor] Prune=volumes`: its volumes go when it goes."""
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """What the source asks of one app now: the newest that can be had, and the way back.
+
+    `wanted` is None when the source no longer holds the app (or holds it refused, with
+    `findings`); `last_good` is what was applied last, None before the first time.
+    """
+
+    name: str
+    wanted: DesiredApp | None
+    last_good: DesiredApp | None = None
+    findings: tuple[Finding, ...] = ()
+    keep: bool = False
+    """Leave it as it is although the source does not hold it (unreadable or emptied source)."""
+    keep_reason: str = ""
+
+
+class Generated(msgspec.Struct, frozen=True, kw_only=True):
+    """What Podman's generator made of a set of apps."""
+
+    units: dict[str, tuple[DesiredUnit, ...]]
+    """App name to its units, plain ones included."""
+    prune_volumes: frozenset[str] = frozenset()
+    """Apps that say `[X-Podvisor] Prune=volumes`."""
+    findings: dict[str, tuple[Finding, ...]] = {}
+    """App name to what the generator (or the unit file's parser) refused or warned of."""

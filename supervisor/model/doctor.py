@@ -1,0 +1,55 @@
+"""What `podvisor doctor` finds: `adapters.host.check_costs` measures, `core.doctor` judges."""
+
+import msgspec
+
+from supervisor.model.errors import Finding
+
+
+class CheckCost(msgspec.Struct, frozen=True, kw_only=True):
+    """A container's health check, and what running it cost."""
+
+    container: str
+    unit: str = ""
+    """That the container belongs to; empty for one that no unit runs."""
+    path: str = ""
+    """Of the unit's file."""
+    managed: bool = False
+    """Whether podvisor deployed it."""
+    interval: float
+    """Seconds between two checks now."""
+    cpu_ms: tuple[float, ...] = ()
+    """CPU time of each run: Podman's programs, and the command in the container."""
+    failed: bool = False
+    """Whether a run said that the container is not well."""
+    command: tuple[str, ...] = ()
+    ports: dict[str, int] = {}
+    """Ports that it publishes: `80/tcp` to the machine's port."""
+
+
+class Advice(msgspec.Struct, frozen=True, kw_only=True):
+    """One health check, judged."""
+
+    container: str
+    unit: str
+    path: str
+    managed: bool
+    interval: float
+    ms_per_run: float
+    """The median."""
+    ms_per_minute: float
+    percent_of_core: float
+    failed: bool
+    lines: tuple[str, ...] = ()
+    """What to write into `path` to check it less often; empty if there is nothing to gain."""
+    saves_ms_per_minute: float = 0.0
+    probe: str = ""
+    """A probe that could replace it, where it publishes a port: `Probe=…`."""
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything."""
+
+    findings: tuple[Finding, ...] = ()
+    checks: tuple[Advice, ...] = ()
+    ms_per_minute: float = 0.0
+    saves_ms_per_minute: float = 0.0

@@ -1,0 +1,52 @@
+"""The three ways in which something can fail, classified where they are raised.
+
+They are interpreted in one place, the controllers' loop: `Retry` goes back to the queue with a
+backoff, `WaitUntil` at its time, `Stalled` waits for a person (or for the world to change).
+"""
+
+import msgspec
+
+
+class Failure(Exception):
+    """Base of the three; `str()` of it is a sentence for people: "cannot X: why"."""
+
+
+class Retry(Failure):
+    """It may work later, unchanged: a network, a registry or a full disk."""
+
+
+class WaitUntil(Failure):
+    """Nothing is wrong; there is nothing to do before `at`."""
+
+    def __init__(self, message: str, *, at: float) -> None:
+        super().__init__(message)
+        self.at = at
+        """Seconds on the clock of `kit.clock`, not before which to look again."""
+
+
+class Stalled(Failure):
+    """A person is needed; `hint` says what to do."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something wrong with an input, said so that it can be mended: what, where, what to do."""
+
+    message: str
+    source: str = ""
+    app: str = ""
+    path: str = ""
+    """Of the file, relative to the source's root (or absolute, for a file outside a source)."""
+    line: int = 0
+    """Counted from 1; 0 where a line has no meaning."""
+    hint: str = ""
+    fatal: bool = True
+    """Whether it keeps the app (or the whole source, if `app` is empty) from being deployed."""
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        text = ": ".join(part for part in (place, self.message) if part)
+        return f"{text} ({self.hint})" if self.hint else text

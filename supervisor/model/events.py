@@ -1,0 +1,58 @@
+"""The event log's entries: what happened, to what, and why."""
+
+import enum
+
+import msgspec
+
+
+class EventKind(enum.StrEnum):
+    """Kinds of entries. Each step of a plan is logged as `step`, its outcome in `ok`."""
+
+    STARTED = "started"
+    """The daemon started."""
+    STOPPED = "stopped"
+    SETTINGS = "settings"
+    """Settings were read anew (or refused)."""
+    REVISION = "revision"
+    """A source has a new revision."""
+    SOURCE = "source"
+    """A source could not be read, or can be again."""
+    STEP = "step"
+    APPLIED = "applied"
+    """An app stands at a revision, all its steps done."""
+    REMOVED = "removed"
+    """An app is gone, all its steps done."""
+    REFUSED = "refused"
+    """Something in a source was refused; the last good state keeps running."""
+    WAITING = "waiting"
+    """A unit crash-loops, an image cannot be had: with the time of the next try."""
+    HEALTH = "health"
+    """A unit became unhealthy, or healthy again."""
+    RECOVERED = "recovered"
+    """What was refused, failing or waiting is well again."""
+    WATCH = "watch"
+    """Something is watched in another way than before."""
+    ERROR = "error"
+    """podvisor itself could not do something (a full disk, a lost bus)."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry."""
+
+    id: int = 0
+    """Ascending, given by the ledger; 0 before it is written."""
+    time: float
+    """Seconds since the epoch."""
+    kind: EventKind
+    ok: bool = True
+    app: str = ""
+    unit: str = ""
+    source: str = ""
+    revision: str = ""
+    step: str = ""
+    """Tag of the step (`start`, `write` …) for kind `step`."""
+    subject: str = ""
+    """What the step was about, where that is not a unit: file, image, network, volume."""
+    reason: str = ""
+    detail: str = ""
+    """The error's text, or what else helps."""

@@ -1,0 +1,144 @@
+"""Observed state: what is, as read from systemd, Podman, the owned folder and the ledger."""
+
+import msgspec
+
+from supervisor.model.health import Checked, Probed
+from supervisor.model.source import TreeFile
+
+
+class UnitState(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit, as systemd tells it. Words are systemd's own."""
+
+    name: str
+    load: str = "not-found"
+    active: str = "inactive"
+    sub: str = "dead"
+    job: str = ""
+    """Type of the job that is queued for it (`start`, `stop` …), empty if none."""
+    result: str = "success"
+    """Result= of the service: success, exit-code, start-limit-hit …; read with details only."""
+    path: str = ""
+    """FragmentPath=, or SourcePath= where the fragment is generated; read with details only."""
+    file_state: str = ""
+    """UnitFileState= (enabled, linked, static …); read with details only."""
+    needs_reload: bool = False
+    """NeedDaemonReload=; read with details only."""
+    ever_started: bool = False
+    """Whether it has left `inactive` since the manager started; read with details only."""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What podvisor owns of one app on disk; stands beside the files that it names.
+
+    Written before the first file changes (with `sealed` false: an install has begun) and again
+    when systemd has loaded the result. An unsealed manifest found at start is a pass that was
+    interrupted, and means that a daemon-reload is owed.
+    """
+
+    app: str
+    source: str
+    revision: str
+    root: str
+    files: tuple[TreeFile, ...]
+    units: tuple[str, ...]
+    """Names of the units that come out of `files`."""
+    sealed: bool
+
+
+class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):
+    """The owned folder of one app."""
+
+    name: str
+    manifest: Manifest | None = None
+    files: tuple[TreeFile, ...] = ()
+    """As they are on disk now, of those that the manifest or the desired state names."""
+    strangers: tuple[str, ...] = ()
+    """Quadlet and unit files in the folder that the manifest does not name."""
+    enabled: tuple[str, ...] = ()
+    """Plain units that are linked (and enabled, where they have an `[Install]`)."""
+
+
+class Container(msgspec.Struct, frozen=True, kw_only=True):
+    """A container as Podman lists it."""
+
+    id: str
+    name: str
+    unit: str = ""
+    """Label PODMAN_SYSTEMD_UNIT."""
+    state: str = ""
+    health: str = ""
+    image: str = ""
+
+
+class Inventory(msgspec.Struct, frozen=True, kw_only=True):
+    """Podman's objects, as far as they were asked for; None is "not asked"."""
+
+    images: frozenset[str] | None = None
+    """Of the references that were asked about, those that are there."""
+    networks: frozenset[str] | None = None
+    volumes: frozenset[str] | None = None
+    secrets: dict[str, str] | None = None
+    """Name to id; a replaced secret has a new id."""
+    containers: tuple[Container, ...] | None = None
+
+
+class UnitInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a unit was made of when it was last (re)started by podvisor; kept in the ledger."""
+
+    digest: str
+    files: dict[str, str] = {}
+    """Path (relative to the app) to blob id, for every file that the unit mounts or reads."""
+    secrets: dict[str, str] = {}
+    """Name to Podman's id."""
+    generator: str = ""
+
+
+class AppliedApp(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger's word on one app: what was applied last and ran."""
+
+    name: str
+    source: str
+    revision: str
+    root: str
+    applied_at: float
+    """Seconds since the epoch."""
+    units: dict[str, UnitInputs]
+
+
+class RepairState(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a unit was brought back lately; the crash-loop memory of the planner."""
+
+    unit: str
+    failures: int = 0
+    """Repairs in a row, none of which lasted."""
+    last_at: float = 0.0
+    next_at: float = 0.0
+    """Not to be started again before; seconds since the epoch."""
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a plan is made from, besides the deployments."""
+
+    units: dict[str, UnitState]
+    targets: frozenset[str]
+    """Of the units that some `[Install]` names, those that are active."""
+    apps: dict[str, ObservedApp]
+    inventory: Inventory
+    applied: dict[str, AppliedApp]
+    repairs: dict[str, RepairState] = {}
+    checked: tuple[Checked, ...] = ()
+    """Running containers of these apps that have a health check."""
+    probed: dict[str, Probed] = {}
+    """Units that podvisor probes itself."""
+    owned_root: str
+    """Absolute real path of the folder that holds the apps' folders."""
+
+
+class JobFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit's job that did not end in `done`."""
+
+    unit: str
+    result: str
+    """systemd's word: failed, dependency, timeout, canceled, skipped …"""
+    detail: str = ""
+    """Last lines of the unit's log, where they can be had."""

@@ -1,0 +1,184 @@
+"""What to do, as a value: steps with reasons. `podvisor plan` prints what the daemon executes."""
+
+from typing import ClassVar
+
+import msgspec
+
+from supervisor.model.errors import Finding
+from supervisor.model.observed import Manifest, RepairState, UnitInputs
+from supervisor.model.source import TreeFile
+
+
+class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Every step can be repeated safely. Steps of one phase that stand together run together."""
+
+    phase: ClassVar[int]
+    app: str = ""
+    reason: str
+
+
+class PullImage(_Step, frozen=True, kw_only=True, tag="pull"):
+    """Have `image` in the local store; handed to the image's own key, the app waits for it."""
+
+    phase: ClassVar[int] = 0
+    image: str
+
+
+class BuildImage(_Step, frozen=True, kw_only=True, tag="build"):
+    """Run a `.build` unit's command ahead, so that its restart finds every layer cached."""
+
+    phase: ClassVar[int] = 8
+    unit: str
+    command: tuple[str, ...]
+    folder: str
+
+
+class StopUnit(_Step, frozen=True, kw_only=True, tag="stop"):
+    phase: ClassVar[int] = 1
+    unit: str
+
+
+class DisableUnit(_Step, frozen=True, kw_only=True, tag="disable"):
+    """Take away a plain unit's links (enablement and the link to its file)."""
+
+    phase: ClassVar[int] = 2
+    unit: str
+
+
+class RemoveContainer(_Step, frozen=True, kw_only=True, tag="remove-container"):
+    """A container that a removed unit left behind."""
+
+    phase: ClassVar[int] = 2
+    container: str
+
+
+class RemoveNetwork(_Step, frozen=True, kw_only=True, tag="remove-network"):
+    phase: ClassVar[int] = 2
+    network: str
+
+
+class OpenManifest(_Step, frozen=True, kw_only=True, tag="open-manifest"):
+    """Claim what is about to be written: the old files and the new ones, not sealed."""
+
+    phase: ClassVar[int] = 3
+    manifest: Manifest
+
+
+class WriteFile(_Step, frozen=True, kw_only=True, tag="write"):
+    phase: ClassVar[int] = 4
+    source: str
+    file: TreeFile
+
+
+class RemoveFile(_Step, frozen=True, kw_only=True, tag="remove"):
+    phase: ClassVar[int] = 4
+    path: str
+
+
+class EnableUnit(_Step, frozen=True, kw_only=True, tag="enable"):
+    """Link a plain unit into the user's unit folder, and enable it where it has `[Install]`."""
+
+    phase: ClassVar[int] = 5
+    unit: str
+    path: str
+    """Relative to the app."""
+    install: bool
+
+
+class Reload(_Step, frozen=True, kw_only=True, tag="reload"):
+    """`systemctl --user daemon-reload`, once a pass; `app` is empty."""
+
+    phase: ClassVar[int] = 6
+
+
+class SealManifest(_Step, frozen=True, kw_only=True, tag="seal-manifest"):
+    """Systemd has loaded what stands on disk. A manifest without files removes the folder."""
+
+    phase: ClassVar[int] = 7
+    manifest: Manifest
+
+
+class StartUnit(_Step, frozen=True, kw_only=True, tag="start"):
+    phase: ClassVar[int] = 9
+    unit: str
+    inputs: UnitInputs | None = None
+    """What the unit was made of; written to the ledger when the step has ended well."""
+    repair: RepairState | None = None
+    """The crash-loop memory after this try, for a start that repairs."""
+
+
+class RestartUnit(_Step, frozen=True, kw_only=True, tag="restart"):
+    phase: ClassVar[int] = 9
+    unit: str
+    inputs: UnitInputs | None = None
+    repair: RepairState | None = None
+    """As of StartUnit, for a restart that repairs."""
+
+
+class ResetFailed(_Step, frozen=True, kw_only=True, tag="reset-failed"):
+    """Forget a removed unit's failure, so that systemd forgets the unit."""
+
+    phase: ClassVar[int] = 10
+    unit: str
+
+
+class SetHealthInterval(_Step, frozen=True, kw_only=True, tag="health-interval"):
+    """Have Podman run a running container's health check at another interval."""
+
+    phase: ClassVar[int] = 10
+    unit: str
+    container: str
+    container_id: str
+    seconds: float
+
+
+class RemoveVolume(_Step, frozen=True, kw_only=True, tag="remove-volume"):
+    phase: ClassVar[int] = 10
+    volume: str
+
+
+Step = (
+    PullImage
+    | BuildImage
+    | StopUnit
+    | DisableUnit
+    | RemoveContainer
+    | RemoveNetwork
+    | OpenManifest
+    | WriteFile
+    | RemoveFile
+    | EnableUnit
+    | Reload
+    | SealManifest
+    | StartUnit
+    | RestartUnit
+    | ResetFailed
+    | SetHealthInterval
+    | RemoveVolume
+)
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the planner thinks of one app, steps aside."""
+
+    app: str
+    revision: str = ""
+    """That the steps lead to (or that already stands)."""
+    complete: bool = True
+    """Whether the app is as wanted once the steps have ended well (no image awaited …)."""
+    waiting: tuple[str, ...] = ()
+    """What it waits for, in words: images, backoffs, systemd's own restarts."""
+    next_at: float = 0.0
+    """When to look again, seconds since the epoch; 0 is "when something changes"."""
+    findings: tuple[Finding, ...] = ()
+    adopt: dict[str, UnitInputs] = {}
+    """Units that already run as wanted but that the ledger does not know: recorded, not touched."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of one pass: steps in their order, and a verdict for each app."""
+
+    steps: tuple[Step, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    problems: tuple[Finding, ...] = ()
+    """Of sources: one that cannot be read is planned as it was read last."""

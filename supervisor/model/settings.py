@@ -1,0 +1,96 @@
+"""Settings: nested by concern, each field saying its effect. Defaults live here and nowhere else.
+
+The file is `~/.config/podvisor/config.toml`; durations are written `90s`, `5m`, `1h30m`, `7d`,
+sizes `512K`, `16M`, `1G`.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+
+class Seconds(float):
+    """A duration in seconds; in the file, a text such as `1h30m`."""
+
+    __slots__ = ()
+
+
+class Bytes(int):
+    """A size in bytes; in the file, a text such as `16M` (powers of 1024)."""
+
+    __slots__ = ()
+
+
+class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `[sources.NAME]`: where apps come from. Exactly one of `git` and `folder`."""
+
+    git: str = ""
+    """URL of a Git repository: https://, ssh:// (or user@host:path), file://."""
+    folder: str = ""
+    """Absolute path of a folder (or one that begins with `~/`)."""
+    ref: str = ""
+    """Branch, tag or commit to follow; empty is the repository's default branch."""
+    poll: Seconds = Seconds(300)
+    """How often the Git repository is asked for something new; 0s is never."""
+    apps: str = ""
+    """Glob of the app folders; empty finds them: `apps/*`, or `.`, or `*`. `.` is one app."""
+    select: tuple[str, ...] = ()
+    """Globs of app names; if any are given, only these apps are deployed."""
+    exclude: tuple[str, ...] = ()
+    """Globs of app names that are not deployed."""
+
+
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[limits]`: what a source may hold before it is refused."""
+
+    file_size: Bytes = Bytes(16 << 20)
+    """Largest single file."""
+    app_size: Bytes = Bytes(64 << 20)
+    """All files of one app together."""
+    app_files: int = 5_000
+    """Files in one app."""
+    fetch_timeout: Seconds = Seconds(300)
+    """A Git fetch that takes longer is ended and tried again later."""
+
+
+class LedgerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[ledger]`: how long the event log is kept; whichever limit comes first."""
+
+    keep_age: Seconds = Seconds(90 * 86_400)
+    """Older entries are removed."""
+    keep_size: Bytes = Bytes(32 << 20)
+    """The oldest entries are removed when the ledger is larger."""
+
+
+class RepairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[repair]`: how what broke is brought back."""
+
+    resync: Seconds = Seconds(3_600)
+    """The backstop: every app is looked at this often, even if nothing was noticed. 0s is never."""
+    pull_timeout: Seconds = Seconds(1_800)
+    """An image pull that takes longer is ended and tried again later."""
+    start_timeout: Seconds = Seconds(300)
+    """How long a pass waits for a start job; systemd goes on with it by itself."""
+
+
+class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[health]`: how often containers that are well are asked how they are."""
+
+    idle_interval: Seconds = Seconds(0)
+    """How often Podman runs the health check of a container that is well; 0s is as declared."""
+    idle_after: Seconds = Seconds(300)
+    """How long it must have been well before; three checks at least."""
+    idle_interval_by_app: dict[str, Seconds] = {}
+    """Another idle_interval for some apps: { web = "10m", db = "0s" }. A unit's own beats it."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    sources: dict[
+        Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")], SourceSettings
+    ] = {}
+    limits: LimitSettings = LimitSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    repair: RepairSettings = RepairSettings()
+    health: HealthSettings = HealthSettings()

@@ -1,0 +1,125 @@
+"""What the daemon tells of itself: the bodies of the control socket."""
+
+import enum
+
+import msgspec
+
+from supervisor.model.errors import Finding
+from supervisor.model.health import Health
+
+
+class AppState(enum.StrEnum):
+    """An app in one word; the first that applies, from above."""
+
+    REFUSED = "refused"
+    """Its newest revision is refused, the last good one (if any) keeps running."""
+    FAILING = "failing"
+    """A unit that should run does not, or is unhealthy."""
+    CHANGING = "changing"
+    """A pass is under way, or waits for an image or for systemd."""
+    KEPT = "kept"
+    """The source does not hold it any more, but it is kept: a person must say so to remove it."""
+    READY = "ready"
+    """Everything is as wanted."""
+    UNKNOWN = "unknown"
+    """No daemon looks after it, so nobody can say."""
+
+
+class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One unit of an app."""
+
+    name: str
+    active: str
+    sub: str
+    wanted: bool = False
+    """Whether it should be running now."""
+    failures: int = 0
+    next_try_at: float = 0.0
+    ended_well: bool = False
+    """A job that should have run, and did."""
+    health: Health = Health.NONE
+    """The verdict of its health checks and its probe; left out where nobody checks it."""
+    health_since: float = 0.0
+    health_streak: int = 0
+    """Failed checks in a row."""
+    health_output: str = ""
+    """What the last failed check said."""
+    health_interval: float = 0.0
+    """Seconds between two of Podman's health checks now, where they are asked less often."""
+
+
+class AppStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One app."""
+
+    name: str
+    source: str
+    state: AppState
+    revision: str = ""
+    """That runs."""
+    wanted_revision: str = ""
+    """That the source asks for."""
+    applied_at: float = 0.0
+    units: tuple[UnitStatus, ...] = ()
+    waiting: tuple[str, ...] = ()
+    next_pull_at: float = 0.0
+    """When the next of the images that it waits for is tried again."""
+    findings: tuple[Finding, ...] = ()
+
+
+class SourceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One source."""
+
+    name: str
+    location: str
+    ref: str = ""
+    revision: str = ""
+    subject: str = ""
+    read_at: float = 0.0
+    """When it was last read without an error."""
+    next_poll_at: float = 0.0
+    error: str = ""
+    error_since: float = 0.0
+    findings: tuple[Finding, ...] = ()
+
+
+class WatchStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How something is watched, where there is a choice."""
+
+    what: str
+    way: str
+    """In a word: `journal`, `file`, `api` or `stores`."""
+    reason: str
+    cost: str
+    hint: str = ""
+    """What to do for a better way."""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything; `running` is false where it is read from the ledger, without a daemon."""
+
+    running: bool
+    version: str
+    config: str = ""
+    """The settings file that the daemon runs with."""
+    started_at: float = 0.0
+    sources: tuple[SourceStatus, ...] = ()
+    apps: tuple[AppStatus, ...] = ()
+    watches: tuple[WatchStatus, ...] = ()
+    problems: tuple[Finding, ...] = ()
+    """Of podvisor itself: ledger not writable, Podman not reachable, settings refused."""
+
+
+class SyncRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/sync`: read the sources now, bring these apps (all, if empty) to what they say."""
+
+    apps: tuple[str, ...] = ()
+    prune_all: bool = False
+    """Allow a pass that removes all apps of a source."""
+
+
+class SyncReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The end of a sync: how each app stands."""
+
+    apps: tuple[AppStatus, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()
+    problems: tuple[Finding, ...] = ()

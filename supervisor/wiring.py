@@ -1,0 +1,340 @@
+"""Composition root: from settings and the environment to adapters, from these to controllers.
+
+The only module that knows which adapter serves which port.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor import __version__
+from supervisor.adapters.files.folder import OwnedFolder
+from supervisor.adapters.files.watch import SourceFolders
+from supervisor.adapters.git.reader import GitSources
+from supervisor.adapters.host.checks import prerequisites
+from supervisor.adapters.host.probe import NetworkProber
+from supervisor.adapters.host.watch import HostWatch
+from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.adapters.podman.client import PodmanClient
+from supervisor.adapters.quadlet.generator import QuadletGenerator
+from supervisor.adapters.systemd.manager import SystemdManager
+from supervisor.controllers import ports
+from supervisor.controllers.app import AppController
+from supervisor.controllers.board import Board
+from supervisor.controllers.desire import Desires
+from supervisor.controllers.desk import Desk
+from supervisor.controllers.execute import Executor
+from supervisor.controllers.health import HealthController
+from supervisor.controllers.image import ImageController
+from supervisor.controllers.loop import Loop
+from supervisor.controllers.observe import Observer
+from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.source import SourceController
+from supervisor.controllers.watches import Watches
+from supervisor.core.settings import Reading, read_settings
+from supervisor.kit.clock import Clock, SystemClock
+from supervisor.kit.notify import Notifier
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.errors import Finding, Stalled
+from supervisor.model.plan import Plan
+from supervisor.model.settings import Settings, SourceSettings
+
+__all__ = ["prerequisites"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """Where things are, for this user."""
+
+    config: Path
+    state: Path
+    runtime: Path
+    quadlets: Path
+    """The user's Quadlet folder, below which podvisor owns `podvisor/`."""
+    user_units: Path
+    podman_socket: Path
+
+    @classmethod
+    def from_environment(cls, config: Path | None = None) -> "Paths":
+        """Read $HOME and the XDG variables. Raises Stalled without a runtime folder."""
+        home = Path.home()
+        runtime = os.environ.get("XDG_RUNTIME_DIR")
+        if not runtime:
+            raise Stalled(
+                "cannot start: XDG_RUNTIME_DIR is not set, so there is no user session",
+                hint=f"loginctl enable-linger {home.name}, then log in anew (not with su)",
+            )
+        settings = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+        state = Path(os.environ.get("XDG_STATE_HOME") or home / ".local" / "state")
+        return cls(
+            config=config or settings / "podvisor" / "config.toml",
+            state=state / "podvisor",
+            runtime=Path(runtime) / "podvisor",
+            quadlets=settings / "containers" / "systemd",
+            user_units=settings / "systemd" / "user",
+            podman_socket=Path(runtime) / "podman" / "podman.sock",
+        )
+
+    @property
+    def socket(self) -> Path:
+        """The control socket."""
+        return self.runtime / "control.sock"
+
+    @property
+    def ledger(self) -> Path:
+        return self.state / "ledger.db"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """One adapter for each port."""
+
+    reader: ports.SourceReader
+    generator: ports.Generator
+    folder: ports.Folder
+    systemd: ports.Systemd
+    podman: ports.Podman
+    prober: ports.Prober
+    folders: ports.FolderWatch
+    host: ports.Host
+    ledger: ports.Ledger
+    clock: Clock
+    configure: Callable[[Settings], None]
+    """Hand other settings to the adapters that hold some."""
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """The controllers, wired."""
+
+    clock: Clock
+    ledger: ports.Ledger
+    board: Board
+    queue: WorkQueue
+    loop: Loop
+    desk: Desk
+    watches: Watches
+    ready: list[bool]
+    take_settings: Callable[[Settings], Awaitable[None]]
+    close: Callable[[], None]
+
+
+def load_settings(path: Path) -> Reading:
+    """Read the settings file; a file that cannot be read is a finding too."""
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        finding = Finding(
+            message="there are no settings", path=str(path), hint="podvisor init writes them"
+        )
+        return Reading(settings=None, findings=(finding,))
+    except (OSError, UnicodeDecodeError) as error:
+        finding = Finding(message=f"cannot read the settings: {error}", path=str(path))
+        return Reading(settings=None, findings=(finding,))
+    return read_settings(text, path=str(path))
+
+
+def make_ports(settings: Settings, paths: Paths) -> Ports:
+    """Make the adapters. Nothing is asked of the outside yet."""
+    clock = SystemClock()
+    ledger = SqliteLedger(paths.ledger, settings=settings.ledger, clock=clock)
+    reader = GitSources(folder=paths.state / "sources", limits=settings.limits)
+
+    def configure(new: Settings) -> None:
+        ledger.configure(new.ledger)
+        reader.configure(new.limits)
+
+    systemd = SystemdManager()
+
+    def close() -> None:
+        systemd.close()
+        ledger.close()
+
+    return Ports(
+        reader=reader,
+        generator=QuadletGenerator(stage=paths.runtime / "stage", quadlets=paths.quadlets),
+        folder=OwnedFolder(root=paths.quadlets / "podvisor", user_units=paths.user_units),
+        systemd=systemd,
+        podman=PodmanClient(paths.podman_socket),
+        prober=NetworkProber(),
+        folders=SourceFolders(),
+        host=HostWatch(),
+        ledger=ledger,
+        clock=clock,
+        configure=configure,
+        close=close,
+    )
+
+
+def assemble(
+    settings: Settings, given: Ports, *, notifier: Notifier, config: Path | None = None
+) -> House:
+    """Wire the controllers over the ports; `config` is the settings file that is told of."""
+    queue = WorkQueue()
+    board = Board(version=__version__, config=str(config or ""), started_at=given.clock.now())
+    board.ledger_problem = given.ledger.problem
+    images = ImageController(
+        podman=given.podman, ledger=given.ledger, clock=given.clock, name_key=queue.add
+    )
+    executor = Executor(
+        reader=given.reader,
+        folder=given.folder,
+        systemd=given.systemd,
+        podman=given.podman,
+        ledger=given.ledger,
+        clock=given.clock,
+        want_image=images.want,
+    )
+    probes = ProbeController(prober=given.prober, clock=given.clock)
+    health = HealthController(systemd=given.systemd, podman=given.podman, clock=given.clock)
+    executor.settings = images.settings = settings.repair
+    desires = _desires(settings, given)
+    board.source_findings = lambda: desires.source_findings
+
+    def app_controller(of: Desires) -> AppController:
+        return AppController(
+            desires=of,
+            observer=Observer(
+                systemd=given.systemd,
+                podman=given.podman,
+                folder=given.folder,
+                ledger=given.ledger,
+                health=health,
+                probes=probes,
+            ),
+            executor=executor,
+            systemd=given.systemd,
+            folder=given.folder,
+            reader=given.reader,
+            ledger=given.ledger,
+            board=board,
+            clock=given.clock,
+            images=images,
+            health=health,
+            probes=probes,
+        )
+
+    def tell() -> None:
+        if ready:
+            notifier.status(board.summary())
+
+    def watchdog() -> float:
+        notifier.watchdog()
+        return notifier.watchdog_seconds / 2
+
+    ready: list[bool] = []
+    loop = Loop(
+        queue=queue,
+        desires=desires,
+        sources=SourceController(
+            reader=given.reader,
+            desires=desires,
+            ledger=given.ledger,
+            board=board,
+            clock=given.clock,
+        ),
+        apps=app_controller(desires),
+        images=images,
+        health=health,
+        probes=probes,
+        folders=given.folders,
+        board=board,
+        clock=given.clock,
+        on_resync=given.podman.recheck,
+        on_rest=tell,
+        on_watchdog=watchdog,
+    )
+
+    async def take_settings(new: Settings) -> None:
+        given.configure(new)
+        executor.settings = images.settings = new.repair
+        await loop.take_settings(new)
+
+    return House(
+        clock=given.clock,
+        ledger=given.ledger,
+        board=board,
+        queue=queue,
+        loop=loop,
+        desk=Desk(
+            queue=queue,
+            loop=loop,
+            desires=desires,
+            reader=given.reader,
+            ledger=given.ledger,
+            board=board,
+            clock=given.clock,
+            planning=app_controller,
+            new_desires=lambda: _desires(desires.settings, given),
+        ),
+        watches=Watches(
+            queue=queue,
+            desires=desires,
+            systemd=given.systemd,
+            folder=given.folder,
+            podman=given.podman,
+            folders=given.folders,
+            host=given.host,
+            on_resume=loop.resume,
+            on_network=loop.hurry,
+            ledger=given.ledger,
+            board=board,
+            clock=given.clock,
+        ),
+        ready=ready,
+        take_settings=take_settings,
+        close=given.close,
+    )
+
+
+def _desires(settings: Settings, given: Ports) -> Desires:
+    return Desires(
+        reader=given.reader, generator=given.generator, folder=given.folder, settings=settings
+    )
+
+
+async def offline_plan(
+    config: Path | None, apps: Collection[str], *, prune_all: bool = False
+) -> Plan:
+    """Work out, without a daemon, what one would do now. Raises Stalled on refused settings."""
+    paths = Paths.from_environment(config)
+    reading = load_settings(paths.config)
+    if reading.settings is None:
+        raise Stalled("; ".join(str(finding) for finding in reading.findings))
+    given = make_ports(reading.settings, paths)
+    try:
+        house = assemble(reading.settings, given, notifier=Notifier())
+        return await house.desk.plan(apps, prune_all=prune_all)
+    finally:
+        given.close()
+
+
+async def check(path: Path) -> list[Finding]:
+    """Judge a repository's working folder as a source, with Podman's generator; nothing is kept."""
+    import tempfile  # noqa: PLC0415
+
+    checked = SourceSettings(folder=str(path.resolve()))  # noqa: ASYNC240  # nothing else runs
+    settings = Settings(sources={"check": checked})
+    with tempfile.TemporaryDirectory(prefix="podvisor-check-") as scratch:
+        folder = Path(scratch)
+        reader = GitSources(folder=folder / "sources", limits=settings.limits)
+        generator = QuadletGenerator(stage=folder / "stage", quadlets=folder / "none")
+        desires = Desires(
+            reader=reader,
+            generator=generator,
+            folder=OwnedFolder(root=folder / "podvisor", user_units=folder / "units"),
+            settings=settings,
+        )
+        desires.put(await reader.fetch("check", settings.sources["check"]))
+        deployments = await desires.deployments()
+    findings = list(desires.source_findings.get("check", ()))
+    for one in deployments.values():
+        findings.extend(one.findings)
+        if one.wanted:
+            findings.extend(await generator.passed_over(path.resolve(), one.wanted))  # noqa: ASYNC240
+    if not deployments:
+        message = "no app found: no folder holds a Quadlet or unit file"
+        findings.append(Finding(message=message, path=str(path), hint="see [sources] apps"))
+    return findings

@@ -1,0 +1,475 @@
+"""Git sources, with real repositories over file://."""
+
+import logging
+import os
+import subprocess
+from pathlib import Path
+
+import anyio
+import pytest
+
+from supervisor.adapters.git import command
+from supervisor.adapters.git.reader import GitSources
+from supervisor.kit.stamps import blob_id
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.settings import Bytes, LimitSettings, Seconds, SourceSettings
+from supervisor.model.source import FileKind
+
+pytestmark = pytest.mark.anyio
+LIMITS = LimitSettings(fetch_timeout=Seconds(20))
+
+
+class Upstream:
+    """A repository to fetch from, built by plumbing so that it may hold anything."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.git("init", "-q", "--bare", "-b", "main", str(path), here=False)
+
+    @property
+    def url(self) -> str:
+        return f"file://{self.path}"
+
+    def git(self, *args: str, stdin: bytes = b"", here: bool = True) -> str:
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.path.parent),
+            **{f"GIT_{who}_NAME": "a" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_EMAIL": "a@example.org" for who in ("AUTHOR", "COMMITTER")},
+        }
+        place = ["--git-dir", str(self.path)] if here else []
+        done = subprocess.run(
+            ["git", *place, *args], input=stdin, env=env, check=True, capture_output=True
+        )
+        return done.stdout.decode().strip()
+
+    def blob(self, content: bytes) -> str:
+        return self.git("hash-object", "-w", "--stdin", "--no-filters", stdin=content)
+
+    def tree(self, entries: dict[str | bytes, tuple[str, str]]) -> str:
+        """Write one tree level: name to (mode, id)."""
+        lines = b""
+        for name, (mode, oid) in entries.items():
+            kind = {"040000": "tree", "160000": "commit"}.get(mode, "blob")
+            raw = name if isinstance(name, bytes) else name.encode()
+            lines += f"{mode} {kind} {oid}\t".encode() + raw + b"\0"
+        return self.git("mktree", "-z", "--missing", stdin=lines)
+
+    def files(self, files: dict[str, bytes]) -> str:
+        tree: dict = {}
+        for path, content in files.items():
+            *parents, name = path.split("/")
+            level = tree
+            for parent in parents:
+                level = level.setdefault(parent, {})
+            level[name] = content
+
+        def write(level: dict) -> str:
+            return self.tree(
+                {
+                    name: ("040000", write(child))
+                    if isinstance(child, dict)
+                    else ("100644", self.blob(child))
+                    for name, child in level.items()
+                }
+            )
+
+        return write(tree)
+
+    def commit(self, tree: str, *, branch: str = "main", parent: str = "", message="Say") -> str:
+        parents = ["-p", parent] if parent else []
+        commit = self.git("commit-tree", tree, *parents, stdin=message.encode())
+        self.git("update-ref", f"refs/heads/{branch}", commit)
+        return commit
+
+
+@pytest.fixture
+def upstream(tmp_path):
+    return Upstream(tmp_path / "upstream.git")
+
+
+@pytest.fixture
+def sources(tmp_path):
+    return GitSources(folder=tmp_path / "state", limits=LIMITS)
+
+
+def at(upstream: Upstream, ref: str = "") -> SourceSettings:
+    return SourceSettings(git=upstream.url, ref=ref)
+
+
+async def test_the_default_branch_comes_with_its_files_and_subject(sources, upstream):
+    tree = upstream.tree(
+        {
+            "a.container": ("100644", upstream.blob(b"[Container]\n")),
+            "run": ("100755", upstream.blob(b"#!/bin/sh\n")),
+            "link": ("120000", upstream.blob(b"a.container")),
+            "d": ("040000", upstream.files({"x/y": b"\r\nbytes\0\xff"})),
+        }
+    )
+    commit = upstream.commit(tree, message="First line\nof two\n\nBody")
+    snapshot = await sources.fetch("s", at(upstream))
+    assert (snapshot.revision, snapshot.subject) == (commit, "First line")
+    assert [(f.path, f.kind, f.size) for f in snapshot.files] == [
+        ("a.container", FileKind.FILE, 12),
+        ("d/x/y", FileKind.FILE, 9),
+        ("link", FileKind.SYMLINK, 11),
+        ("run", FileKind.EXECUTABLE, 10),
+    ]
+    assert snapshot.findings == ()
+    contents = await sources.read("s", [f.oid for f in snapshot.files])
+    assert contents[snapshot.files[1].oid] == b"\r\nbytes\0\xff"
+    assert not list((Path(str(sources._folder)) / "s.git").glob("**/hooks/*"))
+
+
+async def test_branch_tag_annotated_tag_and_commit_are_found(sources, upstream):
+    one = upstream.commit(upstream.files({"f": b"1"}))
+    two = upstream.commit(upstream.files({"f": b"2"}), branch="next", parent=one)
+    upstream.git("tag", "light", one)
+    upstream.git("tag", "-a", "-m", "x", "full", two)
+    expected = {"main": one, "next": two, "light": one, "full": two, "refs/heads/next": two}
+    for ref, commit in (expected | {one: one, two: two, "HEAD": one}).items():
+        assert (await sources.fetch("s", at(upstream, ref))).revision == commit, ref
+        again = await sources.fetch("s", at(upstream, ref))
+        assert again.revision == commit
+
+
+async def test_an_unchanged_source_costs_one_process_and_gives_the_same_snapshot(
+    sources, upstream, monkeypatch
+):
+    upstream.commit(upstream.files({"f": b"1"}))
+    calls = count_processes(monkeypatch)
+    first = await sources.fetch("s", at(upstream))
+    assert len(calls) == 5  # init, ls-remote, fetch, ls-tree, cat-file
+    calls.clear()
+    assert await sources.fetch("s", at(upstream)) is first
+    assert len(calls) == 1
+    calls.clear()
+    assert (await sources.fetch("s", at(upstream, first.revision))) is first
+    assert calls == []
+
+
+def count_processes(monkeypatch) -> list[list[str]]:
+    calls: list[list[str]] = []
+    real = command.run
+
+    async def counted(argv, **kwargs):
+        calls.append(list(argv))
+        return await real(argv, **kwargs)
+
+    monkeypatch.setattr(command, "run", counted)
+    return calls
+
+
+async def test_history_that_was_forced_back_is_followed(sources, upstream):
+    one = upstream.commit(upstream.files({"f": b"1"}))
+    two = upstream.commit(upstream.files({"f": b"2"}), parent=one)
+    assert (await sources.fetch("s", at(upstream))).revision == two
+    upstream.git("update-ref", "refs/heads/main", one)
+    assert (await sources.fetch("s", at(upstream))).revision == one
+    orphan = upstream.commit(upstream.files({"g": b"3"}))
+    snapshot = await sources.fetch("s", at(upstream))
+    assert (snapshot.revision, [f.path for f in snapshot.files]) == (orphan, ["g"])
+
+
+async def test_an_emptied_repository_is_a_snapshot_without_files(sources, upstream):
+    one = upstream.commit(upstream.files({"f": b"1"}))
+    await sources.fetch("s", at(upstream))
+    commit = upstream.commit(upstream.tree({}), parent=one)
+    snapshot = await sources.fetch("s", at(upstream))
+    assert (snapshot.revision, snapshot.files) == (commit, ())
+
+
+async def test_a_repository_without_commits_says_so(sources, upstream):
+    for ref in ("", "main"):
+        with pytest.raises(Stalled, match="has no commit yet"):
+            await sources.fetch("s", at(upstream, ref))
+
+
+async def test_a_default_branch_that_is_not_there_says_so(sources, upstream):
+    upstream.commit(upstream.files({"f": b"1"}), branch="other")
+    with pytest.raises(Stalled, match="default branch does not exist") as caught:
+        await sources.fetch("s", at(upstream))
+    assert "ref" in caught.value.hint
+
+
+async def test_a_ref_that_is_gone_stalls_and_what_is_stored_stays(sources, upstream, tmp_path):
+    commit = upstream.commit(upstream.files({"f": b"1"}), branch="dev")
+    upstream.commit(upstream.files({"f": b"2"}))
+    await sources.fetch("s", at(upstream, "dev"))
+    upstream.git("update-ref", "-d", "refs/heads/dev")
+    with pytest.raises(Stalled, match="no branch or tag dev"):
+        await sources.fetch("s", at(upstream, "dev"))
+    with pytest.raises(Stalled):
+        await sources.fetch("s", at(upstream, "0" * 40))
+    stored = await sources.stored("s")
+    assert stored is not None
+    assert stored.revision == commit
+
+
+@pytest.mark.parametrize("ref", ["-x", "a b", "a..b", "x^{tree}", "a:b", "*", "x.lock", "a\nb"])
+async def test_what_cannot_be_a_ref_never_reaches_git(sources, upstream, ref):
+    with pytest.raises(Stalled, match="cannot be the name"):
+        await sources.fetch("s", at(upstream, ref))
+
+
+async def test_a_ref_that_is_no_commit_stalls(sources, upstream):
+    upstream.commit(upstream.files({"f": b"1"}))
+    upstream.git("tag", "tree", upstream.files({"f": b"1"}))
+    upstream.git("tag", "blob", upstream.blob(b"1"))
+    for ref in ("tree", "blob"):
+        with pytest.raises(Stalled, match="not a commit"):
+            await sources.fetch("s", at(upstream, ref))
+
+
+async def test_failures_are_classified(sources, tmp_path):
+    with pytest.raises(Stalled, match=r"cannot fetch file:///.*/none: .*does not (appear|exist)"):
+        await sources.fetch("s", SourceSettings(git=f"file://{tmp_path}/none"))
+    with pytest.raises(Retry, match=r"cannot fetch http://127\.0\.0\.1:1/x"):
+        await sources.fetch("s", SourceSettings(git="http://127.0.0.1:1/x"))
+    for url in ("ext::touch /tmp/x", "git://127.0.0.1:1/x", "fd::17"):
+        with pytest.raises(Stalled):
+            await sources.fetch("s", SourceSettings(git=url))
+    with pytest.raises(Stalled):
+        await sources.fetch("s", SourceSettings(git="--upload-pack=touch x"))
+
+
+async def test_credentials_are_never_shown_nor_put_on_a_command_line(sources, monkeypatch):
+    calls = count_processes(monkeypatch)
+    with pytest.raises(Retry) as caught:
+        await sources.fetch("s", SourceSettings(git="http://me:s3cret@127.0.0.1:1/x"))
+    assert "s3cret" not in str(caught.value)
+    assert "me" not in str(caught.value).split("127.0.0.1")[0].split("//")[-1]
+    assert calls
+    assert not any("s3cret" in part for call in calls for part in call)
+
+
+async def test_the_last_snapshot_is_there_after_a_restart(sources, upstream, tmp_path):
+    assert await sources.stored("s") is None
+    upstream.commit(upstream.files({"f": b"1"}))
+    first = await sources.fetch("s", at(upstream))
+    later = GitSources(folder=tmp_path / "state", limits=LIMITS)
+    assert await later.stored("s") == first
+    assert await later.read("s", [first.files[0].oid]) == {first.files[0].oid: b"1"}
+
+
+async def test_what_is_refused_is_refused_by_name(sources, upstream):
+    inner = upstream.tree({"out": ("120000", upstream.blob(b"../../x"))})
+    tree = upstream.tree(
+        {
+            "abs": ("120000", upstream.blob(b"/etc/passwd")),
+            "d": ("040000", inner),
+            "up": ("120000", upstream.blob(b"./d/..")),
+            "sly": ("120000", upstream.blob(b"up/../x")),
+            "loop": ("120000", upstream.blob(b"loop")),
+            "sub": ("160000", "1" * 40),
+            "bell\a": ("100644", upstream.blob(b"1")),
+            b"latin\xe9": ("100644", upstream.blob(b"1")),
+            "fine": ("100644", upstream.blob(b"1")),
+        }
+    )
+    upstream.commit(tree)
+    snapshot = await sources.fetch("s", at(upstream))
+    found = {f.path: f for f in snapshot.findings}
+    assert set(found) == {"abs", "d/out", "sly", "loop", "sub", "bell\\x07", "latin\\xe9"}
+    assert {p for p, f in found.items() if not f.fatal} == {"sub"}
+    assert all(f.source == "s" and f.message for f in snapshot.findings)
+    assert [f.path for f in snapshot.files] == ["fine", "up"]
+
+
+async def test_a_tree_that_leads_elsewhere_is_refused(sources, upstream):
+    blob = upstream.blob(b"1")
+    raw = b"100644 ok\0" + bytes.fromhex(blob)
+    inner = upstream.git("hash-object", "-t", "tree", "-w", "--stdin", "--literally", stdin=raw)
+    raw = b"40000 ..\0" + bytes.fromhex(inner)
+    tree = upstream.git("hash-object", "-t", "tree", "-w", "--stdin", "--literally", stdin=raw)
+    upstream.commit(tree)
+    snapshot = await sources.fetch("s", at(upstream))
+    assert snapshot.files == ()
+    assert [f.path for f in snapshot.findings] == ["../ok"]
+
+
+async def test_a_file_over_the_limit_is_refused_and_taken_once_the_limit_is_raised(
+    upstream, tmp_path
+):
+    upstream.commit(upstream.files({"big": b"x" * 2_000, "small": b"x"}))
+    strict = GitSources(folder=tmp_path / "state", limits=LimitSettings(file_size=Bytes(1_000)))
+    snapshot = await strict.fetch("s", at(upstream))
+    assert [f.path for f in snapshot.files] == ["small"]
+    assert "larger than the limit (2K, limit 1000 bytes)" in snapshot.findings[0].message
+    lax = GitSources(folder=tmp_path / "state", limits=LIMITS)
+    snapshot = await lax.fetch("s", at(upstream))
+    assert [f.path for f in snapshot.files] == ["big", "small"]
+
+
+async def test_files_at_an_older_revision_are_listed_below_a_root(sources, upstream):
+    one = upstream.commit(upstream.files({"apps/web/a": b"1", "apps/web/d/b": b"2", "x": b"3"}))
+    await sources.fetch("s", at(upstream))
+    await sources.keep("s", [one])
+    upstream.commit(upstream.files({"y": b"4"}))
+    await sources.fetch("s", at(upstream))
+    files = await sources.files_at("s", one, "apps/web")
+    assert [f.path for f in files] == ["a", "d/b"]
+    assert [f.path for f in await sources.files_at("s", one, "")] == [
+        "apps/web/a",
+        "apps/web/d/b",
+        "x",
+    ]
+    assert await sources.files_at("s", one, "apps/we") == ()
+    assert files[0].oid == blob_id(b"1")
+    with pytest.raises(Stalled, match="not stored any more"):
+        await sources.files_at("s", "1" * 40, "")
+
+
+async def test_kept_revisions_outlive_a_collection_and_others_do_not(sources, upstream, tmp_path):
+    revisions = []
+    for number in range(3):
+        revisions.append(upstream.commit(upstream.files({"f": b"%d" % number})))
+        await sources.fetch("s", at(upstream))
+    await sources.keep("s", revisions[:1])
+    store = sources._store("s")
+    for old in tmp_path.glob("state/s.git/objects/??/*"):
+        os.utime(old, (1, 1))
+    await store.collect()
+    assert await sources.files_at("s", revisions[0], "")
+    assert await sources.files_at("s", revisions[2], "")
+    with pytest.raises(Stalled, match="not stored any more"):
+        await sources.files_at("s", revisions[1], "")
+    later = GitSources(folder=Path(store.path).parent, limits=LIMITS)
+    await later.keep("s", [revisions[2], "1" * 40])
+    refs = await store.run("for-each-ref", "--format=%(refname)", "refs/podvisor/keep")
+    assert refs.decode().split() == [f"refs/podvisor/keep/{revisions[2]}"]
+
+
+async def test_a_damaged_store_is_made_anew(sources, upstream, tmp_path, caplog):
+    upstream.commit(upstream.files({"f": b"1"}))
+    first = await sources.fetch("s", at(upstream))
+    for damaged in tmp_path.glob("state/s.git/objects/??/*"):
+        damaged.chmod(0o600)
+        damaged.write_bytes(b"")
+    with pytest.raises(Stalled, match="cannot read what is stored"):
+        await sources.read("s", [first.files[0].oid])
+    with caplog.at_level(logging.WARNING):
+        assert await sources.fetch("s", at(upstream)) == first
+    assert await sources.read("s", [first.files[0].oid]) == {first.files[0].oid: b"1"}
+    upstream.commit(upstream.files({"f": b"2"}))
+    (tmp_path / "state/s.git/config").write_text("[[[")
+    with caplog.at_level(logging.WARNING):
+        second = await sources.fetch("s", at(upstream))
+    assert second.files[0].oid == blob_id(b"2")
+    assert "made anew" in caplog.text
+    assert [p.name for p in tmp_path.glob("state/*")] == ["s.git"]
+
+
+async def test_a_blob_with_other_content_is_noticed(sources, upstream, tmp_path):
+    upstream.commit(upstream.files({"f": b"1"}))
+    first = await sources.fetch("s", at(upstream))
+    oid, other = first.files[0].oid, blob_id(b"2")
+    await sources._store("s").run("hash-object", "-w", "--stdin", stdin=b"2")
+    objects = tmp_path / "state/s.git/objects"
+    target = objects / oid[:2] / oid[2:]
+    target.unlink()
+    target.write_bytes((objects / other[:2] / other[2:]).read_bytes())
+    with pytest.raises(Stalled):
+        await sources.read("s", [oid])
+
+
+async def test_locks_of_a_killed_git_are_in_nobodys_way(sources, upstream, tmp_path):
+    upstream.commit(upstream.files({"f": b"1"}))
+    await sources.fetch("s", at(upstream))
+    store = tmp_path / "state/s.git"
+    for lock in ("shallow.lock", "refs/podvisor/head.lock", "packed-refs.lock", "config.lock"):
+        (store / lock).touch()
+    upstream.commit(upstream.files({"f": b"2"}))
+    later = GitSources(folder=tmp_path / "state", limits=LIMITS)
+    assert (await later.fetch("s", at(upstream))).files[0].oid == blob_id(b"2")
+
+
+async def test_the_users_configuration_does_no_harm(upstream, tmp_path, monkeypatch):
+    touched = tmp_path / "touched"
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for hook in ("post-checkout", "reference-transaction", "post-index-change"):
+        (hooks / hook).write_text(f"#!/bin/sh\ntouch {touched}\n")
+        (hooks / hook).chmod(0o755)
+    config = tmp_path / "gitconfig"
+    config.write_text(
+        f"[core]\nhooksPath={hooks}\nfsmonitor=touch {touched}\nautocrlf=true\n"
+        f'[filter "x"]\nsmudge=touch {touched}\nclean=touch {touched}\nrequired=true\n'
+        "[protocol]\nallow=always\n[fetch]\nprune=true\nrecurseSubmodules=true\n"
+        "[init]\ndefaultBranch=../../bad\n"
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "elsewhere"))
+    upstream.commit(upstream.files({".gitattributes": b"* filter=x text\n", "f": b"a\r\n"}))
+    sources = GitSources(folder=tmp_path / "state", limits=LIMITS)
+    snapshot = await sources.fetch("s", at(upstream))
+    contents = await sources.read("s", [f.oid for f in snapshot.files])
+    assert sorted(contents.values()) == [b"* filter=x text\n", b"a\r\n"]
+    with pytest.raises(Stalled):
+        await sources.fetch("s", SourceSettings(git=f"ext::touch {touched}"))
+    assert not touched.exists()
+
+
+async def test_a_fetch_that_takes_too_long_is_ended(upstream, tmp_path, monkeypatch):
+    upstream.commit(upstream.files({"f": b"1"}))
+    slow = tmp_path / "ssh"
+    slow.write_text("#!/bin/sh\nsleep 30\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(slow))
+    sources = GitSources(
+        folder=tmp_path / "state", limits=LimitSettings(fetch_timeout=Seconds(0.3))
+    )
+    with pytest.raises(Retry, match=r"no end after 0\.3 s"):
+        await sources.fetch("s", SourceSettings(git="git@example.invalid:x.git"))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("git@example.invalid: Permission denied (publickey).", Stalled),
+        ("Host key verification failed.", Stalled),
+        ("ssh: Could not resolve hostname example.invalid: Name or service not known", Retry),
+        ("ssh: connect to host example.invalid port 22: Connection refused", Retry),
+        ("ERROR: Repository not found.", Stalled),
+    ],
+)
+async def test_what_ssh_says_is_understood(sources, tmp_path, monkeypatch, words, expected):
+    fake = tmp_path / "ssh"
+    fake.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 255\n")
+    fake.chmod(0o755)
+    config = tmp_path / "gitconfig"
+    config.write_text(f"[core]\nsshCommand={fake}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.delenv("GIT_SSH_COMMAND", raising=False)
+    with pytest.raises(expected) as caught:
+        await sources.fetch("s", SourceSettings(git="ssh://git@example.invalid/x.git"))
+    assert words.removeprefix("ERROR: ").removeprefix("git@") in str(caught.value).replace(
+        "git@", ""
+    )
+
+
+async def test_ssh_is_told_to_ask_nothing(sources, tmp_path, monkeypatch):
+    fake = tmp_path / "bin" / "ssh"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/args\nexit 255\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.delenv("GIT_SSH_COMMAND", raising=False)
+    with pytest.raises(Retry):
+        await sources.fetch("s", SourceSettings(git="git@example.invalid:x.git"))
+    assert "BatchMode=yes" in (tmp_path / "args").read_text()
+
+
+async def test_sources_are_fetched_side_by_side_and_each_one_after_the_other(sources, upstream):
+    upstream.commit(upstream.files({"f": b"1"}))
+    revisions = []
+
+    async def one(name: str) -> None:
+        revisions.append((await sources.fetch(name, at(upstream))).revision)
+
+    async with anyio.create_task_group() as group:
+        for name in ("a", "a", "b", "c", "a"):
+            group.start_soon(one, name)
+    assert len(set(revisions)) == 1

@@ -1,0 +1,376 @@
+import os
+import resource
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from supervisor.adapters.ledger.reader import ReadOnlyLedger
+from supervisor.adapters.ledger.schema import MIGRATIONS
+from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.controllers.ports import Ledger
+from supervisor.model.errors import Stalled
+from supervisor.model.events import Event, EventKind
+from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
+from supervisor.model.settings import Bytes, LedgerSettings, Seconds
+
+NOW = 1_700_000_000.0
+DAY = 86_400.0
+
+
+class StillClock:
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def now(self) -> float:
+        return self.time
+
+
+Open = Callable[..., SqliteLedger]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "podvisor" / "ledger.db"
+
+
+@pytest.fixture
+def opened(path: Path) -> Iterator[Open]:
+    ledgers: list[SqliteLedger] = []
+
+    def open_one(settings: LedgerSettings | None = None) -> SqliteLedger:
+        for ledger in ledgers:
+            ledger.close()
+        settings = settings or LedgerSettings()
+        ledgers.append(SqliteLedger(path, settings=settings, clock=StillClock()))
+        return ledgers[-1]
+
+    yield open_one
+    for ledger in ledgers:
+        ledger.close()
+
+
+def step(number: int = 0, **words: object) -> Event:
+    return Event(**{"time": NOW + number, "kind": EventKind.STEP, "step": "start", **words})
+
+
+def app(name: str = "web", revision: str = "r1", **units: str) -> AppliedApp:
+    return AppliedApp(
+        name=name,
+        source="main",
+        revision=revision,
+        root=f"apps/{name}",
+        applied_at=NOW,
+        units={f"{unit}.service": UnitInputs(digest=digest) for unit, digest in units.items()},
+    )
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process can grow, as on a disk without room."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_serves_the_port(opened: Open) -> None:
+    ledger: Ledger = opened()
+    assert ledger.problem() == ""
+
+
+def test_is_private_and_survives_a_power_cut(opened: Open, path: Path) -> None:
+    opened().append(step())
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert {file.name for file in path.parent.iterdir()} > {"ledger.db", "ledger.db-wal"}
+
+
+def test_keeps_the_event_log(opened: Open) -> None:
+    ledger = opened()
+    written = [
+        ledger.append(step(1, app="web", unit="web.service", reason="changed")),
+        ledger.append(step(2, app="db", unit="db.service", ok=False, detail="no such image")),
+        ledger.append(step(3, app="web", unit="cache.service", subject="x", revision="r1")),
+    ]
+    assert [event.id for event in written] == [1, 2, 3]
+    for reader in (ledger, opened()):
+        assert reader.events() == written
+        assert reader.events(after_id=1) == written[1:]
+        assert reader.events(since=NOW + 2) == written[1:]
+        assert reader.events(app="web") == [written[0], written[2]]
+        assert reader.events(unit="db.service") == [written[1]]
+        assert reader.events(limit=2) == written[1:]
+        assert reader.events(app="web", limit=1) == [written[2]]
+        assert reader.events(app="other") == []
+
+
+def test_tells_listeners_until_they_have_enough(opened: Open) -> None:
+    ledger, heard = opened(), []
+    stop = ledger.subscribe(heard.append)
+    entry = ledger.append(step())
+    stop()
+    stop()
+    ledger.append(step())
+    assert heard == [entry]
+
+
+def test_remembers_what_is_applied(opened: Open) -> None:
+    ledger = opened()
+    ledger.put_applied(app("web", web="d1", cache="d2"))
+    ledger.put_applied(app("old", old="d1"))
+    ledger.put_unit("web", "web.service", UnitInputs(digest="d3", files={"a": "1"}, generator="5"))
+    ledger.drop_app("old")
+    ledger.drop_app("never")
+    ledger.put_applied(app("db", db="d1"))
+    ledger.put_applied(app("db", "r2", sql="d1"))
+    for reader in (ledger, opened()):
+        applied = reader.applied()
+        assert set(applied) == {"web", "db"}
+        assert applied["web"].units == {
+            "web.service": UnitInputs(digest="d3", files={"a": "1"}, generator="5"),
+            "cache.service": UnitInputs(digest="d2"),
+        }
+        assert applied["db"] == app("db", "r2", sql="d1")
+
+
+def test_a_first_pass_that_was_cut_short_leaves_units_without_a_revision(opened: Open) -> None:
+    opened().put_unit("web", "web.service", UnitInputs(digest="d1"))
+    (unfinished,) = opened().applied().values()
+    assert unfinished.revision == ""
+    assert unfinished.units == {"web.service": UnitInputs(digest="d1")}
+
+
+def test_remembers_repairs_and_notes(opened: Open) -> None:
+    ledger = opened()
+    failing = RepairState(unit="web.service", failures=3, last_at=NOW, next_at=NOW + 60)
+    well = RepairState(unit="db.service")
+    ledger.put_repairs([failing, well, RepairState(unit="x.service", failures=1)])
+    ledger.put_repairs([RepairState(unit="x.service")])
+    ledger.put_note("boot", "a")
+    ledger.put_note("boot", "b")
+    ledger.put_note("gone", "x")
+    ledger.put_note("gone", "")
+    for reader in (ledger, opened()):
+        assert reader.repairs() == {"web.service": failing}
+        assert (reader.note("boot"), reader.note("gone")) == ("b", "")
+
+
+def test_any_text_can_be_logged(opened: Open) -> None:
+    ledger = opened()
+    entry = ledger.append(step(app="\udcff", reason="é\0", detail="x" * 100_000))
+    assert entry.id == 1
+    assert entry.app == "\\udcff"
+    assert len(entry.detail) < 10_000
+    assert opened().events() == [entry]
+
+
+class TestRetention:
+    def test_removes_what_is_too_old(self, opened: Open) -> None:
+        ledger = opened(LedgerSettings(keep_age=Seconds(DAY)))
+        for number in range(3_000):
+            ledger.append(step(-2 * DAY if number < 2_500 else -number / 1_000))
+        for number in range(600):
+            ledger.append(step(number))
+        assert min(event.time for event in ledger.events()) > NOW - DAY
+        assert len(ledger.events()) == 1_100
+
+    def test_keeps_entries_of_a_clock_that_was_not_set(self, opened: Open) -> None:
+        ledger = opened()
+        ledger.append(step(0))
+        unset = ledger.append(step(time=12.0))
+        for number in range(600):
+            ledger.append(step(number))
+        assert unset in ledger.events()
+
+    def test_removes_the_oldest_when_it_grows_too_large(self, opened: Open, path: Path) -> None:
+        ledger = opened(LedgerSettings(keep_size=Bytes(1 << 20)))
+        for number in range(6_000):
+            ledger.append(step(number, detail="x" * 400))
+        kept = ledger.events()
+        assert 500 < len(kept) < 4_000
+        assert [event.id for event in kept] == list(range(6_001 - len(kept), 6_001))
+        opened().close()
+        assert path.stat().st_size < 2 << 20
+
+    def test_other_limits_count_from_the_next_entry_on(self, opened: Open) -> None:
+        ledger = opened()
+        ledger.append(step(-5 * DAY))
+        ledger.configure(LedgerSettings(keep_age=Seconds(DAY)))
+        kept = ledger.append(step())
+        assert ledger.events() == [kept]
+
+
+class TestFullDisk:
+    def test_remembers_and_writes_when_there_is_room(self, opened: Open) -> None:
+        ledger, heard = opened(), []
+        ledger.append(step())
+        ledger.subscribe(heard.append)
+        with full_disk():
+            entry = ledger.append(step(1, detail="x" * 5_000))
+            assert entry.id == 0
+            ledger.put_applied(app("web", web="d1"))
+            ledger.put_unit("web", "web.service", UnitInputs(digest="d2"))
+            ledger.put_note("boot", "a")
+            ledger.put_repairs([RepairState(unit="web.service", failures=1)])
+            assert "cannot write the ledger" in ledger.problem()
+            assert ledger.applied()["web"].units["web.service"].digest == "d2"
+            assert [event.kind for event in ledger.events(since=NOW)] == [
+                EventKind.STEP,
+                EventKind.STEP,
+                EventKind.ERROR,
+            ]
+            assert [event.kind for event in heard] == [EventKind.STEP, EventKind.ERROR]
+        after = ledger.append(step(2))
+        assert after.id == 4
+        assert ledger.problem() == ""
+        events = opened().events()
+        assert [event.id for event in events] == [1, 2, 3, 4, 5]
+        assert [event.kind for event in events][2:] == [
+            EventKind.ERROR,
+            EventKind.STEP,
+            EventKind.RECOVERED,
+        ]
+        reopened = opened()
+        assert reopened.applied()["web"].units["web.service"].digest == "d2"
+        assert reopened.note("boot") == "a"
+        assert reopened.repairs()["web.service"].failures == 1
+
+    def test_keeps_no_more_than_a_bounded_number(self, opened: Open) -> None:
+        ledger = opened()
+        with full_disk():
+            for number in range(1_200):
+                ledger.append(step(number))
+            assert len(ledger.events()) == 1_000
+        ledger.append(step())
+        assert "could not be kept" in opened().events()[-1].detail
+
+    def test_a_ledger_that_cannot_be_made_is_made_later(self, opened: Open, path: Path) -> None:
+        path.parent.write_text("in the way")
+        ledger = opened()
+        assert "cannot write the ledger" in ledger.problem()
+        ledger.put_unit("web", "web.service", UnitInputs(digest="d1"))
+        path.parent.unlink()
+        ledger.put_applied(app("web", web="d1"))
+        assert ledger.problem() == ""
+        assert opened().applied() == {"web": app("web", web="d1")}
+
+    def test_what_was_put_before_the_file_could_be_read_is_merged(
+        self, opened: Open, path: Path
+    ) -> None:
+        opened().put_applied(app("web", web="d1", cache="d1"))
+        opened().close()
+        path.parent.rename(path.parent.with_name("away"))
+        path.parent.write_text("in the way")
+        ledger = SqliteLedger(path, settings=LedgerSettings(), clock=StillClock())
+        ledger.put_unit("web", "web.service", UnitInputs(digest="d2"))
+        path.parent.unlink()
+        path.parent.with_name("away").rename(path.parent)
+        ledger.put_note("a", "b")
+        ledger.close()
+        assert opened().applied() == {"web": app("web", web="d2", cache="d1")}
+
+    def test_a_reader_that_holds_the_file_is_no_disaster(self, opened: Open, path: Path) -> None:
+        ledger = opened()
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert ledger.append(step()).id == 0
+        assert "locked" in ledger.problem()
+        other.execute("COMMIT")
+        other.close()
+        assert ledger.append(step()).id > 0
+
+
+class TestDamage:
+    def test_a_damaged_file_is_moved_aside_at_start(self, opened: Open, path: Path) -> None:
+        path.parent.mkdir()
+        path.write_bytes(b"this is not SQLite" * 1_000)
+        ledger = opened()
+        assert ledger.problem() == ""
+        (event,) = ledger.events()
+        assert event.kind is EventKind.ERROR
+        assert not event.ok
+        assert event.reason == "the ledger was damaged and was begun anew"
+        kept = path.with_name("ledger.db.corrupt-20231114T221320Z")
+        assert str(kept) in event.detail
+        assert kept.read_bytes().startswith(b"this is not SQLite")
+
+    @pytest.mark.parametrize("touch", ["append", "events"])
+    def test_damage_while_it_runs_loses_only_the_log(
+        self, opened: Open, path: Path, touch: str
+    ) -> None:
+        ledger = opened()
+        ledger.put_applied(app("web", web="d1"))
+        ledger.put_note("a", "b")
+        for number in range(300):
+            ledger.append(step(number, detail="x" * 500))
+        ledger._disconnect()
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(os.urandom(path.stat().st_size - 4096))
+        if touch == "append":
+            assert ledger.append(step()).id == 1
+        else:
+            ledger.events()
+        assert ledger.problem() == ""
+        assert "begun anew" in ledger.events()[-1].reason
+        assert len(list(path.parent.glob("ledger.db.corrupt-*"))) == 1
+        reopened = opened()
+        assert reopened.applied() == {"web": app("web", web="d1")}
+        assert reopened.note("a") == "b"
+
+    def test_a_newer_file_is_left_alone(self, opened: Open, path: Path) -> None:
+        opened().close()
+        with sqlite3.connect(path) as connection:
+            connection.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
+        connection.close()
+        with pytest.raises(Stalled, match="was written by a newer podvisor") as raised:
+            opened()
+        assert "upgrade podvisor" in raised.value.hint
+        with pytest.raises(Stalled, match="newer podvisor"):
+            ReadOnlyLedger(path)
+
+
+class TestReadOnly:
+    def test_reads_beside_the_daemon_and_after_it(self, opened: Open, path: Path) -> None:
+        ledger = opened()
+        ledger.append(step(app="web"))
+        ledger.put_applied(app("web", web="d1"))
+        ledger.put_note("a", "b")
+        ledger.put_repairs([RepairState(unit="web.service", failures=1)])
+        events, applied, repairs = ledger.events(), ledger.applied(), ledger.repairs()
+        for files in (3, 1):
+            assert len(list(path.parent.iterdir())) == files
+            with ReadOnlyLedger(path) as reader:
+                assert reader.events(app="web", limit=5) == events
+                assert reader.applied() == applied
+                assert reader.repairs() == repairs
+                assert reader.note("a") == "b"
+            assert len(list(path.parent.iterdir())) == files
+            ledger.close()
+
+    def test_what_is_not_there_is_empty_and_is_not_made(self, path: Path) -> None:
+        with ReadOnlyLedger(path) as reader:
+            assert reader.events() == []
+            assert reader.applied() == {}
+            assert reader.repairs() == {}
+            assert reader.note("a") == ""
+        assert not path.parent.exists()
+
+    def test_a_damaged_file_is_said(self, path: Path) -> None:
+        path.parent.mkdir()
+        path.write_bytes(b"this is not SQLite" * 1_000)
+        with pytest.raises(Stalled, match="cannot read the ledger"):
+            ReadOnlyLedger(path)
+
+    def test_an_unfinished_file_is_said(self, path: Path) -> None:
+        path.parent.mkdir()
+        path.touch()
+        with pytest.raises(Stalled, match="older podvisor"):
+            ReadOnlyLedger(path)

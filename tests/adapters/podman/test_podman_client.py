@@ -1,0 +1,292 @@
+"""The Podman port against an API of our own, with stores on disk."""
+
+from pathlib import Path
+
+import pytest
+
+from supervisor.adapters.podman import PodmanClient
+from supervisor.adapters.podman.pulling import failure_of, registry_of
+from supervisor.adapters.podman.stores import stores_of
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.health import Health
+from supervisor.model.observed import Container
+from tests.fakes.podman import FakePodman
+
+
+async def test_only_what_is_named_is_asked(podman: FakePodman, client: PodmanClient) -> None:
+    nothing = await client.inventory()
+    assert nothing.networks is nothing.images is nothing.containers is None
+    assert podman.asked == []
+    found = await client.inventory(networks=True)
+    assert found.networks == {"podman"}
+    assert found.volumes is None
+    assert podman.asked == ["GET info", "GET networks/json"]
+
+
+async def test_everything(podman: FakePodman, client: PodmanClient) -> None:
+    podman.images = {"docker.io/library/nginx:1", "x@sha256:1"}
+    podman.add_network("n")
+    podman.add_volume("v")
+    podman.add_secret("s", "1")
+    podman.containers = [
+        {
+            "Id": "abc",
+            "Names": ["web"],
+            "Labels": {"PODMAN_SYSTEMD_UNIT": "web.service"},
+            "State": "running",
+            "Status": "healthy",
+            "Image": "docker.io/library/nginx:1",
+        },
+        {"Id": "def", "Names": ["odd"], "Labels": None, "State": "exited", "Status": "Up 2 days"},
+    ]
+    found = await client.inventory(
+        images=["docker.io/library/nginx:1", "x@sha256:1", "y"],
+        networks=True,
+        volumes=True,
+        secrets=True,
+        containers=True,
+    )
+    assert found.images == {"docker.io/library/nginx:1", "x@sha256:1"}
+    assert found.networks == {"podman", "n"}
+    assert found.volumes == {"v"}
+    assert found.secrets == {"s": "1"}
+    assert found.containers == (
+        Container(
+            id="abc",
+            name="web",
+            unit="web.service",
+            state="running",
+            health="healthy",
+            image="docker.io/library/nginx:1",
+        ),
+        Container(id="def", name="odd", state="exited"),
+    )
+
+
+EVERYTHING = {"images": ["a", "b"], "networks": True, "volumes": True, "secrets": True}
+
+
+async def test_what_did_not_change_is_not_asked_again(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.images = {"a"}
+    podman.write("secrets/secrets.json")
+    podman.rest()
+    first = await client.inventory(**EVERYTHING)
+    podman.asked.clear()
+    assert await client.inventory(**EVERYTHING) == first
+    assert podman.asked == []
+    await client.inventory(images=["a", "c"])
+    assert podman.asked == ["GET images/c/exists"], "what is known of a is known"
+    await client.inventory(containers=True)
+    assert podman.asked[1:] == ["GET containers/json"], "containers are always asked for"
+
+
+async def test_what_changed_is_asked_again(podman: FakePodman, client: PodmanClient) -> None:
+    podman.write("secrets/secrets.json")
+    podman.rest()
+    await client.inventory(**EVERYTHING)
+    podman.add_image("b")
+    podman.add_network("n")
+    podman.add_volume("v")
+    podman.add_secret("s", "2")
+    found = await client.inventory(**EVERYTHING)
+    assert found.images == {"b"}
+    assert found.networks == {"podman", "n"}
+    assert found.volumes == {"v"}
+    assert found.secrets == {"s": "2"}
+
+
+async def test_a_young_store_is_asked_again(podman: FakePodman, client: PodmanClient) -> None:
+    podman.add_network("n")
+    await client.inventory(networks=True)
+    podman.networks.add("m")  # within one tick of the file system's clock
+    podman.asked.clear()
+    assert "m" in ((await client.inventory(networks=True)).networks or ())
+
+
+async def test_networks_that_are_kept_elsewhere_are_asked_for_again(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.networks.add("elsewhere")
+    await client.inventory(networks=True)
+    podman.networks.add("another")
+    assert "another" in ((await client.inventory(networks=True)).networks or ())
+
+
+async def test_volumes_without_a_folder_are_noticed(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    await client.inventory(volumes=True)
+    podman.volumes.add("of-an-image")
+    podman.write("db.sql")
+    assert (await client.inventory(volumes=True)).volumes == {"of-an-image"}
+
+
+async def test_an_unknown_kind_of_info_means_asking_always(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.errors["GET info"] = (500, "no info today")
+    with pytest.raises(Retry, match="cannot read Podman's objects: no info today"):
+        await client.inventory(networks=True)
+    with pytest.raises(KeyError):
+        stores_of({}, runtime=Path())
+
+
+async def test_not_reachable_says_what_to_do(tmp_path: Path) -> None:
+    client = PodmanClient(tmp_path / "none.sock")
+    with pytest.raises(Retry, match=r"systemctl --user enable --now podman\.socket"):
+        await client.inventory(networks=True)
+    with pytest.raises(Retry, match="cannot reach Podman"):
+        await client.pull("a", timeout_seconds=5)
+    with pytest.raises(Retry, match="cannot reach Podman"):
+        await client.remove_volume("a")
+
+
+async def test_a_pull_fetches_what_is_absent(podman: FakePodman, client: PodmanClient) -> None:
+    await client.pull("quay.io/a/b:1", timeout_seconds=5)
+    assert podman.asked == ["POST images/pull?reference=quay.io/a/b:1&policy=missing"]
+    podman.images = {"a"}
+    podman.rest()
+    await client.inventory(images=["a"])
+    await client.pull("c", timeout_seconds=5)
+    podman.asked.clear()
+    await client.inventory(images=["a"])
+    assert podman.asked == ["GET images/a/exists"], "after a pull, images are asked for again"
+
+
+async def test_a_pull_that_fails_ends_in_the_registrys_words(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.pull_lines = [
+        {"stream": "Trying…"},
+        {
+            "error": "initializing source docker://quay.io/a:1: reading manifest 1 in quay.io/a:"
+            " manifest unknown"
+        },
+    ]
+    with pytest.raises(Stalled, match=r"^cannot pull quay\.io/a:1: manifest unknown$"):
+        await client.pull("quay.io/a:1", timeout_seconds=5)
+    podman.errors["POST images/pull"] = (500, "something else")
+    with pytest.raises(Retry, match=r"cannot pull quay\.io/a:1: something else"):
+        await client.pull("quay.io/a:1", timeout_seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("manifest unknown", Stalled),
+        ("reading manifest x in docker.io/library/y: errors:\ndenied: requested access", Stalled),
+        ("unauthorized: authentication required", Stalled),
+        ("name unknown: repository not found", Stalled),
+        ("repository name must be lowercase", Stalled),
+        ("no image found in manifest list for architecture arm64", Stalled),
+        ("tls: failed to verify certificate: x509: unknown authority", Stalled),
+        ("toomanyrequests: You have reached your unauthenticated pull rate limit", Retry),
+        ("dial tcp: lookup quay.io: no such host", Retry),
+        ("received unexpected HTTP status: 503 Service Unavailable", Retry),
+        ("fetching blob: received unexpected HTTP status: 502 Bad Gateway", Retry),
+        ("net/http: TLS handshake timeout", Retry),
+        ("connect: connection refused", Retry),
+        ("write /var/tmp/x: no space left on device", Retry),
+        ("unexpected EOF", Retry),
+        ("something new", Retry),
+        ("", Retry),
+    ],
+)
+def test_who_can_mend_a_failed_pull(words: str, kind: type[Exception]) -> None:
+    failure = failure_of("quay.io/a/b:1", words)
+    assert type(failure) is kind
+    assert str(failure).startswith("cannot pull quay.io/a/b:1: ")
+
+
+def test_hints_name_the_registry() -> None:
+    failure = failure_of("ghcr.io/a/b:1", "denied")
+    assert isinstance(failure, Stalled)
+    assert failure.hint.startswith("podman login ghcr.io")
+    assert registry_of("nginx") == "docker.io"
+    assert registry_of("library/nginx") == "docker.io"
+    assert registry_of("localhost:5000/x") == "localhost:5000"
+    assert registry_of("localhost/x") == "localhost"
+
+
+async def test_removing_takes_whole_names_only(podman: FakePodman, client: PodmanClient) -> None:
+    podman.volumes = {"data", "data2"}
+    podman.networks = {"podman", "net"}
+    podman.containers = [
+        {"Id": "db" + "0" * 62, "Names": ["web"]},
+        {"Id": "ee" + "0" * 62, "Names": ["cache"]},
+    ]
+    await client.remove_volume("dat")
+    await client.remove_network("ne")
+    await client.remove_container("db")
+    assert (len(podman.volumes), len(podman.networks), len(podman.containers)) == (2, 2, 2)
+    await client.remove_volume("data")
+    await client.remove_network("net")
+    await client.remove_container("web")
+    await client.remove_container("ee" + "0" * 10)
+    assert podman.volumes == {"data2"}
+    assert podman.networks == {"podman"}
+    assert podman.containers == []
+    await client.remove_volume("data")
+    await client.remove_network("net")
+    await client.remove_container("web")
+
+
+async def test_what_is_in_use_is_tried_again(podman: FakePodman, client: PodmanClient) -> None:
+    podman.volumes = {"data"}
+    podman.errors["DELETE volumes/data"] = (409, "volume is being used")
+    with pytest.raises(Retry, match="cannot remove volume data: volume is being used"):
+        await client.remove_volume("data")
+
+
+CHECK = {"Test": ["CMD", "/bin/true"], "Interval": 30_000_000_000}
+
+
+def checked(**health: object) -> dict[str, object]:
+    return {
+        "Id": "a" * 64,
+        "Names": ["web"],
+        "Inspected": {
+            "Image": "b" * 64,
+            "State": {"StartedAt": "2026-11-24T02:28:20.828638943Z", "Health": health},
+            "Config": {
+                "Labels": {"PODMAN_SYSTEMD_UNIT": "web.service"},
+                "Healthcheck": dict(CHECK),
+            },
+        },
+    }
+
+
+async def test_the_health_of_a_container(podman: FakePodman, client: PodmanClient) -> None:
+    log = [{"ExitCode": 0, "Output": "well"}, {"ExitCode": 7, "Output": "no\nroute\x1b"}]
+    podman.containers = [checked(Status="healthy", FailingStreak=1, Log=log)]
+    (one,) = (await client.health(["a" * 64, "c" * 64])).values()
+    assert (one.id, one.name, one.unit) == ("a" * 64, "web", "web.service")
+    assert (one.health, one.streak, one.interval) == (Health.HEALTHY, 1, 30.0)
+    assert one.output == "no route\x1b", "in one line; the screen cleans the rest"
+    assert one.started_at == pytest.approx(1795487300.828638)
+    assert (one.adjustable, one.image_interval) == (True, 0.0)
+    await client.set_health_interval("a" * 64, 300.0)
+    assert (await client.health(["a" * 64]))["a" * 64].interval == 300.0
+    await client.set_health_interval("c" * 64, 300.0)
+
+
+async def test_a_check_that_the_image_declares(podman: FakePodman, client: PodmanClient) -> None:
+    podman.containers = [checked(Status="starting", FailingStreak=0, Log=None)]
+    podman.inspected_images["b" * 64] = {"Healthcheck": {**CHECK, "Interval": 7_000_000_000}}
+    assert (await client.health(["a" * 64]))["a" * 64].image_interval == 7.0
+    podman.inspected_images["b" * 64] = {"Healthcheck": {"Test": ["CMD", "/bin/other"]}}
+    assert (await client.health(["a" * 64]))["a" * 64].image_interval == 0.0
+
+
+@pytest.mark.parametrize(
+    ("version", "able"),
+    [("5.4.2", True), ("5.8.6", True), ("6.0.0-dev", True), ("5.4.1", False), ("", False)],
+)
+async def test_old_podmans_cannot_change_a_running_check(
+    podman: FakePodman, client: PodmanClient, version: str, *, able: bool
+) -> None:
+    podman.version = version
+    podman.containers = [checked()]
+    assert (await client.health(["a" * 64]))["a" * 64].adjustable is able

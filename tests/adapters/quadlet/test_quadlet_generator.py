@@ -1,0 +1,247 @@
+"""The generator's adapter, with a stand-in for the binary that shows what it was given.
+
+The stand-in is a small program that answers as the real one does; the real ones are exercised in
+tests/host/test_contract_quadlet.py, their output is read in tests/core/test_generated.py.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.adapters.quadlet import QuadletGenerator
+from supervisor.model.app import Candidate
+from supervisor.model.errors import Retry, Stalled
+from tests.core.candidates import from_texts
+
+STAND_IN = """#!{python} -SE
+import os, sys
+from pathlib import Path
+if sys.argv[1:] == ["-version"]:
+    print("5.4.2")
+    sys.exit()
+assert sys.argv[1:] == ["-dryrun", "-user"]
+with open("{log}", "a") as log:
+    log.write("run\\n")
+code = 0
+files = {{}}
+for folder, _, names in sorted(os.walk(os.environ["QUADLET_UNIT_DIRS"], followlinks=True)):
+    for name in sorted(names):
+        files.setdefault(name, Path(folder, name))
+for name, path in files.items():
+    stem, _, suffix = name.rpartition(".")
+    if suffix in ("container", "network"):
+        text = path.read_text()
+        if "DIE" in text:
+            sys.exit(2)
+        needs = [w for w in text.split() if w.startswith("Network=")]
+        missing = [n for n in needs if n[8:] not in files]
+        if "Bogus" in text or missing:
+            words = f"requested Quadlet unit {{missing[0][8:]}} was not found" if missing else \\
+                f"unsupported key 'Bogus' in group 'Container' in {{path}}"
+            print(f'quadlet-generator[7]: converting "{{name}}": {{words}}', file=sys.stderr)
+            code = 1
+            continue
+        service = stem + ("-network" if suffix == "network" else "")
+        print(f"---{{service}}.service---")
+        print(text.replace("[Container]", "[X-Container]").replace("[Network]", "[X-Network]"))
+        print(f"[Unit]\\nSourcePath={{path}}\\n[Service]\\nExecStart=podman run --name {{stem}}\\n")
+sys.exit(code)
+"""
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.own = folder / "config" / "containers" / "systemd"
+        self.live = self.own / "podvisor"
+        self.live.mkdir(parents=True)
+        self.stage = folder / "run" / "stage"
+        self.log = folder / "log"
+        self.binary = folder / "quadlet"
+        self.binary.write_text(STAND_IN.format(python=sys.executable, log=self.log))
+        self.binary.chmod(0o755)
+        self.generator = QuadletGenerator(
+            stage=self.stage,
+            quadlets=self.own,
+            home=folder,
+            system_folders=[folder / "etc", folder / "absent"],
+            binary=str(self.binary),
+        )
+        self.contents: dict[str, bytes] = {}
+
+    def app(
+        self, name: str, texts: dict[str, str], links: dict[str, str] | None = None
+    ) -> Candidate:
+        candidate, contents = from_texts(name, texts, links=links or {})
+        self.contents |= contents
+        return candidate
+
+    @property
+    def runs(self) -> int:
+        return len(self.log.read_text().splitlines()) if self.log.exists() else 0
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    assert not bench.stage.exists() or list(bench.stage.iterdir()) == [], "nothing stays behind"
+
+
+WEB = {"web.container": "[Container]\nImage=quay.io/a/b\n"}
+
+
+async def test_a_file_that_is_no_drop_in_is_not_staged(bench):
+    app = bench.app("web", {"web.container": "[Container]\nImage=i\n", "site.conf": "a"})
+    read = {oid: content for oid, content in bench.contents.items() if content != b"a"}
+    generated = await bench.generator.generate([app], contents=read)
+    assert [unit.name for unit in generated.units["web"]] == ["web.service"]
+
+
+async def test_units_of_each_app(bench: Bench) -> None:
+    one = bench.app("one", WEB)
+    two = bench.app("two", {"sub/db.container": "[Container]\n", "x.timer": "[Timer]\n"})
+    answer = await bench.generator.generate([one, two], contents=bench.contents)
+    assert [unit.name for unit in answer.units["one"]] == ["web.service"]
+    assert [unit.name for unit in answer.units["two"]] == ["db.service", "x.timer"]
+    assert answer.units["two"][0].path == "sub/db.container"
+    assert answer.findings == {}
+    assert bench.runs == 1
+
+
+async def test_the_same_question_is_answered_from_memory(bench: Bench) -> None:
+    app = bench.app("one", WEB)
+    first = await bench.generator.generate([app], contents=bench.contents)
+    assert await bench.generator.generate([app], contents=bench.contents) == first
+    assert bench.runs == 1
+    (bench.own / "mine.network").write_text("[Network]\n")
+    await bench.generator.generate([app], contents=bench.contents)
+    assert bench.runs == 2, "the user's own files take part in the question"
+
+
+async def test_a_refused_app_takes_nobody_with_it(bench: Bench) -> None:
+    bad = bench.app("bad", {"b.container": "[Container]\nBogus=1\n", "n.network": "[Network]\n"})
+    good = bench.app("good", {"g.container": "[Container]\nNetwork=n.network\n"})
+    answer = await bench.generator.generate([bad, good], contents=bench.contents)
+    assert list(answer.units) == ["good"]
+    (finding,) = answer.findings["bad"]
+    assert (finding.path, finding.line, finding.fatal) == ("apps/bad/b.container", 2, True)
+    assert finding.message == "unsupported key 'Bogus' in group 'Container' in b.container"
+
+
+async def test_who_refers_to_what_is_not_there_is_told_itself(bench: Bench) -> None:
+    app = bench.app("one", {"g.container": "[Container]\nNetwork=gone.network\n"})
+    answer = await bench.generator.generate([app], contents=bench.contents)
+    assert answer.units == {}
+    assert str(answer.findings["one"][0]) == (
+        "apps/one/g.container:2: requested Quadlet unit gone.network was not found"
+    )
+
+
+async def test_neighbours_resolve_references_and_are_not_returned(bench: Bench) -> None:
+    app = bench.app("one", {"g.container": "[Container]\nNetwork=n.network\n"})
+    beside = bench.app("two", {"n.network": "[Network]\n", "b.container": "Bogus"})
+    answer = await bench.generator.generate([app], contents=bench.contents, beside=[beside, app])
+    assert list(answer.units) == ["one"]
+    assert answer.findings == {}
+
+
+async def test_the_users_own_files_resolve_references_and_are_not_returned(bench: Bench) -> None:
+    (bench.own / "sub").mkdir()
+    (bench.own / "sub" / "mine.network").write_text("[Network]\n")
+    (bench.own / "broken.container").write_text("Bogus")
+    (bench.own / "web.container").write_text("Bogus")
+    (bench.live / "old").mkdir()
+    (bench.live / "old" / "gone.network").write_text("[Network]\n")
+    app = bench.app("one", WEB | {"g.container": "[Container]\nNetwork=mine.network\n"})
+    lost = bench.app("two", {"l.container": "[Container]\nNetwork=gone.network\n"})
+    answer = await bench.generator.generate([app, lost], contents=bench.contents)
+    assert [unit.name for unit in answer.units["one"]] == ["g.service", "web.service"]
+    assert list(answer.findings) == ["two"], "what is installed is not seen, only what is staged"
+
+
+async def test_the_administrators_files_take_part_and_other_users_do_not(bench: Bench) -> None:
+    for path in ("etc/all.network", "etc/1001/other.network"):
+        (bench.folder / path).parent.mkdir(exist_ok=True)
+        (bench.folder / path).write_text("[Network]\n")
+    app = bench.app("one", {"a.container": "[Container]\nNetwork=all.network\n"})
+    lost = bench.app("two", {"b.container": "[Container]\nNetwork=other.network\n"})
+    answer = await bench.generator.generate([app, lost], contents=bench.contents)
+    assert list(answer.units) == ["one"]
+
+
+async def test_two_apps_with_a_file_of_one_name_are_both_judged(bench: Bench) -> None:
+    network = bench.app("net", {"n.network": "[Network]\n"})
+    one = bench.app("one", WEB)
+    two = bench.app("two", {"web.container": "[Container]\nNetwork=n.network\n"})
+    answer = await bench.generator.generate([network, one, two], contents=bench.contents)
+    assert [unit.name for unit in answer.units["one"]] == ["web.service"]
+    assert [unit.name for unit in answer.units["two"]] == ["web.service"]
+    assert bench.runs == 2
+
+
+async def test_only_what_the_generator_reads_is_needed(bench: Bench) -> None:
+    app = bench.app("one", WEB | {"data.bin": "x" * 1000})
+    wanted = {f.oid: bench.contents[f.oid] for f in app.files if f.path == "web.container"}
+    assert (await bench.generator.generate([app], contents=wanted)).units["one"]
+
+
+async def test_links_inside_the_app_are_staged_and_others_refuse_it(bench: Bench) -> None:
+    app = bench.app("one", {"w@.container": "[Container]\n"}, {"w@1.container": "w@.container"})
+    answer = await bench.generator.generate([app], contents=bench.contents)
+    assert [unit.name for unit in answer.units["one"]] == ["w@.service", "w@1.service"]
+    (bench.folder / "secret.container").write_text("[Container]\n")
+    bad = bench.app("bad", WEB, {"s.container": str(bench.folder / "secret.container")})
+    answer = await bench.generator.generate([bad], contents=bench.contents)
+    assert answer.units == {}
+    assert answer.findings["bad"][0].path == "apps/bad/s.container"
+
+
+async def test_plain_units_alone_need_no_generator_run(bench: Bench) -> None:
+    app = bench.app("one", {"a.service": "[Service]\nExecStart=/bin/true\n"})
+    answer = await bench.generator.generate([app], contents=bench.contents)
+    assert [unit.name for unit in answer.units["one"]] == ["a.service"]
+    assert bench.runs == 0
+
+
+async def test_no_generator_says_what_to_install(bench: Bench) -> None:
+    bench.binary.unlink()
+    with pytest.raises(Stalled, match="cannot find Podman's Quadlet generator") as caught:
+        await bench.generator.generate([bench.app("one", WEB)], contents=bench.contents)
+    assert "apt install podman" in caught.value.hint
+
+
+async def test_a_generator_that_dies_is_tried_again(bench: Bench) -> None:
+    app = bench.app("one", {"web.container": "DIE"})
+    with pytest.raises(Retry, match="ended with 2"):
+        await bench.generator.generate([app], contents=bench.contents)
+
+
+async def test_no_room_on_the_stage_is_tried_again(bench: Bench) -> None:
+    bench.stage.parent.mkdir()
+    bench.stage.write_text("in the way")
+    with pytest.raises(Retry, match="cannot stage apps"):
+        await bench.generator.generate([bench.app("one", WEB)], contents=bench.contents)
+    bench.stage.unlink()
+
+
+async def test_what_a_killed_process_left_is_removed(bench: Bench) -> None:
+    dead = bench.stage / "4194304999-1"
+    (dead / "x").mkdir(parents=True)
+    living = bench.stage / "1-1"
+    living.mkdir()
+    await bench.generator.generate([bench.app("one", WEB)], contents=bench.contents)
+    assert not dead.exists()
+    assert living.exists()
+    living.rmdir()
+
+
+async def test_version_changes_with_the_binary(bench: Bench) -> None:
+    before = await bench.generator.version()
+    assert before.startswith("5.4.2 ")
+    assert await bench.generator.version() == before
+    os.utime(bench.binary, (1, 1))
+    assert await bench.generator.version() != before

@@ -1,0 +1,61 @@
+"""Ends of jobs, told in whatever order and at whatever moment."""
+
+from functools import partial
+
+import anyio
+import pytest
+
+from supervisor.adapters.systemd.jobs import Jobs
+
+
+class Bus:
+    """A connection of which only the rules are of interest."""
+
+    def __init__(self) -> None:
+        self.rules: list[str] = []
+
+    def post_rule(self, member: str, rule: str) -> None:
+        (self.rules.append if member == "AddMatch" else self.rules.remove)(rule)
+
+    async def wait_lost(self) -> None:
+        await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize("both_before", [True, False], ids=["before both", "in between"])
+async def test_two_who_ask_for_one_unit_share_a_job(*, both_before: bool) -> None:
+    jobs, bus, results = Jobs(), Bus(), []
+    answered, later = anyio.Event(), anyio.Event()
+
+    async def run(answer: anyio.Event) -> None:
+        async def ask() -> str:
+            await answer.wait()
+            return "/job/1"
+
+        results.append(await jobs.run(ask, bus, timeout_seconds=30))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run, answered)
+        tasks.start_soon(run, answered if both_before else later)
+        await anyio.wait_all_tasks_blocked()
+        answered.set()
+        if not both_before:
+            await anyio.wait_all_tasks_blocked()
+        jobs.on_removed("/job/1", "done")
+        later.set()
+    assert results == ["done", "done"]
+    assert bus.rules == []
+
+
+async def test_ends_of_strangers_jobs_are_not_kept() -> None:
+    jobs, bus = Jobs(), Bus()
+
+    async def ask() -> str:
+        for number in range(100):
+            jobs.on_removed(f"/job/{number}", "done")
+        return "/job/100"
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(jobs.run, ask, bus, timeout_seconds=30))
+        await anyio.wait_all_tasks_blocked()
+        assert jobs._early == {}
+        jobs.on_removed("/job/100", "done")

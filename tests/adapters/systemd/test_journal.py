@@ -1,0 +1,63 @@
+"""Which lines of a unit's journal say why it failed, with a journalctl of our own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from supervisor.adapters.systemd import journal
+
+pytestmark = pytest.mark.anyio
+STARTING = ("systemd", "Starting web.service - Web...")
+EXITED = ("systemd", "web.service: Main process exited, code=exited, status=125/n/a")
+FAILED = ("systemd", "web.service: Failed with result 'exit-code'.")
+WHY = ("podman", "Error: cannot listen on 127.0.0.1:80: address in use")
+
+Says = Callable[..., None]
+
+
+@pytest.fixture
+def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Says:
+    def say(*entries: tuple[str, object], raw: str = "") -> None:
+        text = "".join(
+            json.dumps({"SYSLOG_IDENTIFIER": by, "MESSAGE": message}) + "\n"
+            for by, message in entries
+        )
+        (tmp_path / "said").write_text(text + raw)
+        program = tmp_path / "journalctl"
+        program.write_text(f"#!/bin/sh\nexec /bin/cat {tmp_path}/said\n")
+        program.chmod(0o755)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return say
+
+
+async def test_what_podman_says_goes_first(says: Says) -> None:
+    says(STARTING, ("web", "12:00 hello"), WHY, EXITED, FAILED, WHY)
+    assert await journal.last_lines("web.service", since=1.0) == WHY[1]
+
+
+async def test_of_other_lines_the_last_few_are_taken_once_each(says: Says) -> None:
+    says(STARTING, *[("web", text) for text in ("a", "b\nc", " d ", "d", "b")], FAILED)
+    assert await journal.last_lines("web.service", since=1.0) == "c\nd\nb"
+
+
+async def test_systemd_is_heard_where_nobody_else_speaks(says: Says) -> None:
+    says(STARTING, EXITED, FAILED)
+    expected = "\n".join(text for _, text in (STARTING, EXITED, FAILED))
+    assert await journal.last_lines("web.service", since=1.0) == expected
+
+
+async def test_odd_entries_do_no_harm(says: Says) -> None:
+    says(
+        ("web", None), ("web", [104, 255, 105]), ("web", [999]), raw='[]\nnot json\n{"MESSAGE": 1}'
+    )
+    assert await journal.last_lines("web.service", since=1.0) == "h�i"
+
+
+async def test_a_journal_that_cannot_be_read_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert await journal.last_lines("web.service", since=1.0) == ""

@@ -1,0 +1,378 @@
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.cli.app import COMMANDS
+from supervisor.kit.clock import SystemClock
+from supervisor.model.errors import Finding, Retry, Stalled
+from supervisor.model.events import Event, EventKind
+from supervisor.model.plan import (
+    Plan,
+    PullImage,
+    Reload,
+    RestartUnit,
+    Verdict,
+    WriteFile,
+)
+from supervisor.model.settings import LedgerSettings
+from supervisor.model.source import TreeFile
+from supervisor.model.status import AppState, AppStatus, Status, SyncReply
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = f"{sys.executable} -m supervisor"
+Podvisor = Callable[..., Any]
+
+
+def plain(value: object) -> Any:
+    return json.loads(msgspec.json.encode(value))
+
+
+def bash(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def answer_all(daemon: Any) -> None:
+    daemon.answer("/v1/status", plain(Status(running=True, version="1")))
+    daemon.answer("/v1/plan", plain(Plan()))
+
+
+class TestCommandLine:
+    def test_help_names_every_command(self, podvisor: Podvisor) -> None:
+        said = podvisor("-h")
+        assert said.code == 0
+        for name in COMMANDS:
+            assert f"\n  {name}" in said.out
+
+    def test_without_arguments_it_is_the_help(self, podvisor: Podvisor) -> None:
+        said = podvisor()
+        assert said.code == 64
+        assert said.out == podvisor("-h").out
+        assert said.err == ""
+
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_each_command_explains_its_exit_codes(self, podvisor: Podvisor, name: str) -> None:
+        said = podvisor(name, "-h")
+        assert said.code == 0
+        assert "Exit codes:\n    0  " in said.out
+
+    def test_a_misspelt_command_is_told_the_right_one(self, podvisor: Podvisor) -> None:
+        said = podvisor("stauts")
+        assert said.code == 64
+        assert said.err.splitlines() == [
+            "podvisor: no command “stauts”; did you mean “status”?",
+            "  podvisor -h says how it is used",
+        ]
+
+    def test_a_wrong_option_is_a_wrong_use(self, podvisor: Podvisor) -> None:
+        said = podvisor("plan", "--exit")
+        assert said.code == 64
+        assert "podvisor plan -h says how it is used" in said.err
+
+    @pytest.mark.parametrize("command", ["plan", "sync", "status", "events"])
+    def test_other_settings_than_the_daemons_are_said(
+        self, podvisor: Podvisor, daemon: Any, command: str, tmp_path: Path
+    ) -> None:
+        running = Status(running=True, version="1", config=str(tmp_path / "config.toml"))
+        daemon.answer("/v1/status", plain(running))
+        said = podvisor("--config", str(tmp_path / "other.toml"), command)
+        assert said.code == 1
+        assert "the daemon runs with ~/config.toml, not with ~/other.toml" in said.err
+        assert [one.target for one in daemon.asked] == ["/v1/status"]
+        said = podvisor("--config", str(tmp_path / "config.toml"), "status")
+        assert said.code == 0
+
+    def test_version(self, podvisor: Podvisor) -> None:
+        assert podvisor("--version").out.startswith("podvisor ")
+
+    @pytest.mark.parametrize("arguments", ["-h", "plan -h", "plan --json", "status", "status -h"])
+    def test_a_reader_that_reads_nothing_is_no_error(self, daemon: Any, arguments: str) -> None:
+        answer_all(daemon)
+        done = bash(f"(sleep 0.1; {PROGRAM} {arguments}) | true; exit ${{PIPESTATUS[0]}}")
+        assert (done.returncode, done.stderr) == (0, "")
+
+    @pytest.mark.parametrize("arguments", ["-h", "plan --json", "status", "status --json"])
+    def test_a_full_disk_is_said(self, daemon: Any, arguments: str) -> None:
+        answer_all(daemon)
+        done = bash(f"{PROGRAM} {arguments} >/dev/full")
+        assert done.returncode == 1
+        assert done.stderr == "podvisor: cannot write the output: No space left on device\n"
+
+    @pytest.mark.parametrize("arguments", [["sync"], ["events", "--follow"]])
+    def test_what_needs_the_daemon_says_so(self, podvisor: Podvisor, arguments: list[str]) -> None:
+        said = podvisor(*arguments)
+        assert said.code == 4
+        assert said.err.startswith("podvisor: the daemon is not running\n")
+
+    def test_the_daemons_refusal_is_passed_on(self, podvisor: Podvisor, daemon: Any) -> None:
+        refusal = {"error": "no app named wbe", "hint": "there are: web"}
+        daemon.answer("/v1/sync", refusal, status=404)
+        said = podvisor("sync", "wbe")
+        assert said.code == 1
+        assert said.err == "podvisor: no app named wbe\n  there are: web\n"
+
+    def test_escape_codes_from_outside_do_nothing(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/sync", {"error": "bad \x1b[31mred\x07", "hint": ""}, status=500)
+        assert "\x1b" not in podvisor("sync").err
+
+
+class TestSync:
+    REPLY = SyncReply(apps=(AppStatus(name="web", source="main", state=AppState.READY),))
+
+    def test_shows_steps_with_their_reasons(self, podvisor: Podvisor, daemon: Any) -> None:
+        step = Event(
+            time=0,
+            kind=EventKind.STEP,
+            app="web",
+            unit="web.service",
+            step="restart",
+            reason="its image changed",
+        )
+        failed = Event(
+            time=0, kind=EventKind.STEP, app="db", step="pull", ok=False, detail="no route\nat all"
+        )
+        daemon.answer(
+            "/v1/sync",
+            {"event": plain(step)},
+            {"event": plain(failed)},
+            {"reply": plain(self.REPLY)},
+        )
+        said = podvisor("sync", "web", "db", "--prune-all")
+        assert said.code == 0
+        assert said.out.splitlines()[:4] == [
+            "  restart      web/web.service              its image changed",
+            "✗ pull         db",
+            "  no route",
+            "  at all",
+        ]
+        assert "1 app, all ready." in said.out
+        assert daemon.asked[0].body == {"apps": ["web", "db"], "prune_all": True}
+
+    def test_an_app_that_nobody_knows_is_an_error(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/sync", {"reply": plain(self.REPLY)})
+        said = podvisor("sync", "web", "wbe")
+        assert said.code == 1
+        assert "no app named “wbe”" in said.err
+
+    def test_returns_3_when_an_app_is_not_well(self, podvisor: Podvisor, daemon: Any) -> None:
+        app = AppStatus(name="web", source="main", state=AppState.FAILING)
+        daemon.answer("/v1/sync", {"reply": plain(SyncReply(apps=(app,)))})
+        assert podvisor("sync").code == 3
+
+    def test_json_is_lines(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/sync", {"event": {"kind": "step"}}, {"reply": plain(self.REPLY)})
+        lines = [json.loads(line) for line in podvisor("sync", "--json").out.splitlines()]
+        assert [list(line) for line in lines] == [["event"], ["reply"]]
+
+    @pytest.mark.parametrize("cut", [True, False])
+    def test_a_daemon_that_hangs_up_is_no_success(
+        self, podvisor: Podvisor, daemon: Any, *, cut: bool
+    ) -> None:
+        daemon.cut = cut
+        daemon.answer("/v1/sync", {"event": plain(Event(time=0, kind=EventKind.STARTED))})
+        said = podvisor("sync")
+        assert said.code == 1
+        assert "hung up" in said.err
+
+
+class TestPlan:
+    PLAN = Plan(
+        steps=(
+            PullImage(app="db", image="localhost/db:2", reason="not there"),
+            WriteFile(
+                app="web",
+                source="main",
+                file=TreeFile("web.container", "0" * 40),
+                reason="changed in the source",
+            ),
+            Reload(reason="unit files change"),
+            RestartUnit(app="web", unit="web.service", reason="its unit changed"),
+        ),
+        verdicts=(
+            Verdict(app="db", revision="3f2a91c0ffee", waiting=("image localhost/db:2",)),
+            Verdict(app="web", revision="3f2a91c0ffee"),
+            Verdict(app="idle"),
+        ),
+    )
+
+    def test_groups_steps_by_app_with_their_reasons(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/plan", plain(self.PLAN))
+        said = podvisor("plan", "--exit-code")
+        assert said.code == 2
+        assert said.out.splitlines() == [
+            "db  3f2a91c0",
+            "  … image localhost/db:2",
+            "  pull  localhost/db:2  not there",
+            "",
+            "web  3f2a91c0",
+            "  write    web.container  changed in the source",
+            "  restart  web.service    its unit changed",
+            "",
+            "  reload  systemd's units  unit files change",
+            "",
+            "4 steps for 2 apps.",
+        ]
+
+    def test_says_when_there_is_nothing_to_do(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/plan", plain(Plan(verdicts=(Verdict(app="web"),))))
+        said = podvisor("plan", "--exit-code")
+        assert said.code == 0
+        assert said.out == "Nothing to do: everything is as the sources say.\n"
+
+    def test_a_refused_app_is_an_error_for_scripts(self, podvisor: Podvisor, daemon: Any) -> None:
+        finding = Finding(message="bad", path="web.container", line=2)
+        plan = Plan(verdicts=(Verdict(app="web", complete=False, findings=(finding,)),))
+        daemon.answer("/v1/plan", plain(plan))
+        assert podvisor("plan", "--exit-code").code == 1
+        said = podvisor("plan")
+        assert said.code == 0
+        assert "✗ web.container:2: bad" in said.out
+
+    def test_json_is_the_plan_itself(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/plan", plain(self.PLAN))
+        said = podvisor("plan", "web", "--json")
+        assert msgspec.json.decode(said.out, type=Plan) == self.PLAN
+        assert daemon.asked[0].body == {"apps": ["web"], "prune_all": False}
+
+    def test_without_a_daemon_it_is_made_here(
+        self, podvisor: Podvisor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = []
+
+        async def offline_plan(config: Path, apps: Any, *, prune_all: bool) -> Plan:
+            asked.append((config, apps, prune_all))
+            return self.PLAN
+
+        monkeypatch.setitem(sys.modules, "supervisor.wiring", module(offline_plan=offline_plan))
+        said = podvisor("--config", "/x/y.toml", "plan", "web", "--prune-all")
+        assert said.out.endswith("4 steps for 2 apps.\n")
+        assert asked == [(Path("/x/y.toml"), ("web",), True)]
+
+    def test_failures_are_said_in_their_own_words(
+        self, podvisor: Podvisor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def offline_plan(*_: object, **__: object) -> Plan:
+            raise ExceptionGroup("", [Stalled("cannot plan: x", hint="do y"), Retry("z")])
+
+        monkeypatch.setitem(sys.modules, "supervisor.wiring", module(offline_plan=offline_plan))
+        said = podvisor("plan")
+        assert said.code == 1
+        assert said.err == "podvisor: cannot plan: x\n  do y\n"
+
+
+class TestEvents:
+    EVENTS = (
+        Event(id=1, time=0.0, kind=EventKind.REVISION, source="main", revision="3f2a91c0ffee"),
+        Event(id=2, time=1.0, kind=EventKind.APPLIED, app="web", reason="new revision"),
+    )
+
+    def test_shows_them(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/events", *map(plain, self.EVENTS))
+        lines = podvisor("events").out.splitlines()
+        assert [line[21:] for line in lines] == [
+            "  revision     main                           3f2a91c0",
+            "  applied      web                          new revision",
+        ]
+        assert daemon.asked[0].target == "/v1/events?limit=50"
+
+    def test_asks_for_what_is_wanted(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/events")
+        podvisor(
+            "events", "-f", "--since", "2026-01-31T12:00+00:00", "--app", "a b", "--unit", "web"
+        )
+        assert daemon.asked[0].target == (
+            "/v1/events?since=1769860800.0&app=a%20b&unit=web.service&follow=1"
+        )
+
+    def test_refuses_a_moment_that_is_none(self, podvisor: Podvisor) -> None:
+        said = podvisor("events", "--since", "soon")
+        assert said.code == 64
+        assert "“soon” is neither like 2h or 7d nor like 2026-01-31 12:00" in said.err
+
+    def test_without_a_daemon_the_ledger_is_read(self, podvisor: Podvisor, home: Path) -> None:
+        ledger = SqliteLedger(
+            home / "state/podvisor/ledger.db", settings=LedgerSettings(), clock=SystemClock()
+        )
+        now = SystemClock().now()
+        written = [
+            ledger.append(msgspec.structs.replace(event, time=now - 7_200)) for event in self.EVENTS
+        ]
+        ledger.close()
+        lines = podvisor("events", "--json").out.splitlines()
+        assert [msgspec.json.decode(line, type=Event) for line in lines] == written
+        assert podvisor("events", "--app", "web", "--json").out.count("\n") == 1
+        assert podvisor("events", "--since", "1h").out == ""
+
+    def test_a_person_is_told_that_there_are_none(
+        self, podvisor: Podvisor, daemon: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        daemon.answer("/v1/events")
+        assert podvisor("events", "--app", "typo").err == ""
+        monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+        monkeypatch.setenv("NO_COLOR", "1")
+        said = podvisor("events", "--app", "typo")
+        assert (said.code, said.out, said.err) == (0, "", "No events.\n")
+
+    def test_a_reader_may_have_enough(self, daemon: Any) -> None:
+        daemon.answer("/v1/events", *[plain(self.EVENTS[1])] * 5_000)
+        done = bash(f"{PROGRAM} events | head -1; exit ${{PIPESTATUS[0]}}")
+        assert done.returncode == 0
+        assert done.stdout.count("\n") == 1
+        assert done.stderr == ""
+
+    def test_follows_as_they_come(self, podvisor: Podvisor, daemon: Any, capsys: Any) -> None:
+        daemon.answer("/v1/events", plain(self.EVENTS[0]))
+        thread = threading.Thread(target=podvisor, args=("events", "--follow"))
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+class TestCheck:
+    def test_names_what_is_wrong(
+        self, podvisor: Podvisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        findings = [
+            Finding(message="unsupported key 'Imgae'", path="web/web.container", line=2),
+            Finding(message="has no units", app="old", fatal=False, hint="is it empty?"),
+        ]
+
+        async def check(path: Path) -> list[Finding]:
+            assert path == tmp_path
+            return findings
+
+        monkeypatch.setitem(sys.modules, "supervisor.wiring", module(check=check))
+        said = podvisor("check", str(tmp_path))
+        assert said.code == 1
+        assert said.out.splitlines() == [
+            "error: web/web.container:2: unsupported key 'Imgae'",
+            "warning: old: has no units (is it empty?)",
+            "1 error, 1 warning.",
+        ]
+        said = podvisor("check", str(tmp_path), "--json")
+        assert msgspec.json.decode(said.out, type=list[Finding]) == findings
+        del findings[0]
+        assert podvisor("check", str(tmp_path)).code == 0
+
+    @pytest.mark.parametrize("name", ["none", "file"])
+    def test_a_path_that_is_no_folder(self, podvisor: Podvisor, tmp_path: Path, name: str) -> None:
+        (tmp_path / "file").touch()
+        said = podvisor("check", str(tmp_path / name))
+        assert said.code == 1
+        assert f"cannot read {tmp_path / name}: no such folder" in said.err
+
+
+def module(**members: object) -> ModuleType:
+    made = ModuleType("supervisor.wiring")
+    vars(made).update(members)
+    return made

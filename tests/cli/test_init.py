@@ -1,0 +1,80 @@
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from supervisor.cli.default_file import default_text
+from supervisor.core.settings import read_settings
+from supervisor.model.settings import Settings, SourceSettings
+
+Podvisor = Callable[..., Any]
+
+
+def test_the_default_file_as_it_is_sets_nothing() -> None:
+    assert read_settings(default_text()).settings == Settings()
+
+
+def test_uncommented_it_sets_everything_to_its_default() -> None:
+    text = re.sub(r"^#(?=\S)", "", default_text(), flags=re.MULTILINE)
+    reading = read_settings(text)
+    assert reading.findings == ()
+    assert reading.settings is not None
+    assert set(reading.settings.sources) == {"apps", "local"}
+    assert msgspec.structs.replace(reading.settings, sources={}) == Settings()
+
+
+def test_every_setting_is_explained() -> None:
+    lines = default_text().splitlines()
+    shapes = [field.type for field in msgspec.structs.fields(Settings) if field.name != "sources"]
+    for shape in (SourceSettings, *shapes):
+        for field in msgspec.structs.fields(shape):
+            at = next(n for n, line in enumerate(lines) if line.startswith(f"#{field.name} = "))
+            assert field.name == "folder" or lines[at - 1].startswith("# ")
+
+
+def test_writes_a_private_file_once(podvisor: Podvisor, home: Path) -> None:
+    path = home / "config/podvisor/config.toml"
+    said = podvisor("init")
+    assert said.code == 0
+    assert "Wrote ~/config/podvisor/config.toml." in said.out
+    assert path.read_text() == default_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    path.write_text("mine")
+    said = podvisor("init")
+    assert said.code == 1
+    assert "is there already" in said.err
+    assert path.read_text() == "mine"
+
+    assert podvisor("init", "--force").code == 0
+    assert path.read_text() == default_text()
+    assert path.with_name("config.toml.old").read_text() == "mine"
+
+
+def test_what_was_kept_is_never_lost(podvisor: Podvisor, home: Path) -> None:
+    path = home / "config/podvisor/config.toml"
+    podvisor("init")
+    for text in ("mine", "mine too"):
+        path.write_text(text)
+        podvisor("init", "--force")
+    said = podvisor("init", "--force")
+    assert said.code == 0
+    assert said.out == "~/config/podvisor/config.toml is that file already, unchanged.\n"
+    texts = {file.name: file.read_text() for file in path.parent.iterdir()}
+    assert texts == {
+        "config.toml": default_text(),
+        "config.toml.old": "mine",
+        "config.toml.old.2": "mine too",
+    }
+
+
+def test_writes_where_it_is_told_to(podvisor: Podvisor, tmp_path: Path) -> None:
+    assert podvisor("--config", str(tmp_path / "a/b.toml"), "init").code == 0
+    assert (tmp_path / "a/b.toml").exists()
+    (tmp_path / "file").touch()
+    said = podvisor("--config", str(tmp_path / "file/b.toml"), "init")
+    assert said.code == 1
+    assert "cannot write ~/file/b.toml: " in said.err

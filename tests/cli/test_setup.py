@@ -1,0 +1,195 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supervisor.adapters.host.checks import Machine
+from supervisor.cli import setup
+from supervisor.cli.client import Refused
+from supervisor.cli.setup import _Hands, _set_up
+from supervisor.cli.unit_file import service_text
+
+FILES = (
+    "sys/fs/cgroup/cgroup.controllers",
+    "usr/lib/systemd/user-generators/podman-user-generator",
+    "var/lib/systemd/linger/pi",
+)
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Programs that only note how they were called; returns the notes."""
+    notes = tmp_path / "notes"
+    notes.touch()
+    (tmp_path / "bin").mkdir()
+    for name in ("systemctl", "loginctl", "podman", "newuidmap", "newgidmap"):
+        program = tmp_path / "bin" / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@" >>{notes}\n')
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    return notes
+
+
+@pytest.fixture
+def machine(tmp_path: Path, commands: Path) -> Machine:
+    root = tmp_path / "root"
+    for path in FILES:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    (root / "etc").mkdir()
+    for kind in ("subuid", "subgid"):
+        (root / "etc" / kind).write_text("pi:1:2\n")
+
+    class Reached(Machine):
+        def user_manager(self) -> None:
+            return None
+
+    answers = {"podman --version": "podman version 5.4.2\n", "systemctl --version": "systemd 257\n"}
+    return Reached(
+        root=root,
+        user_id=1000,
+        user="pi",
+        path=str(tmp_path / "bin"),
+        ask=lambda *words: answers.get(" ".join(words), ""),
+    )
+
+
+@pytest.fixture
+def daemon_answers(home: Path) -> None:
+    (home / "run/podvisor/control.sock").touch()
+
+
+CONFIG = "podvisor/config.toml"
+
+
+def test_sets_everything_up_and_says_it(
+    machine: Machine,
+    commands: Path,
+    home: Path,
+    daemon_answers: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = home / "config" / CONFIG
+    assert _set_up(machine, _Hands(dry_run=False), str(config)) == 0
+    said = capsys.readouterr().out
+    ran = commands.read_text().splitlines()
+    assert ran == [
+        "systemctl --user daemon-reload",
+        "systemctl --user enable --now podman.socket",
+        "systemctl --user enable --now --no-block podvisor.service",
+    ]
+    for command in ran:
+        assert f"$ {command}\n" in said
+    assert "✓ Podman 5.4.2 with its Quadlet generator" in said
+    assert "podvisor runs." in said
+    assert config.exists()
+    unit = home / "config/systemd/user/podvisor.service"
+    assert unit.read_text().count("ExecStart=") == 1
+    assert "--config" not in unit.read_text()
+
+    # Again: nothing is new, so nothing is restarted.
+    commands.write_text("")
+    config.write_text("[sources.a]\ngit = 'http://example.org/a'\n")
+    assert _set_up(machine, _Hands(dry_run=False), str(config)) == 0
+    assert "try-restart" not in commands.read_text()
+    said = capsys.readouterr().out
+    assert "write" not in said
+    assert "! ~/config/podvisor/config.toml:2: “http://example.org/a” is not encrypted" in said
+
+    # A unit that an older podvisor wrote is renewed, and what runs by it restarted.
+    unit.write_text("old")
+    assert _set_up(machine, _Hands(dry_run=False), str(config)) == 0
+    assert unit.read_text() != "old"
+    assert commands.read_text().splitlines()[-1] == (
+        "systemctl --user try-restart --no-block podvisor.service"
+    )
+
+
+def test_enables_lingering_where_it_is_not(
+    machine: Machine, commands: Path, home: Path, daemon_answers: None, tmp_path: Path
+) -> None:
+    (tmp_path / "root/var/lib/systemd/linger/pi").unlink()
+    assert _set_up(machine, _Hands(dry_run=False), str(home / "elsewhere.toml")) == 0
+    assert commands.read_text().splitlines()[0] == "loginctl enable-linger"
+    unit = (home / "config/systemd/user/podvisor.service").read_text()
+    assert f" --config {home}/elsewhere.toml run\n" in unit
+
+
+def test_a_dry_run_does_nothing(
+    machine: Machine, commands: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(home.rglob("*"))
+    assert _set_up(machine, _Hands(dry_run=True), str(home / "config" / CONFIG)) == 0
+    assert commands.read_text() == ""
+    assert sorted(home.rglob("*")) == before
+    assert "What would be done" in capsys.readouterr().out
+
+
+def test_what_needs_root_is_only_said(
+    machine: Machine, commands: Path, home: Path, tmp_path: Path, capsys: Any
+) -> None:
+    (tmp_path / "root/etc/subuid").unlink()
+    (tmp_path / "bin/podman").unlink()
+    with pytest.raises(Refused, match="needs you, or root"):
+        _set_up(machine, _Hands(dry_run=False), str(home / "config" / CONFIG))
+    said = capsys.readouterr().out
+    assert "✗ podman is not installed\n    sudo apt install podman" in said
+    assert "✗ pi has no subordinate ids in /etc/subuid" in said
+    assert commands.read_text() == ""
+
+
+def test_refused_settings_stop_it(machine: Machine, commands: Path, home: Path) -> None:
+    config = home / "bad.toml"
+    config.write_text("[x]\n")
+    with pytest.raises(Refused, match="the settings are refused"):
+        _set_up(machine, _Hands(dry_run=False), str(config))
+    assert commands.read_text() == ""
+
+
+def test_a_command_that_fails_stops_it(
+    machine: Machine, home: Path, tmp_path: Path, commands: Path
+) -> None:
+    (tmp_path / "bin/systemctl").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(Refused, match="cannot reach the systemd of this user"):
+        _set_up(machine, _Hands(dry_run=False), str(home / "config" / CONFIG))
+
+
+def test_a_daemon_that_does_not_come_up_is_said(
+    machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch, commands: Path
+) -> None:
+    monkeypatch.setattr(setup, "_SOCKET_PATIENCE_SECONDS", 0.0)
+    with pytest.raises(Refused, match="does not answer") as raised:
+        _set_up(machine, _Hands(dry_run=False), str(home / "config" / CONFIG))
+    assert "journalctl --user -u podvisor.service" in raised.value.hint
+
+
+def test_undo(podvisor: Callable[..., Any], commands: Path, home: Path) -> None:
+    unit = home / "config/systemd/user/podvisor.service"
+    assert "Nothing: there is no ~/config" in podvisor("setup", "--undo").out
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+    assert podvisor("setup", "--undo", "--dry-run").code == 0
+    assert unit.exists()
+    said = podvisor("setup", "--undo")
+    assert said.code == 0
+    assert not unit.exists()
+    assert commands.read_text().splitlines() == [
+        "systemctl --user disable --now podvisor.service",
+        "systemctl --user daemon-reload",
+    ]
+    assert "What it deployed keeps running" in said.out
+
+
+class TestServiceText:
+    def test_newer_systemd_gets_what_it_knows(self) -> None:
+        new = service_text(["/usr/bin/podvisor", "run"], systemd_version=257)
+        assert "\nType=notify-reload\nNotifyAccess=main\nExecStart=/usr/bin/podvisor run\n" in new
+        assert "\nRestartSteps=8\nRestartMaxDelaySec=5min\n" in new
+        old = service_text(["/usr/bin/podvisor", "run"], systemd_version=252)
+        assert "\nType=notify\nExecReload=/bin/kill -HUP $MAINPID\n" in old
+        assert "RestartSteps" not in old
+
+    def test_odd_paths_are_quoted(self) -> None:
+        text = service_text(["/o pt/100%/$x", 'a"b'], systemd_version=0)
+        assert 'ExecStart="/o pt/100%%/$$x" "a\\"b"\n' in text

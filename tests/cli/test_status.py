@@ -1,0 +1,265 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.cli import status_view
+from supervisor.cli.status_report import is_well, quick
+from supervisor.kit.clock import SystemClock
+from supervisor.model.errors import Finding
+from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
+from supervisor.model.settings import LedgerSettings
+from supervisor.model.status import (
+    AppState,
+    AppStatus,
+    SourceStatus,
+    Status,
+    UnitStatus,
+)
+
+NOW = 1_700_000_000.0
+
+WELL = Status(
+    running=True,
+    version="1",
+    sources=(
+        SourceStatus(
+            name="main",
+            location="https://example.org/apps.git",
+            ref="main",
+            revision="3f2a91c0ffee",
+            subject="Update web",
+            read_at=NOW - 180,
+            next_poll_at=NOW + 120,
+        ),
+    ),
+    apps=(
+        AppStatus(
+            name="web",
+            source="main",
+            state=AppState.READY,
+            revision="3f2a91c0ffee",
+            wanted_revision="3f2a91c0ffee",
+            applied_at=NOW - 7_200,
+            units=(
+                UnitStatus(name="web.service", active="active", sub="running", wanted=True),
+                UnitStatus(name="backup.service", active="inactive", sub="dead"),
+            ),
+        ),
+    ),
+)
+
+ILL = msgspec.structs.replace(
+    WELL,
+    sources=(
+        msgspec.structs.replace(
+            WELL.sources[0], error="cannot fetch: timed out", error_since=NOW - 600
+        ),
+    ),
+    apps=(
+        *WELL.apps,
+        AppStatus(
+            name="database",
+            source="main",
+            state=AppState.REFUSED,
+            revision="0123456789ab",
+            wanted_revision="3f2a91c0ffee",
+            findings=(
+                Finding(message="unknown key “Imgae”", path="db.container", line=3, hint="Image?"),
+            ),
+            waiting=("image localhost/db:1",),
+            units=(
+                UnitStatus(
+                    name="db.service",
+                    active="failed",
+                    sub="failed",
+                    wanted=True,
+                    failures=3,
+                    next_try_at=NOW + 40,
+                ),
+            ),
+        ),
+    ),
+    problems=(Finding(message="the ledger cannot be written", fatal=False),),
+)
+
+
+def plain(value: object) -> Any:
+    return json.loads(msgspec.json.encode(value))
+
+
+def drawn(capsys: pytest.CaptureFixture[str], status: Status, app: str = "") -> list[str]:
+    status_view.show(plain(status), app=app, now=NOW)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_draws_what_is_well_in_a_few_aligned_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert drawn(capsys, WELL) == [
+        "SOURCE  FROM                                 READ                     REVISION",
+        (
+            "main    https://example.org/apps.git (main)  3min ago, again in 2min  "
+            "3f2a91c0 Update web"
+        ),
+        "",
+        "APP  STATE  RUNNING  REVISION  APPLIED",
+        "web  ready  1/1      3f2a91c0  2h ago",
+        "",
+        "1 app, all ready.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(299.5, "5min"), (260, "4min"), (61, "1min"), (59.5, "59s"), (3599, "1h")]
+)
+def test_says_to_the_nearest_minute_when_a_source_is_read_again(
+    capsys: pytest.CaptureFixture[str], seconds: float, text: str
+) -> None:
+    source = msgspec.structs.replace(WELL.sources[0], next_poll_at=NOW + seconds)
+    lines = drawn(capsys, msgspec.structs.replace(WELL, sources=(source,)))
+    assert f"again in {text} " in lines[1]
+
+
+def test_draws_all_units_of_one_app(capsys: pytest.CaptureFixture[str]) -> None:
+    assert drawn(capsys, WELL, "web") == [
+        "APP  STATE  RUNNING  REVISION  APPLIED",
+        "web  ready  1/1      3f2a91c0  2h ago",
+        "",
+        "  web.service     active (running)",
+        "  backup.service  inactive (dead)",
+    ]
+
+
+def test_a_job_that_ended_well_counts_as_one_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    job = UnitStatus(name="a.service", active="inactive", sub="dead", wanted=True, ended_well=True)
+    app = msgspec.structs.replace(WELL.apps[0], units=(job, *WELL.apps[0].units))
+    assert "web  ready  2/2 " in drawn(capsys, msgspec.structs.replace(WELL, apps=(app,)))[4]
+
+
+def test_says_when_an_image_is_pulled_again(capsys: pytest.CaptureFixture[str]) -> None:
+    app = msgspec.structs.replace(ILL.apps[1], next_pull_at=NOW + 299)
+    lines = drawn(capsys, msgspec.structs.replace(ILL, apps=(app,)))
+    at = lines.index("  … image localhost/db:1")
+    assert lines[at + 1] == "    next try in 4min"
+
+
+def test_draws_what_needs_attention(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = drawn(capsys, ILL)
+    assert lines[0] == "! the ledger cannot be written"
+    assert "✗ main: cannot fetch: timed out (10min ago)" in lines
+    assert "database  refused  0/1      01234567 → 3f2a91c0  never" in lines
+    assert lines[-8:] == [
+        "",
+        "database: refused",
+        "  ✗ db.container:3: unknown key “Imgae”",
+        "    Image?",
+        "  … image localhost/db:1",
+        "  db.service  failed (failed)  brought back 3 times, next try in 40s",
+        "",
+        "2 apps: 1 ready, 1 refused.",
+    ]
+
+
+def test_returns_0_when_all_is_well(podvisor: Callable[..., Any], daemon: Any) -> None:
+    daemon.answer("/v1/status", plain(WELL))
+    said = podvisor("status")
+    assert said.code == 0
+    assert "1 app, all ready." in said.out
+
+
+def test_returns_3_when_something_is_not_well(podvisor: Callable[..., Any], daemon: Any) -> None:
+    daemon.answer("/v1/status", plain(ILL))
+    assert podvisor("status").code == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "well"),
+    [
+        (WELL, True),
+        (ILL, False),
+        (msgspec.structs.replace(WELL, sources=ILL.sources), False),
+        (msgspec.structs.replace(WELL, problems=ILL.problems), True),
+        (msgspec.structs.replace(WELL, problems=(Finding(message="x"),)), False),
+    ],
+)
+def test_what_is_well(status: Status, *, well: bool) -> None:
+    assert is_well(plain(status)) is well
+
+
+def test_json_is_what_the_daemon_said(podvisor: Callable[..., Any], daemon: Any) -> None:
+    daemon.answer("/v1/status", plain(WELL))
+    said = podvisor("status", "web", "--json")
+    assert msgspec.json.decode(said.out, type=Status) == WELL
+    assert [asked.target for asked in daemon.asked] == ["/v1/status?app=web"]
+
+
+def test_an_unknown_app_is_an_error(podvisor: Callable[..., Any], daemon: Any) -> None:
+    daemon.answer("/v1/status", plain(msgspec.structs.replace(WELL, apps=())))
+    said = podvisor("status", "wbe")
+    assert said.code == 1
+    assert "no app named “wbe”" in said.err
+
+
+def test_a_newcomer_is_told_how_to_begin(podvisor: Callable[..., Any], home: Path) -> None:
+    said = podvisor("status")
+    assert said.code == 4
+    assert said.out.splitlines() == [
+        "The daemon is not running: podvisor setup makes it a service, and starts it."
+    ]
+    unit = home / "config/systemd/user/podvisor.service"
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+    said = podvisor("status")
+    assert said.out == "The daemon is not running: systemctl --user start podvisor starts it.\n"
+    assert "systemctl --user start podvisor starts it" in podvisor("sync").err
+
+
+def test_without_a_daemon_the_ledger_speaks(podvisor: Callable[..., Any], home: Path) -> None:
+    ledger = SqliteLedger(
+        home / "state/podvisor/ledger.db", settings=LedgerSettings(), clock=SystemClock()
+    )
+    applied = AppliedApp(
+        name="web",
+        source="main",
+        revision="3f2a91c0ffee",
+        root="",
+        applied_at=NOW,
+        units={"web.service": UnitInputs(digest="1")},
+    )
+    ledger.put_applied(applied)
+    ledger.put_repairs([RepairState(unit="web.service", failures=2)])
+    ledger.close()
+
+    said = podvisor("status")
+    assert said.code == 4
+    assert "The daemon is not running: podvisor setup makes it a service" in said.out
+    assert "web  unknown" in said.out
+    assert "brought back 2 times" in said.out
+
+    status = msgspec.json.decode(podvisor("status", "--json").out, type=Status)
+    assert not status.running
+    assert status.apps[0].state is AppState.UNKNOWN
+
+
+def test_without_a_daemon_and_a_ledger_nothing_is_made(
+    podvisor: Callable[..., Any], home: Path
+) -> None:
+    assert podvisor("status").code == 4
+    assert not (home / "state").exists()
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["a", "b"], ["--jsno"], [""]])
+def test_the_quick_way_leaves_to_click_what_is_not_plain(arguments: list[str]) -> None:
+    assert quick(arguments) is None
+
+
+def test_the_quick_way_does_the_same(
+    podvisor: Callable[..., Any], daemon: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.answer("/v1/status", plain(WELL))
+    slow = podvisor("status", "web")
+    assert quick(["web"]) == slow.code
+    assert capsys.readouterr().out == slow.out

@@ -1,0 +1,107 @@
+"""The whole house on fakes, in virtual time."""
+
+from contextlib import asynccontextmanager
+
+import anyio
+import looptime
+import pytest
+
+from supervisor import wiring
+from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.kit.notify import Notifier
+from supervisor.model.settings import LedgerSettings, Settings, SourceSettings
+from tests.fakes.machine import Machine
+from tests.fakes.ports import (
+    FakeClock,
+    FakeFolder,
+    FakeFolders,
+    FakeGenerator,
+    FakeHost,
+    FakePodman,
+    FakeProber,
+    FakeReader,
+    FakeSystemd,
+)
+
+
+@pytest.fixture
+def anyio_backend():
+    def loop():
+        made = looptime.new_event_loop()
+        made.setup_looptime(start=0)
+        return made
+
+    return ("asyncio", {"loop_factory": loop})
+
+
+class World:
+    """Fakes, and the house on them."""
+
+    def __init__(self, path) -> None:
+        self.machine = Machine()
+        self.clock = FakeClock()
+        self.reader = FakeReader()
+        self.generator = FakeGenerator(self.machine)
+        self.folder = FakeFolder(self.machine)
+        self.systemd = FakeSystemd(self.machine)
+        self.podman = FakePodman(self.machine)
+        self.prober = FakeProber()
+        self.folders = FakeFolders()
+        self.host = FakeHost()
+        self.path = path
+        self.ledger = None
+        self.settings = Settings(sources={"home": SourceSettings(git="https://git.example/home")})
+        self.reader.put("home", {})
+
+    def ports(self):
+        self.close()
+        self.ledger = SqliteLedger(self.path, settings=LedgerSettings(), clock=self.clock)
+        return wiring.Ports(
+            reader=self.reader,
+            generator=self.generator,
+            folder=self.folder,
+            systemd=self.systemd,
+            podman=self.podman,
+            prober=self.prober,
+            folders=self.folders,
+            host=self.host,
+            ledger=self.ledger,
+            clock=self.clock,
+            configure=lambda settings: None,
+            close=self.ledger.close,
+        )
+
+    @asynccontextmanager
+    async def running(self):
+        """The daemon, from its start to its end."""
+        house = wiring.assemble(self.settings, self.ports(), notifier=Notifier())
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(house.watches.run)
+            await house.loop.start()
+            tasks.start_soon(house.loop.run)
+            await house.queue.rest()
+            yield house
+            assert "internal error" not in str(house.board.problems)
+            tasks.cancel_scope.cancel()
+        house.close()
+
+    def close(self):
+        """Let go of the ledger's file, which reading opens again."""
+        if self.ledger:
+            self.ledger.close()
+
+    async def push(self, house, files):
+        """Change the source, and let its next poll find it."""
+        self.reader.put("home", files)
+        house.queue.add("source:home")
+        await house.queue.rest()
+
+    def events(self, *kinds):
+        return [event for event in self.ledger.events() if not kinds or event.kind in kinds]
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path / "ledger.db")
+    yield made
+    made.close()

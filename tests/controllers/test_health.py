@@ -1,0 +1,235 @@
+"""Health over time, on fakes: who is asked how often, and what people are told."""
+
+import anyio
+import pytest
+
+from supervisor.model.events import EventKind
+from supervisor.model.health import Health
+from supervisor.model.settings import HealthSettings, Seconds, Settings
+from supervisor.model.status import AppState
+
+pytestmark = pytest.mark.anyio
+
+IDLE = {"web/web.container": "health=30 idle=300"}
+
+
+def unit(house):
+    (app,) = house.desk.status().apps
+    return app.units[0]
+
+
+async def test_a_container_that_is_well_is_asked_less_often(world):
+    world.reader.put("home", IDLE)
+    async with world.running() as house:
+        await anyio.sleep(280)
+        assert world.podman.intervals == []
+        await anyio.sleep(60)
+        assert world.podman.intervals == [300.0]
+        assert unit(house).health_interval == 300.0
+        asked = world.podman.asked_for_health
+        await anyio.sleep(3000)
+        assert world.podman.asked_for_health == asked, "at rest nobody asks Podman"
+        assert world.podman.intervals == [300.0]
+    (step,) = [e for e in world.events(EventKind.STEP) if e.step == "health-interval"]
+    assert (step.unit, step.subject) == ("web.service", "every 5m")
+    assert step.reason == "it has been healthy for long enough"
+
+
+async def test_a_failed_check_brings_the_declared_interval_back_and_then_settles_anew(world):
+    world.reader.put("home", IDLE)
+    async with world.running() as house:
+        await anyio.sleep(400)
+        world.machine.answers("web.service", Health.HEALTHY, streak=1, output="no route")
+        await anyio.sleep(170)
+        assert world.podman.intervals == [300.0, 30.0]
+        world.machine.answers("web.service", Health.UNHEALTHY, streak=3, output="no route")
+        await anyio.sleep(170)
+        assert unit(house).health is Health.UNHEALTHY
+        assert house.desk.status().apps[0].state is AppState.FAILING
+        world.machine.answers("web.service", Health.HEALTHY)
+        await anyio.sleep(170)
+        assert house.desk.status().apps[0].state is AppState.READY
+        assert world.podman.intervals == [300.0, 30.0]
+        await anyio.sleep(400)
+        assert world.podman.intervals == [300.0, 30.0, 300.0]
+    bad, good = world.events(EventKind.HEALTH)
+    assert (bad.ok, bad.reason) == (False, "unhealthy after 3 failed checks in a row")
+    assert bad.detail == "no route"
+    assert (good.ok, good.reason) == (True, "healthy, was unhealthy")
+
+
+async def test_a_daemon_that_comes_back_reads_the_interval_from_the_container(world):
+    world.reader.put("home", IDLE)
+    async with world.running():
+        await anyio.sleep(400)
+    async with world.running() as house:
+        assert unit(house).health_interval == 300.0
+        await anyio.sleep(400)
+        assert world.podman.intervals == [300.0]
+
+
+async def test_a_new_container_is_asked_as_declared_until_it_has_settled(world):
+    world.reader.put("home", IDLE)
+    async with world.running() as house:
+        await anyio.sleep(400)
+        world.systemd.dies("web.service")
+        await anyio.sleep(5)
+        assert unit(house).health_interval == 0.0
+        await anyio.sleep(250)
+        assert world.podman.intervals == [300.0]
+        await anyio.sleep(170)
+        assert world.podman.intervals == [300.0, 300.0]
+
+
+async def test_a_change_of_its_app_brings_the_declared_interval_back(world):
+    world.reader.put("home", {**IDLE, "web/db.container": ""})
+    async with world.running() as house:
+        await anyio.sleep(400)
+        await world.push(house, {**IDLE, "web/db.container": "v=2"})
+        assert world.podman.intervals == [300.0, 30.0]
+        await anyio.sleep(400)
+        assert world.podman.intervals == [300.0, 30.0, 300.0]
+
+
+async def test_the_unit_beats_the_app_and_the_app_the_rest(world):
+    world.settings = Settings(
+        sources=world.settings.sources,
+        health=HealthSettings(
+            idle_interval=Seconds(120), idle_interval_by_app={"web": Seconds(240)}
+        ),
+    )
+    files = {
+        "web/one.container": "health=30",
+        "web/two.container": "health=30 idle=300",
+        "web/three.container": "health=30 idle=0",
+        "other/four.container": "health=30",
+        "other/five.container": "health=200",
+    }
+    world.reader.put("home", files)
+    async with world.running():
+        await anyio.sleep(1000)
+        intervals = {unit: one.interval for unit, one in world.machine.checks.items()}
+        assert intervals == {
+            "one.service": 240.0,
+            "two.service": 300.0,
+            "three.service": 30.0,
+            "four.service": 120.0,
+            "five.service": 200.0,
+        }
+
+
+async def test_whoever_asks_hears_of_it_at_once(world):
+    world.reader.put("home", IDLE)
+    async with world.running() as house:
+        await anyio.sleep(30)
+        world.machine.answers("web.service", Health.UNHEALTHY, streak=3, output="slow")
+        await house.desk.look()
+        assert unit(house).health is Health.UNHEALTHY
+        asked = world.podman.asked_for_health
+        await house.desk.look()
+        assert world.podman.asked_for_health == asked, "it is known"
+
+
+async def test_without_checks_there_is_no_look(world):
+    world.reader.put("home", {"web/web.container": ""})
+    async with world.running() as house:
+        assert house.queue.due_in("health") is None
+        assert world.podman.asked_for_health == 0
+
+
+async def test_podman_that_does_not_answer_is_no_reason_to_fail(world):
+    world.reader.put("home", IDLE)
+    async with world.running() as house:
+        world.podman.down = True
+        house.queue.add("app:web")
+        await house.queue.rest()
+        assert house.desk.status().apps[0].state is AppState.READY
+        assert unit(house).health is Health.HEALTHY
+
+
+PROBED = {"web/web.container": "probe=tcp://one:1 every=30"}
+
+
+async def test_a_probe_judges(world):
+    world.reader.put("home", PROBED)
+    async with world.running() as house:
+        assert unit(house).health is Health.STARTING
+        await anyio.sleep(5)
+        assert unit(house).health is Health.HEALTHY
+        assert house.desk.status().apps[0].state is AppState.READY
+        world.prober.failures["tcp://one:1"] = "connection refused"
+        await anyio.sleep(61)
+        assert unit(house).health is Health.HEALTHY
+        await anyio.sleep(30)
+        assert unit(house).health is Health.UNHEALTHY
+        assert house.desk.status().apps[0].state is AppState.FAILING
+        jobs = list(world.systemd.jobs)
+        await anyio.sleep(1000)
+        assert world.systemd.jobs == jobs, "nobody asked for a restart"
+        world.prober.failures.clear()
+        await anyio.sleep(31)
+        assert house.desk.status().apps[0].state is AppState.READY
+    bad, good = world.events(EventKind.HEALTH)
+    assert (bad.ok, bad.detail, good.ok) == (False, "connection refused", True)
+
+
+async def test_probes_are_made_together(world):
+    files = {f"web/{n}.container": f"probe=tcp://{n}:1 every=30" for n in range(10)}
+    world.reader.put("home", files)
+    async with world.running():
+        await anyio.sleep(100)
+        world.prober.asked.clear()
+        await anyio.sleep(300)
+        times = sorted({round(at, 1) for at, _ in world.prober.asked})
+        assert len(world.prober.asked) >= 90
+        assert len(times) <= 11
+
+
+async def test_a_clock_that_is_set_back_does_not_stop_the_probes(world):
+    world.reader.put("home", PROBED)
+    async with world.running():
+        await anyio.sleep(100)
+        world.clock.offset = -3600.0
+        world.prober.asked.clear()
+        await anyio.sleep(300)
+        assert 9 <= len(world.prober.asked) <= 11
+
+
+async def test_what_does_not_run_is_not_probed(world):
+    world.reader.put("home", PROBED)
+    async with world.running() as house:
+        await anyio.sleep(100)
+        world.machine.broken.add("web.service")
+        world.systemd.dies("web.service")
+        await anyio.sleep(10)
+        world.prober.asked.clear()
+        await anyio.sleep(100)
+        assert world.prober.asked == []
+        assert unit(house).health is Health.NONE
+
+
+async def test_an_unhealthy_unit_is_restarted_if_it_says_so_with_a_backoff(world):
+    world.reader.put("home", {"web/web.container": "probe=tcp://one:1 every=5 fails=restart"})
+    async with world.running() as house:
+        await anyio.sleep(30)
+        world.prober.failures["tcp://one:1"] = "connection refused"
+        world.systemd.jobs.clear()
+        await anyio.sleep(25)
+        assert world.systemd.jobs == [("restart", "web.service")]
+        await anyio.sleep(1800)
+        assert 4 <= len(world.systemd.jobs) <= 12
+        world.prober.failures.clear()
+        await anyio.sleep(1800)
+        assert house.desk.status().apps[0].state is AppState.READY
+    steps = [one for one in world.events(EventKind.STEP) if one.step == "restart"]
+    assert steps[0].reason == "its probe failed 3 times in a row: connection refused"
+
+
+async def test_a_probe_beside_a_health_check_the_worst_counts(world):
+    world.reader.put("home", {"web/web.container": "health=30 probe=tcp://one:1"})
+    async with world.running() as house:
+        await anyio.sleep(5)
+        assert unit(house).health is Health.HEALTHY
+        world.machine.answers("web.service", Health.UNHEALTHY, streak=3, output="slow")
+        await anyio.sleep(170)
+        assert (unit(house).health, unit(house).health_output) == (Health.UNHEALTHY, "slow")

@@ -1,0 +1,153 @@
+"""The docs say what is so: links lead somewhere, commands and settings exist, tables are whole."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from supervisor.cli.app import COMMANDS, group
+from supervisor.core.settings import read_settings
+from supervisor.model import plan
+from supervisor.model.events import EventKind
+from supervisor.model.status import AppState
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+REFERENCE = ROOT / "docs/reference"
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+OWN_PATH = re.compile(r"^(?:contrib|docs|supervisor|tests)/[\w./-]*\w/?$")
+TOOLS = ("contrib/bench", "contrib/host", "contrib/test", "contrib/try")
+
+
+def per_page(test):
+    return pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))(
+        test
+    )
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", page.read_text())
+
+
+def anchors(page: Path) -> set[str]:
+    """Names of a page's headings, as the usual web front ends make them."""
+    titles = (
+        re.sub(r"[`*]|\[([^\]]*)\]\([^)]*\)", r"\1", text) for text in HEADING.findall(prose(page))
+    )
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def commands(page: Path, *names: str) -> Iterator[list[str]]:
+    """Command lines that a page shows, in code within the text and in blocks."""
+    lines = CODE.findall(prose(page))
+    for language, block in FENCE.findall(page.read_text()):
+        if language in {"", "sh", "yaml"}:
+            lines += block.replace("\\\n", " ").splitlines()
+    for line in lines:
+        text = re.sub(r"^\s*(?:- run: )?", "", line).partition(" #")[0]
+        for part in re.split(r"&&|\|\|?|;", text):
+            try:
+                words = shlex.split(part)
+            except ValueError:
+                continue  # not a command line
+            if words and words[0] in names:
+                yield words
+
+
+@per_page
+def test_links_lead_somewhere(page):
+    dead = []
+    for link in LINK.findall(prose(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    assert dead == []
+
+
+@per_page
+def test_paths_that_it_names_exist(page):
+    named = {code for code in CODE.findall(prose(page)) if OWN_PATH.match(code)}
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []
+
+
+@per_page
+def test_commands_that_it_names_exist(page):
+    context = click.Context(group, info_name="podvisor")
+    for words in commands(page, "podvisor"):
+        arguments = words[1:]
+        if arguments[:1] == ["--config"]:
+            arguments = arguments[2:]
+        if not arguments or arguments[0] in {"--version", "-h", "--help"}:
+            continue
+        name = arguments[0]
+        if not re.fullmatch(r"[a-z]+", name):
+            continue  # a placeholder, such as COMMAND
+        assert name in COMMANDS, words
+        command = group.get_command(context, name)
+        known = {option for one in command.params for option in one.opts} | {"-h", "--help"}
+        used = {word.partition("=")[0] for word in arguments[1:] if word.startswith("-")}
+        assert used <= known, words
+
+
+@per_page
+def test_tools_that_it_names_exist(page):
+    for words in commands(page, *TOOLS):
+        before = words[1 : words.index("--")] if "--" in words else words[1:]
+        subcommand = [before[0]] if words[0] == "contrib/host" and before else []
+        done = subprocess.run(
+            [sys.executable, ROOT / words[0], *subcommand, "--help"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, words
+        for option in (word for word in before if word.startswith("-")):
+            assert option in re.findall(r"-[\w-]+", done.stdout), words
+
+
+@per_page
+def test_settings_that_it_shows_are_accepted(page):
+    for language, block in FENCE.findall(page.read_text()):
+        if language == "toml":
+            assert [str(finding) for finding in read_settings(block).findings] == []
+
+
+@pytest.mark.parametrize("tool", ["contrib/settings-reference"])
+def test_generated_pages_are_up_to_date(tool):
+    done = subprocess.run(
+        [sys.executable, ROOT / tool, "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def first_column(page: str, title: str) -> list[str]:
+    """What the rows of the table below a heading are about."""
+    text = (REFERENCE / page).read_text()
+    section = re.split(rf"^## {title}$", text, flags=re.MULTILINE)[1].split("\n## ")[0]
+    return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+
+
+def test_every_kind_of_event_is_explained():
+    assert first_column("events.md", "Kinds") == [kind.value for kind in EventKind]
+
+
+def test_every_kind_of_step_is_explained():
+    tags = [one.__struct_config__.tag for one in plan.Step.__args__]
+    silent = {"open-manifest", "seal-manifest"}
+    assert first_column("events.md", "Steps") == [tag for tag in tags if tag not in silent]
+
+
+def test_every_state_of_an_app_is_explained():
+    assert first_column("states.md", "Apps") == [state.value for state in AppState]

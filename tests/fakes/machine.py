@@ -1,0 +1,325 @@
+"""A machine in memory: what the planner's steps do to it, and what it looks like afterwards.
+
+Held to the real one by tests/host, which carries out the same kinds of plans for real.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from supervisor.core import planner
+from supervisor.core.names import runtime_names
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.health import Checked, ContainerHealth, Health
+from supervisor.model.observed import (
+    AppliedApp,
+    Inventory,
+    Manifest,
+    Observed,
+    ObservedApp,
+    RepairState,
+    UnitInputs,
+    UnitState,
+)
+from supervisor.model.plan import (
+    BuildImage,
+    DisableUnit,
+    EnableUnit,
+    OpenManifest,
+    Plan,
+    PullImage,
+    Reload,
+    RemoveContainer,
+    RemoveFile,
+    RemoveNetwork,
+    RemoveVolume,
+    ResetFailed,
+    RestartUnit,
+    SealManifest,
+    SetHealthInterval,
+    StartUnit,
+    Step,
+    StopUnit,
+    WriteFile,
+)
+from supervisor.model.source import TreeFile
+
+ROOT = "/home/pi/.config/containers/systemd/podvisor"
+
+
+@dataclass
+class Machine:
+    """State of one host, as far as podvisor touches it."""
+
+    files: dict[str, dict[str, TreeFile]] = field(default_factory=dict)
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    loaded: dict[str, DesiredUnit] = field(default_factory=dict)
+    running: dict[str, str] = field(default_factory=dict)
+    """Unit to the digest and files that it was started with."""
+    failed: set[str] = field(default_factory=set)
+    enabled: dict[str, str] = field(default_factory=dict)
+    images: set[str] = field(default_factory=set)
+    networks: set[str] = field(default_factory=set)
+    volumes: set[str] = field(default_factory=set)
+    applied: dict[str, AppliedApp] = field(default_factory=dict)
+    repairs: dict[str, RepairState] = field(default_factory=dict)
+    reloads: int = 0
+    checks: dict[str, ContainerHealth] = field(default_factory=dict)
+    """Unit to its running container, where that has a health check."""
+    containers_made: int = 0
+    broken: set[str] = field(default_factory=set)
+    """Units that fail whenever they are started."""
+    catalogue: dict[tuple[str, str], DesiredUnit] = field(default_factory=dict)
+    """What the generator would make of a unit's file, by its name and blob id."""
+
+    def teach(self, app: DesiredApp) -> None:
+        """Tell the machine's generator what an app's files mean."""
+        oids = {file.path: file.oid for file in app.files}
+        for unit in app.units:
+            self.catalogue[unit.path.rpartition("/")[2], oids[unit.path]] = unit
+
+    def observe(self, deployments: list[Deployment]) -> Observed:
+        apps = {}
+        names: dict[str, UnitState] = {}
+        for one in deployments:
+            manifest = self.manifests.get(one.name)
+            apps[one.name] = ObservedApp(
+                name=one.name,
+                manifest=manifest,
+                files=tuple(self.files.get(one.name, {}).values()),
+                enabled=tuple(unit for unit, app in self.enabled.items() if app == one.name),
+            )
+            units = set(manifest.units if manifest else ())
+            for app in (one.wanted, one.last_good):
+                for unit in app.units if app else ():
+                    units.update(runtime_names(unit.name, unit.instances))
+            names.update({unit: self.state(unit) for unit in units})
+        return Observed(
+            units=names,
+            targets=frozenset({"default.target", "timers.target"}),
+            apps=apps,
+            inventory=Inventory(
+                images=frozenset(self.images),
+                networks=frozenset(self.networks),
+                volumes=frozenset(self.volumes),
+                secrets={},
+                containers=(),
+            ),
+            applied=dict(self.applied),
+            repairs=dict(self.repairs),
+            checked=tuple(
+                Checked(container=one, since=0.0, calm_since=0.0)
+                for unit, one in self.checks.items()
+                if unit in self.running
+            ),
+            owned_root=ROOT,
+        )
+
+    def state(self, unit: str) -> UnitState:
+        if unit in self.running:
+            return UnitState(name=unit, load="loaded", active="active", sub="running", path=ROOT)
+        if unit in self.failed:
+            return UnitState(
+                name=unit,
+                load="loaded",
+                active="failed",
+                sub="failed",
+                result="exit-code",
+                path=ROOT,
+                ever_started=True,
+            )
+        load = "loaded" if unit in self.loaded else "not-found"
+        return UnitState(name=unit, load=load, path=ROOT if load == "loaded" else "")
+
+    def plan(self, deployments: list[Deployment], now: float = 0.0) -> Plan:
+        return planner.plan(deployments, self.observe(deployments), now)
+
+    def carry_out(self, step: Step) -> None:
+        match step:
+            case PullImage():
+                self.images.add(step.image)
+            case BuildImage() | RemoveContainer() | ResetFailed():
+                self.failed.discard(getattr(step, "unit", ""))
+            case StopUnit():
+                self.running.pop(step.unit, None)
+            case DisableUnit():
+                self.enabled.pop(step.unit, None)
+            case SetHealthInterval():
+                self.set_health_interval(step.container_id, step.seconds)
+            case RemoveNetwork():
+                self.networks.discard(step.network)
+            case RemoveVolume():
+                self.volumes.discard(step.volume)
+            case OpenManifest():
+                self.manifests[step.app] = step.manifest
+            case SealManifest():
+                if step.manifest.files:
+                    self.manifests[step.app] = step.manifest
+                else:
+                    self.manifests.pop(step.app, None)
+                    self.applied.pop(step.app, None)
+            case WriteFile():
+                claimed = {file.path for file in self.manifests[step.app].files}
+                assert step.file.path in claimed, "a file is claimed before it is written"
+                self.files.setdefault(step.app, {})[step.file.path] = step.file
+            case RemoveFile():
+                self.files[step.app].pop(step.path, None)
+            case EnableUnit():
+                self.enabled[step.unit] = step.app
+            case Reload():
+                self.reload()
+            case StartUnit() | RestartUnit():
+                self.start(step.app, step.unit, step.inputs)
+                if isinstance(step, StartUnit) and step.repair:
+                    self.repairs[step.unit] = step.repair
+
+    def reload(self) -> None:
+        self.reloads += 1
+        self.loaded = {
+            unit.name: unit
+            for files in self.files.values()
+            for file in files.values()
+            if (unit := self.catalogue.get((file.path.rpartition("/")[2], file.oid)))
+        }
+
+    def start(self, app: str, unit: str, inputs: UnitInputs | None) -> None:
+        assert unit in self.loaded, f"{unit} is started before it is loaded"
+        assert inputs
+        self.failed.discard(unit)
+        self.running.pop(unit, None)
+        definition = self.loaded[unit]
+        missing = [image for image in definition.images if image not in self.images]
+        assert not missing, f"{unit} is started without its image"
+        for need in definition.requires:
+            if need in self.loaded and need not in self.running:
+                self.make_object(need)
+                self.running[need] = self.loaded[need].digest
+        if unit in self.broken:
+            self.failed.add(unit)
+        else:
+            self.make_object(unit)
+            self.running[unit] = definition.digest
+        before = self.applied.get(app)
+        self.applied[app] = AppliedApp(
+            name=app,
+            source="home",
+            revision=before.revision if before else "",
+            root="",
+            applied_at=0.0,
+            units={**(before.units if before else {}), unit: inputs},
+        )
+
+    def make_object(self, unit: str) -> None:
+        definition = self.loaded[unit]
+        if definition.kind is UnitKind.NETWORK:
+            self.networks.add(definition.object_name)
+        if definition.kind is UnitKind.VOLUME:
+            self.volumes.add(definition.object_name)
+        if definition.health_interval:
+            self.containers_made += 1
+            self.checks[unit] = ContainerHealth(
+                id=f"{self.containers_made:064x}",
+                name=definition.object_name,
+                unit=unit,
+                health=Health.HEALTHY,
+                interval=definition.health_interval,
+            )
+
+    def set_health_interval(self, container: str, seconds: float) -> None:
+        for unit, one in self.checks.items():
+            if one.id == container:
+                self.checks[unit] = msgspec.structs.replace(one, interval=seconds)
+
+    def answers(self, unit: str, health: Health, *, streak: int = 0, output: str = "") -> None:
+        """The last health check of a unit's container ended so."""
+        self.checks[unit] = msgspec.structs.replace(
+            self.checks[unit], health=health, streak=streak, output=output
+        )
+
+    def adopt(self, plan: Plan) -> None:
+        """Record what the controller records after a pass."""
+        for verdict in plan.verdicts:
+            for unit, inputs in verdict.adopt.items():
+                before = self.applied.get(verdict.app)
+                self.applied[verdict.app] = AppliedApp(
+                    name=verdict.app,
+                    source="home",
+                    revision=verdict.revision,
+                    root="",
+                    applied_at=0.0,
+                    units={**(before.units if before else {}), unit: inputs},
+                )
+
+    def converge(self, deployments: list[Deployment], now: float = 0.0) -> list[Plan]:
+        """Plan and carry out until nothing is left to do; fails if that takes long."""
+        plans = []
+        for _ in range(5):
+            plan = self.plan(deployments, now)
+            if not plan.steps:
+                self.adopt(plan)
+                return plans
+            plans.append(plan)
+            for step in plan.steps:
+                self.carry_out(step)
+            self.adopt(plan)
+        raise AssertionError(f"never at rest: {plans[-1].steps}")
+
+
+def container(name: str, *, version: str = "1", **more: object) -> DesiredUnit:
+    """A unit for tests, as of a Quadlet container."""
+    fields: dict[str, object] = {
+        "name": f"{name}.service",
+        "kind": UnitKind.CONTAINER,
+        "path": f"{name}.container",
+        "digest": f"{name}-{version}",
+        "wanted_by": ("default.target",),
+        "object_name": f"systemd-{name}",
+    }
+    return DesiredUnit(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def network(name: str, *, version: str = "1") -> DesiredUnit:
+    return DesiredUnit(
+        name=f"{name}-network.service",
+        kind=UnitKind.NETWORK,
+        path=f"{name}.network",
+        digest=f"{name}-network-{version}",
+        object_name=f"systemd-{name}",
+        oneshot=True,
+        remain_after_exit=True,
+    )
+
+
+def volume(name: str, *, version: str = "1") -> DesiredUnit:
+    return DesiredUnit(
+        name=f"{name}-volume.service",
+        kind=UnitKind.VOLUME,
+        path=f"{name}.volume",
+        digest=f"{name}-volume-{version}",
+        object_name=f"systemd-{name}",
+        oneshot=True,
+        remain_after_exit=True,
+    )
+
+
+def app(
+    name: str, *units: DesiredUnit, revision: str = "r1", data: dict[str, str] | None = None
+) -> DesiredApp:
+    """An app for tests; a unit's file has its digest for a blob id."""
+    files = [TreeFile(path=unit.path, oid=f"oid-{unit.digest}") for unit in units]
+    files.extend(TreeFile(path=path, oid=oid) for path, oid in (data or {}).items())
+    return DesiredApp(
+        name=name,
+        source="home",
+        revision=revision,
+        root=name,
+        files=tuple(sorted(files)),
+        units=units,
+        generator="5.4.2",
+    )
+
+
+def deploy(wanted: DesiredApp | None, last_good: DesiredApp | None = None, **more) -> Deployment:
+    one = wanted or last_good
+    assert one
+    return Deployment(name=one.name, wanted=wanted, last_good=last_good, **more)

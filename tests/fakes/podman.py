@@ -1,0 +1,257 @@
+"""Podman's REST API on a Unix socket, with stores on disk as Podman keeps them."""
+
+import asyncio
+import json
+import os
+import shutil
+import time
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+_LONG_AGO = time.time() - 60
+
+
+class FakePodman:
+    """Start it with `serve`; then `asked` lists its requests."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "run" / "podman" / "podman.sock"
+        self.runtime = folder / "run"
+        self.root = folder / "storage"
+        self.images: set[str] = set()
+        self.networks: set[str] = {"podman"}
+        self.inspected_images: dict[str, dict[str, Any]] = {}
+        self.volumes: set[str] = set()
+        self.secrets: dict[str, str] = {}
+        self.containers: list[dict[str, Any]] = []
+        self.version = "5.4.2"
+        self.pull_lines: list[dict[str, Any]] = [{"stream": "…"}, {"images": ["1"], "id": "1"}]
+        self.errors: dict[str, tuple[int, str]] = {}
+        """Method and path to an answer that is an error."""
+        self.asked: list[str] = []
+        self.logger = "file"
+        """Where it logs its events: `file`, `journald` or `none`."""
+        self.logged: list[dict[str, Any]] = []
+        """Events as its API tells them, if it does (`tells`)."""
+        self.tells = True
+        self.log = self.runtime / "libpod" / "tmp" / "events" / "events.log"
+        self._streams: dict[web.StreamResponse, asyncio.Task[Any]] = {}
+        self._runner: web.AppRunner | None = None
+        for name in ("networks", "volumes", "secrets", "overlay-images", "overlay-containers"):
+            (self.root / name).mkdir(parents=True)
+        for path in (self.socket.parent, self.log.parent, self.exits):
+            path.mkdir(parents=True)
+        self.write("db.sql")
+        self._write_images()
+        self.rest()
+
+    @property
+    def exits(self) -> Path:
+        return self.runtime / "libpod" / "tmp" / "exits"
+
+    async def serve(self) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/v5.0.0/libpod/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        await web.UnixSite(self._runner, str(self.socket)).start()
+
+    async def close(self) -> None:
+        await self.hang_up()
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def write(self, name: str) -> None:
+        """A store's file changes."""
+        (self.root / name).write_text(str(time.monotonic_ns()))
+
+    def add_network(self, name: str) -> None:
+        self.networks.add(name)
+        self.write(f"networks/{name}.json")
+
+    def add_volume(self, name: str) -> None:
+        self.volumes.add(name)
+        (self.root / "volumes" / name).mkdir()
+        self.write("db.sql")
+
+    def add_secret(self, name: str, identity: str) -> None:
+        self.secrets[name] = identity
+        text = json.dumps({"secrets": {}, "nameToID": self.secrets, "idToName": {}})
+        (self.root / "secrets" / "secrets.json").write_text(text)
+
+    def add_image(self, name: str) -> None:
+        self.images.add(name)
+        self._write_images()
+
+    def remove_image(self, name: str) -> None:
+        self.images.discard(name)
+        self._write_images()
+
+    def _write_images(self) -> None:
+        """In another file, which then takes the place of the index."""
+        images = [{"id": f"{number:064x}", "names": [name]} for number, name in self._numbered()]
+        scratch = self.root / "overlay-images" / ".tmp-images.json1"
+        scratch.write_text(json.dumps([*images, {"id": "f" * 64, "digest": "sha256:1"}]))
+        scratch.rename(self.root / "overlay-images" / "images.json")
+
+    def _numbered(self) -> list[tuple[int, str]]:
+        return [(zlib.crc32(name.encode()), name) for name in sorted(self.images)]
+
+    def containers_change(self) -> None:
+        """One comes or goes: the index of containers is replaced."""
+        scratch = self.root / "overlay-containers" / ".tmp-containers.json1"
+        scratch.write_text(str(time.monotonic_ns()))
+        scratch.rename(self.root / "overlay-containers" / "volatile-containers.json")
+
+    async def happens(self, type: str, action: str, name: str, **more: Any) -> None:  # noqa: A002
+        """Log an event where it should, and tell those who listen."""
+        now = time.time_ns()
+        moment = datetime.fromtimestamp(now // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        line = {
+            "Name": name,
+            "Status": action,
+            "Time": f"{moment}.{now % 10**9:09}Z",
+            "Type": type,
+            "Attributes": None,
+        }
+        if self.logger == "file":
+            with self.log.open("a") as file:
+                file.write(json.dumps(line | more) + "\n")
+        event = {
+            "status": action,
+            "Type": type,
+            "Action": action,
+            "Actor": {"ID": "", "Attributes": {"name": name}},
+            "time": now // 10**9,
+            "timeNano": now,
+        }
+        self.logged.append(event)
+        for stream in tuple(self._streams):
+            await stream.write(json.dumps(event).encode() + b"\n")
+
+    @property
+    def listeners(self) -> int:
+        """How many follow its events."""
+        return len(self._streams)
+
+    async def hang_up(self) -> None:
+        """Whoever listens to events is cut off."""
+        for task in self._streams.values():
+            task.cancel()
+        self._streams.clear()
+
+    def rest(self) -> None:
+        """Time passes: no file is young any more."""
+        for path in (self.root, *self.root.rglob("*")):
+            os.utime(path, (_LONG_AGO, _LONG_AGO))
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        path = request.match_info["path"]
+        self.asked.append(f"{request.method} {path}")
+        if error := self.errors.get(f"{request.method} {path}"):
+            status, message = error
+            return web.json_response({"message": message, "response": status}, status=status)
+        if path == "images/pull":
+            self.asked[-1] += f"?{request.query_string}"
+            lines = [json.dumps(line).encode() + b"\n" for line in self.pull_lines]
+            return web.Response(body=b"".join(lines))
+        if path == "events":
+            return await self._tell(request)
+        if path == "volumes/create":
+            name = (await request.json(loads=json.loads))["Name"]
+            self.add_volume(name)
+            await self.happens("volume", "create", name)
+            return web.json_response({"Name": name}, status=201)
+        kind, _, rest = path.partition("/")
+        if request.method == "POST":
+            return self._update(rest.removesuffix("/update"), await request.json())
+        if request.method == "DELETE":
+            if kind == "volumes" and rest not in self.volumes:
+                return web.json_response({"message": "no such volume"}, status=404)
+            self._remove(kind, rest)
+            if kind == "volumes":
+                await self.happens("volume", "remove", rest)
+            return web.json_response([])
+        name, _, question = rest.rpartition("/")
+        if question == "exists":
+            return web.Response(status=204 if name in self.images else 404)
+        if question == "json" and name:
+            found = self._find(kind, name)
+            return web.json_response(found or {"message": "none"}, status=200 if found else 404)
+        return web.json_response(self._list(kind))
+
+    async def _tell(self, request: web.Request) -> web.StreamResponse:
+        """Tell events since a moment, which it includes, and those to come."""
+        since = request.query.get("since", "0")
+        seconds, _, fraction = since.partition(".")
+        begin = int(seconds) * 10**9 + int(fraction.ljust(9, "0") or 0)
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for event in self.logged if self.tells else ():
+            if event["timeNano"] >= begin:
+                await answer.write(json.dumps(event).encode() + b"\n")
+        if request.query.get("stream") == "true":
+            task = asyncio.current_task()
+            assert task
+            self._streams[answer] = task
+            await asyncio.Event().wait()
+        return answer
+
+    def _list(self, kind: str) -> Any:
+        match kind:
+            case "info":
+                return {
+                    "host": {"eventLogger": self.logger},
+                    "store": {
+                        "graphRoot": str(self.root),
+                        "graphDriverName": "overlay",
+                        "graphOptions": {"overlay.additionalImageStores": ["/nonexistent"]},
+                        "volumePath": str(self.root / "volumes"),
+                    },
+                }
+            case "version":
+                return {"Version": self.version}
+            case "networks":
+                return [{"name": name} for name in self.networks]
+            case "volumes":
+                return [{"Name": name} for name in self.volumes]
+            case "secrets":
+                return [{"ID": i, "Spec": {"Name": name}} for name, i in self.secrets.items()]
+            case _:
+                return self.containers
+
+    def _find(self, kind: str, asked: str) -> dict[str, Any] | None:
+        """As Podman does: by name, or by the beginning of a volume's name or an id."""
+        if kind == "volumes":
+            return next(({"Name": n} for n in sorted(self.volumes) if n.startswith(asked)), None)
+        if kind == "images":
+            return self.inspected_images.get(asked)
+        if kind == "networks":
+            return next(({"name": n} for n in sorted(self.networks) if n.startswith(asked)), None)
+        for one in self.containers:
+            if asked in one["Names"] or one["Id"].startswith(asked):
+                return {"Id": one["Id"], "Name": one["Names"][0], **one.get("Inspected", {})}
+        return None
+
+    def _update(self, name: str, body: dict[str, Any]) -> web.Response:
+        """Change a health check; a Podman that is too old says that it has done so, too."""
+        for one in self.containers:
+            if one["Id"] == name:
+                check = one["Inspected"]["Config"]["Healthcheck"]
+                check["Interval"] = int(body["health_interval"].removesuffix("ms")) * 1_000_000
+                return web.json_response(name, status=201)
+        return web.json_response({"message": "none"}, status=404)
+
+    def _remove(self, kind: str, name: str) -> None:
+        if kind == "volumes":
+            self.volumes.discard(name)
+            shutil.rmtree(self.root / "volumes" / name, ignore_errors=True)
+        elif kind == "networks":
+            self.networks.discard(name)
+        else:
+            self.containers = [one for one in self.containers if one["Id"] != name]

@@ -1,0 +1,393 @@
+"""Fakes of the ports over a machine in memory, for tests of the controllers.
+
+Apps are written in a toy language: a file `web.container` whose content names what it needs, such
+as `needs=site.network image=img:1 reads=conf refuse=why warn=why`. What the real generator makes of
+real files is for tests/core/test_generated.py and the host.
+"""
+
+import asyncio
+import hashlib
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from supervisor.core.names import unit_kind
+from supervisor.model.app import DesiredUnit, Generated, UnitKind
+from supervisor.model.errors import Finding, Retry, Stalled
+from supervisor.model.health import CheckRun, OnFailure, Probe
+from supervisor.model.observed import Inventory, JobFailed, ObservedApp
+from supervisor.model.source import Snapshot, TreeFile
+from supervisor.model.status import WatchStatus
+from tests.fakes.machine import ROOT, Machine
+
+SUFFIX = {
+    UnitKind.CONTAINER: "",
+    UnitKind.NETWORK: "-network",
+    UnitKind.VOLUME: "-volume",
+    UnitKind.PLAIN: "",
+}
+
+
+def oid(content: str) -> str:
+    return hashlib.sha1(content.encode()).hexdigest()  # noqa: S324
+
+
+class FakeClock:
+    """The time of the event loop, so that virtual time moves it too; and of suspends."""
+
+    def __init__(self) -> None:
+        self.slept = 0.0
+        self.offset = 0.0
+        """By how much somebody has set it."""
+
+    def now(self) -> float:
+        return 1_000_000.0 + self.offset + asyncio.get_running_loop().time() + self.slept
+
+    def suspended(self) -> float:
+        return self.slept
+
+
+class FakeReader:
+    def __init__(self) -> None:
+        self.trees: dict[str, dict[str, str]] = {}
+        self.failures: dict[str, Exception] = {}
+        self.fetches: list[str] = []
+        self.blobs: dict[str, bytes] = {}
+        self.history: dict[tuple[str, str], tuple[TreeFile, ...]] = {}
+        self.latest: dict[str, Snapshot] = {}
+
+    def put(self, source: str, files: dict[str, str]) -> None:
+        self.trees[source] = files
+
+    async def fetch(self, name, settings):
+        await asyncio.sleep(0.1)
+        self.fetches.append(name)
+        if name in self.failures:
+            raise self.failures[name]
+        files = tuple(
+            sorted(TreeFile(path=path, oid=oid(text)) for path, text in self.trees[name].items())
+        )
+        self.blobs.update({oid(text): text.encode() for text in self.trees[name].values()})
+        revision = oid(repr(files))
+        self.history[name, revision] = files
+        self.latest[name] = Snapshot(source=name, revision=revision, files=files)
+        return self.latest[name]
+
+    async def stored(self, name):
+        return self.latest.get(name)
+
+    async def files_at(self, name, revision, root):
+        if (name, revision) not in self.history:
+            raise Stalled("that revision is gone")
+        prefix = f"{root}/" if root else ""
+        return tuple(
+            msgspec.structs.replace(file, path=file.path.removeprefix(prefix))
+            for file in self.history[name, revision]
+            if file.path.startswith(prefix)
+        )
+
+    async def read(self, name, oids):
+        return {one: self.blobs[one] for one in oids}
+
+    async def keep(self, name, revisions):
+        pass
+
+
+class FakeGenerator:
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.runs = 0
+
+    async def version(self):
+        return "5.4.2"
+
+    async def generate(self, apps, *, contents, beside=()):
+        self.runs += 1
+        await asyncio.sleep(0.2)
+        there = {f.path.rpartition("/")[2] for one in (*apps, *beside) for f in one.files}
+        units: dict[str, tuple[DesiredUnit, ...]] = {}
+        findings: dict[str, tuple[Finding, ...]] = {}
+        for one in apps:
+            made = []
+            for file in one.files:
+                kind = unit_kind(file.path)
+                if kind is None:
+                    continue
+                words = dict(
+                    word.partition("=")[::2] for word in contents[file.oid].decode().split()
+                )
+                if "refuse" in words:
+                    findings[one.name] = (Finding(message=words["refuse"], app=one.name),)
+                if "warn" in words:
+                    findings[one.name] = (
+                        Finding(message=words["warn"], app=one.name, fatal=False),
+                    )
+                need = words.get("needs", "")
+                if need and need not in there:
+                    message = f"requested Quadlet unit {need} was not found"
+                    findings[one.name] = (Finding(message=message, app=one.name),)
+                base = file.path.rpartition("/")[2].rpartition(".")[0]
+                unit = DesiredUnit(
+                    name=f"{base}{SUFFIX[kind]}.service",
+                    kind=kind,
+                    path=file.path,
+                    digest=file.oid,
+                    wanted_by=("default.target",) if kind is UnitKind.CONTAINER else (),
+                    requires=(need.replace(".network", "-network.service"),) if need else (),
+                    images=(words["image"],) if "image" in words else (),
+                    reads=(words["reads"],) if "reads" in words else (),
+                    health_interval=float(words.get("health", 0)),
+                    idle_interval=float(words["idle"]) if "idle" in words else None,
+                    probe=probe_of(words),
+                    object_name=words.get("name", f"systemd-{base}"),
+                    oneshot=kind is not UnitKind.CONTAINER,
+                    remain_after_exit=kind is not UnitKind.CONTAINER,
+                )
+                self.machine.catalogue[file.path.rpartition("/")[2], file.oid] = unit
+                made.append(unit)
+            units[one.name] = tuple(made)
+        return Generated(units=units, findings=findings)
+
+
+def probe_of(words):
+    if "probe" not in words:
+        return None
+    return Probe(
+        target=words["probe"],
+        scheme="tcp",
+        interval=float(words.get("every", 30)),
+        on_failure=OnFailure(words.get("fails", "none")),
+    )
+
+
+class _Watch:
+    """A watch that tests speak into."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[str] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def open(self):
+        async def seen():
+            while True:
+                yield await self.queue.get()
+
+        yield seen()
+
+
+class FakeFolder:
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.touched = _Watch()
+        self.foreign: dict[str, str] = {}
+        self.full = False
+
+    @property
+    def root(self):
+        return ROOT
+
+    async def apps(self):
+        return frozenset(self.machine.manifests)
+
+    async def observe(self, app, *, wanted=()):
+        return ObservedApp(
+            name=app,
+            manifest=self.machine.manifests.get(app),
+            files=tuple(self.machine.files.get(app, {}).values()),
+        )
+
+    async def foreign_units(self):
+        return self.foreign
+
+    async def write_manifest(self, manifest):
+        if manifest.files:
+            self.machine.manifests[manifest.app] = manifest
+        else:
+            self.machine.manifests.pop(manifest.app, None)
+
+    async def write_file(self, app, file, content):
+        if self.full:
+            raise Retry(f"cannot write {file.path}: disk full")
+        assert oid(content.decode()) == file.oid
+        self.machine.files.setdefault(app, {})[file.path] = file
+
+    async def remove_file(self, app, path):
+        self.machine.files[app].pop(path, None)
+
+    def watch(self):
+        return self.touched.open()
+
+
+class FakeSystemd:
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.changes = _Watch()
+        self.jobs: list[tuple[str, str]] = []
+        self.watched: set[str] = set()
+        self.slow: dict[str, float] = {}
+        """Unit to how long its start takes."""
+        self.lost = False
+
+    async def units(self, names, *, details=()):
+        if self.lost:
+            raise Retry("cannot reach systemd")
+        return {name: self.state(name) for name in names}
+
+    def state(self, name):
+        if name.endswith(".target"):
+            return msgspec.structs.replace(self.machine.state(name), load="loaded", active="active")
+        return self.machine.state(name)
+
+    async def health_checks(self, *, troubled=False):
+        runs = {
+            one.id: CheckRun.FAILED if one.streak else CheckRun.WAITING
+            for unit, one in self.machine.checks.items()
+            if unit in self.machine.running
+        }
+        return {
+            one: run for one, run in runs.items() if not troubled or run is not CheckRun.WAITING
+        }
+
+    async def start(self, unit, *, timeout_seconds):
+        self.jobs.append(("start", unit))
+        await asyncio.sleep(self.slow.get(unit, 0.1))
+        return self._start(unit)
+
+    def _start(self, unit):
+        definition = self.machine.loaded.get(unit)
+        if definition is None:
+            return JobFailed(unit=unit, result="not-found")
+        if unit in self.machine.broken:
+            self.machine.failed.add(unit)
+            return JobFailed(unit=unit, result="failed", detail="exit code 1")
+        self.machine.failed.discard(unit)
+        for need in definition.requires:
+            if need in self.machine.loaded:
+                self._start(need)
+        self.machine.make_object(unit)
+        self.machine.running[unit] = definition.digest
+        self.changes.queue.put_nowait(unit)
+        return None
+
+    async def stop(self, unit, *, timeout_seconds):
+        self.jobs.append(("stop", unit))
+        self.machine.running.pop(unit, None)
+
+    async def restart(self, unit, *, timeout_seconds):
+        self.jobs.append(("restart", unit))
+        self.machine.running.pop(unit, None)
+        return self._start(unit)
+
+    async def run_once(self, name, *, command, folder, timeout_seconds):
+        self.jobs.append(("run", name))
+
+    async def reload(self):
+        self.machine.reload()
+
+    async def reset_failed(self, unit):
+        self.machine.failed.discard(unit)
+
+    async def enable(self, path, *, install):
+        self.machine.enabled[path.rpartition("/")[2]] = path
+
+    async def disable(self, unit):
+        self.machine.enabled.pop(unit, None)
+
+    def watch(self):
+        return self.changes.open()
+
+    async def watch_units(self, names):
+        self.watched = set(names)
+
+    def dies(self, unit):
+        """A unit's process ends, with `Restart=no`."""
+        self.machine.running.pop(unit, None)
+        self.machine.failed.add(unit)
+        self.changes.queue.put_nowait(unit)
+
+
+class FakePodman:
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.events = _Watch()
+        self.rechecks = 0
+        self.registry: set[str] = set()
+        self.pulls: list[str] = []
+        self.asked_for_health = 0
+        self.intervals: list[float] = []
+        self.down = False
+
+    async def inventory(self, *, images=(), networks=False, **_):
+        if self.down:
+            raise Retry("cannot reach Podman")
+        return Inventory(
+            images=frozenset(self.machine.images),
+            networks=frozenset(self.machine.networks),
+            volumes=frozenset(self.machine.volumes),
+            secrets={},
+            containers=(),
+        )
+
+    async def pull(self, image, *, timeout_seconds):
+        self.pulls.append(image)
+        await asyncio.sleep(60)
+        if image not in self.registry:
+            raise Retry(f"cannot pull {image}: no route to host")
+        self.machine.images.add(image)
+
+    async def health(self, containers):
+        self.asked_for_health += 1
+        if self.down:
+            raise Retry("cannot reach Podman")
+        return {one.id: one for one in self.machine.checks.values() if one.id in containers}
+
+    async def set_health_interval(self, container, seconds):
+        self.intervals.append(seconds)
+        self.machine.set_health_interval(container, seconds)
+
+    async def remove_container(self, container):
+        pass
+
+    async def remove_network(self, network):
+        self.machine.networks.discard(network)
+
+    async def remove_volume(self, volume):
+        self.machine.volumes.discard(volume)
+
+    def watch(self, show):
+        show(WatchStatus(what="Podman's events", way="journal", reason="of a test", cost="none"))
+        return self.events.open()
+
+    def recheck(self):
+        self.rechecks += 1
+
+
+class FakeProber:
+    def __init__(self) -> None:
+        self.failures: dict[str, str] = {}
+        self.asked: list[tuple[float, str]] = []
+
+    async def probe(self, probe):
+        self.asked.append((asyncio.get_running_loop().time(), probe.target))
+        await asyncio.sleep(0.01)
+        return self.failures.get(probe.target, "")
+
+
+class FakeFolders:
+    def __init__(self) -> None:
+        self.changes = _Watch()
+        self.watched: dict[str, str] = {}
+
+    def watch(self):
+        return self.changes.open()
+
+    async def watch_folders(self, folders):
+        self.watched = dict(folders)
+
+
+class FakeHost:
+    def __init__(self) -> None:
+        self.changes = _Watch()
+
+    def watch(self):
+        return self.changes.open()

@@ -1,0 +1,534 @@
+"""Fixtures over a disposable real host (`contrib/host`): the tests run outside of it and drive it.
+
+`machine` is a running host, `host` is one with podvisor installed; both are the same, shared by the
+session. `user` is a fresh lingering user for one test, `plain_user` the same without podvisor.
+`git_server` and `registry` are the host's own servers.
+
+PODVISOR_SUITE chooses the suite (trixie). PODVISOR_HOST=NAME takes a host that is already running,
+and leaves it running: quick while developing.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TOOL = CHECKOUT / "contrib" / "host"
+SESSION = f"test-{os.getpid()}"
+UP_TIMEOUT_SECONDS = 900  # the first one builds its root
+PATIENCE_SECONDS = 120
+"""For anything that is to happen by itself: long for a slow machine, short for one that hangs."""
+
+Result = subprocess.CompletedProcess[str]
+Value = TypeVar("Value")
+numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.host)
+
+
+def call(
+    *argv: str | Path,
+    check: bool = True,
+    input: str | None = None,  # noqa: A002 - the name that subprocess gives it
+    timeout: float = PATIENCE_SECONDS,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Result:
+    """Run a program on the machine; a failure or a timeout shows all that it printed."""
+    words = " ".join(str(word) for word in argv)
+    __tracebackhide__ = True
+    try:
+        done = subprocess.run(
+            [str(word) for word in argv],
+            input=input or "",
+            timeout=timeout,
+            env=os.environ | env if env else None,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        printed = (error.stdout or b"").decode() + (error.stderr or b"").decode()
+        pytest.fail(f"{words}: not done after {timeout} s\n{printed}")
+    if check and done.returncode:
+        pytest.fail(f"{words}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def wait_until(
+    predicate: Callable[[], Value], timeout: float = PATIENCE_SECONDS, what: str = ""
+) -> Value:
+    """The first true value of the predicate; fails readably when there is none in time."""
+    __tracebackhide__ = True
+    deadline = time.monotonic() + timeout
+    while not (value := predicate()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what or 'what was waited for'}: not within {timeout} s, last {value!r}")
+        time.sleep(0.05)
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """A running host. `path` is its folder on the machine, with its /home and /srv."""
+
+    name: str
+    suite: str
+    path: Path
+
+    @property
+    def pid(self) -> int:
+        """The process id of its PID 1 on the machine; another one after a reboot."""
+        return int(json.loads((self.path / "host.json").read_text())["pid"])
+
+    def reboot(self, *, hard: bool = False) -> None:
+        """Boot it again, after an orderly shutdown or as after a power cut."""
+        call(TOOL, "reboot", *(["--hard"] if hard else []), self.name, timeout=240)
+
+    def run(
+        self,
+        *argv: str,
+        user: str = "root",
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
+        input: str | None = None,  # noqa: A002
+        timeout: float = PATIENCE_SECONDS,
+    ) -> Result:
+        """Run a command inside."""
+        __tracebackhide__ = True
+        pairs = [f"--env={key}={value}" for key, value in (env or {}).items()]
+        return call(
+            TOOL,
+            "run",
+            self.name,
+            "--as",
+            user,
+            *pairs,
+            "--",
+            *argv,
+            check=check,
+            input=input,
+            timeout=timeout,
+        )
+
+    def systemctl(self, *arguments: str, check: bool = True) -> Result:
+        return self.run("systemctl", *arguments, check=check)
+
+    @contextlib.contextmanager
+    def stopped(self, *units: str) -> Iterator[None]:
+        """Without these services for a while."""
+        self.systemctl("stop", *units)
+        try:
+            yield
+        finally:
+            self.systemctl("reset-failed", *units, check=False)
+            self.systemctl("start", *units)
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """A lingering user of a host. `home` is the home folder as seen from the machine."""
+
+    host: Host
+    name: str
+    uid: int
+    home: Path
+
+    @property
+    def runtime(self) -> str:
+        """XDG_RUNTIME_DIR, inside."""
+        return f"/run/user/{self.uid}"
+
+    @property
+    def cgroup(self) -> Path:
+        """The cgroup of the user's whole manager, as seen from the machine."""
+        slices = f"user.slice/user-{self.uid}.slice/user@{self.uid}.service"
+        return Path(f"/proc/{self.host.pid}/root/sys/fs/cgroup/{slices}")
+
+    def run(
+        self,
+        *argv: str,
+        check: bool = True,
+        input: str | None = None,  # noqa: A002
+        timeout: float = PATIENCE_SECONDS,
+        env: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Run a command inside, as this user."""
+        __tracebackhide__ = True
+        return self.host.run(
+            *argv, user=self.name, check=check, input=input, timeout=timeout, env=env
+        )
+
+    def systemctl(
+        self, *arguments: str, check: bool = True, timeout: float = PATIENCE_SECONDS
+    ) -> Result:
+        __tracebackhide__ = True
+        return self.run("systemctl", "--user", *arguments, check=check, timeout=timeout)
+
+    def podman(
+        self, *arguments: str, check: bool = True, timeout: float = PATIENCE_SECONDS
+    ) -> Result:
+        __tracebackhide__ = True
+        return self.run("podman", *arguments, check=check, timeout=timeout)
+
+    def podvisor(
+        self,
+        *arguments: str,
+        check: bool = True,
+        timeout: float = PATIENCE_SECONDS,
+        input: str | None = None,  # noqa: A002
+    ) -> Result:
+        __tracebackhide__ = True
+        return self.run("podvisor", *arguments, check=check, timeout=timeout, input=input)
+
+    def start_daemon(self) -> None:
+        """Let podvisor set itself up, which starts it."""
+        self.podvisor("setup")
+
+    def reload_daemon(self) -> None:
+        """Have podvisor read its settings anew."""
+        # To systemd, a reload of what is just being started is part of its start.
+        self.wait_for(
+            lambda: self.unit_state("podvisor.service")["ActiveState"] == "active",
+            what="podvisor to be ready",
+        )
+        self.systemctl("reload", "podvisor.service")
+
+    def write(self, path: str | Path, text: str, *, mode: int = 0o644) -> Path:
+        """Write a file below the home as this user would; new folders become the user's too."""
+        target = self.home / path
+        for folder in reversed(target.relative_to(self.home).parents):
+            if not (self.home / folder).exists():
+                (self.home / folder).mkdir()
+                os.chown(self.home / folder, self.uid, self.uid)
+        target.write_text(text)
+        target.chmod(mode)
+        os.chown(target, self.uid, self.uid)
+        return target
+
+    def read(self, path: str | Path) -> str:
+        return (self.home / path).read_text()
+
+    def unit_state(self, unit: str) -> dict[str, str]:
+        """All properties of a unit, as `systemctl --user show` names them."""
+        lines = self.systemctl("show", unit).stdout.splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def journal(self, unit: str) -> str:
+        """What a unit of this user has logged."""
+        self.host.run("journalctl", "--sync")
+        return self.run("journalctl", "--user", "--unit", unit, "--output=cat", "--no-pager").stdout
+
+    def wait_for(
+        self, predicate: Callable[[], Value], timeout: float = PATIENCE_SECONDS, what: str = ""
+    ) -> Value:
+        __tracebackhide__ = True
+        return wait_until(predicate, timeout, what)
+
+
+GIT_ENVIRONMENT = {
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "Test",
+    "GIT_AUTHOR_EMAIL": "test@localhost",
+    "GIT_COMMITTER_NAME": "Test",
+    "GIT_COMMITTER_EMAIL": "test@localhost",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """A repository on the host's Git server, with a working clone on the machine (`clone`)."""
+
+    url: str
+    bare: Path
+    clone: Path
+    branch: str = "main"
+    username: str = "pi"
+    password: str = "raspberry"
+
+    def git(self, *arguments: str | Path, check: bool = True) -> str:
+        """Run git in the working clone; gives what it printed."""
+        __tracebackhide__ = True
+        done = call("git", *arguments, cwd=self.clone, env=GIT_ENVIRONMENT, check=check)
+        return done.stdout.strip()
+
+    def commit(
+        self,
+        files: Mapping[str, str | None],
+        message: str = "Change",
+        *,
+        executable: Iterable[str] = (),
+        links: Mapping[str, str] | None = None,
+        push: bool = True,
+        force: bool = False,
+    ) -> str:
+        """Commit files (None removes one) and symbolic links (name → target); gives the id."""
+        for name, text in files.items():
+            path = self.clone / name
+            if text is None:
+                path.unlink()
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+        for name in executable:
+            (self.clone / name).chmod(0o755)
+        for name, target in (links or {}).items():
+            (self.clone / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.clone / name).symlink_to(target)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
+        if push:
+            self.push(force=force)
+        return self.head
+
+    def push(self, *, force: bool = False) -> None:
+        self.git("push", "--quiet", *(["--force"] if force else []), "origin", self.branch)
+
+    def pull(self) -> str:
+        """Take over what others have pushed; gives the commit id."""
+        self.git("pull", "--quiet", "--rebase", "origin", self.branch)
+        return self.head
+
+    @property
+    def head(self) -> str:
+        """The newest commit of the working clone."""
+        return self.git("rev-parse", "HEAD")
+
+    def delete(self) -> None:
+        """Take it away from the server."""
+        shutil.rmtree(self.bare)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitServer:
+    """The host's Git server; what is pushed here from the machine needs no HTTP."""
+
+    host: Host
+    folder: Path
+    made: list[Repository] = field(default_factory=list)
+
+    def create(self, name: str, *, private: bool = False) -> Repository:
+        """An empty repository; a private one asks for its `username` and `password`."""
+        bare = self.host.path / "srv" / ("git-private" if private else "git") / f"{name}.git"
+        clone = self.folder / ("private" if private else "open") / name
+        clone.mkdir(parents=True)
+        # The server, users of the host and root on the machine all write to it.
+        call(
+            "git",
+            "init",
+            "--quiet",
+            "--bare",
+            "--shared=0666",
+            "--initial-branch=main",
+            bare,
+            env=GIT_ENVIRONMENT,
+        )
+        call(
+            "git", "-C", bare, "config", "receive.denyNonFastForwards", "false", env=GIT_ENVIRONMENT
+        )
+        repository = Repository(
+            url=f"http://localhost:8080/{'private' if private else 'git'}/{name}.git",
+            bare=bare,
+            clone=clone,
+        )
+        repository.git("init", "--quiet", "--initial-branch=main")
+        repository.git("remote", "add", "origin", bare)
+        self.made.append(repository)
+        return repository
+
+    def stopped(self) -> contextlib.AbstractContextManager[None]:
+        """Without the server for a while."""
+        return self.host.stopped("lighttpd.service")
+
+
+# Copies an image and lays other values over its configuration: SOURCE TARGET JSON.
+VARIANT = """
+import hashlib, json, sys, urllib.request
+def call(method, url, body=None, kind=None):
+    url = url if url.startswith("http") else "http://localhost:5000/v2/" + url
+    kinds = {"Content-Type": kind} if kind else {}
+    kinds["Accept"] = ("application/vnd.docker.distribution.manifest.v2+json, "
+        "application/vnd.oci.image.manifest.v1+json")
+    return urllib.request.urlopen(urllib.request.Request(url, body, kinds, method=method))
+(name, tag), (to, to_tag) = (word.rsplit(":", 1) for word in sys.argv[1:3])
+manifest = json.load(call("GET", f"{name}/manifests/{tag}"))
+config = json.load(call("GET", f"{name}/blobs/{manifest['config']['digest']}"))
+config["config"].update(json.loads(sys.argv[3]))
+body = json.dumps(config).encode()
+digest = "sha256:" + hashlib.sha256(body).hexdigest()
+for layer in manifest["layers"]:
+    call("POST", f"{to}/blobs/uploads/?mount={layer['digest']}&from={name}", b"")
+place = call("POST", f"{to}/blobs/uploads/", b"").headers["Location"]
+call("PUT", f"{place}{'&' if '?' in place else '?'}digest={digest}", body,
+    "application/octet-stream")
+manifest["config"] |= {"digest": digest, "size": len(body)}
+call("PUT", f"{to}/manifests/{to_tag}", json.dumps(manifest).encode(), manifest["mediaType"])
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """The host's registries. An image name is NAME:TAG, without the registry in front.
+
+    The open one holds podvisor-test:1, :2 (web servers on port 8080 that say who they are),
+    :crash (fails soon after its start) and :sick (its health check fails).
+    """
+
+    host: Host
+    url: str = "localhost:5000"
+    private_url: str = "localhost:5001"
+    username: str = "pi"
+    password: str = "raspberry"
+
+    def push(self, image: str, name: str, *, private: bool = False) -> str:
+        """Copy an image of the open registry under another name; gives its digest."""
+        self._skopeo(
+            "copy",
+            "--quiet",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+            *([f"--dest-creds={self.username}:{self.password}"] if private else []),
+            f"docker://{self.url}/{image}",
+            self._place(name, private=private),
+        )
+        return self.digest(name, private=private)
+
+    def push_variant(self, image: str, name: str, **config: Any) -> str:
+        """The same with other values in its configuration (`Cmd`, `Labels`, `Healthcheck` …)."""
+        self.host.run("python3", "-", image, name, json.dumps(config), input=VARIANT)
+        return self.digest(name)
+
+    def digest(self, name: str, *, private: bool = False) -> str:
+        done = self._skopeo(
+            "inspect",
+            "--format={{.Digest}}",
+            *self._access(private=private),
+            self._place(name, private=private),
+        )
+        return done.stdout.strip()
+
+    def delete(self, name: str, *, private: bool = False) -> None:
+        """Delete an image, with all tags of it under that name."""
+        self._skopeo("delete", *self._access(private=private), self._place(name, private=private))
+
+    def stopped(self) -> contextlib.AbstractContextManager[None]:
+        """Without the open registry for a while."""
+        return self.host.stopped("registry@5000.service")
+
+    def _place(self, name: str, *, private: bool) -> str:
+        return f"docker://{self.private_url if private else self.url}/{name}"
+
+    def _access(self, *, private: bool) -> list[str]:
+        credentials = [f"--creds={self.username}:{self.password}"] if private else []
+        return ["--tls-verify=false", *credentials]
+
+    def _skopeo(self, *arguments: str) -> Result:
+        return self.host.run("skopeo", *arguments)
+
+
+# --- fixtures -------------------------------------------------------------------------------------
+
+
+def known_hosts() -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads(call(TOOL, "list", "--json").stdout)
+    return found
+
+
+def host_named(name: str) -> Host:
+    for known in known_hosts():
+        if known["name"] == name and known["state"] == "running":
+            return Host(name=name, suite=known["suite"], path=Path(known["path"]))
+    pytest.fail(f"no host {name} is running")
+
+
+@pytest.fixture(scope="session")
+def suite() -> str:
+    return os.environ.get("PODVISOR_SUITE", "trixie")
+
+
+@pytest.fixture(scope="session")
+def machine(suite: str) -> Iterator[Host]:
+    """A running host, for the whole session."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a host")
+    if name := os.environ.get("PODVISOR_HOST"):
+        yield host_named(name)
+        return
+    for known in known_hosts():
+        prefix, _, pid = known["name"].partition("-")
+        if prefix == "test" and pid.isdigit() and not Path("/proc", pid).exists():
+            call(TOOL, "down", known["name"])  # a session that was killed left it behind
+    try:
+        call(TOOL, "up", "--suite", suite, SESSION, timeout=UP_TIMEOUT_SECONDS)
+        yield host_named(SESSION)
+    finally:
+        call(TOOL, "down", SESSION)
+
+
+@pytest.fixture(scope="session")
+def host(machine: Host) -> Host:
+    """A running host with podvisor installed from this checkout."""
+    call(TOOL, "install", machine.name, CHECKOUT, timeout=300)
+    return machine
+
+
+@contextlib.contextmanager
+def fresh_user(host: Host) -> Iterator[User]:
+    name = f"u{os.getpid()}-{next(numbers)}"
+    try:
+        home = Path(call(TOOL, "user", host.name, name).stdout.strip())
+        yield User(host=host, name=name, uid=home.stat().st_uid, home=home)
+    finally:
+        call(TOOL, "user", "--remove", host.name, name)
+
+
+@pytest.fixture
+def user(host: Host) -> Iterator[User]:
+    """A fresh lingering user, on a host with podvisor."""
+    with fresh_user(host) as made:
+        yield made
+
+
+@pytest.fixture
+def plain_user(machine: Host) -> Iterator[User]:
+    """A fresh lingering user, on a host that need not have podvisor."""
+    with fresh_user(machine) as made:
+        yield made
+
+
+@pytest.fixture
+def git_server(machine: Host, tmp_path: Path) -> Iterator[GitServer]:
+    """The host's Git server; the repositories that a test makes go with the test."""
+    server = GitServer(host=machine, folder=tmp_path / "clones")
+    yield server
+    for repository in server.made:
+        shutil.rmtree(repository.bare, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def registry(machine: Host) -> Registry:
+    """The host's registries, shared by the session: use image names of your own."""
+    return Registry(host=machine)
+
+
+@pytest.fixture
+def wait_for() -> Callable[..., Any]:
+    """`wait_for(predicate, timeout=120, what="")` gives the predicate's first true value."""
+    return wait_until

@@ -1,0 +1,121 @@
+"""The Generator port against a real Podman; run inside a host as a user (test_contract_quadlet)."""
+# A plain program, without pytest's help:
+# ruff: noqa: ASYNC221, ASYNC240, T201
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import uvloop
+
+from supervisor.adapters.quadlet import QuadletGenerator
+from supervisor.core.normal import digest
+from supervisor.core.unitfile import parse
+from supervisor.model.app import Candidate
+from supervisor.model.source import FileKind, TreeFile
+
+QUADLETS = Path.home() / ".config/containers/systemd"
+STAGE = Path(os.environ["XDG_RUNTIME_DIR"], "podvisor", "stage")
+GENERATED = Path(os.environ["XDG_RUNTIME_DIR"], "systemd", "generator")
+
+GOOD = {
+    "web.container": "[Container]\nImage=localhost/podvisor-test:1\nVolume=./conf:/conf:ro\n"
+    "Network=site.network\nVolume=data.volume:/data\nEnvironmentFile=./env\nPod=all.pod\n"
+    "[Install]\nWantedBy=default.target\n",
+    "web.container.d/10.conf": "[Container]\nEnvironment='A=b c'\n",
+    "one@.container": "[Container]\nImage=localhost/podvisor-test:1\nExec=echo %i\n"
+    "[Install]\nWantedBy=default.target\nDefaultInstance=a\n",
+    "site.network": "[Network]\n",
+    "data.volume": "[Volume]\n",
+    "all.pod": "[Pod]\nVolume=./conf:/conf\n",
+    "img.build": "[Build]\nImageTag=localhost/made:1\nSetWorkingDirectory=unit\n",
+    "play.kube": "[Kube]\nYaml=./play.yml\n",
+    "play.yml": "spec: {containers: [{image: localhost/podvisor-test:2}]}\n",
+    "Containerfile": "FROM scratch\n",
+    "conf/a": "a\n",
+    "env": "A=1\n",
+    "tick.timer": "[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n",
+    "tick.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
+}
+LINKS = {"one@b.container": "one@.container"}
+BAD = {"bad.container": "[Container]\nImage=localhost/x:1\nBogus=1\n", "bad.network": "[Network]\n"}
+USES = {"uses.container": "[Container]\nImage=localhost/x:1\nNetwork=bad.network\n"}
+LOST = {"lost.container": "[Container]\nImage=localhost/x:1\n\nNetwork=nowhere.network\n"}
+OWN = {"own.container": "[Container]\nImage=localhost/x:1\nNetwork=mine.network\n"}
+TWICE = {"web.container": "[Container]\nImage=localhost/x:1\n"}
+
+contents: dict[str, bytes] = {}
+
+
+def app(name: str, texts: dict[str, str], links: dict[str, str] | None = None) -> Candidate:
+    files = []
+    for kind, group in ((FileKind.FILE, texts), (FileKind.SYMLINK, links or {})):
+        for path, text in group.items():
+            oid = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324  # as Git has it
+            contents[oid] = text.encode()
+            files.append(TreeFile(path, oid, kind, len(text)))
+    return Candidate(name=name, source="s", revision="r", root=name, files=tuple(sorted(files)))
+
+
+def install(candidate: Candidate) -> None:
+    for file in candidate.files:
+        path = QUADLETS / "podvisor" / candidate.name / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if file.kind is FileKind.SYMLINK:
+            path.unlink(missing_ok=True)
+            path.symlink_to(contents[file.oid].decode())
+        else:
+            path.write_bytes(contents[file.oid])
+
+
+async def main() -> None:
+    QUADLETS.mkdir(parents=True, exist_ok=True)
+    (QUADLETS / "mine.network").write_text("[Network]\n")
+    (QUADLETS / "broken.container").write_text("[Container]\nNonsense=1\n")
+    generator = QuadletGenerator(stage=STAGE, quadlets=QUADLETS)
+    print(await generator.version())
+
+    good = app("good", GOOD, LINKS)
+    apps = [
+        *(good, app("bad", BAD), app("uses", USES), app("lost", LOST)),
+        *(app("own", OWN), app("twice", TWICE)),
+    ]
+    answer = await generator.generate(apps, contents=contents)
+    assert sorted(answer.units) == ["good", "own", "twice", "uses"], answer.findings
+    said = {name: [str(one) for one in found] for name, found in answer.findings.items()}
+    print(said)
+    assert said["bad"] == [
+        "bad/bad.container:3: unsupported key 'Bogus' in group 'Container' in bad.container",
+    ]
+    assert said["lost"] == [
+        "lost/lost.container:4: requested Quadlet unit nowhere.network was not found"
+    ]
+    assert "bad-network.service of app bad, which is refused" in said["uses"][0]
+    assert list(STAGE.iterdir()) == []
+    units = {unit.name: unit for unit in answer.units["good"]}
+    assert set(units) == {
+        *("web.service", "one@.service", "one@b.service", "site-network.service"),
+        *("data-volume.service", "all-pod.service", "img-build.service", "play.service"),
+        *("tick.timer", "tick.service"),
+    }, sorted(units)
+    assert units["web.service"].reads == ("conf", "env")
+    assert units["play.service"].images == ("localhost/podvisor-test:2",)
+    assert units["one@.service"].instances == ("a",)
+
+    # what was staged is what systemd gets: the digests agree
+    install(good)
+    subprocess.run(["systemctl", "--user", "daemon-reload"], check=True)
+    for name, unit in units.items():
+        if not name.startswith("tick"):
+            text = (GENERATED / name).read_text()
+            pod = (("Unit", "Wants"), ("Unit", "Before")) if name == "all-pod.service" else ()
+            assert digest(parse(text), leave_out=pod) == unit.digest, f"{name}: {text}"
+
+    # installed apps are looked at where they are staged, not twice
+    again = await generator.generate([good], contents=contents)
+    assert again.units["good"] == answer.units["good"]
+    assert again.findings == {}
+
+
+uvloop.run(main())  # as the daemon does

@@ -1,0 +1,88 @@
+"""Run the daemon, and SIGKILL it just before its nth act on the world.
+
+    python kill_after.py CONFIG N
+
+Run inside the host, with podvisor's own Python. Every call of a port that changes something is an
+act; the moment before one is the moment after the one before. Ends with code 0 if there are fewer
+than N until it has read its sources and is done with what they say.
+"""
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from supervisor import daemon
+
+ACTS = {
+    "folder": ("write_manifest", "write_file", "remove_file"),
+    "systemd": ("start", "stop", "restart", "reload", "reset_failed", "enable", "disable"),
+    "podman": ("pull", "remove_container", "remove_network", "remove_volume"),
+    "ledger": ("put_applied", "put_unit", "put_repairs", "drop_app"),
+}
+
+
+class Countdown:
+    """Counts moments; at the last one, the process is gone."""
+
+    def __init__(self, moments: int) -> None:
+        self.left = moments
+
+    def moment(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Mortal:
+    """A port around another, with moments to die at."""
+
+    def __init__(self, port: object, acts: tuple[str, ...], countdown: Countdown) -> None:
+        self._port = port
+        self._acts = acts
+        self._countdown = countdown
+
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self._port, name)
+        if name not in self._acts:
+            return method
+        return partial(self._write if name.startswith(("put", "drop")) else self._act, method)
+
+    async def _act(self, method, *positional, **named):
+        self._countdown.moment()
+        return await method(*positional, **named)
+
+    def _write(self, method, *positional, **named):
+        self._countdown.moment()
+        return method(*positional, **named)
+
+
+async def main() -> None:
+    config, moments = Path(sys.argv[1]), int(sys.argv[2])
+    countdown = Countdown(moments)
+
+    def mortal(ports):
+        return replace(
+            ports,
+            **{name: Mortal(getattr(ports, name), acts, countdown) for name, acts in ACTS.items()},
+        )
+
+    said = f"{os.environ['XDG_RUNTIME_DIR']}/said"
+    os.environ["NOTIFY_SOCKET"] = said
+    async with (
+        await anyio.create_unix_datagram_socket(local_path=said) as words,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(partial(daemon.run, config, wrap=mortal))
+        async for word, _ in words:
+            if b"READY=1" in word:
+                break
+        await anyio.run_process(["podvisor", "sync"])
+        tasks.cancel_scope.cancel()
+
+
+anyio.run(main)

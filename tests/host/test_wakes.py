@@ -1,0 +1,61 @@
+"""What wakes podvisor, and what it costs others: nothing is missed, nobody works for nothing."""
+
+import json
+from pathlib import Path
+
+from scenes import active, deploy_folder, main_pid, ready, service, sleeper
+
+QUIET = Path(__file__).parent / "contracts" / "quiet.py"
+SECONDS = 5
+
+
+def test_health_checks_are_no_ones_business(user):
+    """systemd signals nothing of them, and podvisor hears and says nothing."""
+    checked = sleeper('HealthCmd=["/bin/true"]', "HealthInterval=1s")
+    deploy_folder(user, {f"web{n}/web{n}.container": checked for n in range(3)})
+    ready(user, "web0", "web1", "web2")
+
+    def switches():
+        status = user.run("cat", f"/proc/{main_pid(user, 'podvisor.service')}/status").stdout
+        return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+    def listen(*arguments):
+        python = ("/opt/podvisor/bin/python", "-", str(SECONDS), *arguments)
+        return json.loads(user.run(*python, input=QUIET.read_text()).stdout)
+
+    def checks():
+        lines = user.podman("events", "--stream=false", "--filter=event=health_status")
+        return len(lines.stdout.splitlines())
+
+    user.wait_for(lambda: listen()["podvisor"] == 0, what="rest after the deployment")
+    before, switched = checks(), switches()
+    heard = listen()
+    switched = switches() - switched
+    checked = checks() - before
+    assert checked >= 3, "there were health checks"
+    assert heard["checks"] == heard["podvisor"] == 0, heard
+    assert switched < checked, f"{switched} wake-ups in {checked} checks"
+    assert listen("subscribe")["checks"] > 0, "what a subscription would cost"
+
+
+def test_nothing_is_missed_while_everything_changes(user):
+    """Units die while others come and go, and while systemd reloads and is executed anew."""
+    unit = service().replace("[Service]", "[Service]\nRestart=no")
+    deploy_folder(user, {f"a{n}/a{n}.service": unit for n in range(10)})
+    ready(user, *[f"a{n}" for n in range(10)])
+    pids = {n: main_pid(user, f"a{n}.service") for n in range(10)}
+    for n in range(10, 20):
+        user.write(f"apps/a{n}/a{n}.service", unit)
+    for n in range(10):
+        user.systemctl("kill", "-sKILL", f"a{n}.service")
+        if n == 3:
+            user.systemctl("daemon-reload")
+        if n == 6:
+            user.systemctl("daemon-reexec")
+    (user.home / "apps/a0/a0.service").unlink()
+    ready(user, *[f"a{n}" for n in range(1, 20)])
+    assert active(user, *[f"a{n}.service" for n in range(1, 20)])
+    assert not active(user, "a0.service")
+    for n in range(1, 10):
+        assert main_pid(user, f"a{n}.service") != pids[n]
+    assert "a0.service" not in user.systemctl("list-units", "--all", "--plain").stdout

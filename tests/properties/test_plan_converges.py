@@ -1,0 +1,116 @@
+"""Whatever the change and wherever it is cut short: the next passes end in the wanted state."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisor.core.names import shapes_units
+from supervisor.model.app import UnitKind
+from supervisor.model.plan import Reload, RemoveFile, SealManifest, WriteFile
+from tests.fakes.machine import Machine, app, container, deploy, network, volume
+
+
+@st.composite
+def apps(draw, name):
+    """An app of any of a few shapes, with units that need each other."""
+    versions = st.sampled_from(["1", "2"])
+    units = []
+    needs = []
+    if draw(st.booleans()):
+        units.append(network(f"{name}-net", version=draw(versions)))
+        needs.append(units[-1].name)
+    if draw(st.booleans()):
+        units.append(volume(f"{name}-vol"))
+        needs.append(units[-1].name)
+    for n in range(draw(st.integers(1, 3))):
+        image = draw(st.sampled_from([(), ("img:1",), ("img:2",)]))
+        reads = draw(st.sampled_from([(), ("conf",)]))
+        units.append(
+            container(
+                f"{name}-{n}",
+                version="".join([draw(versions), *image, *needs, *reads]),
+                requires=tuple(needs),
+                images=image,
+                reads=reads,
+            )
+        )
+    data = {"conf/a": draw(st.sampled_from(["a1", "a2"]))}
+    return app(name, *units, revision=draw(st.sampled_from(["r1", "r2", "r3"])), data=data)
+
+
+def settled(machine, deployments):
+    machine.converge(deployments)
+    for one in deployments:
+        if one.wanted is None:
+            assert one.name not in machine.manifests
+            continue
+        for unit in one.wanted.units:
+            if unit.kind is UnitKind.CONTAINER:
+                assert machine.running[unit.name] == unit.digest
+        files = {file.path: file.oid for file in machine.files[one.name].values()}
+        assert files == {file.path: file.oid for file in one.wanted.files}
+        assert machine.manifests[one.name].sealed
+    wanted = {unit.name for one in deployments if one.wanted for unit in one.wanted.units}
+    assert set(machine.running) <= wanted
+
+
+@given(st.data())
+def test_a_pass_cut_short_anywhere_is_mended_by_the_next(data):
+    machine = Machine()
+    old = [data.draw(apps(name)) for name in ("a", "b")]
+    new = [data.draw(apps(name)) for name in ("a", "b")]
+    gone = data.draw(st.booleans())
+    for one in (*old, *new):
+        machine.teach(one)
+    machine.converge([deploy(one) for one in old])
+    # An app at an unchanged revision is unchanged.
+    new = [o if n.revision == o.revision else n for n, o in zip(new, old, strict=True)]
+    after = [deploy(new[0], old[0]), deploy(None if gone else new[1], old[1])]
+    plan = machine.plan(after)
+    cut = data.draw(st.integers(0, len(plan.steps)))
+    for step in plan.steps[:cut]:
+        machine.carry_out(step)
+    if data.draw(st.booleans()):
+        machine.reload()  # by somebody else, in the worst moment
+    settled(machine, after)
+
+
+@given(st.data())
+def test_every_moment_of_an_install_can_be_loaded(data):
+    """What a unit on disk refers to is on disk too, after each single step."""
+    machine = Machine()
+    old, new = data.draw(apps("a")), data.draw(apps("a"))
+    for one in (old, new):
+        machine.teach(one)
+    installed = data.draw(st.booleans())
+    if installed:
+        machine.converge([deploy(old)])
+    for step in machine.plan([deploy(new, old if installed else None)]).steps:
+        machine.carry_out(step)
+        if isinstance(step, WriteFile | RemoveFile):
+            there = {
+                unit.name: unit
+                for file in machine.files["a"].values()
+                if (unit := machine.catalogue.get((file.path.rpartition("/")[2], file.oid)))
+            }
+            for unit in there.values():
+                assert set(unit.requires) <= set(there)
+
+
+@given(st.data())
+def test_nothing_is_sealed_before_it_is_loaded(data):
+    machine = Machine()
+    old, new = data.draw(apps("a")), data.draw(apps("a"))
+    for one in (old, new):
+        machine.teach(one)
+    machine.converge([deploy(old)])
+    plan = machine.plan([deploy(new, old)])
+    kinds = [type(step) for step in plan.steps]
+    shaping = [
+        number
+        for number, step in enumerate(plan.steps)
+        if (isinstance(step, WriteFile) and shapes_units(step.file.path))
+        or (isinstance(step, RemoveFile) and shapes_units(step.path))
+    ]
+    if shaping:
+        assert kinds.count(Reload) == 1
+        assert max(shaping) < kinds.index(Reload) < kinds.index(SealManifest)
