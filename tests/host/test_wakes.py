@@ -28,10 +28,14 @@ def test_health_checks_are_no_ones_business(user):
         return len(lines.stdout.splitlines())
 
     user.wait_for(lambda: listen()["podvisor"] == 0, what="rest after the deployment")
-    before, switched = checks(), switches()
-    heard = listen()
-    switched = switches() - switched
-    checked = checks() - before
+    # The slow look at health comes every 150 s: if this stretch meets it, the next one does not.
+    for _ in range(2):
+        before, switched = checks(), switches()
+        heard = listen()
+        switched = switches() - switched
+        checked = checks() - before
+        if heard["podvisor"] == 0:
+            break
     assert checked >= 3, "there were health checks"
     assert heard["checks"] == heard["podvisor"] == 0, heard
     assert switched < checked, f"{switched} wake-ups in {checked} checks"
