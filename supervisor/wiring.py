@@ -18,6 +18,7 @@ from supervisor.adapters.host.watch import HostWatch
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
+from supervisor.adapters.secrets.references import SecretReader
 from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.controllers import ports
 from supervisor.controllers.app import AppController
@@ -95,6 +96,7 @@ class Ports:
     folder: ports.Folder
     systemd: ports.Systemd
     podman: ports.Podman
+    secrets: ports.Secrets
     prober: ports.Prober
     folders: ports.FolderWatch
     host: ports.Host
@@ -147,6 +149,7 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
         reader.configure(new.limits)
 
     systemd = SystemdManager()
+    podman = PodmanClient(paths.podman_socket)
 
     def close() -> None:
         systemd.close()
@@ -157,7 +160,8 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
         generator=QuadletGenerator(stage=paths.runtime / "stage", quadlets=paths.quadlets),
         folder=OwnedFolder(root=paths.quadlets / "podvisor", user_units=paths.user_units),
         systemd=systemd,
-        podman=PodmanClient(paths.podman_socket),
+        podman=podman,
+        secrets=SecretReader(podman.secret),
         prober=NetworkProber(),
         folders=SourceFolders(),
         host=HostWatch(),

@@ -22,7 +22,7 @@ from supervisor.model.observed import (
     UnitState,
 )
 from supervisor.model.podman import PodmanEvent
-from supervisor.model.settings import SourceSettings
+from supervisor.model.settings import SecretRef, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
 
@@ -168,6 +168,9 @@ class Podman(Protocol):
     async def set_health_interval(self, container: str, seconds: float) -> None:
         """Have the running container's health check run at this interval. Raises Retry."""
 
+    async def secret(self, name: str) -> bytes | None:
+        """Return what a secret holds; None if there is none of this name. Raises Retry."""
+
     async def remove_container(self, container: str) -> None: ...
 
     async def remove_network(self, network: str) -> None: ...
@@ -181,6 +184,13 @@ class Podman(Protocol):
 
     def recheck(self) -> None:
         """Look anew for a better place to know from, if there may be one."""
+
+
+class Secrets(Protocol):
+    """Secrets that the settings refer to. None is kept: each use reads anew."""
+
+    async def read(self, reference: SecretRef) -> bytes:
+        """Return the secret without a final line end. Raises Retry or Stalled; never says it."""
 
 
 class Prober(Protocol):

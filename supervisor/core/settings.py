@@ -18,6 +18,7 @@ from supervisor.model.errors import Finding
 from supervisor.model.settings import (
     Bytes,
     Seconds,
+    SecretRef,
     Settings,
     SourceSettings,
 )
@@ -38,6 +39,9 @@ _SAID_TWICE = (
     "Duplicate",
 )
 """How `tomllib` begins its complaint of a key or a section that is there already."""
+_SECRET_REF = re.compile(
+    r"file:(?:/|~/)[^\x00-\x1f]+|(?:credential|podman):[A-Za-z0-9][A-Za-z0-9._-]*"
+)
 _MAY_BE_ZERO = ("poll", "resync", "idle_interval")
 
 
@@ -169,7 +173,7 @@ def _table_problems(key: Path, value: object, shape: type[msgspec.Struct]) -> It
         try:
             decoded = msgspec.convert(item, field.type, dec_hook=_decode)
         except msgspec.ValidationError as error:
-            if isinstance(item, str) and field.type in (Seconds, Bytes):
+            if isinstance(item, str) and field.type in (Seconds, Bytes, SecretRef):
                 yield Problem(place, f"cannot read “{name}”: {error}")
             else:
                 yield Problem(place, f"“{name}” must be {expected}", f"such as {name} = {example}")
@@ -186,6 +190,8 @@ def _expectation(kind: object, name: str) -> tuple[str, str]:
         return "a size, in quotes", '"16M"'
     if kind is int:
         return "a whole number", "100"
+    if kind is SecretRef:
+        return "where the secret is, in quotes", f'"file:~/.config/podvisor/{name}"'
     if kind is str:
         examples = {"git": "https://example.org/apps.git", "folder": "~/apps", "ref": "main"}
         return "a text, in quotes", f'"{examples.get(name, "apps/*")}"'
@@ -195,11 +201,18 @@ def _expectation(kind: object, name: str) -> tuple[str, str]:
 
 
 def _decode(kind: type, value: object) -> object:
-    """For msgspec: durations and sizes from their texts."""
+    """For msgspec: durations, sizes and references to secrets from their texts."""
     if not isinstance(value, str):
         raise TypeError(f"expected a text, got {value!r}")
     if kind is Seconds:
         return Seconds(texts.parse_duration(value))
     if kind is Bytes:
         return Bytes(texts.parse_size(value))
+    if kind is SecretRef:
+        if value and not _SECRET_REF.fullmatch(value):
+            # What stands there may be the secret itself: it is not repeated.
+            raise ValueError(
+                "write file:/PATH, credential:NAME or podman:NAME, and keep the secret there"
+            )
+        return SecretRef(value)
     raise NotImplementedError(kind)

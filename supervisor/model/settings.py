@@ -1,7 +1,7 @@
 """Settings: nested by concern, each field saying its effect. Defaults live here and nowhere else.
 
 The file is `~/.config/podvisor/config.toml`; durations are written `90s`, `5m`, `1h30m`, `7d`,
-sizes `512K`, `16M`, `1G`.
+sizes `512K`, `16M`, `1G`; where a secret is, `file:~/.config/podvisor/token`.
 """
 
 from typing import Annotated
@@ -19,6 +19,26 @@ class Bytes(int):
     """A size in bytes; in the file, a text such as `16M` (powers of 1024)."""
 
     __slots__ = ()
+
+
+class SecretRef(str):
+    """Where a secret is, never the secret itself: `file:PATH`, `credential:NAME`, `podman:NAME`.
+
+    A file of the user's own with mode 0600, a credential that systemd hands to podvisor's service
+    (systemd.exec(5), LoadCredential=), or a secret of Podman's.
+    """
+
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        """`file`, `credential` or `podman`."""
+        return self.partition(":")[0]
+
+    @property
+    def place(self) -> str:
+        """The path or name."""
+        return self.partition(":")[2]
 
 
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

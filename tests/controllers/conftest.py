@@ -20,6 +20,7 @@ from tests.fakes.ports import (
     FakePodman,
     FakeProber,
     FakeReader,
+    FakeSecrets,
     FakeSystemd,
 )
 
@@ -45,6 +46,7 @@ class World:
         self.folder = FakeFolder(self.machine)
         self.systemd = FakeSystemd(self.machine)
         self.podman = FakePodman(self.machine)
+        self.secrets = FakeSecrets()
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
@@ -62,6 +64,7 @@ class World:
             folder=self.folder,
             systemd=self.systemd,
             podman=self.podman,
+            secrets=self.secrets,
             prober=self.prober,
             folders=self.folders,
             host=self.host,

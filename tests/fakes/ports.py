@@ -316,6 +316,10 @@ class FakePodman:
         self.asked_for_health = 0
         self.intervals: list[float] = []
         self.down = False
+        self.secrets: dict[str, bytes] = {}
+
+    async def secret(self, name):
+        return self.secrets.get(name)
 
     async def inventory(self, *, images=(), networks=False, **_):
         if self.down:
@@ -360,6 +364,16 @@ class FakePodman:
 
     def recheck(self):
         self.rechecks += 1
+
+
+class FakeSecrets:
+    def __init__(self) -> None:
+        self.known: dict[str, bytes] = {}
+
+    async def read(self, reference):
+        if reference not in self.known:
+            raise Stalled(f"cannot read {reference}", hint="make it")
+        return self.known[reference]
 
 
 class FakeProber:

@@ -49,10 +49,10 @@ class Api:
         """GET and read the JSON. Raises ApiError."""
         return json.loads(await self._read("GET", path, query))
 
-    async def find(self, path: str) -> Any:
+    async def find(self, path: str, **query: str) -> Any:
         """GET what may not be there: None then."""
         try:
-            return await self.get(path)
+            return await self.get(path, **query)
         except ApiError as error:
             if error.is_not_found:
                 return None

@@ -143,6 +143,18 @@ class PodmanClient:
             if not error.is_not_found:
                 raise Retry(f"cannot change the health check of {container}: {error}") from error
 
+    async def secret(self, name: str) -> bytes | None:
+        """Read a secret; None if there is none of this name. Raises Retry."""
+        try:
+            path = f"/secrets/{name_in_path(name)}/json"
+            found = await self._api.find(path, showsecret="true")
+        except ApiError as error:
+            raise Retry(f"cannot read secret {name}: {error}") from error
+        # Podman takes the beginning of an id for a name.
+        if not found or found.get("Spec", {}).get("Name") != name:
+            return None
+        return str(found.get("SecretData", "")).encode()
+
     def watch(
         self, show: Callable[[WatchStatus], None]
     ) -> AbstractAsyncContextManager[AsyncIterator[PodmanEvent]]:

@@ -47,6 +47,8 @@ async def objects(podman: PodmanClient) -> None:
     assert service_pid() == "0", "asking for nothing starts nothing"
     sh("podman network create ct-net; podman volume create ct-vol")
     sh("printf one | podman secret create ct-secret -")
+    assert await podman.secret("ct-secret") == b"one"
+    assert await podman.secret("ct-none") is None
     sh(
         "podman run -d --name ct-box --label PODMAN_SYSTEMD_UNIT=ct.service"
         f' --health-cmd \'["/bin/busybox","true"]\' {IMAGE}'
