@@ -30,6 +30,7 @@ from supervisor.controllers.health import HealthController
 from supervisor.controllers.image import ImageController
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.observe import Observer
+from supervisor.controllers.orders import Orders
 from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.source import SourceController
 from supervisor.controllers.watches import Watches
@@ -179,6 +180,7 @@ def assemble(
     queue = WorkQueue()
     board = Board(version=__version__, config=str(config or ""), started_at=given.clock.now())
     board.ledger_problem = given.ledger.problem
+    orders = Orders(ledger=given.ledger, clock=given.clock)
     images = ImageController(
         podman=given.podman, ledger=given.ledger, clock=given.clock, name_key=queue.add
     )
@@ -205,6 +207,7 @@ def assemble(
                 podman=given.podman,
                 folder=given.folder,
                 ledger=given.ledger,
+                orders=orders,
                 health=health,
                 probes=probes,
             ),
@@ -213,6 +216,7 @@ def assemble(
             folder=given.folder,
             reader=given.reader,
             ledger=given.ledger,
+            orders=orders,
             board=board,
             clock=given.clock,
             images=images,
@@ -268,6 +272,7 @@ def assemble(
             desires=desires,
             reader=given.reader,
             ledger=given.ledger,
+            orders=orders,
             board=board,
             clock=given.clock,
             planning=app_controller,
@@ -295,7 +300,12 @@ def assemble(
 
 def _desires(settings: Settings, given: Ports) -> Desires:
     return Desires(
-        reader=given.reader, generator=given.generator, folder=given.folder, settings=settings
+        reader=given.reader,
+        generator=given.generator,
+        folder=given.folder,
+        ledger=given.ledger,
+        orders=Orders(ledger=given.ledger, clock=given.clock),
+        settings=settings,
     )
 
 
@@ -324,15 +334,20 @@ async def check(path: Path) -> list[Finding]:
     with tempfile.TemporaryDirectory(prefix="podvisor-check-") as scratch:
         folder = Path(scratch)
         reader = GitSources(folder=folder / "sources", limits=settings.limits)
+        clock = SystemClock()
+        ledger = SqliteLedger(folder / "ledger.db", settings=settings.ledger, clock=clock)
         generator = QuadletGenerator(stage=folder / "stage", quadlets=folder / "none")
         desires = Desires(
             reader=reader,
             generator=generator,
             folder=OwnedFolder(root=folder / "podvisor", user_units=folder / "units"),
+            ledger=ledger,
+            orders=Orders(ledger=ledger, clock=clock),
             settings=settings,
         )
         desires.put(await reader.fetch("check", settings.sources["check"]))
         deployments = await desires.deployments()
+        ledger.close()
     findings = list(desires.source_findings.get("check", ()))
     for one in deployments.values():
         findings.extend(one.findings)

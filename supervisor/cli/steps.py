@@ -9,6 +9,7 @@ from supervisor.model.plan import (
     EnableUnit,
     OpenManifest,
     PullImage,
+    Quarantine,
     Reload,
     RemoveContainer,
     RemoveFile,
@@ -21,6 +22,7 @@ from supervisor.model.plan import (
     StartUnit,
     Step,
     StopUnit,
+    TryRevision,
     WriteFile,
 )
 
@@ -30,6 +32,8 @@ def described(step: Step) -> tuple[str, str, str] | None:
     match step:
         case PullImage(image=image):
             return "pull", image, "good"
+        case Quarantine(failed=failed):
+            return "quarantine", failed.revision[:12], "bad"
         case BuildImage(unit=unit):
             return "build", unit, "good"
         case StopUnit(unit=unit):
@@ -58,7 +62,7 @@ def described(step: Step) -> tuple[str, str, str] | None:
             return "forget", f"the failure of {unit}", "dim"
         case SetHealthInterval(unit=unit, seconds=seconds):
             return "check", f"{unit} every {format_duration(seconds)}", "dim"
-        case OpenManifest() | SealManifest():
+        case OpenManifest() | SealManifest() | TryRevision():
             return None
         case _:
             assert_never(step)

@@ -4,7 +4,7 @@ They are observed, planned and written together, with one reload between all fil
 Then each comes to its end when its own units have started, and is free for the next pass.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 import anyio
@@ -16,14 +16,16 @@ from supervisor.controllers.desire import Desires
 from supervisor.controllers.execute import Executor, Outcome
 from supervisor.controllers.health import HealthController
 from supervisor.controllers.observe import Observer
+from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, SourceReader, Systemd
 from supervisor.controllers.probes import ProbeController
-from supervisor.core import planner
+from supervisor.core import gate, planner
 from supervisor.core.names import runtime_names
 from supervisor.core.repair import settles_at
 from supervisor.core.report import app_status, changes_of_state
+from supervisor.core.rollout_plan import has_way_back
 from supervisor.kit.clock import Clock
-from supervisor.model.app import Deployment
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure
 from supervisor.model.events import Event, EventKind
 from supervisor.model.health import Probe
@@ -31,12 +33,17 @@ from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairSta
 from supervisor.model.plan import (
     Plan,
     PullImage,
+    Quarantine,
     RestartUnit,
     SetHealthInterval,
     StartUnit,
     StopUnit,
     Verdict,
 )
+from supervisor.model.rollout import Gate, GateState
+
+_STUCK_SECONDS = 5.0
+"""Before the next try to take back a revision, if something kept the last one from it."""
 
 
 class AppPass(msgspec.Struct, kw_only=True):
@@ -49,6 +56,8 @@ class AppPass(msgspec.Struct, kw_only=True):
     """App to when it wants to be looked at again, seconds since the epoch."""
     moved: frozenset[str] = frozenset()
     """Sources of which something else is applied now."""
+    names: frozenset[str] = frozenset()
+    """Other apps to be looked at: what they need is back."""
 
 
 class Images(Protocol):
@@ -72,6 +81,7 @@ class AppController:
         folder: Folder,
         reader: SourceReader,
         ledger: Ledger,
+        orders: Orders,
         board: Board,
         clock: Clock,
         images: Images,
@@ -85,6 +95,7 @@ class AppController:
         self._folder = folder
         self._reader = reader
         self._ledger = ledger
+        self._orders = orders
         self._board = board
         self._clock = clock
         self._images = images
@@ -98,9 +109,19 @@ class AppController:
         return tuple(await self._desires.deployments())
 
     async def protect(self, source: str) -> None:
-        """Keep the content of what is applied in the store: it is the way back."""
-        applied = self._ledger.applied().values()
-        await self._reader.keep(source, {one.revision for one in applied if one.source == source})
+        """Keep the content of what was applied in the store: it is the way back."""
+        await self._reader.keep(
+            source,
+            {
+                revision
+                for name, app in self._ledger.applied().items()
+                for at, revision in (
+                    (app.source, app.revision),
+                    *((one.source, one.revision) for one in self._ledger.rollouts(name)),
+                )
+                if at == source
+            },
+        )
 
     async def plan(self, names: Collection[str]) -> Plan:
         """Work out a pass without carrying it out."""
@@ -109,6 +130,7 @@ class AppController:
     async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
         """One pass over these apps; each is told of in one of the calls of `ended`."""
         deployments = {one.name: one for one in await self._chosen(names)}
+        self._end_suspensions(names)
         observed, plan = await self._look(tuple(deployments.values()))
         await self._watch()
         gone = tuple(name for name in names if name not in deployments)
@@ -179,6 +201,7 @@ class AppController:
             self._clock.now(),
             foreign=foreign,
             health=self._desires.settings.health,
+            rollout=self._desires.settings.rollout,
         )
         return observed, plan
 
@@ -203,6 +226,7 @@ class AppController:
                 self._broken.pop(name, None)
         failures: dict[str, Failure] = {}
         look_again: dict[str, float] = {}
+        freed: set[str] = set()
         before = {name: one.revision for name, one in self._ledger.applied().items()}
         verdicts = {one.app: one for one in plan.verdicts}
         applied, repairs = self._ledger.applied(), self._ledger.repairs()
@@ -213,10 +237,15 @@ class AppController:
             if failure:
                 failures[name] = failure
             else:
+                verdict = self._with_gate(deployment, verdict, observed, now)
                 self._record(deployment, verdict, applied.get(name), now)
+            if any(isinstance(step, Quarantine) and step.app == name for step in plan.steps):
+                freed.update(self._free_dependents(deployment))
             self._images.wants(name, _pulls(plan, name))
             self._probes.attend(_units_of(deployment), _probes(deployment, observed))
             again = [verdict.next_at] if verdict.next_at else []
+            if verdict.gate and verdict.gate.state is not GateState.PASSED:
+                again.append(self._gate_looks_at(name, verdict.gate, now))
             for unit in outcome.broken.keys() & _units_of(deployment):
                 memory = repairs.get(unit)
                 again.append(memory.next_at if memory else now)
@@ -235,23 +264,72 @@ class AppController:
             failures=failures,
             look_again=look_again,
             moved=frozenset(moved),
+            names=frozenset(freed),
         )
+
+    def _with_gate(
+        self, deployment: Deployment, verdict: Verdict, observed: Observed, now: float
+    ) -> Verdict:
+        """Ask the gate once more, with what is observed after the steps."""
+        wanted = deployment.wanted
+        if wanted is None or not verdict.complete:
+            return verdict
+        trial = gate.trial_of(wanted, observed)
+        if trial is None:
+            return verdict
+        settings = self._desires.settings.rollout
+        strict = has_way_back(deployment, observed, settings)
+        word = gate.judge(wanted, observed, trial, now, settings, strict=strict)
+        return msgspec.structs.replace(verdict, gate=word)
+
+    def _gate_looks_at(self, name: str, word: Gate, now: float) -> float:
+        """When to look at a trial again: at once if it failed, so that it is taken back."""
+        if word.state is GateState.PENDING:
+            return word.look_at
+        before = self._board.apps.get(name)
+        said_already = before is not None and before.gate == word.reason
+        return now + _STUCK_SECONDS if said_already else now
+
+    def _free_dependents(self, deployment: Deployment) -> set[str]:
+        """Take the backoff off what went down with a revision that is taken back; name its apps."""
+        units = _units_of(deployment)
+        known = self._desires.known()
+        names = {deployment.name}
+        names.update(
+            app for app, theirs in known.items() if any(units & {*unit.requires} for unit in theirs)
+        )
+        for app in names:
+            self._forget_failures(tuple(_runtime_names(known.get(app, ()))))
+        return names
+
+    def _end_suspensions(self, names: Collection[str]) -> None:
+        """Say of suspensions that their time is over."""
+        for order in self._orders.over(names):
+            self._log(EventKind.RESUMED, order.app, reason="the time of its suspension is over")
 
     def _record(
         self, deployment: Deployment, verdict: Verdict, before: AppliedApp | None, now: float
     ) -> None:
         """Write what was reached into the ledger."""
         name, wanted = deployment.name, deployment.wanted
+        hold = self._orders.hold(name)
+        if hold and deployment.newest and deployment.held is None:
+            self._orders.release(name)
+            reason = f"no longer held at {hold.revision[:12]}: there is a newer revision"
+            self._log(EventKind.RESUMED, name, reason=reason, revision=deployment.newest)
         if wanted is None or not verdict.complete:
             for unit, inputs in verdict.adopt.items():
                 self._ledger.put_unit(name, unit, inputs)
             if wanted is None and verdict.complete and not deployment.findings:
                 self._forget_failures(before.units if before else ())
                 self._ledger.drop_app(name)
+                self._orders.release(name)
                 self._log(EventKind.REMOVED, name, reason="no longer in the source")
                 self._desires.removed(name)
             return
-        if before is None or (before.revision, before.source) != (wanted.revision, wanted.source):
+        passed = verdict.gate is None or verdict.gate.state is GateState.PASSED
+        stands = before and (before.revision, before.source) == (wanted.revision, wanted.source)
+        if passed and not stands:
             units = {
                 runtime
                 for unit in wanted.units
@@ -275,9 +353,21 @@ class AppController:
                 revision=wanted.revision,
                 reason=f"was at {before.revision[:12]}" if before and before.revision else "new",
             )
+            self._end_trial(wanted, now)
             self._desires.applied(name)
         for unit, unit_inputs in verdict.adopt.items():
             self._ledger.put_unit(name, unit, unit_inputs)
+
+    def _end_trial(self, app: DesiredApp, now: float) -> None:
+        """Remember a revision as one to come back to, and no more of them than are wanted."""
+        rollouts = self._ledger.rollouts(app.name)
+        for one in rollouts:
+            if one.revision == app.revision:
+                passed = Gate(state=GateState.PASSED)
+                self._ledger.put_rollout(gate.ended(one, passed, now))
+        keep = self._desires.settings.rollout.history
+        gone = gate.forgotten(rollouts, keep=keep, good=app.revision)
+        self._ledger.drop_rollouts(app.name, gone)
 
     def _forget_failures(self, units: Collection[str]) -> None:
         """A unit of the same name that comes one day is not to blame for them."""
@@ -358,6 +448,10 @@ def _units_of(deployment: Deployment) -> frozenset[str]:
     return frozenset(
         name
         for app in (deployment.wanted, deployment.last_good)
-        for unit in (app.units if app else ())
-        for name in runtime_names(unit.name, unit.instances)
+        for name in _runtime_names(app.units if app else ())
     )
+
+
+def _runtime_names(units: Sequence[DesiredUnit]) -> Iterator[str]:
+    for unit in units:
+        yield from runtime_names(unit.name, unit.instances)

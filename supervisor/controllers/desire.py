@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import anyio
 import msgspec
 
-from supervisor.controllers.ports import Folder, Generator, SourceReader
+from supervisor.controllers.orders import Orders
+from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
 from supervisor.core.compose import Composition, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.names import QUADLET_KINDS, shapes_units
@@ -18,6 +19,7 @@ from supervisor.core.refusals import is_staged
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
+from supervisor.model.rollout import Hold, Rollout
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot, TreeFile
 
@@ -38,12 +40,21 @@ class Desires:
     """What every app should be now. Reads contents and runs the generator as little as it can."""
 
     def __init__(
-        self, *, reader: SourceReader, generator: Generator, folder: Folder, settings: Settings
+        self,
+        *,
+        reader: SourceReader,
+        generator: Generator,
+        folder: Folder,
+        ledger: Ledger,
+        orders: Orders,
+        settings: Settings,
     ) -> None:
         self.settings = settings
         self._reader = reader
         self._generator = generator
         self._folder = folder
+        self._ledger = ledger
+        self._orders = orders
         self._snapshots: dict[str, Snapshot] = {}
         self._judged: dict[tuple[str, str], _Judged] = {}
         self._current: dict[str, Deployment] | None = None
@@ -131,9 +142,11 @@ class Desires:
             else:
                 refused[name] = findings
         candidates = [one for one in candidates if one.name not in refused]
-        judged = await self._judge(
-            [_as_applied(one, manifests.get(one.name)) for one in candidates]
-        )
+        candidates = [self._as_tried(one, manifests.get(one.name)) for one in candidates]
+        newest = {one.name: one.revision for one in candidates}
+        held: dict[str, Hold] = {}
+        candidates = [self._held(one, held) for one in candidates]
+        judged = await self._judge(candidates)
         warnings: dict[str, tuple[Finding, ...]] = {}
         for name, one in judged.items():
             if one.findings:
@@ -145,6 +158,8 @@ class Desires:
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}
         revisions = {name: {one.revision} for name, one in manifests.items()}
+        for name, app in good.items():
+            revisions.setdefault(name, set()).add(app.revision)
         for candidate in candidates:
             revisions.setdefault(candidate.name, set()).add(candidate.revision)
         self._judged = {
@@ -158,6 +173,8 @@ class Desires:
                 wanted=wanted.get(name),
                 last_good=good.get(name),
                 findings=refused.get(name) or warnings.get(name, ()),
+                newest=newest.get(name, ""),
+                held=held.get(name),
                 keep=name in kept,
                 keep_reason=kept.get(name, ""),
             )
@@ -174,6 +191,37 @@ class Desires:
             if observed.manifest and (observed.manifest.files or observed.manifest.units):
                 found[name] = observed.manifest
         return found
+
+    def _as_tried(self, one: Candidate, manifest: Manifest | None) -> Candidate:
+        """Return the candidate, at the revision that it was tried at if its content is the same.
+
+        An app's revision is the one in which it last changed: a commit that touches one app of a
+        hundred changes nothing for the others; and what failed does not come again by another name.
+        """
+        known = (manifest, *reversed(self._ledger.rollouts(one.name)))
+        for other in known:
+            if other and _same_content(one, other):
+                return msgspec.structs.replace(one, revision=other.revision)
+        return one
+
+    def _held(self, one: Candidate, held: dict[str, Hold]) -> Candidate:
+        """Return what an app is held at, if it is; a hold ends with anything newer."""
+        hold = self._orders.hold(one.name)
+        if hold is None or one.revision not in {hold.revision, hold.instead_of}:
+            return one
+        for other in self._ledger.rollouts(one.name):
+            if other.revision == hold.revision:
+                held[one.name] = hold
+                return _candidate(other)
+        return one
+
+    def _way_back(self, manifest: Manifest) -> Candidate:
+        """Return what of an app passed its gate last; what is installed, where nothing has."""
+        applied = self._ledger.applied().get(manifest.app)
+        for one in self._ledger.rollouts(manifest.app):
+            if applied and one.revision == applied.revision:
+                return _candidate(one)
+        return _candidate(manifest)
 
     def _kept(self, manifests: Mapping[str, Manifest], held: Collection[str]) -> dict[str, str]:
         """Apps that left their source but stay, with the reason: nothing prunes everything."""
@@ -251,6 +299,8 @@ class Desires:
                     units=generated.units.get(one.name, ()),
                     generator=self._generator_version,
                     prune_volumes=one.name in generated.prune_volumes,
+                    settle=generated.settle.get(one.name),
+                    rollback=one.name not in generated.no_rollback,
                 )
             known[one.name] = self._judged[one.name, one.revision] = _Judged(
                 identity=identities[one.name],
@@ -282,33 +332,24 @@ class Desires:
         wanted: Mapping[str, DesiredApp],
         candidates: Sequence[Candidate],
     ) -> dict[str, DesiredApp]:
-        """What was applied last of each app that is here, as far as its content is still stored."""
+        """The way back of each app that is here, as far as its content is still stored."""
         good: dict[str, DesiredApp] = {}
         lost: list[Candidate] = []
         for name, manifest in manifests.items():
+            one = self._way_back(manifest)
             now = wanted.get(name)
-            if now and now.revision == manifest.revision and now.root == manifest.root:
+            if now and now.revision == one.revision and now.root == one.root:
                 good[name] = now
                 continue
-            known = self._judged.get((name, manifest.revision))
+            known = self._judged.get((name, one.revision))
             if known and known.app and known.app.generator == self._generator_version:
                 good[name] = known.app
                 continue
             try:
-                files = await self._reader.files_at(
-                    manifest.source, manifest.revision, manifest.root
-                )
+                await self._contents([one])
             except Failure:
                 continue
-            lost.append(
-                Candidate(
-                    name=name,
-                    source=manifest.source,
-                    revision=manifest.revision,
-                    root=manifest.root,
-                    files=tuple(sorted(file for file in files if _was_installed(file, manifest))),
-                )
-            )
+            lost.append(one)
         if lost:
             for name, judged in (await self._judge(lost, candidates)).items():
                 if judged.app:
@@ -316,22 +357,18 @@ class Desires:
         return good
 
 
-def _as_applied(one: Candidate, manifest: Manifest | None) -> Candidate:
-    """Return the candidate, at the revision that it was applied at if its content is the same.
+def _candidate(one: Rollout | Manifest) -> Candidate:
+    """Return what was installed as a candidate again."""
+    return Candidate(
+        name=one.app, source=one.source, revision=one.revision, root=one.root, files=one.files
+    )
 
-    An app's revision is the one in which it last changed: a commit that touches one app of a
-    hundred changes nothing for the others.
-    """
-    if manifest is None or (one.source, one.root) != (manifest.source, manifest.root):
-        return one
+
+def _same_content(one: Candidate, other: Rollout | Manifest) -> bool:
+    if (one.source, one.root) != (other.source, other.root):
+        return False
     mine = [(file.path, file.oid, file.kind) for file in one.files]
-    if mine != [(file.path, file.oid, file.kind) for file in manifest.files]:
-        return one
-    return msgspec.structs.replace(one, revision=manifest.revision)
-
-
-def _was_installed(file: TreeFile, manifest: Manifest) -> bool:
-    return any(file.path == other.path for other in manifest.files)
+    return mine == [(file.path, file.oid, file.kind) for file in other.files]
 
 
 def _is_read_by_generator(file: TreeFile) -> bool:

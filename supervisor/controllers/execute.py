@@ -15,8 +15,8 @@ import anyio
 import msgspec
 
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
+from supervisor.core.steps import BOOKKEEPING, subject_of
 from supervisor.kit.clock import Clock
-from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import JobFailed
@@ -27,6 +27,7 @@ from supervisor.model.plan import (
     OpenManifest,
     Plan,
     PullImage,
+    Quarantine,
     Reload,
     RemoveContainer,
     RemoveFile,
@@ -39,12 +40,13 @@ from supervisor.model.plan import (
     StartUnit,
     Step,
     StopUnit,
+    TryRevision,
     WriteFile,
 )
 from supervisor.model.settings import RepairSettings
 
 _TOGETHER = (StopUnit, StartUnit, RestartUnit, BuildImage)
-_SILENT = (OpenManifest, SealManifest, PullImage)
+_SILENT = (*BOOKKEEPING, PullImage)
 """Bookkeeping, and what writes into the event log itself."""
 
 
@@ -199,6 +201,8 @@ class Executor:
                 await podman.remove_network(step.network)
             case RemoveVolume():
                 await podman.remove_volume(step.volume)
+            case TryRevision(trial=rollout) | Quarantine(failed=rollout):
+                self._ledger.put_rollout(rollout)
             case OpenManifest() | SealManifest():
                 await folder.write_manifest(step.manifest)
             case WriteFile():
@@ -238,13 +242,3 @@ class Executor:
             self._ledger.put_unit(step.app, step.unit, step.inputs)
         if step.repair:
             self._ledger.put_repairs([step.repair])
-
-
-def subject_of(step: Step) -> str:
-    """What a step is about, where that is not a unit: a file, image, network …; else empty."""
-    if isinstance(step, WriteFile):
-        return step.file.path
-    if isinstance(step, SetHealthInterval):
-        return f"every {format_duration(step.seconds)}"
-    names = ("path", "image", "container", "network", "volume")
-    return next((str(getattr(step, name)) for name in names if hasattr(step, name)), "")

@@ -17,6 +17,7 @@ Keys out: none of its own but `add_in`, with the backoff that a failure asks for
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Collection
 
 import anyio
@@ -188,9 +189,13 @@ class Loop:
                 self._interpret(key, failure)
             else:
                 self._went_well(key)
-            if name in done.look_again:
-                self._queue.add_in(key, done.look_again[name] - now)
+            at = done.look_again.get(name, math.inf)
+            if at <= now:
+                self._queue.add(key)
+            elif name in done.look_again:
+                self._queue.add_in(key, at - now)
         self._queue.add(*(f"keep:{source}" for source in done.moved))
+        self._queue.add(*(f"app:{name}" for name in done.names))
         self._look_again()
 
     def _look_again(self) -> None:

@@ -22,6 +22,7 @@ from supervisor.model.observed import (
     UnitState,
 )
 from supervisor.model.podman import PodmanEvent
+from supervisor.model.rollout import Rollout
 from supervisor.model.settings import SecretRef, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
@@ -244,7 +245,16 @@ class Ledger(Protocol):
     def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:
         """Record what one unit was made of, once it runs with it."""
 
-    def drop_app(self, app: str) -> None: ...
+    def drop_app(self, app: str) -> None:
+        """Forget an app, its units and its revisions."""
+
+    def rollouts(self, app: str) -> tuple[Rollout, ...]:
+        """Revisions of an app that were tried, the newest last."""
+
+    def put_rollout(self, rollout: Rollout) -> None:
+        """Record a revision that is tried, or what came of it."""
+
+    def drop_rollouts(self, app: str, revisions: Collection[str]) -> None: ...
 
     def repairs(self) -> dict[str, RepairState]: ...
 

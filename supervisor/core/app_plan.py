@@ -5,10 +5,14 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+import msgspec
+
 from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal
 from supervisor.core.health import plan_health
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
+from supervisor.core.rollout_plan import ask_gate, quarantined, take_back
+from supervisor.core.steps import BOOKKEEPING, in_words
 from supervisor.core.unit_plan import plan_units
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
@@ -27,7 +31,8 @@ from supervisor.model.plan import (
     Verdict,
     WriteFile,
 )
-from supervisor.model.settings import HealthSettings
+from supervisor.model.rollout import GateState
+from supervisor.model.settings import HealthSettings, RolloutSettings
 
 _ADOPT = "(taking it over is for `podvisor adopt`, which is not there yet)"
 
@@ -40,27 +45,63 @@ def plan_app(
     foreign: Mapping[str, str],
     claimed: Collection[str],
     health: HealthSettings,
+    rollout: RolloutSettings,
 ) -> tuple[list[Step], Verdict]:
     """Plan one app.
 
     `foreign` maps unit names that the user's own files define to those files. `claimed` holds
     the units that other apps of this pass desire: a unit that moves to another app is not stopped.
     """
+    steps, verdict = _plan(
+        deployment,
+        observed,
+        now,
+        foreign=foreign,
+        claimed=claimed,
+        health=health,
+        rollout=rollout,
+    )
+    suspension = observed.suspended.get(deployment.name)
+    if suspension is None:
+        return steps, verdict
+    held_back = tuple(in_words(step) for step in steps if not isinstance(step, BOOKKEEPING))
+    return [], msgspec.structs.replace(
+        verdict, complete=False, held_back=held_back, next_at=suspension.until, gate=None
+    )
+
+
+def _plan(
+    deployment: Deployment,
+    observed: Observed,
+    now: float,
+    *,
+    foreign: Mapping[str, str],
+    claimed: Collection[str],
+    health: HealthSettings,
+    rollout: RolloutSettings,
+) -> tuple[list[Step], Verdict]:
     draft = Draft(app=deployment.name, findings=list(deployment.findings))
     wanted, last_good = deployment.wanted, deployment.last_good
     if wanted:
         draft.findings.extend(_blockers(wanted, observed, foreign))
+        draft.findings.extend(quarantined(deployment, observed))
     refused = any(finding.fatal for finding in draft.findings)
     if wanted and not refused:
         attempt = _converge(wanted, last_good, observed, now, claimed)
         plan_health(wanted, observed, now, health, attempt)
         pulls = _missing_images(wanted, attempt.steps, observed)
         if not pulls:
-            draft.extend(attempt)
-            return draft.steps, draft.verdict(revision=wanted.revision, complete=True)
+            word = ask_gate(deployment, attempt, observed, now, settings=rollout)
+            if word and word.state is GateState.FAILED:
+                take_back(deployment, word, observed, now, draft)
+                refused = True
+            else:
+                draft.extend(attempt)
+                verdict = draft.verdict(revision=wanted.revision, complete=True)
+                return draft.steps, msgspec.structs.replace(verdict, gate=word)
         draft.steps.extend(pulls)
         draft.waiting.extend(f"image {step.image}" for step in pulls)
-        if last_good and last_good.revision == wanted.revision:
+        if pulls and last_good and last_good.revision == wanted.revision:
             missing = {step.image for step in pulls}
             attempt.steps[:] = [
                 step for step in attempt.steps if not _starts_without(step, wanted, missing)
@@ -70,7 +111,7 @@ def plan_app(
         _remove_app(deployment, observed, claimed, draft)
         return draft.steps, draft.verdict(revision="", complete=True)
     if last_good and (wanted is None or last_good.revision != wanted.revision or refused):
-        attempt = _converge(last_good, last_good, observed, now, claimed)
+        attempt = _converge(last_good, wanted, observed, now, claimed)
         plan_health(last_good, observed, now, health, attempt)
         draft.extend(attempt)
     revision = last_good.revision if last_good else ""
@@ -79,15 +120,18 @@ def plan_app(
 
 def _converge(
     app: DesiredApp,
-    last_good: DesiredApp | None,
+    other: DesiredApp | None,
     observed: Observed,
     now: float,
     claimed: Collection[str],
 ) -> Draft:
-    """Bring the machine to `app`: what left it, its files, its units."""
+    """Bring the machine to `app`: what left it, its files, its units.
+
+    `other` is what it is brought from, or may have been on the way to.
+    """
     draft = Draft(app=app.name)
     folder = observed.apps.get(app.name)
-    known = {unit.name: unit for unit in last_good.units} if last_good else {}
+    known = {unit.name: unit for unit in other.units} if other else {}
     here = {unit.name for unit in app.units} | set(claimed)
     for unit in folder.manifest.units if folder and folder.manifest else ():
         if unit not in here:

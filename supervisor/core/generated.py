@@ -14,7 +14,7 @@ from itertools import pairwise
 from supervisor.core.app_files import AppFiles
 from supervisor.core.kube import KubeError, read_kube
 from supervisor.core.normal import digest
-from supervisor.core.own_section import read_own_section
+from supervisor.core.own_section import OwnSection, read_own_section
 from supervisor.core.reads import Place, Reads
 from supervisor.core.unitfile import (
     UnitFile,
@@ -56,6 +56,15 @@ class Reading:
         self.units: list[DesiredUnit] = []
         self.findings: list[Finding] = []
         self.prune_volumes = False
+        self.settle: float | None = None
+        self.rollback = True
+
+    def take(self, own: OwnSection) -> None:
+        """Take in what one unit's `[X-Podvisor]` says of the whole app."""
+        self.prune_volumes |= own.prune_volumes
+        self.rollback &= own.rollback
+        if own.settle is not None:
+            self.settle = max(own.settle, self.settle or 0.0)
 
     @property
     def refused(self) -> bool:
@@ -101,7 +110,7 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         images = _images(unit, section, name)
     runs = kind in (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
     own = read_own_section(unit, path, files, known=known, runs=runs)
-    reading.prune_volumes |= own.prune_volumes
+    reading.take(own)
     reading.findings.extend((*own.findings, *reads.findings))
     return DesiredUnit(
         name=name,

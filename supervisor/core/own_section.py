@@ -24,6 +24,7 @@ _LARGEST_PORT = 65_535
 _PROBE_HINT = (
     "write http://HOST:PORT/PATH, https://HOST:PORT/PATH, tcp://HOST:PORT or unix:/PATH/OF/SOCKET"
 )
+_ON = ("1", "on", "yes", "true")
 _OFF = ("0", "off", "no", "false")
 
 
@@ -31,6 +32,9 @@ class OwnSection(msgspec.Struct, kw_only=True):
     """What one unit's `[X-Podvisor]` asks."""
 
     prune_volumes: bool = False
+    settle: float | None = None
+    """Seconds; None is "not said here"."""
+    rollback: bool = True
     idle_interval: float | None = None
     """Seconds; 0 is "never less often", None is "not said here"."""
     probe: Probe | None = None
@@ -75,6 +79,8 @@ def read_own_section(
         if problem:
             own.findings.append(_finding(problem, entry, path, files))
     own.prune_volumes = bool(values.get("Prune"))
+    own.settle = values.get("Settle")
+    own.rollback = values.get("Rollback", True)
     own.idle_interval = values.get("HealthIdleInterval")
     if "Probe" in values:
         more = {_KEYS[name].field: value for name, value in values.items() if _KEYS[name].field}
@@ -114,6 +120,12 @@ def _prune(text: str) -> bool:
     if text.lower() != "volumes":
         raise _Refused(f"Prune={text} has no meaning", "write Prune=volumes")
     return True
+
+
+def _rollback(text: str) -> bool:
+    if text.lower() not in (*_ON, *_OFF):
+        raise _Refused(f"Rollback={text} has no meaning", "write yes or no")
+    return text.lower() in _ON
 
 
 def _idle(text: str) -> float:
@@ -189,6 +201,8 @@ class _Key(NamedTuple):
 
 _KEYS = {
     "Prune": _Key(_prune, of_services=False),
+    "Settle": _Key(parse_duration, of_services=False),
+    "Rollback": _Key(_rollback, of_services=False),
     "HealthIdleInterval": _Key(_idle),
     "Probe": _Key(read_probe),
     "ProbeInterval": _Key(_interval, "interval"),

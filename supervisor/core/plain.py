@@ -48,7 +48,7 @@ def _read(path: str, reading: Reading, place: Place) -> None:
     reads = Reads(files, place, path)
     reads.look_at(unit, known)
     own = read_own_section(unit, path, files, known=known, runs=name.endswith(".service"))
-    reading.prune_volumes |= own.prune_volumes
+    reading.take(own)
     reading.findings.extend((*own.findings, *reads.findings))
     reading.units.append(
         DesiredUnit(

@@ -11,7 +11,7 @@ from supervisor.kit.texts import count
 from supervisor.model.app import Deployment
 from supervisor.model.observed import Observed
 from supervisor.model.plan import Plan, Reload, Step
-from supervisor.model.settings import HealthSettings
+from supervisor.model.settings import HealthSettings, RolloutSettings
 
 
 def plan(
@@ -21,12 +21,14 @@ def plan(
     *,
     foreign: Mapping[str, str] | None = None,
     health: HealthSettings | None = None,
+    rollout: RolloutSettings | None = None,
 ) -> Plan:
     """Plan one pass over these apps; a pure function of its arguments.
 
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
     health = health or HealthSettings()
+    rollout = rollout or RolloutSettings()
     steps: list[Step] = []
     verdicts = []
     desired = {
@@ -37,7 +39,13 @@ def plan(
             unit for name, units in desired.items() if name != deployment.name for unit in units
         }
         more, verdict = plan_app(
-            deployment, observed, now, foreign=foreign or {}, claimed=claimed, health=health
+            deployment,
+            observed,
+            now,
+            foreign=foreign or {},
+            claimed=claimed,
+            health=health,
+            rollout=rollout,
         )
         steps.extend(more)
         verdicts.append(verdict)

@@ -42,7 +42,7 @@ _SAID_TWICE = (
 _SECRET_REF = re.compile(
     r"file:(?:/|~/)[^\x00-\x1f]+|(?:credential|podman):[A-Za-z0-9][A-Za-z0-9._-]*"
 )
-_MAY_BE_ZERO = ("poll", "resync", "idle_interval")
+_MAY_BE_ZERO = ("poll", "resync", "settle", "idle_interval")
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,7 +178,8 @@ def _table_problems(key: Path, value: object, shape: type[msgspec.Struct]) -> It
             else:
                 yield Problem(place, f"“{name}” must be {expected}", f"such as {name} = {example}")
             continue
-        if isinstance(decoded, int | float) and not decoded > 0 and name not in _MAY_BE_ZERO:
+        is_number = isinstance(decoded, int | float) and not isinstance(decoded, bool)
+        if is_number and not decoded > 0 and name not in _MAY_BE_ZERO:
             yield Problem(place, f"“{name}” must be more than 0")
 
 
@@ -190,6 +191,8 @@ def _expectation(kind: object, name: str) -> tuple[str, str]:
         return "a size, in quotes", '"16M"'
     if kind is int:
         return "a whole number", "100"
+    if kind is bool:
+        return "true or false", "true"
     if kind is SecretRef:
         return "where the secret is, in quotes", f'"file:~/.config/podvisor/{name}"'
     if kind is str:

@@ -6,6 +6,7 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.health import Probe
+from supervisor.model.rollout import Hold
 from supervisor.model.source import TreeFile
 
 
@@ -85,19 +86,28 @@ class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
     """Version of Podman's generator that made `units`."""
     prune_volumes: bool = False
     """`[X-Podvisor] Prune=volumes`: its volumes go when it goes."""
+    settle: float | None = None
+    """`[X-Podvisor] Settle=`, seconds; None is "not said"."""
+    rollback: bool = True
+    """`[X-Podvisor] Rollback=no`: it is never taken back."""
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """What the source asks of one app now: the newest that can be had, and the way back.
 
     `wanted` is None when the source no longer holds the app (or holds it refused, with
-    `findings`); `last_good` is what was applied last, None before the first time.
+    `findings`); `last_good` is the revision that passed its gate last, or what is installed where
+    none has; None before the first time.
     """
 
     name: str
     wanted: DesiredApp | None
     last_good: DesiredApp | None = None
     findings: tuple[Finding, ...] = ()
+    newest: str = ""
+    """Revision that the source asks for; not that of `wanted` where the app is held."""
+    held: Hold | None = None
+    """A person rolled it back: `wanted` is what they chose."""
     keep: bool = False
     """Leave it as it is although the source does not hold it (unreadable or emptied source)."""
     keep_reason: str = ""
@@ -110,5 +120,9 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     """App name to its units, plain ones included."""
     prune_volumes: frozenset[str] = frozenset()
     """Apps that say `[X-Podvisor] Prune=volumes`."""
+    settle: dict[str, float] = {}
+    """Apps that say `[X-Podvisor] Settle=`, in seconds; the longest of their units counts."""
+    no_rollback: frozenset[str] = frozenset()
+    """Apps that say `[X-Podvisor] Rollback=no`."""
     findings: dict[str, tuple[Finding, ...]] = {}
     """App name to what the generator (or the unit file's parser) refused or warned of."""

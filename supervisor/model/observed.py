@@ -3,6 +3,7 @@
 import msgspec
 
 from supervisor.model.health import Checked, Probed
+from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.source import TreeFile
 
 
@@ -25,6 +26,10 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     """NeedDaemonReload=; read with details only."""
     ever_started: bool = False
     """Whether it has left `inactive` since the manager started; read with details only."""
+    active_since: float = 0.0
+    """When it became active last, seconds since the epoch; read with details only."""
+    restarts: int = 0
+    """How often systemd restarted it by itself since it was started; read with details only."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +131,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Inventory
     applied: dict[str, AppliedApp]
     repairs: dict[str, RepairState] = {}
+    rollouts: dict[str, tuple[Rollout, ...]] = {}
+    """App to its revisions that were tried here, the newest last."""
+    suspended: dict[str, Suspension] = {}
+    """Apps that a person had podvisor leave alone."""
     checked: tuple[Checked, ...] = ()
     """Running containers of these apps that have a health check."""
     probed: dict[str, Probed] = {}

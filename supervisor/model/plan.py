@@ -6,6 +6,7 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest, RepairState, UnitInputs
+from supervisor.model.rollout import Gate, Rollout
 from supervisor.model.source import TreeFile
 
 
@@ -22,6 +23,13 @@ class PullImage(_Step, frozen=True, kw_only=True, tag="pull"):
 
     phase: ClassVar[int] = 0
     image: str
+
+
+class Quarantine(_Step, frozen=True, kw_only=True, tag="quarantine"):
+    """Remember that a revision failed its gate: it is not tried again by itself."""
+
+    phase: ClassVar[int] = 0
+    failed: Rollout
 
 
 class BuildImage(_Step, frozen=True, kw_only=True, tag="build"):
@@ -55,6 +63,13 @@ class RemoveContainer(_Step, frozen=True, kw_only=True, tag="remove-container"):
 class RemoveNetwork(_Step, frozen=True, kw_only=True, tag="remove-network"):
     phase: ClassVar[int] = 2
     network: str
+
+
+class TryRevision(_Step, frozen=True, kw_only=True, tag="try"):
+    """Remember that a revision is on trial from now on."""
+
+    phase: ClassVar[int] = 3
+    trial: Rollout
 
 
 class OpenManifest(_Step, frozen=True, kw_only=True, tag="open-manifest"):
@@ -139,11 +154,13 @@ class RemoveVolume(_Step, frozen=True, kw_only=True, tag="remove-volume"):
 
 Step = (
     PullImage
+    | Quarantine
     | BuildImage
     | StopUnit
     | DisableUnit
     | RemoveContainer
     | RemoveNetwork
+    | TryRevision
     | OpenManifest
     | WriteFile
     | RemoveFile
@@ -170,6 +187,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What it waits for, in words: images, backoffs, systemd's own restarts."""
     next_at: float = 0.0
     """When to look again, seconds since the epoch; 0 is "when something changes"."""
+    gate: Gate | None = None
+    """Of a revision that is on trial, and stands."""
+    held_back: tuple[str, ...] = ()
+    """Of an app that is suspended: what would be done, in words."""
     findings: tuple[Finding, ...] = ()
     adopt: dict[str, UnitInputs] = {}
     """Units that already run as wanted but that the ledger does not know: recorded, not touched."""

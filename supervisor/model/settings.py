@@ -93,6 +93,19 @@ class RepairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How long a pass waits for a start job; systemd goes on with it by itself."""
 
 
+class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[rollout]`: when a new revision of an app counts, and what follows when it fails."""
+
+    settle: Seconds = Seconds(10)
+    """How long everything must have stayed up, and well, before a revision counts."""
+    gate_timeout: Seconds = Seconds(600)
+    """A revision that is not well after so long has failed."""
+    rollback: bool = True
+    """Whether an app goes back to its last good revision when a new one fails."""
+    history: int = 10
+    """How many revisions of each app are remembered, to go back to."""
+
+
 class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[health]`: how often containers that are well are asked how they are."""
 
@@ -113,4 +126,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: LimitSettings = LimitSettings()
     ledger: LedgerSettings = LedgerSettings()
     repair: RepairSettings = RepairSettings()
+    rollout: RolloutSettings = RolloutSettings()
     health: HealthSettings = HealthSettings()

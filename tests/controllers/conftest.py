@@ -9,7 +9,7 @@ import pytest
 from supervisor import wiring
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.kit.notify import Notifier
-from supervisor.model.settings import LedgerSettings, Settings, SourceSettings
+from supervisor.model.settings import LedgerSettings, RolloutSettings, Settings, SourceSettings
 from tests.fakes.machine import Machine
 from tests.fakes.ports import (
     FakeClock,
@@ -45,6 +45,7 @@ class World:
         self.generator = FakeGenerator(self.machine)
         self.folder = FakeFolder(self.machine)
         self.systemd = FakeSystemd(self.machine)
+        self.systemd.now = self.clock.now
         self.podman = FakePodman(self.machine)
         self.secrets = FakeSecrets()
         self.prober = FakeProber()
@@ -52,7 +53,10 @@ class World:
         self.host = FakeHost()
         self.path = path
         self.ledger = None
-        self.settings = Settings(sources={"home": SourceSettings(git="https://git.example/home")})
+        self.settings = Settings(
+            sources={"home": SourceSettings(git="https://git.example/home")},
+            rollout=RolloutSettings(settle=0),
+        )
         self.reader.put("home", {})
 
     def ports(self):

@@ -32,6 +32,9 @@ def oid(content: str) -> str:
     return hashlib.sha1(content.encode()).hexdigest()  # noqa: S324
 
 
+NOTHING = DesiredUnit(name="none.service", kind=UnitKind.PLAIN, path="none.service", digest="")
+
+
 class FakeClock:
     """The time of the event loop, so that virtual time moves it too; and of suspends."""
 
@@ -133,7 +136,7 @@ class FakeGenerator:
                     path=file.path,
                     digest=file.oid,
                     wanted_by=("default.target",) if kind is UnitKind.CONTAINER else (),
-                    requires=(need.replace(".network", "-network.service"),) if need else (),
+                    requires=(made_of(need),) if need else (),
                     images=(words["image"],) if "image" in words else (),
                     reads=(words["reads"],) if "reads" in words else (),
                     health_interval=float(words.get("health", 0)),
@@ -147,6 +150,11 @@ class FakeGenerator:
                 made.append(unit)
             units[one.name] = tuple(made)
         return Generated(units=units, findings=findings)
+
+
+def made_of(file):
+    base, _, suffix = file.rpartition(".")
+    return f"{base}-network.service" if suffix == "network" else f"{base}.service"
 
 
 def probe_of(words):
@@ -227,6 +235,9 @@ class FakeSystemd:
         self.slow: dict[str, float] = {}
         """Unit to how long its start takes."""
         self.lost = False
+        self.now = FakeClock().now
+        self.mends: dict[str, str] = {}
+        """Unit that is broken to the content with which it is not."""
 
     async def units(self, names, *, details=()):
         if self.lost:
@@ -257,15 +268,17 @@ class FakeSystemd:
         definition = self.machine.loaded.get(unit)
         if definition is None:
             return JobFailed(unit=unit, result="not-found")
-        if unit in self.machine.broken:
+        works = self.mends.get(unit)
+        if unit in self.machine.broken and definition.digest != (works and oid(works)):
             self.machine.failed.add(unit)
             return JobFailed(unit=unit, result="failed", detail="exit code 1")
         self.machine.failed.discard(unit)
         for need in definition.requires:
-            if need in self.machine.loaded:
-                self._start(need)
+            if need in self.machine.loaded and self._start(need):
+                return JobFailed(unit=unit, result="dependency")
         self.machine.make_object(unit)
         self.machine.running[unit] = definition.digest
+        self.machine.since[unit] = self.now()
         self.changes.queue.put_nowait(unit)
         return None
 
@@ -276,7 +289,18 @@ class FakeSystemd:
     async def restart(self, unit, *, timeout_seconds):
         self.jobs.append(("restart", unit))
         self.machine.running.pop(unit, None)
-        return self._start(unit)
+        along = [
+            name
+            for name in self.machine.running
+            if unit in self.machine.loaded.get(name, NOTHING).requires
+        ]
+        for name in along:
+            self.machine.running.pop(name)
+            self.changes.queue.put_nowait(name)
+        failed = self._start(unit)
+        for name in () if failed else along:
+            self._start(name)
+        return failed
 
     async def run_once(self, name, *, command, folder, timeout_seconds):
         self.jobs.append(("run", name))

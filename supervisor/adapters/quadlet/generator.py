@@ -227,6 +227,8 @@ def _conclude(readings: Mapping[str, Reading]) -> Generated:
             for name, reading in whole.items()
         },
         prune_volumes=frozenset(n for n, reading in whole.items() if reading.prune_volumes),
+        settle={n: one.settle for n, one in whole.items() if one.settle is not None},
+        no_rollback=frozenset(n for n, reading in whole.items() if not reading.rollback),
         findings={
             name: tuple(dict.fromkeys(reading.findings))
             for name, reading in readings.items()
