@@ -78,7 +78,7 @@ def test_what_dies_while_it_settles_is_taken_back(user, repository):
     user.wait_for(lambda: page(user, 8095) == "one\n", what="the old version")
     (verdict,) = events(user, kind="reverted")
     assert not verdict["ok"]
-    assert "did not stay up" in verdict["reason"]
+    assert "web.service failed" in verdict["reason"]
     quarantine = events(user, step="quarantine")[0]["time"]
     (back,) = [one for one in events(user, step="restart") if one["time"] > quarantine]
     assert back["time"] - quarantine <= 2, "seconds from the verdict to the old version"
@@ -167,10 +167,10 @@ def test_what_is_suspended_is_left_alone(user):
     deploy_folder(user, {"a/a.container": sleeper(), "b/b.service": service()})
     ready(user, "a", "b")
     user.podvisor("suspend", "a", "--reason", "by hand")
+    pid = main_pid(user, "b.service")
     user.write("apps/a/a.container", sleeper("Environment=A=1"))
     user.write("apps/b/b.service", service(2000000))
     user.systemctl("stop", "a.service")
-    pid = main_pid(user, "b.service")
     user.wait_for(lambda: main_pid(user, "b.service") not in {pid, "0"}, what="the other app")
     wait_for_states(user, a="suspended", b="ready")
     assert not active(user, "a.service")
