@@ -56,10 +56,11 @@ def _show(history: dict[str, Any], *, now: float) -> None:
                 (outcome, _STYLES.get(outcome, "")),
                 relative(one["began_at"], now=now),
                 (", ".join(marks), "good"),
+                one.get("subject", ""),
                 (one.get("reason", ""), "dim"),
             ]
         )
     if rows:
-        screen.table(rows, header=("REVISION", "OUTCOME", "TRIED", "", ""))
+        screen.table(rows, header=("REVISION", "OUTCOME", "TRIED", "", "COMMIT", ""))
     else:
         say("No revision was tried yet.")

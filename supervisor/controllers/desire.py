@@ -174,6 +174,7 @@ class Desires:
                 last_good=good.get(name),
                 findings=refused.get(name) or warnings.get(name, ()),
                 newest=newest.get(name, ""),
+                subject=self._subject(newest.get(name, "")),
                 held=held.get(name),
                 keep=name in kept,
                 keep_reason=kept.get(name, ""),
@@ -203,6 +204,12 @@ class Desires:
             if other and _same_content(one, other):
                 return msgspec.structs.replace(one, revision=other.revision)
         return one
+
+    def _subject(self, revision: str) -> str:
+        for one in self._snapshots.values():
+            if one.revision == revision:
+                return one.subject
+        return ""
 
     def _held(self, one: Candidate, held: dict[str, Hold]) -> Candidate:
         """Return what an app is held at, if it is; a hold ends with anything newer."""

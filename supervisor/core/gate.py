@@ -40,7 +40,7 @@ def rollout_of(app: str, revision: str, observed: Observed) -> Rollout | None:
 
 
 def begin_trial(
-    app: DesiredApp, observed: Observed, *, changing: frozenset[str], now: float
+    app: DesiredApp, observed: Observed, *, subject: str, changing: frozenset[str], now: float
 ) -> Rollout:
     """Return the record of a trial that begins; `changing` are the units that it (re)starts."""
     wanted = should_run({unit.name: unit for unit in app.units}, observed.targets)
@@ -49,6 +49,7 @@ def begin_trial(
         app=app.name,
         source=app.source,
         revision=app.revision,
+        subject=subject,
         root=app.root,
         files=app.files,
         began_at=now,

@@ -43,7 +43,9 @@ def ask_gate(
         changing = frozenset(
             step.unit for step in attempt.steps if isinstance(step, StartUnit | RestartUnit)
         )
-        trial = gate.begin_trial(wanted, observed, changing=changing, now=now)
+        before = gate.rollout_of(wanted.name, wanted.revision, observed)
+        subject = before.subject if before else deployment.subject
+        trial = gate.begin_trial(wanted, observed, subject=subject, changing=changing, now=now)
         reason = f"{wanted.revision[:12]} is on trial"
         attempt.steps.insert(0, TryRevision(app=wanted.name, trial=trial, reason=reason))
         return None

@@ -106,6 +106,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     newest: str = ""
     """Revision that the source asks for; not that of `wanted` where the app is held."""
+    subject: str = ""
+    """First line of the message of the commit that brought it; empty if it is an older one."""
     held: Hold | None = None
     """A person rolled it back: `wanted` is what they chose."""
     keep: bool = False

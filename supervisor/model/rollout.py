@@ -24,6 +24,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     app: str
     source: str
     revision: str
+    subject: str = ""
+    """First line of the commit's message; empty for a folder."""
     root: str
     files: tuple[TreeFile, ...]
     """All of it: enough to install it again, as long as the store holds the contents."""

@@ -58,7 +58,7 @@ def repository(user, git_server):
 
 def test_a_revision_counts_only_after_it_settled(user, repository):
     good = repository.head
-    repository.commit(web("two"))
+    repository.commit(web("two"), "Say two")
     user.podvisor("sync")
     (old, new) = [event["time"] for event in events(user, kind="applied")]
     (restart,) = events(user, step="restart")
@@ -66,6 +66,7 @@ def test_a_revision_counts_only_after_it_settled(user, repository):
     assert old < restart["time"]
     history = json.loads(user.podvisor("history", "web", "--json").stdout)
     assert [one["outcome"] for one in history["rollouts"]] == ["good", "good"]
+    assert history["rollouts"][0]["subject"] == "Say two"
     assert [one["revision"] for one in history["rollouts"]] == [repository.head, good]
 
 
