@@ -14,6 +14,7 @@ from supervisor.controllers.ports import Folder, Generator, SourceReader
 from supervisor.core.compose import Composition, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.names import QUADLET_KINDS, shapes_units
+from supervisor.core.order import refused_for_order
 from supervisor.core.refusals import is_staged
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Finding
@@ -101,6 +102,10 @@ class Desires:
         if self._current:
             self._current.pop(name, None)
 
+    def latest(self) -> Mapping[str, Deployment]:
+        """Every app as it was worked out last, without working anything out."""
+        return self._current or self._previous
+
     def known(self) -> dict[str, tuple[DesiredUnit, ...]]:
         """Units of every app, as far as they were worked out; for watches, which only name keys."""
         return {
@@ -109,7 +114,7 @@ class Desires:
                 for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None)
                 for unit in (app.units if app else ())
             )
-            for name, one in (self._current or self._previous).items()
+            for name, one in self.latest().items()
         }
 
     async def _work_out(self) -> dict[str, Deployment]:
@@ -141,6 +146,9 @@ class Desires:
         able = {name: one.app for name, one in judged.items() if one.app and name not in refused}
         good = await self._last_good(manifests, able, candidates)
         kept = self._kept(manifests, {*able, *refused})
+        unordered = refused_for_order(able, {*able, *refused, *kept})
+        refused.update(unordered)
+        able = {name: one for name, one in able.items() if name not in unordered}
         standing = [one for name, one in good.items() if name in refused or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}
@@ -251,6 +259,7 @@ class Desires:
                     units=generated.units.get(one.name, ()),
                     generator=self._generator_version,
                     prune_volumes=one.name in generated.prune_volumes,
+                    after=generated.after.get(one.name, ()),
                 )
             known[one.name] = self._judged[one.name, one.revision] = _Judged(
                 identity=identities[one.name],
@@ -286,6 +295,8 @@ class Desires:
         good: dict[str, DesiredApp] = {}
         lost: list[Candidate] = []
         for name, manifest in manifests.items():
+            if not manifest.revision:
+                continue  # nothing but what its jobs need is here
             now = wanted.get(name)
             if now and now.revision == manifest.revision and now.root == manifest.root:
                 good[name] = now
@@ -322,7 +333,11 @@ def _as_applied(one: Candidate, manifest: Manifest | None) -> Candidate:
     An app's revision is the one in which it last changed: a commit that touches one app of a
     hundred changes nothing for the others.
     """
-    if manifest is None or (one.source, one.root) != (manifest.source, manifest.root):
+    if (
+        manifest is None
+        or manifest.ahead
+        or (one.source, one.root) != (manifest.source, manifest.root)
+    ):
         return one
     mine = [(file.path, file.oid, file.kind) for file in one.files]
     if mine != [(file.path, file.oid, file.kind) for file in manifest.files]:

@@ -12,6 +12,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from supervisor.controllers.app import AppController
 from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
+from supervisor.controllers.job_memory import forgive
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.ports import Ledger, SourceReader
 from supervisor.kit.clock import Clock
@@ -133,6 +134,13 @@ class Desk:
         )
 
     async def _sync(self, request: SyncRequest) -> None:
+        def awaited(key: str) -> bool:
+            """Whether a pass for this key brings on what is asked for."""
+            images = self._loop.waiting_images(request.apps)
+            return key in images or key in self._loop.unfinished(request.apps)
+
+        for name in request.apps:
+            forgive(self._ledger, name)
         sources = tuple(self._desires.settings.sources)
         if request.prune_all:
             self._desires.prune_allowed.update(self._all_sources())
@@ -151,8 +159,8 @@ class Desk:
             keys = [f"app:{name}" for name in request.apps or known]
             self._queue.add(*self._loop.waiting_images(request.apps))
             await self._queue.passed(keys, since=mark)
-            while self._queue.is_busy(self._loop.waiting_images(request.apps).__contains__):
-                await self._queue.rest(self._loop.waiting_images(request.apps).__contains__)
+            while self._queue.is_busy(awaited, bursts=False):
+                await self._queue.rest(awaited, bursts=False)
                 await self._queue.passed(keys)
         finally:
             self._desires.prune_allowed.clear()

@@ -121,6 +121,9 @@ class Systemd(Protocol):
     async def restart(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         """Queue a restart job and wait for its end."""
 
+    async def reload_unit(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
+        """Queue a reload job (ExecReload=) for a running unit and wait for its end."""
+
     async def run_once(
         self, name: str, *, command: Sequence[str], folder: str, timeout_seconds: float
     ) -> JobFailed | None:

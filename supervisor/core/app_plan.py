@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal
 from supervisor.core.health import plan_health
+from supervisor.core.jobs import failed_job, pending_jobs, plan_jobs
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
 from supervisor.core.unit_plan import plan_units
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
@@ -50,11 +51,22 @@ def plan_app(
     wanted, last_good = deployment.wanted, deployment.last_good
     if wanted:
         draft.findings.extend(_blockers(wanted, observed, foreign))
+        if found := failed_job(wanted, observed):
+            draft.findings.append(found)
     refused = any(finding.fatal for finding in draft.findings)
-    if wanted and not refused:
+    if wanted and not refused and deployment.changes and deployment.held:
+        draft.waiting.extend(deployment.held)
+    elif wanted and not refused:
         attempt = _converge(wanted, last_good, observed, now, claimed)
         plan_health(wanted, observed, now, health, attempt)
-        pulls = _missing_images(wanted, attempt.steps, observed)
+        jobs = pending_jobs(wanted, observed)
+        pulls = _missing_images(wanted, attempt.steps, observed, jobs)
+        if not pulls and jobs:
+            plan_jobs(wanted, last_good, jobs, observed, attempt=attempt, draft=draft)
+            if last_good:
+                draft.extend(_repairs(_converge(last_good, last_good, observed, now, claimed)))
+            revision = last_good.revision if last_good else ""
+            return draft.steps, draft.verdict(revision=revision, complete=False)
         if not pulls:
             draft.extend(attempt)
             return draft.steps, draft.verdict(revision=wanted.revision, complete=True)
@@ -105,6 +117,16 @@ def _converge(
         for path in (folder.strangers if folder else ())
     )
     return draft
+
+
+def _repairs(attempt: Draft) -> Draft:
+    """Keep of the way back to the last good state only what brings its units back."""
+    attempt.steps[:] = [
+        step for step in attempt.steps if isinstance(step, StartUnit) and step.repair
+    ]
+    attempt.findings.clear()
+    attempt.adopt.clear()
+    return attempt
 
 
 def _remove_app(
@@ -241,13 +263,14 @@ def _is_ours(unit: str, observed: Observed) -> bool:
 
 
 def _missing_images(
-    app: DesiredApp, steps: Collection[Step], observed: Observed
+    app: DesiredApp, steps: Collection[Step], observed: Observed, jobs: Collection[str]
 ) -> list[PullImage]:
     """Images to have before any of these steps: of what starts, and of what is new."""
     present = observed.inventory.images
     if present is None:
         return []
     starting = {step.unit for step in steps if isinstance(step, StartUnit | RestartUnit)}
+    starting.update(jobs)
     writing = {step.file.path for step in steps if isinstance(step, WriteFile)}
     missing: dict[str, str] = {}
     for unit in app.units:

@@ -1,7 +1,8 @@
 """Fakes of the ports over a machine in memory, for tests of the controllers.
 
 Apps are written in a toy language: a file `web.container` whose content names what it needs, such
-as `needs=site.network image=img:1 reads=conf refuse=why warn=why`. What the real generator makes of
+as `needs=site.network image=img:1 reads=conf refuse=why warn=why after=db,cache can=reload
+onchange=reload job=yes`. What the real generator makes of
 real files is for tests/core/test_generated.py and the host.
 """
 
@@ -12,7 +13,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from supervisor.core.names import unit_kind
-from supervisor.model.app import DesiredUnit, Generated, UnitKind
+from supervisor.model.app import AppNeed, ChangeAction, ChangeRule, DesiredUnit, Generated, UnitKind
 from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.health import CheckRun, OnFailure, Probe
 from supervisor.model.observed import Inventory, JobFailed, ObservedApp
@@ -107,6 +108,7 @@ class FakeGenerator:
         there = {f.path.rpartition("/")[2] for one in (*apps, *beside) for f in one.files}
         units: dict[str, tuple[DesiredUnit, ...]] = {}
         findings: dict[str, tuple[Finding, ...]] = {}
+        after: dict[str, tuple[AppNeed, ...]] = {}
         for one in apps:
             made = []
             for file in one.files:
@@ -122,6 +124,11 @@ class FakeGenerator:
                     findings[one.name] = (
                         Finding(message=words["warn"], app=one.name, fatal=False),
                     )
+                if "after" in words:
+                    after[one.name] = tuple(
+                        AppNeed(app=name, path=f"{one.root}/{file.path}", line=1)
+                        for name in words["after"].split(",")
+                    )
                 need = words.get("needs", "")
                 if need and need not in there:
                     message = f"requested Quadlet unit {need} was not found"
@@ -132,7 +139,9 @@ class FakeGenerator:
                     kind=kind,
                     path=file.path,
                     digest=file.oid,
-                    wanted_by=("default.target",) if kind is UnitKind.CONTAINER else (),
+                    wanted_by=("default.target",)
+                    if kind is UnitKind.CONTAINER and "job" not in words
+                    else (),
                     requires=(need.replace(".network", "-network.service"),) if need else (),
                     images=(words["image"],) if "image" in words else (),
                     reads=(words["reads"],) if "reads" in words else (),
@@ -140,13 +149,19 @@ class FakeGenerator:
                     idle_interval=float(words["idle"]) if "idle" in words else None,
                     probe=probe_of(words),
                     object_name=words.get("name", f"systemd-{base}"),
-                    oneshot=kind is not UnitKind.CONTAINER,
+                    oneshot=kind is not UnitKind.CONTAINER or "job" in words,
+                    can_reload=words.get("can") == "reload",
+                    live=(words["reads"],) if "reads" in words else (),
+                    on_change=(ChangeRule(action=ChangeAction(words["onchange"])),)
+                    if "onchange" in words
+                    else (),
+                    before_deploy="job" in words,
                     remain_after_exit=kind is not UnitKind.CONTAINER,
                 )
                 self.machine.catalogue[file.path.rpartition("/")[2], file.oid] = unit
                 made.append(unit)
             units[one.name] = tuple(made)
-        return Generated(units=units, findings=findings)
+        return Generated(units=units, findings=findings, after=after)
 
 
 def probe_of(words):
@@ -276,7 +291,18 @@ class FakeSystemd:
     async def restart(self, unit, *, timeout_seconds):
         self.jobs.append(("restart", unit))
         self.machine.running.pop(unit, None)
+        await asyncio.sleep(self.slow.get(unit, 0))
+        if (one := self.machine.loaded.get(unit)) and one.before_deploy:
+            self.machine.ran.append(one.digest)
+            failed = unit in self.machine.broken
+            return JobFailed(unit=unit, result="failed", detail="no such table") if failed else None
         return self._start(unit)
+
+    async def reload_unit(self, unit, *, timeout_seconds):
+        self.jobs.append(("reload", unit))
+        if unit in self.machine.broken or unit not in self.machine.running:
+            return JobFailed(unit=unit, result="failed", detail="exit code 1")
+        return None
 
     async def run_once(self, name, *, command, folder, timeout_seconds):
         self.jobs.append(("run", name))

@@ -227,6 +227,7 @@ def _conclude(readings: Mapping[str, Reading]) -> Generated:
             for name, reading in whole.items()
         },
         prune_volumes=frozenset(n for n, reading in whole.items() if reading.prune_volumes),
+        after={name: tuple(one.after) for name, one in whole.items() if one.after},
         findings={
             name: tuple(dict.fromkeys(reading.findings))
             for name, reading in readings.items()
