@@ -218,6 +218,7 @@ class AppController:
             self._clock.now(),
             foreign=foreign,
             health=self._desires.settings.health,
+            owners=self._desires.owners(),
         )
         return observed, plan
 

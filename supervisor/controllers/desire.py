@@ -106,6 +106,15 @@ class Desires:
         """Every app as it was worked out last, without working anything out."""
         return self._current or self._previous
 
+    def owners(self) -> dict[str, str]:
+        """Unit to the app that wants it; no two want one."""
+        return {
+            unit.name: name
+            for name, one in self.latest().items()
+            if one.wanted
+            for unit in one.wanted.units
+        }
+
     def known(self) -> dict[str, tuple[DesiredUnit, ...]]:
         """Units of every app, as far as they were worked out; for watches, which only name keys."""
         return {
@@ -145,10 +154,11 @@ class Desires:
                 (warnings if one.app else refused)[name] = one.findings
         able = {name: one.app for name, one in judged.items() if one.app and name not in refused}
         good = await self._last_good(manifests, able, candidates)
-        kept = self._kept(manifests, {*able, *refused})
+        kept = self._kept(manifests, {*able, *refused}, _units_of(able.values()))
         unordered = refused_for_order(able, {*able, *refused, *kept})
         refused.update(unordered)
         able = {name: one for name, one in able.items() if name not in unordered}
+        kept = self._kept(manifests, {*able, *refused}, _units_of(able.values()))
         standing = [one for name, one in good.items() if name in refused or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}
@@ -183,8 +193,17 @@ class Desires:
                 found[name] = observed.manifest
         return found
 
-    def _kept(self, manifests: Mapping[str, Manifest], held: Collection[str]) -> dict[str, str]:
-        """Apps that left their source but stay, with the reason: nothing prunes everything."""
+    def _kept(
+        self,
+        manifests: Mapping[str, Manifest],
+        held: Collection[str],
+        units: Mapping[str, frozenset[str]],
+    ) -> dict[str, str]:
+        """Apps that left their source but stay, with the reason: nothing prunes everything.
+
+        An app of which another of its source has a unit now (`units`, by source) is not lost: it
+        goes by another name.
+        """
         kept = {}
         by_source: dict[str, list[str]] = {}
         for name, manifest in manifests.items():
@@ -199,6 +218,8 @@ class Desires:
                 reason = f"source {source} could not be read yet"
             elif len(leaving) == len(names):
                 reason = f"source {source} no longer holds any of its {len(names)} apps"
+                taken = units.get(source, frozenset())
+                leaving = [name for name in leaving if taken.isdisjoint(manifests[name].units)]
             else:
                 continue
             kept.update(dict.fromkeys(leaving, reason))
@@ -343,6 +364,14 @@ def _as_applied(one: Candidate, manifest: Manifest | None) -> Candidate:
     if mine != [(file.path, file.oid, file.kind) for file in manifest.files]:
         return one
     return msgspec.structs.replace(one, revision=manifest.revision)
+
+
+def _units_of(apps: Iterable[DesiredApp]) -> dict[str, frozenset[str]]:
+    """Units of these apps, by their source."""
+    units: dict[str, set[str]] = {}
+    for app in apps:
+        units.setdefault(app.source, set()).update(unit.name for unit in app.units)
+    return {source: frozenset(names) for source, names in units.items()}
 
 
 def _was_installed(file: TreeFile, manifest: Manifest) -> bool:

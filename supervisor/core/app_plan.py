@@ -39,13 +39,13 @@ def plan_app(
     now: float,
     *,
     foreign: Mapping[str, str],
-    claimed: Collection[str],
+    owners: Mapping[str, str],
     health: HealthSettings,
 ) -> tuple[list[Step], Verdict]:
     """Plan one app.
 
-    `foreign` maps unit names that the user's own files define to those files. `claimed` holds
-    the units that other apps of this pass desire: a unit that moves to another app is not stopped.
+    `foreign` maps unit names that the user's own files define to those files, `owners` those
+    that some app wants to that app: a unit that moves to another app is not stopped.
     """
     draft = Draft(app=deployment.name, findings=list(deployment.findings))
     wanted, last_good = deployment.wanted, deployment.last_good
@@ -57,14 +57,14 @@ def plan_app(
     if wanted and not refused and deployment.changes and deployment.held:
         draft.waiting.extend(deployment.held)
     elif wanted and not refused:
-        attempt = _converge(wanted, last_good, observed, now, claimed)
+        attempt = _converge(wanted, last_good, observed, now, owners)
         plan_health(wanted, observed, now, health, attempt)
         jobs = pending_jobs(wanted, observed)
         pulls = _missing_images(wanted, attempt.steps, observed, jobs)
         if not pulls and jobs:
             plan_jobs(wanted, last_good, jobs, observed, attempt=attempt, draft=draft)
             if last_good:
-                draft.extend(_repairs(_converge(last_good, last_good, observed, now, claimed)))
+                draft.extend(_repairs(_converge(last_good, last_good, observed, now, owners)))
             revision = last_good.revision if last_good else ""
             return draft.steps, draft.verdict(revision=revision, complete=False)
         if not pulls:
@@ -79,10 +79,10 @@ def plan_app(
             ]
             draft.extend(attempt)
     elif not wanted and not refused and not deployment.keep:
-        _remove_app(deployment, observed, claimed, draft)
+        _remove_app(deployment, observed, owners, draft)
         return draft.steps, draft.verdict(revision="", complete=True)
     if last_good and (wanted is None or last_good.revision != wanted.revision or refused):
-        attempt = _converge(last_good, last_good, observed, now, claimed)
+        attempt = _converge(last_good, last_good, observed, now, owners)
         plan_health(last_good, observed, now, health, attempt)
         draft.extend(attempt)
     revision = last_good.revision if last_good else ""
@@ -94,15 +94,15 @@ def _converge(
     last_good: DesiredApp | None,
     observed: Observed,
     now: float,
-    claimed: Collection[str],
+    owners: Mapping[str, str],
 ) -> Draft:
     """Bring the machine to `app`: what left it, its files, its units."""
     draft = Draft(app=app.name)
     folder = observed.apps.get(app.name)
     known = {unit.name: unit for unit in last_good.units} if last_good else {}
-    here = {unit.name for unit in app.units} | set(claimed)
+    here = {unit.name for unit in app.units}
     for unit in folder.manifest.units if folder and folder.manifest else ():
-        if unit not in here:
+        if unit not in here and owners.get(unit, app.name) == app.name:
             _remove_unit(unit, known.get(unit), observed, draft, prune=app.prune_volumes)
     files = plan_files(app, observed, draft)
     plan_units(app, observed, now, files, draft)
@@ -130,7 +130,7 @@ def _repairs(attempt: Draft) -> Draft:
 
 
 def _remove_app(
-    deployment: Deployment, observed: Observed, claimed: Collection[str], draft: Draft
+    deployment: Deployment, observed: Observed, owners: Mapping[str, str], draft: Draft
 ) -> None:
     """Take away everything that is left of an app."""
     folder = observed.apps.get(deployment.name)
@@ -140,7 +140,7 @@ def _remove_app(
     known = {unit.name: unit for unit in last_good.units} if last_good else {}
     prune = last_good is not None and last_good.prune_volumes
     for unit in folder.manifest.units:
-        if unit not in claimed:
+        if owners.get(unit, deployment.name) == deployment.name:
             _remove_unit(unit, known.get(unit), observed, draft, prune=prune)
     reason = "no longer in the source"
     plan_folder_removal(deployment.name, folder.manifest, draft, reason=reason)

@@ -514,7 +514,7 @@ async def main() -> None:
 
 
 PARTS = (
-    *(states, jobs, job_ends, run_once, files),
+    *(states, jobs, unit_reloads, job_ends, run_once, files),
     *(reloads, watching, coming_and_going, losses, five_hundred, churn),
 )
 uvloop.run(main())  # as the daemon does
