@@ -351,12 +351,10 @@ def measure_pass() -> list[dict]:
 def measure_many() -> list[dict]:
     """One changed app among 10 and among 200 of three units; and a pass over all 200."""
     repository = Repository("many")
-    repository.commit(dict(many_apps(range(10))))
-    start_daemon(repository.url)
     changes, taken = {}, {}
     for number, apps in enumerate((10, 200)):
         repository.commit(dict(many_apps(range(apps))))
-        run("podvisor", "sync")
+        start_daemon(repository.url)
         changes[apps], taken[apps] = [], []
         for turn in range(9):
             repository.commit(dict(many_apps(range(1), 10 * number + turn + 1)))

@@ -233,12 +233,7 @@ class Desires:
         `others` may be referred to, but are not judged themselves.
         """
         pool = {one.name: one for one in (*others, *candidates)}
-        providers = {
-            file.path.rpartition("/")[2]: one.name
-            for one in pool.values()
-            for file in one.files
-            if file.path.endswith(tuple(QUADLET_KINDS))
-        }
+        providers = _providers(pool)
         identities = {one.name: self._identity(one) for one in pool.values()}
 
         def near(mentions: Iterable[str]) -> dict[str, _Identity | None]:
@@ -254,17 +249,7 @@ class Desires:
         fresh = [one for one in candidates if one.name not in known]
         if not fresh:
             return known
-        contents: dict[str, bytes] = {}
-        staged = {one.name: one for one in fresh}
-        mentions: dict[str, frozenset[str]] = {}
-        while new := [one for one in staged.values() if one.name not in mentions]:
-            contents.update(await self._contents(new))
-            for one in new:
-                mentions[one.name] = _mentions(one, contents)
-                for name in mentions[one.name]:
-                    provider = providers.get(name)
-                    if provider and provider not in staged:
-                        staged[provider] = pool[provider]
+        staged, contents, mentions = await self._gather(fresh, pool, providers)
         beside = [one for name, one in staged.items() if one not in fresh]
         generated = await self._generator.generate(fresh, contents=contents, beside=beside)
         for one in fresh:
@@ -289,6 +274,35 @@ class Desires:
                 findings=findings,
             )
         return known
+
+    async def _gather(
+        self,
+        fresh: Iterable[Candidate],
+        pool: Mapping[str, Candidate],
+        providers: Mapping[str, str],
+    ) -> tuple[dict[str, Candidate], dict[str, bytes], dict[str, frozenset[str]]]:
+        """Find what has to be staged with these, directly or not: apps, contents, mentions."""
+        contents: dict[str, bytes] = {}
+        staged = {one.name: one for one in fresh}
+        mentions: dict[str, frozenset[str]] = {}
+        while new := [one for one in staged.values() if one.name not in mentions]:
+            contents.update(await self._contents(new))
+            for one in new:
+                mentions[one.name] = _mentions(one, contents)
+                for name in mentions[one.name]:
+                    provider = providers.get(name)
+                    if provider and provider not in staged:
+                        staged[provider] = pool[provider]
+        return staged, contents, mentions
+
+    async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
+        """Return the units that the generator makes of an app, by name."""
+        others = (one.wanted or one.last_good for one in self.latest().values())
+        pool = {one.name: _candidate(one) for one in others if one}
+        pool[app.name] = mine = _candidate(app)
+        staged, contents, _ = await self._gather([mine], pool, _providers(pool))
+        beside = [one for name, one in staged.items() if name != app.name]
+        return await self._generator.texts(mine, contents=contents, beside=beside)
 
     async def _contents(self, candidates: Iterable[Candidate]) -> dict[str, bytes]:
         """Contents of what the generator reads; other files are staged as empty ones."""
@@ -364,6 +378,22 @@ def _as_applied(one: Candidate, manifest: Manifest | None) -> Candidate:
     if mine != [(file.path, file.oid, file.kind) for file in manifest.files]:
         return one
     return msgspec.structs.replace(one, revision=manifest.revision)
+
+
+def _candidate(app: DesiredApp) -> Candidate:
+    return Candidate(
+        name=app.name, source=app.source, revision=app.revision, root=app.root, files=app.files
+    )
+
+
+def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:
+    """Quadlet file to the app that has it."""
+    return {
+        file.path.rpartition("/")[2]: one.name
+        for one in pool.values()
+        for file in one.files
+        if file.path.endswith(tuple(QUADLET_KINDS))
+    }
 
 
 def _units_of(apps: Iterable[DesiredApp]) -> dict[str, frozenset[str]]:

@@ -68,6 +68,11 @@ class Generator(Protocol):
         too. Files of the user's own Quadlet folder that podvisor does not own take part.
         """
 
+    async def texts(
+        self, app: Candidate, *, contents: Mapping[str, bytes], beside: Sequence[Candidate] = ()
+    ) -> dict[str, str]:
+        """Return the units that come out of an app, by name, as they would be installed."""
+
 
 class Folder(Protocol):
     """The owned folder below the Quadlet search path, and the links of plain units."""
@@ -78,6 +83,12 @@ class Folder(Protocol):
 
     async def observe(self, app: str, *, wanted: Collection[str] = ()) -> ObservedApp:
         """Read the manifest and the state of its files and of `wanted` paths (cached by stat)."""
+
+    async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:
+        """Read these files (of links, where they lead), `limit` bytes of each at most.
+
+        What is not there, or cannot be read, is left out.
+        """
 
     async def apps(self) -> frozenset[str]:
         """Names of the apps that have a manifest."""

@@ -1,9 +1,11 @@
 """Order between apps, reloads and jobs before a deploy, end to end on fakes."""
 
 import anyio
+import msgspec
 import pytest
 
-from supervisor.model.errors import Retry
+from supervisor.model.diff import DiffRequest
+from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.status import AppState, SyncRequest
 
@@ -303,3 +305,45 @@ async def test_a_pass_that_is_cut_short_before_a_job_is_mended(world):
         await house.queue.rest()
         assert len(world.machine.ran) == 2
         assert state(house, "shop").state is AppState.READY
+
+
+# What would change
+
+
+async def test_a_diff_shows_what_is_installed_beside_what_is_wanted(world):
+    world.reader.put("home", {"web/web.container": "v=1", "web/old": "x", "db/db.container": ""})
+    async with world.running() as house:
+        other = msgspec.structs.replace(world.machine.files["web"]["old"], path="db.container")
+        world.machine.files["db"]["db.container"] = other
+        world.reader.put(
+            "home", {"web/web.container": "v=2", "web/new": "y", "db/db.container": ""}
+        )
+        diff = await house.desk.diff(DiffRequest(units=True))
+        db, web = diff.apps
+        assert [(one.path, one.old, one.new) for one in web.files] == [
+            ("new", None, "y"),
+            ("old", "x", None),
+            ("web.container", "v=1", "v=2"),
+        ]
+        (unit,) = web.units
+        assert (unit.path, unit.old) == ("web.service", "[Service]\nExecStart=v=1\n")
+        assert unit.new == "[Service]\nExecStart=v=2\n"
+        (edited,) = db.files
+        assert (edited.old, edited.new) == ("x", ""), "whoever wrote it"
+        assert not db.units
+        (only,) = (await house.desk.diff(DiffRequest(apps=("db",)))).apps
+        assert only.app == "db"
+        with pytest.raises(Stalled, match="no app named blog"):
+            await house.desk.diff(DiffRequest(apps=("blog",)))
+        assert "v=1" in str(world.machine.blobs), "nothing was done"
+        assert world.machine.files["web"].keys() == {"web.container", "old"}
+
+
+async def test_a_diff_of_what_leaves_and_of_what_is_refused(world):
+    world.reader.put("home", {"web/web.container": "", "db/db.container": ""})
+    async with world.running() as house:
+        world.reader.put("home", {"db/db.container": "refuse=x"})
+        db, web = (await house.desk.diff(DiffRequest())).apps
+        assert [(one.path, one.old, one.new) for one in web.files] == [("web.container", "", None)]
+        assert not db.files
+        assert db.findings[0].message == "x"

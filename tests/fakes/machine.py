@@ -57,6 +57,8 @@ class Machine:
     """State of one host, as far as podvisor touches it."""
 
     files: dict[str, dict[str, TreeFile]] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    """What was written, by its id."""
     manifests: dict[str, Manifest] = field(default_factory=dict)
     loaded: dict[str, DesiredUnit] = field(default_factory=dict)
     running: dict[str, str] = field(default_factory=dict)

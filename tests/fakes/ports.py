@@ -95,6 +95,13 @@ class FakeReader:
 
 
 class FakeGenerator:
+    async def texts(self, app, *, contents, beside=()):
+        return {
+            f"{file.path.rpartition('.')[0]}.service": unit_text(file, contents)
+            for file in app.files
+            if unit_kind(file.path)
+        }
+
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.runs = 0
@@ -164,6 +171,10 @@ class FakeGenerator:
         return Generated(units=units, findings=findings, after=after)
 
 
+def unit_text(file, contents):
+    return f"[Service]\nExecStart={contents[file.oid].decode()}\n"
+
+
 def probe_of(words):
     if "probe" not in words:
         return None
@@ -211,6 +222,11 @@ class FakeFolder:
             files=tuple(self.machine.files.get(app, {}).values()),
         )
 
+    async def contents(self, app, paths, *, limit):
+        here = self.machine.files.get(app, {})
+        blobs = self.machine.blobs
+        return {path: blobs[here[path].oid][:limit] for path in paths if here[path].oid in blobs}
+
     async def foreign_units(self):
         return self.foreign
 
@@ -225,6 +241,7 @@ class FakeFolder:
             raise Retry(f"cannot write {file.path}: disk full")
         assert oid(content.decode()) == file.oid
         self.machine.files.setdefault(app, {})[file.path] = file
+        self.machine.blobs[file.oid] = content
 
     async def remove_file(self, app, path):
         self.machine.files[app].pop(path, None)

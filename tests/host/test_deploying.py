@@ -308,3 +308,32 @@ def test_an_app_that_is_renamed_goes_on_with_its_data(user, git_server):
     user.systemctl("restart", "web.service")
     assert user.podman("exec", "systemd-web", "ls", "/data").stdout == "kept\n"
     assert user.podvisor("plan", "--exit-code", check=False).returncode == 0
+
+
+# What would change
+
+
+def test_a_diff_with_and_without_a_daemon(user, git_server):
+    files = {
+        "apps/web/web.container": sleeper("Volume=./conf:/conf:ro"),
+        "apps/web/conf/site.conf": "one\n",
+    }
+    repository = deploy(user, git_server, files)
+    ready(user, "web")
+    assert user.podvisor("diff", "--units", "--exit-code").stdout.startswith("Nothing differs")
+    repository.commit(
+        {
+            "apps/web/web.container": sleeper("Volume=./conf:/conf:ro", "Environment=A=2"),
+            "apps/web/conf/site.conf": "two\n",
+        }
+    )
+    told = user.podvisor("diff", "web")
+    assert "-one\n+two\n" in told.stdout
+    assert "+Environment=A=2\n" in told.stdout
+    user.systemctl("stop", "podvisor.service")
+    assert user.podvisor("diff", "web").stdout == told.stdout
+    units = user.podvisor("diff", "--units", "--exit-code", check=False)
+    assert units.returncode == 2
+    assert "--- a/web/web.service\n" in units.stdout
+    assert f"/home/{user.name}/{OWNED}/web/conf:/conf:ro" in units.stdout, "as it is installed"
+    assert "--env A=2" in units.stdout
