@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from supervisor import __version__
 from supervisor.adapters.files.folder import OwnedFolder
@@ -25,6 +26,7 @@ from supervisor.controllers.app import AppController
 from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.desk import Desk
+from supervisor.controllers.diff import Differ
 from supervisor.controllers.execute import Executor
 from supervisor.controllers.health import HealthController
 from supervisor.controllers.image import ImageController
@@ -38,11 +40,14 @@ from supervisor.core.settings import Reading, read_settings
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Finding, Stalled
 from supervisor.model.plan import Plan
 from supervisor.model.settings import Settings, SourceSettings
 
 __all__ = ["prerequisites"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,6 +282,7 @@ def assemble(
             clock=given.clock,
             planning=app_controller,
             new_desires=lambda: _desires(desires.settings, given),
+            differ=lambda of: Differ(desires=of, reader=given.reader, folder=given.folder),
         ),
         watches=Watches(
             queue=queue,
@@ -313,6 +319,10 @@ async def offline_plan(
     config: Path | None, apps: Collection[str], *, prune_all: bool = False
 ) -> Plan:
     """Work out, without a daemon, what one would do now. Raises Stalled on refused settings."""
+    return await _offline(config, lambda desk: desk.plan(apps, prune_all=prune_all))
+
+
+async def _offline(config: Path | None, ask: Callable[[Desk], Awaitable[T]]) -> T:
     paths = Paths.from_environment(config)
     reading = load_settings(paths.config)
     if reading.settings is None:
@@ -320,9 +330,15 @@ async def offline_plan(
     given = make_ports(reading.settings, paths)
     try:
         house = assemble(reading.settings, given, notifier=Notifier())
-        return await house.desk.plan(apps, prune_all=prune_all)
+        return await ask(house.desk)
     finally:
         given.close()
+
+
+async def offline_diff(config: Path | None, apps: Collection[str], *, units: bool) -> Diff:
+    """Show, without a daemon, what would change. Raises Stalled on refused settings."""
+    request = DiffRequest(apps=tuple(apps), units=units)
+    return await _offline(config, lambda desk: desk.diff(request))
 
 
 async def check(path: Path) -> list[Finding]:

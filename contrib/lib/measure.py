@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 HOME = pathlib.Path.home()
@@ -346,6 +347,51 @@ def measure_pass() -> list[dict]:
         generator.append(cpu_of_children(GENERATOR, "-dryrun", "-user", quiet=True))
     base = {"base": generator, "base_name": "Podman's generator"}
     return [figure("pass over 120 files, nothing to do, CPU", "ms", passes, 2, **base)]
+
+
+def measure_many() -> list[dict]:
+    """One changed app among 10 and among 200 of three units; and a pass over all 200."""
+    repository = Repository("many")
+    changes, taken = {}, {}
+    for number, apps in enumerate((10, 200)):
+        repository.commit(dict(many_apps(range(apps))))
+        start_daemon(repository.url)
+        changes[apps], taken[apps] = [], []
+        for turn in range(9):
+            repository.commit(dict(many_apps(range(1), 10 * number + turn + 1)))
+            before, began = cpu_of_unit("podvisor.service"), time.monotonic()
+            run("podvisor", "sync", "app000")
+            taken[apps].append(1000 * (time.monotonic() - began))
+            time.sleep(1)  # what follows by itself, counts too
+            changes[apps].append(cpu_of_unit("podvisor.service") - before)
+    passes, generator = [], []
+    os.environ["QUADLET_UNIT_DIRS"] = str(QUADLETS)
+    for _ in range(7):
+        before = cpu_of_unit("podvisor.service")
+        run("podvisor", "sync")
+        passes.append(cpu_of_unit("podvisor.service") - before)
+        generator.append(cpu_of_children(GENERATOR, "-dryrun", "-user", quiet=True))
+    ten = {"base": changes[10], "base_name": "among 10"}
+    alone = {"base": generator, "base_name": "Podman's generator"}
+    return [
+        figure("pass over 200 apps, nothing to do, CPU", "ms", passes, 3, **alone),
+        figure("one changed app among 200, CPU", "ms", changes[200], 1.5, **ten),
+        figure(
+            "the same, push to active", "ms", taken[200], None, base=taken[10], base_name="among 10"
+        ),
+    ]
+
+
+def many_apps(numbers: range, turn: int = 0) -> Iterator[tuple[str, str]]:
+    """Files of apps of three units; only the first one runs, and only it is ever changed."""
+    for number in numbers:
+        app = f"apps/app{number:03}"
+        text = f"[Container]\nImage=localhost/podvisor-test:1\nEnvironment=TURN={turn}\n"
+        wanted = "Network=none\n[Install]\nWantedBy=default.target\n"
+        uses = f"Network=net{number:03}.network\nVolume=vol{number:03}.volume:/data\n"
+        yield f"{app}/web{number:03}.container", text + (uses if number else wanted)
+        yield f"{app}/net{number:03}.network", "[Network]\n"
+        yield f"{app}/vol{number:03}.volume", "[Volume]\n"
 
 
 def measure_sync() -> list[dict]:

@@ -6,6 +6,7 @@ Asks a `Desk`; `kit.http_server` speaks HTTP.
 | --- | --- |
 | `GET /v1/status?app=` | `model.status.Status` |
 | `POST /v1/plan` `{"apps": [], "prune_all": false}` | `model.plan.Plan` |
+| `POST /v1/diff` `model.diff.DiffRequest` | `model.diff.Diff` |
 | `POST /v1/sync` `model.status.SyncRequest` | lines `{"event": …}`, at last `{"reply": …}` |
 | `POST /v1/suspend`, `/v1/resume` `model.status.OrderRequest` | `model.status.Status` |
 | `POST /v1/rollback` `model.status.OrderRequest` | as of sync |
@@ -28,6 +29,7 @@ from anyio.abc import TaskStatus
 
 from supervisor.kit import http_server
 from supervisor.kit.http_server import Gone, Request
+from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event
 from supervisor.model.plan import Plan
@@ -45,6 +47,8 @@ class Desk(Protocol):
     def status(self, app: str = "") -> Status: ...
 
     async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan: ...
+
+    async def diff(self, request: DiffRequest) -> Diff: ...
 
     async def sync(
         self, request: SyncRequest, tell: Callable[[Event], Awaitable[None]]
@@ -106,6 +110,7 @@ class _Answers:
         self._routes = {
             ("GET", "/v1/status"): self._status,
             ("POST", "/v1/plan"): self._plan,
+            ("POST", "/v1/diff"): self._diff,
             ("POST", "/v1/sync"): self._sync,
             ("POST", "/v1/suspend"): self._suspend,
             ("POST", "/v1/resume"): self._resume,
@@ -140,6 +145,11 @@ class _Answers:
         body = await request.read(limit=_BODY_LIMIT)
         wish = msgspec.json.decode(body or b"{}", type=PlanRequest)
         await _reply(request, 200, await self._desk.plan(wish.apps, prune_all=wish.prune_all))
+
+    async def _diff(self, request: Request) -> None:
+        body = await request.read(limit=_BODY_LIMIT)
+        wish = msgspec.json.decode(body or b"{}", type=DiffRequest)
+        await _reply(request, 200, await self._desk.diff(wish))
 
     async def _sync(self, request: Request) -> None:
         body = await request.read(limit=_BODY_LIMIT)

@@ -15,12 +15,13 @@ from supervisor.cli import codes, places, screen
 from supervisor.cli.guard import HadEnough, guarded
 
 COMMANDS = (
-    *("run", "init", "setup", "check", "plan", "sync", "status", "events"),
+    *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "events"),
     *("history", "rollback", "suspend", "resume", "doctor", "bench"),
 )
 """In the order in which a newcomer meets them, the daemon apart."""
 _ASK_THE_DAEMON = (
-    *("plan", "sync", "status", "events", "history", "rollback", "suspend", "resume"),
+    *("plan", "diff", "sync", "status", "events"),
+    *("history", "rollback", "suspend", "resume"),
 )
 _NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """Its message is the help. Before click 8.2 there is none: the help is written, and all is well."""

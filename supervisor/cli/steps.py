@@ -7,16 +7,19 @@ from supervisor.model.plan import (
     BuildImage,
     DisableUnit,
     EnableUnit,
+    LeaveUnit,
     OpenManifest,
     PullImage,
     Quarantine,
     Reload,
+    ReloadUnit,
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
     RemoveVolume,
     ResetFailed,
     RestartUnit,
+    RunJob,
     SealManifest,
     SetHealthInterval,
     StartUnit,
@@ -58,6 +61,12 @@ def described(step: Step) -> tuple[str, str, str] | None:
             return "start", unit, "good"
         case RestartUnit(unit=unit):
             return "restart", unit, "warn"
+        case ReloadUnit(unit=unit):
+            return "reload", unit, "warn"
+        case LeaveUnit(unit=unit):
+            return "leave", unit, "dim"
+        case RunJob(unit=unit):
+            return "run", unit, "good"
         case ResetFailed(unit=unit):
             return "forget", f"the failure of {unit}", "dim"
         case SetHealthInterval(unit=unit, seconds=seconds):

@@ -15,12 +15,14 @@ from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.execute import Executor, Outcome
 from supervisor.controllers.health import HealthController
+from supervisor.controllers.job_memory import forget
 from supervisor.controllers.observe import Observer
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, SourceReader, Systemd
 from supervisor.controllers.probes import ProbeController
 from supervisor.core import gate, planner
 from supervisor.core.names import runtime_names
+from supervisor.core.order import comes_after, held_by, waits_for
 from supervisor.core.repair import settles_at
 from supervisor.core.report import app_status, changes_of_state
 from supervisor.core.rollout_plan import has_way_back
@@ -35,6 +37,7 @@ from supervisor.model.plan import (
     PullImage,
     Quarantine,
     RestartUnit,
+    RunJob,
     SetHealthInterval,
     StartUnit,
     StopUnit,
@@ -56,8 +59,9 @@ class AppPass(msgspec.Struct, kw_only=True):
     """App to when it wants to be looked at again, seconds since the epoch."""
     moved: frozenset[str] = frozenset()
     """Sources of which something else is applied now."""
-    names: frozenset[str] = frozenset()
-    """Other apps to be looked at: what they need is back."""
+    stirred: tuple[str, ...] = ()
+    """Apps to look at again at once: they come after one that is not as it was, their jobs have
+    ended, or what they need is back."""
 
 
 class Images(Protocol):
@@ -101,6 +105,8 @@ class AppController:
         self._images = images
         self._health = health
         self._probes = probes
+        self._unfinished: dict[str, frozenset[str]] = {}
+        """App that has more to do as soon as others are done, to the keys that do it."""
         self._broken: dict[str, JobFailed] = {}
         """Why units that are down did not start when that was tried last."""
 
@@ -123,15 +129,35 @@ class AppController:
             },
         )
 
+    def unfinished(self, apps: Collection[str]) -> frozenset[str]:
+        """Keys that these apps (all, if empty) wait for: of those that they come after, and own."""
+        return frozenset(
+            key
+            for name, keys in self._unfinished.items()
+            if not apps or name in apps
+            for key in keys
+        )
+
     async def plan(self, names: Collection[str]) -> Plan:
         """Work out a pass without carrying it out."""
-        return (await self._look(await self._chosen(names)))[1]
+        ordered = await self._ordered(await self._chosen(names), unseen_is_ready=True)
+        return (await self._look(ordered))[1]
 
     async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
         """One pass over these apps; each is told of in one of the calls of `ended`."""
-        deployments = {one.name: one for one in await self._chosen(names)}
+        chosen = await self._ordered(await self._chosen(names))
+        deployments = {one.name: one for one in chosen}
         self._end_suspensions(names)
         observed, plan = await self._look(tuple(deployments.values()))
+        for name in names:
+            self._unfinished.pop(name, None)
+        for one in chosen:
+            if one.waits:
+                others = comes_after(one.name, self._desires.latest())
+                self._unfinished[one.name] = frozenset(f"app:{name}" for name in others)
+        for step in plan.steps:
+            if isinstance(step, RunJob):
+                self._unfinished[step.app] = frozenset({f"app:{step.app}"})
         await self._watch()
         gone = tuple(name for name in names if name not in deployments)
         for name in gone:
@@ -192,6 +218,17 @@ class AppController:
         everything = await self._desires.deployments()
         return [everything[name] for name in names if name in everything]
 
+    async def _ordered(
+        self, deployments: Sequence[Deployment], *, unseen_is_ready: bool = False
+    ) -> list[Deployment]:
+        """Say of those that come after others, and change, what they wait for."""
+        everything = await self._desires.deployments()
+        ordered = []
+        for one in deployments:
+            waits = waits_for(one, everything, self._board.apps, unseen_is_ready=unseen_is_ready)
+            ordered.append(msgspec.structs.replace(one, waits=tuple(waits)) if one.changes else one)
+        return ordered
+
     async def _look(self, deployments: Sequence[Deployment]) -> tuple[Observed, Plan]:
         observed = await self._observer.observe(deployments)
         foreign = await self._folder.foreign_units()
@@ -202,6 +239,7 @@ class AppController:
             foreign=foreign,
             health=self._desires.settings.health,
             rollout=self._desires.settings.rollout,
+            owners=self._desires.owners(),
         )
         return observed, plan
 
@@ -226,8 +264,8 @@ class AppController:
                 self._broken.pop(name, None)
         failures: dict[str, Failure] = {}
         look_again: dict[str, float] = {}
-        freed: set[str] = set()
         before = {name: one.revision for name, one in self._ledger.applied().items()}
+        stirred: set[str] = set()
         verdicts = {one.app: one for one in plan.verdicts}
         applied, repairs = self._ledger.applied(), self._ledger.repairs()
         for deployment in deployments:
@@ -240,7 +278,7 @@ class AppController:
                 verdict = self._with_gate(deployment, verdict, observed, now)
                 self._record(deployment, verdict, applied.get(name), now)
             if any(isinstance(step, Quarantine) and step.app == name for step in plan.steps):
-                freed.update(self._free_dependents(deployment))
+                stirred.update(self._free_dependents(deployment))
             self._images.wants(name, _pulls(plan, name))
             self._probes.attend(_units_of(deployment), _probes(deployment, observed))
             again = [verdict.next_at] if verdict.next_at else []
@@ -253,7 +291,10 @@ class AppController:
             again.extend(at for at in settling if at > now)
             if again:
                 look_again[name] = min(again)
-            self._show(deployment, verdict, observed, failure)
+            if not failure and any(isinstance(s, RunJob) and s.app == name for s in plan.steps):
+                stirred.add(name)
+            if self._show(deployment, verdict, observed, failure):
+                stirred.update(held_by(name, self._desires.latest()))
         moved = {
             one.source
             for name, one in self._ledger.applied().items()
@@ -264,7 +305,7 @@ class AppController:
             failures=failures,
             look_again=look_again,
             moved=frozenset(moved),
-            names=frozenset(freed),
+            stirred=tuple(sorted(stirred)),
         )
 
     def _with_gate(
@@ -324,6 +365,7 @@ class AppController:
                 self._forget_failures(before.units if before else ())
                 self._ledger.drop_app(name)
                 self._orders.release(name)
+                forget(self._ledger, name)
                 self._log(EventKind.REMOVED, name, reason="no longer in the source")
                 self._desires.removed(name)
             return
@@ -381,12 +423,14 @@ class AppController:
         verdict: Verdict,
         observed: Observed,
         failure: Failure | None,
-    ) -> None:
-        """Put the app's new status on the board, and into the event log what changed in it."""
+    ) -> bool:
+        """Put the app's new status on the board, and into the event log what changed in it.
+
+        Returns whether its state or its revision is another one than before.
+        """
         name = deployment.name
         if deployment.wanted is None and verdict.complete and not failure:
-            self._board.apps.pop(name, None)
-            return
+            return self._board.apps.pop(name, None) is not None
         old = self._board.apps.get(name)
         status = app_status(
             deployment,
@@ -402,6 +446,8 @@ class AppController:
         self._board.apps[name] = status
         for event in changes_of_state(old, status, now=self._clock.now()):
             self._ledger.append(event)
+        before = (old.state, old.revision) if old else None
+        return before != (status.state, status.revision)
 
     def _log(
         self, kind: EventKind, app: str, *, reason: str, source: str = "", revision: str = ""

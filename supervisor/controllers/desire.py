@@ -15,6 +15,7 @@ from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
 from supervisor.core.compose import Composition, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.names import QUADLET_KINDS, shapes_units
+from supervisor.core.order import refused_for_order
 from supervisor.core.refusals import is_staged
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Finding
@@ -112,6 +113,19 @@ class Desires:
         if self._current:
             self._current.pop(name, None)
 
+    def latest(self) -> Mapping[str, Deployment]:
+        """Every app as it was worked out last, without working anything out."""
+        return self._current or self._previous
+
+    def owners(self) -> dict[str, str]:
+        """Unit to the app that wants it; no two want one."""
+        return {
+            unit.name: name
+            for name, one in self.latest().items()
+            if one.wanted
+            for unit in one.wanted.units
+        }
+
     def known(self) -> dict[str, tuple[DesiredUnit, ...]]:
         """Units of every app, as far as they were worked out; for watches, which only name keys."""
         return {
@@ -120,7 +134,7 @@ class Desires:
                 for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None)
                 for unit in (app.units if app else ())
             )
-            for name, one in (self._current or self._previous).items()
+            for name, one in self.latest().items()
         }
 
     async def _work_out(self) -> dict[str, Deployment]:
@@ -153,7 +167,11 @@ class Desires:
                 (warnings if one.app else refused)[name] = one.findings
         able = {name: one.app for name, one in judged.items() if one.app and name not in refused}
         good = await self._last_good(manifests, able, candidates)
-        kept = self._kept(manifests, {*able, *refused})
+        kept = self._kept(manifests, {*able, *refused}, _units_of(able.values()))
+        unordered = refused_for_order(able, {*able, *refused, *kept})
+        refused.update(unordered)
+        able = {name: one for name, one in able.items() if name not in unordered}
+        kept = self._kept(manifests, {*able, *refused}, _units_of(able.values()))
         standing = [one for name, one in good.items() if name in refused or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}
@@ -199,9 +217,10 @@ class Desires:
         An app's revision is the one in which it last changed: a commit that touches one app of a
         hundred changes nothing for the others; and what failed does not come again by another name.
         """
-        known = (manifest, *reversed(self._ledger.rollouts(one.name)))
-        for other in known:
-            if other and _same_content(one, other):
+        # What lies there ahead of a deploy, for its jobs, is no revision.
+        known = () if manifest is None or manifest.ahead else (manifest,)
+        for other in (*known, *reversed(self._ledger.rollouts(one.name))):
+            if _same_content(one, other):
                 return msgspec.structs.replace(one, revision=other.revision)
         return one
 
@@ -224,14 +243,22 @@ class Desires:
 
     def _way_back(self, manifest: Manifest) -> Candidate:
         """Return what of an app passed its gate last; what is installed, where nothing has."""
+        tried = {one.revision: one for one in self._ledger.rollouts(manifest.app)}
         applied = self._ledger.applied().get(manifest.app)
-        for one in self._ledger.rollouts(manifest.app):
-            if applied and one.revision == applied.revision:
-                return _candidate(one)
-        return _candidate(manifest)
+        good = tried.get(applied.revision) if applied else None
+        return _candidate(good or tried.get(manifest.revision) or manifest)
 
-    def _kept(self, manifests: Mapping[str, Manifest], held: Collection[str]) -> dict[str, str]:
-        """Apps that left their source but stay, with the reason: nothing prunes everything."""
+    def _kept(
+        self,
+        manifests: Mapping[str, Manifest],
+        held: Collection[str],
+        units: Mapping[str, frozenset[str]],
+    ) -> dict[str, str]:
+        """Apps that left their source but stay, with the reason: nothing prunes everything.
+
+        An app of which another of its source has a unit now (`units`, by source) is not lost: it
+        goes by another name.
+        """
         kept = {}
         by_source: dict[str, list[str]] = {}
         for name, manifest in manifests.items():
@@ -246,6 +273,8 @@ class Desires:
                 reason = f"source {source} could not be read yet"
             elif len(leaving) == len(names):
                 reason = f"source {source} no longer holds any of its {len(names)} apps"
+                taken = units.get(source, frozenset())
+                leaving = [name for name in leaving if taken.isdisjoint(manifests[name].units)]
             else:
                 continue
             kept.update(dict.fromkeys(leaving, reason))
@@ -259,12 +288,7 @@ class Desires:
         `others` may be referred to, but are not judged themselves.
         """
         pool = {one.name: one for one in (*others, *candidates)}
-        providers = {
-            file.path.rpartition("/")[2]: one.name
-            for one in pool.values()
-            for file in one.files
-            if file.path.endswith(tuple(QUADLET_KINDS))
-        }
+        providers = _providers(pool)
         identities = {one.name: self._identity(one) for one in pool.values()}
 
         def near(mentions: Iterable[str]) -> dict[str, _Identity | None]:
@@ -280,17 +304,7 @@ class Desires:
         fresh = [one for one in candidates if one.name not in known]
         if not fresh:
             return known
-        contents: dict[str, bytes] = {}
-        staged = {one.name: one for one in fresh}
-        mentions: dict[str, frozenset[str]] = {}
-        while new := [one for one in staged.values() if one.name not in mentions]:
-            contents.update(await self._contents(new))
-            for one in new:
-                mentions[one.name] = _mentions(one, contents)
-                for name in mentions[one.name]:
-                    provider = providers.get(name)
-                    if provider and provider not in staged:
-                        staged[provider] = pool[provider]
+        staged, contents, mentions = await self._gather(fresh, pool, providers)
         beside = [one for name, one in staged.items() if one not in fresh]
         generated = await self._generator.generate(fresh, contents=contents, beside=beside)
         for one in fresh:
@@ -308,6 +322,7 @@ class Desires:
                     prune_volumes=one.name in generated.prune_volumes,
                     settle=generated.settle.get(one.name),
                     rollback=one.name not in generated.no_rollback,
+                    after=generated.after.get(one.name, ()),
                 )
             known[one.name] = self._judged[one.name, one.revision] = _Judged(
                 identity=identities[one.name],
@@ -316,6 +331,35 @@ class Desires:
                 findings=findings,
             )
         return known
+
+    async def _gather(
+        self,
+        fresh: Iterable[Candidate],
+        pool: Mapping[str, Candidate],
+        providers: Mapping[str, str],
+    ) -> tuple[dict[str, Candidate], dict[str, bytes], dict[str, frozenset[str]]]:
+        """Find what has to be staged with these, directly or not: apps, contents, mentions."""
+        contents: dict[str, bytes] = {}
+        staged = {one.name: one for one in fresh}
+        mentions: dict[str, frozenset[str]] = {}
+        while new := [one for one in staged.values() if one.name not in mentions]:
+            contents.update(await self._contents(new))
+            for one in new:
+                mentions[one.name] = _mentions(one, contents)
+                for name in mentions[one.name]:
+                    provider = providers.get(name)
+                    if provider and provider not in staged:
+                        staged[provider] = pool[provider]
+        return staged, contents, mentions
+
+    async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
+        """Return the units that the generator makes of an app, by name."""
+        others = (one.wanted or one.last_good for one in self.latest().values())
+        pool = {one.name: _as_candidate(one) for one in others if one}
+        pool[app.name] = mine = _as_candidate(app)
+        staged, contents, _ = await self._gather([mine], pool, _providers(pool))
+        beside = [one for name, one in staged.items() if name != app.name]
+        return await self._generator.texts(mine, contents=contents, beside=beside)
 
     async def _contents(self, candidates: Iterable[Candidate]) -> dict[str, bytes]:
         """Contents of what the generator reads; other files are staged as empty ones."""
@@ -343,6 +387,8 @@ class Desires:
         good: dict[str, DesiredApp] = {}
         lost: list[Candidate] = []
         for name, manifest in manifests.items():
+            if not manifest.revision:
+                continue  # nothing but what its jobs need is here
             one = self._way_back(manifest)
             now = wanted.get(name)
             if now and now.revision == one.revision and now.root == one.root:
@@ -371,11 +417,35 @@ def _candidate(one: Rollout | Manifest) -> Candidate:
     )
 
 
+def _as_candidate(app: DesiredApp) -> Candidate:
+    return Candidate(
+        name=app.name, source=app.source, revision=app.revision, root=app.root, files=app.files
+    )
+
+
 def _same_content(one: Candidate, other: Rollout | Manifest) -> bool:
     if (one.source, one.root) != (other.source, other.root):
         return False
     mine = [(file.path, file.oid, file.kind) for file in one.files]
     return mine == [(file.path, file.oid, file.kind) for file in other.files]
+
+
+def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:
+    """Quadlet file to the app that has it."""
+    return {
+        file.path.rpartition("/")[2]: one.name
+        for one in pool.values()
+        for file in one.files
+        if file.path.endswith(tuple(QUADLET_KINDS))
+    }
+
+
+def _units_of(apps: Iterable[DesiredApp]) -> dict[str, frozenset[str]]:
+    """Units of these apps, by their source."""
+    units: dict[str, set[str]] = {}
+    for app in apps:
+        units.setdefault(app.source, set()).update(unit.name for unit in app.units)
+    return {source: frozenset(names) for source, names in units.items()}
 
 
 def _is_read_by_generator(file: TreeFile) -> bool:

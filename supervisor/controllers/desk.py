@@ -12,6 +12,8 @@ from anyio.streams.memory import MemoryObjectSendStream
 from supervisor.controllers.app import AppController
 from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
+from supervisor.controllers.diff import Differ
+from supervisor.controllers.job_memory import forgive
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Ledger, SourceReader
@@ -19,6 +21,7 @@ from supervisor.core.rollout_plan import older_revision
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import RepairState
@@ -61,6 +64,7 @@ class Desk:
         clock: Clock,
         planning: Callable[[Desires], AppController],
         new_desires: Callable[[], Desires],
+        differ: Callable[[Desires], Differ],
     ) -> None:
         self._queue = queue
         self._loop = loop
@@ -72,6 +76,7 @@ class Desk:
         self._clock = clock
         self._planning = planning
         self._new_desires = new_desires
+        self._differ = differ
 
     def status(self, app: str = "") -> Status:
         """How everything (or one app) stands."""
@@ -110,6 +115,17 @@ class Desk:
         if prune_all:
             desires.prune_allowed.update(self._all_sources())
         return await plan_now(desires, self._planning(desires), self._reader, apps)
+
+    async def diff(self, request: DiffRequest) -> Diff:
+        """Read the sources, and show what is installed beside what they hold; nothing is done.
+
+        Raises Stalled for an app that is not there.
+        """
+        desires = self._new_desires()
+        problems = await read_now(desires, self._reader)
+        check_known(request.apps, await desires.deployments())
+        apps = await self._differ(desires).diff(request.apps, units=request.units)
+        return Diff(apps=apps, problems=tuple(problems))
 
     async def sync(
         self, request: SyncRequest, tell: Callable[[Event], Awaitable[None]]
@@ -156,6 +172,13 @@ class Desk:
         )
 
     async def _sync(self, request: SyncRequest) -> None:
+        def awaited(key: str) -> bool:
+            """Whether a pass for this key brings on what is asked for."""
+            images = self._loop.waiting_images(request.apps)
+            return key in images or key in self._loop.unfinished(request.apps)
+
+        for name in request.apps:
+            forgive(self._ledger, name)
         sources = tuple(self._desires.settings.sources)
         if request.prune_all:
             self._desires.prune_allowed.update(self._all_sources())
@@ -174,8 +197,8 @@ class Desk:
             keys = [f"app:{name}" for name in request.apps or known]
             self._queue.add(*self._loop.waiting_images(request.apps))
             await self._queue.passed(keys, since=mark)
-            while self._queue.is_busy(self._loop.waiting_images(request.apps).__contains__):
-                await self._queue.rest(self._loop.waiting_images(request.apps).__contains__)
+            while self._queue.is_busy(awaited, bursts=False):
+                await self._queue.rest(awaited, bursts=False)
                 await self._queue.passed(keys)
             await self._settled(request.apps)
         finally:
@@ -343,8 +366,17 @@ async def plan_now(
 ) -> Plan:
     """Read the sources into `desires` and plan these apps (all, if empty).
 
-    A source that cannot be read stands as it was stored. Raises Stalled for an unknown app.
+    Raises Stalled for an unknown app.
     """
+    problems = await read_now(desires, reader)
+    everything = await apps.names()
+    check_known(names, everything)
+    plan = await apps.plan(names or everything)
+    return msgspec.structs.replace(plan, problems=tuple(problems))
+
+
+async def read_now(desires: Desires, reader: SourceReader) -> list[Finding]:
+    """Read the sources into `desires`; one that cannot be read stands as it was stored."""
     problems = [] if desires.settings.sources else [_NO_SOURCE]
     for name, settings in desires.settings.sources.items():
         try:
@@ -357,13 +389,15 @@ async def plan_now(
                 continue
             snapshot = stored
         desires.put(snapshot)
-    everything = await apps.names()
+    return problems
+
+
+def check_known(names: Collection[str], everything: Collection[str]) -> None:
+    """Raise Stalled if one of these apps is not among all."""
     unknown = [name for name in names if name not in everything]
     if unknown:
         known = ", ".join(everything) or "none"
         raise Stalled(f"no app named {unknown[0]}", hint=f"there are: {known}")
-    plan = await apps.plan(names or everything)
-    return msgspec.structs.replace(plan, problems=tuple(problems))
 
 
 def _with_why(text: str, why: str) -> str:

@@ -14,9 +14,12 @@ from typing import assert_never
 import anyio
 import msgspec
 
+from supervisor.controllers.job_memory import job_run, put_job_run
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
+from supervisor.core.jobs import after_job
 from supervisor.core.steps import BOOKKEEPING, subject_of
 from supervisor.kit.clock import Clock
+from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import JobFailed
@@ -24,17 +27,20 @@ from supervisor.model.plan import (
     BuildImage,
     DisableUnit,
     EnableUnit,
+    LeaveUnit,
     OpenManifest,
     Plan,
     PullImage,
     Quarantine,
     Reload,
+    ReloadUnit,
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
     RemoveVolume,
     ResetFailed,
     RestartUnit,
+    RunJob,
     SealManifest,
     SetHealthInterval,
     StartUnit,
@@ -45,7 +51,8 @@ from supervisor.model.plan import (
 )
 from supervisor.model.settings import RepairSettings
 
-_TOGETHER = (StopUnit, StartUnit, RestartUnit, BuildImage)
+_TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage)
+_GRACE_SECONDS = 15.0
 _SILENT = (*BOOKKEEPING, PullImage)
 """Bookkeeping, and what writes into the event log itself."""
 
@@ -154,7 +161,7 @@ class Executor:
         except Failure as error:
             failure = error
             outcome.failures[step.app] = error
-        if job:
+        if job and not isinstance(step, RunJob):
             outcome.broken[job.unit] = job
         if isinstance(step, _SILENT) and failure is None:
             return
@@ -217,17 +224,14 @@ class Executor:
                 await systemd.enable(path, install=step.install)
             case Reload():
                 await systemd.reload()
-            case StartUnit():
-                # systemd's start limit guards against its own restarts; podvisor has its backoff.
-                await systemd.reset_failed(step.unit)
-                failed = await systemd.start(step.unit, timeout_seconds=patience)
+            case StartUnit() | RestartUnit():
+                return await self._start(step)
+            case ReloadUnit():
+                await self._reload_unit(step)
+            case LeaveUnit():
                 self._remember(step)
-                return failed
-            case RestartUnit():
-                await systemd.reset_failed(step.unit)
-                failed = await systemd.restart(step.unit, timeout_seconds=patience)
-                self._remember(step)
-                return failed
+            case RunJob():
+                return await self._run_job(step)
             case SetHealthInterval():
                 await podman.set_health_interval(step.container_id, step.seconds)
             case ResetFailed():
@@ -236,9 +240,42 @@ class Executor:
                 assert_never(step)
         return None
 
-    def _remember(self, step: StartUnit | RestartUnit) -> None:
+    async def _start(self, step: StartUnit | RestartUnit) -> JobFailed | None:
+        # systemd's start limit guards against its own restarts; podvisor has its backoff.
+        await self._systemd.reset_failed(step.unit)
+        act = self._systemd.start if isinstance(step, StartUnit) else self._systemd.restart
+        failed = await act(step.unit, timeout_seconds=float(self.settings.start_timeout))
+        self._remember(step)
+        return failed
+
+    async def _reload_unit(self, step: ReloadUnit) -> None:
+        """Have it take up its files; what it runs with is recorded if it says that it has."""
+        patience = float(self.settings.start_timeout)
+        failed = await self._systemd.reload_unit(step.unit, timeout_seconds=patience)
+        if failed:
+            raise Retry(f"cannot reload {step.unit}: {failed.result} {failed.detail}")
+        self._remember(step)
+
+    async def _run_job(self, step: RunJob) -> JobFailed | None:
+        await self._systemd.reset_failed(step.unit)
+        failed = await self._run_to_its_end(step.unit)
+        why = f"{failed.result}: {failed.detail}" if failed else ""
+        run = after_job(job_run(self._ledger, step.app), step.content, step.unit, why=why)
+        put_job_run(self._ledger, step.app, run)
+        return failed
+
+    async def _run_to_its_end(self, unit: str) -> JobFailed | None:
+        """Run a oneshot unit; one that takes too long is stopped, and has failed."""
+        limit = float(self.settings.job_timeout)
+        with anyio.move_on_after(limit):
+            return await self._systemd.restart(unit, timeout_seconds=limit + _GRACE_SECONDS)
+        await self._systemd.stop(unit, timeout_seconds=float(self.settings.start_timeout))
+        detail = f"it had not ended after {format_duration(limit)} ([repair] job_timeout)"
+        return JobFailed(unit=unit, result="timeout", detail=detail)
+
+    def _remember(self, step: StartUnit | RestartUnit | ReloadUnit | LeaveUnit) -> None:
         """Record what was tried, even in vain: the next try is a repair, with its backoff."""
         if step.inputs:
             self._ledger.put_unit(step.app, step.unit, step.inputs)
-        if step.repair:
+        if isinstance(step, StartUnit | RestartUnit) and step.repair:
             self._ledger.put_repairs([step.repair])

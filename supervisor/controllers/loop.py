@@ -195,7 +195,7 @@ class Loop:
             elif name in done.look_again:
                 self._queue.add_in(key, at - now)
         self._queue.add(*(f"keep:{source}" for source in done.moved))
-        self._queue.add(*(f"app:{name}" for name in done.names))
+        self._queue.add(*(f"app:{name}" for name in done.stirred))
         self._look_again()
 
     def _look_again(self) -> None:
@@ -313,6 +313,10 @@ class Loop:
     def waiting_images(self, apps: Collection[str]) -> tuple[str, ...]:
         """Keys of the images that these apps (all, if empty) wait for."""
         return self._images.keys(apps)
+
+    def unfinished(self, apps: Collection[str]) -> frozenset[str]:
+        """Keys of which passes bring these apps (all, if empty) on."""
+        return self._apps.unfinished(apps)
 
     def with_next_poll(self, status: SourceStatus, due_in: float | None) -> SourceStatus:
         """Complete a source's status by the time of its next poll."""

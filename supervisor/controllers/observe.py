@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from supervisor.controllers.health import HealthController
+from supervisor.controllers.job_memory import job_run
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
 from supervisor.controllers.probes import ProbeController
@@ -20,6 +21,7 @@ from supervisor.model.health import Checked
 from supervisor.model.observed import (
     AppliedApp,
     Inventory,
+    JobRun,
     Observed,
     ObservedApp,
     UnitState,
@@ -82,8 +84,19 @@ class Observer:
             suspended=self._orders.suspended([one.name for one in deployments]),
             checked=await self._checked(deployments, units),
             probed=self._probes.verdicts(),
+            jobs=self._jobs(deployments),
             owned_root=self._folder.root,
         )
+
+    def _jobs(self, deployments: Sequence[Deployment]) -> dict[str, JobRun]:
+        """What became of the jobs of those apps that have some."""
+        having = {
+            one.name
+            for one in deployments
+            if one.wanted and any(unit.before_deploy for unit in one.wanted.units)
+        }
+        runs = ((name, job_run(self._ledger, name)) for name in having)
+        return {name: run for name, run in runs if run}
 
     async def observe_units(self, deployments: Sequence[Deployment], before: Observed) -> Observed:
         """Read the units anew, and leave the rest as it was read."""

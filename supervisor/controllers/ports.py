@@ -69,6 +69,11 @@ class Generator(Protocol):
         too. Files of the user's own Quadlet folder that podvisor does not own take part.
         """
 
+    async def texts(
+        self, app: Candidate, *, contents: Mapping[str, bytes], beside: Sequence[Candidate] = ()
+    ) -> dict[str, str]:
+        """Return the units that come out of an app, by name, as they would be installed."""
+
 
 class Folder(Protocol):
     """The owned folder below the Quadlet search path, and the links of plain units."""
@@ -79,6 +84,12 @@ class Folder(Protocol):
 
     async def observe(self, app: str, *, wanted: Collection[str] = ()) -> ObservedApp:
         """Read the manifest and the state of its files and of `wanted` paths (cached by stat)."""
+
+    async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:
+        """Read these files (of links, where they lead), `limit` bytes of each at most.
+
+        What is not there, or cannot be read, is left out.
+        """
 
     async def apps(self) -> frozenset[str]:
         """Names of the apps that have a manifest."""
@@ -121,6 +132,9 @@ class Systemd(Protocol):
 
     async def restart(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         """Queue a restart job and wait for its end."""
+
+    async def reload_unit(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
+        """Queue a reload job (ExecReload=) for a running unit and wait for its end."""
 
     async def run_once(
         self, name: str, *, command: Sequence[str], folder: str, timeout_seconds: float

@@ -35,6 +35,11 @@ class AppFiles:
         real = self.real_path(path)
         return real is not None and (real in self._files or real in self._folders)
 
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder at this path, links followed."""
+        real = self.real_path(path)
+        return real is not None and real not in self._files and real in self._folders
+
     def real_path(self, path: str) -> str | None:
         """Return the path behind the app's links; None if they leave the app."""
         return resolve(path, self._links)

@@ -9,7 +9,9 @@ import msgspec
 
 from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal
+from supervisor.core.gate import trial_of
 from supervisor.core.health import plan_health
+from supervisor.core.jobs import failed_job, pending_jobs, plan_jobs
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
 from supervisor.core.rollout_plan import ask_gate, quarantined, take_back
 from supervisor.core.steps import BOOKKEEPING, in_words
@@ -43,21 +45,21 @@ def plan_app(
     now: float,
     *,
     foreign: Mapping[str, str],
-    claimed: Collection[str],
+    owners: Mapping[str, str],
     health: HealthSettings,
     rollout: RolloutSettings,
 ) -> tuple[list[Step], Verdict]:
     """Plan one app.
 
-    `foreign` maps unit names that the user's own files define to those files. `claimed` holds
-    the units that other apps of this pass desire: a unit that moves to another app is not stopped.
+    `foreign` maps unit names that the user's own files define to those files, `owners` those
+    that some app wants to that app: a unit that moves to another app is not stopped.
     """
     steps, verdict = _plan(
         deployment,
         observed,
         now,
         foreign=foreign,
-        claimed=claimed,
+        owners=owners,
         health=health,
         rollout=rollout,
     )
@@ -76,7 +78,7 @@ def _plan(
     now: float,
     *,
     foreign: Mapping[str, str],
-    claimed: Collection[str],
+    owners: Mapping[str, str],
     health: HealthSettings,
     rollout: RolloutSettings,
 ) -> tuple[list[Step], Verdict]:
@@ -85,11 +87,22 @@ def _plan(
     if wanted:
         draft.findings.extend(_blockers(wanted, observed, foreign))
         draft.findings.extend(quarantined(deployment, observed))
+        if found := failed_job(wanted, observed):
+            draft.findings.append(found)
     refused = any(finding.fatal for finding in draft.findings)
-    if wanted and not refused:
-        attempt = _converge(wanted, last_good, observed, now, claimed)
+    if wanted and not refused and deployment.waits and trial_of(wanted, observed) is None:
+        draft.waiting.extend(deployment.waits)
+    elif wanted and not refused:
+        attempt = _converge(wanted, last_good, observed, now, owners)
         plan_health(wanted, observed, now, health, attempt)
-        pulls = _missing_images(wanted, attempt.steps, observed)
+        jobs = pending_jobs(wanted, observed)
+        pulls = _missing_images(wanted, attempt.steps, observed, jobs)
+        if not pulls and jobs:
+            plan_jobs(wanted, last_good, jobs, observed, attempt=attempt, draft=draft)
+            if last_good:
+                draft.extend(_repairs(_converge(last_good, last_good, observed, now, owners)))
+            revision = last_good.revision if last_good else ""
+            return draft.steps, draft.verdict(revision=revision, complete=False)
         if not pulls:
             word = ask_gate(deployment, attempt, observed, now, settings=rollout)
             if word and word.state is GateState.FAILED:
@@ -108,10 +121,10 @@ def _plan(
             ]
             draft.extend(attempt)
     elif not wanted and not refused and not deployment.keep:
-        _remove_app(deployment, observed, claimed, draft)
+        _remove_app(deployment, observed, owners, draft)
         return draft.steps, draft.verdict(revision="", complete=True)
     if last_good and (wanted is None or last_good.revision != wanted.revision or refused):
-        attempt = _converge(last_good, wanted, observed, now, claimed)
+        attempt = _converge(last_good, wanted, observed, now, owners)
         plan_health(last_good, observed, now, health, attempt)
         draft.extend(attempt)
     revision = last_good.revision if last_good else ""
@@ -123,7 +136,7 @@ def _converge(
     other: DesiredApp | None,
     observed: Observed,
     now: float,
-    claimed: Collection[str],
+    owners: Mapping[str, str],
 ) -> Draft:
     """Bring the machine to `app`: what left it, its files, its units.
 
@@ -132,9 +145,9 @@ def _converge(
     draft = Draft(app=app.name)
     folder = observed.apps.get(app.name)
     known = {unit.name: unit for unit in other.units} if other else {}
-    here = {unit.name for unit in app.units} | set(claimed)
+    here = {unit.name for unit in app.units}
     for unit in folder.manifest.units if folder and folder.manifest else ():
-        if unit not in here:
+        if unit not in here and owners.get(unit, app.name) == app.name:
             _remove_unit(unit, known.get(unit), observed, draft, prune=app.prune_volumes)
     files = plan_files(app, observed, draft)
     plan_units(app, observed, now, files, draft)
@@ -151,8 +164,18 @@ def _converge(
     return draft
 
 
+def _repairs(attempt: Draft) -> Draft:
+    """Keep of the way back to the last good state only what brings its units back."""
+    attempt.steps[:] = [
+        step for step in attempt.steps if isinstance(step, StartUnit) and step.repair
+    ]
+    attempt.findings.clear()
+    attempt.adopt.clear()
+    return attempt
+
+
 def _remove_app(
-    deployment: Deployment, observed: Observed, claimed: Collection[str], draft: Draft
+    deployment: Deployment, observed: Observed, owners: Mapping[str, str], draft: Draft
 ) -> None:
     """Take away everything that is left of an app."""
     folder = observed.apps.get(deployment.name)
@@ -162,7 +185,7 @@ def _remove_app(
     known = {unit.name: unit for unit in last_good.units} if last_good else {}
     prune = last_good is not None and last_good.prune_volumes
     for unit in folder.manifest.units:
-        if unit not in claimed:
+        if owners.get(unit, deployment.name) == deployment.name:
             _remove_unit(unit, known.get(unit), observed, draft, prune=prune)
     reason = "no longer in the source"
     plan_folder_removal(deployment.name, folder.manifest, draft, reason=reason)
@@ -285,13 +308,14 @@ def _is_ours(unit: str, observed: Observed) -> bool:
 
 
 def _missing_images(
-    app: DesiredApp, steps: Collection[Step], observed: Observed
+    app: DesiredApp, steps: Collection[Step], observed: Observed, jobs: Collection[str]
 ) -> list[PullImage]:
     """Images to have before any of these steps: of what starts, and of what is new."""
     present = observed.inventory.images
     if present is None:
         return []
     starting = {step.unit for step in steps if isinstance(step, StartUnit | RestartUnit)}
+    starting.update(jobs)
     writing = {step.file.path for step in steps if isinstance(step, WriteFile)}
     missing: dict[str, str] = {}
     for unit in app.units:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from supervisor.core.app_files import AppFiles
+from supervisor.core.deploy_keys import judge_rules
 from supervisor.core.kube import KubeError, read_kube
 from supervisor.core.normal import digest
 from supervisor.core.own_section import OwnSection, read_own_section
@@ -27,7 +28,7 @@ from supervisor.core.unitfile import (
     split_words,
 )
 from supervisor.kit.texts import parse_duration
-from supervisor.model.app import DesiredUnit, UnitKind
+from supervisor.model.app import AppNeed, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
 
 _HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
@@ -58,13 +59,7 @@ class Reading:
         self.prune_volumes = False
         self.settle: float | None = None
         self.rollback = True
-
-    def take(self, own: OwnSection) -> None:
-        """Take in what one unit's `[X-Podvisor]` says of the whole app."""
-        self.prune_volumes |= own.prune_volumes
-        self.rollback &= own.rollback
-        if own.settle is not None:
-            self.settle = max(own.settle, self.settle or 0.0)
+        self.after: list[AppNeed] = []
 
     @property
     def refused(self) -> bool:
@@ -110,8 +105,8 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         images = _images(unit, section, name)
     runs = kind in (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
     own = read_own_section(unit, path, files, known=known, runs=runs)
-    reading.take(own)
-    reading.findings.extend((*own.findings, *reads.findings))
+    can_reload = bool(whole.values("Service", "ExecReload"))
+    take_in(own, reading, path, reads=reads, can_reload=can_reload)
     return DesiredUnit(
         name=name,
         kind=kind,
@@ -137,7 +132,25 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,
         idle_interval=own.idle_interval,
         probe=own.probe,
+        can_reload=can_reload,
+        on_change=tuple(rule for _, rule in own.rules),
+        live=reads.live,
+        before_deploy=own.before_deploy,
+        drop_ins=(*files.drop_ins(path), *files.drop_ins(name)),
     )
+
+
+def take_in(
+    own: OwnSection, reading: Reading, path: str, *, reads: Reads, can_reload: bool
+) -> None:
+    """Add to an app's reading what one of its units says of it, and what was found."""
+    reading.prune_volumes |= own.prune_volumes
+    reading.rollback &= own.rollback
+    if own.settle is not None:
+        reading.settle = max(own.settle, reading.settle or 0.0)
+    reading.after.extend(own.after)
+    rules = judge_rules(own.rules, path, reading.files, reads=reads.paths, can_reload=can_reload)
+    reading.findings.extend((*own.findings, *rules, *reads.findings))
 
 
 def requirements(unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:

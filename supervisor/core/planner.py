@@ -22,28 +22,26 @@ def plan(
     foreign: Mapping[str, str] | None = None,
     health: HealthSettings | None = None,
     rollout: RolloutSettings | None = None,
+    owners: Mapping[str, str] | None = None,
 ) -> Plan:
     """Plan one pass over these apps; a pure function of its arguments.
 
+    `owners` maps units to the apps that want them, others than these apps too.
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
     health = health or HealthSettings()
     rollout = rollout or RolloutSettings()
     steps: list[Step] = []
     verdicts = []
-    desired = {
-        one.name: {unit.name for unit in one.wanted.units} for one in deployments if one.wanted
-    }
+    if owners is None:
+        owners = {u.name: one.name for one in deployments if one.wanted for u in one.wanted.units}
     for deployment in deployments:
-        claimed = {
-            unit for name, units in desired.items() if name != deployment.name for unit in units
-        }
         more, verdict = plan_app(
             deployment,
             observed,
             now,
             foreign=foreign or {},
-            claimed=claimed,
+            owners=owners,
             health=health,
             rollout=rollout,
         )

@@ -35,6 +35,31 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """With paths relative to `root`, sorted."""
 
 
+class ChangeAction(enum.StrEnum):
+    """What a changed file that a unit reads means for it while it runs."""
+
+    NONE = "none"
+    RELOAD = "reload"
+    RESTART = "restart"
+
+
+class ChangeRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One `[X-Podvisor] OnChange=`."""
+
+    action: ChangeAction
+    globs: tuple[str, ...] = ()
+    """Of paths relative to the app's root, `*` across folders too; none is "any file"."""
+
+
+class AppNeed(msgspec.Struct, frozen=True, kw_only=True):
+    """One `[X-Podvisor] After=app:NAME`."""
+
+    app: str
+    path: str
+    """Of the file that says so, relative to the source's root."""
+    line: int = 0
+
+
 class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """A systemd unit that should exist, as the generator (or the unit file) describes it."""
 
@@ -71,6 +96,17 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """`[X-Podvisor] HealthIdleInterval=`; 0 is "never less often", None is "not said"."""
     probe: Probe | None = None
     """`[X-Podvisor] Probe=`."""
+    can_reload: bool = False
+    """Whether it has an ExecReload= of its own."""
+    on_change: tuple[ChangeRule, ...] = ()
+    """`[X-Podvisor] OnChange=`; the first that fits a file counts."""
+    live: tuple[str, ...] = ()
+    """Of `reads`, those that it sees change while it runs: folders that it mounts, and what the
+    commands of a plain unit name."""
+    before_deploy: bool = False
+    """`[X-Podvisor] Run=before-deploy`."""
+    drop_ins: tuple[str, ...] = ()
+    """Drop-ins that shape it, relative to the app's root."""
 
 
 class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +126,8 @@ class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
     """`[X-Podvisor] Settle=`, seconds; None is "not said"."""
     rollback: bool = True
     """`[X-Podvisor] Rollback=no`: it is never taken back."""
+    after: tuple[AppNeed, ...] = ()
+    """`[X-Podvisor] After=`: apps that must be ready before this one changes."""
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +151,14 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False
     """Leave it as it is although the source does not hold it (unreadable or emptied source)."""
     keep_reason: str = ""
+    waits: tuple[str, ...] = ()
+    """Why `wanted` has to wait, in words: apps that must be ready before."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether what is wanted is another revision than the one that is here."""
+        last = self.last_good
+        return self.wanted is not None and (last is None or last.revision != self.wanted.revision)
 
 
 class Generated(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,5 +172,7 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     """Apps that say `[X-Podvisor] Settle=`, in seconds; the longest of their units counts."""
     no_rollback: frozenset[str] = frozenset()
     """Apps that say `[X-Podvisor] Rollback=no`."""
+    after: dict[str, tuple[AppNeed, ...]] = {}
+    """App name to the apps that it says it comes after."""
     findings: dict[str, tuple[Finding, ...]] = {}
     """App name to what the generator (or the unit file's parser) refused or warned of."""

@@ -48,6 +48,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     units: tuple[str, ...]
     """Names of the units that come out of `files`."""
     sealed: bool
+    ahead: str = ""
+    """Revision of which some files are here ahead of the rest, for its jobs to run with; then
+    `revision` is the one that the rest is of, empty if there is none."""
 
 
 class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +124,19 @@ class RepairState(msgspec.Struct, frozen=True, kw_only=True):
     """Not to be started again before; seconds since the epoch."""
 
 
+class JobRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of an app's jobs before its newest deploy; kept in the ledger."""
+
+    content: str
+    """Which content of the app they were run for."""
+    done: tuple[str, ...] = ()
+    """Those that ended well."""
+    failed: str = ""
+    """The one that did not, empty if none."""
+    why: str = ""
+    """Its result and last log lines."""
+
+
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a plan is made from, besides the deployments."""
 
@@ -139,6 +155,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Running containers of these apps that have a health check."""
     probed: dict[str, Probed] = {}
     """Units that podvisor probes itself."""
+    jobs: dict[str, JobRun] = {}
+    """App to what became of its jobs."""
     owned_root: str
     """Absolute real path of the folder that holds the apps' folders."""
 

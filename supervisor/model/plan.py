@@ -130,6 +130,31 @@ class RestartUnit(_Step, frozen=True, kw_only=True, tag="restart"):
     """As of StartUnit, for a restart that repairs."""
 
 
+class ReloadUnit(_Step, frozen=True, kw_only=True, tag="reload-unit"):
+    """Have a running unit take up changed files (ExecReload=)."""
+
+    phase: ClassVar[int] = 9
+    unit: str
+    inputs: UnitInputs
+
+
+class LeaveUnit(_Step, frozen=True, kw_only=True, tag="leave"):
+    """Take note that a running unit keeps on as it is, since its file says so of what changed."""
+
+    phase: ClassVar[int] = 9
+    unit: str
+    inputs: UnitInputs
+
+
+class RunJob(_Step, frozen=True, kw_only=True, tag="run"):
+    """Run a unit to its end before anything else of its app changes."""
+
+    phase: ClassVar[int] = 9
+    unit: str
+    content: str
+    """As of JobRun; how it ended is kept with it."""
+
+
 class ResetFailed(_Step, frozen=True, kw_only=True, tag="reset-failed"):
     """Forget a removed unit's failure, so that systemd forgets the unit."""
 
@@ -169,6 +194,9 @@ Step = (
     | SealManifest
     | StartUnit
     | RestartUnit
+    | ReloadUnit
+    | LeaveUnit
+    | RunJob
     | ResetFailed
     | SetHealthInterval
     | RemoveVolume

@@ -91,6 +91,8 @@ class RepairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """An image pull that takes longer is ended and tried again later."""
     start_timeout: Seconds = Seconds(300)
     """How long a pass waits for a start job; systemd goes on with it by itself."""
+    job_timeout: Seconds = Seconds(1_800)
+    """A job before a deploy (Run=before-deploy) that takes longer is stopped, and has failed."""
 
 
 class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

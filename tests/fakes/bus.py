@@ -339,7 +339,7 @@ class FakeBus:
             raise BusError("NoSuchUnit", f"Unit {call.body[0]} not found.")
         return await self._job(call.body[0])
 
-    _StopUnit = _RestartUnit = _StartUnit
+    _StopUnit = _RestartUnit = _ReloadUnit = _StartUnit
 
     async def _StartTransientUnit(self, call: Message) -> tuple[str, list[Any]]:
         return await self._job(call.body[0])

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 import msgspec
 
 from supervisor.core import planner
+from supervisor.core.jobs import after_job
 from supervisor.core.names import runtime_names
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.health import Checked, ContainerHealth, Health
 from supervisor.model.observed import (
     AppliedApp,
     Inventory,
+    JobRun,
     Manifest,
     Observed,
     ObservedApp,
@@ -25,17 +27,20 @@ from supervisor.model.plan import (
     BuildImage,
     DisableUnit,
     EnableUnit,
+    LeaveUnit,
     OpenManifest,
     Plan,
     PullImage,
     Quarantine,
     Reload,
+    ReloadUnit,
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
     RemoveVolume,
     ResetFailed,
     RestartUnit,
+    RunJob,
     SealManifest,
     SetHealthInterval,
     StartUnit,
@@ -56,6 +61,8 @@ class Machine:
     """State of one host, as far as podvisor touches it."""
 
     files: dict[str, dict[str, TreeFile]] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    """What was written, by its id."""
     manifests: dict[str, Manifest] = field(default_factory=dict)
     loaded: dict[str, DesiredUnit] = field(default_factory=dict)
     running: dict[str, str] = field(default_factory=dict)
@@ -80,6 +87,10 @@ class Machine:
     """Units that fail whenever they are started."""
     bad: set[str] = field(default_factory=set)
     """Digests of units that fail whenever they are started."""
+    jobs: dict[str, JobRun] = field(default_factory=dict)
+    """What became of apps' jobs before a deploy."""
+    ran: list[str] = field(default_factory=list)
+    """Jobs as they were run, each as the digest that it was loaded with."""
     catalogue: dict[tuple[str, str], DesiredUnit] = field(default_factory=dict)
     """What the generator would make of a unit's file, by its name and blob id."""
 
@@ -124,6 +135,7 @@ class Machine:
                 for unit, one in self.checks.items()
                 if unit in self.running
             ),
+            jobs=dict(self.jobs),
             owned_root=ROOT,
         )
 
@@ -194,6 +206,18 @@ class Machine:
                 self.start(step.app, step.unit, step.inputs)
                 if isinstance(step, StartUnit) and step.repair:
                     self.repairs[step.unit] = step.repair
+            case ReloadUnit():
+                assert step.unit in self.running, "only what runs can be reloaded"
+                assert self.loaded[step.unit].can_reload
+                self.record(step.app, step.unit, step.inputs)
+            case LeaveUnit():
+                self.record(step.app, step.unit, step.inputs)
+            case RunJob():
+                assert step.unit in self.loaded, f"{step.unit} is run before it is loaded"
+                self.ran.append(self.loaded[step.unit].digest)
+                why = "exit code 1" if step.unit in self.broken else ""
+                before = self.jobs.get(step.app)
+                self.jobs[step.app] = after_job(before, step.content, step.unit, why=why)
 
     def reload(self) -> None:
         self.reloads += 1
@@ -222,6 +246,9 @@ class Machine:
             self.make_object(unit)
             self.running[unit] = definition.digest
             self.since[unit] = self.now
+        self.record(app, unit, inputs)
+
+    def record(self, app: str, unit: str, inputs: UnitInputs) -> None:
         before = self.applied.get(app)
         self.applied[app] = AppliedApp(
             name=app,

@@ -1,7 +1,8 @@
 """Fakes of the ports over a machine in memory, for tests of the controllers.
 
 Apps are written in a toy language: a file `web.container` whose content names what it needs, such
-as `needs=site.network image=img:1 reads=conf refuse=why warn=why`. What the real generator makes of
+as `needs=site.network image=img:1 reads=conf refuse=why warn=why after=db,cache can=reload
+onchange=reload job=yes`. What the real generator makes of
 real files is for tests/core/test_generated.py and the host.
 """
 
@@ -12,7 +13,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from supervisor.core.names import unit_kind
-from supervisor.model.app import DesiredUnit, Generated, UnitKind
+from supervisor.model.app import AppNeed, ChangeAction, ChangeRule, DesiredUnit, Generated, UnitKind
 from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.health import CheckRun, OnFailure, Probe
 from supervisor.model.observed import Inventory, JobFailed, ObservedApp
@@ -97,6 +98,13 @@ class FakeReader:
 
 
 class FakeGenerator:
+    async def texts(self, app, *, contents, beside=()):
+        return {
+            f"{file.path.rpartition('.')[0]}.service": unit_text(file, contents)
+            for file in app.files
+            if unit_kind(file.path)
+        }
+
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.runs = 0
@@ -110,6 +118,7 @@ class FakeGenerator:
         there = {f.path.rpartition("/")[2] for one in (*apps, *beside) for f in one.files}
         units: dict[str, tuple[DesiredUnit, ...]] = {}
         findings: dict[str, tuple[Finding, ...]] = {}
+        after: dict[str, tuple[AppNeed, ...]] = {}
         for one in apps:
             made = []
             for file in one.files:
@@ -125,6 +134,11 @@ class FakeGenerator:
                     findings[one.name] = (
                         Finding(message=words["warn"], app=one.name, fatal=False),
                     )
+                if "after" in words:
+                    after[one.name] = tuple(
+                        AppNeed(app=name, path=f"{one.root}/{file.path}", line=1)
+                        for name in words["after"].split(",")
+                    )
                 need = words.get("needs", "")
                 if need and need not in there:
                     message = f"requested Quadlet unit {need} was not found"
@@ -135,7 +149,9 @@ class FakeGenerator:
                     kind=kind,
                     path=file.path,
                     digest=file.oid,
-                    wanted_by=("default.target",) if kind is UnitKind.CONTAINER else (),
+                    wanted_by=("default.target",)
+                    if kind is UnitKind.CONTAINER and "job" not in words
+                    else (),
                     requires=(made_of(need),) if need else (),
                     images=(words["image"],) if "image" in words else (),
                     reads=(words["reads"],) if "reads" in words else (),
@@ -143,13 +159,23 @@ class FakeGenerator:
                     idle_interval=float(words["idle"]) if "idle" in words else None,
                     probe=probe_of(words),
                     object_name=words.get("name", f"systemd-{base}"),
-                    oneshot=kind is not UnitKind.CONTAINER,
+                    oneshot=kind is not UnitKind.CONTAINER or "job" in words,
+                    can_reload=words.get("can") == "reload",
+                    live=(words["reads"],) if "reads" in words else (),
+                    on_change=(ChangeRule(action=ChangeAction(words["onchange"])),)
+                    if "onchange" in words
+                    else (),
+                    before_deploy="job" in words,
                     remain_after_exit=kind is not UnitKind.CONTAINER,
                 )
                 self.machine.catalogue[file.path.rpartition("/")[2], file.oid] = unit
                 made.append(unit)
             units[one.name] = tuple(made)
-        return Generated(units=units, findings=findings)
+        return Generated(units=units, findings=findings, after=after)
+
+
+def unit_text(file, contents):
+    return f"[Service]\nExecStart={contents[file.oid].decode()}\n"
 
 
 def made_of(file):
@@ -204,6 +230,11 @@ class FakeFolder:
             files=tuple(self.machine.files.get(app, {}).values()),
         )
 
+    async def contents(self, app, paths, *, limit):
+        here = self.machine.files.get(app, {})
+        blobs = self.machine.blobs
+        return {path: blobs[here[path].oid][:limit] for path in paths if here[path].oid in blobs}
+
     async def foreign_units(self):
         return self.foreign
 
@@ -218,6 +249,7 @@ class FakeFolder:
             raise Retry(f"cannot write {file.path}: disk full")
         assert oid(content.decode()) == file.oid
         self.machine.files.setdefault(app, {})[file.path] = file
+        self.machine.blobs[file.oid] = content
 
     async def remove_file(self, app, path):
         self.machine.files[app].pop(path, None)
@@ -289,6 +321,11 @@ class FakeSystemd:
     async def restart(self, unit, *, timeout_seconds):
         self.jobs.append(("restart", unit))
         self.machine.running.pop(unit, None)
+        await asyncio.sleep(self.slow.get(unit, 0))
+        if (one := self.machine.loaded.get(unit)) and one.before_deploy:
+            self.machine.ran.append(one.digest)
+            failed = unit in self.machine.broken
+            return JobFailed(unit=unit, result="failed", detail="no such table") if failed else None
         along = [
             name
             for name in self.machine.running
@@ -301,6 +338,12 @@ class FakeSystemd:
         for name in () if failed else along:
             self._start(name)
         return failed
+
+    async def reload_unit(self, unit, *, timeout_seconds):
+        self.jobs.append(("reload", unit))
+        if unit in self.machine.broken or unit not in self.machine.running:
+            return JobFailed(unit=unit, result="failed", detail="exit code 1")
+        return None
 
     async def run_once(self, name, *, command, folder, timeout_seconds):
         self.jobs.append(("run", name))

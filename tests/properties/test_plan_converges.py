@@ -4,9 +4,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.names import shapes_units
-from supervisor.model.app import UnitKind
-from supervisor.model.plan import Reload, RemoveFile, SealManifest, WriteFile
+from supervisor.model.app import ChangeAction, ChangeRule, UnitKind
+from supervisor.model.plan import (
+    LeaveUnit,
+    Reload,
+    ReloadUnit,
+    RemoveFile,
+    RestartUnit,
+    RunJob,
+    SealManifest,
+    StartUnit,
+    StopUnit,
+    WriteFile,
+)
 from tests.fakes.machine import Machine, app, container, deploy, network, volume
+
+RULES = [(), *((ChangeRule(action=action),) for action in ChangeAction)]
 
 
 @st.composite
@@ -24,13 +37,33 @@ def apps(draw, name):
     for n in range(draw(st.integers(1, 3))):
         image = draw(st.sampled_from([(), ("img:1",), ("img:2",)]))
         reads = draw(st.sampled_from([(), ("conf",)]))
+        on_change = draw(st.sampled_from(RULES))
+        can_reload = draw(st.booleans())
         units.append(
             container(
                 f"{name}-{n}",
-                version="".join([draw(versions), *image, *needs, *reads]),
+                version="".join(
+                    [draw(versions), *image, *needs, *reads, str(can_reload), str(len(on_change))]
+                ),
                 requires=tuple(needs),
                 images=image,
                 reads=reads,
+                live=reads,
+                on_change=on_change,
+                can_reload=can_reload,
+            )
+        )
+    if draw(st.booleans()):
+        reads = draw(st.sampled_from([(), ("conf",)]))
+        units.append(
+            container(
+                f"{name}-job",
+                version="".join([draw(versions), *needs, *reads]),
+                requires=tuple(needs),
+                reads=reads,
+                before_deploy=True,
+                oneshot=True,
+                wanted_by=(),
             )
         )
     data = {"conf/a": draw(st.sampled_from(["a1", "a2"]))}
@@ -44,7 +77,7 @@ def settled(machine, deployments):
             assert one.name not in machine.manifests
             continue
         for unit in one.wanted.units:
-            if unit.kind is UnitKind.CONTAINER:
+            if unit.kind is UnitKind.CONTAINER and not unit.before_deploy:
                 assert machine.running[unit.name] == unit.digest
         files = {file.path: file.oid for file in machine.files[one.name].values()}
         assert files == {file.path: file.oid for file in one.wanted.files}
@@ -97,6 +130,45 @@ def test_every_moment_of_an_install_can_be_loaded(data):
 
 
 @given(st.data())
+def test_before_its_jobs_are_done_nothing_else_of_an_app_changes(data):
+    """Whatever is restarted while they run, by systemd or by podvisor, is what it was."""
+    machine = Machine()
+    old, new = data.draw(apps("a")), data.draw(apps("a"))
+    jobs = [unit.name for unit in new.units if unit.before_deploy]
+    if not jobs or old.revision == new.revision:
+        return
+    for one in (old, new):
+        machine.teach(one)
+    machine.converge([deploy(old)])
+    before = {name: machine.loaded[name] for name in machine.running}
+    machine.images.update(image for unit in new.units for image in unit.images)
+    machine.ran.clear()
+    plan = machine.plan([deploy(new, old)])
+    changing = (StartUnit, RestartUnit, StopUnit, ReloadUnit, LeaveUnit, SealManifest)
+    assert not [step for step in plan.steps if isinstance(step, changing)]
+    assert [step.unit for step in plan.steps if isinstance(step, RunJob)] == jobs
+    fails = data.draw(st.booleans())
+    if fails:
+        machine.broken.update(jobs)
+    cut = data.draw(st.integers(0, len(plan.steps)))
+    for step in plan.steps[:cut]:
+        machine.carry_out(step)
+        if data.draw(st.booleans()):
+            machine.reload()  # by somebody else, in the worst moment
+        assert {name: machine.loaded[name] for name in machine.running} == before
+    machine.reload()
+    if fails:
+        machine.converge([deploy(new, old)])
+        assert {name: machine.loaded[name] for name in machine.running} == before
+        files = {file.path: file.oid for file in machine.files["a"].values()}
+        assert files == {file.path: file.oid for file in old.files}
+        machine.broken.clear()
+        machine.jobs.clear()
+    settled(machine, [deploy(new, old)])
+    assert machine.ran[-1] == next(unit.digest for unit in new.units if unit.before_deploy)
+
+
+@given(st.data())
 def test_nothing_is_sealed_before_it_is_loaded(data):
     machine = Machine()
     old, new = data.draw(apps("a")), data.draw(apps("a"))
@@ -113,4 +185,5 @@ def test_nothing_is_sealed_before_it_is_loaded(data):
     ]
     if shaping:
         assert kinds.count(Reload) == 1
-        assert max(shaping) < kinds.index(Reload) < kinds.index(SealManifest)
+        assert max(shaping) < kinds.index(Reload)
+        assert RunJob in kinds or kinds.index(Reload) < kinds.index(SealManifest)

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from supervisor.adapters.files.beneath import folder_at, is_leftover, put, remove, told
-from supervisor.adapters.files.contents import Known, contents, unread_bytes
+from supervisor.adapters.files.contents import Known, contents, first_bytes, unread_bytes
 from supervisor.adapters.files.foreign import ForeignUnits
 from supervisor.adapters.files.owned_watch import OwnedWatch
 from supervisor.adapters.files.unit_links import UnitLinks
@@ -89,6 +89,13 @@ class OwnedFolder:
             strangers=strangers,
             enabled=tuple(sorted(enabled)),
         )
+
+    async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:
+        """Read these files (of links, where they lead), `limit` bytes of each at most."""
+        _check_app(app)
+        full = [f"{app}/{path}" for path in paths if not _path_problem(path)]
+        found = await in_thread(lambda: first_bytes(self._root, full, limit=limit))
+        return {path[len(app) + 1 :]: content for path, content in found.items()}
 
     async def foreign_units(self) -> dict[str, str]:
         """Unit names that the user's own files define (Quadlet and plain) to their paths."""

@@ -123,6 +123,10 @@ class SystemdManager:
         """Queue a restart job and wait for its end."""
         return await self._job("RestartUnit", unit, timeout_seconds)
 
+    async def reload_unit(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
+        """Queue a reload job (ExecReload=) for a running unit and wait for its end."""
+        return await self._job("ReloadUnit", unit, timeout_seconds)
+
     async def run_once(
         self, name: str, *, command: Sequence[str], folder: str, timeout_seconds: float
     ) -> JobFailed | None:
@@ -274,7 +278,7 @@ class SystemdManager:
         Raises Retry if it has not ended in time; systemd goes on with it.
         """
         began = self._clock.now()
-        verb = "stop" if member == "StopUnit" else "start"
+        verb = {"StopUnit": "stop", "ReloadUnit": "reload"}.get(member, "start")
         connection = await self._connected()
 
         async def ask() -> str:

@@ -425,3 +425,19 @@ async def test_nothing_there_is_nothing(home):
     assert await home.folder.foreign_units() == {}
     assert await home.folder.observe("web", wanted=["a"]) == ObservedApp(name="web")
     assert not home.root.exists()
+
+
+async def test_contents_are_what_is_on_disk_and_no_more_of_it_than_asked_for(home):
+    files = {"conf/a": "0123456789", "conf/link": (FileKind.SYMLINK, "../web"), "web": "x"}
+    await home.write("web", files)
+    (home.root / "web/web").write_text("edited")
+    outside = home.root.parent / "secret"
+    outside.write_text("secret")
+    (home.root / "web/leaves").symlink_to(outside)
+    paths = ["conf/a", "conf/link", "web", "gone", "leaves", "../secret"]
+    assert await home.folder.contents("web", paths, limit=4) == {
+        "conf/a": b"0123",
+        "conf/link": b"../web",
+        "web": b"edit",
+        "leaves": str(outside).encode(),
+    }

@@ -136,6 +136,15 @@ async def test_a_job_that_ends_well(bus: FakeBus, manager: SystemdManager, verb:
     assert not any("JobRemoved" in rule for rule in bus.rules), "only while there is one"
 
 
+async def test_a_reload_of_a_unit_is_a_job_too(bus: FakeBus, manager: SystemdManager) -> None:
+    bus.units = {"a.service": ("active", "running")}
+    assert await manager.reload_unit("a.service", timeout_seconds=30) is None
+    assert bus.calls == [("ReloadUnit", ["a.service", "replace"])]
+    bus.results["a.service"] = ""
+    with pytest.raises(Retry, match=r"cannot reload a\.service yet"):
+        await manager.reload_unit("a.service", timeout_seconds=0.05)
+
+
 async def test_the_end_may_be_told_before_the_job(bus: FakeBus, manager: SystemdManager) -> None:
     bus.units = {"a.service": ("inactive", "dead")}
     bus.early_signals = True
