@@ -355,3 +355,64 @@ async def test_what_has_left_takes_its_orders_and_history_along(world):
         assert world.ledger.rollouts("web") == ()
         await deployed(world, house, TWO | db)
         assert unit(world) == "v=2"
+
+
+async def test_who_comes_after_waits_for_the_gate(world):
+    both = {"db/db.container": "v=1", "web/web.container": "after=db v=1"}
+    async with world.running() as house:
+        world.reader.put("home", both)
+        house.queue.add("source:home")
+        await anyio.sleep(SETTLE - 2)
+        assert "db.service" in world.machine.running
+        assert "web.service" not in world.machine.running, "db has not settled"
+        await anyio.sleep(4)
+        assert "web.service" in world.machine.running
+        await settle()
+        assert state(house, "web") is AppState.READY
+
+
+async def test_who_comes_after_what_was_taken_back_waits_on(world):
+    both = {"db/db.container": "v=1", "web/web.container": "after=db v=1"}
+    async with world.running() as house:
+        await deployed(world, house, both)
+        await settle()
+        world.systemd.mends = {"db.service": "v=1"}
+        world.machine.broken.add("db.service")
+        await deployed(
+            world, house, {"db/db.container": "v=2", "web/web.container": "after=db v=2"}
+        )
+        assert unit(world, "web") == "after=db v=1"
+        assert house.board.apps["web"].waiting == (
+            "waits for app db, of which the newest revision failed",
+        )
+
+
+async def test_a_trial_goes_on_when_what_came_before_is_in_trouble(world):
+    both = {"db/db.container": "v=1", "web/web.container": "after=db v=1"}
+    async with world.running() as house:
+        await deployed(world, house, both)
+        await settle()
+        await world.push(house, both | {"web/web.container": "after=db v=2"})
+        world.machine.broken.add("db.service")
+        world.systemd.dies("db.service")
+        await settle()
+        assert unit(world, "web") == "after=db v=2"
+
+
+async def test_a_job_is_not_run_again_for_the_way_back(world):
+    def shop(version):
+        return {
+            "shop/migrate.container": f"job=1 v={version}",
+            "shop/shop.container": f"v={version}",
+        }
+
+    async with world.running() as house:
+        await deployed(world, house, shop(1))
+        world.systemd.mends = {"shop.service": "v=1"}
+        world.machine.broken.add("shop.service")
+        before = len(world.machine.ran)
+        await deployed(world, house, shop(2))
+        await anyio.sleep(3600)
+        assert state(house, "shop") is AppState.REVERTED
+        assert unit(world, "shop") == "v=1"
+        assert len(world.machine.ran) == before + 1
