@@ -19,6 +19,7 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.secrets.references import SecretReader
+from supervisor.adapters.secrets.vault import Vault
 from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.controllers import ports
 from supervisor.controllers.app import AppController
@@ -31,6 +32,7 @@ from supervisor.controllers.image import ImageController
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.observe import Observer
 from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.secrets import SecretController
 from supervisor.controllers.source import SourceController
 from supervisor.controllers.watches import Watches
 from supervisor.core.settings import Reading, read_settings
@@ -39,6 +41,7 @@ from supervisor.kit.notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Finding, Stalled
 from supervisor.model.plan import Plan
+from supervisor.model.secret import SecretList
 from supervisor.model.settings import Settings, SourceSettings
 
 __all__ = ["prerequisites"]
@@ -97,6 +100,7 @@ class Ports:
     systemd: ports.Systemd
     podman: ports.Podman
     secrets: ports.Secrets
+    vault: ports.Vault
     prober: ports.Prober
     folders: ports.FolderWatch
     host: ports.Host
@@ -147,9 +151,17 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
     def configure(new: Settings) -> None:
         ledger.configure(new.ledger)
         reader.configure(new.limits)
+        vault.identity = new.secrets.identity
 
     systemd = SystemdManager()
     podman = PodmanClient(paths.podman_socket)
+    secrets = SecretReader(podman.secret)
+    vault = Vault(
+        state=paths.state,
+        runtime=paths.runtime,
+        identity=settings.secrets.identity,
+        read=secrets.read,
+    )
 
     def close() -> None:
         systemd.close()
@@ -161,7 +173,8 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
         folder=OwnedFolder(root=paths.quadlets / "podvisor", user_units=paths.user_units),
         systemd=systemd,
         podman=podman,
-        secrets=SecretReader(podman.secret),
+        secrets=secrets,
+        vault=vault,
         prober=NetworkProber(),
         folders=SourceFolders(),
         host=HostWatch(),
@@ -182,6 +195,9 @@ def assemble(
     images = ImageController(
         podman=given.podman, ledger=given.ledger, clock=given.clock, name_key=queue.add
     )
+    secrets = SecretController(
+        vault=given.vault, podman=given.podman, reader=given.reader, ledger=given.ledger
+    )
     executor = Executor(
         reader=given.reader,
         folder=given.folder,
@@ -190,6 +206,7 @@ def assemble(
         ledger=given.ledger,
         clock=given.clock,
         want_image=images.want,
+        secrets=secrets,
     )
     probes = ProbeController(prober=given.prober, clock=given.clock)
     health = HealthController(systemd=given.systemd, podman=given.podman, clock=given.clock)
@@ -207,6 +224,7 @@ def assemble(
                 ledger=given.ledger,
                 health=health,
                 probes=probes,
+                secrets=secrets,
             ),
             executor=executor,
             systemd=given.systemd,
@@ -271,6 +289,7 @@ def assemble(
             board=board,
             clock=given.clock,
             planning=app_controller,
+            secrets=secrets,
             new_desires=lambda: _desires(desires.settings, given),
         ),
         watches=Watches(
@@ -311,6 +330,21 @@ async def offline_plan(
     try:
         house = assemble(reading.settings, given, notifier=Notifier())
         return await house.desk.plan(apps, prune_all=prune_all)
+    finally:
+        given.close()
+
+
+async def offline_secrets(config: Path | None) -> SecretList:
+    """Work out, without a daemon, how all secrets stand. Raises Stalled on refused settings."""
+    paths = Paths.from_environment(config)
+    reading = load_settings(paths.config)
+    if reading.settings is None:
+        raise Stalled("; ".join(str(finding) for finding in reading.findings))
+    given = make_ports(reading.settings, paths)
+    try:
+        house = assemble(reading.settings, given, notifier=Notifier())
+        await house.loop.restore()
+        return await house.desk.secrets()
     finally:
         given.close()
 

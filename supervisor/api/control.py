@@ -7,6 +7,8 @@ Asks a `Desk`; `kit.http_server` speaks HTTP.
 | `GET /v1/status?app=` | `model.status.Status` |
 | `POST /v1/plan` `{"apps": [], "prune_all": false}` | `model.plan.Plan` |
 | `POST /v1/sync` `model.status.SyncRequest` | lines `{"event": …}`, at last `{"reply": …}` |
+| `GET /v1/secrets` | `model.secret.SecretList` |
+| `POST /v1/secrets/rotate` `model.secret.RotateRequest` | `model.status.SyncReply` |
 | `GET /v1/events?after_id=&since=&app=&unit=&limit=&follow=` | lines of `model.events.Event` |
 
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
@@ -28,6 +30,7 @@ from supervisor.kit.http_server import Gone, Request
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event
 from supervisor.model.plan import Plan
+from supervisor.model.secret import RotateRequest, SecretList
 from supervisor.model.status import Status, SyncReply, SyncRequest
 
 _BODY_LIMIT = 1 << 16
@@ -46,6 +49,10 @@ class Desk(Protocol):
     async def sync(
         self, request: SyncRequest, tell: Callable[[Event], Awaitable[None]]
     ) -> SyncReply: ...
+
+    async def secrets(self) -> SecretList: ...
+
+    async def rotate(self, name: str) -> SyncReply: ...
 
     async def check_names(self, apps: Collection[str]) -> None: ...
 
@@ -94,6 +101,8 @@ class _Answers:
             ("GET", "/v1/status"): self._status,
             ("POST", "/v1/plan"): self._plan,
             ("POST", "/v1/sync"): self._sync,
+            ("GET", "/v1/secrets"): self._secrets,
+            ("POST", "/v1/secrets/rotate"): self._rotate,
             ("GET", "/v1/events"): self._events,
         }
 
@@ -135,6 +144,14 @@ class _Answers:
                 await _write(request, {"event": event})
 
         await _write(request, {"reply": await self._desk.sync(wish, tell)})
+
+    async def _secrets(self, request: Request) -> None:
+        await _reply(request, 200, await self._desk.secrets())
+
+    async def _rotate(self, request: Request) -> None:
+        body = await request.read(limit=_BODY_LIMIT)
+        wish = msgspec.json.decode(body, type=RotateRequest)
+        await _reply(request, 200, await self._desk.rotate(wish.name))
 
     async def _events(self, request: Request) -> None:
         query = request.query

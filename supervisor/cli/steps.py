@@ -9,10 +9,12 @@ from supervisor.model.plan import (
     EnableUnit,
     OpenManifest,
     PullImage,
+    PutSecrets,
     Reload,
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
+    RemoveSecret,
     RemoveVolume,
     ResetFailed,
     RestartUnit,
@@ -30,6 +32,8 @@ def described(step: Step) -> tuple[str, str, str] | None:
     match step:
         case PullImage(image=image):
             return "pull", image, "good"
+        case PutSecrets(secrets=secrets):
+            return "put", f"secret {secrets}", "warn"
         case BuildImage(unit=unit):
             return "build", unit, "good"
         case StopUnit(unit=unit):
@@ -40,6 +44,8 @@ def described(step: Step) -> tuple[str, str, str] | None:
             return "remove", f"container {container}", "bad"
         case RemoveNetwork(network=network):
             return "remove", f"network {network}", "bad"
+        case RemoveSecret(secret=secret):
+            return "remove", f"secret {secret}", "bad"
         case RemoveVolume(volume=volume):
             return "remove", f"volume {volume} with its data", "bad"
         case WriteFile(file=file):

@@ -31,6 +31,7 @@ from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairSta
 from supervisor.model.plan import (
     Plan,
     PullImage,
+    PutSecrets,
     RestartUnit,
     SetHealthInterval,
     StartUnit,
@@ -109,14 +110,14 @@ class AppController:
     async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
         """One pass over these apps; each is told of in one of the calls of `ended`."""
         deployments = {one.name: one for one in await self._chosen(names)}
-        observed, plan = await self._look(tuple(deployments.values()))
+        outcome = Outcome()
+        observed, plan = await self._look_with_secrets(tuple(deployments.values()), outcome)
         await self._watch()
         gone = tuple(name for name in names if name not in deployments)
         for name in gone:
             self._board.apps.pop(name, None)
             self._images.wants(name, ())
         ended(AppPass(apps=gone))
-        outcome = Outcome()
         send, receive = anyio.create_memory_object_stream[str](len(deployments))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._execute, plan, outcome, send)
@@ -179,7 +180,23 @@ class AppController:
             self._clock.now(),
             foreign=foreign,
             health=self._desires.settings.health,
+            offered=self._desires.secrets(),
         )
+        return observed, plan
+
+    async def _look_with_secrets(
+        self, deployments: Sequence[Deployment], outcome: Outcome
+    ) -> tuple[Observed, Plan]:
+        """Make the secrets that lack first: what they change is planned when they are there."""
+        observed, plan = await self._look(deployments)
+        if any(isinstance(step, PutSecrets) for step in plan.steps):
+            revisions = {one.app: one.revision for one in plan.verdicts}
+            made = await self._executor.put_secrets(plan, revisions=revisions, outcome=outcome)
+            if made:
+                observed, plan = await self._look(deployments)
+            # What could not be made is not tried twice.
+            steps = tuple(step for step in plan.steps if not isinstance(step, PutSecrets))
+            plan = msgspec.structs.replace(plan, steps=steps)
         return observed, plan
 
     async def _watch(self) -> None:
@@ -210,6 +227,7 @@ class AppController:
             name = deployment.name
             verdict = verdicts[name]
             failure = outcome.failures.get(name) or outcome.failures.get("")
+            failure = failure or outcome.unmade.get(name)
             if failure:
                 failures[name] = failure
             else:

@@ -11,10 +11,12 @@ import anyio
 import msgspec
 
 from supervisor.controllers.ports import Folder, Generator, SourceReader
+from supervisor.core.app_files import AppFiles
 from supervisor.core.compose import Composition, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.names import QUADLET_KINDS, shapes_units
 from supervisor.core.refusals import is_staged
+from supervisor.core.secret_files import is_secret, read_secret_files
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
@@ -22,6 +24,7 @@ from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot, TreeFile
 
 _Identity = tuple[object, ...]
+_LARGEST_AGE_FILE = 1 << 20
 
 
 class _Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +113,15 @@ class Desires:
                 for unit in (app.units if app else ())
             )
             for name, one in (self._current or self._previous).items()
+        }
+
+    def secrets(self) -> dict[str, str]:
+        """Secrets that some app describes, each with that app."""
+        return {
+            secret.name: name
+            for name, one in (self._current or self._previous).items()
+            for app in (one.last_good, one.wanted)
+            for secret in (app.secrets if app and (one.wanted or one.keep or one.findings) else ())
         }
 
     async def _work_out(self) -> dict[str, Deployment]:
@@ -239,7 +251,8 @@ class Desires:
         beside = [one for name, one in staged.items() if one not in fresh]
         generated = await self._generator.generate(fresh, contents=contents, beside=beside)
         for one in fresh:
-            findings = generated.findings.get(one.name, ())
+            secrets, findings = read_secret_files(AppFiles(one, contents))
+            findings = (*generated.findings.get(one.name, ()), *findings)
             app = None
             if not any(finding.fatal for finding in findings):
                 app = DesiredApp(
@@ -251,6 +264,7 @@ class Desires:
                     units=generated.units.get(one.name, ()),
                     generator=self._generator_version,
                     prune_volumes=one.name in generated.prune_volumes,
+                    secrets=secrets,
                 )
             known[one.name] = self._judged[one.name, one.revision] = _Judged(
                 identity=identities[one.name],
@@ -261,7 +275,7 @@ class Desires:
         return known
 
     async def _contents(self, candidates: Iterable[Candidate]) -> dict[str, bytes]:
-        """Contents of what the generator reads; other files are staged as empty ones."""
+        """Contents of what the generator reads, and of what describes secrets."""
         contents: dict[str, bytes] = {}
         oids: dict[str, dict[str, None]] = {}
         for one in candidates:
@@ -339,6 +353,8 @@ def _is_read_by_generator(file: TreeFile) -> bool:
         shapes_units(file.path)
         or is_staged(file.path, file.kind)
         or file.path.endswith((".yaml", ".yml"))
+        or is_secret(file.path)
+        or (file.path.endswith(".age") and file.size <= _LARGEST_AGE_FILE)
     )
 
 

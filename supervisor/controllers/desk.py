@@ -14,12 +14,14 @@ from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.ports import Ledger, SourceReader
+from supervisor.controllers.secrets import SecretController
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import Event
 from supervisor.model.observed import RepairState
 from supervisor.model.plan import Plan
+from supervisor.model.secret import SecretList
 from supervisor.model.status import AppStatus, Status, SyncReply, SyncRequest
 
 _NO_SOURCE = Finding(
@@ -47,6 +49,7 @@ class Desk:
         board: Board,
         clock: Clock,
         planning: Callable[[Desires], AppController],
+        secrets: SecretController,
         new_desires: Callable[[], Desires],
     ) -> None:
         self._queue = queue
@@ -57,6 +60,7 @@ class Desk:
         self._board = board
         self._clock = clock
         self._planning = planning
+        self._secrets = secrets
         self._new_desires = new_desires
 
     def status(self, app: str = "") -> Status:
@@ -156,6 +160,36 @@ class Desk:
                 await self._queue.passed(keys)
         finally:
             self._desires.prune_allowed.clear()
+
+    async def secrets(self) -> SecretList:
+        """How all secrets stand. Raises Retry if Podman cannot be asked."""
+        everything = await self._desires.deployments()
+        return SecretList(secrets=await self._secrets.look(tuple(everything.values())))
+
+    async def rotate(self, name: str) -> SyncReply:
+        """Give a generated secret another value, and restart what uses it; tells how that is.
+
+        Raises Stalled for any other secret.
+        """
+        everything = await self._desires.deployments()
+        app = self._secrets.rotate(name, everything.values())
+        users = [
+            one
+            for one, units in self._desires.known().items()
+            if any(name in unit.secrets for unit in units)
+        ]
+        try:
+            await self._queue.passed([f"app:{app}"])
+            await self._queue.passed(f"app:{one}" for one in users if one != app)
+        finally:
+            made = name not in self._secrets.rotating
+            self._secrets.rotating.discard(name)
+        if not made:
+            problem = self._board.problems.get(f"app:{app}")
+            hint = f"podvisor status {app} says why: {problem.message}" if problem else ""
+            raise Stalled(f"cannot rotate {name}: app {app} cannot be changed now", hint=hint)
+        apps = self.status().apps
+        return SyncReply(apps=tuple(one for one in apps if one.name in {app, *users}))
 
     def _all_sources(self) -> frozenset[str]:
         """Sources of the settings, and those that some app still comes from."""

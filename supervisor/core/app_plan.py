@@ -9,6 +9,13 @@ from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal
 from supervisor.core.health import plan_health
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
+from supervisor.core.secret_plan import (
+    awaited,
+    plan_left,
+    plan_puts,
+    secret_blockers,
+    without_lacking,
+)
 from supervisor.core.unit_plan import plan_units
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
@@ -16,6 +23,7 @@ from supervisor.model.observed import Observed
 from supervisor.model.plan import (
     DisableUnit,
     PullImage,
+    PutSecrets,
     RemoveContainer,
     RemoveNetwork,
     RemoveVolume,
@@ -40,38 +48,57 @@ def plan_app(
     foreign: Mapping[str, str],
     claimed: Collection[str],
     health: HealthSettings,
+    offered: Mapping[str, str],
 ) -> tuple[list[Step], Verdict]:
     """Plan one app.
 
     `foreign` maps unit names that the user's own files define to those files. `claimed` holds
     the units that other apps of this pass desire: a unit that moves to another app is not stopped.
+    `offered` maps the secrets that any app describes to that app.
     """
     draft = Draft(app=deployment.name, findings=list(deployment.findings))
     wanted, last_good = deployment.wanted, deployment.last_good
     if wanted:
         draft.findings.extend(_blockers(wanted, observed, foreign))
+        draft.findings.extend(secret_blockers(wanted, observed, offered))
     refused = any(finding.fatal for finding in draft.findings)
     if wanted and not refused:
         attempt = _converge(wanted, last_good, observed, now, claimed)
         plan_health(wanted, observed, now, health, attempt)
         pulls = _missing_images(wanted, attempt.steps, observed)
-        if not pulls:
+        # Secrets come last of what is had ahead: what runs must not meet new ones too early.
+        puts = None if pulls else plan_puts(wanted, observed)
+        others = awaited(wanted, observed, offered)
+        if not pulls and not puts and not others:
+            if not attempt.steps:
+                names = {secret.name for secret in wanted.secrets}
+                draft.steps.extend(plan_left(wanted.name, names, offered, observed))
             draft.extend(attempt)
             return draft.steps, draft.verdict(revision=wanted.revision, complete=True)
         draft.steps.extend(pulls)
         draft.waiting.extend(f"image {step.image}" for step in pulls)
+        draft.waiting.extend(f"secret {name} of app {app}" for name, app in others.items())
+        if puts:
+            draft.steps.append(puts)
+            draft.waiting.extend(f"secret {put.secret.name}: {put.reason}" for put in puts.puts)
         if last_good and last_good.revision == wanted.revision:
             missing = {step.image for step in pulls}
             attempt.steps[:] = [
                 step for step in attempt.steps if not _starts_without(step, wanted, missing)
             ]
+            attempt.steps[:] = without_lacking(attempt.steps, wanted, observed)
             draft.extend(attempt)
     elif not wanted and not refused and not deployment.keep:
         _remove_app(deployment, observed, claimed, draft)
+        draft.steps.extend(plan_left(deployment.name, (), offered, observed))
         return draft.steps, draft.verdict(revision="", complete=True)
     if last_good and (wanted is None or last_good.revision != wanted.revision or refused):
         attempt = _converge(last_good, last_good, observed, now, claimed)
         plan_health(last_good, observed, now, health, attempt)
+        attempt.steps[:] = without_lacking(attempt.steps, last_good, observed)
+        puts = plan_puts(last_good, observed)
+        if puts and not any(isinstance(step, PutSecrets) for step in draft.steps):
+            draft.steps.append(puts)
         draft.extend(attempt)
     revision = last_good.revision if last_good else ""
     return draft.steps, draft.verdict(revision=revision, complete=False)

@@ -21,8 +21,11 @@ def plan(
     *,
     foreign: Mapping[str, str] | None = None,
     health: HealthSettings | None = None,
+    offered: Mapping[str, str] | None = None,
 ) -> Plan:
     """Plan one pass over these apps; a pure function of its arguments.
+
+    `offered` maps the secrets that some app describes, of this pass or not, to that app.
 
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
@@ -37,7 +40,13 @@ def plan(
             unit for name, units in desired.items() if name != deployment.name for unit in units
         }
         more, verdict = plan_app(
-            deployment, observed, now, foreign=foreign or {}, claimed=claimed, health=health
+            deployment,
+            observed,
+            now,
+            foreign=foreign or {},
+            claimed=claimed,
+            health=health,
+            offered=offered or {},
         )
         steps.extend(more)
         verdicts.append(verdict)

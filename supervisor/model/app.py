@@ -6,6 +6,7 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.health import Probe
+from supervisor.model.secret import DesiredSecret, SecretUse
 from supervisor.model.source import TreeFile
 
 
@@ -60,6 +61,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Files and folders of the app (relative) that it mounts or reads."""
     secrets: tuple[str, ...] = ()
     """Names of Podman secrets that it uses."""
+    secret_uses: tuple[SecretUse, ...] = ()
+    """The same, each with its file and line."""
     build_command: tuple[str, ...] = ()
     """For a `.build`: the generated command, to be run ahead of a restart."""
     build_folder: str = ""
@@ -85,6 +88,8 @@ class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
     """Version of Podman's generator that made `units`."""
     prune_volumes: bool = False
     """`[X-Podvisor] Prune=volumes`: its volumes go when it goes."""
+    secrets: tuple[DesiredSecret, ...] = ()
+    """What its `.secret` files ask for."""
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

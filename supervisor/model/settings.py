@@ -104,6 +104,13 @@ class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Another idle_interval for some apps: { web = "10m", db = "0s" }. A unit's own beats it."""
 
 
+class SecretSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[secrets]`: how the apps' encrypted secrets are opened."""
+
+    identity: SecretRef = SecretRef("file:~/.config/podvisor/age.key")
+    """This host's age key; `podvisor secret init` makes it. An SSH key without passphrase works."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -114,3 +121,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ledger: LedgerSettings = LedgerSettings()
     repair: RepairSettings = RepairSettings()
     health: HealthSettings = HealthSettings()
+    secrets: SecretSettings = SecretSettings()

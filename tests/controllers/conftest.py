@@ -22,6 +22,7 @@ from tests.fakes.ports import (
     FakeReader,
     FakeSecrets,
     FakeSystemd,
+    FakeVault,
 )
 
 
@@ -47,6 +48,7 @@ class World:
         self.systemd = FakeSystemd(self.machine)
         self.podman = FakePodman(self.machine)
         self.secrets = FakeSecrets()
+        self.vault = FakeVault()
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
@@ -65,6 +67,7 @@ class World:
             systemd=self.systemd,
             podman=self.podman,
             secrets=self.secrets,
+            vault=self.vault,
             prober=self.prober,
             folders=self.folders,
             host=self.host,
