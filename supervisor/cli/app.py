@@ -14,7 +14,10 @@ from supervisor import __version__
 from supervisor.cli import codes, places, screen
 from supervisor.cli.guard import HadEnough, guarded
 
-COMMANDS = ("run", "init", "setup", "check", "plan", "sync", "status", "events", "doctor", "bench")
+COMMANDS = (
+    *("run", "init", "setup", "check", "plan", "sync", "status", "events"),
+    *("secret", "doctor", "bench"),
+)
 """In the order in which a newcomer meets them, the daemon apart."""
 _ASK_THE_DAEMON = ("plan", "sync", "status", "events")
 _NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())

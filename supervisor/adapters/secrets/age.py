@@ -6,6 +6,7 @@ output goes an answer for each, all of them framed by their lengths. The command
 functions. Nothing of podvisor is imported here, so that the program starts at once.
 """
 
+import binascii
 import resource
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 _LENGTH = 4
 _OPENED, _REFUSED = b"+", b"-"
+_ARMOUR = b"-----BEGIN AGE ENCRYPTED FILE-----"
 _SSH = ("ssh-ed25519", "ssh-rsa")
 
 
@@ -52,6 +54,20 @@ def encrypt(clear: bytes, recipients: Iterable[str]) -> bytes:
 def check_recipient(text: str) -> None:
     """Raise AgeError if it is none."""
     _recipient(text)
+
+
+def count_recipients(sealed: bytes) -> int:
+    """For how many keys a file is encrypted; 0 if that cannot be told."""
+    if sealed.startswith(_ARMOUR):
+        lines = sealed.replace(b"\r", b"").strip().split(b"\n")[1:-1]
+        try:
+            sealed = binascii.a2b_base64(b"".join(lines))
+        except binascii.Error:
+            return 0
+    head = sealed.partition(b"\n---")[0]
+    stanzas = (line for line in head.split(b"\n") if line.startswith(b"-> "))
+    # Some are there to keep readers from relying on there being none that they do not know.
+    return sum(not line.split()[1].endswith(b"-grease") for line in stanzas)
 
 
 def decrypt(sealed: bytes, identities: bytes) -> bytes:
