@@ -112,6 +112,8 @@ def encrypt(
 def edit(config: str, file: str, others: tuple[str, ...], raw: bool) -> int:
     """Open FILE with this host's key in $VISUAL or $EDITOR, and encrypt it anew if it changed.
 
+    It is also encrypted anew, unchanged, where there are more recipients now than it has.
+
     While it is edited, the clear text stands in memory, below $XDG_RUNTIME_DIR, in a folder of
     your own; it is overwritten and removed then. An editor may keep copies of its own elsewhere.
     """
@@ -137,7 +139,7 @@ def edit(config: str, file: str, others: tuple[str, ...], raw: bool) -> int:
         raise Refused(f"cannot open {path}: {error}") from error
     changed = edited(clear, name=path.stem)
     changed = clear if changed == clear else _trimmed(changed, raw=raw)
-    if changed == clear:
+    if changed == clear and before == len(known):
         _tell(f"{path} is unchanged.")
         return codes.OK
     _write(path, age.encrypt(_fit(changed), known))

@@ -202,6 +202,13 @@ class TestEdit:
         assert "encrypted for 2 keys, and only 1 are known" in said.err
         assert podvisor("secret", "edit", str(app / "shared.age"), "-r", recipient).code == 0
 
+    def test_encrypts_for_who_is_new(self, podvisor: Podvisor, file: Path, key, editor) -> None:
+        secret, recipient = age.new_identity()
+        (file.parent / ".age-recipients").write_text(f"{recipient}\n")
+        editor("true")
+        assert podvisor("secret", "edit", str(file)).code == 0
+        assert age.decrypt(file.read_bytes(), secret.encode()) == opened(key, file) == b"before"
+
     def test_what_cannot_be_opened(self, podvisor: Podvisor, app: Path, key: Path) -> None:
         podvisor("secret", "init")
         assert "there is no" in podvisor("secret", "edit", str(app / "none.age")).err
