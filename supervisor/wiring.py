@@ -20,6 +20,7 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.secrets.references import SecretReader
+from supervisor.adapters.secrets.vault import Vault
 from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.controllers import ports
 from supervisor.controllers.app import AppController
@@ -34,6 +35,7 @@ from supervisor.controllers.loop import Loop
 from supervisor.controllers.observe import Observer
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.secrets import SecretController
 from supervisor.controllers.source import SourceController
 from supervisor.controllers.watches import Watches
 from supervisor.core.settings import Reading, read_settings
@@ -43,6 +45,7 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Finding, Stalled
 from supervisor.model.plan import Plan
+from supervisor.model.secret import SecretList
 from supervisor.model.settings import Settings, SourceSettings
 
 __all__ = ["prerequisites"]
@@ -103,6 +106,7 @@ class Ports:
     systemd: ports.Systemd
     podman: ports.Podman
     secrets: ports.Secrets
+    vault: ports.Vault
     prober: ports.Prober
     folders: ports.FolderWatch
     host: ports.Host
@@ -153,9 +157,17 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
     def configure(new: Settings) -> None:
         ledger.configure(new.ledger)
         reader.configure(new.limits)
+        vault.identity = new.secrets.identity
 
     systemd = SystemdManager()
     podman = PodmanClient(paths.podman_socket)
+    secrets = SecretReader(podman.secret)
+    vault = Vault(
+        state=paths.state,
+        runtime=paths.runtime,
+        identity=settings.secrets.identity,
+        read=secrets.read,
+    )
 
     def close() -> None:
         systemd.close()
@@ -167,7 +179,8 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
         folder=OwnedFolder(root=paths.quadlets / "podvisor", user_units=paths.user_units),
         systemd=systemd,
         podman=podman,
-        secrets=SecretReader(podman.secret),
+        secrets=secrets,
+        vault=vault,
         prober=NetworkProber(),
         folders=SourceFolders(),
         host=HostWatch(),
@@ -189,6 +202,9 @@ def assemble(
     images = ImageController(
         podman=given.podman, ledger=given.ledger, clock=given.clock, name_key=queue.add
     )
+    secrets = SecretController(
+        vault=given.vault, podman=given.podman, reader=given.reader, ledger=given.ledger
+    )
     executor = Executor(
         reader=given.reader,
         folder=given.folder,
@@ -197,6 +213,7 @@ def assemble(
         ledger=given.ledger,
         clock=given.clock,
         want_image=images.want,
+        secrets=secrets,
     )
     probes = ProbeController(prober=given.prober, clock=given.clock)
     health = HealthController(systemd=given.systemd, podman=given.podman, clock=given.clock)
@@ -215,6 +232,7 @@ def assemble(
                 orders=orders,
                 health=health,
                 probes=probes,
+                secrets=secrets,
             ),
             executor=executor,
             systemd=given.systemd,
@@ -281,6 +299,7 @@ def assemble(
             board=board,
             clock=given.clock,
             planning=app_controller,
+            secrets=secrets,
             new_desires=lambda: _desires(desires.settings, given),
             differ=lambda of: Differ(desires=of, reader=given.reader, folder=given.folder),
         ),
@@ -319,10 +338,10 @@ async def offline_plan(
     config: Path | None, apps: Collection[str], *, prune_all: bool = False
 ) -> Plan:
     """Work out, without a daemon, what one would do now. Raises Stalled on refused settings."""
-    return await _offline(config, lambda desk: desk.plan(apps, prune_all=prune_all))
+    return await _offline(config, lambda house: house.desk.plan(apps, prune_all=prune_all))
 
 
-async def _offline(config: Path | None, ask: Callable[[Desk], Awaitable[T]]) -> T:
+async def _offline(config: Path | None, ask: Callable[[House], Awaitable[T]]) -> T:
     paths = Paths.from_environment(config)
     reading = load_settings(paths.config)
     if reading.settings is None:
@@ -330,7 +349,7 @@ async def _offline(config: Path | None, ask: Callable[[Desk], Awaitable[T]]) -> 
     given = make_ports(reading.settings, paths)
     try:
         house = assemble(reading.settings, given, notifier=Notifier())
-        return await ask(house.desk)
+        return await ask(house)
     finally:
         given.close()
 
@@ -338,7 +357,17 @@ async def _offline(config: Path | None, ask: Callable[[Desk], Awaitable[T]]) -> 
 async def offline_diff(config: Path | None, apps: Collection[str], *, units: bool) -> Diff:
     """Show, without a daemon, what would change. Raises Stalled on refused settings."""
     request = DiffRequest(apps=tuple(apps), units=units)
-    return await _offline(config, lambda desk: desk.diff(request))
+    return await _offline(config, lambda house: house.desk.diff(request))
+
+
+async def offline_secrets(config: Path | None) -> SecretList:
+    """Work out, without a daemon, how all secrets stand. Raises Stalled on refused settings."""
+
+    async def ask(house: House) -> SecretList:
+        await house.loop.restore()
+        return await house.desk.secrets()
+
+    return await _offline(config, ask)
 
 
 async def check(path: Path) -> list[Finding]:

@@ -11,6 +11,8 @@ Asks a `Desk`; `kit.http_server` speaks HTTP.
 | `POST /v1/suspend`, `/v1/resume` `model.status.OrderRequest` | `model.status.Status` |
 | `POST /v1/rollback` `model.status.OrderRequest` | as of sync |
 | `GET /v1/history?app=` | `model.status.History` |
+| `GET /v1/secrets` | `model.secret.SecretList` |
+| `POST /v1/secrets/rotate` `model.secret.RotateRequest` | `model.status.SyncReply` |
 | `GET /v1/events?after_id=&since=&app=&unit=&limit=&follow=` | lines of `model.events.Event` |
 
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
@@ -33,6 +35,7 @@ from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event
 from supervisor.model.plan import Plan
+from supervisor.model.secret import RotateRequest, SecretList
 from supervisor.model.status import History, OrderRequest, Status, SyncReply, SyncRequest
 
 _BODY_LIMIT = 1 << 16
@@ -63,6 +66,9 @@ class Desk(Protocol):
     ) -> SyncReply: ...
 
     async def history(self, app: str) -> History: ...
+    async def secrets(self) -> SecretList: ...
+
+    async def rotate(self, name: str) -> SyncReply: ...
 
     async def check_names(self, apps: Collection[str]) -> None: ...
 
@@ -116,6 +122,8 @@ class _Answers:
             ("POST", "/v1/resume"): self._resume,
             ("POST", "/v1/rollback"): self._rollback,
             ("GET", "/v1/history"): self._history,
+            ("GET", "/v1/secrets"): self._secrets,
+            ("POST", "/v1/secrets/rotate"): self._rotate,
             ("GET", "/v1/events"): self._events,
         }
 
@@ -174,6 +182,14 @@ class _Answers:
 
     async def _history(self, request: Request) -> None:
         await _reply(request, 200, await self._desk.history(request.query.get("app", "")))
+
+    async def _secrets(self, request: Request) -> None:
+        await _reply(request, 200, await self._desk.secrets())
+
+    async def _rotate(self, request: Request) -> None:
+        body = await request.read(limit=_BODY_LIMIT)
+        wish = msgspec.json.decode(body, type=RotateRequest)
+        await _reply(request, 200, await self._desk.rotate(wish.name))
 
     async def _events(self, request: Request) -> None:
         query = request.query

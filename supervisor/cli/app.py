@@ -16,7 +16,7 @@ from supervisor.cli.guard import HadEnough, guarded
 
 COMMANDS = (
     *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "events"),
-    *("history", "rollback", "suspend", "resume", "doctor", "bench"),
+    *("history", "rollback", "suspend", "resume", "secret", "doctor", "bench"),
 )
 """In the order in which a newcomer meets them, the daemon apart."""
 _ASK_THE_DAEMON = (

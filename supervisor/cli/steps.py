@@ -10,12 +10,14 @@ from supervisor.model.plan import (
     LeaveUnit,
     OpenManifest,
     PullImage,
+    PutSecrets,
     Quarantine,
     Reload,
     ReloadUnit,
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
+    RemoveSecret,
     RemoveVolume,
     ResetFailed,
     RestartUnit,
@@ -37,6 +39,8 @@ def described(step: Step) -> tuple[str, str, str] | None:
             return "pull", image, "good"
         case Quarantine(failed=failed):
             return "quarantine", failed.revision[:12], "bad"
+        case PutSecrets(secrets=secrets):
+            return "put", f"secret {secrets}", "warn"
         case BuildImage(unit=unit):
             return "build", unit, "good"
         case StopUnit(unit=unit):
@@ -47,6 +51,8 @@ def described(step: Step) -> tuple[str, str, str] | None:
             return "remove", f"container {container}", "bad"
         case RemoveNetwork(network=network):
             return "remove", f"network {network}", "bad"
+        case RemoveSecret(secret=secret):
+            return "remove", f"secret {secret}", "bad"
         case RemoveVolume(volume=volume):
             return "remove", f"volume {volume} with its data", "bad"
         case WriteFile(file=file):

@@ -35,6 +35,7 @@ from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairSta
 from supervisor.model.plan import (
     Plan,
     PullImage,
+    PutSecrets,
     Quarantine,
     RestartUnit,
     RunJob,
@@ -148,7 +149,8 @@ class AppController:
         chosen = await self._ordered(await self._chosen(names))
         deployments = {one.name: one for one in chosen}
         self._end_suspensions(names)
-        observed, plan = await self._look(tuple(deployments.values()))
+        outcome = Outcome()
+        observed, plan = await self._look_with_secrets(chosen, outcome)
         for name in names:
             self._unfinished.pop(name, None)
         for one in chosen:
@@ -164,7 +166,6 @@ class AppController:
             self._board.apps.pop(name, None)
             self._images.wants(name, ())
         ended(AppPass(apps=gone))
-        outcome = Outcome()
         send, receive = anyio.create_memory_object_stream[str](len(deployments))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._execute, plan, outcome, send)
@@ -240,7 +241,23 @@ class AppController:
             health=self._desires.settings.health,
             rollout=self._desires.settings.rollout,
             owners=self._desires.owners(),
+            offered=self._desires.secrets(),
         )
+        return observed, plan
+
+    async def _look_with_secrets(
+        self, deployments: Sequence[Deployment], outcome: Outcome
+    ) -> tuple[Observed, Plan]:
+        """Make the secrets that lack first: what they change is planned when they are there."""
+        observed, plan = await self._look(deployments)
+        if any(isinstance(step, PutSecrets) for step in plan.steps):
+            revisions = {one.app: one.revision for one in plan.verdicts}
+            made = await self._executor.put_secrets(plan, revisions=revisions, outcome=outcome)
+            if made:
+                observed, plan = await self._look(deployments)
+            # What could not be made is not tried twice.
+            steps = tuple(step for step in plan.steps if not isinstance(step, PutSecrets))
+            plan = msgspec.structs.replace(plan, steps=steps)
         return observed, plan
 
     async def _watch(self) -> None:
@@ -272,6 +289,7 @@ class AppController:
             name = deployment.name
             verdict = verdicts[name]
             failure = outcome.failures.get(name) or outcome.failures.get("")
+            failure = failure or outcome.unmade.get(name)
             if failure:
                 failures[name] = failure
             else:

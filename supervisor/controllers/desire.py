@@ -12,11 +12,13 @@ import msgspec
 
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
+from supervisor.core.app_files import AppFiles
 from supervisor.core.compose import Composition, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.names import QUADLET_KINDS, shapes_units
 from supervisor.core.order import refused_for_order
 from supervisor.core.refusals import is_staged
+from supervisor.core.secret_files import is_secret, read_secret_files
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
@@ -25,6 +27,7 @@ from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot, TreeFile
 
 _Identity = tuple[object, ...]
+_LARGEST_AGE_FILE = 1 << 20
 
 
 class _Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +138,15 @@ class Desires:
                 for unit in (app.units if app else ())
             )
             for name, one in self.latest().items()
+        }
+
+    def secrets(self) -> dict[str, str]:
+        """Secrets that some app describes, each with that app."""
+        return {
+            secret.name: name
+            for name, one in self.latest().items()
+            for app in (one.last_good, one.wanted)
+            for secret in (app.secrets if app and (one.wanted or one.keep or one.findings) else ())
         }
 
     async def _work_out(self) -> dict[str, Deployment]:
@@ -308,7 +320,8 @@ class Desires:
         beside = [one for name, one in staged.items() if one not in fresh]
         generated = await self._generator.generate(fresh, contents=contents, beside=beside)
         for one in fresh:
-            findings = generated.findings.get(one.name, ())
+            secrets, findings = read_secret_files(AppFiles(one, contents))
+            findings = (*generated.findings.get(one.name, ()), *findings)
             app = None
             if not any(finding.fatal for finding in findings):
                 app = DesiredApp(
@@ -323,6 +336,7 @@ class Desires:
                     settle=generated.settle.get(one.name),
                     rollback=one.name not in generated.no_rollback,
                     after=generated.after.get(one.name, ()),
+                    secrets=secrets,
                 )
             known[one.name] = self._judged[one.name, one.revision] = _Judged(
                 identity=identities[one.name],
@@ -362,7 +376,7 @@ class Desires:
         return await self._generator.texts(mine, contents=contents, beside=beside)
 
     async def _contents(self, candidates: Iterable[Candidate]) -> dict[str, bytes]:
-        """Contents of what the generator reads; other files are staged as empty ones."""
+        """Contents of what the generator reads, and of what describes secrets."""
         contents: dict[str, bytes] = {}
         oids: dict[str, dict[str, None]] = {}
         for one in candidates:
@@ -453,6 +467,8 @@ def _is_read_by_generator(file: TreeFile) -> bool:
         shapes_units(file.path)
         or is_staged(file.path, file.kind)
         or file.path.endswith((".yaml", ".yml"))
+        or is_secret(file.path)
+        or (file.path.endswith(".age") and file.size <= _LARGEST_AGE_FILE)
     )
 
 

@@ -17,6 +17,7 @@ from supervisor.controllers.job_memory import forgive
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Ledger, SourceReader
+from supervisor.controllers.secrets import SecretController
 from supervisor.core.rollout_plan import older_revision
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
@@ -27,6 +28,7 @@ from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import RepairState
 from supervisor.model.plan import Plan
 from supervisor.model.rollout import Hold, Outcome, Suspension
+from supervisor.model.secret import SecretList
 from supervisor.model.status import (
     AppState,
     AppStatus,
@@ -63,6 +65,7 @@ class Desk:
         board: Board,
         clock: Clock,
         planning: Callable[[Desires], AppController],
+        secrets: SecretController,
         new_desires: Callable[[], Desires],
         differ: Callable[[Desires], Differ],
     ) -> None:
@@ -75,6 +78,7 @@ class Desk:
         self._board = board
         self._clock = clock
         self._planning = planning
+        self._secrets = secrets
         self._new_desires = new_desires
         self._differ = differ
 
@@ -305,6 +309,36 @@ class Desk:
     def _log(self, kind: EventKind, app: str, *, reason: str, revision: str = "") -> None:
         now = self._clock.now()
         self._ledger.append(Event(time=now, kind=kind, app=app, reason=reason, revision=revision))
+
+    async def secrets(self) -> SecretList:
+        """How all secrets stand. Raises Retry if Podman cannot be asked."""
+        everything = await self._desires.deployments()
+        return SecretList(secrets=await self._secrets.look(tuple(everything.values())))
+
+    async def rotate(self, name: str) -> SyncReply:
+        """Give a generated secret another value, and restart what uses it; tells how that is.
+
+        Raises Stalled for any other secret.
+        """
+        everything = await self._desires.deployments()
+        app = self._secrets.rotate(name, everything.values())
+        users = [
+            one
+            for one, units in self._desires.known().items()
+            if any(name in unit.secrets for unit in units)
+        ]
+        try:
+            await self._queue.passed([f"app:{app}"])
+            await self._queue.passed(f"app:{one}" for one in users if one != app)
+        finally:
+            made = name not in self._secrets.rotating
+            self._secrets.rotating.discard(name)
+        if not made:
+            problem = self._board.problems.get(f"app:{app}")
+            hint = f"podvisor status {app} says why: {problem.message}" if problem else ""
+            raise Stalled(f"cannot rotate {name}: app {app} cannot be changed now", hint=hint)
+        apps = self.status().apps
+        return SyncReply(apps=tuple(one for one in apps if one.name in {app, *users}))
 
     def _all_sources(self) -> frozenset[str]:
         """Sources of the settings, and those that some app still comes from."""

@@ -16,6 +16,7 @@ import msgspec
 
 from supervisor.controllers.job_memory import job_run, put_job_run
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
+from supervisor.controllers.secrets import SecretController
 from supervisor.core.jobs import after_job
 from supervisor.core.steps import BOOKKEEPING, subject_of
 from supervisor.kit.clock import Clock
@@ -31,12 +32,14 @@ from supervisor.model.plan import (
     OpenManifest,
     Plan,
     PullImage,
+    PutSecrets,
     Quarantine,
     Reload,
     ReloadUnit,
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
+    RemoveSecret,
     RemoveVolume,
     ResetFailed,
     RestartUnit,
@@ -64,6 +67,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     """App to the failure that cut its steps short; "" for a failure that cut all short."""
     broken: dict[str, JobFailed] = {}
     """Unit to its job that ended badly; the app's other steps went on."""
+    unmade: dict[str, Failure] = {}
+    """App to why its secrets could not be made; its other steps went on."""
 
 
 class Executor:
@@ -79,6 +84,7 @@ class Executor:
         ledger: Ledger,
         clock: Clock,
         want_image: Callable[[PullImage], None],
+        secrets: SecretController,
     ) -> None:
         self._reader = reader
         self._folder = folder
@@ -87,6 +93,7 @@ class Executor:
         self._ledger = ledger
         self._clock = clock
         self._want_image = want_image
+        self._secrets = secrets
         self.settings = RepairSettings()
 
     async def execute(
@@ -112,6 +119,19 @@ class Executor:
         async with anyio.create_task_group() as tasks:
             for app in revisions:
                 tasks.start_soon(finish, app)
+
+    async def put_secrets(
+        self, plan: Plan, *, revisions: dict[str, str], outcome: Outcome
+    ) -> frozenset[str]:
+        """Carry out this part of a plan; returns the apps that it went well for.
+
+        What it fails for is in `outcome.unmade`: the app's other steps are not cut by that.
+        """
+        part = Outcome()
+        steps = [step for step in plan.steps if isinstance(step, PutSecrets)]
+        await self._execute(steps, part, revisions)
+        outcome.unmade.update(part.failures)
+        return frozenset(step.app for step in steps if step.app not in part.failures)
 
     async def _execute(
         self, steps: Collection[Step], outcome: Outcome, revisions: dict[str, str]
@@ -181,12 +201,16 @@ class Executor:
             )
         )
 
-    async def _perform(self, step: Step, contents: dict[str, bytes]) -> JobFailed | None:
+    async def _perform(  # a port call for each kind of step
+        self, step: Step, contents: dict[str, bytes]
+    ) -> JobFailed | None:
         systemd, folder, podman = self._systemd, self._folder, self._podman
         patience = float(self.settings.start_timeout)
         match step:
             case PullImage():
                 self._want_image(step)
+            case PutSecrets():
+                await self._secrets.put(step)
             case BuildImage():
                 failed = await systemd.run_once(
                     f"podvisor-{step.unit}",
@@ -206,6 +230,8 @@ class Executor:
                 await podman.remove_container(step.container)
             case RemoveNetwork():
                 await podman.remove_network(step.network)
+            case RemoveSecret():
+                await podman.remove_secret(step.secret)
             case RemoveVolume():
                 await podman.remove_volume(step.volume)
             case TryRevision(trial=rollout) | Quarantine(failed=rollout):

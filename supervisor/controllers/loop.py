@@ -83,12 +83,16 @@ class Loop:
 
     async def start(self) -> None:
         """Take up what is stored, and name every key once."""
-        for name in self._desires.settings.sources:
-            if await self._sources.restore(name):
-                self._restored.add(f"source:{name}")
+        await self.restore()
         await self._watch_folders()
         self._queue.add("watchdog")
         self._name_all()
+
+    async def restore(self) -> None:
+        """Take up what is stored of the sources."""
+        for name in self._desires.settings.sources:
+            if await self._sources.restore(name):
+                self._restored.add(f"source:{name}")
 
     async def take_settings(self, settings: Settings) -> None:
         """Go on with other settings."""

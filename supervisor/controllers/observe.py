@@ -13,6 +13,7 @@ from supervisor.controllers.job_memory import job_run
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
 from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.secrets import SecretController
 from supervisor.core.names import runtime_names
 from supervisor.core.needs import should_run
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
@@ -43,7 +44,9 @@ class Observer:
         orders: Orders,
         health: HealthController,
         probes: ProbeController,
+        secrets: SecretController,
     ) -> None:
+        self._secrets = secrets
         self._probes = probes
         self._health = health
         self._systemd = systemd
@@ -85,6 +88,8 @@ class Observer:
             checked=await self._checked(deployments, units),
             probed=self._probes.verdicts(),
             jobs=self._jobs(deployments),
+            made_of=self._secrets.made_of(deployments),
+            rotating=frozenset(self._secrets.rotating),
             owned_root=self._folder.root,
         )
 
@@ -158,7 +163,10 @@ class Observer:
             named["containers"] |= bool(new or leaving or left)
         named["networks"] = any(unit.kind is UnitKind.NETWORK for unit in everything)
         named["volumes"] = any(unit.kind is UnitKind.VOLUME for unit in everything)
-        named["secrets"] = any(unit.secrets for unit in everything)
+        described = any(a.secrets for one in deployments for a in (one.wanted, one.last_good) if a)
+        named["secrets"] = (
+            described or self._secrets.has_made_some or any(unit.secrets for unit in everything)
+        )
         if not images and not any(named.values()):
             return Inventory()
         try:

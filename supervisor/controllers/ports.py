@@ -23,6 +23,7 @@ from supervisor.model.observed import (
 )
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.rollout import Rollout
+from supervisor.model.secret import DesiredSecret
 from supervisor.model.settings import SecretRef, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
@@ -186,6 +187,12 @@ class Podman(Protocol):
     async def secret(self, name: str) -> bytes | None:
         """Return what a secret holds; None if there is none of this name. Raises Retry."""
 
+    async def put_secret(self, name: str, content: bytes, *, labels: Mapping[str, str]) -> None:
+        """Make or replace a secret. Raises Stalled if one is there that podvisor did not make."""
+
+    async def remove_secret(self, name: str) -> None:
+        """Remove a secret that podvisor made; gone already, or another's, is well."""
+
     async def remove_container(self, container: str) -> None: ...
 
     async def remove_network(self, network: str) -> None: ...
@@ -206,6 +213,22 @@ class Secrets(Protocol):
 
     async def read(self, reference: SecretRef) -> bytes:
         """Return the secret without a final line end. Raises Retry or Stalled; never says it."""
+
+
+class Vault(Protocol):
+    """Clear texts of apps' secrets, and keyed hashes that tell changes without them."""
+
+    def made_of(self, secret: DesiredSecret) -> str:
+        """Mark what a secret is made of: another mark, and it is to be made anew. Cheap."""
+
+    def mark(self, *parts: bytes) -> str:
+        """Keyed hash of these. Raises Retry."""
+
+    async def open(self, root: str, wanted: Sequence[tuple[DesiredSecret, bytes]]) -> list[bytes]:
+        """Clear texts, each from its encrypted file's content. Raises Stalled or Retry.
+
+        `root` is the app's folder, as failures name it.
+        """
 
 
 class Prober(Protocol):

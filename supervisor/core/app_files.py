@@ -60,6 +60,12 @@ class AppFiles:
             return None
         return self._bytes(file).decode(errors="replace")
 
+    def content(self, path: str) -> bytes | None:
+        """Return the file's bytes, links followed; None if it is not there, or was not read."""
+        real = self.real_path(path)
+        file = self._files.get(real) if real is not None else None
+        return self._contents.get(file.oid) if file else None
+
     def unit_file(self, path: str) -> UnitFile:
         """Parse the file at this path; an absent one is empty."""
         if path not in self._parsed:

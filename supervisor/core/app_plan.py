@@ -14,6 +14,13 @@ from supervisor.core.health import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_jobs
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
 from supervisor.core.rollout_plan import ask_gate, quarantined, take_back
+from supervisor.core.secret_plan import (
+    awaited,
+    plan_left,
+    plan_puts,
+    secret_blockers,
+    without_lacking,
+)
 from supervisor.core.steps import BOOKKEEPING, in_words
 from supervisor.core.unit_plan import plan_units
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
@@ -22,6 +29,7 @@ from supervisor.model.observed import Observed
 from supervisor.model.plan import (
     DisableUnit,
     PullImage,
+    PutSecrets,
     RemoveContainer,
     RemoveNetwork,
     RemoveVolume,
@@ -48,11 +56,13 @@ def plan_app(
     owners: Mapping[str, str],
     health: HealthSettings,
     rollout: RolloutSettings,
+    offered: Mapping[str, str],
 ) -> tuple[list[Step], Verdict]:
     """Plan one app.
 
     `foreign` maps unit names that the user's own files define to those files, `owners` those
-    that some app wants to that app: a unit that moves to another app is not stopped.
+    that some app wants to that app: a unit that moves to another app is not stopped. `offered` maps
+    the secrets that any app describes to that app.
     """
     steps, verdict = _plan(
         deployment,
@@ -62,6 +72,7 @@ def plan_app(
         owners=owners,
         health=health,
         rollout=rollout,
+        offered=offered,
     )
     suspension = observed.suspended.get(deployment.name)
     if suspension is None:
@@ -81,12 +92,14 @@ def _plan(
     owners: Mapping[str, str],
     health: HealthSettings,
     rollout: RolloutSettings,
+    offered: Mapping[str, str],
 ) -> tuple[list[Step], Verdict]:
     draft = Draft(app=deployment.name, findings=list(deployment.findings))
     wanted, last_good = deployment.wanted, deployment.last_good
     if wanted:
         draft.findings.extend(_blockers(wanted, observed, foreign))
         draft.findings.extend(quarantined(deployment, observed))
+        draft.findings.extend(secret_blockers(wanted, observed, offered))
         if found := failed_job(wanted, observed):
             draft.findings.append(found)
     refused = any(finding.fatal for finding in draft.findings)
@@ -97,35 +110,52 @@ def _plan(
         plan_health(wanted, observed, now, health, attempt)
         jobs = pending_jobs(wanted, observed)
         pulls = _missing_images(wanted, attempt.steps, observed, jobs)
-        if not pulls and jobs:
+        # Secrets come last of what is had ahead: what runs must not meet new ones too early.
+        puts = None if pulls else plan_puts(wanted, observed)
+        others = awaited(wanted, observed, offered)
+        is_ready = not pulls and not puts and not others
+        if is_ready and jobs:
             plan_jobs(wanted, last_good, jobs, observed, attempt=attempt, draft=draft)
             if last_good:
                 draft.extend(_repairs(_converge(last_good, last_good, observed, now, owners)))
             revision = last_good.revision if last_good else ""
             return draft.steps, draft.verdict(revision=revision, complete=False)
-        if not pulls:
+        if is_ready:
             word = ask_gate(deployment, attempt, observed, now, settings=rollout)
             if word and word.state is GateState.FAILED:
                 take_back(deployment, word, observed, now, draft)
                 refused = True
             else:
+                if not attempt.steps and (word is None or word.state is GateState.PASSED):
+                    names = {secret.name for secret in wanted.secrets}
+                    draft.steps.extend(plan_left(wanted.name, names, offered, observed))
                 draft.extend(attempt)
                 verdict = draft.verdict(revision=wanted.revision, complete=True)
                 return draft.steps, msgspec.structs.replace(verdict, gate=word)
         draft.steps.extend(pulls)
         draft.waiting.extend(f"image {step.image}" for step in pulls)
-        if pulls and last_good and last_good.revision == wanted.revision:
+        draft.waiting.extend(f"secret {name} of app {app}" for name, app in others.items())
+        if puts:
+            draft.steps.append(puts)
+            draft.waiting.extend(f"secret {put.secret.name}: {put.reason}" for put in puts.puts)
+        if not is_ready and last_good and last_good.revision == wanted.revision:
             missing = {step.image for step in pulls}
             attempt.steps[:] = [
                 step for step in attempt.steps if not _starts_without(step, wanted, missing)
             ]
+            attempt.steps[:] = without_lacking(attempt.steps, wanted, observed)
             draft.extend(attempt)
     elif not wanted and not refused and not deployment.keep:
         _remove_app(deployment, observed, owners, draft)
+        draft.steps.extend(plan_left(deployment.name, (), offered, observed))
         return draft.steps, draft.verdict(revision="", complete=True)
     if last_good and (wanted is None or last_good.revision != wanted.revision or refused):
         attempt = _converge(last_good, wanted, observed, now, owners)
         plan_health(last_good, observed, now, health, attempt)
+        attempt.steps[:] = without_lacking(attempt.steps, last_good, observed)
+        puts = plan_puts(last_good, observed)
+        if puts and not any(isinstance(step, PutSecrets) for step in draft.steps):
+            draft.steps.append(puts)
         draft.extend(attempt)
     revision = last_good.revision if last_good else ""
     return draft.steps, draft.verdict(revision=revision, complete=False)

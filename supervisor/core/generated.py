@@ -18,6 +18,7 @@ from supervisor.core.normal import digest
 from supervisor.core.own_section import OwnSection, read_own_section
 from supervisor.core.reads import Place, Reads
 from supervisor.core.unitfile import (
+    Entry,
     UnitFile,
     expand,
     instance_of,
@@ -30,6 +31,7 @@ from supervisor.core.unitfile import (
 from supervisor.kit.texts import parse_duration
 from supervisor.model.app import AppNeed, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
+from supervisor.model.secret import SecretUse
 
 _HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
 _KINDS = {
@@ -97,10 +99,11 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
     command = [expand(word, known) for word in split_words(unit.last("Service", "ExecStart"))]
     folder = expand(unit.last("Service", "WorkingDirectory"), known)
     images: Iterable[str] = ()
+    uses = tuple(_secret_uses(name, unit, path, files)) if kind is UnitKind.CONTAINER else ()
     if kind is UnitKind.BUILD:
         reads.look_at_relative(_build_inputs(command), folder)
     elif kind is UnitKind.KUBE:
-        images = _look_at_yaml(unit, path, reading, reads, folder)
+        images, uses = _look_at_yaml(unit, path, reading, reads, folder)
     else:
         images = _images(unit, section, name)
     runs = kind in (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
@@ -126,7 +129,8 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         images=tuple(dict.fromkeys(images)),
         object_name=_object_name(kind, unit, command, known),
         reads=reads.paths,
-        secrets=_secrets(unit) if kind is UnitKind.CONTAINER else (),
+        secrets=tuple(dict.fromkeys(use.name for use in uses)),
+        secret_uses=uses,
         build_command=tuple(map(place.to_live, command)) if kind is UnitKind.BUILD else (),
         build_folder=place.to_live(folder) if kind is UnitKind.BUILD else "",
         health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,
@@ -188,9 +192,11 @@ def _images(unit: UnitFile, section: str, name: str) -> Iterator[str]:
 
 def _look_at_yaml(
     unit: UnitFile, path: str, reading: Reading, reads: Reads, folder: str
-) -> Iterator[str]:
-    """Yield the images of a .kube unit's YAML files, and take in what they mount from the app."""
+) -> tuple[list[str], tuple[SecretUse, ...]]:
+    """Return images and secrets of a .kube unit's YAML files; take in what they mount."""
     files = reading.files
+    images: list[str] = []
+    uses: list[SecretUse] = []
     for value in unit.values("X-Kube", "Yaml"):
         for word in split_words(value):
             yaml_path = posixpath.normpath(posixpath.join(posixpath.dirname(path), word))
@@ -205,7 +211,12 @@ def _look_at_yaml(
                 continue
             # What is not there, Podman makes where the YAML says DirectoryOrCreate.
             reads.look_at_relative(needs.host_paths, folder, must_exist=False)
-            yield from needs.images
+            images.extend(needs.images)
+            lines = text.splitlines()
+            for name in needs.secrets:
+                line = next((n for n, one in enumerate(lines, start=1) if name in one), 0)
+                uses.append(SecretUse(name, yaml_path, line))
+    return images, tuple(uses)
 
 
 def _build_inputs(command: Sequence[str]) -> Iterator[str]:
@@ -252,7 +263,18 @@ def _health_interval(command: Sequence[str]) -> float:
         return 0.0  # `disable`: Podman makes no timer for it
 
 
-def _secrets(unit: UnitFile) -> tuple[str, ...]:
-    values = unit.values("X-Container", "Secret")
-    names = (word.partition(",")[0] for value in values for word in split_words(value)[:1])
-    return tuple(dict.fromkeys(name for name in names if name))
+def _secret_uses(name: str, unit: UnitFile, path: str, files: AppFiles) -> Iterator[SecretUse]:
+    """Yield the Podman secrets that a container names, with the app's own file and line."""
+    for value in unit.values("X-Container", "Secret"):
+        entry = files.find_entry(path, lambda one, value=value: _says(one, "Secret", value))  # type: ignore[misc]
+        where = (entry.path, entry.line) if entry else (path, 0)
+        for word in split_words(value)[:1]:
+            for one in [instance_of(name, i) for i in _instances(name, unit)] or [name]:
+                secret = expand(word.partition(",")[0], specifiers(one))
+                # What only the unit's environment knows cannot be looked for.
+                if secret and not set("$%") & set(secret):
+                    yield SecretUse(secret, *where)
+
+
+def _says(entry: Entry, key: str, value: str) -> bool:
+    return (entry.key, entry.value) == (key, value)

@@ -23,10 +23,13 @@ def plan(
     health: HealthSettings | None = None,
     rollout: RolloutSettings | None = None,
     owners: Mapping[str, str] | None = None,
+    offered: Mapping[str, str] | None = None,
 ) -> Plan:
     """Plan one pass over these apps; a pure function of its arguments.
 
-    `owners` maps units to the apps that want them, others than these apps too.
+    `owners` maps units to the apps that want them, `offered` secrets to the apps that describe
+    them; others than these apps too.
+
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
     health = health or HealthSettings()
@@ -44,6 +47,7 @@ def plan(
             owners=owners,
             health=health,
             rollout=rollout,
+            offered=offered or {},
         )
         steps.extend(more)
         verdicts.append(verdict)

@@ -7,6 +7,7 @@ import msgspec
 from supervisor.model.errors import Finding
 from supervisor.model.health import Probe
 from supervisor.model.rollout import Hold
+from supervisor.model.secret import DesiredSecret, SecretUse
 from supervisor.model.source import TreeFile
 
 
@@ -86,6 +87,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Files and folders of the app (relative) that it mounts or reads."""
     secrets: tuple[str, ...] = ()
     """Names of Podman secrets that it uses."""
+    secret_uses: tuple[SecretUse, ...] = ()
+    """The same, each with its file and line."""
     build_command: tuple[str, ...] = ()
     """For a `.build`: the generated command, to be run ahead of a restart."""
     build_folder: str = ""
@@ -128,6 +131,8 @@ class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
     """`[X-Podvisor] Rollback=no`: it is never taken back."""
     after: tuple[AppNeed, ...] = ()
     """`[X-Podvisor] After=`: apps that must be ready before this one changes."""
+    secrets: tuple[DesiredSecret, ...] = ()
+    """What its `.secret` files ask for."""
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

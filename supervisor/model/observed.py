@@ -4,6 +4,7 @@ import msgspec
 
 from supervisor.model.health import Checked, Probed
 from supervisor.model.rollout import Rollout, Suspension
+from supervisor.model.secret import DesiredSecret, OwnedSecret
 from supervisor.model.source import TreeFile
 
 
@@ -86,7 +87,10 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     networks: frozenset[str] | None = None
     volumes: frozenset[str] | None = None
     secrets: dict[str, str] | None = None
-    """Name to id; a replaced secret has a new id."""
+    """Name to what tells its content from another: Podman's id, which is a new one for a replaced
+    secret; of podvisor's own, the keyed hash of the clear text."""
+    owned_secrets: dict[str, OwnedSecret] = {}
+    """Of these, those that podvisor made."""
     containers: tuple[Container, ...] | None = None
 
 
@@ -97,7 +101,7 @@ class UnitInputs(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str] = {}
     """Path (relative to the app) to blob id, for every file that the unit mounts or reads."""
     secrets: dict[str, str] = {}
-    """Name to Podman's id."""
+    """Name to what told its content from another, as of `Inventory.secrets`."""
     generator: str = ""
 
 
@@ -157,6 +161,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Units that podvisor probes itself."""
     jobs: dict[str, JobRun] = {}
     """App to what became of its jobs."""
+    made_of: dict[DesiredSecret, str] = {}
+    """Keyed hash of what each secret of these apps is to be made of."""
+    rotating: frozenset[str] = frozenset()
+    """Generated secrets for which a person asked for another value."""
     owned_root: str
     """Absolute real path of the folder that holds the apps' folders."""
 

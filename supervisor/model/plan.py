@@ -7,6 +7,7 @@ import msgspec
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest, RepairState, UnitInputs
 from supervisor.model.rollout import Gate, Rollout
+from supervisor.model.secret import SecretPut
 from supervisor.model.source import TreeFile
 
 
@@ -23,6 +24,24 @@ class PullImage(_Step, frozen=True, kw_only=True, tag="pull"):
 
     phase: ClassVar[int] = 0
     image: str
+
+
+class PutSecrets(_Step, frozen=True, kw_only=True, tag="put-secrets"):
+    """Make these Podman secrets of one app: all of them, or, if one cannot be had, none.
+
+    They come before everything else, and what they change is planned when they are there.
+    """
+
+    phase: ClassVar[int] = 0
+    source: str
+    root: str
+    """Of the app within its source."""
+    puts: tuple[SecretPut, ...]
+
+    @property
+    def secrets(self) -> str:
+        """Their names."""
+        return ", ".join(put.secret.name for put in self.puts)
 
 
 class Quarantine(_Step, frozen=True, kw_only=True, tag="quarantine"):
@@ -63,6 +82,13 @@ class RemoveContainer(_Step, frozen=True, kw_only=True, tag="remove-container"):
 class RemoveNetwork(_Step, frozen=True, kw_only=True, tag="remove-network"):
     phase: ClassVar[int] = 2
     network: str
+
+
+class RemoveSecret(_Step, frozen=True, kw_only=True, tag="remove-secret"):
+    """A Podman secret that podvisor made for the app."""
+
+    phase: ClassVar[int] = 2
+    secret: str
 
 
 class TryRevision(_Step, frozen=True, kw_only=True, tag="try"):
@@ -179,12 +205,14 @@ class RemoveVolume(_Step, frozen=True, kw_only=True, tag="remove-volume"):
 
 Step = (
     PullImage
+    | PutSecrets
     | Quarantine
     | BuildImage
     | StopUnit
     | DisableUnit
     | RemoveContainer
     | RemoveNetwork
+    | RemoveSecret
     | TryRevision
     | OpenManifest
     | WriteFile

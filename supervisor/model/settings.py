@@ -119,6 +119,13 @@ class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Another idle_interval for some apps: { web = "10m", db = "0s" }. A unit's own beats it."""
 
 
+class SecretSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[secrets]`: how the apps' encrypted secrets are opened."""
+
+    identity: SecretRef = SecretRef("file:~/.config/podvisor/age.key")
+    """This host's age key; `podvisor secret init` makes it. An SSH key without passphrase works."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -130,3 +137,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     repair: RepairSettings = RepairSettings()
     rollout: RolloutSettings = RolloutSettings()
     health: HealthSettings = HealthSettings()
+    secrets: SecretSettings = SecretSettings()

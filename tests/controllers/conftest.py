@@ -22,6 +22,7 @@ from tests.fakes.ports import (
     FakeReader,
     FakeSecrets,
     FakeSystemd,
+    FakeVault,
 )
 
 
@@ -48,6 +49,7 @@ class World:
         self.systemd.now = self.clock.now
         self.podman = FakePodman(self.machine)
         self.secrets = FakeSecrets()
+        self.vault = FakeVault()
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
@@ -69,6 +71,7 @@ class World:
             systemd=self.systemd,
             podman=self.podman,
             secrets=self.secrets,
+            vault=self.vault,
             prober=self.prober,
             folders=self.folders,
             host=self.host,

@@ -397,3 +397,14 @@ def test_odd_but_harmless_yaml() -> None:
     assert read_kube("? [a, b]\n: c\n? {x: y}\n: {containers: [{image: i}]}\n").images == ("i",)
     assert read_kube("!!python/object:os.system {containers: [1, {image: 2}]}").images == ("2",)
     assert read_kube("a: *nowhere\n").images == ()
+
+
+def test_secrets_of_kubernetes_yaml() -> None:
+    needs = read_kube(
+        "kind: Secret\nmetadata: {name: own}\n---\n"
+        "spec: {containers: [{env: [{valueFrom: {secretKeyRef: {name: a, key: k}}},"
+        " {valueFrom: {secretKeyRef: {name: maybe, key: k, optional: true}}}],"
+        " envFrom: [{secretRef: {name: own}}]}],"
+        " volumes: [{name: v, secret: {secretName: b}}, {secret: x}]}\n"
+    )
+    assert needs.secrets == ("a", "b")

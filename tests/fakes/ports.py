@@ -17,6 +17,16 @@ from supervisor.model.app import AppNeed, ChangeAction, ChangeRule, DesiredUnit,
 from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.health import CheckRun, OnFailure, Probe
 from supervisor.model.observed import Inventory, JobFailed, ObservedApp
+from supervisor.model.podman import PodmanEvent
+from supervisor.model.secret import (
+    APP_LABEL,
+    CONTENT_LABEL,
+    MADE_OF_LABEL,
+    REMOVAL_LABEL,
+    OwnedSecret,
+    SecretKind,
+    SecretUse,
+)
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
 from tests.fakes.machine import ROOT, Machine
@@ -155,6 +165,10 @@ class FakeGenerator:
                     requires=(made_of(need),) if need else (),
                     images=(words["image"],) if "image" in words else (),
                     reads=(words["reads"],) if "reads" in words else (),
+                    secrets=(words["secret"],) if "secret" in words else (),
+                    secret_uses=(SecretUse(words["secret"], file.path, 1),)
+                    if "secret" in words
+                    else (),
                     health_interval=float(words.get("health", 0)),
                     idle_interval=float(words["idle"]) if "idle" in words else None,
                     probe=probe_of(words),
@@ -384,9 +398,35 @@ class FakePodman:
         self.intervals: list[float] = []
         self.down = False
         self.secrets: dict[str, bytes] = {}
+        self.labels: dict[str, dict[str, str]] = {}
+        """Of the secrets that have some."""
+        self.puts: list[str] = []
 
     async def secret(self, name):
         return self.secrets.get(name)
+
+    def has_secret(self, name, content):
+        """A person makes a secret."""
+        self.secrets[name] = content
+        self.labels.pop(name, None)
+        self.events.queue.put_nowait(PodmanEvent(type="secret", name=name))
+
+    def loses_secret(self, name):
+        """A person removes a secret."""
+        del self.secrets[name]
+        self.labels.pop(name, None)
+        self.events.queue.put_nowait(PodmanEvent(type="secret", name=name))
+
+    async def put_secret(self, name, content, *, labels):
+        if name in self.secrets and name not in self.labels:
+            raise Stalled(f"secret {name} is not podvisor's")
+        self.puts.append(name)
+        self.has_secret(name, content)
+        self.labels[name] = dict(labels)
+
+    async def remove_secret(self, name):
+        if name in self.labels:
+            self.loses_secret(name)
 
     async def inventory(self, *, images=(), networks=False, **_):
         if self.down:
@@ -395,7 +435,19 @@ class FakePodman:
             images=frozenset(self.machine.images),
             networks=frozenset(self.machine.networks),
             volumes=frozenset(self.machine.volumes),
-            secrets={},
+            secrets={
+                name: self.labels.get(name, {}).get(CONTENT_LABEL) or oid(content.decode())
+                for name, content in self.secrets.items()
+            },
+            owned_secrets={
+                name: OwnedSecret(
+                    app=labels[APP_LABEL],
+                    made_of=labels[MADE_OF_LABEL],
+                    content=labels[CONTENT_LABEL],
+                    stays=labels[REMOVAL_LABEL] == "never",
+                )
+                for name, labels in self.labels.items()
+            },
             containers=(),
         )
 
@@ -441,6 +493,33 @@ class FakeSecrets:
         if reference not in self.known:
             raise Stalled(f"cannot read {reference}", hint="make it")
         return self.known[reference]
+
+
+class FakeVault:
+    """Files that begin with `sealed:` are open to it."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.generated = 0
+
+    def made_of(self, secret):
+        return self.mark(secret.kind.encode(), secret.oid.encode())
+
+    def mark(self, *parts):
+        return oid(repr(parts))
+
+    async def open(self, root, wanted):
+        clear = []
+        for secret, sealed in wanted:
+            self.opened.append(secret.name)
+            if secret.kind is SecretKind.GENERATE:
+                self.generated += 1
+                clear.append(f"generated-{self.generated}".encode())
+                continue
+            if not sealed.startswith(b"age-encryption.org/sealed:"):
+                raise Stalled(f"{root}/{secret.path}: cannot open {secret.place}", hint="mend it")
+            clear.append(sealed.removeprefix(b"age-encryption.org/sealed:"))
+        return clear
 
 
 class FakeProber:
