@@ -7,6 +7,7 @@ Asks a `Desk`; `kit.http_server` speaks HTTP.
 | `GET /v1/status?app=` | `model.status.Status` |
 | `POST /v1/plan` `{"apps": [], "prune_all": false}` | `model.plan.Plan` |
 | `POST /v1/sync` `model.status.SyncRequest` | lines `{"event": …}`, at last `{"reply": …}` |
+| `POST /v1/webhook-test` `model.webhook.WebhookTestRequest` | `model.webhook.WebhookTest` |
 | `GET /v1/events?after_id=&since=&app=&unit=&limit=&follow=` | lines of `model.events.Event` |
 
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
@@ -29,6 +30,7 @@ from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event
 from supervisor.model.plan import Plan
 from supervisor.model.status import Status, SyncReply, SyncRequest
+from supervisor.model.webhook import WebhookTest, WebhookTestRequest
 
 _BODY_LIMIT = 1 << 16
 _LINES = "application/x-ndjson"
@@ -46,6 +48,8 @@ class Desk(Protocol):
     async def sync(
         self, request: SyncRequest, tell: Callable[[Event], Awaitable[None]]
     ) -> SyncReply: ...
+
+    async def test_webhook(self, source: str) -> WebhookTest: ...
 
     async def check_names(self, apps: Collection[str]) -> None: ...
 
@@ -94,6 +98,7 @@ class _Answers:
             ("GET", "/v1/status"): self._status,
             ("POST", "/v1/plan"): self._plan,
             ("POST", "/v1/sync"): self._sync,
+            ("POST", "/v1/webhook-test"): self._webhook_test,
             ("GET", "/v1/events"): self._events,
         }
 
@@ -123,6 +128,11 @@ class _Answers:
         body = await request.read(limit=_BODY_LIMIT)
         wish = msgspec.json.decode(body or b"{}", type=PlanRequest)
         await _reply(request, 200, await self._desk.plan(wish.apps, prune_all=wish.prune_all))
+
+    async def _webhook_test(self, request: Request) -> None:
+        body = await request.read(limit=_BODY_LIMIT)
+        wish = msgspec.json.decode(body, type=WebhookTestRequest)
+        await _reply(request, 200, await self._desk.test_webhook(wish.source))
 
     async def _sync(self, request: Request) -> None:
         body = await request.read(limit=_BODY_LIMIT)

@@ -14,9 +14,12 @@ from supervisor import __version__
 from supervisor.cli import codes, places, screen
 from supervisor.cli.guard import HadEnough, guarded
 
-COMMANDS = ("run", "init", "setup", "check", "plan", "sync", "status", "events", "doctor", "bench")
+COMMANDS = (
+    *("run", "init", "setup", "check", "plan", "sync", "status", "events", "webhook"),
+    *("doctor", "bench"),
+)
 """In the order in which a newcomer meets them, the daemon apart."""
-_ASK_THE_DAEMON = ("plan", "sync", "status", "events")
+_ASK_THE_DAEMON = ("plan", "sync", "status", "events", "webhook")
 _NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """Its message is the help. Before click 8.2 there is none: the help is written, and all is well."""
 

@@ -14,6 +14,7 @@ from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.ports import Ledger, SourceReader
+from supervisor.controllers.webhook_test import WebhookTester
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure, Finding, Stalled
@@ -21,6 +22,7 @@ from supervisor.model.events import Event
 from supervisor.model.observed import RepairState
 from supervisor.model.plan import Plan
 from supervisor.model.status import AppStatus, Status, SyncReply, SyncRequest
+from supervisor.model.webhook import WebhookTest
 
 _NO_SOURCE = Finding(
     message="the settings name no source, so there is nothing to deploy",
@@ -48,6 +50,7 @@ class Desk:
         clock: Clock,
         planning: Callable[[Desires], AppController],
         new_desires: Callable[[], Desires],
+        webhook_tester: WebhookTester,
     ) -> None:
         self._queue = queue
         self._loop = loop
@@ -58,6 +61,7 @@ class Desk:
         self._clock = clock
         self._planning = planning
         self._new_desires = new_desires
+        self._webhook_tester = webhook_tester
 
     def status(self, app: str = "") -> Status:
         """How everything (or one app) stands."""
@@ -86,6 +90,10 @@ class Desk:
         with anyio.move_on_after(_PATIENCE_SECONDS):
             await self._queue.passed(["health"])
             await self._queue.rest(idle.__contains__)
+
+    async def test_webhook(self, source: str) -> WebhookTest:
+        """Send a webhook of the source's kind to the listener. Raises Retry or Stalled."""
+        return await self._webhook_tester.test(source, self._desires.settings)
 
     async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan:
         """Read the sources, and work out what the daemon would do now; nothing is done.

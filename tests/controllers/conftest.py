@@ -17,11 +17,13 @@ from tests.fakes.ports import (
     FakeFolders,
     FakeGenerator,
     FakeHost,
+    FakeListener,
     FakePodman,
     FakeProber,
     FakeReader,
     FakeSecrets,
     FakeSystemd,
+    FakeTokens,
 )
 
 
@@ -47,6 +49,8 @@ class World:
         self.systemd = FakeSystemd(self.machine)
         self.podman = FakePodman(self.machine)
         self.secrets = FakeSecrets()
+        self.tokens = FakeTokens()
+        self.listener = FakeListener()
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
@@ -65,6 +69,8 @@ class World:
             systemd=self.systemd,
             podman=self.podman,
             secrets=self.secrets,
+            tokens=self.tokens,
+            listener=self.listener,
             prober=self.prober,
             folders=self.folders,
             host=self.host,
@@ -80,6 +86,7 @@ class World:
         house = wiring.assemble(self.settings, self.ports(), notifier=Notifier())
         async with anyio.create_task_group() as tasks:
             await tasks.start(house.watches.run)
+            await tasks.start(house.webhooks)
             await house.loop.start()
             tasks.start_soon(house.loop.run)
             await house.queue.rest()
