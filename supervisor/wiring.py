@@ -4,10 +4,11 @@ The only module that knows which adapter serves which port.
 """
 
 import os
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from supervisor import __version__
 from supervisor.adapters.files.folder import OwnedFolder
@@ -17,11 +18,13 @@ from supervisor.adapters.host.checks import prerequisites
 from supervisor.adapters.host.probe import NetworkProber
 from supervisor.adapters.host.watch import HostWatch
 from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.adapters.secrets.vault import Vault
 from supervisor.adapters.systemd.manager import SystemdManager
+from supervisor.api.webhooks import WebhookListener
 from supervisor.controllers import ports
 from supervisor.controllers.app import AppController
 from supervisor.controllers.board import Board
@@ -38,6 +41,8 @@ from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.secrets import SecretController
 from supervisor.controllers.source import SourceController
 from supervisor.controllers.watches import Watches
+from supervisor.controllers.webhook_test import WebhookTester
+from supervisor.controllers.webhooks import WebhookController
 from supervisor.core.settings import Reading, read_settings
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.notify import Notifier
@@ -107,6 +112,8 @@ class Ports:
     podman: ports.Podman
     secrets: ports.Secrets
     vault: ports.Vault
+    tokens: ports.Tokens
+    listener: WebhookListener
     prober: ports.Prober
     folders: ports.FolderWatch
     host: ports.Host
@@ -128,6 +135,8 @@ class House:
     loop: Loop
     desk: Desk
     watches: Watches
+    webhooks: Callable[..., Coroutine[Any, Any, None]]
+    """Serves the listener for webhooks, until cancelled; `started` at once."""
     ready: list[bool]
     take_settings: Callable[[Settings], Awaitable[None]]
     close: Callable[[], None]
@@ -181,6 +190,8 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
         podman=podman,
         secrets=secrets,
         vault=vault,
+        tokens=TokenVerifier(),
+        listener=WebhookListener(),
         prober=NetworkProber(),
         folders=SourceFolders(),
         host=HostWatch(),
@@ -218,6 +229,16 @@ def assemble(
     probes = ProbeController(prober=given.prober, clock=given.clock)
     health = HealthController(systemd=given.systemd, podman=given.podman, clock=given.clock)
     executor.settings = images.settings = settings.repair
+    webhooks = WebhookController(
+        settings=settings,
+        listener=given.listener,
+        secrets=given.secrets,
+        tokens=given.tokens,
+        ledger=given.ledger,
+        queue=queue,
+        clock=given.clock,
+    )
+    board.webhook_of, board.webhooks = webhooks.status_of, webhooks.status
     desires = _desires(settings, given)
     board.source_findings = lambda: desires.source_findings
 
@@ -270,6 +291,7 @@ def assemble(
         images=images,
         health=health,
         probes=probes,
+        webhooks=webhooks,
         folders=given.folders,
         board=board,
         clock=given.clock,
@@ -302,6 +324,13 @@ def assemble(
             secrets=secrets,
             new_desires=lambda: _desires(desires.settings, given),
             differ=lambda of: Differ(desires=of, reader=given.reader, folder=given.folder),
+            webhook_tester=WebhookTester(
+                listener=given.listener,
+                reception=webhooks.reception,
+                queue=queue,
+                board=board,
+                clock=given.clock,
+            ),
         ),
         watches=Watches(
             queue=queue,
@@ -317,6 +346,7 @@ def assemble(
             board=board,
             clock=given.clock,
         ),
+        webhooks=partial(given.listener.run, webhooks.reception),
         ready=ready,
         take_settings=take_settings,
         close=given.close,
@@ -368,6 +398,12 @@ async def offline_secrets(config: Path | None) -> SecretList:
         return await house.desk.secrets()
 
     return await _offline(config, ask)
+
+
+async def webhook_secret(settings: Settings, source: str, paths: Paths) -> bytes:
+    """Return what a source's webhooks are signed with. Raises Retry or Stalled."""
+    reader = SecretReader(PodmanClient(paths.podman_socket).secret)
+    return await reader.read(settings.sources[source].webhook_secret)
 
 
 async def check(path: Path) -> list[Finding]:

@@ -13,6 +13,7 @@ Asks a `Desk`; `kit.http_server` speaks HTTP.
 | `GET /v1/history?app=` | `model.status.History` |
 | `GET /v1/secrets` | `model.secret.SecretList` |
 | `POST /v1/secrets/rotate` `model.secret.RotateRequest` | `model.status.SyncReply` |
+| `POST /v1/webhook-test` `model.webhook.WebhookTestRequest` | `model.webhook.WebhookTest` |
 | `GET /v1/events?after_id=&since=&app=&unit=&limit=&follow=` | lines of `model.events.Event` |
 
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
@@ -37,6 +38,7 @@ from supervisor.model.events import Event
 from supervisor.model.plan import Plan
 from supervisor.model.secret import RotateRequest, SecretList
 from supervisor.model.status import History, OrderRequest, Status, SyncReply, SyncRequest
+from supervisor.model.webhook import WebhookTest, WebhookTestRequest
 
 _BODY_LIMIT = 1 << 16
 _LINES = "application/x-ndjson"
@@ -66,9 +68,12 @@ class Desk(Protocol):
     ) -> SyncReply: ...
 
     async def history(self, app: str) -> History: ...
+
     async def secrets(self) -> SecretList: ...
 
     async def rotate(self, name: str) -> SyncReply: ...
+
+    async def test_webhook(self, source: str) -> WebhookTest: ...
 
     async def check_names(self, apps: Collection[str]) -> None: ...
 
@@ -124,6 +129,7 @@ class _Answers:
             ("GET", "/v1/history"): self._history,
             ("GET", "/v1/secrets"): self._secrets,
             ("POST", "/v1/secrets/rotate"): self._rotate,
+            ("POST", "/v1/webhook-test"): self._webhook_test,
             ("GET", "/v1/events"): self._events,
         }
 
@@ -158,6 +164,11 @@ class _Answers:
         body = await request.read(limit=_BODY_LIMIT)
         wish = msgspec.json.decode(body or b"{}", type=DiffRequest)
         await _reply(request, 200, await self._desk.diff(wish))
+
+    async def _webhook_test(self, request: Request) -> None:
+        body = await request.read(limit=_BODY_LIMIT)
+        wish = msgspec.json.decode(body, type=WebhookTestRequest)
+        await _reply(request, 200, await self._desk.test_webhook(wish.source))
 
     async def _sync(self, request: Request) -> None:
         body = await request.read(limit=_BODY_LIMIT)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from supervisor.cli import places, screen
+from supervisor.cli import places, screen, webhook_view
 from supervisor.cli.screen import Cell, say
 from supervisor.kit.texts import count, format_duration, relative
 
@@ -61,6 +61,8 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
     for one in () if app else status.get("watches", ()):
         say()
         _watch(one)
+    if status.get("webhooks") and not app:
+        webhook_view.listener(status["webhooks"])
     if not app and status["running"]:
         say()
         say(_summary(status.get("apps", ())))
@@ -83,12 +85,16 @@ def _sources(sources: list[dict[str, Any]], now: float) -> None:
         screen.table(rows, header=("SOURCE", "FROM", "READ", "REVISION"))
         say()
     for source in sources:
+        if source.get("webhook"):
+            webhook_view.source(source["name"], source["webhook"], now)
         if source.get("error"):
             since = relative(source.get("error_since", 0.0), now=now)
             say(("✗ ", "bad"), f"{source['name']}: {source['error']}", (f" ({since})", "dim"))
         for finding in source.get("findings", ()):
             screen.finding(finding, indent="")
-    if any(source.get("error") or source.get("findings") for source in sources):
+    if any(
+        source.get("error") or source.get("findings") or source.get("webhook") for source in sources
+    ):
         say()
 
 

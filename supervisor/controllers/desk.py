@@ -18,6 +18,7 @@ from supervisor.controllers.loop import Loop
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Ledger, SourceReader
 from supervisor.controllers.secrets import SecretController
+from supervisor.controllers.webhook_test import WebhookTester
 from supervisor.core.rollout_plan import older_revision
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
@@ -38,6 +39,7 @@ from supervisor.model.status import (
     SyncReply,
     SyncRequest,
 )
+from supervisor.model.webhook import WebhookTest
 
 _NO_SOURCE = Finding(
     message="the settings name no source, so there is nothing to deploy",
@@ -68,6 +70,7 @@ class Desk:
         secrets: SecretController,
         new_desires: Callable[[], Desires],
         differ: Callable[[Desires], Differ],
+        webhook_tester: WebhookTester,
     ) -> None:
         self._queue = queue
         self._loop = loop
@@ -81,6 +84,7 @@ class Desk:
         self._secrets = secrets
         self._new_desires = new_desires
         self._differ = differ
+        self._webhook_tester = webhook_tester
 
     def status(self, app: str = "") -> Status:
         """How everything (or one app) stands."""
@@ -109,6 +113,10 @@ class Desk:
         with anyio.move_on_after(_PATIENCE_SECONDS):
             await self._queue.passed(["health"])
             await self._queue.rest(idle.__contains__)
+
+    async def test_webhook(self, source: str) -> WebhookTest:
+        """Send a webhook of the source's kind to the listener. Raises Retry or Stalled."""
+        return await self._webhook_tester.test(source, self._desires.settings)
 
     async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan:
         """Read the sources, and work out what the daemon would do now; nothing is done.

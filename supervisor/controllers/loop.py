@@ -12,6 +12,7 @@ Keys out: none of its own but `add_in`, with the backoff that a failure asks for
 | `keep:NAME` | app | the content of what is applied is protected in the store |
 | `health` | health | the apps whose health is not what it was; itself at the next look |
 | `probes` | probes | the apps of which a verdict changed; itself when the next is due |
+| `webhooks` | webhooks | nothing: the listener is where the settings say |
 | `resync` | - | folders and apps, once in a while |
 | `watchdog` | - | tells systemd that the queue still moves |
 """
@@ -31,6 +32,7 @@ from supervisor.controllers.image import ImageController
 from supervisor.controllers.ports import FolderWatch
 from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.source import SourceController
+from supervisor.controllers.webhooks import WebhookController
 from supervisor.core.names import runtime_names
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
@@ -55,6 +57,7 @@ class Loop:
         images: ImageController,
         health: HealthController,
         probes: ProbeController,
+        webhooks: WebhookController,
         folders: FolderWatch,
         board: Board,
         clock: Clock,
@@ -69,6 +72,7 @@ class Loop:
         self._images = images
         self._health = health
         self._probes = probes
+        self._webhooks = webhooks
         self._folders = folders
         self._board = board
         self._clock = clock
@@ -85,7 +89,7 @@ class Loop:
         """Take up what is stored, and name every key once."""
         await self.restore()
         await self._watch_folders()
-        self._queue.add("watchdog")
+        self._queue.add("watchdog", "webhooks")
         self._name_all()
 
     async def restore(self) -> None:
@@ -98,6 +102,8 @@ class Loop:
         """Go on with other settings."""
         self._desires.settings = settings
         self._desires.invalidate()
+        self._webhooks.take_settings(settings)
+        self._queue.add("webhooks")
         for gone in set(self._board.sources) - set(settings.sources):
             self._board.sources.pop(gone)
             self._queue.forget(f"source:{gone}")
@@ -243,6 +249,8 @@ class Loop:
             case "probes":
                 self._queue.add(*self._keys_of(await self._probes.run()))
                 self._look_again()
+            case "webhooks":
+                await self._webhooks.listen()
             case "resync":
                 self._on_resync()
                 self._resync()
@@ -255,14 +263,23 @@ class Loop:
         self._went_well(key)
 
     async def _reconcile_source(self, key: str, name: str) -> None:
-        settings = self._desires.settings.sources.get(name)
-        poll = float(settings.poll) if settings and settings.git else 0.0
-        if poll:
-            # Armed before reading: the poll goes on whatever comes of this one.
-            self._queue.add_by_rhythm(key, poll)
-        changed = await self._sources.reconcile(name)
+        # Armed before reading: the poll goes on whatever comes of this one.
+        self._arm_poll(key, name)
+        told = self._webhooks.begin(name)
+        try:
+            changed = await self._sources.reconcile(name)
+        except BaseException:
+            self._webhooks.failed(name, told)
+            raise
+        if self._webhooks.read(name, told, changed=changed):
+            self._queue.forget(key)
+            self._arm_poll(key, name)
         if changed or key in self._failures:
             self._queue.add("apps")
+
+    def _arm_poll(self, key: str, name: str) -> None:
+        if poll := self._webhooks.poll_seconds(name):
+            self._queue.add_by_rhythm(key, poll)
 
     def _went_well(self, key: str) -> None:
         if self._failures.pop(key, None) is not None:

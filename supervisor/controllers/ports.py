@@ -231,6 +231,27 @@ class Vault(Protocol):
         """
 
 
+class Tokens(Protocol):
+    """OIDC tokens, and who signed them."""
+
+    async def is_genuine(self, token: str, *, issuer: str, key_name: str) -> bool:
+        """Whether the issuer signed this token. Raises Retry if that cannot be found out."""
+
+
+class Listener(Protocol):
+    """Where webhooks come in."""
+
+    @property
+    def address(self) -> str:
+        """Where it listens now; empty if it does not."""
+
+    async def move(self, address: str) -> None:
+        """Listen there, and nowhere else (nowhere, if empty). Raises Retry."""
+
+    async def knock(self, path: str, *, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """Send it a request, as others do; returns the answer. Raises Retry."""
+
+
 class Prober(Protocol):
     """Makes podvisor's own checks."""
 

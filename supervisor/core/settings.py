@@ -13,6 +13,7 @@ import msgspec
 
 from supervisor.core.source_rules import Problem, shown_text, source_problems
 from supervisor.core.toml_lines import Path, key_lines
+from supervisor.core.webhook_rules import webhook_problems
 from supervisor.kit import texts
 from supervisor.model.errors import Finding
 from supervisor.model.settings import (
@@ -42,6 +43,7 @@ _SAID_TWICE = (
 _SECRET_REF = re.compile(
     r"file:(?:/|~/)[^\x00-\x1f]+|(?:credential|podman):[A-Za-z0-9][A-Za-z0-9._-]*"
 )
+_LISTS = {"trusted_proxies": '["127.0.0.1", "10.0.0.0/8"]'}
 _MAY_BE_ZERO = ("poll", "resync", "settle", "idle_interval")
 
 
@@ -59,6 +61,7 @@ def read_settings(text: str, *, path: str = "config.toml") -> Reading:
     except (ValueError, RecursionError) as error:
         return Reading(settings=None, findings=(_syntax_finding(text, path, error),))
     problems = list(_problems(document))
+    problems += webhook_problems(document, [problem.key for problem in problems])
     lines = key_lines(text) if problems else {}
     findings = tuple(
         sorted(
@@ -196,11 +199,17 @@ def _expectation(kind: object, name: str) -> tuple[str, str]:
     if kind is SecretRef:
         return "where the secret is, in quotes", f'"file:~/.config/podvisor/{name}"'
     if kind is str:
-        examples = {"git": "https://example.org/apps.git", "folder": "~/apps", "ref": "main"}
+        examples = {
+            "git": "https://example.org/apps.git",
+            "folder": "~/apps",
+            "ref": "main",
+            "webhook": "github",
+            "listen": "127.0.0.1:9078",
+        }
         return "a text, in quotes", f'"{examples.get(name, "apps/*")}"'
     if kind == dict[str, Seconds]:
         return "a table of durations", '{ web = "10m" }'
-    return "a list of texts", '["web", "db-*"]'
+    return "a list of texts", _LISTS.get(name, '["web", "db-*"]')
 
 
 def _decode(kind: type, value: object) -> object:

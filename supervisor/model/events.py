@@ -38,6 +38,8 @@ class EventKind(enum.StrEnum):
     """A unit became unhealthy, or healthy again."""
     RECOVERED = "recovered"
     """What was refused, failing or waiting is well again."""
+    WEBHOOK = "webhook"
+    """A Git host told of a push, somebody was refused, or the listener opened or could not."""
     WATCH = "watch"
     """Something is watched in another way than before."""
     ERROR = "error"

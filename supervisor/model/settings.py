@@ -58,6 +58,15 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Globs of app names; if any are given, only these apps are deployed."""
     exclude: tuple[str, ...] = ()
     """Globs of app names that are not deployed."""
+    webhook: str = ""
+    """Whose webhooks tell of pushes: `github`, `forgejo`, `gitea`, `gitlab`, `bitbucket`, `generic`
+    or `github-actions` (OIDC tokens of a workflow, without a secret)."""
+    webhook_secret: SecretRef = SecretRef("")
+    """Where the secret is that the webhooks are signed with."""
+    webhook_repository: str = ""
+    """For `github-actions`: OWNER/NAME of the repository whose workflows may tell."""
+    webhook_audience: str = ""
+    """For `github-actions`: the audience that the workflow asks its token for."""
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +135,23 @@ class SecretSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """This host's age key; `podvisor secret init` makes it. An SSH key without passphrase works."""
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[webhooks]`: where Git hosts can tell of pushes."""
+
+    listen: str = ""
+    """ADDRESS:PORT to listen on, such as `127.0.0.1:9078` or `[::]:9078`; empty is not at all."""
+    public_url: str = ""
+    """How Git hosts reach it: `https://hooks.example.org`. For `podvisor webhook show`."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of reverse proxies, whose word on the sender's address counts."""
+    body_size: Bytes = Bytes(2 << 20)
+    """Largest body that is read."""
+    refusals_per_minute: int = 30
+    """An address that was refused more often is not listened to for a while."""
+    oidc_issuer: str = "https://token.actions.githubusercontent.com"
+    """Whose tokens `github-actions` takes; another one for GitHub Enterprise."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -138,3 +164,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rollout: RolloutSettings = RolloutSettings()
     health: HealthSettings = HealthSettings()
     secrets: SecretSettings = SecretSettings()
+    webhooks: WebhookSettings = WebhookSettings()

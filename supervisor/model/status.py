@@ -7,6 +7,7 @@ import msgspec
 from supervisor.model.errors import Finding
 from supervisor.model.health import Health
 from supervisor.model.rollout import Hold, Rollout, Suspension
+from supervisor.model.webhook import ListenerStatus, SourceWebhook
 
 
 class AppState(enum.StrEnum):
@@ -93,6 +94,8 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     error: str = ""
     error_since: float = 0.0
     findings: tuple[Finding, ...] = ()
+    webhook: SourceWebhook | None = None
+    """Left out where nobody is to tell of pushes."""
 
 
 class WatchStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -118,6 +121,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sources: tuple[SourceStatus, ...] = ()
     apps: tuple[AppStatus, ...] = ()
     watches: tuple[WatchStatus, ...] = ()
+    webhooks: ListenerStatus | None = None
+    """Left out where nothing listens for webhooks."""
     problems: tuple[Finding, ...] = ()
     """Of podvisor itself: ledger not writable, Podman not reachable, settings refused."""
 

@@ -17,11 +17,13 @@ from tests.fakes.ports import (
     FakeFolders,
     FakeGenerator,
     FakeHost,
+    FakeListener,
     FakePodman,
     FakeProber,
     FakeReader,
     FakeSecrets,
     FakeSystemd,
+    FakeTokens,
     FakeVault,
 )
 
@@ -50,6 +52,8 @@ class World:
         self.podman = FakePodman(self.machine)
         self.secrets = FakeSecrets()
         self.vault = FakeVault()
+        self.tokens = FakeTokens()
+        self.listener = FakeListener()
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
@@ -72,6 +76,8 @@ class World:
             podman=self.podman,
             secrets=self.secrets,
             vault=self.vault,
+            tokens=self.tokens,
+            listener=self.listener,
             prober=self.prober,
             folders=self.folders,
             host=self.host,
@@ -87,6 +93,7 @@ class World:
         house = wiring.assemble(self.settings, self.ports(), notifier=Notifier())
         async with anyio.create_task_group() as tasks:
             await tasks.start(house.watches.run)
+            await tasks.start(house.webhooks)
             await house.loop.start()
             tasks.start_soon(house.loop.run)
             await house.queue.rest()

@@ -29,6 +29,7 @@ from supervisor.model.secret import (
 )
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
+from supervisor.model.webhook import Delivery
 from tests.fakes.machine import ROOT, Machine
 
 SUFFIX = {
@@ -520,6 +521,51 @@ class FakeVault:
                 raise Stalled(f"{root}/{secret.path}: cannot open {secret.place}", hint="mend it")
             clear.append(sealed.removeprefix(b"age-encryption.org/sealed:"))
         return clear
+
+
+class FakeTokens:
+    def __init__(self) -> None:
+        self.genuine: set[str] = set()
+        self.asked = 0
+        self.failure: Exception | None = None
+
+    async def is_genuine(self, token, *, issuer, key_name):
+        self.asked += 1
+        if self.failure:
+            raise self.failure
+        return token in self.genuine
+
+
+class FakeListener:
+    """Hands what tests send to the reception, as `api.webhooks` does."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.moves: list[str] = []
+        self.taken: set[str] = set()
+        """Addresses on which somebody else listens."""
+        self.reception = None
+
+    async def run(self, reception, *, task_status):
+        self.reception = reception
+        task_status.started()
+
+    async def move(self, address):
+        if address == self.address:
+            return
+        self.address = ""
+        if address in self.taken:
+            raise Retry(f"cannot listen for webhooks on {address}: address already in use")
+        self.address = address
+        self.moves.append(address)
+
+    async def knock(self, path, *, headers, body, peer="127.0.0.1", method="POST"):
+        sender = self.reception.sender(peer, headers)
+        answer = self.reception.admit(sender, method=method, path=path)
+        if answer is None:
+            delivery = Delivery(headers=headers, body=body)
+            answer = await self.reception.receive(sender, path=path, delivery=delivery)
+        return answer.status, answer.text
 
 
 class FakeProber:
