@@ -6,16 +6,20 @@ rounds, each with what it is compared with (`base`), measured in turn with it.
 
 import asyncio
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import pathlib
 import resource
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 HOME = pathlib.Path.home()
@@ -696,6 +700,147 @@ def cpu_of_user(*, seconds: float) -> float:
     began, before = time.monotonic(), spent()
     time.sleep(seconds)
     return (spent() - before) * 60 / (time.monotonic() - began)
+
+
+def measure_webhook() -> list[dict]:
+    """From a webhook, as its sender sees it, to the start of the fetch; and a storm of them."""
+    repository = Repository("webhook")
+    repository.commit({"blog/hello.service": SLEEPER})
+    port = 20_000 + os.getuid() % 10_000
+    (HOME / "secret").touch(mode=0o600)
+    (HOME / "secret").write_text("of the bench")
+    config = HOME / "config.toml"
+    config.write_text(
+        f'[sources.home]\ngit = "{repository.url}"\npoll = "0s"\nwebhook = "generic"\n'
+        f'webhook_secret = "file:~/secret"\n[webhooks]\nlisten = "127.0.0.1:{port}"\n'
+    )
+    run("systemctl", "--user", "start", "podman.socket")
+    taken = []
+    argv = [sys.executable, "-c", NOTING_FETCHES, str(config)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as daemon:
+        fetches = Fetches(daemon)
+        fetches.wait_for_end(0)
+        for number in range(23):
+            time.sleep(1.5)  # whatever came before is over: the first counts at once
+            before = len(fetches.begun)
+            sent = time.monotonic()
+            assert send_webhook(port, number) == "202"
+            fetches.wait_for_end(before)
+            if number > 1:  # the first two load what is needed
+                taken.append(1000 * (fetches.begun[before] - sent))
+        time.sleep(2)
+        before = len(fetches.begun)
+        process = pathlib.Path(f"/proc/{daemon.pid}")
+        (process / "clear_refs").write_text("5")  # the peak is counted from here
+        rest = kilobytes(process, "VmHWM")
+        refused = storm_of_webhooks(port, repository)
+        head = run("git", "-C", str(repository.clone), "rev-parse", "HEAD").stdout.strip()
+        time.sleep(4)
+        assert fetches.revision == head, "what was pushed last was not found"
+        more = (kilobytes(process, "VmHWM") - rest) / 1000
+        after = memory_of(daemon.pid).all
+        many = len(fetches.begun) - before
+        daemon.terminate()
+    return [
+        figure("webhook to the start of its fetch", "ms", taken, 10),
+        figure("1,000 webhooks in 5 s: fetches", "", [many], 5),
+        figure("1,000 webhooks in 5 s: not taken", "", [refused], 0),
+        figure("1,000 webhooks in 5 s: more memory at the peak", "MB", [more], 30),
+        figure("memory (PSS) after them", "MB", [after], 42),
+    ]
+
+
+class Fetches:
+    """What the daemon of NOTING_FETCHES prints."""
+
+    def __init__(self, daemon: subprocess.Popen) -> None:
+        self.begun: list[float] = []
+        self.revision = ""
+        self._ended = 0
+        self._news = threading.Condition()
+        threading.Thread(target=self._read, args=(daemon.stdout,), daemon=True).start()
+
+    def _read(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            word, value = line.split()
+            with self._news:
+                if word == "begin":
+                    self.begun.append(float(value))
+                else:
+                    self.revision = value
+                    self._ended += 1
+                self._news.notify_all()
+
+    def wait_for_end(self, number: int) -> None:
+        """Wait until so many fetches and one more have ended."""
+        with self._news:
+            assert self._news.wait_for(lambda: self._ended > number, 60)
+
+
+def storm_of_webhooks(port: int, repository: Repository) -> int:
+    """Send a thousand in five seconds, and push meanwhile; returns how many were not taken."""
+    answers: list[str] = []
+    begun = time.monotonic()
+
+    def sender(first: int) -> None:
+        for number in range(first, 999, 16):
+            time.sleep(max(0.0, begun + number / 200 - time.monotonic()))
+            answers.append(send_webhook(port, number))
+
+    threads = [threading.Thread(target=sender, args=(first,)) for first in range(16)]
+    for thread in threads:
+        thread.start()
+    for number in range(3):
+        time.sleep(1)
+        repository.commit({"blog/hello.service": SLEEPER + f"# {number}\n"})
+    for thread in threads:
+        thread.join()
+    repository.commit({"blog/hello.service": SLEEPER + "# the last\n"})
+    answers.append(send_webhook(port, 999))
+    return len(answers) - answers.count("202")
+
+
+def send_webhook(port: int, number: int) -> str:
+    """Send a signed one; returns the status of the answer."""
+    commits = [{"id": f"{number:040x}", "modified": ["blog/hello.service"] * 100}]
+    payload = {"ref": "refs/heads/main", "after": f"{number:040x}", "commits": commits}
+    body = json.dumps(payload).encode()
+    signature = hmac.new(b"of the bench", body, hashlib.sha256).hexdigest()
+    head = (
+        f"POST /hooks/home HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\n"
+        f"X-Signature: sha256={signature}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(head.encode() + body)
+        return connection.makefile("rb").readline().decode().split()[1]
+
+
+def kilobytes(process: pathlib.Path, name: str) -> int:
+    """Of a process's memory, as its status names it."""
+    return int((process / "status").read_text().split(f"\n{name}:")[1].split()[0])
+
+
+NOTING_FETCHES = """
+import dataclasses, pathlib, sys, time, uvloop
+from supervisor import daemon
+
+class Noting:
+    def __init__(self, reader):
+        self._reader = reader
+    def __getattr__(self, name):
+        return getattr(self._reader, name)
+    async def fetch(self, name, settings):
+        print("begin", time.monotonic(), flush=True)
+        snapshot = await self._reader.fetch(name, settings)
+        print("end", snapshot.revision, flush=True)
+        return snapshot
+
+def wrap(ports):
+    return dataclasses.replace(ports, reader=Noting(ports.reader))
+
+uvloop.run(daemon.run(pathlib.Path(sys.argv[1]), wrap=wrap))
+"""
+"""The daemon, which prints the time when a fetch begins, and the revision when it ends."""
 
 
 if __name__ == "__main__":
