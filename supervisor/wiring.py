@@ -4,6 +4,7 @@ The only module that knows which adapter serves which port.
 """
 
 import os
+import pwd
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,14 +143,19 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
     """Make the adapters. Nothing is asked of the outside yet."""
     clock = SystemClock()
     ledger = SqliteLedger(paths.ledger, settings=settings.ledger, clock=clock)
-    reader = GitSources(folder=paths.state / "sources", limits=settings.limits)
+    systemd = SystemdManager()
+    podman = PodmanClient(paths.podman_socket)
+    secrets = SecretReader(podman.secret)
+    reader = GitSources(
+        folder=paths.state / "sources",
+        limits=settings.limits,
+        read_secret=secrets.read,
+        installed=paths.quadlets / "podvisor",
+    )
 
     def configure(new: Settings) -> None:
         ledger.configure(new.ledger)
         reader.configure(new.limits)
-
-    systemd = SystemdManager()
-    podman = PodmanClient(paths.podman_socket)
 
     def close() -> None:
         systemd.close()
@@ -161,7 +167,7 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
         folder=OwnedFolder(root=paths.quadlets / "podvisor", user_units=paths.user_units),
         systemd=systemd,
         podman=podman,
-        secrets=SecretReader(podman.secret),
+        secrets=secrets,
         prober=NetworkProber(),
         folders=SourceFolders(),
         host=HostWatch(),
@@ -295,8 +301,18 @@ def assemble(
 
 def _desires(settings: Settings, given: Ports) -> Desires:
     return Desires(
-        reader=given.reader, generator=given.generator, folder=given.folder, settings=settings
+        reader=given.reader,
+        generator=given.generator,
+        folder=given.folder,
+        settings=settings,
+        specifiers=_specifiers,
     )
+
+
+def _specifiers() -> dict[str, str]:
+    """Values of `core.overlay.SPECIFIERS`; a host can be renamed while podvisor runs."""
+    host = os.uname().nodename
+    return {"H": host, "l": host.partition(".")[0], "u": pwd.getpwuid(os.getuid()).pw_name}
 
 
 async def offline_plan(

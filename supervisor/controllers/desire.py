@@ -5,7 +5,7 @@ deployments. What Podman's generator made of an app is kept until the app, what 
 the generator changes.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import anyio
 import msgspec
@@ -14,6 +14,7 @@ from supervisor.controllers.ports import Folder, Generator, SourceReader
 from supervisor.core.compose import Composition, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.names import QUADLET_KINDS, shapes_units
+from supervisor.core.overlay import lay_over
 from supervisor.core.refusals import is_staged
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Finding
@@ -38,12 +39,19 @@ class Desires:
     """What every app should be now. Reads contents and runs the generator as little as it can."""
 
     def __init__(
-        self, *, reader: SourceReader, generator: Generator, folder: Folder, settings: Settings
+        self,
+        *,
+        reader: SourceReader,
+        generator: Generator,
+        folder: Folder,
+        settings: Settings,
+        specifiers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.settings = settings
         self._reader = reader
         self._generator = generator
         self._folder = folder
+        self._specifiers = specifiers
         self._snapshots: dict[str, Snapshot] = {}
         self._judged: dict[tuple[str, str], _Judged] = {}
         self._current: dict[str, Deployment] | None = None
@@ -165,7 +173,9 @@ class Desires:
         }
 
     def _compose(self, name: str, snapshot: Snapshot) -> Composition:
-        return compose(snapshot, self.settings.sources[name], self.settings.limits)
+        settings = self.settings.sources[name]
+        specifiers = self._specifiers() if settings.overlay else {}
+        return compose(snapshot, settings, self.settings.limits, specifiers=specifiers)
 
     async def _manifests(self) -> dict[str, Manifest]:
         found = {}
@@ -251,6 +261,8 @@ class Desires:
                     units=generated.units.get(one.name, ()),
                     generator=self._generator_version,
                     prune_volumes=one.name in generated.prune_volumes,
+                    overlay=one.overlay,
+                    overlaid=one.overlaid,
                 )
             known[one.name] = self._judged[one.name, one.revision] = _Judged(
                 identity=identities[one.name],
@@ -274,7 +286,7 @@ class Desires:
 
     def _identity(self, one: Candidate) -> _Identity:
         files = tuple((file.path, file.oid, file.kind) for file in one.files)
-        return (one.source, one.root, files, self._generator_version)
+        return (one.source, one.root, one.overlay, files, self._generator_version)
 
     async def _last_good(
         self,
@@ -287,33 +299,54 @@ class Desires:
         lost: list[Candidate] = []
         for name, manifest in manifests.items():
             now = wanted.get(name)
-            if now and now.revision == manifest.revision and now.root == manifest.root:
+            if now and now.revision == manifest.revision and _is_made_of(now, manifest):
                 good[name] = now
                 continue
             known = self._judged.get((name, manifest.revision))
-            if known and known.app and known.app.generator == self._generator_version:
+            if (
+                known
+                and known.app
+                and known.app.generator == self._generator_version
+                and _is_made_of(known.app, manifest)
+            ):
                 good[name] = known.app
                 continue
             try:
-                files = await self._reader.files_at(
-                    manifest.source, manifest.revision, manifest.root
-                )
+                lost.append(await self._installed(manifest))
             except Failure:
                 continue
-            lost.append(
-                Candidate(
-                    name=name,
-                    source=manifest.source,
-                    revision=manifest.revision,
-                    root=manifest.root,
-                    files=tuple(sorted(file for file in files if _was_installed(file, manifest))),
-                )
-            )
         if lost:
             for name, judged in (await self._judge(lost, candidates)).items():
                 if judged.app:
                     good[name] = judged.app
         return good
+
+    async def _installed(self, manifest: Manifest) -> Candidate:
+        """The app as it was installed: its files, at the revision that they came from."""
+        source, revision = manifest.source, manifest.revision
+        files = await self._reader.files_at(source, revision, manifest.root)
+        overlaid: tuple[TreeFile, ...] = ()
+        if manifest.overlay:
+            overlaid = await self._reader.files_at(source, revision, manifest.overlay)
+        paths = {file.path for file in manifest.files}
+        return Candidate(
+            name=manifest.app,
+            source=source,
+            revision=revision,
+            root=manifest.root,
+            files=tuple(file for file in lay_over(files, overlaid) if file.path in paths),
+            overlay=manifest.overlay,
+            overlaid=tuple(file.path for file in overlaid if file.path in paths),
+        )
+
+
+def _is_made_of(app: DesiredApp, manifest: Manifest) -> bool:
+    """Whether it comes from the same folders of its source as what is installed."""
+    return (app.source, app.root, app.overlay) == (
+        manifest.source,
+        manifest.root,
+        manifest.overlay,
+    )
 
 
 def _as_applied(one: Candidate, manifest: Manifest | None) -> Candidate:
@@ -322,16 +355,16 @@ def _as_applied(one: Candidate, manifest: Manifest | None) -> Candidate:
     An app's revision is the one in which it last changed: a commit that touches one app of a
     hundred changes nothing for the others.
     """
-    if manifest is None or (one.source, one.root) != (manifest.source, manifest.root):
+    if manifest is None or (one.source, one.root, one.overlay) != (
+        manifest.source,
+        manifest.root,
+        manifest.overlay,
+    ):
         return one
     mine = [(file.path, file.oid, file.kind) for file in one.files]
     if mine != [(file.path, file.oid, file.kind) for file in manifest.files]:
         return one
     return msgspec.structs.replace(one, revision=manifest.revision)
-
-
-def _was_installed(file: TreeFile, manifest: Manifest) -> bool:
-    return any(file.path == other.path for other in manifest.files)
 
 
 def _is_read_by_generator(file: TreeFile) -> bool:

@@ -9,6 +9,7 @@ from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal
 from supervisor.core.health import plan_health
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
+from supervisor.core.overlay import source_path
 from supervisor.core.unit_plan import plan_units
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
@@ -172,7 +173,7 @@ def _blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -
                     message=f"{what} and is not podvisor's; nothing was overwritten",
                     source=app.source,
                     app=app.name,
-                    path=f"{app.root}/{unit.path}" if app.root else unit.path,
+                    path=source_path(app, unit.path),
                     hint=f"{mend} {_ADOPT}",
                 )
             )
@@ -195,7 +196,7 @@ def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
                 message=f"{path} exists already and is not podvisor's; nothing was overwritten",
                 source=app.source,
                 app=app.name,
-                path=f"{app.root}/{file.path}" if app.root else file.path,
+                path=source_path(app, file.path),
                 hint=f"move it out of the folder {_ADOPT}",
             )
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from supervisor.core.source_rules import Problem, shown_text, source_problems
+from supervisor.core.source_problem import Problem, shown_text
+from supervisor.core.source_rules import source_problems
 from supervisor.core.toml_lines import Path, key_lines
 from supervisor.kit import texts
 from supervisor.model.errors import Finding
@@ -42,6 +43,20 @@ _SAID_TWICE = (
 _SECRET_REF = re.compile(
     r"file:(?:/|~/)[^\x00-\x1f]+|(?:credential|podman):[A-Za-z0-9][A-Za-z0-9._-]*"
 )
+_TEXT_EXAMPLES = {
+    "git": "https://example.org/apps.git",
+    "folder": "~/apps",
+    "ref": "main",
+    "overlay": "hosts/%H",
+    "user": "me",
+    "ssh_key": "~/.ssh/podvisor",
+    "known_hosts": "~/.config/podvisor/known_hosts",
+    "verify": "ssh",
+    "allowed_signers": "~/.config/podvisor/allowed_signers",
+    "status": "github",
+    "status_url": "https://git.example.org/api/v1",
+    "status_context": "podvisor/pi",
+}
 _MAY_BE_ZERO = ("poll", "resync", "idle_interval")
 
 
@@ -193,8 +208,7 @@ def _expectation(kind: object, name: str) -> tuple[str, str]:
     if kind is SecretRef:
         return "where the secret is, in quotes", f'"file:~/.config/podvisor/{name}"'
     if kind is str:
-        examples = {"git": "https://example.org/apps.git", "folder": "~/apps", "ref": "main"}
-        return "a text, in quotes", f'"{examples.get(name, "apps/*")}"'
+        return "a text, in quotes", f'"{_TEXT_EXAMPLES.get(name, "apps/*")}"'
     if kind == dict[str, Seconds]:
         return "a table of durations", '{ web = "10m" }'
     return "a list of texts", '["web", "db-*"]'

@@ -32,6 +32,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of the app within the source; empty for the source's root."""
     files: tuple[TreeFile, ...]
     """With paths relative to `root`, sorted."""
+    overlay: str = ""
+    """Folder of the source whose files lie over those of `root`; empty if none does."""
+    overlaid: tuple[str, ...] = ()
+    """Paths of the files that come from it."""
 
 
 class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +89,8 @@ class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
     """Version of Podman's generator that made `units`."""
     prune_volumes: bool = False
     """`[X-Podvisor] Prune=volumes`: its volumes go when it goes."""
+    overlay: str = ""
+    overlaid: tuple[str, ...] = ()
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     units: tuple[str, ...]
     """Names of the units that come out of `files`."""
     sealed: bool
+    overlay: str = ""
+    """Folder of the source whose files lay over those of `root`."""
 
 
 class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):
