@@ -12,6 +12,7 @@ from pathlib import Path
 from supervisor import __version__
 from supervisor.adapters.files.folder import OwnedFolder
 from supervisor.adapters.files.watch import SourceFolders
+from supervisor.adapters.forge.commit_status import CommitStatusSender
 from supervisor.adapters.git.reader import GitSources
 from supervisor.adapters.host.checks import prerequisites
 from supervisor.adapters.host.probe import NetworkProber
@@ -24,6 +25,7 @@ from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.controllers import ports
 from supervisor.controllers.app import AppController
 from supervisor.controllers.board import Board
+from supervisor.controllers.commit_status import CommitStatusController
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.desk import Desk
 from supervisor.controllers.execute import Executor
@@ -98,6 +100,7 @@ class Ports:
     systemd: ports.Systemd
     podman: ports.Podman
     secrets: ports.Secrets
+    git_host: ports.GitHost
     prober: ports.Prober
     folders: ports.FolderWatch
     host: ports.Host
@@ -168,6 +171,7 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
         systemd=systemd,
         podman=podman,
         secrets=secrets,
+        git_host=CommitStatusSender(),
         prober=NetworkProber(),
         folders=SourceFolders(),
         host=HostWatch(),
@@ -202,6 +206,15 @@ def assemble(
     executor.settings = images.settings = settings.repair
     desires = _desires(settings, given)
     board.source_findings = lambda: desires.source_findings
+    statuses = CommitStatusController(
+        git_host=given.git_host,
+        secrets=given.secrets,
+        desires=desires,
+        ledger=given.ledger,
+        board=board,
+        clock=given.clock,
+        is_busy=queue.is_busy,
+    )
 
     def app_controller(of: Desires) -> AppController:
         return AppController(
@@ -227,6 +240,7 @@ def assemble(
         )
 
     def tell() -> None:
+        queue.add(*statuses.due())
         if ready:
             notifier.status(board.summary())
 
@@ -249,6 +263,7 @@ def assemble(
         images=images,
         health=health,
         probes=probes,
+        statuses=statuses,
         folders=given.folders,
         board=board,
         clock=given.clock,

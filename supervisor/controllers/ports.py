@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from supervisor.core.git_host import Api, CommitStatus
 from supervisor.model.app import Candidate, Generated
 from supervisor.model.events import Event
 from supervisor.model.health import CheckRun, ContainerHealth, Probe
@@ -191,6 +192,13 @@ class Secrets(Protocol):
 
     async def read(self, reference: SecretRef) -> bytes:
         """Return the secret without a final line end. Raises Retry or Stalled; never says it."""
+
+
+class GitHost(Protocol):
+    """A Git host's API."""
+
+    async def tell(self, api: Api, status: CommitStatus, *, context: str, token: bytes) -> None:
+        """Set a commit's status. Raises Retry (unreachable, overloaded) or Stalled (token, URL)."""
 
 
 class Prober(Protocol):

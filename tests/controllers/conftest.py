@@ -16,6 +16,7 @@ from tests.fakes.ports import (
     FakeFolder,
     FakeFolders,
     FakeGenerator,
+    FakeGitHost,
     FakeHost,
     FakePodman,
     FakeProber,
@@ -47,6 +48,7 @@ class World:
         self.systemd = FakeSystemd(self.machine)
         self.podman = FakePodman(self.machine)
         self.secrets = FakeSecrets()
+        self.git_host = FakeGitHost()
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
@@ -65,6 +67,7 @@ class World:
             systemd=self.systemd,
             podman=self.podman,
             secrets=self.secrets,
+            git_host=self.git_host,
             prober=self.prober,
             folders=self.folders,
             host=self.host,

@@ -117,7 +117,9 @@ class FakeGenerator:
                     word.partition("=")[::2] for word in contents[file.oid].decode().split()
                 )
                 if "refuse" in words:
-                    findings[one.name] = (Finding(message=words["refuse"], app=one.name),)
+                    findings[one.name] = (
+                        Finding(message=words["refuse"], app=one.name, source=one.source),
+                    )
                 if "warn" in words:
                     findings[one.name] = (
                         Finding(message=words["warn"], app=one.name, fatal=False),
@@ -374,6 +376,25 @@ class FakeSecrets:
         if reference not in self.known:
             raise Stalled(f"cannot read {reference}", hint="make it")
         return self.known[reference]
+
+
+class FakeGitHost:
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str]] = []
+        """Revision, state and description of all that it was told."""
+        self.contexts: set[str] = set()
+        self.tokens: set[bytes] = set()
+        self.tries = 0
+        self.failure: Exception | None = None
+
+    async def tell(self, api, status, *, context, token):
+        self.tries += 1
+        await asyncio.sleep(0.1)
+        if self.failure:
+            raise self.failure
+        self.told.append((status.revision, status.state.value, status.description))
+        self.contexts.add(context)
+        self.tokens.add(token)
 
 
 class FakeProber:
