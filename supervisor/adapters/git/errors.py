@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from supervisor.kit.texts import format_size
 from supervisor.model.errors import Failure, Retry, Stalled
 
 
@@ -12,6 +13,12 @@ class StoreBroken(Exception):
 
 class TooLarge(Stalled):
     """A fetch brought more than its limit: it is not worth another try."""
+
+    def __init__(self, doing: str, limit: int) -> None:
+        super().__init__(
+            f"cannot {doing}: it brings more than {format_size(limit)}",
+            hint="keep large files out of the repository, or raise [limits] fetch_size",
+        )
 
 
 class _Meaning(NamedTuple):
@@ -24,7 +31,6 @@ def _meaning(pattern: str, hint: str) -> _Meaning:
 
 
 _FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
-_TOO_LARGE = re.compile(r"signal 25|file too large", re.IGNORECASE)
 _BROKEN = re.compile(
     r"(object|pack|file) \S+ is (empty|corrupt)|bad object|not a git repository: |bad signature"
     r"|does not match index|cannot be accessed|bad config|missing blob|badly formed|bad tree"
@@ -116,11 +122,6 @@ def remote_failure(
     why = last_words(stderr)
     if _FULL.search(stderr):
         return Retry(f"cannot {doing}: disk full")
-    if _TOO_LARGE.search(stderr):
-        return TooLarge(
-            f"cannot {doing}: it brings more than a fetch may",
-            hint="keep large files out of the repository, or raise [limits] fetch_size",
-        )
     if _BROKEN.search(stderr):
         return StoreBroken(why)
     if with_password and _LOCKED.search(stderr):

@@ -71,7 +71,7 @@ class Fetcher:
         self._ssh: str | None = None
         self._names: dict[tuple[str, str], str] = {}
         """Full names of refs at their remotes, as they were resolved."""
-        self._too_large: dict[tuple[str, str], tuple[str, TooLarge]] = {}
+        self._too_large: dict[tuple[str, str], str] = {}
         """What brought too much, by its id: it is not fetched again in vain at each poll."""
 
     async def fetch(self, store: Store, remote: Remote, ref: str, *, known: str) -> None:
@@ -86,14 +86,13 @@ class Fetcher:
         key = (remote.url, ref)
         env = await self._environment(store, remote)
         if key in self._too_large:
-            oid, failure = self._too_large[key]
-            if oid == await self._stands_at(store, remote, ref, env):
-                raise TooLarge(str(failure), hint=failure.hint)
+            if self._too_large[key] == await self._stands_at(store, remote, ref, env):
+                raise TooLarge(f"fetch {remote.shown}", self._size)
             del self._too_large[key]
         try:
             await self._fetch(store, remote, ref, env)
-        except TooLarge as failure:
-            self._too_large[key] = (await self._stands_at(store, remote, ref, env), failure)
+        except TooLarge:
+            self._too_large[key] = await self._stands_at(store, remote, ref, env)
             raise
 
     async def _stands_at(
@@ -148,7 +147,11 @@ class Fetcher:
             file_limit=self._size,
         )
         if done.code:
+            # Killed for what it wrote, it leaves that behind, but no word that would say so.
+            brought = store.half_written()
             store.clean()
+            if brought >= self._size:
+                raise TooLarge(f"fetch {remote.shown}", self._size)
             raise remote_failure(
                 f"fetch {remote.shown}", done.errors, with_password=bool(remote.authorization)
             )

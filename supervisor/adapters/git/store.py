@@ -105,6 +105,14 @@ class Store:
                 left.unlink()
         self._cleaned = True
 
+    def half_written(self) -> int:
+        """Return the size of what a fetch that was ended had written of its pack."""
+        sizes = [0]
+        for left in self._path.glob("objects/pack/tmp_pack_*"):
+            with contextlib.suppress(OSError):
+                sizes.append(left.stat().st_size)
+        return max(sizes)
+
     def discard(self) -> None:
         """Throw the repository away; one that cannot even be moved is a matter for a person."""
         self._kept = None

@@ -340,6 +340,39 @@ async def test_kept_revisions_outlive_a_collection_and_others_do_not(sources, up
     assert refs.decode().split() == [f"refs/podvisor/keep/{revisions[2]}"]
 
 
+async def test_what_is_too_large_is_fetched_once_and_not_at_every_poll(
+    upstream, tmp_path, monkeypatch
+):
+    small = LimitSettings(fetch_timeout=Seconds(20), fetch_size=Bytes(64 << 10))
+    sources = GitSources(folder=tmp_path / "state", limits=small)
+    one = upstream.commit(upstream.files({"f": b"1"}))
+    first = await sources.fetch("s", at(upstream))
+    large = upstream.commit(upstream.files({"f": os.urandom(1 << 20)}), parent=one)
+    for tries in range(3):
+        calls = count_processes(monkeypatch) if tries else []
+        with pytest.raises(Stalled, match="it brings more than 64K") as caught:
+            await sources.fetch("s", at(upstream))
+        assert "fetch_size" in caught.value.hint
+        assert [argv for argv in calls if "fetch" in argv] == []
+    assert await sources.stored("s") == first
+    left = sum(one.stat().st_size for one in tmp_path.glob("state/s.git/objects/*/*"))
+    assert left < 64 << 10
+    mended = upstream.commit(upstream.files({"f": b"2"}), parent=large)
+    upstream.git("update-ref", "refs/heads/main", one)
+    assert (await sources.fetch("s", at(upstream))).revision == one
+    upstream.git("update-ref", "refs/heads/main", mended)
+    sources.configure(LIMITS)
+    assert (await sources.fetch("s", at(upstream))).revision == mended
+
+
+async def test_a_large_file_that_packs_well_is_refused_by_name(sources, upstream):
+    upstream.commit(upstream.files({"a/x.container": b"[Container]", "a/zeros": bytes(64 << 20)}))
+    snapshot = await sources.fetch("s", at(upstream))
+    assert [file.path for file in snapshot.files] == ["a/x.container"]
+    (finding,) = snapshot.findings
+    assert (finding.path, "limit 16M" in finding.message) == ("a/zeros", True)
+
+
 async def test_a_damaged_store_is_made_anew(sources, upstream, tmp_path, caplog):
     upstream.commit(upstream.files({"f": b"1"}))
     first = await sources.fetch("s", at(upstream))
