@@ -13,7 +13,7 @@ import msgspec
 from supervisor.controllers.ports import Folder, Generator, SourceReader
 from supervisor.core.compose import Composition, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
-from supervisor.core.names import QUADLET_KINDS, shapes_units
+from supervisor.core.names import QUADLET_KINDS, runtime_names, shapes_units
 from supervisor.core.overlay import lay_over
 from supervisor.core.refusals import is_staged
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
@@ -59,6 +59,9 @@ class Desires:
         self._news = 0
         self._previous: dict[str, Deployment] = {}
         self._generator_version = ""
+        self._indexed: Mapping[str, Deployment] | None = None
+        self._index: dict[str, dict[str, None]] = {}
+        """Units to their apps; an entry too many only names a key too many."""
         self.prune_allowed: set[str] = set()
         """Sources of which a person said that all their apps may be removed."""
         self.source_findings: dict[str, tuple[Finding, ...]] = {}
@@ -119,6 +122,17 @@ class Desires:
             )
             for name, one in (self._current or self._previous).items()
         }
+
+    def apps_of_unit(self, unit: str) -> Collection[str]:
+        """Names of the apps that have this unit; for watches, which only name keys."""
+        current = self._current or self._previous
+        if self._indexed is not current:
+            self._indexed, self._index = current, {}
+            for app, units in self.known().items():
+                for one in units:
+                    for name in runtime_names(one.name, one.instances):
+                        self._index.setdefault(name, {})[app] = None
+        return self._index.get(unit, ())
 
     async def _work_out(self) -> dict[str, Deployment]:
         manifests = await self._manifests()
