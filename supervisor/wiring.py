@@ -4,6 +4,7 @@ The only module that knows which adapter serves which port.
 """
 
 import os
+import pwd
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from supervisor import __version__
 from supervisor.adapters.files.folder import OwnedFolder
 from supervisor.adapters.files.watch import SourceFolders
+from supervisor.adapters.forge.commit_status import CommitStatusSender
 from supervisor.adapters.git.reader import GitSources
 from supervisor.adapters.host.checks import prerequisites
 from supervisor.adapters.host.probe import NetworkProber
@@ -28,6 +30,7 @@ from supervisor.api.webhooks import WebhookListener
 from supervisor.controllers import ports
 from supervisor.controllers.app import AppController
 from supervisor.controllers.board import Board
+from supervisor.controllers.commit_status import CommitStatusController
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.desk import Desk
 from supervisor.controllers.diff import Differ
@@ -114,6 +117,7 @@ class Ports:
     vault: ports.Vault
     tokens: ports.Tokens
     listener: WebhookListener
+    git_host: ports.GitHost
     prober: ports.Prober
     folders: ports.FolderWatch
     host: ports.Host
@@ -161,22 +165,26 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
     """Make the adapters. Nothing is asked of the outside yet."""
     clock = SystemClock()
     ledger = SqliteLedger(paths.ledger, settings=settings.ledger, clock=clock)
-    reader = GitSources(folder=paths.state / "sources", limits=settings.limits)
-
-    def configure(new: Settings) -> None:
-        ledger.configure(new.ledger)
-        reader.configure(new.limits)
-        vault.identity = new.secrets.identity
-
     systemd = SystemdManager()
     podman = PodmanClient(paths.podman_socket)
     secrets = SecretReader(podman.secret)
+    reader = GitSources(
+        folder=paths.state / "sources",
+        limits=settings.limits,
+        read_secret=secrets.read,
+        installed=paths.quadlets / "podvisor",
+    )
     vault = Vault(
         state=paths.state,
         runtime=paths.runtime,
         identity=settings.secrets.identity,
         read=secrets.read,
     )
+
+    def configure(new: Settings) -> None:
+        ledger.configure(new.ledger)
+        reader.configure(new.limits)
+        vault.identity = new.secrets.identity
 
     def close() -> None:
         systemd.close()
@@ -192,6 +200,7 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
         vault=vault,
         tokens=TokenVerifier(),
         listener=WebhookListener(),
+        git_host=CommitStatusSender(),
         prober=NetworkProber(),
         folders=SourceFolders(),
         host=HostWatch(),
@@ -241,6 +250,15 @@ def assemble(
     board.webhook_of, board.webhooks = webhooks.status_of, webhooks.status
     desires = _desires(settings, given)
     board.source_findings = lambda: desires.source_findings
+    statuses = CommitStatusController(
+        git_host=given.git_host,
+        secrets=given.secrets,
+        desires=desires,
+        ledger=given.ledger,
+        board=board,
+        clock=given.clock,
+        is_busy=queue.is_busy,
+    )
 
     def app_controller(of: Desires) -> AppController:
         return AppController(
@@ -269,6 +287,7 @@ def assemble(
         )
 
     def tell() -> None:
+        queue.add(*statuses.due())
         if ready:
             notifier.status(board.summary())
 
@@ -292,6 +311,7 @@ def assemble(
         health=health,
         probes=probes,
         webhooks=webhooks,
+        statuses=statuses,
         folders=given.folders,
         board=board,
         clock=given.clock,
@@ -361,7 +381,14 @@ def _desires(settings: Settings, given: Ports) -> Desires:
         ledger=given.ledger,
         orders=Orders(ledger=given.ledger, clock=given.clock),
         settings=settings,
+        specifiers=_specifiers,
     )
+
+
+def _specifiers() -> dict[str, str]:
+    """Values of `core.overlay.SPECIFIERS`; a host can be renamed while podvisor runs."""
+    host = os.uname().nodename
+    return {"H": host, "l": host.partition(".")[0], "u": pwd.getpwuid(os.getuid()).pw_name}
 
 
 async def offline_plan(

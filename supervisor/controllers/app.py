@@ -41,6 +41,7 @@ from supervisor.model.plan import (
     RunJob,
     SetHealthInterval,
     StartUnit,
+    Step,
     StopUnit,
     Verdict,
 )
@@ -193,8 +194,9 @@ class AppController:
         outcome: Outcome,
     ) -> AppPass:
         """Conclude for those apps of a pass that have come to their end."""
+        steps = _by_app(plan)
         for one in deployments:
-            self._forget_health(one, plan)
+            self._forget_health(one, steps.get(one.name, ()))
         try:
             if plan.steps:
                 observed = await self._observer.observe_units(deployments, observed)
@@ -206,9 +208,8 @@ class AppController:
             await self._watch()  # systemd keeps what has left in mind for as long as it is followed
         return done
 
-    def _forget_health(self, deployment: Deployment, plan: Plan) -> None:
+    def _forget_health(self, deployment: Deployment, steps: Sequence[Step]) -> None:
         """What was known of what a pass has touched does not hold any more."""
-        steps = [step for step in plan.steps if step.app == deployment.name]
         for step in steps:
             if isinstance(step, StartUnit | RestartUnit | StopUnit):
                 self._probes.forget(step.unit)
@@ -284,6 +285,7 @@ class AppController:
         before = {name: one.revision for name, one in self._ledger.applied().items()}
         stirred: set[str] = set()
         verdicts = {one.app: one for one in plan.verdicts}
+        steps = _by_app(plan)
         applied, repairs = self._ledger.applied(), self._ledger.repairs()
         for deployment in deployments:
             name = deployment.name
@@ -295,9 +297,9 @@ class AppController:
             else:
                 verdict = self._with_gate(deployment, verdict, observed, now)
                 self._record(deployment, verdict, applied.get(name), now)
-            if any(isinstance(step, Quarantine) and step.app == name for step in plan.steps):
+            if any(isinstance(step, Quarantine) for step in steps.get(name, ())):
                 stirred.update(self._free_dependents(deployment))
-            self._images.wants(name, _pulls(plan, name))
+            self._images.wants(name, _pulls(steps.get(name, ())))
             self._probes.attend(_units_of(deployment), _probes(deployment, observed))
             again = [verdict.next_at] if verdict.next_at else []
             if verdict.gate and verdict.gate.state is not GateState.PASSED:
@@ -490,10 +492,16 @@ async def _batches(receive: MemoryObjectReceiveStream[str]) -> AsyncIterator[lis
             yield [first, *(receive.receive_nowait() for _ in range(waiting))]
 
 
-def _pulls(plan: Plan, app: str) -> frozenset[str]:
-    return frozenset(
-        step.image for step in plan.steps if isinstance(step, PullImage) and step.app == app
-    )
+def _by_app(plan: Plan) -> dict[str, list[Step]]:
+    """A plan's steps by app: with many apps, looking for each in all steps takes for ever."""
+    steps: dict[str, list[Step]] = {}
+    for step in plan.steps:
+        steps.setdefault(step.app, []).append(step)
+    return steps
+
+
+def _pulls(steps: Sequence[Step]) -> frozenset[str]:
+    return frozenset(step.image for step in steps if isinstance(step, PullImage))
 
 
 def _probes(deployment: Deployment, observed: Observed) -> dict[str, Probe]:

@@ -5,7 +5,7 @@ deployments. What Podman's generator made of an app is kept until the app, what 
 the generator changes.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import anyio
 import msgspec
@@ -15,7 +15,7 @@ from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
 from supervisor.core.app_files import AppFiles
 from supervisor.core.compose import Composition, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
-from supervisor.core.names import QUADLET_KINDS, shapes_units
+from supervisor.core.names import QUADLET_KINDS, runtime_names, shapes_units
 from supervisor.core.order import refused_for_order
 from supervisor.core.refusals import is_staged
 from supervisor.core.secret_files import is_secret, read_secret_files
@@ -52,6 +52,7 @@ class Desires:
         ledger: Ledger,
         orders: Orders,
         settings: Settings,
+        specifiers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.settings = settings
         self._reader = reader
@@ -59,6 +60,7 @@ class Desires:
         self._folder = folder
         self._ledger = ledger
         self._orders = orders
+        self._specifiers = specifiers
         self._snapshots: dict[str, Snapshot] = {}
         self._judged: dict[tuple[str, str], _Judged] = {}
         self._current: dict[str, Deployment] | None = None
@@ -66,6 +68,9 @@ class Desires:
         self._news = 0
         self._previous: dict[str, Deployment] = {}
         self._generator_version = ""
+        self._indexed: Mapping[str, Deployment] | None = None
+        self._index: dict[str, dict[str, None]] = {}
+        """Units to their apps; an entry too many only names a key too many."""
         self.prune_allowed: set[str] = set()
         """Sources of which a person said that all their apps may be removed."""
         self.source_findings: dict[str, tuple[Finding, ...]] = {}
@@ -149,6 +154,17 @@ class Desires:
             for secret in (app.secrets if app and (one.wanted or one.keep or one.findings) else ())
         }
 
+    def apps_of_unit(self, unit: str) -> Collection[str]:
+        """Names of the apps that have this unit; for watches, which only name keys."""
+        current = self.latest()
+        if self._indexed is not current:
+            self._indexed, self._index = current, {}
+            for app, units in self.known().items():
+                for one in units:
+                    for name in runtime_names(one.name, one.instances):
+                        self._index.setdefault(name, {})[app] = None
+        return self._index.get(unit, ())
+
     async def _work_out(self) -> dict[str, Deployment]:
         manifests = await self._manifests()
         holders = {name: one.source for name, one in manifests.items()}
@@ -213,7 +229,9 @@ class Desires:
         }
 
     def _compose(self, name: str, snapshot: Snapshot) -> Composition:
-        return compose(snapshot, self.settings.sources[name], self.settings.limits)
+        settings = self.settings.sources[name]
+        specifiers = self._specifiers() if settings.overlay else {}
+        return compose(snapshot, settings, self.settings.limits, specifiers=specifiers)
 
     async def _manifests(self) -> dict[str, Manifest]:
         found = {}
@@ -259,6 +277,13 @@ class Desires:
         applied = self._ledger.applied().get(manifest.app)
         good = tried.get(applied.revision) if applied else None
         return _candidate(good or tried.get(manifest.revision) or manifest)
+
+    async def _holds(self, one: Candidate) -> bool:
+        """Whether the content of what was installed is still stored."""
+        try:
+            return await self._reader.holds(one.source, [file.oid for file in one.files])
+        except Failure:
+            return False
 
     def _kept(
         self,
@@ -337,6 +362,8 @@ class Desires:
                     rollback=one.name not in generated.no_rollback,
                     after=generated.after.get(one.name, ()),
                     secrets=secrets,
+                    overlay=one.overlay,
+                    overlaid=one.overlaid,
                 )
             known[one.name] = self._judged[one.name, one.revision] = _Judged(
                 identity=identities[one.name],
@@ -389,7 +416,7 @@ class Desires:
 
     def _identity(self, one: Candidate) -> _Identity:
         files = tuple((file.path, file.oid, file.kind) for file in one.files)
-        return (one.source, one.root, files, self._generator_version)
+        return (one.source, one.root, one.overlay, files, self._generator_version)
 
     async def _last_good(
         self,
@@ -405,18 +432,20 @@ class Desires:
                 continue  # nothing but what its jobs need is here
             one = self._way_back(manifest)
             now = wanted.get(name)
-            if now and now.revision == one.revision and now.root == one.root:
+            if now and now.revision == one.revision and _is_made_of(now, one):
                 good[name] = now
                 continue
             known = self._judged.get((name, one.revision))
-            if known and known.app and known.app.generator == self._generator_version:
+            if (
+                known
+                and known.app
+                and known.app.generator == self._generator_version
+                and _is_made_of(known.app, one)
+            ):
                 good[name] = known.app
                 continue
-            try:
-                await self._contents([one])
-            except Failure:
-                continue
-            lost.append(one)
+            if await self._holds(one):
+                lost.append(one)
         if lost:
             for name, judged in (await self._judge(lost, candidates)).items():
                 if judged.app:
@@ -424,21 +453,38 @@ class Desires:
         return good
 
 
+def _is_made_of(app: DesiredApp, one: Candidate) -> bool:
+    """Whether it comes from the same folders of its source."""
+    return (app.source, app.root, app.overlay) == (one.source, one.root, one.overlay)
+
+
 def _candidate(one: Rollout | Manifest) -> Candidate:
     """Return what was installed as a candidate again."""
     return Candidate(
-        name=one.app, source=one.source, revision=one.revision, root=one.root, files=one.files
+        name=one.app,
+        source=one.source,
+        revision=one.revision,
+        root=one.root,
+        files=one.files,
+        overlay=one.overlay,
+        overlaid=one.overlaid,
     )
 
 
 def _as_candidate(app: DesiredApp) -> Candidate:
     return Candidate(
-        name=app.name, source=app.source, revision=app.revision, root=app.root, files=app.files
+        name=app.name,
+        source=app.source,
+        revision=app.revision,
+        root=app.root,
+        files=app.files,
+        overlay=app.overlay,
+        overlaid=app.overlaid,
     )
 
 
 def _same_content(one: Candidate, other: Rollout | Manifest) -> bool:
-    if (one.source, one.root) != (other.source, other.root):
+    if (one.source, one.root, one.overlay) != (other.source, other.root, other.overlay):
         return False
     mine = [(file.path, file.oid, file.kind) for file in one.files]
     return mine == [(file.path, file.oid, file.kind) for file in other.files]

@@ -13,6 +13,7 @@ Keys out: none of its own but `add_in`, with the backoff that a failure asks for
 | `health` | health | the apps whose health is not what it was; itself at the next look |
 | `probes` | probes | the apps of which a verdict changed; itself when the next is due |
 | `webhooks` | webhooks | nothing: the listener is where the settings say |
+| `status:NAME` | commit status | itself, while a change of mind is held back |
 | `resync` | - | folders and apps, once in a while |
 | `watchdog` | - | tells systemd that the queue still moves |
 """
@@ -26,6 +27,7 @@ import msgspec
 
 from supervisor.controllers.app import AppController, AppPass
 from supervisor.controllers.board import Board
+from supervisor.controllers.commit_status import CommitStatusController
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.health import LOOK_SECONDS, HealthController
 from supervisor.controllers.image import ImageController
@@ -44,6 +46,15 @@ from supervisor.model.status import SourceStatus
 log = logging.getLogger(__name__)
 
 
+_OVER_NETWORKS = ("source:", "image:", "status:")
+"""Keys of which a failure may be mended by a network that comes up."""
+_BACKOFFS = {
+    "source": backoff.FETCH_SECONDS,
+    "image": backoff.PULL_SECONDS,
+    "status": backoff.FETCH_SECONDS,
+}
+
+
 class Loop:
     """Moves keys from the queue through their controllers until it is cancelled."""
 
@@ -58,6 +69,7 @@ class Loop:
         health: HealthController,
         probes: ProbeController,
         webhooks: WebhookController,
+        statuses: CommitStatusController,
         folders: FolderWatch,
         board: Board,
         clock: Clock,
@@ -73,6 +85,7 @@ class Loop:
         self._health = health
         self._probes = probes
         self._webhooks = webhooks
+        self._statuses = statuses
         self._folders = folders
         self._board = board
         self._clock = clock
@@ -108,6 +121,8 @@ class Loop:
             self._board.sources.pop(gone)
             self._queue.forget(f"source:{gone}")
             self._failures.pop(f"source:{gone}", None)
+        self._statuses.forget()
+        self._queue.add(*(key for key in self._failures if key.startswith("status:")))
         await self._watch_folders()
         self._on_resync()
         self._name_all()
@@ -126,7 +141,7 @@ class Loop:
 
     def hurry(self) -> None:
         """Try now what waits after a failure that a network may mend: it is back, they say."""
-        hurried = {key for key in self._failures if key.startswith(("source:", "image:"))}
+        hurried = {key for key in self._failures if key.startswith(_OVER_NETWORKS)}
         for key in hurried:
             # It may take a moment until names resolve again: the backoff starts anew.
             self._failures[key] = 0
@@ -251,6 +266,9 @@ class Loop:
                 self._look_again()
             case "webhooks":
                 await self._webhooks.listen()
+            case "status":
+                if seconds := await self._statuses.reconcile(name):
+                    self._queue.add_in(key, seconds)
             case "resync":
                 self._on_resync()
                 self._resync()
@@ -297,14 +315,12 @@ class Loop:
             self._board.problems[key] = Finding(message=message, hint=hint)
         match failure:
             case Retry():
-                table = {"source": backoff.FETCH_SECONDS, "image": backoff.PULL_SECONDS}.get(
-                    kind, backoff.PASS_SECONDS
-                )
+                table = _BACKOFFS.get(kind, backoff.PASS_SECONDS)
                 self._queue.add_in(key, backoff.delay(table, failures))
             case WaitUntil():
                 self._queue.add_in(key, failure.at - self._clock.now(), slack=0.0)
-            case Stalled() if kind == "image":
-                # The person who is needed is the registry's, and does not tell when it is done.
+            case Stalled() if kind in {"image", "status"}:
+                # The person who is needed is elsewhere, and does not tell when it is done.
                 self._queue.add_in(key, backoff.PULL_SECONDS[-1])
             case _:
                 pass

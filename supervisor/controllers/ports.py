@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from supervisor.core.git_host import Api, CommitStatus
 from supervisor.model.app import Candidate, Generated
 from supervisor.model.events import Event
 from supervisor.model.health import CheckRun, ContainerHealth, Probe
@@ -41,8 +42,8 @@ class SourceReader(Protocol):
     async def stored(self, name: str) -> Snapshot | None:
         """Return the newest snapshot that is in the store, without reading the source."""
 
-    async def files_at(self, name: str, revision: str, root: str) -> tuple[TreeFile, ...]:
-        """Files below `root` (relative to it) at a stored revision. Raises Stalled if gone."""
+    async def holds(self, name: str, oids: Collection[str]) -> bool:
+        """Whether all these blobs are in the store."""
 
     async def read(self, name: str, oids: Sequence[str]) -> dict[str, bytes]:
         """Contents of blobs of the store, by id. Raises Stalled if one is gone."""
@@ -250,6 +251,13 @@ class Listener(Protocol):
 
     async def knock(self, path: str, *, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         """Send it a request, as others do; returns the answer. Raises Retry."""
+
+
+class GitHost(Protocol):
+    """A Git host's API."""
+
+    async def tell(self, api: Api, status: CommitStatus, *, context: str, token: bytes) -> None:
+        """Set a commit's status. Raises Retry (unreachable, overloaded) or Stalled (token, URL)."""
 
 
 class Prober(Protocol):

@@ -8,6 +8,7 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.core.names import PLAIN_SUFFIXES, is_drop_in
+from supervisor.core.overlay import source_path
 from supervisor.core.unitfile import Entry, UnitFile, parse, split_words
 from supervisor.kit.links import resolve
 from supervisor.model.app import Candidate
@@ -130,7 +131,7 @@ class AppFiles:
             message=message,
             source=self.app.source,
             app=self.app.name,
-            path=posixpath.join(self.app.root, path),
+            path=source_path(self.app, path),
             line=line,
             hint=hint,
             fatal=fatal,

@@ -13,6 +13,7 @@ from supervisor.core.gate import trial_of
 from supervisor.core.health import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_jobs
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
+from supervisor.core.overlay import source_path
 from supervisor.core.rollout_plan import ask_gate, quarantined, take_back
 from supervisor.core.secret_plan import (
     awaited,
@@ -269,7 +270,7 @@ def _blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -
                     message=f"{what} and is not podvisor's; nothing was overwritten",
                     source=app.source,
                     app=app.name,
-                    path=f"{app.root}/{unit.path}" if app.root else unit.path,
+                    path=source_path(app, unit.path),
                     hint=f"{mend} {_ADOPT}",
                 )
             )
@@ -292,7 +293,7 @@ def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
                 message=f"{path} exists already and is not podvisor's; nothing was overwritten",
                 source=app.source,
                 app=app.name,
-                path=f"{app.root}/{file.path}" if app.root else file.path,
+                path=source_path(app, file.path),
                 hint=f"move it out of the folder {_ADOPT}",
             )
 

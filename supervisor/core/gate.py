@@ -51,6 +51,8 @@ def begin_trial(
         revision=app.revision,
         subject=subject,
         root=app.root,
+        overlay=app.overlay,
+        overlaid=app.overlaid,
         files=app.files,
         began_at=now,
         excused=tuple(sorted(set(down) - changing)),

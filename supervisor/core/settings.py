@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from supervisor.core.source_rules import Problem, shown_text, source_problems
+from supervisor.core.source_problem import Problem, shown_text
+from supervisor.core.source_rules import source_problems
 from supervisor.core.toml_lines import Path, key_lines
 from supervisor.core.webhook_rules import webhook_problems
 from supervisor.kit import texts
@@ -44,6 +45,22 @@ _SECRET_REF = re.compile(
     r"file:(?:/|~/)[^\x00-\x1f]+|(?:credential|podman):[A-Za-z0-9][A-Za-z0-9._-]*"
 )
 _LISTS = {"trusted_proxies": '["127.0.0.1", "10.0.0.0/8"]'}
+_TEXT_EXAMPLES = {
+    "git": "https://example.org/apps.git",
+    "folder": "~/apps",
+    "ref": "main",
+    "overlay": "hosts/%H",
+    "user": "me",
+    "ssh_key": "~/.ssh/podvisor",
+    "known_hosts": "~/.config/podvisor/known_hosts",
+    "verify": "ssh",
+    "allowed_signers": "~/.config/podvisor/allowed_signers",
+    "webhook": "github",
+    "listen": "127.0.0.1:9078",
+    "status": "github",
+    "status_url": "https://git.example.org/api/v1",
+    "status_context": "podvisor/pi",
+}
 _MAY_BE_ZERO = ("poll", "resync", "settle", "idle_interval")
 
 
@@ -199,14 +216,7 @@ def _expectation(kind: object, name: str) -> tuple[str, str]:
     if kind is SecretRef:
         return "where the secret is, in quotes", f'"file:~/.config/podvisor/{name}"'
     if kind is str:
-        examples = {
-            "git": "https://example.org/apps.git",
-            "folder": "~/apps",
-            "ref": "main",
-            "webhook": "github",
-            "listen": "127.0.0.1:9078",
-        }
-        return "a text, in quotes", f'"{examples.get(name, "apps/*")}"'
+        return "a text, in quotes", f'"{_TEXT_EXAMPLES.get(name, "apps/*")}"'
     if kind == dict[str, Seconds]:
         return "a table of durations", '{ web = "10m" }'
     return "a list of texts", _LISTS.get(name, '["web", "db-*"]')

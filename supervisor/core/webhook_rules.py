@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from supervisor.core.source_rules import Problem, shown_text
+from supervisor.core.source_problem import Problem, shown_text
 from supervisor.core.toml_lines import Path
 from supervisor.core.webhook_payloads import repository_path
 from supervisor.core.webhook_senders import network_fault, parse_listen

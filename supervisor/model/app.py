@@ -34,6 +34,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of the app within the source; empty for the source's root."""
     files: tuple[TreeFile, ...]
     """With paths relative to `root`, sorted."""
+    overlay: str = ""
+    """Folder of the source whose files lie over those of `root`; empty if none does."""
+    overlaid: tuple[str, ...] = ()
+    """Paths of the files that come from it."""
 
 
 class ChangeAction(enum.StrEnum):
@@ -133,6 +137,8 @@ class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
     """`[X-Podvisor] After=`: apps that must be ready before this one changes."""
     secrets: tuple[DesiredSecret, ...] = ()
     """What its `.secret` files ask for."""
+    overlay: str = ""
+    overlaid: tuple[str, ...] = ()
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,6 +52,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     ahead: str = ""
     """Revision of which some files are here ahead of the rest, for its jobs to run with; then
     `revision` is the one that the rest is of, empty if there is none."""
+    overlay: str = ""
+    """Folder of the source whose files lay over those of `root`."""
+    overlaid: tuple[str, ...] = ()
+    """Paths of the files that came from it."""
 
 
 class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,10 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subject: str = ""
     """First line of the commit's message; empty for a folder."""
     root: str
+    overlay: str = ""
+    """Folder of the source whose files lay over those of `root`."""
+    overlaid: tuple[str, ...] = ()
+    """Paths of the files that came from it."""
     files: tuple[TreeFile, ...]
     """All of it: enough to install it again, as long as the store holds the contents."""
     began_at: float

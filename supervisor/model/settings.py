@@ -58,6 +58,28 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Globs of app names; if any are given, only these apps are deployed."""
     exclude: tuple[str, ...] = ()
     """Globs of app names that are not deployed."""
+    overlay: str = ""
+    """Folder of the source whose files are laid over the apps', `hosts/%H`: %H host, %u user."""
+    user: str = ""
+    """For https: the user that `password` is of; empty is the URL's, or `git`."""
+    password: SecretRef = SecretRef("")
+    """For https: where the password or token is."""
+    ssh_key: str = ""
+    """For ssh: the deploy key, a file of your own or `credential:NAME`; empty is as ssh has it."""
+    known_hosts: str = ""
+    """For ssh: a file of the server's keys, or its lines; then no other key is accepted."""
+    verify: str = ""
+    """`ssh` or `gpg`: only revisions that `allowed_signers` signed are deployed."""
+    allowed_signers: str = ""
+    """For ssh a file as in ssh-keygen(1), ALLOWED SIGNERS; for gpg one of armoured public keys."""
+    status: str = ""
+    """`github`, `gitea`, `forgejo` or `gitlab`: tell the Git host how each revision fares."""
+    status_token: SecretRef = SecretRef("")
+    """Where the Git host's token for that is."""
+    status_url: str = ""
+    """Base of the Git host's API, where it is not where `git` lets one expect it."""
+    status_context: str = ""
+    """What the status is called at the Git host; empty is `podvisor/HOSTNAME`."""
     webhook: str = ""
     """Whose webhooks tell of pushes: `github`, `forgejo`, `gitea`, `gitlab`, `bitbucket`, `generic`
     or `github-actions` (OIDC tokens of a workflow, without a secret)."""
@@ -78,6 +100,8 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """All files of one app together."""
     app_files: int = 5_000
     """Files in one app."""
+    fetch_size: Bytes = Bytes(256 << 20)
+    """What one Git fetch may bring, as Git packs it."""
     fetch_timeout: Seconds = Seconds(300)
     """A Git fetch that takes longer is ended and tried again later."""
 

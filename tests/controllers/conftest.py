@@ -16,6 +16,7 @@ from tests.fakes.ports import (
     FakeFolder,
     FakeFolders,
     FakeGenerator,
+    FakeGitHost,
     FakeHost,
     FakeListener,
     FakePodman,
@@ -54,6 +55,7 @@ class World:
         self.vault = FakeVault()
         self.tokens = FakeTokens()
         self.listener = FakeListener()
+        self.git_host = FakeGitHost()
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
@@ -78,6 +80,7 @@ class World:
             vault=self.vault,
             tokens=self.tokens,
             listener=self.listener,
+            git_host=self.git_host,
             prober=self.prober,
             folders=self.folders,
             host=self.host,

@@ -195,6 +195,17 @@ async def test_rollback_may_be_turned_off(world):
         assert not world.events(EventKind.REVERTED)
 
 
+async def test_there_is_no_way_back_to_what_is_not_stored_any_more(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.reader.blobs.clear()
+        world.machine.broken.add("web.service")
+        await world.push(house, TWO)
+        await anyio.sleep(60)
+        assert state(house) is AppState.FAILING
+        assert not world.events(EventKind.REVERTED)
+
+
 async def test_what_was_down_before_is_not_the_new_revisions_fault(world):
     both = {"web/web.container": "v=1", "web/job.container": "v=1"}
     async with world.running() as house:

@@ -68,7 +68,6 @@ class FakeReader:
         self.failures: dict[str, Exception] = {}
         self.fetches: list[str] = []
         self.blobs: dict[str, bytes] = {}
-        self.history: dict[tuple[str, str], tuple[TreeFile, ...]] = {}
         self.latest: dict[str, Snapshot] = {}
 
     def put(self, source: str, files: dict[str, str]) -> None:
@@ -84,22 +83,14 @@ class FakeReader:
         )
         self.blobs.update({oid(text): text.encode() for text in self.trees[name].values()})
         revision = oid(repr(files))
-        self.history[name, revision] = files
         self.latest[name] = Snapshot(source=name, revision=revision, files=files)
         return self.latest[name]
 
     async def stored(self, name):
         return self.latest.get(name)
 
-    async def files_at(self, name, revision, root):
-        if (name, revision) not in self.history:
-            raise Stalled("that revision is gone")
-        prefix = f"{root}/" if root else ""
-        return tuple(
-            msgspec.structs.replace(file, path=file.path.removeprefix(prefix))
-            for file in self.history[name, revision]
-            if file.path.startswith(prefix)
-        )
+    async def holds(self, name, oids):
+        return self.blobs.keys() >= set(oids)
 
     async def read(self, name, oids):
         return {one: self.blobs[one] for one in oids}
@@ -140,7 +131,9 @@ class FakeGenerator:
                     word.partition("=")[::2] for word in contents[file.oid].decode().split()
                 )
                 if "refuse" in words:
-                    findings[one.name] = (Finding(message=words["refuse"], app=one.name),)
+                    findings[one.name] = (
+                        Finding(message=words["refuse"], app=one.name, source=one.source),
+                    )
                 if "warn" in words:
                     findings[one.name] = (
                         Finding(message=words["warn"], app=one.name, fatal=False),
@@ -566,6 +559,25 @@ class FakeListener:
             delivery = Delivery(headers=headers, body=body)
             answer = await self.reception.receive(sender, path=path, delivery=delivery)
         return answer.status, answer.text
+
+
+class FakeGitHost:
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str]] = []
+        """Revision, state and description of all that it was told."""
+        self.contexts: set[str] = set()
+        self.tokens: set[bytes] = set()
+        self.tries = 0
+        self.failure: Exception | None = None
+
+    async def tell(self, api, status, *, context, token):
+        self.tries += 1
+        await asyncio.sleep(0.1)
+        if self.failure:
+            raise self.failure
+        self.told.append((status.revision, status.state.value, status.description))
+        self.contexts.add(context)
+        self.tokens.add(token)
 
 
 class FakeProber:

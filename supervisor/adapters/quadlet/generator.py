@@ -104,7 +104,7 @@ class QuadletGenerator:
             await self.version(),
             signature(self._own_folders, live),
             *(
-                tuple((one.name, one.root, one.source, one.files) for one in g)
+                tuple((one.name, one.root, one.source, one.files, one.overlay) for one in g)
                 for g in (apps, beside)
             ),
         )
