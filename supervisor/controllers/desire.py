@@ -278,10 +278,21 @@ class Desires:
         good = tried.get(applied.revision) if applied else None
         return _candidate(good or tried.get(manifest.revision) or manifest)
 
-    async def _holds(self, one: Candidate) -> bool:
-        """Whether the content of what was installed is still stored."""
+    async def _stored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those of which the whole content is still in the store: one question, if all is."""
+        stored: list[Candidate] = []
+        for source in {one.source for one in candidates}:
+            mine = [one for one in candidates if one.source == source]
+            if await self._holds(source, mine):
+                stored.extend(mine)
+            elif len(mine) > 1:
+                stored.extend([one for one in mine if await self._holds(source, [one])])
+        return stored
+
+    async def _holds(self, source: str, candidates: Iterable[Candidate]) -> bool:
+        oids = {file.oid for one in candidates for file in one.files}
         try:
-            return await self._reader.holds(one.source, [file.oid for file in one.files])
+            return await self._reader.holds(source, oids)
         except Failure:
             return False
 
@@ -426,7 +437,7 @@ class Desires:
     ) -> dict[str, DesiredApp]:
         """The way back of each app that is here, as far as its content is still stored."""
         good: dict[str, DesiredApp] = {}
-        lost: list[Candidate] = []
+        others: list[Candidate] = []
         for name, manifest in manifests.items():
             if not manifest.revision:
                 continue  # nothing but what its jobs need is here
@@ -434,20 +445,18 @@ class Desires:
             now = wanted.get(name)
             if now and now.revision == one.revision and _is_made_of(now, one):
                 good[name] = now
-                continue
-            known = self._judged.get((name, one.revision))
-            if (
-                known
-                and known.app
-                and known.app.generator == self._generator_version
-                and _is_made_of(known.app, one)
-            ):
-                good[name] = known.app
-                continue
-            if await self._holds(one):
-                lost.append(one)
-        if lost:
-            for name, judged in (await self._judge(lost, candidates)).items():
+            else:
+                others.append(one)
+        unknown: list[Candidate] = []
+        for one in await self._stored(others):
+            known = self._judged.get((one.name, one.revision))
+            app = known.app if known else None
+            if app and app.generator == self._generator_version and _is_made_of(app, one):
+                good[one.name] = app
+            else:
+                unknown.append(one)
+        if unknown:
+            for name, judged in (await self._judge(unknown, candidates)).items():
                 if judged.app:
                     good[name] = judged.app
         return good
