@@ -103,7 +103,12 @@ class AppController:
 
     async def names(self) -> tuple[str, ...]:
         """All apps that should be or still are."""
+        await self._desires.news()
         return tuple(await self._desires.deployments())
+
+    async def news(self) -> tuple[str, ...]:
+        """Those of which something else is asked than when they were named last."""
+        return await self._desires.news()
 
     async def protect(self, source: str) -> None:
         """Keep the content of what is applied in the store: it is the way back."""

@@ -51,6 +51,8 @@ class Desires:
         self._working = anyio.Lock()
         self._news = 0
         self._previous: dict[str, Deployment] = {}
+        self._told: dict[str, Deployment] = {}
+        """As they were when somebody asked for the news."""
         self._generator_version = ""
         self.prune_allowed: set[str] = set()
         """Sources of which a person said that all their apps may be removed."""
@@ -89,6 +91,12 @@ class Desires:
                 if news == self._news:
                     self._current = self._previous = current
         return self._current
+
+    async def news(self) -> tuple[str, ...]:
+        """Apps of which something else is asked than when this was called last, or nothing now."""
+        told, self._told = self._told, dict(await self.deployments())
+        names = sorted({*told, *self._told})
+        return tuple(name for name in names if _asks(told.get(name)) != _asks(self._told.get(name)))
 
     def applied(self, name: str) -> None:
         """Say that an app stands as wanted now: it is its own last good."""
@@ -186,12 +194,8 @@ class Desires:
         return compose(snapshot, self.settings.sources[name], self.settings.limits)
 
     async def _manifests(self) -> dict[str, Manifest]:
-        found = {}
-        for name in await self._folder.apps():
-            observed = await self._folder.observe(name)
-            if observed.manifest and (observed.manifest.files or observed.manifest.units):
-                found[name] = observed.manifest
-        return found
+        manifests = await self._folder.manifests()
+        return {name: one for name, one in manifests.items() if one.files or one.units}
 
     def _kept(
         self,
@@ -360,6 +364,11 @@ class Desires:
                 if judged.app:
                     good[name] = judged.app
         return good
+
+
+def _asks(one: Deployment | None) -> tuple[object, ...] | None:
+    """What a deployment asks; not what it is at, which a pass itself makes another."""
+    return None if one is None else (one.wanted, one.findings, one.keep, one.keep_reason)
 
 
 def _as_applied(one: Candidate, manifest: Manifest | None) -> Candidate:

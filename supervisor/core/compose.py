@@ -4,7 +4,7 @@ Before it: a `Snapshot` from the source reader. After it: Podman's generator jud
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -39,9 +39,10 @@ def compose(snapshot: Snapshot, settings: SourceSettings, limits: LimitSettings)
     refused: dict[str, tuple[Finding, ...]] = {}
     findings: list[Finding] = []
     claimed: set[str] = set()
+    below = _by_folder(snapshot.files, folders)
     taken: dict[str, str] = {}
     for root, name in sorted(folders.items()):
-        files = _below(snapshot.files, root)
+        files = _below(below[root], root)
         if not any(unit_kind(file.path) for file in files):
             continue
         if not _selected(name, settings):
@@ -120,6 +121,19 @@ def _app_folders(snapshot: Snapshot, glob: str) -> dict[str, str]:
             ]
             folders["/".join(head)] = "-".join(varying) or head[-1]
     return folders
+
+
+def _by_folder(files: Iterable[TreeFile], folders: Collection[str]) -> dict[str, list[TreeFile]]:
+    """Give each folder the files that lie below it; folders do not lie in each other."""
+    depths = {root.count("/") + 1 if root else 0 for root in folders}
+    found: dict[str, list[TreeFile]] = {root: [] for root in folders}
+    for file in files:
+        parts = file.path.split("/")
+        for depth in depths:
+            root = "/".join(parts[:depth])
+            if root in found and len(parts) > depth:
+                found[root].append(file)
+    return found
 
 
 def _below(files: Iterable[TreeFile], root: str) -> tuple[TreeFile, ...]:
