@@ -20,6 +20,7 @@ from supervisor.controllers.observe import Observer
 from supervisor.controllers.ports import Folder, Ledger, SourceReader, Systemd
 from supervisor.controllers.probes import ProbeController
 from supervisor.core import planner
+from supervisor.core.moves import gives_to, taken_units
 from supervisor.core.names import runtime_names
 from supervisor.core.order import comes_after, held_by, waits_for
 from supervisor.core.repair import settles_at
@@ -136,10 +137,11 @@ class AppController:
         observed, plan = await self._look(tuple(deployments.values()))
         for name in names:
             self._unfinished.pop(name, None)
-        for one in chosen:
-            if one.held:
-                others = comes_after(one.name, self._desires.latest())
-                self._unfinished[one.name] = frozenset(f"app:{name}" for name in others)
+        for one in plan.verdicts:
+            if one.after:
+                latest = self._desires.latest()
+                others = {other for name in one.after for other in comes_after(name, latest)}
+                self._unfinished[one.app] = frozenset(f"app:{name}" for name in {one.app, *others})
         for step in plan.steps:
             if isinstance(step, RunJob):
                 self._unfinished[step.app] = frozenset({f"app:{step.app}"})
@@ -224,6 +226,7 @@ class AppController:
             foreign=foreign,
             health=self._desires.settings.health,
             owners=self._desires.owners(),
+            taken=taken_units(self._desires.latest()),
         )
         return observed, plan
 
@@ -274,6 +277,7 @@ class AppController:
                 stirred.add(name)
             if self._show(deployment, verdict, observed, failure):
                 stirred.update(held_by(name, self._desires.latest()))
+                stirred.update(gives_to(name, self._desires.latest()))
         moved = {
             one.source
             for name, one in self._ledger.applied().items()
@@ -308,7 +312,14 @@ class AppController:
                 for unit in wanted.units
                 for runtime in runtime_names(unit.name, unit.instances)
             }
-            started = self._ledger.applied().get(name)
+            applied = self._ledger.applied()
+            started = applied.get(name)
+            # What another app is about to take is known by what it was started with here.
+            units.update(
+                unit
+                for unit, owner in self._desires.owners().items()
+                if owner != name and (owner not in applied or unit not in applied[owner].units)
+            )
             self._ledger.put_applied(
                 AppliedApp(
                     name=name,

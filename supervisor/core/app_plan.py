@@ -54,8 +54,9 @@ def plan_app(
         if found := failed_job(wanted, observed):
             draft.findings.append(found)
     refused = any(finding.fatal for finding in draft.findings)
-    if wanted and not refused and deployment.changes and deployment.held:
-        draft.waiting.extend(deployment.held)
+    if deployment.held and not refused and (deployment.changes or not wanted):
+        draft.waiting.extend(hold.text for hold in deployment.held)
+        draft.after.extend(hold.app for hold in deployment.held)
     elif wanted and not refused:
         attempt = _converge(wanted, last_good, observed, now, owners)
         plan_health(wanted, observed, now, health, attempt)
@@ -78,7 +79,7 @@ def plan_app(
                 step for step in attempt.steps if not _starts_without(step, wanted, missing)
             ]
             draft.extend(attempt)
-    elif not wanted and not refused and not deployment.keep:
+    elif not wanted and not refused and not deployment.keep and not deployment.held:
         _remove_app(deployment, observed, owners, draft)
         return draft.steps, draft.verdict(revision="", complete=True)
     if last_good and (wanted is None or last_good.revision != wanted.revision or refused):

@@ -4,13 +4,16 @@ Before it: `controllers.observe` and `controllers.desire` have read the world. A
 `controllers.execute` carries the steps out, and has no choices left to make.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
 
 from supervisor.core.app_plan import plan_app
+from supervisor.core.moves import holds_of_giver
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment
 from supervisor.model.observed import Observed
-from supervisor.model.plan import Plan, Reload, Step
+from supervisor.model.plan import Plan, Reload, Step, Verdict
 from supervisor.model.settings import HealthSettings
 
 
@@ -22,21 +25,44 @@ def plan(
     foreign: Mapping[str, str] | None = None,
     health: HealthSettings | None = None,
     owners: Mapping[str, str] | None = None,
+    taken: Collection[str] = (),
 ) -> Plan:
     """Plan one pass over these apps; a pure function of its arguments.
 
-    `owners` maps units to the apps that want them, others than these apps too.
+    `owners` maps units to the apps that want them, others than these apps too; `taken` are those
+    that these have already.
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
     health = health or HealthSettings()
     steps: list[Step] = []
-    verdicts = []
+    verdicts: list[Verdict] = []
     if owners is None:
         owners = {u.name: one.name for one in deployments if one.wanted for u in one.wanted.units}
-    for deployment in deployments:
-        more, verdict = plan_app(
+
+    def planned(deployment: Deployment) -> tuple[list[Step], Verdict]:
+        return plan_app(
             deployment, observed, now, foreign=foreign or {}, owners=owners, health=health
         )
+
+    plans = {one.name: planned(one) for one in deployments}
+    giving = {one.name: one for one in deployments}
+    while giving:
+        # Whoever has to wait with what it gives away takes nothing either.
+        now_taken = set(taken)
+        now_taken.update(
+            unit.name
+            for one in deployments
+            if one.wanted and plans[one.name][1].complete
+            for unit in one.wanted.units
+        )
+        late = {}
+        for name, one in giving.items():
+            holds = holds_of_giver(one, observed, owners=owners, taken=now_taken)
+            if found := tuple(holds):
+                late[name] = msgspec.structs.replace(one, held=(*one.held, *found))
+        plans.update({name: planned(one) for name, one in late.items()})
+        giving = {name: one for name, one in giving.items() if name not in late} if late else {}
+    for more, verdict in plans.values():
         steps.extend(more)
         verdicts.append(verdict)
     return Plan(steps=_ordered(steps), verdicts=tuple(verdicts))

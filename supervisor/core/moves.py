@@ -1,0 +1,65 @@
+"""Units that go from one app to another: who gives one away keeps it until the other takes it.
+
+So a unit is never without a definition while the app that takes it waits for an image, for a job,
+or for another app. Serves `core.planner`.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from supervisor.core.order import comes_after
+from supervisor.model.app import Deployment, Hold
+from supervisor.model.observed import Observed
+
+
+def holds_of_giver(
+    deployment: Deployment,
+    observed: Observed,
+    *,
+    owners: Mapping[str, str],
+    taken: Collection[str],
+) -> Iterator[Hold]:
+    """Say what an app has to wait for before it gives its units away.
+
+    `owners` maps units to the apps that want them; `taken` are those that these have, or get now.
+    """
+    folder = observed.apps.get(deployment.name)
+    told: set[str] = set()
+    for unit in folder.manifest.units if folder and folder.manifest else ():
+        taker = owners.get(unit, deployment.name)
+        if taker != deployment.name and unit not in taken and taker not in told:
+            told.add(taker)
+            yield Hold(app=taker, text=f"waits for app {taker}, which takes over {unit}")
+
+
+def taken_units(everything: Mapping[str, Deployment]) -> frozenset[str]:
+    """Return the units that nobody has to keep for those who want them.
+
+    They have them; or they come after the app that has them, so that one of the two must begin.
+    """
+    units = {
+        name: {unit.name for unit in one.last_good.units}
+        for name, one in everything.items()
+        if one.last_good
+    }
+    taken: set[str] = set()
+    for name, one in everything.items():
+        if one.wanted is one.last_good:
+            taken |= units.get(name, set())
+        elif one.wanted:
+            before = comes_after(name, everything) if one.wanted.after else {name}
+            taken.update(
+                unit.name
+                for unit in one.wanted.units
+                if any(unit.name in units.get(other, ()) for other in before)
+            )
+    return frozenset(taken)
+
+
+def gives_to(name: str, everything: Mapping[str, Deployment]) -> Iterator[str]:
+    """Yield the apps that have a unit which this one wants."""
+    mine = everything.get(name)
+    wanted = {unit.name for unit in mine.wanted.units} if mine and mine.wanted else set()
+    for other, one in everything.items():
+        has = one.last_good.units if one.last_good and other != name else ()
+        if any(unit.name in wanted for unit in has):
+            yield other
