@@ -19,10 +19,10 @@ from supervisor.controllers.job_memory import forget
 from supervisor.controllers.observe import Observer
 from supervisor.controllers.ports import Folder, Ledger, SourceReader, Systemd
 from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.turns import Turns
 from supervisor.core import planner
-from supervisor.core.moves import gives_to, taken_units
+from supervisor.core.moves import owners_of, taken_units
 from supervisor.core.names import runtime_names
-from supervisor.core.order import comes_after, held_by, waits_for
 from supervisor.core.repair import settles_at
 from supervisor.core.report import app_status, changes_of_state
 from supervisor.kit.clock import Clock
@@ -97,8 +97,7 @@ class AppController:
         self._images = images
         self._health = health
         self._probes = probes
-        self._unfinished: dict[str, frozenset[str]] = {}
-        """App that has more to do as soon as others are done, to the keys that do it."""
+        self._turns = Turns()
         self._broken: dict[str, JobFailed] = {}
         """Why units that are down did not start when that was tried last."""
 
@@ -118,33 +117,19 @@ class AppController:
 
     def unfinished(self, apps: Collection[str]) -> frozenset[str]:
         """Keys that these apps (all, if empty) wait for: of those that they come after, and own."""
-        return frozenset(
-            key
-            for name, keys in self._unfinished.items()
-            if not apps or name in apps
-            for key in keys
-        )
+        return self._turns.unfinished(apps)
 
     async def plan(self, names: Collection[str]) -> Plan:
         """Work out a pass without carrying it out."""
-        ordered = await self._ordered(await self._chosen(names), unseen_is_ready=True)
-        return (await self._look(ordered))[1]
+        chosen = await self._chosen(names, unseen_is_ready=True)
+        return (await self._look(chosen))[1]
 
     async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
         """One pass over these apps; each is told of in one of the calls of `ended`."""
-        chosen = await self._ordered(await self._chosen(names))
+        chosen = await self._chosen(names)
         deployments = {one.name: one for one in chosen}
         observed, plan = await self._look(tuple(deployments.values()))
-        for name in names:
-            self._unfinished.pop(name, None)
-        for one in plan.verdicts:
-            if one.after:
-                latest = self._desires.latest()
-                others = {other for name in one.after for other in comes_after(name, latest)}
-                self._unfinished[one.app] = frozenset(f"app:{name}" for name in {one.app, *others})
-        for step in plan.steps:
-            if isinstance(step, RunJob):
-                self._unfinished[step.app] = frozenset({f"app:{step.app}"})
+        self._turns.begin(names, plan, self._desires.latest())
         await self._watch()
         gone = tuple(name for name in names if name not in deployments)
         for name in gone:
@@ -201,20 +186,14 @@ class AppController:
         if any(not isinstance(step, SetHealthInterval) for step in steps):
             self._health.stir(_units_of(deployment))
 
-    async def _chosen(self, names: Collection[str]) -> list[Deployment]:
-        everything = await self._desires.deployments()
-        return [everything[name] for name in names if name in everything]
-
-    async def _ordered(
-        self, deployments: Sequence[Deployment], *, unseen_is_ready: bool = False
+    async def _chosen(
+        self, names: Collection[str], *, unseen_is_ready: bool = False
     ) -> list[Deployment]:
-        """Say of those that come after others, and change, what they wait for."""
         everything = await self._desires.deployments()
-        ordered = []
-        for one in deployments:
-            held = waits_for(one, everything, self._board.apps, unseen_is_ready=unseen_is_ready)
-            ordered.append(msgspec.structs.replace(one, held=tuple(held)) if one.changes else one)
-        return ordered
+        chosen = [everything[name] for name in names if name in everything]
+        return self._turns.ordered(
+            chosen, everything, self._board.apps, unseen_is_ready=unseen_is_ready
+        )
 
     async def _look(self, deployments: Sequence[Deployment]) -> tuple[Observed, Plan]:
         observed = await self._observer.observe(deployments)
@@ -225,7 +204,7 @@ class AppController:
             self._clock.now(),
             foreign=foreign,
             health=self._desires.settings.health,
-            owners=self._desires.owners(),
+            owners=owners_of(self._desires.latest()),
             taken=taken_units(self._desires.latest()),
         )
         return observed, plan
@@ -276,8 +255,7 @@ class AppController:
             if not failure and any(isinstance(s, RunJob) and s.app == name for s in plan.steps):
                 stirred.add(name)
             if self._show(deployment, verdict, observed, failure):
-                stirred.update(held_by(name, self._desires.latest()))
-                stirred.update(gives_to(name, self._desires.latest()))
+                stirred.update(self._turns.after(name, self._desires.latest()))
         moved = {
             one.source
             for name, one in self._ledger.applied().items()
@@ -317,7 +295,7 @@ class AppController:
             # What another app is about to take is known by what it was started with here.
             units.update(
                 unit
-                for unit, owner in self._desires.owners().items()
+                for unit, owner in owners_of(self._desires.latest()).items()
                 if owner != name and (owner not in applied or unit not in applied[owner].units)
             )
             self._ledger.put_applied(

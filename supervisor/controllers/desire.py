@@ -11,8 +11,9 @@ import anyio
 import msgspec
 
 from supervisor.controllers.ports import Folder, Generator, SourceReader
-from supervisor.core.compose import Composition, compose, references
+from supervisor.core.compose import Composition, candidate_of, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
+from supervisor.core.moves import units_by_source
 from supervisor.core.names import QUADLET_KINDS, shapes_units
 from supervisor.core.order import refused_for_order
 from supervisor.core.refusals import is_staged
@@ -114,15 +115,6 @@ class Desires:
         """Every app as it was worked out last, without working anything out."""
         return self._current or self._previous
 
-    def owners(self) -> dict[str, str]:
-        """Unit to the app that wants it; no two want one."""
-        return {
-            unit.name: name
-            for name, one in self.latest().items()
-            if one.wanted
-            for unit in one.wanted.units
-        }
-
     def known(self) -> dict[str, tuple[DesiredUnit, ...]]:
         """Units of every app, as far as they were worked out; for watches, which only name keys."""
         return {
@@ -162,11 +154,11 @@ class Desires:
                 (warnings if one.app else refused)[name] = one.findings
         able = {name: one.app for name, one in judged.items() if one.app and name not in refused}
         good = await self._last_good(manifests, able, candidates)
-        kept = self._kept(manifests, {*able, *refused}, _units_of(able.values()))
+        kept = self._kept(manifests, {*able, *refused}, units_by_source(able.values()))
         unordered = refused_for_order(able, {*able, *refused, *kept})
         refused.update(unordered)
         able = {name: one for name, one in able.items() if name not in unordered}
-        kept = self._kept(manifests, {*able, *refused}, _units_of(able.values()))
+        kept = self._kept(manifests, {*able, *refused}, units_by_source(able.values()))
         standing = [one for name, one in good.items() if name in refused or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}
@@ -302,8 +294,8 @@ class Desires:
     async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
         """Return the units that the generator makes of an app, by name."""
         others = (one.wanted or one.last_good for one in self.latest().values())
-        pool = {one.name: _candidate(one) for one in others if one}
-        pool[app.name] = mine = _candidate(app)
+        pool = {one.name: candidate_of(one) for one in others if one}
+        pool[app.name] = mine = candidate_of(app)
         staged, contents, _ = await self._gather([mine], pool, _providers(pool))
         beside = [one for name, one in staged.items() if name != app.name]
         return await self._generator.texts(mine, contents=contents, beside=beside)
@@ -389,12 +381,6 @@ def _as_applied(one: Candidate, manifest: Manifest | None) -> Candidate:
     return msgspec.structs.replace(one, revision=manifest.revision)
 
 
-def _candidate(app: DesiredApp) -> Candidate:
-    return Candidate(
-        name=app.name, source=app.source, revision=app.revision, root=app.root, files=app.files
-    )
-
-
 def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:
     """Quadlet file to the app that has it."""
     return {
@@ -403,14 +389,6 @@ def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:
         for file in one.files
         if file.path.endswith(tuple(QUADLET_KINDS))
     }
-
-
-def _units_of(apps: Iterable[DesiredApp]) -> dict[str, frozenset[str]]:
-    """Units of these apps, by their source."""
-    units: dict[str, set[str]] = {}
-    for app in apps:
-        units.setdefault(app.source, set()).update(unit.name for unit in app.units)
-    return {source: frozenset(names) for source, names in units.items()}
 
 
 def _was_installed(file: TreeFile, manifest: Manifest) -> bool:

@@ -4,10 +4,12 @@ So a unit is never without a definition while the app that takes it waits for an
 or for another app. Serves `core.planner`.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+import msgspec
 
 from supervisor.core.order import comes_after
-from supervisor.model.app import Deployment, Hold
+from supervisor.model.app import Deployment, DesiredApp, Hold
 from supervisor.model.observed import Observed
 
 
@@ -29,6 +31,42 @@ def holds_of_giver(
         if taker != deployment.name and unit not in taken and taker not in told:
             told.add(taker)
             yield Hold(app=taker, text=f"waits for app {taker}, which takes over {unit}")
+
+
+def keeping(deployment: Deployment, holds: tuple[Hold, ...], jobs: Collection[str]) -> Deployment:
+    """Return the deployment of an app that keeps what it gives away for now, its `jobs` apart.
+
+    A job runs as it is where it is wanted; of two files of one name Podman would take either.
+    """
+    last = deployment.last_good
+    if last:
+        gone = [unit for unit in last.units if unit.name in jobs]
+        paths = {path for unit in gone for path in (unit.path, *unit.drop_ins)}
+        last = msgspec.structs.replace(
+            last,
+            units=tuple(unit for unit in last.units if unit not in gone),
+            files=tuple(file for file in last.files if file.path not in paths),
+        )
+    held = (*deployment.held, *holds)
+    return msgspec.structs.replace(deployment, held=held, last_good=last)
+
+
+def owners_of(everything: Mapping[str, Deployment]) -> dict[str, str]:
+    """Return units with the app that wants each; no two want one."""
+    return {
+        unit.name: name
+        for name, one in everything.items()
+        if one.wanted
+        for unit in one.wanted.units
+    }
+
+
+def units_by_source(apps: Iterable[DesiredApp]) -> dict[str, frozenset[str]]:
+    """Return the names of the units of these apps, for each source."""
+    units: dict[str, set[str]] = {}
+    for app in apps:
+        units.setdefault(app.source, set()).update(unit.name for unit in app.units)
+    return {source: frozenset(names) for source, names in units.items()}
 
 
 def taken_units(everything: Mapping[str, Deployment]) -> frozenset[str]:

@@ -6,10 +6,8 @@ Before it: `controllers.observe` and `controllers.desire` have read the world. A
 
 from collections.abc import Collection, Mapping, Sequence
 
-import msgspec
-
 from supervisor.core.app_plan import plan_app
-from supervisor.core.moves import holds_of_giver
+from supervisor.core.moves import holds_of_giver, keeping
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment
 from supervisor.model.observed import Observed
@@ -44,6 +42,13 @@ def plan(
             deployment, observed, now, foreign=foreign or {}, owners=owners, health=health
         )
 
+    jobs = {
+        unit.name: one.name
+        for one in deployments
+        if one.wanted
+        for unit in one.wanted.units
+        if unit.before_deploy
+    }
     plans = {one.name: planned(one) for one in deployments}
     giving = {one.name: one for one in deployments}
     while giving:
@@ -59,7 +64,8 @@ def plan(
         for name, one in giving.items():
             holds = holds_of_giver(one, observed, owners=owners, taken=now_taken)
             if found := tuple(holds):
-                late[name] = msgspec.structs.replace(one, held=(*one.held, *found))
+                others = {job for job, owner in jobs.items() if owner != name}
+                late[name] = keeping(one, found, others)
         plans.update({name: planned(one) for name, one in late.items()})
         giving = {name: one for name, one in giving.items() if name not in late} if late else {}
     for more, verdict in plans.values():

@@ -172,7 +172,8 @@ def test_before_its_jobs_are_done_nothing_else_of_an_app_changes(data):
 def test_a_unit_that_moves_is_neither_stopped_nor_without_a_definition(data):
     machine = Machine()
     moving = container("moves")
-    one = app("one", moving, container("stays"))
+    had_job = data.draw(st.sampled_from([(), (container("job", version="0", wanted_by=()),)]))
+    one = app("one", moving, container("stays"), *had_job)
     taken = [moving]
     if data.draw(st.booleans()):
         taken.append(container("job", before_deploy=True, oneshot=True, wanted_by=()))
@@ -195,6 +196,9 @@ def test_a_unit_that_moves_is_neither_stopped_nor_without_a_definition(data):
             machine.carry_out(step)
             if isinstance(step, Reload):
                 assert machine.running.keys() <= machine.loaded.keys()
+            if isinstance(step, RunJob):
+                places = [name for name, files in machine.files.items() if "job.container" in files]
+                assert places == ["two"], "Podman would take either"
         machine.adopt(plan)
         if next(one for one in plan.verdicts if one.app == "two").complete:
             break
