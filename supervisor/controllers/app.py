@@ -20,9 +20,10 @@ from supervisor.controllers.observe import Observer
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, SourceReader, Systemd
 from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.turns import Turns
 from supervisor.core import gate, planner
+from supervisor.core.moves import owners_of, taken_units
 from supervisor.core.names import runtime_names
-from supervisor.core.order import comes_after, held_by, waits_for
 from supervisor.core.repair import settles_at
 from supervisor.core.report import app_status, changes_of_state
 from supervisor.core.rollout_plan import has_way_back
@@ -107,14 +108,18 @@ class AppController:
         self._images = images
         self._health = health
         self._probes = probes
-        self._unfinished: dict[str, frozenset[str]] = {}
-        """App that has more to do as soon as others are done, to the keys that do it."""
+        self._turns = Turns()
         self._broken: dict[str, JobFailed] = {}
         """Why units that are down did not start when that was tried last."""
 
     async def names(self) -> tuple[str, ...]:
         """All apps that should be or still are."""
+        await self._desires.news()
         return tuple(await self._desires.deployments())
+
+    async def news(self) -> tuple[str, ...]:
+        """Those of which something else is asked than when they were named last."""
+        return await self._desires.news()
 
     async def protect(self, source: str) -> None:
         """Keep the content of what was applied in the store: it is the way back."""
@@ -133,34 +138,21 @@ class AppController:
 
     def unfinished(self, apps: Collection[str]) -> frozenset[str]:
         """Keys that these apps (all, if empty) wait for: of those that they come after, and own."""
-        return frozenset(
-            key
-            for name, keys in self._unfinished.items()
-            if not apps or name in apps
-            for key in keys
-        )
+        return self._turns.unfinished(apps)
 
     async def plan(self, names: Collection[str]) -> Plan:
         """Work out a pass without carrying it out."""
-        ordered = await self._ordered(await self._chosen(names), unseen_is_ready=True)
-        return (await self._look(ordered))[1]
+        chosen = await self._chosen(names, unseen_is_ready=True)
+        return (await self._look(chosen))[1]
 
     async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
         """One pass over these apps; each is told of in one of the calls of `ended`."""
-        chosen = await self._ordered(await self._chosen(names))
+        chosen = await self._chosen(names)
         deployments = {one.name: one for one in chosen}
         self._end_suspensions(names)
         outcome = Outcome()
         observed, plan = await self._look_with_secrets(chosen, outcome)
-        for name in names:
-            self._unfinished.pop(name, None)
-        for one in chosen:
-            if one.waits:
-                others = comes_after(one.name, self._desires.latest())
-                self._unfinished[one.name] = frozenset(f"app:{name}" for name in others)
-        for step in plan.steps:
-            if isinstance(step, RunJob):
-                self._unfinished[step.app] = frozenset({f"app:{step.app}"})
+        self._turns.begin(names, plan, self._desires.latest())
         await self._watch()
         gone = tuple(name for name in names if name not in deployments)
         for name in gone:
@@ -216,20 +208,14 @@ class AppController:
         if any(not isinstance(step, SetHealthInterval) for step in steps):
             self._health.stir(_units_of(deployment))
 
-    async def _chosen(self, names: Collection[str]) -> list[Deployment]:
-        everything = await self._desires.deployments()
-        return [everything[name] for name in names if name in everything]
-
-    async def _ordered(
-        self, deployments: Sequence[Deployment], *, unseen_is_ready: bool = False
+    async def _chosen(
+        self, names: Collection[str], *, unseen_is_ready: bool = False
     ) -> list[Deployment]:
-        """Say of those that come after others, and change, what they wait for."""
         everything = await self._desires.deployments()
-        ordered = []
-        for one in deployments:
-            waits = waits_for(one, everything, self._board.apps, unseen_is_ready=unseen_is_ready)
-            ordered.append(msgspec.structs.replace(one, waits=tuple(waits)) if one.changes else one)
-        return ordered
+        chosen = [everything[name] for name in names if name in everything]
+        return self._turns.ordered(
+            chosen, everything, self._board.apps, unseen_is_ready=unseen_is_ready
+        )
 
     async def _look(self, deployments: Sequence[Deployment]) -> tuple[Observed, Plan]:
         observed = await self._observer.observe(deployments)
@@ -241,7 +227,8 @@ class AppController:
             foreign=foreign,
             health=self._desires.settings.health,
             rollout=self._desires.settings.rollout,
-            owners=self._desires.owners(),
+            owners=owners_of(self._desires.latest()),
+            taken=taken_units(self._desires.latest()),
             offered=self._desires.secrets(),
         )
         return observed, plan
@@ -314,7 +301,7 @@ class AppController:
             if not failure and any(isinstance(s, RunJob) and s.app == name for s in plan.steps):
                 stirred.add(name)
             if self._show(deployment, verdict, observed, failure):
-                stirred.update(held_by(name, self._desires.latest()))
+                stirred.update(self._turns.after(name, self._desires.latest()))
         moved = {
             one.source
             for name, one in self._ledger.applied().items()
@@ -397,7 +384,14 @@ class AppController:
                 for unit in wanted.units
                 for runtime in runtime_names(unit.name, unit.instances)
             }
-            started = self._ledger.applied().get(name)
+            applied = self._ledger.applied()
+            started = applied.get(name)
+            # What another app is about to take is known by what it was started with here.
+            units.update(
+                unit
+                for unit, owner in owners_of(self._desires.latest()).items()
+                if owner != name and (owner not in applied or unit not in applied[owner].units)
+            )
             self._ledger.put_applied(
                 AppliedApp(
                     name=name,

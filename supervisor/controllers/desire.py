@@ -13,8 +13,9 @@ import msgspec
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
 from supervisor.core.app_files import AppFiles
-from supervisor.core.compose import Composition, compose, references
+from supervisor.core.compose import Composition, candidate_of, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
+from supervisor.core.moves import units_by_source
 from supervisor.core.names import QUADLET_KINDS, runtime_names, shapes_units
 from supervisor.core.order import refused_for_order
 from supervisor.core.refusals import is_staged
@@ -67,6 +68,8 @@ class Desires:
         self._working = anyio.Lock()
         self._news = 0
         self._previous: dict[str, Deployment] = {}
+        self._told: dict[str, Deployment] = {}
+        """As they were when somebody asked for the news."""
         self._generator_version = ""
         self._indexed: Mapping[str, Deployment] | None = None
         self._index: dict[str, dict[str, None]] = {}
@@ -109,6 +112,12 @@ class Desires:
                     self._current = self._previous = current
         return self._current
 
+    async def news(self) -> tuple[str, ...]:
+        """Apps of which something else is asked than when this was called last, or nothing now."""
+        told, self._told = self._told, dict(await self.deployments())
+        names = sorted({*told, *self._told})
+        return tuple(name for name in names if _asks(told.get(name)) != _asks(self._told.get(name)))
+
     def applied(self, name: str) -> None:
         """Say that an app stands as wanted now: it is its own last good."""
         self._news += 1
@@ -124,15 +133,6 @@ class Desires:
     def latest(self) -> Mapping[str, Deployment]:
         """Every app as it was worked out last, without working anything out."""
         return self._current or self._previous
-
-    def owners(self) -> dict[str, str]:
-        """Unit to the app that wants it; no two want one."""
-        return {
-            unit.name: name
-            for name, one in self.latest().items()
-            if one.wanted
-            for unit in one.wanted.units
-        }
 
     def known(self) -> dict[str, tuple[DesiredUnit, ...]]:
         """Units of every app, as far as they were worked out; for watches, which only name keys."""
@@ -195,11 +195,11 @@ class Desires:
                 (warnings if one.app else refused)[name] = one.findings
         able = {name: one.app for name, one in judged.items() if one.app and name not in refused}
         good = await self._last_good(manifests, able, candidates)
-        kept = self._kept(manifests, {*able, *refused}, _units_of(able.values()))
+        kept = self._kept(manifests, {*able, *refused}, units_by_source(able.values()))
         unordered = refused_for_order(able, {*able, *refused, *kept})
         refused.update(unordered)
         able = {name: one for name, one in able.items() if name not in unordered}
-        kept = self._kept(manifests, {*able, *refused}, _units_of(able.values()))
+        kept = self._kept(manifests, {*able, *refused}, units_by_source(able.values()))
         standing = [one for name, one in good.items() if name in refused or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}
@@ -234,12 +234,8 @@ class Desires:
         return compose(snapshot, settings, self.settings.limits, specifiers=specifiers)
 
     async def _manifests(self) -> dict[str, Manifest]:
-        found = {}
-        for name in await self._folder.apps():
-            observed = await self._folder.observe(name)
-            if observed.manifest and (observed.manifest.files or observed.manifest.units):
-                found[name] = observed.manifest
-        return found
+        manifests = await self._folder.manifests()
+        return {name: one for name, one in manifests.items() if one.files or one.units}
 
     def _as_tried(self, one: Candidate, manifest: Manifest | None) -> Candidate:
         """Return the candidate, at the revision that it was tried at if its content is the same.
@@ -407,8 +403,8 @@ class Desires:
     async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
         """Return the units that the generator makes of an app, by name."""
         others = (one.wanted or one.last_good for one in self.latest().values())
-        pool = {one.name: _as_candidate(one) for one in others if one}
-        pool[app.name] = mine = _as_candidate(app)
+        pool = {one.name: candidate_of(one) for one in others if one}
+        pool[app.name] = mine = candidate_of(app)
         staged, contents, _ = await self._gather([mine], pool, _providers(pool))
         beside = [one for name, one in staged.items() if name != app.name]
         return await self._generator.texts(mine, contents=contents, beside=beside)
@@ -462,6 +458,13 @@ class Desires:
         return good
 
 
+def _asks(one: Deployment | None) -> tuple[object, ...] | None:
+    """What a deployment asks; not what it is at, which a pass itself makes another."""
+    if one is None:
+        return None
+    return (one.wanted, one.newest, one.held, one.findings, one.keep, one.keep_reason)
+
+
 def _is_made_of(app: DesiredApp, one: Candidate) -> bool:
     """Whether it comes from the same folders of its source."""
     return (app.source, app.root, app.overlay) == (one.source, one.root, one.overlay)
@@ -480,18 +483,6 @@ def _candidate(one: Rollout | Manifest) -> Candidate:
     )
 
 
-def _as_candidate(app: DesiredApp) -> Candidate:
-    return Candidate(
-        name=app.name,
-        source=app.source,
-        revision=app.revision,
-        root=app.root,
-        files=app.files,
-        overlay=app.overlay,
-        overlaid=app.overlaid,
-    )
-
-
 def _same_content(one: Candidate, other: Rollout | Manifest) -> bool:
     if (one.source, one.root, one.overlay) != (other.source, other.root, other.overlay):
         return False
@@ -507,14 +498,6 @@ def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:
         for file in one.files
         if file.path.endswith(tuple(QUADLET_KINDS))
     }
-
-
-def _units_of(apps: Iterable[DesiredApp]) -> dict[str, frozenset[str]]:
-    """Units of these apps, by their source."""
-    units: dict[str, set[str]] = {}
-    for app in apps:
-        units.setdefault(app.source, set()).update(unit.name for unit in app.units)
-    return {source: frozenset(names) for source, names in units.items()}
 
 
 def _is_read_by_generator(file: TreeFile) -> bool:

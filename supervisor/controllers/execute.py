@@ -283,6 +283,12 @@ class Executor:
         self._remember(step)
 
     async def _run_job(self, step: RunJob) -> JobFailed | None:
+        states = await self._systemd.units([step.unit], details=[step.unit])
+        path = states[step.unit].path
+        root = self._folder.root
+        if path.startswith(f"{root}/") and not path.startswith(f"{root}/{step.app}/"):
+            # Another app is still giving it away: what would run is not this app's job.
+            raise Retry(f"cannot run {step.unit}: systemd has it from {path} still")
         await self._systemd.reset_failed(step.unit)
         failed = await self._run_to_its_end(step.unit)
         why = f"{failed.result}: {failed.detail}" if failed else ""

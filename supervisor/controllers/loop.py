@@ -5,10 +5,11 @@ Keys out: none of its own but `add_in`, with the backoff that a failure asks for
 
 | key | controller | then |
 | --- | --- | --- |
-| `source:NAME` | source | `app:*` if it says something new; itself at the next poll |
+| `source:NAME` | source | `news` if it says something new; itself at the next poll |
 | `app:NAME` | app, all that are due in one pass | itself at the nearest deadline of its plan |
 | `image:REF` | image | the apps that wait for it |
 | `apps` | - | every `app:*` |
+| `news` | - | every `app:*` of which something else is asked than before |
 | `keep:NAME` | app | the content of what is applied is protected in the store |
 | `health` | health | the apps whose health is not what it was; itself at the next look |
 | `probes` | probes | the apps of which a verdict changed; itself when the next is due |
@@ -258,6 +259,8 @@ class Loop:
                 # One that was refused and is gone now stands on the board alone.
                 names = {*await self._apps.names(), *self._board.apps}
                 self._queue.add(*(f"app:{one}" for one in sorted(names)))
+            case "news":
+                self._queue.add(*(f"app:{one}" for one in await self._apps.news()))
             case "health":
                 self._queue.add(*self._keys_of(await self._health.look()))
                 self._look_again()
@@ -292,8 +295,10 @@ class Loop:
         if self._webhooks.read(name, told, changed=changed):
             self._queue.forget(key)
             self._arm_poll(key, name)
-        if changed or key in self._failures:
+        if key in self._failures:
             self._queue.add("apps")
+        elif changed:
+            self._queue.add("news")
 
     def _arm_poll(self, key: str, name: str) -> None:
         if poll := self._webhooks.poll_seconds(name):
@@ -342,7 +347,7 @@ class Loop:
         So the daemon is ready although Git is down.
         """
         return (
-            key == "apps"
+            key in {"apps", "news"}
             or key.startswith("app:")
             or (key.startswith("source:") and key not in self._restored)
         )

@@ -93,8 +93,8 @@ class Folder(Protocol):
         What is not there, or cannot be read, is left out.
         """
 
-    async def apps(self) -> frozenset[str]:
-        """Names of the apps that have a manifest."""
+    async def manifests(self) -> dict[str, Manifest]:
+        """Read the manifests of all apps that have one (cached by stat)."""
 
     async def foreign_units(self) -> dict[str, str]:
         """Unit names that the user's own files define (Quadlet and plain) to their paths."""

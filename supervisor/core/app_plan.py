@@ -104,8 +104,11 @@ def _plan(
         if found := failed_job(wanted, observed):
             draft.findings.append(found)
     refused = any(finding.fatal for finding in draft.findings)
-    if wanted and not refused and deployment.waits and trial_of(wanted, observed) is None:
-        draft.waiting.extend(deployment.waits)
+    on_trial = wanted is not None and trial_of(wanted, observed) is not None
+    changes = not wanted or (deployment.changes and not on_trial)
+    if deployment.waits and changes and not refused:
+        draft.waiting.extend(one.text for one in deployment.waits)
+        draft.after.extend(one.app for one in deployment.waits)
     elif wanted and not refused:
         attempt = _converge(wanted, last_good, observed, now, owners)
         plan_health(wanted, observed, now, health, attempt)
@@ -146,7 +149,7 @@ def _plan(
             ]
             attempt.steps[:] = without_lacking(attempt.steps, wanted, observed)
             draft.extend(attempt)
-    elif not wanted and not refused and not deployment.keep:
+    elif not wanted and not refused and not deployment.keep and not deployment.waits:
         _remove_app(deployment, observed, owners, draft)
         draft.steps.extend(plan_left(deployment.name, (), offered, observed))
         return draft.steps, draft.verdict(revision="", complete=True)

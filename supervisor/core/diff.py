@@ -1,7 +1,6 @@
 """Texts side by side: which can be shown, and the unified diff of two."""
 
 from collections.abc import Iterator
-from difflib import unified_diff
 
 from supervisor.kit.texts import format_size
 from supervisor.model.diff import TextPair
@@ -47,6 +46,8 @@ def unified(texts: TextPair, *, below: str) -> Iterator[str]:
     if texts.hidden:
         yield f"Files {before} and {after} differ ({texts.hidden})"
         return
+    from difflib import unified_diff  # noqa: PLC0415  # only for the few who look
+
     old = (texts.old or "").splitlines(keepends=True)
     new = (texts.new or "").splitlines(keepends=True)
     empty = True

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 
 from supervisor.kit.texts import nearest
-from supervisor.model.app import AppNeed, Deployment, DesiredApp
+from supervisor.model.app import AppNeed, Deployment, DesiredApp, Wait
 from supervisor.model.errors import Finding
 from supervisor.model.status import AppState, AppStatus
 
@@ -49,7 +49,7 @@ def waits_for(
     standing: Mapping[str, AppStatus],
     *,
     unseen_is_ready: bool = False,
-) -> Iterator[str]:
+) -> Iterator[Wait]:
     """Say what keeps an app's change waiting: apps that are not ready at their newest revision.
 
     `standing` is how apps were after their last pass. Of one that is not in it nobody knows more
@@ -73,7 +73,8 @@ def waits_for(
             )
         if not is_ready:
             state = AppState.REFUSED if not newest else status.state if status else None
-            yield f"waits for app {name}{_WHY.get(state, '') if state else ''}"
+            why = _WHY.get(state, "") if state else ""
+            yield Wait(app=name, text=f"waits for app {name}{why}")
 
 
 def held_by(name: str, everything: Mapping[str, Deployment]) -> Iterator[str]:

@@ -141,6 +141,14 @@ class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
     overlaid: tuple[str, ...] = ()
 
 
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """Another app that must be somewhere before this one changes."""
+
+    app: str
+    text: str
+    """For people: which, and why."""
+
+
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """What the source asks of one app now: the newest that can be had, and the way back.
 
@@ -162,8 +170,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False
     """Leave it as it is although the source does not hold it (unreadable or emptied source)."""
     keep_reason: str = ""
-    waits: tuple[str, ...] = ()
-    """Why `wanted` has to wait, in words: apps that must be ready before."""
+    waits: tuple[Wait, ...] = ()
+    """Why a change has to wait."""
 
     @property
     def changes(self) -> bool:

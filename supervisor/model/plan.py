@@ -240,7 +240,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     complete: bool = True
     """Whether the app is as wanted once the steps have ended well (no image awaited …)."""
     waiting: tuple[str, ...] = ()
-    """What it waits for, in words: images, backoffs, systemd's own restarts."""
+    """What it waits for, in words: images, other apps, backoffs, systemd's own restarts."""
+    after: tuple[str, ...] = ()
+    """The apps among these."""
     next_at: float = 0.0
     """When to look again, seconds since the epoch; 0 is "when something changes"."""
     gate: Gate | None = None

@@ -48,6 +48,20 @@ async def test_a_push_touches_only_its_app(world):
         assert world.ledger.applied()["photos"].revision != before
 
 
+async def test_a_push_looks_at_no_app_that_it_does_not_touch(world):
+    world.reader.put("home", {**BLOG, **PHOTOS})
+    async with world.running() as house:
+        looked = world.folder.looked
+        looked.clear()
+        await world.push(house, {**BLOG, "photos/gallery.container": "v=2"})
+        assert set(looked) == {"photos"}
+        looked.clear()
+        await world.push(house, {**BLOG, "photos/gallery.container": "refuse=x"})
+        await world.push(house, BLOG)
+        assert set(looked) == {"photos"}, "a refusal and a removal are news too"
+        assert [one.name for one in house.desk.status().apps] == ["blog"]
+
+
 async def test_a_push_that_comes_while_another_is_worked_out_is_not_lost(world):
     world.reader.put("home", BLOG)
     async with world.running() as house:

@@ -307,6 +307,72 @@ async def test_a_pass_that_is_cut_short_before_a_job_is_mended(world):
         assert state(house, "shop").state is AppState.READY
 
 
+# Apps and units that move
+
+
+MOVED = {"two/shop.container": "v=1"}
+HERE = {"one/shop.container": "v=1", "other/other.container": ""}
+
+
+@pytest.mark.parametrize("waits", ["job=yes", "image=img:2", "after=db"])
+async def test_who_gives_a_unit_away_keeps_it_until_the_other_takes_it(world, waits):
+    world.reader.put("home", {**HERE, **DB})
+    async with world.running() as house:
+        digest = world.machine.running["shop.service"]
+        world.systemd.slow["side.service"] = 30
+        world.machine.broken.add("db.service")
+        world.systemd.jobs.clear()
+        after = {"other/other.container": "", **MOVED, "two/side.container": waits}
+        world.reader.put("home", {**after, "db/db.container": "v=2"})
+        house.queue.add("source:home")
+        await anyio.sleep(10)
+        world.machine.reload()  # by somebody else, in the worst moment
+        assert world.machine.loaded["shop.service"].digest == digest
+        if waits != "job=yes":
+            assert state(house, "one").waiting == (
+                "waits for app two, which takes over shop.service",
+            )
+            world.systemd.dies("shop.service")
+            await anyio.sleep(1)
+            assert world.machine.running["shop.service"] == digest, "repaired where it is"
+        world.machine.broken.clear()
+        world.podman.registry.add("img:2")
+        await world.push(house, {**after, "db/db.container": "v=3"})
+        await anyio.sleep(400)
+        await house.queue.rest()
+        assert ("stop", "shop.service") not in world.systemd.jobs
+        assert ("restart", "shop.service") not in world.systemd.jobs
+        assert world.machine.running["shop.service"] == digest
+        assert set(world.machine.manifests) == {"db", "other", "two"}
+        assert state(house, "two").state is AppState.READY
+
+
+async def test_a_part_that_comes_after_what_it_was_taken_from_does_not_block_both(world):
+    world.reader.put("home", {**HERE, "one/side.container": ""})
+    async with world.running() as house:
+        world.systemd.jobs.clear()
+        files = {
+            "one/side.container": "",
+            "two/shop.container": "v=1",
+            "two/x.container": "after=one",
+        }
+        await world.push(house, {**files, "other/other.container": ""})
+        await settle(house)
+        assert state(house, "two").state is state(house, "one").state is AppState.READY
+        assert world.systemd.jobs == [("start", "x.service")]
+
+
+async def test_an_app_that_is_renamed_is_not_kept_under_its_old_name(world):
+    world.reader.put("home", {"one/shop.container": "v=1"})
+    async with world.running() as house:
+        world.systemd.jobs.clear()
+        await world.push(house, {"two/shop.container": "v=1"})
+        assert set(world.machine.manifests) == {"two"}
+        assert world.systemd.jobs == []
+        await world.push(house, {"three/else.container": ""})
+        assert state(house, "two").state is AppState.KEPT, "an app that is not there by any name"
+
+
 # What would change
 
 

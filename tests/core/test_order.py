@@ -60,7 +60,8 @@ def test_a_long_circle_is_named_whole_and_once_for_each():
 def test_a_state_of_another_revision_does_not_count():
     everything = {"a": deploy(an_app("a", ["b"])), "b": deploy(an_app("b", []))}
     ready = AppStatus(name="b", source="home", state=AppState.READY, revision="r0")
-    assert [*waits_for(everything["a"], everything, {"b": ready})] == ["waits for app b"]
+    (hold,) = waits_for(everything["a"], everything, {"b": ready})
+    assert (hold.app, hold.text) == ("b", "waits for app b")
     ready = msgspec.structs.replace(ready, revision="r1")
     assert not [*waits_for(everything["a"], everything, {"b": ready})]
 

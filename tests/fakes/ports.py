@@ -222,16 +222,19 @@ class FakeFolder:
         self.machine = machine
         self.touched = _Watch()
         self.foreign: dict[str, str] = {}
+        self.looked: list[str] = []
+        """Apps that were observed."""
         self.full = False
 
     @property
     def root(self):
         return ROOT
 
-    async def apps(self):
-        return frozenset(self.machine.manifests)
+    async def manifests(self):
+        return dict(self.machine.manifests)
 
     async def observe(self, app, *, wanted=()):
+        self.looked.append(app)
         return ObservedApp(
             name=app,
             manifest=self.machine.manifests.get(app),

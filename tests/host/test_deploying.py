@@ -310,6 +310,29 @@ def test_an_app_that_is_renamed_goes_on_with_its_data(user, git_server):
     assert user.podvisor("plan", "--exit-code", check=False).returncode == 0
 
 
+def test_an_app_that_is_renamed_while_it_has_a_migration_is_never_without_its_units(
+    user, git_server
+):
+    repository = deploy(user, git_server, SHOP)
+    ready(user, "shop")
+    pid = main_pid(user, "shop.service")
+    slow = migration("until test -e /data/go; do sleep 0.1; done; " + COPY)
+    renamed = {path.replace("/shop/", "/store/"): text for path, text in SHOP.items()}
+    renamed["apps/store/migrate.container"] = slow
+    repository.commit({**dict.fromkeys(SHOP), **renamed})
+    user.systemctl("reload", "podvisor.service")
+    user.wait_for(lambda: user.unit_state("migrate.service")["ActiveState"] == "activating")
+    assert app_of(user, "shop")["waiting"] == ["waits for app store, which takes over shop.service"]
+    user.systemctl("daemon-reload")
+    user.podman("kill", "systemd-shop")
+    user.wait_for(lambda: runs_anew(user, "shop.service", pid))
+    pid = main_pid(user, "shop.service")
+    user.podman("exec", "systemd-shop", "touch", "/data/go")
+    ready(user, "store")
+    assert main_pid(user, "shop.service") == pid
+    assert schema(user) == "one\none\n"
+
+
 # What would change
 
 

@@ -169,6 +169,43 @@ def test_before_its_jobs_are_done_nothing_else_of_an_app_changes(data):
 
 
 @given(st.data())
+def test_a_unit_that_moves_is_neither_stopped_nor_without_a_definition(data):
+    machine = Machine()
+    moving = container("moves")
+    had_job = data.draw(st.sampled_from([(), (container("job", version="0", wanted_by=()),)]))
+    one = app("one", moving, container("stays"), *had_job)
+    taken = [moving]
+    if data.draw(st.booleans()):
+        taken.append(container("job", before_deploy=True, oneshot=True, wanted_by=()))
+    if data.draw(st.booleans()):
+        taken.append(container("other", images=("img:1",)))
+    two = app("two", *taken, revision="r2")
+    less = data.draw(st.sampled_from([app("one", container("stays"), revision="r2"), None]))
+    for each in (one, two, less):
+        if each:
+            machine.teach(each)
+    machine.converge([deploy(one)])
+    last_good = None
+    for _ in range(6):
+        deployments = [deploy(less, one), deploy(two, last_good)]
+        if data.draw(st.booleans()):
+            deployments.reverse()
+        plan = machine.plan(deployments)
+        for step in plan.steps:
+            assert getattr(step, "unit", "") != "moves.service"
+            machine.carry_out(step)
+            if isinstance(step, Reload):
+                assert machine.running.keys() <= machine.loaded.keys()
+            if isinstance(step, RunJob):
+                places = [name for name, files in machine.files.items() if "job.container" in files]
+                assert places == ["two"], "Podman would take either"
+        machine.adopt(plan)
+        if next(one for one in plan.verdicts if one.app == "two").complete:
+            break
+    settled(machine, [deploy(less, one), deploy(two)])
+
+
+@given(st.data())
 def test_nothing_is_sealed_before_it_is_loaded(data):
     machine = Machine()
     old, new = data.draw(apps("a")), data.draw(apps("a"))
