@@ -37,6 +37,7 @@ from supervisor.model.plan import (
 )
 from supervisor.model.settings import HealthSettings
 
+_SECRETS_LEFT_SECONDS = 5.0
 _ADOPT = "(taking it over is for `podvisor adopt`, which is not there yet)"
 
 
@@ -70,9 +71,13 @@ def plan_app(
         puts = None if pulls else plan_puts(wanted, observed)
         others = awaited(wanted, observed, offered)
         if not pulls and not puts and not others:
+            names = {secret.name for secret in wanted.secrets}
+            left = list(plan_left(wanted.name, names, offered, observed))
             if not attempt.steps:
-                names = {secret.name for secret in wanted.secrets}
-                draft.steps.extend(plan_left(wanted.name, names, offered, observed))
+                draft.steps.extend(left)
+            elif left:
+                # What uses them may still run: they go when all else is done.
+                draft.look_again(now + _SECRETS_LEFT_SECONDS)
             draft.extend(attempt)
             return draft.steps, draft.verdict(revision=wanted.revision, complete=True)
         draft.steps.extend(pulls)

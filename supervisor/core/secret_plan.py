@@ -130,5 +130,6 @@ def plan_left(
     What was generated stays, since nobody could make it again, unless its file said `Prune=yes`.
     """
     for name, owner in sorted(observed.inventory.owned_secrets.items()):
-        if owner.app == app and name not in kept and not owner.stays and name not in offered:
+        others = offered.get(name, app) != app
+        if owner.app == app and name not in kept and not owner.stays and not others:
             yield RemoveSecret(app=app, secret=name, reason="no longer in the source")

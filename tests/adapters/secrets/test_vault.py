@@ -234,7 +234,17 @@ class TestMarks:
         ]
         assert mark(keys[0]) == mark(keys[1]), "never changed by a deploy"
 
-    def test_a_folder_that_cannot_be_written(self, host: Host) -> None:
+    async def test_a_folder_that_cannot_be_written(self, host: Host) -> None:
         (host.folder / "state").write_text("in the way")
-        with pytest.raises(Retry, match="cannot"):
-            host.vault.made_of(of_age())
+        assert host.vault.made_of(of_age()), "what runs is looked after all the same"
+        with pytest.raises(Retry, match="cannot keep"):
+            await host.open(host.sealed())
+
+    async def test_a_key_that_could_not_be_read_for_a_while(self, host: Host) -> None:
+        await host.open(host.sealed())
+        mark, later = host.vault.made_of(of_age()), host.anew()
+        (host.folder / "state").rename(host.folder / "away")
+        assert later.made_of(of_age()) != mark
+        (host.folder / "away").rename(host.folder / "state")
+        await later.open("apps/web", [(of_age(), host.sealed())])
+        assert later.made_of(of_age()) == mark
