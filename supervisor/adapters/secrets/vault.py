@@ -161,10 +161,13 @@ class Vault:
         except (ProcessError, OSError) as error:
             raise Retry(f"cannot run sops for {root}/{secret.place}: {error}") from error
         if done.code:
-            last = (done.errors.strip().splitlines() or [f"exit code {done.code}"])[-1]
+            lines = (line for line in done.errors.splitlines() if line and line[0] != "[")
+            first = next(lines, f"exit code {done.code}")
             hint = "sops must be able to open it as this user, without a terminal"
-            raise _stalled(root, secret, f"sops says: {last[:_WORDS]}", hint)
-        return done.output
+            raise _stalled(root, secret, f"sops says: {first[:_WORDS]}", hint)
+        # It ends numbers with a line end, and texts without.
+        line = done.output.removesuffix(b"\n")
+        return done.output if b"\n" in line else line
 
     def _environment(self) -> dict[str, str]:
         """Point sops to this host's age key, unless the environment says another."""
