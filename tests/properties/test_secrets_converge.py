@@ -45,7 +45,8 @@ def deployments(draw):
             generator="g",
             secrets=tuple(secret(name, draw(kinds), draw(st.sampled_from("12"))) for name in own),
         )
-        made.append(Deployment(name=app, wanted=wanted))
+        last_good = draw(st.sampled_from([None, wanted]))
+        made.append(Deployment(name=app, wanted=wanted, last_good=last_good))
     return made
 
 
