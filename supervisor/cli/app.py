@@ -92,10 +92,10 @@ def group(ctx: click.Context, config: str | None) -> None:
     """
     ctx.obj = os.path.abspath(config or places.config_file())  # noqa: PTH100 - see places
     if config and ctx.invoked_subcommand in _ASK_THE_DAEMON:
-        _must_be_the_daemons(ctx.obj)
+        must_be_the_daemons(ctx.obj)
 
 
-def _must_be_the_daemons(config: str) -> None:
+def must_be_the_daemons(config: str) -> None:
     """Raise Refused if a daemon runs with other settings: it would answer for those."""
     import json
 

@@ -16,12 +16,17 @@ _STYLES = {"current": "good", "made by hand": "good", "to be made": "warn", "lef
     commands={"init": init, "encrypt": encrypt, "edit": edit},
     epilog=codes.epilog(c0="it was done; each command of its own says more"),
 )
-def command() -> None:
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Keep secrets encrypted in the repository.
 
     `podvisor secret encrypt NAME` writes NAME.age and NAME.secret, which belong into an app's
     folder. podvisor makes a Podman secret of them before it starts what uses it.
     """
+    if ctx.invoked_subcommand in ("list", "rotate") and ctx.find_root().params.get("config"):
+        from supervisor.cli.app import must_be_the_daemons
+
+        must_be_the_daemons(ctx.obj)
 
 
 @command.command(

@@ -1,10 +1,10 @@
 """Carry out a plan: one `match` from step to port call, and no choices of its own.
 
 Phases run one after another; within one, systemd's jobs run together (systemd knows their
-order), everything else in turn. Up to the seal, which follows the one reload, they are those of all
-apps; after it each app goes through its own, so that one that takes long to start keeps nobody.
-When a step fails, its app's later steps are left out; the next pass mends what is left, since every
-step can be repeated.
+order), and so do apps' secrets; everything else in turn. Up to the seal, which follows the one
+reload, they are those of all apps; after it each app goes through its own, so that one that takes
+long to start keeps nobody. When a step fails, its app's later steps are left out; the next pass
+mends what is left, since every step can be repeated.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -54,7 +54,7 @@ from supervisor.model.plan import (
 )
 from supervisor.model.settings import RepairSettings
 
-_TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage)
+_TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, PutSecrets)
 _GRACE_SECONDS = 15.0
 _SILENT = (*BOOKKEEPING, PullImage)
 """Bookkeeping, and what writes into the event log itself."""

@@ -223,7 +223,7 @@ class Vault(Protocol):
         """Mark what a secret is made of: another mark, and it is to be made anew. Cheap."""
 
     def mark(self, *parts: bytes) -> str:
-        """Keyed hash of these. Raises Retry."""
+        """Keyed hash of these."""
 
     async def open(self, root: str, wanted: Sequence[tuple[DesiredSecret, bytes]]) -> list[bytes]:
         """Clear texts, each from its encrypted file's content. Raises Stalled or Retry.

@@ -4,7 +4,10 @@
 clear text goes from the vault to Podman within `put`, and nowhere else.
 """
 
+import posixpath
 from collections.abc import Iterable, Sequence
+
+import anyio
 
 from supervisor.controllers.ports import Ledger, Podman, SourceReader, Vault
 from supervisor.core.secret_report import report
@@ -23,6 +26,8 @@ from supervisor.model.secret import (
 )
 
 _NOTE = "secrets"
+_AT_ONCE = 2
+"""Apps whose secrets are opened at the same time: each takes a process."""
 
 
 class SecretController:
@@ -35,6 +40,7 @@ class SecretController:
         self._podman = podman
         self._reader = reader
         self._ledger = ledger
+        self._at_work = anyio.Semaphore(_AT_ONCE)
         self.rotating: set[str] = set()
         """Generated secrets for which a person asked for another value."""
 
@@ -54,6 +60,10 @@ class SecretController:
 
     async def put(self, step: PutSecrets) -> None:
         """Make the secrets of a step: none, unless the clear text of all could be had."""
+        async with self._at_work:
+            await self._put(step)
+
+    async def _put(self, step: PutSecrets) -> None:
         oids = {put.secret.oid: None for put in step.puts if put.secret.oid}
         sealed = await self._reader.read(step.source, tuple(oids)) if oids else {}
         known = {put: await self._value_that_stays(put) for put in step.puts}
@@ -94,19 +104,18 @@ class SecretController:
 
         Raises Stalled for any other secret; the hint says what to do instead.
         """
-        for one in deployments:
-            for secret in one.wanted.secrets if one.wanted else ():
-                if secret.name != name:
-                    continue
-                if secret.kind is SecretKind.GENERATE:
-                    self.rotating.add(name)
-                    return one.name
-                hint = {
-                    SecretKind.AGE: f"podvisor secret edit {secret.place}, then commit and push",
-                    SecretKind.SOPS: f"sops {secret.place}, then commit and push",
-                }.get(secret.kind, "change the credential, then: systemctl --user restart podvisor")
-                raise Stalled(
-                    f"cannot rotate {name}: its value is that of {secret.source}", hint=hint
-                )
-        hint = "podvisor secret list shows them"
-        raise Stalled(f"cannot rotate {name}: no app describes such a secret", hint=hint)
+        apps = [app for one in deployments if (app := one.wanted)]
+        found = ((app, one) for app in apps for one in app.secrets if one.name == name)
+        app, secret = next(found, (None, None))
+        if app is None or secret is None:
+            hint = "podvisor secret list shows them"
+            raise Stalled(f"cannot rotate {name}: no app describes such a secret", hint=hint)
+        if secret.kind is SecretKind.GENERATE:
+            self.rotating.add(name)
+            return app.name
+        file = posixpath.join(app.root, secret.place)
+        hint = {
+            SecretKind.AGE: f"podvisor secret edit {file}, then commit and push",
+            SecretKind.SOPS: f"sops {file}, then commit and push",
+        }.get(secret.kind, "change the credential, then: systemctl --user restart podvisor")
+        raise Stalled(f"cannot rotate {name}: its value is that of {secret.source}", hint=hint)

@@ -45,6 +45,7 @@ from supervisor.model.plan import (
 from supervisor.model.rollout import GateState
 from supervisor.model.settings import HealthSettings, RolloutSettings
 
+_SECRETS_LEFT_SECONDS = 5.0
 _ADOPT = "(taking it over is for `podvisor adopt`, which is not there yet)"
 
 
@@ -130,9 +131,13 @@ def _plan(
                 take_back(deployment, word, observed, now, draft)
                 refused = True
             else:
-                if not attempt.steps and (word is None or word.state is GateState.PASSED):
-                    names = {secret.name for secret in wanted.secrets}
-                    draft.steps.extend(plan_left(wanted.name, names, offered, observed))
+                names = {secret.name for secret in wanted.secrets}
+                left = list(plan_left(wanted.name, names, offered, observed))
+                if attempt.steps and left:
+                    # What uses them may still run: they go when all else is done.
+                    draft.look_again(now + _SECRETS_LEFT_SECONDS)
+                elif word is None or word.state is GateState.PASSED:
+                    draft.steps.extend(left)
                 draft.extend(attempt)
                 verdict = draft.verdict(revision=wanted.revision, complete=True)
                 return draft.steps, msgspec.structs.replace(verdict, gate=word)

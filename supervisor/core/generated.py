@@ -9,6 +9,7 @@ so on, [X-Podvisor], SourcePath=, [Install]), so Quadlet files are never interpr
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 from supervisor.core.app_files import AppFiles
@@ -213,10 +214,24 @@ def _look_at_yaml(
             reads.look_at_relative(needs.host_paths, folder, must_exist=False)
             images.extend(needs.images)
             lines = text.splitlines()
+            made = _kube_secrets(files) if needs.secrets else frozenset()
             for name in needs.secrets:
+                if name in made:
+                    continue
                 line = next((n for n, one in enumerate(lines, start=1) if name in one), 0)
                 uses.append(SecretUse(name, yaml_path, line))
     return images, tuple(uses)
+
+
+def _kube_secrets(files: AppFiles) -> frozenset[str]:
+    """Names of the secrets that the app's own YAML files make."""
+    made: set[str] = set()
+    for file in files.app.files:
+        if file.path.endswith((".yaml", ".yml")):
+            # One that cannot be read is told of where a unit names it.
+            with suppress(KubeError):
+                made.update(read_kube(files.text(file.path) or "").defines)
+    return frozenset(made)
 
 
 def _build_inputs(command: Sequence[str]) -> Iterator[str]:

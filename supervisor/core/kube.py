@@ -27,7 +27,9 @@ class KubeNeeds(NamedTuple):
     images: tuple[str, ...]
     host_paths: tuple[str, ...]
     secrets: tuple[str, ...] = ()
-    """That it refers to, those aside that it defines itself or can do without."""
+    """That it refers to, those aside that it can do without."""
+    defines: tuple[str, ...] = ()
+    """Secrets that it makes itself."""
 
 
 def read_kube(text: str) -> KubeNeeds:
@@ -38,7 +40,7 @@ def read_kube(text: str) -> KubeNeeds:
     images: dict[str, None] = {}
     host_paths: dict[str, None] = {}
     secrets: dict[str, None] = {}
-    own: set[str] = set()
+    own: dict[str, None] = {}
     for mapping in _mappings(_documents(text)):
         for key in ("containers", "initContainers"):
             for container in _dicts(mapping.get(key)):
@@ -53,9 +55,8 @@ def read_kube(text: str) -> KubeNeeds:
         secrets.update(dict.fromkeys(_secrets(mapping)))
         metadata = mapping.get("metadata")
         if mapping.get("kind") == "Secret" and isinstance(metadata, dict):
-            own.add(str(metadata.get("name")))
-    others = (name for name in secrets if name not in own)
-    return KubeNeeds(tuple(images), tuple(host_paths), tuple(others))
+            own[str(metadata.get("name"))] = None
+    return KubeNeeds(tuple(images), tuple(host_paths), tuple(secrets), tuple(own))
 
 
 def _secrets(mapping: dict[str, Any]) -> Iterator[str]:

@@ -121,7 +121,7 @@ def _read(unit: UnitFile, entries: dict[str, Entry], path: str, files: AppFiles)
             oid = _sealed(place, files)
             content = files.content(place)
             if content is not None and not content.startswith(_AGE_BEGINS):
-                hint = f"podvisor secret encrypt -o {place} makes one"
+                hint = f"podvisor secret encrypt --force -o {place} makes one"
                 raise _Refused(f"{place} is no file that age encrypted", hint)
             return DesiredSecret(
                 name=name, kind=SecretKind.AGE, path=path, line=line, place=place, oid=oid

@@ -49,8 +49,8 @@ def secret_blockers(
                 app=app.name,
                 path=posixpath.join(app.root, use.path),
                 line=use.line,
-                hint=f"make it: podman secret create {use.name} -"
-                f"; or describe it in the app: podvisor secret encrypt {use.name}",
+                hint=f"podman secret create {use.name} - makes it of its input;"
+                f" podvisor secret encrypt {use.name} keeps it in the app",
             )
 
 
@@ -64,15 +64,15 @@ def plan_puts(app: DesiredApp, observed: Observed) -> PutSecrets | None:
         owner = observed.inventory.owned_secrets.get(secret.name)
         generated = secret.kind is SecretKind.GENERATE
         if secret.name not in there:
-            reason = "is not there"
+            reason = f"{secret.name} is not there"
         elif owner is None:
             continue  # it is in the way; nothing of others is touched
         elif generated and secret.name in observed.rotating:
-            reason = "a person asked for another value"
+            reason = f"a person asked for another value of {secret.name}"
         elif owner.app != app.name:
-            reason = f"was made for app {owner.app}"
+            reason = f"{secret.name} was made for app {owner.app}"
         elif owner.made_of != observed.made_of.get(secret):
-            reason = "its Prune= changed" if generated else f"{secret.place} changed"
+            reason = f"{secret.path if generated else secret.place} changed"
         else:
             continue
         anew = generated and secret.name in observed.rotating
@@ -86,7 +86,7 @@ def plan_puts(app: DesiredApp, observed: Observed) -> PutSecrets | None:
         source=app.source,
         root=app.root,
         puts=tuple(puts),
-        reason=f"{first.secret.name} {first.reason}{more}",
+        reason=f"{first.reason}{more}",
     )
 
 
@@ -130,5 +130,6 @@ def plan_left(
     What was generated stays, since nobody could make it again, unless its file said `Prune=yes`.
     """
     for name, owner in sorted(observed.inventory.owned_secrets.items()):
-        if owner.app == app and name not in kept and not owner.stays and name not in offered:
+        others = offered.get(name, app) != app
+        if owner.app == app and name not in kept and not owner.stays and not others:
             yield RemoveSecret(app=app, secret=name, reason="no longer in the source")

@@ -241,6 +241,12 @@ class TestList:
         ]
         assert json.loads(podvisor("secret", "list", "--json").out) == plain
 
+    def test_of_other_settings_than_the_daemons(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/status", {"running": True, "config": "/etc/other.toml"})
+        said = podvisor("--config", "mine.toml", "secret", "list")
+        assert said.code == 1
+        assert "the daemon runs with /etc/other.toml" in said.err
+
     def test_none(self, podvisor: Podvisor, daemon: Any) -> None:
         daemon.answer("/v1/secrets", {"secrets": []})
         said = podvisor("secret", "list")

@@ -2,7 +2,9 @@
 
 import anyio
 import msgspec
+import pytest
 
+from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.status import AppState
 
@@ -227,6 +229,35 @@ async def test_a_rotated_secret_restarts_its_users(world):
         assert world.podman.secrets == {"key": b"generated-2"}
         assert {event.unit for event in steps(world, "restart")} == {"web.service", "b.service"}
         assert {event.reason for event in steps(world, "restart")} == {"secret key changed"}
+
+
+async def test_what_is_encrypted_is_rotated_where_it_is(world):
+    async with world.running() as house:
+        await world.push(house, APP)
+        with pytest.raises(Stalled, match="cannot rotate db") as caught:
+            await house.desk.rotate("db")
+        assert "podvisor secret edit apps/web/db.age" in caught.value.hint
+        with pytest.raises(Stalled, match="no app describes such a secret"):
+            await house.desk.rotate("nothing")
+
+
+async def test_one_app_that_cannot_be_opened_keeps_no_other(world):
+    many = {}
+    for n in range(5):
+        many |= {
+            path.replace("web", f"w{n}").replace("db.", f"d{n}."): text
+            for path, text in APP.items()
+        }
+        many[f"apps/w{n}/d{n}.secret"] = f"[Secret]\nSource=age:d{n}.age\n"
+        many[f"apps/w{n}/w{n}.container"] = f"secret=d{n}"
+        many[f"apps/w{n}/s{n}.container"] = many.pop(f"apps/w{n}/side.container")
+    many["apps/w3/d3.age"] = "age-encryption.org/damaged"
+    async with world.running() as house:
+        await world.push(house, many)
+        states = {name: one.state for name, one in house.board.apps.items()}
+        assert states.pop("w3") is AppState.REFUSED
+        assert set(states.values()) == {AppState.READY}
+        assert world.podman.secrets.keys() == {"d0", "d1", "d2", "d4"}
 
 
 async def test_how_secrets_stand(world):

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.host.scenes import (
+    IMAGE,
     OWNED,
+    WANTED,
     app_of,
     configure,
     events,
@@ -345,6 +347,43 @@ def test_a_credential_of_the_service(user, git_server):
     )
     ready(user, "web")
     assert inside(user) == CANARY
+
+
+CUBE = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: cube}
+spec:
+  containers:
+  - name: one
+    image: %s:1
+    command: [/bin/busybox, sleep, infinity]
+    volumeMounts: [{name: s, mountPath: /secret}]
+  volumes:
+  - name: s
+    secret: {secretName: cube-secret}
+"""
+CUBE_SECRET = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: cube-secret}
+stringData: {key: %s}
+"""
+
+
+def test_a_kube_file_waits_for_its_secret(user, git_server):
+    files = {
+        "apps/cube/cube.kube": f"[Kube]\nYaml=cube.yaml\nNetwork=none\n{WANTED}",
+        "apps/cube/cube.yaml": CUBE % IMAGE,
+    }
+    deploy(user, git_server, files)
+    user.wait_for(lambda: app_of(user, "cube").get("state") == "refused")
+    found = finding(user, "cube")
+    assert (found["path"], found["line"]) == ("apps/cube/cube.yaml", 12)
+    user.run("podman", "secret", "create", "cube-secret", "-", input=CUBE_SECRET % CANARY)
+    ready(user, "cube")
+    found = user.podman("exec", "cube-one", "/bin/busybox", "cat", "/secret/key").stdout
+    assert found == CANARY
 
 
 def test_check_judges_them_without_a_key(user):

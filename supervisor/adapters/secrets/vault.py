@@ -68,10 +68,7 @@ class Vault:
                 return self.mark(secret.kind.encode(), *(part.encode() for part in parts))
 
     def mark(self, *parts: bytes) -> str:
-        """Return a keyed hash of these, which says nothing of them to who has not this host's key.
-
-        Raises Retry if the key cannot be read.
-        """
+        """Return a keyed hash of these, which says nothing of them to who has not the key."""
         state = hmac.new(self._marks_key(), digestmod="sha256")
         for part in parts:
             state.update(len(part).to_bytes(8, "big") + part)
@@ -164,10 +161,13 @@ class Vault:
         except (ProcessError, OSError) as error:
             raise Retry(f"cannot run sops for {root}/{secret.place}: {error}") from error
         if done.code:
-            last = (done.errors.strip().splitlines() or [f"exit code {done.code}"])[-1]
+            lines = (line for line in done.errors.splitlines() if line and line[0] != "[")
+            first = next(lines, f"exit code {done.code}")
             hint = "sops must be able to open it as this user, without a terminal"
-            raise _stalled(root, secret, f"sops says: {last[:_WORDS]}", hint)
-        return done.output
+            raise _stalled(root, secret, f"sops says: {first[:_WORDS]}", hint)
+        # It ends numbers with a line end, and texts without.
+        line = done.output.removesuffix(b"\n")
+        return done.output if b"\n" in line else line
 
     def _environment(self) -> dict[str, str]:
         """Point sops to this host's age key, unless the environment says another."""
@@ -183,24 +183,23 @@ class Vault:
         return known | os.environ
 
     def _marks_key(self) -> bytes:
-        """Return the key; one that is not there yet is made, and kept when it is used."""
+        """Return the key; one that cannot be read is made up, and kept only when it is used."""
         if not self._key:
-            try:
+            with contextlib.suppress(OSError):
                 self._key = self._key_file.read_bytes()
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                raise Retry(f"cannot read {self._key_file}: {error.strerror}") from error
             if len(self._key) != _KEY_BYTES:
                 self._key = secrets.token_bytes(_KEY_BYTES)
         return self._key
 
     def _keep_marks_key(self) -> None:
+        """Have the key on disk. What is there already goes before one that was made up."""
         key = self._marks_key()
         scratch = self._key_file.with_suffix(".new")
         try:
             with contextlib.suppress(FileNotFoundError):
-                if self._key_file.read_bytes() == key:
+                there = self._key_file.read_bytes()
+                if len(there) == _KEY_BYTES:
+                    self._key = there
                     return
             self._key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -210,7 +209,7 @@ class Vault:
                 os.fsync(file.fileno())
             scratch.replace(self._key_file)
         except OSError as error:
-            raise Retry(f"cannot write {self._key_file}: {error.strerror}") from error
+            raise Retry(f"cannot keep {self._key_file}: {error.strerror}") from error
 
 
 def _credential(name: str) -> bytes:

@@ -185,7 +185,10 @@ class TestSops:
         program.parent.mkdir()
         program.write_text(
             "#!/bin/sh\n"
-            '[ "$3" = "[\\"none\\"]" ] && { echo "component not found" >&2; exit 100; }\n'
+            '[ "$3" = "[\\"none\\"]" ] && {'
+            ' printf "[warning] x\\ncomponent not found\\nnone" >&2; exit 100; }\n'
+            '[ "$3" = "[\\"number\\"]" ] && { echo 5; exit; }\n'
+            '[ "$3" = "[\\"lines\\"]" ] && { echo 1; echo 2; exit; }\n'
             'printf "%s|%s|%s|%s" "$3" "${4##*.}" "$(cat "$4")" "$SOPS_AGE_KEY_FILE"\n'
         )
         program.chmod(0o755)
@@ -197,8 +200,12 @@ class TestSops:
         assert clear == f'["db"]["users"][0]|yaml|sealed|{host.key}'.encode()
         assert list((host.folder / "run").iterdir()) == []
 
+    async def test_line_ends_are_those_of_the_value(self, host: Host, sops: Path) -> None:
+        assert await host.open(b"sealed", of_sops("number")) == b"5"
+        assert await host.open(b"sealed", of_sops("lines")) == b"1\n2\n"
+
     async def test_its_own_words_when_it_fails(self, host: Host, sops: Path) -> None:
-        with pytest.raises(Stalled, match="sops says: component not found"):
+        with pytest.raises(Stalled, match=r"sops says: component not found$"):
             await host.open(b"sealed", of_sops("none"))
 
     async def test_it_may_not_be_there(self, host: Host, monkeypatch, tmp_path) -> None:
@@ -234,7 +241,17 @@ class TestMarks:
         ]
         assert mark(keys[0]) == mark(keys[1]), "never changed by a deploy"
 
-    def test_a_folder_that_cannot_be_written(self, host: Host) -> None:
+    async def test_a_folder_that_cannot_be_written(self, host: Host) -> None:
         (host.folder / "state").write_text("in the way")
-        with pytest.raises(Retry, match="cannot"):
-            host.vault.made_of(of_age())
+        assert host.vault.made_of(of_age()), "what runs is looked after all the same"
+        with pytest.raises(Retry, match="cannot keep"):
+            await host.open(host.sealed())
+
+    async def test_a_key_that_could_not_be_read_for_a_while(self, host: Host) -> None:
+        await host.open(host.sealed())
+        mark, later = host.vault.made_of(of_age()), host.anew()
+        (host.folder / "state").rename(host.folder / "away")
+        assert later.made_of(of_age()) != mark
+        (host.folder / "away").rename(host.folder / "state")
+        await later.open("apps/web", [(of_age(), host.sealed())])
+        assert later.made_of(of_age()) == mark
