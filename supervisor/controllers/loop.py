@@ -121,7 +121,8 @@ class Loop:
 
     def hurry(self) -> None:
         """Try now what waits after a failure that a network may mend: it is back, they say."""
-        hurried = {key for key in self._failures if key.startswith(("source:", "image:"))}
+        outside = ("source:", "image:", "webhooks")
+        hurried = {key for key in self._failures if key.startswith(outside)}
         for key in hurried:
             # It may take a moment until names resolve again: the backoff starts anew.
             self._failures[key] = 0

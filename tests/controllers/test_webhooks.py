@@ -90,7 +90,7 @@ async def test_a_push_that_is_told_is_fetched_at_once_and_deployed(hooked):
     told, slower = hook_events(hooked)
     assert told.source == "home"
     assert told.subject == "d-1"
-    assert told.reason == "pushed: 6113728f… refs/heads/main"
+    assert told.reason == "pushed: 6113728f refs/heads/main"
     assert "polled less often" in slower.reason
 
 
