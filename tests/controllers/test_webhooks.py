@@ -494,7 +494,9 @@ async def test_a_test_goes_the_whole_way(world, name):
         assert (came.status, came.read, came.error) == (202, True, "")
         assert came.revision == world.reader.latest["home"].revision
         await house.queue.rest()
-        assert not hook(house).works, "podvisor itself shows nothing of what reaches it"
+        stands = hook(house)
+        assert (stands.works, stands.heard_at) == (False, 0), "it shows nothing of what reaches it"
+        assert stands.last == "a test of podvisor's own"
         world.reader.failures["home"] = Retry("it is down")
         await anyio.sleep(1)
         came = await house.desk.test_webhook("home")
