@@ -47,7 +47,7 @@ from supervisor.model.status import SourceStatus
 log = logging.getLogger(__name__)
 
 
-_OVER_NETWORKS = ("source:", "image:", "status:")
+_OVER_NETWORKS = ("source:", "image:", "status:", "webhooks")
 """Keys of which a failure may be mended by a network that comes up."""
 _BACKOFFS = {
     "source": backoff.FETCH_SECONDS,

@@ -188,16 +188,19 @@ class WebhookController:
         one.accepted += 1
         one.repeated += repeated
         one.unsaid += 1
-        one.heard_at = self._clock.now()
-        one.newest = f"pushed: {pushed_revision(message)} {shown(message.changes[0].ref)}"
-        one.newest = one.last = " ".join(one.newest.split())
         one.newest_delivery = message.delivery
         # A recording that is played again shows nothing, nor does what podvisor sent itself.
-        if repeated or message.delivery.startswith(TEST_DELIVERY):
+        if message.delivery.startswith(TEST_DELIVERY):
+            one.newest = "a test of podvisor's own"
             one.told = max(one.told, Told.AGAIN)
         else:
-            one.told = Told.NEWS
+            told = f"pushed: {pushed_revision(message)} {shown(message.changes[0].ref)}"
+            one.newest = " ".join(told.split())
+            one.heard_at = self._clock.now()
+            one.told = max(one.told, Told.AGAIN if repeated else Told.NEWS)
+        if one.told is Told.NEWS:
             one.trust = polling.after_webhook(one.trust, now=now)
+        one.last = one.newest
         self._queue.notice(f"source:{name}")
         return Answer(status=202, text=f"podvisor looks at source {name}")
 

@@ -128,7 +128,7 @@ def concern(message: Message, settings: SourceSettings) -> str:
 
 def pushed_revision(message: Message) -> str:
     """Return the revision that it names first, shortened, as a word for people."""
-    return next((shown(one.revision, 8) for one in message.changes if one.revision), "")
+    return next((shown(one.revision[:8]) for one in message.changes if one.revision), "")
 
 
 def repository_path(url: str) -> str:

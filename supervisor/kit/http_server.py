@@ -50,8 +50,8 @@ class Request:
     async def read_head(self) -> None:
         """Read the request's first part. Raises Gone."""
         head = await self._next_event()
-        if not isinstance(head, h11.Request):
-            raise Gone
+        if not isinstance(head, h11.Request) or head.method == b"CONNECT":
+            raise Gone  # nor is this a proxy
         try:
             target = urlsplit(head.target.decode("ascii"))
         except ValueError as error:
@@ -94,7 +94,8 @@ class Request:
     async def reply(self, status: int, content: bytes, *, content_type: str) -> None:
         """Answer with all of the body. Raises Gone."""
         head = _head(status, ("Content-Length", str(len(content))), ("Content-Type", content_type))
-        await self._send(head, h11.Data(data=content), h11.EndOfMessage())
+        body = b"" if self.method == "HEAD" else content
+        await self._send(head, h11.Data(data=body), h11.EndOfMessage())
 
     async def begin(self, *, content_type: str) -> None:
         """Answer well, with a body that is to come. Raises Gone."""

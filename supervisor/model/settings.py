@@ -166,7 +166,7 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """ADDRESS:PORT to listen on, such as `127.0.0.1:9078` or `[::]:9078`; empty is not at all."""
     public_url: str = ""
     """How Git hosts reach it: `https://hooks.example.org`. For `podvisor webhook show`."""
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     """Addresses and networks of reverse proxies, whose word on the sender's address counts."""
     body_size: Bytes = Bytes(2 << 20)
     """Largest body that is read."""

@@ -92,7 +92,7 @@ async def test_a_push_that_is_told_is_fetched_at_once_and_deployed(hooked):
     told, slower = hook_events(hooked)
     assert told.source == "home"
     assert told.subject == "d-1"
-    assert told.reason == "pushed: 6113728f… refs/heads/main"
+    assert told.reason == "pushed: 6113728f refs/heads/main"
     assert "polled less often" in slower.reason
 
 
@@ -496,7 +496,9 @@ async def test_a_test_goes_the_whole_way(world, name):
         assert (came.status, came.read, came.error) == (202, True, "")
         assert came.revision == world.reader.latest["home"].revision
         await house.queue.rest()
-        assert not hook(house).works, "podvisor itself shows nothing of what reaches it"
+        stands = hook(house)
+        assert (stands.works, stands.heard_at) == (False, 0), "it shows nothing of what reaches it"
+        assert stands.last == "a test of podvisor's own"
         world.reader.failures["home"] = Retry("it is down")
         await anyio.sleep(1)
         came = await house.desk.test_webhook("home")

@@ -1,6 +1,7 @@
 """Webhooks on a real host: pushed, told, deployed; storms, strangers, restarts."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -21,15 +22,7 @@ from tests.host.scenes import (
 
 HERE = Path(__file__).parent
 SECRET = "a secret that nobody guesses"
-# What docs/how-to/get-told-of-pushes.md shows for a plain repository.
-HOOK = """\
-#!/bin/sh
-while read -r before after ref; do
-    body="{\\"ref\\": \\"$ref\\", \\"after\\": \\"$after\\"}"
-    hex=$(printf %s "$body" | openssl dgst -sha256 -hmac "$(cat ~/hook-secret)" -r | cut -d' ' -f1)
-    curl -fsS --max-time 5 -H "X-Signature: sha256=$hex" -d "$body" http://127.0.0.1:PORT/hooks/home
-done
-"""
+HOW_TO = (HERE.parents[1] / "docs/how-to/get-told-of-pushes.md").read_text()
 ISSUER = """
 import base64, json, pathlib, sys, time
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -124,7 +117,9 @@ def told(user):
 def test_a_push_runs_as_soon_as_the_hook_has_told(user, repository, port):
     deployed(user, repository, port, "generic")
     hook = f"{repository.bare}/hooks/post-receive"
-    user.run("tee", hook, input=HOOK.replace("PORT", str(port)))
+    text = re.search(r"```sh\n(#!/bin/sh\n.*?)```", HOW_TO, re.DOTALL)[1]
+    text = text.replace("https://hooks.example.org", f"http://127.0.0.1:{port}")
+    user.run("tee", hook, input=text.replace("/etc/podvisor-hook", "~/hook-secret"))
     user.run("chmod", "+x", hook)
     pid = main_pid(user, "hello.service")
     pushed = time.monotonic()
@@ -134,7 +129,7 @@ def test_a_push_runs_as_soon_as_the_hook_has_told(user, repository, port):
     user.wait_for(lambda: source(user)["revision"] == head)
     stands = source(user)["webhook"]
     assert (stands["accepted"], stands["works"], stands["poll"]) == (1, True, 3600)
-    assert told(user)[0]["reason"] == f"pushed: {head[:8]}… refs/heads/main"
+    assert told(user)[0]["reason"] == f"pushed: {head[:8]} refs/heads/main"
     shown = user.podvisor("status").stdout
     assert "polled every 1h while they arrive" in shown
 

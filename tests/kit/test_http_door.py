@@ -148,6 +148,38 @@ async def test_expect_continue_is_answered() -> None:
         client.close()
 
 
+async def test_whatever_is_said_is_no_defect(caplog: pytest.LogCaptureFixture) -> None:
+    lines = [
+        b"HEAD /x HTTP/1.1\r\nHost: x\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: x\r\n",
+        b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n",
+        b"GET http://x/y HTTP/1.1\r\nHost: x\r\n",
+        b"GET //[ HTTP/1.1\r\nHost: x\r\n",
+        b"GET /x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 500,
+        b"GET /\x00 HTTP/1.1\r\nHost: x\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: x\r\n",
+        b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n",
+        b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n",
+        b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 5\r\n",
+        b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n",
+        b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n",
+        b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /x HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\nX: \xe9\r\nContent-Length: 0\r\n",
+        b"POST /x HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 5_000,
+    ]
+    async with serving(seconds=5) as served:
+        for line in lines:
+            client = served.connect(line + b"\r\n")
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_WR)
+            await heard(client)
+            client.close()
+        assert await served.send() == 202
+    assert not caplog.records
+
+
 @pytest.mark.parametrize(
     "said",
     [
