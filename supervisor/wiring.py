@@ -433,11 +433,12 @@ async def webhook_secret(settings: Settings, source: str, paths: Paths) -> bytes
     return await reader.read(settings.sources[source].webhook_secret)
 
 
-async def check(path: Path) -> list[Finding]:
+async def check(path: Path, *, overlay: str = "") -> list[Finding]:
     """Judge a repository's working folder as a source, with Podman's generator; nothing is kept."""
     import tempfile  # noqa: PLC0415
 
-    checked = SourceSettings(folder=str(path.resolve()))  # noqa: ASYNC240  # nothing else runs
+    folder_of_it = str(path.resolve())  # noqa: ASYNC240  # nothing else runs
+    checked = SourceSettings(folder=folder_of_it, overlay=overlay)
     settings = Settings(sources={"check": checked})
     with tempfile.TemporaryDirectory(prefix="podvisor-check-") as scratch:
         folder = Path(scratch)

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from supervisor.core.planner import plan
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
-from supervisor.model.observed import Inventory, Manifest, Observed, ObservedApp, UnitState
+from supervisor.model.observed import (
+    AppliedApp,
+    Inventory,
+    Manifest,
+    Observed,
+    ObservedApp,
+    UnitState,
+)
 from supervisor.model.plan import PutSecrets, RemoveSecret
 from supervisor.model.secret import DesiredSecret, OwnedSecret, SecretKind, SecretUse
 
@@ -121,7 +128,12 @@ def look(wanted, inventory):
             for app in wanted
         },
         inventory=inventory,
-        applied={},
+        applied={
+            app.name: AppliedApp(
+                name=app.name, source="home", revision="r1", root="", applied_at=0.0, units={}
+            )
+            for app in wanted
+        },
         owned_root="/owned",
         made_of={one: mark(one) for app in wanted for one in app.wanted.secrets},
     )
