@@ -706,14 +706,8 @@ def measure_webhook() -> list[dict]:
     """From a webhook, as its sender sees it, to the start of the fetch; and a storm of them."""
     repository = Repository("webhook")
     repository.commit({"blog/hello.service": SLEEPER})
-    port = 20_000 + os.getuid() % 10_000
-    (HOME / "secret").touch(mode=0o600)
-    (HOME / "secret").write_text("of the bench")
     config = HOME / "config.toml"
-    config.write_text(
-        f'[sources.home]\ngit = "{repository.url}"\npoll = "0s"\nwebhook = "generic"\n'
-        f'webhook_secret = "file:~/secret"\n[webhooks]\nlisten = "127.0.0.1:{port}"\n'
-    )
+    port = webhook_settings(config, repository)
     run("systemctl", "--user", "start", "podman.socket")
     taken = []
     argv = [sys.executable, "-c", NOTING_FETCHES, str(config)]
@@ -748,6 +742,75 @@ def measure_webhook() -> list[dict]:
         figure("1,000 webhooks in 5 s: more memory at the peak", "MB", [more], 30),
         figure("memory (PSS) after them", "MB", [after], 42),
     ]
+
+
+def measure_push() -> list[dict]:
+    """From a push, whose hook tells podvisor, to the unit active; against the same by hand."""
+    ours, hand = Repository("ours"), Repository("hand")
+    ours.commit({"web/web.container": WEB.format(round=0, more="")})
+    hand.commit({"hand.container": WEB.format(round=0, more="")})
+    port = webhook_settings(HOME / ".config/podvisor/config.toml", ours)
+    run("podvisor", "setup")
+    run("podvisor", "sync")
+    # As docs/how-to/get-told-of-pushes.md has it.
+    hook = pathlib.Path(f"/srv/git/{pathlib.Path(ours.url).name}/hooks/post-receive")
+    hook.write_text(
+        "#!/bin/sh\nwhile read -r before after ref; do\n"
+        'body="{\\"ref\\": \\"$ref\\", \\"after\\": \\"$after\\"}"\n'
+        'hex=$(printf %s "$body" | openssl dgst -sha256 -hmac "$(cat ~/secret)" -r '
+        "| cut -d' ' -f1)\n"
+        'curl -fsS -H "X-Signature: sha256=$hex" -d "$body" '
+        f"http://127.0.0.1:{port}/hooks/home\ndone\n"
+    )
+    hook.chmod(0o755)
+    checkout = HOME / "by-hand"
+    run("git", "clone", "-q", hand.url, str(checkout))
+    folder = QUADLETS / "by-hand"
+    folder.mkdir(parents=True)
+    shutil.copy(checkout / "hand.container", folder)
+    run("systemctl", "--user", "daemon-reload")
+    run("systemctl", "--user", "start", "hand.service")
+    by_hand = (
+        f"git -C {checkout} fetch -q && git -C {checkout} merge -q --ff-only FETCH_HEAD"
+        f" && cp {checkout}/hand.container {folder}"
+        " && systemctl --user daemon-reload && systemctl --user restart hand.service"
+    )
+    taken = {"ours": [], "hand": []}
+    for number in range(1, 13):
+        for name in sorted(taken, reverse=number % 2 == 0):
+            time.sleep(2)  # what one has begun must not be the other's
+            unit = "web" if name == "ours" else "hand"
+            repository, path = (ours, "web/web") if name == "ours" else (hand, "hand")
+            file = repository.clone / f"{path}.container"
+            file.write_text(WEB.format(round=number, more=""))
+            repository.git("commit", "-q", "-a", "-m", "round")
+            before = show(f"{unit}.service", "ActiveEnterTimestampMonotonic")
+            began = time.monotonic()
+            repository.git("push", "-q", "origin", "main")
+            if name == "hand":
+                run("sh", "-c", by_hand)
+            while (at := show(f"{unit}.service", "ActiveEnterTimestampMonotonic")) in {before, "0"}:
+                time.sleep(0.1)
+            taken[name].append(int(at) / 1000 - 1000 * began)
+            assert f"ROUND={number}" in run("podman", "inspect", f"systemd-{unit}").stdout
+    base = {"base": taken["hand"], "base_name": "git fetch, copy, reload, restart"}
+    return [
+        figure("push to the changed unit active", "ms", taken["ours"], 1.25, **base),
+        figure("the same, in itself", "ms", taken["ours"], 1_500),
+    ]
+
+
+def webhook_settings(config: pathlib.Path, repository: Repository) -> int:
+    """Write settings with a source that is only told of pushes; returns the port."""
+    port = 20_000 + os.getuid() % 10_000
+    (HOME / "secret").touch(mode=0o600)
+    (HOME / "secret").write_text("of the bench")
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(
+        f'[sources.home]\ngit = "{repository.url}"\npoll = "0s"\nwebhook = "generic"\n'
+        f'webhook_secret = "file:~/secret"\n[webhooks]\nlisten = "127.0.0.1:{port}"\n'
+    )
+    return port
 
 
 class Fetches:
