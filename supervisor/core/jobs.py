@@ -116,7 +116,7 @@ def plan_jobs(
     shaping.extend(step.path for step in links)
     if shaping:
         draft.steps.append(Reload(reason=f"{wanted.name}: {shaping[0]} is for its jobs"))
-    elif claim == manifest:
+    elif manifest and not manifest.sealed:
         draft.steps.append(Reload(reason=f"{wanted.name}: an earlier pass was interrupted"))
     for name in pending:
         reason = "before anything else of the app changes"
