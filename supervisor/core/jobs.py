@@ -95,7 +95,7 @@ def plan_jobs(
     if running:
         draft.waiting.extend(f"{name}: the job runs" for name in running)
         return
-    needed = _closure(pending, wanted, last_good)
+    needed = _closure(pending, wanted, last_good, observed)
     paths = {
         file.path for file in wanted.files if any(_is_part(file.path, unit) for unit in needed)
     }
@@ -116,7 +116,7 @@ def plan_jobs(
     shaping.extend(step.path for step in links)
     if shaping:
         draft.steps.append(Reload(reason=f"{wanted.name}: {shaping[0]} is for its jobs"))
-    elif claim == manifest:
+    elif manifest and not manifest.sealed:
         draft.steps.append(Reload(reason=f"{wanted.name}: an earlier pass was interrupted"))
     for name in pending:
         reason = "before anything else of the app changes"
@@ -128,7 +128,10 @@ def plan_jobs(
 
 
 def _closure(
-    pending: tuple[str, ...], wanted: DesiredApp, last_good: DesiredApp | None
+    pending: tuple[str, ...],
+    wanted: DesiredApp,
+    last_good: DesiredApp | None,
+    observed: Observed,
 ) -> list[DesiredUnit]:
     """Jobs, and what they need that is not here yet or has to be another one for them."""
     by_name = {
@@ -141,7 +144,9 @@ def _closure(
         unit = by_name.get(name)
         if unit is None or unit.name in found:
             continue
-        if name in pending or unit.name not in here or unit.kind in _REMADE:
+        # What another app still has is not written twice.
+        is_here = unit.name in here or _state(name, observed).load == "loaded"
+        if name in pending or not is_here or unit.kind in _REMADE:
             found[unit.name] = unit
             queue.extend(unit.requires)
     return list(found.values())

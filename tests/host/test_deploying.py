@@ -322,7 +322,10 @@ def test_an_app_that_is_renamed_while_it_has_a_migration_is_never_without_its_un
     repository.commit({**dict.fromkeys(SHOP), **renamed})
     user.systemctl("reload", "podvisor.service")
     user.wait_for(lambda: user.unit_state("migrate.service")["ActiveState"] == "activating")
-    assert app_of(user, "shop")["waiting"] == ["waits for app store, which takes over shop.service"]
+    (waiting,) = app_of(user, "shop")["waiting"]
+    assert waiting.startswith("waits for app store, which takes over ")
+    assert (user.home / OWNED / "shop/shop.container").exists()
+    assert not (user.home / OWNED / "store/data.volume").exists(), "not twice"
     user.systemctl("daemon-reload")
     user.podman("kill", "systemd-shop")
     user.wait_for(lambda: runs_anew(user, "shop.service", pid))
