@@ -39,6 +39,7 @@ from supervisor.controllers.health import HealthController
 from supervisor.controllers.image import ImageController
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.observe import Observer
+from supervisor.controllers.order_desk import OrderDesk
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.secrets import SecretController
@@ -337,7 +338,14 @@ def assemble(
             desires=desires,
             reader=given.reader,
             ledger=given.ledger,
-            orders=orders,
+            orders=OrderDesk(
+                queue=queue,
+                desires=desires,
+                ledger=given.ledger,
+                orders=orders,
+                board=board,
+                clock=given.clock,
+            ),
             board=board,
             clock=given.clock,
             planning=app_controller,

@@ -15,20 +15,17 @@ from supervisor.controllers.desire import Desires
 from supervisor.controllers.diff import Differ
 from supervisor.controllers.job_memory import forgive
 from supervisor.controllers.loop import Loop
-from supervisor.controllers.orders import Orders
+from supervisor.controllers.order_desk import OrderDesk
 from supervisor.controllers.ports import Ledger, SourceReader
 from supervisor.controllers.secrets import SecretController
 from supervisor.controllers.webhook_test import WebhookTester
-from supervisor.core.rollout_plan import older_revision
 from supervisor.kit.clock import Clock
-from supervisor.kit.texts import format_duration
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Finding, Stalled
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import Event
 from supervisor.model.observed import RepairState
 from supervisor.model.plan import Plan
-from supervisor.model.rollout import Hold, Outcome, Suspension
 from supervisor.model.secret import SecretList
 from supervisor.model.status import (
     AppState,
@@ -63,7 +60,7 @@ class Desk:
         desires: Desires,
         reader: SourceReader,
         ledger: Ledger,
-        orders: Orders,
+        orders: OrderDesk,
         board: Board,
         clock: Clock,
         planning: Callable[[Desires], AppController],
@@ -234,38 +231,14 @@ class Desk:
             await self._queue.passed(waiting)
 
     async def suspend(self, order: OrderRequest) -> None:
-        """Leave these apps (all, if none is named) alone. Raises Stalled for an unknown app."""
+        """Have apps left alone; see `OrderDesk`."""
         await self.check_names(order.apps)
-        now = self._clock.now()
-        until = now + order.seconds if order.seconds else 0.0
-        length = f"for {format_duration(order.seconds)}" if order.seconds else "until resumed"
-        for app in order.apps or ("",):
-            self._orders.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
-            self._log(EventKind.SUSPENDED, app, reason=_with_why(length, order.reason))
-        await self._look_at(order.apps)
+        await self._orders.suspend(order)
 
     async def resume(self, order: OrderRequest) -> None:
-        """Have these apps go on, whether suspended, held or in quarantine.
-
-        Without a name, what was ordered of all and of each ends; what failed is not tried again.
-        """
+        """Have apps go on; see `OrderDesk`."""
         await self.check_names(order.apps)
-        if not order.apps and self._orders.lift(""):
-            self._log(EventKind.RESUMED, "", reason="no longer suspended")
-        for app in order.apps or tuple(self._ledger.applied()):
-            reasons = []
-            if self._orders.lift(app):
-                reasons.append("no longer suspended")
-            if hold := self._orders.release(app):
-                reasons.append(f"no longer held at {hold.revision[:12]}")
-            failed = [one for one in self._ledger.rollouts(app) if one.outcome is Outcome.FAILED]
-            if failed and order.apps:
-                self._ledger.drop_rollouts(app, [one.revision for one in failed])
-                reasons.append(f"{failed[-1].revision[:12]} may be tried again")
-            if reasons:
-                self._log(EventKind.RESUMED, app, reason=", ".join(reasons))
-        self._desires.invalidate()
-        await self._look_at(order.apps)
+        await self._orders.resume(order)
 
     async def rollback(
         self, order: OrderRequest, tell: Callable[[Event], Awaitable[None]]
@@ -274,49 +247,18 @@ class Desk:
 
         Raises Stalled if there is none such.
         """
-        return await self._told(lambda: self._roll_back(order), order.apps, tell)
 
-    async def _roll_back(self, order: OrderRequest) -> None:
-        await self.check_names(order.apps)
-        (app,) = order.apps
-        deployment = (await self._desires.deployments()).get(app)
-        applied = self._ledger.applied().get(app)
-        target = older_revision(
-            self._ledger.rollouts(app), order.revision, running=applied.revision if applied else ""
-        )
-        if deployment is None or not deployment.newest:
-            raise Stalled(f"cannot roll back {app}: its source does not hold it any more")
-        if target == deployment.newest:
-            raise Stalled(
-                f"cannot roll back {app} to {target[:12]}: it is what the source asks for",
-                hint=f"podvisor resume {app} brings it there",
-            )
-        now = self._clock.now()
-        self._orders.put_hold(Hold(app=app, revision=target, instead_of=deployment.newest, at=now))
-        reason = _with_why("a person rolled it back", order.reason)
-        self._log(EventKind.HELD, app, revision=target, reason=reason)
-        self._desires.invalidate()
-        await self._look_at([app])
-        await self._settled([app])
+        async def work() -> None:
+            await self.check_names(order.apps)
+            await self._orders.roll_back(order.apps[0], order.revision, reason=order.reason)
+            await self._settled(order.apps)
+
+        return await self._told(work, order.apps, tell)
 
     async def history(self, app: str) -> History:
-        """Revisions of an app that were tried here, the newest first. Raises Stalled."""
+        """Revisions of an app that were tried here. Raises Stalled for an unknown app."""
         await self.check_names([app])
-        applied = self._ledger.applied().get(app)
-        return History(
-            app=app,
-            running=applied.revision if applied else "",
-            held=self._orders.hold(app),
-            rollouts=tuple(reversed(self._ledger.rollouts(app))),
-        )
-
-    async def _look_at(self, apps: Collection[str]) -> None:
-        names = apps or await self._names()
-        await self._queue.passed([f"app:{name}" for name in names])
-
-    def _log(self, kind: EventKind, app: str, *, reason: str, revision: str = "") -> None:
-        now = self._clock.now()
-        self._ledger.append(Event(time=now, kind=kind, app=app, reason=reason, revision=revision))
+        return self._orders.history(app)
 
     async def secrets(self) -> SecretList:
         """How all secrets stand. Raises Retry if Podman cannot be asked."""
@@ -440,10 +382,6 @@ def check_known(names: Collection[str], everything: Collection[str]) -> None:
     if unknown:
         known = ", ".join(everything) or "none"
         raise Stalled(f"no app named {unknown[0]}", hint=f"there are: {known}")
-
-
-def _with_why(text: str, why: str) -> str:
-    return f"{text}: {why}" if why else text
 
 
 def _into(send: MemoryObjectSendStream[Event]) -> Callable[[Event], None]:

@@ -29,6 +29,10 @@ class Orders:
         orders = {app: self._suspension(app) or whole for app in apps}
         return {app: order for app, order in orders.items() if order}
 
+    def is_whole_suspended(self) -> bool:
+        """Whether all apps are to be left alone, by one order."""
+        return self._suspension("") is not None
+
     def suspend(self, order: Suspension) -> None:
         """Have an app (or all) left alone."""
         self._ledger.put_note(f"suspend:{order.app}", msgspec.json.encode(order).decode())

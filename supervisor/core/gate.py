@@ -74,13 +74,16 @@ def judge(
     """
     settle = float(settings.settle if app.settle is None else app.settle)
     waits: list[str] = []
+    is_failing = False
     look_at = now + settle
     for name, unit in _judged(app, observed, trial):
         state = observed.units.get(name, UnitState(name=name))
         if failure := _failure(name, unit, state, observed, strict=strict):
-            if strict and not (waits_for := _waits_for(app, unit, observed)):
+            waits_for = _waits_for(app, unit, observed)
+            if strict and not waits_for:
                 return Gate(state=GateState.FAILED, reason=failure)
-            waits.append(f"{name} waits for {waits_for}" if strict else failure)
+            is_failing |= not strict
+            waits.append(f"{name} waits for {waits_for}" if waits_for else failure)
         elif _ended_well(unit, state):
             continue
         elif state.active not in _UP:
@@ -102,6 +105,7 @@ def judge(
     return Gate(
         state=GateState.PENDING,
         reason=waits[0],
+        is_failing=is_failing,
         look_at=min(look_at, ends) if strict else look_at,
     )
 

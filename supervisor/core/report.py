@@ -145,6 +145,8 @@ def _state(
         return AppState.FAILING
     if any(unit.wanted and unit.health is Health.UNHEALTHY for unit in units):
         return AppState.FAILING
+    if verdict.gate and verdict.gate.is_failing:
+        return AppState.FAILING
     if reverted:
         return AppState.REVERTED
     if down or not verdict.complete or _gate_in_words(verdict):

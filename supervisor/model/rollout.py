@@ -57,6 +57,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
     state: GateState
     reason: str = ""
+    is_failing: bool = False
+    """It would have failed, were there a way back."""
     look_at: float = 0.0
     """When it may say more, seconds since the epoch; for one that is pending."""
 

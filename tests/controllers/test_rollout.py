@@ -427,3 +427,23 @@ async def test_a_job_is_not_run_again_for_the_way_back(world):
         assert state(house, "shop") is AppState.REVERTED
         assert unit(world, "shop") == "v=1"
         assert len(world.machine.ran) == before + 1
+
+
+async def test_sync_does_not_wait_for_a_first_revision_that_fails(world):
+    async with world.running() as house:
+        world.machine.broken.add("web.service")
+        world.reader.put("home", ONE)
+        before = house.clock.now()
+        reply = await house.desk.sync(SyncRequest(), nothing)
+        assert reply.apps[0].state is AppState.FAILING
+        assert house.clock.now() - before < SETTLE
+
+
+async def test_one_app_cannot_be_resumed_while_all_are_suspended(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await house.desk.suspend(OrderRequest())
+        with pytest.raises(Stalled, match="all apps are suspended"):
+            await house.desk.resume(OrderRequest(apps=("web",)))
+        await house.desk.resume(OrderRequest())
+        assert state(house) is AppState.READY
