@@ -262,6 +262,24 @@ async def test_a_recording_that_is_played_again_is_one_more_look_and_no_sign_of_
         ]
 
 
+async def test_a_recording_does_not_make_polls_seldom(hooked):
+    async with hooked.running() as house:
+        await anyio.sleep(10)
+        await deliver(hooked)  # which finds nothing new
+        await house.queue.rest()
+        hooked.reader.put("home", MORE)
+        await anyio.sleep(10)
+        await deliver(hooked)
+        await house.queue.rest()
+        assert hooked.reader.latest["home"].files[0].oid == sent_oid("v=2")
+        assert not hook(house).works
+        hooked.reader.put("home", BLOG)
+        await anyio.sleep(10)
+        await deliver(hooked, another(1))
+        await house.queue.rest()
+        assert hook(house).works
+
+
 async def test_polls_come_back_when_webhooks_stop_arriving(hooked):
     async with hooked.running() as house:
         await anyio.sleep(10)
@@ -347,11 +365,13 @@ async def test_while_nobody_can_be_heard_it_polls_as_told(hooked):
         await house.queue.rest()
         assert hook(house).poll == 3_600
         hooked.listener.taken.add("127.0.0.1:9079")
+        hooked.reader.put("home", BLOG)
         new = set_up(hooked, listen="127.0.0.1:9079")
         await house.take_settings(new)
         await house.queue.rest()
         assert hook(house).poll == 300
         assert house.queue.due_in("source:home") <= 300
+        assert hook(house).works, "what could not be heard was not missed"
 
 
 async def test_other_settings_move_and_close_the_listener(hooked):
