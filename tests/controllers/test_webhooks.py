@@ -312,6 +312,20 @@ async def test_a_webhook_that_is_slower_than_the_poll_is_none_that_was_missed(ho
         assert hook(house).works
 
 
+async def test_a_webhook_that_comes_while_a_poll_finds_the_change_is_none_that_was_missed(hooked):
+    async with hooked.running() as house:
+        hooked.reader.put("home", MORE)
+        await deliver(hooked)
+        await house.queue.rest()
+        await anyio.sleep(10)
+        hooked.reader.put("home", BLOG)
+        house.queue.add("source:home")
+        await anyio.sleep(0.05)
+        await deliver(hooked, another(5))
+        await house.queue.rest()
+        assert hook(house).works
+
+
 async def test_how_often_it_is_polled_outlasts_a_restart(hooked):
     async with hooked.running() as house:
         hooked.reader.put("home", MORE)
