@@ -158,6 +158,7 @@ class WebhookController:
             return False
         one = self._source(name)
         before, now = one.trust, anyio.current_time()
+        told = max(told, one.told)  # or while it was read
         one.trust = polling.after_read(
             before, changed=changed, told=told, listened=one.listened, now=now
         )

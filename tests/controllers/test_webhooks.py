@@ -264,6 +264,24 @@ async def test_a_recording_that_is_played_again_is_one_more_look_and_no_sign_of_
         ]
 
 
+async def test_a_recording_does_not_make_polls_seldom(hooked):
+    async with hooked.running() as house:
+        await anyio.sleep(10)
+        await deliver(hooked)  # which finds nothing new
+        await house.queue.rest()
+        hooked.reader.put("home", MORE)
+        await anyio.sleep(10)
+        await deliver(hooked)
+        await house.queue.rest()
+        assert hooked.reader.latest["home"].files[0].oid == sent_oid("v=2")
+        assert not hook(house).works
+        hooked.reader.put("home", BLOG)
+        await anyio.sleep(10)
+        await deliver(hooked, another(1))
+        await house.queue.rest()
+        assert hook(house).works
+
+
 async def test_polls_come_back_when_webhooks_stop_arriving(hooked):
     async with hooked.running() as house:
         await anyio.sleep(10)
@@ -293,6 +311,20 @@ async def test_a_webhook_that_is_slower_than_the_poll_is_none_that_was_missed(ho
         assert not hook(house).works
         await anyio.sleep(20)
         await deliver(hooked, another(5))
+        assert hook(house).works
+
+
+async def test_a_webhook_that_comes_while_a_poll_finds_the_change_is_none_that_was_missed(hooked):
+    async with hooked.running() as house:
+        hooked.reader.put("home", MORE)
+        await deliver(hooked)
+        await house.queue.rest()
+        await anyio.sleep(10)
+        hooked.reader.put("home", BLOG)
+        house.queue.add("source:home")
+        await anyio.sleep(0.05)
+        await deliver(hooked, another(5))
+        await house.queue.rest()
         assert hook(house).works
 
 
@@ -349,11 +381,13 @@ async def test_while_nobody_can_be_heard_it_polls_as_told(hooked):
         await house.queue.rest()
         assert hook(house).poll == 3_600
         hooked.listener.taken.add("127.0.0.1:9079")
+        hooked.reader.put("home", BLOG)
         new = set_up(hooked, listen="127.0.0.1:9079")
         await house.take_settings(new)
         await house.queue.rest()
         assert hook(house).poll == 300
         assert house.queue.due_in("source:home") <= 300
+        assert hook(house).works, "what could not be heard was not missed"
 
 
 async def test_other_settings_move_and_close_the_listener(hooked):

@@ -550,6 +550,7 @@ class FakeListener:
         if address == self.address:
             return
         self.address = ""
+        await asyncio.sleep(0.05)
         if address in self.taken:
             raise Retry(f"cannot listen for webhooks on {address}: address already in use")
         self.address = address
