@@ -13,7 +13,7 @@ import msgspec
 from supervisor.controllers.ports import Folder, Generator, SourceReader
 from supervisor.core.compose import Composition, candidate_of, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
-from supervisor.core.moves import units_by_source
+from supervisor.core.moves import still_needed, units_by_source
 from supervisor.core.names import QUADLET_KINDS, shapes_units
 from supervisor.core.order import refused_for_order
 from supervisor.core.refusals import is_staged
@@ -159,6 +159,12 @@ class Desires:
         refused.update(unordered)
         able = {name: one for name, one in able.items() if name not in unordered}
         kept = self._kept(manifests, {*able, *refused}, units_by_source(able.values()))
+        leaving = {
+            name: one
+            for name, one in manifests.items()
+            if name not in {*able, *refused, *kept} and one.source not in self.prune_allowed
+        }
+        kept.update(still_needed(leaving, [one for one in candidates if one.name in refused]))
         standing = [one for name, one in good.items() if name in refused or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}
