@@ -16,7 +16,7 @@ from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.tried import Tried
 from supervisor.core.compose import Composition, compose
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
-from supervisor.core.moves import units_by_source
+from supervisor.core.moves import still_needed, units_by_source
 from supervisor.core.names import runtime_names
 from supervisor.core.order import refused_for_order
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
@@ -180,6 +180,12 @@ class Desires:
         refused.update(unordered)
         able = {name: one for name, one in able.items() if name not in unordered}
         kept = self._kept(manifests, {*able, *refused}, units_by_source(able.values()))
+        leaving = {
+            name: one
+            for name, one in manifests.items()
+            if name not in {*able, *refused, *kept} and one.source not in self.prune_allowed
+        }
+        kept.update(still_needed(leaving, [one for one in candidates if one.name in refused]))
         standing = [one for name, one in good.items() if name in refused or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}

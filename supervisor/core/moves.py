@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
+from supervisor.core.names import unit_kind
 from supervisor.core.order import comes_after
-from supervisor.model.app import Deployment, DesiredApp, Wait
-from supervisor.model.observed import Observed
+from supervisor.model.app import Candidate, Deployment, DesiredApp, Wait
+from supervisor.model.observed import Manifest, Observed
 
 
 def holds_of_giver(
@@ -49,6 +50,27 @@ def keeping(deployment: Deployment, holds: tuple[Wait, ...], jobs: Collection[st
         )
     waits = (*deployment.waits, *holds)
     return msgspec.structs.replace(deployment, waits=waits, last_good=last)
+
+
+def still_needed(leaving: Mapping[str, Manifest], refused: Iterable[Candidate]) -> dict[str, str]:
+    """Return apps that must stay although they left, with the reason.
+
+    Their units are in another app of their source now, and that one cannot be deployed.
+    """
+    places = {
+        (one.source, file.path.rpartition("/")[2]): one.name
+        for one in refused
+        for file in one.files
+        if unit_kind(file.path)
+    }
+    kept = {}
+    for name, manifest in leaving.items():
+        for file in manifest.files:
+            base = file.path.rpartition("/")[2]
+            if taker := places.get((manifest.source, base)):
+                kept[name] = f"its {base} is in app {taker} now, which is refused"
+                break
+    return kept
 
 
 def owners_of(everything: Mapping[str, Deployment]) -> dict[str, str]:

@@ -362,6 +362,23 @@ async def test_a_part_that_comes_after_what_it_was_taken_from_does_not_block_bot
         assert world.systemd.jobs == [("start", "x.service")]
 
 
+async def test_an_app_that_is_renamed_and_broken_at_once_is_kept_until_it_is_mended(world):
+    world.reader.put("home", HERE)
+    async with world.running() as house:
+        world.systemd.jobs.clear()
+        broken = {"two/shop.container": "refuse=x", "other/other.container": ""}
+        await world.push(house, broken)
+        one, two = state(house, "one"), state(house, "two")
+        assert (one.state, two.state) == (AppState.KEPT, AppState.REFUSED)
+        assert "its shop.container is in app two now, which is refused" in one.findings[0].message
+        await world.push(house, {**MOVED, "other/other.container": ""})
+        assert world.systemd.jobs == []
+        assert set(world.machine.manifests) == {"other", "two"}
+        await world.push(house, {"three/shop.container": "refuse=x", "other/other.container": ""})
+        await house.desk.sync(SyncRequest(prune_all=True), ignore)
+        assert "shop.service" not in world.machine.running, "if somebody says so"
+
+
 async def test_an_app_that_is_renamed_is_not_kept_under_its_old_name(world):
     world.reader.put("home", {"one/shop.container": "v=1"})
     async with world.running() as house:

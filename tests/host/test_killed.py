@@ -12,7 +12,7 @@ OWNED = ".config/containers/systemd/podvisor/blog"
 JOB = f"""\
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'cat "%h/{OWNED}/conf/index.html" >>"%h/ran"'
+ExecStart=/bin/sh -c 'cat "$$1" >>"$$2"' job %h/{OWNED}/conf/index.html %h/ran
 
 [X-Podvisor]
 Run=before-deploy
