@@ -4,7 +4,7 @@ They are observed, planned and written together, with one reload between all fil
 Then each comes to its end when its own units have started, and is free for the next pass.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 import anyio
@@ -15,15 +15,20 @@ from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.execute import Executor, Outcome
 from supervisor.controllers.health import HealthController
+from supervisor.controllers.job_memory import forget
 from supervisor.controllers.observe import Observer
+from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, SourceReader, Systemd
 from supervisor.controllers.probes import ProbeController
-from supervisor.core import planner
+from supervisor.controllers.turns import Turns
+from supervisor.core import gate, planner
+from supervisor.core.moves import owners_of, taken_units
 from supervisor.core.names import runtime_names
 from supervisor.core.repair import settles_at
 from supervisor.core.report import app_status, changes_of_state
+from supervisor.core.rollout_plan import has_way_back
 from supervisor.kit.clock import Clock
-from supervisor.model.app import Deployment
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure
 from supervisor.model.events import Event, EventKind
 from supervisor.model.health import Probe
@@ -31,13 +36,20 @@ from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairSta
 from supervisor.model.plan import (
     Plan,
     PullImage,
+    PutSecrets,
+    Quarantine,
     RestartUnit,
+    RunJob,
     SetHealthInterval,
     StartUnit,
     Step,
     StopUnit,
     Verdict,
 )
+from supervisor.model.rollout import Gate, GateState
+
+_STUCK_SECONDS = 5.0
+"""Before the next try to take back a revision, if something kept the last one from it."""
 
 
 class AppPass(msgspec.Struct, kw_only=True):
@@ -50,6 +62,9 @@ class AppPass(msgspec.Struct, kw_only=True):
     """App to when it wants to be looked at again, seconds since the epoch."""
     moved: frozenset[str] = frozenset()
     """Sources of which something else is applied now."""
+    stirred: tuple[str, ...] = ()
+    """Apps to look at again at once: they come after one that is not as it was, their jobs have
+    ended, or what they need is back."""
 
 
 class Images(Protocol):
@@ -73,6 +88,7 @@ class AppController:
         folder: Folder,
         reader: SourceReader,
         ledger: Ledger,
+        orders: Orders,
         board: Board,
         clock: Clock,
         images: Images,
@@ -86,38 +102,63 @@ class AppController:
         self._folder = folder
         self._reader = reader
         self._ledger = ledger
+        self._orders = orders
         self._board = board
         self._clock = clock
         self._images = images
         self._health = health
         self._probes = probes
+        self._turns = Turns()
         self._broken: dict[str, JobFailed] = {}
         """Why units that are down did not start when that was tried last."""
 
     async def names(self) -> tuple[str, ...]:
         """All apps that should be or still are."""
+        await self._desires.news()
         return tuple(await self._desires.deployments())
 
+    async def news(self) -> tuple[str, ...]:
+        """Those of which something else is asked than when they were named last."""
+        return await self._desires.news()
+
     async def protect(self, source: str) -> None:
-        """Keep the content of what is applied in the store: it is the way back."""
-        applied = self._ledger.applied().values()
-        await self._reader.keep(source, {one.revision for one in applied if one.source == source})
+        """Keep the content of what was applied in the store: it is the way back."""
+        await self._reader.keep(
+            source,
+            {
+                revision
+                for name, app in self._ledger.applied().items()
+                for at, revision in (
+                    (app.source, app.revision),
+                    *((one.source, one.revision) for one in self._ledger.rollouts(name)),
+                )
+                if at == source
+            },
+        )
+
+    def unfinished(self, apps: Collection[str]) -> frozenset[str]:
+        """Keys that these apps (all, if empty) wait for: of those that they come after, and own."""
+        return self._turns.unfinished(apps)
 
     async def plan(self, names: Collection[str]) -> Plan:
         """Work out a pass without carrying it out."""
-        return (await self._look(await self._chosen(names)))[1]
+        chosen = await self._chosen(names, unseen_is_ready=True)
+        return (await self._look(chosen))[1]
 
     async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
         """One pass over these apps; each is told of in one of the calls of `ended`."""
-        deployments = {one.name: one for one in await self._chosen(names)}
-        observed, plan = await self._look(tuple(deployments.values()))
+        chosen = await self._chosen(names)
+        deployments = {one.name: one for one in chosen}
+        self._end_suspensions(names)
+        outcome = Outcome()
+        observed, plan = await self._look_with_secrets(chosen, outcome)
+        self._turns.begin(names, plan, self._desires.latest())
         await self._watch()
         gone = tuple(name for name in names if name not in deployments)
         for name in gone:
             self._board.apps.pop(name, None)
             self._images.wants(name, ())
         ended(AppPass(apps=gone))
-        outcome = Outcome()
         send, receive = anyio.create_memory_object_stream[str](len(deployments))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._execute, plan, outcome, send)
@@ -167,9 +208,14 @@ class AppController:
         if any(not isinstance(step, SetHealthInterval) for step in steps):
             self._health.stir(_units_of(deployment))
 
-    async def _chosen(self, names: Collection[str]) -> list[Deployment]:
+    async def _chosen(
+        self, names: Collection[str], *, unseen_is_ready: bool = False
+    ) -> list[Deployment]:
         everything = await self._desires.deployments()
-        return [everything[name] for name in names if name in everything]
+        chosen = [everything[name] for name in names if name in everything]
+        return self._turns.ordered(
+            chosen, everything, self._board.apps, unseen_is_ready=unseen_is_ready
+        )
 
     async def _look(self, deployments: Sequence[Deployment]) -> tuple[Observed, Plan]:
         observed = await self._observer.observe(deployments)
@@ -180,7 +226,26 @@ class AppController:
             self._clock.now(),
             foreign=foreign,
             health=self._desires.settings.health,
+            rollout=self._desires.settings.rollout,
+            owners=owners_of(self._desires.latest()),
+            taken=taken_units(self._desires.latest()),
+            offered=self._desires.secrets(),
         )
+        return observed, plan
+
+    async def _look_with_secrets(
+        self, deployments: Sequence[Deployment], outcome: Outcome
+    ) -> tuple[Observed, Plan]:
+        """Make the secrets that lack first: what they change is planned when they are there."""
+        observed, plan = await self._look(deployments)
+        if any(isinstance(step, PutSecrets) for step in plan.steps):
+            revisions = {one.app: one.revision for one in plan.verdicts}
+            made = await self._executor.put_secrets(plan, revisions=revisions, outcome=outcome)
+            if made:
+                observed, plan = await self._look(deployments)
+            # What could not be made is not tried twice.
+            steps = tuple(step for step in plan.steps if not isinstance(step, PutSecrets))
+            plan = msgspec.structs.replace(plan, steps=steps)
         return observed, plan
 
     async def _watch(self) -> None:
@@ -205,6 +270,7 @@ class AppController:
         failures: dict[str, Failure] = {}
         look_again: dict[str, float] = {}
         before = {name: one.revision for name, one in self._ledger.applied().items()}
+        stirred: set[str] = set()
         verdicts = {one.app: one for one in plan.verdicts}
         steps = _by_app(plan)
         applied, repairs = self._ledger.applied(), self._ledger.repairs()
@@ -212,13 +278,19 @@ class AppController:
             name = deployment.name
             verdict = verdicts[name]
             failure = outcome.failures.get(name) or outcome.failures.get("")
+            failure = failure or outcome.unmade.get(name)
             if failure:
                 failures[name] = failure
             else:
+                verdict = self._with_gate(deployment, verdict, observed, now)
                 self._record(deployment, verdict, applied.get(name), now)
+            if any(isinstance(step, Quarantine) for step in steps.get(name, ())):
+                stirred.update(self._free_dependents(deployment))
             self._images.wants(name, _pulls(steps.get(name, ())))
             self._probes.attend(_units_of(deployment), _probes(deployment, observed))
             again = [verdict.next_at] if verdict.next_at else []
+            if verdict.gate and verdict.gate.state is not GateState.PASSED:
+                again.append(self._gate_looks_at(name, verdict.gate, now))
             for unit in outcome.broken.keys() & _units_of(deployment):
                 memory = repairs.get(unit)
                 again.append(memory.next_at if memory else now)
@@ -226,7 +298,10 @@ class AppController:
             again.extend(at for at in settling if at > now)
             if again:
                 look_again[name] = min(again)
-            self._show(deployment, verdict, observed, failure)
+            if not failure and any(isinstance(s, RunJob) and s.app == name for s in plan.steps):
+                stirred.add(name)
+            if self._show(deployment, verdict, observed, failure):
+                stirred.update(self._turns.after(name, self._desires.latest()))
         moved = {
             one.source
             for name, one in self._ledger.applied().items()
@@ -237,29 +312,86 @@ class AppController:
             failures=failures,
             look_again=look_again,
             moved=frozenset(moved),
+            stirred=tuple(sorted(stirred)),
         )
+
+    def _with_gate(
+        self, deployment: Deployment, verdict: Verdict, observed: Observed, now: float
+    ) -> Verdict:
+        """Ask the gate once more, with what is observed after the steps."""
+        wanted = deployment.wanted
+        if wanted is None or not verdict.complete:
+            return verdict
+        trial = gate.trial_of(wanted, observed)
+        if trial is None:
+            return verdict
+        settings = self._desires.settings.rollout
+        strict = has_way_back(deployment, observed, settings)
+        word = gate.judge(wanted, observed, trial, now, settings, strict=strict)
+        return msgspec.structs.replace(verdict, gate=word)
+
+    def _gate_looks_at(self, name: str, word: Gate, now: float) -> float:
+        """When to look at a trial again: at once if it failed, so that it is taken back."""
+        if word.state is GateState.PENDING:
+            return word.look_at
+        before = self._board.apps.get(name)
+        said_already = before is not None and before.gate == word.reason
+        return now + _STUCK_SECONDS if said_already else now
+
+    def _free_dependents(self, deployment: Deployment) -> set[str]:
+        """Take the backoff off what went down with a revision that is taken back; name its apps."""
+        units = _units_of(deployment)
+        known = self._desires.known()
+        names = {deployment.name}
+        names.update(
+            app for app, theirs in known.items() if any(units & {*unit.requires} for unit in theirs)
+        )
+        for app in names:
+            self._forget_failures(tuple(_runtime_names(known.get(app, ()))))
+        return names
+
+    def _end_suspensions(self, names: Collection[str]) -> None:
+        """Say of suspensions that their time is over."""
+        for order in self._orders.over(names):
+            self._log(EventKind.RESUMED, order.app, reason="the time of its suspension is over")
 
     def _record(
         self, deployment: Deployment, verdict: Verdict, before: AppliedApp | None, now: float
     ) -> None:
         """Write what was reached into the ledger."""
         name, wanted = deployment.name, deployment.wanted
+        hold = self._orders.hold(name)
+        if hold and deployment.newest and deployment.held is None:
+            self._orders.release(name)
+            reason = f"no longer held at {hold.revision[:12]}: there is a newer revision"
+            self._log(EventKind.RESUMED, name, reason=reason, revision=deployment.newest)
         if wanted is None or not verdict.complete:
             for unit, inputs in verdict.adopt.items():
                 self._ledger.put_unit(name, unit, inputs)
             if wanted is None and verdict.complete and not deployment.findings:
                 self._forget_failures(before.units if before else ())
                 self._ledger.drop_app(name)
+                self._orders.release(name)
+                forget(self._ledger, name)
                 self._log(EventKind.REMOVED, name, reason="no longer in the source")
                 self._desires.removed(name)
             return
-        if before is None or (before.revision, before.source) != (wanted.revision, wanted.source):
+        passed = verdict.gate is None or verdict.gate.state is GateState.PASSED
+        stands = before and (before.revision, before.source) == (wanted.revision, wanted.source)
+        if passed and not stands:
             units = {
                 runtime
                 for unit in wanted.units
                 for runtime in runtime_names(unit.name, unit.instances)
             }
-            started = self._ledger.applied().get(name)
+            applied = self._ledger.applied()
+            started = applied.get(name)
+            # What another app is about to take is known by what it was started with here.
+            units.update(
+                unit
+                for unit, owner in owners_of(self._desires.latest()).items()
+                if owner != name and (owner not in applied or unit not in applied[owner].units)
+            )
             self._ledger.put_applied(
                 AppliedApp(
                     name=name,
@@ -277,9 +409,21 @@ class AppController:
                 revision=wanted.revision,
                 reason=f"was at {before.revision[:12]}" if before and before.revision else "new",
             )
+            self._end_trial(wanted, now)
             self._desires.applied(name)
         for unit, unit_inputs in verdict.adopt.items():
             self._ledger.put_unit(name, unit, unit_inputs)
+
+    def _end_trial(self, app: DesiredApp, now: float) -> None:
+        """Remember a revision as one to come back to, and no more of them than are wanted."""
+        rollouts = self._ledger.rollouts(app.name)
+        for one in rollouts:
+            if one.revision == app.revision:
+                passed = Gate(state=GateState.PASSED)
+                self._ledger.put_rollout(gate.ended(one, passed, now))
+        keep = self._desires.settings.rollout.history
+        gone = gate.forgotten(rollouts, keep=keep, good=app.revision)
+        self._ledger.drop_rollouts(app.name, gone)
 
     def _forget_failures(self, units: Collection[str]) -> None:
         """A unit of the same name that comes one day is not to blame for them."""
@@ -293,12 +437,14 @@ class AppController:
         verdict: Verdict,
         observed: Observed,
         failure: Failure | None,
-    ) -> None:
-        """Put the app's new status on the board, and into the event log what changed in it."""
+    ) -> bool:
+        """Put the app's new status on the board, and into the event log what changed in it.
+
+        Returns whether its state or its revision is another one than before.
+        """
         name = deployment.name
         if deployment.wanted is None and verdict.complete and not failure:
-            self._board.apps.pop(name, None)
-            return
+            return self._board.apps.pop(name, None) is not None
         old = self._board.apps.get(name)
         status = app_status(
             deployment,
@@ -314,6 +460,8 @@ class AppController:
         self._board.apps[name] = status
         for event in changes_of_state(old, status, now=self._clock.now()):
             self._ledger.append(event)
+        before = (old.state, old.revision) if old else None
+        return before != (status.state, status.revision)
 
     def _log(
         self, kind: EventKind, app: str, *, reason: str, source: str = "", revision: str = ""
@@ -366,6 +514,10 @@ def _units_of(deployment: Deployment) -> frozenset[str]:
     return frozenset(
         name
         for app in (deployment.wanted, deployment.last_good)
-        for unit in (app.units if app else ())
-        for name in runtime_names(unit.name, unit.instances)
+        for name in _runtime_names(app.units if app else ())
     )
+
+
+def _runtime_names(units: Sequence[DesiredUnit]) -> Iterator[str]:
+    for unit in units:
+        yield from runtime_names(unit.name, unit.instances)

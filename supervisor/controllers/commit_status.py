@@ -117,7 +117,9 @@ class CommitStatusController:
 
         def concerns(key: str) -> bool:
             kind, _, app = key.partition(":")
-            return key in {"apps", f"source:{name}"} or (kind == "app" and app not in others)
+            return key in {"apps", "news", f"source:{name}"} or (
+                kind == "app" and app not in others
+            )
 
         return status_of(
             source,

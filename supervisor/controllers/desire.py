@@ -10,19 +10,25 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 import anyio
 import msgspec
 
-from supervisor.controllers.ports import Folder, Generator, SourceReader
-from supervisor.core.compose import Composition, compose, references
+from supervisor.controllers.orders import Orders
+from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
+from supervisor.core.app_files import AppFiles
+from supervisor.core.compose import Composition, candidate_of, compose, references
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
+from supervisor.core.moves import units_by_source
 from supervisor.core.names import QUADLET_KINDS, runtime_names, shapes_units
-from supervisor.core.overlay import lay_over
+from supervisor.core.order import refused_for_order
 from supervisor.core.refusals import is_staged
+from supervisor.core.secret_files import is_secret, read_secret_files
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
+from supervisor.model.rollout import Hold, Rollout
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot, TreeFile
 
 _Identity = tuple[object, ...]
+_LARGEST_AGE_FILE = 1 << 20
 
 
 class _Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +50,8 @@ class Desires:
         reader: SourceReader,
         generator: Generator,
         folder: Folder,
+        ledger: Ledger,
+        orders: Orders,
         settings: Settings,
         specifiers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
@@ -51,6 +59,8 @@ class Desires:
         self._reader = reader
         self._generator = generator
         self._folder = folder
+        self._ledger = ledger
+        self._orders = orders
         self._specifiers = specifiers
         self._snapshots: dict[str, Snapshot] = {}
         self._judged: dict[tuple[str, str], _Judged] = {}
@@ -58,6 +68,8 @@ class Desires:
         self._working = anyio.Lock()
         self._news = 0
         self._previous: dict[str, Deployment] = {}
+        self._told: dict[str, Deployment] = {}
+        """As they were when somebody asked for the news."""
         self._generator_version = ""
         self._indexed: Mapping[str, Deployment] | None = None
         self._index: dict[str, dict[str, None]] = {}
@@ -100,6 +112,12 @@ class Desires:
                     self._current = self._previous = current
         return self._current
 
+    async def news(self) -> tuple[str, ...]:
+        """Apps of which something else is asked than when this was called last, or nothing now."""
+        told, self._told = self._told, dict(await self.deployments())
+        names = sorted({*told, *self._told})
+        return tuple(name for name in names if _asks(told.get(name)) != _asks(self._told.get(name)))
+
     def applied(self, name: str) -> None:
         """Say that an app stands as wanted now: it is its own last good."""
         self._news += 1
@@ -112,6 +130,10 @@ class Desires:
         if self._current:
             self._current.pop(name, None)
 
+    def latest(self) -> Mapping[str, Deployment]:
+        """Every app as it was worked out last, without working anything out."""
+        return self._current or self._previous
+
     def known(self) -> dict[str, tuple[DesiredUnit, ...]]:
         """Units of every app, as far as they were worked out; for watches, which only name keys."""
         return {
@@ -120,12 +142,21 @@ class Desires:
                 for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None)
                 for unit in (app.units if app else ())
             )
-            for name, one in (self._current or self._previous).items()
+            for name, one in self.latest().items()
+        }
+
+    def secrets(self) -> dict[str, str]:
+        """Secrets that some app describes, each with that app."""
+        return {
+            secret.name: name
+            for name, one in self.latest().items()
+            for app in (one.last_good, one.wanted)
+            for secret in (app.secrets if app and (one.wanted or one.keep or one.findings) else ())
         }
 
     def apps_of_unit(self, unit: str) -> Collection[str]:
         """Names of the apps that have this unit; for watches, which only name keys."""
-        current = self._current or self._previous
+        current = self.latest()
         if self._indexed is not current:
             self._indexed, self._index = current, {}
             for app, units in self.known().items():
@@ -153,20 +184,28 @@ class Desires:
             else:
                 refused[name] = findings
         candidates = [one for one in candidates if one.name not in refused]
-        judged = await self._judge(
-            [_as_applied(one, manifests.get(one.name)) for one in candidates]
-        )
+        candidates = [self._as_tried(one, manifests.get(one.name)) for one in candidates]
+        newest = {one.name: one.revision for one in candidates}
+        held: dict[str, Hold] = {}
+        candidates = [self._held(one, held) for one in candidates]
+        judged = await self._judge(candidates)
         warnings: dict[str, tuple[Finding, ...]] = {}
         for name, one in judged.items():
             if one.findings:
                 (warnings if one.app else refused)[name] = one.findings
         able = {name: one.app for name, one in judged.items() if one.app and name not in refused}
         good = await self._last_good(manifests, able, candidates)
-        kept = self._kept(manifests, {*able, *refused})
+        kept = self._kept(manifests, {*able, *refused}, units_by_source(able.values()))
+        unordered = refused_for_order(able, {*able, *refused, *kept})
+        refused.update(unordered)
+        able = {name: one for name, one in able.items() if name not in unordered}
+        kept = self._kept(manifests, {*able, *refused}, units_by_source(able.values()))
         standing = [one for name, one in good.items() if name in refused or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}
         revisions = {name: {one.revision} for name, one in manifests.items()}
+        for name, app in good.items():
+            revisions.setdefault(name, set()).add(app.revision)
         for candidate in candidates:
             revisions.setdefault(candidate.name, set()).add(candidate.revision)
         self._judged = {
@@ -180,6 +219,9 @@ class Desires:
                 wanted=wanted.get(name),
                 last_good=good.get(name),
                 findings=refused.get(name) or warnings.get(name, ()),
+                newest=newest.get(name, ""),
+                subject=self._subject(newest.get(name, "")),
+                held=held.get(name),
                 keep=name in kept,
                 keep_reason=kept.get(name, ""),
             )
@@ -192,15 +234,75 @@ class Desires:
         return compose(snapshot, settings, self.settings.limits, specifiers=specifiers)
 
     async def _manifests(self) -> dict[str, Manifest]:
-        found = {}
-        for name in await self._folder.apps():
-            observed = await self._folder.observe(name)
-            if observed.manifest and (observed.manifest.files or observed.manifest.units):
-                found[name] = observed.manifest
-        return found
+        manifests = await self._folder.manifests()
+        return {name: one for name, one in manifests.items() if one.files or one.units}
 
-    def _kept(self, manifests: Mapping[str, Manifest], held: Collection[str]) -> dict[str, str]:
-        """Apps that left their source but stay, with the reason: nothing prunes everything."""
+    def _as_tried(self, one: Candidate, manifest: Manifest | None) -> Candidate:
+        """Return the candidate, at the revision that it was tried at if its content is the same.
+
+        An app's revision is the one in which it last changed: a commit that touches one app of a
+        hundred changes nothing for the others; and what failed does not come again by another name.
+        """
+        # What lies there ahead of a deploy, for its jobs, is no revision.
+        known = () if manifest is None or manifest.ahead else (manifest,)
+        for other in (*known, *reversed(self._ledger.rollouts(one.name))):
+            if _same_content(one, other):
+                return msgspec.structs.replace(one, revision=other.revision)
+        return one
+
+    def _subject(self, revision: str) -> str:
+        for one in self._snapshots.values():
+            if one.revision == revision:
+                return one.subject
+        return ""
+
+    def _held(self, one: Candidate, held: dict[str, Hold]) -> Candidate:
+        """Return what an app is held at, if it is; a hold ends with anything newer."""
+        hold = self._orders.hold(one.name)
+        if hold is None or one.revision not in {hold.revision, hold.instead_of}:
+            return one
+        for other in self._ledger.rollouts(one.name):
+            if other.revision == hold.revision:
+                held[one.name] = hold
+                return _candidate(other)
+        return one
+
+    def _way_back(self, manifest: Manifest) -> Candidate:
+        """Return what of an app passed its gate last; what is installed, where nothing has."""
+        tried = {one.revision: one for one in self._ledger.rollouts(manifest.app)}
+        applied = self._ledger.applied().get(manifest.app)
+        good = tried.get(applied.revision) if applied else None
+        return _candidate(good or tried.get(manifest.revision) or manifest)
+
+    async def _stored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those of which the whole content is still in the store: one question, if all is."""
+        stored: list[Candidate] = []
+        for source in {one.source for one in candidates}:
+            mine = [one for one in candidates if one.source == source]
+            if await self._holds(source, mine):
+                stored.extend(mine)
+            elif len(mine) > 1:
+                stored.extend([one for one in mine if await self._holds(source, [one])])
+        return stored
+
+    async def _holds(self, source: str, candidates: Iterable[Candidate]) -> bool:
+        oids = {file.oid for one in candidates for file in one.files}
+        try:
+            return await self._reader.holds(source, oids)
+        except Failure:
+            return False
+
+    def _kept(
+        self,
+        manifests: Mapping[str, Manifest],
+        held: Collection[str],
+        units: Mapping[str, frozenset[str]],
+    ) -> dict[str, str]:
+        """Apps that left their source but stay, with the reason: nothing prunes everything.
+
+        An app of which another of its source has a unit now (`units`, by source) is not lost: it
+        goes by another name.
+        """
         kept = {}
         by_source: dict[str, list[str]] = {}
         for name, manifest in manifests.items():
@@ -215,6 +317,8 @@ class Desires:
                 reason = f"source {source} could not be read yet"
             elif len(leaving) == len(names):
                 reason = f"source {source} no longer holds any of its {len(names)} apps"
+                taken = units.get(source, frozenset())
+                leaving = [name for name in leaving if taken.isdisjoint(manifests[name].units)]
             else:
                 continue
             kept.update(dict.fromkeys(leaving, reason))
@@ -228,12 +332,7 @@ class Desires:
         `others` may be referred to, but are not judged themselves.
         """
         pool = {one.name: one for one in (*others, *candidates)}
-        providers = {
-            file.path.rpartition("/")[2]: one.name
-            for one in pool.values()
-            for file in one.files
-            if file.path.endswith(tuple(QUADLET_KINDS))
-        }
+        providers = _providers(pool)
         identities = {one.name: self._identity(one) for one in pool.values()}
 
         def near(mentions: Iterable[str]) -> dict[str, _Identity | None]:
@@ -249,21 +348,12 @@ class Desires:
         fresh = [one for one in candidates if one.name not in known]
         if not fresh:
             return known
-        contents: dict[str, bytes] = {}
-        staged = {one.name: one for one in fresh}
-        mentions: dict[str, frozenset[str]] = {}
-        while new := [one for one in staged.values() if one.name not in mentions]:
-            contents.update(await self._contents(new))
-            for one in new:
-                mentions[one.name] = _mentions(one, contents)
-                for name in mentions[one.name]:
-                    provider = providers.get(name)
-                    if provider and provider not in staged:
-                        staged[provider] = pool[provider]
+        staged, contents, mentions = await self._gather(fresh, pool, providers)
         beside = [one for name, one in staged.items() if one not in fresh]
         generated = await self._generator.generate(fresh, contents=contents, beside=beside)
         for one in fresh:
-            findings = generated.findings.get(one.name, ())
+            secrets, findings = read_secret_files(AppFiles(one, contents))
+            findings = (*generated.findings.get(one.name, ()), *findings)
             app = None
             if not any(finding.fatal for finding in findings):
                 app = DesiredApp(
@@ -275,6 +365,10 @@ class Desires:
                     units=generated.units.get(one.name, ()),
                     generator=self._generator_version,
                     prune_volumes=one.name in generated.prune_volumes,
+                    settle=generated.settle.get(one.name),
+                    rollback=one.name not in generated.no_rollback,
+                    after=generated.after.get(one.name, ()),
+                    secrets=secrets,
                     overlay=one.overlay,
                     overlaid=one.overlaid,
                 )
@@ -286,8 +380,37 @@ class Desires:
             )
         return known
 
+    async def _gather(
+        self,
+        fresh: Iterable[Candidate],
+        pool: Mapping[str, Candidate],
+        providers: Mapping[str, str],
+    ) -> tuple[dict[str, Candidate], dict[str, bytes], dict[str, frozenset[str]]]:
+        """Find what has to be staged with these, directly or not: apps, contents, mentions."""
+        contents: dict[str, bytes] = {}
+        staged = {one.name: one for one in fresh}
+        mentions: dict[str, frozenset[str]] = {}
+        while new := [one for one in staged.values() if one.name not in mentions]:
+            contents.update(await self._contents(new))
+            for one in new:
+                mentions[one.name] = _mentions(one, contents)
+                for name in mentions[one.name]:
+                    provider = providers.get(name)
+                    if provider and provider not in staged:
+                        staged[provider] = pool[provider]
+        return staged, contents, mentions
+
+    async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
+        """Return the units that the generator makes of an app, by name."""
+        others = (one.wanted or one.last_good for one in self.latest().values())
+        pool = {one.name: candidate_of(one) for one in others if one}
+        pool[app.name] = mine = candidate_of(app)
+        staged, contents, _ = await self._gather([mine], pool, _providers(pool))
+        beside = [one for name, one in staged.items() if name != app.name]
+        return await self._generator.texts(mine, contents=contents, beside=beside)
+
     async def _contents(self, candidates: Iterable[Candidate]) -> dict[str, bytes]:
-        """Contents of what the generator reads; other files are staged as empty ones."""
+        """Contents of what the generator reads, and of what describes secrets."""
         contents: dict[str, bytes] = {}
         oids: dict[str, dict[str, None]] = {}
         for one in candidates:
@@ -308,77 +431,73 @@ class Desires:
         wanted: Mapping[str, DesiredApp],
         candidates: Sequence[Candidate],
     ) -> dict[str, DesiredApp]:
-        """What was applied last of each app that is here, as far as its content is still stored."""
+        """The way back of each app that is here, as far as its content is still stored."""
         good: dict[str, DesiredApp] = {}
-        lost: list[Candidate] = []
+        others: list[Candidate] = []
         for name, manifest in manifests.items():
+            if not manifest.revision:
+                continue  # nothing but what its jobs need is here
+            one = self._way_back(manifest)
             now = wanted.get(name)
-            if now and now.revision == manifest.revision and _is_made_of(now, manifest):
+            if now and now.revision == one.revision and _is_made_of(now, one):
                 good[name] = now
-                continue
-            known = self._judged.get((name, manifest.revision))
-            if (
-                known
-                and known.app
-                and known.app.generator == self._generator_version
-                and _is_made_of(known.app, manifest)
-            ):
-                good[name] = known.app
-                continue
-            try:
-                lost.append(await self._installed(manifest))
-            except Failure:
-                continue
-        if lost:
-            for name, judged in (await self._judge(lost, candidates)).items():
+            else:
+                others.append(one)
+        unknown: list[Candidate] = []
+        for one in await self._stored(others):
+            known = self._judged.get((one.name, one.revision))
+            app = known.app if known else None
+            if app and app.generator == self._generator_version and _is_made_of(app, one):
+                good[one.name] = app
+            else:
+                unknown.append(one)
+        if unknown:
+            for name, judged in (await self._judge(unknown, candidates)).items():
                 if judged.app:
                     good[name] = judged.app
         return good
 
-    async def _installed(self, manifest: Manifest) -> Candidate:
-        """The app as it was installed: its files, at the revision that they came from."""
-        source, revision = manifest.source, manifest.revision
-        files = await self._reader.files_at(source, revision, manifest.root)
-        overlaid: tuple[TreeFile, ...] = ()
-        if manifest.overlay:
-            overlaid = await self._reader.files_at(source, revision, manifest.overlay)
-        paths = {file.path for file in manifest.files}
-        return Candidate(
-            name=manifest.app,
-            source=source,
-            revision=revision,
-            root=manifest.root,
-            files=tuple(file for file in lay_over(files, overlaid) if file.path in paths),
-            overlay=manifest.overlay,
-            overlaid=tuple(file.path for file in overlaid if file.path in paths),
-        )
+
+def _asks(one: Deployment | None) -> tuple[object, ...] | None:
+    """What a deployment asks; not what it is at, which a pass itself makes another."""
+    if one is None:
+        return None
+    return (one.wanted, one.newest, one.held, one.findings, one.keep, one.keep_reason)
 
 
-def _is_made_of(app: DesiredApp, manifest: Manifest) -> bool:
-    """Whether it comes from the same folders of its source as what is installed."""
-    return (app.source, app.root, app.overlay) == (
-        manifest.source,
-        manifest.root,
-        manifest.overlay,
+def _is_made_of(app: DesiredApp, one: Candidate) -> bool:
+    """Whether it comes from the same folders of its source."""
+    return (app.source, app.root, app.overlay) == (one.source, one.root, one.overlay)
+
+
+def _candidate(one: Rollout | Manifest) -> Candidate:
+    """Return what was installed as a candidate again."""
+    return Candidate(
+        name=one.app,
+        source=one.source,
+        revision=one.revision,
+        root=one.root,
+        files=one.files,
+        overlay=one.overlay,
+        overlaid=one.overlaid,
     )
 
 
-def _as_applied(one: Candidate, manifest: Manifest | None) -> Candidate:
-    """Return the candidate, at the revision that it was applied at if its content is the same.
-
-    An app's revision is the one in which it last changed: a commit that touches one app of a
-    hundred changes nothing for the others.
-    """
-    if manifest is None or (one.source, one.root, one.overlay) != (
-        manifest.source,
-        manifest.root,
-        manifest.overlay,
-    ):
-        return one
+def _same_content(one: Candidate, other: Rollout | Manifest) -> bool:
+    if (one.source, one.root, one.overlay) != (other.source, other.root, other.overlay):
+        return False
     mine = [(file.path, file.oid, file.kind) for file in one.files]
-    if mine != [(file.path, file.oid, file.kind) for file in manifest.files]:
-        return one
-    return msgspec.structs.replace(one, revision=manifest.revision)
+    return mine == [(file.path, file.oid, file.kind) for file in other.files]
+
+
+def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:
+    """Quadlet file to the app that has it."""
+    return {
+        file.path.rpartition("/")[2]: one.name
+        for one in pool.values()
+        for file in one.files
+        if file.path.endswith(tuple(QUADLET_KINDS))
+    }
 
 
 def _is_read_by_generator(file: TreeFile) -> bool:
@@ -386,6 +505,8 @@ def _is_read_by_generator(file: TreeFile) -> bool:
         shapes_units(file.path)
         or is_staged(file.path, file.kind)
         or file.path.endswith((".yaml", ".yml"))
+        or is_secret(file.path)
+        or (file.path.endswith(".age") and file.size <= _LARGEST_AGE_FILE)
     )
 
 

@@ -1,10 +1,10 @@
 """Carry out a plan: one `match` from step to port call, and no choices of its own.
 
 Phases run one after another; within one, systemd's jobs run together (systemd knows their
-order), everything else in turn. Up to the seal, which follows the one reload, they are those of all
-apps; after it each app goes through its own, so that one that takes long to start keeps nobody.
-When a step fails, its app's later steps are left out; the next pass mends what is left, since every
-step can be repeated.
+order), and so do apps' secrets; everything else in turn. Up to the seal, which follows the one
+reload, they are those of all apps; after it each app goes through its own, so that one that takes
+long to start keeps nobody. When a step fails, its app's later steps are left out; the next pass
+mends what is left, since every step can be repeated.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -14,7 +14,11 @@ from typing import assert_never
 import anyio
 import msgspec
 
+from supervisor.controllers.job_memory import job_run, put_job_run
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
+from supervisor.controllers.secrets import SecretController
+from supervisor.core.jobs import after_job
+from supervisor.core.steps import BOOKKEEPING, subject_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Failure, Retry, Stalled
@@ -24,27 +28,35 @@ from supervisor.model.plan import (
     BuildImage,
     DisableUnit,
     EnableUnit,
+    LeaveUnit,
     OpenManifest,
     Plan,
     PullImage,
+    PutSecrets,
+    Quarantine,
     Reload,
+    ReloadUnit,
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
+    RemoveSecret,
     RemoveVolume,
     ResetFailed,
     RestartUnit,
+    RunJob,
     SealManifest,
     SetHealthInterval,
     StartUnit,
     Step,
     StopUnit,
+    TryRevision,
     WriteFile,
 )
 from supervisor.model.settings import RepairSettings
 
-_TOGETHER = (StopUnit, StartUnit, RestartUnit, BuildImage)
-_SILENT = (OpenManifest, SealManifest, PullImage)
+_TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, PutSecrets)
+_GRACE_SECONDS = 15.0
+_SILENT = (*BOOKKEEPING, PullImage)
 """Bookkeeping, and what writes into the event log itself."""
 
 
@@ -55,6 +67,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     """App to the failure that cut its steps short; "" for a failure that cut all short."""
     broken: dict[str, JobFailed] = {}
     """Unit to its job that ended badly; the app's other steps went on."""
+    unmade: dict[str, Failure] = {}
+    """App to why its secrets could not be made; its other steps went on."""
 
 
 class Executor:
@@ -70,6 +84,7 @@ class Executor:
         ledger: Ledger,
         clock: Clock,
         want_image: Callable[[PullImage], None],
+        secrets: SecretController,
     ) -> None:
         self._reader = reader
         self._folder = folder
@@ -78,6 +93,7 @@ class Executor:
         self._ledger = ledger
         self._clock = clock
         self._want_image = want_image
+        self._secrets = secrets
         self.settings = RepairSettings()
 
     async def execute(
@@ -103,6 +119,19 @@ class Executor:
         async with anyio.create_task_group() as tasks:
             for app in revisions:
                 tasks.start_soon(finish, app)
+
+    async def put_secrets(
+        self, plan: Plan, *, revisions: dict[str, str], outcome: Outcome
+    ) -> frozenset[str]:
+        """Carry out this part of a plan; returns the apps that it went well for.
+
+        What it fails for is in `outcome.unmade`: the app's other steps are not cut by that.
+        """
+        part = Outcome()
+        steps = [step for step in plan.steps if isinstance(step, PutSecrets)]
+        await self._execute(steps, part, revisions)
+        outcome.unmade.update(part.failures)
+        return frozenset(step.app for step in steps if step.app not in part.failures)
 
     async def _execute(
         self, steps: Collection[Step], outcome: Outcome, revisions: dict[str, str]
@@ -152,7 +181,7 @@ class Executor:
         except Failure as error:
             failure = error
             outcome.failures[step.app] = error
-        if job:
+        if job and not isinstance(step, RunJob):
             outcome.broken[job.unit] = job
         if isinstance(step, _SILENT) and failure is None:
             return
@@ -172,12 +201,16 @@ class Executor:
             )
         )
 
-    async def _perform(self, step: Step, contents: dict[str, bytes]) -> JobFailed | None:
+    async def _perform(  # a port call for each kind of step
+        self, step: Step, contents: dict[str, bytes]
+    ) -> JobFailed | None:
         systemd, folder, podman = self._systemd, self._folder, self._podman
         patience = float(self.settings.start_timeout)
         match step:
             case PullImage():
                 self._want_image(step)
+            case PutSecrets():
+                await self._secrets.put(step)
             case BuildImage():
                 failed = await systemd.run_once(
                     f"podvisor-{step.unit}",
@@ -197,8 +230,12 @@ class Executor:
                 await podman.remove_container(step.container)
             case RemoveNetwork():
                 await podman.remove_network(step.network)
+            case RemoveSecret():
+                await podman.remove_secret(step.secret)
             case RemoveVolume():
                 await podman.remove_volume(step.volume)
+            case TryRevision(trial=rollout) | Quarantine(failed=rollout):
+                self._ledger.put_rollout(rollout)
             case OpenManifest() | SealManifest():
                 await folder.write_manifest(step.manifest)
             case WriteFile():
@@ -213,17 +250,14 @@ class Executor:
                 await systemd.enable(path, install=step.install)
             case Reload():
                 await systemd.reload()
-            case StartUnit():
-                # systemd's start limit guards against its own restarts; podvisor has its backoff.
-                await systemd.reset_failed(step.unit)
-                failed = await systemd.start(step.unit, timeout_seconds=patience)
+            case StartUnit() | RestartUnit():
+                return await self._start(step)
+            case ReloadUnit():
+                await self._reload_unit(step)
+            case LeaveUnit():
                 self._remember(step)
-                return failed
-            case RestartUnit():
-                await systemd.reset_failed(step.unit)
-                failed = await systemd.restart(step.unit, timeout_seconds=patience)
-                self._remember(step)
-                return failed
+            case RunJob():
+                return await self._run_job(step)
             case SetHealthInterval():
                 await podman.set_health_interval(step.container_id, step.seconds)
             case ResetFailed():
@@ -232,19 +266,48 @@ class Executor:
                 assert_never(step)
         return None
 
-    def _remember(self, step: StartUnit | RestartUnit) -> None:
+    async def _start(self, step: StartUnit | RestartUnit) -> JobFailed | None:
+        # systemd's start limit guards against its own restarts; podvisor has its backoff.
+        await self._systemd.reset_failed(step.unit)
+        act = self._systemd.start if isinstance(step, StartUnit) else self._systemd.restart
+        failed = await act(step.unit, timeout_seconds=float(self.settings.start_timeout))
+        self._remember(step)
+        return failed
+
+    async def _reload_unit(self, step: ReloadUnit) -> None:
+        """Have it take up its files; what it runs with is recorded if it says that it has."""
+        patience = float(self.settings.start_timeout)
+        failed = await self._systemd.reload_unit(step.unit, timeout_seconds=patience)
+        if failed:
+            raise Retry(f"cannot reload {step.unit}: {failed.result} {failed.detail}")
+        self._remember(step)
+
+    async def _run_job(self, step: RunJob) -> JobFailed | None:
+        states = await self._systemd.units([step.unit], details=[step.unit])
+        path = states[step.unit].path
+        root = self._folder.root
+        if path.startswith(f"{root}/") and not path.startswith(f"{root}/{step.app}/"):
+            # Another app is still giving it away: what would run is not this app's job.
+            raise Retry(f"cannot run {step.unit}: systemd has it from {path} still")
+        await self._systemd.reset_failed(step.unit)
+        failed = await self._run_to_its_end(step.unit)
+        why = f"{failed.result}: {failed.detail}" if failed else ""
+        run = after_job(job_run(self._ledger, step.app), step.content, step.unit, why=why)
+        put_job_run(self._ledger, step.app, run)
+        return failed
+
+    async def _run_to_its_end(self, unit: str) -> JobFailed | None:
+        """Run a oneshot unit; one that takes too long is stopped, and has failed."""
+        limit = float(self.settings.job_timeout)
+        with anyio.move_on_after(limit):
+            return await self._systemd.restart(unit, timeout_seconds=limit + _GRACE_SECONDS)
+        await self._systemd.stop(unit, timeout_seconds=float(self.settings.start_timeout))
+        detail = f"it had not ended after {format_duration(limit)} ([repair] job_timeout)"
+        return JobFailed(unit=unit, result="timeout", detail=detail)
+
+    def _remember(self, step: StartUnit | RestartUnit | ReloadUnit | LeaveUnit) -> None:
         """Record what was tried, even in vain: the next try is a repair, with its backoff."""
         if step.inputs:
             self._ledger.put_unit(step.app, step.unit, step.inputs)
-        if step.repair:
+        if isinstance(step, StartUnit | RestartUnit) and step.repair:
             self._ledger.put_repairs([step.repair])
-
-
-def subject_of(step: Step) -> str:
-    """What a step is about, where that is not a unit: a file, image, network …; else empty."""
-    if isinstance(step, WriteFile):
-        return step.file.path
-    if isinstance(step, SetHealthInterval):
-        return f"every {format_duration(step.seconds)}"
-    names = ("path", "image", "container", "network", "volume")
-    return next((str(getattr(step, name)) for name in names if hasattr(step, name)), "")

@@ -5,19 +5,22 @@ Keys out: none of its own but `add_in`, with the backoff that a failure asks for
 
 | key | controller | then |
 | --- | --- | --- |
-| `source:NAME` | source | `app:*` if it says something new; itself at the next poll |
+| `source:NAME` | source | `news` if it says something new; itself at the next poll |
 | `app:NAME` | app, all that are due in one pass | itself at the nearest deadline of its plan |
 | `image:REF` | image | the apps that wait for it |
 | `apps` | - | every `app:*` |
+| `news` | - | every `app:*` of which something else is asked than before |
 | `keep:NAME` | app | the content of what is applied is protected in the store |
 | `health` | health | the apps whose health is not what it was; itself at the next look |
 | `probes` | probes | the apps of which a verdict changed; itself when the next is due |
+| `webhooks` | webhooks | nothing: the listener is where the settings say |
 | `status:NAME` | commit status | itself, while a change of mind is held back |
 | `resync` | - | folders and apps, once in a while |
 | `watchdog` | - | tells systemd that the queue still moves |
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Collection
 
 import anyio
@@ -32,6 +35,7 @@ from supervisor.controllers.image import ImageController
 from supervisor.controllers.ports import FolderWatch
 from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.source import SourceController
+from supervisor.controllers.webhooks import WebhookController
 from supervisor.core.names import runtime_names
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
@@ -43,7 +47,7 @@ from supervisor.model.status import SourceStatus
 log = logging.getLogger(__name__)
 
 
-_OVER_NETWORKS = ("source:", "image:", "status:")
+_OVER_NETWORKS = ("source:", "image:", "status:", "webhooks")
 """Keys of which a failure may be mended by a network that comes up."""
 _BACKOFFS = {
     "source": backoff.FETCH_SECONDS,
@@ -65,6 +69,7 @@ class Loop:
         images: ImageController,
         health: HealthController,
         probes: ProbeController,
+        webhooks: WebhookController,
         statuses: CommitStatusController,
         folders: FolderWatch,
         board: Board,
@@ -80,6 +85,7 @@ class Loop:
         self._images = images
         self._health = health
         self._probes = probes
+        self._webhooks = webhooks
         self._statuses = statuses
         self._folders = folders
         self._board = board
@@ -95,17 +101,23 @@ class Loop:
 
     async def start(self) -> None:
         """Take up what is stored, and name every key once."""
+        await self.restore()
+        await self._watch_folders()
+        self._queue.add("watchdog", "webhooks")
+        self._name_all()
+
+    async def restore(self) -> None:
+        """Take up what is stored of the sources."""
         for name in self._desires.settings.sources:
             if await self._sources.restore(name):
                 self._restored.add(f"source:{name}")
-        await self._watch_folders()
-        self._queue.add("watchdog")
-        self._name_all()
 
     async def take_settings(self, settings: Settings) -> None:
         """Go on with other settings."""
         self._desires.settings = settings
         self._desires.invalidate()
+        self._webhooks.take_settings(settings)
+        self._queue.add("webhooks")
         for gone in set(self._board.sources) - set(settings.sources):
             self._board.sources.pop(gone)
             self._queue.forget(f"source:{gone}")
@@ -203,9 +215,13 @@ class Loop:
                 self._interpret(key, failure)
             else:
                 self._went_well(key)
-            if name in done.look_again:
-                self._queue.add_in(key, done.look_again[name] - now)
+            at = done.look_again.get(name, math.inf)
+            if at <= now:
+                self._queue.add(key)
+            elif name in done.look_again:
+                self._queue.add_in(key, at - now)
         self._queue.add(*(f"keep:{source}" for source in done.moved))
+        self._queue.add(*(f"app:{name}" for name in done.stirred))
         self._look_again()
 
     def _look_again(self) -> None:
@@ -243,12 +259,16 @@ class Loop:
                 # One that was refused and is gone now stands on the board alone.
                 names = {*await self._apps.names(), *self._board.apps}
                 self._queue.add(*(f"app:{one}" for one in sorted(names)))
+            case "news":
+                self._queue.add(*(f"app:{one}" for one in await self._apps.news()))
             case "health":
                 self._queue.add(*self._keys_of(await self._health.look()))
                 self._look_again()
             case "probes":
                 self._queue.add(*self._keys_of(await self._probes.run()))
                 self._look_again()
+            case "webhooks":
+                await self._webhooks.listen()
             case "status":
                 if seconds := await self._statuses.reconcile(name):
                     self._queue.add_in(key, seconds)
@@ -264,14 +284,25 @@ class Loop:
         self._went_well(key)
 
     async def _reconcile_source(self, key: str, name: str) -> None:
-        settings = self._desires.settings.sources.get(name)
-        poll = float(settings.poll) if settings and settings.git else 0.0
-        if poll:
-            # Armed before reading: the poll goes on whatever comes of this one.
-            self._queue.add_by_rhythm(key, poll)
-        changed = await self._sources.reconcile(name)
-        if changed or key in self._failures:
+        # Armed before reading: the poll goes on whatever comes of this one.
+        self._arm_poll(key, name)
+        told = self._webhooks.begin(name)
+        try:
+            changed = await self._sources.reconcile(name)
+        except BaseException:
+            self._webhooks.failed(name, told)
+            raise
+        if self._webhooks.read(name, told, changed=changed):
+            self._queue.forget(key)
+            self._arm_poll(key, name)
+        if key in self._failures:
             self._queue.add("apps")
+        elif changed:
+            self._queue.add("news")
+
+    def _arm_poll(self, key: str, name: str) -> None:
+        if poll := self._webhooks.poll_seconds(name):
+            self._queue.add_by_rhythm(key, poll)
 
     def _went_well(self, key: str) -> None:
         if self._failures.pop(key, None) is not None:
@@ -316,7 +347,7 @@ class Loop:
         So the daemon is ready although Git is down.
         """
         return (
-            key == "apps"
+            key in {"apps", "news"}
             or key.startswith("app:")
             or (key.startswith("source:") and key not in self._restored)
         )
@@ -324,6 +355,10 @@ class Loop:
     def waiting_images(self, apps: Collection[str]) -> tuple[str, ...]:
         """Keys of the images that these apps (all, if empty) wait for."""
         return self._images.keys(apps)
+
+    def unfinished(self, apps: Collection[str]) -> frozenset[str]:
+        """Keys of which passes bring these apps (all, if empty) on."""
+        return self._apps.unfinished(apps)
 
     def with_next_poll(self, status: SourceStatus, due_in: float | None) -> SourceStatus:
         """Complete a source's status by the time of its next poll."""

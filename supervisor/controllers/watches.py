@@ -92,7 +92,8 @@ class Watches:
         self._queue.notice(f"app:{app}")
 
     def _object_changed(self, event: PodmanEvent) -> None:
-        self._queue.notice(*(f"app:{app}" for app in apps_of(event, self._desires.known())))
+        apps = apps_of(event, self._desires.known(), self._desires.secrets())
+        self._queue.notice(*(f"app:{app}" for app in apps))
 
     def _show(self, status: WatchStatus) -> None:
         """Put on the board how something is watched; a change of that is an event."""

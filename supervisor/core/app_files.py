@@ -36,6 +36,11 @@ class AppFiles:
         real = self.real_path(path)
         return real is not None and (real in self._files or real in self._folders)
 
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder at this path, links followed."""
+        real = self.real_path(path)
+        return real is not None and real not in self._files and real in self._folders
+
     def real_path(self, path: str) -> str | None:
         """Return the path behind the app's links; None if they leave the app."""
         return resolve(path, self._links)
@@ -55,6 +60,12 @@ class AppFiles:
         if file is None or file.kind is FileKind.SYMLINK or file.oid not in self._contents:
             return None
         return self._bytes(file).decode(errors="replace")
+
+    def content(self, path: str) -> bytes | None:
+        """Return the file's bytes, links followed; None if it is not there, or was not read."""
+        real = self.real_path(path)
+        file = self._files.get(real) if real is not None else None
+        return self._contents.get(file.oid) if file else None
 
     def unit_file(self, path: str) -> UnitFile:
         """Parse the file at this path; an absent one is empty."""

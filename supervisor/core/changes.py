@@ -21,6 +21,12 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, secrets: Mapping[str, str] | N
     )
 
 
+def changed_files(old: UnitInputs, new: UnitInputs) -> list[str]:
+    """Paths of which the content is another, or that came or went."""
+    names = sorted(old.files.keys() | new.files.keys())
+    return [name for name in names if old.files.get(name) != new.files.get(name)]
+
+
 def difference(old: UnitInputs, new: UnitInputs) -> str:
     """Say in words why a unit needs a restart; empty if it does not."""
     changes = []
@@ -28,8 +34,7 @@ def difference(old: UnitInputs, new: UnitInputs) -> str:
         upgraded = old.generator and old.generator != new.generator
         cause = f" (Podman's generator is {new.generator} now)" if upgraded else ""
         changes.append(f"its unit changed{cause}")
-    names = sorted(old.files.keys() | new.files.keys())
-    changed = [name for name in names if old.files.get(name) != new.files.get(name)]
+    changed = changed_files(old, new)
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004
         changes.append(f"{', '.join(changed[:3])}{more} changed")

@@ -11,7 +11,7 @@ import msgspec
 
 from supervisor.core.names import QUADLET_KINDS, unit_kind
 from supervisor.core.overlay import Overlay, is_hidden, lay_over, source_path
-from supervisor.model.app import Candidate, UnitKind
+from supervisor.model.app import Candidate, DesiredApp, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
@@ -105,6 +105,19 @@ def find_layout(files: Iterable[TreeFile]) -> str:
 def references(content: bytes) -> frozenset[str]:
     """Names of Quadlet files that a Quadlet file's text mentions (`site.network` …)."""
     return frozenset(match.decode() for match in _REFERENCE.findall(content))
+
+
+def candidate_of(app: DesiredApp) -> Candidate:
+    """Return an app as it was before it was judged."""
+    return Candidate(
+        name=app.name,
+        source=app.source,
+        revision=app.revision,
+        root=app.root,
+        files=app.files,
+        overlay=app.overlay,
+        overlaid=app.overlaid,
+    )
 
 
 def _app_folders(files: Iterable[TreeFile], glob: str, source: str) -> dict[str, str]:

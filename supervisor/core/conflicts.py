@@ -91,6 +91,8 @@ def _names(app: DesiredApp) -> dict[tuple[str, str], str]:
         names["unit", unit.name] = unit.path
         if unit.object_name and "%" not in unit.object_name:
             names[unit.kind.value, unit.object_name] = unit.path
+    for secret in app.secrets:
+        names["secret", secret.name] = secret.path
     return names
 
 

@@ -13,6 +13,7 @@ class Draft(msgspec.Struct, kw_only=True):
     app: str
     steps: list[Step] = []
     waiting: list[str] = []
+    after: list[str] = []
     findings: list[Finding] = []
     adopt: dict[str, UnitInputs] = {}
     next_at: float = 0.0
@@ -36,6 +37,7 @@ class Draft(msgspec.Struct, kw_only=True):
             revision=revision,
             complete=complete,
             waiting=tuple(self.waiting),
+            after=tuple(self.after),
             next_at=self.next_at,
             findings=tuple(self.findings),
             adopt=self.adopt,

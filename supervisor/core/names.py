@@ -26,7 +26,8 @@ def is_drop_in(path: str) -> bool:
 
 def unit_kind(path: str) -> UnitKind | None:
     """Kind of the unit that a file defines; None for any other file (drop-ins included)."""
-    suffix = PurePosixPath(path).suffix
+    dot = path.rfind(".")
+    suffix = path[dot:] if dot > path.rfind("/") + 1 else ""
     return QUADLET_KINDS.get(suffix) or (UnitKind.PLAIN if suffix in PLAIN_SUFFIXES else None)
 
 

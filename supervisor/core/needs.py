@@ -11,7 +11,10 @@ def should_run(
 ) -> dict[str, DesiredUnit]:
     """Names that should be active (instances in place of templates), with what they come from."""
     by_runtime_name = {
-        name: unit for unit in units.values() for name in runtime_names(unit.name, unit.instances)
+        name: unit
+        for unit in units.values()
+        if not unit.before_deploy  # a job is run by a deploy, and by nothing else
+        for name in runtime_names(unit.name, unit.instances)
     }
     wanted: dict[str, DesiredUnit] = {}
     queue = [

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from supervisor.core.app_files import AppFiles
+from supervisor.core.deploy_keys import judge_job, needs_of, read_after, read_on_change, read_run
 from supervisor.core.unitfile import Entry, UnitFile, expand
 from supervisor.kit.texts import nearest, parse_duration
+from supervisor.model.app import AppNeed, ChangeRule
 from supervisor.model.errors import Finding
 from supervisor.model.health import RUNTIME_FOLDER, OnFailure, Probe
 
@@ -24,6 +26,7 @@ _LARGEST_PORT = 65_535
 _PROBE_HINT = (
     "write http://HOST:PORT/PATH, https://HOST:PORT/PATH, tcp://HOST:PORT or unix:/PATH/OF/SOCKET"
 )
+_ON = ("1", "on", "yes", "true")
 _OFF = ("0", "off", "no", "false")
 
 
@@ -31,9 +34,15 @@ class OwnSection(msgspec.Struct, kw_only=True):
     """What one unit's `[X-Podvisor]` asks."""
 
     prune_volumes: bool = False
+    settle: float | None = None
+    """Seconds; None is "not said here"."""
+    rollback: bool = True
     idle_interval: float | None = None
     """Seconds; 0 is "never less often", None is "not said here"."""
     probe: Probe | None = None
+    after: tuple[AppNeed, ...] = ()
+    rules: list[tuple[Entry, ChangeRule]] = []
+    before_deploy: bool = False
     findings: list[Finding] = []
 
 
@@ -52,6 +61,7 @@ def read_own_section(
     own = OwnSection()
     entries = {entry.key: entry for entry in unit.entries if entry.section == _SECTION}
     values: dict[str, Any] = {}
+    many: dict[str, list[tuple[Entry, Any]]] = {}
     for entry in unit.entries:
         if entry.section != _SECTION:
             continue
@@ -63,10 +73,14 @@ def read_own_section(
             problem = _Refused(f"{entry.key}= has no meaning in [{_SECTION}]", there)
         elif key.of_services and not runs:
             problem = _Refused(f"{entry.key}= has no meaning here: this unit is no service")
-        elif entry is entries[entry.key] or entry.key == "Prune":
+        elif key.many and not entry.value:
+            many.pop(entry.key, None)
+        elif key.many or entry is entries[entry.key] or entry.key == "Prune":
             # Of a key that stands there more than once the last counts; an empty one takes it back.
             try:
-                if entry.value:
+                if key.many:
+                    many.setdefault(entry.key, []).append((entry, key.read(entry.value)))
+                elif entry.value:
                     values[entry.key] = key.read(expand_socket(entry, known))
             except ValueError as error:
                 problem = _Refused(f"{entry.key}={entry.value} has no meaning: {error}")
@@ -75,7 +89,14 @@ def read_own_section(
         if problem:
             own.findings.append(_finding(problem, entry, path, files))
     own.prune_volumes = bool(values.get("Prune"))
+    own.settle = values.get("Settle")
+    own.rollback = values.get("Rollback", True)
     own.idle_interval = values.get("HealthIdleInterval")
+    own.after = tuple(needs_of(many.get("After", ()), path, files))
+    own.rules = many.get("OnChange", [])
+    own.before_deploy = bool(values.get("Run"))
+    if own.before_deploy:
+        own.findings.extend(judge_job(entries["Run"], unit, path, files))
     if "Probe" in values:
         more = {_KEYS[name].field: value for name, value in values.items() if _KEYS[name].field}
         own.probe = msgspec.structs.replace(values["Probe"], **more)
@@ -114,6 +135,12 @@ def _prune(text: str) -> bool:
     if text.lower() != "volumes":
         raise _Refused(f"Prune={text} has no meaning", "write Prune=volumes")
     return True
+
+
+def _rollback(text: str) -> bool:
+    if text.lower() not in (*_ON, *_OFF):
+        raise _Refused(f"Rollback={text} has no meaning", "write yes or no")
+    return text.lower() in _ON
 
 
 def _idle(text: str) -> float:
@@ -185,10 +212,17 @@ class _Key(NamedTuple):
     """Of `Probe`, that the value goes into."""
     of_services: bool = True
     """Whether it has a meaning only where something runs."""
+    many: bool = False
+    """Whether each of several lines counts."""
 
 
 _KEYS = {
     "Prune": _Key(_prune, of_services=False),
+    "Settle": _Key(parse_duration, of_services=False),
+    "Rollback": _Key(_rollback, of_services=False),
+    "After": _Key(read_after, of_services=False, many=True),
+    "OnChange": _Key(read_on_change, many=True),
+    "Run": _Key(read_run),
     "HealthIdleInterval": _Key(_idle),
     "Probe": _Key(read_probe),
     "ProbeInterval": _Key(_interval, "interval"),

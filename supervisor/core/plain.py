@@ -6,7 +6,7 @@ that is no assignment or a service that starts nothing, is told of here.
 
 import posixpath
 
-from supervisor.core.generated import Reading, is_true, requirements
+from supervisor.core.generated import Reading, is_true, requirements, take_in
 from supervisor.core.names import PLAIN_SUFFIXES
 from supervisor.core.normal import digest
 from supervisor.core.own_section import read_own_section
@@ -45,11 +45,11 @@ def _read(path: str, reading: Reading, place: Place) -> None:
             files.finding(f"systemd refuses it: it has no [{section}] section", path=path)
         )
     known = specifiers(name, home=place.home)
-    reads = Reads(files, place, path)
+    reads = Reads(files, place, path, plain=True)
     reads.look_at(unit, known)
     own = read_own_section(unit, path, files, known=known, runs=name.endswith(".service"))
-    reading.prune_volumes |= own.prune_volumes
-    reading.findings.extend((*own.findings, *reads.findings))
+    can_reload = bool(unit.values("Service", "ExecReload"))
+    take_in(own, reading, path, reads=reads, can_reload=can_reload)
     reading.units.append(
         DesiredUnit(
             name=name,
@@ -63,6 +63,11 @@ def _read(path: str, reading: Reading, place: Place) -> None:
             remain_after_exit=is_true(unit.last("Service", "RemainAfterExit")),
             reads=reads.paths,
             probe=own.probe,
+            can_reload=can_reload,
+            on_change=tuple(rule for _, rule in own.rules),
+            live=reads.live,
+            before_deploy=own.before_deploy,
+            drop_ins=tuple(files.drop_ins(path)),
         )
     )
 

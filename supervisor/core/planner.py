@@ -4,14 +4,15 @@ Before it: `controllers.observe` and `controllers.desire` have read the world. A
 `controllers.execute` carries the steps out, and has no choices left to make.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from supervisor.core.app_plan import plan_app
+from supervisor.core.moves import holds_of_giver, keeping
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment
 from supervisor.model.observed import Observed
-from supervisor.model.plan import Plan, Reload, Step
-from supervisor.model.settings import HealthSettings
+from supervisor.model.plan import Plan, Reload, Step, Verdict
+from supervisor.model.settings import HealthSettings, RolloutSettings
 
 
 def plan(
@@ -21,24 +22,64 @@ def plan(
     *,
     foreign: Mapping[str, str] | None = None,
     health: HealthSettings | None = None,
+    rollout: RolloutSettings | None = None,
+    owners: Mapping[str, str] | None = None,
+    taken: Collection[str] = (),
+    offered: Mapping[str, str] | None = None,
 ) -> Plan:
     """Plan one pass over these apps; a pure function of its arguments.
+
+    `owners` maps units to the apps that want them, `offered` secrets to the apps that describe
+    them, others than these apps too; `taken` are the units that their owners have already.
 
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
     health = health or HealthSettings()
+    rollout = rollout or RolloutSettings()
     steps: list[Step] = []
-    verdicts = []
-    desired = {
-        one.name: {unit.name for unit in one.wanted.units} for one in deployments if one.wanted
-    }
-    for deployment in deployments:
-        claimed = {
-            unit for name, units in desired.items() if name != deployment.name for unit in units
-        }
-        more, verdict = plan_app(
-            deployment, observed, now, foreign=foreign or {}, claimed=claimed, health=health
+    verdicts: list[Verdict] = []
+    if owners is None:
+        owners = {u.name: one.name for one in deployments if one.wanted for u in one.wanted.units}
+
+    def planned(deployment: Deployment) -> tuple[list[Step], Verdict]:
+        return plan_app(
+            deployment,
+            observed,
+            now,
+            foreign=foreign or {},
+            owners=owners,
+            health=health,
+            rollout=rollout,
+            offered=offered or {},
         )
+
+    jobs = {
+        unit.name: one.name
+        for one in deployments
+        if one.wanted
+        for unit in one.wanted.units
+        if unit.before_deploy
+    }
+    plans = {one.name: planned(one) for one in deployments}
+    giving = {one.name: one for one in deployments}
+    while giving:
+        # Whoever has to wait with what it gives away takes nothing either.
+        now_taken = set(taken)
+        now_taken.update(
+            unit.name
+            for one in deployments
+            if one.wanted and plans[one.name][1].complete
+            for unit in one.wanted.units
+        )
+        late = {}
+        for name, one in giving.items():
+            holds = holds_of_giver(one, observed, owners=owners, taken=now_taken)
+            if found := tuple(holds):
+                others = {job for job, owner in jobs.items() if owner != name}
+                late[name] = keeping(one, found, others)
+        plans.update({name: planned(one) for name, one in late.items()})
+        giving = {name: one for name, one in giving.items() if name not in late} if late else {}
+    for more, verdict in plans.values():
         steps.extend(more)
         verdicts.append(verdict)
     return Plan(steps=_ordered(steps), verdicts=tuple(verdicts))

@@ -39,6 +39,9 @@ _PATH_KEYS = frozenset(
 """Keys of Quadlet's own sections whose relative values the generator makes absolute."""
 
 _BINDS = ("-v", "--volume", "--mount")
+_COMMANDS = ("ExecStart", "ExecStartPre", "ExecStartPost", "ExecReload")
+_READ_AT_START = ("", "--env-file")
+"""What stands before a word that is read once: nothing (it is the program), or this option."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,19 +59,32 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 class Reads:
     """Collects the paths that one unit reads, and what is wrong with them."""
 
-    def __init__(self, files: AppFiles, place: Place, path: str) -> None:
+    def __init__(self, files: AppFiles, place: Place, path: str, *, plain: bool = False) -> None:
+        """Begin with nothing; `plain` is whether its commands run outside of containers."""
         self._files = files
         self._place = place
         self._path = path
+        self._plain = plain
         app = files.app.name
         self._roots = (f"{place.stage}/{app}", f"{place.live}/{app}")
         self._paths: dict[str, None] = {}
+        self._live: dict[str, None] = {}
+        self._fixed: set[str] = set()
         self._findings: dict[str, Finding] = {}
 
     @property
     def paths(self) -> tuple[str, ...]:
         """Relative to the app, sorted."""
         return tuple(sorted(self._paths))
+
+    @property
+    def live(self) -> tuple[str, ...]:
+        """Of `paths`, those that the unit sees change while it runs.
+
+        A file that is mounted by itself is none: the container keeps the one that was there at its
+        start, since files are replaced, not overwritten. In a mounted folder it sees the new one.
+        """
+        return tuple(sorted(self._live.keys() - self._fixed))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -97,14 +113,20 @@ class Reads:
                 if inside and (must_exist or self._files.holds(within)):
                     self.add(within, bind=False)
 
-    def add(self, path: str, *, bind: bool) -> None:
-        """Take in one path, relative to the app."""
+    def add(self, path: str, *, bind: bool, live: bool = False) -> None:
+        """Take in one path, relative to the app; `live` if it is looked at while the unit runs."""
         if not path:
             self._paths.update(dict.fromkeys(self._files.top_level()))
+            if live:
+                self._live.update(dict.fromkeys(self._files.top_level()))
         elif self._files.holds(path):
             # Both the link and what it leads to: a change of either changes what is read.
+            real = self._files.real_path(path) or path
             self._paths[path] = None
-            self._paths[self._files.real_path(path) or path] = None
+            self._paths[real] = None
+            (self._live.update if live else self._fixed.update)({real: None})
+            if real != path:
+                self._fixed.add(path)
         else:
             self._report_absent(path, bind=bind)
 
@@ -116,13 +138,27 @@ class Reads:
                 path = posixpath.normpath(next(held, candidates[0]) or ".")
                 optional = entry.key == "EnvironmentFile" and word.startswith("-")
                 if not _leaves(path) and (not optional or self._files.holds(path)):
-                    self.add("" if path == "." else path, bind=before in _BINDS)
+                    self.add(
+                        "" if path == "." else path,
+                        bind=before in _BINDS,
+                        live=self._is_live(path, word, entry, before),
+                    )
         if self._place.stage in word:
             mentioned = {
                 _first_part(rest) for rest in _after(word, self._place.stage) if rest != word
             }
             if mentioned - {self._files.app.name}:
                 self._report_leaving(word, self._origin(word))
+
+    def _is_live(self, path: str, word: str, entry: Entry, before: str) -> bool:
+        """Whether the unit looks at the path again while it runs; when in doubt, it does not."""
+        if entry.key not in _COMMANDS:
+            return False
+        if before in _BINDS:
+            options = word.split(":")[2:]
+            layered = any("O" in option.split(",") for option in options)
+            return self._files.is_folder("" if path == "." else path) and not layered
+        return self._plain and before not in _READ_AT_START
 
     def _look_for_leaving(self, entry: Entry) -> None:
         """Report a relative path that climbs out of the app, wherever it would end."""

@@ -3,12 +3,13 @@
 import msgspec
 
 from supervisor.core import needs, repair
-from supervisor.core.changes import difference, inputs_of
+from supervisor.core.changes import inputs_of
 from supervisor.core.draft import Draft, FileChanges
 from supervisor.core.names import runtime_names
 from supervisor.core.unitfile import is_template
+from supervisor.core.uptake import uptake
 from supervisor.kit.texts import count
-from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import ChangeAction, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.observed import (
     AppliedApp,
@@ -20,10 +21,13 @@ from supervisor.model.observed import (
 from supervisor.model.plan import (
     BuildImage,
     EnableUnit,
+    LeaveUnit,
     Reload,
+    ReloadUnit,
     RemoveNetwork,
     RestartUnit,
     StartUnit,
+    Step,
     StopUnit,
 )
 
@@ -35,6 +39,8 @@ class _Seen(msgspec.Struct, frozen=True, kw_only=True):
     old: UnitInputs | None
     inputs: UnitInputs
     change: str
+    action: ChangeAction
+    """How a unit that runs takes the change up."""
     wanted: bool
 
 
@@ -64,7 +70,7 @@ def plan_units(
         for name in runtime_names(unit.name, unit.instances):
             state = observed.units.get(name, UnitState(name=name))
             old = _recorded(name, observed.applied.get(app.name), observed)
-            change = _change(unit, state, old, inputs, files)
+            change, action = _change(unit, state, old, inputs, files)
             if unit.build_command and (change or old is None):
                 _build_ahead(draft, unit, change or "new")
                 if change:
@@ -76,7 +82,12 @@ def plan_units(
                 _keep_volume(draft, unit, name, inputs, change)
             else:
                 seen = _Seen(
-                    state=state, old=old, inputs=inputs, change=change, wanted=name in wanted
+                    state=state,
+                    old=old,
+                    inputs=inputs,
+                    change=change,
+                    action=action,
+                    wanted=name in wanted,
                 )
                 _plan_one(draft, unit, seen, observed, now)
     if pulled_along:
@@ -98,30 +109,39 @@ def _change(
     old: UnitInputs | None,
     inputs: UnitInputs,
     files: FileChanges,
-) -> str:
-    """Why the unit must be restarted to be what it should be; empty if it need not."""
+) -> tuple[str, ChangeAction]:
+    """Why the unit is not what it should be, empty if it is; and how it comes there if it runs."""
     mine = {unit.path, *inputs.files}
     if old is None:
         # Nothing is known of what runs, only that its files are not what they were.
-        return "its files changed" if mine & files.written and state.active in _UP else ""
-    if change := difference(old, inputs):
-        return change
-    if edited := sorted(files.drifted & inputs.files.keys()):
-        return f"{edited[0]} was changed outside podvisor"
+        written = mine & files.written and state.active in _UP
+        return "its files changed" if written else "", ChangeAction.RESTART
+    edited = sorted(files.drifted & inputs.files.keys())
+    change = uptake(unit, old, inputs)
+    if change.reason:
+        # What a folder became that somebody took away, a container does not see.
+        return change.reason, ChangeAction.RESTART if edited else change.action
+    if edited:
+        return f"{edited[0]} was changed outside podvisor", ChangeAction.RESTART
     if unit.path in files.drifted and state.load == "loaded" and not state.needs_reload:
-        return f"{unit.path} was changed outside podvisor, and loaded"
-    return ""
+        return f"{unit.path} was changed outside podvisor, and loaded", ChangeAction.RESTART
+    return "", ChangeAction.RESTART
 
 
 def _plan_one(draft: Draft, unit: DesiredUnit, seen: _Seen, observed: Observed, now: float) -> None:
     """One runtime unit: the table of what is, against what should be."""
     state, change = seen.state, seen.change
+    if unit.before_deploy:
+        _adopt(draft, seen)
+        return
+    if seen.action is ChangeAction.NONE and state.active not in _UP:
+        change = ""
     ends_by_itself = unit.oneshot and not unit.remain_after_exit
     ended_well = ends_by_itself and state.ever_started and state.result == "success"
     if state.active in _UP:
         gone = _object_gone(unit, observed)
         if change and not ends_by_itself:
-            _restart(draft, seen, change)
+            _take_up(draft, seen, change)
         elif gone:
             _restart(draft, seen, f"{gone} is gone while its unit says {state.active}")
         else:
@@ -148,6 +168,18 @@ def _adopt(draft: Draft, seen: _Seen) -> None:
     """Record what a unit is made of, where nothing needs to be done for it."""
     if seen.inputs != seen.old:
         draft.adopt[seen.state.name] = seen.inputs
+
+
+def _take_up(draft: Draft, seen: _Seen, change: str) -> None:
+    """Have a unit that runs become what it should be."""
+    app, unit, inputs = draft.app, seen.state.name, seen.inputs
+    match seen.action:
+        case ChangeAction.NONE:
+            draft.steps.append(LeaveUnit(app=app, unit=unit, inputs=inputs, reason=change))
+        case ChangeAction.RELOAD:
+            draft.steps.append(ReloadUnit(app=app, unit=unit, inputs=inputs, reason=change))
+        case ChangeAction.RESTART:
+            _restart(draft, seen, change)
 
 
 def _restart(draft: Draft, seen: _Seen, reason: str) -> None:
@@ -244,16 +276,19 @@ def _plan_dependents(
         for name in runtime_names(unit.name, unit.instances):
             causes = [pulled_along[need] for need in unit.requires if need in pulled_along]
             state = observed.units.get(name)
-            if not causes or state is None or state.active not in _UP:
+            if not causes or state is None or state.active not in _UP or unit.before_deploy:
                 continue
             inputs = inputs_of(app, unit, observed.inventory.secrets)
+            milder: tuple[type[Step], ...] = (ReloadUnit, LeaveUnit)
             if networks.intersection(unit.requires):
+                milder = (ReloadUnit, LeaveUnit, RestartUnit)
                 draft.steps.append(StopUnit(app=app.name, unit=name, reason=causes[0]))
-                draft.steps[:] = [
-                    step
-                    for step in draft.steps
-                    if not (isinstance(step, RestartUnit) and step.unit == name)
-                ]
+            draft.steps[:] = [
+                step
+                for step in draft.steps
+                if not (isinstance(step, milder) and getattr(step, "unit", "") == name)
+            ]
+            if networks.intersection(unit.requires):
                 draft.steps.append(
                     StartUnit(app=app.name, unit=name, inputs=inputs, reason=causes[0])
                 )

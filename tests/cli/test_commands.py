@@ -13,6 +13,7 @@ import pytest
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.cli.app import COMMANDS
 from supervisor.kit.clock import SystemClock
+from supervisor.model.diff import AppDiff, Diff, TextPair
 from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.plan import (
@@ -45,6 +46,7 @@ def bash(command: str) -> subprocess.CompletedProcess[str]:
 def answer_all(daemon: Any) -> None:
     daemon.answer("/v1/status", plain(Status(running=True, version="1")))
     daemon.answer("/v1/plan", plain(Plan()))
+    daemon.answer("/v1/diff", plain(Diff()))
 
 
 class TestCommandLine:
@@ -183,6 +185,74 @@ class TestSync:
         said = podvisor("sync")
         assert said.code == 1
         assert "hung up" in said.err
+
+
+class TestDiff:
+    DIFF = Diff(
+        apps=(
+            AppDiff(
+                app="web",
+                files=(
+                    TextPair(path="conf/a", old="one\ttwo\n", new="one\x1b[2J\n"),
+                    TextPair(path="logo.png", old=None, new="", hidden="binary"),
+                ),
+            ),
+            AppDiff(app="db"),
+        )
+    )
+    LINES = (
+        "--- a/web/conf/a",
+        "+++ b/web/conf/a",
+        "@@ -1 +1 @@",
+        "-one\ttwo",
+        "+one\ufffd[2J",
+        "Files /dev/null and b/web/logo.png differ (binary)",
+    )
+
+    def test_shows_a_unified_diff_without_escape_codes(
+        self, podvisor: Podvisor, daemon: Any
+    ) -> None:
+        daemon.answer("/v1/diff", plain(self.DIFF))
+        said = podvisor("diff", "web", "--exit-code")
+        assert said.code == 2
+        assert tuple(said.out.splitlines()) == self.LINES
+        assert daemon.asked[0].body == {"apps": ["web"], "units": False}
+
+    def test_colours_if_they_are_asked_for(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/diff", plain(self.DIFF))
+        said = podvisor("diff", "--units", "--color")
+        assert said.out.splitlines()[3] == "\x1b[31m-one\ttwo\x1b[0m"
+        assert daemon.asked[0].body == {"apps": [], "units": True}
+
+    def test_json_holds_a_diff_of_each_file(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/diff", plain(self.DIFF))
+        web, _ = json.loads(podvisor("diff", "--json").out)["apps"]
+        assert [(one["path"], one["change"]) for one in web["files"]] == [
+            ("conf/a", "changed"),
+            ("logo.png", "added"),
+        ]
+        assert web["files"][0]["diff"].startswith("--- a/web/conf/a\n+++ b/web/conf/a\n@@")
+
+    def test_nothing_differs_or_something_is_refused(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/diff", plain(Diff(apps=(AppDiff(app="web"),))))
+        said = podvisor("diff", "--exit-code")
+        assert (said.code, said.out.split(":")[0]) == (0, "Nothing differs")
+        finding = Finding(message="bad", path="web.container", line=2)
+        refused = Diff(apps=(AppDiff(app="web", findings=(finding,)),))
+        daemon.answer("/v1/diff", plain(refused))
+        said = podvisor("diff", "--exit-code")
+        assert (said.code, said.out.splitlines()[0]) == (1, "✗ web.container:2: bad")
+
+    def test_without_a_daemon_it_is_made_here(
+        self, podvisor: Podvisor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def offline_diff(config: Path, apps: Any, *, units: bool) -> Diff:
+            assert (config, apps, units) == (Path("/x/y.toml"), ("web",), True)
+            return self.DIFF
+
+        monkeypatch.setitem(sys.modules, "supervisor.wiring", module(offline_diff=offline_diff))
+        said = podvisor("--config", "/x/y.toml", "diff", "web", "--units")
+        assert tuple(said.out.splitlines()) == self.LINES
 
 
 class TestPlan:

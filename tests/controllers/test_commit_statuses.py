@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from supervisor.model.errors import Retry, Stalled
-from supervisor.model.settings import SecretRef, Settings, SourceSettings
+from supervisor.model.settings import RolloutSettings, SecretRef, Settings, SourceSettings
 
 pytestmark = pytest.mark.anyio
 TOKEN = SecretRef("file:~/token")
@@ -20,7 +20,7 @@ WEB = {"apps/web/web.container": "image=img:1"}
 
 @pytest.fixture
 def told(world):
-    world.settings = Settings(sources={"home": HOME})
+    world.settings = msgspec.structs.replace(world.settings, sources={"home": HOME})
     world.secrets.known[TOKEN] = b"t0ken"
     world.machine.images.update({"img:1", "img:2"})
     world.reader.put("home", WEB)
@@ -144,3 +144,18 @@ async def test_without_the_setting_nobody_is_told(world):
     world.machine.images.add("img:1")
     async with world.running():
         assert not world.git_host.tries
+
+
+async def test_a_revision_that_is_taken_back_is_a_failure(told):
+    """Not before its gate has decided, and not a success although the old one runs."""
+    told.settings = msgspec.structs.replace(told.settings, rollout=RolloutSettings(settle=10))
+    async with told.running() as house:
+        await anyio.sleep(12)
+        assert states(told)[-1] == ("success", "1 app ready")
+        await told.push(house, {"apps/web/web.container": "image=img:2"})
+        assert states(told)[-1][0] == "pending"
+        told.systemd.dies("web.service")
+        await anyio.sleep(12)
+        state, text = states(told)[-1]
+        assert state == "failure"
+        assert "web.service failed" in text

@@ -48,6 +48,20 @@ async def test_a_push_touches_only_its_app(world):
         assert world.ledger.applied()["photos"].revision != before
 
 
+async def test_a_push_looks_at_no_app_that_it_does_not_touch(world):
+    world.reader.put("home", {**BLOG, **PHOTOS})
+    async with world.running() as house:
+        looked = world.folder.looked
+        looked.clear()
+        await world.push(house, {**BLOG, "photos/gallery.container": "v=2"})
+        assert set(looked) == {"photos"}
+        looked.clear()
+        await world.push(house, {**BLOG, "photos/gallery.container": "refuse=x"})
+        await world.push(house, BLOG)
+        assert set(looked) == {"photos"}, "a refusal and a removal are news too"
+        assert [one.name for one in house.desk.status().apps] == ["blog"]
+
+
 async def test_a_push_that_comes_while_another_is_worked_out_is_not_lost(world):
     world.reader.put("home", BLOG)
     async with world.running() as house:
@@ -518,7 +532,7 @@ async def test_a_plan_is_what_the_daemon_does_next_and_does_nothing_itself(world
         plan = await house.desk.plan([])
         assert "gallery.service" not in world.machine.running
         kinds = [str(step.__struct_config__.tag) for step in plan.steps]
-        assert kinds == ["open-manifest", "write", "reload", "seal-manifest", "start"]
+        assert kinds == ["try", "open-manifest", "write", "reload", "seal-manifest", "start"]
         with pytest.raises(Stalled, match="no app named nope"):
             await house.desk.plan(["nope"])
 

@@ -2,12 +2,23 @@
 
 import itertools
 
+import msgspec
 import pytest
 
+from supervisor.core import planner
 from supervisor.core.repair import BACKOFF_SECONDS
 from supervisor.model.app import UnitKind
 from supervisor.model.errors import Finding
-from supervisor.model.plan import EnableUnit, PullImage, RestartUnit, StartUnit, StopUnit, WriteFile
+from supervisor.model.observed import UnitState
+from supervisor.model.plan import (
+    EnableUnit,
+    PullImage,
+    Reload,
+    RestartUnit,
+    StartUnit,
+    StopUnit,
+    WriteFile,
+)
 from tests.fakes.machine import Machine, app, container, deploy, network, volume
 
 
@@ -84,8 +95,6 @@ def test_an_app_that_left_is_removed_but_its_volumes_stay(machine):
 
 
 def test_volumes_go_only_if_the_app_says_so(machine):
-    import msgspec
-
     unit = container("web", requires=("data-volume.service",))
     old = msgspec.structs.replace(app("blog", unit, volume("data")), prune_volumes=True)
     do(machine, deploy(old))
@@ -258,14 +267,10 @@ def test_a_unit_that_moves_to_another_app_is_not_stopped(machine):
 
 
 def observe(machine, deployments, **changes):
-    import msgspec
-
     return msgspec.structs.replace(machine.observe(deployments), **changes)
 
 
 def test_a_linked_unit_that_moves_to_another_app_is_not_taken_for_a_foreign_one(machine):
-    import msgspec
-
     from supervisor.core import planner
 
     job = msgspec.structs.replace(container("job"), kind=UnitKind.PLAIN)
@@ -284,8 +289,6 @@ def test_a_linked_unit_that_moves_to_another_app_is_not_taken_for_a_foreign_one(
 
 
 def test_a_container_whose_file_is_renamed_keeps_its_name(machine):
-    import msgspec
-
     from supervisor.core import planner
     from supervisor.model.observed import Container
 
@@ -310,8 +313,6 @@ def test_a_container_whose_file_is_renamed_keeps_its_name(machine):
 
 
 def test_of_a_template_only_instances_are_enabled(machine):
-    import msgspec
-
     wanted = {"kind": UnitKind.PLAIN, "wanted_by": ("default.target",)}
     one = msgspec.structs.replace(container("job"), name="job@.service", **wanted)
     two = msgspec.structs.replace(
@@ -359,3 +360,56 @@ def test_a_lost_ledger_restarts_nothing(machine):
     machine.applied.clear()
     assert do(machine, deploy(blog, blog)) == []
     assert set(machine.applied["blog"].units) == {"web.service", "db.service"}
+
+
+def migration(version):
+    return container(
+        "migrate", version=version, reads=("conf",), before_deploy=True, oneshot=True, wanted_by=()
+    )
+
+
+def test_a_job_that_was_written_and_not_loaded_is_loaded_before_it_runs(machine):
+    old = app("blog", container("web"))
+    do(machine, deploy(old))
+    new = app("blog", container("web"), migration("1"), revision="r2", data={"conf/a": "1"})
+    newer = app("blog", container("web"), migration("1"), revision="r3", data={"conf/a": "2"})
+    machine.teach(new)
+    for step in machine.plan([deploy(new, old)]).steps:
+        if isinstance(step, Reload):
+            break  # the power goes
+        machine.carry_out(step)
+    do(machine, deploy(newer, old))
+    assert machine.ran == ["migrate-1"]
+
+
+def test_what_a_job_needs_is_put_in_place_and_nothing_else(machine):
+    old = app("blog", container("web"), network("site"))
+    do(machine, deploy(old))
+    job = container(
+        "migrate",
+        requires=("site-network.service", "data-volume.service"),
+        before_deploy=True,
+        oneshot=True,
+        wanted_by=(),
+    )
+    web = container("web", version="2")
+    new = app("blog", web, network("site", version="2"), volume("data"), job, revision="r2")
+    machine.teach(new)
+    plan = machine.plan([deploy(new, old)])
+    written = [step.file.path for step in plan.steps if isinstance(step, WriteFile)]
+    assert written == ["data.volume", "migrate.container"]
+    (verdict,) = plan.verdicts
+    assert not verdict.complete
+    assert verdict.waiting[0].startswith("migrate.service first, then ")
+    assert verdict.revision == "r1"
+
+
+def test_a_job_that_runs_already_is_waited_for(machine):
+    new = app("blog", container("web"), migration("1"), data={"conf/a": "1"})
+    machine.teach(new)
+    observed = machine.observe([deploy(new)])
+    state = UnitState(name="migrate.service", load="loaded", active="activating", sub="start")
+    observed = msgspec.structs.replace(observed, units={**observed.units, state.name: state})
+    result = planner.plan([deploy(new)], observed, 0.0)
+    assert result.steps == ()
+    assert result.verdicts[0].waiting == ("migrate.service: the job runs",)

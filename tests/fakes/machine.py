@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 import msgspec
 
 from supervisor.core import planner
+from supervisor.core.jobs import after_job
 from supervisor.core.names import runtime_names
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.health import Checked, ContainerHealth, Health
 from supervisor.model.observed import (
     AppliedApp,
     Inventory,
+    JobRun,
     Manifest,
     Observed,
     ObservedApp,
@@ -25,23 +27,30 @@ from supervisor.model.plan import (
     BuildImage,
     DisableUnit,
     EnableUnit,
+    LeaveUnit,
     OpenManifest,
     Plan,
     PullImage,
+    Quarantine,
     Reload,
+    ReloadUnit,
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
     RemoveVolume,
     ResetFailed,
     RestartUnit,
+    RunJob,
     SealManifest,
     SetHealthInterval,
     StartUnit,
     Step,
     StopUnit,
+    TryRevision,
     WriteFile,
 )
+from supervisor.model.rollout import GateState, Rollout
+from supervisor.model.settings import RolloutSettings
 from supervisor.model.source import TreeFile
 
 ROOT = "/home/pi/.config/containers/systemd/podvisor"
@@ -52,6 +61,8 @@ class Machine:
     """State of one host, as far as podvisor touches it."""
 
     files: dict[str, dict[str, TreeFile]] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    """What was written, by its id."""
     manifests: dict[str, Manifest] = field(default_factory=dict)
     loaded: dict[str, DesiredUnit] = field(default_factory=dict)
     running: dict[str, str] = field(default_factory=dict)
@@ -63,12 +74,23 @@ class Machine:
     volumes: set[str] = field(default_factory=set)
     applied: dict[str, AppliedApp] = field(default_factory=dict)
     repairs: dict[str, RepairState] = field(default_factory=dict)
+    rollouts: dict[str, dict[str, Rollout]] = field(default_factory=dict)
+    settings: RolloutSettings = field(default_factory=lambda: RolloutSettings(settle=0))
+    since: dict[str, float] = field(default_factory=dict)
+    """Unit to when it was started."""
+    now: float = 0.0
     reloads: int = 0
     checks: dict[str, ContainerHealth] = field(default_factory=dict)
     """Unit to its running container, where that has a health check."""
     containers_made: int = 0
     broken: set[str] = field(default_factory=set)
     """Units that fail whenever they are started."""
+    bad: set[str] = field(default_factory=set)
+    """Digests of units that fail whenever they are started."""
+    jobs: dict[str, JobRun] = field(default_factory=dict)
+    """What became of apps' jobs before a deploy."""
+    ran: list[str] = field(default_factory=list)
+    """Jobs as they were run, each as the digest that it was loaded with."""
     catalogue: dict[tuple[str, str], DesiredUnit] = field(default_factory=dict)
     """What the generator would make of a unit's file, by its name and blob id."""
 
@@ -107,17 +129,26 @@ class Machine:
             ),
             applied=dict(self.applied),
             repairs=dict(self.repairs),
+            rollouts={app: tuple(mine.values()) for app, mine in self.rollouts.items()},
             checked=tuple(
                 Checked(container=one, since=0.0, calm_since=0.0)
                 for unit, one in self.checks.items()
                 if unit in self.running
             ),
+            jobs=dict(self.jobs),
             owned_root=ROOT,
         )
 
     def state(self, unit: str) -> UnitState:
         if unit in self.running:
-            return UnitState(name=unit, load="loaded", active="active", sub="running", path=ROOT)
+            return UnitState(
+                name=unit,
+                load="loaded",
+                active="active",
+                sub="running",
+                path=ROOT,
+                active_since=self.since.get(unit, 0.0),
+            )
         if unit in self.failed:
             return UnitState(
                 name=unit,
@@ -132,10 +163,13 @@ class Machine:
         return UnitState(name=unit, load=load, path=ROOT if load == "loaded" else "")
 
     def plan(self, deployments: list[Deployment], now: float = 0.0) -> Plan:
-        return planner.plan(deployments, self.observe(deployments), now)
+        self.now = now
+        return planner.plan(deployments, self.observe(deployments), now, rollout=self.settings)
 
     def carry_out(self, step: Step) -> None:
         match step:
+            case TryRevision(trial=one) | Quarantine(failed=one):
+                self.rollouts.setdefault(one.app, {})[one.revision] = one
             case PullImage():
                 self.images.add(step.image)
             case BuildImage() | RemoveContainer() | ResetFailed():
@@ -172,6 +206,18 @@ class Machine:
                 self.start(step.app, step.unit, step.inputs)
                 if isinstance(step, StartUnit) and step.repair:
                     self.repairs[step.unit] = step.repair
+            case ReloadUnit():
+                assert step.unit in self.running, "only what runs can be reloaded"
+                assert self.loaded[step.unit].can_reload
+                self.record(step.app, step.unit, step.inputs)
+            case LeaveUnit():
+                self.record(step.app, step.unit, step.inputs)
+            case RunJob():
+                assert step.unit in self.loaded, f"{step.unit} is run before it is loaded"
+                self.ran.append(self.loaded[step.unit].digest)
+                why = "exit code 1" if step.unit in self.broken else ""
+                before = self.jobs.get(step.app)
+                self.jobs[step.app] = after_job(before, step.content, step.unit, why=why)
 
     def reload(self) -> None:
         self.reloads += 1
@@ -194,11 +240,15 @@ class Machine:
             if need in self.loaded and need not in self.running:
                 self.make_object(need)
                 self.running[need] = self.loaded[need].digest
-        if unit in self.broken:
+        if unit in self.broken or definition.digest in self.bad:
             self.failed.add(unit)
         else:
             self.make_object(unit)
             self.running[unit] = definition.digest
+            self.since[unit] = self.now
+        self.record(app, unit, inputs)
+
+    def record(self, app: str, unit: str, inputs: UnitInputs) -> None:
         before = self.applied.get(app)
         self.applied[app] = AppliedApp(
             name=app,
@@ -239,12 +289,22 @@ class Machine:
     def adopt(self, plan: Plan) -> None:
         """Record what the controller records after a pass."""
         for verdict in plan.verdicts:
+            if verdict.gate and verdict.gate.state is GateState.PASSED:
+                known = self.applied.get(verdict.app)
+                self.applied[verdict.app] = AppliedApp(
+                    name=verdict.app,
+                    source="home",
+                    revision=verdict.revision,
+                    root="",
+                    applied_at=0.0,
+                    units=known.units if known else {},
+                )
             for unit, inputs in verdict.adopt.items():
                 before = self.applied.get(verdict.app)
                 self.applied[verdict.app] = AppliedApp(
                     name=verdict.app,
                     source="home",
-                    revision=verdict.revision,
+                    revision=before.revision if before else "",
                     root="",
                     applied_at=0.0,
                     units={**(before.units if before else {}), unit: inputs},

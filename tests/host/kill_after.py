@@ -20,9 +20,18 @@ from supervisor import daemon
 
 ACTS = {
     "folder": ("write_manifest", "write_file", "remove_file"),
-    "systemd": ("start", "stop", "restart", "reload", "reset_failed", "enable", "disable"),
+    "systemd": (
+        "start",
+        "stop",
+        "restart",
+        "reload",
+        "reload_unit",
+        "reset_failed",
+        "enable",
+        "disable",
+    ),
     "podman": ("pull", "remove_container", "remove_network", "remove_volume"),
-    "ledger": ("put_applied", "put_unit", "put_repairs", "drop_app"),
+    "ledger": ("put_applied", "put_unit", "put_repairs", "put_rollout", "put_note", "drop_app"),
 }
 
 

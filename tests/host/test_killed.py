@@ -9,6 +9,16 @@ HARNESS = Path(__file__).with_name("kill_after.py")
 OWNED = ".config/containers/systemd/podvisor/blog"
 
 
+JOB = f"""\
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'cat "%h/{OWNED}/conf/index.html" >>"%h/ran"'
+
+[X-Podvisor]
+Run=before-deploy
+"""
+
+
 def version(number: int) -> dict[str, str | None]:
     """Two versions that differ in every kind of step: files, a network, a unit more or less."""
     even = number % 2 == 0
@@ -33,6 +43,7 @@ def version(number: int) -> dict[str, str | None]:
         f"apps/blog/{extra}.container": sleeper,
         f"apps/blog/{gone}.container": None,
         "apps/blog/plain.service": plain,
+        "apps/blog/job.service": JOB,
         "apps/blog/conf/index.html": f"version {number}\n",
         "apps/keep/keep.service": "[Service]\nExecStart=/bin/sleep infinity\n"
         "[Install]\nWantedBy=default.target\n",
@@ -93,6 +104,7 @@ def whole_and_loadable(user, before, after):
 def converged(user, moment, after):
     ready(user, "blog", "keep")
     user.wait_for(lambda: page(user, 8090) == f"version {moment}\n")
+    assert user.read("ran").splitlines()[-1] == f"version {moment}", "its job ran, too"
     there = {
         f"apps/blog/{path.relative_to(user.home / OWNED)}"
         for path in (user.home / OWNED).rglob("*")

@@ -4,9 +4,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.names import shapes_units
-from supervisor.model.app import UnitKind
-from supervisor.model.plan import Reload, RemoveFile, SealManifest, WriteFile
+from supervisor.model.app import ChangeAction, ChangeRule, UnitKind
+from supervisor.model.plan import (
+    LeaveUnit,
+    Reload,
+    ReloadUnit,
+    RemoveFile,
+    RestartUnit,
+    RunJob,
+    SealManifest,
+    StartUnit,
+    StopUnit,
+    WriteFile,
+)
 from tests.fakes.machine import Machine, app, container, deploy, network, volume
+
+RULES = [(), *((ChangeRule(action=action),) for action in ChangeAction)]
 
 
 @st.composite
@@ -24,13 +37,33 @@ def apps(draw, name):
     for n in range(draw(st.integers(1, 3))):
         image = draw(st.sampled_from([(), ("img:1",), ("img:2",)]))
         reads = draw(st.sampled_from([(), ("conf",)]))
+        on_change = draw(st.sampled_from(RULES))
+        can_reload = draw(st.booleans())
         units.append(
             container(
                 f"{name}-{n}",
-                version="".join([draw(versions), *image, *needs, *reads]),
+                version="".join(
+                    [draw(versions), *image, *needs, *reads, str(can_reload), str(len(on_change))]
+                ),
                 requires=tuple(needs),
                 images=image,
                 reads=reads,
+                live=reads,
+                on_change=on_change,
+                can_reload=can_reload,
+            )
+        )
+    if draw(st.booleans()):
+        reads = draw(st.sampled_from([(), ("conf",)]))
+        units.append(
+            container(
+                f"{name}-job",
+                version="".join([draw(versions), *needs, *reads]),
+                requires=tuple(needs),
+                reads=reads,
+                before_deploy=True,
+                oneshot=True,
+                wanted_by=(),
             )
         )
     data = {"conf/a": draw(st.sampled_from(["a1", "a2"]))}
@@ -44,7 +77,7 @@ def settled(machine, deployments):
             assert one.name not in machine.manifests
             continue
         for unit in one.wanted.units:
-            if unit.kind is UnitKind.CONTAINER:
+            if unit.kind is UnitKind.CONTAINER and not unit.before_deploy:
                 assert machine.running[unit.name] == unit.digest
         files = {file.path: file.oid for file in machine.files[one.name].values()}
         assert files == {file.path: file.oid for file in one.wanted.files}
@@ -97,6 +130,82 @@ def test_every_moment_of_an_install_can_be_loaded(data):
 
 
 @given(st.data())
+def test_before_its_jobs_are_done_nothing_else_of_an_app_changes(data):
+    """Whatever is restarted while they run, by systemd or by podvisor, is what it was."""
+    machine = Machine()
+    old, new = data.draw(apps("a")), data.draw(apps("a"))
+    jobs = [unit.name for unit in new.units if unit.before_deploy]
+    if not jobs or old.revision == new.revision:
+        return
+    for one in (old, new):
+        machine.teach(one)
+    machine.converge([deploy(old)])
+    before = {name: machine.loaded[name] for name in machine.running}
+    machine.images.update(image for unit in new.units for image in unit.images)
+    machine.ran.clear()
+    plan = machine.plan([deploy(new, old)])
+    changing = (StartUnit, RestartUnit, StopUnit, ReloadUnit, LeaveUnit, SealManifest)
+    assert not [step for step in plan.steps if isinstance(step, changing)]
+    assert [step.unit for step in plan.steps if isinstance(step, RunJob)] == jobs
+    fails = data.draw(st.booleans())
+    if fails:
+        machine.broken.update(jobs)
+    cut = data.draw(st.integers(0, len(plan.steps)))
+    for step in plan.steps[:cut]:
+        machine.carry_out(step)
+        if data.draw(st.booleans()):
+            machine.reload()  # by somebody else, in the worst moment
+        assert {name: machine.loaded[name] for name in machine.running} == before
+    machine.reload()
+    if fails:
+        machine.converge([deploy(new, old)])
+        assert {name: machine.loaded[name] for name in machine.running} == before
+        files = {file.path: file.oid for file in machine.files["a"].values()}
+        assert files == {file.path: file.oid for file in old.files}
+        machine.broken.clear()
+        machine.jobs.clear()
+    settled(machine, [deploy(new, old)])
+    assert machine.ran[-1] == next(unit.digest for unit in new.units if unit.before_deploy)
+
+
+@given(st.data())
+def test_a_unit_that_moves_is_neither_stopped_nor_without_a_definition(data):
+    machine = Machine()
+    moving = container("moves")
+    had_job = data.draw(st.sampled_from([(), (container("job", version="0", wanted_by=()),)]))
+    one = app("one", moving, container("stays"), *had_job)
+    taken = [moving]
+    if data.draw(st.booleans()):
+        taken.append(container("job", before_deploy=True, oneshot=True, wanted_by=()))
+    if data.draw(st.booleans()):
+        taken.append(container("other", images=("img:1",)))
+    two = app("two", *taken, revision="r2")
+    less = data.draw(st.sampled_from([app("one", container("stays"), revision="r2"), None]))
+    for each in (one, two, less):
+        if each:
+            machine.teach(each)
+    machine.converge([deploy(one)])
+    last_good = None
+    for _ in range(6):
+        deployments = [deploy(less, one), deploy(two, last_good)]
+        if data.draw(st.booleans()):
+            deployments.reverse()
+        plan = machine.plan(deployments)
+        for step in plan.steps:
+            assert getattr(step, "unit", "") != "moves.service"
+            machine.carry_out(step)
+            if isinstance(step, Reload):
+                assert machine.running.keys() <= machine.loaded.keys()
+            if isinstance(step, RunJob):
+                places = [name for name, files in machine.files.items() if "job.container" in files]
+                assert places == ["two"], "Podman would take either"
+        machine.adopt(plan)
+        if next(one for one in plan.verdicts if one.app == "two").complete:
+            break
+    settled(machine, [deploy(less, one), deploy(two)])
+
+
+@given(st.data())
 def test_nothing_is_sealed_before_it_is_loaded(data):
     machine = Machine()
     old, new = data.draw(apps("a")), data.draw(apps("a"))
@@ -113,4 +222,5 @@ def test_nothing_is_sealed_before_it_is_loaded(data):
     ]
     if shaping:
         assert kinds.count(Reload) == 1
-        assert max(shaping) < kinds.index(Reload) < kinds.index(SealManifest)
+        assert max(shaping) < kinds.index(Reload)
+        assert RunJob in kinds or kinds.index(Reload) < kinds.index(SealManifest)

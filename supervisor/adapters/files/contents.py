@@ -49,6 +49,21 @@ def contents(root: str, paths: Collection[str], known: Known) -> tuple[list[Tree
     return files, settled
 
 
+def first_bytes(root: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:
+    """Return what the files and links among `paths` hold, up to `limit` bytes of each."""
+    found: dict[str, bytes] = {}
+    for path, name, place, stamp in _stamps(root, paths):
+        try:
+            if stat.S_ISLNK(stamp.mode):
+                found[path] = os.fsencode(os.readlink(name, dir_fd=place))
+            else:
+                with open(os.open(name, _OPEN, dir_fd=place), "rb", buffering=0) as file:  # noqa: PTH123
+                    found[path] = file.read(limit)
+        except OSError:
+            continue
+    return found
+
+
 def _stamps(root: str, paths: Collection[str]) -> Iterator[tuple[str, str, int, Stamp]]:
     """Files and links among `paths`, with their name in their open folder."""
     opened: str | None = None

@@ -6,6 +6,7 @@ Below: `beneath` changes the disk, `contents` reads it, `unit_links` serves the 
 """
 
 import os
+import time
 import unicodedata
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -14,12 +15,13 @@ from pathlib import Path
 import msgspec
 
 from supervisor.adapters.files.beneath import folder_at, is_leftover, put, remove, told
-from supervisor.adapters.files.contents import Known, contents, unread_bytes
+from supervisor.adapters.files.contents import Known, contents, first_bytes, unread_bytes
 from supervisor.adapters.files.foreign import ForeignUnits
 from supervisor.adapters.files.owned_watch import OwnedWatch
 from supervisor.adapters.files.unit_links import UnitLinks
 from supervisor.core.names import shapes_units
 from supervisor.kit.links import resolve
+from supervisor.kit.stamps import Stamp, stamp_of
 from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Stalled
 from supervisor.model.observed import Manifest, ObservedApp
@@ -46,16 +48,20 @@ class OwnedFolder:
         self._watch = OwnedWatch(self._root)
         self._known: dict[str, Known] = {}
         self._owned: dict[str, frozenset[str]] = {}
+        self._manifests: dict[str, tuple[Stamp, Manifest]] = {}
 
     @property
     def root(self) -> str:
         """Absolute real path of the folder that holds the apps' folders."""
         return self._root
 
-    async def apps(self) -> frozenset[str]:
-        """Names of the apps that have a manifest."""
+    async def manifests(self) -> dict[str, Manifest]:
+        """Read the manifests of all apps that have one; again only when their stat moves."""
         with told(f"read {self._root}"):
-            return self._apps()
+            apps = self._apps()
+            found = {app: manifest for app in apps if (manifest := self._manifest(app))}
+        self._manifests = {app: self._manifests[app] for app in apps if app in self._manifests}
+        return found
 
     async def observe(self, app: str, *, wanted: Collection[str] = ()) -> ObservedApp:
         """Read the manifest, and how its files and `wanted` paths stand on disk."""
@@ -89,6 +95,13 @@ class OwnedFolder:
             strangers=strangers,
             enabled=tuple(sorted(enabled)),
         )
+
+    async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:
+        """Read these files (of links, where they lead), `limit` bytes of each at most."""
+        _check_app(app)
+        full = [f"{app}/{path}" for path in paths if not _path_problem(path)]
+        found = await in_thread(lambda: first_bytes(self._root, full, limit=limit))
+        return {path[len(app) + 1 :]: content for path, content in found.items()}
 
     async def foreign_units(self) -> dict[str, str]:
         """Unit names that the user's own files define (Quadlet and plain) to their paths."""
@@ -163,9 +176,14 @@ class OwnedFolder:
             if place is None:
                 return None
             try:
+                stamp = stamp_of(os.stat(MANIFEST, dir_fd=place, follow_symlinks=False))
+                known = self._manifests.get(app)
+                if known and known[0] == stamp:
+                    return known[1]
                 descriptor = os.open(
                     MANIFEST, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place
                 )
+                now = time.time_ns()
                 with open(descriptor, "rb") as file:  # noqa: PTH123
                     manifest = msgspec.json.decode(file.read(_MANIFEST_LIMIT), type=Manifest)
             except (OSError, msgspec.MsgspecError):
@@ -173,6 +191,9 @@ class OwnedFolder:
         if manifest.app != app or any(_path_problem(file.path) for file in manifest.files):
             return None
         self._owned[app] = frozenset(file.path for file in manifest.files)
+        self._manifests.pop(app, None)
+        if stamp.is_settled(now):
+            self._manifests[app] = (stamp, manifest)
         return manifest
 
     def _is_owned(self, path: str) -> bool:

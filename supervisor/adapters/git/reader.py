@@ -1,6 +1,6 @@
 """The SourceReader port: Git repositories and folders, each read into a store of its own.
 
-Called by the source controller (`fetch`, `keep`) and by the app controller (`files_at`, `read`).
+Called by the source controller (`fetch`, `keep`) and by the app controller (`holds`, `read`).
 Below: `access` says how a remote is reached, `remote` and `folder` bring something new,
 `signatures` says whether it may be taken, `store` holds it, `screen` judges it.
 """
@@ -102,19 +102,11 @@ class GitSources:
             record = self._record(name)
             return record.snapshot if record else None
 
-    async def files_at(self, name: str, revision: str, root: str) -> tuple[TreeFile, ...]:
-        """List the files below `root` at a stored revision."""
+    async def holds(self, name: str, oids: Collection[str]) -> bool:
+        """Whether all these blobs are in the store."""
+        wanted = frozenset(oids)
         async with self._using(name) as store:
-            record = self._record(name)
-            if record and record.snapshot.revision == revision:
-                return _below(record.snapshot.files, root)
-            if not await store.has([revision]):
-                raise Stalled(
-                    f"cannot go back to {revision[:12]} of source {name}: it is not stored any more"
-                )
-            entries = await store.tree(revision)
-            files = (_file(entry) for entry in entries if not name_problem(entry.path))
-            return _below(tuple(sorted(file for file in files if file)), root)
+            return store.exists() and await store.has(wanted) == wanted
 
     async def read(self, name: str, oids: Sequence[str]) -> dict[str, bytes]:
         """Read blobs, each checked against its id."""
@@ -292,17 +284,6 @@ def _subject(commit: bytes) -> str:
 def _file(entry: Entry) -> TreeFile | None:
     kind = _KINDS.get(entry.mode)
     return TreeFile(entry.path.decode(), entry.oid, kind, entry.size) if kind else None
-
-
-def _below(files: tuple[TreeFile, ...], root: str) -> tuple[TreeFile, ...]:
-    if not root:
-        return files
-    start = f"{root.strip('/')}/"
-    return tuple(
-        TreeFile(file.path.removeprefix(start), file.oid, file.kind, file.size)
-        for file in files
-        if file.path.startswith(start)
-    )
 
 
 def _not_fatal(finding: Finding) -> Finding:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from supervisor.adapters.quadlet.stage import remove_abandoned, signature, staged
 from supervisor.adapters.quadlet.verify import passed_over
 from supervisor.core.app_files import AppFiles
-from supervisor.core.generated import Reading, read_units
+from supervisor.core.generated import Reading, divide, read_units
 from supervisor.core.names import unit_kind
 from supervisor.core.plain import read_plain_units
 from supervisor.core.reads import Place
@@ -119,6 +119,32 @@ class QuadletGenerator:
             del self._answers[next(iter(self._answers))]
         self._answers[question] = answer
         return answer
+
+    async def texts(
+        self, app: Candidate, *, contents: Mapping[str, bytes], beside: Sequence[Candidate] = ()
+    ) -> dict[str, str]:
+        """Return the units that come out of an app's Quadlet files, as they would be installed."""
+        binary, _ = self._find_binary()
+        live = self._live.resolve()
+        (chosen, neighbours), *_ = _divide([app], beside)
+        try:
+            with staged(
+                self._stage,
+                [*chosen, *neighbours],
+                contents=contents,
+                own_folders=self._own_folders,
+                live=live,
+            ) as folder:
+                env = os.environ | {"QUADLET_UNIT_DIRS": str(folder)}
+                done = await self._run([binary, "-dryrun", "-user"], env=env)
+        except OSError as error:
+            raise Retry(f"cannot stage apps in {self._stage}: {error.strerror or error}") from error
+        output = done.output.decode(errors="replace")
+        return {
+            name: text.replace(str(folder), str(live)).strip() + "\n"
+            for name, text in divide(output)
+            if f"SourcePath={folder}/{app.name}/" in text
+        }
 
     async def passed_over(self, source: Path, app: DesiredApp) -> tuple[Finding, ...]:
         """Warn of what systemd would pass over in the units of an app whose files are on disk."""
@@ -227,6 +253,9 @@ def _conclude(readings: Mapping[str, Reading]) -> Generated:
             for name, reading in whole.items()
         },
         prune_volumes=frozenset(n for n, reading in whole.items() if reading.prune_volumes),
+        settle={n: one.settle for n, one in whole.items() if one.settle is not None},
+        no_rollback=frozenset(n for n, reading in whole.items() if not reading.rollback),
+        after={name: tuple(one.after) for name, one in whole.items() if one.after},
         findings={
             name: tuple(dict.fromkeys(reading.findings))
             for name, reading in readings.items()

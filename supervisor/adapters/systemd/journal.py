@@ -29,7 +29,7 @@ async def last_lines(unit: str, *, since: float) -> str:
             done = await run(
                 [
                     *("journalctl", "--user", "--quiet", "--no-pager", "--output=json"),
-                    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER",
+                    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,PODMAN_EVENT",
                     *(f"--unit={unit}", f"--lines={_READ}", f"--since=@{since:.3f}"),
                 ],
                 timeout_seconds=_TIMEOUT_SECONDS,
@@ -56,6 +56,8 @@ def _read(entry: bytes) -> list[_Line]:
     """Part an entry of `journalctl --output=json` into lines; one that makes no sense has none."""
     try:
         fields = json.loads(entry)
+        if "PODMAN_EVENT" in fields:
+            return []  # Podman's own log of what happens to its objects, under the unit's name
         message = fields["MESSAGE"]
         if isinstance(message, list):  # so it writes what is not UTF-8
             message = bytes(message).decode(errors="replace")

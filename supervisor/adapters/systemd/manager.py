@@ -123,6 +123,10 @@ class SystemdManager:
         """Queue a restart job and wait for its end."""
         return await self._job("RestartUnit", unit, timeout_seconds)
 
+    async def reload_unit(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
+        """Queue a reload job (ExecReload=) for a running unit and wait for its end."""
+        return await self._job("ReloadUnit", unit, timeout_seconds)
+
     async def run_once(
         self, name: str, *, command: Sequence[str], folder: str, timeout_seconds: float
     ) -> JobFailed | None:
@@ -227,9 +231,11 @@ class SystemdManager:
         interface = typed_interface(state.name)
         try:
             values = await self._properties(state.name, UNIT)
-            result = "success"
+            result, restarts = "success", 0
             if interface and state.load == "loaded":
                 result = str(await self._property(state.name, interface, "Result"))
+                if state.name.endswith(".service"):
+                    restarts = int(await self._property(state.name, interface, "NRestarts"))
         except Refused:
             return state  # it was unloaded in the meantime: what is known of it stands
         return UnitState(
@@ -243,6 +249,8 @@ class SystemdManager:
             file_state=str(values.get("UnitFileState", "")),
             needs_reload=bool(values.get("NeedDaemonReload", False)),
             ever_started=bool(values.get("InactiveExitTimestampMonotonic", 0)),
+            active_since=int(values.get("ActiveEnterTimestamp", 0)) / 1e6,
+            restarts=restarts,
         )
 
     async def _properties(self, unit: str, interface: str) -> Mapping[str, Any]:
@@ -270,7 +278,7 @@ class SystemdManager:
         Raises Retry if it has not ended in time; systemd goes on with it.
         """
         began = self._clock.now()
-        verb = "stop" if member == "StopUnit" else "start"
+        verb = {"StopUnit": "stop", "ReloadUnit": "reload"}.get(member, "start")
         connection = await self._connected()
 
         async def ask() -> str:

@@ -13,6 +13,8 @@ PEER = "org.freedesktop.DBus.Peer"
 BUS = "org.freedesktop.DBus"
 BUS_PATH = "/org/freedesktop/DBus"
 
+_PLAIN = string.ascii_letters + string.digits
+_ESCAPED = [chr(byte) if chr(byte) in _PLAIN else f"_{byte:02x}" for byte in range(256)]
 _UNIT_NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}")
 _TYPED = {
     suffix: f"{SYSTEMD}.{suffix[1:].capitalize()}"
@@ -25,12 +27,10 @@ def unit_path(name: str) -> str:
 
     A digit that comes first is, too.
     """
-    escaped = "".join(
-        chr(byte)
-        if chr(byte) in string.ascii_letters or (at and chr(byte) in string.digits)
-        else f"_{byte:02x}"
-        for at, byte in enumerate(name.encode())
-    )
+    encoded = name.encode()
+    escaped = "".join([_ESCAPED[byte] for byte in encoded])
+    if encoded[:1].isdigit():
+        escaped = f"_{encoded[0]:02x}{escaped[1:]}"
     return f"{MANAGER_PATH}/unit/{escaped or '_'}"
 
 

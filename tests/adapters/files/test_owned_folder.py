@@ -34,7 +34,7 @@ async def test_an_app_is_written_observed_and_removed(home, make):
     observed = await home.folder.observe("web")
     assert observed == ObservedApp(name="web", manifest=manifest, files=manifest.files)
     assert (home.root / "web/conf/link").read_text() == UNIT
-    assert await home.folder.apps() == {"web"}
+    assert await home.folder.manifests() == {"web": manifest}
     assert home.folder.root == str(home.root)
     for path in files:
         await home.folder.remove_file("web", path)
@@ -43,7 +43,7 @@ async def test_an_app_is_written_observed_and_removed(home, make):
     empty = msgspec.structs.replace(manifest, files=(), units=())
     await home.folder.write_manifest(empty)
     assert names(home.root) == []
-    assert await home.folder.apps() == frozenset()
+    assert await home.folder.manifests() == {}
     assert await home.folder.observe("web") == ObservedApp(name="web")
 
 
@@ -131,7 +131,7 @@ async def test_a_manifest_that_cannot_be_read_counts_as_none(home, text):
         manifest.write_text(text)
     observed = await home.folder.observe("web")
     assert (observed.manifest, observed.strangers) == (None, ("a.container",))
-    assert await home.folder.apps() == {"web"}
+    assert await home.folder.manifests() == {}
 
 
 async def test_a_manifest_of_another_app_or_with_sly_paths_counts_as_none(home, make):
@@ -245,7 +245,7 @@ async def test_data_beside_keeps_its_folder(home):
     await home.folder.remove_file("web", "data/seed")
     await home.folder.write_manifest(msgspec.structs.replace(manifest, files=()))
     assert (home.root / "web/data/db").read_text() == "data"
-    assert await home.folder.apps() == frozenset()
+    assert await home.folder.manifests() == {}
 
 
 async def test_readers_see_old_or_new_never_half(home, make):
@@ -421,7 +421,33 @@ async def test_foreign_units_are_named_with_their_paths(home):
 
 
 async def test_nothing_there_is_nothing(home):
-    assert await home.folder.apps() == frozenset()
+    assert await home.folder.manifests() == {}
     assert await home.folder.foreign_units() == {}
     assert await home.folder.observe("web", wanted=["a"]) == ObservedApp(name="web")
     assert not home.root.exists()
+
+
+async def test_contents_are_what_is_on_disk_and_no_more_of_it_than_asked_for(home):
+    files = {"conf/a": "0123456789", "conf/link": (FileKind.SYMLINK, "../web"), "web": "x"}
+    await home.write("web", files)
+    (home.root / "web/web").write_text("edited")
+    outside = home.root.parent / "secret"
+    outside.write_text("secret")
+    (home.root / "web/leaves").symlink_to(outside)
+    paths = ["conf/a", "conf/link", "web", "gone", "leaves", "../secret"]
+    assert await home.folder.contents("web", paths, limit=4) == {
+        "conf/a": b"0123",
+        "conf/link": b"../web",
+        "web": b"edit",
+        "leaves": str(outside).encode(),
+    }
+
+
+async def test_a_manifest_that_somebody_changed_is_read_anew(home):
+    old = await home.write("web", {"a": "x"})
+    await anyio.sleep(0.15)  # so long after it was written, its stat can be trusted
+    assert await home.folder.manifests() == {"web": old}
+    assert (await home.folder.manifests())["web"] is (await home.folder.manifests())["web"]
+    new = msgspec.structs.replace(old, revision="s")
+    (home.root / "web" / MANIFEST).write_bytes(msgspec.json.encode(new))
+    assert await home.folder.manifests() == {"web": new}

@@ -301,23 +301,18 @@ async def test_a_file_over_the_limit_is_refused_and_taken_once_the_limit_is_rais
     assert [f.path for f in snapshot.files] == ["big", "small"]
 
 
-async def test_files_at_an_older_revision_are_listed_below_a_root(sources, upstream):
-    one = upstream.commit(upstream.files({"apps/web/a": b"1", "apps/web/d/b": b"2", "x": b"3"}))
+async def test_what_the_store_holds_of_an_older_revision(sources, upstream):
+    one = upstream.commit(upstream.files({"apps/web/a": b"1"}))
     await sources.fetch("s", at(upstream))
     await sources.keep("s", [one])
     upstream.commit(upstream.files({"y": b"4"}))
     await sources.fetch("s", at(upstream))
-    files = await sources.files_at("s", one, "apps/web")
-    assert [f.path for f in files] == ["a", "d/b"]
-    assert [f.path for f in await sources.files_at("s", one, "")] == [
-        "apps/web/a",
-        "apps/web/d/b",
-        "x",
-    ]
-    assert await sources.files_at("s", one, "apps/we") == ()
-    assert files[0].oid == blob_id(b"1")
-    with pytest.raises(Stalled, match="not stored any more"):
-        await sources.files_at("s", "1" * 40, "")
+    assert await sources.holds("s", [blob_id(b"1"), blob_id(b"4")])
+    assert not await sources.holds("s", [blob_id(b"1"), blob_id(b"2")])
+    assert await sources.holds("s", [])
+    assert not await sources.holds("other", [blob_id(b"1")])
+    # To ask for what is gone is no sign of damage.
+    assert (await sources.fetch("s", at(upstream))).files
 
 
 async def test_kept_revisions_outlive_a_collection_and_others_do_not(sources, upstream, tmp_path):
@@ -330,10 +325,8 @@ async def test_kept_revisions_outlive_a_collection_and_others_do_not(sources, up
     for old in tmp_path.glob("state/s.git/objects/*/*"):
         os.utime(old, (1, 1))
     await store.collect()
-    assert await sources.files_at("s", revisions[0], "")
-    assert await sources.files_at("s", revisions[2], "")
-    with pytest.raises(Stalled, match="not stored any more"):
-        await sources.files_at("s", revisions[1], "")
+    held = [await sources.holds("s", [blob_id(b"%d" % number)]) for number in range(3)]
+    assert held == [True, False, True]
     later = GitSources(folder=Path(store.path).parent, limits=LIMITS)
     await later.keep("s", [revisions[2], "1" * 40])
     refs = await store.run("for-each-ref", "--format=%(refname)", "refs/podvisor/keep")

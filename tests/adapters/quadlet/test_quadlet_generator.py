@@ -245,3 +245,11 @@ async def test_version_changes_with_the_binary(bench: Bench) -> None:
     assert await bench.generator.version() == before
     os.utime(bench.binary, (1, 1))
     assert await bench.generator.version() != before
+
+
+async def test_the_units_as_texts_are_those_that_would_be_installed(bench: Bench) -> None:
+    app = bench.app("web", {"web.container": "[Container]\nNetwork=site.network\n"})
+    net = bench.app("net", {"site.network": "[Network]\n"})
+    texts = await bench.generator.texts(app, contents=bench.contents, beside=[net])
+    assert list(texts) == ["web.service"]
+    assert f"SourcePath={bench.live}/web/web.container\n" in texts["web.service"]

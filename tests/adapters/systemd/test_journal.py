@@ -49,6 +49,12 @@ async def test_systemd_is_heard_where_nobody_else_speaks(says: Says) -> None:
     assert await journal.last_lines("web.service", since=1.0) == expected
 
 
+async def test_podmans_events_are_no_lines(says: Says) -> None:
+    event = {"SYSLOG_IDENTIFIER": "podman", "MESSAGE": "container died", "PODMAN_EVENT": "died"}
+    says(("web", "no such table"), raw=json.dumps(event) + "\n")
+    assert await journal.last_lines("web.service", since=1.0) == "no such table"
+
+
 async def test_odd_entries_do_no_harm(says: Says) -> None:
     says(
         ("web", None), ("web", [104, 255, 105]), ("web", [999]), raw='[]\nnot json\n{"MESSAGE": 1}'

@@ -110,12 +110,15 @@ async def test_details_only_of_what_is_named(bus: FakeBus, manager: SystemdManag
         "UnitFileState": Variant("s", "generated"),
         "NeedDaemonReload": Variant("b", value=True),
         "InactiveExitTimestampMonotonic": Variant("t", 5),
+        "ActiveEnterTimestamp": Variant("t", 7_000_000),
+        "NRestarts": Variant("u", 3),
     }
     found = await manager.units(["a.service", "b.service"], details=["a.service"])
     a = found["a.service"]
     assert (a.result, a.path, a.file_state) == ("exit-code", "/home/pi/a.container", "generated")
     assert a.needs_reload
     assert a.ever_started
+    assert (a.active_since, a.restarts) == (7.0, 3)
     assert len(bus.asked("GetAll")) == 1
 
 
@@ -131,6 +134,15 @@ async def test_a_job_that_ends_well(bus: FakeBus, manager: SystemdManager, verb:
     assert bus.calls == [(f"{verb.capitalize()}Unit", ["a.service", "replace"])]
     await settled()
     assert not any("JobRemoved" in rule for rule in bus.rules), "only while there is one"
+
+
+async def test_a_reload_of_a_unit_is_a_job_too(bus: FakeBus, manager: SystemdManager) -> None:
+    bus.units = {"a.service": ("active", "running")}
+    assert await manager.reload_unit("a.service", timeout_seconds=30) is None
+    assert bus.calls == [("ReloadUnit", ["a.service", "replace"])]
+    bus.results["a.service"] = ""
+    with pytest.raises(Retry, match=r"cannot reload a\.service yet"):
+        await manager.reload_unit("a.service", timeout_seconds=0.05)
 
 
 async def test_the_end_may_be_told_before_the_job(bus: FakeBus, manager: SystemdManager) -> None:

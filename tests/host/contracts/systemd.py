@@ -33,6 +33,10 @@ FILES = {
     "ct-plain.service": "[Service]\nExecStart=/bin/true\n",
     "ct-late.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 1\n",
     "ct-quick.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
+    "ct-reload.service": "[Service]\nExecStart=/bin/sleep 1000\n"
+    "ExecReload=/bin/sh -c 'touch %h/reloaded'\n",
+    "ct-no-reload.service": "[Service]\nExecStart=/bin/sleep 1000\n"
+    "ExecReload=/bin/sh -c 'echo it will not; exit 3'\n",
     "ct-many@.service": "[Service]\nExecStart=/bin/sleep 1000\n",
     "ct-odd\\x2dname@.service": "[Service]\nExecStart=/bin/sleep 1000\n",
 }
@@ -123,6 +127,27 @@ async def jobs(manager: SystemdManager) -> None:
     assert await manager.start(odd, timeout_seconds=60) is None
     assert (await manager.units([odd], details=[odd]))[odd].active == "active"
     await manager.stop(odd, timeout_seconds=60)
+
+
+async def unit_reloads(manager: SystemdManager) -> None:
+    """A reload keeps the process; one that fails or is not there says so, and stops nothing."""
+    for name in ("ct-reload.service", "ct-no-reload.service", "ct-ok.service"):
+        assert await manager.start(name, timeout_seconds=60) is None
+    pid = systemctl("show", "-P", "MainPID", "ct-reload.service")
+    assert await manager.reload_unit("ct-reload.service", timeout_seconds=60) is None
+    assert (Path.home() / "reloaded").exists()
+    assert systemctl("show", "-P", "MainPID", "ct-reload.service") == pid
+    failed = await manager.reload_unit("ct-no-reload.service", timeout_seconds=60)
+    assert failed and failed.result == "failed", failed
+    failed = await manager.reload_unit("ct-ok.service", timeout_seconds=60)
+    assert failed and failed.result == "refused", failed
+    await manager.stop("ct-reload.service", timeout_seconds=60)
+    failed = await manager.reload_unit("ct-reload.service", timeout_seconds=60)
+    assert failed, "what does not run cannot be reloaded"
+    found = await manager.units(["ct-no-reload.service", "ct-ok.service"])
+    assert {one.active for one in found.values()} == {"active"}
+    for name in found:
+        await manager.stop(name, timeout_seconds=60)
 
 
 async def run_once(manager: SystemdManager) -> None:
@@ -489,7 +514,7 @@ async def main() -> None:
 
 
 PARTS = (
-    *(states, jobs, job_ends, run_once, files),
+    *(states, jobs, unit_reloads, job_ends, run_once, files),
     *(reloads, watching, coming_and_going, losses, five_hundred, churn),
 )
 uvloop.run(main())  # as the daemon does

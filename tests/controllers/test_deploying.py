@@ -1,0 +1,415 @@
+"""Order between apps, reloads and jobs before a deploy, end to end on fakes."""
+
+import anyio
+import msgspec
+import pytest
+
+from supervisor.model.diff import DiffRequest
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.events import EventKind
+from supervisor.model.status import AppState, SyncRequest
+
+pytestmark = pytest.mark.anyio
+
+DB = {"db/db.container": ""}
+WEB = {"web/web.container": "after=db"}
+
+
+async def ignore(_event):
+    pass
+
+
+def state(house, app):
+    (one,) = [one for one in house.desk.status().apps if one.name == app]
+    return one
+
+
+def started(world):
+    return [unit for verb, unit in world.systemd.jobs if verb in {"start", "restart"}]
+
+
+async def settle(house):
+    await anyio.sleep(1)
+    await house.queue.rest()
+
+
+# Order
+
+
+async def test_of_two_new_apps_the_first_is_ready_before_the_second_starts(world):
+    world.reader.put("home", {**WEB, **DB})
+    world.systemd.slow["db.service"] = 20
+    async with world.running() as house:
+        assert started(world) == ["db.service", "web.service"]
+        assert state(house, "web").state is AppState.READY
+        (db,) = [one for one in world.events(EventKind.APPLIED) if one.app == "db"]
+        (web,) = [one for one in world.events(EventKind.STEP) if one.unit == "web.service"]
+        assert db.time <= web.time < db.time + 1, "without waiting for anything else"
+
+
+async def test_a_change_of_both_comes_in_order_and_sync_waits_for_all_of_it(world):
+    world.reader.put("home", {**WEB, **DB})
+    async with world.running() as house:
+        world.systemd.jobs.clear()
+        world.systemd.slow["db.service"] = 5
+        world.reader.put("home", {"db/db.container": "v=2", "web/web.container": "after=db v=2"})
+        reply = await house.desk.sync(SyncRequest(apps=("web",)), ignore)
+        assert world.systemd.jobs == [("restart", "db.service"), ("restart", "web.service")]
+        assert [(one.name, one.state) for one in reply.apps] == [("web", AppState.READY)]
+
+
+@pytest.mark.parametrize(("db", "why"), [("refuse=x", "refused"), ("v=2", "failing")])
+async def test_what_does_not_become_ready_holds_what_comes_after_it(world, db, why):
+    world.reader.put("home", {**WEB, **DB})
+    async with world.running() as house:
+        world.machine.broken.add("db.service")
+        await world.push(house, {"db/db.container": db, "web/web.container": "after=db v=2"})
+        await settle(house)
+        web = state(house, "web")
+        assert web.waiting == (f"waits for app db, which is {why}",)
+        assert web.state is AppState.CHANGING
+        assert web.revision != web.wanted_revision
+        held = world.machine.running["web.service"]
+        world.systemd.dies("web.service")
+        await settle(house)
+        assert world.machine.running["web.service"] == held, "repaired at what it was"
+        world.machine.broken.clear()
+        await world.push(house, {"db/db.container": "v=3", "web/web.container": "after=db v=2"})
+        await settle(house)
+        assert state(house, "web").state is AppState.READY
+        assert world.machine.running["web.service"] != held
+
+
+async def test_a_change_waits_only_for_what_it_comes_after(world):
+    world.reader.put("home", {**WEB, **DB, "blog/blog.container": ""})
+    async with world.running() as house:
+        world.machine.broken.add("db.service")
+        world.systemd.dies("db.service")
+        await world.push(house, {**DB, **WEB, "blog/blog.container": "v=2"})
+        assert state(house, "blog").state is AppState.READY
+        assert state(house, "web").state is AppState.READY, "it has nothing to change"
+
+
+async def test_an_app_that_nobody_has_and_a_circle_are_refused(world):
+    files = {
+        **DB,
+        "web/web.container": "after=dv",
+        "a/a.container": "after=b",
+        "b/b.container": "after=c",
+        "c/c.container": "after=a",
+        "other/other.container": "after=a",
+    }
+    world.reader.put("home", files)
+    async with world.running() as house:
+        told = {one.name: one for one in house.desk.status().apps}
+        assert {name: one.state for name, one in told.items()} == {
+            "a": AppState.REFUSED,
+            "b": AppState.REFUSED,
+            "c": AppState.REFUSED,
+            "db": AppState.READY,
+            "other": AppState.CHANGING,
+            "web": AppState.REFUSED,
+        }
+        (finding,) = told["web"].findings
+        assert (finding.path, finding.line) == ("web/web.container", 1)
+        assert finding.hint == "did you mean app:db?"
+        (circle,) = told["b"].findings
+        assert circle.message == "a circle: b comes after c, c comes after a, a comes after b"
+        assert told["other"].waiting == ("waits for app a, which is refused",)
+
+
+async def test_a_plan_shows_who_waits(world):
+    world.reader.put("home", {**WEB, **DB})
+    async with world.running() as house:
+        world.reader.put("home", {"db/db.container": "v=2", "web/web.container": "after=db v=2"})
+        plan = await house.desk.plan([])
+        (web,) = [one for one in plan.verdicts if one.app == "web"]
+        assert web.waiting == ("waits for app db",)
+        assert {step.app for step in plan.steps if step.app} == {"db"}
+
+
+async def test_without_a_daemon_what_is_installed_counts_as_ready(world):
+    world.reader.put("home", {**WEB, **DB})
+    async with world.running():
+        pass
+    world.reader.put("home", {**DB, "web/web.container": "after=db v=2"})
+    async with world.running() as house:
+        house.board.apps.clear()
+        plan = await house.desk.plan([])
+        assert {step.app for step in plan.steps if step.app} <= {"web"}
+        assert not any(one.waiting for one in plan.verdicts)
+
+
+# Reloads
+
+
+CONF = {"web/conf/a": "1", "web/web.container": "reads=conf can=reload onchange=reload"}
+
+
+async def test_a_changed_file_is_taken_up_by_a_reload(world):
+    world.reader.put("home", CONF)
+    async with world.running() as house:
+        world.systemd.jobs.clear()
+        await world.push(house, {**CONF, "web/conf/a": "2"})
+        assert world.systemd.jobs == [("reload", "web.service")]
+        await world.push(house, {**CONF, "web/conf/a": "2", "web/README": "x"})
+        assert world.systemd.jobs == [("reload", "web.service")], "it is taken up for good"
+        assert state(house, "web").state is AppState.READY
+
+
+async def test_a_reload_that_fails_is_tried_again_and_said(world):
+    world.reader.put("home", CONF)
+    async with world.running() as house:
+        world.machine.broken.add("web.service")
+        await world.push(house, {**CONF, "web/conf/a": "2"})
+        web = state(house, "web")
+        assert web.state is AppState.FAILING
+        assert "cannot reload web.service: failed exit code 1" in str(web.findings)
+        assert "web.service" in world.machine.running, "it keeps running with what it has"
+        world.machine.broken.clear()
+        await anyio.sleep(20)
+        assert state(house, "web").state is AppState.READY
+        assert len([job for job in world.systemd.jobs if job[0] == "reload"]) < 5
+
+
+async def test_a_change_that_a_unit_is_to_be_left_with(world):
+    files = {**CONF, "web/web.container": "reads=conf onchange=none"}
+    world.reader.put("home", files)
+    async with world.running() as house:
+        world.systemd.jobs.clear()
+        await world.push(house, {**files, "web/conf/a": "2"})
+        assert world.systemd.jobs == []
+        (left,) = [one for one in world.events(EventKind.STEP) if one.step == "leave"]
+        assert left.reason == "conf/a changed, and OnChange=none says to leave it"
+        assert state(house, "web").state is AppState.READY
+
+
+# Jobs
+
+
+SHOP = {"shop/shop.container": "v=1", "shop/migrate.container": "job=yes v=1"}
+NEXT = {"shop/shop.container": "v=2", "shop/migrate.container": "job=yes v=2"}
+
+
+async def test_a_job_runs_before_anything_else_changes(world):
+    world.reader.put("home", SHOP)
+    async with world.running() as house:
+        assert world.systemd.jobs == [("restart", "migrate.service"), ("start", "shop.service")]
+        world.systemd.jobs.clear()
+        world.systemd.slow["migrate.service"] = 10
+        world.reader.put("home", NEXT)
+        house.queue.add("source:home")
+        await anyio.sleep(5)
+        # While it runs, all else is on disk and in systemd as it was.
+        before = world.machine.running["shop.service"]
+        assert world.machine.loaded["shop.service"].digest == before
+        await house.queue.rest()
+        assert world.systemd.jobs == [("restart", "migrate.service"), ("restart", "shop.service")]
+        assert world.machine.running["shop.service"] != before
+        assert state(house, "shop").state is AppState.READY
+        await world.push(house, {**NEXT, "blog/blog.container": ""})
+        assert ("restart", "migrate.service") not in world.systemd.jobs[2:], "once for a revision"
+        await world.push(house, SHOP)
+        assert len(world.machine.ran) == 3, "each new revision, also one that was here before"
+
+
+async def test_a_job_that_fails_stops_the_deploy_until_somebody_says_so(world):
+    world.reader.put("home", SHOP)
+    async with world.running() as house:
+        before = dict(world.machine.running), world.machine.manifests["shop"]
+        world.machine.broken.add("migrate.service")
+        world.reader.put("home", NEXT)
+        reply = await house.desk.sync(SyncRequest(), ignore)
+        (shop,) = reply.apps
+        assert shop.state is AppState.REFUSED
+        (finding,) = shop.findings
+        assert "its job migrate.service failed" in finding.message
+        assert "no such table" in finding.message
+        assert "podvisor sync shop" in finding.hint
+        assert (dict(world.machine.running), world.machine.manifests["shop"]) == before
+        runs = len(world.machine.ran)
+        world.systemd.dies("shop.service")
+        await settle(house)
+        assert world.machine.running == before[0], "repaired, at what it was"
+        await world.push(house, {**NEXT, "blog/blog.container": ""})
+        assert len(world.machine.ran) == runs, "a commit that does not touch it changes nothing"
+        await house.desk.sync(SyncRequest(), ignore)
+        assert len(world.machine.ran) == runs
+        world.machine.broken.clear()
+        reply = await house.desk.sync(SyncRequest(apps=("shop",)), ignore)
+        assert [one.state for one in reply.apps] == [AppState.READY]
+        assert len(world.machine.ran) == runs + 1
+    assert [one.ok for one in world.events(EventKind.STEP) if one.step == "run"] == [
+        True,
+        False,
+        True,
+    ]
+
+
+async def test_a_failed_job_is_remembered_by_the_next_daemon(world):
+    world.reader.put("home", SHOP)
+    async with world.running() as house:
+        world.machine.broken.add("migrate.service")
+        await world.push(house, NEXT)
+    runs = len(world.machine.ran)
+    async with world.running() as house:
+        await settle(house)
+        assert len(world.machine.ran) == runs
+        assert state(house, "shop").state is AppState.REFUSED
+
+
+async def test_a_job_that_fails_at_the_first_deploy_leaves_nothing_running(world):
+    world.reader.put("home", SHOP)
+    world.machine.broken.add("migrate.service")
+    async with world.running() as house:
+        assert world.machine.running == {}
+        assert state(house, "shop").state is AppState.REFUSED
+        await world.push(house, {})
+        world.machine.broken.clear()
+        await world.push(house, {**NEXT, "blog/blog.container": ""})
+        assert state(house, "shop").state is AppState.READY
+
+
+async def test_a_job_that_does_not_end_is_stopped(world):
+    world.reader.put("home", SHOP)
+    world.systemd.slow["migrate.service"] = 100_000
+    async with world.running() as house:
+        shop = state(house, "shop")
+        assert "timeout: it had not ended after 30m" in shop.findings[0].message
+        assert ("stop", "migrate.service") in world.systemd.jobs
+
+
+async def test_an_app_that_was_removed_while_its_job_had_failed_is_forgotten(world):
+    world.reader.put("home", {**SHOP, "blog/blog.container": ""})
+    async with world.running() as house:
+        world.machine.broken.add("migrate.service")
+        await world.push(house, {**NEXT, "blog/blog.container": ""})
+        await world.push(house, {"blog/blog.container": ""})
+        assert set(world.machine.manifests) == {"blog"}
+        assert world.ledger.note("jobs:shop") == ""
+
+
+async def test_a_pass_that_is_cut_short_before_a_job_is_mended(world):
+    world.reader.put("home", SHOP)
+    async with world.running() as house:
+        systemd_reload = world.systemd.reload
+
+        async def lost():
+            raise Retry("cannot reach systemd")
+
+        world.systemd.reload = lost
+        await world.push(house, NEXT)
+        assert len(world.machine.ran) == 1
+        world.systemd.reload = systemd_reload
+        await anyio.sleep(20)
+        await house.queue.rest()
+        assert len(world.machine.ran) == 2
+        assert state(house, "shop").state is AppState.READY
+
+
+# Apps and units that move
+
+
+MOVED = {"two/shop.container": "v=1"}
+HERE = {"one/shop.container": "v=1", "other/other.container": ""}
+
+
+@pytest.mark.parametrize("waits", ["job=yes", "image=img:2", "after=db"])
+async def test_who_gives_a_unit_away_keeps_it_until_the_other_takes_it(world, waits):
+    world.reader.put("home", {**HERE, **DB})
+    async with world.running() as house:
+        digest = world.machine.running["shop.service"]
+        world.systemd.slow["side.service"] = 30
+        world.machine.broken.add("db.service")
+        world.systemd.jobs.clear()
+        after = {"other/other.container": "", **MOVED, "two/side.container": waits}
+        world.reader.put("home", {**after, "db/db.container": "v=2"})
+        house.queue.add("source:home")
+        await anyio.sleep(10)
+        world.machine.reload()  # by somebody else, in the worst moment
+        assert world.machine.loaded["shop.service"].digest == digest
+        if waits != "job=yes":
+            assert state(house, "one").waiting == (
+                "waits for app two, which takes over shop.service",
+            )
+            world.systemd.dies("shop.service")
+            await anyio.sleep(1)
+            assert world.machine.running["shop.service"] == digest, "repaired where it is"
+        world.machine.broken.clear()
+        world.podman.registry.add("img:2")
+        await world.push(house, {**after, "db/db.container": "v=3"})
+        await anyio.sleep(400)
+        await house.queue.rest()
+        assert ("stop", "shop.service") not in world.systemd.jobs
+        assert ("restart", "shop.service") not in world.systemd.jobs
+        assert world.machine.running["shop.service"] == digest
+        assert set(world.machine.manifests) == {"db", "other", "two"}
+        assert state(house, "two").state is AppState.READY
+
+
+async def test_a_part_that_comes_after_what_it_was_taken_from_does_not_block_both(world):
+    world.reader.put("home", {**HERE, "one/side.container": ""})
+    async with world.running() as house:
+        world.systemd.jobs.clear()
+        files = {
+            "one/side.container": "",
+            "two/shop.container": "v=1",
+            "two/x.container": "after=one",
+        }
+        await world.push(house, {**files, "other/other.container": ""})
+        await settle(house)
+        assert state(house, "two").state is state(house, "one").state is AppState.READY
+        assert world.systemd.jobs == [("start", "x.service")]
+
+
+async def test_an_app_that_is_renamed_is_not_kept_under_its_old_name(world):
+    world.reader.put("home", {"one/shop.container": "v=1"})
+    async with world.running() as house:
+        world.systemd.jobs.clear()
+        await world.push(house, {"two/shop.container": "v=1"})
+        assert set(world.machine.manifests) == {"two"}
+        assert world.systemd.jobs == []
+        await world.push(house, {"three/else.container": ""})
+        assert state(house, "two").state is AppState.KEPT, "an app that is not there by any name"
+
+
+# What would change
+
+
+async def test_a_diff_shows_what_is_installed_beside_what_is_wanted(world):
+    world.reader.put("home", {"web/web.container": "v=1", "web/old": "x", "db/db.container": ""})
+    async with world.running() as house:
+        other = msgspec.structs.replace(world.machine.files["web"]["old"], path="db.container")
+        world.machine.files["db"]["db.container"] = other
+        world.reader.put(
+            "home", {"web/web.container": "v=2", "web/new": "y", "db/db.container": ""}
+        )
+        diff = await house.desk.diff(DiffRequest(units=True))
+        db, web = diff.apps
+        assert [(one.path, one.old, one.new) for one in web.files] == [
+            ("new", None, "y"),
+            ("old", "x", None),
+            ("web.container", "v=1", "v=2"),
+        ]
+        (unit,) = web.units
+        assert (unit.path, unit.old) == ("web.service", "[Service]\nExecStart=v=1\n")
+        assert unit.new == "[Service]\nExecStart=v=2\n"
+        (edited,) = db.files
+        assert (edited.old, edited.new) == ("x", ""), "whoever wrote it"
+        assert not db.units
+        (only,) = (await house.desk.diff(DiffRequest(apps=("db",)))).apps
+        assert only.app == "db"
+        with pytest.raises(Stalled, match="no app named blog"):
+            await house.desk.diff(DiffRequest(apps=("blog",)))
+        assert "v=1" in str(world.machine.blobs), "nothing was done"
+        assert world.machine.files["web"].keys() == {"web.container", "old"}
+
+
+async def test_a_diff_of_what_leaves_and_of_what_is_refused(world):
+    world.reader.put("home", {"web/web.container": "", "db/db.container": ""})
+    async with world.running() as house:
+        world.reader.put("home", {"db/db.container": "refuse=x"})
+        db, web = (await house.desk.diff(DiffRequest())).apps
+        assert [(one.path, one.old, one.new) for one in web.files] == [("web.container", "", None)]
+        assert not db.files
+        assert db.findings[0].message == "x"
