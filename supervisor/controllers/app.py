@@ -4,7 +4,7 @@ They are observed, planned and written together, with one reload between all fil
 Then each comes to its end when its own units have started, and is free for the next pass.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import anyio
@@ -271,6 +271,8 @@ class AppController:
         look_again: dict[str, float] = {}
         before = {name: one.revision for name, one in self._ledger.applied().items()}
         stirred: set[str] = set()
+        changed: set[str] = set()
+        owners = owners_of(self._desires.latest())
         verdicts = {one.app: one for one in plan.verdicts}
         steps = _by_app(plan)
         applied, repairs = self._ledger.applied(), self._ledger.repairs()
@@ -283,7 +285,7 @@ class AppController:
                 failures[name] = failure
             else:
                 verdict = self._with_gate(deployment, verdict, observed, now)
-                self._record(deployment, verdict, applied.get(name), now)
+                self._record(deployment, verdict, applied.get(name), now, owners=owners)
             if any(isinstance(step, Quarantine) for step in steps.get(name, ())):
                 stirred.update(self._free_dependents(deployment))
             self._images.wants(name, _pulls(steps.get(name, ())))
@@ -298,10 +300,11 @@ class AppController:
             again.extend(at for at in settling if at > now)
             if again:
                 look_again[name] = min(again)
-            if not failure and any(isinstance(s, RunJob) and s.app == name for s in plan.steps):
+            if not failure and any(isinstance(step, RunJob) for step in steps.get(name, ())):
                 stirred.add(name)
             if self._show(deployment, verdict, observed, failure):
-                stirred.update(self._turns.after(name, self._desires.latest()))
+                changed.add(name)
+        stirred.update(self._turns.after(changed, self._desires.latest()))
         moved = {
             one.source
             for name, one in self._ledger.applied().items()
@@ -356,9 +359,15 @@ class AppController:
             self._log(EventKind.RESUMED, order.app, reason="the time of its suspension is over")
 
     def _record(
-        self, deployment: Deployment, verdict: Verdict, before: AppliedApp | None, now: float
+        self,
+        deployment: Deployment,
+        verdict: Verdict,
+        before: AppliedApp | None,
+        now: float,
+        *,
+        owners: Mapping[str, str],
     ) -> None:
-        """Write what was reached into the ledger."""
+        """Write what was reached into the ledger; `owners` maps units to the apps that want them."""
         name, wanted = deployment.name, deployment.wanted
         hold = self._orders.hold(name)
         if hold and deployment.newest and deployment.held is None:
@@ -389,8 +398,9 @@ class AppController:
             # What another app is about to take is known by what it was started with here.
             units.update(
                 unit
-                for unit, owner in owners_of(self._desires.latest()).items()
-                if owner != name and (owner not in applied or unit not in applied[owner].units)
+                for unit in (started.units if started else ())
+                if (owner := owners.get(unit, name)) != name
+                and (owner not in applied or unit not in applied[owner].units)
             )
             self._ledger.put_applied(
                 AppliedApp(
