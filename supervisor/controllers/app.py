@@ -4,7 +4,7 @@ They are observed, planned and written together, with one reload between all fil
 Then each comes to its end when its own units have started, and is free for the next pass.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Protocol
 
 import anyio
@@ -15,24 +15,22 @@ from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.execute import Executor, Outcome
 from supervisor.controllers.health import HealthController
-from supervisor.controllers.job_memory import forget
 from supervisor.controllers.observe import Observer
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, SourceReader, Systemd
 from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.record import Recorder, units_of
 from supervisor.controllers.turns import Turns
-from supervisor.core import gate, planner
+from supervisor.core import planner
 from supervisor.core.moves import owners_of, taken_units
 from supervisor.core.names import runtime_names
 from supervisor.core.repair import settles_at
 from supervisor.core.report import app_status, changes_of_state
-from supervisor.core.rollout_plan import has_way_back
 from supervisor.kit.clock import Clock
-from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
+from supervisor.model.app import Deployment
 from supervisor.model.errors import Failure
-from supervisor.model.events import Event, EventKind
 from supervisor.model.health import Probe
-from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState
+from supervisor.model.observed import Observed
 from supervisor.model.plan import (
     Plan,
     PullImage,
@@ -102,15 +100,13 @@ class AppController:
         self._folder = folder
         self._reader = reader
         self._ledger = ledger
-        self._orders = orders
         self._board = board
         self._clock = clock
         self._images = images
         self._health = health
         self._probes = probes
         self._turns = Turns()
-        self._broken: dict[str, JobFailed] = {}
-        """Why units that are down did not start when that was tried last."""
+        self._recorder = Recorder(desires=desires, ledger=ledger, orders=orders, clock=clock)
 
     async def names(self) -> tuple[str, ...]:
         """All apps that should be or still are."""
@@ -149,7 +145,7 @@ class AppController:
         """One pass over these apps; each is told of in one of the calls of `ended`."""
         chosen = await self._chosen(names)
         deployments = {one.name: one for one in chosen}
-        self._end_suspensions(names)
+        self._recorder.end_suspensions(names)
         outcome = Outcome()
         observed, plan = await self._look_with_secrets(chosen, outcome)
         self._turns.begin(names, plan, self._desires.latest())
@@ -206,7 +202,7 @@ class AppController:
             if isinstance(step, StartUnit | RestartUnit | StopUnit):
                 self._probes.forget(step.unit)
         if any(not isinstance(step, SetHealthInterval) for step in steps):
-            self._health.stir(_units_of(deployment))
+            self._health.stir(units_of(deployment))
 
     async def _chosen(
         self, names: Collection[str], *, unseen_is_ready: bool = False
@@ -251,7 +247,7 @@ class AppController:
     async def _watch(self) -> None:
         """Have systemd tell of every unit that podvisor has or is about to have."""
         everything = await self._desires.deployments()
-        names = {unit for one in everything.values() for unit in _units_of(one)}
+        names = {unit for one in everything.values() for unit in units_of(one)}
         await self._systemd.watch_units(names)
 
     def _conclude(
@@ -263,10 +259,7 @@ class AppController:
     ) -> AppPass:
         """Record what stands now, and say what changed."""
         now = self._clock.now()
-        self._broken.update(outcome.broken)
-        for name, state in observed.units.items():
-            if state.active not in {"failed", "inactive"} and name not in outcome.broken:
-                self._broken.pop(name, None)
+        self._recorder.note_broken(outcome.broken, observed)
         failures: dict[str, Failure] = {}
         look_again: dict[str, float] = {}
         before = {name: one.revision for name, one in self._ledger.applied().items()}
@@ -284,19 +277,19 @@ class AppController:
             if failure:
                 failures[name] = failure
             else:
-                verdict = self._with_gate(deployment, verdict, observed, now)
-                self._record(deployment, verdict, applied.get(name), now, owners=owners)
+                verdict = self._recorder.with_gate(deployment, verdict, observed)
+                self._recorder.record(deployment, verdict, applied.get(name), owners=owners)
             if any(isinstance(step, Quarantine) for step in steps.get(name, ())):
-                stirred.update(self._free_dependents(deployment))
+                stirred.update(self._recorder.free_dependents(deployment))
             self._images.wants(name, _pulls(steps.get(name, ())))
-            self._probes.attend(_units_of(deployment), _probes(deployment, observed))
+            self._probes.attend(units_of(deployment), _probes(deployment, observed))
             again = [verdict.next_at] if verdict.next_at else []
             if verdict.gate and verdict.gate.state is not GateState.PASSED:
                 again.append(self._gate_looks_at(name, verdict.gate, now))
-            for unit in outcome.broken.keys() & _units_of(deployment):
+            for unit in outcome.broken.keys() & units_of(deployment):
                 memory = repairs.get(unit)
                 again.append(memory.next_at if memory else now)
-            settling = (settles_at(repairs.get(unit)) for unit in _units_of(deployment))
+            settling = (settles_at(repairs.get(unit)) for unit in units_of(deployment))
             again.extend(at for at in settling if at > now)
             if again:
                 look_again[name] = min(again)
@@ -318,21 +311,6 @@ class AppController:
             stirred=tuple(sorted(stirred)),
         )
 
-    def _with_gate(
-        self, deployment: Deployment, verdict: Verdict, observed: Observed, now: float
-    ) -> Verdict:
-        """Ask the gate once more, with what is observed after the steps."""
-        wanted = deployment.wanted
-        if wanted is None or not verdict.complete:
-            return verdict
-        trial = gate.trial_of(wanted, observed)
-        if trial is None:
-            return verdict
-        settings = self._desires.settings.rollout
-        strict = has_way_back(deployment, observed, settings)
-        word = gate.judge(wanted, observed, trial, now, settings, strict=strict)
-        return msgspec.structs.replace(verdict, gate=word)
-
     def _gate_looks_at(self, name: str, word: Gate, now: float) -> float:
         """When to look at a trial again: at once if it failed, so that it is taken back."""
         if word.state is GateState.PENDING:
@@ -340,106 +318,6 @@ class AppController:
         before = self._board.apps.get(name)
         said_already = before is not None and before.gate == word.reason
         return now + _STUCK_SECONDS if said_already else now
-
-    def _free_dependents(self, deployment: Deployment) -> set[str]:
-        """Take the backoff off what went down with a revision that is taken back; name its apps."""
-        units = _units_of(deployment)
-        known = self._desires.known()
-        names = {deployment.name}
-        names.update(
-            app for app, theirs in known.items() if any(units & {*unit.requires} for unit in theirs)
-        )
-        for app in names:
-            self._forget_failures(tuple(_runtime_names(known.get(app, ()))))
-        return names
-
-    def _end_suspensions(self, names: Collection[str]) -> None:
-        """Say of suspensions that their time is over."""
-        for order in self._orders.over(names):
-            self._log(EventKind.RESUMED, order.app, reason="the time of its suspension is over")
-
-    def _record(
-        self,
-        deployment: Deployment,
-        verdict: Verdict,
-        before: AppliedApp | None,
-        now: float,
-        *,
-        owners: Mapping[str, str],
-    ) -> None:
-        """Write what was reached into the ledger; `owners` maps units to the apps that want them."""
-        name, wanted = deployment.name, deployment.wanted
-        hold = self._orders.hold(name)
-        if hold and deployment.newest and deployment.held is None:
-            self._orders.release(name)
-            reason = f"no longer held at {hold.revision[:12]}: there is a newer revision"
-            self._log(EventKind.RESUMED, name, reason=reason, revision=deployment.newest)
-        if wanted is None or not verdict.complete:
-            for unit, inputs in verdict.adopt.items():
-                self._ledger.put_unit(name, unit, inputs)
-            if wanted is None and verdict.complete and not deployment.findings:
-                self._forget_failures(before.units if before else ())
-                self._ledger.drop_app(name)
-                self._orders.release(name)
-                forget(self._ledger, name)
-                self._log(EventKind.REMOVED, name, reason="no longer in the source")
-                self._desires.removed(name)
-            return
-        passed = verdict.gate is None or verdict.gate.state is GateState.PASSED
-        stands = before and (before.revision, before.source) == (wanted.revision, wanted.source)
-        if passed and not stands:
-            units = {
-                runtime
-                for unit in wanted.units
-                for runtime in runtime_names(unit.name, unit.instances)
-            }
-            applied = self._ledger.applied()
-            started = applied.get(name)
-            # What another app is about to take is known by what it was started with here.
-            units.update(
-                unit
-                for unit in (started.units if started else ())
-                if (owner := owners.get(unit, name)) != name
-                and (owner not in applied or unit not in applied[owner].units)
-            )
-            self._ledger.put_applied(
-                AppliedApp(
-                    name=name,
-                    source=wanted.source,
-                    revision=wanted.revision,
-                    root=wanted.root,
-                    applied_at=now,
-                    units={u: i for u, i in started.units.items() if u in units} if started else {},
-                )
-            )
-            self._log(
-                EventKind.APPLIED,
-                name,
-                source=wanted.source,
-                revision=wanted.revision,
-                reason=f"was at {before.revision[:12]}" if before and before.revision else "new",
-            )
-            self._end_trial(wanted, now)
-            self._desires.applied(name)
-        for unit, unit_inputs in verdict.adopt.items():
-            self._ledger.put_unit(name, unit, unit_inputs)
-
-    def _end_trial(self, app: DesiredApp, now: float) -> None:
-        """Remember a revision as one to come back to, and no more of them than are wanted."""
-        rollouts = self._ledger.rollouts(app.name)
-        for one in rollouts:
-            if one.revision == app.revision:
-                passed = Gate(state=GateState.PASSED)
-                self._ledger.put_rollout(gate.ended(one, passed, now))
-        keep = self._desires.settings.rollout.history
-        gone = gate.forgotten(rollouts, keep=keep, good=app.revision)
-        self._ledger.drop_rollouts(app.name, gone)
-
-    def _forget_failures(self, units: Collection[str]) -> None:
-        """A unit of the same name that comes one day is not to blame for them."""
-        self._ledger.put_repairs(RepairState(unit=unit) for unit in units)
-        for unit in units:
-            self._broken.pop(unit, None)
 
     def _show(
         self,
@@ -463,7 +341,7 @@ class AppController:
             applied=self._ledger.applied().get(name),
             repairs=self._ledger.repairs(),
             failure=failure,
-            broken=self._broken,
+            broken=self._recorder.broken,
             image_error=self._images.error,
             now=self._clock.now(),
         )
@@ -472,20 +350,6 @@ class AppController:
             self._ledger.append(event)
         before = (old.state, old.revision) if old else None
         return before != (status.state, status.revision)
-
-    def _log(
-        self, kind: EventKind, app: str, *, reason: str, source: str = "", revision: str = ""
-    ) -> None:
-        self._ledger.append(
-            Event(
-                time=self._clock.now(),
-                kind=kind,
-                app=app,
-                source=source,
-                revision=revision,
-                reason=reason,
-            )
-        )
 
 
 async def _batches(receive: MemoryObjectReceiveStream[str]) -> AsyncIterator[list[str]]:
@@ -517,17 +381,3 @@ def _probes(deployment: Deployment, observed: Observed) -> dict[str, Probe]:
         for name in runtime_names(unit.name, unit.instances)
         if unit.probe and (state := observed.units.get(name)) and state.active == "active"
     }
-
-
-def _units_of(deployment: Deployment) -> frozenset[str]:
-    """Names of everything of an app that can run."""
-    return frozenset(
-        name
-        for app in (deployment.wanted, deployment.last_good)
-        for name in _runtime_names(app.units if app else ())
-    )
-
-
-def _runtime_names(units: Sequence[DesiredUnit]) -> Iterator[str]:
-    for unit in units:
-        yield from runtime_names(unit.name, unit.instances)
