@@ -396,7 +396,11 @@ def _desires(settings: Settings, given: Ports) -> Desires:
 def _specifiers() -> dict[str, str]:
     """Values of `core.overlay.SPECIFIERS`; a host can be renamed while podvisor runs."""
     host = os.uname().nodename
-    return {"H": host, "l": host.partition(".")[0], "u": pwd.getpwuid(os.getuid()).pw_name}
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = ""  # no folder has this name: the overlay says so
+    return {"H": host, "l": host.partition(".")[0], "u": user}
 
 
 async def offline_plan(

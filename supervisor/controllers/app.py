@@ -264,6 +264,8 @@ class AppController:
         look_again: dict[str, float] = {}
         before = {name: one.revision for name, one in self._ledger.applied().items()}
         stirred: set[str] = set()
+        changed: set[str] = set()
+        owners = owners_of(self._desires.latest())
         verdicts = {one.app: one for one in plan.verdicts}
         steps = _by_app(plan)
         applied, repairs = self._ledger.applied(), self._ledger.repairs()
@@ -276,7 +278,7 @@ class AppController:
                 failures[name] = failure
             else:
                 verdict = self._recorder.with_gate(deployment, verdict, observed)
-                self._recorder.record(deployment, verdict, applied.get(name))
+                self._recorder.record(deployment, verdict, applied.get(name), owners=owners)
             if any(isinstance(step, Quarantine) for step in steps.get(name, ())):
                 stirred.update(self._recorder.free_dependents(deployment))
             self._images.wants(name, _pulls(steps.get(name, ())))
@@ -291,10 +293,11 @@ class AppController:
             again.extend(at for at in settling if at > now)
             if again:
                 look_again[name] = min(again)
-            if not failure and any(isinstance(s, RunJob) and s.app == name for s in plan.steps):
+            if not failure and any(isinstance(step, RunJob) for step in steps.get(name, ())):
                 stirred.add(name)
             if self._show(deployment, verdict, observed, failure):
-                stirred.update(self._turns.after(name, self._desires.latest()))
+                changed.add(name)
+        stirred.update(self._turns.after(changed, self._desires.latest()))
         moved = {
             one.source
             for name, one in self._ledger.applied().items()

@@ -13,7 +13,6 @@ from supervisor.controllers.job_memory import forget
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Ledger
 from supervisor.core import gate
-from supervisor.core.moves import owners_of
 from supervisor.core.names import runtime_names
 from supervisor.core.rollout_plan import has_way_back
 from supervisor.kit.clock import Clock
@@ -55,8 +54,18 @@ class Recorder:
         word = gate.judge(wanted, observed, trial, self._clock.now(), settings, strict=strict)
         return msgspec.structs.replace(verdict, gate=word)
 
-    def record(self, deployment: Deployment, verdict: Verdict, before: AppliedApp | None) -> None:
-        """Write what was reached; `before` is what was applied when the pass began."""
+    def record(
+        self,
+        deployment: Deployment,
+        verdict: Verdict,
+        before: AppliedApp | None,
+        *,
+        owners: Mapping[str, str],
+    ) -> None:
+        """Write what was reached; `before` is what was applied when the pass began.
+
+        `owners` maps units to the apps that want them.
+        """
         name, wanted = deployment.name, deployment.wanted
         self._end_hold(deployment)
         if wanted is None and verdict.complete and not deployment.findings:
@@ -66,11 +75,11 @@ class Recorder:
         if wanted and verdict.complete and passed:
             at = (before.revision, before.source) if before else None
             if at != (wanted.revision, wanted.source):
-                self._apply(wanted, before)
+                self._apply(wanted, before, owners)
         for unit, inputs in verdict.adopt.items():
             self._ledger.put_unit(name, unit, inputs)
 
-    def _apply(self, app: DesiredApp, before: AppliedApp | None) -> None:
+    def _apply(self, app: DesiredApp, before: AppliedApp | None, owners: Mapping[str, str]) -> None:
         """Record that a revision has passed its gate: it is the way back from now on."""
         applied = self._ledger.applied()
         started = applied.get(app.name)
@@ -78,8 +87,9 @@ class Recorder:
         # What another app is about to take is known by what it was started with here.
         units.update(
             unit
-            for unit, owner in owners_of(self._desires.latest()).items()
-            if owner != app.name and (owner not in applied or unit not in applied[owner].units)
+            for unit in (started.units if started else ())
+            if (owner := owners.get(unit, app.name)) != app.name
+            and (owner not in applied or unit not in applied[owner].units)
         )
         self._ledger.put_applied(
             AppliedApp(

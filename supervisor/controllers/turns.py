@@ -62,6 +62,6 @@ class Turns:
         )
 
     @staticmethod
-    def after(name: str, everything: Mapping[str, Deployment]) -> set[str]:
-        """Apps to look at when this one has another state or revision than before."""
-        return {*held_by(name, everything), *gives_to(name, everything)}
+    def after(names: Collection[str], everything: Mapping[str, Deployment]) -> set[str]:
+        """Apps to look at when these have another state or revision than before."""
+        return {*held_by(names, everything), *gives_to(names, everything)} if names else set()

@@ -9,7 +9,9 @@ from supervisor.core.git_host import CommitState, CommitStatus
 from supervisor.kit.texts import count
 from supervisor.model.status import AppState, AppStatus, SourceStatus
 
-_FAILED = frozenset({"refused", "failing", "reverted", "kept"})
+_FAILED = frozenset({AppState.REFUSED, AppState.FAILING, AppState.REVERTED, AppState.KEPT})
+_UNDECIDED = frozenset({AppState.CHANGING, AppState.UNKNOWN})
+_DONE = _FAILED | {AppState.READY}
 _APART_SECONDS = 300.0
 """A verdict on the same revision is taken back no sooner: containers can crash every minute."""
 
@@ -29,17 +31,14 @@ def status_of(
     """
     if not source.revision:
         return None
-    unsettled = [one for one in apps if one.state not in _FAILED and one.state != AppState.READY]
-    if busy or unsettled:
-        if said and said.revision == source.revision:
-            return None
-        waiting = f", {unsettled[0].name} is {unsettled[0].state}" if unsettled else ""
-        text = f"{count(len(apps), 'app')}{waiting}"
-        return _status(source, CommitState.PENDING, text)
+    if busy or any(one.state in _UNDECIDED for one in apps):
+        return _pending(source, apps, said)
     failed = [one for one in apps if one.state in _FAILED]
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         return _status(source, CommitState.FAILURE, f"{_reason(failed[0])}{more}")
+    if any(one.state is not AppState.READY for one in apps):
+        return _pending(source, apps, said)  # a person holds it back
     return _status(source, CommitState.SUCCESS, f"{count(len(apps), 'app')} ready")
 
 
@@ -49,6 +48,15 @@ def hold_back(wanted: CommitStatus, said: CommitStatus | None, said_at: float, n
         return 0.0
     # A clock that was set back must not hold it for good.
     return min(max(0.0, said_at + _APART_SECONDS - now), _APART_SECONDS)
+
+
+def _pending(
+    source: SourceStatus, apps: Sequence[AppStatus], said: CommitStatus | None
+) -> CommitStatus | None:
+    if said and said.revision == source.revision:
+        return None
+    waiting = next((f", {one.name} is {one.state}" for one in apps if one.state not in _DONE), "")
+    return _status(source, CommitState.PENDING, f"{count(len(apps), 'app')}{waiting}")
 
 
 def _status(source: SourceStatus, state: CommitState, description: str) -> CommitStatus:

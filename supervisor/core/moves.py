@@ -115,11 +115,10 @@ def taken_units(everything: Mapping[str, Deployment]) -> frozenset[str]:
     return frozenset(taken)
 
 
-def gives_to(name: str, everything: Mapping[str, Deployment]) -> Iterator[str]:
-    """Yield the apps that have a unit which this one wants."""
-    mine = everything.get(name)
-    wanted = {unit.name for unit in mine.wanted.units} if mine and mine.wanted else set()
+def gives_to(names: Collection[str], everything: Mapping[str, Deployment]) -> Iterator[str]:
+    """Yield the apps that have a unit which another one, of these, wants."""
+    wanted = owners_of({name: everything[name] for name in names if name in everything})
     for other, one in everything.items():
-        has = one.last_good.units if one.last_good and other != name else ()
-        if any(unit.name in wanted for unit in has):
+        has = one.last_good.units if one.last_good else ()
+        if any(wanted.get(unit.name, other) != other for unit in has):
             yield other

@@ -77,10 +77,10 @@ def waits_for(
             yield Wait(app=name, text=f"waits for app {name}{why}")
 
 
-def held_by(name: str, everything: Mapping[str, Deployment]) -> Iterator[str]:
-    """Yield the apps that come after this one."""
+def held_by(names: Collection[str], everything: Mapping[str, Deployment]) -> Iterator[str]:
+    """Yield the apps that come after one of these."""
     for other, one in everything.items():
-        if one.wanted and any(need.app == name for need in one.wanted.after):
+        if one.wanted and any(need.app in names for need in one.wanted.after):
             yield other
 
 

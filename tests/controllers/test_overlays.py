@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from supervisor.model.settings import Settings, SourceSettings
-from supervisor.model.status import AppState
+from supervisor.model.status import AppState, OrderRequest
 
 pytestmark = pytest.mark.anyio
 HERE = f"hosts/{os.uname().nodename.partition('.')[0]}"
@@ -89,3 +89,27 @@ async def test_content_that_moves_between_base_and_overlay_restarts_nothing(flee
         assert fleet.systemd.jobs == before
         manifest = fleet.machine.manifests["web"]
         assert (manifest.overlay, manifest.revision) == ("", house.board.sources["home"].revision)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_rollback_brings_the_overlay_of_that_revision_back(fleet, restarted):
+    fleet.reader.put("home", {**BASE, f"{HERE}/web/site.conf": "first"})
+    async with fleet.running() as house:
+        await anyio.sleep(60)
+        await fleet.push(house, {**BASE, f"{HERE}/web/site.conf": "second"})
+        await anyio.sleep(60)
+        assert installed(fleet, "site.conf") == "second"
+        if not restarted:
+            await _rolled_back(fleet, house)
+    if restarted:
+        async with fleet.running() as house:
+            await _rolled_back(fleet, house)
+
+
+async def _rolled_back(world, house):
+    async def hear(event):
+        pass
+
+    await house.desk.rollback(OrderRequest(apps=("web",)), hear)
+    assert installed(world, "site.conf") == "first"
+    assert installed(world, "more.conf") == "for all"

@@ -53,6 +53,10 @@ def said(state, revision="r2"):
         ),
         ({"a": AppState.FAILING}, False, ("failure", "a is failing")),
         ({"a": AppState.KEPT}, False, ("failure", "a is kept")),
+        ({"a": AppState.REVERTED}, False, ("failure", "a is reverted")),
+        ({"a": READY, "b": AppState.HELD}, False, ("pending", "2 apps, b is held")),
+        ({"a": AppState.SUSPENDED}, False, ("pending", "1 app, a is suspended")),
+        ({"a": AppState.SUSPENDED, "b": AppState.FAILING}, False, ("failure", "b is failing")),
         ({}, False, ("success", "0 apps ready")),
     ],
 )
@@ -62,7 +66,10 @@ def test_a_new_revision(states, busy, expected):
 
 
 @pytest.mark.parametrize("before", ["success", "failure", "pending"])
-@pytest.mark.parametrize(("states", "busy"), [({"a": CHANGING}, False), ({"a": READY}, True)])
+@pytest.mark.parametrize(
+    ("states", "busy"),
+    [({"a": CHANGING}, False), ({"a": READY}, True), ({"a": AppState.SUSPENDED}, False)],
+)
 def test_a_repair_of_what_was_told_is_no_news(before, states, busy):
     assert told(states, busy=busy, said=said(before)) is None
 

@@ -101,7 +101,10 @@ async def check(store: Store, oid: str, ref: str, signers: Signers, *, scratch: 
     by = f" (made by {author}>)" if author else ""
     found = [kind for kind, mark in _MARKS.items() if mark in _signed_part(content, is_tag=is_tag)]
     if not found:
-        raise _refusal(f"{what}{by}", "it is not signed", signers)
+        raise Stalled(
+            _one_line(f"cannot deploy {what}{by}: it is not signed"),
+            hint="sign it (git commit -S, git tag -s), and push it again",
+        )
     if signers.kind not in found:
         raise _refusal(f"{what}{by}", f"it is signed by {found[0]}, not {signers.kind}", signers)
     program, package = _PROGRAMS[signers.kind]
@@ -182,8 +185,13 @@ def _why(errors: str, signers: Signers) -> str:
 
 
 def _refusal(what: str, why: str, signers: Signers) -> Failure:
-    line = "".join(c for c in f"cannot deploy {what}: {why}" if c.isprintable())
-    return Stalled(line, hint=f"sign it, or let {signers.path} name who signed it")
+    hint = f"have it signed by somebody whom {signers.path} names, or add who signed it there"
+    return Stalled(_one_line(f"cannot deploy {what}: {why}"), hint=hint)
+
+
+def _one_line(text: str) -> str:
+    """What others have written into a commit must not write over a terminal."""
+    return "".join(c for c in text if c.isprintable())
 
 
 def _header(content: bytes, name: bytes) -> str:

@@ -387,3 +387,20 @@ async def test_a_file_without_keys_says_how_to_make_one(sources, author, by_gpg)
     said = await refusal(sources, settings)
     assert "cannot read the keys" in said
     assert "gpg --armor --export" in said
+
+
+async def test_what_a_commit_says_of_itself_cannot_write_over_a_terminal(sources, author, by_ssh):
+    settings, _, _ = by_ssh
+    tree = author.git("mktree")
+    who = "\x1b[2J\x07" + "x" * 5_000
+    forged = f"tree {tree}\nauthor a <a@b> 0 +0000\ncommitter {who} <c@d> 0 +0000\n\nx\n"
+    oid = author.run(
+        *("git", "-C", str(author.work)),
+        *("hash-object", "-t", "commit", "-w", "--stdin", "--literally"),
+        stdin=forged,
+    )  # fmt: skip
+    author.git("update-ref", "refs/heads/main", oid)
+    said = await refusal(sources, settings)
+    assert said.isprintable()
+    assert len(said) < 500
+    assert "it is not signed (sign it (git commit -S" in said
