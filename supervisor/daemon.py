@@ -7,6 +7,7 @@ Tasks, all below the one root group, and what goes in and out of each:
 | loop | keys from the queue | passes; keys that are due later |
 | watches (five) | D-Bus signals, inotify, netlink | keys; what waits is hurried |
 | control | requests on the control socket | keys, status, plans |
+| webhooks | requests from the network, if the settings say so | keys |
 | signals | SIGTERM, SIGINT, SIGHUP | the end; settings read anew |
 | readiness | the queue coming to rest | READY=1, once |
 """
@@ -80,6 +81,7 @@ async def _serve(house: wiring.House, paths: wiring.Paths, notifier: Notifier) -
             root.start_soon(_signals, house, paths, notifier, root.cancel_scope)
             await root.start(house.watches.run)
             await root.start(control.serve, paths.socket, house.desk)
+            await root.start(house.webhooks)
             await house.loop.start()
             root.start_soon(house.loop.run)
             root.start_soon(_tell_ready, house, notifier)

@@ -4,26 +4,33 @@ The only module that knows which adapter serves which port.
 """
 
 import os
-from collections.abc import Awaitable, Callable, Collection
+import pwd
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from supervisor import __version__
 from supervisor.adapters.files.folder import OwnedFolder
 from supervisor.adapters.files.watch import SourceFolders
+from supervisor.adapters.forge.commit_status import CommitStatusSender
 from supervisor.adapters.git.reader import GitSources
 from supervisor.adapters.host.checks import prerequisites
 from supervisor.adapters.host.probe import NetworkProber
 from supervisor.adapters.host.watch import HostWatch
 from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.secrets.references import SecretReader
+from supervisor.adapters.secrets.vault import Vault
 from supervisor.adapters.systemd.manager import SystemdManager
+from supervisor.api.webhooks import WebhookListener
 from supervisor.controllers import ports
 from supervisor.controllers.app import AppController
 from supervisor.controllers.board import Board
+from supervisor.controllers.commit_status import CommitStatusController
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.desk import Desk
 from supervisor.controllers.diff import Differ
@@ -32,9 +39,13 @@ from supervisor.controllers.health import HealthController
 from supervisor.controllers.image import ImageController
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.observe import Observer
+from supervisor.controllers.orders import Orders
 from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.secrets import SecretController
 from supervisor.controllers.source import SourceController
 from supervisor.controllers.watches import Watches
+from supervisor.controllers.webhook_test import WebhookTester
+from supervisor.controllers.webhooks import WebhookController
 from supervisor.core.settings import Reading, read_settings
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.notify import Notifier
@@ -42,6 +53,7 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Finding, Stalled
 from supervisor.model.plan import Plan
+from supervisor.model.secret import SecretList
 from supervisor.model.settings import Settings, SourceSettings
 
 __all__ = ["prerequisites"]
@@ -102,6 +114,10 @@ class Ports:
     systemd: ports.Systemd
     podman: ports.Podman
     secrets: ports.Secrets
+    vault: ports.Vault
+    tokens: ports.Tokens
+    listener: WebhookListener
+    git_host: ports.GitHost
     prober: ports.Prober
     folders: ports.FolderWatch
     host: ports.Host
@@ -123,6 +139,8 @@ class House:
     loop: Loop
     desk: Desk
     watches: Watches
+    webhooks: Callable[..., Coroutine[Any, Any, None]]
+    """Serves the listener for webhooks, until cancelled; `started` at once."""
     ready: list[bool]
     take_settings: Callable[[Settings], Awaitable[None]]
     close: Callable[[], None]
@@ -147,14 +165,26 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
     """Make the adapters. Nothing is asked of the outside yet."""
     clock = SystemClock()
     ledger = SqliteLedger(paths.ledger, settings=settings.ledger, clock=clock)
-    reader = GitSources(folder=paths.state / "sources", limits=settings.limits)
+    systemd = SystemdManager()
+    podman = PodmanClient(paths.podman_socket)
+    secrets = SecretReader(podman.secret)
+    reader = GitSources(
+        folder=paths.state / "sources",
+        limits=settings.limits,
+        read_secret=secrets.read,
+        installed=paths.quadlets / "podvisor",
+    )
+    vault = Vault(
+        state=paths.state,
+        runtime=paths.runtime,
+        identity=settings.secrets.identity,
+        read=secrets.read,
+    )
 
     def configure(new: Settings) -> None:
         ledger.configure(new.ledger)
         reader.configure(new.limits)
-
-    systemd = SystemdManager()
-    podman = PodmanClient(paths.podman_socket)
+        vault.identity = new.secrets.identity
 
     def close() -> None:
         systemd.close()
@@ -166,7 +196,11 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
         folder=OwnedFolder(root=paths.quadlets / "podvisor", user_units=paths.user_units),
         systemd=systemd,
         podman=podman,
-        secrets=SecretReader(podman.secret),
+        secrets=secrets,
+        vault=vault,
+        tokens=TokenVerifier(),
+        listener=WebhookListener(),
+        git_host=CommitStatusSender(),
         prober=NetworkProber(),
         folders=SourceFolders(),
         host=HostWatch(),
@@ -184,8 +218,12 @@ def assemble(
     queue = WorkQueue()
     board = Board(version=__version__, config=str(config or ""), started_at=given.clock.now())
     board.ledger_problem = given.ledger.problem
+    orders = Orders(ledger=given.ledger, clock=given.clock)
     images = ImageController(
         podman=given.podman, ledger=given.ledger, clock=given.clock, name_key=queue.add
+    )
+    secrets = SecretController(
+        vault=given.vault, podman=given.podman, reader=given.reader, ledger=given.ledger
     )
     executor = Executor(
         reader=given.reader,
@@ -195,12 +233,32 @@ def assemble(
         ledger=given.ledger,
         clock=given.clock,
         want_image=images.want,
+        secrets=secrets,
     )
     probes = ProbeController(prober=given.prober, clock=given.clock)
     health = HealthController(systemd=given.systemd, podman=given.podman, clock=given.clock)
     executor.settings = images.settings = settings.repair
+    webhooks = WebhookController(
+        settings=settings,
+        listener=given.listener,
+        secrets=given.secrets,
+        tokens=given.tokens,
+        ledger=given.ledger,
+        queue=queue,
+        clock=given.clock,
+    )
+    board.webhook_of, board.webhooks = webhooks.status_of, webhooks.status
     desires = _desires(settings, given)
     board.source_findings = lambda: desires.source_findings
+    statuses = CommitStatusController(
+        git_host=given.git_host,
+        secrets=given.secrets,
+        desires=desires,
+        ledger=given.ledger,
+        board=board,
+        clock=given.clock,
+        is_busy=queue.is_busy,
+    )
 
     def app_controller(of: Desires) -> AppController:
         return AppController(
@@ -210,14 +268,17 @@ def assemble(
                 podman=given.podman,
                 folder=given.folder,
                 ledger=given.ledger,
+                orders=orders,
                 health=health,
                 probes=probes,
+                secrets=secrets,
             ),
             executor=executor,
             systemd=given.systemd,
             folder=given.folder,
             reader=given.reader,
             ledger=given.ledger,
+            orders=orders,
             board=board,
             clock=given.clock,
             images=images,
@@ -226,6 +287,7 @@ def assemble(
         )
 
     def tell() -> None:
+        queue.add(*statuses.due())
         if ready:
             notifier.status(board.summary())
 
@@ -248,6 +310,8 @@ def assemble(
         images=images,
         health=health,
         probes=probes,
+        webhooks=webhooks,
+        statuses=statuses,
         folders=given.folders,
         board=board,
         clock=given.clock,
@@ -273,11 +337,20 @@ def assemble(
             desires=desires,
             reader=given.reader,
             ledger=given.ledger,
+            orders=orders,
             board=board,
             clock=given.clock,
             planning=app_controller,
+            secrets=secrets,
             new_desires=lambda: _desires(desires.settings, given),
             differ=lambda of: Differ(desires=of, reader=given.reader, folder=given.folder),
+            webhook_tester=WebhookTester(
+                listener=given.listener,
+                reception=webhooks.reception,
+                queue=queue,
+                board=board,
+                clock=given.clock,
+            ),
         ),
         watches=Watches(
             queue=queue,
@@ -293,6 +366,7 @@ def assemble(
             board=board,
             clock=given.clock,
         ),
+        webhooks=partial(given.listener.run, webhooks.reception),
         ready=ready,
         take_settings=take_settings,
         close=given.close,
@@ -301,18 +375,30 @@ def assemble(
 
 def _desires(settings: Settings, given: Ports) -> Desires:
     return Desires(
-        reader=given.reader, generator=given.generator, folder=given.folder, settings=settings
+        reader=given.reader,
+        generator=given.generator,
+        folder=given.folder,
+        ledger=given.ledger,
+        orders=Orders(ledger=given.ledger, clock=given.clock),
+        settings=settings,
+        specifiers=_specifiers,
     )
+
+
+def _specifiers() -> dict[str, str]:
+    """Values of `core.overlay.SPECIFIERS`; a host can be renamed while podvisor runs."""
+    host = os.uname().nodename
+    return {"H": host, "l": host.partition(".")[0], "u": pwd.getpwuid(os.getuid()).pw_name}
 
 
 async def offline_plan(
     config: Path | None, apps: Collection[str], *, prune_all: bool = False
 ) -> Plan:
     """Work out, without a daemon, what one would do now. Raises Stalled on refused settings."""
-    return await _offline(config, lambda desk: desk.plan(apps, prune_all=prune_all))
+    return await _offline(config, lambda house: house.desk.plan(apps, prune_all=prune_all))
 
 
-async def _offline(config: Path | None, ask: Callable[[Desk], Awaitable[T]]) -> T:
+async def _offline(config: Path | None, ask: Callable[[House], Awaitable[T]]) -> T:
     paths = Paths.from_environment(config)
     reading = load_settings(paths.config)
     if reading.settings is None:
@@ -320,7 +406,7 @@ async def _offline(config: Path | None, ask: Callable[[Desk], Awaitable[T]]) -> 
     given = make_ports(reading.settings, paths)
     try:
         house = assemble(reading.settings, given, notifier=Notifier())
-        return await ask(house.desk)
+        return await ask(house)
     finally:
         given.close()
 
@@ -328,27 +414,49 @@ async def _offline(config: Path | None, ask: Callable[[Desk], Awaitable[T]]) -> 
 async def offline_diff(config: Path | None, apps: Collection[str], *, units: bool) -> Diff:
     """Show, without a daemon, what would change. Raises Stalled on refused settings."""
     request = DiffRequest(apps=tuple(apps), units=units)
-    return await _offline(config, lambda desk: desk.diff(request))
+    return await _offline(config, lambda house: house.desk.diff(request))
 
 
-async def check(path: Path) -> list[Finding]:
+async def offline_secrets(config: Path | None) -> SecretList:
+    """Work out, without a daemon, how all secrets stand. Raises Stalled on refused settings."""
+
+    async def ask(house: House) -> SecretList:
+        await house.loop.restore()
+        return await house.desk.secrets()
+
+    return await _offline(config, ask)
+
+
+async def webhook_secret(settings: Settings, source: str, paths: Paths) -> bytes:
+    """Return what a source's webhooks are signed with. Raises Retry or Stalled."""
+    reader = SecretReader(PodmanClient(paths.podman_socket).secret)
+    return await reader.read(settings.sources[source].webhook_secret)
+
+
+async def check(path: Path, *, overlay: str = "") -> list[Finding]:
     """Judge a repository's working folder as a source, with Podman's generator; nothing is kept."""
     import tempfile  # noqa: PLC0415
 
-    checked = SourceSettings(folder=str(path.resolve()))  # noqa: ASYNC240  # nothing else runs
+    folder_of_it = str(path.resolve())  # noqa: ASYNC240  # nothing else runs
+    checked = SourceSettings(folder=folder_of_it, overlay=overlay)
     settings = Settings(sources={"check": checked})
     with tempfile.TemporaryDirectory(prefix="podvisor-check-") as scratch:
         folder = Path(scratch)
         reader = GitSources(folder=folder / "sources", limits=settings.limits)
+        clock = SystemClock()
+        ledger = SqliteLedger(folder / "ledger.db", settings=settings.ledger, clock=clock)
         generator = QuadletGenerator(stage=folder / "stage", quadlets=folder / "none")
         desires = Desires(
             reader=reader,
             generator=generator,
             folder=OwnedFolder(root=folder / "podvisor", user_units=folder / "units"),
+            ledger=ledger,
+            orders=Orders(ledger=ledger, clock=clock),
             settings=settings,
         )
         desires.put(await reader.fetch("check", settings.sources["check"]))
         deployments = await desires.deployments()
+        ledger.close()
     findings = list(desires.source_findings.get("check", ()))
     for one in deployments.values():
         findings.extend(one.findings)

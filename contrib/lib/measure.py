@@ -6,16 +6,20 @@ rounds, each with what it is compared with (`base`), measured in turn with it.
 
 import asyncio
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import pathlib
 import resource
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 HOME = pathlib.Path.home()
@@ -95,7 +99,8 @@ class Repository:
 def start_daemon(url: str) -> None:
     settings = HOME / ".config/podvisor/config.toml"
     settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text(f'[sources.home]\ngit = "{url}"\n')
+    # Whether a change lasts is not what is measured: by hand nobody waits for that either.
+    settings.write_text(f'[sources.home]\ngit = "{url}"\n[rollout]\nsettle = "0s"\n')
     run("podvisor", "setup")
     run("podvisor", "sync")
 
@@ -695,6 +700,210 @@ def cpu_of_user(*, seconds: float) -> float:
     began, before = time.monotonic(), spent()
     time.sleep(seconds)
     return (spent() - before) * 60 / (time.monotonic() - began)
+
+
+def measure_webhook() -> list[dict]:
+    """From a webhook, as its sender sees it, to the start of the fetch; and a storm of them."""
+    repository = Repository("webhook")
+    repository.commit({"blog/hello.service": SLEEPER})
+    config = HOME / "config.toml"
+    port = webhook_settings(config, repository)
+    run("systemctl", "--user", "start", "podman.socket")
+    taken = []
+    argv = [sys.executable, "-c", NOTING_FETCHES, str(config)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as daemon:
+        fetches = Fetches(daemon)
+        fetches.wait_for_end(0)
+        for number in range(23):
+            time.sleep(1.5)  # whatever came before is over: the first counts at once
+            before = len(fetches.begun)
+            sent = time.monotonic()
+            assert send_webhook(port, number) == "202"
+            fetches.wait_for_end(before)
+            if number > 1:  # the first two load what is needed
+                taken.append(1000 * (fetches.begun[before] - sent))
+        time.sleep(2)
+        before = len(fetches.begun)
+        process = pathlib.Path(f"/proc/{daemon.pid}")
+        (process / "clear_refs").write_text("5")  # the peak is counted from here
+        rest = kilobytes(process, "VmHWM")
+        refused = storm_of_webhooks(port, repository)
+        head = run("git", "-C", str(repository.clone), "rev-parse", "HEAD").stdout.strip()
+        time.sleep(4)
+        assert fetches.revision == head, "what was pushed last was not found"
+        more = (kilobytes(process, "VmHWM") - rest) / 1000
+        after = memory_of(daemon.pid).all
+        many = len(fetches.begun) - before
+        daemon.terminate()
+    return [
+        figure("webhook to the start of its fetch", "ms", taken, 10),
+        figure("1,000 webhooks in 5 s: fetches", "", [many], 5),
+        figure("1,000 webhooks in 5 s: not taken", "", [refused], 0),
+        figure("1,000 webhooks in 5 s: more memory at the peak", "MB", [more], 30),
+        figure("memory (PSS) after them", "MB", [after], 42),
+    ]
+
+
+def measure_push() -> list[dict]:
+    """From a push, whose hook tells podvisor, to the unit active; against the same by hand."""
+    ours, hand = Repository("ours"), Repository("hand")
+    ours.commit({"web/web.container": WEB.format(round=0, more="")})
+    hand.commit({"hand.container": WEB.format(round=0, more="")})
+    port = webhook_settings(HOME / ".config/podvisor/config.toml", ours)
+    run("podvisor", "setup")
+    run("podvisor", "sync")
+    # As docs/how-to/get-told-of-pushes.md has it.
+    hook = pathlib.Path(f"/srv/git/{pathlib.Path(ours.url).name}/hooks/post-receive")
+    hook.write_text(
+        "#!/bin/sh\nwhile read -r before after ref; do\n"
+        'body="{\\"ref\\": \\"$ref\\", \\"after\\": \\"$after\\"}"\n'
+        'hex=$(printf %s "$body" | openssl dgst -sha256 -hmac "$(cat ~/secret)" -r '
+        "| cut -d' ' -f1)\n"
+        'curl -fsS -H "X-Signature: sha256=$hex" -d "$body" '
+        f"http://127.0.0.1:{port}/hooks/home\ndone\n"
+    )
+    hook.chmod(0o755)
+    checkout = HOME / "by-hand"
+    run("git", "clone", "-q", hand.url, str(checkout))
+    folder = QUADLETS / "by-hand"
+    folder.mkdir(parents=True)
+    shutil.copy(checkout / "hand.container", folder)
+    run("systemctl", "--user", "daemon-reload")
+    run("systemctl", "--user", "start", "hand.service")
+    by_hand = (
+        f"git -C {checkout} fetch -q && git -C {checkout} merge -q --ff-only FETCH_HEAD"
+        f" && cp {checkout}/hand.container {folder}"
+        " && systemctl --user daemon-reload && systemctl --user restart hand.service"
+    )
+    taken = {"ours": [], "hand": []}
+    for number in range(1, 13):
+        for name in sorted(taken, reverse=number % 2 == 0):
+            time.sleep(2)  # what one has begun must not be the other's
+            unit = "web" if name == "ours" else "hand"
+            repository, path = (ours, "web/web") if name == "ours" else (hand, "hand")
+            file = repository.clone / f"{path}.container"
+            file.write_text(WEB.format(round=number, more=""))
+            repository.git("commit", "-q", "-a", "-m", "round")
+            before = show(f"{unit}.service", "ActiveEnterTimestampMonotonic")
+            began = time.monotonic()
+            repository.git("push", "-q", "origin", "main")
+            if name == "hand":
+                run("sh", "-c", by_hand)
+            while (at := show(f"{unit}.service", "ActiveEnterTimestampMonotonic")) in {before, "0"}:
+                time.sleep(0.1)
+            taken[name].append(int(at) / 1000 - 1000 * began)
+            assert f"ROUND={number}" in run("podman", "inspect", f"systemd-{unit}").stdout
+    base = {"base": taken["hand"], "base_name": "git fetch, copy, reload, restart"}
+    return [
+        figure("push to the changed unit active", "ms", taken["ours"], 1.25, **base),
+        figure("the same, in itself", "ms", taken["ours"], 1_500),
+    ]
+
+
+def webhook_settings(config: pathlib.Path, repository: Repository) -> int:
+    """Write settings with a source that is only told of pushes; returns the port."""
+    port = 20_000 + os.getuid() % 10_000
+    (HOME / "secret").touch(mode=0o600)
+    (HOME / "secret").write_text("of the bench")
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(
+        f'[sources.home]\ngit = "{repository.url}"\npoll = "0s"\nwebhook = "generic"\n'
+        f'webhook_secret = "file:~/secret"\n[webhooks]\nlisten = "127.0.0.1:{port}"\n'
+    )
+    return port
+
+
+class Fetches:
+    """What the daemon of NOTING_FETCHES prints."""
+
+    def __init__(self, daemon: subprocess.Popen) -> None:
+        self.begun: list[float] = []
+        self.revision = ""
+        self._ended = 0
+        self._news = threading.Condition()
+        threading.Thread(target=self._read, args=(daemon.stdout,), daemon=True).start()
+
+    def _read(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            word, value = line.split()
+            with self._news:
+                if word == "begin":
+                    self.begun.append(float(value))
+                else:
+                    self.revision = value
+                    self._ended += 1
+                self._news.notify_all()
+
+    def wait_for_end(self, number: int) -> None:
+        """Wait until so many fetches and one more have ended."""
+        with self._news:
+            assert self._news.wait_for(lambda: self._ended > number, 60)
+
+
+def storm_of_webhooks(port: int, repository: Repository) -> int:
+    """Send a thousand in five seconds, and push meanwhile; returns how many were not taken."""
+    answers: list[str] = []
+    begun = time.monotonic()
+
+    def sender(first: int) -> None:
+        for number in range(first, 999, 16):
+            time.sleep(max(0.0, begun + number / 200 - time.monotonic()))
+            answers.append(send_webhook(port, number))
+
+    threads = [threading.Thread(target=sender, args=(first,)) for first in range(16)]
+    for thread in threads:
+        thread.start()
+    for number in range(3):
+        time.sleep(1)
+        repository.commit({"blog/hello.service": SLEEPER + f"# {number}\n"})
+    for thread in threads:
+        thread.join()
+    repository.commit({"blog/hello.service": SLEEPER + "# the last\n"})
+    answers.append(send_webhook(port, 999))
+    return len(answers) - answers.count("202")
+
+
+def send_webhook(port: int, number: int) -> str:
+    """Send a signed one; returns the status of the answer."""
+    commits = [{"id": f"{number:040x}", "modified": ["blog/hello.service"] * 100}]
+    payload = {"ref": "refs/heads/main", "after": f"{number:040x}", "commits": commits}
+    body = json.dumps(payload).encode()
+    signature = hmac.new(b"of the bench", body, hashlib.sha256).hexdigest()
+    head = (
+        f"POST /hooks/home HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\n"
+        f"X-Signature: sha256={signature}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(head.encode() + body)
+        return connection.makefile("rb").readline().decode().split()[1]
+
+
+def kilobytes(process: pathlib.Path, name: str) -> int:
+    """Of a process's memory, as its status names it."""
+    return int((process / "status").read_text().split(f"\n{name}:")[1].split()[0])
+
+
+NOTING_FETCHES = """
+import dataclasses, pathlib, sys, time, uvloop
+from supervisor import daemon
+
+class Noting:
+    def __init__(self, reader):
+        self._reader = reader
+    def __getattr__(self, name):
+        return getattr(self._reader, name)
+    async def fetch(self, name, settings):
+        print("begin", time.monotonic(), flush=True)
+        snapshot = await self._reader.fetch(name, settings)
+        print("end", snapshot.revision, flush=True)
+        return snapshot
+
+def wrap(ports):
+    return dataclasses.replace(ports, reader=Noting(ports.reader))
+
+uvloop.run(daemon.run(pathlib.Path(sys.argv[1]), wrap=wrap))
+"""
+"""The daemon, which prints the time when a fetch begins, and the revision when it ends."""
 
 
 if __name__ == "__main__":

@@ -8,6 +8,12 @@ Asks a `Desk`; `kit.http_server` speaks HTTP.
 | `POST /v1/plan` `{"apps": [], "prune_all": false}` | `model.plan.Plan` |
 | `POST /v1/diff` `model.diff.DiffRequest` | `model.diff.Diff` |
 | `POST /v1/sync` `model.status.SyncRequest` | lines `{"event": …}`, at last `{"reply": …}` |
+| `POST /v1/suspend`, `/v1/resume` `model.status.OrderRequest` | `model.status.Status` |
+| `POST /v1/rollback` `model.status.OrderRequest` | as of sync |
+| `GET /v1/history?app=` | `model.status.History` |
+| `GET /v1/secrets` | `model.secret.SecretList` |
+| `POST /v1/secrets/rotate` `model.secret.RotateRequest` | `model.status.SyncReply` |
+| `POST /v1/webhook-test` `model.webhook.WebhookTestRequest` | `model.webhook.WebhookTest` |
 | `GET /v1/events?after_id=&since=&app=&unit=&limit=&follow=` | lines of `model.events.Event` |
 
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
@@ -30,7 +36,9 @@ from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event
 from supervisor.model.plan import Plan
-from supervisor.model.status import Status, SyncReply, SyncRequest
+from supervisor.model.secret import RotateRequest, SecretList
+from supervisor.model.status import History, OrderRequest, Status, SyncReply, SyncRequest
+from supervisor.model.webhook import WebhookTest, WebhookTestRequest
 
 _BODY_LIMIT = 1 << 16
 _LINES = "application/x-ndjson"
@@ -50,6 +58,22 @@ class Desk(Protocol):
     async def sync(
         self, request: SyncRequest, tell: Callable[[Event], Awaitable[None]]
     ) -> SyncReply: ...
+
+    async def suspend(self, order: OrderRequest) -> None: ...
+
+    async def resume(self, order: OrderRequest) -> None: ...
+
+    async def rollback(
+        self, order: OrderRequest, tell: Callable[[Event], Awaitable[None]]
+    ) -> SyncReply: ...
+
+    async def history(self, app: str) -> History: ...
+
+    async def secrets(self) -> SecretList: ...
+
+    async def rotate(self, name: str) -> SyncReply: ...
+
+    async def test_webhook(self, source: str) -> WebhookTest: ...
 
     async def check_names(self, apps: Collection[str]) -> None: ...
 
@@ -99,6 +123,13 @@ class _Answers:
             ("POST", "/v1/plan"): self._plan,
             ("POST", "/v1/diff"): self._diff,
             ("POST", "/v1/sync"): self._sync,
+            ("POST", "/v1/suspend"): self._suspend,
+            ("POST", "/v1/resume"): self._resume,
+            ("POST", "/v1/rollback"): self._rollback,
+            ("GET", "/v1/history"): self._history,
+            ("GET", "/v1/secrets"): self._secrets,
+            ("POST", "/v1/secrets/rotate"): self._rotate,
+            ("POST", "/v1/webhook-test"): self._webhook_test,
             ("GET", "/v1/events"): self._events,
         }
 
@@ -134,17 +165,42 @@ class _Answers:
         wish = msgspec.json.decode(body or b"{}", type=DiffRequest)
         await _reply(request, 200, await self._desk.diff(wish))
 
+    async def _webhook_test(self, request: Request) -> None:
+        body = await request.read(limit=_BODY_LIMIT)
+        wish = msgspec.json.decode(body, type=WebhookTestRequest)
+        await _reply(request, 200, await self._desk.test_webhook(wish.source))
+
     async def _sync(self, request: Request) -> None:
         body = await request.read(limit=_BODY_LIMIT)
         wish = msgspec.json.decode(body or b"{}", type=SyncRequest)
         await request.begin(content_type=_LINES)
+        await _write(request, {"reply": await self._desk.sync(wish, _teller(request))})
 
-        async def tell(event: Event) -> None:
-            # Whoever asked may go away; what was asked for goes on.
-            with suppress(Gone):
-                await _write(request, {"event": event})
+    async def _suspend(self, request: Request) -> None:
+        await self._desk.suspend(await _order(request))
+        await _reply(request, 200, self._desk.status())
 
-        await _write(request, {"reply": await self._desk.sync(wish, tell)})
+    async def _resume(self, request: Request) -> None:
+        await self._desk.resume(await _order(request))
+        await _reply(request, 200, self._desk.status())
+
+    async def _rollback(self, request: Request) -> None:
+        order = await _order(request)
+        if len(order.apps) != 1:
+            raise ValueError("it names one app")
+        await request.begin(content_type=_LINES)
+        await _write(request, {"reply": await self._desk.rollback(order, _teller(request))})
+
+    async def _history(self, request: Request) -> None:
+        await _reply(request, 200, await self._desk.history(request.query.get("app", "")))
+
+    async def _secrets(self, request: Request) -> None:
+        await _reply(request, 200, await self._desk.secrets())
+
+    async def _rotate(self, request: Request) -> None:
+        body = await request.read(limit=_BODY_LIMIT)
+        wish = msgspec.json.decode(body, type=RotateRequest)
+        await _reply(request, 200, await self._desk.rotate(wish.name))
 
     async def _events(self, request: Request) -> None:
         query = request.query
@@ -161,6 +217,20 @@ class _Answers:
             async with aclosing(entries):
                 async for entry in entries:
                     await _write(request, entry)
+
+
+def _teller(request: Request) -> Callable[[Event], Awaitable[None]]:
+    async def tell(event: Event) -> None:
+        # Whoever asked may go away; what was asked for goes on.
+        with suppress(Gone):
+            await _write(request, {"event": event})
+
+    return tell
+
+
+async def _order(request: Request) -> OrderRequest:
+    body = await request.read(limit=_BODY_LIMIT)
+    return msgspec.json.decode(body or b"{}", type=OrderRequest)
 
 
 async def _reply(request: Request, status: int, body: Any) -> None:

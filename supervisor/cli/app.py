@@ -15,20 +15,14 @@ from supervisor.cli import codes, places, screen
 from supervisor.cli.guard import HadEnough, guarded
 
 COMMANDS = (
-    "run",
-    "init",
-    "setup",
-    "check",
-    "plan",
-    "diff",
-    "sync",
-    "status",
-    "events",
-    "doctor",
-    "bench",
+    *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "events"),
+    *("history", "rollback", "suspend", "resume", "secret", "webhook", "doctor", "bench"),
 )
 """In the order in which a newcomer meets them, the daemon apart."""
-_ASK_THE_DAEMON = ("plan", "diff", "sync", "status", "events")
+_ASK_THE_DAEMON = (
+    *("plan", "diff", "sync", "status", "events"),
+    *("history", "rollback", "suspend", "resume", "webhook"),
+)
 _NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """Its message is the help. Before click 8.2 there is none: the help is written, and all is well."""
 
@@ -98,10 +92,10 @@ def group(ctx: click.Context, config: str | None) -> None:
     """
     ctx.obj = os.path.abspath(config or places.config_file())  # noqa: PTH100 - see places
     if config and ctx.invoked_subcommand in _ASK_THE_DAEMON:
-        _must_be_the_daemons(ctx.obj)
+        must_be_the_daemons(ctx.obj)
 
 
-def _must_be_the_daemons(config: str) -> None:
+def must_be_the_daemons(config: str) -> None:
     """Raise Refused if a daemon runs with other settings: it would answer for those."""
     import json
 

@@ -19,19 +19,25 @@ from supervisor.kit.texts import count
     ),
 )
 @click.argument("path", type=click.Path(), default=".")
+@click.option(
+    "--overlay", metavar="FOLDER", default="", help="Lay this folder over the apps: hosts/pi."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON list (model/errors.py).")
-def command(path: str, as_json: bool) -> int:
+def command(path: str, overlay: str, as_json: bool) -> int:
     """Check the apps in a folder as the daemon would, without a daemon.
 
     PATH is the working copy of a repository (the current folder, if none is given). It needs
     Podman's generator, but no running Podman. Each finding is written as FILE:LINE: MESSAGE.
     """
     from supervisor.cli.loop import in_loop
+    from supervisor.core.overlay import problem
     from supervisor.wiring import check
 
     if not Path(path).is_dir():
         raise Refused(f"cannot read {path}: no such folder")
-    findings = in_loop(partial(check, Path(path)))
+    if why := problem(overlay.replace("%", "%%")) if overlay else "":
+        raise Refused(f"cannot use {overlay} as an overlay: {why}")
+    findings = in_loop(partial(check, Path(path), overlay=overlay.replace("%", "%%")))
     fatal = sum(finding.fatal for finding in findings)
     if as_json:
         import msgspec

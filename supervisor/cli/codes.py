@@ -6,7 +6,7 @@ ERROR = 1
 CHANGES = 2
 """`plan --exit-code`: there is something to do."""
 NOT_WELL = 3
-"""It was done, but an app is refused or failing, or a source cannot be read."""
+"""It was done, but an app is refused, failing or taken back, or a source cannot be read."""
 NOT_RUNNING = 4
 """The daemon does not run, and it is needed (or asked about)."""
 USAGE = 64
@@ -20,7 +20,7 @@ MEANINGS = {
     OK: "all is well",
     ERROR: "it could not be done; the reason is said",
     CHANGES: "there are changes to make",
-    NOT_WELL: "an app is refused or failing, or a source cannot be read",
+    NOT_WELL: "an app is refused, failing or taken back, or a source cannot be read",
     NOT_RUNNING: "the daemon is not running",
     USAGE: "the command line is wrong",
     SETTINGS: "the settings are refused",

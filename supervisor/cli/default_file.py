@@ -9,7 +9,7 @@ import ast
 import inspect
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -30,17 +30,36 @@ _EXAMPLES = {
     "apps": "apps/*",
     "select": ("web", "db-*"),
     "exclude": ("old-*",),
+    "overlay": "hosts/%H",
+    "user": "me",
+    "password": "file:~/.config/podvisor/git-token",
+    "ssh_key": "~/.ssh/podvisor",
+    "known_hosts": "~/.config/podvisor/known_hosts",
+    "verify": "ssh",
+    "allowed_signers": "~/.config/podvisor/allowed_signers",
+    "status": "forgejo",
+    "status_token": "file:~/.config/podvisor/status-token",
+    "status_url": "https://git.example.org/api/v1",
+    "status_context": "podvisor/pi",
 }
 """For settings whose default is nothing."""
+_OVER_SSH = ("ssh_key", "known_hosts")
+"""Settings that mean nothing for the source whose example is over https."""
 
 
 def default_text() -> str:
     """Return the text of the file."""
     explained = docstrings()
     source, effects = explained[SourceSettings.__name__]
-    parts = [_HEAD, *_source("apps", source, effects, without="folder")]
+    parts = [_HEAD, *_source("apps", source, effects, without=("folder", *_OVER_SSH))]
     parts += ["# A second source, a folder of this machine:", "#[sources.local]"]
     parts += [f"#folder = {value_text(_EXAMPLES['folder'])}", ""]
+    parts += ["# A third one, over ssh:", "#[sources.over-ssh]"]
+    parts.append('#git = "ssh://git@example.org/me/apps.git"')
+    for field in msgspec.structs.fields(SourceSettings):
+        if field.name in _OVER_SSH:
+            parts += _setting(field, effects)
+    parts.append("")
     for field in msgspec.structs.fields(Settings):
         shape = field.type
         if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
@@ -48,11 +67,13 @@ def default_text() -> str:
     return "\n".join(parts)
 
 
-def _source(name: str, text: str, effects: dict[str, str], *, without: str) -> Iterator[str]:
+def _source(
+    name: str, text: str, effects: dict[str, str], *, without: Collection[str]
+) -> Iterator[str]:
     yield from _prose(text)
     yield f"#[sources.{name}]"
     for field in msgspec.structs.fields(SourceSettings):
-        if field.name != without:
+        if field.name not in without:
             yield from _setting(field, effects)
     yield ""
 

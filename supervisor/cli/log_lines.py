@@ -15,6 +15,10 @@ _STYLES = {
     "recovered": "good",
     "removed": "warn",
     "refused": "bad",
+    "reverted": "bad",
+    "held": "warn",
+    "suspended": "warn",
+    "resumed": "good",
     "error": "bad",
     "waiting": "warn",
 }

@@ -9,7 +9,8 @@ from supervisor.adapters.ledger.reader import ReadOnlyLedger
 from supervisor.cli.client import Refused
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event
-from supervisor.model.status import AppState, AppStatus, Status, UnitStatus
+from supervisor.model.rollout import Hold
+from supervisor.model.status import AppState, AppStatus, History, Status, UnitStatus
 
 
 def status_from_ledger(path: str, app: str = "") -> bytes:
@@ -40,6 +41,26 @@ def status_from_ledger(path: str, app: str = "") -> bytes:
         if app in ("", name)
     ]
     return msgspec.json.encode(Status(running=False, version=__version__, apps=tuple(apps)))
+
+
+def history_from_ledger(path: str, app: str) -> bytes:
+    """Return a `History`, as JSON. Raises Refused for an app that the ledger does not know."""
+    try:
+        with ReadOnlyLedger(Path(path)) as ledger:
+            applied, rollouts = ledger.applied(), ledger.rollouts(app)
+            hold = ledger.note(f"hold:{app}")
+    except Stalled as error:
+        raise Refused(str(error), hint=error.hint) from error
+    if app not in applied and not rollouts:
+        raise Refused(f"no app named “{app}”", hint="podvisor status lists them all")
+    return msgspec.json.encode(
+        History(
+            app=app,
+            running=applied[app].revision if app in applied else "",
+            held=msgspec.json.decode(hold, type=Hold) if hold else None,
+            rollouts=tuple(reversed(rollouts)),
+        )
+    )
 
 
 def events_from_ledger(

@@ -15,6 +15,7 @@ from supervisor.cli.client import NotRunning, Refused, ask
 from supervisor.cli.guard import guarded
 
 _PATIENCE_SECONDS = 10.0
+_BAD = ("refused", "failing", "reverted")
 
 
 def quick(arguments: Sequence[str]) -> int | None:
@@ -52,7 +53,7 @@ def report(app: str, *, as_json: bool) -> int:
 
 
 def is_well(status: dict[str, Any]) -> bool:
-    """Whether no app is refused or failing, and every source can be read (also of a SyncReply)."""
+    """Whether every app is well, and every source can be read (also of a SyncReply)."""
     sources = status.get("sources", ())
     findings = [*status.get("problems", ())]
     for source in sources:
@@ -60,5 +61,5 @@ def is_well(status: dict[str, Any]) -> bool:
     return not (
         any(finding.get("fatal", True) for finding in findings)
         or any(source.get("error") for source in sources)
-        or any(app["state"] in ("refused", "failing") for app in status.get("apps", ()))
+        or any(app["state"] in _BAD for app in status.get("apps", ()))
     )

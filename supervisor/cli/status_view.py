@@ -4,9 +4,10 @@ It takes the plain JSON of `model.status.Status` (see `client` for why), from `s
 """
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from supervisor.cli import places, screen
+from supervisor.cli import places, screen, webhook_view
 from supervisor.cli.screen import Cell, say
 from supervisor.kit.texts import count, format_duration, relative
 
@@ -14,6 +15,9 @@ _STYLES = {
     "ready": "good",
     "changing": "warn",
     "kept": "warn",
+    "held": "warn",
+    "suspended": "warn",
+    "reverted": "bad",
     "failing": "bad",
     "refused": "bad",
     "unknown": "dim",
@@ -26,6 +30,14 @@ _STYLES = {
 }
 _SHORT = 8
 _MINUTE = 60
+
+
+def show_apps(apps: list[dict[str, Any]]) -> None:
+    """Write how these apps stand, and nothing else."""
+    now = time.time()
+    _apps(apps, now)
+    for one in apps:
+        _details(one, now, all_units=False)
 
 
 def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> None:
@@ -49,6 +61,8 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
     for one in () if app else status.get("watches", ()):
         say()
         _watch(one)
+    if status.get("webhooks") and not app:
+        webhook_view.listener(status["webhooks"])
     if not app and status["running"]:
         say()
         say(_summary(status.get("apps", ())))
@@ -71,12 +85,16 @@ def _sources(sources: list[dict[str, Any]], now: float) -> None:
         screen.table(rows, header=("SOURCE", "FROM", "READ", "REVISION"))
         say()
     for source in sources:
+        if source.get("webhook"):
+            webhook_view.source(source["name"], source["webhook"], now)
         if source.get("error"):
             since = relative(source.get("error_since", 0.0), now=now)
             say(("✗ ", "bad"), f"{source['name']}: {source['error']}", (f" ({since})", "dim"))
         for finding in source.get("findings", ()):
             screen.finding(finding, indent="")
-    if any(source.get("error") or source.get("findings") for source in sources):
+    if any(
+        source.get("error") or source.get("findings") or source.get("webhook") for source in sources
+    ):
         say()
 
 
@@ -152,18 +170,39 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
             more = ", ".join(filter(None, (_health(unit, now), _memory(unit, now))))
             rows.append([unit["name"], _unit_state(unit), (more, _STYLES.get(word, ""))])
     findings, waiting = app.get("findings", ()), app.get("waiting", ())
-    if not (rows or findings or waiting):
+    orders = list(_orders(app, now))
+    if not (rows or findings or waiting or orders):
         return
     say()
     if not all_units:
         say((app["name"], "strong"), ": ", _state(app["state"]))
     for finding in findings:
         screen.finding(finding)
-    for text in waiting:
+    for text in (*orders, *waiting):
         say("  ", ("… ", "warn"), text)
+    for text in app.get("held_back", ()):
+        say("    ", (text, "dim"))
     if app.get("next_pull_at", 0.0) > now:
         say("    ", (f"next try {relative(app['next_pull_at'], now=now)}", "dim"))
     screen.table(rows, indent="  ")
+
+
+def _orders(app: dict[str, Any], now: float) -> Iterator[str]:
+    """What people ordered of it, and what its gate waits for."""
+    name = app["name"]
+    if app.get("gate"):
+        yield f"on trial: {app['gate']}"
+    if held := app.get("held"):
+        yield (
+            f"held at {short(held['revision'])}: until podvisor resume {name}, or until something"
+            f" newer than {short(held['instead_of'])} is pushed"
+        )
+    if order := app.get("suspension"):
+        until = order.get("until", 0.0)
+        end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"
+        why = f", {order['reason']}" if order.get("reason") else ""
+        due = count(len(app.get("held_back", ())), "step")
+        yield f"suspended {relative(order['at'], now=now)} ({end}){why}: {due} held back"
 
 
 def _unit_state(unit: dict[str, Any]) -> Cell:

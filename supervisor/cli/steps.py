@@ -10,11 +10,14 @@ from supervisor.model.plan import (
     LeaveUnit,
     OpenManifest,
     PullImage,
+    PutSecrets,
+    Quarantine,
     Reload,
     ReloadUnit,
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
+    RemoveSecret,
     RemoveVolume,
     ResetFailed,
     RestartUnit,
@@ -24,6 +27,7 @@ from supervisor.model.plan import (
     StartUnit,
     Step,
     StopUnit,
+    TryRevision,
     WriteFile,
 )
 
@@ -33,6 +37,10 @@ def described(step: Step) -> tuple[str, str, str] | None:
     match step:
         case PullImage(image=image):
             return "pull", image, "good"
+        case Quarantine(failed=failed):
+            return "quarantine", failed.revision[:12], "bad"
+        case PutSecrets(secrets=secrets):
+            return "put", f"secret {secrets}", "warn"
         case BuildImage(unit=unit):
             return "build", unit, "good"
         case StopUnit(unit=unit):
@@ -43,6 +51,8 @@ def described(step: Step) -> tuple[str, str, str] | None:
             return "remove", f"container {container}", "bad"
         case RemoveNetwork(network=network):
             return "remove", f"network {network}", "bad"
+        case RemoveSecret(secret=secret):
+            return "remove", f"secret {secret}", "bad"
         case RemoveVolume(volume=volume):
             return "remove", f"volume {volume} with its data", "bad"
         case WriteFile(file=file):
@@ -67,7 +77,7 @@ def described(step: Step) -> tuple[str, str, str] | None:
             return "forget", f"the failure of {unit}", "dim"
         case SetHealthInterval(unit=unit, seconds=seconds):
             return "check", f"{unit} every {format_duration(seconds)}", "dim"
-        case OpenManifest() | SealManifest():
+        case OpenManifest() | SealManifest() | TryRevision():
             return None
         case _:
             assert_never(step)

@@ -15,10 +15,11 @@ from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.execute import Executor, Outcome
 from supervisor.controllers.health import HealthController
-from supervisor.controllers.job_memory import forget
 from supervisor.controllers.observe import Observer
+from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, SourceReader, Systemd
 from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.record import Recorder, units_of
 from supervisor.controllers.turns import Turns
 from supervisor.core import planner
 from supervisor.core.moves import owners_of, taken_units
@@ -28,19 +29,25 @@ from supervisor.core.report import app_status, changes_of_state
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Failure
-from supervisor.model.events import Event, EventKind
 from supervisor.model.health import Probe
-from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState
+from supervisor.model.observed import Observed
 from supervisor.model.plan import (
     Plan,
     PullImage,
+    PutSecrets,
+    Quarantine,
     RestartUnit,
     RunJob,
     SetHealthInterval,
     StartUnit,
+    Step,
     StopUnit,
     Verdict,
 )
+from supervisor.model.rollout import Gate, GateState
+
+_STUCK_SECONDS = 5.0
+"""Before the next try to take back a revision, if something kept the last one from it."""
 
 
 class AppPass(msgspec.Struct, kw_only=True):
@@ -54,8 +61,8 @@ class AppPass(msgspec.Struct, kw_only=True):
     moved: frozenset[str] = frozenset()
     """Sources of which something else is applied now."""
     stirred: tuple[str, ...] = ()
-    """Apps to look at again at once: they come after one that is not as it was, or their jobs have
-    ended."""
+    """Apps to look at again at once: they come after one that is not as it was, their jobs have
+    ended, or what they need is back."""
 
 
 class Images(Protocol):
@@ -79,6 +86,7 @@ class AppController:
         folder: Folder,
         reader: SourceReader,
         ledger: Ledger,
+        orders: Orders,
         board: Board,
         clock: Clock,
         images: Images,
@@ -98,8 +106,7 @@ class AppController:
         self._health = health
         self._probes = probes
         self._turns = Turns()
-        self._broken: dict[str, JobFailed] = {}
-        """Why units that are down did not start when that was tried last."""
+        self._recorder = Recorder(desires=desires, ledger=ledger, orders=orders, clock=clock)
 
     async def names(self) -> tuple[str, ...]:
         """All apps that should be or still are."""
@@ -111,9 +118,19 @@ class AppController:
         return await self._desires.news()
 
     async def protect(self, source: str) -> None:
-        """Keep the content of what is applied in the store: it is the way back."""
-        applied = self._ledger.applied().values()
-        await self._reader.keep(source, {one.revision for one in applied if one.source == source})
+        """Keep the content of what was applied in the store: it is the way back."""
+        await self._reader.keep(
+            source,
+            {
+                revision
+                for name, app in self._ledger.applied().items()
+                for at, revision in (
+                    (app.source, app.revision),
+                    *((one.source, one.revision) for one in self._ledger.rollouts(name)),
+                )
+                if at == source
+            },
+        )
 
     def unfinished(self, apps: Collection[str]) -> frozenset[str]:
         """Keys that these apps (all, if empty) wait for: of those that they come after, and own."""
@@ -128,7 +145,9 @@ class AppController:
         """One pass over these apps; each is told of in one of the calls of `ended`."""
         chosen = await self._chosen(names)
         deployments = {one.name: one for one in chosen}
-        observed, plan = await self._look(tuple(deployments.values()))
+        self._recorder.end_suspensions(names)
+        outcome = Outcome()
+        observed, plan = await self._look_with_secrets(chosen, outcome)
         self._turns.begin(names, plan, self._desires.latest())
         await self._watch()
         gone = tuple(name for name in names if name not in deployments)
@@ -136,7 +155,6 @@ class AppController:
             self._board.apps.pop(name, None)
             self._images.wants(name, ())
         ended(AppPass(apps=gone))
-        outcome = Outcome()
         send, receive = anyio.create_memory_object_stream[str](len(deployments))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._execute, plan, outcome, send)
@@ -164,8 +182,9 @@ class AppController:
         outcome: Outcome,
     ) -> AppPass:
         """Conclude for those apps of a pass that have come to their end."""
+        steps = _by_app(plan)
         for one in deployments:
-            self._forget_health(one, plan)
+            self._forget_health(one, steps.get(one.name, ()))
         try:
             if plan.steps:
                 observed = await self._observer.observe_units(deployments, observed)
@@ -177,14 +196,13 @@ class AppController:
             await self._watch()  # systemd keeps what has left in mind for as long as it is followed
         return done
 
-    def _forget_health(self, deployment: Deployment, plan: Plan) -> None:
+    def _forget_health(self, deployment: Deployment, steps: Sequence[Step]) -> None:
         """What was known of what a pass has touched does not hold any more."""
-        steps = [step for step in plan.steps if step.app == deployment.name]
         for step in steps:
             if isinstance(step, StartUnit | RestartUnit | StopUnit):
                 self._probes.forget(step.unit)
         if any(not isinstance(step, SetHealthInterval) for step in steps):
-            self._health.stir(_units_of(deployment))
+            self._health.stir(units_of(deployment))
 
     async def _chosen(
         self, names: Collection[str], *, unseen_is_ready: bool = False
@@ -204,15 +222,32 @@ class AppController:
             self._clock.now(),
             foreign=foreign,
             health=self._desires.settings.health,
+            rollout=self._desires.settings.rollout,
             owners=owners_of(self._desires.latest()),
             taken=taken_units(self._desires.latest()),
+            offered=self._desires.secrets(),
         )
+        return observed, plan
+
+    async def _look_with_secrets(
+        self, deployments: Sequence[Deployment], outcome: Outcome
+    ) -> tuple[Observed, Plan]:
+        """Make the secrets that lack first: what they change is planned when they are there."""
+        observed, plan = await self._look(deployments)
+        if any(isinstance(step, PutSecrets) for step in plan.steps):
+            revisions = {one.app: one.revision for one in plan.verdicts}
+            made = await self._executor.put_secrets(plan, revisions=revisions, outcome=outcome)
+            if made:
+                observed, plan = await self._look(deployments)
+            # What could not be made is not tried twice.
+            steps = tuple(step for step in plan.steps if not isinstance(step, PutSecrets))
+            plan = msgspec.structs.replace(plan, steps=steps)
         return observed, plan
 
     async def _watch(self) -> None:
         """Have systemd tell of every unit that podvisor has or is about to have."""
         everything = await self._desires.deployments()
-        names = {unit for one in everything.values() for unit in _units_of(one)}
+        names = {unit for one in everything.values() for unit in units_of(one)}
         await self._systemd.watch_units(names)
 
     def _conclude(
@@ -224,31 +259,35 @@ class AppController:
     ) -> AppPass:
         """Record what stands now, and say what changed."""
         now = self._clock.now()
-        self._broken.update(outcome.broken)
-        for name, state in observed.units.items():
-            if state.active not in {"failed", "inactive"} and name not in outcome.broken:
-                self._broken.pop(name, None)
+        self._recorder.note_broken(outcome.broken, observed)
         failures: dict[str, Failure] = {}
         look_again: dict[str, float] = {}
         before = {name: one.revision for name, one in self._ledger.applied().items()}
         stirred: set[str] = set()
         verdicts = {one.app: one for one in plan.verdicts}
+        steps = _by_app(plan)
         applied, repairs = self._ledger.applied(), self._ledger.repairs()
         for deployment in deployments:
             name = deployment.name
             verdict = verdicts[name]
             failure = outcome.failures.get(name) or outcome.failures.get("")
+            failure = failure or outcome.unmade.get(name)
             if failure:
                 failures[name] = failure
             else:
-                self._record(deployment, verdict, applied.get(name), now)
-            self._images.wants(name, _pulls(plan, name))
-            self._probes.attend(_units_of(deployment), _probes(deployment, observed))
+                verdict = self._recorder.with_gate(deployment, verdict, observed)
+                self._recorder.record(deployment, verdict, applied.get(name))
+            if any(isinstance(step, Quarantine) for step in steps.get(name, ())):
+                stirred.update(self._recorder.free_dependents(deployment))
+            self._images.wants(name, _pulls(steps.get(name, ())))
+            self._probes.attend(units_of(deployment), _probes(deployment, observed))
             again = [verdict.next_at] if verdict.next_at else []
-            for unit in outcome.broken.keys() & _units_of(deployment):
+            if verdict.gate and verdict.gate.state is not GateState.PASSED:
+                again.append(self._gate_looks_at(name, verdict.gate, now))
+            for unit in outcome.broken.keys() & units_of(deployment):
                 memory = repairs.get(unit)
                 again.append(memory.next_at if memory else now)
-            settling = (settles_at(repairs.get(unit)) for unit in _units_of(deployment))
+            settling = (settles_at(repairs.get(unit)) for unit in units_of(deployment))
             again.extend(at for at in settling if at > now)
             if again:
                 look_again[name] = min(again)
@@ -269,61 +308,13 @@ class AppController:
             stirred=tuple(sorted(stirred)),
         )
 
-    def _record(
-        self, deployment: Deployment, verdict: Verdict, before: AppliedApp | None, now: float
-    ) -> None:
-        """Write what was reached into the ledger."""
-        name, wanted = deployment.name, deployment.wanted
-        if wanted is None or not verdict.complete:
-            for unit, inputs in verdict.adopt.items():
-                self._ledger.put_unit(name, unit, inputs)
-            if wanted is None and verdict.complete and not deployment.findings:
-                self._forget_failures(before.units if before else ())
-                self._ledger.drop_app(name)
-                forget(self._ledger, name)
-                self._log(EventKind.REMOVED, name, reason="no longer in the source")
-                self._desires.removed(name)
-            return
-        if before is None or (before.revision, before.source) != (wanted.revision, wanted.source):
-            units = {
-                runtime
-                for unit in wanted.units
-                for runtime in runtime_names(unit.name, unit.instances)
-            }
-            applied = self._ledger.applied()
-            started = applied.get(name)
-            # What another app is about to take is known by what it was started with here.
-            units.update(
-                unit
-                for unit, owner in owners_of(self._desires.latest()).items()
-                if owner != name and (owner not in applied or unit not in applied[owner].units)
-            )
-            self._ledger.put_applied(
-                AppliedApp(
-                    name=name,
-                    source=wanted.source,
-                    revision=wanted.revision,
-                    root=wanted.root,
-                    applied_at=now,
-                    units={u: i for u, i in started.units.items() if u in units} if started else {},
-                )
-            )
-            self._log(
-                EventKind.APPLIED,
-                name,
-                source=wanted.source,
-                revision=wanted.revision,
-                reason=f"was at {before.revision[:12]}" if before and before.revision else "new",
-            )
-            self._desires.applied(name)
-        for unit, unit_inputs in verdict.adopt.items():
-            self._ledger.put_unit(name, unit, unit_inputs)
-
-    def _forget_failures(self, units: Collection[str]) -> None:
-        """A unit of the same name that comes one day is not to blame for them."""
-        self._ledger.put_repairs(RepairState(unit=unit) for unit in units)
-        for unit in units:
-            self._broken.pop(unit, None)
+    def _gate_looks_at(self, name: str, word: Gate, now: float) -> float:
+        """When to look at a trial again: at once if it failed, so that it is taken back."""
+        if word.state is GateState.PENDING:
+            return word.look_at
+        before = self._board.apps.get(name)
+        said_already = before is not None and before.gate == word.reason
+        return now + _STUCK_SECONDS if said_already else now
 
     def _show(
         self,
@@ -347,7 +338,7 @@ class AppController:
             applied=self._ledger.applied().get(name),
             repairs=self._ledger.repairs(),
             failure=failure,
-            broken=self._broken,
+            broken=self._recorder.broken,
             image_error=self._images.error,
             now=self._clock.now(),
         )
@@ -356,20 +347,6 @@ class AppController:
             self._ledger.append(event)
         before = (old.state, old.revision) if old else None
         return before != (status.state, status.revision)
-
-    def _log(
-        self, kind: EventKind, app: str, *, reason: str, source: str = "", revision: str = ""
-    ) -> None:
-        self._ledger.append(
-            Event(
-                time=self._clock.now(),
-                kind=kind,
-                app=app,
-                source=source,
-                revision=revision,
-                reason=reason,
-            )
-        )
 
 
 async def _batches(receive: MemoryObjectReceiveStream[str]) -> AsyncIterator[list[str]]:
@@ -380,10 +357,16 @@ async def _batches(receive: MemoryObjectReceiveStream[str]) -> AsyncIterator[lis
             yield [first, *(receive.receive_nowait() for _ in range(waiting))]
 
 
-def _pulls(plan: Plan, app: str) -> frozenset[str]:
-    return frozenset(
-        step.image for step in plan.steps if isinstance(step, PullImage) and step.app == app
-    )
+def _by_app(plan: Plan) -> dict[str, list[Step]]:
+    """A plan's steps by app: with many apps, looking for each in all steps takes for ever."""
+    steps: dict[str, list[Step]] = {}
+    for step in plan.steps:
+        steps.setdefault(step.app, []).append(step)
+    return steps
+
+
+def _pulls(steps: Sequence[Step]) -> frozenset[str]:
+    return frozenset(step.image for step in steps if isinstance(step, PullImage))
 
 
 def _probes(deployment: Deployment, observed: Observed) -> dict[str, Probe]:
@@ -395,13 +378,3 @@ def _probes(deployment: Deployment, observed: Observed) -> dict[str, Probe]:
         for name in runtime_names(unit.name, unit.instances)
         if unit.probe and (state := observed.units.get(name)) and state.active == "active"
     }
-
-
-def _units_of(deployment: Deployment) -> frozenset[str]:
-    """Names of everything of an app that can run."""
-    return frozenset(
-        name
-        for app in (deployment.wanted, deployment.last_good)
-        for unit in (app.units if app else ())
-        for name in runtime_names(unit.name, unit.instances)
-    )

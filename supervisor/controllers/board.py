@@ -6,6 +6,7 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.status import AppState, AppStatus, SourceStatus, Status, WatchStatus
+from supervisor.model.webhook import ListenerStatus, SourceWebhook
 
 
 class Board:
@@ -24,6 +25,8 @@ class Board:
         """What of the host is not as it should be, looked up when somebody asks."""
         self.source_findings: Callable[[], Mapping[str, tuple[Finding, ...]]] = dict
         """What was found in a source as a whole, besides what reading it found."""
+        self.webhook_of: Callable[[str], SourceWebhook | None] = lambda _name: None
+        self.webhooks: Callable[[], ListenerStatus | None] = lambda: None
 
     def status(self, app: str = "") -> Status:
         """Everything, or everything about one app."""
@@ -38,13 +41,15 @@ class Board:
             sources=tuple(self._with_findings(self.sources[name]) for name in sorted(self.sources)),
             apps=tuple(self.apps[name] for name in sorted(self.apps) if not app or name == app),
             watches=tuple(self.watches.values()),
+            webhooks=self.webhooks(),
             problems=(*self.host_problems(), *problems.values()),
         )
 
     def _with_findings(self, source: SourceStatus) -> SourceStatus:
         more = self.source_findings().get(source.name, ())
         findings = tuple(dict.fromkeys((*source.findings, *more)))
-        return msgspec.structs.replace(source, findings=findings)
+        webhook = self.webhook_of(source.name)
+        return msgspec.structs.replace(source, findings=findings, webhook=webhook)
 
     def summary(self) -> str:
         """One line for systemd's STATUS=."""

@@ -5,56 +5,56 @@ deployments. What Podman's generator made of an app is kept until the app, what 
 the generator changes.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 
 import anyio
 import msgspec
 
-from supervisor.controllers.ports import Folder, Generator, SourceReader
-from supervisor.core.compose import Composition, candidate_of, compose, references
+from supervisor.controllers.judge import Judge
+from supervisor.controllers.orders import Orders
+from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
+from supervisor.controllers.tried import Tried
+from supervisor.core.compose import Composition, compose
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.moves import still_needed, units_by_source
-from supervisor.core.names import QUADLET_KINDS, shapes_units
+from supervisor.core.names import runtime_names
 from supervisor.core.order import refused_for_order
-from supervisor.core.refusals import is_staged
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
-from supervisor.model.errors import Failure, Finding
+from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest
 from supervisor.model.settings import Settings
-from supervisor.model.source import Snapshot, TreeFile
-
-_Identity = tuple[object, ...]
-
-
-class _Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """What the generator said of one candidate, and what that rests on."""
-
-    identity: _Identity
-    near: dict[str, _Identity | None]
-    """Quadlet files of others that it mentions, each with the identity of the app that has it."""
-    app: DesiredApp | None
-    findings: tuple[Finding, ...]
+from supervisor.model.source import Snapshot
 
 
 class Desires:
     """What every app should be now. Reads contents and runs the generator as little as it can."""
 
     def __init__(
-        self, *, reader: SourceReader, generator: Generator, folder: Folder, settings: Settings
+        self,
+        *,
+        reader: SourceReader,
+        generator: Generator,
+        folder: Folder,
+        ledger: Ledger,
+        orders: Orders,
+        settings: Settings,
+        specifiers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.settings = settings
-        self._reader = reader
-        self._generator = generator
+        self._judge = Judge(reader=reader, generator=generator)
+        self._tried = Tried(reader=reader, ledger=ledger, orders=orders, judge=self._judge)
         self._folder = folder
+        self._specifiers = specifiers
         self._snapshots: dict[str, Snapshot] = {}
-        self._judged: dict[tuple[str, str], _Judged] = {}
         self._current: dict[str, Deployment] | None = None
         self._working = anyio.Lock()
         self._news = 0
         self._previous: dict[str, Deployment] = {}
         self._told: dict[str, Deployment] = {}
         """As they were when somebody asked for the news."""
-        self._generator_version = ""
+        self._indexed: Mapping[str, Deployment] | None = None
+        self._index: dict[str, dict[str, None]] = {}
+        """Units to their apps; an entry too many only names a key too many."""
         self.prune_allowed: set[str] = set()
         """Sources of which a person said that all their apps may be removed."""
         self.source_findings: dict[str, tuple[Finding, ...]] = {}
@@ -83,11 +83,11 @@ class Desires:
     async def deployments(self) -> dict[str, Deployment]:
         """Every app that should be, or that is still here, by name."""
         async with self._working:
-            version = await self._generator.version()
-            while self._current is None or version != self._generator_version:
+            if await self._judge.is_new():
+                self._forget()
+            while self._current is None:
                 # What comes in while this is worked out must not be lost under its result.
                 news = self._news
-                self._generator_version = version
                 current = await self._work_out()
                 if news == self._news:
                     self._current = self._previous = current
@@ -126,6 +126,26 @@ class Desires:
             for name, one in self.latest().items()
         }
 
+    def secrets(self) -> dict[str, str]:
+        """Secrets that some app describes, each with that app."""
+        return {
+            secret.name: name
+            for name, one in self.latest().items()
+            for app in (one.last_good, one.wanted)
+            for secret in (app.secrets if app and (one.wanted or one.keep or one.findings) else ())
+        }
+
+    def apps_of_unit(self, unit: str) -> Collection[str]:
+        """Names of the apps that have this unit; for watches, which only name keys."""
+        current = self.latest()
+        if self._indexed is not current:
+            self._indexed, self._index = current, {}
+            for app, units in self.known().items():
+                for one in units:
+                    for name in runtime_names(one.name, one.instances):
+                        self._index.setdefault(name, {})[app] = None
+        return self._index.get(unit, ())
+
     async def _work_out(self) -> dict[str, Deployment]:
         manifests = await self._manifests()
         holders = {name: one.source for name, one in manifests.items()}
@@ -145,15 +165,16 @@ class Desires:
             else:
                 refused[name] = findings
         candidates = [one for one in candidates if one.name not in refused]
-        judged = await self._judge(
-            [_as_applied(one, manifests.get(one.name)) for one in candidates]
-        )
+        candidates = [self._tried.as_tried(one, manifests.get(one.name)) for one in candidates]
+        newest = {one.name: one.revision for one in candidates}
+        candidates, held = self._tried.with_holds(candidates)
+        judged = await self._judge.judge(candidates)
         warnings: dict[str, tuple[Finding, ...]] = {}
         for name, one in judged.items():
             if one.findings:
                 (warnings if one.app else refused)[name] = one.findings
         able = {name: one.app for name, one in judged.items() if one.app and name not in refused}
-        good = await self._last_good(manifests, able, candidates)
+        good = await self._tried.last_good(manifests, able, candidates)
         kept = self._kept(manifests, {*able, *refused}, units_by_source(able.values()))
         unordered = refused_for_order(able, {*able, *refused, *kept})
         refused.update(unordered)
@@ -169,31 +190,45 @@ class Desires:
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}
         revisions = {name: {one.revision} for name, one in manifests.items()}
+        for name, app in good.items():
+            revisions.setdefault(name, set()).add(app.revision)
         for candidate in candidates:
             revisions.setdefault(candidate.name, set()).add(candidate.revision)
-        self._judged = {
-            key: judged
-            for key, judged in self._judged.items()
-            if key[1] in revisions.get(key[0], ())
-        }
+        self._judge.remember_only(revisions)
         return {
             name: Deployment(
                 name=name,
                 wanted=wanted.get(name),
                 last_good=good.get(name),
                 findings=refused.get(name) or warnings.get(name, ()),
+                newest=newest.get(name, ""),
+                subject=self._subject(newest.get(name, "")),
+                held=held.get(name),
                 keep=name in kept,
                 keep_reason=kept.get(name, ""),
             )
             for name in sorted({*wanted, *refused, *manifests})
         }
 
+    async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
+        """Return the units that the generator makes of an app, by name."""
+        others = (one.wanted or one.last_good for one in self.latest().values())
+        return await self._judge.texts(app, [one for one in others if one])
+
     def _compose(self, name: str, snapshot: Snapshot) -> Composition:
-        return compose(snapshot, self.settings.sources[name], self.settings.limits)
+        settings = self.settings.sources[name]
+        specifiers = self._specifiers() if settings.overlay else {}
+        return compose(snapshot, settings, self.settings.limits, specifiers=specifiers)
 
     async def _manifests(self) -> dict[str, Manifest]:
         manifests = await self._folder.manifests()
         return {name: one for name, one in manifests.items() if one.files or one.units}
+
+    def _subject(self, revision: str) -> str:
+        for one in self._snapshots.values():
+            if one.revision == revision:
+                return one.subject
+        return ""
 
     def _kept(
         self,
@@ -227,195 +262,9 @@ class Desires:
             kept.update(dict.fromkeys(leaving, reason))
         return kept
 
-    async def _judge(
-        self, candidates: Sequence[Candidate], others: Sequence[Candidate] = ()
-    ) -> dict[str, _Judged]:
-        """Have the generator judge the candidates whose judgement is not known yet.
-
-        `others` may be referred to, but are not judged themselves.
-        """
-        pool = {one.name: one for one in (*others, *candidates)}
-        providers = _providers(pool)
-        identities = {one.name: self._identity(one) for one in pool.values()}
-
-        def near(mentions: Iterable[str]) -> dict[str, _Identity | None]:
-            return {m: identities.get(providers.get(m, "")) for m in mentions}
-
-        known = {
-            one.name: judged
-            for one in candidates
-            if (judged := self._judged.get((one.name, one.revision)))
-            and judged.identity == identities[one.name]
-            and judged.near == near(judged.near)
-        }
-        fresh = [one for one in candidates if one.name not in known]
-        if not fresh:
-            return known
-        staged, contents, mentions = await self._gather(fresh, pool, providers)
-        beside = [one for name, one in staged.items() if one not in fresh]
-        generated = await self._generator.generate(fresh, contents=contents, beside=beside)
-        for one in fresh:
-            findings = generated.findings.get(one.name, ())
-            app = None
-            if not any(finding.fatal for finding in findings):
-                app = DesiredApp(
-                    name=one.name,
-                    source=one.source,
-                    revision=one.revision,
-                    root=one.root,
-                    files=one.files,
-                    units=generated.units.get(one.name, ()),
-                    generator=self._generator_version,
-                    prune_volumes=one.name in generated.prune_volumes,
-                    after=generated.after.get(one.name, ()),
-                )
-            known[one.name] = self._judged[one.name, one.revision] = _Judged(
-                identity=identities[one.name],
-                near=near(mentions[one.name]),
-                app=app,
-                findings=findings,
-            )
-        return known
-
-    async def _gather(
-        self,
-        fresh: Iterable[Candidate],
-        pool: Mapping[str, Candidate],
-        providers: Mapping[str, str],
-    ) -> tuple[dict[str, Candidate], dict[str, bytes], dict[str, frozenset[str]]]:
-        """Find what has to be staged with these, directly or not: apps, contents, mentions."""
-        contents: dict[str, bytes] = {}
-        staged = {one.name: one for one in fresh}
-        mentions: dict[str, frozenset[str]] = {}
-        while new := [one for one in staged.values() if one.name not in mentions]:
-            contents.update(await self._contents(new))
-            for one in new:
-                mentions[one.name] = _mentions(one, contents)
-                for name in mentions[one.name]:
-                    provider = providers.get(name)
-                    if provider and provider not in staged:
-                        staged[provider] = pool[provider]
-        return staged, contents, mentions
-
-    async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
-        """Return the units that the generator makes of an app, by name."""
-        others = (one.wanted or one.last_good for one in self.latest().values())
-        pool = {one.name: candidate_of(one) for one in others if one}
-        pool[app.name] = mine = candidate_of(app)
-        staged, contents, _ = await self._gather([mine], pool, _providers(pool))
-        beside = [one for name, one in staged.items() if name != app.name]
-        return await self._generator.texts(mine, contents=contents, beside=beside)
-
-    async def _contents(self, candidates: Iterable[Candidate]) -> dict[str, bytes]:
-        """Contents of what the generator reads; other files are staged as empty ones."""
-        contents: dict[str, bytes] = {}
-        oids: dict[str, dict[str, None]] = {}
-        for one in candidates:
-            for file in one.files:
-                if _is_read_by_generator(file):
-                    oids.setdefault(one.source, {})[file.oid] = None
-        for source, wanted in oids.items():
-            contents.update(await self._reader.read(source, tuple(wanted)))
-        return contents
-
-    def _identity(self, one: Candidate) -> _Identity:
-        files = tuple((file.path, file.oid, file.kind) for file in one.files)
-        return (one.source, one.root, files, self._generator_version)
-
-    async def _last_good(
-        self,
-        manifests: Mapping[str, Manifest],
-        wanted: Mapping[str, DesiredApp],
-        candidates: Sequence[Candidate],
-    ) -> dict[str, DesiredApp]:
-        """What was applied last of each app that is here, as far as its content is still stored."""
-        good: dict[str, DesiredApp] = {}
-        lost: list[Candidate] = []
-        for name, manifest in manifests.items():
-            if not manifest.revision:
-                continue  # nothing but what its jobs need is here
-            now = wanted.get(name)
-            if now and now.revision == manifest.revision and now.root == manifest.root:
-                good[name] = now
-                continue
-            known = self._judged.get((name, manifest.revision))
-            if known and known.app and known.app.generator == self._generator_version:
-                good[name] = known.app
-                continue
-            try:
-                files = await self._reader.files_at(
-                    manifest.source, manifest.revision, manifest.root
-                )
-            except Failure:
-                continue
-            lost.append(
-                Candidate(
-                    name=name,
-                    source=manifest.source,
-                    revision=manifest.revision,
-                    root=manifest.root,
-                    files=tuple(sorted(file for file in files if _was_installed(file, manifest))),
-                )
-            )
-        if lost:
-            for name, judged in (await self._judge(lost, candidates)).items():
-                if judged.app:
-                    good[name] = judged.app
-        return good
-
 
 def _asks(one: Deployment | None) -> tuple[object, ...] | None:
     """What a deployment asks; not what it is at, which a pass itself makes another."""
-    return None if one is None else (one.wanted, one.findings, one.keep, one.keep_reason)
-
-
-def _as_applied(one: Candidate, manifest: Manifest | None) -> Candidate:
-    """Return the candidate, at the revision that it was applied at if its content is the same.
-
-    An app's revision is the one in which it last changed: a commit that touches one app of a
-    hundred changes nothing for the others.
-    """
-    if (
-        manifest is None
-        or manifest.ahead
-        or (one.source, one.root) != (manifest.source, manifest.root)
-    ):
-        return one
-    mine = [(file.path, file.oid, file.kind) for file in one.files]
-    if mine != [(file.path, file.oid, file.kind) for file in manifest.files]:
-        return one
-    return msgspec.structs.replace(one, revision=manifest.revision)
-
-
-def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:
-    """Quadlet file to the app that has it."""
-    return {
-        file.path.rpartition("/")[2]: one.name
-        for one in pool.values()
-        for file in one.files
-        if file.path.endswith(tuple(QUADLET_KINDS))
-    }
-
-
-def _was_installed(file: TreeFile, manifest: Manifest) -> bool:
-    return any(file.path == other.path for other in manifest.files)
-
-
-def _is_read_by_generator(file: TreeFile) -> bool:
-    return (
-        shapes_units(file.path)
-        or is_staged(file.path, file.kind)
-        or file.path.endswith((".yaml", ".yml"))
-    )
-
-
-def _mentions(one: Candidate, contents: Mapping[str, bytes]) -> frozenset[str]:
-    """Names of Quadlet files of other apps that this one's files mention."""
-    own = {file.path.rpartition("/")[2] for file in one.files}
-    return frozenset(
-        name
-        for file in one.files
-        if shapes_units(file.path)
-        for name in references(contents.get(file.oid, b""))
-        if name not in own
-    )
+    if one is None:
+        return None
+    return (one.wanted, one.newest, one.held, one.findings, one.keep, one.keep_reason)

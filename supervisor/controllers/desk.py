@@ -1,4 +1,4 @@
-"""What people ask of the daemon: its status, a plan, a sync, the event log.
+"""What people ask of the daemon: its status, a plan, a sync, orders for apps, the event log.
 
 Served to the outside by `api.control`; asks the queue and the controllers.
 """
@@ -15,15 +15,31 @@ from supervisor.controllers.desire import Desires
 from supervisor.controllers.diff import Differ
 from supervisor.controllers.job_memory import forgive
 from supervisor.controllers.loop import Loop
+from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Ledger, SourceReader
+from supervisor.controllers.secrets import SecretController
+from supervisor.controllers.webhook_test import WebhookTester
+from supervisor.core.rollout_plan import older_revision
 from supervisor.kit.clock import Clock
+from supervisor.kit.texts import format_duration
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Finding, Stalled
-from supervisor.model.events import Event
+from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import RepairState
 from supervisor.model.plan import Plan
-from supervisor.model.status import AppStatus, Status, SyncReply, SyncRequest
+from supervisor.model.rollout import Hold, Outcome, Suspension
+from supervisor.model.secret import SecretList
+from supervisor.model.status import (
+    AppState,
+    AppStatus,
+    History,
+    OrderRequest,
+    Status,
+    SyncReply,
+    SyncRequest,
+)
+from supervisor.model.webhook import WebhookTest
 
 _NO_SOURCE = Finding(
     message="the settings name no source, so there is nothing to deploy",
@@ -47,22 +63,28 @@ class Desk:
         desires: Desires,
         reader: SourceReader,
         ledger: Ledger,
+        orders: Orders,
         board: Board,
         clock: Clock,
         planning: Callable[[Desires], AppController],
+        secrets: SecretController,
         new_desires: Callable[[], Desires],
         differ: Callable[[Desires], Differ],
+        webhook_tester: WebhookTester,
     ) -> None:
         self._queue = queue
         self._loop = loop
         self._desires = desires
         self._reader = reader
         self._ledger = ledger
+        self._orders = orders
         self._board = board
         self._clock = clock
         self._planning = planning
+        self._secrets = secrets
         self._new_desires = new_desires
         self._differ = differ
+        self._webhook_tester = webhook_tester
 
     def status(self, app: str = "") -> Status:
         """How everything (or one app) stands."""
@@ -92,6 +114,10 @@ class Desk:
             await self._queue.passed(["health"])
             await self._queue.rest(idle.__contains__)
 
+    async def test_webhook(self, source: str) -> WebhookTest:
+        """Send a webhook of the source's kind to the listener. Raises Retry or Stalled."""
+        return await self._webhook_tester.test(source, self._desires.settings)
+
     async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan:
         """Read the sources, and work out what the daemon would do now; nothing is done.
 
@@ -120,6 +146,15 @@ class Desk:
 
         Raises Stalled for an app that is not there.
         """
+        return await self._told(lambda: self._sync(request), request.apps, tell)
+
+    async def _told(
+        self,
+        work: Callable[[], Awaitable[None]],
+        apps: Collection[str],
+        tell: Callable[[Event], Awaitable[None]],
+    ) -> SyncReply:
+        """Do something of which `tell` hears every event; returns how the apps stand after it."""
         failure: Failure | None = None
         send, receive = anyio.create_memory_object_stream[Event](_BACKLOG)
         stop = self._ledger.subscribe(_into(send))
@@ -132,7 +167,7 @@ class Desk:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(hand_on)
                 try:
-                    await self._sync(request)
+                    await work()
                 except Failure as error:
                     failure = error
                 finally:
@@ -141,7 +176,7 @@ class Desk:
         if failure:
             raise failure
         status = self.status()
-        chosen = frozenset(request.apps)
+        chosen = frozenset(apps)
         return SyncReply(
             apps=tuple(one for one in status.apps if not chosen or one.name in chosen),
             sources=status.sources,
@@ -177,8 +212,141 @@ class Desk:
             while self._queue.is_busy(awaited, bursts=False):
                 await self._queue.rest(awaited, bursts=False)
                 await self._queue.passed(keys)
+            await self._settled(request.apps)
         finally:
             self._desires.prune_allowed.clear()
+
+    async def _settled(self, apps: Collection[str]) -> None:
+        """Wait until no gate of these apps (all, if empty) has still to decide."""
+        while True:
+            keys = {f"app:{name}" for name in apps or self._board.apps}
+            await self._queue.rest(keys.__contains__, bursts=False)
+            waiting = [
+                f"app:{name}"
+                for name, one in self._board.apps.items()
+                if one.gate and one.state is AppState.CHANGING and (not apps or name in apps)
+            ]
+            if not waiting:
+                return
+            # The pass at which a gate looks again is armed already.
+            dues = [self._queue.due_in(key) for key in waiting]
+            await anyio.sleep(min((due for due in dues if due is not None), default=0.0))
+            await self._queue.passed(waiting)
+
+    async def suspend(self, order: OrderRequest) -> None:
+        """Leave these apps (all, if none is named) alone. Raises Stalled for an unknown app."""
+        await self.check_names(order.apps)
+        now = self._clock.now()
+        until = now + order.seconds if order.seconds else 0.0
+        length = f"for {format_duration(order.seconds)}" if order.seconds else "until resumed"
+        for app in order.apps or ("",):
+            self._orders.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
+            self._log(EventKind.SUSPENDED, app, reason=_with_why(length, order.reason))
+        await self._look_at(order.apps)
+
+    async def resume(self, order: OrderRequest) -> None:
+        """Have these apps go on, whether suspended, held or in quarantine.
+
+        Without a name, what was ordered of all and of each ends; what failed is not tried again.
+        """
+        await self.check_names(order.apps)
+        if not order.apps and self._orders.lift(""):
+            self._log(EventKind.RESUMED, "", reason="no longer suspended")
+        for app in order.apps or tuple(self._ledger.applied()):
+            reasons = []
+            if self._orders.lift(app):
+                reasons.append("no longer suspended")
+            if hold := self._orders.release(app):
+                reasons.append(f"no longer held at {hold.revision[:12]}")
+            failed = [one for one in self._ledger.rollouts(app) if one.outcome is Outcome.FAILED]
+            if failed and order.apps:
+                self._ledger.drop_rollouts(app, [one.revision for one in failed])
+                reasons.append(f"{failed[-1].revision[:12]} may be tried again")
+            if reasons:
+                self._log(EventKind.RESUMED, app, reason=", ".join(reasons))
+        self._desires.invalidate()
+        await self._look_at(order.apps)
+
+    async def rollback(
+        self, order: OrderRequest, tell: Callable[[Event], Awaitable[None]]
+    ) -> SyncReply:
+        """Bring an app back to an older revision and hold it there; as `sync` else.
+
+        Raises Stalled if there is none such.
+        """
+        return await self._told(lambda: self._roll_back(order), order.apps, tell)
+
+    async def _roll_back(self, order: OrderRequest) -> None:
+        await self.check_names(order.apps)
+        (app,) = order.apps
+        deployment = (await self._desires.deployments()).get(app)
+        applied = self._ledger.applied().get(app)
+        target = older_revision(
+            self._ledger.rollouts(app), order.revision, running=applied.revision if applied else ""
+        )
+        if deployment is None or not deployment.newest:
+            raise Stalled(f"cannot roll back {app}: its source does not hold it any more")
+        if target == deployment.newest:
+            raise Stalled(
+                f"cannot roll back {app} to {target[:12]}: it is what the source asks for",
+                hint=f"podvisor resume {app} brings it there",
+            )
+        now = self._clock.now()
+        self._orders.put_hold(Hold(app=app, revision=target, instead_of=deployment.newest, at=now))
+        reason = _with_why("a person rolled it back", order.reason)
+        self._log(EventKind.HELD, app, revision=target, reason=reason)
+        self._desires.invalidate()
+        await self._look_at([app])
+        await self._settled([app])
+
+    async def history(self, app: str) -> History:
+        """Revisions of an app that were tried here, the newest first. Raises Stalled."""
+        await self.check_names([app])
+        applied = self._ledger.applied().get(app)
+        return History(
+            app=app,
+            running=applied.revision if applied else "",
+            held=self._orders.hold(app),
+            rollouts=tuple(reversed(self._ledger.rollouts(app))),
+        )
+
+    async def _look_at(self, apps: Collection[str]) -> None:
+        names = apps or await self._names()
+        await self._queue.passed([f"app:{name}" for name in names])
+
+    def _log(self, kind: EventKind, app: str, *, reason: str, revision: str = "") -> None:
+        now = self._clock.now()
+        self._ledger.append(Event(time=now, kind=kind, app=app, reason=reason, revision=revision))
+
+    async def secrets(self) -> SecretList:
+        """How all secrets stand. Raises Retry if Podman cannot be asked."""
+        everything = await self._desires.deployments()
+        return SecretList(secrets=await self._secrets.look(tuple(everything.values())))
+
+    async def rotate(self, name: str) -> SyncReply:
+        """Give a generated secret another value, and restart what uses it; tells how that is.
+
+        Raises Stalled for any other secret.
+        """
+        everything = await self._desires.deployments()
+        app = self._secrets.rotate(name, everything.values())
+        users = [
+            one
+            for one, units in self._desires.known().items()
+            if any(name in unit.secrets for unit in units)
+        ]
+        try:
+            await self._queue.passed([f"app:{app}"])
+            await self._queue.passed(f"app:{one}" for one in users if one != app)
+        finally:
+            made = name not in self._secrets.rotating
+            self._secrets.rotating.discard(name)
+        if not made:
+            problem = self._board.problems.get(f"app:{app}")
+            hint = f"podvisor status {app} says why: {problem.message}" if problem else ""
+            raise Stalled(f"cannot rotate {name}: app {app} cannot be changed now", hint=hint)
+        apps = self.status().apps
+        return SyncReply(apps=tuple(one for one in apps if one.name in {app, *users}))
 
     def _all_sources(self) -> frozenset[str]:
         """Sources of the settings, and those that some app still comes from."""
@@ -272,6 +440,10 @@ def check_known(names: Collection[str], everything: Collection[str]) -> None:
     if unknown:
         known = ", ".join(everything) or "none"
         raise Stalled(f"no app named {unknown[0]}", hint=f"there are: {known}")
+
+
+def _with_why(text: str, why: str) -> str:
+    return f"{text}: {why}" if why else text
 
 
 def _into(send: MemoryObjectSendStream[Event]) -> Callable[[Event], None]:

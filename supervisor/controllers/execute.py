@@ -1,10 +1,10 @@
 """Carry out a plan: one `match` from step to port call, and no choices of its own.
 
 Phases run one after another; within one, systemd's jobs run together (systemd knows their
-order), everything else in turn. Up to the seal, which follows the one reload, they are those of all
-apps; after it each app goes through its own, so that one that takes long to start keeps nobody.
-When a step fails, its app's later steps are left out; the next pass mends what is left, since every
-step can be repeated.
+order), and so do apps' secrets; everything else in turn. Up to the seal, which follows the one
+reload, they are those of all apps; after it each app goes through its own, so that one that takes
+long to start keeps nobody. When a step fails, its app's later steps are left out; the next pass
+mends what is left, since every step can be repeated.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -16,7 +16,9 @@ import msgspec
 
 from supervisor.controllers.job_memory import job_run, put_job_run
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
+from supervisor.controllers.secrets import SecretController
 from supervisor.core.jobs import after_job
+from supervisor.core.steps import BOOKKEEPING, subject_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Failure, Retry, Stalled
@@ -30,11 +32,14 @@ from supervisor.model.plan import (
     OpenManifest,
     Plan,
     PullImage,
+    PutSecrets,
+    Quarantine,
     Reload,
     ReloadUnit,
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
+    RemoveSecret,
     RemoveVolume,
     ResetFailed,
     RestartUnit,
@@ -44,13 +49,14 @@ from supervisor.model.plan import (
     StartUnit,
     Step,
     StopUnit,
+    TryRevision,
     WriteFile,
 )
 from supervisor.model.settings import RepairSettings
 
-_TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage)
+_TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, PutSecrets)
 _GRACE_SECONDS = 15.0
-_SILENT = (OpenManifest, SealManifest, PullImage)
+_SILENT = (*BOOKKEEPING, PullImage)
 """Bookkeeping, and what writes into the event log itself."""
 
 
@@ -61,6 +67,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     """App to the failure that cut its steps short; "" for a failure that cut all short."""
     broken: dict[str, JobFailed] = {}
     """Unit to its job that ended badly; the app's other steps went on."""
+    unmade: dict[str, Failure] = {}
+    """App to why its secrets could not be made; its other steps went on."""
 
 
 class Executor:
@@ -76,6 +84,7 @@ class Executor:
         ledger: Ledger,
         clock: Clock,
         want_image: Callable[[PullImage], None],
+        secrets: SecretController,
     ) -> None:
         self._reader = reader
         self._folder = folder
@@ -84,6 +93,7 @@ class Executor:
         self._ledger = ledger
         self._clock = clock
         self._want_image = want_image
+        self._secrets = secrets
         self.settings = RepairSettings()
 
     async def execute(
@@ -109,6 +119,19 @@ class Executor:
         async with anyio.create_task_group() as tasks:
             for app in revisions:
                 tasks.start_soon(finish, app)
+
+    async def put_secrets(
+        self, plan: Plan, *, revisions: dict[str, str], outcome: Outcome
+    ) -> frozenset[str]:
+        """Carry out this part of a plan; returns the apps that it went well for.
+
+        What it fails for is in `outcome.unmade`: the app's other steps are not cut by that.
+        """
+        part = Outcome()
+        steps = [step for step in plan.steps if isinstance(step, PutSecrets)]
+        await self._execute(steps, part, revisions)
+        outcome.unmade.update(part.failures)
+        return frozenset(step.app for step in steps if step.app not in part.failures)
 
     async def _execute(
         self, steps: Collection[Step], outcome: Outcome, revisions: dict[str, str]
@@ -178,12 +201,16 @@ class Executor:
             )
         )
 
-    async def _perform(self, step: Step, contents: dict[str, bytes]) -> JobFailed | None:
+    async def _perform(  # a port call for each kind of step
+        self, step: Step, contents: dict[str, bytes]
+    ) -> JobFailed | None:
         systemd, folder, podman = self._systemd, self._folder, self._podman
         patience = float(self.settings.start_timeout)
         match step:
             case PullImage():
                 self._want_image(step)
+            case PutSecrets():
+                await self._secrets.put(step)
             case BuildImage():
                 failed = await systemd.run_once(
                     f"podvisor-{step.unit}",
@@ -203,8 +230,12 @@ class Executor:
                 await podman.remove_container(step.container)
             case RemoveNetwork():
                 await podman.remove_network(step.network)
+            case RemoveSecret():
+                await podman.remove_secret(step.secret)
             case RemoveVolume():
                 await podman.remove_volume(step.volume)
+            case TryRevision(trial=rollout) | Quarantine(failed=rollout):
+                self._ledger.put_rollout(rollout)
             case OpenManifest() | SealManifest():
                 await folder.write_manifest(step.manifest)
             case WriteFile():
@@ -280,13 +311,3 @@ class Executor:
             self._ledger.put_unit(step.app, step.unit, step.inputs)
         if isinstance(step, StartUnit | RestartUnit) and step.repair:
             self._ledger.put_repairs([step.repair])
-
-
-def subject_of(step: Step) -> str:
-    """What a step is about, where that is not a unit: a file, image, network …; else empty."""
-    if isinstance(step, WriteFile):
-        return step.file.path
-    if isinstance(step, SetHealthInterval):
-        return f"every {format_duration(step.seconds)}"
-    names = ("path", "image", "container", "network", "volume")
-    return next((str(getattr(step, name)) for name in names if hasattr(step, name)), "")

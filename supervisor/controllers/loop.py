@@ -13,11 +13,14 @@ Keys out: none of its own but `add_in`, with the backoff that a failure asks for
 | `keep:NAME` | app | the content of what is applied is protected in the store |
 | `health` | health | the apps whose health is not what it was; itself at the next look |
 | `probes` | probes | the apps of which a verdict changed; itself when the next is due |
+| `webhooks` | webhooks | nothing: the listener is where the settings say |
+| `status:NAME` | commit status | itself, while a change of mind is held back |
 | `resync` | - | folders and apps, once in a while |
 | `watchdog` | - | tells systemd that the queue still moves |
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Collection
 
 import anyio
@@ -25,12 +28,14 @@ import msgspec
 
 from supervisor.controllers.app import AppController, AppPass
 from supervisor.controllers.board import Board
+from supervisor.controllers.commit_status import CommitStatusController
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.health import LOOK_SECONDS, HealthController
 from supervisor.controllers.image import ImageController
 from supervisor.controllers.ports import FolderWatch
 from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.source import SourceController
+from supervisor.controllers.webhooks import WebhookController
 from supervisor.core.names import runtime_names
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
@@ -40,6 +45,15 @@ from supervisor.model.settings import Settings
 from supervisor.model.status import SourceStatus
 
 log = logging.getLogger(__name__)
+
+
+_OVER_NETWORKS = ("source:", "image:", "status:", "webhooks")
+"""Keys of which a failure may be mended by a network that comes up."""
+_BACKOFFS = {
+    "source": backoff.FETCH_SECONDS,
+    "image": backoff.PULL_SECONDS,
+    "status": backoff.FETCH_SECONDS,
+}
 
 
 class Loop:
@@ -55,6 +69,8 @@ class Loop:
         images: ImageController,
         health: HealthController,
         probes: ProbeController,
+        webhooks: WebhookController,
+        statuses: CommitStatusController,
         folders: FolderWatch,
         board: Board,
         clock: Clock,
@@ -69,6 +85,8 @@ class Loop:
         self._images = images
         self._health = health
         self._probes = probes
+        self._webhooks = webhooks
+        self._statuses = statuses
         self._folders = folders
         self._board = board
         self._clock = clock
@@ -83,21 +101,29 @@ class Loop:
 
     async def start(self) -> None:
         """Take up what is stored, and name every key once."""
+        await self.restore()
+        await self._watch_folders()
+        self._queue.add("watchdog", "webhooks")
+        self._name_all()
+
+    async def restore(self) -> None:
+        """Take up what is stored of the sources."""
         for name in self._desires.settings.sources:
             if await self._sources.restore(name):
                 self._restored.add(f"source:{name}")
-        await self._watch_folders()
-        self._queue.add("watchdog")
-        self._name_all()
 
     async def take_settings(self, settings: Settings) -> None:
         """Go on with other settings."""
         self._desires.settings = settings
         self._desires.invalidate()
+        self._webhooks.take_settings(settings)
+        self._queue.add("webhooks")
         for gone in set(self._board.sources) - set(settings.sources):
             self._board.sources.pop(gone)
             self._queue.forget(f"source:{gone}")
             self._failures.pop(f"source:{gone}", None)
+        self._statuses.forget()
+        self._queue.add(*(key for key in self._failures if key.startswith("status:")))
         await self._watch_folders()
         self._on_resync()
         self._name_all()
@@ -116,7 +142,7 @@ class Loop:
 
     def hurry(self) -> None:
         """Try now what waits after a failure that a network may mend: it is back, they say."""
-        hurried = {key for key in self._failures if key.startswith(("source:", "image:"))}
+        hurried = {key for key in self._failures if key.startswith(_OVER_NETWORKS)}
         for key in hurried:
             # It may take a moment until names resolve again: the backoff starts anew.
             self._failures[key] = 0
@@ -189,8 +215,11 @@ class Loop:
                 self._interpret(key, failure)
             else:
                 self._went_well(key)
-            if name in done.look_again:
-                self._queue.add_in(key, done.look_again[name] - now)
+            at = done.look_again.get(name, math.inf)
+            if at <= now:
+                self._queue.add(key)
+            elif name in done.look_again:
+                self._queue.add_in(key, at - now)
         self._queue.add(*(f"keep:{source}" for source in done.moved))
         self._queue.add(*(f"app:{name}" for name in done.stirred))
         self._look_again()
@@ -238,6 +267,11 @@ class Loop:
             case "probes":
                 self._queue.add(*self._keys_of(await self._probes.run()))
                 self._look_again()
+            case "webhooks":
+                await self._webhooks.listen()
+            case "status":
+                if seconds := await self._statuses.reconcile(name):
+                    self._queue.add_in(key, seconds)
             case "resync":
                 self._on_resync()
                 self._resync()
@@ -250,16 +284,25 @@ class Loop:
         self._went_well(key)
 
     async def _reconcile_source(self, key: str, name: str) -> None:
-        settings = self._desires.settings.sources.get(name)
-        poll = float(settings.poll) if settings and settings.git else 0.0
-        if poll:
-            # Armed before reading: the poll goes on whatever comes of this one.
-            self._queue.add_by_rhythm(key, poll)
-        changed = await self._sources.reconcile(name)
+        # Armed before reading: the poll goes on whatever comes of this one.
+        self._arm_poll(key, name)
+        told = self._webhooks.begin(name)
+        try:
+            changed = await self._sources.reconcile(name)
+        except BaseException:
+            self._webhooks.failed(name, told)
+            raise
+        if self._webhooks.read(name, told, changed=changed):
+            self._queue.forget(key)
+            self._arm_poll(key, name)
         if key in self._failures:
             self._queue.add("apps")
         elif changed:
             self._queue.add("news")
+
+    def _arm_poll(self, key: str, name: str) -> None:
+        if poll := self._webhooks.poll_seconds(name):
+            self._queue.add_by_rhythm(key, poll)
 
     def _went_well(self, key: str) -> None:
         if self._failures.pop(key, None) is not None:
@@ -277,14 +320,12 @@ class Loop:
             self._board.problems[key] = Finding(message=message, hint=hint)
         match failure:
             case Retry():
-                table = {"source": backoff.FETCH_SECONDS, "image": backoff.PULL_SECONDS}.get(
-                    kind, backoff.PASS_SECONDS
-                )
+                table = _BACKOFFS.get(kind, backoff.PASS_SECONDS)
                 self._queue.add_in(key, backoff.delay(table, failures))
             case WaitUntil():
                 self._queue.add_in(key, failure.at - self._clock.now(), slack=0.0)
-            case Stalled() if kind == "image":
-                # The person who is needed is the registry's, and does not tell when it is done.
+            case Stalled() if kind in {"image", "status"}:
+                # The person who is needed is elsewhere, and does not tell when it is done.
                 self._queue.add_in(key, backoff.PULL_SECONDS[-1])
             case _:
                 pass

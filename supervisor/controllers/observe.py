@@ -10,14 +10,23 @@ import msgspec
 
 from supervisor.controllers.health import HealthController
 from supervisor.controllers.job_memory import job_run
+from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
 from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.secrets import SecretController
 from supervisor.core.names import runtime_names
 from supervisor.core.needs import should_run
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Retry
 from supervisor.model.health import Checked
-from supervisor.model.observed import Inventory, JobRun, Observed, ObservedApp, UnitState
+from supervisor.model.observed import (
+    AppliedApp,
+    Inventory,
+    JobRun,
+    Observed,
+    ObservedApp,
+    UnitState,
+)
 
 _MADE_OF_CONTAINERS = (UnitKind.CONTAINER, UnitKind.KUBE)
 
@@ -32,15 +41,19 @@ class Observer:
         podman: Podman,
         folder: Folder,
         ledger: Ledger,
+        orders: Orders,
         health: HealthController,
         probes: ProbeController,
+        secrets: SecretController,
     ) -> None:
+        self._secrets = secrets
         self._probes = probes
         self._health = health
         self._systemd = systemd
         self._podman = podman
         self._folder = folder
         self._ledger = ledger
+        self._orders = orders
 
     async def observe(self, deployments: Sequence[Deployment]) -> Observed:
         """Read everything that a plan for these apps needs. Raises what the ports raise."""
@@ -51,10 +64,13 @@ class Observer:
                 wanted.extend(file.path for file in one.last_good.files)
             apps[one.name] = await self._folder.observe(one.name, wanted=wanted)
         names, targets = _names(deployments, apps)
+        applied = self._ledger.applied()
+        on_trial = _on_trial(deployments, applied)
+        names.update(need for unit in on_trial.values() for need in unit.requires)
         units = await self._systemd.units({*names, *targets})
         active = _active(targets, units)
         changing = {one.name for one in deployments if _changes(one, apps[one.name])}
-        curious = _down(deployments, units, active)
+        curious = _down(deployments, units, active).union(on_trial)
         for one in deployments:
             if one.name in changing:
                 curious.update(_names([one], apps)[0])
@@ -65,11 +81,15 @@ class Observer:
             targets=active,
             apps=apps,
             inventory=inventory,
-            applied=self._ledger.applied(),
+            applied=applied,
             repairs=self._ledger.repairs(),
+            rollouts={one.name: self._ledger.rollouts(one.name) for one in deployments},
+            suspended=self._orders.suspended([one.name for one in deployments]),
             checked=await self._checked(deployments, units),
             probed=self._probes.verdicts(),
             jobs=self._jobs(deployments),
+            made_of=self._secrets.made_of(deployments),
+            rotating=frozenset(self._secrets.rotating),
             owned_root=self._folder.root,
         )
 
@@ -86,10 +106,16 @@ class Observer:
     async def observe_units(self, deployments: Sequence[Deployment], before: Observed) -> Observed:
         """Read the units anew, and leave the rest as it was read."""
         units = await self._systemd.units(before.units)
-        await self._look_closer(_down(deployments, units, before.targets), units)
+        curious = _down(deployments, units, before.targets)
+        await self._look_closer(curious.union(_on_trial(deployments, before.applied)), units)
         checked = await self._checked(deployments, units)
         return msgspec.structs.replace(
-            before, units=units, checked=checked, probed=self._probes.verdicts()
+            before,
+            units=units,
+            applied=self._ledger.applied(),
+            rollouts={one.name: self._ledger.rollouts(one.name) for one in deployments},
+            checked=checked,
+            probed=self._probes.verdicts(),
         )
 
     async def _checked(
@@ -137,7 +163,10 @@ class Observer:
             named["containers"] |= bool(new or leaving or left)
         named["networks"] = any(unit.kind is UnitKind.NETWORK for unit in everything)
         named["volumes"] = any(unit.kind is UnitKind.VOLUME for unit in everything)
-        named["secrets"] = any(unit.secrets for unit in everything)
+        described = any(a.secrets for one in deployments for a in (one.wanted, one.last_good) if a)
+        named["secrets"] = (
+            described or self._secrets.has_made_some or any(unit.secrets for unit in everything)
+        )
         if not images and not any(named.values()):
             return Inventory()
         try:
@@ -170,6 +199,23 @@ def _down(
         for name in should_run({unit.name: unit for unit in (app.units if app else ())}, active)
         if name in units and units[name].active != "active"
     }
+
+
+def _on_trial(
+    deployments: Sequence[Deployment], applied: Mapping[str, AppliedApp]
+) -> dict[str, DesiredUnit]:
+    """Units of revisions that have not passed their gate: by their details it is judged."""
+    return {
+        name: unit
+        for one in deployments
+        if one.wanted and not _stands(one.wanted, applied.get(one.name))
+        for unit in one.wanted.units
+        for name in runtime_names(unit.name, unit.instances)
+    }
+
+
+def _stands(app: DesiredApp, applied: AppliedApp | None) -> bool:
+    return applied is not None and applied.revision == app.revision
 
 
 def _is_up(unit: DesiredUnit, units: Mapping[str, UnitState]) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from supervisor.core.git_host import Api, CommitStatus
 from supervisor.model.app import Candidate, Generated
 from supervisor.model.events import Event
 from supervisor.model.health import CheckRun, ContainerHealth, Probe
@@ -22,6 +23,8 @@ from supervisor.model.observed import (
     UnitState,
 )
 from supervisor.model.podman import PodmanEvent
+from supervisor.model.rollout import Rollout
+from supervisor.model.secret import DesiredSecret
 from supervisor.model.settings import SecretRef, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
@@ -39,8 +42,8 @@ class SourceReader(Protocol):
     async def stored(self, name: str) -> Snapshot | None:
         """Return the newest snapshot that is in the store, without reading the source."""
 
-    async def files_at(self, name: str, revision: str, root: str) -> tuple[TreeFile, ...]:
-        """Files below `root` (relative to it) at a stored revision. Raises Stalled if gone."""
+    async def holds(self, name: str, oids: Collection[str]) -> bool:
+        """Whether all these blobs are in the store."""
 
     async def read(self, name: str, oids: Sequence[str]) -> dict[str, bytes]:
         """Contents of blobs of the store, by id. Raises Stalled if one is gone."""
@@ -185,6 +188,12 @@ class Podman(Protocol):
     async def secret(self, name: str) -> bytes | None:
         """Return what a secret holds; None if there is none of this name. Raises Retry."""
 
+    async def put_secret(self, name: str, content: bytes, *, labels: Mapping[str, str]) -> None:
+        """Make or replace a secret. Raises Stalled if one is there that podvisor did not make."""
+
+    async def remove_secret(self, name: str) -> None:
+        """Remove a secret that podvisor made; gone already, or another's, is well."""
+
     async def remove_container(self, container: str) -> None: ...
 
     async def remove_network(self, network: str) -> None: ...
@@ -205,6 +214,50 @@ class Secrets(Protocol):
 
     async def read(self, reference: SecretRef) -> bytes:
         """Return the secret without a final line end. Raises Retry or Stalled; never says it."""
+
+
+class Vault(Protocol):
+    """Clear texts of apps' secrets, and keyed hashes that tell changes without them."""
+
+    def made_of(self, secret: DesiredSecret) -> str:
+        """Mark what a secret is made of: another mark, and it is to be made anew. Cheap."""
+
+    def mark(self, *parts: bytes) -> str:
+        """Keyed hash of these."""
+
+    async def open(self, root: str, wanted: Sequence[tuple[DesiredSecret, bytes]]) -> list[bytes]:
+        """Clear texts, each from its encrypted file's content. Raises Stalled or Retry.
+
+        `root` is the app's folder, as failures name it.
+        """
+
+
+class Tokens(Protocol):
+    """OIDC tokens, and who signed them."""
+
+    async def is_genuine(self, token: str, *, issuer: str, key_name: str) -> bool:
+        """Whether the issuer signed this token. Raises Retry if that cannot be found out."""
+
+
+class Listener(Protocol):
+    """Where webhooks come in."""
+
+    @property
+    def address(self) -> str:
+        """Where it listens now; empty if it does not."""
+
+    async def move(self, address: str) -> None:
+        """Listen there, and nowhere else (nowhere, if empty). Raises Retry."""
+
+    async def knock(self, path: str, *, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """Send it a request, as others do; returns the answer. Raises Retry."""
+
+
+class GitHost(Protocol):
+    """A Git host's API."""
+
+    async def tell(self, api: Api, status: CommitStatus, *, context: str, token: bytes) -> None:
+        """Set a commit's status. Raises Retry (unreachable, overloaded) or Stalled (token, URL)."""
 
 
 class Prober(Protocol):
@@ -258,7 +311,16 @@ class Ledger(Protocol):
     def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:
         """Record what one unit was made of, once it runs with it."""
 
-    def drop_app(self, app: str) -> None: ...
+    def drop_app(self, app: str) -> None:
+        """Forget an app, its units and its revisions."""
+
+    def rollouts(self, app: str) -> tuple[Rollout, ...]:
+        """Revisions of an app that were tried, the newest last."""
+
+    def put_rollout(self, rollout: Rollout) -> None:
+        """Record a revision that is tried, or what came of it."""
+
+    def drop_rollouts(self, app: str, revisions: Collection[str]) -> None: ...
 
     def repairs(self) -> dict[str, RepairState]: ...
 

@@ -33,7 +33,7 @@ class Turns:
         return [
             msgspec.structs.replace(
                 one,
-                held=tuple(waits_for(one, everything, standing, unseen_is_ready=unseen_is_ready)),
+                waits=tuple(waits_for(one, everything, standing, unseen_is_ready=unseen_is_ready)),
             )
             if one.changes
             else one

@@ -20,7 +20,6 @@ from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.ports import Folder, FolderWatch, Host, Ledger, Podman, Systemd
 from supervisor.core.concerns import apps_of
-from supervisor.core.names import runtime_names
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.events import Event, EventKind
@@ -87,15 +86,14 @@ class Watches:
         if not unit:
             self._queue.notice(*(f"app:{name}" for name in self._desires.known()))
             return
-        for app, units in self._desires.known().items():
-            if any(unit in runtime_names(one.name, one.instances) for one in units):
-                self._queue.notice(f"app:{app}")
+        self._queue.notice(*(f"app:{name}" for name in self._desires.apps_of_unit(unit)))
 
     def _app_touched(self, app: str) -> None:
         self._queue.notice(f"app:{app}")
 
     def _object_changed(self, event: PodmanEvent) -> None:
-        self._queue.notice(*(f"app:{app}" for app in apps_of(event, self._desires.known())))
+        apps = apps_of(event, self._desires.known(), self._desires.secrets())
+        self._queue.notice(*(f"app:{app}" for app in apps))
 
     def _show(self, status: WatchStatus) -> None:
         """Put on the board how something is watched; a change of that is an event."""

@@ -8,6 +8,7 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.core.names import PLAIN_SUFFIXES, is_drop_in
+from supervisor.core.overlay import source_path
 from supervisor.core.unitfile import Entry, UnitFile, parse, split_words
 from supervisor.kit.links import resolve
 from supervisor.model.app import Candidate
@@ -59,6 +60,12 @@ class AppFiles:
         if file is None or file.kind is FileKind.SYMLINK or file.oid not in self._contents:
             return None
         return self._bytes(file).decode(errors="replace")
+
+    def content(self, path: str) -> bytes | None:
+        """Return the file's bytes, links followed; None if it is not there, or was not read."""
+        real = self.real_path(path)
+        file = self._files.get(real) if real is not None else None
+        return self._contents.get(file.oid) if file else None
 
     def unit_file(self, path: str) -> UnitFile:
         """Parse the file at this path; an absent one is empty."""
@@ -124,7 +131,7 @@ class AppFiles:
             message=message,
             source=self.app.source,
             app=self.app.name,
-            path=posixpath.join(self.app.root, path),
+            path=source_path(self.app, path),
             line=line,
             hint=hint,
             fatal=fatal,

@@ -5,11 +5,24 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+import msgspec
+
 from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal
+from supervisor.core.gate import trial_of
 from supervisor.core.health import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_jobs
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
+from supervisor.core.overlay import source_path
+from supervisor.core.rollout_plan import ask_gate, quarantined, take_back
+from supervisor.core.secret_plan import (
+    awaited,
+    plan_left,
+    plan_puts,
+    secret_blockers,
+    without_lacking,
+)
+from supervisor.core.steps import BOOKKEEPING, in_words
 from supervisor.core.unit_plan import plan_units
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
@@ -17,6 +30,7 @@ from supervisor.model.observed import Observed
 from supervisor.model.plan import (
     DisableUnit,
     PullImage,
+    PutSecrets,
     RemoveContainer,
     RemoveNetwork,
     RemoveVolume,
@@ -28,8 +42,10 @@ from supervisor.model.plan import (
     Verdict,
     WriteFile,
 )
-from supervisor.model.settings import HealthSettings
+from supervisor.model.rollout import GateState
+from supervisor.model.settings import HealthSettings, RolloutSettings
 
+_SECRETS_LEFT_SECONDS = 5.0
 _ADOPT = "(taking it over is for `podvisor adopt`, which is not there yet)"
 
 
@@ -41,50 +57,114 @@ def plan_app(
     foreign: Mapping[str, str],
     owners: Mapping[str, str],
     health: HealthSettings,
+    rollout: RolloutSettings,
+    offered: Mapping[str, str],
 ) -> tuple[list[Step], Verdict]:
     """Plan one app.
 
     `foreign` maps unit names that the user's own files define to those files, `owners` those
-    that some app wants to that app: a unit that moves to another app is not stopped.
+    that some app wants to that app: a unit that moves to another app is not stopped. `offered` maps
+    the secrets that any app describes to that app.
     """
+    steps, verdict = _plan(
+        deployment,
+        observed,
+        now,
+        foreign=foreign,
+        owners=owners,
+        health=health,
+        rollout=rollout,
+        offered=offered,
+    )
+    suspension = observed.suspended.get(deployment.name)
+    if suspension is None:
+        return steps, verdict
+    held_back = tuple(in_words(step) for step in steps if not isinstance(step, BOOKKEEPING))
+    return [], msgspec.structs.replace(
+        verdict, complete=False, held_back=held_back, next_at=suspension.until, gate=None
+    )
+
+
+def _plan(
+    deployment: Deployment,
+    observed: Observed,
+    now: float,
+    *,
+    foreign: Mapping[str, str],
+    owners: Mapping[str, str],
+    health: HealthSettings,
+    rollout: RolloutSettings,
+    offered: Mapping[str, str],
+) -> tuple[list[Step], Verdict]:
     draft = Draft(app=deployment.name, findings=list(deployment.findings))
     wanted, last_good = deployment.wanted, deployment.last_good
     if wanted:
         draft.findings.extend(_blockers(wanted, observed, foreign))
+        draft.findings.extend(quarantined(deployment, observed))
+        draft.findings.extend(secret_blockers(wanted, observed, offered))
         if found := failed_job(wanted, observed):
             draft.findings.append(found)
     refused = any(finding.fatal for finding in draft.findings)
-    if deployment.held and not refused and (deployment.changes or not wanted):
-        draft.waiting.extend(hold.text for hold in deployment.held)
-        draft.after.extend(hold.app for hold in deployment.held)
+    on_trial = wanted is not None and trial_of(wanted, observed) is not None
+    changes = not wanted or (deployment.changes and not on_trial)
+    if deployment.waits and changes and not refused:
+        draft.waiting.extend(one.text for one in deployment.waits)
+        draft.after.extend(one.app for one in deployment.waits)
     elif wanted and not refused:
         attempt = _converge(wanted, last_good, observed, now, owners)
         plan_health(wanted, observed, now, health, attempt)
         jobs = pending_jobs(wanted, observed)
         pulls = _missing_images(wanted, attempt.steps, observed, jobs)
-        if not pulls and jobs:
+        # Secrets come last of what is had ahead: what runs must not meet new ones too early.
+        puts = None if pulls else plan_puts(wanted, observed)
+        others = awaited(wanted, observed, offered)
+        is_ready = not pulls and not puts and not others
+        if is_ready and jobs:
             plan_jobs(wanted, last_good, jobs, observed, attempt=attempt, draft=draft)
             if last_good:
                 draft.extend(_repairs(_converge(last_good, last_good, observed, now, owners)))
             revision = last_good.revision if last_good else ""
             return draft.steps, draft.verdict(revision=revision, complete=False)
-        if not pulls:
-            draft.extend(attempt)
-            return draft.steps, draft.verdict(revision=wanted.revision, complete=True)
+        if is_ready:
+            word = ask_gate(deployment, attempt, observed, now, settings=rollout)
+            if word and word.state is GateState.FAILED:
+                take_back(deployment, word, observed, now, draft)
+                refused = True
+            else:
+                names = {secret.name for secret in wanted.secrets}
+                left = list(plan_left(wanted.name, names, offered, observed))
+                if attempt.steps and left:
+                    # What uses them may still run: they go when all else is done.
+                    draft.look_again(now + _SECRETS_LEFT_SECONDS)
+                elif word is None or word.state is GateState.PASSED:
+                    draft.steps.extend(left)
+                draft.extend(attempt)
+                verdict = draft.verdict(revision=wanted.revision, complete=True)
+                return draft.steps, msgspec.structs.replace(verdict, gate=word)
         draft.steps.extend(pulls)
         draft.waiting.extend(f"image {step.image}" for step in pulls)
-        if last_good and last_good.revision == wanted.revision:
+        draft.waiting.extend(f"secret {name} of app {app}" for name, app in others.items())
+        if puts:
+            draft.steps.append(puts)
+            draft.waiting.extend(f"secret {put.secret.name}: {put.reason}" for put in puts.puts)
+        if not is_ready and last_good and last_good.revision == wanted.revision:
             missing = {step.image for step in pulls}
             attempt.steps[:] = [
                 step for step in attempt.steps if not _starts_without(step, wanted, missing)
             ]
+            attempt.steps[:] = without_lacking(attempt.steps, wanted, observed)
             draft.extend(attempt)
-    elif not wanted and not refused and not deployment.keep and not deployment.held:
+    elif not wanted and not refused and not deployment.keep and not deployment.waits:
         _remove_app(deployment, observed, owners, draft)
+        draft.steps.extend(plan_left(deployment.name, (), offered, observed))
         return draft.steps, draft.verdict(revision="", complete=True)
     if last_good and (wanted is None or last_good.revision != wanted.revision or refused):
-        attempt = _converge(last_good, last_good, observed, now, owners)
+        attempt = _converge(last_good, wanted, observed, now, owners)
         plan_health(last_good, observed, now, health, attempt)
+        attempt.steps[:] = without_lacking(attempt.steps, last_good, observed)
+        puts = plan_puts(last_good, observed)
+        if puts and not any(isinstance(step, PutSecrets) for step in draft.steps):
+            draft.steps.append(puts)
         draft.extend(attempt)
     revision = last_good.revision if last_good else ""
     return draft.steps, draft.verdict(revision=revision, complete=False)
@@ -92,15 +172,18 @@ def plan_app(
 
 def _converge(
     app: DesiredApp,
-    last_good: DesiredApp | None,
+    other: DesiredApp | None,
     observed: Observed,
     now: float,
     owners: Mapping[str, str],
 ) -> Draft:
-    """Bring the machine to `app`: what left it, its files, its units."""
+    """Bring the machine to `app`: what left it, its files, its units.
+
+    `other` is what it is brought from, or may have been on the way to.
+    """
     draft = Draft(app=app.name)
     folder = observed.apps.get(app.name)
-    known = {unit.name: unit for unit in last_good.units} if last_good else {}
+    known = {unit.name: unit for unit in other.units} if other else {}
     here = {unit.name for unit in app.units}
     for unit in folder.manifest.units if folder and folder.manifest else ():
         if unit not in here and owners.get(unit, app.name) == app.name:
@@ -195,7 +278,7 @@ def _blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -
                     message=f"{what} and is not podvisor's; nothing was overwritten",
                     source=app.source,
                     app=app.name,
-                    path=f"{app.root}/{unit.path}" if app.root else unit.path,
+                    path=source_path(app, unit.path),
                     hint=f"{mend} {_ADOPT}",
                 )
             )
@@ -218,7 +301,7 @@ def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
                 message=f"{path} exists already and is not podvisor's; nothing was overwritten",
                 source=app.source,
                 app=app.name,
-                path=f"{app.root}/{file.path}" if app.root else file.path,
+                path=source_path(app, file.path),
                 hint=f"move it out of the folder {_ADOPT}",
             )
 

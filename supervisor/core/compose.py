@@ -4,12 +4,13 @@ Before it: a `Snapshot` from the source reader. After it: Podman's generator jud
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 import msgspec
 
 from supervisor.core.names import QUADLET_KINDS, unit_kind
+from supervisor.core.overlay import Overlay, is_hidden, lay_over, source_path
 from supervisor.model.app import Candidate, DesiredApp, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.settings import LimitSettings, SourceSettings
@@ -31,29 +32,41 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
     """Of the source as a whole, and what is worth knowing of its apps."""
 
 
-def compose(snapshot: Snapshot, settings: SourceSettings, limits: LimitSettings) -> Composition:
-    """Divide a snapshot into apps."""
-    glob = settings.apps or find_layout(snapshot.files)
-    folders = _app_folders(snapshot, glob)
+def compose(
+    snapshot: Snapshot,
+    settings: SourceSettings,
+    limits: LimitSettings,
+    *,
+    specifiers: Mapping[str, str] | None = None,
+) -> Composition:
+    """Divide a snapshot into apps; `specifiers` are the values for its overlay."""
+    findings: list[Finding] = []
+    over = Overlay(settings.overlay, snapshot, specifiers or {})
+    files = tuple(file for file in snapshot.files if not over.covers(file.path))
+    glob = settings.apps or find_layout(files)
+    folders = _app_folders(files, glob, snapshot.source)
+    parts = _divide(files, folders)
+    names = frozenset(folders.values())
+    for name, overlaid in over.files.items():
+        if name not in names and any(unit_kind(file.path) for file in overlaid):
+            folders[f"{over.folder}/{name}"] = name  # an app of this host alone
+    unread = _divide_findings(snapshot.findings, folders, over)
     candidates: list[Candidate] = []
     refused: dict[str, tuple[Finding, ...]] = {}
-    findings: list[Finding] = []
     claimed: set[str] = set()
-    below = _by_folder(snapshot.files, folders)
     taken: dict[str, str] = {}
     for root, name in sorted(folders.items()):
-        files = _below(below[root], root)
-        if not any(unit_kind(file.path) for file in files):
+        candidate = _candidate(snapshot, name, root, parts.get(root, ()), over)
+        if not any(unit_kind(file.path) for file in candidate.files):
             continue
         if not _selected(name, settings):
             continue
         own = tuple(
             msgspec.structs.replace(one, source=snapshot.source, app=name)
-            for one in snapshot.findings
-            if _is_below(one.path, root) and not _is_hidden(one.path, root)
+            for one in unread.get(root, ())
         )
         claimed.update(one.path for one in own)
-        problems = [*own, *_judge(name, root, files, limits, snapshot.source)]
+        problems = [*own, *_judge(candidate, limits)]
         if name in taken:
             message = f"two folders make an app named {name}: {taken[name]} and {root}"
             problems.append(_fatal(message, snapshot.source, name, root, "rename one of them"))
@@ -62,21 +75,17 @@ def compose(snapshot: Snapshot, settings: SourceSettings, limits: LimitSettings)
             refused[name] = tuple(problems)
             continue
         findings.extend(problems)
-        candidates.append(
-            Candidate(
-                name=name,
-                source=snapshot.source,
-                revision=snapshot.revision,
-                root=root,
-                files=files,
-            )
-        )
-    # What lies below a hidden folder (`.venv`) is part of no app, and harms none.
+        candidates.append(candidate)
+    # What lies below a hidden folder (`.venv`) is part of no app, and harms none; what other hosts
+    # lay over their apps is nothing to this one.
     findings.extend(
         one
         for one in snapshot.findings
-        if one.path not in claimed and not _is_hidden(one.path, root="")
+        if one.path not in claimed
+        and not is_hidden(one.path, root="")
+        and not over.is_elsewhere(one.path)
     )
+    findings.extend(over.problems(frozenset(folders.values())))
     return Composition(
         candidates=tuple(one for one in candidates if one.name not in refused),
         refused=refused,
@@ -101,22 +110,33 @@ def references(content: bytes) -> frozenset[str]:
 def candidate_of(app: DesiredApp) -> Candidate:
     """Return an app as it was before it was judged."""
     return Candidate(
-        name=app.name, source=app.source, revision=app.revision, root=app.root, files=app.files
+        name=app.name,
+        source=app.source,
+        revision=app.revision,
+        root=app.root,
+        files=app.files,
+        overlay=app.overlay,
+        overlaid=app.overlaid,
     )
 
 
-def _app_folders(snapshot: Snapshot, glob: str) -> dict[str, str]:
+def _app_folders(files: Iterable[TreeFile], glob: str, source: str) -> dict[str, str]:
     """Folders that the glob names, each with its app's name (what the wildcards stand for)."""
     if glob.strip("./") == "":
-        return {"": snapshot.source}
+        return {"": source}
     patterns = glob.strip("/").split("/")
     depth = len(patterns)
     folders: dict[str, str] = {}
-    for file in snapshot.files:
-        parts = file.path.split("/")
+    passed: set[str] = set()
+    for file in files:
+        parts = file.path.split("/", depth)
         if len(parts) <= depth:
             continue
         head = parts[:depth]
+        folder = "/".join(head)
+        if folder in passed:
+            continue
+        passed.add(folder)
         if any(
             part.startswith(".") and part != pattern
             for part, pattern in zip(head, patterns, strict=True)
@@ -126,43 +146,51 @@ def _app_folders(snapshot: Snapshot, glob: str) -> dict[str, str]:
             varying = [
                 p for p, pattern in zip(head, patterns, strict=True) if set(pattern) & set("*?[")
             ]
-            folders["/".join(head)] = "-".join(varying) or head[-1]
+            folders[folder] = "-".join(varying) or head[-1]
     return folders
 
 
-def _by_folder(files: Iterable[TreeFile], folders: Collection[str]) -> dict[str, list[TreeFile]]:
-    """Give each folder the files that lie below it; folders do not lie in each other."""
-    depths = {root.count("/") + 1 if root else 0 for root in folders}
-    found: dict[str, list[TreeFile]] = {root: [] for root in folders}
+def _divide(
+    files: Iterable[TreeFile], folders: Mapping[str, str]
+) -> dict[str, tuple[TreeFile, ...]]:
+    """Files of each app, paths relative to its folder; hidden folders are not part of an app.
+
+    All folders are equally deep, so that each file is looked at once, however many apps there are.
+    """
+    found: dict[str, list[TreeFile]] = {}
+    depth = _depth(folders)
     for file in files:
-        parts = file.path.split("/")
-        for depth in depths:
-            root = "/".join(parts[:depth])
-            if root in found and len(parts) > depth:
-                found[root].append(file)
+        root = _head(file.path, depth)
+        if root in folders and len(file.path) > len(root) and not is_hidden(file.path, root):
+            path = file.path[len(root) + 1 :] if root else file.path
+            found.setdefault(root, []).append(msgspec.structs.replace(file, path=path))
+    return {root: tuple(some) for root, some in found.items()}
+
+
+def _divide_findings(
+    findings: Iterable[Finding], folders: Mapping[str, str], over: Overlay
+) -> dict[str, list[Finding]]:
+    """What was refused while reading, by the folder of the app that it is part of."""
+    found: dict[str, list[Finding]] = {}
+    roots = {name: root for root, name in sorted(folders.items(), reverse=True)}
+    depth = _depth(root for root in folders if not over.covers(root))
+    for one in findings:
+        name = over.app_of(one.path)
+        folder = f"{over.folder}/{name}" if name else _head(one.path, depth)
+        root = roots.get(name, folder) if name else folder
+        if root in folders and not is_hidden(one.path, folder):
+            found.setdefault(root, []).append(one)
     return found
 
 
-def _below(files: Iterable[TreeFile], root: str) -> tuple[TreeFile, ...]:
-    """Files of an app, paths relative to its folder; hidden folders are not part of an app."""
-    prefix = f"{root}/" if root else ""
-    return tuple(
-        msgspec.structs.replace(file, path=file.path[len(prefix) :])
-        for file in files
-        if file.path.startswith(prefix) and not _is_hidden(file.path, root)
-    )
+def _depth(folders: Iterable[str]) -> int:
+    first = next(iter(folders), "")
+    return first.count("/") + 1 if first else 0
 
 
-def _is_below(path: str, root: str) -> bool:
-    return not root or path == root or path.startswith(f"{root}/")
-
-
-def _is_hidden(path: str, root: str) -> bool:
-    """Whether it lies below a hidden folder, as seen from `root`, which may be one itself."""
-    return any(
-        part.startswith(".") and part not in {".", ".."}
-        for part in path[len(root) :].split("/")[:-1]
-    )
+def _head(path: str, depth: int) -> str:
+    """Return the first parts of a path, the whole of it if it has no more."""
+    return "/".join(path.split("/", depth)[:depth])
 
 
 def _selected(name: str, settings: SourceSettings) -> bool:
@@ -174,19 +202,36 @@ def _fatal(message: str, source: str, app: str, path: str, hint: str) -> Finding
     return Finding(message=message, source=source, app=app, path=path, hint=hint)
 
 
-def _judge(
-    name: str, root: str, files: tuple[TreeFile, ...], limits: LimitSettings, source: str
-) -> list[Finding]:
+def _candidate(
+    snapshot: Snapshot, name: str, root: str, files: tuple[TreeFile, ...], over: Overlay
+) -> Candidate:
+    overlay = f"{over.folder}/{name}"
+    overlaid = over.files.get(name, ())
+    if root == overlay:
+        files, overlaid = overlaid, ()
+    return Candidate(
+        name=name,
+        source=snapshot.source,
+        revision=snapshot.revision,
+        root=root,
+        files=lay_over(files, overlaid) if overlaid else files,
+        overlay=overlay if overlaid else "",
+        overlaid=tuple(file.path for file in overlaid),
+    )
+
+
+def _judge(one: Candidate, limits: LimitSettings) -> list[Finding]:
     """List what keeps a folder from being an app."""
+    name, files = one.name, one.files
     problems: list[Finding] = []
     if not _APP_NAME.fullmatch(name):
         hint = "use letters, digits, '.', '_' and '-', 63 at most, a letter or digit first"
-        problems.append(_fatal(f"{name!r} cannot name an app", source, name, root, hint))
+        problems.append(_fatal(f"{name!r} cannot name an app", one.source, name, one.root, hint))
     size = sum(file.size for file in files)
     if size > limits.app_size or len(files) > limits.app_files:
         message = f"app {name} is too large: {len(files)} files, {size} bytes"
         hint = "keep data out of the source, or raise [limits] app_size / app_files"
-        problems.append(_fatal(message, source, name, root, hint))
+        problems.append(_fatal(message, one.source, name, one.root, hint))
     seen: dict[str, str] = {}
     for file in files:
         if unit_kind(file.path) is None:
@@ -194,7 +239,7 @@ def _judge(
         base = file.path.rpartition("/")[2]
         if base in seen:
             message = f"{seen[base]} and {file.path} define the same unit"
-            place = f"{root}/{file.path}" if root else file.path
-            problems.append(_fatal(message, source, name, place, "rename one of them"))
+            place = source_path(one, file.path)
+            problems.append(_fatal(message, one.source, name, place, "rename one of them"))
         seen.setdefault(base, file.path)
     return problems

@@ -22,12 +22,23 @@ _DEFAULT_REGISTRY = "docker.io/"
 _LEAST_OF_ID = 12
 
 
-def apps_of(event: PodmanEvent, units: Mapping[str, Iterable[DesiredUnit]]) -> Iterator[str]:
-    """Yield the apps that use what the event is about; `units` are those of each app."""
+def apps_of(
+    event: PodmanEvent,
+    units: Mapping[str, Iterable[DesiredUnit]],
+    offered: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """Yield the apps that use what the event is about; `units` are those of each app.
+
+    `offered` maps the secrets that some app describes to that app.
+    """
     if event.type in {"container", "pod"} and not _matters(event):
         return
+    described = set()
+    if event.type == "secret":
+        nameless = not event.name and not event.id
+        described = {app for name, app in (offered or {}).items() if nameless or name == event.name}
     for app, those in units.items():
-        if any(_is_about(event, unit) for unit in those):
+        if app in described or any(_is_about(event, unit) for unit in those):
             yield app
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from supervisor.core.names import unit_kind
+from supervisor.core.overlay import source_path
 from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Finding
 
@@ -38,7 +39,7 @@ def app_conflicts(
             other = files.get(base)
             if other is not None:
                 message = f"apps {other.name} and {one.name} both define {base}"
-                place = f"{one.root}/{path}" if one.root else path
+                place = source_path(one, path)
                 clashes.append(_finding(one, message, place, "rename one of the files"))
         if clashes:
             refused[one.name] = tuple(clashes)
@@ -70,7 +71,7 @@ def unit_conflicts(
                 f" ({taken[key][1]} and {path})",
                 source=one.source,
                 app=app,
-                path=f"{one.root}/{path}" if one.root else path,
+                path=source_path(one, path),
                 hint="give one of them another name",
             )
             for key, path in names.items()
@@ -90,6 +91,8 @@ def _names(app: DesiredApp) -> dict[tuple[str, str], str]:
         names["unit", unit.name] = unit.path
         if unit.object_name and "%" not in unit.object_name:
             names[unit.kind.value, unit.object_name] = unit.path
+    for secret in app.secrets:
+        names["secret", secret.name] = secret.path
     return names
 
 

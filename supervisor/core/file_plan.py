@@ -57,6 +57,8 @@ def plan_files(app: DesiredApp, observed: Observed, draft: Draft) -> FileChanges
         files=tuple(sorted(app.files)),
         units=tuple(sorted(unit.name for unit in app.units)),
         sealed=True,
+        overlay=app.overlay,
+        overlaid=app.overlaid,
     )
     if (writes or removals) and before != after:
         claim = msgspec.structs.replace(

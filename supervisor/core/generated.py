@@ -9,6 +9,7 @@ so on, [X-Podvisor], SourcePath=, [Install]), so Quadlet files are never interpr
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 from supervisor.core.app_files import AppFiles
@@ -18,6 +19,7 @@ from supervisor.core.normal import digest
 from supervisor.core.own_section import OwnSection, read_own_section
 from supervisor.core.reads import Place, Reads
 from supervisor.core.unitfile import (
+    Entry,
     UnitFile,
     expand,
     instance_of,
@@ -30,6 +32,7 @@ from supervisor.core.unitfile import (
 from supervisor.kit.texts import parse_duration
 from supervisor.model.app import AppNeed, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
+from supervisor.model.secret import SecretUse
 
 _HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
 _KINDS = {
@@ -57,6 +60,8 @@ class Reading:
         self.units: list[DesiredUnit] = []
         self.findings: list[Finding] = []
         self.prune_volumes = False
+        self.settle: float | None = None
+        self.rollback = True
         self.after: list[AppNeed] = []
 
     @property
@@ -95,10 +100,11 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
     command = [expand(word, known) for word in split_words(unit.last("Service", "ExecStart"))]
     folder = expand(unit.last("Service", "WorkingDirectory"), known)
     images: Iterable[str] = ()
+    uses = tuple(_secret_uses(name, unit, path, files)) if kind is UnitKind.CONTAINER else ()
     if kind is UnitKind.BUILD:
         reads.look_at_relative(_build_inputs(command), folder)
     elif kind is UnitKind.KUBE:
-        images = _look_at_yaml(unit, path, reading, reads, folder)
+        images, uses = _look_at_yaml(unit, path, reading, reads, folder)
     else:
         images = _images(unit, section, name)
     runs = kind in (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
@@ -124,7 +130,8 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         images=tuple(dict.fromkeys(images)),
         object_name=_object_name(kind, unit, command, known),
         reads=reads.paths,
-        secrets=_secrets(unit) if kind is UnitKind.CONTAINER else (),
+        secrets=tuple(dict.fromkeys(use.name for use in uses)),
+        secret_uses=uses,
         build_command=tuple(map(place.to_live, command)) if kind is UnitKind.BUILD else (),
         build_folder=place.to_live(folder) if kind is UnitKind.BUILD else "",
         health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,
@@ -143,6 +150,9 @@ def take_in(
 ) -> None:
     """Add to an app's reading what one of its units says of it, and what was found."""
     reading.prune_volumes |= own.prune_volumes
+    reading.rollback &= own.rollback
+    if own.settle is not None:
+        reading.settle = max(own.settle, reading.settle or 0.0)
     reading.after.extend(own.after)
     rules = judge_rules(own.rules, path, reading.files, reads=reads.paths, can_reload=can_reload)
     reading.findings.extend((*own.findings, *rules, *reads.findings))
@@ -183,9 +193,11 @@ def _images(unit: UnitFile, section: str, name: str) -> Iterator[str]:
 
 def _look_at_yaml(
     unit: UnitFile, path: str, reading: Reading, reads: Reads, folder: str
-) -> Iterator[str]:
-    """Yield the images of a .kube unit's YAML files, and take in what they mount from the app."""
+) -> tuple[list[str], tuple[SecretUse, ...]]:
+    """Return images and secrets of a .kube unit's YAML files; take in what they mount."""
     files = reading.files
+    images: list[str] = []
+    uses: list[SecretUse] = []
     for value in unit.values("X-Kube", "Yaml"):
         for word in split_words(value):
             yaml_path = posixpath.normpath(posixpath.join(posixpath.dirname(path), word))
@@ -200,7 +212,26 @@ def _look_at_yaml(
                 continue
             # What is not there, Podman makes where the YAML says DirectoryOrCreate.
             reads.look_at_relative(needs.host_paths, folder, must_exist=False)
-            yield from needs.images
+            images.extend(needs.images)
+            lines = text.splitlines()
+            made = _kube_secrets(files) if needs.secrets else frozenset()
+            for name in needs.secrets:
+                if name in made:
+                    continue
+                line = next((n for n, one in enumerate(lines, start=1) if name in one), 0)
+                uses.append(SecretUse(name, yaml_path, line))
+    return images, tuple(uses)
+
+
+def _kube_secrets(files: AppFiles) -> frozenset[str]:
+    """Names of the secrets that the app's own YAML files make."""
+    made: set[str] = set()
+    for file in files.app.files:
+        if file.path.endswith((".yaml", ".yml")):
+            # One that cannot be read is told of where a unit names it.
+            with suppress(KubeError):
+                made.update(read_kube(files.text(file.path) or "").defines)
+    return frozenset(made)
 
 
 def _build_inputs(command: Sequence[str]) -> Iterator[str]:
@@ -247,7 +278,18 @@ def _health_interval(command: Sequence[str]) -> float:
         return 0.0  # `disable`: Podman makes no timer for it
 
 
-def _secrets(unit: UnitFile) -> tuple[str, ...]:
-    values = unit.values("X-Container", "Secret")
-    names = (word.partition(",")[0] for value in values for word in split_words(value)[:1])
-    return tuple(dict.fromkeys(name for name in names if name))
+def _secret_uses(name: str, unit: UnitFile, path: str, files: AppFiles) -> Iterator[SecretUse]:
+    """Yield the Podman secrets that a container names, with the app's own file and line."""
+    for value in unit.values("X-Container", "Secret"):
+        entry = files.find_entry(path, lambda one, value=value: _says(one, "Secret", value))  # type: ignore[misc]
+        where = (entry.path, entry.line) if entry else (path, 0)
+        for word in split_words(value)[:1]:
+            for one in [instance_of(name, i) for i in _instances(name, unit)] or [name]:
+                secret = expand(word.partition(",")[0], specifiers(one))
+                # What only the unit's environment knows cannot be looked for.
+                if secret and not set("$%") & set(secret):
+                    yield SecretUse(secret, *where)
+
+
+def _says(entry: Entry, key: str, value: str) -> bool:
+    return (entry.key, entry.value) == (key, value)

@@ -175,6 +175,8 @@ def _claim(
         units=tuple(sorted({*units, *(manifest.units if manifest else ())})),
         sealed=False,
         ahead=wanted.revision,
+        overlay=(manifest or wanted).overlay,
+        overlaid=(manifest or wanted).overlaid,
     )
 
 

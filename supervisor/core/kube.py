@@ -1,4 +1,4 @@
-"""What a Kubernetes YAML file needs before `podman kube play`: images, and folders of the host.
+"""What a Kubernetes YAML file needs before `podman kube play`: images, host folders, secrets.
 
 The text comes from a source and may be hostile: it is read as a stream of parser events into plain
 lists and dicts, with bounds on size, depth and number; tags are not acted upon, aliases cost
@@ -26,15 +26,21 @@ class KubeNeeds(NamedTuple):
 
     images: tuple[str, ...]
     host_paths: tuple[str, ...]
+    secrets: tuple[str, ...] = ()
+    """That it refers to, those aside that it can do without."""
+    defines: tuple[str, ...] = ()
+    """Secrets that it makes itself."""
 
 
 def read_kube(text: str) -> KubeNeeds:
-    """Images of all containers (`imagePullPolicy: Never` aside), and paths of hostPath volumes.
+    """Images of all containers (`imagePullPolicy: Never` aside), hostPath volumes, and secrets.
 
     Raises KubeError.
     """
     images: dict[str, None] = {}
     host_paths: dict[str, None] = {}
+    secrets: dict[str, None] = {}
+    own: dict[str, None] = {}
     for mapping in _mappings(_documents(text)):
         for key in ("containers", "initContainers"):
             for container in _dicts(mapping.get(key)):
@@ -46,7 +52,21 @@ def read_kube(text: str) -> KubeNeeds:
             path = host_path.get("path") if isinstance(host_path, dict) else None
             if isinstance(path, str) and path:
                 host_paths[path] = None
-    return KubeNeeds(tuple(images), tuple(host_paths))
+        secrets.update(dict.fromkeys(_secrets(mapping)))
+        metadata = mapping.get("metadata")
+        if mapping.get("kind") == "Secret" and isinstance(metadata, dict):
+            own[str(metadata.get("name"))] = None
+    return KubeNeeds(tuple(images), tuple(host_paths), tuple(secrets), tuple(own))
+
+
+def _secrets(mapping: dict[str, Any]) -> Iterator[str]:
+    """Yield the secrets to which a mapping refers: environment variables, and volumes."""
+    for key, field in (("secretKeyRef", "name"), ("secretRef", "name"), ("secret", "secretName")):
+        reference = mapping.get(key)
+        if isinstance(reference, dict) and reference.get("optional") != "true":
+            name = reference.get(field)
+            if isinstance(name, str) and name:
+                yield name
 
 
 def _dicts(value: object) -> Iterator[dict[str, Any]]:

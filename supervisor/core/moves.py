@@ -10,7 +10,7 @@ import msgspec
 
 from supervisor.core.names import unit_kind
 from supervisor.core.order import comes_after
-from supervisor.model.app import Candidate, Deployment, DesiredApp, Hold
+from supervisor.model.app import Candidate, Deployment, DesiredApp, Wait
 from supervisor.model.observed import Manifest, Observed
 
 
@@ -20,7 +20,7 @@ def holds_of_giver(
     *,
     owners: Mapping[str, str],
     taken: Collection[str],
-) -> Iterator[Hold]:
+) -> Iterator[Wait]:
     """Say what an app has to wait for before it gives its units away.
 
     `owners` maps units to the apps that want them; `taken` are those that these have, or get now.
@@ -31,10 +31,10 @@ def holds_of_giver(
         taker = owners.get(unit, deployment.name)
         if taker != deployment.name and unit not in taken and taker not in told:
             told.add(taker)
-            yield Hold(app=taker, text=f"waits for app {taker}, which takes over {unit}")
+            yield Wait(app=taker, text=f"waits for app {taker}, which takes over {unit}")
 
 
-def keeping(deployment: Deployment, holds: tuple[Hold, ...], jobs: Collection[str]) -> Deployment:
+def keeping(deployment: Deployment, holds: tuple[Wait, ...], jobs: Collection[str]) -> Deployment:
     """Return the deployment of an app that keeps what it gives away for now, its `jobs` apart.
 
     A job runs as it is where it is wanted; of two files of one name Podman would take either.
@@ -48,8 +48,8 @@ def keeping(deployment: Deployment, holds: tuple[Hold, ...], jobs: Collection[st
             units=tuple(unit for unit in last.units if unit not in gone),
             files=tuple(file for file in last.files if file.path not in paths),
         )
-    held = (*deployment.held, *holds)
-    return msgspec.structs.replace(deployment, held=held, last_good=last)
+    waits = (*deployment.waits, *holds)
+    return msgspec.structs.replace(deployment, waits=waits, last_good=last)
 
 
 def still_needed(leaving: Mapping[str, Manifest], refused: Iterable[Candidate]) -> dict[str, str]:

@@ -8,13 +8,15 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 
 from supervisor.kit.texts import nearest
-from supervisor.model.app import AppNeed, Deployment, DesiredApp, Hold
+from supervisor.model.app import AppNeed, Deployment, DesiredApp, Wait
 from supervisor.model.errors import Finding
 from supervisor.model.status import AppState, AppStatus
 
 _WHY = {
     AppState.REFUSED: ", which is refused",
     AppState.FAILING: ", which is failing",
+    AppState.REVERTED: ", of which the newest revision failed",
+    AppState.SUSPENDED: ", which is suspended",
 }
 
 
@@ -47,7 +49,7 @@ def waits_for(
     standing: Mapping[str, AppStatus],
     *,
     unseen_is_ready: bool = False,
-) -> Iterator[Hold]:
+) -> Iterator[Wait]:
     """Say what keeps an app's change waiting: apps that are not ready at their newest revision.
 
     `standing` is how apps were after their last pass. Of one that is not in it nobody knows more
@@ -67,12 +69,12 @@ def waits_for(
                 newest is not None
                 and status is not None
                 and status.revision == newest.revision
-                and status.state in {AppState.READY, AppState.KEPT}
+                and status.state in {AppState.READY, AppState.HELD, AppState.KEPT}
             )
         if not is_ready:
             state = AppState.REFUSED if not newest else status.state if status else None
             why = _WHY.get(state, "") if state else ""
-            yield Hold(app=name, text=f"waits for app {name}{why}")
+            yield Wait(app=name, text=f"waits for app {name}{why}")
 
 
 def held_by(name: str, everything: Mapping[str, Deployment]) -> Iterator[str]:

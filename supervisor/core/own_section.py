@@ -26,6 +26,7 @@ _LARGEST_PORT = 65_535
 _PROBE_HINT = (
     "write http://HOST:PORT/PATH, https://HOST:PORT/PATH, tcp://HOST:PORT or unix:/PATH/OF/SOCKET"
 )
+_ON = ("1", "on", "yes", "true")
 _OFF = ("0", "off", "no", "false")
 
 
@@ -33,6 +34,9 @@ class OwnSection(msgspec.Struct, kw_only=True):
     """What one unit's `[X-Podvisor]` asks."""
 
     prune_volumes: bool = False
+    settle: float | None = None
+    """Seconds; None is "not said here"."""
+    rollback: bool = True
     idle_interval: float | None = None
     """Seconds; 0 is "never less often", None is "not said here"."""
     probe: Probe | None = None
@@ -85,6 +89,8 @@ def read_own_section(
         if problem:
             own.findings.append(_finding(problem, entry, path, files))
     own.prune_volumes = bool(values.get("Prune"))
+    own.settle = values.get("Settle")
+    own.rollback = values.get("Rollback", True)
     own.idle_interval = values.get("HealthIdleInterval")
     own.after = tuple(needs_of(many.get("After", ()), path, files))
     own.rules = many.get("OnChange", [])
@@ -129,6 +135,12 @@ def _prune(text: str) -> bool:
     if text.lower() != "volumes":
         raise _Refused(f"Prune={text} has no meaning", "write Prune=volumes")
     return True
+
+
+def _rollback(text: str) -> bool:
+    if text.lower() not in (*_ON, *_OFF):
+        raise _Refused(f"Rollback={text} has no meaning", "write yes or no")
+    return text.lower() in _ON
 
 
 def _idle(text: str) -> float:
@@ -206,6 +218,8 @@ class _Key(NamedTuple):
 
 _KEYS = {
     "Prune": _Key(_prune, of_services=False),
+    "Settle": _Key(parse_duration, of_services=False),
+    "Rollback": _Key(_rollback, of_services=False),
     "After": _Key(read_after, of_services=False, many=True),
     "OnChange": _Key(read_on_change, many=True),
     "Run": _Key(read_run),

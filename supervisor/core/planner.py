@@ -12,7 +12,7 @@ from supervisor.kit.texts import count
 from supervisor.model.app import Deployment
 from supervisor.model.observed import Observed
 from supervisor.model.plan import Plan, Reload, Step, Verdict
-from supervisor.model.settings import HealthSettings
+from supervisor.model.settings import HealthSettings, RolloutSettings
 
 
 def plan(
@@ -22,16 +22,20 @@ def plan(
     *,
     foreign: Mapping[str, str] | None = None,
     health: HealthSettings | None = None,
+    rollout: RolloutSettings | None = None,
     owners: Mapping[str, str] | None = None,
     taken: Collection[str] = (),
+    offered: Mapping[str, str] | None = None,
 ) -> Plan:
     """Plan one pass over these apps; a pure function of its arguments.
 
-    `owners` maps units to the apps that want them, others than these apps too; `taken` are those
-    that these have already.
+    `owners` maps units to the apps that want them, `offered` secrets to the apps that describe
+    them, others than these apps too; `taken` are the units that their owners have already.
+
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
     health = health or HealthSettings()
+    rollout = rollout or RolloutSettings()
     steps: list[Step] = []
     verdicts: list[Verdict] = []
     if owners is None:
@@ -39,7 +43,14 @@ def plan(
 
     def planned(deployment: Deployment) -> tuple[list[Step], Verdict]:
         return plan_app(
-            deployment, observed, now, foreign=foreign or {}, owners=owners, health=health
+            deployment,
+            observed,
+            now,
+            foreign=foreign or {},
+            owners=owners,
+            health=health,
+            rollout=rollout,
+            offered=offered or {},
         )
 
     jobs = {

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.core import needs
+from supervisor.core.gate import rollout_of
 from supervisor.core.health import unit_health
 from supervisor.core.names import runtime_names
 from supervisor.core.repair import settles_at
@@ -13,6 +14,7 @@ from supervisor.model.events import Event, EventKind
 from supervisor.model.health import Health
 from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState, UnitState
 from supervisor.model.plan import Verdict
+from supervisor.model.rollout import GateState, Outcome
 from supervisor.model.status import AppState, AppStatus, UnitStatus
 
 
@@ -63,6 +65,8 @@ def app_status(
                 )
             )
     findings = list(verdict.findings)
+    suspension = observed.suspended.get(deployment.name)
+    reverted = _is_reverted(deployment, observed)
     refused = any(finding.fatal for finding in findings) or isinstance(failure, Stalled)
     if failure:
         hint = failure.hint if isinstance(failure, Stalled) else "tried again by itself"
@@ -85,19 +89,25 @@ def app_status(
         name=deployment.name,
         source=source,
         state=(
-            AppState.REFUSED
-            if refused
+            AppState.SUSPENDED
+            if suspension
+            else AppState.REFUSED
+            if refused and not reverted
             else AppState.FAILING
             if failure or any(images.values())
             else AppState.FAILING
             if any(one.name in should and settles_at(repairs.get(one.name)) > now for one in units)
-            else _state(deployment, verdict, units)
+            else _state(deployment, verdict, units, reverted=reverted)
         ),
         revision=stands.revision if stands else "",
-        wanted_revision=wanted.revision if wanted else "",
+        wanted_revision=deployment.newest or (wanted.revision if wanted else ""),
         applied_at=applied.applied_at if applied else 0.0,
         units=tuple(units),
         waiting=tuple(waiting),
+        gate=_gate_in_words(verdict),
+        held=deployment.held,
+        suspension=suspension,
+        held_back=verdict.held_back,
         findings=tuple(findings),
     )
 
@@ -112,10 +122,22 @@ def _longer_interval(unit: DesiredUnit, name: str, observed: Observed) -> float:
     return 0.0
 
 
+def _is_reverted(deployment: Deployment, observed: Observed) -> bool:
+    """Whether what the source asks for failed its gate, and something else runs."""
+    wanted, last_good = deployment.wanted, deployment.last_good
+    if wanted is None or last_good is None or wanted.revision == last_good.revision:
+        return False
+    known = rollout_of(wanted.name, wanted.revision, observed)
+    return known is not None and known.outcome is Outcome.FAILED
+
+
+def _gate_in_words(verdict: Verdict) -> str:
+    gate = verdict.gate
+    return gate.reason if gate and gate.state is not GateState.PASSED else ""
+
+
 def _state(
-    deployment: Deployment,
-    verdict: Verdict,
-    units: list[UnitStatus],
+    deployment: Deployment, verdict: Verdict, units: list[UnitStatus], *, reverted: bool
 ) -> AppState:
     up = {"active", "reloading", "refreshing"}
     down = [unit for unit in units if unit.wanted and unit.active not in up and not unit.ended_well]
@@ -123,18 +145,21 @@ def _state(
         return AppState.FAILING
     if any(unit.wanted and unit.health is Health.UNHEALTHY for unit in units):
         return AppState.FAILING
-    if down or not verdict.complete:
+    if reverted:
+        return AppState.REVERTED
+    if down or not verdict.complete or _gate_in_words(verdict):
         # A kept app is never "complete": its source does not want it.
         if not down and deployment.keep:
             return AppState.KEPT
         return AppState.CHANGING
-    return AppState.READY
+    return AppState.HELD if deployment.held else AppState.READY
 
 
 def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> Iterator[Event]:
     """Entries for the event log: what was refused, waits, or is well again."""
     known = {str(finding) for finding in old.findings} if old else set()
-    refusal = EventKind.REFUSED if new.state is AppState.REFUSED else EventKind.ERROR
+    kinds = {AppState.REFUSED: EventKind.REFUSED, AppState.REVERTED: EventKind.REVERTED}
+    refusal = kinds.get(new.state, EventKind.ERROR)
     for finding in new.findings:
         if finding.fatal and str(finding) not in known:
             yield Event(
@@ -163,7 +188,7 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
             )
         if event := _change_of_health(was, unit, new, now=now):
             yield event
-    bad = {AppState.REFUSED, AppState.FAILING}
+    bad = {AppState.REFUSED, AppState.FAILING, AppState.REVERTED}
     if old and old.state in bad and new.state is AppState.READY:
         yield Event(
             time=now,

@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
-from supervisor.core.source_rules import Problem, shown_text, source_problems
+from supervisor.core.source_problem import Problem, shown_text
+from supervisor.core.source_rules import source_problems
 from supervisor.core.toml_lines import Path, key_lines
+from supervisor.core.webhook_rules import webhook_problems
 from supervisor.kit import texts
 from supervisor.model.errors import Finding
 from supervisor.model.settings import (
@@ -42,7 +44,24 @@ _SAID_TWICE = (
 _SECRET_REF = re.compile(
     r"file:(?:/|~/)[^\x00-\x1f]+|(?:credential|podman):[A-Za-z0-9][A-Za-z0-9._-]*"
 )
-_MAY_BE_ZERO = ("poll", "resync", "idle_interval")
+_LISTS = {"trusted_proxies": '["127.0.0.1", "10.0.0.0/8"]'}
+_TEXT_EXAMPLES = {
+    "git": "https://example.org/apps.git",
+    "folder": "~/apps",
+    "ref": "main",
+    "overlay": "hosts/%H",
+    "user": "me",
+    "ssh_key": "~/.ssh/podvisor",
+    "known_hosts": "~/.config/podvisor/known_hosts",
+    "verify": "ssh",
+    "allowed_signers": "~/.config/podvisor/allowed_signers",
+    "webhook": "github",
+    "listen": "127.0.0.1:9078",
+    "status": "github",
+    "status_url": "https://git.example.org/api/v1",
+    "status_context": "podvisor/pi",
+}
+_MAY_BE_ZERO = ("poll", "resync", "settle", "idle_interval")
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +78,7 @@ def read_settings(text: str, *, path: str = "config.toml") -> Reading:
     except (ValueError, RecursionError) as error:
         return Reading(settings=None, findings=(_syntax_finding(text, path, error),))
     problems = list(_problems(document))
+    problems += webhook_problems(document, [problem.key for problem in problems])
     lines = key_lines(text) if problems else {}
     findings = tuple(
         sorted(
@@ -178,7 +198,8 @@ def _table_problems(key: Path, value: object, shape: type[msgspec.Struct]) -> It
             else:
                 yield Problem(place, f"“{name}” must be {expected}", f"such as {name} = {example}")
             continue
-        if isinstance(decoded, int | float) and not decoded > 0 and name not in _MAY_BE_ZERO:
+        is_number = isinstance(decoded, int | float) and not isinstance(decoded, bool)
+        if is_number and not decoded > 0 and name not in _MAY_BE_ZERO:
             yield Problem(place, f"“{name}” must be more than 0")
 
 
@@ -190,14 +211,15 @@ def _expectation(kind: object, name: str) -> tuple[str, str]:
         return "a size, in quotes", '"16M"'
     if kind is int:
         return "a whole number", "100"
+    if kind is bool:
+        return "true or false", "true"
     if kind is SecretRef:
         return "where the secret is, in quotes", f'"file:~/.config/podvisor/{name}"'
     if kind is str:
-        examples = {"git": "https://example.org/apps.git", "folder": "~/apps", "ref": "main"}
-        return "a text, in quotes", f'"{examples.get(name, "apps/*")}"'
+        return "a text, in quotes", f'"{_TEXT_EXAMPLES.get(name, "apps/*")}"'
     if kind == dict[str, Seconds]:
         return "a table of durations", '{ web = "10m" }'
-    return "a list of texts", '["web", "db-*"]'
+    return "a list of texts", _LISTS.get(name, '["web", "db-*"]')
 
 
 def _decode(kind: type, value: object) -> object:

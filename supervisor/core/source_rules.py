@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import msgspec
-
+from supervisor.core.source_access import access_problems
+from supervisor.core.source_problem import Problem, shown_text
 from supervisor.core.toml_lines import Path
 from supervisor.kit import texts
 from supervisor.model.settings import Seconds
@@ -19,15 +19,6 @@ _SCHEMES = ("https", "http", "ssh", "git+ssh", "file")
 _SCP_STYLE = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9._-]+:(?!//)[^:].*")
 _FASTEST_POLL = Seconds(10)
 _GIT_HINT = "write https://…, ssh://…, user@host:path or file:///…"
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """A finding whose line is yet to be looked up."""
-
-    key: Path
-    message: str
-    hint: str = ""
-    fatal: bool = True
 
 
 def without_password(url: str) -> str:
@@ -69,6 +60,7 @@ def source_problems(
                     (*key, word), f"“{word}” does nothing for a folder", hint, fatal=False
                 )
     yield from _detail_problems(key, source)
+    yield from access_problems(key, source)
 
 
 def _git_problems(key: Path, url: str) -> Iterator[Problem]:
@@ -108,7 +100,7 @@ def _git_problems(key: Path, url: str) -> Iterator[Problem]:
         yield Problem(
             key,
             f"“{shown}” holds a password",
-            "whoever reads this file has it; use a Git credential helper, or an SSH key",
+            "whoever reads this file has it; use “password”, which says where it is, or an SSH key",
             fatal=False,
         )
 
@@ -144,11 +136,3 @@ def _detail_problems(key: Path, source: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _control_characters(text: str) -> bool:
     return not text.isprintable()
-
-
-def shown_text(text: str, *, quotes: bool = True) -> str:
-    """Write a text of the file for a message: in one line, and not too long."""
-    longest = 60
-    plain = text if text.isprintable() else ascii(text)[1:-1]
-    plain = plain if len(plain) <= longest else plain[:longest] + "…"
-    return f"“{plain}”" if quotes else plain

@@ -1,7 +1,8 @@
 """A small HTTP/1.1 server: one request on each connection, then it hangs up.
 
 Used by `api.control`, for a daemon that must not carry a whole HTTP library. Whoever may connect
-is trusted with what the handler offers, but not to be well-behaved: requests have limits.
+is trusted with what the handler offers, but not to be well-behaved: requests have limits. For
+those who are not trusted at all, `http_door` has stricter ones.
 """
 
 import asyncio
@@ -31,18 +32,26 @@ class Gone(Exception):
 class Request:
     """A request, and the way to answer it: `reply` once, or `begin` and then `write`."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, *, largest_head: int = _LARGEST_HEAD) -> None:
         self._connection = connection
-        self._state = h11.Connection(h11.SERVER, max_incomplete_event_size=_LARGEST_HEAD)
+        self._state = h11.Connection(h11.SERVER, max_incomplete_event_size=largest_head)
         self.method = ""
         self.path = ""
         self.query: Mapping[str, str] = {}
+        self.headers: Mapping[str, str] = {}
+        """Names in small letters; doubled ones with a comma between their values."""
+        self.is_begun = False
+        """Whether anything of it has come."""
+        self.held = 0
+        """Bytes of the body that are in memory."""
+        self.on_held: Callable[[], None] = lambda: None
+        """Called when there are more of them."""
 
     async def read_head(self) -> None:
         """Read the request's first part. Raises Gone."""
         head = await self._next_event()
-        if not isinstance(head, h11.Request):
-            raise Gone
+        if not isinstance(head, h11.Request) or head.method == b"CONNECT":
+            raise Gone  # nor is this a proxy
         try:
             target = urlsplit(head.target.decode("ascii"))
         except ValueError as error:
@@ -50,15 +59,32 @@ class Request:
         self.method = head.method.decode("ascii")
         self.path = target.path
         self.query = dict(parse_qsl(target.query))
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in head.headers:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        self.headers = headers
 
     async def read(self, *, limit: int) -> bytes:
         """Read the body. Raises Gone, or ValueError if it is larger than `limit`."""
+        # What it says of itself is not believed, but saves reading it.
+        if int(self.headers.get("content-length", "0")) > limit:
+            raise ValueError(f"it is larger than {limit} bytes")
+        if self._state.they_are_waiting_for_100_continue:
+            await self._send(h11.InformationalResponse(status_code=100, headers=[]))
         body = bytearray()
         while isinstance(event := await self._next_event(), h11.Data):
             body += event.data
             if len(body) > limit:
                 raise ValueError(f"it is larger than {limit} bytes")
+            self.held = len(body)
+            self.on_held()
         return bytes(body)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of the request was read."""
+        return self._state.their_state not in {h11.IDLE, h11.SEND_BODY}
 
     @property
     def is_answered(self) -> bool:
@@ -68,7 +94,8 @@ class Request:
     async def reply(self, status: int, content: bytes, *, content_type: str) -> None:
         """Answer with all of the body. Raises Gone."""
         head = _head(status, ("Content-Length", str(len(content))), ("Content-Type", content_type))
-        await self._send(head, h11.Data(data=content), h11.EndOfMessage())
+        body = b"" if self.method == "HEAD" else content
+        await self._send(head, h11.Data(data=body), h11.EndOfMessage())
 
     async def begin(self, *, content_type: str) -> None:
         """Answer well, with a body that is to come. Raises Gone."""
@@ -99,7 +126,9 @@ class Request:
         try:
             with anyio.fail_after(_REQUEST_SECONDS):
                 while (event := self._state.next_event()) is h11.NEED_DATA:
-                    self._state.receive_data(await loop.sock_recv(self._connection, _CHUNK))
+                    data = await loop.sock_recv(self._connection, _CHUNK)
+                    self.is_begun = self.is_begun or bool(data)
+                    self._state.receive_data(data)
         except (OSError, h11.RemoteProtocolError) as error:
             raise Gone from error
         return event

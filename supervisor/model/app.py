@@ -6,6 +6,8 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.health import Probe
+from supervisor.model.rollout import Hold
+from supervisor.model.secret import DesiredSecret, SecretUse
 from supervisor.model.source import TreeFile
 
 
@@ -32,6 +34,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of the app within the source; empty for the source's root."""
     files: tuple[TreeFile, ...]
     """With paths relative to `root`, sorted."""
+    overlay: str = ""
+    """Folder of the source whose files lie over those of `root`; empty if none does."""
+    overlaid: tuple[str, ...] = ()
+    """Paths of the files that come from it."""
 
 
 class ChangeAction(enum.StrEnum):
@@ -85,6 +91,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Files and folders of the app (relative) that it mounts or reads."""
     secrets: tuple[str, ...] = ()
     """Names of Podman secrets that it uses."""
+    secret_uses: tuple[SecretUse, ...] = ()
+    """The same, each with its file and line."""
     build_command: tuple[str, ...] = ()
     """For a `.build`: the generated command, to be run ahead of a restart."""
     build_folder: str = ""
@@ -121,11 +129,19 @@ class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
     """Version of Podman's generator that made `units`."""
     prune_volumes: bool = False
     """`[X-Podvisor] Prune=volumes`: its volumes go when it goes."""
+    settle: float | None = None
+    """`[X-Podvisor] Settle=`, seconds; None is "not said"."""
+    rollback: bool = True
+    """`[X-Podvisor] Rollback=no`: it is never taken back."""
     after: tuple[AppNeed, ...] = ()
     """`[X-Podvisor] After=`: apps that must be ready before this one changes."""
+    secrets: tuple[DesiredSecret, ...] = ()
+    """What its `.secret` files ask for."""
+    overlay: str = ""
+    overlaid: tuple[str, ...] = ()
 
 
-class Hold(msgspec.Struct, frozen=True, kw_only=True):
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
     """Another app that must be somewhere before this one changes."""
 
     app: str
@@ -137,17 +153,24 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """What the source asks of one app now: the newest that can be had, and the way back.
 
     `wanted` is None when the source no longer holds the app (or holds it refused, with
-    `findings`); `last_good` is what was applied last, None before the first time.
+    `findings`); `last_good` is the revision that passed its gate last, or what is installed where
+    none has; None before the first time.
     """
 
     name: str
     wanted: DesiredApp | None
     last_good: DesiredApp | None = None
     findings: tuple[Finding, ...] = ()
+    newest: str = ""
+    """Revision that the source asks for; not that of `wanted` where the app is held."""
+    subject: str = ""
+    """First line of the message of the commit that brought it; empty if it is an older one."""
+    held: Hold | None = None
+    """A person rolled it back: `wanted` is what they chose."""
     keep: bool = False
     """Leave it as it is although the source does not hold it (unreadable or emptied source)."""
     keep_reason: str = ""
-    held: tuple[Hold, ...] = ()
+    waits: tuple[Wait, ...] = ()
     """Why a change has to wait."""
 
     @property
@@ -164,6 +187,10 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     """App name to its units, plain ones included."""
     prune_volumes: frozenset[str] = frozenset()
     """Apps that say `[X-Podvisor] Prune=volumes`."""
+    settle: dict[str, float] = {}
+    """Apps that say `[X-Podvisor] Settle=`, in seconds; the longest of their units counts."""
+    no_rollback: frozenset[str] = frozenset()
+    """Apps that say `[X-Podvisor] Rollback=no`."""
     after: dict[str, tuple[AppNeed, ...]] = {}
     """App name to the apps that it says it comes after."""
     findings: dict[str, tuple[Finding, ...]] = {}

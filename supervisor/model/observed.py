@@ -3,6 +3,8 @@
 import msgspec
 
 from supervisor.model.health import Checked, Probed
+from supervisor.model.rollout import Rollout, Suspension
+from supervisor.model.secret import DesiredSecret, OwnedSecret
 from supervisor.model.source import TreeFile
 
 
@@ -25,6 +27,10 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     """NeedDaemonReload=; read with details only."""
     ever_started: bool = False
     """Whether it has left `inactive` since the manager started; read with details only."""
+    active_since: float = 0.0
+    """When it became active last, seconds since the epoch; read with details only."""
+    restarts: int = 0
+    """How often systemd restarted it by itself since it was started; read with details only."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +52,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     ahead: str = ""
     """Revision of which some files are here ahead of the rest, for its jobs to run with; then
     `revision` is the one that the rest is of, empty if there is none."""
+    overlay: str = ""
+    """Folder of the source whose files lay over those of `root`."""
+    overlaid: tuple[str, ...] = ()
+    """Paths of the files that came from it."""
 
 
 class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +91,10 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     networks: frozenset[str] | None = None
     volumes: frozenset[str] | None = None
     secrets: dict[str, str] | None = None
-    """Name to id; a replaced secret has a new id."""
+    """Name to what tells its content from another: Podman's id, which is a new one for a replaced
+    secret; of podvisor's own, the keyed hash of the clear text."""
+    owned_secrets: dict[str, OwnedSecret] = {}
+    """Of these, those that podvisor made."""
     containers: tuple[Container, ...] | None = None
 
 
@@ -92,7 +105,7 @@ class UnitInputs(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str] = {}
     """Path (relative to the app) to blob id, for every file that the unit mounts or reads."""
     secrets: dict[str, str] = {}
-    """Name to Podman's id."""
+    """Name to what told its content from another, as of `Inventory.secrets`."""
     generator: str = ""
 
 
@@ -142,12 +155,20 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Inventory
     applied: dict[str, AppliedApp]
     repairs: dict[str, RepairState] = {}
+    rollouts: dict[str, tuple[Rollout, ...]] = {}
+    """App to its revisions that were tried here, the newest last."""
+    suspended: dict[str, Suspension] = {}
+    """Apps that a person had podvisor leave alone."""
     checked: tuple[Checked, ...] = ()
     """Running containers of these apps that have a health check."""
     probed: dict[str, Probed] = {}
     """Units that podvisor probes itself."""
     jobs: dict[str, JobRun] = {}
     """App to what became of its jobs."""
+    made_of: dict[DesiredSecret, str] = {}
+    """Keyed hash of what each secret of these apps is to be made of."""
+    rotating: frozenset[str] = frozenset()
+    """Generated secrets for which a person asked for another value."""
     owned_root: str
     """Absolute real path of the folder that holds the apps' folders."""
 

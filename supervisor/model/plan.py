@@ -6,6 +6,8 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest, RepairState, UnitInputs
+from supervisor.model.rollout import Gate, Rollout
+from supervisor.model.secret import SecretPut
 from supervisor.model.source import TreeFile
 
 
@@ -22,6 +24,31 @@ class PullImage(_Step, frozen=True, kw_only=True, tag="pull"):
 
     phase: ClassVar[int] = 0
     image: str
+
+
+class PutSecrets(_Step, frozen=True, kw_only=True, tag="put-secrets"):
+    """Make these Podman secrets of one app: all of them, or, if one cannot be had, none.
+
+    They come before everything else, and what they change is planned when they are there.
+    """
+
+    phase: ClassVar[int] = 0
+    source: str
+    root: str
+    """Of the app within its source."""
+    puts: tuple[SecretPut, ...]
+
+    @property
+    def secrets(self) -> str:
+        """Their names."""
+        return ", ".join(put.secret.name for put in self.puts)
+
+
+class Quarantine(_Step, frozen=True, kw_only=True, tag="quarantine"):
+    """Remember that a revision failed its gate: it is not tried again by itself."""
+
+    phase: ClassVar[int] = 0
+    failed: Rollout
 
 
 class BuildImage(_Step, frozen=True, kw_only=True, tag="build"):
@@ -55,6 +82,20 @@ class RemoveContainer(_Step, frozen=True, kw_only=True, tag="remove-container"):
 class RemoveNetwork(_Step, frozen=True, kw_only=True, tag="remove-network"):
     phase: ClassVar[int] = 2
     network: str
+
+
+class RemoveSecret(_Step, frozen=True, kw_only=True, tag="remove-secret"):
+    """A Podman secret that podvisor made for the app."""
+
+    phase: ClassVar[int] = 2
+    secret: str
+
+
+class TryRevision(_Step, frozen=True, kw_only=True, tag="try"):
+    """Remember that a revision is on trial from now on."""
+
+    phase: ClassVar[int] = 3
+    trial: Rollout
 
 
 class OpenManifest(_Step, frozen=True, kw_only=True, tag="open-manifest"):
@@ -164,11 +205,15 @@ class RemoveVolume(_Step, frozen=True, kw_only=True, tag="remove-volume"):
 
 Step = (
     PullImage
+    | PutSecrets
+    | Quarantine
     | BuildImage
     | StopUnit
     | DisableUnit
     | RemoveContainer
     | RemoveNetwork
+    | RemoveSecret
+    | TryRevision
     | OpenManifest
     | WriteFile
     | RemoveFile
@@ -200,6 +245,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The apps among these."""
     next_at: float = 0.0
     """When to look again, seconds since the epoch; 0 is "when something changes"."""
+    gate: Gate | None = None
+    """Of a revision that is on trial, and stands."""
+    held_back: tuple[str, ...] = ()
+    """Of an app that is suspended: what would be done, in words."""
     findings: tuple[Finding, ...] = ()
     adopt: dict[str, UnitInputs] = {}
     """Units that already run as wanted but that the ledger does not know: recorded, not touched."""

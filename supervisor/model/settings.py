@@ -58,6 +58,37 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Globs of app names; if any are given, only these apps are deployed."""
     exclude: tuple[str, ...] = ()
     """Globs of app names that are not deployed."""
+    overlay: str = ""
+    """Folder of the source whose files are laid over the apps', `hosts/%H`: %H host, %u user."""
+    user: str = ""
+    """For https: the user that `password` is of; empty is the URL's, or `git`."""
+    password: SecretRef = SecretRef("")
+    """For https: where the password or token is."""
+    ssh_key: str = ""
+    """For ssh: the deploy key, a file of your own or `credential:NAME`; empty is as ssh has it."""
+    known_hosts: str = ""
+    """For ssh: a file of the server's keys, or its lines; then no other key is accepted."""
+    verify: str = ""
+    """`ssh` or `gpg`: only revisions that `allowed_signers` signed are deployed."""
+    allowed_signers: str = ""
+    """For ssh a file as in ssh-keygen(1), ALLOWED SIGNERS; for gpg one of armoured public keys."""
+    status: str = ""
+    """`github`, `gitea`, `forgejo` or `gitlab`: tell the Git host how each revision fares."""
+    status_token: SecretRef = SecretRef("")
+    """Where the Git host's token for that is."""
+    status_url: str = ""
+    """Base of the Git host's API, where it is not where `git` lets one expect it."""
+    status_context: str = ""
+    """What the status is called at the Git host; empty is `podvisor/HOSTNAME`."""
+    webhook: str = ""
+    """Whose webhooks tell of pushes: `github`, `forgejo`, `gitea`, `gitlab`, `bitbucket`, `generic`
+    or `github-actions` (OIDC tokens of a workflow, without a secret)."""
+    webhook_secret: SecretRef = SecretRef("")
+    """Where the secret is that the webhooks are signed with."""
+    webhook_repository: str = ""
+    """For `github-actions`: OWNER/NAME of the repository whose workflows may tell."""
+    webhook_audience: str = ""
+    """For `github-actions`: the audience that the workflow asks its token for."""
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +100,8 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """All files of one app together."""
     app_files: int = 5_000
     """Files in one app."""
+    fetch_size: Bytes = Bytes(256 << 20)
+    """What one Git fetch may bring, as Git packs it."""
     fetch_timeout: Seconds = Seconds(300)
     """A Git fetch that takes longer is ended and tried again later."""
 
@@ -95,6 +128,19 @@ class RepairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """A job before a deploy (Run=before-deploy) that takes longer is stopped, and has failed."""
 
 
+class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[rollout]`: when a new revision of an app counts, and what follows when it fails."""
+
+    settle: Seconds = Seconds(10)
+    """How long everything must have stayed up, and well, before a revision counts."""
+    gate_timeout: Seconds = Seconds(600)
+    """A revision that is not well after so long has failed."""
+    rollback: bool = True
+    """Whether an app goes back to its last good revision when a new one fails."""
+    history: int = 10
+    """How many revisions of each app are remembered, to go back to."""
+
+
 class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[health]`: how often containers that are well are asked how they are."""
 
@@ -106,6 +152,30 @@ class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Another idle_interval for some apps: { web = "10m", db = "0s" }. A unit's own beats it."""
 
 
+class SecretSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[secrets]`: how the apps' encrypted secrets are opened."""
+
+    identity: SecretRef = SecretRef("file:~/.config/podvisor/age.key")
+    """This host's age key; `podvisor secret init` makes it. An SSH key without passphrase works."""
+
+
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[webhooks]`: where Git hosts can tell of pushes."""
+
+    listen: str = ""
+    """ADDRESS:PORT to listen on, such as `127.0.0.1:9078` or `[::]:9078`; empty is not at all."""
+    public_url: str = ""
+    """How Git hosts reach it: `https://hooks.example.org`. For `podvisor webhook show`."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses and networks of reverse proxies, whose word on the sender's address counts."""
+    body_size: Bytes = Bytes(2 << 20)
+    """Largest body that is read."""
+    refusals_per_minute: int = 30
+    """An address that was refused more often is not listened to for a while."""
+    oidc_issuer: str = "https://token.actions.githubusercontent.com"
+    """Whose tokens `github-actions` takes; another one for GitHub Enterprise."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -115,4 +185,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: LimitSettings = LimitSettings()
     ledger: LedgerSettings = LedgerSettings()
     repair: RepairSettings = RepairSettings()
+    rollout: RolloutSettings = RolloutSettings()
     health: HealthSettings = HealthSettings()
+    secrets: SecretSettings = SecretSettings()
+    webhooks: WebhookSettings = WebhookSettings()

@@ -6,19 +6,27 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.health import Health
+from supervisor.model.rollout import Hold, Rollout, Suspension
+from supervisor.model.webhook import ListenerStatus, SourceWebhook
 
 
 class AppState(enum.StrEnum):
     """An app in one word; the first that applies, from above."""
 
+    SUSPENDED = "suspended"
+    """A person had it left alone: it is looked at, but not touched."""
     REFUSED = "refused"
     """Its newest revision is refused, the last good one (if any) keeps running."""
     FAILING = "failing"
     """A unit that should run does not, or is unhealthy."""
+    REVERTED = "reverted"
+    """Its newest revision failed its gate and was taken back; the last good one runs."""
     CHANGING = "changing"
-    """A pass is under way, or waits for an image or for systemd."""
+    """A pass is under way, or waits for an image or for systemd, or its gate has not decided."""
     KEPT = "kept"
     """The source does not hold it any more, but it is kept: a person must say so to remove it."""
+    HELD = "held"
+    """A person rolled it back, and it is well."""
     READY = "ready"
     """Everything is as wanted."""
     UNKNOWN = "unknown"
@@ -61,6 +69,12 @@ class AppStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     applied_at: float = 0.0
     units: tuple[UnitStatus, ...] = ()
     waiting: tuple[str, ...] = ()
+    gate: str = ""
+    """What its revision, which is on trial, is to show yet."""
+    held: Hold | None = None
+    suspension: Suspension | None = None
+    held_back: tuple[str, ...] = ()
+    """What would be done if it were not suspended."""
     next_pull_at: float = 0.0
     """When the next of the images that it waits for is tried again."""
     findings: tuple[Finding, ...] = ()
@@ -80,6 +94,8 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     error: str = ""
     error_since: float = 0.0
     findings: tuple[Finding, ...] = ()
+    webhook: SourceWebhook | None = None
+    """Left out where nobody is to tell of pushes."""
 
 
 class WatchStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,6 +121,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sources: tuple[SourceStatus, ...] = ()
     apps: tuple[AppStatus, ...] = ()
     watches: tuple[WatchStatus, ...] = ()
+    webhooks: ListenerStatus | None = None
+    """Left out where nothing listens for webhooks."""
     problems: tuple[Finding, ...] = ()
     """Of podvisor itself: ledger not writable, Podman not reachable, settings refused."""
 
@@ -123,3 +141,25 @@ class SyncReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     apps: tuple[AppStatus, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
     problems: tuple[Finding, ...] = ()
+
+
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/suspend`, `/v1/resume` and `/v1/rollback`: what a person orders."""
+
+    apps: tuple[str, ...] = ()
+    """Empty for all (suspend, resume); one (rollback)."""
+    seconds: float = 0.0
+    """Of a suspension; 0 is until resumed."""
+    reason: str = ""
+    revision: str = ""
+    """Of a rollback, or the beginning of it; empty is the one before."""
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`GET /v1/history?app=`: revisions of an app that were tried here, the newest first."""
+
+    app: str
+    running: str = ""
+    """The revision that passed its gate last."""
+    held: Hold | None = None
+    rollouts: tuple[Rollout, ...] = ()

@@ -417,9 +417,12 @@ class TestCheck:
             Finding(message="has no units", app="old", fatal=False, hint="is it empty?"),
         ]
 
-        async def check(path: Path) -> list[Finding]:
+        async def check(path: Path, *, overlay: str) -> list[Finding]:
             assert path == tmp_path
+            laid.append(overlay)
             return findings
+
+        laid: list[str] = []
 
         monkeypatch.setitem(sys.modules, "supervisor.wiring", module(check=check))
         said = podvisor("check", str(tmp_path))
@@ -432,7 +435,11 @@ class TestCheck:
         said = podvisor("check", str(tmp_path), "--json")
         assert msgspec.json.decode(said.out, type=list[Finding]) == findings
         del findings[0]
-        assert podvisor("check", str(tmp_path)).code == 0
+        assert podvisor("check", str(tmp_path), "--overlay", "hosts/50%").code == 0
+        assert laid == ["", "", "hosts/50%%"], "it is a folder's name, without specifiers"
+        said = podvisor("check", str(tmp_path), "--overlay", "../x")
+        assert said.code == 1
+        assert "cannot use ../x as an overlay" in said.err
 
     @pytest.mark.parametrize("name", ["none", "file"])
     def test_a_path_that_is_no_folder(self, podvisor: Podvisor, tmp_path: Path, name: str) -> None:

@@ -22,7 +22,7 @@ def test_uncommented_it_sets_everything_to_its_default() -> None:
     reading = read_settings(text)
     assert reading.findings == ()
     assert reading.settings is not None
-    assert set(reading.settings.sources) == {"apps", "local"}
+    assert set(reading.settings.sources) == {"apps", "local", "over-ssh"}
     assert msgspec.structs.replace(reading.settings, sources={}) == Settings()
 
 

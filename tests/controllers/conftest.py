@@ -9,19 +9,23 @@ import pytest
 from supervisor import wiring
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.kit.notify import Notifier
-from supervisor.model.settings import LedgerSettings, Settings, SourceSettings
+from supervisor.model.settings import LedgerSettings, RolloutSettings, Settings, SourceSettings
 from tests.fakes.machine import Machine
 from tests.fakes.ports import (
     FakeClock,
     FakeFolder,
     FakeFolders,
     FakeGenerator,
+    FakeGitHost,
     FakeHost,
+    FakeListener,
     FakePodman,
     FakeProber,
     FakeReader,
     FakeSecrets,
     FakeSystemd,
+    FakeTokens,
+    FakeVault,
 )
 
 
@@ -45,14 +49,22 @@ class World:
         self.generator = FakeGenerator(self.machine)
         self.folder = FakeFolder(self.machine)
         self.systemd = FakeSystemd(self.machine)
+        self.systemd.now = self.clock.now
         self.podman = FakePodman(self.machine)
         self.secrets = FakeSecrets()
+        self.vault = FakeVault()
+        self.tokens = FakeTokens()
+        self.listener = FakeListener()
+        self.git_host = FakeGitHost()
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
         self.path = path
         self.ledger = None
-        self.settings = Settings(sources={"home": SourceSettings(git="https://git.example/home")})
+        self.settings = Settings(
+            sources={"home": SourceSettings(git="https://git.example/home")},
+            rollout=RolloutSettings(settle=0),
+        )
         self.reader.put("home", {})
 
     def ports(self):
@@ -65,6 +77,10 @@ class World:
             systemd=self.systemd,
             podman=self.podman,
             secrets=self.secrets,
+            vault=self.vault,
+            tokens=self.tokens,
+            listener=self.listener,
+            git_host=self.git_host,
             prober=self.prober,
             folders=self.folders,
             host=self.host,
@@ -80,6 +96,7 @@ class World:
         house = wiring.assemble(self.settings, self.ports(), notifier=Notifier())
         async with anyio.create_task_group() as tasks:
             await tasks.start(house.watches.run)
+            await tasks.start(house.webhooks)
             await house.loop.start()
             tasks.start_soon(house.loop.run)
             await house.queue.rest()

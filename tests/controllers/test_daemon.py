@@ -532,7 +532,7 @@ async def test_a_plan_is_what_the_daemon_does_next_and_does_nothing_itself(world
         plan = await house.desk.plan([])
         assert "gallery.service" not in world.machine.running
         kinds = [str(step.__struct_config__.tag) for step in plan.steps]
-        assert kinds == ["open-manifest", "write", "reload", "seal-manifest", "start"]
+        assert kinds == ["try", "open-manifest", "write", "reload", "seal-manifest", "start"]
         with pytest.raises(Stalled, match="no app named nope"):
             await house.desk.plan(["nope"])
 

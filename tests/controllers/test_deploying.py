@@ -322,15 +322,8 @@ async def test_who_gives_a_unit_away_keeps_it_until_the_other_takes_it(world, wa
         world.systemd.slow["side.service"] = 30
         world.machine.broken.add("db.service")
         world.systemd.jobs.clear()
-        world.reader.put(
-            "home",
-            {
-                "other/other.container": "",
-                "db/db.container": "v=2",
-                **MOVED,
-                "two/side.container": waits,
-            },
-        )
+        after = {"other/other.container": "", **MOVED, "two/side.container": waits}
+        world.reader.put("home", {**after, "db/db.container": "v=2"})
         house.queue.add("source:home")
         await anyio.sleep(10)
         world.machine.reload()  # by somebody else, in the worst moment
@@ -344,6 +337,7 @@ async def test_who_gives_a_unit_away_keeps_it_until_the_other_takes_it(world, wa
             assert world.machine.running["shop.service"] == digest, "repaired where it is"
         world.machine.broken.clear()
         world.podman.registry.add("img:2")
+        await world.push(house, {**after, "db/db.container": "v=3"})
         await anyio.sleep(400)
         await house.queue.rest()
         assert ("stop", "shop.service") not in world.systemd.jobs

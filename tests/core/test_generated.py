@@ -19,6 +19,7 @@ from supervisor.core.refusals import (
 )
 from supervisor.core.unitfile import parse
 from supervisor.model.app import DesiredUnit, UnitKind
+from supervisor.model.secret import SecretUse
 from tests.core.candidates import from_folder, from_texts
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -397,3 +398,51 @@ def test_odd_but_harmless_yaml() -> None:
     assert read_kube("? [a, b]\n: c\n? {x: y}\n: {containers: [{image: i}]}\n").images == ("i",)
     assert read_kube("!!python/object:os.system {containers: [1, {image: 2}]}").images == ("2",)
     assert read_kube("a: *nowhere\n").images == ()
+
+
+def test_secrets_of_kubernetes_yaml() -> None:
+    needs = read_kube(
+        "kind: Secret\nmetadata: {name: own}\n---\n"
+        "spec: {containers: [{env: [{valueFrom: {secretKeyRef: {name: a, key: k}}},"
+        " {valueFrom: {secretKeyRef: {name: maybe, key: k, optional: true}}}],"
+        " envFrom: [{secretRef: {name: own}}]}],"
+        " volumes: [{name: v, secret: {secretName: b}}, {secret: x}]}\n"
+    )
+    assert needs.secrets == ("a", "own", "b")
+    assert needs.defines == ("own",)
+
+
+def test_secrets_of_kube_are_those_that_no_file_of_the_app_makes() -> None:
+    uses = "spec:\n  volumes:\n  - secret: {secretName: tls}\n  - secret: {secretName: made}\n"
+    files = {
+        "k.kube": "[Kube]\nYaml=k.yml\n",
+        "k.yml": uses,
+        "more.yaml": "kind: Secret\nmetadata: {name: made}\n",
+        "bad.yaml": "a: [",
+    }
+    reading = reading_of(files)
+    text = f"---k.service---\n[X-Kube]\nYaml=k.yml\n[Unit]\nSourcePath={PLACE.stage}/app/k.kube\n"
+    read_units(text, {"app": reading}, PLACE)
+    (unit,) = reading.units
+    assert unit.secrets == ("tls",)
+    assert unit.secret_uses == (SecretUse("tls", "k.yml", 3),)
+
+
+def test_secrets_of_a_container_with_their_lines() -> None:
+    files = {
+        "web@.container": "[Container]\nImage=x\nSecret=%p-key,type=env\nSecret=%i-pass\n",
+        "web@.container.d/more.conf": "[Container]\nSecret=more\nSecret=$ODD\n",
+    }
+    reading = reading_of(files)
+    lines = "Secret=%p-key,type=env\nSecret=%i-pass\nSecret=more\nSecret=$ODD\n"
+    text = (
+        f"---web@.service---\n[X-Container]\n{lines}[Unit]\n"
+        f"SourcePath={PLACE.stage}/app/web@.container\n[Install]\nDefaultInstance=a\n"
+    )
+    read_units(text, {"app": reading}, PLACE)
+    (unit,) = reading.units
+    assert unit.secret_uses == (
+        SecretUse("web-key", "web@.container", 3),
+        SecretUse("a-pass", "web@.container", 4),
+        SecretUse("more", "web@.container.d/more.conf", 2),
+    )

@@ -21,6 +21,8 @@ MANAGER = "org.freedesktop.systemd1.Manager"
 UNIT = "org.freedesktop.systemd1.Unit"
 MANAGER_PATH = "/org/freedesktop/systemd1"
 SYSTEMD = "org.freedesktop.systemd1"
+_UNSAID = {"Result": Variant("s", "success"), "NRestarts": Variant("u", 0)}
+"""Properties of units for which a test says none."""
 BUS = "org.freedesktop.DBus"
 BUS_PATH = "/org/freedesktop/DBus"
 
@@ -320,7 +322,7 @@ class FakeBus:
 
     async def _Get(self, call: Message) -> tuple[str, list[Any]]:
         return "v", [
-            self.properties.get(str(call.path), {}).get(call.body[1], Variant("s", "success"))
+            self.properties.get(str(call.path), {}).get(call.body[1], _UNSAID[call.body[1]])
         ]
 
     async def _job(self, unit: str) -> tuple[str, list[Any]]:

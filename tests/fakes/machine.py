@@ -31,6 +31,7 @@ from supervisor.model.plan import (
     OpenManifest,
     Plan,
     PullImage,
+    Quarantine,
     Reload,
     ReloadUnit,
     RemoveContainer,
@@ -45,8 +46,11 @@ from supervisor.model.plan import (
     StartUnit,
     Step,
     StopUnit,
+    TryRevision,
     WriteFile,
 )
+from supervisor.model.rollout import GateState, Rollout
+from supervisor.model.settings import RolloutSettings
 from supervisor.model.source import TreeFile
 
 ROOT = "/home/pi/.config/containers/systemd/podvisor"
@@ -70,12 +74,19 @@ class Machine:
     volumes: set[str] = field(default_factory=set)
     applied: dict[str, AppliedApp] = field(default_factory=dict)
     repairs: dict[str, RepairState] = field(default_factory=dict)
+    rollouts: dict[str, dict[str, Rollout]] = field(default_factory=dict)
+    settings: RolloutSettings = field(default_factory=lambda: RolloutSettings(settle=0))
+    since: dict[str, float] = field(default_factory=dict)
+    """Unit to when it was started."""
+    now: float = 0.0
     reloads: int = 0
     checks: dict[str, ContainerHealth] = field(default_factory=dict)
     """Unit to its running container, where that has a health check."""
     containers_made: int = 0
     broken: set[str] = field(default_factory=set)
     """Units that fail whenever they are started."""
+    bad: set[str] = field(default_factory=set)
+    """Digests of units that fail whenever they are started."""
     jobs: dict[str, JobRun] = field(default_factory=dict)
     """What became of apps' jobs before a deploy."""
     ran: list[str] = field(default_factory=list)
@@ -118,6 +129,7 @@ class Machine:
             ),
             applied=dict(self.applied),
             repairs=dict(self.repairs),
+            rollouts={app: tuple(mine.values()) for app, mine in self.rollouts.items()},
             checked=tuple(
                 Checked(container=one, since=0.0, calm_since=0.0)
                 for unit, one in self.checks.items()
@@ -129,7 +141,14 @@ class Machine:
 
     def state(self, unit: str) -> UnitState:
         if unit in self.running:
-            return UnitState(name=unit, load="loaded", active="active", sub="running", path=ROOT)
+            return UnitState(
+                name=unit,
+                load="loaded",
+                active="active",
+                sub="running",
+                path=ROOT,
+                active_since=self.since.get(unit, 0.0),
+            )
         if unit in self.failed:
             return UnitState(
                 name=unit,
@@ -144,10 +163,13 @@ class Machine:
         return UnitState(name=unit, load=load, path=ROOT if load == "loaded" else "")
 
     def plan(self, deployments: list[Deployment], now: float = 0.0) -> Plan:
-        return planner.plan(deployments, self.observe(deployments), now)
+        self.now = now
+        return planner.plan(deployments, self.observe(deployments), now, rollout=self.settings)
 
     def carry_out(self, step: Step) -> None:
         match step:
+            case TryRevision(trial=one) | Quarantine(failed=one):
+                self.rollouts.setdefault(one.app, {})[one.revision] = one
             case PullImage():
                 self.images.add(step.image)
             case BuildImage() | RemoveContainer() | ResetFailed():
@@ -218,11 +240,12 @@ class Machine:
             if need in self.loaded and need not in self.running:
                 self.make_object(need)
                 self.running[need] = self.loaded[need].digest
-        if unit in self.broken:
+        if unit in self.broken or definition.digest in self.bad:
             self.failed.add(unit)
         else:
             self.make_object(unit)
             self.running[unit] = definition.digest
+            self.since[unit] = self.now
         self.record(app, unit, inputs)
 
     def record(self, app: str, unit: str, inputs: UnitInputs) -> None:
@@ -266,12 +289,22 @@ class Machine:
     def adopt(self, plan: Plan) -> None:
         """Record what the controller records after a pass."""
         for verdict in plan.verdicts:
+            if verdict.gate and verdict.gate.state is GateState.PASSED:
+                known = self.applied.get(verdict.app)
+                self.applied[verdict.app] = AppliedApp(
+                    name=verdict.app,
+                    source="home",
+                    revision=verdict.revision,
+                    root="",
+                    applied_at=0.0,
+                    units=known.units if known else {},
+                )
             for unit, inputs in verdict.adopt.items():
                 before = self.applied.get(verdict.app)
                 self.applied[verdict.app] = AppliedApp(
                     name=verdict.app,
                     source="home",
-                    revision=verdict.revision,
+                    revision=before.revision if before else "",
                     root="",
                     applied_at=0.0,
                     units={**(before.units if before else {}), unit: inputs},

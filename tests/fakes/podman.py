@@ -27,6 +27,10 @@ class FakePodman:
         self.inspected_images: dict[str, dict[str, Any]] = {}
         self.volumes: set[str] = set()
         self.secrets: dict[str, str] = {}
+        self.secret_labels: dict[str, dict[str, str]] = {}
+        self.secret_data: dict[str, bytes] = {}
+        self.replaces = True
+        """Whether it can replace a secret over its API."""
         self.containers: list[dict[str, Any]] = []
         self.version = "5.4.2"
         self.pull_lines: list[dict[str, Any]] = [{"stream": "…"}, {"images": ["1"], "id": "1"}]
@@ -168,6 +172,8 @@ class FakePodman:
             await self.happens("volume", "create", name)
             return web.json_response({"Name": name}, status=201)
         kind, _, rest = path.partition("/")
+        if path == "secrets/create":
+            return self._make_secret(request.query, await request.read())
         if request.method == "POST":
             return self._update(rest.removesuffix("/update"), await request.json())
         if request.method == "DELETE":
@@ -221,9 +227,22 @@ class FakePodman:
             case "volumes":
                 return [{"Name": name} for name in self.volumes]
             case "secrets":
-                return [{"ID": i, "Spec": {"Name": name}} for name, i in self.secrets.items()]
+                return [self._secret(name) for name in self.secrets]
             case _:
                 return self.containers
+
+    def _secret(self, name: str) -> dict[str, Any]:
+        spec = {"Name": name, "Labels": self.secret_labels.get(name)}
+        return {"ID": self.secrets[name], "Spec": spec}
+
+    def _make_secret(self, query: Any, content: bytes) -> web.Response:
+        name = query["name"]
+        if name in self.secrets and not (self.replaces and query.get("replace") == "true"):
+            return web.json_response({"message": f"{name}: secret name in use"}, status=500)
+        self.secret_data[name] = content
+        self.secret_labels[name] = json.loads(query["labels"])
+        self.add_secret(name, f"{time.monotonic_ns():025x}"[::-1])
+        return web.json_response({"ID": self.secrets[name]})
 
     def _find(self, kind: str, asked: str) -> dict[str, Any] | None:
         """As Podman does: by name, or by the beginning of a volume's name or an id."""
@@ -231,6 +250,9 @@ class FakePodman:
             return next(({"Name": n} for n in sorted(self.volumes) if n.startswith(asked)), None)
         if kind == "images":
             return self.inspected_images.get(asked)
+        if kind == "secrets":
+            those = (n for n, i in self.secrets.items() if n == asked or i.startswith(asked))
+            return next((self._secret(name) for name in those), None)
         if kind == "networks":
             return next(({"name": n} for n in sorted(self.networks) if n.startswith(asked)), None)
         for one in self.containers:
@@ -253,5 +275,7 @@ class FakePodman:
             shutil.rmtree(self.root / "volumes" / name, ignore_errors=True)
         elif kind == "networks":
             self.networks.discard(name)
+        elif kind == "secrets":
+            self.secrets = {n: i for n, i in self.secrets.items() if i != name}
         else:
             self.containers = [one for one in self.containers if one["Id"] != name]

@@ -17,8 +17,19 @@ from supervisor.model.app import AppNeed, ChangeAction, ChangeRule, DesiredUnit,
 from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.health import CheckRun, OnFailure, Probe
 from supervisor.model.observed import Inventory, JobFailed, ObservedApp
+from supervisor.model.podman import PodmanEvent
+from supervisor.model.secret import (
+    APP_LABEL,
+    CONTENT_LABEL,
+    MADE_OF_LABEL,
+    REMOVAL_LABEL,
+    OwnedSecret,
+    SecretKind,
+    SecretUse,
+)
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
+from supervisor.model.webhook import Delivery
 from tests.fakes.machine import ROOT, Machine
 
 SUFFIX = {
@@ -31,6 +42,9 @@ SUFFIX = {
 
 def oid(content: str) -> str:
     return hashlib.sha1(content.encode()).hexdigest()  # noqa: S324
+
+
+NOTHING = DesiredUnit(name="none.service", kind=UnitKind.PLAIN, path="none.service", digest="")
 
 
 class FakeClock:
@@ -54,7 +68,6 @@ class FakeReader:
         self.failures: dict[str, Exception] = {}
         self.fetches: list[str] = []
         self.blobs: dict[str, bytes] = {}
-        self.history: dict[tuple[str, str], tuple[TreeFile, ...]] = {}
         self.latest: dict[str, Snapshot] = {}
 
     def put(self, source: str, files: dict[str, str]) -> None:
@@ -70,22 +83,14 @@ class FakeReader:
         )
         self.blobs.update({oid(text): text.encode() for text in self.trees[name].values()})
         revision = oid(repr(files))
-        self.history[name, revision] = files
         self.latest[name] = Snapshot(source=name, revision=revision, files=files)
         return self.latest[name]
 
     async def stored(self, name):
         return self.latest.get(name)
 
-    async def files_at(self, name, revision, root):
-        if (name, revision) not in self.history:
-            raise Stalled("that revision is gone")
-        prefix = f"{root}/" if root else ""
-        return tuple(
-            msgspec.structs.replace(file, path=file.path.removeprefix(prefix))
-            for file in self.history[name, revision]
-            if file.path.startswith(prefix)
-        )
+    async def holds(self, name, oids):
+        return self.blobs.keys() >= set(oids)
 
     async def read(self, name, oids):
         return {one: self.blobs[one] for one in oids}
@@ -126,7 +131,9 @@ class FakeGenerator:
                     word.partition("=")[::2] for word in contents[file.oid].decode().split()
                 )
                 if "refuse" in words:
-                    findings[one.name] = (Finding(message=words["refuse"], app=one.name),)
+                    findings[one.name] = (
+                        Finding(message=words["refuse"], app=one.name, source=one.source),
+                    )
                 if "warn" in words:
                     findings[one.name] = (
                         Finding(message=words["warn"], app=one.name, fatal=False),
@@ -149,9 +156,13 @@ class FakeGenerator:
                     wanted_by=("default.target",)
                     if kind is UnitKind.CONTAINER and "job" not in words
                     else (),
-                    requires=(need.replace(".network", "-network.service"),) if need else (),
+                    requires=(made_of(need),) if need else (),
                     images=(words["image"],) if "image" in words else (),
                     reads=(words["reads"],) if "reads" in words else (),
+                    secrets=(words["secret"],) if "secret" in words else (),
+                    secret_uses=(SecretUse(words["secret"], file.path, 1),)
+                    if "secret" in words
+                    else (),
                     health_interval=float(words.get("health", 0)),
                     idle_interval=float(words["idle"]) if "idle" in words else None,
                     probe=probe_of(words),
@@ -173,6 +184,11 @@ class FakeGenerator:
 
 def unit_text(file, contents):
     return f"[Service]\nExecStart={contents[file.oid].decode()}\n"
+
+
+def made_of(file):
+    base, _, suffix = file.rpartition(".")
+    return f"{base}-network.service" if suffix == "network" else f"{base}.service"
 
 
 def probe_of(words):
@@ -262,6 +278,9 @@ class FakeSystemd:
         self.slow: dict[str, float] = {}
         """Unit to how long its start takes."""
         self.lost = False
+        self.now = FakeClock().now
+        self.mends: dict[str, str] = {}
+        """Unit that is broken to the content with which it is not."""
 
     async def units(self, names, *, details=()):
         if self.lost:
@@ -292,15 +311,17 @@ class FakeSystemd:
         definition = self.machine.loaded.get(unit)
         if definition is None:
             return JobFailed(unit=unit, result="not-found")
-        if unit in self.machine.broken:
+        works = self.mends.get(unit)
+        if unit in self.machine.broken and definition.digest != (works and oid(works)):
             self.machine.failed.add(unit)
             return JobFailed(unit=unit, result="failed", detail="exit code 1")
         self.machine.failed.discard(unit)
         for need in definition.requires:
-            if need in self.machine.loaded:
-                self._start(need)
+            if need in self.machine.loaded and self._start(need):
+                return JobFailed(unit=unit, result="dependency")
         self.machine.make_object(unit)
         self.machine.running[unit] = definition.digest
+        self.machine.since[unit] = self.now()
         self.changes.queue.put_nowait(unit)
         return None
 
@@ -316,7 +337,18 @@ class FakeSystemd:
             self.machine.ran.append(one.digest)
             failed = unit in self.machine.broken
             return JobFailed(unit=unit, result="failed", detail="no such table") if failed else None
-        return self._start(unit)
+        along = [
+            name
+            for name in self.machine.running
+            if unit in self.machine.loaded.get(name, NOTHING).requires
+        ]
+        for name in along:
+            self.machine.running.pop(name)
+            self.changes.queue.put_nowait(name)
+        failed = self._start(unit)
+        for name in () if failed else along:
+            self._start(name)
+        return failed
 
     async def reload_unit(self, unit, *, timeout_seconds):
         self.jobs.append(("reload", unit))
@@ -363,9 +395,35 @@ class FakePodman:
         self.intervals: list[float] = []
         self.down = False
         self.secrets: dict[str, bytes] = {}
+        self.labels: dict[str, dict[str, str]] = {}
+        """Of the secrets that have some."""
+        self.puts: list[str] = []
 
     async def secret(self, name):
         return self.secrets.get(name)
+
+    def has_secret(self, name, content):
+        """A person makes a secret."""
+        self.secrets[name] = content
+        self.labels.pop(name, None)
+        self.events.queue.put_nowait(PodmanEvent(type="secret", name=name))
+
+    def loses_secret(self, name):
+        """A person removes a secret."""
+        del self.secrets[name]
+        self.labels.pop(name, None)
+        self.events.queue.put_nowait(PodmanEvent(type="secret", name=name))
+
+    async def put_secret(self, name, content, *, labels):
+        if name in self.secrets and name not in self.labels:
+            raise Stalled(f"secret {name} is not podvisor's")
+        self.puts.append(name)
+        self.has_secret(name, content)
+        self.labels[name] = dict(labels)
+
+    async def remove_secret(self, name):
+        if name in self.labels:
+            self.loses_secret(name)
 
     async def inventory(self, *, images=(), networks=False, **_):
         if self.down:
@@ -374,7 +432,19 @@ class FakePodman:
             images=frozenset(self.machine.images),
             networks=frozenset(self.machine.networks),
             volumes=frozenset(self.machine.volumes),
-            secrets={},
+            secrets={
+                name: self.labels.get(name, {}).get(CONTENT_LABEL) or oid(content.decode())
+                for name, content in self.secrets.items()
+            },
+            owned_secrets={
+                name: OwnedSecret(
+                    app=labels[APP_LABEL],
+                    made_of=labels[MADE_OF_LABEL],
+                    content=labels[CONTENT_LABEL],
+                    stays=labels[REMOVAL_LABEL] == "never",
+                )
+                for name, labels in self.labels.items()
+            },
             containers=(),
         )
 
@@ -420,6 +490,97 @@ class FakeSecrets:
         if reference not in self.known:
             raise Stalled(f"cannot read {reference}", hint="make it")
         return self.known[reference]
+
+
+class FakeVault:
+    """Files that begin with `sealed:` are open to it."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.generated = 0
+
+    def made_of(self, secret):
+        return self.mark(secret.kind.encode(), secret.oid.encode())
+
+    def mark(self, *parts):
+        return oid(repr(parts))
+
+    async def open(self, root, wanted):
+        clear = []
+        for secret, sealed in wanted:
+            self.opened.append(secret.name)
+            if secret.kind is SecretKind.GENERATE:
+                self.generated += 1
+                clear.append(f"generated-{self.generated}".encode())
+                continue
+            if not sealed.startswith(b"age-encryption.org/sealed:"):
+                raise Stalled(f"{root}/{secret.path}: cannot open {secret.place}", hint="mend it")
+            clear.append(sealed.removeprefix(b"age-encryption.org/sealed:"))
+        return clear
+
+
+class FakeTokens:
+    def __init__(self) -> None:
+        self.genuine: set[str] = set()
+        self.asked = 0
+        self.failure: Exception | None = None
+
+    async def is_genuine(self, token, *, issuer, key_name):
+        self.asked += 1
+        if self.failure:
+            raise self.failure
+        return token in self.genuine
+
+
+class FakeListener:
+    """Hands what tests send to the reception, as `api.webhooks` does."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.moves: list[str] = []
+        self.taken: set[str] = set()
+        """Addresses on which somebody else listens."""
+        self.reception = None
+
+    async def run(self, reception, *, task_status):
+        self.reception = reception
+        task_status.started()
+
+    async def move(self, address):
+        if address == self.address:
+            return
+        self.address = ""
+        if address in self.taken:
+            raise Retry(f"cannot listen for webhooks on {address}: address already in use")
+        self.address = address
+        self.moves.append(address)
+
+    async def knock(self, path, *, headers, body, peer="127.0.0.1", method="POST"):
+        sender = self.reception.sender(peer, headers)
+        answer = self.reception.admit(sender, method=method, path=path)
+        if answer is None:
+            delivery = Delivery(headers=headers, body=body)
+            answer = await self.reception.receive(sender, path=path, delivery=delivery)
+        return answer.status, answer.text
+
+
+class FakeGitHost:
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str]] = []
+        """Revision, state and description of all that it was told."""
+        self.contexts: set[str] = set()
+        self.tokens: set[bytes] = set()
+        self.tries = 0
+        self.failure: Exception | None = None
+
+    async def tell(self, api, status, *, context, token):
+        self.tries += 1
+        await asyncio.sleep(0.1)
+        if self.failure:
+            raise self.failure
+        self.told.append((status.revision, status.state.value, status.description))
+        self.contexts.add(context)
+        self.tokens.add(token)
 
 
 class FakeProber:

@@ -24,8 +24,10 @@ def sleeper(*more, image=f"{IMAGE}:1", wanted=WANTED):
 
 
 def configure(user, *lines, source="home", more=""):
-    """Write settings with one source."""
+    """Write settings with one source; what settles does so in a second, unless they say else."""
     text = "".join(f"{line}\n" for line in lines)
+    if "[rollout]" not in more:
+        more = f'{more}\n[rollout]\nsettle = "1s"\n'
     user.write(".config/podvisor/config.toml", f"[sources.{source}]\n{text}{more}")
 
 

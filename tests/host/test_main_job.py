@@ -11,6 +11,7 @@ from tests.host.scenes import (
     events,
     main_pid,
     page,
+    ready,
     runs_anew,
     status,
     stop_podvisor,
@@ -61,10 +62,8 @@ def deployed(user, git_server, request):
     repository.commit({**BLOG, **BACKUP, **HELLO})
     configure(user, f'git = "{repository.url}"')
     user.start_daemon()
-    user.wait_for(
-        lambda: active(user, "web.service", "side.service", "backup.timer", "hello.service"),
-        what="three apps",
-    )
+    ready(user, "backup", "blog", "hello")
+    assert active(user, "web.service", "side.service", "backup.timer", "hello.service")
     return repository
 
 

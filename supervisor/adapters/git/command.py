@@ -27,11 +27,13 @@ _OFF = {
     "core.fsmonitor": "false",
     "core.askPass": "",
     "core.attributesFile": "/dev/null",
+    "core.bigFileThreshold": "4m",
     "core.logAllRefUpdates": "false",
     "fetch.recurseSubmodules": "false",
     "fetch.writeCommitGraph": "false",
     "fetch.prune": "false",
     "fetch.bundleURI": "",
+    "fetch.unpackLimit": "1",
     "gc.auto": "0",
     "maintenance.auto": "false",
     "submodule.recurse": "false",
@@ -39,6 +41,7 @@ _OFF = {
     "http.lowSpeedLimit": "100",
     "http.lowSpeedTime": "60",
 }
+# A fetch is one file, of which the size has a limit, and large blobs are never held in memory.
 _OPTIONS = tuple(part for key, value in _OFF.items() for part in ("-c", f"{key}={value}"))
 
 

@@ -3,11 +3,22 @@
 import re
 from typing import NamedTuple
 
+from supervisor.kit.texts import format_size
 from supervisor.model.errors import Failure, Retry, Stalled
 
 
 class StoreBroken(Exception):
     """A store's repository is damaged; the reader throws it away and makes it anew."""
+
+
+class TooLarge(Stalled):
+    """A fetch brought more than its limit: it is not worth another try."""
+
+    def __init__(self, doing: str, limit: int) -> None:
+        super().__init__(
+            f"cannot {doing}: it brings more than {format_size(limit)}",
+            hint="keep large files out of the repository, or raise [limits] fetch_size",
+        )
 
 
 class _Meaning(NamedTuple):
@@ -20,7 +31,6 @@ def _meaning(pattern: str, hint: str) -> _Meaning:
 
 
 _FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
-_TOO_LARGE = re.compile(r"signal 25|file too large", re.IGNORECASE)
 _BROKEN = re.compile(
     r"(object|pack|file) \S+ is (empty|corrupt)|bad object|not a git repository: |bad signature"
     r"|does not match index|cannot be accessed|bad config|missing blob|badly formed|bad tree"
@@ -32,7 +42,8 @@ _BROKEN = re.compile(
 _STALLED = (
     _meaning(
         r"host key verification failed",
-        "connect once by hand with ssh, or add the host with ssh-keyscan to ~/.ssh/known_hosts",
+        "connect once by hand with ssh, or add what ssh-keyscan says of the host to"
+        " ~/.ssh/known_hosts, or to `known_hosts` of the source",
     ),
     _meaning(
         r"authentication failed|could not read (username|password)|permission denied \("
@@ -106,22 +117,17 @@ def remote_failure(
 ) -> Failure | StoreBroken:
     """Classify the failure of a command that talks to a remote repository.
 
-    `with_password` if the URL held one: git knows it as a header, and asks for another.
+    `with_password` if the settings gave one: git knows it as a header, and asks for another.
     """
     why = last_words(stderr)
     if _FULL.search(stderr):
         return Retry(f"cannot {doing}: disk full")
-    if _TOO_LARGE.search(stderr):
-        return Stalled(
-            f"cannot {doing}: the repository is too large",
-            hint="keep what is deployed in a repository of its own",
-        )
     if _BROKEN.search(stderr):
         return StoreBroken(why)
     if with_password and _LOCKED.search(stderr):
         return Stalled(
             f"cannot {doing}: the server refused the user and password that were given",
-            hint="correct them in the URL, or leave them out and use ~/.netrc or a credential"
+            hint="correct them in the settings, or leave them out and use ~/.netrc or a credential"
             " helper",
         )
     for meaning in _STALLED:

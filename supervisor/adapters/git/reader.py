@@ -1,24 +1,28 @@
 """The SourceReader port: Git repositories and folders, each read into a store of its own.
 
-Called by the source controller (`fetch`, `keep`) and by the app controller (`files_at`, `read`).
-Below: `remote` and `folder` bring something new, `store` holds it, `screen` judges it.
+Called by the source controller (`fetch`, `keep`) and by the app controller (`holds`, `read`).
+Below: `access` says how a remote is reached, `remote` and `folder` bring something new,
+`signatures` says whether it may be taken, `store` holds it, `screen` judges it.
 """
 
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 
+from supervisor.adapters.git.access import Access, ReadSecret
 from supervisor.adapters.git.errors import StoreBroken
 from supervisor.adapters.git.folder import FolderReader
-from supervisor.adapters.git.remote import Fetcher, parse_remote
+from supervisor.adapters.git.remote import Fetcher
 from supervisor.adapters.git.screen import name_problem, refused, screen, too_large
+from supervisor.adapters.git.signatures import Signers, check, read_signers
 from supervisor.adapters.git.store import HEAD, Entry, Record, Store
 from supervisor.kit.stamps import blob_id, object_id
 from supervisor.model.errors import Finding, Retry, Stalled
-from supervisor.model.settings import LimitSettings, SourceSettings
+from supervisor.model.settings import LimitSettings, SecretRef, SourceSettings
 from supervisor.model.source import FileKind, Snapshot, TreeFile
 
 log = logging.getLogger(__name__)
@@ -33,23 +37,49 @@ _SUBMODULE = "160000"
 _MAX_TARGET = 4_096
 
 
-class GitSources:
-    """All sources; `folder` holds their stores. One process at a time may use it."""
+class _Refused(NamedTuple):
+    """What HEAD was, by whose signers it was refused, and why."""
 
-    def __init__(self, *, folder: Path, limits: LimitSettings) -> None:
+    head: str
+    signers: str
+    failure: Stalled
+
+
+async def _no_secret(reference: SecretRef) -> bytes:
+    raise Stalled(f"cannot read {reference} here", hint="ask the daemon: podvisor plan")
+
+
+class GitSources:
+    """All sources; `folder` holds their stores. One process at a time may use it.
+
+    `read_secret` reads the passwords that the settings refer to; below `installed` is what comes
+    from sources, and can say nothing of who may sign.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        limits: LimitSettings,
+        read_secret: ReadSecret = _no_secret,
+        installed: Path | None = None,
+    ) -> None:
         self._folder = folder
         self._limits = limits
-        self._fetcher = Fetcher(timeout_seconds=limits.fetch_timeout)
+        self._access = Access(read_secret=read_secret, folder=folder)
+        self._installed = installed or folder
+        self._fetcher = _fetcher(limits)
         self._stores: dict[str, Store] = {}
         self._folders: dict[str, FolderReader] = {}
         self._records: dict[str, Record] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._broken: set[str] = set()
+        self._refused: dict[str, _Refused] = {}
 
     def configure(self, limits: LimitSettings) -> None:
         """Take other limits; they count from the next fetch on."""
         self._limits = limits
-        self._fetcher = Fetcher(timeout_seconds=limits.fetch_timeout)
+        self._fetcher = _fetcher(limits)
         self._folders.clear()
 
     async def fetch(self, name: str, settings: SourceSettings) -> Snapshot:
@@ -72,19 +102,11 @@ class GitSources:
             record = self._record(name)
             return record.snapshot if record else None
 
-    async def files_at(self, name: str, revision: str, root: str) -> tuple[TreeFile, ...]:
-        """List the files below `root` at a stored revision."""
+    async def holds(self, name: str, oids: Collection[str]) -> bool:
+        """Whether all these blobs are in the store."""
+        wanted = frozenset(oids)
         async with self._using(name) as store:
-            record = self._record(name)
-            if record and record.snapshot.revision == revision:
-                return _below(record.snapshot.files, root)
-            if not await store.has([revision]):
-                raise Stalled(
-                    f"cannot go back to {revision[:12]} of source {name}: it is not stored any more"
-                )
-            entries = await store.tree(revision)
-            files = (_file(entry) for entry in entries if not name_problem(entry.path))
-            return _below(tuple(sorted(file for file in files if file)), root)
+            return store.exists() and await store.has(wanted) == wanted
 
     async def read(self, name: str, oids: Sequence[str]) -> dict[str, bytes]:
         """Read blobs, each checked against its id."""
@@ -122,15 +144,37 @@ class GitSources:
         record = self._record(name)
         if record and record.limits != self._limit_values():
             record = None
-        known = record.snapshot.revision if record else ""
-        remote = parse_remote(settings.git)
-        if not await self._fetcher.fetch(store, remote, settings.ref, known=known) and record:
+        signers = read_signers(settings, installed=self._installed)
+        verified = signers.key if signers else ""
+        remote = await self._access.remote(name, settings)
+        # What HEAD leads to may have been refused: then it is not what the record tells of.
+        known = record.snapshot.revision if record and record.head == store.head() else ""
+        await self._fetcher.fetch(store, remote, settings.ref, known=known)
+        head = store.head()
+        if record and (record.head, record.verified) == (head, verified):
             return record.snapshot
+        if signers:
+            await self._verify(name, store, settings.ref, signers)
         snapshot = await self._list(name, store, shown=remote.shown)
         if record and record.snapshot == snapshot:
-            return record.snapshot
-        self._save(name, snapshot)
+            snapshot = record.snapshot
+        self._save(name, snapshot, head=head, verified=verified)
         return snapshot
+
+    async def _verify(self, name: str, store: Store, ref: str, signers: Signers) -> None:
+        """Raise Stalled for a HEAD that may not be deployed; it is looked at once."""
+        head = store.head()
+        refused = self._refused.get(name)
+        if refused and (refused.head, refused.signers) == (head, signers.key):
+            raise Stalled(str(refused.failure), hint=refused.failure.hint)
+        try:
+            await check(store, head, ref, signers, scratch=self._folder)
+        except Stalled as failure:
+            self._refused[name] = _Refused(head, signers.key, failure)
+            if record := self._record(name):
+                await store.hold(record.snapshot.revision)
+            raise
+        self._refused.pop(name, None)
 
     async def _list(self, name: str, store: Store, *, shown: str) -> Snapshot:
         """Make the snapshot of what was fetched: one process lists, one reads the link targets."""
@@ -178,8 +222,10 @@ class GitSources:
             findings=(*findings, *problems),
         )
 
-    def _save(self, name: str, snapshot: Snapshot) -> None:
-        record = Record(limits=self._limit_values(), snapshot=snapshot)
+    def _save(self, name: str, snapshot: Snapshot, *, head: str = "", verified: str = "") -> None:
+        record = Record(
+            limits=self._limit_values(), snapshot=snapshot, head=head, verified=verified
+        )
         self._store(name).save(record)
         self._records[name] = record
 
@@ -221,6 +267,10 @@ class GitSources:
                 ) from error
 
 
+def _fetcher(limits: LimitSettings) -> Fetcher:
+    return Fetcher(timeout_seconds=limits.fetch_timeout, size=limits.fetch_size)
+
+
 def _commit_id(content: bytes) -> str:
     return object_id("commit", content)
 
@@ -234,17 +284,6 @@ def _subject(commit: bytes) -> str:
 def _file(entry: Entry) -> TreeFile | None:
     kind = _KINDS.get(entry.mode)
     return TreeFile(entry.path.decode(), entry.oid, kind, entry.size) if kind else None
-
-
-def _below(files: tuple[TreeFile, ...], root: str) -> tuple[TreeFile, ...]:
-    if not root:
-        return files
-    start = f"{root.strip('/')}/"
-    return tuple(
-        TreeFile(file.path.removeprefix(start), file.oid, file.kind, file.size)
-        for file in files
-        if file.path.startswith(start)
-    )
 
 
 def _not_fatal(finding: Finding) -> Finding:

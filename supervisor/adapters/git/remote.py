@@ -12,13 +12,10 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from supervisor.adapters.git.command import environment, git
-from supervisor.adapters.git.errors import remote_failure, without_credentials
+from supervisor.adapters.git.errors import TooLarge, remote_failure, without_credentials
 from supervisor.adapters.git.glance import Glance, basic
 from supervisor.adapters.git.store import HEAD, Store
 from supervisor.model.errors import Stalled
-
-MAX_FETCH_BYTES = 1 << 30
-"""Largest pack that a fetch may write: what is larger is not configuration."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _BAD_URL = re.compile(r"[\x00-\x20\x7f]")
@@ -32,6 +29,8 @@ class Remote(NamedTuple):
     """Without a password; goes to git's command line."""
     authorization: str = ""
     """Value of the header that carries the password, if there was one."""
+    ssh: str = ""
+    """The ssh command, where the settings say which key or which server's keys."""
 
     @property
     def config(self) -> dict[str, str]:
@@ -63,45 +62,68 @@ def parse_remote(text: str) -> Remote:
 
 
 class Fetcher:
-    """Talks to remote repositories; `timeout_seconds` for each command."""
+    """Talks to remote repositories; `timeout_seconds` for each command, `size` for a fetch."""
 
-    def __init__(self, *, timeout_seconds: float) -> None:
+    def __init__(self, *, timeout_seconds: float, size: int) -> None:
         self._timeout = timeout_seconds
+        self._size = size
         self._glance = Glance()
         self._ssh: str | None = None
         self._names: dict[tuple[str, str], str] = {}
         """Full names of refs at their remotes, as they were resolved."""
+        self._too_large: dict[tuple[str, str], str] = {}
+        """What brought too much, by its id: it is not fetched again in vain at each poll."""
 
-    async def fetch(self, store: Store, remote: Remote, ref: str, *, known: str) -> bool:
-        """Fetch `ref` into the store's HEAD ref; False if it stands at commit `known` already."""
+    async def fetch(self, store: Store, remote: Remote, ref: str, *, known: str) -> None:
+        """Bring what `ref` leads to into the store's HEAD ref, which stands at commit `known`."""
         if ref and _BAD_REF.search(ref):
             raise Stalled(
                 f"cannot fetch {remote.shown}: {ref!r} cannot be the name of a branch or tag",
                 hint="set `ref` to a branch, a tag, or a commit's full id",
             )
         if _COMMIT.fullmatch(ref) and ref == known:
-            return False
+            return
+        key = (remote.url, ref)
+        env = await self._environment(store, remote)
+        if key in self._too_large:
+            if self._too_large[key] == await self._stands_at(store, remote, ref, env):
+                raise TooLarge(f"fetch {remote.shown}", self._size)
+            del self._too_large[key]
+        try:
+            await self._fetch(store, remote, ref, env)
+        except TooLarge:
+            self._too_large[key] = await self._stands_at(store, remote, ref, env)
+            raise
+
+    async def _stands_at(
+        self, store: Store, remote: Remote, ref: str, env: Mapping[str, str]
+    ) -> str:
+        """Return the id that `ref` leads to at the remote."""
+        if _COMMIT.fullmatch(ref):
+            return ref
+        return (await self._resolve(store, remote, ref, env))[1]
+
+    async def _fetch(self, store: Store, remote: Remote, ref: str, env: Mapping[str, str]) -> None:
         before = store.head()
         name = self._names.get((remote.url, ref)) if before else None
         if name and await self._glance.finds(remote, name, before):
-            return False
-        env = await self._environment(store, remote)
+            return
         if name:
             try:
                 await self._bring(store, remote, name, env)
+            except TooLarge:
+                raise
             except Stalled:
                 del self._names[remote.url, ref]  # gone, or something else now: ask anew
             else:
-                return store.head() != before
+                return
         if _COMMIT.fullmatch(ref):
             await self._bring(store, remote, ref, env, "--depth=1")
-            return True
-        name, commit = await self._resolve(store, remote, ref, env)
+            return
+        name, oid = await self._resolve(store, remote, ref, env)
         self._names[remote.url, ref] = name
-        if commit == known and before:
-            return False
-        await self._bring(store, remote, name, env, *(() if before else ("--depth=1",)))
-        return True
+        if oid != before:
+            await self._bring(store, remote, name, env, *(() if before else ("--depth=1",)))
 
     async def _bring(
         self, store: Store, remote: Remote, name: str, env: Mapping[str, str], *options: str
@@ -122,10 +144,14 @@ class Fetcher:
             doing=f"fetch {remote.shown}",
             env=env,
             timeout_seconds=self._timeout,
-            file_limit=MAX_FETCH_BYTES,
+            file_limit=self._size,
         )
         if done.code:
+            # Killed for what it wrote, it leaves that behind, but no word that would say so.
+            brought = store.half_written()
             store.clean()
+            if brought >= self._size:
+                raise TooLarge(f"fetch {remote.shown}", self._size)
             raise remote_failure(
                 f"fetch {remote.shown}", done.errors, with_password=bool(remote.authorization)
             )
@@ -133,18 +159,17 @@ class Fetcher:
     async def _resolve(
         self, store: Store, remote: Remote, ref: str, env: Mapping[str, str]
     ) -> tuple[str, str]:
-        """Return the full name of `ref` at the remote, and the commit that it leads to."""
+        """Return the full name of `ref` at the remote, and the id that it leads to."""
         if not ref:
             names = ["HEAD"]
         elif ref.startswith("refs/") or ref == "HEAD":
             names = [ref]
         else:
             names = [f"refs/heads/{ref}", f"refs/tags/{ref}"]
-        peeled = [f"{name}^{{}}" for name in names]
-        refs = await self._list(store, remote, [*names, *peeled], env)
+        refs = await self._list(store, remote, names, env)
         for name in names:
             if name in refs:
-                return name, refs.get(f"{name}^{{}}", refs[name])
+                return name, refs[name]
         if not await self._list(store, remote, [], env):
             raise Stalled(
                 f"cannot fetch {remote.shown}: the repository has no commit yet",
@@ -184,6 +209,9 @@ class Fetcher:
     async def _environment(self, store: Store, remote: Remote) -> dict[str, str]:
         """Make ssh ask nothing, unless the user has an ssh command of their own."""
         env = environment(remote.config)
+        if remote.ssh:
+            env.pop("GIT_SSH", None)
+            return env | {"GIT_SSH_COMMAND": remote.ssh, "GIT_SSH_VARIANT": "ssh"}
         local = remote.url.startswith(("https:", "http:", "file:", "/"))
         if local or "GIT_SSH_COMMAND" in env or "GIT_SSH" in env:
             return env

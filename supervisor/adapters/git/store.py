@@ -21,6 +21,8 @@ from supervisor.model.source import Snapshot
 
 HEAD = "refs/podvisor/head"
 """The newest revision: a commit (or an annotated tag of one), or a tree."""
+_GOOD = "refs/podvisor/good"
+"""The newest revision that was verified, while HEAD is one that was not."""
 _KEEP = "refs/podvisor/keep/"
 _RECORD = "podvisor.json"
 _READ_LIMIT = 512 << 20
@@ -41,10 +43,14 @@ class Entry(NamedTuple):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """The last snapshot, and the limits under which it was taken."""
+    """The last snapshot, and what it rests on."""
 
     limits: tuple[int, ...]
     snapshot: Snapshot
+    head: str = ""
+    """What HEAD was, for a Git source."""
+    verified: str = ""
+    """By which signers; empty if nobody asked."""
 
 
 class Store:
@@ -92,11 +98,20 @@ class Store:
             *self._path.glob("*.lock"),
             *self._path.glob("refs/podvisor/**/*.lock"),
             *self._path.glob("objects/pack/tmp_*"),
+            *self._path.glob("objects/pack/*.keep"),
             *self._path.glob("gc.pid"),
         ):
             with contextlib.suppress(OSError):
                 left.unlink()
         self._cleaned = True
+
+    def half_written(self) -> int:
+        """Return the size of what a fetch that was ended had written of its pack."""
+        sizes = [0]
+        for left in self._path.glob("objects/pack/tmp_pack_*"):
+            with contextlib.suppress(OSError):
+                sizes.append(left.stat().st_size)
+        return max(sizes)
 
     def discard(self) -> None:
         """Throw the repository away; one that cannot even be moved is a matter for a person."""
@@ -166,6 +181,10 @@ class Store:
     async def point(self, revision: str) -> None:
         """Make `revision` the newest."""
         await self.run("update-ref", HEAD, revision)
+
+    async def hold(self, revision: str) -> None:
+        """Hold on to a revision although HEAD is another one."""
+        await self.run("update-ref", _GOOD, revision)
 
     async def keep(self, revisions: Collection[str]) -> None:
         """Hold on to `revisions` (those that are there) and to no others."""

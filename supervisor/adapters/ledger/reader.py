@@ -10,6 +10,7 @@ from supervisor.adapters.ledger import rows, schema
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event
 from supervisor.model.observed import AppliedApp, RepairState
+from supervisor.model.rollout import Rollout
 
 _T = TypeVar("_T")
 
@@ -64,6 +65,11 @@ class ReadOnlyLedger:
     def applied(self) -> dict[str, AppliedApp]:
         """Apps by name. One whose first pass was cut short has units, but no revision yet."""
         return self._ask(rows.read_applied, {})
+
+    def rollouts(self, app: str) -> tuple[Rollout, ...]:
+        """Revisions of an app that were tried, the newest last."""
+        found: dict[str, dict[str, Rollout]] = self._ask(rows.read_rollouts, {})
+        return tuple(found.get(app, {}).values())
 
     def repairs(self) -> dict[str, RepairState]:
         """Crash-loop memories by unit."""

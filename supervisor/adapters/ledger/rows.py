@@ -11,6 +11,7 @@ import msgspec
 
 from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
+from supervisor.model.rollout import Rollout
 
 _COLUMNS = Event.__struct_fields__
 _INSERT = (
@@ -141,6 +142,30 @@ def write_repair(connection: sqlite3.Connection, unit: str, state: RepairState |
         connection.execute(
             "INSERT OR REPLACE INTO repairs (unit, failures, last_at, next_at) VALUES (?, ?, ?, ?)",
             (unit, state.failures, state.last_at, state.next_at),
+        )
+
+
+def read_rollouts(connection: sqlite3.Connection) -> dict[str, dict[str, Rollout]]:
+    """Revisions that were tried, by app and revision, the oldest first."""
+    rollouts: dict[str, dict[str, Rollout]] = {}
+    for app, revision, content in connection.execute(
+        "SELECT app, revision, rollout FROM rollouts ORDER BY began_at"
+    ):
+        rollouts.setdefault(app, {})[revision] = msgspec.json.decode(content, type=Rollout)
+    return rollouts
+
+
+def write_rollout(
+    connection: sqlite3.Connection, app: str, revision: str, rollout: Rollout | None
+) -> None:
+    """Write one revision that was tried; None forgets it."""
+    if rollout is None:
+        connection.execute("DELETE FROM rollouts WHERE app = ? AND revision = ?", (app, revision))
+    else:
+        connection.execute(
+            "INSERT OR REPLACE INTO rollouts (app, revision, began_at, rollout)"
+            " VALUES (?, ?, ?, ?)",
+            (app, revision, rollout.began_at, msgspec.json.encode(rollout)),
         )
 
 

@@ -51,6 +51,13 @@ MIGRATIONS = (
         last_at REAL NOT NULL,
         next_at REAL NOT NULL
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE rollouts (
+        app TEXT NOT NULL,
+        revision TEXT NOT NULL,
+        began_at REAL NOT NULL,
+        rollout BLOB NOT NULL,
+        PRIMARY KEY (app, revision)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE notes (
         key TEXT PRIMARY KEY,
         text TEXT NOT NULL

@@ -9,7 +9,7 @@ import contextlib
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from supervisor.kit.texts import count
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
+from supervisor.model.rollout import Rollout
 from supervisor.model.settings import LedgerSettings
 
 _BUFFERED_ENTRIES = 1_000
@@ -37,7 +38,8 @@ _PASSING = (
 _T = TypeVar("_T")
 
 _Key = tuple[str, ...]
-"""What is to be written: ("app", name), ("unit", app, name), ("repair", unit) or ("note", key)."""
+"""What is to be written: ("app", name), ("unit", app, name), ("rollout", app, revision),
+("repair", unit) or ("note", key)."""
 
 
 class SqliteLedger:
@@ -50,6 +52,7 @@ class SqliteLedger:
         self._connection: sqlite3.Connection | None = None
         self._listeners: list[Callable[[Event], None]] = []
         self._applied: dict[str, AppliedApp] = {}
+        self._rollouts: dict[str, dict[str, Rollout]] = {}
         self._repairs: dict[str, RepairState] = {}
         self._notes: dict[str, str] = {}
         self._unwritten: dict[_Key, None] = {}
@@ -140,9 +143,35 @@ class SqliteLedger:
             self._put("unit", app, unit)
 
     def drop_app(self, app: str) -> None:
-        """Forget an app and its units."""
+        """Forget an app, its units and its revisions."""
+        self.drop_rollouts(app, tuple(self._rollouts.get(app, ())))
         if self._applied.pop(app, None) is not None:
             self._put("app", app)
+
+    def rollouts(self, app: str) -> tuple[Rollout, ...]:
+        """Revisions of an app that were tried, the newest last."""
+        return tuple(self._rollouts.get(app, {}).values())
+
+    def put_rollout(self, rollout: Rollout) -> None:
+        """Record a revision that is tried, or what came of it."""
+        mine = self._rollouts.setdefault(rollout.app, {})
+        before = mine.get(rollout.revision)
+        if before == rollout:
+            return
+        if before and before.began_at != rollout.began_at:
+            del mine[rollout.revision]  # tried anew: it is the newest
+        mine[rollout.revision] = rollout
+        self._put("rollout", rollout.app, rollout.revision)
+
+    def drop_rollouts(self, app: str, revisions: Collection[str]) -> None:
+        """Forget these revisions of an app."""
+        mine = self._rollouts.get(app, {})
+        gone = [one for one in revisions if mine.pop(one, None)]
+        if not mine:
+            self._rollouts.pop(app, None)
+        if gone:
+            self._unwritten |= dict.fromkeys(("rollout", app, one) for one in gone)
+            self._commit()
 
     # What is being repaired, and notes
 
@@ -227,6 +256,9 @@ class SqliteLedger:
                 app = self._applied.get(name)
                 if app is not None and unit in app.units:
                     rows.write_unit(connection, name, unit, app.units[unit])
+            case ("rollout", name, revision):
+                mine = self._rollouts.get(name, {})
+                rows.write_rollout(connection, name, revision, mine.get(revision))
             case ("repair", unit):
                 rows.write_repair(connection, unit, self._repairs.get(unit))
             case (_, name):
@@ -244,6 +276,9 @@ class SqliteLedger:
             if self._loaded:
                 # Whatever happened to the file meanwhile: memory is the truth.
                 self._unwritten |= dict.fromkeys(("app", name) for name in self._applied)
+                self._unwritten |= dict.fromkeys(
+                    ("rollout", name, one) for name, mine in self._rollouts.items() for one in mine
+                )
                 self._unwritten |= dict.fromkeys(("repair", unit) for unit in self._repairs)
                 self._unwritten |= dict.fromkeys(("note", key) for key in self._notes)
             else:
@@ -261,6 +296,10 @@ class SqliteLedger:
             else:
                 units = {**known.units, **app.units}
                 applied[name] = msgspec.structs.replace(known, units=units)
+        rollouts = rows.read_rollouts(connection)
+        for name, mine in self._rollouts.items():
+            rollouts[name] = rollouts.get(name, {}) | mine
+        self._rollouts = rollouts
         self._repairs = rows.read_repairs(connection) | self._repairs
         self._notes = rows.read_notes(connection) | self._notes
         self._applied = applied

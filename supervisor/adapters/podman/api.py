@@ -76,6 +76,14 @@ class Api:
         ) as answer:
             await answer.read(limit=_ANSWER_LIMIT)
 
+    async def post_bytes(self, path: str, content: bytes, **query: str) -> None:
+        """POST something that is not JSON. Raises ApiError."""
+        kind = "application/octet-stream"
+        async with self._ask(
+            "POST", path, query, body=content, kind=kind, timeout_seconds=_ANSWER_SECONDS
+        ) as answer:
+            await answer.read(limit=_ANSWER_LIMIT)
+
     async def delete(self, path: str, **query: str) -> None:
         """DELETE; gone already is well. Raises ApiError, also for an error in a good answer."""
         try:
@@ -113,6 +121,7 @@ class Api:
         query: Mapping[str, str],
         *,
         body: bytes = b"",
+        kind: str = "application/json",
         timeout_seconds: float,
     ) -> AsyncIterator[http.Answer]:
         url = f"{_BASE}{path}?{urlencode(query, quote_via=quote, safe=_UNQUOTED)}"
@@ -121,7 +130,7 @@ class Api:
                 method,
                 url,
                 unix=self._socket,
-                headers={"Content-Type": "application/json"} if body else None,
+                headers={"Content-Type": kind} if body else None,
                 body=body,
                 timeout_seconds=timeout_seconds,
             ) as answer:

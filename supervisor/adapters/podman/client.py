@@ -4,7 +4,7 @@
 notices changes in the stores, `pulling` understands why a pull failed.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,12 @@ from supervisor.adapters.podman.api import Api, ApiError, name_in_path
 from supervisor.adapters.podman.follow import EventWatch
 from supervisor.adapters.podman.health import can_adjust, health_of
 from supervisor.adapters.podman.pulling import failure_of
+from supervisor.adapters.podman.secrets import (
+    SecretsThere,
+    put_secret,
+    remove_secret,
+    secrets_there,
+)
 from supervisor.adapters.podman.stores import Kept, Stores, state_of, stores_of
 from supervisor.adapters.podman.watch import StoreWatch
 from supervisor.kit.clock import Clock, SystemClock
@@ -41,7 +47,7 @@ class PodmanClient:
         self._images: Kept[dict[str, bool]] = Kept(clock.now)
         self._networks: Kept[frozenset[str]] = Kept(clock.now)
         self._volumes: Kept[frozenset[str]] = Kept(clock.now)
-        self._secrets: Kept[dict[str, str]] = Kept(clock.now)
+        self._secrets: Kept[SecretsThere] = Kept(clock.now)
         self._runtime = socket.parent.parent
         self._signs = StoreWatch()
         self._events = EventWatch(self._api, runtime=self._runtime, signs=self._signs)
@@ -57,11 +63,13 @@ class PodmanClient:
     ) -> Inventory:
         """Ask for what is named, no more. Raises Retry if Podman does not answer."""
         try:
+            known = await self._list_secrets() if secrets else None
             return Inventory(
                 images=await self._which_images(images) if images else None,
                 networks=await self._list_networks() if networks else None,
                 volumes=await self._list_volumes() if volumes else None,
-                secrets=await self._list_secrets() if secrets else None,
+                secrets=known.identities if known else None,
+                owned_secrets=known.owned if known else {},
                 containers=_containers(await self._api.get("/containers/json", all="true"))
                 if containers
                 else None,
@@ -155,6 +163,21 @@ class PodmanClient:
             return None
         return str(found.get("SecretData", "")).encode()
 
+    async def put_secret(self, name: str, content: bytes, *, labels: Mapping[str, str]) -> None:
+        """Make or replace a secret. Raises Stalled if one is there that podvisor did not make."""
+        try:
+            await put_secret(self._api, name, content, labels)
+        except ApiError as error:
+            raise Retry(f"cannot make secret {name}: {error}") from error
+        finally:
+            self._secrets.drop()
+
+    async def remove_secret(self, name: str) -> None:
+        """Remove a secret that podvisor made; gone already, or another's, is well."""
+        with _removing(f"secret {name}"):
+            await remove_secret(self._api, name)
+        self._secrets.drop()
+
     def watch(
         self, show: Callable[[WatchStatus], None]
     ) -> AbstractAsyncContextManager[AsyncIterator[PodmanEvent]]:
@@ -232,17 +255,16 @@ class PodmanClient:
             self._volumes.put(names, before=before)
         return names
 
-    async def _list_secrets(self) -> dict[str, str]:
+    async def _list_secrets(self) -> SecretsThere:
         stores = await self._find_stores()
         paths = (stores.secret_index,) if stores else ()
         kept = self._secrets.get(paths) if paths else None
         if kept is not None:
             return kept
         before = state_of(paths)
-        found = await self._api.get("/secrets/json")
-        ids = {str(one["Spec"]["Name"]): str(one["ID"]) for one in found}
-        self._secrets.put(ids, before=before)
-        return ids
+        there = secrets_there(await self._api.get("/secrets/json"))
+        self._secrets.put(there, before=before)
+        return there
 
 
 @contextmanager

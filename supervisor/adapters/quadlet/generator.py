@@ -104,7 +104,7 @@ class QuadletGenerator:
             await self.version(),
             signature(self._own_folders, live),
             *(
-                tuple((one.name, one.root, one.source, one.files) for one in g)
+                tuple((one.name, one.root, one.source, one.files, one.overlay) for one in g)
                 for g in (apps, beside)
             ),
         )
@@ -253,6 +253,8 @@ def _conclude(readings: Mapping[str, Reading]) -> Generated:
             for name, reading in whole.items()
         },
         prune_volumes=frozenset(n for n, reading in whole.items() if reading.prune_volumes),
+        settle={n: one.settle for n, one in whole.items() if one.settle is not None},
+        no_rollback=frozenset(n for n, reading in whole.items() if not reading.rollback),
         after={name: tuple(one.after) for name, one in whole.items() if one.after},
         findings={
             name: tuple(dict.fromkeys(reading.findings))

@@ -231,9 +231,11 @@ class SystemdManager:
         interface = typed_interface(state.name)
         try:
             values = await self._properties(state.name, UNIT)
-            result = "success"
+            result, restarts = "success", 0
             if interface and state.load == "loaded":
                 result = str(await self._property(state.name, interface, "Result"))
+                if state.name.endswith(".service"):
+                    restarts = int(await self._property(state.name, interface, "NRestarts"))
         except Refused:
             return state  # it was unloaded in the meantime: what is known of it stands
         return UnitState(
@@ -247,6 +249,8 @@ class SystemdManager:
             file_state=str(values.get("UnitFileState", "")),
             needs_reload=bool(values.get("NeedDaemonReload", False)),
             ever_started=bool(values.get("InactiveExitTimestampMonotonic", 0)),
+            active_since=int(values.get("ActiveEnterTimestamp", 0)) / 1e6,
+            restarts=restarts,
         )
 
     async def _properties(self, unit: str, interface: str) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from supervisor.adapters.git.reader import GitSources
 from supervisor.model.errors import Retry, Stalled
-from supervisor.model.settings import LimitSettings, Seconds, SourceSettings
+from supervisor.model.settings import LimitSettings, Seconds, SecretRef, SourceSettings
 
 pytestmark = pytest.mark.anyio
 SECRET = "p@ss:w%rd"
@@ -131,7 +131,17 @@ def sources(tmp_path, monkeypatch):
         if name.lower().endswith("_proxy") or name.startswith(("GIT_SSL_", "GIT_HTTP_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
-    return GitSources(folder=tmp_path / "state", limits=LimitSettings(fetch_timeout=Seconds(20)))
+    return GitSources(
+        folder=tmp_path / "state",
+        limits=LimitSettings(fetch_timeout=Seconds(20)),
+        read_secret=read_secret,
+    )
+
+
+async def read_secret(reference):
+    if reference != "file:~/token":
+        raise Stalled(f"cannot read {reference}")
+    return SECRET.encode()
 
 
 def url(server, path, user=""):
@@ -239,6 +249,30 @@ async def test_a_password_in_the_url_opens_the_door(sources, server):
     asked(server)
     assert await sources.fetch("s", settings) is first
     assert asked(server) == [QUESTION.replace("open", "closed")]
+
+
+@pytest.mark.parametrize(("user", "in_url"), [("me", ""), ("", "me@"), ("me", "other@")])
+async def test_a_password_that_the_settings_refer_to_opens_the_door(
+    sources, server, tmp_path, user, in_url
+):
+    settings = msgspec.structs.replace(
+        url(server, "closed", in_url), user=user, password=SecretRef("file:~/token")
+    )
+    first = await sources.fetch("s", settings)
+    assert first.subject
+    asked(server)
+    assert await sources.fetch("s", settings) is first
+    assert asked(server) == [QUESTION.replace("open", "closed")]
+    stored = b"".join(one.read_bytes() for one in (tmp_path / "state").rglob("*") if one.is_file())
+    assert SECRET.encode() not in stored
+    assert ALLOWED.split()[1].encode() not in stored
+    lost = msgspec.structs.replace(settings, password=SecretRef("file:~/lost"))
+    with pytest.raises(Stalled, match="cannot read file:~/lost"):
+        await sources.fetch("s", lost)
+    stranger = msgspec.structs.replace(settings, user="stranger")
+    with pytest.raises(Stalled, match="refused the user and password") as caught:
+        await sources.fetch("s", stranger)
+    assert SECRET not in str(caught.value)
 
 
 async def test_netrc_opens_the_door(sources, server, tmp_path):

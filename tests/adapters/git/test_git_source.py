@@ -301,23 +301,18 @@ async def test_a_file_over_the_limit_is_refused_and_taken_once_the_limit_is_rais
     assert [f.path for f in snapshot.files] == ["big", "small"]
 
 
-async def test_files_at_an_older_revision_are_listed_below_a_root(sources, upstream):
-    one = upstream.commit(upstream.files({"apps/web/a": b"1", "apps/web/d/b": b"2", "x": b"3"}))
+async def test_what_the_store_holds_of_an_older_revision(sources, upstream):
+    one = upstream.commit(upstream.files({"apps/web/a": b"1"}))
     await sources.fetch("s", at(upstream))
     await sources.keep("s", [one])
     upstream.commit(upstream.files({"y": b"4"}))
     await sources.fetch("s", at(upstream))
-    files = await sources.files_at("s", one, "apps/web")
-    assert [f.path for f in files] == ["a", "d/b"]
-    assert [f.path for f in await sources.files_at("s", one, "")] == [
-        "apps/web/a",
-        "apps/web/d/b",
-        "x",
-    ]
-    assert await sources.files_at("s", one, "apps/we") == ()
-    assert files[0].oid == blob_id(b"1")
-    with pytest.raises(Stalled, match="not stored any more"):
-        await sources.files_at("s", "1" * 40, "")
+    assert await sources.holds("s", [blob_id(b"1"), blob_id(b"4")])
+    assert not await sources.holds("s", [blob_id(b"1"), blob_id(b"2")])
+    assert await sources.holds("s", [])
+    assert not await sources.holds("other", [blob_id(b"1")])
+    # To ask for what is gone is no sign of damage.
+    assert (await sources.fetch("s", at(upstream))).files
 
 
 async def test_kept_revisions_outlive_a_collection_and_others_do_not(sources, upstream, tmp_path):
@@ -327,23 +322,54 @@ async def test_kept_revisions_outlive_a_collection_and_others_do_not(sources, up
         await sources.fetch("s", at(upstream))
     await sources.keep("s", revisions[:1])
     store = sources._store("s")
-    for old in tmp_path.glob("state/s.git/objects/??/*"):
+    for old in tmp_path.glob("state/s.git/objects/*/*"):
         os.utime(old, (1, 1))
     await store.collect()
-    assert await sources.files_at("s", revisions[0], "")
-    assert await sources.files_at("s", revisions[2], "")
-    with pytest.raises(Stalled, match="not stored any more"):
-        await sources.files_at("s", revisions[1], "")
+    held = [await sources.holds("s", [blob_id(b"%d" % number)]) for number in range(3)]
+    assert held == [True, False, True]
     later = GitSources(folder=Path(store.path).parent, limits=LIMITS)
     await later.keep("s", [revisions[2], "1" * 40])
     refs = await store.run("for-each-ref", "--format=%(refname)", "refs/podvisor/keep")
     assert refs.decode().split() == [f"refs/podvisor/keep/{revisions[2]}"]
 
 
+async def test_what_is_too_large_is_fetched_once_and_not_at_every_poll(
+    upstream, tmp_path, monkeypatch
+):
+    small = LimitSettings(fetch_timeout=Seconds(20), fetch_size=Bytes(64 << 10))
+    sources = GitSources(folder=tmp_path / "state", limits=small)
+    one = upstream.commit(upstream.files({"f": b"1"}))
+    first = await sources.fetch("s", at(upstream))
+    large = upstream.commit(upstream.files({"f": os.urandom(1 << 20)}), parent=one)
+    for tries in range(3):
+        calls = count_processes(monkeypatch) if tries else []
+        with pytest.raises(Stalled, match="it brings more than 64K") as caught:
+            await sources.fetch("s", at(upstream))
+        assert "fetch_size" in caught.value.hint
+        assert [argv for argv in calls if "fetch" in argv] == []
+    assert await sources.stored("s") == first
+    left = sum(one.stat().st_size for one in tmp_path.glob("state/s.git/objects/*/*"))
+    assert left < 64 << 10
+    mended = upstream.commit(upstream.files({"f": b"2"}), parent=large)
+    upstream.git("update-ref", "refs/heads/main", one)
+    assert (await sources.fetch("s", at(upstream))).revision == one
+    upstream.git("update-ref", "refs/heads/main", mended)
+    sources.configure(LIMITS)
+    assert (await sources.fetch("s", at(upstream))).revision == mended
+
+
+async def test_a_large_file_that_packs_well_is_refused_by_name(sources, upstream):
+    upstream.commit(upstream.files({"a/x.container": b"[Container]", "a/zeros": bytes(64 << 20)}))
+    snapshot = await sources.fetch("s", at(upstream))
+    assert [file.path for file in snapshot.files] == ["a/x.container"]
+    (finding,) = snapshot.findings
+    assert (finding.path, "limit 16M" in finding.message) == ("a/zeros", True)
+
+
 async def test_a_damaged_store_is_made_anew(sources, upstream, tmp_path, caplog):
     upstream.commit(upstream.files({"f": b"1"}))
     first = await sources.fetch("s", at(upstream))
-    for damaged in tmp_path.glob("state/s.git/objects/??/*"):
+    for damaged in tmp_path.glob("state/s.git/objects/*/*"):
         damaged.chmod(0o600)
         damaged.write_bytes(b"")
     with pytest.raises(Stalled, match="cannot read what is stored"):
@@ -366,6 +392,10 @@ async def test_a_blob_with_other_content_is_noticed(sources, upstream, tmp_path)
     oid, other = first.files[0].oid, blob_id(b"2")
     await sources._store("s").run("hash-object", "-w", "--stdin", stdin=b"2")
     objects = tmp_path / "state/s.git/objects"
+    pack = next(objects.glob("pack/*.pack")).read_bytes()
+    for packed in objects.glob("pack/*"):
+        packed.unlink()
+    await sources._store("s").run("unpack-objects", "-q", stdin=pack)
     target = objects / oid[:2] / oid[2:]
     target.unlink()
     target.write_bytes((objects / other[:2] / other[2:]).read_bytes())

@@ -15,7 +15,9 @@ from supervisor.controllers.ports import Ledger
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
+from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.settings import Bytes, LedgerSettings, Seconds
+from supervisor.model.source import TreeFile
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -374,3 +376,24 @@ class TestReadOnly:
         path.touch()
         with pytest.raises(Stalled, match="older podvisor"):
             ReadOnlyLedger(path)
+
+
+def rollout(revision: str, began_at: float, **more: object) -> Rollout:
+    files = (TreeFile(path="web.container", oid="1" * 40),)
+    fields = {"source": "home", "root": "web", "files": files, "began_at": began_at, **more}
+    return Rollout(app="web", revision=revision, **fields)
+
+
+def test_rollouts_are_kept_in_the_order_in_which_they_were_tried(opened):
+    ledger = opened()
+    for number, revision in enumerate(["r1", "r2", "r3"]):
+        ledger.put_rollout(rollout(revision, float(number)))
+    ledger.put_rollout(rollout("r1", 9.0, outcome=Outcome.FAILED, reason="why"))
+    for revisions in (ledger.rollouts("web"), opened().rollouts("web")):
+        assert [one.revision for one in revisions] == ["r2", "r3", "r1"]
+        assert revisions[-1].outcome is Outcome.FAILED
+    again = opened()
+    again.drop_rollouts("web", ["r2", "none"])
+    assert [r.revision for r in opened().rollouts("web")] == ["r3", "r1"]
+    again.drop_app("web")
+    assert opened().rollouts("web") == ()

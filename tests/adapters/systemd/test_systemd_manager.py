@@ -110,12 +110,15 @@ async def test_details_only_of_what_is_named(bus: FakeBus, manager: SystemdManag
         "UnitFileState": Variant("s", "generated"),
         "NeedDaemonReload": Variant("b", value=True),
         "InactiveExitTimestampMonotonic": Variant("t", 5),
+        "ActiveEnterTimestamp": Variant("t", 7_000_000),
+        "NRestarts": Variant("u", 3),
     }
     found = await manager.units(["a.service", "b.service"], details=["a.service"])
     a = found["a.service"]
     assert (a.result, a.path, a.file_state) == ("exit-code", "/home/pi/a.container", "generated")
     assert a.needs_reload
     assert a.ever_started
+    assert (a.active_since, a.restarts) == (7.0, 3)
     assert len(bus.asked("GetAll")) == 1
 
 

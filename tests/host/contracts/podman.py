@@ -15,6 +15,7 @@ from supervisor.adapters.podman import PodmanClient
 from supervisor.adapters.systemd import SystemdManager
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.health import CheckRun, Health
+from supervisor.model.secret import LARGEST
 
 SOCKET = Path(os.environ["XDG_RUNTIME_DIR"], "podman", "podman.sock")
 IMAGE = "localhost/podvisor-test:1"
@@ -233,6 +234,55 @@ async def of_an_image(podman: PodmanClient) -> None:
     assert (found.interval, found.image_interval) == (900.0, 420.0), found
 
 
+async def makes_secrets(podman: PodmanClient) -> None:
+    labels = {
+        "io.podvisor.app": "web",
+        "io.podvisor.made-of": "m1",
+        "io.podvisor.content": "c1",
+        "io.podvisor.removal": "never",
+    }
+    await podman.put_secret("cs-own", b"one", labels=labels)
+    found = await podman.inventory(secrets=True)
+    assert (found.secrets or {})["cs-own"] == "c1", found.secrets
+    own = found.owned_secrets["cs-own"]
+    assert (own.app, own.made_of, own.content, own.stays) == ("web", "m1", "c1", True), own
+    await podman.put_secret("cs-own", b"two", labels=labels | {"io.podvisor.content": "c2"})
+    assert await podman.secret("cs-own") == b"two", "it is replaced"
+    found = await podman.inventory(secrets=True)
+    assert (found.secrets or {})["cs-own"] == "c2", "and with it its labels"
+
+    sh("printf theirs | podman secret create cs-theirs -")
+    try:
+        await podman.put_secret("cs-theirs", b"ours", labels=labels)
+    except Stalled as error:
+        assert "not podvisor's" in str(error), error
+    else:
+        raise AssertionError("it is somebody else's")
+    await podman.remove_secret("cs-theirs")
+    assert await podman.secret("cs-theirs") == b"theirs"
+
+    inside = f"podman run --rm --network=none --secret cs-bytes {IMAGE} /bin/busybox"
+    await podman.put_secret("cs-bytes", bytes(range(256)), labels=labels)
+    octets = "".join(sh(f"{inside} od -An -v -tx1 /run/secrets/cs-bytes").split())
+    assert bytes.fromhex(octets) == bytes(range(256)), "any bytes come out as they went in"
+    await podman.put_secret("cs-bytes", bytes(LARGEST), labels=labels)
+    assert sh(f"{inside} wc -c /run/secrets/cs-bytes").split()[0] == str(LARGEST)
+    for wrong in (bytes(LARGEST + 1), b""):
+        try:
+            await podman.put_secret("cs-wrong", wrong, labels=labels)
+        except Retry as error:
+            assert "less than 512000 bytes" in str(error), error
+        else:
+            raise AssertionError("Podman takes no such secret")
+
+    identity = sh("podman secret inspect --format={{.ID}} cs-own")
+    await podman.remove_secret(identity[:8])
+    assert await podman.secret("cs-own") == b"two", "the beginning of an id is no name"
+    await podman.remove_secret("cs-own")
+    await podman.remove_secret("cs-own")
+    assert await podman.secret("cs-own") is None
+
+
 async def unreachable() -> None:
     podman = PodmanClient(Path("/nonexistent/podman.sock"))
     for attempt in (
@@ -254,7 +304,7 @@ async def main() -> None:
     sh("systemctl --user start podman.socket")
     rest_service()
     podman = PodmanClient(SOCKET)
-    for part in (objects, asks_once, pulls, removes, health):
+    for part in (objects, asks_once, pulls, removes, health, makes_secrets):
         await part(podman)
         print("ok", part.__name__, flush=True)
     await unreachable()

@@ -1,0 +1,1 @@
+"""Git hosts' APIs, as far as podvisor speaks to them."""

@@ -1,0 +1,1 @@
+"""OIDC: the keys of an issuer, and signatures by them."""

@@ -1,0 +1,114 @@
+"""Tell whether an issuer has signed a token. The `Tokens` port.
+
+An issuer's keys are asked for when a token names one that is not known, once a minute at most, and
+kept in memory. The signature itself is checked in a process that ends (`verify`).
+"""
+
+import sys
+from typing import Any
+
+import anyio
+import msgspec
+
+from supervisor.adapters.oidc import verify
+from supervisor.kit import http
+from supervisor.kit.process import ProcessError, run
+from supervisor.model.errors import Retry
+
+_ASK_SECONDS = 10.0
+_VERIFY_SECONDS = 10.0
+_LARGEST_ANSWER = 256 << 10
+_MOST_KEYS = 64
+_APART_SECONDS = 60.0
+_OK = 200
+_AT_ONCE = 2
+
+
+class _Key(msgspec.Struct):
+    kid: str = ""
+    kty: str = ""
+    use: str = "sig"
+    alg: str = "RS256"
+    n: str = ""
+    e: str = ""
+
+
+class _Keys(msgspec.Struct):
+    keys: list[_Key] = []
+
+
+class _Configuration(msgspec.Struct):
+    issuer: str
+    jwks_uri: str
+
+
+class TokenVerifier:
+    """Knows issuers by their keys."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, dict[str, _Key]] = {}
+        self._asked_at: dict[str, float] = {}
+        self._asking = anyio.Lock()
+        self._verifying = anyio.Semaphore(_AT_ONCE)
+
+    async def is_genuine(self, token: str, *, issuer: str, key_name: str) -> bool:
+        """Whether the issuer signed this token. Raises Retry if that cannot be found out."""
+        key = await self._key(issuer, key_name)
+        if key is None:
+            return False
+        text, _, signature = token.rpartition(".")
+        given = {"text": text, "signature": signature, "n": key.n, "e": key.e}
+        async with self._verifying:
+            try:
+                done = await run(
+                    # -P: nothing beside the program, or where it runs, is taken for a library.
+                    [sys.executable, "-P", verify.__file__],
+                    stdin=msgspec.json.encode(given),
+                    timeout_seconds=_VERIFY_SECONDS,
+                )
+            except (OSError, ProcessError) as error:
+                raise Retry(f"cannot verify a token: {error}") from error
+        if done.code not in {verify.GENUINE, verify.FORGED}:
+            raise Retry(f"cannot verify a token: {done.errors.strip() or 'its key is unusable'}")
+        return done.code == verify.GENUINE
+
+    async def _key(self, issuer: str, name: str) -> _Key | None:
+        async with self._asking:
+            if name not in self._keys.get(issuer, {}):
+                now = anyio.current_time()
+                if now < self._asked_at.get(issuer, -_APART_SECONDS) + _APART_SECONDS:
+                    return None
+                keys = await _keys_of(issuer)
+                # One that cannot be reached is asked again at once: the sender tries again, too.
+                self._asked_at[issuer] = now
+                self._keys[issuer] = keys
+            return self._keys[issuer].get(name)
+
+
+async def _keys_of(issuer: str) -> dict[str, _Key]:
+    place = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+    try:
+        configuration = msgspec.convert(await _get(place), _Configuration)
+        if configuration.issuer != issuer:
+            raise Retry(f"cannot verify a token: {place} is of another issuer")
+        if issuer.startswith("https:") and not configuration.jwks_uri.startswith("https:"):
+            raise Retry(f"cannot verify a token: {place} names keys that are not encrypted")
+        found = msgspec.convert(await _get(configuration.jwks_uri), _Keys)
+    except msgspec.ValidationError as error:
+        raise Retry(f"cannot verify a token: {issuer} answers oddly: {error}") from error
+    usable = (
+        key
+        for key in found.keys
+        if key.kid and key.n and key.e and (key.kty, key.use, key.alg) == ("RSA", "sig", "RS256")
+    )
+    return {key.kid: key for key, _ in zip(usable, range(_MOST_KEYS), strict=False)}
+
+
+async def _get(url: str) -> Any:
+    try:
+        async with http.ask("GET", url, timeout_seconds=_ASK_SECONDS) as answer:
+            if answer.status != _OK:
+                raise Retry(f"cannot verify a token: {url} answers {answer.status}")
+            return msgspec.json.decode(await answer.read(limit=_LARGEST_ANSWER))
+    except (http.HttpError, msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Retry(f"cannot verify a token: {url}: {error}") from error

@@ -1,0 +1,168 @@
+"""age (https://age-encryption.org) by the library pyrage, which costs memory and is loaded late.
+
+The daemon never loads it: this file, run as a program, opens files in a process that ends, and
+speaks by pipes only. On standard input come the identities and the encrypted files, on standard
+output goes an answer for each, all of them framed by their lengths. The command line calls the
+functions. Nothing of podvisor is imported here, so that the program starts at once.
+"""
+
+import binascii
+import resource
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+_LENGTH = 4
+_OPENED, _REFUSED = b"+", b"-"
+_ARMOUR = b"-----BEGIN AGE ENCRYPTED FILE-----"
+_SSH = ("ssh-ed25519", "ssh-rsa")
+
+
+class AgeError(Exception):
+    """A key or a file is not what can be used; says why, never what it holds."""
+
+
+class NoKeyFits(AgeError):
+    """It is encrypted for others."""
+
+
+def new_identity() -> tuple[str, str]:
+    """Make a key: the secret part, and the recipient that belongs to it."""
+    from pyrage import x25519  # noqa: PLC0415
+
+    identity = x25519.Identity.generate()
+    return str(identity), str(identity.to_public())
+
+
+def recipient_of(identities: bytes) -> str:
+    """Return the recipient that belongs to the first age key of a file. Raises AgeError.
+
+    Empty for an SSH key, of which the public part is a file of its own.
+    """
+    first = _identities(identities)[0]
+    return str(first.to_public()) if hasattr(first, "to_public") else ""
+
+
+def encrypt(clear: bytes, recipients: Iterable[str]) -> bytes:
+    """Encrypt for these recipients (`age1…`, `ssh-ed25519 …`), as text. Raises AgeError."""
+    import pyrage  # noqa: PLC0415
+
+    sealed: bytes = pyrage.encrypt(clear, [_recipient(one) for one in recipients], armored=True)
+    return sealed
+
+
+def check_recipient(text: str) -> None:
+    """Raise AgeError if it is none."""
+    _recipient(text)
+
+
+def count_recipients(sealed: bytes) -> int:
+    """For how many keys a file is encrypted; 0 if that cannot be told."""
+    if sealed.startswith(_ARMOUR):
+        lines = sealed.replace(b"\r", b"").strip().split(b"\n")[1:-1]
+        try:
+            sealed = binascii.a2b_base64(b"".join(lines))
+        except binascii.Error:
+            return 0
+    head = sealed.partition(b"\n---")[0]
+    stanzas = (line for line in head.split(b"\n") if line.startswith(b"-> "))
+    # Some are there to keep readers from relying on there being none that they do not know.
+    return sum(not line.split()[1].endswith(b"-grease") for line in stanzas)
+
+
+def decrypt(sealed: bytes, identities: bytes) -> bytes:
+    """Decrypt with any of the identities of a file. Raises AgeError."""
+    return _decrypt(sealed, _identities(identities))
+
+
+def question(identities: bytes, files: Sequence[bytes]) -> bytes:
+    """Frame what the child process reads."""
+    return b"".join(map(_framed, (identities, *files)))
+
+
+def answers(output: bytes) -> list[bytes | AgeError]:
+    """Read what the child process wrote. Raises AgeError if it is not whole."""
+    found: list[bytes | AgeError] = []
+    for frame in _frames(output):
+        mark, content = frame[:1], frame[1:]
+        if mark == _OPENED:
+            found.append(content)
+        else:
+            name, _, words = content.decode(errors="replace").partition(":")
+            found.append(NoKeyFits(words) if name == NoKeyFits.__name__ else AgeError(words))
+    return found
+
+
+def _main() -> None:
+    # What is opened here must not end in a core dump.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    identities, *files = _frames(sys.stdin.buffer.read())
+    try:
+        keys = _identities(identities)
+    except AgeError as error:
+        answer = _REFUSED + f"{type(error).__name__}:{error}".encode()
+        sys.stdout.buffer.write(_framed(answer) * len(files))
+        return
+    for sealed in files:
+        try:
+            answer = _OPENED + _decrypt(sealed, keys)
+        except AgeError as error:
+            answer = _REFUSED + f"{type(error).__name__}:{error}".encode()
+        sys.stdout.buffer.write(_framed(answer))
+
+
+def _decrypt(sealed: bytes, keys: list[Any]) -> bytes:
+    import pyrage  # noqa: PLC0415
+
+    try:
+        clear: bytes = pyrage.decrypt(sealed, keys)
+    except pyrage.DecryptError as error:
+        if "matching keys" in str(error):
+            raise NoKeyFits("it is encrypted for other keys than this host's") from None
+        raise AgeError("it is cut short, damaged, or not encrypted by age") from None
+    return clear
+
+
+def _identities(text: bytes) -> list[Any]:
+    from pyrage import IdentityError, ssh, x25519  # noqa: PLC0415
+
+    try:
+        if text.lstrip().startswith(b"-----BEGIN "):
+            return [ssh.Identity.from_buffer(text)]
+        lines = (line.strip() for line in text.decode().splitlines())
+        keys = [x25519.Identity.from_str(line) for line in lines if line and line[0] != "#"]
+    except (IdentityError, UnicodeDecodeError):
+        raise AgeError("this host's key is neither an age key nor an SSH key") from None
+    if not keys:
+        raise AgeError("this host's key is not in its file: there are comments only")
+    return keys
+
+
+def _recipient(text: str) -> Any:
+    from pyrage import RecipientError, ssh, x25519  # noqa: PLC0415
+
+    try:
+        if text.startswith(_SSH):
+            return ssh.Recipient.from_str(text)
+        return x25519.Recipient.from_str(text)
+    except RecipientError:
+        raise AgeError(f"“{text[:80]}” is no recipient; write age1… or ssh-ed25519 …") from None
+
+
+def _framed(content: bytes) -> bytes:
+    return len(content).to_bytes(_LENGTH, "big") + content
+
+
+def _frames(text: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(text):
+        length = int.from_bytes(text[at : at + _LENGTH], "big")
+        at += _LENGTH
+        if at + length > len(text):
+            raise AgeError("the answer is cut short")
+        yield text[at : at + length]
+        at += length
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,231 @@
+"""Gets the clear text of apps' secrets, and marks what they are made of. The `Vault` port.
+
+age files are opened by a child process (`age`), sops files by the program sops; a clear text comes
+through a pipe, is handed on, and is never written, logged or named in a failure.
+"""
+
+import contextlib
+import hmac
+import os
+import posixpath
+import secrets
+import shutil
+import string
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from supervisor.adapters.secrets import age
+from supervisor.kit.process import ProcessError, run
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.secret import LARGEST, DesiredSecret, SecretKind
+from supervisor.model.settings import SecretRef
+
+_ALPHABET = string.ascii_letters + string.digits
+_KEY_BYTES = 32
+_AGE_SECONDS = 30.0
+_SOPS_SECONDS = 60.0
+"""It may have to ask a key server."""
+_WORDS = 300
+
+
+class Vault:
+    """Opens what is encrypted for this host. Keeps no clear text, and reads keys anew each time."""
+
+    def __init__(
+        self,
+        *,
+        state: Path,
+        runtime: Path,
+        identity: SecretRef,
+        read: Callable[[SecretRef], Awaitable[bytes]],
+    ) -> None:
+        """Keep the places.
+
+        In `state` lies the key of the marks, in `runtime` (a folder in memory) an encrypted file
+        stands while sops reads it. `read` gives what a reference of the settings refers to.
+        """
+        self.identity = identity
+        self._key_file = state / "marks.key"
+        self._runtime = runtime
+        self._read = read
+        self._key = b""
+
+    def made_of(self, secret: DesiredSecret) -> str:
+        """Mark what a secret is made of: another mark, and it is to be made anew."""
+        match secret.kind:
+            case SecretKind.CREDENTIAL:
+                try:
+                    content = _credential(secret.place)
+                except Stalled:
+                    return ""
+                return self.mark(secret.kind.encode(), content)
+            case SecretKind.GENERATE:
+                return self.mark(secret.kind.encode(), b"prune" if secret.prune else b"")
+            case _:
+                parts = (secret.oid, *secret.key)
+                return self.mark(secret.kind.encode(), *(part.encode() for part in parts))
+
+    def mark(self, *parts: bytes) -> str:
+        """Return a keyed hash of these, which says nothing of them to who has not the key."""
+        state = hmac.new(self._marks_key(), digestmod="sha256")
+        for part in parts:
+            state.update(len(part).to_bytes(8, "big") + part)
+        return state.hexdigest()[:32]
+
+    async def open(self, root: str, wanted: Sequence[tuple[DesiredSecret, bytes]]) -> list[bytes]:
+        """Return the clear text of each, from its encrypted file's content where it has one.
+
+        `root` is the app's folder, as failures name it. Raises Stalled (names file and line, and
+        why it cannot be opened) or Retry.
+        """
+        self._keep_marks_key()
+        found: dict[DesiredSecret, bytes] = {}
+        sealed = [(one, text) for one, text in wanted if one.kind is SecretKind.AGE]
+        if sealed:
+            found.update(await self._open_age(root, sealed))
+        for secret, text in wanted:
+            match secret.kind:
+                case SecretKind.SOPS:
+                    found[secret] = await self._open_sops(root, secret, text)
+                case SecretKind.CREDENTIAL:
+                    found[secret] = _credential(secret.place)
+                case SecretKind.GENERATE:
+                    found[secret] = self.generate(secret.length)
+                case _:
+                    pass
+        for secret, clear in found.items():
+            if not clear:
+                raise _stalled(root, secret, "it is empty", "encrypt something")
+            if len(clear) > LARGEST:
+                why = f"it holds {len(clear)} bytes, and Podman takes {LARGEST} at most"
+                raise _stalled(root, secret, why, "keep large files in a volume")
+        return [found[secret] for secret, _ in wanted]
+
+    @staticmethod
+    def generate(length: int) -> bytes:
+        """Make a new secret of letters and digits."""
+        return "".join(secrets.choice(_ALPHABET) for _ in range(length)).encode()
+
+    async def _open_age(
+        self, root: str, sealed: Sequence[tuple[DesiredSecret, bytes]]
+    ) -> dict[DesiredSecret, bytes]:
+        try:
+            identities = await self._read(self.identity)
+        except Stalled as error:
+            hint = "podvisor secret init makes this host's key; then: podvisor sync"
+            raise _stalled(root, sealed[0][0], str(error), hint) from error
+        # The key goes by a pipe: arguments and environment are for all to see.
+        argv = [sys.executable, "-P", age.__file__]
+        try:
+            done = await run(
+                argv,
+                stdin=age.question(identities, [text for _, text in sealed]),
+                timeout_seconds=_AGE_SECONDS,
+            )
+            answers = age.answers(done.output)
+        except (ProcessError, OSError, age.AgeError) as error:
+            raise Retry(f"cannot open the secrets of {root}: {error}") from error
+        if done.code or len(answers) != len(sealed):
+            last = (done.errors.strip().splitlines() or ["it said nothing"])[-1]
+            raise Retry(f"cannot open the secrets of {root}: {last[:_WORDS]}")
+        found = {}
+        for (secret, _), answer in zip(sealed, answers, strict=True):
+            if isinstance(answer, age.NoKeyFits):
+                hint = "encrypt it for this host too: podvisor secret init shows its recipient"
+                raise _stalled(root, secret, str(answer), hint)
+            if isinstance(answer, age.AgeError):
+                raise _stalled(root, secret, str(answer), "encrypt it anew")
+            found[secret] = answer
+        return found
+
+    async def _open_sops(self, root: str, secret: DesiredSecret, sealed: bytes) -> bytes:
+        program = shutil.which("sops")
+        if not program:
+            hint = "install it (https://getsops.io), or encrypt with podvisor secret encrypt"
+            raise _stalled(root, secret, "the program sops is not installed", hint)
+        path = "".join(f"[{part}]" if part.isdigit() else f'["{part}"]' for part in secret.key)
+        try:
+            self._runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # It tells the format by the name. What stands here is encrypted.
+            suffix = Path(secret.place).suffix
+            with NamedTemporaryFile(dir=self._runtime, prefix="sops-", suffix=suffix) as file:
+                file.write(sealed)
+                file.flush()
+                done = await run(
+                    [program, "--decrypt", "--extract", path, file.name],
+                    env=self._environment(),
+                    timeout_seconds=_SOPS_SECONDS,
+                )
+        except (ProcessError, OSError) as error:
+            raise Retry(f"cannot run sops for {root}/{secret.place}: {error}") from error
+        if done.code:
+            lines = (line for line in done.errors.splitlines() if line and line[0] != "[")
+            first = next(lines, f"exit code {done.code}")
+            hint = "sops must be able to open it as this user, without a terminal"
+            raise _stalled(root, secret, f"sops says: {first[:_WORDS]}", hint)
+        # It ends numbers with a line end, and texts without.
+        line = done.output.removesuffix(b"\n")
+        return done.output if b"\n" in line else line
+
+    def _environment(self) -> dict[str, str]:
+        """Point sops to this host's age key, unless the environment says another."""
+        known: dict[str, str] = {}
+        match self.identity.kind:
+            case "file":
+                known["SOPS_AGE_KEY_FILE"] = str(Path(self.identity.place).expanduser())
+            case "credential":
+                folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+                known["SOPS_AGE_KEY_FILE"] = f"{folder}/{self.identity.place}"
+            case _:
+                pass
+        return known | os.environ
+
+    def _marks_key(self) -> bytes:
+        """Return the key; one that cannot be read is made up, and kept only when it is used."""
+        if not self._key:
+            with contextlib.suppress(OSError):
+                self._key = self._key_file.read_bytes()
+            if len(self._key) != _KEY_BYTES:
+                self._key = secrets.token_bytes(_KEY_BYTES)
+        return self._key
+
+    def _keep_marks_key(self) -> None:
+        """Have the key on disk. What is there already goes before one that was made up."""
+        key = self._marks_key()
+        scratch = self._key_file.with_suffix(".new")
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                there = self._key_file.read_bytes()
+                if len(there) == _KEY_BYTES:
+                    self._key = there
+                    return
+            self._key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(key)
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(self._key_file)
+        except OSError as error:
+            raise Retry(f"cannot keep {self._key_file}: {error.strerror}") from error
+
+
+def _credential(name: str) -> bytes:
+    """Read one of systemd's credentials of this service, as it is."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    hint = f"systemctl --user edit podvisor, and in [Service] LoadCredential={name}:PATH"
+    if not folder:
+        raise Stalled(f"cannot read credential {name}: the service has none", hint=hint)
+    try:
+        with (Path(folder) / name).open("rb") as file:
+            return file.read(LARGEST + 1)
+    except OSError as error:
+        raise Stalled(f"cannot read credential {name}: {error.strerror}", hint=hint) from error
+
+
+def _stalled(root: str, secret: DesiredSecret, why: str, hint: str) -> Stalled:
+    place = f"{posixpath.join(root, secret.path)}:{secret.line}"
+    said = f"cannot make the secret {secret.name} of {secret.source}: {why}"
+    return Stalled(f"{place}: {said}", hint=hint)

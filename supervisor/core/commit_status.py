@@ -1,0 +1,63 @@
+"""What a Git host is told of a source's newest revision, from how its apps stand.
+
+Pure; `controllers.commit_status` asks, and has it sent.
+"""
+
+from collections.abc import Sequence
+
+from supervisor.core.git_host import CommitState, CommitStatus
+from supervisor.kit.texts import count
+from supervisor.model.status import AppState, AppStatus, SourceStatus
+
+_FAILED = frozenset({"refused", "failing", "reverted", "kept"})
+_APART_SECONDS = 300.0
+"""A verdict on the same revision is taken back no sooner: containers can crash every minute."""
+
+
+def status_of(
+    source: SourceStatus,
+    apps: Sequence[AppStatus],
+    *,
+    busy: bool,
+    said: CommitStatus | None,
+) -> CommitStatus | None:
+    """Return what is to be said; None if it is too early to say anything else than before.
+
+    `busy` is whether the source or one of its apps is yet to have its pass; `said` is what was
+    told last. A verdict stays until the next one: passes of a revision that is there already are
+    repairs, and no news.
+    """
+    if not source.revision:
+        return None
+    unsettled = [one for one in apps if one.state not in _FAILED and one.state != AppState.READY]
+    if busy or unsettled:
+        if said and said.revision == source.revision:
+            return None
+        waiting = f", {unsettled[0].name} is {unsettled[0].state}" if unsettled else ""
+        text = f"{count(len(apps), 'app')}{waiting}"
+        return _status(source, CommitState.PENDING, text)
+    failed = [one for one in apps if one.state in _FAILED]
+    if failed:
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        return _status(source, CommitState.FAILURE, f"{_reason(failed[0])}{more}")
+    return _status(source, CommitState.SUCCESS, f"{count(len(apps), 'app')} ready")
+
+
+def hold_back(wanted: CommitStatus, said: CommitStatus | None, said_at: float, now: float) -> float:
+    """Seconds for which a change of mind about the same revision is to wait."""
+    if not said or said.revision != wanted.revision or said.state is CommitState.PENDING:
+        return 0.0
+    # A clock that was set back must not hold it for good.
+    return min(max(0.0, said_at + _APART_SECONDS - now), _APART_SECONDS)
+
+
+def _status(source: SourceStatus, state: CommitState, description: str) -> CommitStatus:
+    return CommitStatus(revision=source.revision, state=state, description=description)
+
+
+def _reason(app: AppStatus) -> str:
+    fatal = [str(one) for one in app.findings if one.fatal]
+    why = next(iter([*fatal, *(str(one) for one in app.findings), *app.waiting]), "")
+    down = next((unit.name for unit in app.units if unit.wanted and unit.active != "active"), "")
+    why = why or (f"{down} does not run" if down else "")
+    return f"{app.name} is {app.state}{': ' if why else ''}{why}"

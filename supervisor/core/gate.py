@@ -1,0 +1,178 @@
+"""The gate: whether a revision of an app counts, as a pure function of what is observed.
+
+A revision that is installed anew is on trial. It counts once every unit that should run has
+started, is well, and has stayed so for the settling time. `core.app_plan` takes back what failed,
+`controllers.app` records what passed.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from supervisor.core.health import unit_health
+from supervisor.core.names import runtime_names
+from supervisor.core.needs import should_run
+from supervisor.kit.texts import format_duration
+from supervisor.model.app import DesiredApp, DesiredUnit
+from supervisor.model.health import Health
+from supervisor.model.observed import Observed, UnitState
+from supervisor.model.rollout import Gate, GateState, Outcome, Rollout
+from supervisor.model.settings import RolloutSettings
+
+_UP = frozenset({"active", "reloading", "refreshing"})
+_FIRST_LOOK_SECONDS = 1.0
+_LONGEST_LOOK_SECONDS = 15.0
+"""What nobody tells of (a container's health) is looked at when it is a quarter older again."""
+
+
+def trial_of(app: DesiredApp, observed: Observed) -> Rollout | None:
+    """Return the trial of this very revision, if it is on one."""
+    applied = observed.applied.get(app.name)
+    if applied and applied.revision == app.revision:
+        return None
+    known = rollout_of(app.name, app.revision, observed)
+    return known if known and known.outcome is Outcome.TRIAL else None
+
+
+def rollout_of(app: str, revision: str, observed: Observed) -> Rollout | None:
+    """Return what is remembered of a revision."""
+    return next((one for one in observed.rollouts.get(app, ()) if one.revision == revision), None)
+
+
+def begin_trial(
+    app: DesiredApp, observed: Observed, *, subject: str, changing: frozenset[str], now: float
+) -> Rollout:
+    """Return the record of a trial that begins; `changing` are the units that it (re)starts."""
+    wanted = should_run({unit.name: unit for unit in app.units}, observed.targets)
+    down = (name for name in wanted if not _is_up(observed.units.get(name)))
+    return Rollout(
+        app=app.name,
+        source=app.source,
+        revision=app.revision,
+        subject=subject,
+        root=app.root,
+        overlay=app.overlay,
+        overlaid=app.overlaid,
+        files=app.files,
+        began_at=now,
+        excused=tuple(sorted(set(down) - changing)),
+    )
+
+
+def judge(
+    app: DesiredApp,
+    observed: Observed,
+    trial: Rollout,
+    now: float,
+    settings: RolloutSettings,
+    *,
+    strict: bool = True,
+) -> Gate:
+    """Say whether the revision counts.
+
+    Without `strict` (there is no way back) nothing fails: it counts when it is well at last.
+    """
+    settle = float(settings.settle if app.settle is None else app.settle)
+    waits: list[str] = []
+    look_at = now + settle
+    for name, unit in _judged(app, observed, trial):
+        state = observed.units.get(name, UnitState(name=name))
+        if failure := _failure(name, unit, state, observed, strict=strict):
+            if strict and not (waits_for := _waits_for(app, unit, observed)):
+                return Gate(state=GateState.FAILED, reason=failure)
+            waits.append(f"{name} waits for {waits_for}" if strict else failure)
+        elif _ended_well(unit, state):
+            continue
+        elif state.active not in _UP:
+            waits.append(f"{name}: {state.active}")
+        elif unit_health(name, observed).health is Health.STARTING:
+            waits.append(f"{name}: its health check has not answered well yet")
+            look_at = min(look_at, now + _next_look(now - trial.began_at))
+        else:
+            left = _left(state, settle, now)
+            if left:
+                waits.append(f"{name} settles")
+                look_at = min(look_at, now + left)
+    if not waits:
+        return Gate(state=GateState.PASSED)
+    ends = trial.began_at + max(float(settings.gate_timeout), settle)
+    if strict and now >= ends:
+        after = format_duration(now - trial.began_at)
+        return Gate(state=GateState.FAILED, reason=f"it is not well after {after}: {waits[0]}")
+    return Gate(
+        state=GateState.PENDING,
+        reason=waits[0],
+        look_at=min(look_at, ends) if strict else look_at,
+    )
+
+
+def _judged(
+    app: DesiredApp, observed: Observed, trial: Rollout
+) -> Iterator[tuple[str, DesiredUnit]]:
+    wanted: Mapping[str, DesiredUnit] = should_run(
+        {unit.name: unit for unit in app.units}, observed.targets
+    )
+    for unit in app.units:
+        for name in runtime_names(unit.name, unit.instances):
+            if name in wanted and name not in trial.excused:
+                yield name, unit
+
+
+def _failure(
+    name: str, unit: DesiredUnit, state: UnitState, observed: Observed, *, strict: bool
+) -> str:
+    """Say what is wrong with a unit, empty if nothing is."""
+    if state.active == "failed":
+        return f"{name} failed ({state.result})"
+    if state.sub == "auto-restart" or (strict and state.restarts):
+        return f"{name} did not stay up: systemd restarts it"
+    if state.active == "inactive" and not state.job and not _ended_well(unit, state):
+        return f"{name} did not stay up" if state.ever_started else f"{name} did not start"
+    health = unit_health(name, observed)
+    if health.health is Health.UNHEALTHY:
+        said = f": {health.output.strip()}" if health.output.strip() else ""
+        return f"{name} is unhealthy{said}"
+    return ""
+
+
+def _waits_for(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> str:
+    """Name a unit of another app that this one needs and that is down: not this app's fault."""
+    own = {one.name for one in app.units}
+    for need in unit.requires:
+        state = observed.units.get(need)
+        if need not in own and state and state.load != "not-found" and not _is_up(state):
+            return need
+    return ""
+
+
+def _ended_well(unit: DesiredUnit, state: UnitState) -> bool:
+    ends_by_itself = unit.oneshot and not unit.remain_after_exit
+    ended = state.active == "inactive" and state.result == "success"
+    return ends_by_itself and ended and state.ever_started
+
+
+def _is_up(state: UnitState | None) -> bool:
+    return state is not None and state.active in _UP
+
+
+def _left(state: UnitState, settle: float, now: float) -> float:
+    """Seconds for which a unit has still to stay up."""
+    age = now - state.active_since
+    # A clock that was set back says nothing of the age.
+    return max(0.0, settle - age) if age >= 0 else 0.0
+
+
+def _next_look(age: float) -> float:
+    return min(_LONGEST_LOOK_SECONDS, max(_FIRST_LOOK_SECONDS, age / 4))
+
+
+def ended(trial: Rollout, gate: Gate, now: float) -> Rollout:
+    """Return the record with what its gate said."""
+    outcome = Outcome.GOOD if gate.state is GateState.PASSED else Outcome.FAILED
+    return msgspec.structs.replace(trial, outcome=outcome, ended_at=now, reason=gate.reason)
+
+
+def forgotten(rollouts: tuple[Rollout, ...], *, keep: int, good: str) -> tuple[str, ...]:
+    """Name the revisions to be forgotten, so that `keep` are left; never the one that is good."""
+    surplus = [one.revision for one in rollouts if one.revision != good][: -max(1, keep - 1)]
+    return tuple(surplus)

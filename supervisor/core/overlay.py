@@ -1,0 +1,155 @@
+"""A host's own files over those of the apps: `overlay = "hosts/%H"`.
+
+A folder of the source holds, in a folder for each app, files that take the place of the app's of
+the same path, or are added. Used by `core.compose`; nothing in a file is ever replaced.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from supervisor.kit import texts
+from supervisor.model.app import Candidate, DesiredApp
+from supervisor.model.errors import Finding
+from supervisor.model.source import Snapshot, TreeFile
+
+SPECIFIERS = {
+    "H": "host name",
+    "l": "host name up to the first dot",
+    "u": "user name",
+    "%": "a single %",
+}
+"""Those of systemd.unit(5) that have a meaning here."""
+_SPECIFIER = re.compile(r"%(.?)", re.DOTALL)
+
+
+def problem(text: str) -> str:
+    """Return why a text cannot be an overlay, empty if it can."""
+    if not text.isprintable():
+        return "it has control characters"
+    if text.startswith(("/", "~")) or any(part in ("", ".", "..") for part in text.split("/")):
+        return "it is a folder within the source, such as hosts/%H"
+    for found in _SPECIFIER.findall(text):
+        if found not in SPECIFIERS:
+            known = ", ".join(f"%{letter} ({what})" for letter, what in SPECIFIERS.items())
+            return f"there is no %{found}; there are {known}"
+    return ""
+
+
+def folder_of(text: str, values: Mapping[str, str]) -> str:
+    """Return the overlay's folder on this host; empty if a value cannot be a folder's name."""
+    folder = _SPECIFIER.sub(lambda found: {"%": "%", **values}.get(found[1], ""), text)
+    return "" if any(part in ("", ".", "..") for part in folder.split("/")) else folder
+
+
+def common_folder(text: str) -> str:
+    """Return the folder that holds the overlays of all hosts: it holds no apps of its own.
+
+    Where the very first part of the path is each host's own, that is nothing.
+    """
+    parts = text.split("/")
+    fixed = next((at for at, part in enumerate(parts) if "%" in part.replace("%%", "")), len(parts))
+    return "/".join(parts[:fixed]).replace("%%", "%")
+
+
+def lay_over(base: Iterable[TreeFile], over: Iterable[TreeFile]) -> tuple[TreeFile, ...]:
+    """Return the files of both, paths relative to the app; of one path that of `over` counts.
+
+    A file in the place of a folder, or the other way round, takes all of it.
+    """
+    above = {file.path: file for file in over}
+    folders = {folder for path in above for folder in _parents(path)}
+    kept = (
+        file
+        for file in base
+        if file.path not in above
+        and file.path not in folders
+        and not any(folder in above for folder in _parents(file.path))
+    )
+    return tuple(sorted((*kept, *above.values())))
+
+
+class Overlay:
+    """The files of a snapshot that this host lays over its apps, by app."""
+
+    def __init__(self, text: str, snapshot: Snapshot, specifiers: Mapping[str, str]) -> None:
+        self._text = text
+        self._source = snapshot.source
+        self.folder = folder_of(text, specifiers) if text else ""
+        self._common = common_folder(text) if text else ""
+        self.files: dict[str, tuple[TreeFile, ...]] = {}
+        self._is_there = False
+        if not self.folder:
+            return
+        found: dict[str, list[TreeFile]] = {}
+        prefix = f"{self.folder}/"
+        for file in snapshot.files:
+            if not file.path.startswith(prefix):
+                continue
+            self._is_there = True
+            name, slash, path = file.path[len(prefix) :].partition("/")
+            if slash and not name.startswith(".") and not is_hidden(path, root=""):
+                found.setdefault(name, []).append(msgspec.structs.replace(file, path=path))
+        self.files = {name: tuple(sorted(files)) for name, files in found.items()}
+
+    def covers(self, path: str) -> bool:
+        """Whether a file belongs to the overlay of this host or of another."""
+        return any(folder and is_below(path, folder) for folder in (self.folder, self._common))
+
+    def is_elsewhere(self, path: str) -> bool:
+        """Whether a file belongs to the overlay of another host."""
+        return self.covers(path) and not (self.folder and is_below(path, self.folder))
+
+    def app_of(self, path: str) -> str:
+        """Name of the app over which a file of this host's overlay lies; empty if over none."""
+        prefix = f"{self.folder}/"
+        return path[len(prefix) :].partition("/")[0] if path.startswith(prefix) else ""
+
+    def problems(self, apps: frozenset[str]) -> Iterator[Finding]:
+        """Say what of the overlay comes to nothing; none of it is fatal."""
+        if not self._text:
+            return
+        if not self.folder:
+            message = f"this host has no name for the overlay {self._text}"
+            yield Finding(message=message, source=self._source, fatal=False)
+        elif not self._is_there:
+            yield Finding(
+                message="there is no such folder: this host takes the apps as they are",
+                source=self._source,
+                path=self.folder,
+                hint="make it, or leave out `overlay`",
+                fatal=False,
+            )
+        for name in sorted(self.files.keys() - apps):
+            meant = texts.nearest(name, apps)
+            yield Finding(
+                message="lies over no app of this name",
+                source=self._source,
+                path=f"{self.folder}/{name}",
+                hint=f"did you mean {meant}?" if meant else "the folder has the name of the app",
+                fatal=False,
+            )
+
+
+def is_below(path: str, root: str) -> bool:
+    """Whether a path is that of a folder, or of something in it; the empty folder holds all."""
+    return not root or path == root or path.startswith(f"{root}/")
+
+
+def is_hidden(path: str, root: str) -> bool:
+    """Whether it lies below a hidden folder, as seen from `root`, which may be one itself."""
+    return any(
+        part.startswith(".") and part not in {".", ".."}
+        for part in path[len(root) :].split("/")[:-1]
+    )
+
+
+def source_path(app: Candidate | DesiredApp, path: str) -> str:
+    """Return where a file of an app stands in its source, for people to find it."""
+    folder = app.overlay if path in app.overlaid else app.root
+    return f"{folder}/{path}" if folder else path
+
+
+def _parents(path: str) -> Iterable[str]:
+    return (path[:at] for at, c in enumerate(path) if c == "/")

@@ -1,0 +1,124 @@
+"""A revision on trial: when it begins, and the way back when its gate fails it.
+
+Asked by `core.app_plan` once the steps towards the revision are known; `core.gate` judges.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from supervisor.core import gate
+from supervisor.core.draft import Draft
+from supervisor.model.app import Deployment
+from supervisor.model.errors import Finding, Stalled
+from supervisor.model.observed import Observed
+from supervisor.model.plan import (
+    Quarantine,
+    RestartUnit,
+    SetHealthInterval,
+    StartUnit,
+    Step,
+    TryRevision,
+)
+from supervisor.model.rollout import Gate, Outcome, Rollout
+from supervisor.model.settings import RolloutSettings
+
+
+def ask_gate(
+    deployment: Deployment,
+    attempt: Draft,
+    observed: Observed,
+    now: float,
+    *,
+    settings: RolloutSettings,
+) -> Gate | None:
+    """Ask the gate about a revision that stands; one that is not on trial yet goes on it.
+
+    `attempt` holds the steps towards `wanted`. None means that there is nothing to judge (yet).
+    """
+    wanted = deployment.wanted
+    applied = observed.applied.get(deployment.name)
+    if wanted is None or (applied and applied.revision == wanted.revision):
+        return None
+    trial = gate.trial_of(wanted, observed)
+    if trial is None:
+        changing = frozenset(
+            step.unit for step in attempt.steps if isinstance(step, StartUnit | RestartUnit)
+        )
+        before = gate.rollout_of(wanted.name, wanted.revision, observed)
+        subject = before.subject if before else deployment.subject
+        trial = gate.begin_trial(wanted, observed, subject=subject, changing=changing, now=now)
+        reason = f"{wanted.revision[:12]} is on trial"
+        attempt.steps.insert(0, TryRevision(app=wanted.name, trial=trial, reason=reason))
+        return None
+    if any(_is_change(step) for step in attempt.steps):
+        return None
+    strict = has_way_back(deployment, observed, settings)
+    return gate.judge(wanted, observed, trial, now, settings, strict=strict)
+
+
+def has_way_back(deployment: Deployment, observed: Observed, settings: RolloutSettings) -> bool:
+    """Whether the app is to be taken back, to one that was good, when its wanted revision fails."""
+    wanted, last_good = deployment.wanted, deployment.last_good
+    applied = observed.applied.get(deployment.name)
+    if wanted is None or last_good is None or applied is None:
+        return False
+    was_good = last_good.revision == applied.revision != wanted.revision
+    return was_good and settings.rollback and wanted.rollback
+
+
+def take_back(
+    deployment: Deployment, word: Gate, observed: Observed, now: float, draft: Draft
+) -> None:
+    """Put the revision that failed in quarantine; the way back is that of any other refusal."""
+    wanted = deployment.wanted
+    trial = gate.trial_of(wanted, observed) if wanted else None
+    if wanted is None or trial is None:
+        return
+    failed = gate.ended(trial, word, now)
+    reason = f"{wanted.revision[:12]} failed: {word.reason}"
+    draft.steps.append(Quarantine(app=wanted.name, failed=failed, reason=reason))
+    draft.findings.extend(_findings(deployment, failed))
+
+
+def quarantined(deployment: Deployment, observed: Observed) -> Iterator[Finding]:
+    """Refuse a revision that failed its gate before."""
+    wanted = deployment.wanted
+    known = gate.rollout_of(wanted.name, wanted.revision, observed) if wanted else None
+    if known and known.outcome is Outcome.FAILED:
+        yield from _findings(deployment, known)
+
+
+def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
+    if deployment.wanted and deployment.last_good:
+        runs = deployment.last_good.revision[:12]
+        yield Finding(
+            message=f"{failed.revision[:12]} was taken back, {runs} runs: {failed.reason}",
+            source=deployment.wanted.source,
+            app=deployment.name,
+            hint=f"push a newer one; or podvisor resume {deployment.name}, to try it again",
+        )
+
+
+def older_revision(rollouts: Sequence[Rollout], wish: str, *, running: str) -> str:
+    """Return the revision to go back to; `wish` may be its beginning, empty is the one before.
+
+    Raises Stalled if there is none, or if more than one begins so.
+    """
+    hint = "podvisor history shows those that were tried"
+    if not wish:
+        others = [one for one in rollouts if one.revision != running]
+        good = [one for one in others if one.outcome is Outcome.GOOD]
+        if not good:
+            raise Stalled("cannot roll back: no other revision was good here", hint=hint)
+        return good[-1].revision
+    found = [one.revision for one in rollouts if one.revision.startswith(wish)]
+    if len(found) == 1:
+        return found[0]
+    what = "more than one revision begins" if found else "no revision that was tried here begins"
+    raise Stalled(f"cannot roll back: {what} with {wish}", hint=hint)
+
+
+def _is_change(step: Step) -> bool:
+    """Whether a step brings the app to its revision, rather than keeping it well there."""
+    if isinstance(step, StartUnit | RestartUnit):
+        return step.repair is None
+    return not isinstance(step, SetHealthInterval)

@@ -1,0 +1,35 @@
+"""What a step is about, in words: for the event log, and for plans that are held back."""
+
+from supervisor.kit.texts import format_duration
+from supervisor.model.plan import (
+    OpenManifest,
+    Quarantine,
+    SealManifest,
+    SetHealthInterval,
+    Step,
+    TryRevision,
+    WriteFile,
+)
+
+BOOKKEEPING = (OpenManifest, SealManifest, TryRevision)
+"""Steps that only write down what the others do."""
+
+
+def subject_of(step: Step) -> str:
+    """What a step is about, where that is not a unit: a file, image, network …; else empty."""
+    if isinstance(step, WriteFile):
+        return step.file.path
+    if isinstance(step, TryRevision | Quarantine):
+        one = step.trial if isinstance(step, TryRevision) else step.failed
+        return one.revision[:12]
+    if isinstance(step, SetHealthInterval):
+        return f"every {format_duration(step.seconds)}"
+    names = ("path", "image", "container", "network", "volume", "secret", "secrets")
+    return next((str(getattr(step, name)) for name in names if hasattr(step, name)), "")
+
+
+def in_words(step: Step) -> str:
+    """Return a step in a line: what, to what, and why."""
+    thing = getattr(step, "unit", "") or subject_of(step)
+    tag = str(step.__struct_config__.tag)
+    return f"{' '.join(filter(None, (tag, thing)))}: {step.reason}"

@@ -1,0 +1,83 @@
+"""Revisions of an app that were tried here, and what people ordered: holds and suspensions."""
+
+import enum
+
+import msgspec
+
+from supervisor.model.source import TreeFile
+
+
+class Outcome(enum.StrEnum):
+    """What came of a revision."""
+
+    TRIAL = "trial"
+    """It is being tried, or something newer came before its gate had decided."""
+    GOOD = "good"
+    """It passed its gate: it is a way back."""
+    FAILED = "failed"
+    """It failed its gate and was taken back: in quarantine."""
+
+
+class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One revision of an app that was installed on this machine."""
+
+    app: str
+    source: str
+    revision: str
+    subject: str = ""
+    """First line of the commit's message; empty for a folder."""
+    root: str
+    overlay: str = ""
+    """Folder of the source whose files lay over those of `root`."""
+    overlaid: tuple[str, ...] = ()
+    """Paths of the files that came from it."""
+    files: tuple[TreeFile, ...]
+    """All of it: enough to install it again, as long as the store holds the contents."""
+    began_at: float
+    """When it was installed (last); seconds since the epoch."""
+    ended_at: float = 0.0
+    """When its gate decided; 0 if it has not."""
+    outcome: Outcome = Outcome.TRIAL
+    reason: str = ""
+    """Why it failed."""
+    excused: tuple[str, ...] = ()
+    """Units that were down before it came, and that it does not change: not its fault."""
+
+
+class GateState(enum.StrEnum):
+    """What the gate says of a revision on trial."""
+
+    PENDING = "pending"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """The gate's word, and why."""
+
+    state: GateState
+    reason: str = ""
+    look_at: float = 0.0
+    """When it may say more, seconds since the epoch; for one that is pending."""
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person rolled an app back: it stays there until resumed, or until something newer comes."""
+
+    app: str
+    revision: str
+    """That it is held at."""
+    instead_of: str
+    """That the source asked for then; anything else ends the hold."""
+    at: float
+
+
+class Suspension(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person had podvisor leave an app (or all) alone: looked at, but not touched."""
+
+    app: str = ""
+    """Empty for all apps."""
+    at: float
+    until: float = 0.0
+    """Seconds since the epoch; 0 is "until resumed"."""
+    reason: str = ""

@@ -1,0 +1,66 @@
+"""Making, replacing and removing Podman's secrets; those of others are left alone."""
+
+import pytest
+
+from supervisor.adapters.podman import PodmanClient
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.secret import OwnedSecret
+from tests.fakes.podman import FakePodman
+
+LABELS = {
+    "io.podvisor.app": "web",
+    "io.podvisor.made-of": "m1",
+    "io.podvisor.content": "c1",
+    "io.podvisor.removal": "never",
+}
+
+
+async def test_makes_one_with_its_labels(podman: FakePodman, client: PodmanClient) -> None:
+    await client.put_secret("db", b"\xff\x00 1", labels=LABELS)
+    assert podman.secret_data["db"] == b"\xff\x00 1"
+    found = await client.inventory(secrets=True)
+    assert found.secrets == {"db": "c1"}, "what tells its content is not Podman's id"
+    assert found.owned_secrets == {
+        "db": OwnedSecret(app="web", made_of="m1", content="c1", stays=True)
+    }
+
+
+async def test_replaces_its_own(podman: FakePodman, client: PodmanClient) -> None:
+    await client.put_secret("db", b"1", labels=LABELS)
+    await client.put_secret("db", b"2", labels=LABELS | {"io.podvisor.content": "c2"})
+    assert podman.secret_data["db"] == b"2"
+    assert (await client.inventory(secrets=True)).secrets == {"db": "c2"}
+
+
+async def test_replaces_its_own_where_podman_cannot(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.replaces = False
+    await client.put_secret("db", b"1", labels=LABELS)
+    await client.put_secret("db", b"2", labels=LABELS)
+    assert podman.secret_data["db"] == b"2"
+
+
+async def test_never_replaces_or_removes_anothers(podman: FakePodman, client: PodmanClient) -> None:
+    podman.add_secret("db", "1")
+    with pytest.raises(Stalled, match="not podvisor's") as caught:
+        await client.put_secret("db", b"2", labels=LABELS)
+    assert "podman secret rm db" in caught.value.hint
+    await client.remove_secret("db")
+    assert podman.secrets == {"db": "1"}
+
+
+async def test_removes_its_own_by_its_whole_name(podman: FakePodman, client: PodmanClient) -> None:
+    await client.put_secret("web", b"1", labels=LABELS)
+    identity = podman.secrets["web"]
+    await client.remove_secret(identity[:6])
+    assert "web" in podman.secrets, "Podman takes the beginning of an id for a name"
+    await client.remove_secret("web")
+    assert podman.secrets == {}
+    await client.remove_secret("web")
+
+
+async def test_a_podman_that_refuses(podman: FakePodman, client: PodmanClient) -> None:
+    podman.errors["POST secrets/create"] = (500, "no space left on device")
+    with pytest.raises(Retry, match="cannot make secret db: no space left"):
+        await client.put_secret("db", b"c4n4ry", labels=LABELS)

@@ -1,0 +1,123 @@
+"""`rollback`, `suspend`, `resume` and `history`, at a daemon that answers what it is told to."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.kit.clock import SystemClock
+from supervisor.model.observed import AppliedApp
+from supervisor.model.rollout import Hold, Outcome, Rollout, Suspension
+from supervisor.model.settings import LedgerSettings
+from supervisor.model.status import AppState, AppStatus, History, Status, SyncReply
+
+Podvisor = Callable[..., Any]
+
+
+def plain(value: object) -> Any:
+    return json.loads(msgspec.json.encode(value))
+
+
+def rollout(revision: str, outcome: Outcome, **more: Any) -> Rollout:
+    return Rollout(
+        app="web",
+        source="home",
+        revision=revision,
+        root="",
+        files=(),
+        began_at=1.0,
+        outcome=outcome,
+        **more,
+    )
+
+
+ROLLOUTS = (
+    rollout("aaaa1111", Outcome.FAILED, reason="web.service failed (exit-code)"),
+    rollout("bbbb2222", Outcome.GOOD, subject="Make it blue"),
+)
+SUSPENDED = AppStatus(
+    name="web",
+    source="home",
+    state=AppState.SUSPENDED,
+    suspension=Suspension(app="web", at=1.0, reason="moving it"),
+    held_back=("restart web.service: its unit changed",),
+)
+
+
+def test_rollback_shows_what_is_done_and_how_it_ended(podvisor: Podvisor, daemon: Any) -> None:
+    hold = Hold(app="web", revision="bbbb2222", instead_of="cccc3333", at=1.0)
+    web = AppStatus(name="web", source="home", state=AppState.HELD, revision="bbbb2222", held=hold)
+    event = {"time": 1.0, "kind": "held", "app": "web", "reason": "a person rolled it back"}
+    daemon.answer("/v1/rollback", {"event": event}, {"reply": plain(SyncReply(apps=(web,)))})
+    said = podvisor("rollback", "web", "bbbb", "--reason", "too blue")
+    assert said.code == 0
+    assert daemon.asked[0].body == {"apps": ["web"], "revision": "bbbb", "reason": "too blue"}
+    assert "a person rolled it back" in said.out
+    assert "until something newer than cccc3333 is pushed" in said.out
+
+
+def test_a_rollback_that_leads_back_is_not_well(podvisor: Podvisor, daemon: Any) -> None:
+    web = AppStatus(name="web", source="home", state=AppState.REVERTED)
+    daemon.answer("/v1/rollback", {"reply": plain(SyncReply(apps=(web,)))})
+    assert podvisor("rollback", "web").code == 3
+
+
+def test_suspend_shows_what_is_held_back(podvisor: Podvisor, daemon: Any) -> None:
+    other = AppStatus(name="db", source="home", state=AppState.READY)
+    daemon.answer("/v1/suspend", plain(Status(running=True, version="1", apps=(SUSPENDED, other))))
+    said = podvisor("suspend", "web", "--for", "2h", "--reason", "moving it")
+    assert daemon.asked[0].body == {"apps": ["web"], "seconds": 7200, "reason": "moving it"}
+    assert said.code == 0
+    assert "moving it: 1 step held back" in said.out
+    assert "restart web.service: its unit changed" in said.out
+    assert "db" not in said.out
+
+
+@pytest.mark.parametrize("length", ["soon", "0s", ""])
+def test_suspend_refuses_a_length_that_is_none(podvisor: Podvisor, length: str) -> None:
+    said = podvisor("suspend", "--for", length)
+    assert said.code == 64
+    assert "--for" in said.err
+
+
+def test_resume_without_a_name_is_for_all(podvisor: Podvisor, daemon: Any) -> None:
+    daemon.answer("/v1/resume", plain(Status(running=True, version="1")))
+    assert podvisor("resume").code == 0
+    assert daemon.asked[0].body == {"apps": []}
+
+
+@pytest.mark.parametrize("arguments", [["rollback", "web"], ["suspend"], ["resume", "web"]])
+def test_orders_need_the_daemon(podvisor: Podvisor, arguments: list[str]) -> None:
+    assert podvisor(*arguments).code == 4
+
+
+def test_history_tells_revisions_and_what_came_of_them(podvisor: Podvisor, daemon: Any) -> None:
+    daemon.answer("/v1/history", plain(History(app="web", running="bbbb2222", rollouts=ROLLOUTS)))
+    said = podvisor("history", "web")
+    head, failed, good = said.out.splitlines()
+    assert head.split() == ["REVISION", "OUTCOME", "TRIED", "COMMIT"]
+    assert "failed" in failed
+    assert "web.service failed (exit-code)" in failed
+    assert "runs" in good
+    assert "Make it blue" in good
+
+
+def test_history_is_read_from_the_ledger_without_a_daemon(podvisor: Podvisor, home: Path) -> None:
+    ledger = SqliteLedger(
+        home / "state/podvisor/ledger.db", settings=LedgerSettings(), clock=SystemClock()
+    )
+    for one in reversed(ROLLOUTS):
+        ledger.put_rollout(one)
+    ledger.put_applied(
+        AppliedApp(
+            name="web", source="home", revision="bbbb2222", root="", applied_at=1.0, units={}
+        )
+    )
+    ledger.close()
+    said = podvisor("history", "web", "--json")
+    assert msgspec.json.decode(said.out, type=History).running == "bbbb2222"
+    assert podvisor("history", "none").code == 1

@@ -1,0 +1,91 @@
+"""Overlays through the house: deployed, changed, taken back, and the way back."""
+
+import os
+
+import anyio
+import pytest
+
+from supervisor.model.settings import Settings, SourceSettings
+from supervisor.model.status import AppState
+
+pytestmark = pytest.mark.anyio
+HERE = f"hosts/{os.uname().nodename.partition('.')[0]}"
+BASE = {
+    "apps/web/web.container": "image=img:1 reads=site.conf",
+    "apps/web/site.conf": "for all",
+    "apps/web/more.conf": "for all",
+}
+
+
+@pytest.fixture
+def fleet(world):
+    world.settings = Settings(
+        sources={"home": SourceSettings(git="https://git.example/home", overlay="hosts/%l")}
+    )
+    world.machine.images.update({"img:1", "img:2"})
+    return world
+
+
+def installed(world, path):
+    return world.reader.blobs[world.machine.files["web"][path].oid].decode()
+
+
+async def test_an_overlaid_file_is_installed_and_leaves_with_the_overlay(fleet):
+    fleet.reader.put("home", {**BASE, f"{HERE}/web/site.conf": "for the pi"})
+    async with fleet.running() as house:
+        assert installed(fleet, "site.conf") == "for the pi"
+        assert installed(fleet, "more.conf") == "for all"
+        assert fleet.machine.manifests["web"].overlay == f"{HERE}/web"
+        before = list(fleet.systemd.jobs)
+        await fleet.push(house, {**BASE, "hosts/another one/web/site.conf": "for the vps"})
+        assert installed(fleet, "site.conf") == "for all"
+        assert [job for job in fleet.systemd.jobs if job not in before] == [
+            ("restart", "web.service")
+        ]
+        found = house.board.status().sources[0].findings
+        assert [(one.path, one.fatal) for one in found] == [(HERE, False)]
+
+
+async def test_another_hosts_overlay_changes_nothing_here(fleet):
+    files = {**BASE, f"{HERE}/web/site.conf": "for the pi"}
+    fleet.reader.put("home", files)
+    async with fleet.running() as house:
+        before = list(fleet.systemd.jobs)
+        await fleet.push(house, {**files, "hosts/another one/web/site.conf": "for the vps"})
+        assert fleet.systemd.jobs == before
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_the_last_good_state_is_found_with_its_overlay(fleet, restarted):
+    good = {**BASE, f"{HERE}/web/site.conf": "for the pi"}
+    fleet.reader.put("home", good)
+    refused = {**BASE, f"{HERE}/web/web.container": "refuse=why", f"{HERE}/web/site.conf": "bad"}
+    async with fleet.running() as house:
+        await fleet.push(house, refused)
+        if not restarted:
+            await _holds_the_last_good(fleet, house)
+    if restarted:
+        async with fleet.running() as house:
+            await _holds_the_last_good(fleet, house)
+
+
+async def _holds_the_last_good(world, house):
+    assert house.board.apps["web"].state is AppState.REFUSED
+    assert installed(world, "site.conf") == "for the pi"
+    world.machine.files["web"].pop("site.conf")
+    world.folder.touched.queue.put_nowait("web")
+    world.systemd.dies("web.service")
+    await anyio.sleep(3)
+    await house.queue.rest()
+    assert installed(world, "site.conf") == "for the pi", "repaired from the overlay"
+    assert "web.service" in world.machine.running
+
+
+async def test_content_that_moves_between_base_and_overlay_restarts_nothing(fleet):
+    fleet.reader.put("home", {**BASE, f"{HERE}/web/site.conf": "for the pi"})
+    async with fleet.running() as house:
+        before = list(fleet.systemd.jobs)
+        await fleet.push(house, {**BASE, "apps/web/site.conf": "for the pi"})
+        assert fleet.systemd.jobs == before
+        manifest = fleet.machine.manifests["web"]
+        assert (manifest.overlay, manifest.revision) == ("", house.board.sources["home"].revision)

@@ -1,0 +1,429 @@
+"""The gate, the way back, and what people order, on the whole house in virtual time."""
+
+import anyio
+import msgspec
+import pytest
+
+from supervisor.model.errors import Stalled
+from supervisor.model.events import EventKind
+from supervisor.model.health import Health
+from supervisor.model.rollout import Outcome
+from supervisor.model.settings import RolloutSettings
+from supervisor.model.status import AppState, OrderRequest, SyncRequest
+
+SETTLE = 10
+ONE, TWO, THREE = ({"web/web.container": f"v={n}"} for n in (1, 2, 3))
+
+
+@pytest.fixture
+def world(world):
+    world.settings = msgspec.structs.replace(
+        world.settings, rollout=RolloutSettings(settle=SETTLE, gate_timeout=600)
+    )
+    return world
+
+
+def unit(world, name="web"):
+    """The content that a unit runs with, if it runs."""
+    digest = world.machine.running.get(f"{name}.service", "")
+    return world.reader.blobs.get(digest, b"").decode()
+
+
+def state(house, app="web"):
+    return house.board.apps[app].state
+
+
+async def settle():
+    await anyio.sleep(SETTLE + 1)
+
+
+async def deployed(world, house, files):
+    await world.push(house, files)
+    await settle()
+    await house.queue.rest()
+
+
+async def nothing(_event):
+    pass
+
+
+async def test_a_revision_counts_when_it_has_settled(world):
+    async with world.running() as house:
+        await world.push(house, ONE)
+        assert unit(world) == "v=1"
+        assert state(house) is AppState.CHANGING
+        assert "settles" in house.board.apps["web"].gate
+        assert not world.events(EventKind.APPLIED)
+        await settle()
+        assert state(house) is AppState.READY
+        assert len(world.events(EventKind.APPLIED)) == 1
+        assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD
+
+
+async def test_what_does_not_start_is_taken_back_at_once(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        good = world.ledger.applied()["web"].revision
+        world.machine.broken.add("web.service")
+        world.systemd.mends = {"web.service": "v=1"}
+        await world.push(house, TWO)
+        assert state(house) is AppState.REVERTED
+        assert unit(world) == "v=1"
+        assert world.ledger.applied()["web"].revision == good
+        (reverted,) = world.events(EventKind.REVERTED)
+        assert not reverted.ok
+        assert "web.service failed" in reverted.reason
+        assert len(world.events(EventKind.APPLIED)) == 1, "a rollback is no success"
+
+
+async def test_what_dies_while_it_settles_is_taken_back(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await world.push(house, TWO)
+        await anyio.sleep(SETTLE - 2)
+        assert unit(world) == "v=2"
+        world.systemd.dies("web.service")
+        await anyio.sleep(1)
+        assert unit(world) == "v=1"
+        assert state(house) is AppState.REVERTED
+
+
+async def test_what_becomes_unhealthy_is_taken_back(world):
+    async with world.running() as house:
+        await deployed(world, house, {"web/web.container": "v=1 health=30"})
+        await world.push(house, {"web/web.container": "v=2 health=30"})
+        world.machine.answers("web.service", Health.UNHEALTHY, streak=3, output="no answer")
+        await settle()
+        assert unit(world) == "v=1 health=30"
+        assert "no answer" in world.events(EventKind.REVERTED)[0].reason
+
+
+async def test_what_never_becomes_healthy_is_taken_back_in_the_end(world):
+    async with world.running() as house:
+        await deployed(world, house, {"web/web.container": "v=1 health=30"})
+        await world.push(house, {"web/web.container": "v=2 health=30"})
+        world.machine.answers("web.service", Health.STARTING)
+        await anyio.sleep(500)
+        assert state(house) is AppState.CHANGING
+        await anyio.sleep(130)
+        assert state(house) is AppState.REVERTED
+        assert "not well after 10m" in world.events(EventKind.REVERTED)[0].reason
+
+
+async def test_what_failed_is_not_tried_again_until_something_newer_comes(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.systemd.mends = {"web.service": "v=1"}
+        world.machine.broken.add("web.service")
+        await world.push(house, TWO)
+        jobs = len(world.systemd.jobs)
+        # A commit that changes something else.
+        await deployed(world, house, TWO | {"db/db.container": "v=1"})
+        await anyio.sleep(7200)
+        assert [job for job in world.systemd.jobs[jobs:] if "web" in job[1]] == []
+        assert state(house) is AppState.REVERTED
+        assert state(house, "db") is AppState.READY
+        world.machine.broken.clear()
+        await deployed(world, house, THREE | {"db/db.container": "v=1"})
+        assert unit(world) == "v=3"
+        assert state(house) is AppState.READY
+        assert len(world.events(EventKind.REVERTED)) == 1
+
+
+async def test_the_quarantine_outlives_a_restart(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.systemd.mends = {"web.service": "v=1"}
+        world.machine.broken.add("web.service")
+        await world.push(house, TWO)
+        assert state(house) is AppState.REVERTED
+    jobs = len(world.systemd.jobs)
+    async with world.running() as house:
+        await settle()
+        assert state(house) is AppState.REVERTED
+        assert world.systemd.jobs[jobs:] == []
+
+
+async def test_a_person_may_have_it_tried_again(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.systemd.mends = {"web.service": "v=1"}
+        world.machine.broken.add("web.service")
+        await world.push(house, TWO)
+        world.machine.broken.clear()
+        await house.desk.resume(OrderRequest(apps=("web",)))
+        await settle()
+        assert unit(world) == "v=2"
+        assert state(house) is AppState.READY
+        assert [event.app for event in world.events(EventKind.RESUMED)] == ["web"]
+
+
+async def test_the_first_revision_has_no_way_back_and_is_repaired(world):
+    world.machine.broken.add("web.service")
+    async with world.running() as house:
+        await world.push(house, ONE)
+        await anyio.sleep(120)
+        assert state(house) is AppState.FAILING
+        assert not world.events(EventKind.REVERTED, EventKind.APPLIED)
+        world.machine.broken.clear()
+        await anyio.sleep(700)
+        assert unit(world) == "v=1"
+        assert state(house) is AppState.READY
+
+
+async def test_a_revision_that_never_was_good_is_no_way_back(world):
+    world.machine.broken.add("web.service")
+    async with world.running() as house:
+        await world.push(house, ONE)
+        await world.push(house, TWO)
+        await anyio.sleep(120)
+        assert state(house) is AppState.FAILING
+        assert not world.events(EventKind.REVERTED)
+        assert world.machine.manifests["web"].revision == house.board.apps["web"].wanted_revision
+
+
+async def test_rollback_may_be_turned_off(world):
+    world.settings = msgspec.structs.replace(
+        world.settings, rollout=RolloutSettings(settle=SETTLE, rollback=False)
+    )
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.machine.broken.add("web.service")
+        await world.push(house, TWO)
+        await anyio.sleep(60)
+        assert state(house) is AppState.FAILING
+        assert not world.events(EventKind.REVERTED)
+
+
+async def test_there_is_no_way_back_to_what_is_not_stored_any_more(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.reader.blobs.clear()
+        world.machine.broken.add("web.service")
+        await world.push(house, TWO)
+        await anyio.sleep(60)
+        assert state(house) is AppState.FAILING
+        assert not world.events(EventKind.REVERTED)
+
+
+async def test_what_was_down_before_is_not_the_new_revisions_fault(world):
+    both = {"web/web.container": "v=1", "web/job.container": "v=1"}
+    async with world.running() as house:
+        await deployed(world, house, both)
+        world.machine.broken.add("job.service")
+        world.systemd.dies("job.service")
+        await anyio.sleep(30)
+        await deployed(world, house, both | {"web/web.container": "v=2"})
+        assert unit(world) == "v=2"
+        assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD
+
+
+async def test_what_went_down_with_it_comes_back_too(world):
+    """Another app's unit that needs one of this app's."""
+    site = {"db/db.container": "v=1", "web/web.container": "needs=db.container"}
+    async with world.running() as house:
+        await deployed(world, house, site)
+        world.systemd.mends = {"db.service": "v=1"}
+        world.machine.broken.add("db.service")
+        world.reader.put("home", site | {"db/db.container": "v=2"})
+        house.queue.add("source:home")
+        await anyio.sleep(0.35)
+        assert not {"db.service", "web.service"} & world.machine.running.keys()
+        await anyio.sleep(2)
+        assert state(house, "db") is AppState.REVERTED
+        assert unit(world, "db") == "v=1"
+        assert "web.service" in world.machine.running
+        assert state(house, "web") is AppState.READY
+
+
+async def test_sync_waits_for_the_gate_and_tells_how_it_ended(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.reader.put("home", TWO)
+        reply = await house.desk.sync(SyncRequest(), nothing)
+        assert reply.apps[0].state is AppState.READY
+        world.reader.put("home", THREE)
+        world.systemd.mends = {"web.service": "v=2"}
+        world.machine.broken.add("web.service")
+        reply = await house.desk.sync(SyncRequest(), nothing)
+        assert reply.apps[0].state is AppState.REVERTED
+
+
+async def test_a_person_rolls_back_and_is_not_overruled(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        first = world.ledger.applied()["web"].revision
+        await deployed(world, house, TWO)
+        second = world.ledger.applied()["web"].revision
+        reply = await house.desk.rollback(OrderRequest(apps=("web",), reason="slow"), nothing)
+        assert unit(world) == "v=1"
+        assert reply.apps[0].state is AppState.HELD
+        await deployed(world, house, TWO | {"db/db.container": "v=1"})
+        await anyio.sleep(7200)
+        assert unit(world) == "v=1"
+        held = house.board.apps["web"].held
+        assert (held.revision, held.instead_of) == (first, second)
+        await deployed(world, house, THREE)
+        assert unit(world) == "v=3"
+        assert state(house) is AppState.READY
+        assert house.board.apps["web"].held is None
+
+
+async def test_a_rollback_ends_when_it_is_resumed(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await deployed(world, house, TWO)
+        await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
+        await house.desk.resume(OrderRequest(apps=("web",)))
+        await settle()
+        assert unit(world) == "v=2"
+        assert state(house) is AppState.READY
+
+
+async def test_a_rollback_to_what_fails_now_leads_back(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await deployed(world, house, TWO)
+        world.systemd.mends = {"web.service": "v=2"}
+        world.machine.broken.add("web.service")
+        await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
+        assert unit(world) == "v=2"
+        assert state(house) is AppState.REVERTED
+
+
+@pytest.mark.parametrize("wish", ["", "ffff"])
+async def test_there_may_be_nothing_to_roll_back_to(world, wish):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        with pytest.raises(Stalled, match="cannot roll back"):
+            await house.desk.rollback(OrderRequest(apps=("web",), revision=wish), nothing)
+
+
+async def test_a_suspended_app_is_looked_at_but_not_touched(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await house.desk.suspend(OrderRequest(apps=("web",), reason="night"))
+        jobs = len(world.systemd.jobs)
+        world.systemd.dies("web.service")
+        await deployed(world, house, TWO)
+        await anyio.sleep(7200)
+        app = house.board.apps["web"]
+        assert world.systemd.jobs[jobs:] == []
+        assert app.state is AppState.SUSPENDED
+        assert app.suspension.reason == "night"
+        assert any("web.service" in line for line in app.held_back)
+        await house.desk.resume(OrderRequest(apps=("web",)))
+        await settle()
+        assert unit(world) == "v=2"
+        assert state(house) is AppState.READY
+
+
+async def test_a_suspension_ends_by_itself(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await house.desk.suspend(OrderRequest(seconds=3600))
+    async with world.running() as house:
+        world.systemd.dies("web.service")
+        await anyio.sleep(3000)
+        assert state(house) is AppState.SUSPENDED
+        assert "web.service" not in world.machine.running
+        await anyio.sleep(700)
+        assert state(house) is AppState.READY
+        assert world.events(EventKind.RESUMED)
+
+
+async def test_history_tells_what_came_of_each_revision(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await deployed(world, house, TWO)
+        world.systemd.mends = {"web.service": "v=2"}
+        world.machine.broken.add("web.service")
+        await world.push(house, THREE)
+        history = await house.desk.history("web")
+        outcomes = [one.outcome for one in history.rollouts]
+        assert outcomes == [Outcome.FAILED, Outcome.GOOD, Outcome.GOOD]
+        assert history.running == history.rollouts[1].revision
+
+
+async def test_no_more_history_is_kept_than_is_wanted(world):
+    world.settings = msgspec.structs.replace(
+        world.settings, rollout=RolloutSettings(settle=0, history=3)
+    )
+    async with world.running() as house:
+        for number in range(6):
+            await world.push(house, {"web/web.container": f"v={number}"})
+        assert len(world.ledger.rollouts("web")) == 3
+
+
+async def test_what_has_left_takes_its_orders_and_history_along(world):
+    db = {"db/db.container": "v=1"}
+    async with world.running() as house:
+        await deployed(world, house, ONE | db)
+        await deployed(world, house, TWO | db)
+        await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
+        await world.push(house, db)
+        assert "web.service" not in world.machine.running
+        assert world.ledger.rollouts("web") == ()
+        await deployed(world, house, TWO | db)
+        assert unit(world) == "v=2"
+
+
+async def test_who_comes_after_waits_for_the_gate(world):
+    both = {"db/db.container": "v=1", "web/web.container": "after=db v=1"}
+    async with world.running() as house:
+        world.reader.put("home", both)
+        house.queue.add("source:home")
+        await anyio.sleep(SETTLE - 2)
+        assert "db.service" in world.machine.running
+        assert "web.service" not in world.machine.running, "db has not settled"
+        await anyio.sleep(4)
+        assert "web.service" in world.machine.running
+        await settle()
+        assert state(house, "web") is AppState.READY
+
+
+async def test_who_comes_after_what_was_taken_back_waits_on(world):
+    both = {"db/db.container": "v=1", "web/web.container": "after=db v=1"}
+    async with world.running() as house:
+        await deployed(world, house, both)
+        await settle()
+        world.systemd.mends = {"db.service": "v=1"}
+        world.machine.broken.add("db.service")
+        await deployed(
+            world, house, {"db/db.container": "v=2", "web/web.container": "after=db v=2"}
+        )
+        assert unit(world, "web") == "after=db v=1"
+        assert house.board.apps["web"].waiting == (
+            "waits for app db, of which the newest revision failed",
+        )
+
+
+async def test_a_trial_goes_on_when_what_came_before_is_in_trouble(world):
+    both = {"db/db.container": "v=1", "web/web.container": "after=db v=1"}
+    async with world.running() as house:
+        await deployed(world, house, both)
+        await settle()
+        await world.push(house, both | {"web/web.container": "after=db v=2"})
+        world.machine.broken.add("db.service")
+        world.systemd.dies("db.service")
+        await settle()
+        assert unit(world, "web") == "after=db v=2"
+
+
+async def test_a_job_is_not_run_again_for_the_way_back(world):
+    def shop(version):
+        return {
+            "shop/migrate.container": f"job=1 v={version}",
+            "shop/shop.container": f"v={version}",
+        }
+
+    async with world.running() as house:
+        await deployed(world, house, shop(1))
+        world.systemd.mends = {"shop.service": "v=1"}
+        world.machine.broken.add("shop.service")
+        before = len(world.machine.ran)
+        await deployed(world, house, shop(2))
+        await anyio.sleep(3600)
+        assert state(house, "shop") is AppState.REVERTED
+        assert unit(world, "shop") == "v=1"
+        assert len(world.machine.ran) == before + 1

@@ -1,0 +1,303 @@
+"""Secrets of apps, from their files to the units that use them."""
+
+import anyio
+import msgspec
+import pytest
+
+from supervisor.model.errors import Stalled
+from supervisor.model.events import EventKind
+from supervisor.model.status import AppState
+
+CANARY = "c4n4ry-in-clear"
+AGE = "[Secret]\nSource=age:db.age\n"
+
+
+def sealed(text):
+    return f"age-encryption.org/sealed:{text}"
+
+
+APP = {
+    "apps/web/web.container": "secret=db",
+    "apps/web/side.container": "v1",
+    "apps/web/db.secret": AGE,
+    "apps/web/db.age": sealed(CANARY),
+}
+
+
+async def settle(house):
+    """What the watches saw is seen to."""
+    await anyio.sleep(2)
+    await house.queue.rest()
+
+
+def steps(world, step):
+    return [event for event in world.events(EventKind.STEP) if event.step == step]
+
+
+async def test_a_secret_is_made_before_the_unit_that_uses_it(world):
+    async with world.running() as house:
+        await world.push(house, APP)
+        assert world.podman.secrets == {"db": CANARY.encode()}
+        assert world.machine.running.keys() == {"web.service", "side.service"}
+        names = [event.step for event in world.events(EventKind.STEP)]
+        assert names.index("put-secrets") < names.index("write") < names.index("start")
+        assert house.board.apps["web"].state is AppState.READY
+        (put,) = steps(world, "put-secrets")
+        assert (put.subject, put.reason) == ("db", "db is not there")
+
+
+async def test_a_pass_that_finds_nothing_to_do_opens_nothing(world):
+    async with world.running() as house:
+        await world.push(house, APP)
+        opened = list(world.vault.opened)
+        house.queue.add("app:web", "resync")
+        await house.queue.rest()
+        assert world.vault.opened == opened
+        assert not steps(world, "restart")
+
+
+async def test_a_changed_secret_restarts_its_users_only_and_once(world):
+    async with world.running() as house:
+        await world.push(house, APP)
+        await world.push(house, {**APP, "apps/web/db.age": sealed("another")})
+        assert world.podman.secrets["db"] == b"another"
+        (restart,) = steps(world, "restart")
+        assert (restart.unit, restart.reason) == ("web.service", "secret db changed")
+
+
+async def test_a_file_encrypted_anew_with_the_same_content_restarts_nothing(world):
+    async with world.running() as house:
+        await world.push(house, APP)
+        # The fake vault opens both to the same text; what was made is another secret to Podman.
+        await world.push(house, {**APP, "apps/web/db.secret": f"# moved\n{AGE}"})
+        again = {**APP, "apps/web/db.secret": AGE.replace("db.age", "b.age")}
+        again["apps/web/b.age"] = again.pop("apps/web/db.age")
+        await world.push(house, again)
+        assert not steps(world, "restart")
+        assert house.board.apps["web"].state is AppState.READY
+
+
+async def test_a_secret_that_cannot_be_opened_leaves_all_as_it_is(world):
+    async with world.running() as house:
+        await world.push(
+            house,
+            {
+                **APP,
+                "apps/web/b.secret": "[Secret]\nSource=age:b.age\n",
+                "apps/web/b.age": sealed(1),
+            },
+        )
+        await world.push(
+            house,
+            {
+                **APP,
+                "apps/web/web.container": "secret=db changed",
+                "apps/web/db.age": sealed("new"),
+                "apps/web/b.secret": "[Secret]\nSource=age:b.age\n",
+                "apps/web/b.age": "age-encryption.org/damaged",
+            },
+        )
+        assert world.podman.secrets["db"] == CANARY.encode(), "none, if not all"
+        assert not steps(world, "restart")
+        status = house.board.apps["web"]
+        assert status.state is AppState.REFUSED
+        (found,) = status.findings
+        assert "apps/web/b.secret: cannot open b.age" in str(found)
+        world.systemd.dies("web.service")
+        await settle(house)
+        assert "web.service" in world.machine.running, "the last good state is repaired meanwhile"
+        await world.push(house, {**APP, "apps/web/db.age": sealed("new")})
+        assert house.board.apps["web"].state is AppState.READY
+        assert world.podman.secrets["db"] == b"new"
+
+
+async def test_a_missing_secret_stops_its_app_until_somebody_makes_it(world):
+    async with world.running() as house:
+        await world.push(
+            house, {"apps/web/web.container": "secret=token", "apps/b/b.container": ""}
+        )
+        assert world.machine.running.keys() == {"b.service"}
+        (found,) = house.board.apps["web"].findings
+        assert (found.path, found.line) == ("apps/web/web.container", 1)
+        assert "podman secret create token -" in found.hint
+        world.podman.has_secret("token", b"1")
+        await settle(house)
+        assert house.board.apps["web"].state is AppState.READY
+        assert "web.service" in world.machine.running
+
+
+async def test_a_secret_that_is_taken_away_is_made_again_and_one_by_hand_is_missed(world):
+    async with world.running() as house:
+        world.podman.has_secret("token", b"1")
+        await world.push(house, {**APP, "apps/hand/hand.container": "secret=token"})
+        world.podman.loses_secret("db")
+        world.podman.loses_secret("token")
+        await settle(house)
+        assert world.podman.secrets == {"db": CANARY.encode()}
+        assert house.board.apps["web"].state is AppState.READY
+        assert house.board.apps["hand"].state is AppState.REFUSED
+        assert world.machine.running.keys() >= {"hand.service"}, "what runs keeps running"
+        world.systemd.dies("hand.service")
+        await settle(house)
+        assert world.systemd.jobs.count(("start", "hand.service")) == 1, "it would fail"
+        assert "secret token" in str(house.board.apps["hand"].findings)
+        world.podman.has_secret("token", b"1")
+        await settle(house)
+        assert "hand.service" in world.machine.running
+
+
+async def test_a_secret_that_is_not_podvisors_is_never_overwritten(world):
+    async with world.running() as house:
+        world.podman.has_secret("db", b"mine")
+        await world.push(house, APP)
+        assert world.podman.secrets == {"db": b"mine"}
+        (found,) = house.board.apps["web"].findings
+        assert "not podvisor's" in found.message
+        assert (found.path, found.line) == ("apps/web/db.secret", 2)
+
+
+async def test_one_app_uses_what_another_describes(world):
+    async with world.running() as house:
+        await world.push(house, {**APP, "apps/a/a.container": "secret=db"})
+        assert world.machine.running.keys() == {"a.service", "web.service", "side.service"}
+        await world.push(
+            house, {**APP, "apps/a/a.container": "secret=db", "apps/web/db.age": sealed(2)}
+        )
+        assert {event.unit for event in steps(world, "restart")} == {"a.service", "web.service"}
+
+
+async def test_a_secret_leaves_with_its_file(world):
+    async with world.running() as house:
+        await world.push(house, APP)
+        rest = {"apps/web/web.container": "v2", "apps/web/side.container": "v1"}
+        await world.push(house, rest)
+        assert world.podman.secrets == {}
+        assert "secret=db" not in str(world.machine.files)
+        (gone,) = steps(world, "remove-secret")
+        assert (gone.subject, gone.reason) == ("db", "no longer in the source")
+
+
+async def test_a_secret_leaves_with_its_app(world):
+    async with world.running() as house:
+        world.podman.has_secret("others", b"1")
+        await world.push(house, {**APP, "apps/b/b.container": ""})
+        await world.push(house, {"apps/b/b.container": ""})
+        assert world.podman.secrets == {"others": b"1"}
+
+
+async def test_a_secret_moves_to_an_app_of_another_name(world):
+    async with world.running() as house:
+        generated = {**APP, "apps/web/key.secret": "[Secret]\nGenerate=32\n"}
+        await world.push(house, {**generated, "apps/b/b.container": ""})
+        moved = {path.replace("apps/web", "apps/site"): text for path, text in generated.items()}
+        await world.push(house, {**moved, "apps/b/b.container": ""})
+        assert world.podman.secrets == {"db": CANARY.encode(), "key": b"generated-1"}
+        assert {one["io.podvisor.app"] for one in world.podman.labels.values()} == {"site"}
+        assert house.board.apps["site"].state is AppState.READY
+
+
+async def test_a_generated_secret_is_made_once_and_stays(world):
+    generated = {
+        "apps/web/web.container": "secret=key",
+        "apps/web/key.secret": "[Secret]\nGenerate=32\n",
+        "apps/b/b.container": "",
+    }
+    async with world.running() as house:
+        await world.push(house, generated)
+        assert world.podman.secrets == {"key": b"generated-1"}
+        longer = {**generated, "apps/web/key.secret": "[Secret]\nGenerate=64\n"}
+        await world.push(house, longer)
+        await world.push(house, {"apps/b/b.container": ""})
+        await world.push(house, generated)
+        assert world.podman.secrets == {"key": b"generated-1"}
+        assert not steps(world, "restart")
+        assert not steps(world, "remove-secret")
+
+
+async def test_a_rotated_secret_restarts_its_users(world):
+    async with world.running() as house:
+        await world.push(
+            house,
+            {
+                "apps/web/web.container": "secret=key",
+                "apps/web/key.secret": "[Secret]\nGenerate=32\n",
+                "apps/b/b.container": "secret=key",
+                "apps/b/c.container": "",
+            },
+        )
+        await house.desk.rotate("key")
+        assert world.podman.secrets == {"key": b"generated-2"}
+        assert {event.unit for event in steps(world, "restart")} == {"web.service", "b.service"}
+        assert {event.reason for event in steps(world, "restart")} == {"secret key changed"}
+
+
+async def test_what_is_encrypted_is_rotated_where_it_is(world):
+    async with world.running() as house:
+        await world.push(house, APP)
+        with pytest.raises(Stalled, match="cannot rotate db") as caught:
+            await house.desk.rotate("db")
+        assert "podvisor secret edit apps/web/db.age" in caught.value.hint
+        with pytest.raises(Stalled, match="no app describes such a secret"):
+            await house.desk.rotate("nothing")
+
+
+async def test_one_app_that_cannot_be_opened_keeps_no_other(world):
+    many = {}
+    for n in range(5):
+        many |= {
+            path.replace("web", f"w{n}").replace("db.", f"d{n}."): text
+            for path, text in APP.items()
+        }
+        many[f"apps/w{n}/d{n}.secret"] = f"[Secret]\nSource=age:d{n}.age\n"
+        many[f"apps/w{n}/w{n}.container"] = f"secret=d{n}"
+        many[f"apps/w{n}/s{n}.container"] = many.pop(f"apps/w{n}/side.container")
+    many["apps/w3/d3.age"] = "age-encryption.org/damaged"
+    async with world.running() as house:
+        await world.push(house, many)
+        states = {name: one.state for name, one in house.board.apps.items()}
+        assert states.pop("w3") is AppState.REFUSED
+        assert set(states.values()) == {AppState.READY}
+        assert world.podman.secrets.keys() == {"d0", "d1", "d2", "d4"}
+
+
+async def test_how_secrets_stand(world):
+    async with world.running() as house:
+        world.podman.has_secret("token", b"1")
+        await world.push(
+            house,
+            {
+                **APP,
+                "apps/hand/hand.container": "secret=token",
+                "apps/lack/lack.container": "secret=none",
+            },
+        )
+        told = {one.name: one for one in (await house.desk.secrets()).secrets}
+        assert {name: str(one.state) for name, one in told.items()} == {
+            "db": "current",
+            "none": "missing",
+            "token": "made by hand",
+        }
+        assert (told["db"].source, told["db"].units) == ("age:db.age", ("web.service",))
+
+
+async def test_a_clear_text_is_nowhere(world, caplog):
+    async with world.running() as house:
+        plans = []
+        await world.push(house, APP)
+        plans.append(await house.desk.plan([]))
+        world.podman.loses_secret("db")
+        plans.append(await house.desk.plan([]))
+        await settle(house)
+        told = [
+            *map(msgspec.json.encode, plans),
+            msgspec.json.encode(house.board.status()),
+            msgspec.json.encode(await house.desk.secrets()),
+            *map(msgspec.json.encode, world.events()),
+            world.path.read_bytes(),
+            *(path.read_bytes() for path in world.path.parent.iterdir()),
+            caplog.text.encode(),
+            repr(world.podman.labels).encode(),
+        ]
+    assert any(b"put-secrets" in one for one in told)
+    for one in told:
+        assert CANARY.encode() not in one
