@@ -3,6 +3,7 @@
 import shutil
 import time
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import anyio
 import msgspec
@@ -196,18 +197,22 @@ async def test_a_burst_is_told_once_and_not_too_late(folder):
             (folder / f"f{number}").write_text("x")
         assert await heard.next() == "s"
         await heard.nothing()
+        written = [time.monotonic()]
         async with anyio.create_task_group() as group:
 
             async def keep_writing() -> None:
                 while True:
                     (folder / "busy").write_text("x")
+                    written.append(time.monotonic())
                     await anyio.sleep(0.01)
 
-            started = time.monotonic()
             group.start_soon(keep_writing)
             assert await heard.next() == "s"
-            assert time.monotonic() - started > 0.5
+            held = time.monotonic() - written[0]
             group.cancel_scope.cancel()
+        # On a machine that is too busy to write steadily, the burst was over earlier.
+        longest_rest = max(after - before for before, after in pairwise(written))
+        assert held > 0.5 or longest_rest >= 0.05
 
 
 async def test_an_overflow_names_every_source(folder, tmp_path):
