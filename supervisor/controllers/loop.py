@@ -295,7 +295,7 @@ class Loop:
         if self._webhooks.read(name, told, changed=changed):
             self._queue.forget(key)
             self._arm_poll(key, name)
-        if key in self._failures:
+        if {key, "apps"} & self._failures.keys():
             self._queue.add("apps")
         elif changed:
             self._queue.add("news")
