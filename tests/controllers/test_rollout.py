@@ -427,6 +427,11 @@ async def test_a_job_is_not_run_again_for_the_way_back(world):
         assert state(house, "shop") is AppState.REVERTED
         assert unit(world, "shop") == "v=1"
         assert len(world.machine.ran) == before + 1
+        world.machine.broken.clear()
+        await house.desk.resume(OrderRequest(apps=("shop",)))
+        await settle()
+        assert state(house, "shop") is AppState.READY
+        assert len(world.machine.ran) == before + 2, "it is a deploy once more"
 
 
 async def test_sync_does_not_wait_for_a_first_revision_that_fails(world):
