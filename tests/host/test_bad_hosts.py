@@ -365,7 +365,7 @@ def test_disk_full_while_the_ledger_is_written(user, git_server, small):
     make_room(user, place)
     user.wait_for(lambda: app_of(user, "one").get("revision") == repository.head, 180, "by itself")
     user.wait_for(lambda: not status(user).get("problems"))
-    assert events(user, kind="applied", revision=repository.head)
+    user.wait_for(lambda: events(user, kind="applied", revision=repository.head), what="its gate")
     checked = user.run(
         "sqlite3", f"/home/{user.name}/.local/state/podvisor/ledger.db", "PRAGMA integrity_check"
     )

@@ -227,6 +227,7 @@ def test_one_app_left_of_many(user, repository, pids):
 
 
 def test_the_only_app_is_renamed(user, git_server):
+    """Nothing is lost, since its unit is there by another name: nobody has to be asked."""
     repository = deploy(user, git_server, {"apps/old/web.service": service()})
     ready(user, "old")
     pid = main_pid(user, "web.service")

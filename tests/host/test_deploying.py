@@ -54,7 +54,7 @@ def test_apps_come_one_after_the_other_and_a_failing_one_holds_the_next(user, gi
     )
     assert sync(user).returncode == 3
     web = app_of(user, "web")
-    assert web["waiting"] == ["waits for app zz-db, which is failing"]
+    assert web["waiting"] == ["waits for app zz-db, of which the newest revision failed"]
     assert main_pid(user, "web.service") == pid
     user.systemctl("kill", "-sKILL", "web.service")
     user.wait_for(lambda: runs_anew(user, "web.service", pid))
