@@ -295,8 +295,10 @@ class Loop:
         if self._webhooks.read(name, told, changed=changed):
             self._queue.forget(key)
             self._arm_poll(key, name)
-        if {key, "apps"} & self._failures.keys():
-            self._queue.add("apps")
+        # What could not be read of the store may be there again.
+        stuck = {"apps", "news"} & self._failures.keys()
+        if stuck or key in self._failures:
+            self._queue.add("apps", *stuck)
         elif changed:
             self._queue.add("news")
 

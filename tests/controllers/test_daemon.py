@@ -666,3 +666,23 @@ async def test_a_resync_looks_for_a_better_place_of_podmans_events(world):
         assert world.podman.rechecks == 0
         await anyio.sleep(3 * float(world.settings.repair.resync))
         assert world.podman.rechecks >= 2
+
+
+@pytest.mark.parametrize("changes", [True, False])
+async def test_a_store_that_is_made_anew_ends_the_trouble_that_it_made(world, changes):
+    world.reader.put("home", {"web/web.container": "v=1"})
+    async with world.running() as house:
+        read = world.reader.read
+
+        async def damaged(name, oids):
+            raise Stalled("cannot read what is stored", hint="podvisor sync")
+
+        world.reader.read = damaged
+        await world.push(house, {"web/web.container": "v=2"})
+        house.queue.add("apps")
+        await house.queue.rest()
+        assert "cannot read what is stored" in str(house.board.status().problems)
+        world.reader.read = read
+        await world.push(house, {"web/web.container": "v=3" if changes else "v=2"})
+        assert not house.board.status().problems
+        assert house.board.apps["web"].state in {AppState.READY, AppState.CHANGING}
