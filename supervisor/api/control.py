@@ -7,7 +7,7 @@ Asks a `Desk`; `kit.http_server` speaks HTTP.
 | `GET /v1/status?app=` | `model.status.Status` |
 | `POST /v1/plan` `{"apps": [], "prune_all": false}` | `model.plan.Plan` |
 | `POST /v1/diff` `model.diff.DiffRequest` | `model.diff.Diff` |
-| `POST /v1/sync` `model.status.SyncRequest` | lines of one key: `event`, `waiting`, at last `reply` |
+| `POST /v1/sync` `model.status.SyncRequest` | lines: `event`, `waiting`; at last `reply` |
 | `POST /v1/suspend`, `/v1/resume` `model.status.OrderRequest` | `model.status.Status` |
 | `POST /v1/rollback` `model.status.OrderRequest` | as of sync |
 | `GET /v1/history?app=` | `model.status.History` |
