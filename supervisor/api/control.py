@@ -7,7 +7,7 @@ Asks a `Desk`; `kit.http_server` speaks HTTP.
 | `GET /v1/status?app=` | `model.status.Status` |
 | `POST /v1/plan` `{"apps": [], "prune_all": false}` | `model.plan.Plan` |
 | `POST /v1/diff` `model.diff.DiffRequest` | `model.diff.Diff` |
-| `POST /v1/sync` `model.status.SyncRequest` | lines `{"event": …}`, at last `{"reply": …}` |
+| `POST /v1/sync` `model.status.SyncRequest` | lines of one key: `event`, `waiting`, at last `reply` |
 | `POST /v1/suspend`, `/v1/resume` `model.status.OrderRequest` | `model.status.Status` |
 | `POST /v1/rollback` `model.status.OrderRequest` | as of sync |
 | `GET /v1/history?app=` | `model.status.History` |
@@ -37,11 +37,21 @@ from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event
 from supervisor.model.plan import Plan
 from supervisor.model.secret import RotateRequest, SecretList
-from supervisor.model.status import History, OrderRequest, Status, SyncReply, SyncRequest
+from supervisor.model.status import (
+    AppStatus,
+    History,
+    OrderRequest,
+    Status,
+    SyncReply,
+    SyncRequest,
+)
 from supervisor.model.webhook import WebhookTest, WebhookTestRequest
 
 _BODY_LIMIT = 1 << 16
 _LINES = "application/x-ndjson"
+
+
+Tell = Callable[[Event | AppStatus], Awaitable[None]]
 
 
 class Desk(Protocol):
@@ -55,17 +65,13 @@ class Desk(Protocol):
 
     async def diff(self, request: DiffRequest) -> Diff: ...
 
-    async def sync(
-        self, request: SyncRequest, tell: Callable[[Event], Awaitable[None]]
-    ) -> SyncReply: ...
+    async def sync(self, request: SyncRequest, tell: Tell) -> SyncReply: ...
 
     async def suspend(self, order: OrderRequest) -> None: ...
 
     async def resume(self, order: OrderRequest) -> None: ...
 
-    async def rollback(
-        self, order: OrderRequest, tell: Callable[[Event], Awaitable[None]]
-    ) -> SyncReply: ...
+    async def rollback(self, order: OrderRequest, tell: Tell) -> SyncReply: ...
 
     async def history(self, app: str) -> History: ...
 
@@ -219,11 +225,11 @@ class _Answers:
                     await _write(request, entry)
 
 
-def _teller(request: Request) -> Callable[[Event], Awaitable[None]]:
-    async def tell(event: Event) -> None:
+def _teller(request: Request) -> Tell:
+    async def tell(one: Event | AppStatus) -> None:
         # Whoever asked may go away; what was asked for goes on.
         with suppress(Gone):
-            await _write(request, {"event": event})
+            await _write(request, {"event" if isinstance(one, Event) else "waiting": one})
 
     return tell
 

@@ -20,6 +20,9 @@ def follow(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> 
             print(json.dumps(line, ensure_ascii=False, separators=(",", ":")), flush=True)
         elif "event" in line:
             show_event(line["event"], with_time=False)
+        elif "waiting" in line:
+            one = line["waiting"]
+            screen.say("  ", ("… ", "warn"), f"{one['name']} is on trial: {one['gate']}")
         elif "error" in line:
             raise Refused(str(line["error"]), hint=str(line.get("hint") or ""))
     if reply is None:

@@ -4,6 +4,7 @@ Served to the outside by `api.control`; asks the queue and the controllers.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from typing import TypeVar
 
 import anyio
 import msgspec
@@ -45,6 +46,10 @@ _NO_SOURCE = Finding(
 )
 _PATIENCE_SECONDS = 1.0
 """How long whoever asks for the status waits for news of health."""
+_T = TypeVar("_T")
+Tell = Callable[[Event | AppStatus], Awaitable[None]]
+"""Hears every event, and of apps that are waited for, at what their trial is."""
+Say = Callable[[Event | AppStatus], None]
 _BACKLOG = 1_000
 """Entries that a slow reader may be behind; then it is cut off, and reads on from its last id."""
 
@@ -136,35 +141,31 @@ class Desk:
         apps = await self._differ(desires).diff(request.apps, units=request.units)
         return Diff(apps=apps, problems=tuple(problems))
 
-    async def sync(
-        self, request: SyncRequest, tell: Callable[[Event], Awaitable[None]]
-    ) -> SyncReply:
-        """Read the sources now and bring the apps to what they say; `tell` hears every event.
+    async def sync(self, request: SyncRequest, tell: Tell) -> SyncReply:
+        """Read the sources now and bring the apps to what they say, through their gates.
 
         Raises Stalled for an app that is not there.
         """
-        return await self._told(lambda: self._sync(request), request.apps, tell)
+        return await self._told(lambda say: self._sync(request, say), request.apps, tell)
 
     async def _told(
-        self,
-        work: Callable[[], Awaitable[None]],
-        apps: Collection[str],
-        tell: Callable[[Event], Awaitable[None]],
+        self, work: Callable[[Say], Awaitable[None]], apps: Collection[str], tell: Tell
     ) -> SyncReply:
-        """Do something of which `tell` hears every event; returns how the apps stand after it."""
+        """Do something of which `tell` hears; returns how the apps stand after it."""
         failure: Failure | None = None
-        send, receive = anyio.create_memory_object_stream[Event](_BACKLOG)
-        stop = self._ledger.subscribe(_into(send))
+        send, receive = anyio.create_memory_object_stream[Event | AppStatus](_BACKLOG)
+        say = _into(send)
+        stop = self._ledger.subscribe(say)
 
         async def hand_on() -> None:
-            async for event in receive:
-                await tell(event)
+            async for one in receive:
+                await tell(one)
 
         with receive:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(hand_on)
                 try:
-                    await work()
+                    await work(say)
                 except Failure as error:
                     failure = error
                 finally:
@@ -180,7 +181,7 @@ class Desk:
             problems=status.problems,
         )
 
-    async def _sync(self, request: SyncRequest) -> None:
+    async def _sync(self, request: SyncRequest, say: Say) -> None:
         def awaited(key: str) -> bool:
             """Whether a pass for this key brings on what is asked for."""
             images = self._loop.waiting_images(request.apps)
@@ -209,22 +210,28 @@ class Desk:
             while self._queue.is_busy(awaited, bursts=False):
                 await self._queue.rest(awaited, bursts=False)
                 await self._queue.passed(keys)
-            await self._settled(request.apps)
+            await self._settled(request.apps, say)
         finally:
             self._desires.prune_allowed.clear()
 
-    async def _settled(self, apps: Collection[str]) -> None:
-        """Wait until no gate of these apps (all, if empty) has still to decide."""
+    async def _settled(self, apps: Collection[str], say: Say) -> None:
+        """Wait until no gate of these apps (all, if empty), and of those before them, is open."""
+        said: dict[str, str] = {}
         while True:
             keys = {f"app:{name}" for name in apps or self._board.apps}
+            keys |= self._loop.unfinished(apps)
             await self._queue.rest(keys.__contains__, bursts=False)
-            waiting = [
-                f"app:{name}"
-                for name, one in self._board.apps.items()
-                if one.gate and one.state is AppState.CHANGING and (not apps or name in apps)
-            ]
+            waiting = {
+                f"app:{one.name}": one
+                for one in self._board.apps.values()
+                if one.gate and one.state is AppState.CHANGING and f"app:{one.name}" in keys
+            }
             if not waiting:
                 return
+            for key, one in waiting.items():
+                if said.get(key) != one.gate:
+                    said[key] = one.gate
+                    say(one)
             # The pass at which a gate looks again is armed already.
             dues = [self._queue.due_in(key) for key in waiting]
             await anyio.sleep(min((due for due in dues if due is not None), default=0.0))
@@ -240,18 +247,16 @@ class Desk:
         await self.check_names(order.apps)
         await self._orders.resume(order)
 
-    async def rollback(
-        self, order: OrderRequest, tell: Callable[[Event], Awaitable[None]]
-    ) -> SyncReply:
+    async def rollback(self, order: OrderRequest, tell: Tell) -> SyncReply:
         """Bring an app back to an older revision and hold it there; as `sync` else.
 
         Raises Stalled if there is none such.
         """
 
-        async def work() -> None:
+        async def work(say: Say) -> None:
             await self.check_names(order.apps)
             await self._orders.roll_back(order.apps[0], order.revision, reason=order.reason)
-            await self._settled(order.apps)
+            await self._settled(order.apps, say)
 
         return await self._told(work, order.apps, tell)
 
@@ -384,12 +389,12 @@ def check_known(names: Collection[str], everything: Collection[str]) -> None:
         raise Stalled(f"no app named {unknown[0]}", hint=f"there are: {known}")
 
 
-def _into(send: MemoryObjectSendStream[Event]) -> Callable[[Event], None]:
+def _into(send: MemoryObjectSendStream[_T]) -> Callable[[_T], None]:
     """A listener that never blocks the writer: a reader that is too slow is cut off."""
 
-    def put(event: Event) -> None:
+    def put(one: _T) -> None:
         try:
-            send.send_nowait(event)
+            send.send_nowait(one)
         except anyio.WouldBlock:
             send.close()
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):

@@ -14,7 +14,7 @@ from typing import assert_never
 import anyio
 import msgspec
 
-from supervisor.controllers.job_memory import job_run, put_job_run
+from supervisor.controllers.job_memory import forget, job_run, put_job_run
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
 from supervisor.controllers.secrets import SecretController
 from supervisor.core.jobs import after_job
@@ -234,8 +234,11 @@ class Executor:
                 await podman.remove_secret(step.secret)
             case RemoveVolume():
                 await podman.remove_volume(step.volume)
-            case TryRevision(trial=rollout) | Quarantine(failed=rollout):
+            case TryRevision(trial=rollout):
                 self._ledger.put_rollout(rollout)
+            case Quarantine(failed=rollout):
+                self._ledger.put_rollout(rollout)
+                forget(self._ledger, step.app)  # if it is tried again, its jobs run again
             case OpenManifest() | SealManifest():
                 await folder.write_manifest(step.manifest)
             case WriteFile():

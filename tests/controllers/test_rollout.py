@@ -240,8 +240,14 @@ async def test_sync_waits_for_the_gate_and_tells_how_it_ended(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
         world.reader.put("home", TWO)
-        reply = await house.desk.sync(SyncRequest(), nothing)
+        told = []
+
+        async def tell(one):
+            told.append(getattr(one, "gate", "") or one.kind)
+
+        reply = await house.desk.sync(SyncRequest(), tell)
         assert reply.apps[0].state is AppState.READY
+        assert told[-2:] == ["web.service settles", EventKind.APPLIED]
         world.reader.put("home", THREE)
         world.systemd.mends = {"web.service": "v=2"}
         world.machine.broken.add("web.service")
@@ -427,6 +433,11 @@ async def test_a_job_is_not_run_again_for_the_way_back(world):
         assert state(house, "shop") is AppState.REVERTED
         assert unit(world, "shop") == "v=1"
         assert len(world.machine.ran) == before + 1
+        world.machine.broken.clear()
+        await house.desk.resume(OrderRequest(apps=("shop",)))
+        await settle()
+        assert state(house, "shop") is AppState.READY
+        assert len(world.machine.ran) == before + 2, "it is a deploy once more"
 
 
 async def test_sync_does_not_wait_for_a_first_revision_that_fails(world):
@@ -447,3 +458,10 @@ async def test_one_app_cannot_be_resumed_while_all_are_suspended(world):
             await house.desk.resume(OrderRequest(apps=("web",)))
         await house.desk.resume(OrderRequest())
         assert state(house) is AppState.READY
+
+
+async def test_sync_of_one_app_waits_for_the_gates_before_it(world):
+    async with world.running() as house:
+        world.reader.put("home", {"db/db.container": "v=1", "web/web.container": "after=db"})
+        reply = await house.desk.sync(SyncRequest(apps=("web",)), nothing)
+        assert [(one.name, one.state) for one in reply.apps] == [("web", AppState.READY)]
