@@ -112,9 +112,9 @@ def test_the_git_server_is_one_of_the_apps(user, git_server):
     assert source(user)["location"].startswith("http://localhost")
     # All of it goes, and comes without anybody's help.
     boot_again(user)
-    user.wait_for(lambda: active(user, "git.service", "web.service", "job.service"))
-    wait_until(lambda: status(user)["running"])
+    wait_until(lambda: status(user)["running"], what="podvisor itself")
     ready(user, "git", "job", "web")
+    assert active(user, "git.service", "web.service", "job.service")
     # It may change the very server that the change comes from.
     pid = main_pid(user, "git.service")
     head = home.commit({"apps/git/git_server.py": GIT_SERVER + "# changed\n"})
