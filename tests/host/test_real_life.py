@@ -332,16 +332,6 @@ def test_a_secret_that_is_replaced_restarts_its_user(user, git_server):
     assert "word" in restart["reason"]
 
 
-def test_a_secret_that_is_missing(user, git_server):
-    deploy(user, git_server, {"apps/web/web.container": sleeper("Secret=absent")})
-    user.wait_for(lambda: states(user) == {"web": "failing"})
-    assert "absent" in json.dumps(app_of(user, "web"))
-    user.run("sh", "-c", "printf x | podman secret create absent -")
-    user.wait_for(lambda: active(user, "web.service"))
-    assert sync(user).returncode == 0, "a person who asks does not wait for a loop to be over"
-    ready(user, "web")
-
-
 # --- jobs -----------------------------------------------------------------------------------------
 
 
