@@ -102,7 +102,7 @@ def test_killed_it_leaves_things_as_they_were(podvisor):
     done = user.run("timeout", "5", *bench, "--command=sleep infinity", check=False)
     assert done.returncode == 124
     assert started_units(user) == ""
-    assert active(user, "podvisor.service", "app.service")
+    user.wait_for(lambda: active(user, "podvisor.service", "app.service"), what="both as before")
 
 
 def test_a_busy_machine_is_said(plain_user, host):

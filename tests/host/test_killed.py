@@ -56,7 +56,7 @@ def test_killed_between_every_two_steps(user, git_server):
     repository.commit(first)
     configure(user, f'git = "{repository.url}"')
     user.start_daemon()
-    user.wait_for(lambda: active(user, "web.service", "keep.service"))
+    ready(user, "blog", "keep")
     harness = user.write("kill_after.py", HARNESS.read_text())
     inside = f"/home/{user.name}"
     killed = 0
