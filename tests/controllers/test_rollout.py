@@ -52,7 +52,7 @@ async def test_a_revision_counts_when_it_has_settled(world):
         await world.push(house, ONE)
         assert unit(world) == "v=1"
         assert state(house) is AppState.CHANGING
-        assert "settles" in house.board.apps["web"].gate
+        assert house.board.apps["web"].gate == "web.service has to stay up for 10s"
         assert not world.events(EventKind.APPLIED)
         await settle()
         assert state(house) is AppState.READY
