@@ -29,7 +29,6 @@ _STYLES = {
     "unhealthy": "bad",
 }
 _SHORT = 8
-_MINUTE = 60
 
 
 def show_apps(apps: list[dict[str, Any]]) -> None:
@@ -110,8 +109,6 @@ def _watch(one: dict[str, Any]) -> None:
 def _read(source: dict[str, Any], now: float) -> Cell:
     read = relative(source.get("read_at", 0.0), now=now)
     due = source.get("next_poll_at", 0.0)
-    if due - now > _MINUTE:  # to the nearest: just after a poll of 5m it is 5min to the next
-        due += _MINUTE / 2
     text = f"{read}, again {relative(due, now=now)}" if due > now else read
     return (text, "bad" if source.get("error") else "")
 

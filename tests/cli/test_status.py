@@ -143,7 +143,7 @@ def test_says_when_an_image_is_pulled_again(capsys: pytest.CaptureFixture[str]) 
     app = msgspec.structs.replace(ILL.apps[1], next_pull_at=NOW + 299)
     lines = drawn(capsys, msgspec.structs.replace(ILL, apps=(app,)))
     at = lines.index("  … image localhost/db:1")
-    assert lines[at + 1] == "    next try in 4min"
+    assert lines[at + 1] == "    next try in 5min"
 
 
 def test_draws_what_needs_attention(capsys: pytest.CaptureFixture[str]) -> None:
