@@ -62,9 +62,9 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
         _watch(one)
     if status.get("webhooks") and not app:
         webhook_view.listener(status["webhooks"])
-    if not app and status["running"]:
+    if not app and status["running"] and status.get("apps"):
         say()
-        say(_summary(status.get("apps", ())))
+        say(_summary(status["apps"]))
 
 
 def short(revision: str) -> str:
@@ -239,6 +239,6 @@ def _summary(apps: list[dict[str, Any]]) -> str:
     for app in apps:
         states[app["state"]] = states.get(app["state"], 0) + 1
     if set(states) <= {"ready"}:
-        return f"{count(len(apps), 'app')}, all ready." if apps else ""
+        return f"{count(len(apps), 'app')}, all ready."
     parts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
     return f"{count(len(apps), 'app')}: {parts}."

@@ -123,6 +123,10 @@ def test_says_to_the_nearest_minute_when_a_source_is_read_again(
     assert f"again in {text} " in lines[1]
 
 
+def test_draws_a_source_without_apps(capsys: pytest.CaptureFixture[str]) -> None:
+    assert drawn(capsys, msgspec.structs.replace(WELL, apps=()))[2:] == ["", "No apps yet."]
+
+
 def test_draws_all_units_of_one_app(capsys: pytest.CaptureFixture[str]) -> None:
     assert drawn(capsys, WELL, "web") == [
         "APP  STATE  RUNNING  REVISION  APPLIED",
