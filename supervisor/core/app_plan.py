@@ -11,7 +11,7 @@ from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal
 from supervisor.core.gate import trial_of
 from supervisor.core.health import plan_health
-from supervisor.core.jobs import failed_job, pending_jobs, plan_jobs
+from supervisor.core.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
 from supervisor.core.overlay import source_path
 from supervisor.core.rollout_plan import ask_gate, quarantined, take_back
@@ -139,6 +139,7 @@ def _plan(
                 elif word is None or word.state is GateState.PASSED:
                     draft.steps.extend(left)
                 draft.extend(attempt)
+                plan_forgetting(wanted, observed, draft)
                 verdict = draft.verdict(revision=wanted.revision, complete=True)
                 return draft.steps, msgspec.structs.replace(verdict, gate=word)
         draft.steps.extend(pulls)

@@ -182,7 +182,7 @@ class RunJob(_Step, frozen=True, kw_only=True, tag="run"):
 
 
 class ResetFailed(_Step, frozen=True, kw_only=True, tag="reset-failed"):
-    """Forget a removed unit's failure, so that systemd forgets the unit."""
+    """Forget a failure: a removed unit's, so that systemd forgets the unit, or an old job's."""
 
     phase: ClassVar[int] = 10
     unit: str

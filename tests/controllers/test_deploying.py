@@ -255,6 +255,20 @@ async def test_a_job_that_fails_stops_the_deploy_until_somebody_says_so(world):
     ]
 
 
+async def test_a_job_whose_revision_is_taken_back_in_the_source_is_failed_no_more(world):
+    world.reader.put("home", SHOP)
+    async with world.running() as house:
+        world.machine.broken.add("migrate.service")
+        await world.push(house, NEXT)
+        assert "migrate.service" in world.machine.failed
+        await world.push(house, SHOP)
+        assert state(house, "shop").state is AppState.READY
+        assert "migrate.service" not in world.machine.failed
+        steps = len(world.events(EventKind.STEP))
+        await house.desk.sync(SyncRequest(), ignore)
+        assert len(world.events(EventKind.STEP)) == steps
+
+
 async def test_a_failed_job_is_remembered_by_the_next_daemon(world):
     world.reader.put("home", SHOP)
     async with world.running() as house:
