@@ -67,6 +67,14 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
         say(_summary(status["apps"]))
 
 
+def hold_in_words(app: str, revision: str, *, instead_of: str) -> str:
+    """Say where a person holds an app, and how that ends."""
+    return (
+        f"held at {short(revision)}: until podvisor resume {app}, or until something newer than"
+        f" {short(instead_of)} is pushed"
+    )
+
+
 def short(revision: str) -> str:
     """Shorten a commit id as people do."""
     return revision[:_SHORT]
@@ -190,10 +198,7 @@ def _orders(app: dict[str, Any], now: float) -> Iterator[str]:
     if app.get("gate"):
         yield f"on trial: {app['gate']}"
     if held := app.get("held"):
-        yield (
-            f"held at {short(held['revision'])}: until podvisor resume {name}, or until something"
-            f" newer than {short(held['instead_of'])} is pushed"
-        )
+        yield hold_in_words(name, held["revision"], instead_of=held["instead_of"])
     if order := app.get("suspension"):
         until = order.get("until", 0.0)
         end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"

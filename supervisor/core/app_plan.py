@@ -76,6 +76,7 @@ def plan_app(
         rollout=rollout,
         offered=offered,
     )
+    verdict = msgspec.structs.replace(verdict, held=deployment.held)
     suspension = observed.suspended.get(deployment.name)
     if suspension is None:
         return steps, verdict

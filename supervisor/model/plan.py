@@ -6,7 +6,7 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest, RepairState, UnitInputs
-from supervisor.model.rollout import Gate, Rollout
+from supervisor.model.rollout import Gate, Hold, Rollout
 from supervisor.model.secret import SecretPut
 from supervisor.model.source import TreeFile
 
@@ -247,6 +247,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When to look again, seconds since the epoch; 0 is "when something changes"."""
     gate: Gate | None = None
     """Of a revision that is on trial, and stands."""
+    held: Hold | None = None
+    """A person rolled the app back: the steps lead there, not to what the source says."""
     held_back: tuple[str, ...] = ()
     """Of an app that is suspended: what would be done, in words."""
     findings: tuple[Finding, ...] = ()

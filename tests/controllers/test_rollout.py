@@ -263,6 +263,8 @@ async def test_a_person_rolls_back_and_is_not_overruled(world):
         assert unit(world) == "v=1"
         held = house.board.apps["web"].held
         assert (held.revision, held.instead_of) == (first, second)
+        plan = await house.desk.plan(["web"])
+        assert [one.held for one in plan.verdicts] == [held]
         await deployed(world, house, THREE)
         assert unit(world) == "v=3"
         assert state(house) is AppState.READY
