@@ -18,7 +18,7 @@ _SHORT = 12
 
 @click.command(
     short_help="Show the revisions of an app that ran here.",
-    epilog=codes.epilog(codes.NOT_RUNNING, c0="shown, also where no daemon runs"),
+    epilog=codes.epilog(c0="shown, also where no daemon runs"),
 )
 @click.argument("app")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/status.py: History).")
