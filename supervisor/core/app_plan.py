@@ -99,6 +99,10 @@ def _plan(
 ) -> tuple[list[Step], Verdict]:
     draft = Draft(app=deployment.name, findings=list(deployment.findings))
     wanted, last_good = deployment.wanted, deployment.last_good
+    if deployment.keep and deployment.keep_reason:
+        hint = "podvisor sync --prune-all removes it"
+        message = f"kept as it is: {deployment.keep_reason}"
+        draft.findings.append(Finding(message=message, app=draft.app, hint=hint, fatal=False))
     if wanted:
         draft.findings.extend(_blockers(wanted, observed, foreign))
         draft.findings.extend(quarantined(deployment, observed))

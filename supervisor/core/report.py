@@ -73,10 +73,6 @@ def app_status(
         findings.append(Finding(message=str(failure), app=deployment.name, hint=hint))
     images = {text: image_error(text.removeprefix("image ")) for text in verdict.waiting}
     waiting = [f"{text}: {images[text]}" if images[text] else text for text in verdict.waiting]
-    if deployment.keep and deployment.keep_reason:
-        hint = "podvisor sync --prune-all removes it"
-        message = f"kept as it is: {deployment.keep_reason}"
-        findings.append(Finding(message=message, app=deployment.name, hint=hint, fatal=False))
     waiting.extend(
         f"{name}: {job.result}{': ' if job.detail else ''}{job.detail}"
         for name, job in broken.items()

@@ -201,7 +201,9 @@ async def test_a_source_that_left_the_settings_keeps_its_apps(world):
         (status,) = house.desk.status().apps
         assert status.state is AppState.KEPT
         assert "no longer in the settings" in status.findings[0].message
-        assert (await house.desk.plan(())).steps == ()
+        planned = await house.desk.plan(())
+        assert planned.steps == ()
+        assert planned.verdicts[0].findings == status.findings, "it says why"
         planned = await house.desk.plan((), prune_all=True)
         assert "stop" in {str(step.__struct_config__.tag) for step in planned.steps}
         assert "web.service" in world.machine.running
