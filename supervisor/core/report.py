@@ -6,8 +6,8 @@ from supervisor.core import needs
 from supervisor.core.gate import rollout_of
 from supervisor.core.health import unit_health
 from supervisor.core.names import runtime_names
-from supervisor.core.repair import settles_at
-from supervisor.kit.texts import count
+from supervisor.core.repair import SETTLE_SECONDS, settles_at
+from supervisor.kit.texts import count, format_duration
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import Event, EventKind
@@ -16,6 +16,8 @@ from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairSta
 from supervisor.model.plan import Verdict
 from supervisor.model.rollout import GateState, Outcome
 from supervisor.model.status import AppState, AppStatus, UnitStatus
+
+_UP = ("active", "reloading", "refreshing")
 
 
 def app_status(
@@ -78,6 +80,17 @@ def app_status(
         for name, job in broken.items()
         if any(unit.name == name for unit in units)
     )
+    settling = {
+        one.name: repairs[one.name].failures
+        for one in units
+        if one.name in should and settles_at(repairs.get(one.name)) > now
+    }
+    waiting.extend(
+        f"{one.name} runs, after {count(settling[one.name], 'try', 'tries')} in a row:"
+        f" it has to stay up for {format_duration(SETTLE_SECONDS)}"
+        for one in units
+        if one.name in settling and one.active in _UP
+    )
     source = wanted.source if wanted else last_good.source if last_good else ""
     if not source:
         source = next((finding.source for finding in deployment.findings), "")
@@ -90,9 +103,7 @@ def app_status(
             else AppState.REFUSED
             if refused and not reverted
             else AppState.FAILING
-            if failure or any(images.values())
-            else AppState.FAILING
-            if any(one.name in should and settles_at(repairs.get(one.name)) > now for one in units)
+            if failure or any(images.values()) or settling
             else _state(deployment, verdict, units, reverted=reverted)
         ),
         revision=stands.revision if stands else "",
@@ -135,8 +146,9 @@ def _gate_in_words(verdict: Verdict) -> str:
 def _state(
     deployment: Deployment, verdict: Verdict, units: list[UnitStatus], *, reverted: bool
 ) -> AppState:
-    up = {"active", "reloading", "refreshing"}
-    down = [unit for unit in units if unit.wanted and unit.active not in up and not unit.ended_well]
+    down = [
+        unit for unit in units if unit.wanted and unit.active not in _UP and not unit.ended_well
+    ]
     if any(unit.active in {"failed", "inactive"} for unit in down):
         return AppState.FAILING
     if any(unit.wanted and unit.health is Health.UNHEALTHY for unit in units):
