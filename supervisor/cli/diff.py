@@ -101,6 +101,7 @@ def _write_json(diff: "Diff") -> None:
                 "wanted_revision": one.wanted_revision,
                 "files": plain(one, "files"),
                 "units": plain(one, "units"),
+                "held": msgspec.to_builtins(one.held),
                 "findings": msgspec.to_builtins(one.findings),
             }
             for one in diff.apps
@@ -113,6 +114,8 @@ def _write_json(diff: "Diff") -> None:
 def _show(diff: "Diff", *, colours: bool) -> None:
     import msgspec
 
+    from supervisor.cli.status_view import hold_in_words
+
     for app in diff.apps:
         for line in _lines(app):
             style = next((style for start, style in _STYLES if line.startswith(start)), "")
@@ -122,7 +125,14 @@ def _show(diff: "Diff", *, colours: bool) -> None:
             screen.finding(msgspec.to_builtins(found), indent="")
     for found in diff.problems:
         screen.finding(msgspec.to_builtins(found), indent="")
-    if not any(one.files or one.units or one.findings for one in diff.apps) and not diff.problems:
+    held = [(one.app, one.held) for one in diff.apps if one.held]
+    for name, hold in held:
+        screen.say(f"… {name}: ", hold_in_words(name, hold.revision, instead_of=hold.instead_of))
+    if any(one.files or one.units or one.findings for one in diff.apps) or diff.problems:
+        return
+    if held:
+        screen.say("Nothing differs from what is wanted now.")
+    else:
         screen.say("Nothing differs: what is installed is what the sources hold.")
 
 

@@ -12,6 +12,7 @@ from supervisor.cli.status_report import is_well
 def follow(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> int:
     """Ask, show the events and the end; returns the exit code. Raises Refused or NotRunning."""
     reply = None
+    has_shown = False
     told_of = set()  # also an app that is removed by this very sync
     for line in stream(places.control_socket(), target, body=body):
         reply = line.get("reply", reply)
@@ -20,6 +21,7 @@ def follow(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> 
             print(json.dumps(line, ensure_ascii=False, separators=(",", ":")), flush=True)
         elif "event" in line:
             show_event(line["event"], with_time=False)
+            has_shown = True
         elif "waiting" in line:
             one = line["waiting"]
             screen.say("  ", ("… ", "warn"), f"{one['name']} is on trial: {one['gate']}")
@@ -37,6 +39,7 @@ def follow(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> 
     if not as_json:
         from supervisor.cli.status_view import show
 
-        screen.say()
+        if has_shown:
+            screen.say()
         show({"running": True, **reply}, app=apps[0] if len(apps) == 1 else "")
     return codes.OK if is_well(reply) else codes.NOT_WELL

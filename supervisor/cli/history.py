@@ -12,20 +12,21 @@ from supervisor.cli.client import NotRunning, ask
 from supervisor.cli.screen import Cell, say
 from supervisor.kit.texts import relative
 
-_STYLES = {"good": "good", "failed": "bad", "trial": "warn"}
+_STYLES = {"good": "good", "failed": "bad", "trial": "warn", "overtaken": "dim"}
 _SHORT = 12
 
 
 @click.command(
     short_help="Show the revisions of an app that ran here.",
-    epilog=codes.epilog(codes.NOT_RUNNING, c0="shown, also where no daemon runs"),
+    epilog=codes.epilog(c0="shown, also where no daemon runs"),
 )
 @click.argument("app")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/status.py: History).")
 def command(app: str, as_json: bool) -> int:
     """Show which revisions of an app were tried here, when, and what came of them.
 
-    `podvisor rollback APP REVISION` goes back to one. Without a daemon it is read from the ledger.
+    `podvisor rollback APP REVISION` goes back to one. One that was `overtaken` had not passed its
+    gate when something newer came. Without a daemon it is read from the ledger.
     """
     try:
         body = ask(places.control_socket(), "/v1/history", query={"app": app})
@@ -43,8 +44,10 @@ def command(app: str, as_json: bool) -> int:
 def _show(history: dict[str, Any], *, now: float) -> None:
     rows: list[list[Cell]] = []
     held = history.get("held") or {}
-    for one in history.get("rollouts", ()):
+    for age, one in enumerate(history.get("rollouts", ())):
         outcome = one.get("outcome", "trial")
+        if age and outcome == "trial":
+            outcome = "overtaken"
         marks = []
         if one["revision"] == history.get("running"):
             marks.append("runs")

@@ -81,7 +81,7 @@ def _show(plan: "Plan") -> None:
             total += 1
     for verdict in plan.verdicts:
         rows = lines.pop(verdict.app, [])
-        if rows or verdict.findings or verdict.waiting:
+        if rows or verdict.findings or verdict.waiting or verdict.held or verdict.held_back:
             _show_app(verdict, rows)
     for rows in lines.values():
         screen.table(rows, indent="  ")
@@ -98,16 +98,26 @@ def _show(plan: "Plan") -> None:
 
 
 def _is_well(verdict: "Verdict") -> bool:
-    return verdict.complete and not verdict.waiting
+    return verdict.complete and not verdict.waiting and not verdict.held
 
 
 def _show_app(verdict: "Verdict", rows: list[list[Cell]]) -> None:
     import msgspec
 
+    from supervisor.cli.status_view import hold_in_words
+
     say((verdict.app, "strong"), (f"  {verdict.revision[:8]}", "dim"))
     for found in verdict.findings:
         screen.finding(msgspec.to_builtins(found))
-    for text in verdict.waiting:
+    orders = []
+    if held := verdict.held:
+        orders.append(hold_in_words(verdict.app, held.revision, instead_of=held.instead_of))
+    if verdict.held_back:
+        due = count(len(verdict.held_back), "step")
+        orders.append(f"suspended, until podvisor resume {verdict.app}: {due} held back")
+    for text in (*orders, *verdict.waiting):
         say("  ", ("… ", "warn"), text)
+    for text in verdict.held_back:
+        say("    ", (text, "dim"))
     screen.table(rows, indent="  ")
     say()

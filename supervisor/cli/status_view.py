@@ -29,7 +29,6 @@ _STYLES = {
     "unhealthy": "bad",
 }
 _SHORT = 8
-_MINUTE = 60
 
 
 def show_apps(apps: list[dict[str, Any]]) -> None:
@@ -63,9 +62,17 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
         _watch(one)
     if status.get("webhooks") and not app:
         webhook_view.listener(status["webhooks"])
-    if not app and status["running"]:
+    if not app and status["running"] and status.get("apps"):
         say()
-        say(_summary(status.get("apps", ())))
+        say(_summary(status["apps"]))
+
+
+def hold_in_words(app: str, revision: str, *, instead_of: str) -> str:
+    """Say where a person holds an app, and how that ends."""
+    return (
+        f"held at {short(revision)}: until podvisor resume {app}, or until something newer than"
+        f" {short(instead_of)} is pushed"
+    )
 
 
 def short(revision: str) -> str:
@@ -110,8 +117,6 @@ def _watch(one: dict[str, Any]) -> None:
 def _read(source: dict[str, Any], now: float) -> Cell:
     read = relative(source.get("read_at", 0.0), now=now)
     due = source.get("next_poll_at", 0.0)
-    if due - now > _MINUTE:  # to the nearest: just after a poll of 5m it is 5min to the next
-        due += _MINUTE / 2
     text = f"{read}, again {relative(due, now=now)}" if due > now else read
     return (text, "bad" if source.get("error") else "")
 
@@ -193,10 +198,7 @@ def _orders(app: dict[str, Any], now: float) -> Iterator[str]:
     if app.get("gate"):
         yield f"on trial: {app['gate']}"
     if held := app.get("held"):
-        yield (
-            f"held at {short(held['revision'])}: until podvisor resume {name}, or until something"
-            f" newer than {short(held['instead_of'])} is pushed"
-        )
+        yield hold_in_words(name, held["revision"], instead_of=held["instead_of"])
     if order := app.get("suspension"):
         until = order.get("until", 0.0)
         end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"
@@ -242,6 +244,6 @@ def _summary(apps: list[dict[str, Any]]) -> str:
     for app in apps:
         states[app["state"]] = states.get(app["state"], 0) + 1
     if set(states) <= {"ready"}:
-        return f"{count(len(apps), 'app')}, all ready." if apps else ""
+        return f"{count(len(apps), 'app')}, all ready."
     parts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
     return f"{count(len(apps), 'app')}: {parts}."

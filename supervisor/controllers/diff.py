@@ -38,6 +38,7 @@ class Differ:
             app=one.name,
             revision=there.manifest.revision if there.manifest else "",
             wanted_revision=wanted.revision if wanted else "",
+            held=one.held,
             files=texts,
             units=await self._units(last, wanted) if units and not stays else (),
             findings=one.findings,

@@ -11,7 +11,7 @@ from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal
 from supervisor.core.gate import trial_of
 from supervisor.core.health import plan_health
-from supervisor.core.jobs import failed_job, pending_jobs, plan_jobs
+from supervisor.core.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
 from supervisor.core.overlay import source_path
 from supervisor.core.rollout_plan import ask_gate, quarantined, take_back
@@ -76,6 +76,7 @@ def plan_app(
         rollout=rollout,
         offered=offered,
     )
+    verdict = msgspec.structs.replace(verdict, held=deployment.held)
     suspension = observed.suspended.get(deployment.name)
     if suspension is None:
         return steps, verdict
@@ -98,6 +99,10 @@ def _plan(
 ) -> tuple[list[Step], Verdict]:
     draft = Draft(app=deployment.name, findings=list(deployment.findings))
     wanted, last_good = deployment.wanted, deployment.last_good
+    if deployment.keep and deployment.keep_reason:
+        hint = "podvisor sync --prune-all removes it"
+        message = f"kept as it is: {deployment.keep_reason}"
+        draft.findings.append(Finding(message=message, app=draft.app, hint=hint, fatal=False))
     if wanted:
         draft.findings.extend(_blockers(wanted, observed, foreign))
         draft.findings.extend(quarantined(deployment, observed))
@@ -139,6 +144,7 @@ def _plan(
                 elif word is None or word.state is GateState.PASSED:
                     draft.steps.extend(left)
                 draft.extend(attempt)
+                plan_forgetting(wanted, observed, draft)
                 verdict = draft.verdict(revision=wanted.revision, complete=True)
                 return draft.steps, msgspec.structs.replace(verdict, gate=word)
         draft.steps.extend(pulls)

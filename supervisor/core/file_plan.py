@@ -103,7 +103,9 @@ def _reload_reason(
         more = f" and {len(shaping) - 1} more" if len(shaping) > 1 else ""
         return f"{app.name}: {shaping[0]}{more} changed"
     if manifest and not manifest.sealed:
-        return f"{app.name}: an earlier pass was interrupted"
+        has_claim_of_jobs = manifest.ahead == app.revision
+        why = "its jobs have ended" if has_claim_of_jobs else "an earlier pass was interrupted"
+        return f"{app.name}: {why}"
     stale = [unit.name for unit in app.units if _stale(observed.units.get(unit.name))]
     return f"systemd has not loaded {stale[0]} as it stands" if stale else ""
 

@@ -94,7 +94,7 @@ def judge(
         else:
             left = _left(state, settle, now)
             if left:
-                waits.append(f"{name} settles")
+                waits.append(f"{name} has to stay up for {format_duration(settle)}")
                 look_at = min(look_at, now + left)
     if not waits:
         return Gate(state=GateState.PASSED)

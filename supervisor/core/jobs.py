@@ -23,6 +23,7 @@ from supervisor.model.plan import (
     EnableUnit,
     OpenManifest,
     Reload,
+    ResetFailed,
     RestartUnit,
     RunJob,
     StartUnit,
@@ -77,6 +78,16 @@ def failed_job(wanted: DesiredApp, observed: Observed) -> Finding | None:
         path=f"{wanted.root}/{path}" if wanted.root else path,
         hint=f"mend it in the source; or `podvisor sync {wanted.name}` runs it again",
     )
+
+
+def plan_forgetting(wanted: DesiredApp, observed: Observed, draft: Draft) -> None:
+    """Have systemd forget that a job failed of a revision that nobody asks for any more."""
+    run = observed.jobs.get(wanted.name)
+    if run is None or run.content == content_of(wanted):
+        return
+    if _state(run.failed, observed).active == "failed":
+        reason = "it failed for a revision that is not wanted any more"
+        draft.steps.append(ResetFailed(app=wanted.name, unit=run.failed, reason=reason))
 
 
 def plan_jobs(

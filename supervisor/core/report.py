@@ -6,8 +6,8 @@ from supervisor.core import needs
 from supervisor.core.gate import rollout_of
 from supervisor.core.health import unit_health
 from supervisor.core.names import runtime_names
-from supervisor.core.repair import settles_at
-from supervisor.kit.texts import count
+from supervisor.core.repair import SETTLE_SECONDS, settles_at
+from supervisor.kit.texts import count, format_duration
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import Event, EventKind
@@ -16,6 +16,8 @@ from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairSta
 from supervisor.model.plan import Verdict
 from supervisor.model.rollout import GateState, Outcome
 from supervisor.model.status import AppState, AppStatus, UnitStatus
+
+_UP = ("active", "reloading", "refreshing")
 
 
 def app_status(
@@ -73,14 +75,21 @@ def app_status(
         findings.append(Finding(message=str(failure), app=deployment.name, hint=hint))
     images = {text: image_error(text.removeprefix("image ")) for text in verdict.waiting}
     waiting = [f"{text}: {images[text]}" if images[text] else text for text in verdict.waiting]
-    if deployment.keep and deployment.keep_reason:
-        hint = "podvisor sync --prune-all removes it"
-        message = f"kept as it is: {deployment.keep_reason}"
-        findings.append(Finding(message=message, app=deployment.name, hint=hint, fatal=False))
     waiting.extend(
         f"{name}: {job.result}{': ' if job.detail else ''}{job.detail}"
         for name, job in broken.items()
         if any(unit.name == name for unit in units)
+    )
+    settling = {
+        one.name: repairs[one.name].failures
+        for one in units
+        if one.name in should and settles_at(repairs.get(one.name)) > now
+    }
+    waiting.extend(
+        f"{one.name} runs, after {count(settling[one.name], 'try', 'tries')} in a row:"
+        f" it has to stay up for {format_duration(SETTLE_SECONDS)}"
+        for one in units
+        if one.name in settling and one.active in _UP
     )
     source = wanted.source if wanted else last_good.source if last_good else ""
     if not source:
@@ -94,9 +103,7 @@ def app_status(
             else AppState.REFUSED
             if refused and not reverted
             else AppState.FAILING
-            if failure or any(images.values())
-            else AppState.FAILING
-            if any(one.name in should and settles_at(repairs.get(one.name)) > now for one in units)
+            if failure or any(images.values()) or settling
             else _state(deployment, verdict, units, reverted=reverted)
         ),
         revision=stands.revision if stands else "",
@@ -139,8 +146,9 @@ def _gate_in_words(verdict: Verdict) -> str:
 def _state(
     deployment: Deployment, verdict: Verdict, units: list[UnitStatus], *, reverted: bool
 ) -> AppState:
-    up = {"active", "reloading", "refreshing"}
-    down = [unit for unit in units if unit.wanted and unit.active not in up and not unit.ended_well]
+    down = [
+        unit for unit in units if unit.wanted and unit.active not in _UP and not unit.ended_well
+    ]
     if any(unit.active in {"failed", "inactive"} for unit in down):
         return AppState.FAILING
     if any(unit.wanted and unit.health is Health.UNHEALTHY for unit in units):

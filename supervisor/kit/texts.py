@@ -98,6 +98,8 @@ def relative(moment: float, *, now: float) -> str:
     distance = moment - now
     if abs(distance) < 1:
         return "now"
+    if distance > _MINUTE:  # to the nearest: what was put off by 2h just now comes in 2h
+        distance += _MINUTE / 2
     return f"in {_span(distance)}" if distance > 0 else f"{_span(-distance)} ago"
 
 

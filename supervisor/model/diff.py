@@ -3,6 +3,7 @@
 import msgspec
 
 from supervisor.model.errors import Finding
+from supervisor.model.rollout import Hold
 
 
 class TextPair(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -24,6 +25,8 @@ class AppDiff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     revision: str = ""
     """That is here."""
     wanted_revision: str = ""
+    held: Hold | None = None
+    """A person rolled it back to what is wanted; the source says something else."""
     files: tuple[TextPair, ...] = ()
     units: tuple[TextPair, ...] = ()
     """What Podman's generator makes of the files; only if that was asked for."""

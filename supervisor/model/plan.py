@@ -6,7 +6,7 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest, RepairState, UnitInputs
-from supervisor.model.rollout import Gate, Rollout
+from supervisor.model.rollout import Gate, Hold, Rollout
 from supervisor.model.secret import SecretPut
 from supervisor.model.source import TreeFile
 
@@ -182,7 +182,7 @@ class RunJob(_Step, frozen=True, kw_only=True, tag="run"):
 
 
 class ResetFailed(_Step, frozen=True, kw_only=True, tag="reset-failed"):
-    """Forget a removed unit's failure, so that systemd forgets the unit."""
+    """Forget a failure: a removed unit's, so that systemd forgets the unit, or an old job's."""
 
     phase: ClassVar[int] = 10
     unit: str
@@ -247,6 +247,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When to look again, seconds since the epoch; 0 is "when something changes"."""
     gate: Gate | None = None
     """Of a revision that is on trial, and stands."""
+    held: Hold | None = None
+    """A person rolled the app back: the steps lead there, not to what the source says."""
     held_back: tuple[str, ...] = ()
     """Of an app that is suspended: what would be done, in words."""
     findings: tuple[Finding, ...] = ()

@@ -24,6 +24,7 @@ from supervisor.model.plan import (
     Verdict,
     WriteFile,
 )
+from supervisor.model.rollout import Hold
 from supervisor.model.settings import LedgerSettings
 from supervisor.model.source import TreeFile
 from supervisor.model.status import AppState, AppStatus, Status, SyncReply
@@ -298,6 +299,34 @@ class TestPlan:
         said = podvisor("plan", "--exit-code")
         assert said.code == 0
         assert said.out == "Nothing to do: everything is as the sources say.\n"
+
+    def test_says_who_is_kept_from_what_the_source_says(
+        self, podvisor: Podvisor, daemon: Any
+    ) -> None:
+        held = Hold(app="db", revision="bbbb2222ffee", instead_of="cccc3333ffee", at=1.0)
+        suspended = ("write www/index.html: changed",)
+        verdicts = (
+            Verdict(app="db", revision="bbbb2222ffee", held=held),
+            Verdict(app="web", revision="3f2a91c0ffee", complete=False, held_back=suspended),
+        )
+        daemon.answer("/v1/plan", plain(Plan(verdicts=verdicts)))
+        assert podvisor("plan").out.splitlines() == [
+            "db  bbbb2222",
+            (
+                "  … held at bbbb2222: until podvisor resume db, or until something newer than"
+                " cccc3333 is pushed"
+            ),
+            "",
+            "web  3f2a91c0",
+            "  … suspended, until podvisor resume web: 1 step held back",
+            "    write www/index.html: changed",
+            "",
+            "Nothing to do now.",
+        ]
+        daemon.answer("/v1/diff", plain(Diff(apps=(AppDiff(app="db", held=held),))))
+        lines = podvisor("diff").out.splitlines()
+        assert lines[0].startswith("… db: held at bbbb2222: until podvisor resume db")
+        assert lines[1:] == ["Nothing differs from what is wanted now."]
 
     def test_a_refused_app_is_an_error_for_scripts(self, podvisor: Podvisor, daemon: Any) -> None:
         finding = Finding(message="bad", path="web.container", line=2)

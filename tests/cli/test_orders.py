@@ -106,6 +106,15 @@ def test_history_tells_revisions_and_what_came_of_them(podvisor: Podvisor, daemo
     assert "Make it blue" in good
 
 
+def test_of_all_that_are_undecided_only_the_newest_is_on_trial(
+    podvisor: Podvisor, daemon: Any
+) -> None:
+    undecided = (rollout("cccc3333", Outcome.TRIAL), rollout("dddd4444", Outcome.TRIAL))
+    daemon.answer("/v1/history", plain(History(app="web", rollouts=(*undecided, *ROLLOUTS))))
+    lines = podvisor("history", "web").out.splitlines()
+    assert [line.split()[1] for line in lines[1:]] == ["trial", "overtaken", "failed", "good"]
+
+
 def test_history_is_read_from_the_ledger_without_a_daemon(podvisor: Podvisor, home: Path) -> None:
     ledger = SqliteLedger(
         home / "state/podvisor/ledger.db", settings=LedgerSettings(), clock=SystemClock()

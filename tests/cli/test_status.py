@@ -123,6 +123,10 @@ def test_says_to_the_nearest_minute_when_a_source_is_read_again(
     assert f"again in {text} " in lines[1]
 
 
+def test_draws_a_source_without_apps(capsys: pytest.CaptureFixture[str]) -> None:
+    assert drawn(capsys, msgspec.structs.replace(WELL, apps=()))[2:] == ["", "No apps yet."]
+
+
 def test_draws_all_units_of_one_app(capsys: pytest.CaptureFixture[str]) -> None:
     assert drawn(capsys, WELL, "web") == [
         "APP  STATE  RUNNING  REVISION  APPLIED",
@@ -143,7 +147,7 @@ def test_says_when_an_image_is_pulled_again(capsys: pytest.CaptureFixture[str]) 
     app = msgspec.structs.replace(ILL.apps[1], next_pull_at=NOW + 299)
     lines = drawn(capsys, msgspec.structs.replace(ILL, apps=(app,)))
     at = lines.index("  … image localhost/db:1")
-    assert lines[at + 1] == "    next try in 4min"
+    assert lines[at + 1] == "    next try in 5min"
 
 
 def test_draws_what_needs_attention(capsys: pytest.CaptureFixture[str]) -> None:

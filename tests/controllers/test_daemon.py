@@ -113,7 +113,10 @@ async def test_a_crash_loop_is_not_over_when_the_unit_just_runs_for_a_moment(wor
             world.systemd.dies("gallery.service")
             await anyio.sleep(10)
         assert "gallery.service" in world.machine.running
-        assert house.desk.status().apps[0].state is AppState.FAILING
+        (status,) = house.desk.status().apps
+        assert status.state is AppState.FAILING
+        text = "gallery.service runs, after 2 tries in a row: it has to stay up for 30s"
+        assert status.waiting == (text,)
         assert not world.events(EventKind.RECOVERED)
         await anyio.sleep(30)
         assert house.desk.status().apps[0].state is AppState.READY
@@ -201,7 +204,9 @@ async def test_a_source_that_left_the_settings_keeps_its_apps(world):
         (status,) = house.desk.status().apps
         assert status.state is AppState.KEPT
         assert "no longer in the settings" in status.findings[0].message
-        assert (await house.desk.plan(())).steps == ()
+        planned = await house.desk.plan(())
+        assert planned.steps == ()
+        assert planned.verdicts[0].findings == status.findings, "it says why"
         planned = await house.desk.plan((), prune_all=True)
         assert "stop" in {str(step.__struct_config__.tag) for step in planned.steps}
         assert "web.service" in world.machine.running
@@ -475,6 +480,9 @@ async def test_why_a_unit_does_not_start_is_shown_until_it_does(world):
             assert "web.service: failed: exit code 1" in status.waiting
         assert "web.service: failed (exit-code) after 1 try in a row" in status.waiting
         world.machine.broken.clear()
+        await anyio.sleep(30)
+        (text,) = house.desk.status().apps[0].waiting
+        assert text.startswith("web.service runs, ")
         await anyio.sleep(30)
         assert house.desk.status().apps[0].waiting == ()
 

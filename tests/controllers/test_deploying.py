@@ -213,6 +213,15 @@ async def test_a_job_runs_before_anything_else_changes(world):
         assert len(world.machine.ran) == 3, "each new revision, also one that was here before"
 
 
+async def test_nothing_was_interrupted_where_a_job_went_first(world):
+    world.reader.put("home", {**SHOP, "shop/www/index.html": "1"})
+    async with world.running() as house:
+        await world.push(house, {**SHOP, "shop/www/index.html": "2"})
+        assert state(house, "shop").state is AppState.READY
+    reasons = [one.reason for one in world.events(EventKind.STEP) if one.step == "reload"]
+    assert reasons[-1] == "shop: its jobs have ended"
+
+
 async def test_a_job_that_fails_stops_the_deploy_until_somebody_says_so(world):
     world.reader.put("home", SHOP)
     async with world.running() as house:
@@ -244,6 +253,20 @@ async def test_a_job_that_fails_stops_the_deploy_until_somebody_says_so(world):
         False,
         True,
     ]
+
+
+async def test_a_job_whose_revision_is_taken_back_in_the_source_is_failed_no_more(world):
+    world.reader.put("home", SHOP)
+    async with world.running() as house:
+        world.machine.broken.add("migrate.service")
+        await world.push(house, NEXT)
+        assert "migrate.service" in world.machine.failed
+        await world.push(house, SHOP)
+        assert state(house, "shop").state is AppState.READY
+        assert "migrate.service" not in world.machine.failed
+        steps = len(world.events(EventKind.STEP))
+        await house.desk.sync(SyncRequest(), ignore)
+        assert len(world.events(EventKind.STEP)) == steps
 
 
 async def test_a_failed_job_is_remembered_by_the_next_daemon(world):

@@ -52,7 +52,7 @@ async def test_a_revision_counts_when_it_has_settled(world):
         await world.push(house, ONE)
         assert unit(world) == "v=1"
         assert state(house) is AppState.CHANGING
-        assert "settles" in house.board.apps["web"].gate
+        assert house.board.apps["web"].gate == "web.service has to stay up for 10s"
         assert not world.events(EventKind.APPLIED)
         await settle()
         assert state(house) is AppState.READY
@@ -269,6 +269,8 @@ async def test_a_person_rolls_back_and_is_not_overruled(world):
         assert unit(world) == "v=1"
         held = house.board.apps["web"].held
         assert (held.revision, held.instead_of) == (first, second)
+        plan = await house.desk.plan(["web"])
+        assert [one.held for one in plan.verdicts] == [held]
         await deployed(world, house, THREE)
         assert unit(world) == "v=3"
         assert state(house) is AppState.READY

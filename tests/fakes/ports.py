@@ -335,8 +335,11 @@ class FakeSystemd:
         await asyncio.sleep(self.slow.get(unit, 0))
         if (one := self.machine.loaded.get(unit)) and one.before_deploy:
             self.machine.ran.append(one.digest)
-            failed = unit in self.machine.broken
-            return JobFailed(unit=unit, result="failed", detail="no such table") if failed else None
+            self.machine.failed.discard(unit)
+            if unit not in self.machine.broken:
+                return None
+            self.machine.failed.add(unit)
+            return JobFailed(unit=unit, result="failed", detail="no such table")
         along = [
             name
             for name in self.machine.running

@@ -102,6 +102,8 @@ def test_refuses_what_is_no_size(text: str) -> None:
         (1_000_000 - 50_000, "13h ago"),
         (1_000_000 - 90_000, "1 day ago"),
         (1_000_000 + 200_000, "in 2 days"),
+        (1_000_000 + 7_199, "in 2h"),
+        (1_000_000 + 5_400, "in 1h"),
     ],
 )
 def test_tells_when(moment: float, text: str) -> None:

@@ -42,8 +42,8 @@ _BROKEN = re.compile(
 _STALLED = (
     _meaning(
         r"host key verification failed",
-        "connect once by hand with ssh, or add what ssh-keyscan says of the host to"
-        " ~/.ssh/known_hosts, or to `known_hosts` of the source",
+        "compare what ssh-keyscan says of the host with what its owner says; then add it to"
+        " `known_hosts` of the source, or to ~/.ssh/known_hosts if the source has none",
     ),
     _meaning(
         r"authentication failed|could not read (username|password)|permission denied \("

@@ -1,6 +1,7 @@
 """Why a unit failed, in a few lines: from its journal where that can be read, else from systemd."""
 
 import json
+import re
 from typing import NamedTuple
 
 import anyio
@@ -11,6 +12,8 @@ _READ = 50
 _LINES = 3
 _CHARACTERS = 1_000
 _TIMEOUT_SECONDS = 5.0
+_ASIDE = re.compile(r"conmon [0-9a-f]+ <n(warn|info|debug)>: ")
+"""What conmon writes into the container's own log, on a machine without a memory controller too."""
 _LAGS_SECONDS = (0.0, 0.15, 0.6)
 """What a process wrote just before it died may still be on its way to the journal."""
 
@@ -46,7 +49,8 @@ async def last_lines(unit: str, *, since: float) -> str:
 def _telling(lines: list[_Line]) -> str:
     """Choose a few: systemd only says that it failed, podman says why after `Error:`."""
     own = [line.text for line in lines if line.by != "systemd"]
-    texts = own or [line.text for line in lines]
+    texts = [text for text in own if not _ASIDE.match(text)]
+    texts = texts or own or [line.text for line in lines]
     errors = [text for text in texts if text.startswith("Error:")]
     newest_first = dict.fromkeys(reversed(errors or texts))
     return "\n".join(reversed([*newest_first][:_LINES]))[-_CHARACTERS:]

@@ -49,6 +49,14 @@ async def test_systemd_is_heard_where_nobody_else_speaks(says: Says) -> None:
     assert await journal.last_lines("web.service", since=1.0) == expected
 
 
+async def test_what_conmon_warns_of_is_said_only_where_nothing_else_is(says: Says) -> None:
+    aside = ("migrate", "conmon 0eec84465998 <nwarn>: Failed to open cgroups file: memory.events")
+    says(STARTING, ("migrate", "ERROR: no such relation"), aside, FAILED)
+    assert await journal.last_lines("migrate.service", since=1.0) == "ERROR: no such relation"
+    says(STARTING, aside, FAILED)
+    assert await journal.last_lines("migrate.service", since=1.0) == aside[1]
+
+
 async def test_podmans_events_are_no_lines(says: Says) -> None:
     event = {"SYSLOG_IDENTIFIER": "podman", "MESSAGE": "container died", "PODMAN_EVENT": "died"}
     says(("web", "no such table"), raw=json.dumps(event) + "\n")
