@@ -284,8 +284,8 @@ class AppController:
             self._images.wants(name, _pulls(steps.get(name, ())))
             self._probes.attend(units_of(deployment), _probes(deployment, observed))
             again = [verdict.next_at] if verdict.next_at else []
-            if verdict.gate and verdict.gate.state is not GateState.PASSED:
-                again.append(self._gate_looks_at(name, verdict.gate, now))
+            if verdict.gate and (at := self._gate_looks_at(name, verdict.gate, now)):
+                again.append(at)
             for unit in outcome.broken.keys() & units_of(deployment):
                 memory = repairs.get(unit)
                 again.append(memory.next_at if memory else now)
@@ -312,8 +312,8 @@ class AppController:
         )
 
     def _gate_looks_at(self, name: str, word: Gate, now: float) -> float:
-        """When to look at a trial again: at once if it failed, so that it is taken back."""
-        if word.state is GateState.PENDING:
+        """When to look at a trial again: at once if it failed, so that it is taken back; 0: never."""
+        if word.state is not GateState.FAILED:
             return word.look_at
         before = self._board.apps.get(name)
         said_already = before is not None and before.gate == word.reason

@@ -44,7 +44,8 @@ _NO_SOURCE = Finding(
     fatal=False,
 )
 _PATIENCE_SECONDS = 1.0
-"""How long whoever asks for the status waits for news of health."""
+"""How long whoever asks for the status waits for news of health; and whoever waits for a gate, until
+it is looked at again."""
 _BACKLOG = 1_000
 """Entries that a slow reader may be behind; then it is cut off, and reads on from its last id."""
 
@@ -223,12 +224,14 @@ class Desk:
                 for name, one in self._board.apps.items()
                 if one.gate and one.state is AppState.CHANGING and (not apps or name in apps)
             ]
-            if not waiting:
-                return
-            # The pass at which a gate looks again is armed already.
-            dues = [self._queue.due_in(key) for key in waiting]
-            await anyio.sleep(min((due for due in dues if due is not None), default=0.0))
-            await self._queue.passed(waiting)
+            dues = [due for key in waiting if (due := self._queue.due_in(key)) is not None]
+            if not waiting or not (dues or self._queue.is_busy(keys.__contains__)):
+                return  # what is left may come at any time, or never
+            # The pass at which a gate looks again is armed already; others may come before it.
+            seconds = min(dues, default=_PATIENCE_SECONDS)
+            await anyio.sleep(min(seconds, _PATIENCE_SECONDS))
+            if seconds <= _PATIENCE_SECONDS:
+                await self._queue.passed(waiting)
 
     async def suspend(self, order: OrderRequest) -> None:
         """Have apps left alone; see `OrderDesk`."""

@@ -452,3 +452,20 @@ async def test_one_app_cannot_be_resumed_while_all_are_suspended(world):
             await house.desk.resume(OrderRequest(apps=("web",)))
         await house.desk.resume(OrderRequest())
         assert state(house) is AppState.READY
+
+
+@pytest.mark.parametrize("seconds", [0, SETTLE])
+async def test_a_first_revision_that_fails_is_not_looked_at_more_often_than_it_is_repaired(
+    world, seconds
+):
+    world.settings = msgspec.structs.replace(
+        world.settings, rollout=RolloutSettings(settle=seconds)
+    )
+    world.machine.broken.add("web.service")
+    async with world.running() as house:
+        await world.push(house, ONE)
+        await anyio.sleep(7200)
+        jobs, looks = len(world.systemd.jobs), world.folder.looked.count("web")
+        await anyio.sleep(7200)
+        assert world.folder.looked.count("web") - looks <= 3 * (len(world.systemd.jobs) - jobs) + 4
+        assert state(house) is AppState.FAILING
