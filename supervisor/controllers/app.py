@@ -42,6 +42,7 @@ from supervisor.model.plan import (
     StartUnit,
     Step,
     StopUnit,
+    TryRevision,
     Verdict,
 )
 from supervisor.model.rollout import Gate, GateState
@@ -279,6 +280,8 @@ class AppController:
             else:
                 verdict = self._recorder.with_gate(deployment, verdict, observed)
                 self._recorder.record(deployment, verdict, applied.get(name), owners=owners)
+            if any(isinstance(step, TryRevision) for step in steps.get(name, ())):
+                self._recorder.forget_old_trials(name)
             if any(isinstance(step, Quarantine) for step in steps.get(name, ())):
                 stirred.update(self._recorder.free_dependents(deployment))
             self._images.wants(name, _pulls(steps.get(name, ())))

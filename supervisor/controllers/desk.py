@@ -44,8 +44,8 @@ _NO_SOURCE = Finding(
     fatal=False,
 )
 _PATIENCE_SECONDS = 1.0
-"""How long whoever asks for the status waits for news of health; and whoever waits for a gate, until
-it is looked at again."""
+"""How long whoever asks for the status waits for news of health; and how seldom the board is looked
+at for whoever waits for a gate."""
 _BACKLOG = 1_000
 """Entries that a slow reader may be behind; then it is cut off, and reads on from its last id."""
 

@@ -60,8 +60,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     is_failing: bool = False
     """It would have failed, were there a way back."""
     look_at: float = 0.0
-    """When it may say more by the time alone, seconds since the epoch; for one that is pending. 0 if
-    it takes a change that is told of, as that of a unit's state."""
+    """When it may say more by the time alone, seconds since the epoch; for one that is pending.
+    0 if that takes something that is told of, as the change of a unit's state."""
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -353,6 +353,15 @@ async def test_no_more_history_is_kept_than_is_wanted(world):
         for number in range(6):
             await world.push(house, {"web/web.container": f"v={number}"})
         assert len(world.ledger.rollouts("web")) == 3
+        world.machine.broken.add("web.service")
+        world.systemd.mends = {"web.service": "v=5"}
+        for number in range(6, 12):
+            await world.push(house, {"web/web.container": f"v={number}"})
+            await settle()
+        outcomes = [one.outcome for one in world.ledger.rollouts("web")]
+        assert outcomes == [Outcome.GOOD, Outcome.FAILED, Outcome.FAILED]
+        assert unit(world) == "v=5"
+        assert state(house) is AppState.REVERTED
 
 
 async def test_what_has_left_takes_its_orders_and_history_along(world):
