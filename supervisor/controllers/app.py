@@ -22,7 +22,7 @@ from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.record import Recorder, units_of
 from supervisor.controllers.turns import Turns
 from supervisor.core import planner
-from supervisor.core.moves import owners_of, taken_units
+from supervisor.core.moves import along, elsewhere, owners_of, taken_units
 from supervisor.core.names import runtime_names
 from supervisor.core.repair import settles_at
 from supervisor.core.report import app_status, changes_of_state
@@ -137,9 +137,13 @@ class AppController:
         """Keys that these apps (all, if empty) wait for: of those that they come after, and own."""
         return self._turns.unfinished(apps)
 
+    def along(self, names: Collection[str]) -> set[str]:
+        """Other apps that a pass over these should take along: units go between them."""
+        return along(names, self._desires.latest())
+
     async def plan(self, names: Collection[str]) -> Plan:
-        """Work out a pass without carrying it out."""
-        chosen = await self._chosen(names, unseen_is_ready=True)
+        """Work out a pass without carrying it out; what has to come along is part of it."""
+        chosen = await self._chosen({*names, *self.along(names)}, unseen_is_ready=True)
         return (await self._look(chosen))[1]
 
     async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
@@ -226,6 +230,7 @@ class AppController:
             rollout=self._desires.settings.rollout,
             owners=owners_of(self._desires.latest()),
             taken=taken_units(self._desires.latest()),
+            elsewhere=elsewhere({one.name for one in deployments}, self._desires.latest()),
             offered=self._desires.secrets(),
         )
         return observed, plan
@@ -300,6 +305,8 @@ class AppController:
                 stirred.add(name)
             if self._show(deployment, verdict, observed, failure):
                 changed.add(name)
+        if not all(verdicts[one.name].complete for one in deployments):
+            stirred.update(self.along(verdicts) - verdicts.keys())
         stirred.update(self._turns.after(changed, self._desires.latest()))
         moved = {
             one.source
@@ -315,7 +322,7 @@ class AppController:
         )
 
     def _gate_looks_at(self, name: str, word: Gate, now: float) -> float:
-        """When to look at a trial again: at once if it failed, so that it is taken back; 0: never."""
+        """When to look at a trial again: at once if it failed, to take it back; 0 is never."""
         if word.state is not GateState.FAILED:
             return word.look_at
         before = self._board.apps.get(name)

@@ -135,6 +135,8 @@ class Loop:
                 keys = await self._queue.take()
                 apps = [key for key in keys if key.startswith("app:")]
                 if apps:
+                    along = self._apps.along({key.removeprefix("app:") for key in apps})
+                    apps.extend(self._queue.take_along(f"app:{name}" for name in along))
                     tasks.start_soon(self._pass, tuple(apps), self._reconcile_apps)
                 for key in keys:
                     if not key.startswith("app:"):
