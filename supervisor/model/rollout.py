@@ -71,7 +71,9 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     revision: str
     """That it is held at."""
     instead_of: str
-    """That the source asked for then; anything else ends the hold."""
+    """That the source asked for then; another content of the app ends the hold."""
+    content: str = ""
+    """What identifies that content: a commit that does not touch the app gives no new one."""
     at: float
 
 

@@ -12,6 +12,7 @@ from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
 
 SETTLE = 10
+OTHER = {"other/other.container": "v=1"}
 ONE, TWO, THREE = ({"web/web.container": f"v={n}"} for n in (1, 2, 3))
 
 
@@ -267,6 +268,24 @@ async def test_a_person_rolls_back_and_is_not_overruled(world):
         assert unit(world) == "v=3"
         assert state(house) is AppState.READY
         assert house.board.apps["web"].held is None
+
+
+@pytest.mark.parametrize("newest", ["refuse=why", "image=img:9"])
+async def test_a_rollback_outlives_commits_that_do_not_touch_the_app(world, newest):
+    """Also if what the source asks for was never tried here."""
+    async with world.running() as house:
+        for number in (1, 2):
+            await deployed(world, house, {"web/web.container": f"v={number}", **OTHER})
+        never_tried = {"web/web.container": newest}
+        await world.push(house, never_tried | OTHER)
+        await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
+        await world.push(house, never_tried | {"other/other.container": "v=2"})
+        assert unit(world) == "v=1"
+        assert state(house) is AppState.HELD
+    async with world.running() as house:
+        assert state(house) is AppState.HELD
+        await deployed(world, house, {"web/web.container": "v=3", **OTHER})
+        assert unit(world) == "v=3"
 
 
 async def test_a_rollback_ends_when_it_is_resumed(world):
