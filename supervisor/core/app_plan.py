@@ -9,7 +9,7 @@ import msgspec
 
 from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal
-from supervisor.core.gate import trial_of
+from supervisor.core.gate import is_installed, trial_of
 from supervisor.core.health import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_jobs
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
@@ -105,7 +105,7 @@ def _plan(
         if found := failed_job(wanted, observed):
             draft.findings.append(found)
     refused = any(finding.fatal for finding in draft.findings)
-    on_trial = wanted is not None and trial_of(wanted, observed) is not None
+    on_trial = wanted and trial_of(wanted, observed) and is_installed(wanted, observed)
     changes = not wanted or (deployment.changes and not on_trial)
     if deployment.waits and changes and not refused:
         draft.waiting.extend(one.text for one in deployment.waits)

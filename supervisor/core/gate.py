@@ -34,6 +34,13 @@ def trial_of(app: DesiredApp, observed: Observed) -> Rollout | None:
     return known if known and known.outcome is Outcome.TRIAL else None
 
 
+def is_installed(app: DesiredApp, observed: Observed) -> bool:
+    """Whether this very revision is what was installed last."""
+    folder = observed.apps.get(app.name)
+    manifest = folder.manifest if folder else None
+    return manifest is not None and manifest.revision == app.revision
+
+
 def rollout_of(app: str, revision: str, observed: Observed) -> Rollout | None:
     """Return what is remembered of a revision."""
     return next((one for one in observed.rollouts.get(app, ()) if one.revision == revision), None)

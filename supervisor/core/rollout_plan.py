@@ -30,7 +30,9 @@ def ask_gate(
     *,
     settings: RolloutSettings,
 ) -> Gate | None:
-    """Ask the gate about a revision that stands; one that is not on trial yet goes on it.
+    """Ask the gate about a revision that stands; one that is not on trial goes on it.
+
+    So does one whose trial something newer cut short, when it comes again.
 
     `attempt` holds the steps towards `wanted`. None means that there is nothing to judge (yet).
     """
@@ -39,7 +41,7 @@ def ask_gate(
     if wanted is None or (applied and applied.revision == wanted.revision):
         return None
     trial = gate.trial_of(wanted, observed)
-    if trial is None:
+    if trial is None or not gate.is_installed(wanted, observed):
         changing = frozenset(
             step.unit for step in attempt.steps if isinstance(step, StartUnit | RestartUnit)
         )

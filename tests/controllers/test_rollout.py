@@ -497,3 +497,30 @@ async def test_a_first_revision_that_fails_is_not_looked_at_more_often_than_it_i
         await anyio.sleep(7200)
         assert world.folder.looked.count("web") - looks <= 3 * (len(world.systemd.jobs) - jobs) + 4
         assert state(house) is AppState.FAILING
+
+
+async def test_a_revision_whose_trial_was_cut_short_has_a_whole_one_when_it_comes_again(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await world.push(house, TWO)
+        await deployed(world, house, THREE)
+        await anyio.sleep(3600)
+        await deployed(world, house, TWO)
+        assert unit(world) == "v=2"
+        assert state(house) is AppState.READY
+
+
+async def test_a_revision_whose_trial_was_cut_short_waits_for_its_turn_when_it_comes_again(world):
+    def both(db, web):
+        return {"db/db.container": f"v={db}", "web/web.container": f"after=db v={web}"}
+
+    async with world.running() as house:
+        await deployed(world, house, both(1, 1))
+        await settle()
+        await world.push(house, both(1, 2))
+        await deployed(world, house, both(1, 3))
+        world.systemd.mends = {"db.service": "v=1"}
+        world.machine.broken.add("db.service")
+        await deployed(world, house, both(2, 2))
+        assert unit(world) == "after=db v=3"
+        assert "waits for app db" in house.board.apps["web"].waiting[0]
