@@ -101,6 +101,7 @@ class AppController:
         self._folder = folder
         self._reader = reader
         self._ledger = ledger
+        self._orders = orders
         self._board = board
         self._clock = clock
         self._images = images
@@ -117,6 +118,10 @@ class AppController:
     async def news(self) -> tuple[str, ...]:
         """Those of which something else is asked than when they were named last."""
         return await self._desires.news()
+
+    def renew_trials(self) -> None:
+        """Say that time went by in which nobody looked after the apps."""
+        self._orders.renew_trials(self._ledger.applied())
 
     async def protect(self, source: str) -> None:
         """Keep the content of what was applied in the store: it is the way back."""

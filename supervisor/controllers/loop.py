@@ -102,6 +102,7 @@ class Loop:
     async def start(self) -> None:
         """Take up what is stored, and name every key once."""
         await self.restore()
+        self._apps.renew_trials()
         await self._watch_folders()
         self._queue.add("watchdog", "webhooks")
         self._name_all()
@@ -155,6 +156,7 @@ class Loop:
         suspended = self._clock.suspended()
         self._queue.advance(suspended - self._suspended)
         self._suspended = suspended
+        self._apps.renew_trials()
         self.hurry()
 
     def _name_all(self) -> None:

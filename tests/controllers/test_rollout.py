@@ -524,3 +524,36 @@ async def test_a_revision_whose_trial_was_cut_short_waits_for_its_turn_when_it_c
         await deployed(world, house, both(2, 2))
         assert unit(world) == "after=db v=3"
         assert "waits for app db" in house.board.apps["web"].waiting[0]
+
+
+@pytest.mark.parametrize("away", ["restart", "sleep", "suspended", "suspended by name"])
+async def test_time_in_which_nobody_looked_after_it_is_not_counted_against_a_trial(world, away):
+    async def goes_on(house):
+        await anyio.sleep(60)
+        assert state(house) is AppState.CHANGING
+        world.machine.answers("web.service", Health.HEALTHY)
+        await anyio.sleep(30)
+        assert state(house) is AppState.READY
+        assert unit(world) == "v=2 health=30"
+
+    async with world.running() as house:
+        await deployed(world, house, {"web/web.container": "v=1 health=30"})
+        await world.push(house, {"web/web.container": "v=2 health=30"})
+        world.machine.answers("web.service", Health.STARTING)
+        match away:
+            case "sleep":
+                world.clock.slept += 7200
+                house.loop.resume()
+            case "suspended":
+                await house.desk.suspend(OrderRequest(seconds=3600))
+                await anyio.sleep(3700)
+            case "suspended by name":
+                await house.desk.suspend(OrderRequest(apps=("web",)))
+                await anyio.sleep(3700)
+                await house.desk.resume(OrderRequest(apps=("web",)))
+        if away != "restart":
+            await goes_on(house)
+            return
+    world.clock.offset += 7200
+    async with world.running() as house:
+        await goes_on(house)
