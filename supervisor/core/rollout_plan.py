@@ -103,7 +103,7 @@ def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
 def older_revision(rollouts: Sequence[Rollout], wish: str, *, running: str) -> str:
     """Return the revision to go back to; `wish` may be its beginning, empty is the one before.
 
-    Raises Stalled if there is none, or if more than one begins so.
+    Raises Stalled if there is none, if more than one begins so, or if it failed here.
     """
     hint = "podvisor history shows those that were tried"
     if not wish:
@@ -112,9 +112,12 @@ def older_revision(rollouts: Sequence[Rollout], wish: str, *, running: str) -> s
         if not good:
             raise Stalled("cannot roll back: no other revision was good here", hint=hint)
         return good[-1].revision
-    found = [one.revision for one in rollouts if one.revision.startswith(wish)]
+    found = [one for one in rollouts if one.revision.startswith(wish)]
     if len(found) == 1:
-        return found[0]
+        if found[0].outcome is Outcome.FAILED:
+            why = f"{found[0].revision[:12]} failed here: {found[0].reason}"
+            raise Stalled(f"cannot roll back: {why}", hint=hint)
+        return found[0].revision
     what = "more than one revision begins" if found else "no revision that was tried here begins"
     raise Stalled(f"cannot roll back: {what} with {wish}", hint=hint)
 

@@ -310,6 +310,20 @@ async def test_a_rollback_to_what_fails_now_leads_back(world):
         assert state(house) is AppState.REVERTED
 
 
+async def test_there_is_no_rollback_to_what_failed(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.systemd.mends = {"web.service": "v=1"}
+        world.machine.broken.add("web.service")
+        await world.push(house, TWO)
+        failed = world.ledger.rollouts("web")[-1].revision
+        world.machine.broken.clear()
+        await deployed(world, house, THREE)
+        with pytest.raises(Stalled, match="failed here: web.service failed"):
+            await house.desk.rollback(OrderRequest(apps=("web",), revision=failed), nothing)
+        assert state(house) is AppState.READY
+
+
 @pytest.mark.parametrize("wish", ["", "ffff"])
 async def test_there_may_be_nothing_to_roll_back_to(world, wish):
     async with world.running() as house:
