@@ -162,6 +162,14 @@ def _plan(
         attempt = _converge(last_good, wanted, observed, now, owners)
         plan_health(last_good, observed, now, health, attempt)
         attempt.steps[:] = without_lacking(attempt.steps, last_good, observed)
+        pulls = _missing_images(last_good, attempt.steps, observed, ())
+        missing = {step.image for step in pulls}
+        attempt.steps[:] = [
+            step for step in attempt.steps if not _starts_without(step, last_good, missing)
+        ]
+        missing.difference_update(step.image for step in draft.steps if isinstance(step, PullImage))
+        draft.steps.extend(step for step in pulls if step.image in missing)
+        draft.waiting.extend(f"image {image}" for image in sorted(missing))
         puts = plan_puts(last_good, observed)
         if puts and not any(isinstance(step, PutSecrets) for step in draft.steps):
             draft.steps.append(puts)
