@@ -275,7 +275,10 @@ async def test_an_image_of_the_way_back_that_is_gone_is_pulled_first(world):
 
 async def test_a_way_back_whose_images_are_here_asks_for_none(world):
     world.machine.images.update({"img:1", "img:2"})
-    one, two = ({"web/web.container": f"v={n} image=img:{n} health=30"} for n in (1, 2))
+    one, two = (
+        {"web/web.container": f"v={n} image=img:{n} health=30 needs=a.network", "web/a.network": ""}
+        for n in (1, 2)
+    )
     async with world.running() as house:
         await deployed(world, house, one)
         await world.push(house, two)
