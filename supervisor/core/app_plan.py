@@ -66,36 +66,6 @@ def plan_app(
     that some app wants to that app: a unit that moves to another app is not stopped. `offered` maps
     the secrets that any app describes to that app.
     """
-    steps, verdict = _plan(
-        deployment,
-        observed,
-        now,
-        foreign=foreign,
-        owners=owners,
-        health=health,
-        rollout=rollout,
-        offered=offered,
-    )
-    suspension = observed.suspended.get(deployment.name)
-    if suspension is None:
-        return steps, verdict
-    held_back = tuple(in_words(step) for step in steps if not isinstance(step, BOOKKEEPING))
-    return [], msgspec.structs.replace(
-        verdict, complete=False, held_back=held_back, next_at=suspension.until, gate=None
-    )
-
-
-def _plan(
-    deployment: Deployment,
-    observed: Observed,
-    now: float,
-    *,
-    foreign: Mapping[str, str],
-    owners: Mapping[str, str],
-    health: HealthSettings,
-    rollout: RolloutSettings,
-    offered: Mapping[str, str],
-) -> tuple[list[Step], Verdict]:
     draft = Draft(app=deployment.name, findings=list(deployment.findings))
     wanted, last_good = deployment.wanted, deployment.last_good
     if wanted:
@@ -176,6 +146,19 @@ def _plan(
         draft.extend(attempt)
     revision = last_good.revision if last_good else ""
     return draft.steps, draft.verdict(revision=revision, complete=False)
+
+
+def left_alone(
+    steps: list[Step], verdict: Verdict, observed: Observed
+) -> tuple[list[Step], Verdict]:
+    """Take from a plan what is not to be done while its app is suspended: all of it."""
+    suspension = observed.suspended.get(verdict.app)
+    if suspension is None:
+        return steps, verdict
+    held_back = tuple(in_words(step) for step in steps if not isinstance(step, BOOKKEEPING))
+    return [], msgspec.structs.replace(
+        verdict, complete=False, held_back=held_back, next_at=suspension.until, gate=None
+    )
 
 
 def _converge(

@@ -6,7 +6,7 @@ Before it: `controllers.observe` and `controllers.desire` have read the world. A
 
 from collections.abc import Collection, Mapping, Sequence
 
-from supervisor.core.app_plan import plan_app
+from supervisor.core.app_plan import left_alone, plan_app
 from supervisor.core.moves import (
     holds_of_giver,
     holds_of_taker,
@@ -50,7 +50,7 @@ def plan(
         owners = {u.name: one.name for one in deployments if one.wanted for u in one.wanted.units}
 
     def planned(deployment: Deployment) -> tuple[list[Step], Verdict]:
-        return plan_app(
+        steps, verdict = plan_app(
             deployment,
             observed,
             now,
@@ -60,6 +60,7 @@ def plan(
             rollout=rollout,
             offered=offered or {},
         )
+        return left_alone(steps, verdict, observed)
 
     jobs = {
         unit.name: one.name
