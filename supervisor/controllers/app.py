@@ -22,7 +22,7 @@ from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.record import Recorder, units_of
 from supervisor.controllers.turns import Turns
 from supervisor.core import planner
-from supervisor.core.moves import owners_of, taken_units
+from supervisor.core.moves import along, elsewhere, owners_of, taken_units
 from supervisor.core.names import runtime_names
 from supervisor.core.repair import settles_at
 from supervisor.core.report import app_status, changes_of_state
@@ -42,6 +42,7 @@ from supervisor.model.plan import (
     StartUnit,
     Step,
     StopUnit,
+    TryRevision,
     Verdict,
 )
 from supervisor.model.rollout import Gate, GateState
@@ -100,6 +101,7 @@ class AppController:
         self._folder = folder
         self._reader = reader
         self._ledger = ledger
+        self._orders = orders
         self._board = board
         self._clock = clock
         self._images = images
@@ -116,6 +118,10 @@ class AppController:
     async def news(self) -> tuple[str, ...]:
         """Those of which something else is asked than when they were named last."""
         return await self._desires.news()
+
+    def renew_trials(self) -> None:
+        """Say that time went by in which nobody looked after the apps."""
+        self._orders.renew_trials(self._ledger.applied())
 
     async def protect(self, source: str) -> None:
         """Keep the content of what was applied in the store: it is the way back."""
@@ -136,9 +142,13 @@ class AppController:
         """Keys that these apps (all, if empty) wait for: of those that they come after, and own."""
         return self._turns.unfinished(apps)
 
+    def along(self, names: Collection[str]) -> set[str]:
+        """Other apps that a pass over these should take along: units go between them."""
+        return along(names, self._desires.latest())
+
     async def plan(self, names: Collection[str]) -> Plan:
-        """Work out a pass without carrying it out."""
-        chosen = await self._chosen(names, unseen_is_ready=True)
+        """Work out a pass without carrying it out; what has to come along is part of it."""
+        chosen = await self._chosen({*names, *self.along(names)}, unseen_is_ready=True)
         return (await self._look(chosen))[1]
 
     async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
@@ -225,6 +235,7 @@ class AppController:
             rollout=self._desires.settings.rollout,
             owners=owners_of(self._desires.latest()),
             taken=taken_units(self._desires.latest()),
+            elsewhere=elsewhere({one.name for one in deployments}, self._desires.latest()),
             offered=self._desires.secrets(),
         )
         return observed, plan
@@ -279,13 +290,15 @@ class AppController:
             else:
                 verdict = self._recorder.with_gate(deployment, verdict, observed)
                 self._recorder.record(deployment, verdict, applied.get(name), owners=owners)
+            if any(isinstance(step, TryRevision) for step in steps.get(name, ())):
+                self._recorder.forget_old_trials(name)
             if any(isinstance(step, Quarantine) for step in steps.get(name, ())):
                 stirred.update(self._recorder.free_dependents(deployment))
             self._images.wants(name, _pulls(steps.get(name, ())))
             self._probes.attend(units_of(deployment), _probes(deployment, observed))
             again = [verdict.next_at] if verdict.next_at else []
-            if verdict.gate and verdict.gate.state is not GateState.PASSED:
-                again.append(self._gate_looks_at(name, verdict.gate, now))
+            if verdict.gate and (at := self._gate_looks_at(name, verdict.gate, now)):
+                again.append(at)
             for unit in outcome.broken.keys() & units_of(deployment):
                 memory = repairs.get(unit)
                 again.append(memory.next_at if memory else now)
@@ -297,6 +310,8 @@ class AppController:
                 stirred.add(name)
             if self._show(deployment, verdict, observed, failure):
                 changed.add(name)
+        if not all(verdicts[one.name].complete for one in deployments):
+            stirred.update(self.along(verdicts) - verdicts.keys())
         stirred.update(self._turns.after(changed, self._desires.latest()))
         moved = {
             one.source
@@ -312,8 +327,8 @@ class AppController:
         )
 
     def _gate_looks_at(self, name: str, word: Gate, now: float) -> float:
-        """When to look at a trial again: at once if it failed, so that it is taken back."""
-        if word.state is GateState.PENDING:
+        """When to look at a trial again: at once if it failed, to take it back; 0 is never."""
+        if word.state is not GateState.FAILED:
             return word.look_at
         before = self._board.apps.get(name)
         said_already = before is not None and before.gate == word.reason

@@ -55,6 +55,7 @@ class Desires:
         self._indexed: Mapping[str, Deployment] | None = None
         self._index: dict[str, dict[str, None]] = {}
         """Units to their apps; an entry too many only names a key too many."""
+        self._newest: dict[str, Candidate] = {}
         self.prune_allowed: set[str] = set()
         """Sources of which a person said that all their apps may be removed."""
         self.source_findings: dict[str, tuple[Finding, ...]] = {}
@@ -126,6 +127,10 @@ class Desires:
             for name, one in self.latest().items()
         }
 
+    def newest(self, app: str) -> Candidate | None:
+        """What the source asks of an app, be it held back or refused; None if it holds none."""
+        return self._newest.get(app)
+
     def secrets(self) -> dict[str, str]:
         """Secrets that some app describes, each with that app."""
         return {
@@ -167,6 +172,7 @@ class Desires:
         candidates = [one for one in candidates if one.name not in refused]
         candidates = [self._tried.as_tried(one, manifests.get(one.name)) for one in candidates]
         newest = {one.name: one.revision for one in candidates}
+        self._newest = {one.name: one for one in candidates}
         candidates, held = self._tried.with_holds(candidates)
         judged = await self._judge.judge(candidates)
         warnings: dict[str, tuple[Finding, ...]] = {}

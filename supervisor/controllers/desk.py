@@ -45,7 +45,8 @@ _NO_SOURCE = Finding(
     fatal=False,
 )
 _PATIENCE_SECONDS = 1.0
-"""How long whoever asks for the status waits for news of health."""
+"""How long whoever asks for the status waits for news of health; and how seldom the board is looked
+at for whoever waits for a gate."""
 _T = TypeVar("_T")
 Tell = Callable[[Event | AppStatus], Awaitable[None]]
 """Hears every event, and of apps that are waited for, at what their trial is."""
@@ -226,16 +227,18 @@ class Desk:
                 for one in self._board.apps.values()
                 if one.gate and one.state is AppState.CHANGING and f"app:{one.name}" in keys
             }
-            if not waiting:
-                return
             for key, one in waiting.items():
                 if said.get(key) != one.gate:
                     said[key] = one.gate
                     say(one)
-            # The pass at which a gate looks again is armed already.
-            dues = [self._queue.due_in(key) for key in waiting]
-            await anyio.sleep(min((due for due in dues if due is not None), default=0.0))
-            await self._queue.passed(waiting)
+            dues = [due for key in waiting if (due := self._queue.due_in(key)) is not None]
+            if not waiting or not (dues or self._queue.is_busy(keys.__contains__)):
+                return  # what is left may come at any time, or never
+            # The pass at which a gate looks again is armed already; others may come before it.
+            seconds = min(dues, default=_PATIENCE_SECONDS)
+            await anyio.sleep(min(seconds, _PATIENCE_SECONDS))
+            if seconds <= _PATIENCE_SECONDS:
+                await self._queue.passed(waiting)
 
     async def suspend(self, order: OrderRequest) -> None:
         """Have apps left alone; see `OrderDesk`."""

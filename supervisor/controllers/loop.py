@@ -102,6 +102,7 @@ class Loop:
     async def start(self) -> None:
         """Take up what is stored, and name every key once."""
         await self.restore()
+        self._apps.renew_trials()
         await self._watch_folders()
         self._queue.add("watchdog", "webhooks")
         self._name_all()
@@ -135,6 +136,8 @@ class Loop:
                 keys = await self._queue.take()
                 apps = [key for key in keys if key.startswith("app:")]
                 if apps:
+                    along = self._apps.along({key.removeprefix("app:") for key in apps})
+                    apps.extend(self._queue.take_along(f"app:{name}" for name in along))
                     tasks.start_soon(self._pass, tuple(apps), self._reconcile_apps)
                 for key in keys:
                     if not key.startswith("app:"):
@@ -153,6 +156,7 @@ class Loop:
         suspended = self._clock.suspended()
         self._queue.advance(suspended - self._suspended)
         self._suspended = suspended
+        self._apps.renew_trials()
         self.hurry()
 
     def _name_all(self) -> None:

@@ -150,7 +150,7 @@ class Observer:
             image
             for one in deployments
             for _, unit in _units(one)
-            if one.name in changing or not _is_up(unit, units)
+            if one.name in changing or one.wanted is not one.last_good or not _is_up(unit, units)
             for image in unit.images
         }
         named = {"containers": False, "networks": False, "volumes": False, "secrets": False}

@@ -10,6 +10,7 @@ from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Ledger
+from supervisor.core.jobs import content_of
 from supervisor.core.rollout_plan import older_revision
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
@@ -91,15 +92,24 @@ class OrderDesk:
         target = older_revision(
             self._ledger.rollouts(app), revision, running=applied.revision if applied else ""
         )
-        if deployment is None or not deployment.newest:
+        newest = self._desires.newest(app)
+        if deployment is None or newest is None:
             raise Stalled(f"cannot roll back {app}: its source does not hold it any more")
-        if target == deployment.newest:
+        if target == newest.revision:
             raise Stalled(
                 f"cannot roll back {app} to {target[:12]}: it is what the source asks for",
                 hint=f"podvisor resume {app} brings it there",
             )
         now = self._clock.now()
-        self._orders.put_hold(Hold(app=app, revision=target, instead_of=deployment.newest, at=now))
+        self._orders.put_hold(
+            Hold(
+                app=app,
+                revision=target,
+                instead_of=newest.revision,
+                content=content_of(newest),
+                at=now,
+            )
+        )
         words = _with_why("a person rolled it back", reason)
         self._log(EventKind.HELD, app, revision=target, reason=words)
         self._desires.invalidate()

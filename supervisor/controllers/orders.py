@@ -11,7 +11,7 @@ import msgspec
 
 from supervisor.controllers.ports import Ledger
 from supervisor.kit.clock import Clock
-from supervisor.model.rollout import Hold, Suspension
+from supervisor.model.rollout import Hold, Outcome, Suspension
 
 _T = TypeVar("_T")
 
@@ -41,7 +41,17 @@ class Orders:
         """End a suspension; returns it if there was one."""
         order = self._read(f"suspend:{app}", Suspension)
         self._ledger.put_note(f"suspend:{app}", "")
+        if order:
+            self.renew_trials((app,) if app else self._ledger.applied())
         return order
+
+    def renew_trials(self, apps: Collection[str]) -> None:
+        """Give those on trial their whole time again: it went by while nobody looked after them."""
+        for app in apps:
+            for one in self._ledger.rollouts(app)[-1:]:
+                if one.outcome is Outcome.TRIAL:
+                    renewed = msgspec.structs.replace(one, began_at=self._clock.now())
+                    self._ledger.put_rollout(renewed)
 
     def over(self, apps: Collection[str]) -> list[Suspension]:
         """End the suspensions of these apps, and that of all, whose time is over; return them."""

@@ -129,15 +129,22 @@ class Recorder:
             self._log(EventKind.RESUMED, deployment.name, reason=reason, revision=deployment.newest)
 
     def _end_trial(self, app: DesiredApp) -> None:
-        """Remember a revision as one to come back to, and no more of them than are wanted."""
-        rollouts = self._ledger.rollouts(app.name)
-        for one in rollouts:
+        """Remember a revision as one to come back to."""
+        for one in self._ledger.rollouts(app.name):
             if one.revision == app.revision:
                 passed = Gate(state=GateState.PASSED)
                 self._ledger.put_rollout(gate.ended(one, passed, self._clock.now()))
-        keep = self._desires.settings.rollout.history
-        gone = gate.forgotten(rollouts, keep=keep, good=app.revision)
-        self._ledger.drop_rollouts(app.name, gone)
+        self.forget_old_trials(app.name)
+
+    def forget_old_trials(self, app: str) -> None:
+        """Remember no more revisions than are wanted, whatever came of them."""
+        applied = self._ledger.applied().get(app)
+        gone = gate.forgotten(
+            self._ledger.rollouts(app),
+            keep=self._desires.settings.rollout.history,
+            good=applied.revision if applied else "",
+        )
+        self._ledger.drop_rollouts(app, gone)
 
     def free_dependents(self, deployment: Deployment) -> set[str]:
         """Take the backoff off what went down with a revision that is taken back; name its apps."""

@@ -10,6 +10,7 @@ import msgspec
 from supervisor.controllers.judge import Judge, is_made_of
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Ledger, SourceReader
+from supervisor.core.jobs import content_of
 from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Failure
 from supervisor.model.observed import Manifest
@@ -50,7 +51,9 @@ class Tried:
     def _held(self, one: Candidate, held: dict[str, Hold]) -> Candidate:
         """Return what an app is held at, if it is; a hold ends with anything newer."""
         hold = self._orders.hold(one.name)
-        if hold is None or one.revision not in {hold.revision, hold.instead_of}:
+        if hold is None:
+            return one
+        if one.revision not in {hold.revision, hold.instead_of} and content_of(one) != hold.content:
             return one
         for other in self._ledger.rollouts(one.name):
             if other.revision == hold.revision:

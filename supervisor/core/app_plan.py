@@ -9,7 +9,7 @@ import msgspec
 
 from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal
-from supervisor.core.gate import trial_of
+from supervisor.core.gate import is_installed, trial_of
 from supervisor.core.health import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
 from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
@@ -66,37 +66,6 @@ def plan_app(
     that some app wants to that app: a unit that moves to another app is not stopped. `offered` maps
     the secrets that any app describes to that app.
     """
-    steps, verdict = _plan(
-        deployment,
-        observed,
-        now,
-        foreign=foreign,
-        owners=owners,
-        health=health,
-        rollout=rollout,
-        offered=offered,
-    )
-    verdict = msgspec.structs.replace(verdict, held=deployment.held)
-    suspension = observed.suspended.get(deployment.name)
-    if suspension is None:
-        return steps, verdict
-    held_back = tuple(in_words(step) for step in steps if not isinstance(step, BOOKKEEPING))
-    return [], msgspec.structs.replace(
-        verdict, complete=False, held_back=held_back, next_at=suspension.until, gate=None
-    )
-
-
-def _plan(
-    deployment: Deployment,
-    observed: Observed,
-    now: float,
-    *,
-    foreign: Mapping[str, str],
-    owners: Mapping[str, str],
-    health: HealthSettings,
-    rollout: RolloutSettings,
-    offered: Mapping[str, str],
-) -> tuple[list[Step], Verdict]:
     draft = Draft(app=deployment.name, findings=list(deployment.findings))
     wanted, last_good = deployment.wanted, deployment.last_good
     if deployment.keep and deployment.keep_reason:
@@ -110,7 +79,7 @@ def _plan(
         if found := failed_job(wanted, observed):
             draft.findings.append(found)
     refused = any(finding.fatal for finding in draft.findings)
-    on_trial = wanted is not None and trial_of(wanted, observed) is not None
+    on_trial = wanted and trial_of(wanted, observed) and is_installed(wanted, observed)
     changes = not wanted or (deployment.changes and not on_trial)
     if deployment.waits and changes and not refused:
         draft.waiting.extend(one.text for one in deployment.waits)
@@ -168,12 +137,33 @@ def _plan(
         attempt = _converge(last_good, wanted, observed, now, owners)
         plan_health(last_good, observed, now, health, attempt)
         attempt.steps[:] = without_lacking(attempt.steps, last_good, observed)
+        pulls = _missing_images(last_good, attempt.steps, observed, ())
+        missing = {step.image for step in pulls}
+        attempt.steps[:] = [
+            step for step in attempt.steps if not _starts_without(step, last_good, missing)
+        ]
+        missing.difference_update(step.image for step in draft.steps if isinstance(step, PullImage))
+        draft.steps.extend(step for step in pulls if step.image in missing)
+        draft.waiting.extend(f"image {image}" for image in sorted(missing))
         puts = plan_puts(last_good, observed)
         if puts and not any(isinstance(step, PutSecrets) for step in draft.steps):
             draft.steps.append(puts)
         draft.extend(attempt)
     revision = last_good.revision if last_good else ""
     return draft.steps, draft.verdict(revision=revision, complete=False)
+
+
+def left_alone(
+    steps: list[Step], verdict: Verdict, observed: Observed
+) -> tuple[list[Step], Verdict]:
+    """Take from a plan what is not to be done while its app is suspended: all of it."""
+    suspension = observed.suspended.get(verdict.app)
+    if suspension is None:
+        return steps, verdict
+    held_back = tuple(in_words(step) for step in steps if not isinstance(step, BOOKKEEPING))
+    return [], msgspec.structs.replace(
+        verdict, complete=False, held_back=held_back, next_at=suspension.until, gate=None
+    )
 
 
 def _converge(

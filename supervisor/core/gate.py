@@ -34,6 +34,13 @@ def trial_of(app: DesiredApp, observed: Observed) -> Rollout | None:
     return known if known and known.outcome is Outcome.TRIAL else None
 
 
+def is_installed(app: DesiredApp, observed: Observed) -> bool:
+    """Whether this very revision is what was installed last."""
+    folder = observed.apps.get(app.name)
+    manifest = folder.manifest if folder else None
+    return manifest is not None and manifest.revision == app.revision
+
+
 def rollout_of(app: str, revision: str, observed: Observed) -> Rollout | None:
     """Return what is remembered of a revision."""
     return next((one for one in observed.rollouts.get(app, ()) if one.revision == revision), None)
@@ -75,7 +82,7 @@ def judge(
     settle = float(settings.settle if app.settle is None else app.settle)
     waits: list[str] = []
     is_failing = False
-    look_at = now + settle
+    looks: list[float] = []
     for name, unit in _judged(app, observed, trial):
         state = observed.units.get(name, UnitState(name=name))
         if failure := _failure(name, unit, state, observed, strict=strict):
@@ -90,23 +97,25 @@ def judge(
             waits.append(f"{name}: {state.active}")
         elif unit_health(name, observed).health is Health.STARTING:
             waits.append(f"{name}: its health check has not answered well yet")
-            look_at = min(look_at, now + _next_look(now - trial.began_at))
+            looks.append(now + _next_look(now - trial.began_at))
         else:
             left = _left(state, settle, now)
             if left:
                 waits.append(f"{name} has to stay up for {format_duration(settle)}")
-                look_at = min(look_at, now + left)
+                looks.append(now + left)
     if not waits:
         return Gate(state=GateState.PASSED)
     ends = trial.began_at + max(float(settings.gate_timeout), settle)
     if strict and now >= ends:
         after = format_duration(now - trial.began_at)
         return Gate(state=GateState.FAILED, reason=f"it is not well after {after}: {waits[0]}")
+    if strict:
+        looks.append(ends)
     return Gate(
         state=GateState.PENDING,
         reason=waits[0],
         is_failing=is_failing,
-        look_at=min(look_at, ends) if strict else look_at,
+        look_at=min(looks, default=0.0),
     )
 
 

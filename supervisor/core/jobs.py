@@ -15,7 +15,7 @@ import msgspec
 from supervisor.core.draft import Draft
 from supervisor.core.names import runtime_names, shapes_units
 from supervisor.kit.texts import count
-from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import Candidate, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.observed import JobRun, Manifest, Observed, UnitState
 from supervisor.model.plan import (
@@ -36,7 +36,7 @@ _REMADE = (UnitKind.BUILD, UnitKind.IMAGE)
 """What a job needs in its new form, even if the old one is here."""
 
 
-def content_of(app: DesiredApp) -> str:
+def content_of(app: DesiredApp | Candidate) -> str:
     """Identify what an app holds: a commit that does not touch it gives no new one."""
     state = hashlib.sha256()
     for file in sorted(app.files):

@@ -34,18 +34,73 @@ def holds_of_giver(
             yield Wait(app=taker, text=f"waits for app {taker}, which takes over {unit}")
 
 
-def keeping(deployment: Deployment, holds: tuple[Wait, ...], jobs: Collection[str]) -> Deployment:
-    """Return the deployment of an app that keeps what it gives away for now, its `jobs` apart.
+def holds_of_taker(
+    deployment: Deployment, kept: Mapping[str, str], suspended: Collection[str]
+) -> Iterator[Wait]:
+    """Say what an app has to wait for before it takes units of others, who have `kept` them.
 
-    A job runs as it is where it is wanted; of two files of one name Podman would take either.
+    Of two files of one name Podman would take either.
+    """
+    givers: dict[str, str] = {}
+    for unit in deployment.wanted.units if deployment.wanted else ():
+        giver = kept.get(unit.name, deployment.name)
+        if giver != deployment.name:
+            givers.setdefault(giver, unit.name)
+    for giver, name in givers.items():
+        why = "is suspended and" if giver in suspended else "still"
+        yield Wait(app=giver, text=f"waits for app {giver}, which {why} has {name}")
+
+
+def kept_units(observed: Observed, complete: Collection[str]) -> dict[str, str]:
+    """Return units on disk of those apps that are not `complete`, with each one's app."""
+    return {
+        unit: name
+        for name, folder in observed.apps.items()
+        if name not in complete and folder.manifest
+        for unit in folder.manifest.units
+    }
+
+
+def lost_for_good(
+    deployment: Deployment,
+    everything: Mapping[str, Deployment],
+    observed: Observed,
+    *,
+    owners: Mapping[str, str],
+    complete: Collection[str],
+) -> Iterator[str]:
+    """Yield units that an app gave away, and that its way back cannot bring back: others have them.
+
+    `everything` are the apps of this pass. Who is taken back at the same time gives back.
+    """
+    folder = observed.apps.get(deployment.name)
+    mine = folder.manifest.units if folder and folder.manifest else ()
+    for unit in deployment.last_good.units if deployment.last_good else ():
+        owner = owners.get(unit.name, deployment.name)
+        if owner == deployment.name or unit.name in mine:
+            continue
+        other = everything.get(owner)
+        theirs = observed.apps[owner].manifest if owner in observed.apps else None
+        was_theirs = other and other.last_good and unit.name in _names(other.last_good)
+        if other is None or (
+            theirs and unit.name in theirs.units and (owner in complete or was_theirs)
+        ):
+            yield unit.name
+
+
+def keeping(deployment: Deployment, holds: Iterable[Wait], gone: Collection[str]) -> Deployment:
+    """Return the deployment of an app that keeps what it gives away for now, but for what is gone.
+
+    Such as jobs: one runs as it is where it is wanted; of two files of one name Podman would take
+    either.
     """
     last = deployment.last_good
     if last:
-        gone = [unit for unit in last.units if unit.name in jobs]
-        paths = {path for unit in gone for path in (unit.path, *unit.drop_ins)}
+        units = [unit for unit in last.units if unit.name in gone]
+        paths = {path for unit in units for path in (unit.path, *unit.drop_ins)}
         last = msgspec.structs.replace(
             last,
-            units=tuple(unit for unit in last.units if unit not in gone),
+            units=tuple(unit for unit in last.units if unit not in units),
             files=tuple(file for file in last.files if file.path not in paths),
         )
     waits = (*deployment.waits, *holds)
@@ -122,3 +177,36 @@ def gives_to(names: Collection[str], everything: Mapping[str, Deployment]) -> It
         has = one.last_good.units if one.last_good else ()
         if any(wanted.get(unit.name, other) != other for unit in has):
             yield other
+
+
+def elsewhere(names: Collection[str], everything: Mapping[str, Deployment]) -> dict[str, str]:
+    """Return units that others than these apps have and are to give away, with those others."""
+    return {
+        unit: name
+        for name, one in everything.items()
+        if name not in names and one.last_good and one.wanted is not one.last_good
+        for unit in _names(one.last_good) - (_names(one.wanted) if one.wanted else frozenset())
+    }
+
+
+def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[str]:
+    """Return the other apps that have to be in one pass with these: units go between them."""
+    owners = owners_of(everything)
+    between: dict[str, set[str]] = {}
+    for name, one in everything.items():
+        for unit in one.last_good.units if one.last_good else ():
+            taker = owners.get(unit.name, name)
+            if taker != name:
+                between.setdefault(name, set()).add(taker)
+                between.setdefault(taker, set()).add(name)
+    found = dict.fromkeys(names)
+    queue = list(names)
+    for name in queue:
+        for other in between.get(name, set()) - found.keys():
+            found[other] = None
+            queue.append(other)
+    return found.keys() - set(names)
+
+
+def _names(app: DesiredApp) -> frozenset[str]:
+    return frozenset(unit.name for unit in app.units)

@@ -6,8 +6,16 @@ Before it: `controllers.observe` and `controllers.desire` have read the world. A
 
 from collections.abc import Collection, Mapping, Sequence
 
-from supervisor.core.app_plan import plan_app
-from supervisor.core.moves import holds_of_giver, keeping
+import msgspec
+
+from supervisor.core.app_plan import left_alone, plan_app
+from supervisor.core.moves import (
+    holds_of_giver,
+    holds_of_taker,
+    keeping,
+    kept_units,
+    lost_for_good,
+)
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment
 from supervisor.model.observed import Observed
@@ -25,12 +33,14 @@ def plan(
     rollout: RolloutSettings | None = None,
     owners: Mapping[str, str] | None = None,
     taken: Collection[str] = (),
+    elsewhere: Mapping[str, str] | None = None,
     offered: Mapping[str, str] | None = None,
 ) -> Plan:
     """Plan one pass over these apps; a pure function of its arguments.
 
     `owners` maps units to the apps that want them, `offered` secrets to the apps that describe
-    them, others than these apps too; `taken` are the units that their owners have already.
+    them, others than these apps too; `taken` are the units that their owners have already,
+    `elsewhere` those that apps of other passes have and are to give away, with these.
 
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
@@ -42,7 +52,7 @@ def plan(
         owners = {u.name: one.name for one in deployments if one.wanted for u in one.wanted.units}
 
     def planned(deployment: Deployment) -> tuple[list[Step], Verdict]:
-        return plan_app(
+        steps, verdict = plan_app(
             deployment,
             observed,
             now,
@@ -52,6 +62,8 @@ def plan(
             rollout=rollout,
             offered=offered or {},
         )
+        verdict = msgspec.structs.replace(verdict, held=deployment.held)
+        return left_alone(steps, verdict, observed)
 
     jobs = {
         unit.name: one.name
@@ -60,25 +72,45 @@ def plan(
         for unit in one.wanted.units
         if unit.before_deploy
     }
-    plans = {one.name: planned(one) for one in deployments}
-    giving = {one.name: one for one in deployments}
-    while giving:
-        # Whoever has to wait with what it gives away takes nothing either.
+    everything = {one.name: one for one in deployments}
+    plans = {name: planned(one) for name, one in everything.items()}
+
+    def complete() -> set[str]:
+        return {name for name, (_, verdict) in plans.items() if verdict.complete}
+
+    held: set[str] = set()
+    while True:
+        # Whoever has to wait with what it gives away takes nothing either, and the other way round.
+        now_complete = complete()
         now_taken = set(taken)
         now_taken.update(
             unit.name
-            for one in deployments
-            if one.wanted and plans[one.name][1].complete
-            for unit in one.wanted.units
+            for name in now_complete
+            if (wanted := everything[name].wanted)
+            for unit in wanted.units
         )
+        kept = {**(elsewhere or {}), **kept_units(observed, now_complete)}
         late = {}
-        for name, one in giving.items():
-            holds = holds_of_giver(one, observed, owners=owners, taken=now_taken)
-            if found := tuple(holds):
+        for name in now_complete:  # the others keep what they have, and take nothing, anyway
+            one = everything[name]
+            holds = (
+                *holds_of_giver(one, observed, owners=owners, taken=now_taken),
+                *holds_of_taker(one, kept, observed.suspended),
+            )
+            if holds and name not in held:
                 others = {job for job, owner in jobs.items() if owner != name}
-                late[name] = keeping(one, found, others)
+                late[name] = keeping(one, holds, others)
+        if not late:
+            break
+        held.update(late)
+        everything.update(late)
         plans.update({name: planned(one) for name, one in late.items()})
-        giving = {name: one for name, one in giving.items() if name not in late} if late else {}
+    now_complete = complete()
+    for name in everything.keys() - now_complete:
+        one = everything[name]
+        lost = tuple(lost_for_good(one, everything, observed, owners=owners, complete=now_complete))
+        if lost:
+            plans[name] = planned(keeping(one, (), lost))
     for more, verdict in plans.values():
         steps.extend(more)
         verdicts.append(verdict)

@@ -30,7 +30,9 @@ def ask_gate(
     *,
     settings: RolloutSettings,
 ) -> Gate | None:
-    """Ask the gate about a revision that stands; one that is not on trial yet goes on it.
+    """Ask the gate about a revision that stands; one that is not on trial goes on it.
+
+    So does one whose trial something newer cut short, when it comes again.
 
     `attempt` holds the steps towards `wanted`. None means that there is nothing to judge (yet).
     """
@@ -39,7 +41,7 @@ def ask_gate(
     if wanted is None or (applied and applied.revision == wanted.revision):
         return None
     trial = gate.trial_of(wanted, observed)
-    if trial is None:
+    if trial is None or not gate.is_installed(wanted, observed):
         changing = frozenset(
             step.unit for step in attempt.steps if isinstance(step, StartUnit | RestartUnit)
         )
@@ -101,7 +103,7 @@ def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
 def older_revision(rollouts: Sequence[Rollout], wish: str, *, running: str) -> str:
     """Return the revision to go back to; `wish` may be its beginning, empty is the one before.
 
-    Raises Stalled if there is none, or if more than one begins so.
+    Raises Stalled if there is none, if more than one begins so, or if it failed here.
     """
     hint = "podvisor history shows those that were tried"
     if not wish:
@@ -110,9 +112,12 @@ def older_revision(rollouts: Sequence[Rollout], wish: str, *, running: str) -> s
         if not good:
             raise Stalled("cannot roll back: no other revision was good here", hint=hint)
         return good[-1].revision
-    found = [one.revision for one in rollouts if one.revision.startswith(wish)]
+    found = [one for one in rollouts if one.revision.startswith(wish)]
     if len(found) == 1:
-        return found[0]
+        if found[0].outcome is Outcome.FAILED:
+            why = f"{found[0].revision[:12]} failed here: {found[0].reason}"
+            raise Stalled(f"cannot roll back: {why}", hint=hint)
+        return found[0].revision
     what = "more than one revision begins" if found else "no revision that was tried here begins"
     raise Stalled(f"cannot roll back: {what} with {wish}", hint=hint)
 

@@ -130,11 +130,20 @@ class WorkQueue:
         while not self._ready:
             await self._next_change()
         self._release()  # what may come now needs no waking of its own
-        keys = tuple(self._ready)
-        self._ready.clear()
         self._turn += 1
+        return self._begin(self._ready)
+
+    def take_along(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Take these into the turn that `take` began; one that runs will run once more after."""
+        chosen = tuple(keys)
+        self._again.update(key for key in chosen if key in self._running)
+        return self._begin(key for key in chosen if key not in self._running)
+
+    def _begin(self, chosen: Iterable[str]) -> tuple[str, ...]:
+        keys = tuple(chosen)
         now = _now()
         for key in keys:
+            self._ready.pop(key, None)
             self._running[key] = self._turn
             self._due.pop(key, None)
             self._held.pop(key, None)

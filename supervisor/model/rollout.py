@@ -60,7 +60,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     is_failing: bool = False
     """It would have failed, were there a way back."""
     look_at: float = 0.0
-    """When it may say more, seconds since the epoch; for one that is pending."""
+    """When it may say more by the time alone, seconds since the epoch; for one that is pending.
+    0 if that takes something that is told of, as the change of a unit's state."""
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -70,7 +71,9 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     revision: str
     """That it is held at."""
     instead_of: str
-    """That the source asked for then; anything else ends the hold."""
+    """That the source asked for then; another content of the app ends the hold."""
+    content: str = ""
+    """What identifies that content: a commit that does not touch the app gives no new one."""
     at: float
 
 

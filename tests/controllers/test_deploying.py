@@ -7,7 +7,8 @@ import pytest
 from supervisor.model.diff import DiffRequest
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
-from supervisor.model.status import AppState, SyncRequest
+from supervisor.model.settings import RolloutSettings
+from supervisor.model.status import AppState, OrderRequest, SyncRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -383,6 +384,83 @@ async def test_a_part_that_comes_after_what_it_was_taken_from_does_not_block_bot
         await settle(house)
         assert state(house, "two").state is state(house, "one").state is AppState.READY
         assert world.systemd.jobs == [("start", "x.service")]
+
+
+SPLIT = {"one/shop.container": "v=1", "one/x.container": "v=1", "two/y.container": ""}
+MOVES = {"one/x.container": "v=1", "two/shop.container": "v=2", "two/y.container": ""}
+
+
+def definers(world, unit="shop"):
+    """Apps that have a unit's file on disk; of two Podman would take either."""
+    return [app for app, files in world.machine.files.items() if f"{unit}.container" in files]
+
+
+def content(world, unit="shop"):
+    return world.reader.blobs[world.machine.running[f"{unit}.service"]].decode()
+
+
+async def test_what_moves_runs_as_it_is_where_it_went_although_that_had_to_wait(world):
+    async with world.running() as house:
+        await world.push(house, SPLIT)
+        await world.push(house, {**MOVES, "two/side.container": "image=img:2"})
+        assert definers(world) == ["one"]
+        world.podman.registry.add("img:2")
+        await anyio.sleep(1000)
+        assert definers(world) == ["two"]
+        assert content(world) == "v=2"
+        assert state(house, "two").state is state(house, "one").state is AppState.READY
+
+
+@pytest.mark.parametrize("own", ["image=img:3", "after=gone"])
+async def test_who_takes_a_unit_waits_for_whoever_cannot_give_it_away_yet(world, own):
+    async with world.running() as house:
+        await world.push(house, SPLIT | {"gone/gone.container": ""})
+        world.machine.broken.add("gone.service")
+        gone = {"gone/gone.container": "v=2"}
+        await world.push(house, MOVES | gone | {"one/x.container": own})
+        assert definers(world) == ["one"]
+        assert content(world) == "v=1"
+        assert state(house, "two").waiting == ("waits for app one, which still has shop.service",)
+        world.machine.broken.clear()
+        world.podman.registry.add("img:3")
+        gone = {"gone/gone.container": "v=3"}
+        await world.push(house, MOVES | gone | {"one/x.container": own})
+        await anyio.sleep(1000)
+        assert definers(world) == ["two"]
+        assert content(world) == "v=2"
+        assert state(house, "two").state is state(house, "one").state is AppState.READY
+
+
+async def test_who_takes_a_unit_waits_for_whoever_is_suspended_with_it(world):
+    async with world.running() as house:
+        await world.push(house, SPLIT)
+        await house.desk.suspend(OrderRequest(apps=("one",)))
+        await world.push(house, MOVES)
+        assert definers(world) == ["one"]
+        assert "one, which is suspended and has shop" in state(house, "two").waiting[0]
+        await house.desk.resume(OrderRequest(apps=("one",)))
+        await settle(house)
+        assert definers(world) == ["two"]
+        assert content(world) == "v=2"
+
+
+@pytest.mark.parametrize("both", [False, True])
+async def test_who_is_taken_back_leaves_what_it_gave_away_where_it_is(world, both):
+    world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
+    async with world.running() as house:
+        await world.push(house, SPLIT)
+        await anyio.sleep(15)
+        await world.push(house, MOVES | {"one/x.container": "v=2", "two/y.container": "v=2"})
+        assert definers(world) == ["two"]
+        world.systemd.mends = {"x.service": "v=1", "y.service": ""}
+        for unit in ("y", "x") if both else ("x",):
+            world.machine.broken.add(f"{unit}.service")
+            world.systemd.dies(f"{unit}.service")
+        await anyio.sleep(120)
+        assert state(house, "one").state is AppState.REVERTED
+        assert definers(world) == ["one" if both else "two"]
+        assert content(world) == ("v=1" if both else "v=2")
+        assert content(world, "x") == "v=1"
 
 
 async def test_an_app_that_is_renamed_and_broken_at_once_is_kept_until_it_is_mended(world):

@@ -12,6 +12,7 @@ from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
 
 SETTLE = 10
+OTHER = {"other/other.container": "v=1"}
 ONE, TWO, THREE = ({"web/web.container": f"v={n}"} for n in (1, 2, 3))
 
 
@@ -247,12 +248,51 @@ async def test_sync_waits_for_the_gate_and_tells_how_it_ended(world):
 
         reply = await house.desk.sync(SyncRequest(), tell)
         assert reply.apps[0].state is AppState.READY
-        assert told[-2:] == ["web.service settles", EventKind.APPLIED]
+        assert told[-2:] == ["web.service has to stay up for 10s", EventKind.APPLIED]
         world.reader.put("home", THREE)
         world.systemd.mends = {"web.service": "v=2"}
         world.machine.broken.add("web.service")
         reply = await house.desk.sync(SyncRequest(), nothing)
         assert reply.apps[0].state is AppState.REVERTED
+
+
+async def test_an_image_of_the_way_back_that_is_gone_is_pulled_first(world):
+    world.podman.registry.add("img:1")
+    async with world.running() as house:
+        await deployed(world, house, {"web/web.container": "v=1 image=img:1"})
+        await settle()
+        await deployed(world, house, TWO)
+        assert state(house) is AppState.READY
+        await deployed(world, house, {"web/web.container": "v=3 image=img:1"})
+        await world.push(house, TWO)
+        world.systemd.mends = {"web.service": "v=3 image=img:1"}
+        world.machine.broken.add("web.service")
+        world.machine.images.discard("img:1")
+        world.podman.registry.clear()
+        world.systemd.dies("web.service")
+        await anyio.sleep(5)
+        assert world.systemd.jobs[-1] == ("restart", "web.service"), "not without its image"
+        assert house.board.apps["web"].waiting[0].startswith("image img:1")
+        world.podman.registry.add("img:1")
+        await anyio.sleep(600)
+        assert unit(world) == "v=3 image=img:1"
+        assert state(house) is AppState.REVERTED
+
+
+async def test_a_way_back_whose_images_are_here_asks_for_none(world):
+    world.machine.images.update({"img:1", "img:2"})
+    one, two = (
+        {"web/web.container": f"v={n} image=img:{n} health=30 needs=a.network", "web/a.network": ""}
+        for n in (1, 2)
+    )
+    async with world.running() as house:
+        await deployed(world, house, one)
+        await world.push(house, two)
+        world.machine.answers("web.service", Health.UNHEALTHY, streak=3)
+        await settle()
+        assert state(house) is AppState.REVERTED
+        assert unit(world).startswith("v=1")
+        assert not [event for event in world.events() if event.step == "pull"]
 
 
 async def test_a_person_rolls_back_and_is_not_overruled(world):
@@ -277,6 +317,24 @@ async def test_a_person_rolls_back_and_is_not_overruled(world):
         assert house.board.apps["web"].held is None
 
 
+@pytest.mark.parametrize("newest", ["refuse=why", "image=img:9"])
+async def test_a_rollback_outlives_commits_that_do_not_touch_the_app(world, newest):
+    """Also if what the source asks for was never tried here."""
+    async with world.running() as house:
+        for number in (1, 2):
+            await deployed(world, house, {"web/web.container": f"v={number}", **OTHER})
+        never_tried = {"web/web.container": newest}
+        await world.push(house, never_tried | OTHER)
+        await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
+        await world.push(house, never_tried | {"other/other.container": "v=2"})
+        assert unit(world) == "v=1"
+        assert state(house) is AppState.HELD
+    async with world.running() as house:
+        assert state(house) is AppState.HELD
+        await deployed(world, house, {"web/web.container": "v=3", **OTHER})
+        assert unit(world) == "v=3"
+
+
 async def test_a_rollback_ends_when_it_is_resumed(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
@@ -297,6 +355,20 @@ async def test_a_rollback_to_what_fails_now_leads_back(world):
         await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
         assert unit(world) == "v=2"
         assert state(house) is AppState.REVERTED
+
+
+async def test_there_is_no_rollback_to_what_failed(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.systemd.mends = {"web.service": "v=1"}
+        world.machine.broken.add("web.service")
+        await world.push(house, TWO)
+        failed = world.ledger.rollouts("web")[-1].revision
+        world.machine.broken.clear()
+        await deployed(world, house, THREE)
+        with pytest.raises(Stalled, match="failed here: web"):
+            await house.desk.rollback(OrderRequest(apps=("web",), revision=failed), nothing)
+        assert state(house) is AppState.READY
 
 
 @pytest.mark.parametrize("wish", ["", "ffff"])
@@ -361,6 +433,15 @@ async def test_no_more_history_is_kept_than_is_wanted(world):
         for number in range(6):
             await world.push(house, {"web/web.container": f"v={number}"})
         assert len(world.ledger.rollouts("web")) == 3
+        world.machine.broken.add("web.service")
+        world.systemd.mends = {"web.service": "v=5"}
+        for number in range(6, 12):
+            await world.push(house, {"web/web.container": f"v={number}"})
+            await settle()
+        outcomes = [one.outcome for one in world.ledger.rollouts("web")]
+        assert outcomes == [Outcome.GOOD, Outcome.FAILED, Outcome.FAILED]
+        assert unit(world) == "v=5"
+        assert state(house) is AppState.REVERTED
 
 
 async def test_what_has_left_takes_its_orders_and_history_along(world):
@@ -467,3 +548,80 @@ async def test_sync_of_one_app_waits_for_the_gates_before_it(world):
         world.reader.put("home", {"db/db.container": "v=1", "web/web.container": "after=db"})
         reply = await house.desk.sync(SyncRequest(apps=("web",)), nothing)
         assert [(one.name, one.state) for one in reply.apps] == [("web", AppState.READY)]
+
+
+@pytest.mark.parametrize("seconds", [0, SETTLE])
+async def test_a_first_revision_that_fails_is_not_looked_at_more_often_than_it_is_repaired(
+    world, seconds
+):
+    world.settings = msgspec.structs.replace(
+        world.settings, rollout=RolloutSettings(settle=seconds)
+    )
+    world.machine.broken.add("web.service")
+    async with world.running() as house:
+        await world.push(house, ONE)
+        await anyio.sleep(7200)
+        jobs, looks = len(world.systemd.jobs), world.folder.looked.count("web")
+        await anyio.sleep(7200)
+        assert world.folder.looked.count("web") - looks <= 3 * (len(world.systemd.jobs) - jobs) + 4
+        assert state(house) is AppState.FAILING
+
+
+async def test_a_revision_whose_trial_was_cut_short_has_a_whole_one_when_it_comes_again(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await world.push(house, TWO)
+        await deployed(world, house, THREE)
+        await anyio.sleep(3600)
+        await deployed(world, house, TWO)
+        assert unit(world) == "v=2"
+        assert state(house) is AppState.READY
+
+
+async def test_a_revision_whose_trial_was_cut_short_waits_for_its_turn_when_it_comes_again(world):
+    def both(db, web):
+        return {"db/db.container": f"v={db}", "web/web.container": f"after=db v={web}"}
+
+    async with world.running() as house:
+        await deployed(world, house, both(1, 1))
+        await settle()
+        await world.push(house, both(1, 2))
+        await deployed(world, house, both(1, 3))
+        world.systemd.mends = {"db.service": "v=1"}
+        world.machine.broken.add("db.service")
+        await deployed(world, house, both(2, 2))
+        assert unit(world) == "after=db v=3"
+        assert "waits for app db" in house.board.apps["web"].waiting[0]
+
+
+@pytest.mark.parametrize("away", ["restart", "sleep", "suspended", "suspended by name"])
+async def test_time_in_which_nobody_looked_after_it_is_not_counted_against_a_trial(world, away):
+    async def goes_on(house):
+        await anyio.sleep(60)
+        assert state(house) is AppState.CHANGING
+        world.machine.answers("web.service", Health.HEALTHY)
+        await anyio.sleep(30)
+        assert state(house) is AppState.READY
+        assert unit(world) == "v=2 health=30"
+
+    async with world.running() as house:
+        await deployed(world, house, {"web/web.container": "v=1 health=30"})
+        await world.push(house, {"web/web.container": "v=2 health=30"})
+        world.machine.answers("web.service", Health.STARTING)
+        match away:
+            case "sleep":
+                world.clock.slept += 7200
+                house.loop.resume()
+            case "suspended":
+                await house.desk.suspend(OrderRequest(seconds=3600))
+                await anyio.sleep(3700)
+            case "suspended by name":
+                await house.desk.suspend(OrderRequest(apps=("web",)))
+                await anyio.sleep(3700)
+                await house.desk.resume(OrderRequest(apps=("web",)))
+        if away != "restart":
+            await goes_on(house)
+            return
+    world.clock.offset += 7200
+    async with world.running() as house:
+        await goes_on(house)

@@ -223,7 +223,7 @@ class Machine:
         self.reloads += 1
         self.loaded = {
             unit.name: unit
-            for files in self.files.values()
+            for _, files in sorted(self.files.items(), reverse=True)  # of two the first counts
             for file in files.values()
             if (unit := self.catalogue.get((file.path.rpartition("/")[2], file.oid)))
         }

@@ -432,7 +432,7 @@ class FakePodman:
         if self.down:
             raise Retry("cannot reach Podman")
         return Inventory(
-            images=frozenset(self.machine.images),
+            images=frozenset(self.machine.images & set(images)),
             networks=frozenset(self.machine.networks),
             volumes=frozenset(self.machine.volumes),
             secrets={

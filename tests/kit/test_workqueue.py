@@ -49,6 +49,21 @@ async def test_a_key_named_while_it_runs_runs_once_more_after():
     await queue.rest()
 
 
+async def test_keys_may_be_taken_along_unless_they_run():
+    queue = WorkQueue()
+    queue.add("a")
+    first = await queue.take()
+    queue.add("b")
+    queue.add_in("c", 10)
+    second = await queue.take()
+    assert queue.take_along(["a", "c"]) == ("c",)
+    assert queue.due_in("c") is None
+    queue.done([*second, "c"])
+    assert not queue.is_busy(lambda key: key in {"b", "c"})
+    queue.done(first)
+    assert await queue.take() == ("a",), "once more after"
+
+
 async def test_who_does_not_mind_bursts_need_not_wait_for_a_storm_to_end():
     queue = WorkQueue()
     queue.notice("a")
