@@ -20,6 +20,10 @@ def main() -> int:
         from supervisor.cli import status_report  # noqa: PLC0415
 
         code = status_report.quick(arguments[1:])
+    elif arguments[:1] == ["sync"]:
+        from supervisor.cli import sync_now  # noqa: PLC0415
+
+        code = sync_now.quick(arguments[1:])
     elif arguments[:1] == ["run"]:
         from supervisor.cli import run_daemon  # noqa: PLC0415
 

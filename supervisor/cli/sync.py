@@ -3,7 +3,7 @@
 import click
 
 from supervisor.cli import codes
-from supervisor.cli.follow import follow
+from supervisor.cli.sync_now import sync
 
 
 @click.command(
@@ -21,5 +21,4 @@ def command(apps: tuple[str, ...], prune_all: bool, as_json: bool) -> int:
     Shows each step with its reason as it is done, and waits until new revisions have passed their
     gate, or were taken back. What waits for its next try is tried now.
     """
-    body = {"apps": apps, "prune_all": prune_all}
-    return follow("/v1/sync", body, apps=apps, as_json=as_json)
+    return sync(apps, prune_all=prune_all, as_json=as_json)
