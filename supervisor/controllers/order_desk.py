@@ -84,19 +84,24 @@ class OrderDesk:
     async def roll_back(self, app: str, revision: str, *, reason: str) -> None:
         """Bring an app to an older revision (the last good one, if none is named); hold it there.
 
-        Raises Stalled if there is none such.
+        Raises Stalled if there is none such, or if it is one that failed.
         """
         deployment = (await self._desires.deployments()).get(app)
         applied = self._ledger.applied().get(app)
-        target = older_revision(
-            self._ledger.rollouts(app), revision, running=applied.revision if applied else ""
-        )
+        rollouts = self._ledger.rollouts(app)
+        target = older_revision(rollouts, revision, running=applied.revision if applied else "")
         if deployment is None or not deployment.newest:
             raise Stalled(f"cannot roll back {app}: its source does not hold it any more")
         if target == deployment.newest:
             raise Stalled(
                 f"cannot roll back {app} to {target[:12]}: it is what the source asks for",
                 hint=f"podvisor resume {app} brings it there",
+            )
+        tried = next((one for one in rollouts if one.revision == target), None)
+        if tried and tried.outcome is Outcome.FAILED:
+            raise Stalled(
+                f"cannot roll back {app} to {target[:12]}: it failed here: {tried.reason}",
+                hint=f"podvisor history {app} shows which were good",
             )
         now = self._clock.now()
         self._orders.put_hold(Hold(app=app, revision=target, instead_of=deployment.newest, at=now))

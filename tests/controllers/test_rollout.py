@@ -301,6 +301,21 @@ async def test_there_may_be_nothing_to_roll_back_to(world, wish):
             await house.desk.rollback(OrderRequest(apps=("web",), revision=wish), nothing)
 
 
+async def test_nobody_is_rolled_back_to_what_failed(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.systemd.mends = {"web.service": "v=1"}
+        world.machine.broken.add("web.service")
+        await deployed(world, house, TWO)
+        failed = world.ledger.rollouts("web")[-1].revision
+        world.machine.broken.clear()
+        await deployed(world, house, THREE)
+        with pytest.raises(Stalled, match=r"it failed here: web\.service failed"):
+            await house.desk.rollback(OrderRequest(apps=("web",), revision=failed), nothing)
+        assert state(house) is AppState.READY
+        assert house.board.apps["web"].held is None
+
+
 async def test_a_suspended_app_is_looked_at_but_not_touched(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
