@@ -1,7 +1,7 @@
 """The entrance: `podvisor` and `python -m supervisor`.
 
-Nothing is imported before it is known to be needed: `podvisor --version` and `podvisor status`
-cost little more than the interpreter itself, and the daemon carries no parser of commands.
+Nothing is imported before it is known to be needed: `podvisor --version`, `status` and
+`sync` cost little more than the interpreter itself, and the daemon carries no parser of commands.
 """
 
 import sys

@@ -18,6 +18,6 @@ def quick(arguments: Sequence[str]) -> int | None:
 
 
 def sync(apps: Sequence[str], *, prune_all: bool, as_json: bool) -> int:
-    """Have the sources read and these apps (all, if empty) brought to them; returns the exit code."""
+    """Have the sources read, these apps (all, if empty) brought to them; returns the exit code."""
     body = {"apps": apps, "prune_all": prune_all}
     return follow("/v1/sync", body, apps=apps, as_json=as_json)

@@ -39,6 +39,7 @@ from supervisor.controllers.webhooks import WebhookController
 from supervisor.core.names import runtime_names
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
+from supervisor.kit.texts import format_duration
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure, Finding, Retry, Stalled, WaitUntil
 from supervisor.model.settings import Settings
@@ -335,15 +336,18 @@ class Loop:
                 self._queue.add_in(key, backoff.PULL_SECONDS[-1])
             case _:
                 pass
-        self._complain(key, str(failure), hint)
+        self._complain(key, failure, hint)
 
-    def _complain(self, key: str, why: str, hint: str) -> None:
+    def _complain(self, key: str, failure: Failure, hint: str) -> None:
         """Tell the journal what failed, why, and what comes of it; not the same at every retry."""
+        why = str(failure)
         if self._complaints.get(key) == why:
             return
         self._complaints[key] = why
         due = self._queue.due_in(key)
-        next_try = f"tried again in {round(due)} s, then less often" if due else ""
+        next_try = f"tried again in {format_duration(round(due))}" if due else ""
+        if due and isinstance(failure, Retry):
+            next_try += ", then less often"
         what_now = "; ".join(filter(None, (hint, next_try)))
         log.warning("%s: %s%s", _title(key), why, f" ({what_now})" if what_now else "")
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.cli import sync_now
 from supervisor.cli.app import COMMANDS
 from supervisor.kit.clock import SystemClock
 from supervisor.model.diff import AppDiff, Diff, TextPair
@@ -166,6 +167,25 @@ class TestSync:
         said = podvisor("sync", "web", "wbe")
         assert said.code == 1
         assert "no app named “wbe”" in said.err
+
+    @pytest.mark.parametrize("arguments", [["-h"], ["web", "--prune-all"], ["--jsno"], [""]])
+    def test_the_quick_way_leaves_to_click_what_is_not_plain(self, arguments: list[str]) -> None:
+        assert sync_now.quick(arguments) is None
+
+    @pytest.mark.parametrize("arguments", [[], ["web", "db"], ["web", "--json"], ["wbe"]])
+    def test_the_quick_way_does_the_same(
+        self,
+        podvisor: Podvisor,
+        daemon: Any,
+        capsys: pytest.CaptureFixture[str],
+        arguments: list[str],
+    ) -> None:
+        daemon.answer("/v1/sync", {"reply": plain(self.REPLY)})
+        slow = podvisor("sync", *arguments)
+        assert sync_now.quick(arguments) == slow.code
+        quick = capsys.readouterr()
+        assert (quick.out, quick.err) == (slow.out, slow.err)
+        assert daemon.asked[0].body == daemon.asked[1].body
 
     def test_returns_3_when_an_app_is_not_well(self, podvisor: Podvisor, daemon: Any) -> None:
         app = AppStatus(name="web", source="main", state=AppState.FAILING)

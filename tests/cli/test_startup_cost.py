@@ -48,12 +48,14 @@ def test_a_status_costs_a_few_times_nothing(daemon: Any) -> None:
     [
         (["--version"], {"click", "json", "re", "msgspec", "supervisor.cli"}),
         (["status"], {"click", "msgspec", "rich", "asyncio", "sqlite3", "supervisor.model"}),
+        (["sync"], {"click", "msgspec", "rich", "asyncio", "sqlite3", "supervisor.model"}),
         (["events"], {"msgspec", "rich", "asyncio", "sqlite3", "supervisor.model"}),
     ],
 )
 def test_nothing_dear_is_imported(arguments: list[str], dear: set[str], daemon: Any) -> None:
     daemon.answer("/v1/status", msgspec.to_builtins(Status(running=True, version="1")))
     daemon.answer("/v1/events")
+    daemon.answer("/v1/sync", {"reply": {}})
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "supervisor", *arguments],
         cwd=ROOT,

@@ -258,9 +258,10 @@ async def test_the_journal_tells_people_what_fails_and_does_not_repeat_itself(wo
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 3
     assert re.fullmatch(
-        r"source home: no route to host \(tried again in \d s, then less often\)", said[0]
+        r"source home: no route to host \(tried again in \ds, then less often\)", said[0]
     )
     assert said[1].startswith("source home: ref gone (check `ref`")
+    assert "less often" not in said[1], "it is polled as ever"
     assert said[2] == "source home: well again"
 
 
