@@ -14,6 +14,7 @@ from supervisor.controllers.desire import Desires
 from supervisor.controllers.ports import GitHost, Ledger, Secrets
 from supervisor.core.commit_status import hold_back, status_of
 from supervisor.core.git_host import CommitStatus, api_of
+from supervisor.core.source_rules import without_password
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Failure
 from supervisor.model.settings import SourceSettings
@@ -142,6 +143,6 @@ def _note(name: str) -> str:
 
 
 def _target(settings: SourceSettings) -> str:
-    """Identify whom it is told, so that another one is told, too."""
-    parts = (settings.status, settings.git, settings.status_url, settings.status_context)
-    return " ".join(parts)
+    """Identify whom it is told, so that another one is told, too; it is written down."""
+    where = (without_password(settings.git), settings.status_url)
+    return " ".join((settings.status, *where, settings.status_context))

@@ -44,6 +44,16 @@ async def test_pending_then_success_once_for_each_revision(told):
         assert states(told)[2:] == [("pending", "1 app"), ("success", "1 app ready")]
 
 
+async def test_a_password_in_a_url_is_not_written_down(told):
+    home = msgspec.structs.replace(HOME, git="https://me:hunter2@git.example/me/home")
+    told.settings = msgspec.structs.replace(told.settings, sources={"home": home})
+    async with told.running():
+        assert states(told)[-1] == ("success", "1 app ready")
+    told.close()
+    for file in told.path.parent.iterdir():
+        assert b"hunter2" not in file.read_bytes()
+
+
 async def test_a_refused_app_is_a_failure_with_its_reason(told):
     async with told.running() as house:
         await told.push(house, {**WEB, "apps/db/db.container": "refuse=why-it-is"})
