@@ -90,8 +90,8 @@ def plan_app(
         jobs = pending_jobs(wanted, observed)
         pulls = _missing_images(wanted, attempt.steps, observed, jobs)
         # Secrets come last of what is had ahead: what runs must not meet new ones too early.
-        puts = None if pulls else plan_puts(wanted, observed)
         others = awaited(wanted, observed, offered)
+        puts = None if pulls else plan_puts(wanted, observed, lacking_only=bool(others))
         is_ready = not pulls and not puts and not others
         if is_ready and jobs:
             plan_jobs(wanted, last_good, jobs, observed, attempt=attempt, draft=draft)

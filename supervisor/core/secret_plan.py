@@ -54,8 +54,13 @@ def secret_blockers(
             )
 
 
-def plan_puts(app: DesiredApp, observed: Observed) -> PutSecrets | None:
-    """Return the step that makes the app's secrets which are not what they should be, if any."""
+def plan_puts(
+    app: DesiredApp, observed: Observed, *, lacking_only: bool = False
+) -> PutSecrets | None:
+    """Return the step that makes the app's secrets which are not what they should be, if any.
+
+    With `lacking_only`, those that are there stay as they are: something uses them still.
+    """
     there = observed.inventory.secrets
     if there is None:
         return None
@@ -65,8 +70,8 @@ def plan_puts(app: DesiredApp, observed: Observed) -> PutSecrets | None:
         generated = secret.kind is SecretKind.GENERATE
         if secret.name not in there:
             reason = f"{secret.name} is not there"
-        elif owner is None:
-            continue  # it is in the way; nothing of others is touched
+        elif owner is None or lacking_only:
+            continue  # it is in the way, of what is not podvisor's or of what runs
         elif generated and secret.name in observed.rotating:
             reason = f"a person asked for another value of {secret.name}"
         elif owner.app != app.name:

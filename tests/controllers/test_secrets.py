@@ -166,6 +166,44 @@ async def test_one_app_uses_what_another_describes(world):
         assert {event.unit for event in steps(world, "restart")} == {"a.service", "web.service"}
 
 
+async def test_what_waits_for_anothers_secret_leaves_those_that_are_used_as_they_are(world):
+    later = {
+        "apps/web/db.age": sealed("another"),
+        "apps/web/new.container": "secret=late",
+        "apps/late/late.container": "secret=late image=img:late",
+        "apps/late/late.secret": AGE.replace("db.age", "late.age"),
+        "apps/late/late.age": sealed("at last"),
+    }
+    async with world.running() as house:
+        await world.push(house, APP)
+        await world.push(house, APP | later)
+        for _ in range(4):
+            house.queue.add("app:web")
+            await settle(house)
+        assert world.podman.secrets["db"] == CANARY.encode()
+        assert not steps(world, "restart")
+        assert "secret late of app late" in house.board.apps["web"].waiting
+        world.podman.registry.add("img:late")
+        await anyio.sleep(1000)
+        assert world.podman.secrets == {"db": b"another", "late": b"at last"}
+        assert [event.unit for event in steps(world, "restart")] == ["web.service"]
+        assert house.board.apps["web"].state is AppState.READY
+
+
+async def test_two_apps_that_describe_a_secret_for_each_other_come_up(world):
+    def one(name, other):
+        return {
+            f"apps/{name}/{name}.container": f"secret={other}",
+            f"apps/{name}/{name}.secret": AGE.replace("db.age", f"{name}.age"),
+            f"apps/{name}/{name}.age": sealed(name),
+        }
+
+    async with world.running() as house:
+        await world.push(house, one("a", "b") | one("b", "a"))
+        await settle(house)
+        assert world.machine.running.keys() == {"a.service", "b.service"}
+
+
 async def test_a_secret_leaves_with_its_file(world):
     async with world.running() as house:
         await world.push(house, APP)
