@@ -5,6 +5,8 @@ Pure; `controllers.commit_status` asks, and has it sent.
 
 from collections.abc import Sequence
 
+import msgspec
+
 from supervisor.core.git_host import CommitState, CommitStatus
 from supervisor.kit.texts import count
 from supervisor.model.status import AppState, AppStatus, SourceStatus
@@ -64,8 +66,20 @@ def _status(source: SourceStatus, state: CommitState, description: str) -> Commi
 
 
 def _reason(app: AppStatus) -> str:
-    fatal = [str(one) for one in app.findings if one.fatal]
-    why = next(iter([*fatal, *(str(one) for one in app.findings), *app.waiting]), "")
+    """Say what is wrong with an app, for whoever can read the repository.
+
+    What the app's programs wrote is left out (findings quote it after a colon): a health check or
+    a job may have written anything.
+    """
+    findings = sorted(app.findings, key=lambda one: not one.fatal)
+    public = (
+        msgspec.structs.replace(one, message=_unquoted(one.message), hint="") for one in findings
+    )
+    why = next(iter([*map(str, public), *map(_unquoted, app.waiting)]), "")
     down = next((unit.name for unit in app.units if unit.wanted and unit.active != "active"), "")
     why = why or (f"{down} does not run" if down else "")
     return f"{app.name} is {app.state}{': ' if why else ''}{why}"
+
+
+def _unquoted(text: str) -> str:
+    return text.partition(": ")[0]

@@ -93,7 +93,7 @@ def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
     if deployment.wanted and deployment.last_good:
         runs = deployment.last_good.revision[:12]
         yield Finding(
-            message=f"{failed.revision[:12]} was taken back, {runs} runs: {failed.reason}",
+            message=f"{failed.revision[:12]} was taken back to {runs}, as {failed.reason}",
             source=deployment.wanted.source,
             app=deployment.name,
             hint=f"push a newer one; or podvisor resume {deployment.name}, to try it again",

@@ -65,6 +65,15 @@ def test_a_new_revision(states, busy, expected):
     assert told(states, busy=busy, said=said("success", "r1")) == expected
 
 
+@pytest.mark.parametrize("where", ["findings", "waiting"])
+def test_what_programs_wrote_is_not_for_whoever_reads_the_repository(where):
+    text = "web.service is unhealthy: no such user: root:hunter2"
+    texts = {"findings": (Finding(message=text, hint="push a newer one"),), "waiting": (text,)}
+    app = AppStatus(name="web", source="home", state=AppState.REVERTED, **{where: texts[where]})
+    status = status_of(SOURCE, [app], busy=False, said=None)
+    assert status.description == "web is reverted: web.service is unhealthy"
+
+
 @pytest.mark.parametrize("before", ["success", "failure", "pending"])
 @pytest.mark.parametrize(
     ("states", "busy"),
