@@ -4,7 +4,7 @@ Before it: `controllers.observe` and `controllers.desire` have read the world. A
 `controllers.execute` carries the steps out, and has no choices left to make.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -15,12 +15,15 @@ from supervisor.core.moves import (
     keeping,
     kept_units,
     lost_for_good,
+    owners_of,
 )
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment
 from supervisor.model.observed import Observed
 from supervisor.model.plan import Plan, Reload, Step, Verdict
 from supervisor.model.settings import HealthSettings, RolloutSettings
+
+AppPlan = tuple[list[Step], Verdict]
 
 
 def plan(
@@ -46,12 +49,10 @@ def plan(
     """
     health = health or HealthSettings()
     rollout = rollout or RolloutSettings()
-    steps: list[Step] = []
-    verdicts: list[Verdict] = []
     if owners is None:
-        owners = {u.name: one.name for one in deployments if one.wanted for u in one.wanted.units}
+        owners = owners_of({one.name: one for one in deployments})
 
-    def planned(deployment: Deployment) -> tuple[list[Step], Verdict]:
+    def planned(deployment: Deployment) -> AppPlan:
         steps, verdict = plan_app(
             deployment,
             observed,
@@ -65,56 +66,65 @@ def plan(
         verdict = msgspec.structs.replace(verdict, held=deployment.held)
         return left_alone(steps, verdict, observed)
 
-    jobs = {
-        unit.name: one.name
-        for one in deployments
-        if one.wanted
-        for unit in one.wanted.units
-        if unit.before_deploy
-    }
+    plans = _with_moves(
+        deployments, observed, planned, owners=owners, taken=taken, elsewhere=elsewhere or {}
+    )
+    steps = [step for some, _ in plans for step in some]
+    return Plan(steps=_ordered(steps), verdicts=tuple(verdict for _, verdict in plans))
+
+
+def _with_moves(
+    deployments: Sequence[Deployment],
+    observed: Observed,
+    planned: Callable[[Deployment], AppPlan],
+    *,
+    owners: Mapping[str, str],
+    taken: Collection[str],
+    elsewhere: Mapping[str, str],
+) -> list[AppPlan]:
+    """Plan apps so that a unit which goes from one to another is always had by one, never by two.
+
+    Whoever has to wait with what it gives away takes nothing either, and the other way round: so
+    it is asked again until nobody more has to wait.
+    """
     everything = {one.name: one for one in deployments}
-    plans = {name: planned(one) for name, one in everything.items()}
-
-    def complete() -> set[str]:
-        return {name for name, (_, verdict) in plans.items() if verdict.complete}
-
+    plans = {one.name: planned(one) for one in deployments}
     held: set[str] = set()
     while True:
-        # Whoever has to wait with what it gives away takes nothing either, and the other way round.
-        now_complete = complete()
-        now_taken = set(taken)
-        now_taken.update(
-            unit.name
-            for name in now_complete
-            if (wanted := everything[name].wanted)
-            for unit in wanted.units
-        )
-        kept = {**(elsewhere or {}), **kept_units(observed, now_complete)}
+        # Those that are not complete keep what they have, and take nothing, anyway.
+        complete = {name for name, (_, verdict) in plans.items() if verdict.complete}
+        now_taken = {*taken, *owners_of({name: everything[name] for name in complete})}
+        kept = {**elsewhere, **kept_units(observed, complete)}
         late = {}
-        for name in now_complete:  # the others keep what they have, and take nothing, anyway
+        for name in complete - held:
             one = everything[name]
             holds = (
                 *holds_of_giver(one, observed, owners=owners, taken=now_taken),
                 *holds_of_taker(one, kept, observed.suspended),
             )
-            if holds and name not in held:
-                others = {job for job, owner in jobs.items() if owner != name}
-                late[name] = keeping(one, holds, others)
+            if holds:
+                late[name] = keeping(one, holds, _jobs_of_others(name, deployments))
         if not late:
             break
         held.update(late)
         everything.update(late)
         plans.update({name: planned(one) for name, one in late.items()})
-    now_complete = complete()
-    for name in everything.keys() - now_complete:
+    for name in everything.keys() - complete:
         one = everything[name]
-        lost = tuple(lost_for_good(one, everything, observed, owners=owners, complete=now_complete))
+        lost = tuple(lost_for_good(one, everything, observed, owners=owners, complete=complete))
         if lost:
             plans[name] = planned(keeping(one, (), lost))
-    for more, verdict in plans.values():
-        steps.extend(more)
-        verdicts.append(verdict)
-    return Plan(steps=_ordered(steps), verdicts=tuple(verdicts))
+    return list(plans.values())
+
+
+def _jobs_of_others(app: str, deployments: Sequence[Deployment]) -> set[str]:
+    return {
+        unit.name
+        for one in deployments
+        if one.wanted and one.name != app
+        for unit in one.wanted.units
+        if unit.before_deploy
+    }
 
 
 def _ordered(steps: list[Step]) -> tuple[Step, ...]:
