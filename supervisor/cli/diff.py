@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from supervisor.cli import codes, places, screen
-from supervisor.cli.client import NotRunning, ask
+from supervisor.cli import codes, screen
+from supervisor.cli.answer import answer
 
 if TYPE_CHECKING:
     from supervisor.model.diff import AppDiff, Diff
@@ -58,19 +57,14 @@ def command(
 
 
 def _made(config: str, apps: tuple[str, ...], *, units: bool) -> "Diff":
-    import msgspec
-
     from supervisor.model.diff import Diff
 
-    try:
-        body = {"apps": apps, "units": units}
-        return msgspec.json.decode(ask(places.control_socket(), "/v1/diff", body=body), type=Diff)
-    except NotRunning:
-        pass
-    from supervisor.cli.loop import in_loop
-    from supervisor.wiring import offline_diff
+    async def offline() -> Diff:
+        from supervisor.wiring import offline_diff
 
-    return in_loop(partial(offline_diff, Path(config), apps, units=units))
+        return await offline_diff(Path(config), apps, units=units)
+
+    return answer("/v1/diff", {"apps": apps, "units": units}, Diff, without=offline)
 
 
 def _write_json(diff: "Diff") -> None:

@@ -1,14 +1,13 @@
 """`podvisor plan`: what the daemon would do now, and why; nothing is done."""
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from supervisor.cli import codes, places, screen
-from supervisor.cli.client import NotRunning, ask
+from supervisor.cli import codes, screen
+from supervisor.cli.answer import answer
 from supervisor.cli.screen import Cell, say
 from supervisor.kit.texts import count
 
@@ -51,19 +50,14 @@ def command(
 
 
 def _made(config: str, apps: tuple[str, ...], *, prune_all: bool) -> "Plan":
-    import msgspec
-
     from supervisor.model.plan import Plan
 
-    try:
-        body = {"apps": apps, "prune_all": prune_all}
-        return msgspec.json.decode(ask(places.control_socket(), "/v1/plan", body=body), type=Plan)
-    except NotRunning:
-        pass
-    from supervisor.cli.loop import in_loop
-    from supervisor.wiring import offline_plan
+    async def offline() -> Plan:
+        from supervisor.wiring import offline_plan
 
-    return in_loop(partial(offline_plan, Path(config), apps, prune_all=prune_all))
+        return await offline_plan(Path(config), apps, prune_all=prune_all)
+
+    return answer("/v1/plan", {"apps": apps, "prune_all": prune_all}, Plan, without=offline)
 
 
 def _show(plan: "Plan") -> None:
