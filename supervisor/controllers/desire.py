@@ -171,7 +171,6 @@ class Desires:
                 refused[name] = findings
         candidates = [one for one in candidates if one.name not in refused]
         candidates = [self._tried.as_tried(one, manifests.get(one.name)) for one in candidates]
-        newest = {one.name: one.revision for one in candidates}
         self._newest = {one.name: one for one in candidates}
         candidates, held = self._tried.with_holds(candidates)
         judged = await self._judge.judge(candidates)
@@ -207,8 +206,8 @@ class Desires:
                 wanted=wanted.get(name),
                 last_good=good.get(name),
                 findings=refused.get(name) or warnings.get(name, ()),
-                newest=newest.get(name, ""),
-                subject=self._subject(newest.get(name, "")),
+                newest=self._newest[name].revision if name in self._newest else "",
+                subject=self._subject(name),
                 held=held.get(name),
                 keep=name in kept,
                 keep_reason=kept.get(name, ""),
@@ -230,9 +229,10 @@ class Desires:
         manifests = await self._folder.manifests()
         return {name: one for name, one in manifests.items() if one.files or one.units}
 
-    def _subject(self, revision: str) -> str:
+    def _subject(self, app: str) -> str:
+        newest = self._newest.get(app)
         for one in self._snapshots.values():
-            if one.revision == revision:
+            if newest and one.revision == newest.revision:
                 return one.subject
         return ""
 
