@@ -1,7 +1,7 @@
 """What people ordered of apps: to be left alone, or to be held at an older revision.
 
-Kept in the ledger as notes, so that it outlives a restart. `controllers.desk` gives the orders,
-the passes obey them.
+Kept in the ledger as notes, so that it outlives a restart. `controllers.order_desk` gives the
+orders, the passes obey them.
 """
 
 from collections.abc import Collection

@@ -1,8 +1,8 @@
 """The gate: whether a revision of an app counts, as a pure function of what is observed.
 
 A revision that is installed anew is on trial. It counts once every unit that should run has
-started, is well, and has stayed so for the settling time. `core.app_plan` takes back what failed,
-`controllers.app` records what passed.
+started, is well, and has stayed so for the settling time. `core.rollout_plan` takes back what
+failed, `controllers.record` writes down what passed.
 """
 
 from collections.abc import Iterator, Mapping
