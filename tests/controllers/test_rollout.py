@@ -44,6 +44,12 @@ async def deployed(world, house, files):
     await house.queue.rest()
 
 
+def breaks(world, name, *, unless):
+    """Have a unit fail to start with any content but one."""
+    world.systemd.mends = {f"{name}.service": unless}
+    world.machine.broken.add(f"{name}.service")
+
+
 async def nothing(_event):
     pass
 
@@ -65,8 +71,7 @@ async def test_what_does_not_start_is_taken_back_at_once(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
         good = world.ledger.applied()["web"].revision
-        world.machine.broken.add("web.service")
-        world.systemd.mends = {"web.service": "v=1"}
+        breaks(world, "web", unless="v=1")
         await world.push(house, TWO)
         assert state(house) is AppState.REVERTED
         assert unit(world) == "v=1"
@@ -114,8 +119,7 @@ async def test_what_never_becomes_healthy_is_taken_back_in_the_end(world):
 async def test_what_failed_is_not_tried_again_until_something_newer_comes(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
-        world.systemd.mends = {"web.service": "v=1"}
-        world.machine.broken.add("web.service")
+        breaks(world, "web", unless="v=1")
         await world.push(house, TWO)
         jobs = len(world.systemd.jobs)
         # A commit that changes something else.
@@ -134,8 +138,7 @@ async def test_what_failed_is_not_tried_again_until_something_newer_comes(world)
 async def test_the_quarantine_outlives_a_restart(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
-        world.systemd.mends = {"web.service": "v=1"}
-        world.machine.broken.add("web.service")
+        breaks(world, "web", unless="v=1")
         await world.push(house, TWO)
         assert state(house) is AppState.REVERTED
     jobs = len(world.systemd.jobs)
@@ -148,8 +151,7 @@ async def test_the_quarantine_outlives_a_restart(world):
 async def test_a_person_may_have_it_tried_again(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
-        world.systemd.mends = {"web.service": "v=1"}
-        world.machine.broken.add("web.service")
+        breaks(world, "web", unless="v=1")
         await world.push(house, TWO)
         world.machine.broken.clear()
         await house.desk.resume(OrderRequest(apps=("web",)))
@@ -224,8 +226,7 @@ async def test_what_went_down_with_it_comes_back_too(world):
     site = {"db/db.container": "v=1", "web/web.container": "needs=db.container"}
     async with world.running() as house:
         await deployed(world, house, site)
-        world.systemd.mends = {"db.service": "v=1"}
-        world.machine.broken.add("db.service")
+        breaks(world, "db", unless="v=1")
         world.reader.put("home", site | {"db/db.container": "v=2"})
         house.queue.add("source:home")
         await anyio.sleep(0.35)
@@ -250,8 +251,7 @@ async def test_sync_waits_for_the_gate_and_tells_how_it_ended(world):
         assert reply.apps[0].state is AppState.READY
         assert told[-2:] == ["web.service has to stay up for 10s", EventKind.APPLIED]
         world.reader.put("home", THREE)
-        world.systemd.mends = {"web.service": "v=2"}
-        world.machine.broken.add("web.service")
+        breaks(world, "web", unless="v=2")
         reply = await house.desk.sync(SyncRequest(), nothing)
         assert reply.apps[0].state is AppState.REVERTED
 
@@ -265,8 +265,7 @@ async def test_an_image_of_the_way_back_that_is_gone_is_pulled_first(world):
         assert state(house) is AppState.READY
         await deployed(world, house, {"web/web.container": "v=3 image=img:1"})
         await world.push(house, TWO)
-        world.systemd.mends = {"web.service": "v=3 image=img:1"}
-        world.machine.broken.add("web.service")
+        breaks(world, "web", unless="v=3 image=img:1")
         world.machine.images.discard("img:1")
         world.podman.registry.clear()
         world.systemd.dies("web.service")
@@ -350,8 +349,7 @@ async def test_a_rollback_to_what_fails_now_leads_back(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
         await deployed(world, house, TWO)
-        world.systemd.mends = {"web.service": "v=2"}
-        world.machine.broken.add("web.service")
+        breaks(world, "web", unless="v=2")
         await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
         assert unit(world) == "v=2"
         assert state(house) is AppState.REVERTED
@@ -360,8 +358,7 @@ async def test_a_rollback_to_what_fails_now_leads_back(world):
 async def test_there_is_no_rollback_to_what_failed(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
-        world.systemd.mends = {"web.service": "v=1"}
-        world.machine.broken.add("web.service")
+        breaks(world, "web", unless="v=1")
         await world.push(house, TWO)
         failed = world.ledger.rollouts("web")[-1].revision
         world.machine.broken.clear()
@@ -416,8 +413,7 @@ async def test_history_tells_what_came_of_each_revision(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
         await deployed(world, house, TWO)
-        world.systemd.mends = {"web.service": "v=2"}
-        world.machine.broken.add("web.service")
+        breaks(world, "web", unless="v=2")
         await world.push(house, THREE)
         history = await house.desk.history("web")
         outcomes = [one.outcome for one in history.rollouts]
@@ -433,8 +429,7 @@ async def test_no_more_history_is_kept_than_is_wanted(world):
         for number in range(6):
             await world.push(house, {"web/web.container": f"v={number}"})
         assert len(world.ledger.rollouts("web")) == 3
-        world.machine.broken.add("web.service")
-        world.systemd.mends = {"web.service": "v=5"}
+        breaks(world, "web", unless="v=5")
         for number in range(6, 12):
             await world.push(house, {"web/web.container": f"v={number}"})
             await settle()
@@ -476,8 +471,7 @@ async def test_who_comes_after_what_was_taken_back_waits_on(world):
     async with world.running() as house:
         await deployed(world, house, both)
         await settle()
-        world.systemd.mends = {"db.service": "v=1"}
-        world.machine.broken.add("db.service")
+        breaks(world, "db", unless="v=1")
         await deployed(
             world, house, {"db/db.container": "v=2", "web/web.container": "after=db v=2"}
         )
@@ -508,8 +502,7 @@ async def test_a_job_is_not_run_again_for_the_way_back(world):
 
     async with world.running() as house:
         await deployed(world, house, shop(1))
-        world.systemd.mends = {"shop.service": "v=1"}
-        world.machine.broken.add("shop.service")
+        breaks(world, "shop", unless="v=1")
         before = len(world.machine.ran)
         await deployed(world, house, shop(2))
         await anyio.sleep(3600)
@@ -587,8 +580,7 @@ async def test_a_revision_whose_trial_was_cut_short_waits_for_its_turn_when_it_c
         await settle()
         await world.push(house, both(1, 2))
         await deployed(world, house, both(1, 3))
-        world.systemd.mends = {"db.service": "v=1"}
-        world.machine.broken.add("db.service")
+        breaks(world, "db", unless="v=1")
         await deployed(world, house, both(2, 2))
         assert unit(world) == "after=db v=3"
         assert "waits for app db" in house.board.apps["web"].waiting[0]
