@@ -227,7 +227,7 @@ class FakeBus:
                 body = int.from_bytes(head[4:8], "little")
                 fields = int.from_bytes(head[12:16], "little")
                 rest = await reader.readexactly(fields + -fields % 8 + body)
-                message = Unmarshaller(io.BytesIO(head + rest)).unmarshall()
+                message = Unmarshaller(io.BytesIO(head + rest)).unmarshall()  # type: ignore[arg-type]
                 assert message is not None
                 message.sender = client.name
                 await self._answer(client, message)

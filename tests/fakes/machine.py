@@ -4,6 +4,7 @@ Held to the real one by tests/host, which carries out the same kinds of plans fo
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -50,7 +51,7 @@ from supervisor.model.plan import (
     WriteFile,
 )
 from supervisor.model.rollout import GateState, Rollout
-from supervisor.model.settings import RolloutSettings
+from supervisor.model.settings import RolloutSettings, Seconds
 from supervisor.model.source import TreeFile
 
 ROOT = "/home/pi/.config/containers/systemd/podvisor"
@@ -75,7 +76,7 @@ class Machine:
     applied: dict[str, AppliedApp] = field(default_factory=dict)
     repairs: dict[str, RepairState] = field(default_factory=dict)
     rollouts: dict[str, dict[str, Rollout]] = field(default_factory=dict)
-    settings: RolloutSettings = field(default_factory=lambda: RolloutSettings(settle=0))
+    settings: RolloutSettings = field(default_factory=lambda: RolloutSettings(settle=Seconds(0)))
     since: dict[str, float] = field(default_factory=dict)
     """Unit to when it was started."""
     now: float = 0.0
@@ -312,7 +313,7 @@ class Machine:
 
     def converge(self, deployments: list[Deployment], now: float = 0.0) -> list[Plan]:
         """Plan and carry out until nothing is left to do; fails if that takes long."""
-        plans = []
+        plans: list[Plan] = []
         for _ in range(5):
             plan = self.plan(deployments, now)
             if not plan.steps:
@@ -379,7 +380,9 @@ def app(
     )
 
 
-def deploy(wanted: DesiredApp | None, last_good: DesiredApp | None = None, **more) -> Deployment:
+def deploy(
+    wanted: DesiredApp | None, last_good: DesiredApp | None = None, **more: Any
+) -> Deployment:
     one = wanted or last_good
     assert one
     return Deployment(name=one.name, wanted=wanted, last_good=last_good, **more)

@@ -8,29 +8,47 @@ real files is for tests/core/test_generated.py and the host.
 
 import asyncio
 import hashlib
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Generic, TypeVar
 
 import msgspec
+from anyio.abc import TaskStatus
 
+from supervisor.api.webhooks import Reception
+from supervisor.controllers import ports
+from supervisor.core.git_host import Api, CommitStatus
 from supervisor.core.names import unit_kind
-from supervisor.model.app import AppNeed, ChangeAction, ChangeRule, DesiredUnit, Generated, UnitKind
+from supervisor.model.app import (
+    AppNeed,
+    Candidate,
+    ChangeAction,
+    ChangeRule,
+    DesiredUnit,
+    Generated,
+    UnitKind,
+)
 from supervisor.model.errors import Finding, Retry, Stalled
-from supervisor.model.health import CheckRun, OnFailure, Probe
-from supervisor.model.observed import Inventory, JobFailed, ObservedApp
+from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, Probe
+from supervisor.model.observed import Inventory, JobFailed, Manifest, ObservedApp, UnitState
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.secret import (
     APP_LABEL,
     CONTENT_LABEL,
     MADE_OF_LABEL,
     REMOVAL_LABEL,
+    DesiredSecret,
     OwnedSecret,
     SecretKind,
     SecretUse,
 )
+from supervisor.model.settings import SecretRef, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
 from supervisor.model.webhook import Delivery
 from tests.fakes.machine import ROOT, Machine
+
+T = TypeVar("T")
 
 SUFFIX = {
     UnitKind.CONTAINER: "",
@@ -73,7 +91,7 @@ class FakeReader:
     def put(self, source: str, files: dict[str, str]) -> None:
         self.trees[source] = files
 
-    async def fetch(self, name, settings):
+    async def fetch(self, name: str, settings: SourceSettings) -> Snapshot:
         await asyncio.sleep(0.1)
         self.fetches.append(name)
         if name in self.failures:
@@ -86,21 +104,23 @@ class FakeReader:
         self.latest[name] = Snapshot(source=name, revision=revision, files=files)
         return self.latest[name]
 
-    async def stored(self, name):
+    async def stored(self, name: str) -> Snapshot | None:
         return self.latest.get(name)
 
-    async def holds(self, name, oids):
+    async def holds(self, name: str, oids: Collection[str]) -> bool:
         return self.blobs.keys() >= set(oids)
 
-    async def read(self, name, oids):
+    async def read(self, name: str, oids: Sequence[str]) -> dict[str, bytes]:
         return {one: self.blobs[one] for one in oids}
 
-    async def keep(self, name, revisions):
+    async def keep(self, name: str, revisions: Collection[str]) -> None:
         pass
 
 
 class FakeGenerator:
-    async def texts(self, app, *, contents, beside=()):
+    async def texts(
+        self, app: Candidate, *, contents: Mapping[str, bytes], beside: Sequence[Candidate] = ()
+    ) -> dict[str, str]:
         return {
             f"{file.path.rpartition('.')[0]}.service": unit_text(file, contents)
             for file in app.files
@@ -111,10 +131,16 @@ class FakeGenerator:
         self.machine = machine
         self.runs = 0
 
-    async def version(self):
+    async def version(self) -> str:
         return "5.4.2"
 
-    async def generate(self, apps, *, contents, beside=()):
+    async def generate(
+        self,
+        apps: Sequence[Candidate],
+        *,
+        contents: Mapping[str, bytes],
+        beside: Sequence[Candidate] = (),
+    ) -> Generated:
         self.runs += 1
         await asyncio.sleep(0.2)
         there = {f.path.rpartition("/")[2] for one in (*apps, *beside) for f in one.files}
@@ -182,16 +208,16 @@ class FakeGenerator:
         return Generated(units=units, findings=findings, after=after)
 
 
-def unit_text(file, contents):
+def unit_text(file: TreeFile, contents: Mapping[str, bytes]) -> str:
     return f"[Service]\nExecStart={contents[file.oid].decode()}\n"
 
 
-def made_of(file):
+def made_of(file: str) -> str:
     base, _, suffix = file.rpartition(".")
     return f"{base}-network.service" if suffix == "network" else f"{base}.service"
 
 
-def probe_of(words):
+def probe_of(words: Mapping[str, str]) -> Probe | None:
     if "probe" not in words:
         return None
     return Probe(
@@ -202,15 +228,15 @@ def probe_of(words):
     )
 
 
-class _Watch:
+class _Watch(Generic[T]):
     """A watch that tests speak into."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[str] = asyncio.Queue()
+        self.queue: asyncio.Queue[T] = asyncio.Queue()
 
     @asynccontextmanager
-    async def open(self):
-        async def seen():
+    async def open(self) -> AsyncIterator[AsyncIterator[T]]:
+        async def seen() -> AsyncIterator[T]:
             while True:
                 yield await self.queue.get()
 
@@ -220,20 +246,20 @@ class _Watch:
 class FakeFolder:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.touched = _Watch()
+        self.touched = _Watch[str]()
         self.foreign: dict[str, str] = {}
         self.looked: list[str] = []
         """Apps that were observed."""
         self.full = False
 
     @property
-    def root(self):
+    def root(self) -> str:
         return ROOT
 
-    async def manifests(self):
+    async def manifests(self) -> dict[str, Manifest]:
         return dict(self.machine.manifests)
 
-    async def observe(self, app, *, wanted=()):
+    async def observe(self, app: str, *, wanted: Collection[str] = ()) -> ObservedApp:
         self.looked.append(app)
         return ObservedApp(
             name=app,
@@ -241,58 +267,60 @@ class FakeFolder:
             files=tuple(self.machine.files.get(app, {}).values()),
         )
 
-    async def contents(self, app, paths, *, limit):
+    async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:
         here = self.machine.files.get(app, {})
         blobs = self.machine.blobs
         return {path: blobs[here[path].oid][:limit] for path in paths if here[path].oid in blobs}
 
-    async def foreign_units(self):
+    async def foreign_units(self) -> dict[str, str]:
         return self.foreign
 
-    async def write_manifest(self, manifest):
+    async def write_manifest(self, manifest: Manifest) -> None:
         if manifest.files:
             self.machine.manifests[manifest.app] = manifest
         else:
             self.machine.manifests.pop(manifest.app, None)
 
-    async def write_file(self, app, file, content):
+    async def write_file(self, app: str, file: TreeFile, content: bytes) -> None:
         if self.full:
             raise Retry(f"cannot write {file.path}: disk full")
         assert oid(content.decode()) == file.oid
         self.machine.files.setdefault(app, {})[file.path] = file
         self.machine.blobs[file.oid] = content
 
-    async def remove_file(self, app, path):
+    async def remove_file(self, app: str, path: str) -> None:
         self.machine.files[app].pop(path, None)
 
-    def watch(self):
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         return self.touched.open()
 
 
 class FakeSystemd:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.changes = _Watch()
+        self.changes = _Watch[str]()
         self.jobs: list[tuple[str, str]] = []
         self.watched: set[str] = set()
         self.slow: dict[str, float] = {}
         """Unit to how long its start takes."""
         self.lost = False
-        self.now = FakeClock().now
+        self.now: Callable[[], float] = FakeClock().now
         self.mends: dict[str, str] = {}
         """Unit that is broken to the content with which it is not."""
 
-    async def units(self, names, *, details=()):
+    async def units(
+        self, names: Collection[str], *, details: Collection[str] = ()
+    ) -> dict[str, UnitState]:
         if self.lost:
             raise Retry("cannot reach systemd")
         return {name: self.state(name) for name in names}
 
-    def state(self, name):
+    def state(self, name: str) -> UnitState:
         if name.endswith(".target"):
             return msgspec.structs.replace(self.machine.state(name), load="loaded", active="active")
         return self.machine.state(name)
 
-    async def health_checks(self, *, troubled=False):
+    async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
         runs = {
             one.id: CheckRun.FAILED if one.streak else CheckRun.WAITING
             for unit, one in self.machine.checks.items()
@@ -302,12 +330,12 @@ class FakeSystemd:
             one: run for one, run in runs.items() if not troubled or run is not CheckRun.WAITING
         }
 
-    async def start(self, unit, *, timeout_seconds):
+    async def start(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         self.jobs.append(("start", unit))
         await asyncio.sleep(self.slow.get(unit, 0.1))
         return self._start(unit)
 
-    def _start(self, unit):
+    def _start(self, unit: str) -> JobFailed | None:
         definition = self.machine.loaded.get(unit)
         if definition is None:
             return JobFailed(unit=unit, result="not-found")
@@ -325,11 +353,12 @@ class FakeSystemd:
         self.changes.queue.put_nowait(unit)
         return None
 
-    async def stop(self, unit, *, timeout_seconds):
+    async def stop(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         self.jobs.append(("stop", unit))
         self.machine.running.pop(unit, None)
+        return None
 
-    async def restart(self, unit, *, timeout_seconds):
+    async def restart(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         self.jobs.append(("restart", unit))
         self.machine.running.pop(unit, None)
         await asyncio.sleep(self.slow.get(unit, 0))
@@ -353,34 +382,37 @@ class FakeSystemd:
             self._start(name)
         return failed
 
-    async def reload_unit(self, unit, *, timeout_seconds):
+    async def reload_unit(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         self.jobs.append(("reload", unit))
         if unit in self.machine.broken or unit not in self.machine.running:
             return JobFailed(unit=unit, result="failed", detail="exit code 1")
         return None
 
-    async def run_once(self, name, *, command, folder, timeout_seconds):
+    async def run_once(
+        self, name: str, *, command: Sequence[str], folder: str, timeout_seconds: float
+    ) -> JobFailed | None:
         self.jobs.append(("run", name))
+        return None
 
-    async def reload(self):
+    async def reload(self) -> None:
         self.machine.reload()
 
-    async def reset_failed(self, unit):
+    async def reset_failed(self, unit: str) -> None:
         self.machine.failed.discard(unit)
 
-    async def enable(self, path, *, install):
+    async def enable(self, path: str, *, install: bool) -> None:
         self.machine.enabled[path.rpartition("/")[2]] = path
 
-    async def disable(self, unit):
+    async def disable(self, unit: str) -> None:
         self.machine.enabled.pop(unit, None)
 
-    def watch(self):
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         return self.changes.open()
 
-    async def watch_units(self, names):
+    async def watch_units(self, names: Collection[str]) -> None:
         self.watched = set(names)
 
-    def dies(self, unit):
+    def dies(self, unit: str) -> None:
         """A unit's process ends, with `Restart=no`."""
         self.machine.running.pop(unit, None)
         self.machine.failed.add(unit)
@@ -390,7 +422,7 @@ class FakeSystemd:
 class FakePodman:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.events = _Watch()
+        self.events = _Watch[PodmanEvent]()
         self.rechecks = 0
         self.registry: set[str] = set()
         self.pulls: list[str] = []
@@ -402,33 +434,41 @@ class FakePodman:
         """Of the secrets that have some."""
         self.puts: list[str] = []
 
-    async def secret(self, name):
+    async def secret(self, name: str) -> bytes | None:
         return self.secrets.get(name)
 
-    def has_secret(self, name, content):
+    def has_secret(self, name: str, content: bytes) -> None:
         """A person makes a secret."""
         self.secrets[name] = content
         self.labels.pop(name, None)
         self.events.queue.put_nowait(PodmanEvent(type="secret", name=name))
 
-    def loses_secret(self, name):
+    def loses_secret(self, name: str) -> None:
         """A person removes a secret."""
         del self.secrets[name]
         self.labels.pop(name, None)
         self.events.queue.put_nowait(PodmanEvent(type="secret", name=name))
 
-    async def put_secret(self, name, content, *, labels):
+    async def put_secret(self, name: str, content: bytes, *, labels: Mapping[str, str]) -> None:
         if name in self.secrets and name not in self.labels:
             raise Stalled(f"secret {name} is not podvisor's")
         self.puts.append(name)
         self.has_secret(name, content)
         self.labels[name] = dict(labels)
 
-    async def remove_secret(self, name):
+    async def remove_secret(self, name: str) -> None:
         if name in self.labels:
             self.loses_secret(name)
 
-    async def inventory(self, *, images=(), networks=False, **_):
+    async def inventory(
+        self,
+        *,
+        images: Collection[str] = (),
+        networks: bool = False,
+        volumes: bool = False,
+        secrets: bool = False,
+        containers: bool = False,
+    ) -> Inventory:
         if self.down:
             raise Retry("cannot reach Podman")
         return Inventory(
@@ -451,37 +491,39 @@ class FakePodman:
             containers=(),
         )
 
-    async def pull(self, image, *, timeout_seconds):
+    async def pull(self, image: str, *, timeout_seconds: float) -> None:
         self.pulls.append(image)
         await asyncio.sleep(60)
         if image not in self.registry:
             raise Retry(f"cannot pull {image}: no route to host")
         self.machine.images.add(image)
 
-    async def health(self, containers):
+    async def health(self, containers: Collection[str]) -> dict[str, ContainerHealth]:
         self.asked_for_health += 1
         if self.down:
             raise Retry("cannot reach Podman")
         return {one.id: one for one in self.machine.checks.values() if one.id in containers}
 
-    async def set_health_interval(self, container, seconds):
+    async def set_health_interval(self, container: str, seconds: float) -> None:
         self.intervals.append(seconds)
         self.machine.set_health_interval(container, seconds)
 
-    async def remove_container(self, container):
+    async def remove_container(self, container: str) -> None:
         pass
 
-    async def remove_network(self, network):
+    async def remove_network(self, network: str) -> None:
         self.machine.networks.discard(network)
 
-    async def remove_volume(self, volume):
+    async def remove_volume(self, volume: str) -> None:
         self.machine.volumes.discard(volume)
 
-    def watch(self, show):
+    def watch(
+        self, show: Callable[[WatchStatus], None]
+    ) -> AbstractAsyncContextManager[AsyncIterator[PodmanEvent]]:
         show(WatchStatus(what="Podman's events", way="journal", reason="of a test", cost="none"))
         return self.events.open()
 
-    def recheck(self):
+    def recheck(self) -> None:
         self.rechecks += 1
 
 
@@ -489,7 +531,7 @@ class FakeSecrets:
     def __init__(self) -> None:
         self.known: dict[str, bytes] = {}
 
-    async def read(self, reference):
+    async def read(self, reference: SecretRef) -> bytes:
         if reference not in self.known:
             raise Stalled(f"cannot read {reference}", hint="make it")
         return self.known[reference]
@@ -502,13 +544,13 @@ class FakeVault:
         self.opened: list[str] = []
         self.generated = 0
 
-    def made_of(self, secret):
+    def made_of(self, secret: DesiredSecret) -> str:
         return self.mark(secret.kind.encode(), secret.oid.encode())
 
-    def mark(self, *parts):
+    def mark(self, *parts: bytes) -> str:
         return oid(repr(parts))
 
-    async def open(self, root, wanted):
+    async def open(self, root: str, wanted: Sequence[tuple[DesiredSecret, bytes]]) -> list[bytes]:
         clear = []
         for secret, sealed in wanted:
             self.opened.append(secret.name)
@@ -528,7 +570,7 @@ class FakeTokens:
         self.asked = 0
         self.failure: Exception | None = None
 
-    async def is_genuine(self, token, *, issuer, key_name):
+    async def is_genuine(self, token: str, *, issuer: str, key_name: str) -> bool:
         self.asked += 1
         if self.failure:
             raise self.failure
@@ -543,13 +585,13 @@ class FakeListener:
         self.moves: list[str] = []
         self.taken: set[str] = set()
         """Addresses on which somebody else listens."""
-        self.reception = None
+        self.reception: Reception | None = None
 
-    async def run(self, reception, *, task_status):
+    async def run(self, reception: Reception, *, task_status: TaskStatus[None]) -> None:
         self.reception = reception
         task_status.started()
 
-    async def move(self, address):
+    async def move(self, address: str) -> None:
         if address == self.address:
             return
         self.address = ""
@@ -559,7 +601,16 @@ class FakeListener:
         self.address = address
         self.moves.append(address)
 
-    async def knock(self, path, *, headers, body, peer="127.0.0.1", method="POST"):
+    async def knock(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        peer: str = "127.0.0.1",
+        method: str = "POST",
+    ) -> tuple[int, str]:
+        assert self.reception
         sender = self.reception.sender(peer, headers)
         answer = self.reception.admit(sender, method=method, path=path)
         if answer is None:
@@ -577,7 +628,7 @@ class FakeGitHost:
         self.tries = 0
         self.failure: Exception | None = None
 
-    async def tell(self, api, status, *, context, token):
+    async def tell(self, api: Api, status: CommitStatus, *, context: str, token: bytes) -> None:
         self.tries += 1
         await asyncio.sleep(0.1)
         if self.failure:
@@ -592,7 +643,7 @@ class FakeProber:
         self.failures: dict[str, str] = {}
         self.asked: list[tuple[float, str]] = []
 
-    async def probe(self, probe):
+    async def probe(self, probe: Probe) -> str:
         self.asked.append((asyncio.get_running_loop().time(), probe.target))
         await asyncio.sleep(0.01)
         return self.failures.get(probe.target, "")
@@ -600,19 +651,54 @@ class FakeProber:
 
 class FakeFolders:
     def __init__(self) -> None:
-        self.changes = _Watch()
+        self.changes = _Watch[str]()
         self.watched: dict[str, str] = {}
 
-    def watch(self):
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         return self.changes.open()
 
-    async def watch_folders(self, folders):
+    async def watch_folders(self, folders: Mapping[str, str]) -> None:
         self.watched = dict(folders)
 
 
 class FakeHost:
     def __init__(self) -> None:
-        self.changes = _Watch()
+        self.changes = _Watch[str]()
 
-    def watch(self):
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         return self.changes.open()
+
+
+def _held_to_ports(
+    machine: Machine,
+) -> tuple[
+    ports.SourceReader,
+    ports.Generator,
+    ports.Folder,
+    ports.Systemd,
+    ports.Podman,
+    ports.Secrets,
+    ports.Vault,
+    ports.Tokens,
+    ports.Listener,
+    ports.GitHost,
+    ports.Prober,
+    ports.FolderWatch,
+    ports.Host,
+]:
+    """For mypy, which tells here where a fake is not what its port asks for."""
+    return (
+        FakeReader(),
+        FakeGenerator(machine),
+        FakeFolder(machine),
+        FakeSystemd(machine),
+        FakePodman(machine),
+        FakeSecrets(),
+        FakeVault(),
+        FakeTokens(),
+        FakeListener(),
+        FakeGitHost(),
+        FakeProber(),
+        FakeFolders(),
+        FakeHost(),
+    )

@@ -14,7 +14,7 @@ AFTER = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
 BEFORE = "9049f1265b7d61be4a8904a9a27120d2064dab3b"
 NOW = 1_700_000_000.0
 
-_COMMIT = {
+_COMMIT: dict[str, object] = {
     "id": AFTER,
     "message": "Let the blog say more\n\nAnd less elsewhere.",
     "timestamp": "2026-02-03T10:11:12+01:00",
@@ -23,7 +23,7 @@ _COMMIT = {
     "removed": ["apps/old/old.container"],
     "modified": ["apps/blog/web.container"],
 }
-GITHUB_PUSH = {
+GITHUB_PUSH: dict[str, object] = {
     "ref": "refs/heads/main",
     "before": BEFORE,
     "after": AFTER,
@@ -79,7 +79,7 @@ GITEA_PUSH = {
     "pusher": {"id": 1, "login": "me"},
     "sender": {"id": 1, "login": "me"},
 }
-GITLAB_PUSH = {
+GITLAB_PUSH: dict[str, object] = {
     "object_kind": "push",
     "event_name": "push",
     "before": BEFORE,
@@ -171,15 +171,23 @@ BITBUCKET_SERVER_PUSH = {
 GENERIC_PUSH = {"ref": "main", "after": AFTER}
 
 
-def as_json(payload):
+def as_json(payload: object) -> bytes:
     return json.dumps(payload).encode()
 
 
-def mac(body, secret=SECRET):
+def mac(body: bytes, secret: bytes = SECRET) -> str:
     return hmac.new(secret, body, hashlib.sha256).hexdigest()
 
 
-def headers(scheme, body, *, secret=None, event="", time=NOW, delivery="d-1"):
+def headers(
+    scheme: str,
+    body: bytes,
+    *,
+    secret: bytes | None = None,
+    event: str = "",
+    time: float = NOW,
+    delivery: str = "d-1",
+) -> dict[str, str]:
     """The headers of a delivery, signed as this Git host does."""
     secret = secret or (SIGNING_TOKEN if scheme == "gitlab-signed" else SECRET)
     kind = {"content-type": "application/json", "user-agent": "a Git host"}
