@@ -15,6 +15,9 @@ def main() -> int:
     if arguments == ["--version"]:
         print(f"podvisor {__version__}")  # noqa: T201
         return 0
+    from supervisor.cli.screen import write_what_it_can_show  # noqa: PLC0415
+
+    write_what_it_can_show()
     code = None
     if arguments[:1] == ["status"]:
         from supervisor.cli import status_report  # noqa: PLC0415

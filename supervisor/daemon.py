@@ -78,7 +78,7 @@ async def _serve(house: wiring.House, paths: wiring.Paths, notifier: Notifier) -
     house.ledger.append(Event(time=now(), kind=EventKind.STARTED, reason=f"podvisor {__version__}"))
     try:
         async with anyio.create_task_group() as root:
-            root.start_soon(_signals, house, paths, notifier, root.cancel_scope)
+            root.start_soon(_signals, house, notifier, root.cancel_scope)
             await root.start(house.watches.run)
             await root.start(control.serve, paths.socket, house.desk)
             await root.start(house.webhooks)
@@ -107,40 +107,16 @@ async def _tell_ready(house: wiring.House, notifier: Notifier) -> None:
     log.info("ready: %s", house.board.summary())
 
 
-async def _signals(
-    house: wiring.House, paths: wiring.Paths, notifier: Notifier, root: anyio.CancelScope
-) -> None:
+async def _signals(house: wiring.House, notifier: Notifier, root: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async for number in signals:
             if number is not signal.SIGHUP:
                 root.cancel()
                 return
             notifier.reloading()
-            await _reload(house, paths)
+            for finding in (await house.settings.reload()).findings:
+                log.error("%s", finding)
             notifier.ready(house.board.summary())
-
-
-async def _reload(house: wiring.House, paths: wiring.Paths) -> None:
-    """Read the settings anew; refused ones leave everything as it is."""
-    reading = wiring.load_settings(paths.config)
-    refused = reading.settings is None
-    for finding in reading.findings:
-        log.error("%s", finding)
-    for key in [key for key in house.board.problems if key.startswith("settings")]:
-        house.board.problems.pop(key)
-    for number, finding in enumerate(reading.findings):
-        house.board.problems[f"settings:{number}"] = finding
-    house.ledger.append(
-        Event(
-            time=house.clock.now(),
-            kind=EventKind.SETTINGS,
-            ok=not refused,
-            reason="refused, the old ones stay" if refused else "read anew",
-            detail="; ".join(str(finding) for finding in reading.findings),
-        )
-    )
-    if reading.settings is not None:
-        await house.take_settings(reading.settings)
 
 
 @contextmanager

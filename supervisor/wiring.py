@@ -42,6 +42,7 @@ from supervisor.controllers.observe import Observer
 from supervisor.controllers.order_desk import OrderDesk
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.reload import SettingsReloader
 from supervisor.controllers.secrets import SecretController
 from supervisor.controllers.source import SourceController
 from supervisor.controllers.watches import Watches
@@ -144,6 +145,7 @@ class House:
     """Serves the listener for webhooks, until cancelled; `started` at once."""
     ready: list[bool]
     take_settings: Callable[[Settings], Awaitable[None]]
+    settings: SettingsReloader
     close: Callable[[], None]
 
 
@@ -326,6 +328,13 @@ def assemble(
         executor.settings = images.settings = new.repair
         await loop.take_settings(new)
 
+    reloader = SettingsReloader(
+        load=lambda: load_settings(config) if config else Reading(settings=desires.settings),
+        take=take_settings,
+        board=board,
+        ledger=given.ledger,
+        clock=given.clock,
+    )
     return House(
         clock=given.clock,
         ledger=given.ledger,
@@ -352,6 +361,7 @@ def assemble(
             secrets=secrets,
             new_desires=lambda: _desires(desires.settings, given),
             differ=lambda of: Differ(desires=of, reader=given.reader, folder=given.folder),
+            settings=reloader,
             webhook_tester=WebhookTester(
                 listener=given.listener,
                 reception=webhooks.reception,
@@ -377,6 +387,7 @@ def assemble(
         webhooks=partial(given.listener.run, webhooks.reception),
         ready=ready,
         take_settings=take_settings,
+        settings=reloader,
         close=given.close,
     )
 

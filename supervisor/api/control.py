@@ -10,6 +10,7 @@ Asks a `Desk`; `kit.http_server` speaks HTTP.
 | `POST /v1/sync` `model.status.SyncRequest` | lines: `event`, `waiting`; at last `reply` |
 | `POST /v1/suspend`, `/v1/resume` `model.status.OrderRequest` | `model.status.Status` |
 | `POST /v1/rollback` `model.status.OrderRequest` | as of sync |
+| `POST /v1/reload` | `model.status.Reloaded` |
 | `GET /v1/history?app=` | `model.status.History` |
 | `GET /v1/secrets` | `model.secret.SecretList` |
 | `POST /v1/secrets/rotate` `model.secret.RotateRequest` | `model.status.SyncReply` |
@@ -41,6 +42,7 @@ from supervisor.model.status import (
     AppStatus,
     History,
     OrderRequest,
+    Reloaded,
     Status,
     SyncReply,
     SyncRequest,
@@ -72,6 +74,8 @@ class Desk(Protocol):
     async def resume(self, order: OrderRequest) -> None: ...
 
     async def rollback(self, order: OrderRequest, tell: Tell) -> SyncReply: ...
+
+    async def reload(self) -> Reloaded: ...
 
     async def history(self, app: str) -> History: ...
 
@@ -132,6 +136,7 @@ class _Answers:
             ("POST", "/v1/suspend"): self._suspend,
             ("POST", "/v1/resume"): self._resume,
             ("POST", "/v1/rollback"): self._rollback,
+            ("POST", "/v1/reload"): self._reload,
             ("GET", "/v1/history"): self._history,
             ("GET", "/v1/secrets"): self._secrets,
             ("POST", "/v1/secrets/rotate"): self._rotate,
@@ -196,6 +201,9 @@ class _Answers:
             raise ValueError("it names one app")
         await request.begin(content_type=_LINES)
         await _write(request, {"reply": await self._desk.rollback(order, _teller(request))})
+
+    async def _reload(self, request: Request) -> None:
+        await _reply(request, 200, await self._desk.reload())
 
     async def _history(self, request: Request) -> None:
         await _reply(request, 200, await self._desk.history(request.query.get("app", "")))

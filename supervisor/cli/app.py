@@ -16,12 +16,13 @@ from supervisor.cli.guard import HadEnough, guarded
 
 COMMANDS = (
     *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "events"),
-    *("history", "rollback", "suspend", "resume", "secret", "webhook", "doctor", "bench"),
+    *("history", "rollback", "suspend", "resume", "reload", "secret", "webhook", "doctor"),
+    "bench",
 )
 """In the order in which a newcomer meets them, the daemon apart."""
 _ASK_THE_DAEMON = (
     *("plan", "diff", "sync", "status", "events"),
-    *("history", "rollback", "suspend", "resume", "webhook"),
+    *("history", "rollback", "suspend", "resume", "reload", "webhook"),
 )
 _NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """Its message is the help. Before click 8.2 there is none: the help is written, and all is well."""

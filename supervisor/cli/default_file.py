@@ -21,7 +21,7 @@ _WIDTH = 96
 _HEAD = """\
 # Settings of podvisor. Uncomment what should differ from the default that is shown.
 # Durations are written 90s, 5m, 1h30m or 7d; sizes 512K, 16M or 1G.
-# After a change: systemctl --user reload podvisor
+# After a change: podvisor reload
 """
 _EXAMPLES = {
     "git": "https://example.org/me/apps.git",

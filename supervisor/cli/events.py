@@ -53,7 +53,7 @@ class Moment(_ParamType):
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on.")
 @click.option("--since", type=Moment(), metavar="WHEN", help="As 2h or 7d ago, or an ISO date.")
-@click.option("--app", default="", metavar="NAME", help="Only of this app.")
+@click.argument("app", default="", metavar="[APP]")
 @click.option("--unit", default="", metavar="NAME", help="Only of this unit (.service is added).")
 @click.option(
     "-n",
@@ -64,9 +64,9 @@ class Moment(_ParamType):
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (Event).")
 def command(  # noqa: PLR0917 - click names them
-    follow: bool, since: float | None, app: str, unit: str, limit: int | None, as_json: bool
+    app: str, follow: bool, since: float | None, unit: str, limit: int | None, as_json: bool
 ) -> int:
-    """Show the event log, oldest first.
+    """Show the event log (of one app, if it is named), oldest first.
 
     Without a daemon it is read from the ledger.
     """

@@ -64,6 +64,8 @@ def _show(history: dict[str, Any], *, now: float) -> None:
             ]
         )
     if rows:
-        screen.table(rows, header=("REVISION", "OUTCOME", "TRIED", "", "COMMIT", ""))
+        screen.table(
+            rows, header=("REVISION", "OUTCOME", "TRIED", "", "COMMIT", ""), cut=("COMMIT",)
+        )
     else:
         say("No revision was tried yet.")

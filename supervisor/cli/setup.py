@@ -1,5 +1,6 @@
 """`podvisor setup`: from an installed podvisor to a running service, saying every command."""
 
+import json
 import os
 import shlex
 import shutil
@@ -8,12 +9,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
+from supervisor import __version__
 from supervisor.adapters.host.checks import Machine
 from supervisor.cli import codes, places, screen
-from supervisor.cli.client import Refused
+from supervisor.cli.client import NotRunning, Refused, ask
 from supervisor.cli.init import write_settings
 from supervisor.cli.screen import say
 from supervisor.cli.unit_file import service_text
@@ -23,6 +26,7 @@ from supervisor.model.errors import Finding
 _SERVICE = "podvisor.service"
 _SOCKET_PATIENCE_SECONDS = 15.0
 _SESSION_PATIENCE_SECONDS = 10.0
+_STATUS_PATIENCE_SECONDS = 10.0
 
 
 @click.command(
@@ -100,10 +104,13 @@ def _set_up(machine: Machine, hands: _Hands, config: str) -> int:
         raise Refused("cannot reach the systemd of this user")
     if not hands.run("systemctl", "--user", "enable", "--now", "podman.socket"):
         raise Refused("cannot start Podman's socket", hint="systemctl --user status podman.socket")
+    running = _running()
     # --no-block, for the service is ready only after its first pass, with all its pulls.
     enabled = hands.run("systemctl", "--user", "enable", "--now", "--no-block", _SERVICE)
-    if enabled and renewed:
+    if enabled and (renewed or (running and _is_older(running))):
         enabled = hands.run("systemctl", "--user", "try-restart", "--no-block", _SERVICE)
+    elif enabled and running:
+        enabled = hands.run("systemctl", "--user", "reload", _SERVICE)  # settings may have changed
     if not enabled:
         raise Refused("cannot start podvisor", hint=f"systemctl --user status {_SERVICE}")
     if hands.dry_run:
@@ -120,7 +127,7 @@ def _set_up(machine: Machine, hands: _Hands, config: str) -> int:
             ("! ", "warn"),
             f"It has nothing to deploy yet: name a source in {places.shown(config)},",
         )
-        say("  then ", ("systemctl --user reload podvisor", "strong"))
+        say("  then ", ("podvisor reload", "strong"))
     return codes.OK
 
 
@@ -184,13 +191,29 @@ def _write_unit(machine: Machine, hands: _Hands, config: str) -> bool:
     words = [*_own_command()]
     if config != os.path.abspath(places.config_file()):  # noqa: PTH100 - of two texts
         words += ["--config", config]
-    text = service_text([*words, "run"], systemd_version=machine.systemd_version())
+    text = service_text(words, systemd_version=machine.systemd_version())
     path = Path(places.unit_file())
     before = path.read_bytes() if path.exists() else None
     if before == text.encode():
         return False
     hands.write(path, text)
     return before is not None
+
+
+def _running() -> dict[str, Any] | None:
+    """Return the status of the daemon that runs; None if none does."""
+    try:
+        reply = ask(places.control_socket(), "/v1/status", timeout_seconds=_STATUS_PATIENCE_SECONDS)
+        told = json.loads(reply)
+    except (NotRunning, Refused, ValueError):
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _is_older(running: dict[str, Any]) -> bool:
+    """Whether the daemon is of another version, or was started before this one was installed."""
+    installed_at = Path(__file__).stat().st_mtime
+    return running.get("version") != __version__ or running.get("started_at", 0.0) < installed_at
 
 
 def _own_command() -> list[str]:

@@ -64,7 +64,7 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
         webhook_view.listener(status["webhooks"])
     if not app and status["running"] and status.get("apps"):
         say()
-        say(_summary(status["apps"]))
+        say(_summary(status["apps"], status.get("sources", ())))
 
 
 def hold_in_words(app: str, revision: str, *, instead_of: str) -> str:
@@ -89,7 +89,7 @@ def _sources(sources: list[dict[str, Any]], now: float) -> None:
             [(source["name"], "strong"), place, _read(source, now), subject or ("-", "dim")]
         )
     if rows:
-        screen.table(rows, header=("SOURCE", "FROM", "READ", "REVISION"))
+        screen.table(rows, header=("SOURCE", "FROM", "READ", "REVISION"), cut=("FROM", "REVISION"))
         say()
     for source in sources:
         if source.get("webhook"):
@@ -138,7 +138,7 @@ def _apps(apps: list[dict[str, Any]], now: float) -> None:
             ]
         )
     if rows:
-        screen.table(rows, header=("APP", "STATE", "RUNNING", "REVISION", "APPLIED"))
+        screen.table(rows, header=("APP", "STATE", "RUNNING", "REVISION", "APPLIED"), cut=("APP",))
     else:
         say("No apps yet.")
 
@@ -239,11 +239,16 @@ def _memory(unit: dict[str, Any], now: float) -> str:
     return ", ".join(parts)
 
 
-def _summary(apps: list[dict[str, Any]]) -> str:
+def _summary(apps: list[dict[str, Any]], sources: list[dict[str, Any]]) -> str:
     states: dict[str, int] = {}
     for app in apps:
         states[app["state"]] = states.get(app["state"], 0) + 1
-    if set(states) <= {"ready"}:
-        return f"{count(len(apps), 'app')}, all ready."
-    parts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
-    return f"{count(len(apps), 'app')}: {parts}."
+    unread = sum(bool(source.get("error")) for source in sources)
+    if set(states) > {"ready"} or "ready" not in states:
+        parts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+        summary = f"{count(len(apps), 'app')}: {parts}"
+    elif unread:
+        summary = f"{count(len(apps), 'app')} ready"
+    else:
+        summary = f"{count(len(apps), 'app')}, all ready"
+    return f"{summary}; {count(unread, 'source')} cannot be read." if unread else f"{summary}."

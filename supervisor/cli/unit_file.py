@@ -1,6 +1,5 @@
 """The text of podvisor's own user service, as `setup` writes it."""
 
-_NOTIFY_RELOAD_SINCE = 253
 _RESTART_STEPS_SINCE = 254
 
 _TEXT = """\
@@ -15,9 +14,11 @@ Wants=podman.socket
 StartLimitIntervalSec=0
 
 [Service]
-{type}
+Type=notify
 NotifyAccess=main
-ExecStart={command}
+ExecStart={command} run
+# Fails, and says why, where the settings are refused; the daemon goes on with the old ones.
+ExecReload={command} reload
 # Ready is said after the first pass; the daemon asks for more time while images are pulled.
 TimeoutStartSec=15min
 TimeoutStopSec=10s
@@ -57,16 +58,12 @@ WantedBy=default.target
 
 
 def service_text(command: list[str], *, systemd_version: int) -> str:
-    """Return the unit for a command line; newer systemd gets what it knows."""
-    if systemd_version >= _NOTIFY_RELOAD_SINCE:
-        kind = "Type=notify-reload"
-    else:
-        kind = "Type=notify\nExecReload=/bin/kill -HUP $MAINPID"
+    """Return the unit for a podvisor that is called so; newer systemd gets what it knows."""
     restart = "RestartSec=2s"
     if systemd_version >= _RESTART_STEPS_SINCE:
         restart += "\nRestartSteps=8\nRestartMaxDelaySec=5min"
     line = " ".join(_quoted(word) for word in command)
-    return _TEXT.format(type=kind, command=line, restart=restart)
+    return _TEXT.format(command=line, restart=restart)
 
 
 def _quoted(word: str) -> str:

@@ -18,6 +18,7 @@ from supervisor.controllers.job_memory import forgive
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.order_desk import OrderDesk
 from supervisor.controllers.ports import Ledger, SourceReader
+from supervisor.controllers.reload import SettingsReloader
 from supervisor.controllers.secrets import SecretController
 from supervisor.controllers.webhook_test import WebhookTester
 from supervisor.kit.clock import Clock
@@ -33,6 +34,7 @@ from supervisor.model.status import (
     AppStatus,
     History,
     OrderRequest,
+    Reloaded,
     Status,
     SyncReply,
     SyncRequest,
@@ -41,7 +43,7 @@ from supervisor.model.webhook import WebhookTest
 
 _NO_SOURCE = Finding(
     message="the settings name no source, so there is nothing to deploy",
-    hint="add [sources.NAME] with `git` or `folder`, then: systemctl --user reload podvisor",
+    hint="add [sources.NAME] with `git` or `folder`, then: podvisor reload",
     fatal=False,
 )
 _PATIENCE_SECONDS = 1.0
@@ -74,6 +76,7 @@ class Desk:
         new_desires: Callable[[], Desires],
         differ: Callable[[Desires], Differ],
         webhook_tester: WebhookTester,
+        settings: SettingsReloader,
     ) -> None:
         self._queue = queue
         self._loop = loop
@@ -88,6 +91,7 @@ class Desk:
         self._new_desires = new_desires
         self._differ = differ
         self._webhook_tester = webhook_tester
+        self._settings = settings
 
     def status(self, app: str = "") -> Status:
         """How everything (or one app) stands."""
@@ -116,6 +120,10 @@ class Desk:
         with anyio.move_on_after(_PATIENCE_SECONDS):
             await self._queue.passed(["health"])
             await self._queue.rest(idle.__contains__)
+
+    async def reload(self) -> Reloaded:
+        """Read the settings anew."""
+        return await self._settings.reload()
 
     async def test_webhook(self, source: str) -> WebhookTest:
         """Send a webhook of the source's kind to the listener. Raises Retry or Stalled."""

@@ -143,6 +143,13 @@ class SyncReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     problems: tuple[Finding, ...] = ()
 
 
+class Reloaded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`POST /v1/reload`: whether the settings were taken up, and what was found in them."""
+
+    ok: bool
+    findings: tuple[Finding, ...] = ()
+
+
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /v1/suspend`, `/v1/resume` and `/v1/rollback`: what a person orders."""
 

@@ -406,9 +406,7 @@ class TestEvents:
 
     def test_asks_for_what_is_wanted(self, podvisor: Podvisor, daemon: Any) -> None:
         daemon.answer("/v1/events")
-        podvisor(
-            "events", "-f", "--since", "2026-01-31T12:00+00:00", "--app", "a b", "--unit", "web"
-        )
+        podvisor("events", "-f", "--since", "2026-01-31T12:00+00:00", "a b", "--unit", "web")
         assert daemon.asked[0].target == (
             "/v1/events?since=1769860800.0&app=a%20b&unit=web.service&follow=1"
         )
@@ -429,17 +427,17 @@ class TestEvents:
         ledger.close()
         lines = podvisor("events", "--json").out.splitlines()
         assert [msgspec.json.decode(line, type=Event) for line in lines] == written
-        assert podvisor("events", "--app", "web", "--json").out.count("\n") == 1
+        assert podvisor("events", "web", "--json").out.count("\n") == 1
         assert podvisor("events", "--since", "1h").out == ""
 
     def test_a_person_is_told_that_there_are_none(
         self, podvisor: Podvisor, daemon: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         daemon.answer("/v1/events")
-        assert podvisor("events", "--app", "typo").err == ""
+        assert podvisor("events", "typo").err == ""
         monkeypatch.setattr("sys.stderr.isatty", lambda: True)
         monkeypatch.setenv("NO_COLOR", "1")
-        said = podvisor("events", "--app", "typo")
+        said = podvisor("events", "typo")
         assert (said.code, said.out, said.err) == (0, "", "No events.\n")
 
     def test_a_reader_may_have_enough(self, daemon: Any) -> None:
@@ -502,3 +500,23 @@ def module(**members: object) -> ModuleType:
     made = ModuleType("supervisor.wiring")
     vars(made).update(members)
     return made
+
+
+class TestReload:
+    def test_says_what_the_daemon_found(self, podvisor: Any, daemon: Any) -> None:
+        found = {"message": "“80” is no duration", "path": "config.toml", "line": 3, "fatal": False}
+        daemon.answer("/v1/reload", {"ok": True, "findings": [found]})
+        said = podvisor("reload")
+        assert said.code == 0
+        assert said.out == "! config.toml:3: “80” is no duration\n✓ the settings were read anew\n"
+        assert daemon.asked[-1].method == "POST"
+
+    def test_fails_when_the_settings_are_refused(self, podvisor: Any, daemon: Any) -> None:
+        daemon.answer("/v1/reload", {"ok": False, "findings": [{"message": "no", "line": 0}]})
+        said = podvisor("reload")
+        assert said.code == 78
+        assert "✗ refused; the old settings stay" in said.out
+        assert json.loads(podvisor("reload", "--json").out)["ok"] is False
+
+    def test_needs_the_daemon(self, podvisor: Any) -> None:
+        assert podvisor("reload").code == 4

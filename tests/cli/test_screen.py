@@ -22,13 +22,13 @@ screen.table([[("web", "strong"), "x" * 30], ["\\x1b[31m", "y"]], header=("APP",
 
 @pytest.fixture
 def on_terminal() -> Callable[..., str]:
-    """What the program writes to a terminal of 24 columns."""
+    """What a program writes to a terminal of 24 columns."""
 
-    def run(**environ: str) -> str:
+    def run(program: str = PROGRAM, **environ: str) -> str:
         near, far = pty.openpty()
         env = {"PATH": os.environ["PATH"], "COLUMNS": "24", "TERM": "xterm-256color", **environ}
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], stdout=far, stdin=far, cwd=ROOT, env=env
+            [sys.executable, "-c", program], stdout=far, stdin=far, cwd=ROOT, env=env
         )
         os.close(far)
         written = b""
@@ -74,3 +74,39 @@ def test_nothing_that_a_terminal_obeys_gets_through(text: str) -> None:
     cleaned = screen.clean(text)
     assert cleaned.isprintable()
     assert len(cleaned) == len(text)
+
+
+def test_what_may_be_cut_gives_way_to_what_must_be_read(on_terminal: Callable[..., str]) -> None:
+    row = ["home", "https://git.example.org/me/home.git", "ready", "1a2b3c4d and its subject"]
+    program = f"""
+from supervisor.cli import screen
+screen.table([{row}], header=("SOURCE", "FROM", "STATE", "REVISION"), cut=("FROM", "REVISION"))
+"""
+    written = on_terminal(program, COLUMNS="48", NO_COLOR="1")
+    assert max(map(len, written.split("\r\n"))) <= 48
+    assert written.count("\r\n") == 2  # nothing was folded
+    for text in ("SOURCE", "home", "https://git", "ready", "1a2b3c4d"):
+        assert text in written
+    assert row[1] not in written
+    assert row[1] in on_terminal(program, COLUMNS="120")
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"LANG": "C.UTF-8"}, "✓ “a” → b…"),
+        ({"LC_ALL": "C"}, '+ "a" -> b...'),
+        ({"LANG": "POSIX"}, '+ "a" -> b...'),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8", "LC_ALL": "C.UTF-8"}, "✓ “a” → b…"),
+        ({"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "latin-1"}, '+ "a" -> b...'),
+    ],
+)
+def test_a_terminal_of_ascii_gets_ascii(
+    on_terminal: Callable[..., str], environ: dict[str, str], expected: str
+) -> None:
+    program = """
+from supervisor.cli import screen
+screen.write_what_it_can_show()
+screen.say("✓ “a” → b…")
+"""
+    assert on_terminal(program, **environ).strip() == expected

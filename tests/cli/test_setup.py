@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from supervisor import __version__
 from supervisor.adapters.host.checks import Machine
 from supervisor.cli import setup
 from supervisor.cli.client import Refused
@@ -106,6 +107,30 @@ def test_sets_everything_up_and_says_it(
     )
 
 
+@pytest.mark.parametrize(
+    ("version", "started_at", "expected"),
+    [
+        (__version__, 1e12, "reload podvisor.service"),
+        ("0.0.1", 1e12, "try-restart --no-block podvisor.service"),
+        (__version__, 1.0, "try-restart --no-block podvisor.service"),
+    ],
+    ids=["same", "older version", "older files"],
+)
+def test_a_daemon_that_runs_takes_up_what_is_new(  # noqa: PLR0917
+    machine: Machine,
+    commands: Path,
+    home: Path,
+    daemon: Any,
+    version: str,
+    started_at: float,
+    expected: str,
+) -> None:
+    daemon.answer("/v1/status", {"running": True, "version": version, "started_at": started_at})
+    config = str(home / "config" / CONFIG)
+    assert _set_up(machine, _Hands(dry_run=False), config) == 0
+    assert commands.read_text().splitlines()[-1] == f"systemctl --user {expected}"
+
+
 def test_enables_lingering_where_it_is_not(
     machine: Machine, commands: Path, home: Path, daemon_answers: None, tmp_path: Path
 ) -> None:
@@ -183,13 +208,13 @@ def test_undo(podvisor: Callable[..., Any], commands: Path, home: Path) -> None:
 
 class TestServiceText:
     def test_newer_systemd_gets_what_it_knows(self) -> None:
-        new = service_text(["/usr/bin/podvisor", "run"], systemd_version=257)
-        assert "\nType=notify-reload\nNotifyAccess=main\nExecStart=/usr/bin/podvisor run\n" in new
+        new = service_text(["/usr/bin/podvisor"], systemd_version=257)
+        assert "\nExecStart=/usr/bin/podvisor run\n" in new
+        assert "\nExecReload=/usr/bin/podvisor reload\n" in new
         assert "\nRestartSteps=8\nRestartMaxDelaySec=5min\n" in new
-        old = service_text(["/usr/bin/podvisor", "run"], systemd_version=252)
-        assert "\nType=notify\nExecReload=/bin/kill -HUP $MAINPID\n" in old
+        old = service_text(["/usr/bin/podvisor"], systemd_version=252)
         assert "RestartSteps" not in old
 
     def test_odd_paths_are_quoted(self) -> None:
         text = service_text(["/o pt/100%/$x", 'a"b'], systemd_version=0)
-        assert 'ExecStart="/o pt/100%%/$$x" "a\\"b"\n' in text
+        assert 'ExecStart="/o pt/100%%/$$x" "a\\"b" run\n' in text

@@ -163,8 +163,16 @@ def test_draws_what_needs_attention(capsys: pytest.CaptureFixture[str]) -> None:
         "  … image localhost/db:1",
         "  db.service  failed (failed)  brought back 3 times, next try in 40s",
         "",
-        "2 apps: 1 ready, 1 refused.",
+        "2 apps: 1 ready, 1 refused; 1 source cannot be read.",
     ]
+
+
+def test_a_source_that_cannot_be_read_is_not_passed_over(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sources = (WELL.sources[0], msgspec.structs.replace(ILL.sources[0], name="other"))
+    lines = drawn(capsys, msgspec.structs.replace(WELL, sources=sources))
+    assert lines[-1] == "1 app ready; 1 source cannot be read."
 
 
 def test_returns_0_when_all_is_well(podvisor: Callable[..., Any], daemon: Any) -> None:

@@ -201,14 +201,15 @@ class User:
         """Let podvisor set itself up, which starts it."""
         self.podvisor("setup")
 
-    def reload_daemon(self) -> None:
-        """Have podvisor read its settings anew."""
+    def reload_daemon(self, *, check: bool = True) -> None:
+        """Have podvisor read its settings anew; without `check` they are to be refused."""
         # To systemd, a reload of what is just being started is part of its start.
         self.wait_for(
             lambda: self.unit_state("podvisor.service")["ActiveState"] == "active",
             what="podvisor to be ready",
         )
-        self.systemctl("reload", "podvisor.service")
+        done = self.systemctl("reload", "podvisor.service", check=False)
+        assert (done.returncode == 0) is check, done.stderr
 
     def write(self, path: str | Path, text: str, *, mode: int = 0o644) -> Path:
         """Write a file below the home as this user would; new folders become the user's too."""

@@ -24,6 +24,9 @@ _GENERATOR_FOLDERS = (
 _GENERATOR = "podman-user-generator"
 _WAIT_ONLINE = "usr/lib/systemd/user/podman-user-wait-network-online.service"
 _PATIENCE_SECONDS = 5.0
+_FIRST_SUBORDINATE_ID = 100_000
+"""SUB_UID_MIN of login.defs(5)."""
+_SUBORDINATE_IDS = 65_536
 
 
 class Machine:
@@ -121,18 +124,27 @@ class Machine:
         ]
         if not missing:
             return None
+        free = self._free_range()
         return Finding(
             message=f"{self.user} has no subordinate ids in /etc/{' and /etc/'.join(missing)}",
-            hint="sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "
-            f"{self.user}, then podman system migrate (another range if that one is taken)",
+            hint=f"sudo usermod --add-subuids {free} --add-subgids {free} {self.user},"
+            " then podman system migrate",
         )
 
     def _has_range(self, path: Path) -> bool:
-        try:
-            lines = path.read_text().splitlines()
-        except OSError:
-            return False
-        return any(line.split(":")[0] in (self.user, str(self._user_id)) for line in lines)
+        names = {self.user, str(self._user_id)}
+        return any(line.split(":")[0] in names for line in _lines(path))
+
+    def _free_range(self) -> str:
+        """Return as many ids as Podman wants that nobody has yet, behind all that somebody has."""
+        ends = [_FIRST_SUBORDINATE_ID]
+        for kind in ("subuid", "subgid"):
+            for line in _lines(self._root / "etc" / kind):
+                _, _, numbers = line.partition(":")
+                first, _, size = numbers.partition(":")
+                if first.isdecimal() and size.isdecimal():
+                    ends.append(int(first) + int(size))
+        return f"{max(ends)}-{max(ends) + _SUBORDINATE_IDS - 1}"
 
     def lingering(self) -> Finding | None:
         """Whether the user's units run without a login."""
@@ -216,6 +228,13 @@ def answer(*command: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.decode("utf-8", "replace")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(errors="replace").splitlines()
+    except OSError:
+        return []
 
 
 def _user_name(user_id: int) -> str:

@@ -111,6 +111,22 @@ def test_says_what_is_missing_and_what_mends_it(
     assert found.fatal is ("linger" not in message)
 
 
+@pytest.mark.parametrize(
+    ("taken", "free"),
+    [
+        ("", "100000-165535"),
+        ("ann:100000:65536\n", "165536-231071"),
+        ("ann:100000:65536\nbob:231072:65536\nnonsense\neve:x:y\n", "296608-362143"),
+        ("root:1:999\n", "100000-165535"),
+    ],
+)
+def test_suggests_subordinate_ids_that_nobody_has(fake: Fake, taken: str, free: str) -> None:
+    fake.file("etc/subuid", taken)
+    fake.file("etc/subgid", "")
+    (found,) = fake.machine().prerequisites()
+    assert f"--add-subuids {free} --add-subgids {free} pi" in found.hint
+
+
 def test_a_user_without_a_session(fake: Fake) -> None:
     fake.runtime = fake.root / "run/user/1001"
     found = fake.machine().user_manager()

@@ -1,0 +1,31 @@
+"""`podvisor reload`: the daemon takes up changed settings."""
+
+import json
+import sys
+
+import click
+
+from supervisor.cli import codes, places, screen
+from supervisor.cli.client import ask
+
+
+@click.command(
+    short_help="Have the daemon take up changed settings.",
+    epilog=codes.epilog(codes.NOT_RUNNING, codes.SETTINGS, c78="refused; the old ones stay"),
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/status.py: Reloaded).")
+def command(as_json: bool) -> int:
+    """Have the daemon read its settings anew; says what is wrong with them.
+
+    `systemctl --user reload podvisor` calls this.
+    """
+    answer = ask(places.control_socket(), "/v1/reload", body={})
+    told = json.loads(answer)
+    if as_json:
+        sys.stdout.write(answer.decode().rstrip() + "\n")
+    else:
+        for found in told.get("findings", ()):
+            screen.finding(found, indent="")
+        words = "the settings were read anew" if told["ok"] else "refused; the old settings stay"
+        screen.say(("✓ ", "good") if told["ok"] else ("✗ ", "bad"), words)
+    return codes.OK if told["ok"] else codes.SETTINGS
