@@ -4,8 +4,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # A machine may be slow, and the first text of a property takes a second where nothing is cached.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+# A property says the same at each run of one tree; `contrib/test fuzz` looks for what is new.
+settings.register_profile("same", settings.get_profile("patient"), derandomize=True)
+settings.register_profile("fuzz", settings.get_profile("patient"), print_blob=True)
+settings.load_profile("same")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Whatever Podman holds: a pass makes what lacks, touches nothing of others, and then has done."""
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from supervisor.core.planner import plan
@@ -24,6 +24,29 @@ def secret(name, kind, oid):
     return DesiredSecret(name=name, kind=kind, path=f"{name}.secret", place=f"{name}.x", oid=oid)
 
 
+def deployed(app, secrets, *, uses, before=False):
+    """One app with a unit that uses these secrets; `before`, it was applied already."""
+    unit = DesiredUnit(
+        name=f"{app}.service",
+        kind=UnitKind.CONTAINER,
+        path=f"{app}.container",
+        digest="1",
+        secrets=tuple(uses),
+        secret_uses=tuple(SecretUse(name, f"{app}.container", 1) for name in uses),
+    )
+    wanted = DesiredApp(
+        name=app,
+        source="home",
+        revision="r1",
+        root=app,
+        files=(),
+        units=(unit,),
+        generator="g",
+        secrets=tuple(secrets),
+    )
+    return Deployment(name=app, wanted=wanted, last_good=wanted if before else None)
+
+
 @st.composite
 def deployments(draw):
     """Apps that describe some of the secrets, none the same, and use some."""
@@ -33,27 +56,9 @@ def deployments(draw):
         own = [name for name in tuple(free) if draw(st.booleans())]
         free = [name for name in free if name not in own]
         uses = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=2))
-        unit = DesiredUnit(
-            name=f"{app}.service",
-            kind=UnitKind.CONTAINER,
-            path=f"{app}.container",
-            digest="1",
-            secrets=tuple(uses),
-            secret_uses=tuple(SecretUse(name, f"{app}.container", 1) for name in uses),
-        )
         kinds = st.sampled_from([SecretKind.AGE, SecretKind.GENERATE])
-        wanted = DesiredApp(
-            name=app,
-            source="home",
-            revision="r1",
-            root=app,
-            files=(),
-            units=(unit,),
-            generator="g",
-            secrets=tuple(secret(name, draw(kinds), draw(st.sampled_from("12"))) for name in own),
-        )
-        last_good = draw(st.sampled_from([None, wanted]))
-        made.append(Deployment(name=app, wanted=wanted, last_good=last_good))
+        secrets = [secret(name, draw(kinds), draw(st.sampled_from("12"))) for name in own]
+        made.append(deployed(app, secrets, uses=uses, before=draw(st.booleans())))
     return made
 
 
@@ -145,7 +150,25 @@ def secret_steps(made):
     return [step for step in made.steps if isinstance(step, PutSecrets | RemoveSecret)]
 
 
+def waits_for_others(app, inventory):
+    """Whether another app is to make a secret of it first; that one may be refused for ever."""
+    own = {one.name for one in app.wanted.secrets}
+    needs = {name for unit in app.wanted.units for name in unit.secrets}
+    return bool(needs - own - inventory.secrets.keys())
+
+
 @given(deployments(), inventories())
+@example(
+    [
+        # One could take over `a`, but waits for `b` of two, which is refused as `c` is not its own.
+        deployed("one", [secret("a", SecretKind.AGE, "1")], uses=["b"]),
+        deployed("two", [secret(n, SecretKind.AGE, "1") for n in "bc"], uses=[]),
+    ],
+    Inventory(
+        secrets={"a": "content", "c": "id"},
+        owned_secrets={"a": OwnedSecret(app="gone", made_of="age1", content="content")},
+    ),
+)
 def test_two_passes_end_with_every_secret_that_can_be(wanted, before):
     inventory = before
     for _ in range(2):
@@ -162,7 +185,10 @@ def test_two_passes_end_with_every_secret_that_can_be(wanted, before):
                 assert any(one.name in finding.message for finding in verdict.findings)
             elif not any(finding.fatal for finding in verdict.findings):
                 assert owner
-                assert (owner.app, owner.made_of) == (app.name, mark(one))
+                # While it waits for another's secret, its revision is not there yet, and what
+                # runs keeps the secrets that it has.
+                if not waits_for_others(app, inventory):
+                    assert (owner.app, owner.made_of) == (app.name, mark(one))
         left = {
             name
             for name, owner in inventory.owned_secrets.items()
