@@ -19,6 +19,7 @@ from supervisor.core.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.moves import still_needed, units_by_source
 from supervisor.core.names import runtime_names
 from supervisor.core.order import refused_for_order
+from supervisor.core.published_ports import port_findings
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest
@@ -194,6 +195,8 @@ class Desires:
         standing = [one for name, one in good.items() if name in refused or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}
+        for name, found in port_findings(wanted).items():
+            warnings[name] = (*warnings.get(name, ()), *found)
         revisions = {name: {one.revision} for name, one in manifests.items()}
         for name, app in good.items():
             revisions.setdefault(name, set()).add(app.revision)

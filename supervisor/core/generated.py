@@ -17,6 +17,7 @@ from supervisor.core.deploy_keys import judge_rules
 from supervisor.core.kube import KubeError, read_kube
 from supervisor.core.normal import digest
 from supervisor.core.own_section import OwnSection, read_own_section
+from supervisor.core.published_ports import publishes
 from supervisor.core.reads import Place, Reads
 from supervisor.core.unitfile import (
     Entry,
@@ -132,6 +133,7 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         reads=reads.paths,
         secrets=tuple(dict.fromkeys(use.name for use in uses)),
         secret_uses=uses,
+        publishes=publishes(_published(unit, section, path, files, known)),
         build_command=tuple(map(place.to_live, command)) if kind is UnitKind.BUILD else (),
         build_folder=place.to_live(folder) if kind is UnitKind.BUILD else "",
         health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,
@@ -289,6 +291,15 @@ def _secret_uses(name: str, unit: UnitFile, path: str, files: AppFiles) -> Itera
                 # What only the unit's environment knows cannot be looked for.
                 if secret and not set("$%") & set(secret):
                     yield SecretUse(secret, *where)
+
+
+def _published(
+    unit: UnitFile, section: str, path: str, files: AppFiles, known: Mapping[str, str]
+) -> Iterator[tuple[str, str, int]]:
+    """Yield what a unit publishes, with the app's own file and line."""
+    for value in unit.values(section, "PublishPort"):
+        entry = files.find_entry(path, lambda one, value=value: _says(one, "PublishPort", value))  # type: ignore[misc]
+        yield expand(value, known), entry.path if entry else path, entry.line if entry else 0
 
 
 def _says(entry: Entry, key: str, value: str) -> bool:

@@ -65,6 +65,19 @@ class AppNeed(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 0
 
 
+class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
+    """Ports of the host that a unit publishes (PublishPort=)."""
+
+    address: str
+    """Of the host; empty is every one."""
+    first: int
+    last: int
+    protocol: str
+    path: str
+    """Of the file that says so, relative to the app's root."""
+    line: int = 0
+
+
 class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """A systemd unit that should exist, as the generator (or the unit file) describes it."""
 
@@ -93,6 +106,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Names of Podman secrets that it uses."""
     secret_uses: tuple[SecretUse, ...] = ()
     """The same, each with its file and line."""
+    publishes: tuple[PublishedPort, ...] = ()
+    """Fixed ports of the host."""
     build_command: tuple[str, ...] = ()
     """For a `.build`: the generated command, to be run ahead of a restart."""
     build_folder: str = ""
