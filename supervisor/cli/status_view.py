@@ -146,11 +146,7 @@ def _apps(apps: list[dict[str, Any]], now: float) -> None:
 def _running(app: dict[str, Any]) -> Cell:
     """How many of the units that should run do, or did so well."""
     wanted = [unit for unit in app.get("units", ()) if unit.get("wanted")]
-    up = [
-        unit
-        for unit in wanted
-        if unit["active"] in ("active", "reloading") or unit.get("ended_well")
-    ]
+    up = [unit for unit in wanted if unit.get("up") or unit.get("ended_well")]
     if not wanted:
         return ("-", "dim")
     return (f"{len(up)}/{len(wanted)}", "" if len(up) == len(wanted) else "warn")

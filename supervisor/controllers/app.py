@@ -256,9 +256,10 @@ class AppController:
         return observed, plan
 
     async def _watch(self) -> None:
-        """Have systemd tell of every unit that podvisor has or is about to have."""
+        """Have systemd tell of every unit that podvisor has or is about to have, and of targets."""
         everything = await self._desires.deployments()
         names = {unit for one in everything.values() for unit in units_of(one)}
+        names.update(self._desires.targets())
         await self._systemd.watch_units(names)
 
     def _conclude(
@@ -394,5 +395,5 @@ def _probes(deployment: Deployment, observed: Observed) -> dict[str, Probe]:
         for app in (deployment.last_good, deployment.wanted)
         for unit in (app.units if app else ())
         for name in runtime_names(unit.name, unit.instances)
-        if unit.probe and (state := observed.units.get(name)) and state.active == "active"
+        if unit.probe and (state := observed.units.get(name)) and state.is_up
     }

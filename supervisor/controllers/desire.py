@@ -128,6 +128,11 @@ class Desires:
             for name, one in self.latest().items()
         }
 
+    def targets(self) -> frozenset[str]:
+        """What the `[Install]` of any unit names."""
+        everything = self.known().values()
+        return frozenset(name for units in everything for one in units for name in one.wanted_by)
+
     def newest(self, app: str) -> Candidate | None:
         """What the source asks of an app, be it held back or refused; None if it holds none."""
         return self._newest.get(app)
@@ -142,13 +147,13 @@ class Desires:
         }
 
     def apps_of_unit(self, unit: str) -> Collection[str]:
-        """Names of the apps that have this unit; for watches, which only name keys."""
+        """Names of the apps that have this unit, or have it start theirs; for watches."""
         current = self.latest()
         if self._indexed is not current:
             self._indexed, self._index = current, {}
             for app, units in self.known().items():
                 for one in units:
-                    for name in runtime_names(one.name, one.instances):
+                    for name in (*runtime_names(one.name, one.instances), *one.wanted_by):
                         self._index.setdefault(name, {})[app] = None
         return self._index.get(unit, ())
 

@@ -56,6 +56,7 @@ from supervisor.model.settings import RepairSettings
 
 _TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, PutSecrets)
 _GRACE_SECONDS = 15.0
+_AT_REST = ("inactive", "failed")
 _SILENT = (*BOOKKEEPING, PullImage)
 """Bookkeeping, and what writes into the event log itself."""
 
@@ -272,10 +273,21 @@ class Executor:
     async def _start(self, step: StartUnit | RestartUnit) -> JobFailed | None:
         # systemd's start limit guards against its own restarts; podvisor has its backoff.
         await self._systemd.reset_failed(step.unit)
-        act = self._systemd.start if isinstance(step, StartUnit) else self._systemd.restart
+        anew = isinstance(step, RestartUnit) or await self._is_older(step)
+        act = self._systemd.restart if anew else self._systemd.start
         failed = await act(step.unit, timeout_seconds=float(self.settings.start_timeout))
         self._remember(step)
         return failed
+
+    async def _is_older(self, step: StartUnit) -> bool:
+        """Whether somebody else began to start it before this pass had its new form loaded.
+
+        A start job would join theirs, and what it was would run and be taken for what it is.
+        """
+        unit = step.unit
+        if step.repair or (await self._systemd.units([unit]))[unit].active in _AT_REST:
+            return False
+        return (await self._systemd.units([unit], details=[unit]))[unit].before_load
 
     async def _reload_unit(self, step: ReloadUnit) -> None:
         """Have it take up its files; what it runs with is recorded if it says that it has."""

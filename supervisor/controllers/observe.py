@@ -4,7 +4,7 @@ No more is asked than the pass needs: Podman only about what it can lose behind 
 and about images and names where something is about to start.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -14,8 +14,8 @@ from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
 from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.secrets import SecretController
+from supervisor.core import needs
 from supervisor.core.names import runtime_names
-from supervisor.core.needs import should_run
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Retry
 from supervisor.model.health import Checked
@@ -67,10 +67,12 @@ class Observer:
         applied = self._ledger.applied()
         on_trial = _on_trial(deployments, applied)
         names.update(need for unit in on_trial.values() for need in unit.requires)
-        units = await self._systemd.units({*names, *targets})
-        active = _active(targets, units)
+        units = await self._systemd.units({*names, *targets, needs.SHUTDOWN_TARGET})
+        if needs.is_begun(units[needs.SHUTDOWN_TARGET]):
+            raise Retry("the user's systemd is shutting down")
+        wanted_targets = await self._wanted(targets, units)
         changing = {one.name for one in deployments if _changes(one, apps[one.name])}
-        curious = _down(deployments, units, active).union(on_trial)
+        curious = _down(deployments, units, wanted_targets).union(on_trial)
         for one in deployments:
             if one.name in changing:
                 curious.update(_names([one], apps)[0])
@@ -78,7 +80,7 @@ class Observer:
         inventory = await self._inventory(deployments, apps, units, changing)
         return Observed(
             units=units,
-            targets=active,
+            targets=wanted_targets,
             apps=apps,
             inventory=inventory,
             applied=applied,
@@ -132,6 +134,22 @@ class Observer:
         }
         return await self._health.read(containers) if containers else ()
 
+    async def _wanted(
+        self, targets: Collection[str], units: Mapping[str, UnitState]
+    ) -> frozenset[str]:
+        """Return those of the targets that are wanted; what is not reached is looked into."""
+        states = {name: units[name] for name in targets}
+        new = {
+            name
+            for name, state in states.items()
+            if state.load == "loaded" and not needs.is_begun(state)
+        }
+        while new:
+            found = await self._systemd.units(new, details=new)
+            states.update(found)
+            new = {name for one in found.values() for name in one.wanted_by} - states.keys()
+        return needs.wanted_targets(targets, states)
+
     async def _look_closer(self, names: Iterable[str], units: dict[str, UnitState]) -> None:
         """Replace the states of those units that systemd knows by ones with details."""
         known = [name for name in names if name in units and units[name].load != "not-found"]
@@ -184,20 +202,18 @@ def _units(one: Deployment) -> Iterable[tuple[DesiredApp, DesiredUnit]]:
             yield app, unit  # type: ignore[misc]
 
 
-def _active(names: Iterable[str], units: Mapping[str, UnitState]) -> frozenset[str]:
-    return frozenset(name for name in names if name in units and units[name].active == "active")
-
-
 def _down(
-    deployments: Sequence[Deployment], units: Mapping[str, UnitState], active: frozenset[str]
+    deployments: Sequence[Deployment], units: Mapping[str, UnitState], targets: Collection[str]
 ) -> set[str]:
     """Units that should run and do not."""
     return {
         name
         for one in deployments
         for app in (one.wanted, one.last_good)
-        for name in should_run({unit.name: unit for unit in (app.units if app else ())}, active)
-        if name in units and units[name].active != "active"
+        for name in needs.should_run(
+            {unit.name: unit for unit in (app.units if app else ())}, targets
+        )
+        if name in units and not units[name].is_up
     }
 
 
@@ -220,7 +236,7 @@ def _stands(app: DesiredApp, applied: AppliedApp | None) -> bool:
 
 def _is_up(unit: DesiredUnit, units: Mapping[str, UnitState]) -> bool:
     names = runtime_names(unit.name, unit.instances)
-    return all((state := units.get(name)) and state.active == "active" for name in names)
+    return all((state := units.get(name)) and state.is_up for name in names)
 
 
 def _names(

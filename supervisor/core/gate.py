@@ -19,7 +19,6 @@ from supervisor.model.observed import Observed, UnitState
 from supervisor.model.rollout import Gate, GateState, Outcome, Rollout
 from supervisor.model.settings import RolloutSettings
 
-_UP = frozenset({"active", "reloading", "refreshing"})
 _FIRST_LOOK_SECONDS = 1.0
 _LONGEST_LOOK_SECONDS = 15.0
 """What nobody tells of (a container's health) is looked at when it is a quarter older again."""
@@ -93,7 +92,7 @@ def judge(
             waits.append(f"{name} waits for {waits_for}" if waits_for else failure)
         elif _ended_well(unit, state):
             continue
-        elif state.active not in _UP:
+        elif not state.is_up:
             waits.append(f"{name}: {state.active}")
         elif unit_health(name, observed).health is Health.STARTING:
             waits.append(f"{name}: its health check has not answered well yet")
@@ -165,7 +164,7 @@ def _ended_well(unit: DesiredUnit, state: UnitState) -> bool:
 
 
 def _is_up(state: UnitState | None) -> bool:
-    return state is not None and state.active in _UP
+    return state is not None and state.is_up
 
 
 def _left(state: UnitState, settle: float, now: float) -> float:

@@ -17,8 +17,6 @@ from supervisor.model.plan import Verdict
 from supervisor.model.rollout import GateState, Outcome
 from supervisor.model.status import AppState, AppStatus, UnitStatus
 
-_UP = ("active", "reloading", "refreshing")
-
 
 def app_status(
     deployment: Deployment,
@@ -45,13 +43,15 @@ def app_status(
         for name in runtime_names(unit.name, unit.instances):
             state = observed.units.get(name, UnitState(name=name))
             memory = repairs.get(name)
-            down = state.active not in {"active", "reloading"}
+            down = not state.is_up
             health = unit_health(name, observed)
             units.append(
                 UnitStatus(
                     name=name,
                     active=state.active,
                     sub=state.sub,
+                    up=state.is_up,
+                    job=state.job,
                     wanted=name in should,
                     failures=memory.failures if memory and down else 0,
                     next_try_at=memory.next_at if memory and down and name in should else 0.0,
@@ -89,7 +89,7 @@ def app_status(
         f"{one.name} runs, after {count(settling[one.name], 'try', 'tries')} in a row:"
         f" it has to stay up for {format_duration(SETTLE_SECONDS)}"
         for one in units
-        if one.name in settling and one.active in _UP
+        if one.name in settling and one.up
     )
     source = wanted.source if wanted else last_good.source if last_good else ""
     if not source:
@@ -146,10 +146,8 @@ def _gate_in_words(verdict: Verdict) -> str:
 def _state(
     deployment: Deployment, verdict: Verdict, units: list[UnitStatus], *, reverted: bool
 ) -> AppState:
-    down = [
-        unit for unit in units if unit.wanted and unit.active not in _UP and not unit.ended_well
-    ]
-    if any(unit.active in {"failed", "inactive"} for unit in down):
+    down = [unit for unit in units if unit.wanted and not unit.up and not unit.ended_well]
+    if any(unit.active in {"failed", "inactive"} and not unit.job for unit in down):
         return AppState.FAILING
     if any(unit.wanted and unit.health is Health.UNHEALTHY for unit in units):
         return AppState.FAILING

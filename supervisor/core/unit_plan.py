@@ -44,7 +44,6 @@ class _Seen(msgspec.Struct, frozen=True, kw_only=True):
     wanted: bool
 
 
-_UP = frozenset({"active", "reloading", "refreshing"})
 _MOVING = frozenset({"activating", "deactivating", "maintenance"})
 
 
@@ -75,7 +74,7 @@ def plan_units(
                 _build_ahead(draft, unit, change or "new")
                 if change:
                     pulled_along[name] = f"image of {unit.name} is built anew"
-            if change and unit.kind is UnitKind.NETWORK and state.active in _UP:
+            if change and unit.kind is UnitKind.NETWORK and state.is_up:
                 pulled_along[name] = f"network {unit.object_name} is made anew"
                 _make_network_anew(draft, unit, name, inputs, change)
             elif change and unit.kind is UnitKind.VOLUME:
@@ -114,7 +113,7 @@ def _change(
     mine = {unit.path, *inputs.files}
     if old is None:
         # Nothing is known of what runs, only that its files are not what they were.
-        written = mine & files.written and state.active in _UP
+        written = mine & files.written and state.is_up
         return "its files changed" if written else "", ChangeAction.RESTART
     edited = sorted(files.drifted & inputs.files.keys())
     change = uptake(unit, old, inputs)
@@ -134,11 +133,11 @@ def _plan_one(draft: Draft, unit: DesiredUnit, seen: _Seen, observed: Observed, 
     if unit.before_deploy:
         _adopt(draft, seen)
         return
-    if seen.action is ChangeAction.NONE and state.active not in _UP:
+    if seen.action is ChangeAction.NONE and not state.is_up:
         change = ""
     ends_by_itself = unit.oneshot and not unit.remain_after_exit
     ended_well = ends_by_itself and state.ever_started and state.result == "success"
-    if state.active in _UP:
+    if state.is_up:
         gone = _object_gone(unit, observed)
         if change and not ends_by_itself:
             _take_up(draft, seen, change)
@@ -146,7 +145,7 @@ def _plan_one(draft: Draft, unit: DesiredUnit, seen: _Seen, observed: Observed, 
             _restart(draft, seen, f"{gone} is gone while its unit says {state.active}")
         else:
             _adopt(draft, seen)
-    elif not seen.wanted:
+    elif not seen.wanted and (ends_by_itself or state.active not in _MOVING):
         _adopt(draft, seen)
     elif state.active == "deactivating":
         draft.waiting.append(f"{state.name}: {state.active}")
@@ -276,7 +275,7 @@ def _plan_dependents(
         for name in runtime_names(unit.name, unit.instances):
             causes = [pulled_along[need] for need in unit.requires if need in pulled_along]
             state = observed.units.get(name)
-            if not causes or state is None or state.active not in _UP or unit.before_deploy:
+            if not causes or state is None or not state.is_up or unit.before_deploy:
                 continue
             inputs = inputs_of(app, unit, observed.inventory.secrets)
             milder: tuple[type[Step], ...] = (ReloadUnit, LeaveUnit)

@@ -7,6 +7,9 @@ from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret, OwnedSecret
 from supervisor.model.source import TreeFile
 
+UP = frozenset({"active", "reloading", "refreshing"})
+"""ActiveState= of what runs; everywhere the same."""
+
 
 class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     """One unit, as systemd tells it. Words are systemd's own."""
@@ -31,6 +34,17 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     """When it became active last, seconds since the epoch; read with details only."""
     restarts: int = 0
     """How often systemd restarted it by itself since it was started; read with details only."""
+    wanted_by: tuple[str, ...] = ()
+    """Loaded units that start it when they start (WantedBy=, RequiredBy=, BoundBy=, UpheldBy=);
+    read with details only."""
+    before_load: bool = False
+    """Whether it was started before systemd loaded its units last, so maybe as what it was then;
+    read with details only."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it runs."""
+        return self.active in UP
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +164,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
     units: dict[str, UnitState]
     targets: frozenset[str]
-    """Of the units that some `[Install]` names, those that are active."""
+    """Of the units that some `[Install]` names, those that are wanted (`core.needs`)."""
     apps: dict[str, ObservedApp]
     inventory: Inventory
     applied: dict[str, AppliedApp]

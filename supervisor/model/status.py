@@ -39,6 +39,10 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     active: str
     sub: str
+    up: bool = False
+    """Whether it runs."""
+    job: str = ""
+    """Type of systemd's job that is queued for it."""
     wanted: bool = False
     """Whether it should be running now."""
     failures: int = 0

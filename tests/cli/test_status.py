@@ -46,7 +46,9 @@ WELL = Status(
             wanted_revision="3f2a91c0ffee",
             applied_at=NOW - 7_200,
             units=(
-                UnitStatus(name="web.service", active="active", sub="running", wanted=True),
+                UnitStatus(
+                    name="web.service", active="active", sub="running", up=True, wanted=True
+                ),
                 UnitStatus(name="backup.service", active="inactive", sub="dead"),
             ),
         ),

@@ -21,7 +21,11 @@ MANAGER = "org.freedesktop.systemd1.Manager"
 UNIT = "org.freedesktop.systemd1.Unit"
 MANAGER_PATH = "/org/freedesktop/systemd1"
 SYSTEMD = "org.freedesktop.systemd1"
-_UNSAID = {"Result": Variant("s", "success"), "NRestarts": Variant("u", 0)}
+_UNSAID = {
+    "Result": Variant("s", "success"),
+    "NRestarts": Variant("u", 0),
+    "UnitsLoadTimestampMonotonic": Variant("t", 0),
+}
 """Properties of units for which a test says none."""
 BUS = "org.freedesktop.DBus"
 BUS_PATH = "/org/freedesktop/DBus"

@@ -2,7 +2,7 @@
 
 Apps are written in a toy language: a file `web.container` whose content names what it needs, such
 as `needs=site.network image=img:1 reads=conf refuse=why warn=why after=db,cache can=reload
-onchange=reload job=yes`. What the real generator makes of
+onchange=reload job=yes install=x.target`. What the real generator makes of
 real files is for tests/core/test_generated.py and the host.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Generic, TypeVar
 
-import msgspec
 from anyio.abc import TaskStatus
 
 from supervisor.api.webhooks import Reception
@@ -179,7 +178,7 @@ class FakeGenerator:
                     kind=kind,
                     path=file.path,
                     digest=file.oid,
-                    wanted_by=("default.target",)
+                    wanted_by=(words.get("install", "default.target"),)
                     if kind is UnitKind.CONTAINER and "job" not in words
                     else (),
                     requires=(made_of(need),) if need else (),
@@ -305,6 +304,11 @@ class FakeSystemd:
         """Unit to how long its start takes."""
         self.lost = False
         self.now: Callable[[], float] = FakeClock().now
+        self.states = {
+            name: UnitState(name=name, load="loaded", active="active", sub="active")
+            for name in ("default.target", "basic.target", "timers.target", "sockets.target")
+        }
+        """Of units that it says something else of than the machine."""
         self.mends: dict[str, str] = {}
         """Unit that is broken to the content with which it is not."""
 
@@ -316,9 +320,7 @@ class FakeSystemd:
         return {name: self.state(name) for name in names}
 
     def state(self, name: str) -> UnitState:
-        if name.endswith(".target"):
-            return msgspec.structs.replace(self.machine.state(name), load="loaded", active="active")
-        return self.machine.state(name)
+        return self.states.get(name) or self.machine.state(name)
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
         runs = {
@@ -411,6 +413,21 @@ class FakeSystemd:
 
     async def watch_units(self, names: Collection[str]) -> None:
         self.watched = set(names)
+
+    def boots(self) -> None:
+        """The user's systemd has come up anew, and is on its way to `default.target`."""
+        self.machine.running.clear()
+        self.machine.failed.clear()
+        self.machine.reload()
+        self.states["default.target"] = UnitState(name="default.target", load="loaded", job="start")
+
+    def has_booted(self) -> None:
+        """`default.target` is reached."""
+        self.states["default.target"] = UnitState(
+            name="default.target", load="loaded", active="active", sub="active"
+        )
+        if "default.target" in self.watched:
+            self.changes.queue.put_nowait("default.target")
 
     def dies(self, unit: str) -> None:
         """A unit's process ends, with `Restart=no`."""

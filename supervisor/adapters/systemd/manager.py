@@ -19,6 +19,7 @@ from supervisor.adapters.systemd.health import CHECK_PATTERN, check_run
 from supervisor.adapters.systemd.jobs import Jobs
 from supervisor.adapters.systemd.journal import last_lines
 from supervisor.adapters.systemd.names import (
+    MANAGER,
     PEER,
     PROPERTIES,
     UNIT,
@@ -36,6 +37,7 @@ from supervisor.model.observed import JobFailed, UnitState
 _RELOAD_SECONDS = 300.0
 _GRACE_SECONDS = 15.0
 _DONE = "done"
+_STARTED_BY = ("WantedBy", "RequiredBy", "BoundBy", "UpheldBy")
 _NOT_THERE = frozenset({"NoSuchUnit", "UnitNotFound", "FileNotFound"})
 
 
@@ -82,11 +84,12 @@ class SystemdManager:
         states = await self._states(names)
         wanted = [name for name in details if can_be_loaded(name) and name in states]
 
+        loaded_at = await self._loaded_at() if wanted else 0
         failures: list[Failure] = []
 
         async def look(name: str) -> None:
             try:
-                states[name] = await self._with_details(states[name])
+                states[name] = await self._with_details(states[name], loaded_at=loaded_at)
             except Failure as failure:  # raised below, not wrapped in a group
                 failures.append(failure)
 
@@ -223,11 +226,22 @@ class SystemdManager:
                 (rows,) = await self._call("ListUnitsByNames", "as", [loadable])
             except Refused as error:
                 raise Retry(f"cannot read the units' states: {error}") from error
-            for name, _, load, active, sub, _, _, _, job, _ in rows:
+            # A row bears the unit's first name, which is another one where an alias was asked for.
+            for name, row in zip(loadable, rows, strict=True):
+                _, _, load, active, sub, _, _, _, job, _ = row
                 states[name] = UnitState(name=name, load=load, active=active, sub=sub, job=job)
-        return {name: states[name] for name in names}
+        return states
 
-    async def _with_details(self, state: UnitState) -> UnitState:
+    async def _loaded_at(self) -> int:
+        """When systemd loaded its units last, in µs of the monotonic clock; 0 if never again."""
+        body = [MANAGER, "UnitsLoadTimestampMonotonic"]
+        try:
+            (variant,) = await self._call("Get", "ss", body, interface=PROPERTIES)
+        except Refused as error:
+            raise Retry(f"cannot read when systemd loaded its units: {error}") from error
+        return int(variant.value)
+
+    async def _with_details(self, state: UnitState, *, loaded_at: int) -> UnitState:
         interface = typed_interface(state.name)
         try:
             values = await self._properties(state.name, UNIT)
@@ -238,6 +252,7 @@ class SystemdManager:
                     restarts = int(await self._property(state.name, interface, "NRestarts"))
         except Refused:
             return state  # it was unloaded in the meantime: what is known of it stands
+        started_at = int(values.get("InactiveExitTimestampMonotonic", 0))
         return UnitState(
             name=state.name,
             load=state.load,
@@ -248,9 +263,11 @@ class SystemdManager:
             path=str(values.get("SourcePath") or values.get("FragmentPath") or ""),
             file_state=str(values.get("UnitFileState", "")),
             needs_reload=bool(values.get("NeedDaemonReload", False)),
-            ever_started=bool(values.get("InactiveExitTimestampMonotonic", 0)),
+            ever_started=bool(started_at),
             active_since=int(values.get("ActiveEnterTimestamp", 0)) / 1e6,
             restarts=restarts,
+            before_load=started_at < loaded_at,
+            wanted_by=tuple(name for key in _STARTED_BY for name in values.get(key, ())),
         )
 
     async def _properties(self, unit: str, interface: str) -> Mapping[str, Any]:
