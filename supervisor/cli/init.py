@@ -33,6 +33,7 @@ def command(config: str, force: bool) -> int:
     write_settings(path)
     say(f"Wrote {places.shown(config)}.")
     say("Name a source in it; then podvisor setup starts the service.")
+    say((f"Documentation: {places.docs('README.md')}", "dim"))
     return codes.OK
 
 

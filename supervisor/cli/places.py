@@ -3,9 +3,10 @@
 `wiring.Paths` says the same for the daemon; here it costs no import, and works without a session.
 """
 
-# ruff: noqa: PTH111 - pathlib would cost a short command more than the rest of this module
+# ruff: noqa: PTH100, PTH110, PTH111, PTH118 - pathlib would cost a short command more than the rest
 
 import os
+import sys
 
 
 def config_file() -> str:
@@ -40,9 +41,18 @@ def control_socket() -> str:
 
 def how_to_start() -> str:
     """Say how a daemon that does not run is started."""
-    if os.path.exists(unit_file()):  # noqa: PTH110 - see above
+    if os.path.exists(unit_file()):
         return "systemctl --user start podvisor starts it"
     return "podvisor setup makes it a service, and starts it"
+
+
+def docs(page: str) -> str:
+    """Return the URL of a page of the documentation, `how-to/upgrade.md`, as it is installed."""
+    for root in (os.path.join(sys.prefix, "share/doc/podvisor"), f"{__file__}/../../.."):
+        path = os.path.abspath(f"{root}/docs/{page}")
+        if os.path.exists(path):
+            return f"file://{path.replace('%', '%25').replace(' ', '%20')}"
+    return f"docs/{page} of podvisor's repository"
 
 
 def shown(path: str) -> str:

@@ -118,7 +118,7 @@ def _notes(scheme: Scheme, settings: Settings) -> list[str]:
     elif parse_listen(listen)[0] in {"127.0.0.1", "::1"}:
         notes.append(
             f"Only this machine reaches {listen}: a Git host elsewhere needs a reverse proxy "
-            "before it (docs/how-to/get-told-of-pushes.md)."
+            f"before it: {places.docs('how-to/get-told-of-pushes.md')}"
         )
     if not settings.webhooks.public_url:
         notes.append("How others reach it is not known: public_url, below [webhooks], says so.")

@@ -24,3 +24,14 @@ def test_the_daemon_looks_in_the_same_places(
 def test_home_is_written_short(home: Path) -> None:
     assert places.shown(f"{home}/a") == "~/a"
     assert places.shown("/etc/a") == "/etc/a"
+
+
+@pytest.mark.parametrize("page", ["README.md", "how-to/get-told-of-pushes.md"])
+def test_pages_of_the_documentation_are_there(page: str) -> None:
+    url = places.docs(page)
+    assert url.startswith("file:///")
+    assert Path(url.removeprefix("file://").replace("%20", " ")).read_text().startswith("# ")
+
+
+def test_a_page_that_is_not_installed_is_named() -> None:
+    assert places.docs("how-to/x.md") == "docs/how-to/x.md of podvisor's repository"
