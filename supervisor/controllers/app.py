@@ -4,32 +4,33 @@ They are observed, planned and written together, with one reload between all fil
 Then each comes to its end when its own units have started, and is free for the next pass.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import anyio
 import msgspec
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from anyio.streams.memory import MemoryObjectSendStream
 
+from supervisor.controllers.app_pass import AppEnd, AppPass
 from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.execute import Executor, Outcome
 from supervisor.controllers.health import HealthController
+from supervisor.controllers.isolate import each_now, failure_of
+from supervisor.controllers.look import Look, Lookout
 from supervisor.controllers.observe import Observer
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, SourceReader, Systemd
-from supervisor.controllers.probes import ProbeController
+from supervisor.controllers.probes import ProbeController, probes_of
 from supervisor.controllers.record import Recorder, units_of
 from supervisor.controllers.turns import Turns
-from supervisor.core import planner
-from supervisor.core.moves import along, elsewhere, owners_of, taken_units
-from supervisor.core.names import runtime_names
+from supervisor.core.moves import along, owners_of
 from supervisor.core.repair import settles_at
-from supervisor.core.report import app_status, changes_of_state
+from supervisor.core.report import app_status, changes_of_state, unseen
 from supervisor.kit.clock import Clock
+from supervisor.kit.streams import batches
 from supervisor.model.app import Deployment
-from supervisor.model.errors import Failure
-from supervisor.model.health import Probe
+from supervisor.model.errors import Failure, Finding, hint_of
 from supervisor.model.observed import Observed
 from supervisor.model.plan import (
     Plan,
@@ -49,21 +50,6 @@ from supervisor.model.rollout import Gate, GateState
 
 _STUCK_SECONDS = 5.0
 """Before the next try to take back a revision, if something kept the last one from it."""
-
-
-class AppPass(msgspec.Struct, kw_only=True):
-    """What came of a pass for some of its apps, for the loop."""
-
-    apps: tuple[str, ...]
-    failures: dict[str, Failure] = {}
-    """App to why its pass was cut short."""
-    look_again: dict[str, float] = {}
-    """App to when it wants to be looked at again, seconds since the epoch."""
-    moved: frozenset[str] = frozenset()
-    """Sources of which something else is applied now."""
-    stirred: tuple[str, ...] = ()
-    """Apps to look at again at once: they come after one that is not as it was, their jobs have
-    ended, or what they need is back."""
 
 
 class Images(Protocol):
@@ -96,9 +82,9 @@ class AppController:
     ) -> None:
         self._desires = desires
         self._observer = observer
+        self._lookout = Lookout(desires=desires, observer=observer, folder=folder, clock=clock)
         self._executor = executor
         self._systemd = systemd
-        self._folder = folder
         self._reader = reader
         self._ledger = ledger
         self._orders = orders
@@ -149,29 +135,36 @@ class AppController:
     async def plan(self, names: Collection[str]) -> Plan:
         """Work out a pass without carrying it out; what has to come along is part of it."""
         chosen = await self._chosen({*names, *self.along(names)}, unseen_is_ready=True)
-        return (await self._look(chosen))[1]
+        look = await self._lookout.look(chosen)
+        problems = tuple(
+            Finding(message=f"app {name}: {failure}", app=name, hint=hint_of(failure))
+            for name, failure in sorted({**look.failures, **_failures(chosen)}.items())
+        )
+        return msgspec.structs.replace(look.plan, problems=problems)
 
     async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
         """One pass over these apps; each is told of in one of the calls of `ended`."""
+        self._desires.ask_again(names)
         chosen = await self._chosen(names)
-        deployments = {one.name: one for one in chosen}
-        self._recorder.end_suspensions(names)
+        _, failures = each_now(chosen, self._recorder.end_suspension, doing="resuming")
         outcome = Outcome()
-        observed, plan = await self._look_with_secrets(chosen, outcome)
-        self._turns.begin(names, plan, self._desires.latest())
+        able = [one for one in chosen if one.name not in failures]
+        look = await self._look_with_secrets(able, outcome)
+        failures.update(look.failures)
+        deployments = {one.name: one for one in able if one.name not in failures}
+        self._turns.begin(names, look.plan, self._desires.latest())
         await self._watch()
-        gone = tuple(name for name in names if name not in deployments)
+        gone = tuple(name for name in names if name not in {one.name for one in chosen})
         for name in gone:
             self._board.apps.pop(name, None)
             self._images.wants(name, ())
         ended(AppPass(apps=gone))
+        ended(self._unseen([one for one in chosen if one.name in failures], failures))
         send, receive = anyio.create_memory_object_stream[str](len(deployments))
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._execute, plan, outcome, send)
-            async for some in _batches(receive):
-                ended(
-                    await self._end([deployments[name] for name in some], observed, plan, outcome)
-                )
+            tasks.start_soon(self._execute, look.plan, outcome, send)
+            async for some in batches(receive):
+                ended(await self._end([deployments[name] for name in some], look, outcome))
 
     async def _execute(
         self, plan: Plan, outcome: Outcome, send: MemoryObjectSendStream[str]
@@ -185,26 +178,45 @@ class AppController:
             )
 
     async def _end(
-        self,
-        deployments: Sequence[Deployment],
-        observed: Observed,
-        plan: Plan,
-        outcome: Outcome,
+        self, deployments: Sequence[Deployment], look: Look, outcome: Outcome
     ) -> AppPass:
-        """Conclude for those apps of a pass that have come to their end."""
-        steps = _by_app(plan)
-        for one in deployments:
-            self._forget_health(one, steps.get(one.name, ()))
+        """Conclude for those apps of a pass that have come to their end.
+
+        Raises nothing: the others' jobs are waited for all the same.
+        """
+        steps = _by_app(look.plan)
         try:
-            if plan.steps:
-                observed = await self._observer.observe_units(deployments, observed)
-        except Failure as failure:
-            names = tuple(one.name for one in deployments)
-            return AppPass(apps=names, failures=dict.fromkeys(names, failure))
-        done = self._conclude(deployments, observed, plan, outcome)
-        if any(one.wanted is None for one in deployments):
-            await self._watch()  # systemd keeps what has left in mind for as long as it is followed
+            for one in deployments:
+                self._forget_health(one, steps.get(one.name, ()))
+            if look.plan.steps:
+                observed = await self._observer.observe_units(deployments, look.observed)
+                look = msgspec.structs.replace(look, observed=observed)
+            done = self._conclude(deployments, look, steps, outcome)
+        except Exception as error:  # noqa: BLE001  # a defect
+            failure = failure_of(error, doing="ending a pass")
+            return self._unseen(deployments, {one.name: failure for one in deployments})
+        left = [one.name for one in deployments if one.wanted is None]
+        try:
+            if left:
+                await self._watch()  # systemd keeps what has left in mind while it is followed
+        except Exception as error:  # noqa: BLE001  # the next pass over them follows anew
+            done.failures.update(dict.fromkeys(left, failure_of(error, doing="following units")))
         return done
+
+    def _unseen(
+        self, deployments: Sequence[Deployment], failures: Mapping[str, Failure]
+    ) -> AppPass:
+        """Say of apps why it is not known how they stand."""
+        now = self._clock.now()
+        for one in deployments:
+            old = self._board.apps.get(one.name)
+            self._board.apps[one.name] = new = unseen(one, old, failures[one.name])
+            for event in changes_of_state(old, new, now=now):
+                self._ledger.append(event)
+        return AppPass(
+            apps=tuple(one.name for one in deployments),
+            failures={one.name: failures[one.name] for one in deployments},
+        )
 
     def _forget_health(self, deployment: Deployment, steps: Sequence[Step]) -> None:
         """What was known of what a pass has touched does not hold any more."""
@@ -223,94 +235,54 @@ class AppController:
             chosen, everything, self._board.apps, unseen_is_ready=unseen_is_ready
         )
 
-    async def _look(self, deployments: Sequence[Deployment]) -> tuple[Observed, Plan]:
-        observed = await self._observer.observe(deployments)
-        foreign = await self._folder.foreign_units()
-        plan = planner.plan(
-            deployments,
-            observed,
-            self._clock.now(),
-            foreign=foreign,
-            health=self._desires.settings.health,
-            rollout=self._desires.settings.rollout,
-            owners=owners_of(self._desires.latest()),
-            taken=taken_units(self._desires.latest()),
-            elsewhere=elsewhere({one.name for one in deployments}, self._desires.latest()),
-            offered=self._desires.secrets(),
-        )
-        return observed, plan
-
-    async def _look_with_secrets(
-        self, deployments: Sequence[Deployment], outcome: Outcome
-    ) -> tuple[Observed, Plan]:
+    async def _look_with_secrets(self, deployments: Sequence[Deployment], outcome: Outcome) -> Look:
         """Make the secrets that lack first: what they change is planned when they are there."""
-        observed, plan = await self._look(deployments)
-        if any(isinstance(step, PutSecrets) for step in plan.steps):
-            revisions = {one.app: one.revision for one in plan.verdicts}
-            made = await self._executor.put_secrets(plan, revisions=revisions, outcome=outcome)
+        look = await self._lookout.look(deployments)
+        if any(isinstance(step, PutSecrets) for step in look.plan.steps):
+            revisions = {one.app: one.revision for one in look.plan.verdicts}
+            made = await self._executor.put_secrets(look.plan, revisions=revisions, outcome=outcome)
             if made:
-                observed, plan = await self._look(deployments)
+                look = await self._lookout.look(deployments)
             # What could not be made is not tried twice.
-            steps = tuple(step for step in plan.steps if not isinstance(step, PutSecrets))
-            plan = msgspec.structs.replace(plan, steps=steps)
-        return observed, plan
+            steps = tuple(step for step in look.plan.steps if not isinstance(step, PutSecrets))
+            plan = msgspec.structs.replace(look.plan, steps=steps)
+            look = msgspec.structs.replace(look, plan=plan)
+        return look
 
     async def _watch(self) -> None:
         """Have systemd tell of every unit that podvisor has or is about to have, and of targets."""
-        everything = await self._desires.deployments()
-        names = {unit for one in everything.values() for unit in units_of(one)}
+        names = {unit for one in self._desires.latest().values() for unit in units_of(one)}
         names.update(self._desires.targets())
         await self._systemd.watch_units(names)
 
     def _conclude(
         self,
         deployments: Sequence[Deployment],
-        observed: Observed,
-        plan: Plan,
+        look: Look,
+        steps: Mapping[str, Sequence[Step]],
         outcome: Outcome,
     ) -> AppPass:
         """Record what stands now, and say what changed."""
-        now = self._clock.now()
-        self._recorder.note_broken(outcome.broken, observed)
-        failures: dict[str, Failure] = {}
-        look_again: dict[str, float] = {}
+        self._recorder.note_broken(outcome.broken, look.observed)
         before = {name: one.revision for name, one in self._ledger.applied().items()}
-        stirred: set[str] = set()
-        changed: set[str] = set()
+        verdicts = {one.app: one for one in look.plan.verdicts}
         owners = owners_of(self._desires.latest())
-        verdicts = {one.app: one for one in plan.verdicts}
-        steps = _by_app(plan)
-        applied, repairs = self._ledger.applied(), self._ledger.repairs()
-        for deployment in deployments:
-            name = deployment.name
-            verdict = verdicts[name]
-            failure = outcome.failures.get(name) or outcome.failures.get("")
-            failure = failure or outcome.unmade.get(name)
-            if failure:
-                failures[name] = failure
-            else:
-                verdict = self._recorder.with_gate(deployment, verdict, observed)
-                self._recorder.record(deployment, verdict, applied.get(name), owners=owners)
-            if any(isinstance(step, TryRevision) for step in steps.get(name, ())):
-                self._recorder.forget_old_trials(name)
-            if any(isinstance(step, Quarantine) for step in steps.get(name, ())):
-                stirred.update(self._recorder.free_dependents(deployment))
-            self._images.wants(name, _pulls(steps.get(name, ())))
-            self._probes.attend(units_of(deployment), _probes(deployment, observed))
-            again = [verdict.next_at] if verdict.next_at else []
-            if verdict.gate and (at := self._gate_looks_at(name, verdict.gate, now)):
-                again.append(at)
-            for unit in outcome.broken.keys() & units_of(deployment):
-                memory = repairs.get(unit)
-                again.append(memory.next_at if memory else now)
-            settling = (settles_at(repairs.get(unit)) for unit in units_of(deployment))
-            again.extend(at for at in settling if at > now)
-            if again:
-                look_again[name] = min(again)
-            if not failure and any(isinstance(step, RunJob) for step in steps.get(name, ())):
-                stirred.add(name)
-            if self._show(deployment, verdict, observed, failure):
-                changed.add(name)
+        ends, failures = each_now(
+            deployments,
+            lambda one: self._conclude_one(
+                one,
+                verdicts[one.name],
+                look.observed,
+                steps.get(one.name, ()),
+                outcome,
+                owners=owners,
+            ),
+            doing="recording",
+        )
+        self._unseen([one for one in deployments if one.name in failures], failures)
+        failures.update({name: one.failure for name, one in ends.items() if one.failure})
+        stirred = {name for one in ends.values() for name in one.stirred}
+        changed = {name for name, one in ends.items() if one.changed}
         if not all(verdicts[one.name].complete for one in deployments):
             stirred.update(self.along(verdicts) - verdicts.keys())
         stirred.update(self._turns.after(changed, self._desires.latest()))
@@ -322,10 +294,48 @@ class AppController:
         return AppPass(
             apps=tuple(one.name for one in deployments),
             failures=failures,
-            look_again=look_again,
+            look_again={name: min(one.again) for name, one in ends.items() if one.again},
             moved=frozenset(moved),
             stirred=tuple(sorted(stirred)),
         )
+
+    def _conclude_one(
+        self,
+        deployment: Deployment,
+        verdict: Verdict,
+        observed: Observed,
+        steps: Sequence[Step],
+        outcome: Outcome,
+        *,
+        owners: Mapping[str, str],
+    ) -> AppEnd:
+        name, now = deployment.name, self._clock.now()
+        repairs = self._ledger.repairs()
+        failure = outcome.failures.get(name) or outcome.failures.get("")
+        end = AppEnd(failure=failure or outcome.unmade.get(name) or deployment.failure)
+        if not end.failure:
+            verdict = self._recorder.with_gate(deployment, verdict, observed)
+            before = self._ledger.applied().get(name)
+            self._recorder.record(deployment, verdict, before, owners=owners)
+        if any(isinstance(step, TryRevision) for step in steps):
+            self._recorder.forget_old_trials(name)
+        if any(isinstance(step, Quarantine) for step in steps):
+            end.stirred.update(self._recorder.free_dependents(deployment))
+        self._images.wants(name, _pulls(steps))
+        self._probes.attend(units_of(deployment), probes_of(deployment, observed))
+        if verdict.next_at:
+            end.again.append(verdict.next_at)
+        if verdict.gate and (at := self._gate_looks_at(name, verdict.gate, now)):
+            end.again.append(at)
+        for unit in outcome.broken.keys() & units_of(deployment):
+            memory = repairs.get(unit)
+            end.again.append(memory.next_at if memory else now)
+        settling = (settles_at(repairs.get(unit)) for unit in units_of(deployment))
+        end.again.extend(at for at in settling if at > now)
+        if not end.failure and any(isinstance(step, RunJob) for step in steps):
+            end.stirred.add(name)
+        end.changed = self._show(deployment, verdict, observed, end.failure)
+        return end
 
     def _gate_looks_at(self, name: str, word: Gate, now: float) -> float:
         """When to look at a trial again: at once if it failed, to take it back; 0 is never."""
@@ -368,14 +378,6 @@ class AppController:
         return before != (status.state, status.revision)
 
 
-async def _batches(receive: MemoryObjectReceiveStream[str]) -> AsyncIterator[list[str]]:
-    """What has come by each time that somebody asks."""
-    with receive:
-        async for first in receive:
-            waiting = receive.statistics().current_buffer_used
-            yield [first, *(receive.receive_nowait() for _ in range(waiting))]
-
-
 def _by_app(plan: Plan) -> dict[str, list[Step]]:
     """A plan's steps by app: with many apps, looking for each in all steps takes for ever."""
     steps: dict[str, list[Step]] = {}
@@ -384,16 +386,9 @@ def _by_app(plan: Plan) -> dict[str, list[Step]]:
     return steps
 
 
+def _failures(deployments: Sequence[Deployment]) -> dict[str, Failure]:
+    return {one.name: one.failure for one in deployments if one.failure}
+
+
 def _pulls(steps: Sequence[Step]) -> frozenset[str]:
     return frozenset(step.image for step in steps if isinstance(step, PullImage))
-
-
-def _probes(deployment: Deployment, observed: Observed) -> dict[str, Probe]:
-    """Probes of the app's units that run now."""
-    return {
-        name: unit.probe
-        for app in (deployment.last_good, deployment.wanted)
-        for unit in (app.units if app else ())
-        for name in runtime_names(unit.name, unit.instances)
-        if unit.probe and (state := observed.units.get(name)) and state.is_up
-    }

@@ -2,14 +2,17 @@
 
 Before it: `controllers.source` hands in snapshots. After it: `controllers.app` plans the
 deployments. What Podman's generator made of an app is kept until the app, what it refers to, or
-the generator changes.
+the generator changes. What cannot be read or judged of one app or source is its own affair: all
+others are worked out.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import anyio
 import msgspec
 
+from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.judge import Judge
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
@@ -25,6 +28,15 @@ from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot
+
+
+class _Permit(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's word that apps may go, all of a source's too."""
+
+    revisions: dict[str, str]
+    """Source to its revision, empty where it is not read."""
+    apps: frozenset[str]
+    """Those apps alone; any, if empty."""
 
 
 class Desires:
@@ -57,13 +69,18 @@ class Desires:
         self._index: dict[str, dict[str, None]] = {}
         """Units to their apps; an entry too many only names a key too many."""
         self._newest: dict[str, Candidate] = {}
-        self.prune_allowed: set[str] = set()
-        """Sources of which a person said that all their apps may be removed."""
+        self._permits: list[_Permit] = []
+        """One for each request that is under way."""
         self.source_findings: dict[str, tuple[Finding, ...]] = {}
         """What was found in each source that belongs to no app."""
 
     def put(self, snapshot: Snapshot) -> bool:
-        """Take a source's newest snapshot; returns whether it says anything new."""
+        """Take a source's newest snapshot; returns whether it says anything new.
+
+        That of a source which the settings do not know (any more) is passed over.
+        """
+        if snapshot.source not in self.settings.sources:
+            return False
         old = self._snapshots.get(snapshot.source)
         self._snapshots[snapshot.source] = snapshot
         if old and (old.revision, old.findings) == (snapshot.revision, snapshot.findings):
@@ -81,6 +98,48 @@ class Desires:
     def _forget(self) -> None:
         self._current = None
         self._news += 1
+
+    def ask_again(self, apps: Collection[str]) -> None:
+        """Have those of these apps worked out anew for which that failed."""
+        latest = self.latest()
+        if any(name in latest and latest[name].failure for name in apps):
+            self._forget()
+
+    def failed(self, source: str) -> tuple[str, ...]:
+        """Apps of a source that could not be judged."""
+        return tuple(
+            name
+            for name, one in self.latest().items()
+            if one.failure and name in self._newest and self._newest[name].source == source
+        )
+
+    @contextmanager
+    def pruning(self, sources: Iterable[str], apps: Collection[str] = ()) -> Iterator[None]:
+        """Let apps of these sources (any, if none is named) go for the time of a person's request.
+
+        That holds for what each source says now: one that says something else meanwhile, as by a
+        push that empties it, is guarded again.
+        """
+        revisions = {name: self._revision(name) for name in sources}
+        permit = _Permit(revisions=revisions, apps=frozenset(apps))
+        self._permits.append(permit)
+        self._forget()
+        try:
+            yield
+        finally:
+            self._permits.remove(permit)
+            self._forget()
+
+    def _revision(self, source: str) -> str:
+        snapshot = self._snapshots.get(source)
+        return snapshot.revision if snapshot else ""
+
+    def _may_prune(self, source: str, app: str) -> bool:
+        revision = self._revision(source)
+        return any(
+            one.revisions.get(source) == revision and (not one.apps or app in one.apps)
+            for one in self._permits
+        )
 
     async def deployments(self) -> dict[str, Deployment]:
         """Every app that should be, or that is still here, by name."""
@@ -163,8 +222,8 @@ class Desires:
         refused: dict[str, tuple[Finding, ...]] = {}
         candidates: list[Candidate] = []
         self.source_findings = {}
-        for name, snapshot in self._snapshots.items():
-            composition = self._compose(name, snapshot)
+        composed = self._composed()
+        for name, composition in composed.items():
             self.source_findings[name] = composition.findings
             candidates.extend(composition.candidates)
             refused.update(composition.refused)
@@ -176,32 +235,46 @@ class Desires:
             else:
                 refused[name] = findings
         candidates = [one for one in candidates if one.name not in refused]
-        candidates = [self._tried.as_tried(one, manifests.get(one.name)) for one in candidates]
-        self._newest = {one.name: one for one in candidates}
-        candidates, held = self._tried.with_holds(candidates)
-        judged = await self._judge.judge(candidates)
+        self._newest, failures = each_now(
+            candidates,
+            lambda one: self._tried.as_tried(one, manifests.get(one.name)),
+            doing="recognizing",
+        )
+        asked, more = each_now(self._newest.values(), self._tried.held, doing="holding")
+        held = {name: hold for name, (_, hold) in asked.items() if hold}
+        candidates = [one for one, _ in asked.values()]
+        lost = await self._tried.lost(one for one in candidates if one.name in held)
+        refused.update(lost)
+        judged = await self._judge.judge([one for one in candidates if one.name not in lost])
+        failures.update(more)
+        failures.update({name: one.failure for name, one in judged.items() if one.failure})
         warnings: dict[str, tuple[Finding, ...]] = {}
         for name, one in judged.items():
             if one.findings:
                 (warnings if one.app else refused)[name] = one.findings
-        able = {name: one.app for name, one in judged.items() if one.app and name not in refused}
+        out = {*refused, *failures}
+        able = {name: one.app for name, one in judged.items() if one.app and name not in out}
         good = await self._tried.last_good(manifests, able, candidates)
-        kept = self._kept(manifests, {*able, *refused}, units_by_source(able.values()))
-        unordered = refused_for_order(able, {*able, *refused, *kept})
+        kept = self._kept(manifests, {*able, *out}, composed, units_by_source(able.values()))
+        unordered = refused_for_order(able, {*able, *out, *kept})
         refused.update(unordered)
+        out.update(unordered)
         able = {name: one for name, one in able.items() if name not in unordered}
-        kept = self._kept(manifests, {*able, *refused}, units_by_source(able.values()))
+        kept = self._kept(manifests, {*able, *out}, composed, units_by_source(able.values()))
         leaving = {
             name: one
             for name, one in manifests.items()
-            if name not in {*able, *refused, *kept} and one.source not in self.prune_allowed
+            if name not in {*able, *out, *kept} and not self._may_prune(one.source, name)
         }
-        kept.update(still_needed(leaving, [one for one in candidates if one.name in refused]))
-        standing = [one for name, one in good.items() if name in refused or name in kept]
+        kept.update(still_needed(leaving, [one for one in candidates if one.name in out]))
+        standing = [one for name, one in good.items() if name in out or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}
         for name, found in port_findings(wanted).items():
             warnings[name] = (*warnings.get(name, ()), *found)
+        for name in failures:
+            if name in good and good[name].revision != manifests[name].revision:
+                del good[name]  # a trial that cannot be judged is no reason to go back
         revisions = {name: {one.revision} for name, one in manifests.items()}
         for name, app in good.items():
             revisions.setdefault(name, set()).add(app.revision)
@@ -217,21 +290,38 @@ class Desires:
                 newest=self._newest[name].revision if name in self._newest else "",
                 subject=self._subject(name),
                 held=held.get(name),
-                keep=name in kept,
+                keep=name in kept or name in failures,
                 keep_reason=kept.get(name, ""),
+                failure=failures.get(name),
             )
-            for name in sorted({*wanted, *refused, *manifests})
+            for name in sorted({*wanted, *refused, *failures, *manifests})
         }
+
+    async def is_stored(self, app: str, revision: str) -> bool:
+        """Whether the whole content of a revision of an app that was tried here is still there."""
+        return await self._tried.is_stored(app, revision)
 
     async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
         """Return the units that the generator makes of an app, by name."""
         others = (one.wanted or one.last_good for one in self.latest().values())
         return await self._judge.texts(app, [one for one in others if one])
 
-    def _compose(self, name: str, snapshot: Snapshot) -> Composition:
-        settings = self.settings.sources[name]
-        specifiers = self._specifiers() if settings.overlay else {}
-        return compose(snapshot, settings, self.settings.limits, specifiers=specifiers)
+    def _composed(self) -> dict[str, Composition]:
+        """Divide what is known of each source into apps."""
+        composed: dict[str, Composition] = {}
+        for name, settings in self.settings.sources.items():
+            snapshot = self._snapshots.get(name)
+            if snapshot is None:
+                continue
+            specifiers = self._specifiers() if settings.overlay else {}
+            try:
+                composed[name] = compose(
+                    snapshot, settings, self.settings.limits, specifiers=specifiers
+                )
+            except Exception as error:  # noqa: BLE001  # a defect: the other sources go on
+                message = str(failure_of(error, doing=f"dividing source {name} into apps"))
+                self.source_findings[name] = (Finding(message=message, source=name),)
+        return composed
 
     async def _manifests(self) -> dict[str, Manifest]:
         manifests = await self._folder.manifests()
@@ -248,12 +338,13 @@ class Desires:
         self,
         manifests: Mapping[str, Manifest],
         held: Collection[str],
+        composed: Collection[str],
         units: Mapping[str, frozenset[str]],
     ) -> dict[str, str]:
         """Apps that left their source but stay, with the reason: nothing prunes everything.
 
-        An app of which another of its source has a unit now (`units`, by source) is not lost: it
-        goes by another name.
+        `composed` are the sources that could be read. An app of which another of its source has a
+        unit now (`units`, by source) is not lost: it goes by another name.
         """
         kept = {}
         by_source: dict[str, list[str]] = {}
@@ -261,13 +352,15 @@ class Desires:
             by_source.setdefault(manifest.source, []).append(name)
         for source, names in by_source.items():
             leaving = [name for name in names if name not in held]
-            if source in self.prune_allowed or not leaving:
+            is_emptied = len(leaving) == len(names)
+            leaving = [name for name in leaving if not self._may_prune(source, name)]
+            if not leaving:
                 continue
             if source not in self.settings.sources:
                 reason = f"source {source} is no longer in the settings"
-            elif source not in self._snapshots:
+            elif source not in composed:
                 reason = f"source {source} could not be read yet"
-            elif len(leaving) == len(names):
+            elif is_emptied:
                 reason = f"source {source} no longer holds any of its {len(names)} apps"
                 taken = units.get(source, frozenset())
                 leaving = [name for name in leaving if taken.isdisjoint(manifests[name].units)]
@@ -281,4 +374,5 @@ def _asks(one: Deployment | None) -> tuple[object, ...] | None:
     """What a deployment asks; not what it is at, which a pass itself makes another."""
     if one is None:
         return None
-    return (one.wanted, one.newest, one.held, one.findings, one.keep, one.keep_reason)
+    why = str(one.failure or "")
+    return (one.wanted, one.newest, one.held, one.findings, one.keep, one.keep_reason, why)

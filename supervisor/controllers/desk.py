@@ -4,6 +4,7 @@ Served to the outside by `api.control`; asks the queue and the controllers.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import nullcontext
 from typing import TypeVar
 
 import anyio
@@ -135,9 +136,8 @@ class Desk:
         Raises Stalled for an app that is not there.
         """
         desires = self._new_desires()
-        if prune_all:
-            desires.prune_allowed.update(self._all_sources())
-        return await plan_now(desires, self._planning(desires), self._reader, apps)
+        prune = self._all_sources() if prune_all else ()
+        return await plan_now(desires, self._planning(desires), self._reader, apps, prune=prune)
 
     async def diff(self, request: DiffRequest) -> Diff:
         """Read the sources, and show what is installed beside what they hold; nothing is done.
@@ -199,11 +199,9 @@ class Desk:
         for name in request.apps:
             forgive(self._ledger, name)
         sources = tuple(self._desires.settings.sources)
-        if request.prune_all:
-            self._desires.prune_allowed.update(self._all_sources())
-            self._desires.invalidate()
-        try:
-            await self._queue.passed(f"source:{name}" for name in sources)
+        await self._queue.passed(f"source:{name}" for name in sources)
+        prune = self._all_sources() if request.prune_all else ()
+        with self._desires.pruning(prune, request.apps) if prune else nullcontext():
             mark = self._queue.mark()
             known = await self._names()
             await self.check_names(request.apps)
@@ -220,8 +218,6 @@ class Desk:
                 await self._queue.rest(awaited, bursts=False)
                 await self._queue.passed(keys)
             await self._settled(request.apps, say)
-        finally:
-            self._desires.prune_allowed.clear()
 
     async def _settled(self, apps: Collection[str], say: Say) -> None:
         """Wait until no gate of these apps (all, if empty), and of those before them, is open."""
@@ -363,16 +359,20 @@ async def plan_now(
     apps: AppController,
     reader: SourceReader,
     names: Collection[str],
+    *,
+    prune: Collection[str] = (),
 ) -> Plan:
     """Read the sources into `desires` and plan these apps (all, if empty).
 
-    Raises Stalled for an unknown app.
+    Those that left one of the sources in `prune` go, all of them too. Raises Stalled for an unknown
+    app.
     """
     problems = await read_now(desires, reader)
-    everything = await apps.names()
-    check_known(names, everything)
-    plan = await apps.plan(names or everything)
-    return msgspec.structs.replace(plan, problems=tuple(problems))
+    with desires.pruning(prune, names):
+        everything = await apps.names()
+        check_known(names, everything)
+        plan = await apps.plan(names or everything)
+    return msgspec.structs.replace(plan, problems=(*problems, *plan.problems))
 
 
 async def read_now(desires: Desires, reader: SourceReader) -> list[Finding]:

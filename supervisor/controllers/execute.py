@@ -14,11 +14,12 @@ from typing import assert_never
 import anyio
 import msgspec
 
+from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.job_memory import forget, job_run, put_job_run
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
 from supervisor.controllers.secrets import SecretController
 from supervisor.core.jobs import after_job
-from supervisor.core.steps import BOOKKEEPING, subject_of
+from supervisor.core.steps import BOOKKEEPING, in_words, subject_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Failure, Retry, Stalled
@@ -114,7 +115,10 @@ class Executor:
         own = [step for step in plan.steps if step.phase > SealManifest.phase]
 
         async def finish(app: str) -> None:
-            await self._execute([step for step in own if step.app == app], outcome, revisions)
+            try:
+                await self._execute([step for step in own if step.app == app], outcome, revisions)
+            except Exception as error:  # noqa: BLE001  # a defect: the other apps' jobs go on
+                outcome.failures[app] = failure_of(error, doing=f"carrying out app {app}")
             ended(app)
 
         async with anyio.create_task_group() as tasks:
@@ -179,9 +183,9 @@ class Executor:
         failure: Failure | None = None
         try:
             job = await self._perform(step, contents)
-        except Failure as error:
-            failure = error
-            outcome.failures[step.app] = error
+        except Exception as error:  # noqa: BLE001  # a defect: the other steps go on
+            failure = failure_of(error, doing=f"a step ({in_words(step)})")
+            outcome.failures[step.app] = failure
         if job and not isinstance(step, RunJob):
             outcome.broken[job.unit] = job
         if isinstance(step, _SILENT) and failure is None:

@@ -61,21 +61,23 @@ class ImageController:
 
     async def reconcile(self, image: str) -> None:
         """Pull it and name the apps that wait for it. Raises what pulling raises."""
-        apps = self._waiting.get(image)
-        if not apps:
+        if not self._waiting.get(image):
             return
         try:
             await self._podman.pull(image, timeout_seconds=float(self.settings.pull_timeout))
         except Failure as failure:
+            apps = self._waiting.get(image, set())
             if self._errors.get(image) != str(failure):
                 hint = failure.hint if isinstance(failure, Stalled) else "tried again by itself"
                 self._log(image, apps, ok=False, reason=str(failure), detail=hint)
-            self._errors[image] = str(failure)
+            if apps:
+                self._errors[image] = str(failure)
             for app in sorted(apps):
                 self._name_key(f"app:{app}")
             raise
         self._errors.pop(image, None)
-        self._waiting.pop(image, None)
+        # Whoever waits now: some came, some went, while it was pulled.
+        apps = self._waiting.pop(image, set())
         self._log(image, apps, ok=True, reason="pulled")
         for app in sorted(apps):
             self._name_key(f"app:{app}")

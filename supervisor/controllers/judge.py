@@ -1,21 +1,22 @@
 """Have Podman's generator judge candidates, and remember what it said.
 
 Serves `controllers.desire`. A judgement is kept until the candidate, what it refers to, or the
-generator changes.
+generator changes. What keeps one app from being judged keeps no other.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from supervisor.controllers.isolate import each, each_now
 from supervisor.controllers.ports import Generator, SourceReader
 from supervisor.core.app_files import AppFiles
 from supervisor.core.compose import candidate_of, references
 from supervisor.core.names import QUADLET_KINDS, shapes_units
 from supervisor.core.refusals import is_staged
 from supervisor.core.secret_files import is_secret, read_secret_files
-from supervisor.model.app import Candidate, DesiredApp
-from supervisor.model.errors import Finding
+from supervisor.model.app import Candidate, DesiredApp, Generated
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.source import TreeFile
 
 _Identity = tuple[object, ...]
@@ -28,8 +29,23 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     identity: _Identity
     near: dict[str, _Identity | None]
     """Quadlet files of others that it mentions, each with the identity of the app that has it."""
-    app: DesiredApp | None
-    findings: tuple[Finding, ...]
+    app: DesiredApp | None = None
+    findings: tuple[Finding, ...] = ()
+    failure: Failure | None = None
+    """Why nothing can be said of it now; it is not remembered, and asked anew the next time."""
+
+
+class _Gathered(msgspec.Struct, kw_only=True):
+    """What has to be staged to judge some apps."""
+
+    staged: dict[str, Candidate]
+    """Those that are judged, and those that they refer to, by name."""
+    contents: dict[str, bytes] = {}
+    """By blob id."""
+    mentions: dict[str, frozenset[str]] = {}
+    """App to the Quadlet files of others that it mentions."""
+    failures: dict[str, Failure] = {}
+    """Apps whose files, or those that they refer to, cannot be read."""
 
 
 class Judge:
@@ -41,10 +57,19 @@ class Judge:
         self._judged: dict[tuple[str, str], Judged] = {}
         """By app and revision."""
         self._version = ""
+        self._unusable: Failure | None = None
+        """Why the generator could not even say which one it is."""
 
     async def is_new(self) -> bool:
-        """Whether the generator is another one than when this was asked last."""
-        version = await self._generator.version()
+        """Whether the generator is another one than when this was asked last.
+
+        While it cannot be asked, what it said before stands.
+        """
+        try:
+            version, self._unusable = await self._generator.version(), None
+        except Failure as failure:
+            self._unusable = failure
+            return False
         is_new, self._version = version != self._version, version
         return is_new
 
@@ -86,77 +111,131 @@ class Judge:
         fresh = [one for one in candidates if one.name not in known]
         if not fresh:
             return known
-        staged, contents, mentions = await self._gather(fresh, pool, providers)
-        beside = [one for name, one in staged.items() if one not in fresh]
-        generated = await self._generator.generate(fresh, contents=contents, beside=beside)
+        gathered = await self._gather(fresh, pool, providers)
+        able = [one for one in fresh if one.name not in gathered.failures]
+        generated, failures = await self._generate(able, gathered)
+        concluded, defects = each_now(
+            [one for one in able if one.name in generated],
+            lambda one: self._conclude(one, generated[one.name], gathered.contents),
+            doing="judging",
+        )
+        failures = {**gathered.failures, **failures, **defects}
         for one in fresh:
-            secrets, findings = read_secret_files(AppFiles(one, contents))
-            findings = (*generated.findings.get(one.name, ()), *findings)
-            app = None
-            if not any(finding.fatal for finding in findings):
-                app = DesiredApp(
-                    name=one.name,
-                    source=one.source,
-                    revision=one.revision,
-                    root=one.root,
-                    files=one.files,
-                    units=generated.units.get(one.name, ()),
-                    generator=self._version,
-                    prune_volumes=one.name in generated.prune_volumes,
-                    settle=generated.settle.get(one.name),
-                    rollback=one.name not in generated.no_rollback,
-                    after=generated.after.get(one.name, ()),
-                    secrets=secrets,
-                    overlay=one.overlay,
-                    overlaid=one.overlaid,
-                )
-            known[one.name] = self._judged[one.name, one.revision] = Judged(
+            app, findings = concluded.get(one.name, (None, ()))
+            known[one.name] = Judged(
                 identity=identities[one.name],
-                near=near(mentions[one.name]),
+                near=near(gathered.mentions[one.name]),
                 app=app,
                 findings=findings,
+                failure=failures.get(one.name),
             )
+            if one.name not in failures:
+                self._judged[one.name, one.revision] = known[one.name]
         return known
+
+    async def _generate(
+        self, apps: Sequence[Candidate], gathered: _Gathered
+    ) -> tuple[dict[str, Generated], dict[str, Failure]]:
+        """Ask the generator about all in one run; after a defect, about each app by itself."""
+        if not apps:
+            return {}, {}
+        if self._unusable and not self._version:
+            return {}, dict.fromkeys((one.name for one in apps), self._unusable)
+
+        async def ask(some: Sequence[Candidate]) -> Generated:
+            beside = [one for one in gathered.staged.values() if one not in some]
+            return await self._generator.generate(some, contents=gathered.contents, beside=beside)
+
+        try:
+            return dict.fromkeys((one.name for one in apps), await ask(apps)), {}
+        except Failure as failure:  # it concerns all: what concerns one app is a finding of it
+            return {}, dict.fromkeys((one.name for one in apps), failure)
+        except Exception:  # noqa: BLE001  # it is met again where it belongs, and told there
+            return await each(apps, lambda one: ask([one]), doing="judging")
+
+    def _conclude(
+        self, one: Candidate, generated: Generated, contents: Mapping[str, bytes]
+    ) -> tuple[DesiredApp | None, tuple[Finding, ...]]:
+        """Make an app of what the generator said of a candidate, unless it is refused."""
+        secrets, findings = read_secret_files(AppFiles(one, contents))
+        findings = (*generated.findings.get(one.name, ()), *findings)
+        if any(finding.fatal for finding in findings):
+            return None, findings
+        app = DesiredApp(
+            name=one.name,
+            source=one.source,
+            revision=one.revision,
+            root=one.root,
+            files=one.files,
+            units=generated.units.get(one.name, ()),
+            generator=self._version,
+            prune_volumes=one.name in generated.prune_volumes,
+            settle=generated.settle.get(one.name),
+            rollback=one.name not in generated.no_rollback,
+            after=generated.after.get(one.name, ()),
+            secrets=secrets,
+            overlay=one.overlay,
+            overlaid=one.overlaid,
+        )
+        return app, findings
 
     async def texts(self, app: DesiredApp, others: Iterable[DesiredApp]) -> dict[str, str]:
         """Return the units that the generator makes of an app, by name."""
         pool = {one.name: candidate_of(one) for one in others}
         pool[app.name] = mine = candidate_of(app)
-        staged, contents, _ = await self._gather([mine], pool, _providers(pool))
-        beside = [one for name, one in staged.items() if name != app.name]
-        return await self._generator.texts(mine, contents=contents, beside=beside)
+        gathered = await self._gather([mine], pool, _providers(pool))
+        if failure := gathered.failures.get(app.name):
+            raise failure
+        beside = [one for name, one in gathered.staged.items() if name != app.name]
+        return await self._generator.texts(mine, contents=gathered.contents, beside=beside)
 
     async def _gather(
         self,
         fresh: Iterable[Candidate],
         pool: Mapping[str, Candidate],
         providers: Mapping[str, str],
-    ) -> tuple[dict[str, Candidate], dict[str, bytes], dict[str, frozenset[str]]]:
-        """Find what has to be staged with these, directly or not: apps, contents, mentions."""
-        contents: dict[str, bytes] = {}
-        staged = {one.name: one for one in fresh}
-        mentions: dict[str, frozenset[str]] = {}
-        while new := [one for one in staged.values() if one.name not in mentions]:
-            contents.update(await self._contents(new))
+    ) -> _Gathered:
+        """Find what has to be staged with these, directly or not."""
+        found = _Gathered(staged={one.name: one for one in fresh})
+        while new := [one for one in found.staged.values() if one.name not in found.mentions]:
+            await self._read(new, found)
             for one in new:
-                mentions[one.name] = _mentions(one, contents)
-                for name in mentions[one.name]:
+                found.mentions[one.name] = _mentions(one, found.contents)
+                for name in found.mentions[one.name]:
                     provider = providers.get(name)
-                    if provider and provider not in staged:
-                        staged[provider] = pool[provider]
-        return staged, contents, mentions
+                    if provider and provider not in found.staged:
+                        found.staged[provider] = pool[provider]
+        # Without what it refers to, an app would be refused for the wrong reason.
+        while lost := {
+            name: found.failures[provider]
+            for name, mentions in found.mentions.items()
+            if name not in found.failures
+            for mention in mentions
+            if (provider := providers.get(mention)) in found.failures
+        }:
+            found.failures.update(lost)
+        found.staged = {
+            name: one for name, one in found.staged.items() if name not in found.failures
+        }
+        return found
 
-    async def _contents(self, candidates: Iterable[Candidate]) -> dict[str, bytes]:
-        """Contents of what the generator reads, and of what describes secrets."""
-        contents: dict[str, bytes] = {}
-        oids: dict[str, dict[str, None]] = {}
-        for one in candidates:
-            for file in one.files:
-                if _is_read_by_generator(file):
-                    oids.setdefault(one.source, {})[file.oid] = None
-        for source, wanted in oids.items():
-            contents.update(await self._reader.read(source, tuple(wanted)))
-        return contents
+    async def _read(self, candidates: Sequence[Candidate], found: _Gathered) -> None:
+        """Read what the generator reads, and what describes secrets: at once, else app by app."""
+        for source in dict.fromkeys(one.source for one in candidates):
+            mine = [one for one in candidates if one.source == source]
+            try:
+                found.contents.update(await self._contents(source, mine))
+            except Exception:  # noqa: BLE001  # it is met again where it belongs, and told there
+                contents, failures = await each(
+                    mine, lambda one: self._contents(one.source, [one]), doing="reading"
+                )
+                found.failures.update(failures)
+                for some in contents.values():
+                    found.contents.update(some)
+
+    async def _contents(self, source: str, apps: Iterable[Candidate]) -> dict[str, bytes]:
+        oids = {file.oid: None for one in apps for file in one.files if _is_read_by_generator(file)}
+        return await self._reader.read(source, tuple(oids)) if oids else {}
 
     def _identity(self, one: Candidate) -> _Identity:
         files = tuple((file.path, file.oid, file.kind) for file in one.files)

@@ -26,12 +26,14 @@ from collections.abc import Awaitable, Callable, Collection
 import anyio
 import msgspec
 
-from supervisor.controllers.app import AppController, AppPass
+from supervisor.controllers.app import AppController
+from supervisor.controllers.app_pass import AppPass
 from supervisor.controllers.board import Board
 from supervisor.controllers.commit_status import CommitStatusController
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.health import LOOK_SECONDS, HealthController
 from supervisor.controllers.image import ImageController
+from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import FolderWatch
 from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.source import SourceController
@@ -41,7 +43,7 @@ from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.errors import Failure, Finding, Retry, Stalled, WaitUntil
+from supervisor.model.errors import Failure, Finding, Retry, Stalled, WaitUntil, hint_of
 from supervisor.model.settings import Settings
 from supervisor.model.status import SourceStatus
 
@@ -189,14 +191,10 @@ class Loop:
         try:
             try:
                 await reconcile(left)
-            except Failure as failure:
+            except Exception as error:  # noqa: BLE001  # a defect must not take other passes down
+                failure = failure_of(error, doing=f"a pass over {', '.join(sorted(left))}")
                 for key in left:
                     self._interpret(key, failure)
-            except Exception as error:
-                # A defect in one pass must not take the others down: it is said and tried again.
-                log.exception("a pass over %s failed", ", ".join(sorted(left)))
-                for key in left:
-                    self._interpret(key, Retry(f"internal error: {error!r}"))
         finally:
             self._queue.done(left)
         self._on_rest()
@@ -302,6 +300,7 @@ class Loop:
             self._arm_poll(key, name)
         # What could not be read of the store may be there again.
         stuck = {"apps", "news"} & self._failures.keys()
+        self._queue.add(*(f"app:{app}" for app in self._desires.failed(name)))
         if stuck or key in self._failures:
             self._queue.add("apps", *stuck)
         elif changed:
@@ -321,7 +320,7 @@ class Loop:
         """The one place that knows what each failure means for the queue."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         kind = key.partition(":")[0]
-        hint = failure.hint if isinstance(failure, Stalled) else ""
+        hint = hint_of(failure)
         if kind not in {"source", "image"}:
             message = f"{_title(key)}: {failure}"
             self._board.problems[key] = Finding(message=message, hint=hint)

@@ -1,7 +1,8 @@
 """Read the world for one pass: systemd's units, the owned folder, Podman's objects, the ledger.
 
 No more is asked than the pass needs: Podman only about what it can lose behind systemd's back,
-and about images and names where something is about to start.
+and about images and names where something is about to start. What cannot be read of one app is
+missing for that app alone.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from supervisor.controllers.health import HealthController
+from supervisor.controllers.isolate import each
 from supervisor.controllers.job_memory import job_run
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
@@ -17,7 +19,7 @@ from supervisor.controllers.secrets import SecretController
 from supervisor.core import needs
 from supervisor.core.names import runtime_names
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
-from supervisor.model.errors import Retry
+from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import Checked
 from supervisor.model.observed import (
     AppliedApp,
@@ -27,8 +29,21 @@ from supervisor.model.observed import (
     ObservedApp,
     UnitState,
 )
+from supervisor.model.rollout import Rollout, Suspension
+from supervisor.model.secret import DesiredSecret
 
 _MADE_OF_CONTAINERS = (UnitKind.CONTAINER, UnitKind.KUBE)
+
+
+class _Own(msgspec.Struct, kw_only=True):
+    """What is one app's alone."""
+
+    folder: ObservedApp
+    rollouts: tuple[Rollout, ...]
+    suspended: Suspension | None
+    job: JobRun | None
+    """What became of its jobs, where it has some."""
+    made_of: dict[DesiredSecret, str]
 
 
 class Observer:
@@ -55,14 +70,17 @@ class Observer:
         self._ledger = ledger
         self._orders = orders
 
-    async def observe(self, deployments: Sequence[Deployment]) -> Observed:
-        """Read everything that a plan for these apps needs. Raises what the ports raise."""
-        apps: dict[str, ObservedApp] = {}
-        for one in deployments:
-            wanted = [file.path for file in one.wanted.files] if one.wanted else []
-            if one.last_good:
-                wanted.extend(file.path for file in one.last_good.files)
-            apps[one.name] = await self._folder.observe(one.name, wanted=wanted)
+    async def observe(
+        self, deployments: Sequence[Deployment]
+    ) -> tuple[Observed, dict[str, Failure]]:
+        """Read everything that a plan for these apps needs.
+
+        Returns it for those of which it can be read, and why not for the others. Raises what keeps
+        all from being read.
+        """
+        own, failures = await each(deployments, self._look_at, doing="observing")
+        deployments = [one for one in deployments if one.name in own]
+        apps = {name: one.folder for name, one in own.items()}
         names, targets = _names(deployments, apps)
         applied = self._ledger.applied()
         on_trial = _on_trial(deployments, applied)
@@ -77,33 +95,43 @@ class Observer:
             if one.name in changing:
                 curious.update(_names([one], apps)[0])
         await self._look_closer(curious, units)
-        inventory = await self._inventory(deployments, apps, units, changing)
-        return Observed(
+        try:
+            inventory = await self._inventory(deployments, apps, units, changing)
+        except Failure as failure:
+            # What runs can be kept running without Podman; a change has to wait for it.
+            inventory = Inventory()
+            failures.update(dict.fromkeys(changing, failure))
+        observed = Observed(
             units=units,
             targets=wanted_targets,
             apps=apps,
             inventory=inventory,
             applied=applied,
             repairs=self._ledger.repairs(),
-            rollouts={one.name: self._ledger.rollouts(one.name) for one in deployments},
-            suspended=self._orders.suspended([one.name for one in deployments]),
+            rollouts={name: one.rollouts for name, one in own.items()},
+            suspended={name: one.suspended for name, one in own.items() if one.suspended},
             checked=await self._checked(deployments, units),
             probed=self._probes.verdicts(),
-            jobs=self._jobs(deployments),
-            made_of=self._secrets.made_of(deployments),
+            jobs={name: one.job for name, one in own.items() if one.job},
+            made_of={key: mark for one in own.values() for key, mark in one.made_of.items()},
             rotating=frozenset(self._secrets.rotating),
             owned_root=self._folder.root,
         )
+        return observed, failures
 
-    def _jobs(self, deployments: Sequence[Deployment]) -> dict[str, JobRun]:
-        """What became of the jobs of those apps that have some."""
-        having = {
-            one.name
-            for one in deployments
-            if one.wanted and any(unit.before_deploy for unit in one.wanted.units)
-        }
-        runs = ((name, job_run(self._ledger, name)) for name in having)
-        return {name: run for name, run in runs if run}
+    async def _look_at(self, one: Deployment) -> _Own:
+        """Read what is one app's alone."""
+        wanted = [file.path for file in one.wanted.files] if one.wanted else []
+        if one.last_good:
+            wanted.extend(file.path for file in one.last_good.files)
+        has_jobs = one.wanted and any(unit.before_deploy for unit in one.wanted.units)
+        return _Own(
+            folder=await self._folder.observe(one.name, wanted=wanted),
+            rollouts=self._ledger.rollouts(one.name),
+            suspended=self._orders.suspended([one.name]).get(one.name),
+            job=job_run(self._ledger, one.name) if has_jobs else None,
+            made_of=self._secrets.made_of([one]),
+        )
 
     async def observe_units(self, deployments: Sequence[Deployment], before: Observed) -> Observed:
         """Read the units anew, and leave the rest as it was read."""
@@ -187,13 +215,7 @@ class Observer:
         )
         if not images and not any(named.values()):
             return Inventory()
-        try:
-            return await self._podman.inventory(images=images, **named)
-        except Retry:
-            # What runs can be kept running without Podman's API; a change has to wait for it.
-            if changing:
-                raise
-            return Inventory()
+        return await self._podman.inventory(images=images, **named)
 
 
 def _units(one: Deployment) -> Iterable[tuple[DesiredApp, DesiredUnit]]:

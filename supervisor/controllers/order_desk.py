@@ -100,6 +100,11 @@ class OrderDesk:
                 f"cannot roll back {app} to {target[:12]}: it is what the source asks for",
                 hint=f"podvisor resume {app} brings it there",
             )
+        if not await self._desires.is_stored(app, target):
+            raise Stalled(
+                f"cannot roll back {app} to {target[:12]}: its files are not stored any more",
+                hint="push them once more: git revert, or git checkout the old ones and commit",
+            )
         now = self._clock.now()
         self._orders.put_hold(
             Hold(

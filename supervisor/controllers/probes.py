@@ -10,8 +10,11 @@ import anyio
 
 from supervisor.controllers.ports import Prober
 from supervisor.core.health import after_answer, next_probe_at
+from supervisor.core.names import runtime_names
 from supervisor.kit.clock import Clock
+from supervisor.model.app import Deployment
 from supervisor.model.health import Probe, Probed
+from supervisor.model.observed import Observed
 
 _TOGETHER_SECONDS = 1.0
 """What would be due so soon is done along with what is due now."""
@@ -78,3 +81,14 @@ class ProbeController:
         self._due[unit] = next_probe_at(after, probe, now)
         if after.health is not before.health:
             changed.add(unit)
+
+
+def probes_of(deployment: Deployment, observed: Observed) -> dict[str, Probe]:
+    """Probes of the app's units that run now."""
+    return {
+        name: unit.probe
+        for app in (deployment.last_good, deployment.wanted)
+        for unit in (app.units if app else ())
+        for name in runtime_names(unit.name, unit.instances)
+        if unit.probe and (state := observed.units.get(name)) and state.is_up
+    }

@@ -158,9 +158,9 @@ class Recorder:
             self._forget_failures(tuple(_runtime_names(known.get(app, ()))))
         return names
 
-    def end_suspensions(self, names: Collection[str]) -> None:
-        """Say of suspensions that their time is over."""
-        for order in self._orders.over(names):
+    def end_suspension(self, deployment: Deployment) -> None:
+        """Say of an app's suspension, or that of all, that its time is over."""
+        for order in self._orders.over([deployment.name]):
             self._log(EventKind.RESUMED, order.app, reason="the time of its suspension is over")
 
     def _forget_failures(self, units: Collection[str]) -> None:

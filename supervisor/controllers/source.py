@@ -47,7 +47,10 @@ class SourceController:
         return True
 
     async def reconcile(self, name: str) -> bool:
-        """Read the source now; returns whether it says anything new. Raises what reading raises."""
+        """Read the source now; returns whether it says anything new. Raises what reading raises.
+
+        What was read by settings that are not the present ones any more is passed over.
+        """
         settings = self._desires.settings.sources.get(name)
         if settings is None:
             self._board.sources.pop(name, None)
@@ -55,8 +58,12 @@ class SourceController:
         try:
             snapshot = await self._reader.fetch(name, settings)
         except Failure as failure:
+            if self._desires.settings.sources.get(name) != settings:
+                return False
             self._show_failure(name, settings, failure)
             raise
+        if self._desires.settings.sources.get(name) != settings:
+            return False
         changed = self._desires.put(snapshot)
         self._show(name, settings, snapshot)
         return changed

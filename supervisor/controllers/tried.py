@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from supervisor.controllers.isolate import each_now
 from supervisor.controllers.judge import Judge, is_made_of
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Ledger, SourceReader
 from supervisor.core.jobs import content_of
 from supervisor.model.app import Candidate, DesiredApp
-from supervisor.model.errors import Failure
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
 from supervisor.model.rollout import Hold, Rollout
 
@@ -41,25 +42,40 @@ class Tried:
                 return msgspec.structs.replace(one, revision=other.revision)
         return one
 
-    def with_holds(
-        self, candidates: Iterable[Candidate]
-    ) -> tuple[list[Candidate], dict[str, Hold]]:
-        """Put in the place of apps that are held what they are held at."""
-        held: dict[str, Hold] = {}
-        return [self._held(one, held) for one in candidates], held
-
-    def _held(self, one: Candidate, held: dict[str, Hold]) -> Candidate:
-        """Return what an app is held at, if it is; a hold ends with anything newer."""
+    def held(self, one: Candidate) -> tuple[Candidate, Hold | None]:
+        """Return what an app is held at, if it is, else itself; a hold ends with anything newer."""
         hold = self._orders.hold(one.name)
         if hold is None:
-            return one
+            return one, None
         if one.revision not in {hold.revision, hold.instead_of} and content_of(one) != hold.content:
-            return one
+            return one, None
         for other in self._ledger.rollouts(one.name):
             if other.revision == hold.revision:
-                held[one.name] = hold
-                return _candidate(other)
-        return one
+                return _candidate(other), hold
+        return one, None
+
+    async def lost(self, held: Iterable[Candidate]) -> dict[str, tuple[Finding, ...]]:
+        """Say of those of these that are held, and of which the content is gone, that they are."""
+        unknown = [one for one in held if self._judge.known(one) is None]
+        stored = {one.name for one in await self._stored(unknown)}
+        return {
+            one.name: (
+                Finding(
+                    message=f"cannot bring it to {one.revision[:12]}, where it is held:"
+                    " its files are not stored any more",
+                    source=one.source,
+                    app=one.name,
+                    hint=f"podvisor resume {one.name} brings it to what its source asks for",
+                ),
+            )
+            for one in unknown
+            if one.name not in stored
+        }
+
+    async def is_stored(self, app: str, revision: str) -> bool:
+        """Whether the whole content of a revision that was tried is still there."""
+        tried = [one for one in self._ledger.rollouts(app) if one.revision == revision]
+        return bool(tried) and bool(await self._stored([_candidate(tried[-1])]))
 
     async def last_good(
         self,
@@ -70,10 +86,10 @@ class Tried:
         """The way back of each app that is here, as far as its content is still stored."""
         good: dict[str, DesiredApp] = {}
         others: list[Candidate] = []
-        for name, manifest in manifests.items():
-            if not manifest.revision:
-                continue  # nothing but what its jobs need is here
-            one = self._way_back(manifest)
+        # Where a revision is empty, nothing but what its jobs need is here.
+        here = [_candidate(one) for one in manifests.values() if one.revision]
+        ways, _ = each_now(here, self._way_back, doing="looking for the way back of")
+        for name, one in ways.items():
             now = wanted.get(name)
             if now and now.revision == one.revision and is_made_of(now, one):
                 good[name] = now
@@ -91,12 +107,13 @@ class Tried:
                     good[name] = judged.app
         return good
 
-    def _way_back(self, manifest: Manifest) -> Candidate:
+    def _way_back(self, installed: Candidate) -> Candidate:
         """Return what of an app passed its gate last; what is installed, where nothing has."""
-        tried = {one.revision: one for one in self._ledger.rollouts(manifest.app)}
-        applied = self._ledger.applied().get(manifest.app)
+        tried = {one.revision: one for one in self._ledger.rollouts(installed.name)}
+        applied = self._ledger.applied().get(installed.name)
         good = tried.get(applied.revision) if applied else None
-        return _candidate(good or tried.get(manifest.revision) or manifest)
+        good = good or tried.get(installed.revision)
+        return _candidate(good) if good else installed
 
     async def _stored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Those of which the whole content is still in the store: one question, if all is."""

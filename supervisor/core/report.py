@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+import msgspec
+
 from supervisor.core import needs
 from supervisor.core.gate import rollout_of
 from supervisor.core.health import unit_health
@@ -71,8 +73,7 @@ def app_status(
     reverted = _is_reverted(deployment, observed)
     refused = any(finding.fatal for finding in findings) or isinstance(failure, Stalled)
     if failure:
-        hint = failure.hint if isinstance(failure, Stalled) else "tried again by itself"
-        findings.append(Finding(message=str(failure), app=deployment.name, hint=hint))
+        findings.append(_as_finding(deployment.name, failure))
     images = {text: image_error(text.removeprefix("image ")) for text in verdict.waiting}
     waiting = [f"{text}: {images[text]}" if images[text] else text for text in verdict.waiting]
     waiting.extend(
@@ -117,6 +118,30 @@ def app_status(
         held_back=verdict.held_back,
         findings=tuple(findings),
     )
+
+
+def unseen(deployment: Deployment, old: AppStatus | None, failure: Failure) -> AppStatus:
+    """Say of an app that nothing is known of it now but `old`, what was known before, and why."""
+    name = deployment.name
+    app = deployment.wanted or deployment.last_good
+    status = old or AppStatus(
+        name=name,
+        source=app.source if app else "",
+        state=AppState.FAILING,
+        wanted_revision=deployment.newest,
+        findings=deployment.findings,
+    )
+    kept = tuple(one for one in status.findings if one in deployment.findings)
+    return msgspec.structs.replace(
+        status,
+        state=AppState.REFUSED if isinstance(failure, Stalled) else AppState.FAILING,
+        findings=(*kept, _as_finding(name, failure)),
+    )
+
+
+def _as_finding(app: str, failure: Failure) -> Finding:
+    hint = failure.hint if isinstance(failure, Stalled) else "tried again by itself"
+    return Finding(message=str(failure), app=app, hint=hint)
 
 
 def _longer_interval(unit: DesiredUnit, name: str, observed: Observed) -> float:

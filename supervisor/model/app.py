@@ -4,7 +4,7 @@ import enum
 
 import msgspec
 
-from supervisor.model.errors import Finding
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.health import Probe
 from supervisor.model.rollout import Hold
 from supervisor.model.secret import DesiredSecret, SecretUse
@@ -185,6 +185,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False
     """Leave it as it is although the source does not hold it (unreadable or emptied source)."""
     keep_reason: str = ""
+    failure: Failure | None = None
+    """Why it cannot be said now what the source asks of it; it is kept meanwhile."""
     waits: tuple[Wait, ...] = ()
     """Why a change has to wait."""
 

@@ -32,6 +32,11 @@ class Stalled(Failure):
         self.hint = hint
 
 
+def hint_of(failure: Failure) -> str:
+    """What a person is to do; empty where none is needed."""
+    return failure.hint if isinstance(failure, Stalled) else ""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something wrong with an input, said so that it can be mended: what, where, what to do."""
 

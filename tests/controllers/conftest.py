@@ -1,6 +1,7 @@
 """The whole house on fakes, in virtual time."""
 
-from contextlib import asynccontextmanager
+import logging
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 import looptime
@@ -39,6 +40,28 @@ def anyio_backend():
     return ("asyncio", {"loop_factory": loop})
 
 
+class Defects(logging.Handler):
+    """Exceptions that the house logs: there are none, whatever happens to it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.met = []
+
+    def emit(self, record) -> None:
+        self.met.append(self.format(record))
+
+    @contextmanager
+    def heard(self):
+        """Listen; raises if anything is there in the end."""
+        logger = logging.getLogger("supervisor")
+        logger.addHandler(self)
+        try:
+            yield
+        finally:
+            logger.removeHandler(self)
+        assert not self.met, self.met[0]
+
+
 class World:
     """Fakes, and the house on them."""
 
@@ -59,6 +82,7 @@ class World:
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
+        self.defects = Defects()
         self.path = path
         self.ledger = None
         self.settings = Settings(
@@ -92,17 +116,17 @@ class World:
 
     @asynccontextmanager
     async def running(self):
-        """The daemon, from its start to its end."""
+        """The daemon, from its start to its end; fails if it logs an exception at any time."""
         house = wiring.assemble(self.settings, self.ports(), notifier=Notifier())
-        async with anyio.create_task_group() as tasks:
-            await tasks.start(house.watches.run)
-            await tasks.start(house.webhooks)
-            await house.loop.start()
-            tasks.start_soon(house.loop.run)
-            await house.queue.rest()
-            yield house
-            assert "internal error" not in str(house.board.problems)
-            tasks.cancel_scope.cancel()
+        with self.defects.heard():
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(house.watches.run)
+                await tasks.start(house.webhooks)
+                await house.loop.start()
+                tasks.start_soon(house.loop.run)
+                await house.queue.rest()
+                yield house
+                tasks.cancel_scope.cancel()
         house.close()
 
     def close(self):

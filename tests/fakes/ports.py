@@ -110,6 +110,8 @@ class FakeReader:
         return self.blobs.keys() >= set(oids)
 
     async def read(self, name: str, oids: Sequence[str]) -> dict[str, bytes]:
+        if gone := [one for one in oids if one not in self.blobs]:
+            raise Stalled(f"cannot read what is stored of source {name}: {gone[0]} is missing")
         return {one: self.blobs[one] for one in oids}
 
     async def keep(self, name: str, revisions: Collection[str]) -> None:

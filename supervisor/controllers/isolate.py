@@ -1,0 +1,74 @@
+"""What one app fails of is its own: do something for each, and keep apart what it fails for.
+
+Used wherever the controllers go through apps: to judge, observe, plan, carry out and record.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
+
+from supervisor.model.errors import Failure, Retry, Stalled, WaitUntil
+
+log = logging.getLogger(__name__)
+
+_EAGERNESS = (Retry, WaitUntil, Stalled)
+"""Of several failures the one counts that is tried again first: the others come again by it."""
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_N = TypeVar("_N", bound=_Named)
+_R = TypeVar("_R")
+
+
+def failure_of(error: Exception, *, doing: str) -> Failure:
+    """Return the failure that an exception is: itself, or what a task group met.
+
+    Anything else is a defect: it is logged, with what was being done (`doing`), and tried again.
+    """
+    leaves = list(_leaves(error))
+    defects = [one for one in leaves if not isinstance(one, Failure)]
+    if defects:
+        log.error("%s failed", doing, exc_info=error)
+        return Retry(f"internal error: {defects[0]!r}")
+    failures = (one for one in leaves if isinstance(one, Failure))
+    return min(failures, key=lambda one: _EAGERNESS.index(type(one)))
+
+
+async def each(
+    apps: Iterable[_N], do: Callable[[_N], Awaitable[_R]], *, doing: str
+) -> tuple[dict[str, _R], dict[str, Failure]]:
+    """Do something for each app; returns what came of it, and what it failed of, by name."""
+    done: dict[str, _R] = {}
+    failed: dict[str, Failure] = {}
+    for one in apps:
+        try:
+            done[one.name] = await do(one)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next app has its turn
+            failed[one.name] = failure_of(error, doing=f"{doing} app {one.name}")
+    return done, failed
+
+
+def each_now(
+    apps: Iterable[_N], do: Callable[[_N], _R], *, doing: str
+) -> tuple[dict[str, _R], dict[str, Failure]]:
+    """Do as `each` does, where nothing is waited for."""
+    done: dict[str, _R] = {}
+    failed: dict[str, Failure] = {}
+    for one in apps:
+        try:
+            done[one.name] = do(one)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next app has its turn
+            failed[one.name] = failure_of(error, doing=f"{doing} app {one.name}")
+    return done, failed
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error

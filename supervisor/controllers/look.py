@@ -1,0 +1,74 @@
+"""Look at the world and plan a pass: each app for itself as far as it goes.
+
+Serves `controllers.app`. An app that cannot be observed, or that the planner has a defect with, is
+left out of the pass; for the others it counts as one of another pass.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from supervisor.controllers.desire import Desires
+from supervisor.controllers.isolate import each_now, failure_of
+from supervisor.controllers.observe import Observer
+from supervisor.controllers.ports import Folder
+from supervisor.core import planner
+from supervisor.core.moves import elsewhere, owners_of, taken_units
+from supervisor.kit.clock import Clock
+from supervisor.model.app import Deployment
+from supervisor.model.errors import Failure
+from supervisor.model.observed import Observed
+from supervisor.model.plan import Plan
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pass begins with."""
+
+    observed: Observed
+    plan: Plan
+    """Has a verdict on each app that is not among the `failures`."""
+    failures: dict[str, Failure] = {}
+    """App to why there is no plan for it."""
+
+
+class Lookout:
+    """Observes and plans."""
+
+    def __init__(
+        self, *, desires: Desires, observer: Observer, folder: Folder, clock: Clock
+    ) -> None:
+        self._desires = desires
+        self._observer = observer
+        self._folder = folder
+        self._clock = clock
+
+    async def look(self, deployments: Sequence[Deployment]) -> Look:
+        """Plan a pass over these apps. Raises what keeps all of them from being observed."""
+        observed, failures = await self._observer.observe(deployments)
+        foreign = await self._folder.foreign_units()
+
+        def plan(some: Sequence[Deployment]) -> Plan:
+            latest = self._desires.latest()
+            return planner.plan(
+                some,
+                observed,
+                self._clock.now(),
+                foreign=foreign,
+                health=self._desires.settings.health,
+                rollout=self._desires.settings.rollout,
+                owners=owners_of(latest),
+                taken=taken_units(latest),
+                elsewhere=elsewhere({one.name for one in some}, latest),
+                offered=self._desires.secrets(),
+            )
+
+        able = [one for one in deployments if one.name not in failures]
+        try:
+            return Look(observed=observed, plan=plan(able), failures=failures)
+        except Exception as error:  # noqa: BLE001  # a defect; whose it is shows app by app
+            plans, defects = each_now(able, lambda one: plan([one]), doing="planning")
+            if not defects:
+                doing = f"planning {', '.join(plans)}"
+                defects = dict.fromkeys(plans, failure_of(error, doing=doing))
+            able = [one for one in able if one.name not in defects]
+            return Look(observed=observed, plan=plan(able), failures={**failures, **defects})
