@@ -1,7 +1,8 @@
 """Keep an eye on health at next to no cost. Key `health`, the slow look; memory for the passes.
 
-A failing check leaves a trace in systemd, which one call finds for all containers; Podman, whose
-answers are dear, is asked only about those of an app whose pass runs, and about new ones.
+A failing check leaves a trace in systemd, which one call finds for all containers, or, from Podman
+6 on, in a small file of Podman's; Podman itself, whose answers are dear, is asked only about those
+of an app whose pass runs, and about new ones.
 """
 
 from collections.abc import Collection, Mapping
@@ -68,10 +69,11 @@ class HealthController:
                 self._checked[key] = noted(one, one.container, usual=False, now=self._clock.now())
 
     async def look(self) -> frozenset[str]:
-        """Ask systemd, in one call, for units of which the health is no longer what it was."""
+        """Tell the units of which the health is no longer what it was, without asking Podman."""
         runs = await self._systemd.health_checks(troubled=True)
+        failed = set(await self._podman.failed_checks(tuple(self._checked)))
+        failed.update(one for one, run in runs.items() if run is CheckRun.FAILED)
         now = self._clock.now()
-        failed = {one for one, run in runs.items() if run is CheckRun.FAILED}
         self._running = {
             one: self._running.get(one, now) for one, run in runs.items() if run is CheckRun.RUNNING
         }

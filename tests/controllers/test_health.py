@@ -35,7 +35,9 @@ async def test_a_container_that_is_well_is_asked_less_often(world):
     assert step.reason == "it has been healthy for long enough"
 
 
-async def test_a_failed_check_brings_the_declared_interval_back_and_then_settles_anew(world):
+@pytest.mark.parametrize("hides", [False, True], ids=["podman-5", "podman-6"])
+async def test_a_failed_check_brings_the_declared_interval_back_and_then_settles_anew(world, hides):
+    world.machine.hides_failed_checks = hides
     world.reader.put("home", IDLE)
     async with world.running() as house:
         await anyio.sleep(400)
@@ -118,7 +120,9 @@ async def test_the_unit_beats_the_app_and_the_app_the_rest(world):
         }
 
 
-async def test_whoever_asks_hears_of_it_at_once(world):
+@pytest.mark.parametrize("hides", [False, True], ids=["podman-5", "podman-6"])
+async def test_whoever_asks_hears_of_it_at_once(world, hides):
+    world.machine.hides_failed_checks = hides
     world.reader.put("home", IDLE)
     async with world.running() as house:
         await anyio.sleep(30)

@@ -83,6 +83,8 @@ class Machine:
     reloads: int = 0
     checks: dict[str, ContainerHealth] = field(default_factory=dict)
     """Unit to its running container, where that has a health check."""
+    hides_failed_checks: bool = False
+    """Whether its Podman is one whose failed checks leave no trace in systemd (6 and later)."""
     containers_made: int = 0
     broken: set[str] = field(default_factory=set)
     """Units that fail whenever they are started."""

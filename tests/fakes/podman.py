@@ -215,6 +215,7 @@ class FakePodman:
                     "host": {"eventLogger": self.logger},
                     "store": {
                         "graphRoot": str(self.root),
+                        "runRoot": str(self.runtime / "containers"),
                         "graphDriverName": "overlay",
                         "graphOptions": {"overlay.additionalImageStores": ["/nonexistent"]},
                         "volumePath": str(self.root / "volumes"),

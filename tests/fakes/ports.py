@@ -326,7 +326,9 @@ class FakeSystemd:
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
         runs = {
-            one.id: CheckRun.FAILED if one.streak else CheckRun.WAITING
+            one.id: CheckRun.FAILED
+            if one.streak and not self.machine.hides_failed_checks
+            else CheckRun.WAITING
             for unit, one in self.machine.checks.items()
             if unit in self.machine.running
         }
@@ -522,6 +524,13 @@ class FakePodman:
         if self.down:
             raise Retry("cannot reach Podman")
         return {one.id: one for one in self.machine.checks.values() if one.id in containers}
+
+    async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:
+        if not self.machine.hides_failed_checks:
+            return frozenset()
+        return frozenset(
+            one.id for one in self.machine.checks.values() if one.id in containers and one.streak
+        )
 
     async def set_health_interval(self, container: str, seconds: float) -> None:
         self.intervals.append(seconds)

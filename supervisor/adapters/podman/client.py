@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 
 from supervisor.adapters.podman.api import Api, ApiError, name_in_path
+from supervisor.adapters.podman.check_results import failed_last, hides_failures, results_file
 from supervisor.adapters.podman.follow import EventWatch
 from supervisor.adapters.podman.health import can_adjust, health_of
 from supervisor.adapters.podman.pulling import failure_of
@@ -48,6 +49,9 @@ class PodmanClient:
         self._networks: Kept[frozenset[str]] = Kept(clock.now)
         self._volumes: Kept[frozenset[str]] = Kept(clock.now)
         self._secrets: Kept[SecretsThere] = Kept(clock.now)
+        self._version = ""
+        self._results: dict[str, Path] = {}
+        """Containers whose health was asked for to where the results of their checks are kept."""
         self._runtime = socket.parent.parent
         self._signs = StoreWatch()
         self._events = EventWatch(self._api, runtime=self._runtime, signs=self._signs)
@@ -128,12 +132,15 @@ class PodmanClient:
         found: dict[str, ContainerHealth] = {}
         images: dict[str, Any] = {}
         try:
-            version = await self._api.get("/version")
-            adjustable = can_adjust(str(version.get("Version", "")))
+            # Podman may have been upgraded since.
+            self._version = str((await self._api.get("/version")).get("Version", ""))
+            adjustable = can_adjust(self._version)
             for one in containers:
                 container = await self._api.find(f"/containers/{name_in_path(one)}/json")
                 if container is None:
+                    self._results.pop(one, None)
                     continue
+                await self._note_results(one, container)
                 image = str(container.get("Image", ""))
                 if image and image not in images:
                     images[image] = await self._api.find(f"/images/{name_in_path(image)}/json")
@@ -141,6 +148,39 @@ class PodmanClient:
         except ApiError as error:
             raise Retry(f"cannot read the containers' health: {error}") from error
         return found
+
+    async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:
+        """Of these, whose health was asked for: those whose last check failed. Raises Retry.
+
+        None where systemd tells (before Podman 6). Podman itself is asked only about those whose
+        results are not where they should be.
+        """
+        if not hides_failures(self._version):
+            return frozenset()
+        for gone in self._results.keys() - set(containers):
+            del self._results[gone]
+        failed = set()
+        for one in containers:
+            path = self._results.get(one)
+            found = failed_last(path) if path else None
+            if found is None:
+                found = await self._failed_as_told(one)
+            if found:
+                failed.add(one)
+        return frozenset(failed)
+
+    async def _failed_as_told(self, container: str) -> bool:
+        try:
+            found = await self._api.find(f"/containers/{name_in_path(container)}/json")
+        except ApiError as error:
+            raise Retry(f"cannot read the containers' health: {error}") from error
+        return found is not None and health_of(found, None, adjustable=False).streak > 0
+
+    async def _note_results(self, container: str, found: Mapping[str, Any]) -> None:
+        if hides_failures(self._version) and (stores := await self._find_stores()):
+            destination = str((found.get("Config") or {}).get("HealthLogDestination") or "")
+            run_folder = stores.container_runs
+            self._results[container] = results_file(container, destination, run_folder=run_folder)
 
     async def set_health_interval(self, container: str, seconds: float) -> None:
         """Have the running container's health check run at this interval; gone already is well."""

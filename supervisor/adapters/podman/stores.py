@@ -28,6 +28,8 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Path
     containers: Path
     """Folder of the containers' index."""
+    container_runs: Path
+    """Folder in memory that holds, by id, what Podman keeps of running containers."""
     exits: Path
     """Folder in which each container's end leaves a file."""
     database: tuple[Path, ...]
@@ -53,6 +55,7 @@ def stores_of(info: Mapping[str, Any], *, runtime: Path) -> Stores:
         volumes=Path(store["volumePath"]),
         secrets=root / "secrets",
         containers=root / f"{driver}-containers",
+        container_runs=Path(store["runRoot"]) / f"{driver}-containers",
         exits=runtime / "libpod" / "tmp" / "exits",
         # Volumes of other drivers than the local one leave no trace but in the database.
         database=(root / "db.sql", root / "db.sql-wal", root / "libpod" / "bolt_state.db"),

@@ -1,5 +1,7 @@
 """The Podman port against an API of our own, with stores on disk."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -290,3 +292,62 @@ async def test_old_podmans_cannot_change_a_running_check(
     podman.version = version
     podman.containers = [checked()]
     assert (await client.health(["a" * 64]))["a" * 64].adjustable is able
+
+
+ONE = "a" * 64
+WELL, UNWELL = ({"Status": "healthy", "Log": [{"ExitCode": code, "Output": ""}]} for code in (0, 1))
+
+
+def write_results(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_failed_check_that_systemd_does_not_tell_of(
+    podman: FakePodman, client: PodmanClient, tmp_path: Path, *, elsewhere: bool
+) -> None:
+    """Read from Podman's own file of it, and Podman is not asked."""
+    podman.version = "6.0.2"
+    path = podman.runtime / "containers" / "overlay-containers" / ONE / "healthcheck.log"
+    container = checked(Status="healthy", FailingStreak=0)
+    if elsewhere:
+        path = tmp_path / "logs" / f"{ONE}-healthcheck.log"
+        container["Inspected"]["Config"]["HealthLogDestination"] = str(path.parent)
+    podman.containers = [container]
+    await client.health([ONE])
+    podman.asked.clear()
+    write_results(path, json.dumps(WELL))
+    assert await client.failed_checks([ONE]) == frozenset()
+    write_results(path, json.dumps(UNWELL))
+    assert await client.failed_checks([ONE]) == {ONE}
+    assert podman.asked == []
+
+
+async def test_before_podman_6_systemd_tells_of_failed_checks(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.containers = [checked(Status="unhealthy", FailingStreak=3)]
+    await client.health([ONE])
+    podman.asked.clear()
+    assert await client.failed_checks([ONE]) == frozenset()
+    assert podman.asked == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"Log": [{"ExitCode": "1"}]}', "[" * 100_000, None]
+)
+async def test_results_that_cannot_be_understood_are_asked_for(
+    podman: FakePodman, client: PodmanClient, text: str | None
+) -> None:
+    podman.version = "6.1.0"
+    podman.containers = [checked(Status="healthy", FailingStreak=1)]
+    await client.health([ONE])
+    path = podman.runtime / "containers" / "overlay-containers" / ONE / "healthcheck.log"
+    if text is None:
+        path.parent.mkdir(parents=True)
+        os.mkfifo(path)
+    else:
+        write_results(path, text)
+    assert await client.failed_checks([ONE, "c" * 64]) == {ONE}
+    assert f"GET containers/{ONE}/json" in podman.asked

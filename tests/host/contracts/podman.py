@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import anyio
 import msgspec
@@ -18,6 +19,7 @@ from supervisor.model.health import CheckRun, Health
 from supervisor.model.secret import LARGEST
 
 SOCKET = Path(os.environ["XDG_RUNTIME_DIR"], "podman", "podman.sock")
+HOME = Path.home()
 IMAGE = "localhost/podvisor-test:1"
 PULLED = "localhost:5000/podvisor-test:2"
 
@@ -221,6 +223,51 @@ async def health(podman: PodmanClient) -> None:
         systemd.close()
 
 
+async def hidden_failures(podman: PodmanClient) -> None:
+    """A check that fails as under Podman 6 and later: systemd tells nothing, Podman's file does.
+
+    A drop-in lets the check's service end well; this Podman gives itself out for a newer one.
+    """
+    real = podman._api.get
+
+    async def newer(path: str, **query: str) -> Any:
+        return {"Version": "6.0.2"} if path == "/version" else await real(path, **query)
+
+    podman._api.get = newer  # type: ignore[method-assign]
+    systemd = SystemdManager()
+    logs = HOME / "ct-logs"
+    logs.mkdir(exist_ok=True)
+    ask = '["/bin/busybox","test","-e","/ok"]'
+    try:
+        for place in ("", f"--health-log-destination={logs}"):
+            check = f"--health-cmd '{ask}' --health-interval 1h --health-retries 9"
+            one = sh(f"podman create --name ct-hides {place} {check} {IMAGE}")
+            drop_in = HOME / ".config/systemd/user" / f"{one}-.service.d"
+            drop_in.mkdir(parents=True)
+            (drop_in / "as-podman-6.conf").write_text("[Service]\nSuccessExitStatus=1\n")
+            sh("systemctl --user daemon-reload; podman start ct-hides")
+            await podman.health([one])
+            await until(podman, one, failed=True)
+            assert (await systemd.health_checks())[one] is CheckRun.WAITING, "systemd cannot tell"
+            rest_service()
+            sh("podman exec ct-hides /bin/busybox touch /ok; podman healthcheck run ct-hides")
+            await until(podman, one, failed=False)
+            assert service_pid() == "0", "Podman is not asked"
+            sh(f"podman rm -ft0 ct-hides; rm -r {drop_in}")
+    finally:
+        podman._api.get = real  # type: ignore[method-assign]
+        sh("podman rm -ift0 ct-hides; rm -r ~/ct-logs", check=False)
+        systemd.close()
+
+
+async def until(podman: PodmanClient, container: str, *, failed: bool) -> None:
+    for _ in range(100):
+        if (await podman.failed_checks([container]) == {container}) is failed:
+            return
+        await anyio.sleep(0.1)
+    raise AssertionError(f"its last check failed: {not failed}")
+
+
 async def of_an_image(podman: PodmanClient) -> None:
     """What the image declares is still known when the container's check was changed."""
     check = 'HEALTHCHECK --interval=7m CMD ["/bin/busybox","true"]'
@@ -304,7 +351,7 @@ async def main() -> None:
     sh("systemctl --user start podman.socket")
     rest_service()
     podman = PodmanClient(SOCKET)
-    for part in (objects, asks_once, pulls, removes, health, makes_secrets):
+    for part in (objects, asks_once, pulls, removes, health, hidden_failures, makes_secrets):
         await part(podman)
         print("ok", part.__name__, flush=True)
     await unreachable()
