@@ -196,7 +196,9 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
     return Ports(
         reader=reader,
         generator=QuadletGenerator(stage=paths.runtime / "stage", quadlets=paths.quadlets),
-        folder=OwnedFolder(root=paths.quadlets / "podvisor", user_units=paths.user_units),
+        folder=OwnedFolder(
+            root=paths.quadlets / "podvisor", user_units=paths.user_units, memory=ledger
+        ),
         systemd=systemd,
         podman=podman,
         secrets=secrets,

@@ -7,7 +7,7 @@ long to start keeps nobody. When a step fails, its app's later steps are left ou
 mends what is left, since every step can be repeated.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import assert_never
 
@@ -22,7 +22,7 @@ from supervisor.core.jobs import after_job
 from supervisor.core.steps import BOOKKEEPING, in_words, subject_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
-from supervisor.model.errors import Failure, Retry, Stalled
+from supervisor.model.errors import Failure, Retry
 from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import JobFailed
 from supervisor.model.plan import (
@@ -58,6 +58,9 @@ from supervisor.model.settings import RepairSettings
 _TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, PutSecrets)
 _GRACE_SECONDS = 15.0
 _AT_REST = ("inactive", "failed")
+_BYTES_AT_ONCE = 4 << 20
+"""Contents of files that are held in memory at a time, unless a single one is larger."""
+_FILES_AT_ONCE = 256
 _SILENT = (*BOOKKEEPING, PullImage)
 """Bookkeeping, and what writes into the event log itself."""
 
@@ -144,70 +147,62 @@ class Executor:
         for _, group in groupby(steps, key=lambda step: step.phase):
             now = [step for step in group if not self._is_cut(step, outcome)]
             together = [step for step in now if isinstance(step, _TOGETHER)]
-            contents = await self._contents(now, outcome)
-            for step in now:
-                if not isinstance(step, _TOGETHER) and not self._is_cut(step, outcome):
-                    await self._carry_out(step, contents, outcome, revisions)
+            for some in _batches(step for step in now if not isinstance(step, _TOGETHER)):
+                if not self._is_cut(some[0], outcome):
+                    await self._carry_out(some, outcome, revisions)
             if together:
                 async with anyio.create_task_group() as tasks:
                     for step in together:
-                        tasks.start_soon(self._carry_out, step, contents, outcome, revisions)
+                        tasks.start_soon(self._carry_out, [step], outcome, revisions)
 
     @staticmethod
     def _is_cut(step: Step, outcome: Outcome) -> bool:
         return step.app in outcome.failures or "" in outcome.failures
 
-    async def _contents(self, steps: Sequence[Step], outcome: Outcome) -> dict[str, bytes]:
-        """Read what is about to be written, one look into the store for each source."""
-        contents: dict[str, bytes] = {}
-        writes = [step for step in steps if isinstance(step, WriteFile)]
-        for source in {step.source for step in writes}:
-            mine = [step for step in writes if step.source == source]
-            try:
-                oids = {step.file.oid: None for step in mine}
-                contents.update(await self._reader.read(source, tuple(oids)))
-            except Failure as failure:
-                for step in mine:
-                    outcome.failures[step.app] = failure
-        return contents
-
     async def _carry_out(
-        self,
-        step: Step,
-        contents: dict[str, bytes],
-        outcome: Outcome,
-        revisions: dict[str, str],
+        self, steps: Sequence[Step], outcome: Outcome, revisions: dict[str, str]
     ) -> None:
-        """Do one step and log it."""
+        """Do one step, or some with files of one app at once, and log that."""
+        step = steps[0]
         job: JobFailed | None = None
         failure: Failure | None = None
         try:
-            job = await self._perform(step, contents)
+            job = await self._perform(step, steps)
         except Exception as error:  # noqa: BLE001  # a defect: the other steps go on
             failure = failure_of(error, doing=f"a step ({in_words(step)})")
             outcome.failures[step.app] = failure
         if job and not isinstance(step, RunJob):
             outcome.broken[job.unit] = job
-        if isinstance(step, _SILENT) and failure is None:
+        if failure is None and isinstance(step, _SILENT):
+            return
+        if failure is None and job is None:
+            self._ledger.append(*(self._event(one, revisions) for one in steps))
             return
         detail = str(failure) if failure else f"{job.result}: {job.detail}" if job else ""
-        self._ledger.append(
-            Event(
-                time=self._clock.now(),
-                kind=EventKind.STEP,
-                ok=not failure and not job,
-                app=step.app,
-                unit=getattr(step, "unit", ""),
-                revision=revisions.get(step.app, ""),
-                step=str(step.__struct_config__.tag),
-                subject=subject_of(step),
-                reason=step.reason,
-                detail=detail,
-            )
+        event = self._event(step, revisions, ok=False, detail=detail)
+        if len(steps) > 1:
+            subject = f"{event.subject} and {len(steps) - 1} more"
+            event = msgspec.structs.replace(event, subject=subject)
+        self._ledger.append(event)
+
+    def _event(
+        self, step: Step, revisions: dict[str, str], *, ok: bool = True, detail: str = ""
+    ) -> Event:
+        return Event(
+            time=self._clock.now(),
+            kind=EventKind.STEP,
+            ok=ok,
+            app=step.app,
+            unit=getattr(step, "unit", ""),
+            revision=revisions.get(step.app, ""),
+            step=str(step.__struct_config__.tag),
+            subject=subject_of(step),
+            reason=step.reason,
+            detail=detail,
         )
 
     async def _perform(  # a port call for each kind of step
-        self, step: Step, contents: dict[str, bytes]
+        self, step: Step, together: Sequence[Step]
     ) -> JobFailed | None:
         systemd, folder, podman = self._systemd, self._folder, self._podman
         patience = float(self.settings.start_timeout)
@@ -247,12 +242,10 @@ class Executor:
             case OpenManifest() | SealManifest():
                 await folder.write_manifest(step.manifest)
             case WriteFile():
-                content = contents.get(step.file.oid)
-                if content is None:
-                    raise Stalled(f"cannot write {step.file.path}: its content is not stored")
-                await folder.write_file(step.app, step.file, content)
+                await self._write(step.app, [one for one in together if isinstance(one, WriteFile)])
             case RemoveFile():
-                await folder.remove_file(step.app, step.path)
+                paths = [one.path for one in together if isinstance(one, RemoveFile)]
+                await folder.remove_files(step.app, paths)
             case EnableUnit():
                 path = f"{folder.root}/{step.app}/{step.path}"
                 await systemd.enable(path, install=step.install)
@@ -273,6 +266,12 @@ class Executor:
             case _:
                 assert_never(step)
         return None
+
+    async def _write(self, app: str, steps: Sequence[WriteFile]) -> None:
+        """Write some files of an app; no more of their contents is held in memory."""
+        oids = dict.fromkeys(step.file.oid for step in steps)
+        contents = await self._reader.read(steps[0].source, tuple(oids))
+        await self._folder.write_files(app, [(one.file, contents[one.file.oid]) for one in steps])
 
     async def _start(self, step: StartUnit | RestartUnit) -> JobFailed | None:
         # systemd's start limit guards against its own restarts; podvisor has its backoff.
@@ -330,3 +329,29 @@ class Executor:
             self._ledger.put_unit(step.app, step.unit, step.inputs)
         if isinstance(step, StartUnit | RestartUnit) and step.repair:
             self._ledger.put_repairs([step.repair])
+
+
+def _batches(steps: Iterable[Step]) -> Iterator[list[Step]]:
+    """Files that are written or removed in turn, of one app, as many as may be held in memory.
+
+    Every other step is by itself.
+    """
+    batch: list[Step] = []
+    room = 0
+    for step in steps:
+        size = step.file.size if isinstance(step, WriteFile) else 0
+        is_next = (
+            bool(batch)
+            and isinstance(step, WriteFile | RemoveFile)
+            and (type(step), step.app) == (type(batch[0]), batch[0].app)
+            and size <= room
+            and len(batch) < _FILES_AT_ONCE
+        )
+        if not is_next:
+            if batch:
+                yield batch
+            batch, room = [], _BYTES_AT_ONCE
+        batch.append(step)
+        room -= size
+    if batch:
+        yield batch

@@ -102,11 +102,14 @@ class Folder(Protocol):
     async def write_manifest(self, manifest: Manifest) -> None:
         """Write it atomically; one without files and sealed removes the app's folder if empty."""
 
-    async def write_file(self, app: str, file: TreeFile, content: bytes) -> None:
-        """Replace or make one file atomically. Raises Retry (disk full) or Stalled (in the way)."""
+    async def write_files(self, app: str, files: Sequence[tuple[TreeFile, bytes]]) -> None:
+        """Replace or make files, each atomically, in this order, with what they hold.
 
-    async def remove_file(self, app: str, path: str) -> None:
-        """Remove one file, and the folders that it leaves empty."""
+        None changes before all are on the disk. Raises Retry (disk full) or Stalled (in the way).
+        """
+
+    async def remove_files(self, app: str, paths: Sequence[str]) -> None:
+        """Remove files, and the folders that they leave empty."""
 
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         """App names whose owned files were touched by anyone."""
@@ -294,8 +297,11 @@ class Host(Protocol):
 class Ledger(Protocol):
     """The durable record. Synchronous: SQLite in WAL mode, microseconds for an entry."""
 
-    def append(self, event: Event) -> Event:
-        """Write an entry; returns it with its id (0 if the disk is full: see `problem`)."""
+    def append(self, *events: Event) -> Event:
+        """Write entries, all at once; returns the last with its id.
+
+        That is 0 if the disk is full; then it is written later (see `problem`).
+        """
 
     def events(
         self,

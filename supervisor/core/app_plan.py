@@ -285,8 +285,8 @@ def _blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -
 def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
     """Files that stand where the app's would be written, and that podvisor did not put there."""
     folder = observed.apps.get(app.name)
-    if folder is None:
-        return
+    if folder is None or (folder.manifest is None and app.name in observed.applied):
+        return  # of an app that was here, what lies in its folder is podvisor's
     owned = {file.path for file in folder.manifest.files} if folder.manifest else frozenset()
     wanted = {file.path: file for file in app.files}
     for there in folder.files:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import resource
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from subprocess import DEVNULL, PIPE
 from typing import NamedTuple
 
@@ -52,10 +52,12 @@ async def run(
     timeout_seconds: float,
     output_limit: int = 16 << 20,
     file_limit: int = 0,
+    hear: Callable[[bytes], None] | None = None,
 ) -> Completed:
     """Run `argv` and return how it ended; a non-zero exit is the caller's to judge.
 
-    `env` replaces the environment. `file_limit` is the largest file that it may write (0: any).
+    `env` replaces the environment. With `hear`, the output goes there as it comes, and is not kept;
+    what that raises ends the process. `file_limit` is the largest file that it may write (0: any).
     Raises OSError if it cannot be started, ProcessTimeout or OutputLimit if it was killed.
     """
     # Cancelled in its middle, it would leave a child of which nobody knows.
@@ -75,12 +77,17 @@ async def run(
     output = bytearray()
     errors = bytearray()
     ended = overflow = False
+    written = 0
 
     async def take(stream: ByteReceiveStream) -> None:
-        nonlocal overflow
+        nonlocal overflow, written
         async for chunk in stream:
-            output.extend(chunk)
-            if len(output) > output_limit:
+            written += len(chunk)
+            if hear is None:
+                output.extend(chunk)
+            else:
+                hear(chunk)
+            if written > output_limit:
                 overflow = True
                 scope.cancel()
 

@@ -86,6 +86,8 @@ class FakeReader:
         self.fetches: list[str] = []
         self.blobs: dict[str, bytes] = {}
         self.latest: dict[str, Snapshot] = {}
+        self.largest_read = 0
+        """Bytes that were asked for at once."""
 
     def put(self, source: str, files: dict[str, str]) -> None:
         self.trees[source] = files
@@ -96,7 +98,10 @@ class FakeReader:
         if name in self.failures:
             raise self.failures[name]
         files = tuple(
-            sorted(TreeFile(path=path, oid=oid(text)) for path, text in self.trees[name].items())
+            sorted(
+                TreeFile(path=path, oid=oid(text), size=len(text))
+                for path, text in self.trees[name].items()
+            )
         )
         self.blobs.update({oid(text): text.encode() for text in self.trees[name].values()})
         revision = oid(repr(files))
@@ -112,7 +117,9 @@ class FakeReader:
     async def read(self, name: str, oids: Sequence[str]) -> dict[str, bytes]:
         if gone := [one for one in oids if one not in self.blobs]:
             raise Stalled(f"cannot read what is stored of source {name}: {gone[0]} is missing")
-        return {one: self.blobs[one] for one in oids}
+        found = {one: self.blobs[one] for one in oids}
+        self.largest_read = max(self.largest_read, sum(map(len, found.values())))
+        return found
 
     async def keep(self, name: str, revisions: Collection[str]) -> None:
         pass
@@ -282,15 +289,17 @@ class FakeFolder:
         else:
             self.machine.manifests.pop(manifest.app, None)
 
-    async def write_file(self, app: str, file: TreeFile, content: bytes) -> None:
+    async def write_files(self, app: str, files: Sequence[tuple[TreeFile, bytes]]) -> None:
         if self.full:
-            raise Retry(f"cannot write {file.path}: disk full")
-        assert oid(content.decode()) == file.oid
-        self.machine.files.setdefault(app, {})[file.path] = file
-        self.machine.blobs[file.oid] = content
+            raise Retry(f"cannot write {files[0][0].path}: disk full")
+        for file, content in files:
+            assert oid(content.decode()) == file.oid
+            self.machine.files.setdefault(app, {})[file.path] = file
+            self.machine.blobs[file.oid] = content
 
-    async def remove_file(self, app: str, path: str) -> None:
-        self.machine.files[app].pop(path, None)
+    async def remove_files(self, app: str, paths: Sequence[str]) -> None:
+        for path in paths:
+            self.machine.files[app].pop(path, None)
 
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         return self.touched.open()

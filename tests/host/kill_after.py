@@ -19,7 +19,7 @@ import anyio
 from supervisor import daemon
 
 ACTS = {
-    "folder": ("write_manifest", "write_file", "remove_file"),
+    "folder": ("write_manifest", "write_files", "remove_files"),
     "systemd": (
         "start",
         "stop",

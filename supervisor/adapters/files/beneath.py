@@ -8,7 +8,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from supervisor.model.errors import Retry, Stalled
@@ -19,6 +19,8 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MODES = {FileKind.FILE: 0o644, FileKind.EXECUTABLE: 0o755}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_SYNCED_EACH = 8
+"""Files that are synced one by one; more than these with all of their file system."""
 _PREFIX, _SUFFIX = ".podvisor-", ".tmp"
 
 Removable = Callable[[str], bool]
@@ -59,14 +61,87 @@ def put(
     root: str, path: str, content: bytes, kind: FileKind, *, removable: Removable = lambda _: False
 ) -> None:
     """Write a file (or a link, whose target is `content`) atomically, making its folders."""
-    *parents, name = path.split("/")
-    with _opened(root, parents, make=True, removable=removable) as place:
-        temporary = f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
+    temporary = _write_beside(root, path, content, kind, removable)
+    _take_place(root, path, temporary, removable)
+    _keep_folder(root, path)
+
+
+def put_all(
+    root: str, files: Sequence[tuple[str, bytes, FileKind]], *, removable: Removable
+) -> None:
+    """Write files, each atomically, in this order; none before all of them are on the disk.
+
+    One that cannot be written is told of as one of the three failures.
+    """
+    waiting: list[tuple[str, str]] = []
+    try:
+        for path, content, kind in files:
+            with told(f"write {root}/{path}"):
+                temporary = _write_beside(root, path, content, kind, removable, durable=False)
+            waiting.append((path, temporary))
+        if len(files) > _SYNCED_EACH:
+            with told(f"write {root}"), _opened(root, []) as place:
+                _sync_file_system(place)
+        else:
+            for path, temporary in waiting:
+                with told(f"write {root}/{path}"), _opened(root, path.split("/")[:-1]) as place:
+                    _sync(place, temporary)
+        while waiting:
+            path, temporary = waiting[0]
+            with told(f"write {root}/{path}"):
+                _take_place(root, path, temporary, removable)
+            del waiting[0]
+        for parent in dict.fromkeys(path.rpartition("/")[0] for path, _, _ in files):
+            with told(f"write {root}/{parent}"):
+                _keep_folder(root, f"{parent}/")
+    except BaseException:
+        for path, temporary in waiting:
+            with suppress(OSError, InTheWay), _opened(root, path.split("/")[:-1]) as place:
+                os.unlink(temporary, dir_fd=place)
+        raise
+
+
+def sweep(root: str, folders: Iterable[str]) -> None:
+    """Remove from folders below `root` what a crash left half-written."""
+    for folder in folders:
+        with folder_at(root, folder) as place:
+            if place is None:
+                continue
+            for name in os.listdir(place):  # noqa: PTH208
+                if is_leftover(name):
+                    with suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=place)
+
+
+def _write_beside(
+    root: str,
+    path: str,
+    content: bytes,
+    kind: FileKind,
+    removable: Removable,
+    *,
+    durable: bool = True,
+) -> str:
+    """Write it under another name, which is returned, in the folder where it belongs."""
+    temporary = f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
+    with _opened(root, path.split("/")[:-1], make=True, removable=removable) as place:
         try:
             if kind is FileKind.SYMLINK:
                 os.symlink(content, temporary, dir_fd=place)
             else:
-                _write(place, temporary, content, _MODES[kind])
+                _write(place, temporary, content, _MODES[kind], durable=durable)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=place)
+            raise
+    return temporary
+
+
+def _take_place(root: str, path: str, temporary: str, removable: Removable) -> None:
+    """Give what was written beside its own name."""
+    *parents, name = path.split("/")
+    with _opened(root, parents) as place:
+        try:
             try:
                 os.rename(temporary, name, src_dir_fd=place, dst_dir_fd=place)
             except IsADirectoryError:
@@ -76,6 +151,36 @@ def put(
             with suppress(OSError):
                 os.unlink(temporary, dir_fd=place)
             raise
+
+
+def _keep_folder(root: str, path: str) -> None:
+    """Have the names in the folder of `path` outlast a power cut."""
+    with folder_at(root, path.rpartition("/")[0]) as place:
+        if place is not None:
+            os.fsync(place)
+
+
+def _sync_file_system(place: int) -> None:
+    """Sync what holds an open folder: one wait, where each file would have its own."""
+    import ctypes  # noqa: PLC0415  # of no use to a command that writes nothing
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syncfs(place):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _sync(place: int, name: str) -> None:
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return  # a link is in its folder, which is synced
+        raise
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove(root: str, path: str, *, keep: int) -> None:
@@ -88,6 +193,12 @@ def remove(root: str, path: str, *, keep: int) -> None:
                 os.unlink(name, dir_fd=place)
     except (FileNotFoundError, InTheWay):
         pass
+    remove_empty(root, "/".join(parents), keep=keep)
+
+
+def remove_empty(root: str, folder: str, *, keep: int) -> None:
+    """Remove a folder if it is empty, then those above it, but for the topmost `keep`."""
+    parents = folder.split("/") if folder else []
     while len(parents) > keep:
         *parents, name = parents
         try:
@@ -185,14 +296,15 @@ def _step(
     return below
 
 
-def _write(place: int, name: str, content: bytes, mode: int) -> None:
+def _write(place: int, name: str, content: bytes, mode: int, *, durable: bool) -> None:
     descriptor = os.open(name, _NEW_FILE, 0o600, dir_fd=place)
     with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123
         view = memoryview(content)
         while view:
             view = view[file.write(view) :]
         os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)
 
 
 def _clear(place: int, name: str, path: str, *, root: str, removable: Removable) -> None:

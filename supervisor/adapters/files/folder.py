@@ -8,13 +8,23 @@ Below: `beneath` changes the disk, `contents` reads it, `unit_links` serves the 
 import os
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
-from supervisor.adapters.files.beneath import folder_at, is_leftover, put, remove, told
+from supervisor.adapters.files.beneath import (
+    folder_at,
+    is_leftover,
+    put,
+    put_all,
+    remove,
+    remove_empty,
+    sweep,
+    told,
+)
 from supervisor.adapters.files.contents import Known, contents, first_bytes, unread_bytes
 from supervisor.adapters.files.foreign import ForeignUnits
 from supervisor.adapters.files.owned_watch import OwnedWatch
@@ -33,10 +43,29 @@ _THREAD_BYTES = 1 << 20
 _MANIFEST_LIMIT = 64 << 20
 
 
-class OwnedFolder:
-    """`root` holds a folder for each app; `user_units` is the user's unit folder."""
+class Memory(Protocol):
+    """Small texts by key that outlast a power cut; the ledger's notes."""
 
-    def __init__(self, *, root: Path, user_units: Path, etc: Path = Path("/etc")) -> None:
+    def note(self, key: str) -> str: ...
+
+    def put_note(self, key: str, text: str) -> None: ...
+
+
+class OwnedFolder:
+    """`root` holds a folder for each app; `user_units` is the user's unit folder.
+
+    `memory` holds what each manifest said, for one that a power cut has torn.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        user_units: Path,
+        etc: Path = Path("/etc"),
+        memory: Memory | None = None,
+    ) -> None:
+        self._memory = memory
         self._root = os.path.realpath(root)
         self._links = UnitLinks(user_units=str(user_units), root=self._root)
         self._foreign = ForeignUnits(
@@ -49,6 +78,8 @@ class OwnedFolder:
         self._known: dict[str, Known] = {}
         self._owned: dict[str, frozenset[str]] = {}
         self._manifests: dict[str, tuple[Stamp, Manifest]] = {}
+        self._torn: set[str] = set()
+        """Apps with a manifest that could not be read."""
 
     @property
     def root(self) -> str:
@@ -73,7 +104,7 @@ class OwnedFolder:
         manifest = self._manifest(app)
         owned = {file.path for file in manifest.files} if manifest else set()
         paths = [path for path in {*owned, *wanted} if not _path_problem(path)]
-        strangers = self._tidy(app, paths, owned)
+        strangers = self._strangers(app, paths, owned)
         full = [f"{app}/{path}" for path in paths]
         enabled = self._links.enabled(app, manifest.units if manifest else (), owned)
         self._watch_app(app, paths, enabled.values())
@@ -85,9 +116,18 @@ class OwnedFolder:
         self._known[app] = known
         if not there and not manifest:
             self._known.pop(app)
-        files = (
+        files = [
             TreeFile(file.path[len(app) + 1 :], file.oid, file.kind, file.size) for file in there
-        )
+        ]
+        if manifest and app in self._torn:
+            # What stands here was put here by podvisor, whatever it remembers of that.
+            claimed = {path: TreeFile(path, "") for path in strangers}
+            claimed |= {file.path: file for file in files}
+            claimed |= {file.path: file for file in manifest.files}
+            everything = tuple(claimed[path] for path in sorted(claimed))
+            manifest = msgspec.structs.replace(manifest, files=everything)
+            self._owned[app] = frozenset(claimed)
+            strangers = ()
         return ObservedApp(
             name=app,
             manifest=manifest,
@@ -112,46 +152,89 @@ class OwnedFolder:
         app = manifest.app
         _check_app(app)
         path = f"{app}/{MANIFEST}"
-        with told(f"write {self._root}/{path}"):
-            if manifest.sealed and not manifest.files:
-                self._tidy(app, [], set())
+        text = msgspec.json.encode(manifest)
+        folders = {app, *(f"{app}/{file.path}".rpartition("/")[0] for file in manifest.files)}
+        gone = manifest.sealed and not manifest.files
+
+        def write() -> None:
+            sweep(self._root, folders)
+            if gone:
                 remove(self._root, path, keep=0)
-                self._watch.replace(app, files=(), folders=())
-                self._known.pop(app, None)
-                self._owned.pop(app, None)
-                return
-            put(self._root, path, msgspec.json.encode(manifest), FileKind.FILE)
+            else:
+                put(self._root, path, text, FileKind.FILE)
+
+        if gone:
+            self._watch.replace(app, files=(), folders=())
+        elif self._memory:
+            self._memory.put_note(_note_of(app), text.decode())
+        with told(f"write {self._root}/{path}"):
+            await in_thread(write)
+        if gone:
+            self._known.pop(app, None)
+            self._owned.pop(app, None)
+            if self._memory:
+                self._memory.put_note(_note_of(app), "")
+        else:
             self._owned[app] = frozenset(file.path for file in manifest.files)
 
-    async def write_file(self, app: str, file: TreeFile, content: bytes) -> None:
-        """Replace or make one file atomically; a drop-in with its link in the unit folder."""
+    async def write_files(self, app: str, files: Sequence[tuple[TreeFile, bytes]]) -> None:
+        """Replace or make files, each atomically; drop-ins with their link in the unit folder."""
         _check_app(app)
-        if problem := _path_problem(file.path) or _link_problem(file, content):
-            raise Stalled(f"cannot write {file.path} of app {app}: {problem}")
-        path = f"{app}/{file.path}"
-        with told(f"write {self._root}/{path}"):
-            self._watch.release(f"{self._root}/{path}")
-            put(self._root, path, content, file.kind, removable=self._is_owned)
-            self._watch.add(app, f"{self._root}/{path}")
-            if link := self._links.link_of(app, file.path):
-                self._watch.release(self._links.absolute(link))
-                self._links.put(app, file.path)
-                self._watch.add(app, self._links.absolute(link))
+        for file, content in files:
+            if problem := _path_problem(file.path) or _link_problem(file, content):
+                raise Stalled(f"cannot write {file.path} of app {app}: {problem}")
+        if app not in self._owned:
+            self._manifest(app)
+        owned = frozenset(f"{app}/{path}" for path in self._owned.get(app, ()))
+        paths = [f"{app}/{file.path}" for file, _ in files]
+        links = [link for file, _ in files if (link := self._links.link_of(app, file.path))]
+        watched = [f"{self._root}/{path}" for path in paths]
+        watched += [self._links.absolute(link) for link in links]
 
-    async def remove_file(self, app: str, path: str) -> None:
-        """Remove one file (and its link), and the folders that it leaves empty."""
+        def write() -> None:
+            sweep(self._root, {path.rpartition("/")[0] for path in paths})
+            new = [(f"{app}/{file.path}", content, file.kind) for file, content in files]
+            put_all(self._root, new, removable=owned.__contains__)
+            for file, _ in files:
+                with told(f"write {self._root}/{app}/{file.path}"):
+                    self._links.put(app, file.path)
+
+        self._watch.release(*watched)
+        try:
+            with told(f"write {self._root}/{app}"):
+                await in_thread(write)
+        finally:
+            for path in watched:
+                self._watch.add(app, path)
+
+    async def remove_files(self, app: str, paths: Sequence[str]) -> None:
+        """Remove files (and their links), and the folders that they leave empty."""
         _check_app(app)
-        if _path_problem(path):
-            return
-        with told(f"remove {self._root}/{app}/{path}"):
-            parts = path.split("/")
-            passed = ["/".join([self._root, app, *parts[:depth]]) for depth in range(1, len(parts))]
-            mine = [f"{self._root}/{app}/{path}"]
-            if link := self._links.link_of(app, path):
-                mine.append(self._links.absolute(link))
-            self._watch.release(*mine, *passed)
-            self._links.remove(app, path)
-            remove(self._root, f"{app}/{path}", keep=1)
+        mine = [path for path in paths if not _path_problem(path)]
+        watched = [f"{self._root}/{app}/{path}" for path in mine]
+        watched += [
+            self._links.absolute(at) for path in mine if (at := self._links.link_of(app, path))
+        ]
+        passed = [
+            "/".join([self._root, app, *parts[:depth]])
+            for path in mine
+            for parts in [path.split("/")]
+            for depth in range(1, len(parts))
+        ]
+
+        def take_away() -> None:
+            for path in mine:
+                with told(f"remove {self._root}/{app}/{path}"):
+                    self._links.remove(app, path)
+                    remove(self._root, f"{app}/{path}", keep=path.count("/") + 1)
+            for folder in sorted({path.rpartition("/")[0] for path in mine}, reverse=True):
+                with told(f"remove {self._root}/{app}/{folder}"):
+                    remove_empty(self._root, f"{app}/{folder}".rstrip("/"), keep=1)
+
+        self._watch.release(*watched, *passed)
+        try:
+            await in_thread(take_away)
+        finally:
             self._watch.restore(app, passed)
 
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
@@ -171,7 +254,7 @@ class OwnedFolder:
             return frozenset()
 
     def _manifest(self, app: str) -> Manifest | None:
-        """Read an app's manifest; one that cannot be read as such counts as none."""
+        """Read an app's manifest: one that is torn as it is remembered, another app's as none."""
         with folder_at(self._root, app) as place:
             if place is None:
                 return None
@@ -186,24 +269,35 @@ class OwnedFolder:
                 now = time.time_ns()
                 with open(descriptor, "rb") as file:  # noqa: PTH123
                     manifest = msgspec.json.decode(file.read(_MANIFEST_LIMIT), type=Manifest)
-            except (OSError, msgspec.MsgspecError):
+            except OSError:
                 return None
+            except msgspec.MsgspecError:
+                return self._recalled(app)
         if manifest.app != app or any(_path_problem(file.path) for file in manifest.files):
             return None
+        self._torn.discard(app)
         self._owned[app] = frozenset(file.path for file in manifest.files)
         self._manifests.pop(app, None)
         if stamp.is_settled(now):
             self._manifests[app] = (stamp, manifest)
         return manifest
 
-    def _is_owned(self, path: str) -> bool:
-        app, _, inner = path.partition("/")
-        if app not in self._owned:
-            self._manifest(app)
-        return inner in self._owned.get(app, ())
+    def _recalled(self, app: str) -> Manifest:
+        """What a manifest said that is torn now: that of a pass which was cut short."""
+        self._torn.add(app)
+        self._manifests.pop(app, None)
+        try:
+            text = self._memory.note(_note_of(app)) if self._memory else ""
+            manifest = msgspec.json.decode(text or "null", type=Manifest)
+        except msgspec.MsgspecError:
+            manifest = Manifest(
+                app=app, source="", revision="", root="", files=(), units=(), sealed=False
+            )
+        self._owned[app] = frozenset(file.path for file in manifest.files)
+        return msgspec.structs.replace(manifest, sealed=False)
 
-    def _tidy(self, app: str, paths: Iterable[str], owned: Collection[str]) -> tuple[str, ...]:
-        """Remove half-written files; return unit files and drop-ins that no manifest names.
+    def _strangers(self, app: str, paths: Iterable[str], owned: Collection[str]) -> tuple[str, ...]:
+        """Return unit files and drop-ins that no manifest names.
 
         Looks only into folders that hold files of the app: others may be a container's data.
         """
@@ -223,10 +317,7 @@ class OwnedFolder:
                     if is_folder:
                         if name.endswith(".d") and path not in seen:
                             pending.add(path)
-                    elif is_leftover(name):
-                        with told(f"remove {self._root}/{app}/{path}"):
-                            os.unlink(name, dir_fd=place)
-                    elif path not in owned and shapes_units(path):
+                    elif path not in owned and shapes_units(path) and not is_leftover(name):
                         strangers.append(path)
         return tuple(sorted(strangers))
 
@@ -243,6 +334,10 @@ class OwnedFolder:
                 "/".join([self._root, app, *parts[:depth]]) for depth in range(len(parts) + 1)
             )
         self._watch.replace(app, files=files, folders=folders)
+
+
+def _note_of(app: str) -> str:
+    return f"manifest:{app}"
 
 
 def _check_app(app: str) -> None:

@@ -4,7 +4,7 @@ What may help stays: proxies, certificates, `insteadOf`, credential helpers, `~/
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from supervisor.kit.process import Completed, OutputLimit, ProcessTimeout, run
 from supervisor.model.errors import Retry, Stalled
@@ -78,6 +78,7 @@ async def git(
     timeout_seconds: float = 120.0,
     output_limit: int = 64 << 20,
     file_limit: int = 0,
+    hear: Callable[[bytes], None] | None = None,
 ) -> Completed:
     """Run one git command; `doing` completes "cannot …" in the failures that are no matter of git.
 
@@ -95,6 +96,7 @@ async def git(
             timeout_seconds=timeout_seconds,
             output_limit=output_limit,
             file_limit=file_limit,
+            hear=hear,
         )
     except FileNotFoundError as error:
         raise Stalled(

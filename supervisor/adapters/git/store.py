@@ -8,7 +8,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ _GC_TIMEOUT_SECONDS = 900.0
 _CROWDED_LOOSE = 8
 """Of objects in one of 256 folders, as `git gc --auto` guesses: about 2,000 in all."""
 _CROWDED_PACKS = 30
+_LONGEST_HEAD = 4_096
 
 
 class Entry(NamedTuple):
@@ -127,14 +128,24 @@ class Store:
             ) from error
         shutil.rmtree(trash, ignore_errors=True)
 
-    async def run(self, *args: str, stdin: bytes = b"", output_limit: int = 64 << 20) -> bytes:
-        """Run a command on the store alone; any failure that is not the disk's is damage."""
+    async def run(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        output_limit: int = 64 << 20,
+        hear: Callable[[bytes], None] | None = None,
+    ) -> bytes:
+        """Run a command on the store alone; any failure that is not the disk's is damage.
+
+        With `hear`, the output goes there as it comes, and is not returned.
+        """
         done = await git(
             *args,
             repository=self.path,
             doing=self._doing(),
             stdin=stdin,
             output_limit=output_limit,
+            hear=hear,
         )
         if done.code:
             self.clean()
@@ -150,14 +161,18 @@ class Store:
         """Return contents by object names, in their order; None for one that is not there."""
         if not names:
             return []
-        output = await self.run(
+        contents = _Contents()
+        await self.run(
             "cat-file",
             "--batch",
             "--buffer",
             stdin="".join(f"{name}\n" for name in names).encode(),
             output_limit=_READ_LIMIT,
+            hear=contents.take,
         )
-        return _contents(output, len(names))
+        if len(contents.found) < len(names):
+            raise StoreBroken("cat-file ended early")
+        return contents.found
 
     async def has(self, revisions: Collection[str]) -> frozenset[str]:
         """Return those revisions that the store holds."""
@@ -260,20 +275,39 @@ def _entries(output: bytes) -> Iterable[Entry]:
         yield Entry(path, mode, oid, 0 if size == "-" else int(size))
 
 
-def _contents(output: bytes, count: int) -> list[bytes | None]:
-    found: list[bytes | None] = []
-    view = memoryview(output)
-    at = 0
-    while len(found) < count:
-        end = output.find(b"\n", at)
-        if end < 0:
-            raise StoreBroken("cat-file ended early")
-        head = output[at:end]
-        at = end + 1
+class _Contents:
+    """Objects out of what `cat-file --batch` writes, in memory no more than once."""
+
+    def __init__(self) -> None:
+        self.found: list[bytes | None] = []
+        self._head = bytearray()
+        self._object = bytearray()
+        self._left = 0
+        """Bytes of the object that are still to come, with the line end after it."""
+
+    def take(self, chunk: bytes) -> None:
+        view = memoryview(chunk)
+        while view:
+            view = view[self._take_object(view) if self._left else self._take_head(view) :]
+
+    def _take_object(self, view: memoryview) -> int:
+        """Take what is of the object; returns how much that was."""
+        some = view[: self._left]
+        self._object += some[: self._left - 1]
+        self._left -= len(some)
+        if not self._left:
+            self.found.append(bytes(self._object))
+            self._object = bytearray()
+        return len(some)
+
+    def _take_head(self, view: memoryview) -> int:
+        line, end, _ = bytes(view[:_LONGEST_HEAD]).partition(b"\n")
+        self._head += line
+        if not end:
+            return len(line)
+        head, self._head = bytes(self._head), bytearray()
         if head.endswith((b" missing", b" ambiguous")):
-            found.append(None)
-            continue
-        size = int(head.rpartition(b" ")[2])
-        found.append(bytes(view[at : at + size]))
-        at += size + 1
-    return found
+            self.found.append(None)
+        else:
+            self._left = int(head.rpartition(b" ")[2]) + 1
+        return len(line) + 1

@@ -9,7 +9,7 @@ import contextlib
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -92,10 +92,12 @@ class SqliteLedger:
 
     # The event log
 
-    def append(self, event: Event) -> Event:
-        """Write an entry; returns it with its id (0 if it cannot be written: see `problem`)."""
-        entry = rows.storable(event)
-        return self._commit(entry) or entry
+    def append(self, *events: Event) -> Event:
+        """Write entries in one transaction; returns the last with its id.
+
+        That is 0 if it cannot be written: see `problem`.
+        """
+        return self._commit(*(rows.storable(event) for event in events))[-1]
 
     def events(
         self,
@@ -215,21 +217,22 @@ class SqliteLedger:
         self._unwritten[key] = None
         self._commit()
 
-    def _commit(self, entry: Event | None = None) -> Event | None:
-        """Write everything that is not in the file yet, and the entry; returns it with its id."""
+    def _commit(self, *entries: Event) -> Sequence[Event]:
+        """Write everything that is not in the file yet, and these; returns them with their ids."""
         before = self._problem
-        if entry is not None:
+        for entry in entries:
             self._lost += len(self._pending) == self._pending.maxlen
             self._pending.append(entry)
         written = self._attempt(self._write)
-        if entry is not None:
-            entry = written[-1] if written else entry
+        # Those that are written have their ids.
+        told = written[-len(entries) :] if written and entries else entries
+        for entry in told:
             for listener in tuple(self._listeners):
                 listener(entry)
         if written and self._until_trim <= 0:
             self._attempt(self._trim)
         self._tell_troubles(before)
-        return entry
+        return told
 
     def _write(self) -> list[Event]:
         """Write what is pending, all or nothing; returns the entries with their ids."""

@@ -10,6 +10,19 @@ from supervisor.model.observed import Manifest
 from supervisor.model.source import FileKind, TreeFile
 
 
+class Memory:
+    """What the ledger keeps."""
+
+    def __init__(self) -> None:
+        self.texts = {}
+
+    def note(self, key):
+        return self.texts.get(key, "")
+
+    def put_note(self, key, text):
+        self.texts[key] = text
+
+
 class Home:
     """The folders, and short ways to fill them."""
 
@@ -18,7 +31,10 @@ class Home:
         self.units = tmp_path / "config/systemd/user"
         self.etc = tmp_path / "etc"
         self.root = self.quadlets / "podvisor"
-        self.folder = OwnedFolder(root=self.root, user_units=self.units, etc=self.etc)
+        self.memory = Memory()
+        self.folder = OwnedFolder(
+            root=self.root, user_units=self.units, etc=self.etc, memory=self.memory
+        )
 
     async def write(self, app, files, *, units=(), sealed=True):
         """Write an app as a pass would: the manifest, the files."""
@@ -28,7 +44,7 @@ class Home:
         )
         await self.folder.write_manifest(manifest)
         for file in made:
-            await self.folder.write_file(app, file, as_bytes(files[file.path]))
+            await self.folder.write_files(app, [(file, as_bytes(files[file.path]))])
         return manifest
 
     async def files(self, app, **more):

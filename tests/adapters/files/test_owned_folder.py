@@ -37,8 +37,8 @@ async def test_an_app_is_written_observed_and_removed(home, make):
     assert await home.folder.manifests() == {"web": manifest}
     assert home.folder.root == str(home.root)
     for path in files:
-        await home.folder.remove_file("web", path)
-        await home.folder.remove_file("web", path)
+        await home.folder.remove_files("web", [path])
+        await home.folder.remove_files("web", [path])
     assert names(home.root / "web") == [MANIFEST]
     empty = msgspec.structs.replace(manifest, files=(), units=())
     await home.folder.write_manifest(empty)
@@ -120,15 +120,37 @@ async def test_strangers_are_told_of_and_left_alone(home):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"app": 1}', "\xff", None])
-async def test_a_manifest_that_cannot_be_read_counts_as_none(home, text):
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"app": 1}', "\xff"])
+async def test_a_torn_manifest_says_what_the_ledger_remembers(home, text):
+    await home.write("web", {"a.container": UNIT, "conf/x": "x"}, units=("a.service",))
+    (home.root / "web" / MANIFEST).write_text(text)
+    (home.root / "web/conf/new").write_text("written, and forgotten by the ledger")
+    (home.root / "web/b.container").write_text("")
+    (home.root / "web/conf/data").write_text("of the app itself")
+    observed = await home.folder.observe("web", wanted=["a.container", "conf/new"])
+    assert observed.manifest is not None
+    assert (observed.manifest.units, observed.manifest.sealed) == (("a.service",), False)
+    paths = {file.path for file in observed.manifest.files}
+    assert paths == {"a.container", "b.container", "conf/x", "conf/new"}
+    assert observed.strangers == ()
+    assert (await home.folder.manifests())["web"].units == ("a.service",)
+
+
+async def test_a_torn_manifest_that_nobody_remembers_claims_what_stands_there(home):
+    await home.write("web", {"a.container": UNIT})
+    (home.root / "web" / MANIFEST).write_text("")
+    home.memory.texts.clear()
+    observed = await home.folder.observe("web", wanted=["a.container"])
+    assert observed.manifest is not None
+    assert [file.path for file in observed.manifest.files] == ["a.container"]
+    assert not observed.manifest.sealed
+
+
+async def test_a_manifest_that_is_a_link_counts_as_none(home):
     await home.write("web", {"a.container": UNIT})
     manifest = home.root / "web" / MANIFEST
-    if text is None:
-        manifest.unlink()
-        manifest.symlink_to("/etc/passwd")
-    else:
-        manifest.write_text(text)
+    manifest.unlink()
+    manifest.symlink_to("/etc/passwd")
     observed = await home.folder.observe("web")
     assert (observed.manifest, observed.strangers) == (None, ("a.container",))
     assert await home.folder.manifests() == {}
@@ -149,6 +171,8 @@ async def test_what_a_crash_left_is_removed(home):
     for path in left:
         path.write_text("half")
     await home.folder.observe("web")
+    assert all(path.exists() for path in left), "looking changes nothing"
+    await home.write("web", {"a": "x", "d/b": "y"})
     assert not any(path.exists() for path in left)
 
 
@@ -161,9 +185,9 @@ async def test_links_out_of_the_root_are_never_followed(home, make, tmp_path):
     (home.root / "db").symlink_to(outside)
     for app, path in (("web", "conf/x"), ("web", "conf/new"), ("db", "x")):
         with pytest.raises(Stalled, match="is in the way") as caught:
-            await home.folder.write_file(app, make.tree_file(path, "evil"), b"evil")
+            await home.folder.write_files(app, [(make.tree_file(path, "evil"), b"evil")])
         assert caught.value.hint.startswith("move ")
-        await home.folder.remove_file(app, path)
+        await home.folder.remove_files(app, [path])
         assert await home.files(app, wanted=[path]) == (
             {"a": make.blob_id(b"x")} if app == "web" else {}
         )
@@ -179,7 +203,7 @@ async def test_a_link_in_a_files_place_is_replaced_not_written_through(home, mak
     await home.write("web", {"a": "x"})
     (home.root / "web/a").unlink()
     (home.root / "web/a").symlink_to(tmp_path / "target")
-    await home.folder.write_file("web", make.tree_file("a", "y"), b"y")
+    await home.folder.write_files("web", [(make.tree_file("a", "y"), b"y")])
     assert (tmp_path / "target").read_text() == "precious"
     assert not (home.root / "web/a").is_symlink()
 
@@ -187,14 +211,14 @@ async def test_a_link_in_a_files_place_is_replaced_not_written_through(home, mak
 @pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "a//b", ".", "", MANIFEST, "a\nb"])
 async def test_paths_that_lead_elsewhere_are_refused(home, make, path):
     with pytest.raises(Stalled):
-        await home.folder.write_file("web", make.tree_file(path, "x"), b"x")
-    await home.folder.remove_file("web", path)
+        await home.folder.write_files("web", [(make.tree_file(path, "x"), b"x")])
+    await home.folder.remove_files("web", [path])
 
 
 @pytest.mark.parametrize("app", ["..", ".", "", "a/b", ".hidden", "a\nb"])
 async def test_apps_that_cannot_be_a_folder_are_refused(home, make, app):
     with pytest.raises(Stalled):
-        await home.folder.write_file(app, make.tree_file("x", "x"), b"x")
+        await home.folder.write_files(app, [(make.tree_file("x", "x"), b"x")])
     with pytest.raises(Stalled):
         await home.folder.observe(app)
 
@@ -203,11 +227,11 @@ async def test_apps_that_cannot_be_a_folder_are_refused(home, make, app):
 async def test_links_out_of_the_app_are_not_made(home, make, target):
     file = make.tree_file("d/link", target, FileKind.SYMLINK)
     if target == "..":
-        await home.folder.write_file("web", file, target.encode())
+        await home.folder.write_files("web", [(file, target.encode())])
         assert (home.root / "web/d/link").is_symlink()
     else:
         with pytest.raises(Stalled):
-            await home.folder.write_file("web", file, target.encode())
+            await home.folder.write_files("web", [(file, target.encode())])
 
 
 async def test_a_file_becomes_a_folder_and_back(home, make):
@@ -219,11 +243,11 @@ async def test_a_file_becomes_a_folder_and_back(home, make):
         manifest, files=(make.tree_file("conf", "file"), make.tree_file("conf/x/y", "in"))
     )
     await home.folder.write_manifest(both)
-    await home.folder.write_file("web", make.tree_file("conf/x/y", "in"), b"in")
-    await home.folder.remove_file("web", "conf")
+    await home.folder.write_files("web", [(make.tree_file("conf/x/y", "in"), b"in")])
+    await home.folder.remove_files("web", ["conf"])
     assert (home.root / "web/conf/x/y").read_text() == "in"
-    await home.folder.write_file("web", make.tree_file("conf", "file"), b"file")
-    await home.folder.remove_file("web", "conf/x/y")
+    await home.folder.write_files("web", [(make.tree_file("conf", "file"), b"file")])
+    await home.folder.remove_files("web", ["conf/x/y"])
     assert (home.root / "web/conf").read_text() == "file"
 
 
@@ -231,10 +255,10 @@ async def test_a_folder_with_strangers_is_in_the_way(home, make):
     await home.write("web", {"conf/x": "ours"})
     (home.root / "web/conf/theirs").write_text("data")
     with pytest.raises(Stalled, match=r"web/conf/theirs is in the way"):
-        await home.folder.write_file("web", make.tree_file("conf", "file"), b"file")
+        await home.folder.write_files("web", [(make.tree_file("conf", "file"), b"file")])
     (home.root / "web/plain").write_text("theirs")
     with pytest.raises(Stalled, match=r"web/plain is in the way"):
-        await home.folder.write_file("web", make.tree_file("plain/x", "y"), b"y")
+        await home.folder.write_files("web", [(make.tree_file("plain/x", "y"), b"y")])
     assert (home.root / "web/conf/theirs").read_text() == "data"
     assert not list(home.root.glob("**/.podvisor-*.tmp"))
 
@@ -242,7 +266,7 @@ async def test_a_folder_with_strangers_is_in_the_way(home, make):
 async def test_data_beside_keeps_its_folder(home):
     manifest = await home.write("web", {"data/seed": "x"})
     (home.root / "web/data/db").write_text("data")
-    await home.folder.remove_file("web", "data/seed")
+    await home.folder.remove_files("web", ["data/seed"])
     await home.folder.write_manifest(msgspec.structs.replace(manifest, files=()))
     assert (home.root / "web/data/db").read_text() == "data"
     assert await home.folder.manifests() == {}
@@ -260,7 +284,7 @@ async def test_readers_see_old_or_new_never_half(home, make):
     thread = threading.Thread(target=look)
     thread.start()
     for content in (new, old, new):
-        await home.folder.write_file("web", make.tree_file("f", content), content)
+        await home.folder.write_files("web", [(make.tree_file("f", content), content)])
     done.set()
     thread.join()
     assert seen <= {old, new}
@@ -275,15 +299,15 @@ async def test_a_full_disk_leaves_old_files_whole_and_is_worth_a_retry(tmp_path,
         pytest.skip("cannot mount")
     try:
         folder = OwnedFolder(root=disk / "podvisor", user_units=disk / "units")
-        await folder.write_file("web", make.tree_file("f", "old"), b"old")
+        await folder.write_files("web", [(make.tree_file("f", "old"), b"old")])
         big = b"x" * 200_000
         with pytest.raises(Retry, match=r"cannot write .*/web/f: disk full"):
-            await folder.write_file("web", make.tree_file("f", big), big)
+            await folder.write_files("web", [(make.tree_file("f", big), big)])
         assert (disk / "podvisor/web/f").read_bytes() == b"old"
         assert names(disk / "podvisor/web") == ["f"]
         libc.mount(b"tmpfs", os.fsencode(disk), b"tmpfs", 0x20 | 0x1, b"")  # remount, read only
         with pytest.raises(Stalled, match="Read-only"):
-            await folder.write_file("web", make.tree_file("f", "new"), b"new")
+            await folder.write_files("web", [(make.tree_file("f", "new"), b"new")])
     finally:
         libc.umount2(os.fsencode(disk), 2)
 
@@ -293,7 +317,7 @@ async def test_a_folder_that_may_not_be_written_stalls(home, make):
     await home.write("web", {"a": "x"})
     (home.root / "web").chmod(0o555)
     with pytest.raises(Stalled, match="Permission denied"):
-        await home.folder.write_file("web", make.tree_file("a", "y"), b"y")
+        await home.folder.write_files("web", [(make.tree_file("a", "y"), b"y")])
     (home.root / "web").chmod(0o755)
 
 
@@ -316,7 +340,7 @@ async def test_drop_ins_for_units_are_linked_where_systemd_looks(home, make):
     await home.write("web", files)
     assert set(await home.files("web")) == set(files)
     assert [p.name for p in link.parent.iterdir()] == [link.name]
-    await home.folder.remove_file("web", "web.service.d/10-limits.conf")
+    await home.folder.remove_files("web", ["web.service.d/10-limits.conf"])
     assert not link.parent.exists()
     assert home.units.exists()
 
@@ -327,8 +351,8 @@ async def test_a_drop_in_of_the_user_is_left_alone(home, make):
     link.write_text("theirs")
     file = make.tree_file("web.service.d/a.conf", "x")
     with pytest.raises(Stalled, match="in the way"):
-        await home.folder.write_file("web", file, b"x")
-    await home.folder.remove_file("web", "web.service.d/a.conf")
+        await home.folder.write_files("web", [(file, b"x")])
+    await home.folder.remove_files("web", ["web.service.d/a.conf"])
     assert link.read_text() == "theirs"
 
 

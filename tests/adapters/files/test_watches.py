@@ -267,14 +267,14 @@ async def test_own_writes_wake_nobody_and_what_was_written_is_watched(home):
     await home.folder.observe("web")
     async with listening(home.folder.watch()) as heard:
         await home.write("web", {"a.container": "y", "conf/b": "y", "web.service.d/c.conf": "y"})
-        await home.folder.remove_file("web", "conf/b")
+        await home.folder.remove_files("web", ["conf/b"])
         await heard.nothing()
         (home.root / "web/a.container").write_text("z")
         assert await heard.next() == "web"
         (home.units / "web.service.d/podvisor-web-c.conf").unlink()
         assert await heard.next() == "web"
-        await home.folder.remove_file("web", "a.container")
-        await home.folder.remove_file("web", "web.service.d/c.conf")
+        await home.folder.remove_files("web", ["a.container"])
+        await home.folder.remove_files("web", ["web.service.d/c.conf"])
         await home.folder.write_manifest(msgspec.structs.replace(manifest, files=()))
         await heard.nothing()
         assert not (home.root / "web").exists()
