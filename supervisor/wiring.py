@@ -235,6 +235,7 @@ def assemble(
         folder=given.folder,
         systemd=given.systemd,
         podman=given.podman,
+        host=given.host,
         ledger=given.ledger,
         clock=given.clock,
         want_image=images.want,

@@ -16,9 +16,10 @@ import msgspec
 
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.job_memory import forget, job_run, put_job_run
-from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
+from supervisor.controllers.ports import Folder, Host, Ledger, Podman, SourceReader, Systemd
 from supervisor.controllers.secrets import SecretController
 from supervisor.core.jobs import after_job
+from supervisor.core.port_trouble import refused_port_mend, taken_port
 from supervisor.core.steps import BOOKKEEPING, in_words, subject_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
@@ -86,6 +87,7 @@ class Executor:
         folder: Folder,
         systemd: Systemd,
         podman: Podman,
+        host: Host,
         ledger: Ledger,
         clock: Clock,
         want_image: Callable[[PullImage], None],
@@ -95,6 +97,7 @@ class Executor:
         self._folder = folder
         self._systemd = systemd
         self._podman = podman
+        self._host = host
         self._ledger = ledger
         self._clock = clock
         self._want_image = want_image
@@ -280,7 +283,16 @@ class Executor:
         act = self._systemd.restart if anew else self._systemd.start
         failed = await act(step.unit, timeout_seconds=float(self.settings.start_timeout))
         self._remember(step)
-        return failed
+        return await self._explained(failed) if failed else None
+
+    async def _explained(self, failed: JobFailed) -> JobFailed:
+        """Add who has the port that it was to have, or how to have it."""
+        more = refused_port_mend(failed.detail)
+        if taken := taken_port(failed.detail):
+            holder = await self._host.port_holder(taken.port, taken.protocol)
+            more = f"port {taken.port} is taken by {holder or 'somebody who is gone now'}"
+        detail = f"{failed.detail}\n{more}" if more else failed.detail
+        return msgspec.structs.replace(failed, detail=detail)
 
     async def _is_older(self, step: StartUnit) -> bool:
         """Whether somebody else began to start it before this pass had its new form loaded.

@@ -293,6 +293,9 @@ class Host(Protocol):
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         """`resumed` after a suspend, `network` when there is a way out or another one."""
 
+    async def port_holder(self, port: int, protocol: str) -> str:
+        """Say in words who listens on a port (`tcp`, `udp`, or empty: either); empty if nobody."""
+
 
 class Ledger(Protocol):
     """The durable record. Synchronous: SQLite in WAL mode, microseconds for an entry."""

@@ -297,6 +297,8 @@ def _published(
     unit: UnitFile, section: str, path: str, files: AppFiles, known: Mapping[str, str]
 ) -> Iterator[tuple[str, str, int]]:
     """Yield what a unit publishes, with the app's own file and line."""
+    if unit.last(section, "Network") in {"none", "host"}:
+        return  # Podman passes it over
     for value in unit.values(section, "PublishPort"):
         entry = files.find_entry(path, lambda one, value=value: _says(one, "PublishPort", value))  # type: ignore[misc]
         yield expand(value, known), entry.path if entry else path, entry.line if entry else 0

@@ -701,9 +701,13 @@ class FakeFolders:
 class FakeHost:
     def __init__(self) -> None:
         self.changes = _Watch[str]()
+        self.holders: dict[int, str] = {}
 
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         return self.changes.open()
+
+    async def port_holder(self, port: int, protocol: str) -> str:
+        return self.holders.get(port, "")
 
 
 def _held_to_ports(

@@ -422,3 +422,20 @@ def test_a_folder_whose_name_cannot_be_an_apps(user, git_server, name):
     assert name in finding(user, name)["message"]
     assert status(user)["sources"][0]["revision"]
     assert not source(user).get("error")
+
+
+def test_a_port_that_cannot_be_had_is_told_with_its_holder_or_the_mend(user):
+    def publishing(ports):
+        return sleeper(f"PublishPort={ports}").replace("Network=none\n", "")
+
+    deploy_folder(user, {"a/a.container": publishing("18437:80")})
+    ready(user, "a")
+    user.write("apps/b/b.container", publishing("127.0.0.1:18437:80"))
+    user.write("apps/low/low.container", publishing("80:80"))
+    assert sync(user).returncode == 3
+    assert "publishes port 18437/tcp, and so does a.service of a" in str(app_of(user, "b"))
+    assert "port 18437 is taken by a.service (pasta" in str(app_of(user, "b")["waiting"])
+    said = str(app_of(user, "low")["waiting"])
+    assert "Permission denied" in said
+    assert "net.ipv4.ip_unprivileged_port_start=80" in said
+    assert states(user)["a"] == "ready"

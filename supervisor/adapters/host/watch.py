@@ -13,6 +13,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
 from supervisor.adapters.host import routes, sleep
+from supervisor.adapters.host.listeners import port_holder
 
 RESUMED = "resumed"
 NETWORK = "network"
@@ -26,6 +27,10 @@ class HostWatch:
     def __init__(self, *, system_bus: str | None = None) -> None:
         """Keep the system bus's address; nothing is opened yet."""
         self._system_bus = sleep.default_address() if system_bus is None else system_bus
+
+    async def port_holder(self, port: int, protocol: str) -> str:
+        """Say in words who listens on a port of this machine; empty if nobody does."""
+        return await anyio.to_thread.run_sync(port_holder, port, protocol)
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncIterator[str]]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 import anyio
@@ -51,7 +52,12 @@ def _telling(lines: list[_Line]) -> str:
     own = [line.text for line in lines if line.by != "systemd"]
     texts = [text for text in own if not _ASIDE.match(text)]
     texts = texts or own or [line.text for line in lines]
-    errors = [text for text in texts if text.startswith("Error:")]
+    errors = [
+        text
+        for before, text in pairwise(("", *texts))
+        # What Podman hands on of a helper follows in a line of its own.
+        if text.startswith("Error:") or (before.startswith("Error:") and before.endswith(":"))
+    ]
     newest_first = dict.fromkeys(reversed(errors or texts))
     return "\n".join(reversed([*newest_first][:_LINES]))[-_CHARACTERS:]
 

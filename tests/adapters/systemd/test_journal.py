@@ -38,6 +38,12 @@ async def test_what_podman_says_goes_first(says: Says) -> None:
     assert await journal.last_lines("web.service", since=1.0) == WHY[1]
 
 
+async def test_what_podman_hands_on_of_a_helper_is_its_reason(says: Says) -> None:
+    pasta = "Error: pasta failed with exit code 1:\nFailed to bind port 80 (Permission denied)\n"
+    says(STARTING, ("web", "12:00 hello"), ("podman", pasta), EXITED, FAILED)
+    assert await journal.last_lines("web.service", since=1.0) == pasta.strip()
+
+
 async def test_of_other_lines_the_last_few_are_taken_once_each(says: Says) -> None:
     says(STARTING, *[("web", text) for text in ("a", "b\nc", " d ", "d", "b")], FAILED)
     assert await journal.last_lines("web.service", since=1.0) == "c\nd\nb"
