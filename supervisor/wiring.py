@@ -48,6 +48,7 @@ from supervisor.controllers.source import SourceController
 from supervisor.controllers.watches import Watches
 from supervisor.controllers.webhook_test import WebhookTester
 from supervisor.controllers.webhooks import WebhookController
+from supervisor.core import starts
 from supervisor.core.settings import Reading, read_settings
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.notify import Notifier
@@ -484,9 +485,11 @@ async def check(path: Path, *, overlay: str = "") -> list[Finding]:
         deployments = await desires.deployments()
         ledger.close()
     findings = list(desires.source_findings.get("check", ()))
+    units = [unit for units in desires.known().values() for unit in units]
     for one in deployments.values():
         findings.extend(one.findings)
         if one.wanted:
+            findings.extend(starts.found_without_systemd(one.wanted, units))
             findings.extend(await generator.passed_over(path.resolve(), one.wanted))  # noqa: ASYNC240
     if not deployments:
         message = "no app found: no folder holds a Quadlet or unit file"

@@ -14,6 +14,7 @@ from supervisor.kit.texts import count, format_duration, relative
 _STYLES = {
     "ready": "good",
     "changing": "warn",
+    "inactive": "warn",
     "kept": "warn",
     "held": "warn",
     "suspended": "warn",
@@ -144,8 +145,9 @@ def _apps(apps: list[dict[str, Any]], now: float) -> None:
 
 
 def _running(app: dict[str, Any]) -> Cell:
-    """How many of the units that should run do, or did so well."""
-    wanted = [unit for unit in app.get("units", ()) if unit.get("wanted")]
+    """How many of the units that are to run do, or did so well."""
+    units = app.get("units", ())
+    wanted = [unit for unit in units if unit.get("wanted") or unit.get("unstarted")]
     up = [unit for unit in wanted if unit.get("up") or unit.get("ended_well")]
     if not wanted:
         return ("-", "dim")
@@ -164,6 +166,7 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
             unit.get("failures")
             or unit["active"] == "failed"
             or unit.get("next_try_at")
+            or unit.get("unstarted")
             or unit.get("health") == "unhealthy"
         )
         if all_units or troubled:
@@ -227,7 +230,7 @@ def _health(unit: dict[str, Any], now: float) -> str:
 
 
 def _memory(unit: dict[str, Any], now: float) -> str:
-    parts = []
+    parts = ["nothing starts it"] if unit.get("unstarted") else []
     if unit.get("failures"):
         parts.append(f"brought back {count(unit['failures'], 'time')}")
     if unit.get("next_try_at", 0.0) > now:

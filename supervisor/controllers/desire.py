@@ -67,7 +67,9 @@ class Desires:
         """As they were when somebody asked for the news."""
         self._indexed: Mapping[str, Deployment] | None = None
         self._index: dict[str, dict[str, None]] = {}
-        """Units to their apps; an entry too many only names a key too many."""
+        """Units, and what starts them, to their apps; an entry too many only names a key too
+        many."""
+        self._targets: frozenset[str] = frozenset()
         self._newest: dict[str, Candidate] = {}
         self._permits: list[_Permit] = []
         """One for each request that is under way."""
@@ -189,8 +191,8 @@ class Desires:
 
     def targets(self) -> frozenset[str]:
         """What the `[Install]` of any unit names."""
-        everything = self.known().values()
-        return frozenset(name for units in everything for one in units for name in one.wanted_by)
+        self._reindex()
+        return self._targets
 
     def newest(self, app: str) -> Candidate | None:
         """What the source asks of an app, be it held back or refused; None if it holds none."""
@@ -207,14 +209,21 @@ class Desires:
 
     def apps_of_unit(self, unit: str) -> Collection[str]:
         """Names of the apps that have this unit, or have it start theirs; for watches."""
-        current = self.latest()
-        if self._indexed is not current:
-            self._indexed, self._index = current, {}
-            for app, units in self.known().items():
-                for one in units:
-                    for name in (*runtime_names(one.name, one.instances), *one.wanted_by):
-                        self._index.setdefault(name, {})[app] = None
+        self._reindex()
         return self._index.get(unit, ())
+
+    def _reindex(self) -> None:
+        current = self.latest()
+        if self._indexed is current:
+            return
+        self._indexed, self._index = current, {}
+        targets: set[str] = set()
+        for app, units in self.known().items():
+            for one in units:
+                targets.update(one.wanted_by)
+                for name in (*runtime_names(one.name, one.instances), *one.wanted_by):
+                    self._index.setdefault(name, {})[app] = None
+        self._targets = frozenset(targets)
 
     async def _work_out(self) -> dict[str, Deployment]:
         manifests = await self._manifests()

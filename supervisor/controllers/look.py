@@ -44,7 +44,9 @@ class Lookout:
 
     async def look(self, deployments: Sequence[Deployment]) -> Look:
         """Plan a pass over these apps. Raises what keeps all of them from being observed."""
-        observed, failures = await self._observer.observe(deployments)
+        observed, failures = await self._observer.observe(
+            deployments, targets=self._desires.targets()
+        )
         foreign = await self._folder.foreign_units()
 
         def plan(some: Sequence[Deployment]) -> Plan:
@@ -60,6 +62,7 @@ class Lookout:
                 taken=taken_units(latest),
                 elsewhere=elsewhere({one.name for one in some}, latest),
                 offered=self._desires.secrets(),
+                units=[unit for units in self._desires.known().values() for unit in units],
             )
 
         able = [one for one in deployments if one.name not in failures]

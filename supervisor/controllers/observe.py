@@ -71,17 +71,17 @@ class Observer:
         self._orders = orders
 
     async def observe(
-        self, deployments: Sequence[Deployment]
+        self, deployments: Sequence[Deployment], *, targets: Collection[str]
     ) -> tuple[Observed, dict[str, Failure]]:
         """Read everything that a plan for these apps needs.
 
-        Returns it for those of which it can be read, and why not for the others. Raises what keeps
-        all from being read.
+        `targets` are all that any unit's `[Install]` names. Returns it for those of which it can be
+        read, and why not for the others. Raises what keeps all from being read.
         """
         own, failures = await each(deployments, self._look_at, doing="observing")
         deployments = [one for one in deployments if one.name in own]
         apps = {name: one.folder for name, one in own.items()}
-        names, targets = _names(deployments, apps)
+        names = _names(deployments, apps)
         applied = self._ledger.applied()
         on_trial = _on_trial(deployments, applied)
         names.update(need for unit in on_trial.values() for need in unit.requires)
@@ -93,7 +93,7 @@ class Observer:
         curious = _down(deployments, units, wanted_targets).union(on_trial)
         for one in deployments:
             if one.name in changing:
-                curious.update(_names([one], apps)[0])
+                curious.update(_names([one], apps))
         await self._look_closer(curious, units)
         try:
             inventory = await self._inventory(deployments, apps, units, changing)
@@ -104,6 +104,7 @@ class Observer:
         observed = Observed(
             units=units,
             targets=wanted_targets,
+            missing=frozenset(name for name in targets if units[name].load == "not-found"),
             apps=apps,
             inventory=inventory,
             applied=applied,
@@ -261,19 +262,15 @@ def _is_up(unit: DesiredUnit, units: Mapping[str, UnitState]) -> bool:
     return all((state := units.get(name)) and state.is_up for name in names)
 
 
-def _names(
-    deployments: Sequence[Deployment], apps: Mapping[str, ObservedApp]
-) -> tuple[set[str], set[str]]:
-    """Names of all units that these apps have or will have; and what their `[Install]` names."""
+def _names(deployments: Sequence[Deployment], apps: Mapping[str, ObservedApp]) -> set[str]:
+    """Names of all units that these apps have or will have."""
     names: set[str] = set()
-    targets: set[str] = set()
     for one in deployments:
         manifest = apps[one.name].manifest
         names.update(name for name in (manifest.units if manifest else ()) if "@." not in name)
         for _, unit in _units(one):
             names.update(runtime_names(unit.name, unit.instances))
-            targets.update(unit.wanted_by)
-    return names, targets
+    return names
 
 
 def _changes(one: Deployment, observed: ObservedApp) -> bool:

@@ -13,7 +13,8 @@ from supervisor.model.status import AppState, AppStatus, SourceStatus
 
 _FAILED = frozenset({AppState.REFUSED, AppState.FAILING, AppState.REVERTED, AppState.KEPT})
 _UNDECIDED = frozenset({AppState.CHANGING, AppState.UNKNOWN})
-_DONE = _FAILED | {AppState.READY}
+_WELL = frozenset({AppState.READY, AppState.INACTIVE})
+_DONE = _FAILED | _WELL
 _APART_SECONDS = 300.0
 """A verdict on the same revision is taken back no sooner: containers can crash every minute."""
 
@@ -39,9 +40,11 @@ def status_of(
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         return _status(source, CommitState.FAILURE, f"{_reason(failed[0])}{more}")
-    if any(one.state is not AppState.READY for one in apps):
+    if any(one.state not in _WELL for one in apps):
         return _pending(source, apps, said)  # a person holds it back
-    return _status(source, CommitState.SUCCESS, f"{count(len(apps), 'app')} ready")
+    idle = [one.name for one in apps if one.state is AppState.INACTIVE]
+    ready = f"{count(len(apps) - len(idle), 'app')} ready"
+    return _status(source, CommitState.SUCCESS, ready + (f", {len(idle)} inactive" if idle else ""))
 
 
 def hold_back(wanted: CommitStatus, said: CommitStatus | None, said_at: float, now: float) -> float:

@@ -19,6 +19,7 @@ from supervisor.core.normal import digest
 from supervisor.core.own_section import OwnSection, read_own_section
 from supervisor.core.published_ports import publishes
 from supervisor.core.reads import Place, Reads
+from supervisor.core.starts import install_lines, starts
 from supervisor.core.unitfile import (
     Entry,
     UnitFile,
@@ -124,6 +125,8 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
             leave_out=(("Unit", "Wants"), ("Unit", "Before")) if kind is UnitKind.POD else (),
         ),
         wanted_by=unit.words("Install", "WantedBy", "RequiredBy", "UpheldBy"),
+        installs=install_lines(path, files),
+        starts=starts(name, whole, known),
         instances=_instances(name, unit),
         requires=requirements(whole, known),
         oneshot=whole.last("Service", "Type") == "oneshot",

@@ -12,6 +12,7 @@ from supervisor.model.app import AppNeed, Deployment, DesiredApp, Wait
 from supervisor.model.errors import Finding
 from supervisor.model.status import AppState, AppStatus
 
+_SETTLED = frozenset({AppState.READY, AppState.INACTIVE, AppState.HELD, AppState.KEPT})
 _WHY = {
     AppState.REFUSED: ", which is refused",
     AppState.FAILING: ", which is failing",
@@ -69,7 +70,7 @@ def waits_for(
                 newest is not None
                 and status is not None
                 and status.revision == newest.revision
-                and status.state in {AppState.READY, AppState.HELD, AppState.KEPT}
+                and status.state in _SETTLED
             )
         if not is_ready:
             state = AppState.REFUSED if not newest else status.state if status else None

@@ -11,6 +11,7 @@ from supervisor.core.names import PLAIN_SUFFIXES
 from supervisor.core.normal import digest
 from supervisor.core.own_section import read_own_section
 from supervisor.core.reads import Place, Reads
+from supervisor.core.starts import install_lines, starts
 from supervisor.core.unitfile import UnitFile, is_template, merge, specifiers
 from supervisor.model.app import DesiredUnit, UnitKind
 from supervisor.model.source import FileKind
@@ -57,6 +58,8 @@ def _read(path: str, reading: Reading, place: Place) -> None:
             path=path,
             digest=digest(unit),
             wanted_by=unit.words("Install", "WantedBy", "RequiredBy", "UpheldBy"),
+            installs=install_lines(path, files),
+            starts=starts(name, unit, known),
             instances=_instances(name, unit),
             requires=requirements(unit, known),
             oneshot=unit.last("Service", "Type") == "oneshot",

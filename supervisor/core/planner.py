@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
+from supervisor.core import starts
 from supervisor.core.app_plan import left_alone, plan_app
 from supervisor.core.moves import (
     holds_of_giver,
@@ -17,8 +18,9 @@ from supervisor.core.moves import (
     lost_for_good,
     owners_of,
 )
+from supervisor.core.names import runtime_names
 from supervisor.kit.texts import count
-from supervisor.model.app import Deployment
+from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.observed import Observed
 from supervisor.model.plan import Plan, Reload, Step, Verdict
 from supervisor.model.settings import HealthSettings, RolloutSettings
@@ -38,12 +40,14 @@ def plan(
     taken: Collection[str] = (),
     elsewhere: Mapping[str, str] | None = None,
     offered: Mapping[str, str] | None = None,
+    units: Collection[DesiredUnit] = (),
 ) -> Plan:
     """Plan one pass over these apps; a pure function of its arguments.
 
     `owners` maps units to the apps that want them, `offered` secrets to the apps that describe
     them, others than these apps too; `taken` are the units that their owners have already,
-    `elsewhere` those that apps of other passes have and are to give away, with these.
+    `elsewhere` those that apps of other passes have and are to give away, with these. `units` are
+    those of all apps, of which one may start another.
 
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
@@ -51,6 +55,10 @@ def plan(
     rollout = rollout or RolloutSettings()
     if owners is None:
         owners = owners_of({one.name: one for one in deployments})
+
+    units = units or [unit for one in deployments if one.wanted for unit in one.wanted.units]
+    own = {name for unit in units for name in runtime_names(unit.name, unit.instances)}
+    idle = starts.unstarted(units, observed.targets)
 
     def planned(deployment: Deployment) -> AppPlan:
         steps, verdict = plan_app(
@@ -64,6 +72,7 @@ def plan(
             offered=offered or {},
         )
         verdict = msgspec.structs.replace(verdict, held=deployment.held)
+        verdict = starts.told(deployment, verdict, observed, idle=idle, own=own)
         return left_alone(steps, verdict, observed)
 
     plans = _with_moves(

@@ -42,7 +42,9 @@ def app_status(
     )
     units = []
     for unit in stands.units if stands else ():
-        for name in runtime_names(unit.name, unit.instances):
+        idle = (unit.name,) if unit.name in verdict.unstarted else ()
+        # A template of which nothing starts an instance stands for itself.
+        for name in runtime_names(unit.name, unit.instances) or idle:
             state = observed.units.get(name, UnitState(name=name))
             memory = repairs.get(name)
             down = not state.is_up
@@ -55,6 +57,7 @@ def app_status(
                     up=state.is_up,
                     job=state.job,
                     wanted=name in should,
+                    unstarted=unit.name in verdict.unstarted and not state.is_up,
                     failures=memory.failures if memory and down else 0,
                     next_try_at=memory.next_at if memory and down and name in should else 0.0,
                     ended_well=unit.oneshot
@@ -185,7 +188,9 @@ def _state(
         if not down and deployment.keep:
             return AppState.KEPT
         return AppState.CHANGING
-    return AppState.HELD if deployment.held else AppState.READY
+    if deployment.held:
+        return AppState.HELD
+    return AppState.INACTIVE if any(unit.unstarted for unit in units) else AppState.READY
 
 
 def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> Iterator[Event]:
@@ -222,7 +227,7 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
         if event := _change_of_health(was, unit, new, now=now):
             yield event
     bad = {AppState.REFUSED, AppState.FAILING, AppState.REVERTED}
-    if old and old.state in bad and new.state is AppState.READY:
+    if old and old.state in bad and new.state in {AppState.READY, AppState.INACTIVE}:
         yield Event(
             time=now,
             kind=EventKind.RECOVERED,

@@ -78,6 +78,16 @@ class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 0
 
 
+class InstallLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One name in an `[Install]`, where it stands."""
+
+    key: str
+    target: str
+    path: str
+    """Of the unit file or drop-in, relative to the app's root."""
+    line: int
+
+
 class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """A systemd unit that should exist, as the generator (or the unit file) describes it."""
 
@@ -90,6 +100,10 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Of what systemd will read, in a normal form (order of keys and place of staging left out)."""
     wanted_by: tuple[str, ...] = ()
     """From `[Install]`: WantedBy=, RequiredBy=, UpheldBy=."""
+    installs: tuple[InstallLine, ...] = ()
+    """The same, each with its file and line."""
+    starts: tuple[str, ...] = ()
+    """What it starts without needing it: the service of a timer, a socket or a path, targets."""
     instances: tuple[str, ...] = ()
     """For a template: names of its instances that `[Install]` makes (DefaultInstance=)."""
     requires: tuple[str, ...] = ()

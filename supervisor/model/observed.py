@@ -165,6 +165,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     units: dict[str, UnitState]
     targets: frozenset[str]
     """Of the units that some `[Install]` names, those that are wanted (`core.needs`)."""
+    missing: frozenset[str] = frozenset()
+    """Of the units that some `[Install]` names, those that systemd does not have."""
     apps: dict[str, ObservedApp]
     inventory: Inventory
     applied: dict[str, AppliedApp]

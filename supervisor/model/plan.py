@@ -252,6 +252,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     held_back: tuple[str, ...] = ()
     """Of an app that is suspended: what would be done, in words."""
     findings: tuple[Finding, ...] = ()
+    unstarted: frozenset[str] = frozenset()
+    """Units of the app, whatever its revision, that nothing starts."""
     adopt: dict[str, UnitInputs] = {}
     """Units that already run as wanted but that the ledger does not know: recorded, not touched."""
 

@@ -27,6 +27,8 @@ class AppState(enum.StrEnum):
     """The source does not hold it any more, but it is kept: a person must say so to remove it."""
     HELD = "held"
     """A person rolled it back, and it is well."""
+    INACTIVE = "inactive"
+    """All that should run does, and of it there is a unit that nothing starts."""
     READY = "ready"
     """Everything is as wanted."""
     UNKNOWN = "unknown"
@@ -45,6 +47,8 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Type of systemd's job that is queued for it."""
     wanted: bool = False
     """Whether it should be running now."""
+    unstarted: bool = False
+    """It does not run, and nothing starts it."""
     failures: int = 0
     next_try_at: float = 0.0
     ended_well: bool = False

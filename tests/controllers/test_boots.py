@@ -140,9 +140,12 @@ async def test_a_target_counts_from_the_moment_it_is_wanted(world, target):
     world.machine.broken.add("web.service")
     async with world.running() as house:
         await world.push(house, {"web/web.container": f"v=1 install={target}"})
-        is_wanted = house.board.apps["web"].units[0].wanted
-        assert is_wanted == (target != "not-there.target")
+        status = house.board.apps["web"]
+        assert status.units[0].wanted == (target != "not-there.target")
         assert target in world.systemd.watched
+        if target == "not-there.target":
+            assert status.state is AppState.INACTIVE
+            assert "WantedBy=default.target" in status.findings[0].hint
 
 
 async def test_nothing_is_judged_or_started_while_systemd_shuts_down(world):

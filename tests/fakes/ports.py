@@ -25,6 +25,7 @@ from supervisor.model.app import (
     ChangeRule,
     DesiredUnit,
     Generated,
+    InstallLine,
     UnitKind,
 )
 from supervisor.model.errors import Finding, Retry, Stalled
@@ -182,14 +183,18 @@ class FakeGenerator:
                     message = f"requested Quadlet unit {need} was not found"
                     findings[one.name] = (Finding(message=message, app=one.name),)
                 base = file.path.rpartition("/")[2].rpartition(".")[0]
+                runs = kind is UnitKind.CONTAINER and "job" not in words
+                wanted_by = (words.get("install", "default.target"),) if runs else ()
                 unit = DesiredUnit(
                     name=f"{base}{SUFFIX[kind]}.service",
                     kind=kind,
                     path=file.path,
                     digest=file.oid,
-                    wanted_by=(words.get("install", "default.target"),)
-                    if kind is UnitKind.CONTAINER and "job" not in words
-                    else (),
+                    wanted_by=wanted_by,
+                    installs=tuple(
+                        InstallLine(key="WantedBy", target=target, path=file.path, line=1)
+                        for target in wanted_by
+                    ),
                     requires=(made_of(need),) if need else (),
                     images=(words["image"],) if "image" in words else (),
                     reads=(words["reads"],) if "reads" in words else (),

@@ -1,0 +1,228 @@
+"""What starts a unit: a target by its `[Install]`, another unit, or nothing at all.
+
+systemd says nothing of a unit that nothing starts, be it for a target that the user's systemd does
+not have (root's `multi-user.target`), a typing error or no `[Install]`. It is told of here, the
+same for `podvisor check`, plans and the status.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+import msgspec
+
+from supervisor.core.app_files import AppFiles
+from supervisor.core.needs import DEFAULT_TARGET
+from supervisor.core.overlay import source_path
+from supervisor.core.unitfile import UnitFile, expand, is_template, split_words
+from supervisor.kit.texts import nearest
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, InstallLine, UnitKind
+from supervisor.model.errors import Finding
+from supervisor.model.observed import Observed
+from supervisor.model.plan import Verdict
+
+INSTALL_KEYS = ("WantedBy", "RequiredBy", "UpheldBy")
+USER_TARGETS = frozenset(
+    f"{name}.target"
+    for name in (
+        *("basic", "bluetooth", "default", "exit", "graphical-session", "graphical-session-pre"),
+        *("paths", "printer", "shutdown", "smartcard", "sockets", "sound", "timers"),
+        "xdg-desktop-autostart",
+    )
+)
+"""Targets that come with systemd for a user."""
+_RUN = (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD, UnitKind.PLAIN)
+"""Kinds that are there to run; the others are there for these."""
+_TARGET = ".target"
+_OTHERS = ("OnFailure", "OnSuccess", "Upholds")
+_NEEDS = ("Requires", "BindsTo", "Wants")
+
+
+def install_lines(path: str, files: AppFiles) -> tuple[InstallLine, ...]:
+    """Return where the unit file at this path, and its drop-ins, say what starts the unit."""
+    return tuple(
+        InstallLine(target=target, key=entry.key, path=entry.path, line=entry.line)
+        for file in files.shaping(path)
+        for entry in file.entries
+        if entry.section == "Install" and entry.key in INSTALL_KEYS
+        for target in split_words(entry.value)
+    )
+
+
+def starts(name: str, unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a unit starts beside what it needs: its timer's service, targets, OnFailure=."""
+    stem, _, suffix = name.rpartition(".")
+    found = [*unit.words("Unit", *_OTHERS)]
+    found.extend(word for word in unit.words("Unit", *_NEEDS) if word.endswith(_TARGET))
+    if suffix == "socket":
+        accepts = unit.last("Socket", "Accept").lower() in ("1", "yes", "y", "true", "t", "on")
+        found.append(unit.last("Socket", "Service") or f"{stem}{'@' * accepts}.service")
+    elif suffix in ("timer", "path"):
+        found.append(unit.last(suffix.capitalize(), "Unit") or f"{stem}.service")
+    return tuple(expand(word, known) for word in found)
+
+
+def unstarted(units: Iterable[DesiredUnit], targets: Collection[str]) -> frozenset[str]:
+    """Return those of all apps' units, by name, that nothing starts while `targets` are wanted."""
+    units = [unit for unit in units if not unit.before_deploy]
+    by_target: dict[str, list[str]] = {}
+    leads: dict[str, list[str]] = {}
+    reached: dict[str, None] = {}
+    for unit in units:
+        leads.setdefault(unit.name, []).extend((*unit.requires, *unit.starts))
+        if is_template(unit.name) and not unit.instances:
+            continue  # systemd has an `[Install]` start instances only
+        for target in unit.wanted_by:
+            by_target.setdefault(target, []).append(unit.name)
+            if target in targets:
+                reached[unit.name] = None
+    queue = list(reached)
+    while queue:
+        name = queue.pop()
+        template = _template_of(name)
+        for one in (*leads.get(name, ()), *by_target.get(name, ()), template):
+            if one and one not in reached:
+                reached[one] = None
+                queue.append(one)
+    return frozenset(unit.name for unit in units if unit.kind in _RUN and unit.name not in reached)
+
+
+def told(
+    deployment: Deployment,
+    verdict: Verdict,
+    observed: Observed,
+    *,
+    idle: Collection[str],
+    own: Collection[str],
+) -> Verdict:
+    """Complete a verdict by what nothing starts of the app; `idle` and `own` are as in `findings`.
+
+    What runs all the same was started by a person, or in a way that nobody can see.
+    """
+    wanted = deployment.wanted
+    stands = wanted if verdict.complete else deployment.last_good
+    idle = frozenset(name for name in idle if not _runs(name, observed))
+    missing = observed.missing
+    more = findings(wanted, idle, missing=missing, own=own) if wanted else ()
+    waiting = waits(stands, idle, missing=missing) if stands else ()
+    return msgspec.structs.replace(
+        verdict,
+        findings=(*verdict.findings, *more),
+        waiting=(*verdict.waiting, *waiting),
+        unstarted=frozenset(unit.name for unit in (stands.units if stands else ())) & idle,
+    )
+
+
+def found_without_systemd(app: DesiredApp, units: Collection[DesiredUnit]) -> Iterator[Finding]:
+    """Yield what `findings` would, where no user's systemd can be asked; `units` are all apps'."""
+    own = {unit.name for unit in units}
+    named = {target for unit in units for target in unit.wanted_by}
+    # What is no target may well be a unit of the user's own.
+    missing = {one for one in named - USER_TARGETS if one.endswith(_TARGET) and "%" not in one}
+    idle = unstarted(units, named - missing - own)
+    yield from findings(app, idle, missing=missing, own=own)
+
+
+def findings(
+    app: DesiredApp, idle: Collection[str], *, missing: Collection[str], own: Collection[str]
+) -> Iterator[Finding]:
+    """Say of an app's units what starts them not, and of what nothing starts.
+
+    `idle` is what `unstarted` returned, `missing` are targets that the user's systemd does not
+    have, `own` are the units of all apps.
+    """
+    for unit in app.units:
+        lost = [one for one in unit.installs if one.target in missing and one.target not in own]
+        for one in lost:
+            better = _better(one.target, own)
+            yield _finding(
+                app,
+                f"{one.key}={one.target}: a user's systemd has no such {_type_of(one.target)}"
+                + (f", so nothing starts {unit.name}" if unit.name in idle else ""),
+                hint=f"write {one.key}={better}",
+                path=one.path,
+                line=one.line,
+            )
+        if not lost and unit.name in idle and not _is_told_by_another(unit, app, idle):
+            yield from _nothing_starts(unit, app)
+
+
+def waits(app: DesiredApp, idle: Collection[str], *, missing: Collection[str]) -> Iterator[str]:
+    """Say for which targets units wait that are there and are not on the way."""
+    for unit in app.units:
+        there = [one for one in unit.wanted_by if one not in missing]
+        if unit.name in idle and there and not is_template(unit.name):
+            yield f"{unit.name} waits for {' or '.join(there)}, which nothing has started"
+
+
+def _nothing_starts(unit: DesiredUnit, app: DesiredApp) -> Iterator[Finding]:
+    if is_template(unit.name) and not unit.instances:
+        links = [file.path for file in app.files if _template_of(_base(file.path)) == unit.name]
+        link = f" (systemd does not see {links[0]})" if links else ""
+        yield _finding(
+            app,
+            f"nothing starts an instance of {unit.name}{link}",
+            hint="name one with DefaultInstance= in its [Install], or have another unit need one",
+            path=unit.path,
+        )
+    elif not unit.wanted_by:
+        yield _finding(
+            app,
+            f"nothing starts {unit.name}: it has no [Install], and no other unit starts it",
+            hint=f"add an [Install] with WantedBy={_usual(unit.name)}",
+            path=unit.path,
+        )
+
+
+def _is_told_by_another(unit: DesiredUnit, app: DesiredApp, idle: Collection[str]) -> bool:
+    """Whether it is enough to say it of another unit, which would start this one."""
+    if any(one.kind is UnitKind.POD and one.name in unit.requires for one in app.units):
+        return True
+    return any(
+        unit.name in (*other.requires, *other.starts) and other.name not in unit.requires
+        for other in app.units
+        if other.name in idle and other is not unit
+    )
+
+
+def _runs(name: str, observed: Observed) -> bool:
+    state = observed.units.get(name)
+    return state is not None and (state.is_up or state.active == "activating")
+
+
+def _better(target: str, own: Collection[str]) -> str:
+    targets = {one for one in (*USER_TARGETS, *own) if one.endswith(_TARGET)}
+    # What all names end with would make any of them near.
+    meant = nearest(target.removesuffix(_TARGET), {one.removesuffix(_TARGET) for one in targets})
+    return f"{meant}{_TARGET}" if meant else DEFAULT_TARGET
+
+
+def _usual(unit: str) -> str:
+    return {"timer": "timers.target", "socket": "sockets.target", "path": "paths.target"}.get(
+        unit.rpartition(".")[2], DEFAULT_TARGET
+    )
+
+
+def _type_of(unit: str) -> str:
+    return unit.rpartition(".")[2] if "." in unit else "unit"
+
+
+def _template_of(name: str) -> str:
+    """Name of an instance's template, empty if it is no instance."""
+    prefix, at, rest = name.partition("@")
+    instance, dot, suffix = rest.rpartition(".")
+    return f"{prefix}@.{suffix}" if at and dot and instance else ""
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _finding(app: DesiredApp, message: str, *, hint: str, path: str, line: int = 0) -> Finding:
+    return Finding(
+        message=message,
+        source=app.source,
+        app=app.name,
+        path=source_path(app, path),
+        line=line,
+        hint=hint,
+        fatal=False,
+    )
