@@ -22,6 +22,7 @@ from supervisor.controllers.ports import Ledger, SourceReader
 from supervisor.controllers.reload import SettingsReloader
 from supervisor.controllers.secrets import SecretController
 from supervisor.controllers.webhook_test import WebhookTester
+from supervisor.core.redact import without_values
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.diff import Diff, DiffRequest
@@ -372,7 +373,8 @@ async def plan_now(
         everything = await apps.names()
         check_known(names, everything)
         plan = await apps.plan(names or everything)
-    return msgspec.structs.replace(plan, problems=(*problems, *plan.problems))
+    problems.extend(plan.problems)
+    return msgspec.structs.replace(without_values(plan), problems=tuple(problems))
 
 
 async def read_now(desires: Desires, reader: SourceReader) -> list[Finding]:

@@ -7,7 +7,7 @@ people the file and line that it comes from.
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 
-from supervisor.core.names import PLAIN_SUFFIXES, is_drop_in
+from supervisor.core.names import PLAIN_SUFFIXES, is_drop_in, shapes_units
 from supervisor.core.overlay import source_path
 from supervisor.core.unitfile import Entry, UnitFile, parse, split_words
 from supervisor.kit.links import resolve
@@ -72,6 +72,10 @@ class AppFiles:
         if path not in self._parsed:
             self._parsed[path] = parse(self.text(path) or "", path=path)
         return self._parsed[path]
+
+    def unit_paths(self) -> Iterator[str]:
+        """Yield the paths of all unit files and drop-ins."""
+        yield from (path for path in self._files if shapes_units(path))
 
     def drop_ins(self, path: str) -> list[str]:
         """Drop-ins that shape the unit file at this path, in systemd's order.

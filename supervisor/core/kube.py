@@ -5,6 +5,7 @@ lists and dicts, with bounds on size, depth and number; tags are not acted upon,
 nothing, merge keys are not expanded.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -142,5 +143,7 @@ def _documents(text: str) -> list[Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it is not YAML"
-        raise KubeError(str(problem), mark.line + 1 if mark else line) from None
+        # What it quotes may be anything that the file holds.
+        words = re.sub(r"'[^']*'|\"[^\"]*\"", "…", str(problem))
+        raise KubeError(words, mark.line + 1 if mark else line) from None
     return roots

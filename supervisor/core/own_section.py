@@ -12,6 +12,7 @@ import msgspec
 
 from supervisor.core.app_files import AppFiles
 from supervisor.core.deploy_keys import judge_job, needs_of, read_after, read_on_change, read_run
+from supervisor.core.redact import HIDDEN
 from supervisor.core.unitfile import Entry, UnitFile, expand
 from supervisor.kit.texts import nearest, parse_duration
 from supervisor.model.app import AppNeed, ChangeRule
@@ -177,7 +178,8 @@ def _on_failure(text: str) -> OnFailure:
 
 def read_probe(text: str) -> Probe:
     """Read the value of Probe=. Raises _Refused, with the right forms, if it is none."""
-    refused = _Refused(f"Probe={text} has no meaning", _PROBE_HINT)
+    shown = text if not set("@?") & set(text) else HIDDEN  # a password, or a token
+    refused = _Refused(f"Probe={shown} has no meaning", _PROBE_HINT)
     if any(not " " < letter < "\x7f" for letter in text):
         raise refused
     if text.startswith("unix:"):

@@ -148,7 +148,8 @@ class Reads:
                 _first_part(rest) for rest in _after(word, self._place.stage) if rest != word
             }
             if mentioned - {self._files.app.name}:
-                self._report_leaving(word, self._origin(word))
+                staged = word[word.index(self._place.stage) :]
+                self._report_leaving(next(pieces(staged)), self._origin(word))
 
     def _is_live(self, path: str, word: str, entry: Entry, before: str) -> bool:
         """Whether the unit looks at the path again while it runs; when in doubt, it does not."""
@@ -189,7 +190,16 @@ class Reads:
 
     def _report_leaving(self, what: str, entry: Entry | None) -> None:
         path, line = (entry.path, entry.line) if entry else (self._path, 0)
-        written = entry.value if entry else self._place.to_live(what)
+        # Of the value no more than the path: the rest may be anything.
+        folder = posixpath.dirname(self._path)
+        written = next(
+            (
+                piece
+                for piece in pieces(entry.value if entry else "")
+                if piece.startswith(".") and _leaves(posixpath.join(folder, piece))
+            ),
+            self._place.to_live(what),
+        )
         message = f"cannot use {written}: it leaves the folder of app {self._files.app.name}"
         self._findings.setdefault(
             f"{path}:{line}:leaves",

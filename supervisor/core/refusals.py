@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from supervisor.core.app_files import AppFiles
 from supervisor.core.generated import Reading
 from supervisor.core.names import QUADLET_KINDS, is_drop_in
+from supervisor.core.redact import redacted
 from supervisor.core.unitfile import Entry
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding
@@ -158,7 +159,7 @@ def _finding(files: AppFiles, path: str, words: str, *, fatal: bool) -> Finding:
     elif fatal:
         problem = next(iter(files.unit_file(path).problems), None)
         line = problem.line if problem else 0
-    return files.finding(words, path=path, line=line, fatal=fatal)
+    return files.finding(redacted(words, files), path=path, line=line, fatal=fatal)
 
 
 def _meant(files: AppFiles, path: str, words: str) -> Entry | None:

@@ -1,5 +1,7 @@
 """An app's `.secret` files: what they ask for, and what in them means nothing.
 
+No value is ever repeated: what stands there may be the secret itself.
+
 `controllers.desire` reads them beside what Podman's generator said of the app, which never sees
 them. Keys and values are documented in docs/reference/secrets.md.
 """
@@ -23,8 +25,12 @@ _SHORTEST, _LONGEST = 8, 4_096
 _LARGEST_SEALED = 1 << 20
 """Bytes of an encrypted file: the largest secret in letters, and whom it is for."""
 _EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+_SEALED_SUFFIXES = (".age", ".env", ".ini", ".json", ".yaml", ".yml")
 _AGE_BEGINS = (b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")
 _FORMS = "Source=age:FILE, Source=sops:FILE#KEY, Source=credential:NAME or Generate=32"
+_FOREIGN = "it describes no secret for podvisor, and is installed as it is"
+_FOREIGN_HINT = f"one that does begins with [{_SECTION}], and has {_FORMS}"
+_OUR_LINE = re.compile(r"^\s*(?:Source\s*=\s*(?:age|sops|credential):|Generate\s*=)", re.MULTILINE)
 _YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
 
@@ -49,6 +55,11 @@ def read_secret_files(files: AppFiles) -> tuple[tuple[DesiredSecret, ...], tuple
         if not is_secret(file.path):
             continue
         unit = files.unit_file(file.path)
+        if not _is_ours(unit, files.text(file.path) or ""):
+            findings.append(
+                files.finding(_FOREIGN, path=file.path, hint=_FOREIGN_HINT, fatal=False)
+            )
+            continue
         findings.extend(_oddities(unit, file.path, files))
         entries = {entry.key: entry for entry in unit.entries if entry.section == _SECTION}
         entries = {key: entry for key, entry in entries.items() if entry.value}
@@ -67,6 +78,12 @@ def read_secret_files(files: AppFiles) -> tuple[tuple[DesiredSecret, ...], tuple
             hint = "give one of them another name"
             findings.append(files.finding(message, path=file.path, line=secret.line, hint=hint))
     return tuple(secrets.values()), tuple(findings)
+
+
+def _is_ours(unit: UnitFile, text: str) -> bool:
+    """Whether it was meant for podvisor, well written or not; other tools use the suffix, too."""
+    named = any(name == _SECTION or nearest(name, [_SECTION]) for name in unit.sections)
+    return named or _OUR_LINE.search(text) is not None
 
 
 def _oddities(unit: UnitFile, path: str, files: AppFiles) -> Iterator[Finding]:
@@ -96,7 +113,8 @@ def _read(unit: UnitFile, entries: dict[str, Entry], path: str, files: AppFiles)
         name = entries["Name"].value
     if not _NAME.fullmatch(name):
         hint = "use letters, digits, '.', '_' and '-', a letter or digit first; Name= sets another"
-        raise _Refused(f"{name!r} cannot name a secret", hint)
+        what = "Name=" if "Name" in entries else name
+        raise _Refused(f"{what} cannot name a secret", hint)
     if "Source" in entries and "Generate" in entries:
         raise _Refused("Source= and Generate= exclude each other", "leave out one of them")
     if "Generate" in entries:
@@ -131,7 +149,7 @@ def _read(unit: UnitFile, entries: dict[str, Entry], path: str, files: AppFiles)
             keys = tuple(key.split("."))
             if not file or not all(keys):
                 hint = "write sops:FILE#KEY, such as sops:secrets.yaml#db.password"
-                raise _Refused(f"Source={source.value} does not name a key in a file", hint)
+                raise _Refused("Source= does not name a key in a file", hint)
             return DesiredSecret(
                 name=name,
                 kind=SecretKind.SOPS,
@@ -143,37 +161,37 @@ def _read(unit: UnitFile, entries: dict[str, Entry], path: str, files: AppFiles)
             )
         case "credential":
             if not _CREDENTIAL.fullmatch(place):
-                raise _Refused(f"{place!r} cannot name a credential", "see systemd.exec(5)")
+                raise _Refused("Source= cannot name a credential", "see systemd.exec(5)")
             return DesiredSecret(
                 name=name, kind=SecretKind.CREDENTIAL, path=path, line=line, place=place
             )
         case _:
-            # What stands there may be the secret itself: it is not repeated.
             raise _Refused("Source= does not say what kind of source it is", f"write {_FORMS}")
 
 
 def _sealed(place: str, files: AppFiles) -> str:
     """Return the blob id of an encrypted file of the app."""
     real = files.real_path(place) if place and not place.startswith("/") else None
+    shown = place if place.endswith(_SEALED_SUFFIXES) or files.holds(place) else "of Source="
     if real is None:
         hint = "put the encrypted file into the app's folder; the path is relative to it"
-        raise _Refused(f"{place or 'the file'} is not in the app's folder", hint)
+        raise _Refused(f"the encrypted file {shown} is not in the app's folder", hint)
     file = next((one for one in files.app.files if one.path == real), None)
     if file is None or file.kind is FileKind.SYMLINK:
         what = "is a folder" if files.holds(place) else "is not there"
-        hint = f"podvisor secret encrypt -o {place} makes it"
-        raise _Refused(f"the encrypted file {place} {what}", hint)
+        hint = f"podvisor secret encrypt -o {place if shown == place else 'FILE'} makes it"
+        raise _Refused(f"the encrypted file {shown} {what}", hint)
     if file.oid == _EMPTY:
-        raise _Refused(f"the encrypted file {place} is empty", "encrypt it anew")
+        raise _Refused(f"the encrypted file {shown} is empty", "encrypt it anew")
     if file.size > _LARGEST_SEALED:
-        message = f"the encrypted file {place} is too large for a secret: {file.size} bytes"
+        message = f"the encrypted file {shown} is too large for a secret: {file.size} bytes"
         raise _Refused(message, f"Podman takes {LARGEST} bytes at most")
     return file.oid
 
 
 def _length(text: str) -> int:
     if not (text.isascii() and text.isdigit() and _SHORTEST <= int(text[:9]) <= _LONGEST):
-        message = f"Generate={text[:20]} has no meaning: it says how many letters and digits"
+        message = "Generate= has no meaning: it says how many letters and digits"
         raise _Refused(message, f"write a number from {_SHORTEST} to {_LONGEST}")
     return int(text)
 
@@ -181,5 +199,5 @@ def _length(text: str) -> int:
 def _prune(entry: Entry | None) -> bool:
     text = entry.value.lower() if entry else "no"
     if text not in (*_YES, *_NO):
-        raise _Refused(f"Prune={text[:20]} has no meaning", "write yes or no")
+        raise _Refused("Prune= has no meaning", "write yes or no")
     return text in _YES

@@ -51,6 +51,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     line: int
     message: str
+    """Does not repeat the line: nobody knows what it holds."""
     path: str = ""
 
 
@@ -101,14 +102,14 @@ def parse(text: str, *, path: str = "") -> UnitFile:
                 section = line[1:-1]
                 sections[section] = None
             else:
-                problems.append(Problem(number, f"invalid section header {line!r}", path))
+                problems.append(Problem(number, "it begins a section, and lacks the ]", path))
             continue
         key, equals, value = line.partition("=")
         key = key.rstrip(_WHITESPACE)
         if not equals or not key:
-            problems.append(Problem(number, f"{line[:80]!r} is not KEY=VALUE", path))
+            problems.append(Problem(number, "it is neither KEY=VALUE nor [Section]", path))
         elif not section:
-            problems.append(Problem(number, f"{key}= stands before any [Section]", path))
+            problems.append(Problem(number, "it stands before any [Section]", path))
         else:
             entries.append(Entry(section, key, value.strip(_WHITESPACE), number, path))
     return UnitFile(tuple(entries), tuple(sections), tuple(problems))

@@ -199,10 +199,10 @@ def test_what_is_only_worth_knowing_refuses_nothing(readings: dict[str, Reading]
         ("noimage", "noimage.container", "no Image or Rootfs key specified"),
         ("port", "port.container:4", "invalid port format 'abc'"),
         ("kill", "kill.container:4", "invalid KillMode 'none'"),
-        ("garbage", "garbage.container:3", "“garbage line” which is not a key-value pair"),
+        ("garbage", "garbage.container:3", "“…” which is not a key-value pair"),
         ("nogroup", "nogroup.container:3", "key file does not start with a group"),
         ("dropkey", "dropkey.container.d/5.conf:3", "unsupported key 'Foo' in group 'Container'"),
-        ("dropgarbage", "dropgarbage.container.d/5.conf:1", "“garbage” which is not"),
+        ("dropgarbage", "dropgarbage.container.d/5.conf:1", "“…” which is not"),
         ("build", "nofile.build:3", "relative path in File key requires SetWorkingDirectory key"),
         ("half", "half.container:3", "unsupported key 'Nope'"),
     ],
@@ -222,7 +222,7 @@ def test_paths_that_leave_the_app_are_refused_by_line(readings: dict[str, Readin
         "apps/leaves/containers/systemd/l.container:4",
         "apps/leaves/containers/systemd/l.container:5",
     ]
-    assert "../../../mixed/config:/d" in texts[0]
+    assert "cannot use ../../../mixed/config: " in texts[0]
 
 
 def test_who_needs_a_refused_app_is_told(readings: dict[str, Reading]) -> None:

@@ -80,6 +80,10 @@ def test_all_that_is_said_of_a_probe() -> None:
     )
 
 
+def test_a_probes_password_is_not_repeated() -> None:
+    assert said("Probe=http://me:secret@localhost/")[0] == "Probe=… has no meaning"
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -87,7 +91,7 @@ def test_all_that_is_said_of_a_probe() -> None:
         "http://",
         "http://localhost:0/",
         "http://localhost:99999/",
-        "http://me:secret@localhost/",
+        "http://meatlocalhost:x/",
         "ftp://localhost/",
         "tcp://localhost",
         "tcp://localhost:80/path",

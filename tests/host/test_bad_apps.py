@@ -120,7 +120,7 @@ def test_check_warns_of_what_systemd_would_pass_over(user):
         "warning: web/web.container:7": "Unknown key 'Restrat' in section [Service]",
         "warning: web/web.container:9": "Unknown key 'WantdBy' in section [Install]",
         "warning: web/web.container.d/10-more.conf:2": "Unknown key 'Descripton' in section [Unit]",
-        "warning: job/job@.service:3": "Failed to parse Type=onshot: Invalid argument",
+        "warning: job/job@.service:3": "Failed to parse Type=onshot",
     }
 
 

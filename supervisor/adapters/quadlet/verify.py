@@ -12,12 +12,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from supervisor.core.redact import without_value
 from supervisor.core.unitfile import is_template, parse
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Finding
 
 _SAID = re.compile(r"(/.+?):(\d+): (.*\b[Ii]gnoring\b.*)")
-_IGNORING = re.compile(r"[,.] [Ii]gnoring\.?")
+_IGNORING = re.compile(r"[,.] [Ii]gnoring\b.*")
+"""What follows is the value, which is not repeated: it stands in the line that is named."""
 _ANALYZE = ("--user", "verify", "--man=no", "--generators=no", "--recursive-errors=no")
 _TIMEOUT_SECONDS = 60.0
 
@@ -62,12 +64,14 @@ def _gather(app: Path, plain: Sequence[str], units: Path) -> dict[str, Path]:
 
 
 def _findings(said: str, origins: Mapping[str, Path], app: Path) -> Iterator[Finding]:
-    for line in said.splitlines():
-        if (match := _SAID.fullmatch(line.strip())) and match[1] in origins:
+    for complaint in said.splitlines():
+        if (match := _SAID.fullmatch(complaint.strip())) and match[1] in origins:
             lines = Path(match[1]).read_text(errors="replace").split("\n")
-            path, number = _where(lines[int(match[2]) - 1], origins[match[1]])
+            line = lines[int(match[2]) - 1]
+            path, number = _where(line, origins[match[1]])
+            words = without_value(_IGNORING.sub("", match[3]), line)
             yield Finding(
-                message=f"systemd passes this over: {_IGNORING.sub('', match[3])}",
+                message=f"systemd passes this over: {words}",
                 path=os.path.relpath(path, app),
                 line=number,
                 fatal=False,
