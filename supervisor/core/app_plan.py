@@ -279,7 +279,41 @@ def _blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -
                 )
             )
     findings.extend(_foreign_files(app, observed))
+    findings.extend(_closed_folders(app, observed))
     return findings
+
+
+def _closed_folders(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
+    """Folders into which nothing can be written, since a container took them to itself."""
+    folder = observed.apps.get(app.name)
+    if folder is None:
+        return
+    there = {(file.path, file.oid, file.kind) for file in folder.files}
+    for closed in folder.closed:
+        place = f"{observed.owned_root}/{app.name}/{closed}"
+        changes = [
+            file
+            for file in app.files
+            if file.path.rpartition("/")[0] == closed
+            and (file.path, file.oid, file.kind) not in there
+        ]
+        if changes:
+            yield Finding(
+                message=f"cannot write into {place}: a container took it to itself",
+                source=app.source,
+                app=app.name,
+                path=source_path(app, changes[0].path),
+                hint="have it mount a folder of which the source holds no file, or a volume",
+            )
+        else:
+            yield Finding(
+                message=f"cannot look into {place}: a container took it to itself;"
+                " what was installed there is taken for unchanged",
+                source=app.source,
+                app=app.name,
+                hint="have it mount a folder of which the source holds no file, or a volume",
+                fatal=False,
+            )
 
 
 def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:

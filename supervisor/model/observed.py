@@ -79,6 +79,9 @@ class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):
     manifest: Manifest | None = None
     files: tuple[TreeFile, ...] = ()
     """As they are on disk now, of those that the manifest or the desired state names."""
+    closed: tuple[str, ...] = ()
+    """Folders of such files that may not be looked into, since a container took them to itself;
+    what was installed there counts as it was written."""
     strangers: tuple[str, ...] = ()
     """Quadlet and unit files in the folder that the manifest does not name."""
     enabled: tuple[str, ...] = ()

@@ -130,7 +130,7 @@ def mentions(value, app):
         ("generator", "generate"),
         ("folder", "observe"),
         ("folder", "write_manifest"),
-        ("folder", "write_file"),
+        ("folder", "write_files"),
         ("systemd", "restart"),
         ("ledger", "rollouts"),
         ("ledger", "note"),

@@ -47,6 +47,25 @@ def test_a_new_app_is_written_loaded_and_started(machine):
     assert machine.manifests["blog"].sealed
 
 
+def test_a_folder_that_a_container_took_to_itself_is_told_and_holds_back_what_is_new_in_it(machine):
+    blog = app("blog", container("web"), data={"data/.gitkeep": "", "conf/a": "1"})
+    do(machine, deploy(blog))
+    machine.closed["blog"] = ("data",)
+    (verdict,) = machine.plan([deploy(blog, blog)]).verdicts
+    assert verdict.complete
+    assert "cannot look into" in str(verdict.findings)
+    elsewhere = app(
+        "blog", container("web"), revision="r2", data={"data/.gitkeep": "", "conf/a": "2"}
+    )
+    do(machine, deploy(elsewhere, blog))
+    assert machine.manifests["blog"].revision == "r2"
+    data = {"data/.gitkeep": "", "data/b": "1"}
+    within = app("blog", container("web"), revision="r3", data=data)
+    plan = machine.plan([deploy(within, elsewhere)])
+    assert not plan.steps, "nothing is begun that cannot be ended"
+    assert "cannot write into" in str(plan.verdicts[0].findings)
+
+
 def test_many_apps_share_one_reload(machine):
     do(machine, *(deploy(app(f"app{n}", container(f"web{n}"))) for n in range(20)))
     assert machine.reloads == 1

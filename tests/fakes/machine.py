@@ -65,6 +65,8 @@ class Machine:
     blobs: dict[str, bytes] = field(default_factory=dict)
     """What was written, by its id."""
     manifests: dict[str, Manifest] = field(default_factory=dict)
+    closed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """App to its folders that may not be looked into."""
     loaded: dict[str, DesiredUnit] = field(default_factory=dict)
     running: dict[str, str] = field(default_factory=dict)
     """Unit to the digest and files that it was started with."""
@@ -112,6 +114,7 @@ class Machine:
                 name=one.name,
                 manifest=manifest,
                 files=tuple(self.files.get(one.name, {}).values()),
+                closed=self.closed.get(one.name, ()),
                 enabled=tuple(unit for unit, app in self.enabled.items() if app == one.name),
             )
             units = set(manifest.units if manifest else ())

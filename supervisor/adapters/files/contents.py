@@ -8,7 +8,7 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from supervisor.adapters.files.beneath import folder_at
 from supervisor.kit.stamps import Stamp, blob_id, stamp_of
@@ -65,7 +65,10 @@ def first_bytes(root: str, paths: Collection[str], *, limit: int) -> dict[str, b
 
 
 def _stamps(root: str, paths: Collection[str]) -> Iterator[tuple[str, str, int, Stamp]]:
-    """Files and links among `paths`, with their name in their open folder."""
+    """Files and links among `paths`, with their name in their open folder.
+
+    What is in a folder that may not be looked into is left out.
+    """
     opened: str | None = None
     place: int | None = None
     with ExitStack() as stack:
@@ -73,8 +76,9 @@ def _stamps(root: str, paths: Collection[str]) -> Iterator[tuple[str, str, int, 
             parent, _, name = path.rpartition("/")
             if parent != opened:
                 stack.close()
-                place = stack.enter_context(folder_at(root, parent))
-                opened = parent
+                place, opened = None, parent
+                with suppress(PermissionError):
+                    place = stack.enter_context(folder_at(root, parent))
             if place is None:
                 continue
             try:

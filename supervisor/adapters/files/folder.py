@@ -9,7 +9,7 @@ import os
 import time
 import unicodedata
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -87,10 +87,17 @@ class OwnedFolder:
         return self._root
 
     async def manifests(self) -> dict[str, Manifest]:
-        """Read the manifests of all apps that have one; again only when their stat moves."""
+        """Read the manifests of all apps that have one; again only when their stat moves.
+
+        One that cannot be read is left out: `observe` says why.
+        """
         with told(f"read {self._root}"):
             apps = self._apps()
-            found = {app: manifest for app in apps if (manifest := self._manifest(app))}
+        found: dict[str, Manifest] = {}
+        for app in apps:
+            with suppress(OSError):
+                if manifest := self._manifest(app):
+                    found[app] = manifest
         self._manifests = {app: self._manifests[app] for app in apps if app in self._manifests}
         return found
 
@@ -104,7 +111,7 @@ class OwnedFolder:
         manifest = self._manifest(app)
         owned = {file.path for file in manifest.files} if manifest else set()
         paths = [path for path in {*owned, *wanted} if not _path_problem(path)]
-        strangers = self._strangers(app, paths, owned)
+        strangers, closed = self._strangers(app, paths, owned)
         full = [f"{app}/{path}" for path in paths]
         enabled = self._links.enabled(app, manifest.units if manifest else (), owned)
         self._watch_app(app, paths, enabled.values())
@@ -128,10 +135,14 @@ class OwnedFolder:
             manifest = msgspec.structs.replace(manifest, files=everything)
             self._owned[app] = frozenset(claimed)
             strangers = ()
+        standing = [file for file in files if self._links.stands(app, file.path)]
+        if manifest and manifest.sealed:
+            standing.extend(one for one in manifest.files if _folder_of(one.path) in closed)
         return ObservedApp(
             name=app,
             manifest=manifest,
-            files=tuple(sorted(file for file in files if self._links.stands(app, file.path))),
+            files=tuple(sorted(standing)),
+            closed=tuple(sorted(closed)),
             strangers=strangers,
             enabled=tuple(sorted(enabled)),
         )
@@ -296,30 +307,44 @@ class OwnedFolder:
         self._owned[app] = frozenset(file.path for file in manifest.files)
         return msgspec.structs.replace(manifest, sealed=False)
 
-    def _strangers(self, app: str, paths: Iterable[str], owned: Collection[str]) -> tuple[str, ...]:
+    def _strangers(
+        self, app: str, paths: Iterable[str], owned: Collection[str]
+    ) -> tuple[tuple[str, ...], frozenset[str]]:
         """Return unit files and drop-ins that no manifest names.
 
-        Looks only into folders that hold files of the app: others may be a container's data.
+        Looks only into folders that hold files of the app: others may be a container's data. Those
+        that it may not look into are returned too.
         """
-        pending = {"", *(path.rpartition("/")[0] for path in paths)}
+        pending = {"", *(_folder_of(path) for path in paths)}
         seen: set[str] = set()
         strangers = []
+        closed = set()
         while pending:
             folder = pending.pop()
             seen.add(folder)
-            with folder_at(self._root, f"{app}/{folder}" if folder else app) as place:
-                if place is None:
-                    continue
-                with os.scandir(place) as entries:
-                    found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-                for name, is_folder in found:
-                    path = f"{folder}/{name}" if folder else name
-                    if is_folder:
-                        if name.endswith(".d") and path not in seen:
-                            pending.add(path)
-                    elif path not in owned and shapes_units(path) and not is_leftover(name):
-                        strangers.append(path)
-        return tuple(sorted(strangers))
+            try:
+                found = self._entries(f"{app}/{folder}" if folder else app)
+            except PermissionError:
+                if not folder:
+                    raise  # without its manifest, nothing is known of the app
+                closed.add(folder)
+                continue
+            for name, is_folder in found:
+                path = f"{folder}/{name}" if folder else name
+                if is_folder:
+                    if name.endswith(".d") and path not in seen:
+                        pending.add(path)
+                elif path not in owned and shapes_units(path) and not is_leftover(name):
+                    strangers.append(path)
+        return tuple(sorted(strangers)), frozenset(closed)
+
+    def _entries(self, folder: str) -> list[tuple[str, bool]]:
+        """List what is in a folder below the root, and whether it is a folder; nothing if none."""
+        with folder_at(self._root, folder) as place:
+            if place is None:
+                return []
+            with os.scandir(place) as entries:
+                return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
 
     def _watch_app(self, app: str, paths: Iterable[str], enabled: Iterable[str]) -> None:
         """Watch an app's files, their links and folders. Done before they are read."""
@@ -343,6 +368,10 @@ def _note_of(app: str) -> str:
 def _check_app(app: str) -> None:
     if "/" in app or app.startswith(".") or _path_problem(app):
         raise Stalled(f"cannot keep app {app!r}: that cannot be the name of a folder")
+
+
+def _folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _path_problem(path: str) -> str:

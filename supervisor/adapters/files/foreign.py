@@ -80,13 +80,13 @@ class ForeignUnits:
             self._folders.pop(folder, None)
             return (), ()
         files = tuple((name, entry.path) for entry in ordered if (name := judge(entry)))
-        folders = tuple(entry.path for entry in ordered if entry.is_dir())
+        folders = tuple(entry.path for entry in ordered if _is_folder(entry))
         if changed < time.time_ns() - SETTLED_NS:
             self._folders[folder] = (changed, files, folders)
         return files, folders
 
     def _plain_unit(self, entry: os.DirEntry[str]) -> str:
-        if not entry.name.endswith(PLAIN_SUFFIXES) or entry.is_dir():
+        if not entry.name.endswith(PLAIN_SUFFIXES) or _is_folder(entry):
             return ""
         ours = entry.is_symlink() and os.path.realpath(entry.path).startswith(f"{self._root}/")
         return "" if ours else entry.name
@@ -106,9 +106,20 @@ class ForeignUnits:
         return known[1]
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is one, or leads to one; a link that leads nowhere, or round and round, does not.
+
+    systemd and Podman pass over such a link, too.
+    """
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _quadlet(entry: os.DirEntry[str]) -> str:
     name = entry.name
-    return name if os.path.splitext(name)[1] in QUADLET_KINDS and not entry.is_dir() else ""  # noqa: PTH122
+    return name if os.path.splitext(name)[1] in QUADLET_KINDS and not _is_folder(entry) else ""  # noqa: PTH122
 
 
 def _service_name(path: str) -> str:

@@ -99,7 +99,7 @@ class QuadletGenerator:
 
         Raises Retry (no room on the stage, the generator was killed) or Stalled (not installed).
         """
-        live = self._live.resolve()
+        live = self._real_live()
         question = (
             await self.version(),
             signature(self._own_folders, live),
@@ -125,7 +125,7 @@ class QuadletGenerator:
     ) -> dict[str, str]:
         """Return the units that come out of an app's Quadlet files, as they would be installed."""
         binary, _ = self._find_binary()
-        live = self._live.resolve()
+        live = self._real_live()
         (chosen, neighbours), *_ = _divide([app], beside)
         try:
             with staged(
@@ -194,6 +194,10 @@ class QuadletGenerator:
             last = f": {words[-1]}" if words else ""
             raise Retry(f"cannot run Podman's generator: it ended with {done.code}{last}")
         return done
+
+    def _real_live(self) -> Path:
+        """Where it really is; pathlib would raise where a link leads round and round."""
+        return Path(os.path.realpath(self._live))
 
     def _find_binary(self) -> tuple[str, os.stat_result]:
         for binary in self._binaries:

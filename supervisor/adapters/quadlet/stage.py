@@ -19,7 +19,6 @@ from supervisor.model.source import FileKind
 
 # Sorts behind every app's name: of two files of one name the generator takes the first.
 _USERS_OWN = "~own"
-_DEEPEST = 24  # against links that make a circle
 _numbers = count(1)
 
 
@@ -96,23 +95,27 @@ def _link_own(folder: Path, own: Path, *, taken: set[str], live: Path) -> None:
 
 def _is_not_own(entry: Path, live: Path) -> bool:
     """Whether it is podvisor's folder, or another user's (the administrator names these by uid)."""
-    return entry.is_dir() and (entry.name.isdecimal() or entry.resolve() == live)
+    # os.path, not pathlib: these say no of a link that leads round and round, and raise nothing.
+    return os.path.isdir(entry) and (  # noqa: PTH112
+        entry.name.isdecimal() or os.path.realpath(entry) == os.fspath(live)
+    )
 
 
 def signature(own_folders: Sequence[Path], live: Path) -> tuple[tuple[str, int, int], ...]:
     """State of the user's own Quadlet files: changes when one of them does."""
-    seen: list[tuple[str, int, int]] = []
+    found: list[tuple[str, int, int]] = []
+    seen: set[str] = set()
     for own in own_folders:
         for folder, folders, names in os.walk(own, followlinks=True):
-            folders[:] = [
-                name
-                for name in folders
-                if not _is_not_own(Path(folder, name), live) and len(Path(folder).parts) < _DEEPEST
-            ]
+            if (real := os.path.realpath(folder)) in seen:  # a link that leads back
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = [name for name in folders if not _is_not_own(Path(folder, name), live)]
             for name in names:  # beside them there may be a database's thousand files
                 if not is_staged(name, FileKind.FILE):
                     continue
                 with contextlib.suppress(OSError):
                     state = Path(folder, name).stat()
-                    seen.append((f"{folder}/{name}", state.st_mtime_ns, state.st_size))
-    return tuple(sorted(seen))
+                    found.append((f"{folder}/{name}", state.st_mtime_ns, state.st_size))
+    return tuple(sorted(found))

@@ -3,7 +3,9 @@
 import ctypes
 import os
 import stat
+import struct
 import threading
+from contextlib import contextmanager
 
 import anyio
 import msgspec
@@ -391,6 +393,63 @@ async def test_plain_units_count_as_enabled_when_linked_and_installed(home):
     link_unit(home, "h.timer")
     enabled = (await home.folder.observe("web")).enabled
     assert enabled == ("a.timer", "c.service", "f@.timer", "g@.timer", "h.timer")
+
+
+@contextmanager
+def closed_to_us(folder):
+    """As a folder is that a container took to itself; root is to keep out, too."""
+    libc, header = ctypes.CDLL(None), struct.pack("Ii", 0x20080522, 0)
+    rights = ctypes.create_string_buffer(24)  # two times: effective, permitted, inheritable
+    libc.capget(header, rights)
+    before = rights.raw
+    none = b"\0" * 4 + before[4:12] + b"\0" * 4 + before[16:]
+    folder.chmod(0)
+    libc.capset(header, none)
+    try:
+        yield
+    finally:
+        libc.capset(header, before)
+        folder.chmod(0o700)
+
+
+async def test_a_folder_that_a_container_took_to_itself_is_told_and_taken_for_unchanged(home):
+    files = {"web.container": UNIT, "data/.gitkeep": "", "data/deep/seed": "x"}
+    manifest = await home.write("web", files)
+    with closed_to_us(home.root / "web/data"):
+        observed = await home.folder.observe("web", wanted=["data/new"])
+        assert observed.closed == ("data", "data/deep")
+        assert observed.files == manifest.files
+        assert await home.folder.manifests() == {"web": manifest}
+        with pytest.raises(Stalled, match=r"cannot remove .*/web/data/.gitkeep: Permission denied"):
+            await home.folder.remove_files("web", ["data/.gitkeep"])
+    observed = await home.folder.observe("web")
+    assert (observed.files, observed.closed) == (manifest.files, ())
+
+
+async def test_an_app_whose_whole_folder_is_closed_is_told_and_keeps_no_other(home):
+    manifest = await home.write("web", {"web.container": UNIT})
+    await home.write("db", {"db.container": UNIT})
+    with closed_to_us(home.root / "db"):
+        assert await home.folder.manifests() == {"web": manifest}
+        assert (await home.folder.observe("web")).manifest == manifest
+        with pytest.raises(Stalled, match=r"cannot read .*/db: Permission denied"):
+            await home.folder.observe("db")
+
+
+async def test_links_that_lead_round_and_round_are_no_units(home):
+    home.units.mkdir(parents=True)
+    home.quadlets.mkdir(parents=True)
+    (home.units / "loop.service").symlink_to("loop.service")
+    (home.quadlets / "loop").symlink_to("loop")
+    (home.quadlets / "loop.container").symlink_to("loop.container")
+    for name in ("a", "b", "c"):
+        (home.quadlets / name).symlink_to(".")
+    (home.quadlets / "c.container").write_text(UNIT)
+    found = await home.folder.foreign_units()
+    assert found == {
+        "c.service": str(home.quadlets / "c.container"),
+        "loop.service": str(home.units / "loop.service"),
+    }
 
 
 async def test_foreign_units_are_named_with_their_paths(home):

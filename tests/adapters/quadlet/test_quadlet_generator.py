@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.adapters.quadlet import QuadletGenerator
+from supervisor.adapters.quadlet.stage import signature
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Retry, Stalled
 from tests.core.candidates import from_texts
@@ -253,3 +254,16 @@ async def test_the_units_as_texts_are_those_that_would_be_installed(bench: Bench
     texts = await bench.generator.texts(app, contents=bench.contents, beside=[net])
     assert list(texts) == ["web.service"]
     assert f"SourcePath={bench.live}/web/web.container\n" in texts["web.service"]
+
+
+async def test_links_that_lead_round_and_round_harm_nobody(bench: Bench) -> None:
+    (bench.own / "loop").symlink_to("loop")
+    (bench.own / "loop.container").symlink_to("loop.container")
+    app = bench.app("one", WEB)
+    answer = await bench.generator.generate([app], contents=bench.contents)
+    assert [unit.name for unit in answer.units["one"]] == ["web.service"]
+    for name in "abcdefgh":
+        (bench.own / name).symlink_to(".")
+    (bench.own / "mine.network").write_text("[Network]\n")
+    (mine,) = signature([bench.own], bench.live)
+    assert mine[0] == str(bench.own / "mine.network")
