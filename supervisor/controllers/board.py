@@ -24,7 +24,7 @@ class Board:
         self.host_problems: Callable[[], Sequence[Finding]] = tuple
         """What of the host is not as it should be, looked up when somebody asks."""
         self.source_findings: Callable[[], Mapping[str, tuple[Finding, ...]]] = dict
-        """What was found in a source as a whole, besides what reading it found."""
+        """What was found in each source as a whole; what is an app's stands with the app."""
         self.webhook_of: Callable[[str], SourceWebhook | None] = lambda _name: None
         self.webhooks: Callable[[], ListenerStatus | None] = lambda: None
 
@@ -46,8 +46,7 @@ class Board:
         )
 
     def _with_findings(self, source: SourceStatus) -> SourceStatus:
-        more = self.source_findings().get(source.name, ())
-        findings = tuple(dict.fromkeys((*source.findings, *more)))
+        findings = self.source_findings().get(source.name, ())
         webhook = self.webhook_of(source.name)
         return msgspec.structs.replace(source, findings=findings, webhook=webhook)
 

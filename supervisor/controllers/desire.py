@@ -12,19 +12,19 @@ from contextlib import contextmanager
 import anyio
 import msgspec
 
-from supervisor.controllers.isolate import each_now, failure_of
+from supervisor.controllers.compositions import Compositions
+from supervisor.controllers.isolate import each_now
 from supervisor.controllers.judge import Judge
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.tried import Tried
-from supervisor.core.compose import Composition, compose
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.moves import still_needed, units_by_source
 from supervisor.core.names import runtime_names
 from supervisor.core.order import refused_for_order
 from supervisor.core.published_ports import port_findings
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
-from supervisor.model.errors import Finding
+from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.observed import Manifest
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot
@@ -57,8 +57,10 @@ class Desires:
         self._judge = Judge(reader=reader, generator=generator)
         self._tried = Tried(reader=reader, ledger=ledger, orders=orders, judge=self._judge)
         self._folder = folder
-        self._specifiers = specifiers
+        self._compositions = Compositions(reader=reader, specifiers=specifiers)
         self._snapshots: dict[str, Snapshot] = {}
+        self._undivided: Mapping[str, Failure] = {}
+        """Sources that could not be divided into apps."""
         self._current: dict[str, Deployment] | None = None
         self._working = anyio.Lock()
         self._news = 0
@@ -85,6 +87,8 @@ class Desires:
             return False
         old = self._snapshots.get(snapshot.source)
         self._snapshots[snapshot.source] = snapshot
+        if snapshot.source in self._undivided:
+            old = None
         if old and (old.revision, old.findings) == (snapshot.revision, snapshot.findings):
             return False
         self._forget()
@@ -230,12 +234,18 @@ class Desires:
         holders = {name: one.source for name, one in manifests.items()}
         refused: dict[str, tuple[Finding, ...]] = {}
         candidates: list[Candidate] = []
+        known: dict[str, tuple[Finding, ...]] = {}
         self.source_findings = {}
-        composed = self._composed()
+        composed, undivided = await self._compositions.of(self._snapshots, self.settings)
+        self._undivided = undivided
+        for name, failure in undivided.items():
+            hint = failure.hint if isinstance(failure, Stalled) else ""
+            self.source_findings[name] = (Finding(message=str(failure), source=name, hint=hint),)
         for name, composition in composed.items():
             self.source_findings[name] = composition.findings
             candidates.extend(composition.candidates)
             refused.update(composition.refused)
+            known.update(composition.warnings)
         candidates, clashes = app_conflicts(candidates, holders)
         for name, findings in clashes.items():
             source, slash, _ = name.partition("/")
@@ -256,11 +266,16 @@ class Desires:
         refused.update(lost)
         judged = await self._judge.judge([one for one in candidates if one.name not in lost])
         failures.update(more)
+        for name, manifest in manifests.items():
+            if manifest.source in undivided:
+                failures[name] = undivided[manifest.source]
         failures.update({name: one.failure for name, one in judged.items() if one.failure})
         warnings: dict[str, tuple[Finding, ...]] = {}
         for name, one in judged.items():
-            if one.findings:
-                (warnings if one.app else refused)[name] = one.findings
+            if one.app:
+                warnings[name] = (*known.get(name, ()), *one.findings)
+            elif one.findings:
+                refused[name] = (*known.get(name, ()), *one.findings)
         out = {*refused, *failures}
         able = {name: one.app for name, one in judged.items() if one.app and name not in out}
         good = await self._tried.last_good(manifests, able, candidates)
@@ -314,23 +329,6 @@ class Desires:
         """Return the units that the generator makes of an app, by name."""
         others = (one.wanted or one.last_good for one in self.latest().values())
         return await self._judge.texts(app, [one for one in others if one])
-
-    def _composed(self) -> dict[str, Composition]:
-        """Divide what is known of each source into apps."""
-        composed: dict[str, Composition] = {}
-        for name, settings in self.settings.sources.items():
-            snapshot = self._snapshots.get(name)
-            if snapshot is None:
-                continue
-            specifiers = self._specifiers() if settings.overlay else {}
-            try:
-                composed[name] = compose(
-                    snapshot, settings, self.settings.limits, specifiers=specifiers
-                )
-            except Exception as error:  # noqa: BLE001  # a defect: the other sources go on
-                message = str(failure_of(error, doing=f"dividing source {name} into apps"))
-                self.source_findings[name] = (Finding(message=message, source=name),)
-        return composed
 
     async def _manifests(self) -> dict[str, Manifest]:
         manifests = await self._folder.manifests()

@@ -15,6 +15,7 @@ from supervisor.core.compose import candidate_of, references
 from supervisor.core.names import QUADLET_KINDS, shapes_units
 from supervisor.core.refusals import is_staged
 from supervisor.core.secret_files import is_secret, read_secret_files
+from supervisor.core.templates import rendered_findings
 from supervisor.model.app import Candidate, DesiredApp, Generated
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.source import TreeFile
@@ -157,7 +158,10 @@ class Judge:
         self, one: Candidate, generated: Generated, contents: Mapping[str, bytes]
     ) -> tuple[DesiredApp | None, tuple[Finding, ...]]:
         """Make an app of what the generator said of a candidate, unless it is refused."""
-        secrets, findings = read_secret_files(AppFiles(one, contents))
+        files = AppFiles(one, contents)
+        if unfilled := tuple(rendered_findings(files)):
+            return None, unfilled  # what the generator says of a template only confuses
+        secrets, findings = read_secret_files(files)
         findings = (*generated.findings.get(one.name, ()), *findings)
         if any(finding.fatal for finding in findings):
             return None, findings

@@ -3,6 +3,8 @@
 from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.ports import Ledger, SourceReader
+from supervisor.core.globs import ignoring
+from supervisor.core.overlay import is_hidden
 from supervisor.core.source_rules import without_password
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Failure, Finding, Stalled
@@ -90,8 +92,10 @@ class SourceController:
                 reason=snapshot.subject or "its content changed",
             )
         known = {str(finding) for finding in old.findings} if old else set()
+        ignored = ignoring(settings.ignore)
         for finding in snapshot.findings:
-            if str(finding) not in known:
+            passed_over = ignored(finding.path) or is_hidden(finding.path, root="")
+            if str(finding) not in known and not passed_over:
                 self._refuse(name, snapshot.revision, finding)
 
     def _refuse(self, name: str, revision: str, finding: Finding) -> None:

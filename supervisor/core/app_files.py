@@ -7,6 +7,7 @@ people the file and line that it comes from.
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 
+from supervisor.core.image_context import ImageContexts
 from supervisor.core.names import PLAIN_SUFFIXES, is_drop_in, shapes_units
 from supervisor.core.overlay import source_path
 from supervisor.core.unitfile import Entry, UnitFile, parse, split_words
@@ -52,6 +53,20 @@ class AppFiles:
     def top_level(self) -> tuple[str, ...]:
         """Names of the files and folders that stand directly in the app's folder."""
         return tuple(sorted({path.partition("/")[0] for path in self._files}))
+
+    def plain_units(self) -> list[str]:
+        """Paths of the plain unit files that are this app's, and no image's that it builds."""
+        contexts = ImageContexts(
+            self._files,
+            {path: self.text(path) or "" for path in self._files if path.endswith(".build")},
+        )
+        return [
+            file.path
+            for file in self.app.files
+            if file.path.endswith(PLAIN_SUFFIXES)
+            and file.kind is not FileKind.SYMLINK
+            and contexts.holding(file.path) is None
+        ]
 
     def text(self, path: str) -> str | None:
         """Return what the file says, links followed; None if it is not there."""

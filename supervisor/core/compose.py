@@ -1,22 +1,42 @@
 """From a source's files to candidate apps: which folders are apps, and which files are theirs.
 
 Before it: a `Snapshot` from the source reader. After it: Podman's generator judges the candidates.
+`core.layout` divides the files; here each app's share is looked at.
 """
 
+import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
+from msgspec.structs import replace
 
-from supervisor.core.names import QUADLET_KINDS, unit_kind
-from supervisor.core.overlay import Overlay, is_hidden, lay_over, source_path
+from supervisor.core.globs import ignoring, is_wild, split
+from supervisor.core.image_context import ImageContexts
+from supervisor.core.layout import (
+    Part,
+    builds_of,
+    divide,
+    find_layout,
+    is_unit,
+    names_units,
+    texts_of,
+)
+from supervisor.core.left_out import LeftOut, overlooked, together
+from supervisor.core.names import LEADING_KINDS, QUADLET_KINDS, UNSUPPORTED, unit_kind
+from supervisor.core.names import shapes_units as shapes
+from supervisor.core.overlay import Overlay, is_below, is_hidden, lay_over, source_path
+from supervisor.core.secret_files import is_secret
+from supervisor.core.templates import template_of, template_problem
 from supervisor.model.app import Candidate, DesiredApp, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.settings import LimitSettings, SourceSettings
-from supervisor.model.source import Snapshot, TreeFile
+from supervisor.model.source import FileKind, Snapshot, TreeFile
 
 _APP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_UNIT_NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}")
+"""What systemd takes as the name of a unit."""
 _REFERENCE = re.compile(
     rb"([A-Za-z0-9@:_.\\-]+\.(?:" + b"|".join(s[1:].encode() for s in QUADLET_KINDS) + rb"))\b"
 )
@@ -28,8 +48,28 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...]
     refused: dict[str, tuple[Finding, ...]]
     """Apps that cannot be deployed as they are."""
-    findings: tuple[Finding, ...]
-    """Of the source as a whole, and what is worth knowing of its apps."""
+    warnings: dict[str, tuple[Finding, ...]] = {}
+    """What is worth knowing of the candidates, by app."""
+    findings: tuple[Finding, ...] = ()
+    """Of the source as a whole."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Its unit files that are part of no app."""
+
+
+def layout_of(snapshot: Snapshot, settings: SourceSettings) -> tuple[str, ...]:
+    """Globs of a source's apps, as the settings say or as they are found."""
+    return tuple(settings.apps) or find_layout(_considered(snapshot, settings))
+
+
+def texts_needed(snapshot: Snapshot, settings: SourceSettings) -> frozenset[str]:
+    """Blob ids of what `compose` has to have read: how images are built, what units refer to."""
+    each = any(names_units(glob) for glob in settings.apps)
+    return frozenset(
+        file.oid
+        for file in _considered(snapshot, settings)
+        if file.kind is not FileKind.SYMLINK
+        and (file.path.endswith(".build") or (each and (shapes(file.path) or is_secret(file.path))))
+    )
 
 
 def compose(
@@ -38,68 +78,70 @@ def compose(
     limits: LimitSettings,
     *,
     specifiers: Mapping[str, str] | None = None,
+    contents: Mapping[str, bytes] | None = None,
 ) -> Composition:
-    """Divide a snapshot into apps; `specifiers` are the values for its overlay."""
-    findings: list[Finding] = []
+    """Divide a snapshot into apps.
+
+    `specifiers` are the values for its overlay; `contents` is what `texts_needed` asks for, by blob
+    id.
+    """
+    source = snapshot.source
     over = Overlay(settings.overlay, snapshot, specifiers or {})
-    files = tuple(file for file in snapshot.files if not over.covers(file.path))
-    glob = settings.apps or find_layout(files)
-    folders = _app_folders(files, glob, snapshot.source)
-    parts = _divide(files, folders)
-    names = frozenset(folders.values())
-    for name, overlaid in over.files.items():
-        if name not in names and any(unit_kind(file.path) for file in overlaid):
-            folders[f"{over.folder}/{name}"] = name  # an app of this host alone
-    unread = _divide_findings(snapshot.findings, folders, over)
-    candidates: list[Candidate] = []
-    refused: dict[str, tuple[Finding, ...]] = {}
-    claimed: set[str] = set()
-    taken: dict[str, str] = {}
-    for root, name in sorted(folders.items()):
-        candidate = _candidate(snapshot, name, root, parts.get(root, ()), over)
-        if not any(unit_kind(file.path) for file in candidate.files):
+    globs = layout_of(snapshot, settings)
+    files = tuple(file for file in _considered(snapshot, settings) if not over.covers(file.path))
+    parts = divide(files, globs, source, overlaid=over.files, contents=contents or {})
+    names = {part.name for part in parts}
+    parts += [
+        Part(name=name, root=f"{over.folder}/{name}", files=())  # an app of this host alone
+        for name, overlaid in over.files.items()
+        if name not in names and any(unit_kind(file.path) for file in overlaid)
+    ]
+    unread, of_no_app = _divide_findings(snapshot, settings, parts, over)
+    candidates: dict[str, Candidate] = {}
+    problems: dict[str, list[Finding]] = {}
+    findings: list[Finding] = []
+    images: dict[str, str] = {}
+    for part in sorted(parts, key=lambda one: (one.root, one.name)):
+        if not _selected(part.name, settings):
             continue
-        if not _selected(name, settings):
+        candidate, image = _candidate(snapshot, part, over, contents or {})
+        images.update(image)
+        if not any(is_unit(file.path) for file in candidate.files):
             continue
-        own = tuple(
-            msgspec.structs.replace(one, source=snapshot.source, app=name)
-            for one in unread.get(root, ())
-        )
-        claimed.update(one.path for one in own)
-        problems = [*own, *_judge(candidate, limits)]
-        if name in taken:
-            message = f"two folders make an app named {name}: {taken[name]} and {root}"
-            problems.append(_fatal(message, snapshot.source, name, root, "rename one of them"))
-        taken.setdefault(name, root)
-        if any(problem.fatal for problem in problems):
-            refused[name] = tuple(problems)
+        found = [*unread.get(part.name, ()), *_judge(candidate, limits, image)]
+        if not _APP_NAME.fullmatch(part.name):
+            hint = "use letters, digits, '.', '_' and '-', 63 at most, a letter or digit first"
+            message = f"{part.name!r} cannot name an app"
+            findings.append(Finding(message=message, source=source, path=part.root, hint=hint))
             continue
-        findings.extend(problems)
-        candidates.append(candidate)
-    # What lies below a hidden folder (`.venv`) is part of no app, and harms none; what other hosts
-    # lay over their apps is nothing to this one.
-    findings.extend(
-        one
-        for one in snapshot.findings
-        if one.path not in claimed
-        and not is_hidden(one.path, root="")
-        and not over.is_elsewhere(one.path)
-    )
-    findings.extend(over.problems(frozenset(folders.values())))
+        if first := candidates.get(part.name):
+            message = f"two folders make an app named {part.name}: {first.root} and {part.root}"
+            found.append(_finding(candidate, message, part.root, "rename one of them"))
+        if not settings.apps:
+            leading = [f.path for f in candidate.files if unit_kind(f.path) in LEADING_KINDS]
+            leading = [path for path in leading if source_path(candidate, path) not in images]
+            findings.extend(together(part.name, part.root, leading, source=source))
+        candidates.setdefault(part.name, candidate)
+        problems.setdefault(part.name, []).extend(found)
+    refused = {
+        name: tuple(some) for name, some in problems.items() if any(one.fatal for one in some)
+    }
+    left = _left_out(snapshot, settings, over, parts, images)
+    roots = frozenset(part.root for part in parts)
     return Composition(
-        candidates=tuple(one for one in candidates if one.name not in refused),
+        candidates=tuple(one for name, one in candidates.items() if name not in refused),
         refused=refused,
-        findings=tuple(findings),
+        warnings={
+            name: tuple(some) for name, some in problems.items() if some and name not in refused
+        },
+        findings=(
+            *findings,
+            *(_weighed(one, globs) for one in of_no_app),
+            *overlooked(left, globs, source, roots),
+            *over.problems(frozenset(part.name for part in parts)),
+        ),
+        left_out=left,
     )
-
-
-def find_layout(files: Iterable[TreeFile]) -> str:
-    """Glob of the app folders of a source whose settings name none."""
-    units = [file.path for file in files if unit_kind(file.path)]
-    if any(path.startswith("apps/") and path.count("/") > 1 for path in units):
-        return "apps/*"
-    loose = (path for path in units if "/" not in path)
-    return "." if any(unit_kind(path) is not UnitKind.PLAIN for path in loose) else "*"
 
 
 def references(content: bytes) -> frozenset[str]:
@@ -120,77 +162,59 @@ def candidate_of(app: DesiredApp) -> Candidate:
     )
 
 
-def _app_folders(files: Iterable[TreeFile], glob: str, source: str) -> dict[str, str]:
-    """Folders that the glob names, each with its app's name (what the wildcards stand for)."""
-    if glob.strip("./") == "":
-        return {"": source}
-    patterns = glob.strip("/").split("/")
-    depth = len(patterns)
-    folders: dict[str, str] = {}
-    passed: set[str] = set()
-    for file in files:
-        parts = file.path.split("/", depth)
-        if len(parts) <= depth:
-            continue
-        head = parts[:depth]
-        folder = "/".join(head)
-        if folder in passed:
-            continue
-        passed.add(folder)
-        if any(
-            part.startswith(".") and part != pattern
-            for part, pattern in zip(head, patterns, strict=True)
-        ):
-            continue
-        if all(fnmatchcase(part, pattern) for part, pattern in zip(head, patterns, strict=True)):
-            varying = [
-                p for p, pattern in zip(head, patterns, strict=True) if set(pattern) & set("*?[")
-            ]
-            folders[folder] = "-".join(varying) or head[-1]
-    return folders
-
-
-def _divide(
-    files: Iterable[TreeFile], folders: Mapping[str, str]
-) -> dict[str, tuple[TreeFile, ...]]:
-    """Files of each app, paths relative to its folder; hidden folders are not part of an app.
-
-    All folders are equally deep, so that each file is looked at once, however many apps there are.
-    """
-    found: dict[str, list[TreeFile]] = {}
-    depth = _depth(folders)
-    for file in files:
-        root = _head(file.path, depth)
-        if root in folders and len(file.path) > len(root) and not is_hidden(file.path, root):
-            path = file.path[len(root) + 1 :] if root else file.path
-            found.setdefault(root, []).append(msgspec.structs.replace(file, path=path))
-    return {root: tuple(some) for root, some in found.items()}
+def _considered(snapshot: Snapshot, settings: SourceSettings) -> Sequence[TreeFile]:
+    """Files of a snapshot that are not ignored."""
+    if not settings.ignore:
+        return snapshot.files
+    ignored = ignoring(settings.ignore)
+    return tuple(file for file in snapshot.files if not ignored(file.path))
 
 
 def _divide_findings(
-    findings: Iterable[Finding], folders: Mapping[str, str], over: Overlay
-) -> dict[str, list[Finding]]:
-    """What was refused while reading, by the folder of the app that it is part of."""
-    found: dict[str, list[Finding]] = {}
-    roots = {name: root for root, name in sorted(folders.items(), reverse=True)}
-    depth = _depth(root for root in folders if not over.covers(root))
-    for one in findings:
+    snapshot: Snapshot, settings: SourceSettings, parts: Iterable[Part], over: Overlay
+) -> tuple[dict[str, list[Finding]], list[Finding]]:
+    """What was refused while reading: by app, and what is part of none.
+
+    What lies below a hidden folder (`.venv`) is part of no app, and harms none; what other hosts
+    lay over their apps is nothing to this one.
+    """
+    ignored = ignoring(settings.ignore)
+    by_app: dict[str, list[Finding]] = {}
+    of_no_app: list[Finding] = []
+    roots = {part.root: part.name for part in parts}
+    for one in snapshot.findings:
+        if ignored(one.path) or over.is_elsewhere(one.path):
+            continue
         name = over.app_of(one.path)
-        folder = f"{over.folder}/{name}" if name else _head(one.path, depth)
-        root = roots.get(name, folder) if name else folder
-        if root in folders and not is_hidden(one.path, folder):
-            found.setdefault(root, []).append(one)
-    return found
+        root = next((root for root in _parents(one.path) if root in roots), None)
+        if name and name in roots.values() and not is_hidden(one.path, f"{over.folder}/{name}"):
+            pass
+        elif root is not None and not is_hidden(one.path, root):
+            name = roots[root]
+        else:
+            if not is_hidden(one.path, root=""):
+                of_no_app.append(one)
+            continue
+        by_app.setdefault(name, []).append(replace(one, source=snapshot.source, app=name))
+    return by_app, of_no_app
 
 
-def _depth(folders: Iterable[str]) -> int:
-    first = next(iter(folders), "")
-    return first.count("/") + 1 if first else 0
+def _weighed(one: Finding, globs: Iterable[str]) -> Finding:
+    """Return what was refused outside of all apps: a warning, unless apps are looked for there."""
+    for glob in globs:
+        parts = split(glob)
+        fixed = next((at for at, part in enumerate(parts) if is_wild(part)), len(parts))
+        if fixed and is_below("/".join(parts[:fixed]), one.path):
+            return one
+    return replace(one, fatal=False)
 
 
-def _head(path: str, depth: int) -> str:
-    """Return the first parts of a path, the whole of it if it has no more."""
-    return "/".join(path.split("/", depth)[:depth])
+def _parents(path: str) -> Iterable[str]:
+    """Folders that a path lies in, and itself, from the innermost on; the root is empty."""
+    while path:
+        yield path
+        path = posixpath.dirname(path)
+    yield ""
 
 
 def _selected(name: str, settings: SourceSettings) -> bool:
@@ -198,48 +222,128 @@ def _selected(name: str, settings: SourceSettings) -> bool:
     return chosen and not any(fnmatchcase(name, glob) for glob in settings.exclude)
 
 
-def _fatal(message: str, source: str, app: str, path: str, hint: str) -> Finding:
-    return Finding(message=message, source=source, app=app, path=path, hint=hint)
+def _left_out(
+    snapshot: Snapshot,
+    settings: SourceSettings,
+    over: Overlay,
+    parts: Iterable[Part],
+    images: Mapping[str, str],
+) -> tuple[LeftOut, ...]:
+    ignored = ignoring(settings.ignore)
+    homes = {
+        posixpath.join(part.root, file.path): part.name
+        for part in parts
+        for file in part.files
+        if is_unit(file.path)
+    }
+    left: list[LeftOut] = []
+    for file in snapshot.files:
+        if not is_unit(file.path) or over.covers(file.path):
+            continue
+        home, path = homes.get(file.path), file.path
+        if glob := ignored(path):
+            left.append(LeftOut(path=path, reason=f"ignored ({glob})", meant=True))
+        elif path in images:
+            reason = f"part of an image ({images[path] or 'the source'} is what it is built from)"
+            left.append(LeftOut(path=path, reason=reason, meant=True))
+        elif home is not None and not _selected(home, settings):
+            reason = f"`select` or `exclude` leaves out app {home}"
+            left.append(LeftOut(path=path, reason=reason, meant=True))
+        elif home is None:
+            hidden = is_hidden(path, root="")
+            reason = "in a hidden folder that `apps` does not name" if hidden else "in no app"
+            left.append(LeftOut(path=path, reason=reason))
+    return tuple(left)
+
+
+def _finding(
+    one: Candidate, message: str, path: str, hint: str = "", *, fatal: bool = True
+) -> Finding:
+    return Finding(
+        message=message, source=one.source, app=one.name, path=path, hint=hint, fatal=fatal
+    )
 
 
 def _candidate(
-    snapshot: Snapshot, name: str, root: str, files: tuple[TreeFile, ...], over: Overlay
-) -> Candidate:
-    overlay = f"{over.folder}/{name}"
-    overlaid = over.files.get(name, ())
+    snapshot: Snapshot, part: Part, over: Overlay, contents: Mapping[str, bytes]
+) -> tuple[Candidate, dict[str, str]]:
+    """Return an app, and what of its units is an image's: path in the source to its folder.
+
+    Quadlet would make units of those of its own kinds wherever they stand in its folder: they are
+    not installed. Others are files like any other.
+    """
+    name, root = part.name, part.root
+    overlay, overlaid = f"{over.folder}/{name}", over.files.get(name, ())
+    files = part.files
     if root == overlay:
         files, overlaid = overlaid, ()
-    return Candidate(
+    files = lay_over(files, overlaid) if overlaid else files
+    contexts = ImageContexts((file.path for file in files), builds_of(texts_of(files, contents)))
+    image = {
+        file.path: posixpath.join(root, folder).rstrip("/")
+        for file in files
+        if is_unit(file.path) and (folder := contexts.holding(file.path)) is not None
+    }
+    candidate = Candidate(
         name=name,
         source=snapshot.source,
         revision=snapshot.revision,
         root=root,
-        files=lay_over(files, overlaid) if overlaid else files,
+        files=tuple(f for f in files if f.path not in image or _is_plain(f.path)),
         overlay=overlay if overlaid else "",
         overlaid=tuple(file.path for file in overlaid),
     )
+    return candidate, {posixpath.join(root, path): folder for path, folder in image.items()}
 
 
-def _judge(one: Candidate, limits: LimitSettings) -> list[Finding]:
-    """List what keeps a folder from being an app."""
+def _is_plain(path: str) -> bool:
+    return unit_kind(path) is UnitKind.PLAIN
+
+
+def _judge(one: Candidate, limits: LimitSettings, image: Mapping[str, str]) -> list[Finding]:
+    """List what keeps a folder from being an app, and what of it comes to nothing."""
     name, files = one.name, one.files
     problems: list[Finding] = []
-    if not _APP_NAME.fullmatch(name):
-        hint = "use letters, digits, '.', '_' and '-', 63 at most, a letter or digit first"
-        problems.append(_fatal(f"{name!r} cannot name an app", one.source, name, one.root, hint))
     size = sum(file.size for file in files)
     if size > limits.app_size or len(files) > limits.app_files:
         message = f"app {name} is too large: {len(files)} files, {size} bytes"
         hint = "keep data out of the source, or raise [limits] app_size / app_files"
-        problems.append(_fatal(message, one.source, name, one.root, hint))
+        problems.append(_finding(one, message, one.root, hint))
+    problems += _image_findings(one, image)
     seen: dict[str, str] = {}
     for file in files:
-        if unit_kind(file.path) is None:
+        place = source_path(one, file.path)
+        base = posixpath.basename(file.path)
+        if base.endswith(UNSUPPORTED) and not is_hidden(file.path, root=""):
+            suffix = base[base.rfind(".") :]
+            message = f"is left out: podvisor deploys no {suffix} units"
+            hint = "link it into ~/.config/systemd/user by hand"
+            problems.append(_finding(one, message, place, hint, fatal=False))
+        if not is_unit(file.path) or place in image:
             continue
-        base = file.path.rpartition("/")[2]
+        if template_of(file.path):
+            message, hint = template_problem(file.path)
+            problems.append(_finding(one, message, place, hint))
+            continue
+        if not _UNIT_NAME.fullmatch(base):
+            message = "systemd takes no unit of this name"
+            hint = "use letters, digits, and : - _ . @"
+            problems.append(_finding(one, message, place, hint))
         if base in seen:
             message = f"{seen[base]} and {file.path} define the same unit"
-            place = source_path(one, file.path)
-            problems.append(_fatal(message, one.source, name, place, "rename one of them"))
+            problems.append(_finding(one, message, place, "rename one of them"))
         seen.setdefault(base, file.path)
     return problems
+
+
+def _image_findings(one: Candidate, image: Mapping[str, str]) -> Iterable[Finding]:
+    """Warn of Quadlet files that an image is to hold, and would become units of this host."""
+    for path, folder in image.items():
+        if not _is_plain(path):
+            message = f"is not installed: it is part of the image that {folder or 'the app'} builds"
+            hint = (
+                "Quadlet would make a unit of this host of it; `ignore` it, or give it another"
+                " name, and the right one in the Containerfile; a folder of units has to be named"
+                " in `apps`"
+            )
+            yield _finding(one, message, path, hint, fatal=False)

@@ -1,87 +1,127 @@
 """Two apps that want the same name: the one that runs keeps it, the other is refused."""
 
-from collections.abc import Iterable, Mapping
+import posixpath
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from supervisor.core.names import unit_kind
 from supervisor.core.overlay import source_path
-from supervisor.model.app import Candidate, DesiredApp
+from supervisor.model.app import Candidate, DesiredApp, UnitKind
 from supervisor.model.errors import Finding
 
 
 def app_conflicts(
     candidates: Iterable[Candidate], holders: Mapping[str, str]
 ) -> tuple[list[Candidate], dict[str, tuple[Finding, ...]]]:
-    """Refuse candidates whose app name or unit files another one has already.
+    """Refuse candidates whose app name or Quadlet files another one has as well.
 
-    `holders` maps app names to the source that they were applied from, if any: it goes first.
-    Returns the candidates that may go on, and the refused apps. Where two sources hold one app
-    name, only the second *source* loses: the finding names both, the app itself goes on.
+    `holders` maps app names to the source that they were applied from, if any: it goes first, and
+    of those that are all new none does. Returns the candidates that may go on, and the refused
+    apps. Where two sources hold the name of an app that is here, only the second *source* loses:
+    the finding names both (`SOURCE/APP`), the app itself goes on.
     """
-    order = sorted(
-        candidates,
-        key=lambda one: (one.name not in holders, holders.get(one.name) != one.source, one.source),
-    )
+    refused: dict[str, list[Finding]] = defaultdict(list)
+    by_name: dict[str, list[Candidate]] = defaultdict(list)
+    for one in sorted(
+        candidates, key=lambda one: (holders.get(one.name) != one.source, one.source)
+    ):
+        by_name[one.name].append(one)
     kept: list[Candidate] = []
-    refused: dict[str, tuple[Finding, ...]] = {}
-    sources: dict[str, Candidate] = {}
-    files: dict[str, Candidate] = {}
-    for one in order:
-        first = sources.get(one.name)
-        if first is not None:
-            message = f"sources {first.source} and {one.source} both hold an app named {one.name}"
-            hint = f"rename one folder, or exclude {one.name} from a source"
-            refused[f"{one.source}/{one.name}"] = (_finding(one, message, one.root, hint),)
-            continue
-        sources[one.name] = one
-        clashes = []
-        own = {f.path.rpartition("/")[2]: f.path for f in one.files if unit_kind(f.path)}
-        for base, path in own.items():
-            other = files.get(base)
-            if other is not None:
-                message = f"apps {other.name} and {one.name} both define {base}"
-                place = source_path(one, path)
-                clashes.append(_finding(one, message, place, "rename one of the files"))
-        if clashes:
-            refused[one.name] = tuple(clashes)
-            continue
-        files.update(dict.fromkeys(own, one))
-        kept.append(one)
-    return kept, refused
+    for name, (first, *others) in by_name.items():
+        kept.append(first)
+        for one in others:
+            message = f"sources {first.source} and {one.source} both hold an app named {name}"
+            hint = f"rename one folder, or exclude {name} from a source"
+            key = f"{one.source}/{name}" if holders.get(name) == first.source else name
+            refused[key].append(_finding(one, message, one.root, hint))
+    files = {
+        one.name: {
+            ("", posixpath.basename(file.path)): file.path
+            for file in one.files
+            if unit_kind(file.path) not in (None, UnitKind.PLAIN)
+        }
+        for one in kept
+    }
+    roots = {one.name: one for one in kept}
+    for app, other, (_, base) in _clashes(files, holders):
+        message = f"apps {other} and {app} both define {base}"
+        place = source_path(roots[app], files[app]["", base])
+        refused[app].append(_finding(roots[app], message, place, _hint(app, other, holders)))
+    return (
+        [one for one in kept if one.name not in refused],
+        {name: tuple(findings) for name, findings in refused.items()},
+    )
 
 
 def unit_conflicts(
-    apps: Mapping[str, DesiredApp], holders: Iterable[str], standing: Iterable[DesiredApp] = ()
+    apps: Mapping[str, DesiredApp],
+    holders: Collection[str],
+    standing: Iterable[DesiredApp] = (),
 ) -> dict[str, tuple[Finding, ...]]:
     """Apps to refuse since a unit or Podman object of theirs has a name that another app has.
 
     `standing` are apps as they run now, whose newest state is refused or whose source is silent:
     what they have is taken.
     """
-    first_go = frozenset(holders)
-    taken: dict[tuple[str, str], tuple[str, str]] = {}
-    for one in standing:
-        taken.update({key: (one.name, path) for key, path in _names(one).items()})
-    refused: dict[str, tuple[Finding, ...]] = {}
-    for app in sorted(apps, key=lambda name: (name not in first_go, name)):
-        one = apps[app]
-        names = _names(one)
-        clashes = [
+    names = {app: _names(one) for app, one in apps.items()}
+    taken = {key: (one.name, path) for one in standing for key, path in _names(one).items()}
+    refused: dict[str, list[Finding]] = defaultdict(list)
+
+    def refuse(app: str, other: str, key: tuple[str, str], place: str) -> None:
+        path = names[app][key]
+        message = f"apps {other} and {app} both define the {key[0]} {key[1]} ({place} and {path})"
+        refused[app].append(
             Finding(
-                message=f"apps {taken[key][0]} and {app} both define the {key[0]} {key[1]}"
-                f" ({taken[key][1]} and {path})",
-                source=one.source,
+                message=message,
+                source=apps[app].source,
                 app=app,
-                path=source_path(one, path),
-                hint="give one of them another name",
+                path=source_path(apps[app], path),
+                hint=_hint(app, other, holders),
             )
-            for key, path in names.items()
-            if key in taken
-        ]
-        if clashes:
-            refused[app] = tuple(clashes)
-            continue
-        taken.update({key: (app, path) for key, path in names.items()})
-    return refused
+        )
+
+    for app in apps:
+        for key in names[app].keys() & taken.keys():
+            refuse(app, taken[key][0], key, taken[key][1])
+    left = {app: some for app, some in names.items() if app not in refused}
+    for app, other, key in _clashes(left, holders):
+        refuse(app, other, key, names[other][key])
+    return {app: tuple(findings) for app, findings in refused.items()}
+
+
+def _clashes(
+    names: Mapping[str, Mapping[tuple[str, str], str]], holders: Collection[str]
+) -> Iterator[tuple[str, str, tuple[str, str]]]:
+    """Yield each app that loses a name, with the other that has it.
+
+    Of several that are here already the first keeps it; of several new ones each loses it, since
+    nothing says which of them is meant.
+    """
+    taken: dict[tuple[str, str], str] = {}
+    losers: set[str] = set()
+    for app in sorted(name for name in names if name in holders):
+        lost = names[app].keys() & taken.keys()
+        yield from ((app, taken[key], key) for key in sorted(lost))
+        if not lost:
+            taken.update(dict.fromkeys(names[app], app))
+    new = sorted(name for name in names if name not in holders)
+    for app in new:
+        lost = names[app].keys() & taken.keys()
+        yield from ((app, taken[key], key) for key in sorted(lost))
+        losers.update([app] if lost else [])
+    wanting: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for app in new:
+        for key in () if app in losers else names[app]:
+            wanting[key].append(app)
+    for key, some in wanting.items():
+        for app in some if len(some) > 1 else ():
+            yield app, next(other for other in some if other != app), key
+
+
+def _hint(app: str, other: str, holders: Collection[str]) -> str:
+    if other in holders:
+        return "give one of them another name"
+    return f"give one of them another name, or `exclude` app {app} or {other} in the settings"
 
 
 def _names(app: DesiredApp) -> dict[tuple[str, str], str]:

@@ -17,6 +17,12 @@ QUADLET_KINDS = {
 
 PLAIN_SUFFIXES = (".service", ".timer", ".socket", ".path", ".target")
 
+UNSUPPORTED = (".slice", ".mount", ".automount", ".swap", ".scope", ".device")
+"""Kinds of systemd's units that no app can bring."""
+
+LEADING_KINDS = frozenset({UnitKind.CONTAINER, UnitKind.POD, UnitKind.KUBE, UnitKind.PLAIN})
+"""Kinds that run by themselves; all others are there for these."""
+
 
 def is_drop_in(path: str) -> bool:
     """Whether a relative path is that of a drop-in, `web.container.d/10-more.conf`."""

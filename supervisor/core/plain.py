@@ -7,14 +7,12 @@ that is no assignment or a service that starts nothing, is told of here.
 import posixpath
 
 from supervisor.core.generated import Reading, is_true, requirements, take_in
-from supervisor.core.names import PLAIN_SUFFIXES
 from supervisor.core.normal import digest
 from supervisor.core.own_section import read_own_section
 from supervisor.core.reads import Place, Reads
 from supervisor.core.starts import install_lines, starts
 from supervisor.core.unitfile import UnitFile, is_template, merge, specifiers
 from supervisor.model.app import DesiredUnit, UnitKind
-from supervisor.model.source import FileKind
 
 _STARTED_BY = {".timer": "Timer", ".socket": "Socket", ".path": "Path", ".service": "Service"}
 """Suffix to the section without which systemd refuses the unit."""
@@ -22,9 +20,8 @@ _STARTED_BY = {".timer": "Timer", ".socket": "Socket", ".path": "Path", ".servic
 
 def read_plain_units(reading: Reading, place: Place) -> None:
     """Add the app's plain units to its reading."""
-    for file in reading.files.app.files:
-        if file.path.endswith(PLAIN_SUFFIXES) and file.kind is not FileKind.SYMLINK:
-            _read(file.path, reading, place)
+    for path in reading.files.plain_units():
+        _read(path, reading, place)
 
 
 def _read(path: str, reading: Reading, place: Place) -> None:

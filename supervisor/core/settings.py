@@ -19,6 +19,7 @@ from supervisor.kit import texts
 from supervisor.model.errors import Finding
 from supervisor.model.settings import (
     Bytes,
+    Globs,
     Seconds,
     SecretRef,
     Settings,
@@ -215,6 +216,8 @@ def _expectation(kind: object, name: str) -> tuple[str, str]:
         return "true or false", "true"
     if kind is SecretRef:
         return "where the secret is, in quotes", f'"file:~/.config/podvisor/{name}"'
+    if kind is Globs:
+        return "a text, or a list of texts", '["apps/*", "proxy"]'
     if kind is str:
         return "a text, in quotes", f'"{_TEXT_EXAMPLES.get(name, "apps/*")}"'
     if kind == dict[str, Seconds]:
@@ -223,7 +226,9 @@ def _expectation(kind: object, name: str) -> tuple[str, str]:
 
 
 def _decode(kind: type, value: object) -> object:
-    """For msgspec: durations, sizes and references to secrets from their texts."""
+    """For msgspec: durations, sizes, globs and references to secrets from their texts."""
+    if kind is Globs:
+        return Globs([value] if isinstance(value, str) else msgspec.convert(value, list[str]))
     if not isinstance(value, str):
         raise TypeError(f"expected a text, got {value!r}")
     if kind is Seconds:

@@ -114,15 +114,12 @@ def _folder_problems(key: Path, folder: str) -> Iterator[Problem]:
 
 
 def _detail_problems(key: Path, source: Mapping[str, Any]) -> Iterator[Problem]:
-    ref, apps, poll = source.get("ref", ""), source.get("apps", ""), source.get("poll")
+    ref, poll = source.get("ref", ""), source.get("poll")
     if isinstance(ref, str) and (_control_characters(ref) or ref.startswith("-") or " " in ref):
         hint = "a branch, a tag or a commit"
         yield Problem((*key, "ref"), f"cannot follow {shown_text(ref)}", hint)
-    if isinstance(apps, str) and (apps.startswith(("/", "~")) or ".." in apps.split("/")):
-        hint = "it is looked up within the source, such as apps/*"
-        yield Problem(
-            (*key, "apps"), f"“apps” must stay within the source, not {shown_text(apps)}", hint
-        )
+    for word in ("apps", "ignore"):
+        yield from _glob_problems((*key, word), source.get(word, ()))
     if isinstance(poll, str) and source.get("git"):
         try:
             seconds = texts.parse_duration(poll)
@@ -132,6 +129,23 @@ def _detail_problems(key: Path, source: Mapping[str, Any]) -> Iterator[Problem]:
             fastest = texts.format_duration(_FASTEST_POLL)
             hint = f"{fastest} or more is kinder to the server, and to this machine's rest"
             yield Problem((*key, "poll"), f"asking every {poll} is very often", hint, fatal=False)
+
+
+def _glob_problems(key: Path, value: object) -> Iterator[Problem]:
+    globs = [value] if isinstance(value, str) else value
+    for glob in globs if isinstance(globs, list) else ():
+        if not isinstance(glob, str):
+            continue
+        if glob.startswith(("/", "~")) or ".." in glob.split("/"):
+            hint = "it is looked up within the source, such as apps/*"
+            message = f"“{key[-1]}” must stay within the source, not {shown_text(glob)}"
+            yield Problem(key, message, hint)
+        elif (
+            not glob.strip("/")
+            or _control_characters(glob)
+            or (key[-1] == "ignore" and glob.strip("./") == "")
+        ):
+            yield Problem(key, f"“{key[-1]}” cannot be {shown_text(glob)}", "leave it out")
 
 
 def _control_characters(text: str) -> bool:

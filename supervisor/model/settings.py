@@ -41,6 +41,12 @@ class SecretRef(str):
         return self.partition(":")[2]
 
 
+class Globs(tuple[str, ...]):
+    """Globs of paths within a source; in the file, one text or a list of them."""
+
+    __slots__ = ()
+
+
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One `[sources.NAME]`: where apps come from. Exactly one of `git` and `folder`."""
 
@@ -52,8 +58,12 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Branch, tag or commit to follow; empty is the repository's default branch."""
     poll: Seconds = Seconds(300)
     """How often the Git repository is asked for something new; 0s is never."""
-    apps: str = ""
-    """Glob of the app folders; empty finds them: `apps/*`, or `.`, or `*`. `.` is one app."""
+    apps: Globs = Globs()
+    """Globs of the apps' folders, such as `apps/*` (`.` is the source itself), or of unit files,
+    `quadlets/*.container`: each is an app, with what it refers to; `units` is every unit file.
+    Empty finds them."""
+    ignore: Globs = Globs()
+    """Globs of files and folders that are left out, as in .gitignore: `archive`, `apps/x/image`."""
     select: tuple[str, ...] = ()
     """Globs of app names; if any are given, only these apps are deployed."""
     exclude: tuple[str, ...] = ()

@@ -1,10 +1,12 @@
 """Which folders of a source are apps, and which files are theirs."""
 
+import msgspec
 import pytest
 
-from supervisor.core.compose import compose, find_layout, references
+from supervisor.core.compose import compose, references
+from supervisor.core.layout import find_layout
 from supervisor.model.errors import Finding
-from supervisor.model.settings import Bytes, LimitSettings, SourceSettings
+from supervisor.model.settings import Bytes, Globs, LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
 
@@ -14,6 +16,9 @@ def snapshot(*paths, size=10, findings=()):
 
 
 def composed(*paths, findings=(), limits=None, **settings):
+    for word in ("apps", "ignore"):
+        if isinstance(settings.get(word), str):
+            settings[word] = Globs([settings[word]] if settings[word] else ())
     source = SourceSettings(git="https://git.example/home", **settings)
     return compose(snapshot(*paths, findings=findings), source, limits or LimitSettings())
 
@@ -100,18 +105,23 @@ def test_what_lies_below_hidden_folders_is_not_judged_unless_they_are_named(glob
     files = ("a/a.container", ".x/b/b.container", "c/.y/c.container")
     result = composed(*files, findings=findings, apps=glob)
     assert list(result.refused) == refused
-    assert [finding.path for finding in result.findings] == told
+    assert [one.path for one in result.findings if one.message == "is a fifo"] == told
 
 
 def test_a_plain_unit_in_the_root_does_not_make_the_root_an_app():
-    assert find_layout(snapshot("tool.service", "blog/web.container").files) == "*"
+    assert find_layout(snapshot("tool.service", "blog/web.container").files) == ("*",)
+    (finding,) = composed("tool.service", "blog/web.container").findings
+    assert finding.path == "tool.service"
+    assert 'apps = ["*", "."]' in finding.hint
 
 
 @pytest.mark.parametrize("name", ["has space", "-rf", "ünicode", "a" * 64])
 def test_a_folder_that_cannot_name_an_app_is_refused_by_name(name):
     result = composed(f"{name}/web.container", "good/x.container")
     assert [one.name for one in result.candidates] == ["good"]
-    assert repr(name) in result.refused[name][0].message
+    assert repr(name) in result.findings[0].message
+    assert result.findings[0].fatal
+    assert result.refused == {}
 
 
 def test_two_files_for_one_unit_in_an_app():
@@ -138,7 +148,7 @@ def test_what_was_refused_outside_the_apps_is_the_sources():
     finding = Finding(message="a device file", path="stuff/dev", source="home")
     result = composed("a/x.container", findings=[finding])
     assert [one.name for one in result.candidates] == ["a"]
-    assert result.findings == (finding,)
+    assert result.findings == (msgspec.structs.replace(finding, fatal=False),)
 
 
 def test_references():

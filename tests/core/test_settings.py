@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from supervisor.core.settings import read_settings
 from supervisor.core.source_rules import without_password
-from supervisor.model.settings import RepairSettings, Settings, SourceSettings
+from supervisor.model.settings import Globs, RepairSettings, Settings, SourceSettings
 
 
 def findings(text: str) -> list[str]:
@@ -51,7 +51,7 @@ def test_reads_everything() -> None:
             git="ssh://git@example.org/apps.git",
             ref="main",
             poll=5400,
-            apps="apps/*",
+            apps=Globs(["apps/*"]),
             select=("web", "db-*"),
             exclude=("old",),
         ),

@@ -16,7 +16,6 @@ from supervisor.adapters.quadlet.stage import remove_abandoned, signature, stage
 from supervisor.adapters.quadlet.verify import passed_over
 from supervisor.core.app_files import AppFiles
 from supervisor.core.generated import Reading, divide, read_units
-from supervisor.core.names import unit_kind
 from supervisor.core.plain import read_plain_units
 from supervisor.core.reads import Place
 from supervisor.core.refusals import (
@@ -149,7 +148,7 @@ class QuadletGenerator:
     async def passed_over(self, source: Path, app: DesiredApp) -> tuple[Finding, ...]:
         """Warn of what systemd would pass over in the units of an app whose files are on disk."""
         binary, _ = self._find_binary()
-        plain = [file.path for file in app.files if unit_kind(file.path) is UnitKind.PLAIN]
+        plain = [unit.path for unit in app.units if unit.kind is UnitKind.PLAIN]
         found = await passed_over(source / app.root, plain, generator=binary)
         return tuple(
             replace(one, app=app.name, path=posixpath.join(app.root, one.path)) for one in found

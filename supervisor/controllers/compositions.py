@@ -1,0 +1,56 @@
+"""What each source holds, divided into apps. Serves `controllers.desire`.
+
+A division is kept until the source, its settings or this host's names change; a source that cannot
+be divided is one that holds nothing that is known, and says why.
+"""
+
+from collections.abc import Callable, Mapping
+
+from supervisor.controllers.isolate import failure_of
+from supervisor.controllers.ports import SourceReader
+from supervisor.core.compose import Composition, compose, texts_needed
+from supervisor.model.errors import Failure
+from supervisor.model.settings import Settings
+from supervisor.model.source import Snapshot
+
+
+class Compositions:
+    """Remembers the division of each source."""
+
+    def __init__(
+        self, *, reader: SourceReader, specifiers: Callable[[], Mapping[str, str]] = dict
+    ) -> None:
+        """`specifiers` gives the values for overlays, as of now."""
+        self._reader = reader
+        self._specifiers = specifiers
+        self._known: dict[str, tuple[object, Composition]] = {}
+
+    async def of(
+        self, snapshots: Mapping[str, Snapshot], settings: Settings
+    ) -> tuple[dict[str, Composition], dict[str, Failure]]:
+        """Divide the sources of the settings that are known; also, what kept one from that."""
+        composed: dict[str, Composition] = {}
+        failed: dict[str, Failure] = {}
+        for name in settings.sources:
+            if (snapshot := snapshots.get(name)) is None:
+                continue
+            try:
+                composed[name] = await self._compose(snapshot, settings)
+            except Exception as error:  # noqa: BLE001  # the other sources go on
+                failed[name] = failure_of(error, doing=f"dividing source {name} into apps")
+        self._known = {name: one for name, one in self._known.items() if name in composed}
+        return composed, failed
+
+    async def _compose(self, snapshot: Snapshot, settings: Settings) -> Composition:
+        name = snapshot.source
+        source, limits = settings.sources[name], settings.limits
+        specifiers = dict(self._specifiers()) if source.overlay else {}
+        question = (snapshot.revision, snapshot.findings, source, limits, specifiers)
+        known = self._known.get(name)
+        if known and known[0] == question:
+            return known[1]
+        needed = tuple(sorted(texts_needed(snapshot, source)))
+        contents = await self._reader.read(name, needed) if needed else {}
+        composition = compose(snapshot, source, limits, specifiers=specifiers, contents=contents)
+        self._known[name] = (question, composition)
+        return composition
