@@ -345,7 +345,7 @@ def _taken_by(
         return (f"{unit.name} is defined by {path} too", f"remove {path}") if path else None
     state = observed.units.get(unit.name)
     if not path and state and state.load == "loaded" and not _is_ours(unit.name, observed):
-        path = "" if state.path.startswith(observed.owned_root) else state.path
+        path = "" if state.path.startswith(f"{observed.owned_root}/") else state.path
     if path:
         return f"unit {unit.name} exists already ({path})", f"rename one of them, or remove {path}"
     if unit.kind is UnitKind.CONTAINER:

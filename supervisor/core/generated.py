@@ -15,6 +15,7 @@ from itertools import pairwise
 from supervisor.core.app_files import AppFiles
 from supervisor.core.deploy_keys import judge_rules
 from supervisor.core.kube import KubeError, read_kube
+from supervisor.core.names import QUADLET_KINDS
 from supervisor.core.normal import digest
 from supervisor.core.own_section import OwnSection, read_own_section
 from supervisor.core.published_ports import publishes
@@ -37,16 +38,8 @@ from supervisor.model.errors import Finding
 from supervisor.model.secret import SecretUse
 
 _HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
-_KINDS = {
-    "X-Container": UnitKind.CONTAINER,
-    "X-Pod": UnitKind.POD,
-    "X-Volume": UnitKind.VOLUME,
-    "X-Network": UnitKind.NETWORK,
-    "X-Image": UnitKind.IMAGE,
-    "X-Artifact": UnitKind.IMAGE,
-    "X-Build": UnitKind.BUILD,
-    "X-Kube": UnitKind.KUBE,
-}
+_KINDS = {f"X-{kind.capitalize()}": kind for kind in QUADLET_KINDS.values()}
+"""Section of a generated unit that holds the Quadlet file's own, to the file's kind."""
 _GENERATORS_OWN = "podman-user-wait-network-online.service"
 _PODMANS_INTERVAL = "30s"
 _OTHER_TRANSPORTS = re.compile(

@@ -32,7 +32,7 @@ from supervisor.model.plan import (
     WriteFile,
 )
 
-_REMADE = (UnitKind.BUILD, UnitKind.IMAGE)
+_REMADE = (UnitKind.BUILD, UnitKind.IMAGE, UnitKind.ARTIFACT)
 """What a job needs in its new form, even if the old one is here."""
 
 

@@ -8,12 +8,16 @@ QUADLET_KINDS = {
     ".volume": UnitKind.VOLUME,
     ".network": UnitKind.NETWORK,
     ".image": UnitKind.IMAGE,
+    ".artifact": UnitKind.ARTIFACT,
     ".build": UnitKind.BUILD,
     ".pod": UnitKind.POD,
     ".container": UnitKind.CONTAINER,
     ".kube": UnitKind.KUBE,
 }
 """Suffix to kind, in the order in which a reader would need them: the referred to come first."""
+
+FIRST_PODMAN = {".artifact": "5.7", ".build": "5.2", ".pod": "5.0", ".image": "4.8"}
+"""Suffixes that not every Podman's generator knows: the first one that does."""
 
 PLAIN_SUFFIXES = (".service", ".timer", ".socket", ".path", ".target")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from supervisor.core.app_files import AppFiles
 from supervisor.core.generated import Reading
-from supervisor.core.names import QUADLET_KINDS, is_drop_in
+from supervisor.core.names import FIRST_PODMAN, QUADLET_KINDS, is_drop_in
 from supervisor.core.redact import redacted
 from supervisor.core.unitfile import Entry
 from supervisor.model.app import Candidate
@@ -90,8 +90,11 @@ def report_missing(reading: Reading) -> None:
     made = {unit.path for unit in reading.units}
     for path in quadlet_files(reading.files.app):
         if path not in made:
+            suffix = posixpath.splitext(path)[1]
             message = "Podman's generator made no unit of it and did not say why"
             hint = "this version of Podman may not know this kind of file"
+            if first := FIRST_PODMAN.get(suffix):
+                hint = f"Podman knows {suffix} files from {first} on: podman --version"
             reading.findings.append(reading.files.finding(message, path=path, hint=hint))
 
 
@@ -189,5 +192,5 @@ def _assigns(keys: Collection[str], *, section: str = "") -> Callable[[Entry], b
 
 def is_staged(path: str, kind: FileKind) -> bool:
     """Whether the generator looks at a file of this path: Quadlet files, drop-ins, links."""
-    quadlet = path.endswith((*QUADLET_KINDS, ".artifact")) or is_drop_in(path)
+    quadlet = path.endswith(tuple(QUADLET_KINDS)) or is_drop_in(path)
     return kind is FileKind.SYMLINK or quadlet

@@ -19,6 +19,7 @@ class UnitKind(enum.StrEnum):
     VOLUME = "volume"
     NETWORK = "network"
     IMAGE = "image"
+    ARTIFACT = "artifact"
     BUILD = "build"
     KUBE = "kube"
     PLAIN = "plain"

@@ -7,10 +7,12 @@ import pytest
 from supervisor.core.app_files import AppFiles
 from supervisor.core.generated import Reading, divide, read_units
 from supervisor.core.kube import KubeError, read_kube
+from supervisor.core.names import QUADLET_KINDS, shapes_units
 from supervisor.core.normal import digest
 from supervisor.core.plain import read_plain_units
 from supervisor.core.reads import Place
 from supervisor.core.refusals import (
+    is_staged,
     read_refusals,
     report_dependents,
     report_links,
@@ -20,6 +22,7 @@ from supervisor.core.refusals import (
 from supervisor.core.unitfile import parse
 from supervisor.model.app import DesiredUnit, UnitKind
 from supervisor.model.secret import SecretUse
+from supervisor.model.source import FileKind
 from tests.core.candidates import from_folder, from_texts
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -235,6 +238,61 @@ def test_a_file_that_became_no_unit_refuses_its_app() -> None:
     reading = reading_of({"a.container": "[Container]\nImage=x\n"})
     report_missing(reading)
     assert reading.refused
+
+
+def test_a_kind_that_this_generator_does_not_know_is_named() -> None:
+    reading = reading_of({"a.artifact": "[Artifact]\nArtifact=x\n"})
+    report_missing(reading)
+    (finding,) = reading.findings
+    assert finding.fatal
+    assert "knows .artifact files from 5.7 on" in finding.hint
+
+
+ARTIFACT = f"""---model-artifact.service---
+[X-Artifact]
+Artifact=localhost:5000/art:1
+[Unit]
+SourcePath={PLACE.stage}/app/model.artifact
+[Service]
+ExecStart=/usr/bin/podman artifact pull localhost:5000/art:1
+Type=oneshot
+RemainAfterExit=yes
+---web.service---
+[X-Container]
+Image=localhost/x:1
+[Unit]
+SourcePath={PLACE.stage}/app/web.container
+Requires=model-artifact.service
+[Service]
+ExecStart=/usr/bin/podman run --mount type=artifact,source=localhost:5000/art:1 localhost/x:1
+"""
+
+
+def test_an_artifact_is_a_unit_like_others() -> None:
+    """As Podman 5.8.6 prints it."""
+    texts = {"model.artifact": "[Artifact]\n", "web.container": "[Container]\n"}
+    reading = reading_of(texts)
+    read_units(ARTIFACT, {"app": reading}, PLACE)
+    report_missing(reading)
+    assert not reading.findings
+    units = {unit.name: unit for unit in reading.units}
+    artifact = units["model-artifact.service"]
+    assert (artifact.kind, artifact.oneshot) == (UnitKind.ARTIFACT, True)
+    assert "model-artifact.service" in units["web.service"].requires
+
+
+@pytest.mark.parametrize("suffix", QUADLET_KINDS)
+def test_every_kind_of_quadlet_file_is_known_everywhere(suffix: str) -> None:
+    path = f"a{suffix}"
+    assert shapes_units(path)
+    assert is_staged(path, FileKind.FILE)
+    kind = QUADLET_KINDS[suffix]
+    text = (
+        f"---a.service---\n[X-{kind.capitalize()}]\n[Unit]\nSourcePath={PLACE.stage}/app/{path}\n"
+    )
+    reading = reading_of({path: ""})
+    read_units(text, {"app": reading}, PLACE)
+    assert [unit.kind for unit in reading.units] == [kind]
 
 
 def test_two_files_or_units_of_one_name_are_refused(readings: dict[str, Reading]) -> None:

@@ -152,7 +152,7 @@ class Machine:
                 load="loaded",
                 active="active",
                 sub="running",
-                path=ROOT,
+                path=f"{ROOT}/app/{unit}",
                 active_since=self.since.get(unit, 0.0),
             )
         if unit in self.failed:
@@ -162,11 +162,13 @@ class Machine:
                 active="failed",
                 sub="failed",
                 result="exit-code",
-                path=ROOT,
+                path=f"{ROOT}/app/{unit}",
                 ever_started=True,
             )
         load = "loaded" if unit in self.loaded else "not-found"
-        return UnitState(name=unit, load=load, path=ROOT if load == "loaded" else "")
+        return UnitState(
+            name=unit, load=load, path=f"{ROOT}/app/{unit}" if load == "loaded" else ""
+        )
 
     def plan(self, deployments: list[Deployment], now: float = 0.0) -> Plan:
         self.now = now

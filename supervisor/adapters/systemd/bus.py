@@ -7,7 +7,6 @@ The library is used at its lowest level, without introspection: messages out, bo
 import asyncio
 import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -52,10 +51,9 @@ class Connection:
         self._closed = False
         self._gone = anyio.Event()
         bus.add_message_handler(self._take)
-        # The library's only word on a lost connection is a coroutine that may not be cancelled
-        # by one of several that wait, so one task waits for all; it ends with the connection.
-        self._waiting = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
-        self._waiting.add_done_callback(self._note_gone)
+        # `wait_for_disconnect` awaits this future, and cancels it for all if one who waits is
+        # cancelled; a callback needs no task. The library's version is bounded for it.
+        bus._disconnect_future.add_done_callback(self._note_gone)  # noqa: SLF001
 
     @property
     def lost(self) -> bool:
@@ -212,12 +210,11 @@ def _bus(address: str) -> "MessageBus":
         """
 
         def send(self, msg: "Message") -> Any:
-            msg.serial = msg.serial or self.next_serial()
-            sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            try:
+                sent = super().send(msg)
+            except (OSError, ValueError, RuntimeError):
+                sent = asyncio.get_running_loop().create_future()
             sent.add_done_callback(_forget)
-            if self._writer:
-                with suppress(OSError, ValueError, RuntimeError):
-                    self._writer.schedule_write(msg, sent)
             return sent
 
     return Bus(bus_address=address)

@@ -6,6 +6,7 @@ check of every container is a removed job, too.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -23,7 +24,8 @@ class Jobs:
         self._early: dict[str, str] = {}
         """Ends that were told while somebody was asking: one of them may be the answer to it."""
         self._asking = 0
-        self._listeners = 0
+        self._listeners: Counter[Connection] = Counter()
+        """Who waits, by connection: a new one does not have the rule of the one before."""
 
     async def run(
         self,
@@ -68,14 +70,15 @@ class Jobs:
     @contextmanager
     def _listening(self, connection: Connection) -> Iterator[None]:
         """Hear of removed jobs; entered before a job is asked for."""
-        if not self._listeners:
+        if not self._listeners[connection]:
             connection.post_rule("AddMatch", manager_rule("JobRemoved"))
-        self._listeners += 1
+        self._listeners[connection] += 1
         try:
             yield
         finally:
-            self._listeners -= 1
-            if not self._listeners:
+            self._listeners[connection] -= 1
+            if not self._listeners[connection]:
+                del self._listeners[connection]
                 connection.post_rule("RemoveMatch", manager_rule("JobRemoved"))
 
     @staticmethod

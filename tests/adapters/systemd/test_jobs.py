@@ -59,3 +59,24 @@ async def test_ends_of_strangers_jobs_are_not_kept() -> None:
         await anyio.wait_all_tasks_blocked()
         assert jobs._early == {}
         jobs.on_removed("/job/100", "done")
+
+
+async def test_a_new_connection_hears_of_jobs_while_those_on_the_old_one_still_wait() -> None:
+    jobs, old, new, results = Jobs(), Bus(), Bus(), []
+
+    async def run(bus: Bus, job: str) -> None:
+        async def ask() -> str:
+            return job
+
+        results.append(await jobs.run(ask, bus, timeout_seconds=30))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run, old, "/job/1")
+        tasks.start_soon(run, new, "/job/2")
+        await anyio.wait_all_tasks_blocked()
+        assert len(old.rules) == len(new.rules) == 1
+        jobs.on_removed("/job/1", "done")
+        await anyio.wait_all_tasks_blocked()
+        assert (old.rules, len(new.rules)) == ([], 1)
+        jobs.on_removed("/job/2", "done")
+    assert (results, new.rules, len(jobs._listeners)) == (["done", "done"], [], 0)
