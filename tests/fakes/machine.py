@@ -68,6 +68,8 @@ class Machine:
     closed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """App to its folders that may not be looked into."""
     loaded: dict[str, DesiredUnit] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    """Unit to the file that it was loaded from."""
     running: dict[str, str] = field(default_factory=dict)
     """Unit to the digest and files that it was started with."""
     failed: set[str] = field(default_factory=set)
@@ -152,7 +154,7 @@ class Machine:
                 load="loaded",
                 active="active",
                 sub="running",
-                path=f"{ROOT}/app/{unit}",
+                path=self.places.get(unit, ""),
                 active_since=self.since.get(unit, 0.0),
             )
         if unit in self.failed:
@@ -162,12 +164,12 @@ class Machine:
                 active="failed",
                 sub="failed",
                 result="exit-code",
-                path=f"{ROOT}/app/{unit}",
+                path=self.places.get(unit, ""),
                 ever_started=True,
             )
         load = "loaded" if unit in self.loaded else "not-found"
         return UnitState(
-            name=unit, load=load, path=f"{ROOT}/app/{unit}" if load == "loaded" else ""
+            name=unit, load=load, path=self.places.get(unit, "") if load == "loaded" else ""
         )
 
     def plan(self, deployments: list[Deployment], now: float = 0.0) -> Plan:
@@ -229,12 +231,12 @@ class Machine:
 
     def reload(self) -> None:
         self.reloads += 1
-        self.loaded = {
-            unit.name: unit
-            for _, files in sorted(self.files.items(), reverse=True)  # of two the first counts
-            for file in files.values()
-            if (unit := self.catalogue.get((file.path.rpartition("/")[2], file.oid)))
-        }
+        self.loaded = {}
+        for app, files in sorted(self.files.items(), reverse=True):  # of two the first counts
+            for file in files.values():
+                if unit := self.catalogue.get((file.path.rpartition("/")[2], file.oid)):
+                    self.loaded[unit.name] = unit
+                    self.places[unit.name] = f"{ROOT}/{app}/{file.path}"
 
     def start(self, app: str, unit: str, inputs: UnitInputs | None) -> None:
         assert unit in self.loaded, f"{unit} is started before it is loaded"
