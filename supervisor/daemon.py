@@ -102,6 +102,7 @@ async def _tell_ready(house: wiring.House, notifier: Notifier) -> None:
             await house.queue.rest(house.loop.first_pass, bursts=False)
             break
         notifier.extend_timeout(2 * _EXTEND_EVERY_SECONDS)
+    house.board.has_looked = True
     house.ready.append(True)
     notifier.ready(house.board.summary())
     log.info("ready: %s", house.board.summary())

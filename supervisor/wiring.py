@@ -45,6 +45,7 @@ from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.reload import SettingsReloader
 from supervisor.controllers.secrets import SecretController
 from supervisor.controllers.source import SourceController
+from supervisor.controllers.status_desk import StatusDesk
 from supervisor.controllers.watches import Watches
 from supervisor.controllers.webhook_test import WebhookTester
 from supervisor.controllers.webhooks import WebhookController
@@ -241,6 +242,7 @@ def assemble(
         clock=given.clock,
         want_image=images.want,
         secrets=secrets,
+        doing=board.doing,
     )
     probes = ProbeController(prober=given.prober, clock=given.clock)
     health = HealthController(systemd=given.systemd, podman=given.podman, clock=given.clock)
@@ -346,6 +348,14 @@ def assemble(
         queue=queue,
         loop=loop,
         desk=Desk(
+            statuses=StatusDesk(
+                queue=queue,
+                loop=loop,
+                desires=desires,
+                systemd=given.systemd,
+                board=board,
+                clock=given.clock,
+            ),
             queue=queue,
             loop=loop,
             desires=desires,

@@ -22,7 +22,7 @@ Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the
 
 import os
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +36,7 @@ from supervisor.kit.http_server import Gone, Request
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event
+from supervisor.model.observed import UnitState
 from supervisor.model.plan import Plan
 from supervisor.model.secret import RotateRequest, SecretList
 from supervisor.model.status import (
@@ -59,9 +60,9 @@ Tell = Callable[[Event | AppStatus], Awaitable[None]]
 class Desk(Protocol):
     """What the control socket offers; `controllers.desk` serves it."""
 
-    async def look(self) -> None: ...
+    async def look(self) -> Mapping[str, UnitState]: ...
 
-    def status(self, app: str = "") -> Status: ...
+    def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status: ...
 
     async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan: ...
 
@@ -163,8 +164,8 @@ class _Answers:
         app = request.query.get("app", "")
         if app:
             await self._desk.check_names([app])
-        await self._desk.look()
-        await _reply(request, 200, self._desk.status(app))
+        units = await self._desk.look()
+        await _reply(request, 200, self._desk.status(app, units=units))
 
     async def _plan(self, request: Request) -> None:
         body = await request.read(limit=_BODY_LIMIT)

@@ -55,7 +55,10 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
         say()
     if not app:
         _sources(status.get("sources", ()), now)
-    _apps(status.get("apps", ()), now)
+    if status.get("apps"):
+        _apps(status["apps"], now)
+    else:
+        say(_no_apps(status))
     for one in status.get("apps", ()):
         _details(one, now, all_units=bool(app))
     for one in () if app else status.get("watches", ()):
@@ -140,8 +143,17 @@ def _apps(apps: list[dict[str, Any]], now: float) -> None:
         )
     if rows:
         screen.table(rows, header=("APP", "STATE", "RUNNING", "REVISION", "APPLIED"), cut=("APP",))
-    else:
-        say("No apps yet.")
+
+
+def _no_apps(status: dict[str, Any]) -> str:
+    """Say why there is no app to show."""
+    sources = status.get("sources", ())
+    unread = [one["name"] for one in sources if not (one.get("read_at") or one.get("error"))]
+    if unread:
+        return f"No apps yet: {', '.join(unread)} is not read yet."
+    if status.get("starting"):
+        return "No apps yet: the daemon is starting, and has not looked at all of them."
+    return "No apps yet."
 
 
 def _running(app: dict[str, Any]) -> Cell:

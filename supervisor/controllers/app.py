@@ -136,14 +136,21 @@ class AppController:
         """Work out a pass without carrying it out; what has to come along is part of it."""
         chosen = await self._chosen({*names, *self.along(names)}, unseen_is_ready=True)
         look = await self._lookout.look(chosen)
+        unread = {one.name: one.failure for one in chosen if one.failure}
         problems = tuple(
             Finding(message=f"app {name}: {failure}", app=name, hint=hint_of(failure))
-            for name, failure in sorted({**look.failures, **_failures(chosen)}.items())
+            for name, failure in sorted({**look.failures, **unread}.items())
         )
         return msgspec.structs.replace(look.plan, problems=problems)
 
     async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
         """One pass over these apps; each is told of in one of the calls of `ended`."""
+        try:
+            await self._reconcile(names, ended)
+        finally:
+            self._board.end(names)
+
+    async def _reconcile(self, names: Collection[str], ended: Callable[[AppPass], None]) -> None:
         self._desires.ask_again(names)
         chosen = await self._chosen(names)
         _, failures = each_now(chosen, self._recorder.end_suspension, doing="resuming")
@@ -185,6 +192,7 @@ class AppController:
         Raises nothing: the others' jobs are waited for all the same.
         """
         steps = _by_app(look.plan)
+        self._board.end([one.name for one in deployments])
         try:
             for one in deployments:
                 self._forget_health(one, steps.get(one.name, ()))
@@ -238,6 +246,7 @@ class AppController:
     async def _look_with_secrets(self, deployments: Sequence[Deployment], outcome: Outcome) -> Look:
         """Make the secrets that lack first: what they change is planned when they are there."""
         look = await self._lookout.look(deployments)
+        self._board.begin(deployments, look.plan)
         if any(isinstance(step, PutSecrets) for step in look.plan.steps):
             revisions = {one.app: one.revision for one in look.plan.verdicts}
             made = await self._executor.put_secrets(look.plan, revisions=revisions, outcome=outcome)
@@ -384,10 +393,6 @@ def _by_app(plan: Plan) -> dict[str, list[Step]]:
     for step in plan.steps:
         steps.setdefault(step.app, []).append(step)
     return steps
-
-
-def _failures(deployments: Sequence[Deployment]) -> dict[str, Failure]:
-    return {one.name: one.failure for one in deployments if one.failure}
 
 
 def _pulls(steps: Sequence[Step]) -> frozenset[str]:

@@ -3,7 +3,7 @@
 Served to the outside by `api.control`; asks the queue and the controllers.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import nullcontext
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from supervisor.controllers.order_desk import OrderDesk
 from supervisor.controllers.ports import Ledger, SourceReader
 from supervisor.controllers.reload import SettingsReloader
 from supervisor.controllers.secrets import SecretController
+from supervisor.controllers.status_desk import NO_SOURCE, StatusDesk
 from supervisor.controllers.webhook_test import WebhookTester
 from supervisor.core.redact import without_values
 from supervisor.kit.clock import Clock
@@ -28,7 +29,7 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import Event
-from supervisor.model.observed import RepairState
+from supervisor.model.observed import RepairState, UnitState
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
 from supervisor.model.status import (
@@ -43,11 +44,6 @@ from supervisor.model.status import (
 )
 from supervisor.model.webhook import WebhookTest
 
-_NO_SOURCE = Finding(
-    message="the settings name no source, so there is nothing to deploy",
-    hint="add [sources.NAME] with `git` or `folder`, then: podvisor reload",
-    fatal=False,
-)
 _PATIENCE_SECONDS = 1.0
 """How long whoever asks for the status waits for news of health; and how seldom the board is looked
 at for whoever waits for a gate."""
@@ -79,6 +75,7 @@ class Desk:
         differ: Callable[[Desires], Differ],
         webhook_tester: WebhookTester,
         settings: SettingsReloader,
+        statuses: StatusDesk,
     ) -> None:
         self._queue = queue
         self._loop = loop
@@ -94,34 +91,15 @@ class Desk:
         self._differ = differ
         self._webhook_tester = webhook_tester
         self._settings = settings
+        self._statuses = statuses
 
-    def status(self, app: str = "") -> Status:
-        """How everything (or one app) stands."""
-        for name, one in self._board.sources.items():
-            due = self._queue.due_in(f"source:{name}")
-            self._board.sources[name] = self._loop.with_next_poll(one, due)
-        status = self._board.status(app)
-        problems = status.problems
-        if not self._desires.settings.sources:
-            problems = (*problems, _NO_SOURCE)
-        apps = tuple(self._with_next_pull(one) for one in status.apps)
-        return msgspec.structs.replace(status, apps=apps, problems=problems)
+    def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status:
+        """How everything (or one app) stands; see `StatusDesk`."""
+        return self._statuses.status(app, units=units)
 
-    def _with_next_pull(self, app: AppStatus) -> AppStatus:
-        keys = self._loop.waiting_images([app.name])
-        dues = [due for key in keys if (due := self._queue.due_in(key)) is not None]
-        at = self._clock.now() + min(dues) if dues else 0.0
-        return msgspec.structs.replace(app, next_pull_at=at)
-
-    async def look(self) -> None:
-        """Have what may have changed unnoticed looked at first; not for longer than a moment."""
-        if self._queue.due_in("health") is None:
-            return
-        apps = [f"app:{name}" for name in self._board.apps]
-        idle = frozenset(key for key in apps if not self._queue.is_busy(key.__eq__))
-        with anyio.move_on_after(_PATIENCE_SECONDS):
-            await self._queue.passed(["health"])
-            await self._queue.rest(idle.__contains__)
+    async def look(self) -> Mapping[str, UnitState]:
+        """Look at what may have changed unnoticed; see `StatusDesk`."""
+        return await self._statuses.look()
 
     async def reload(self) -> Reloaded:
         """Read the settings anew."""
@@ -379,7 +357,7 @@ async def plan_now(
 
 async def read_now(desires: Desires, reader: SourceReader) -> list[Finding]:
     """Read the sources into `desires`; one that cannot be read stands as it was stored."""
-    problems = [] if desires.settings.sources else [_NO_SOURCE]
+    problems = [] if desires.settings.sources else [NO_SOURCE]
     for name, settings in desires.settings.sources.items():
         try:
             snapshot = await reader.fetch(name, settings)

@@ -8,6 +8,7 @@ mends what is left, since every step can be repeated.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import assert_never
 
@@ -92,6 +93,7 @@ class Executor:
         clock: Clock,
         want_image: Callable[[PullImage], None],
         secrets: SecretController,
+        doing: Callable[[Step], AbstractContextManager[None]],
     ) -> None:
         self._reader = reader
         self._folder = folder
@@ -102,6 +104,7 @@ class Executor:
         self._clock = clock
         self._want_image = want_image
         self._secrets = secrets
+        self._doing = doing
         self.settings = RepairSettings()
 
     async def execute(
@@ -170,7 +173,8 @@ class Executor:
         job: JobFailed | None = None
         failure: Failure | None = None
         try:
-            job = await self._perform(step, steps)
+            with self._doing(step):
+                job = await self._perform(step, steps)
         except Exception as error:  # noqa: BLE001  # a defect: the other steps go on
             failure = failure_of(error, doing=f"a step ({in_words(step)})")
             outcome.failures[step.app] = failure

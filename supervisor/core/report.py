@@ -1,6 +1,6 @@
 """How an app stands, in the words of the status page; and what of that is news."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -18,6 +18,8 @@ from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairSta
 from supervisor.model.plan import Verdict
 from supervisor.model.rollout import GateState, Outcome
 from supervisor.model.status import AppState, AppStatus, UnitStatus
+
+_AT_REST = (AppState.KEPT, AppState.HELD, AppState.INACTIVE, AppState.READY)
 
 
 def app_status(
@@ -145,6 +147,42 @@ def unseen(deployment: Deployment, old: AppStatus | None, failure: Failure) -> A
 def _as_finding(app: str, failure: Failure) -> Finding:
     hint = failure.hint if isinstance(failure, Stalled) else "tried again by itself"
     return Finding(message=str(failure), app=app, hint=hint)
+
+
+def as_it_is(status: AppStatus, units: Mapping[str, UnitState]) -> AppStatus:
+    """Return an app's status with its units as they are now, after its last pass."""
+    seen = tuple(_as_it_is(one, units.get(one.name)) for one in status.units)
+    if seen == status.units:
+        return status
+    status = msgspec.structs.replace(status, units=seen)
+    down = [one for one in seen if one.wanted and not one.up and not one.ended_well]
+    return _changing(status, [f"{one.name}: {one.active}" for one in down]) if down else status
+
+
+def _as_it_is(unit: UnitStatus, state: UnitState | None) -> UnitStatus:
+    if state is None or (state.active, state.sub, state.job) == (unit.active, unit.sub, unit.job):
+        return unit
+    return msgspec.structs.replace(
+        unit, active=state.active, sub=state.sub, job=state.job, up=state.is_up
+    )
+
+
+def under_way(status: AppStatus | None, deployment: Deployment, steps: Sequence[str]) -> AppStatus:
+    """Return the status of an app that a pass has work for, and does these steps now."""
+    wanted, last_good = deployment.wanted, deployment.last_good
+    if status is None:
+        source = wanted.source if wanted else last_good.source if last_good else ""
+        status = AppStatus(name=deployment.name, source=source, state=AppState.CHANGING)
+    newest = deployment.newest or (wanted.revision if wanted else "")
+    status = msgspec.structs.replace(status, wanted_revision=newest)
+    return _changing(status, steps or ["a pass is under way"])
+
+
+def _changing(status: AppStatus, why: Sequence[str]) -> AppStatus:
+    """Return the status of an app that is not at rest; what is worse than that stays its state."""
+    state = AppState.CHANGING if status.state in _AT_REST else status.state
+    waiting = tuple(dict.fromkeys((*why, *status.waiting)))
+    return msgspec.structs.replace(status, state=state, waiting=waiting)
 
 
 def _longer_interval(unit: DesiredUnit, name: str, observed: Observed) -> float:

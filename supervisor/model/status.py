@@ -126,6 +126,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     config: str = ""
     """The settings file that the daemon runs with."""
     started_at: float = 0.0
+    starting: bool = False
+    """Its first pass is not through: there may be apps that it has not looked at yet."""
     sources: tuple[SourceStatus, ...] = ()
     apps: tuple[AppStatus, ...] = ()
     watches: tuple[WatchStatus, ...] = ()

@@ -129,6 +129,14 @@ def test_draws_a_source_without_apps(capsys: pytest.CaptureFixture[str]) -> None
     assert drawn(capsys, msgspec.structs.replace(WELL, apps=()))[2:] == ["", "No apps yet."]
 
 
+def test_says_why_there_is_no_app_yet(capsys: pytest.CaptureFixture[str]) -> None:
+    starting = msgspec.structs.replace(WELL, apps=(), starting=True)
+    assert drawn(capsys, starting)[-1].startswith("No apps yet: the daemon is starting")
+    unread = msgspec.structs.replace(WELL.sources[0], read_at=0.0)
+    status = msgspec.structs.replace(starting, sources=(unread,))
+    assert drawn(capsys, status)[-1] == "No apps yet: main is not read yet."
+
+
 def test_draws_all_units_of_one_app(capsys: pytest.CaptureFixture[str]) -> None:
     assert drawn(capsys, WELL, "web") == [
         "APP  STATE  RUNNING  REVISION  APPLIED",

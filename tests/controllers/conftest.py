@@ -115,8 +115,11 @@ class World:
         )
 
     @asynccontextmanager
-    async def running(self):
-        """The daemon, from its start to its end; fails if it logs an exception at any time."""
+    async def running(self, *, first_pass=True):
+        """The daemon, from its start to its end; fails if it logs an exception at any time.
+
+        It is there when its first pass is through, unless that is not to be waited for.
+        """
         house = wiring.assemble(self.settings, self.ports(), notifier=Notifier())
         with self.defects.heard():
             async with anyio.create_task_group() as tasks:
@@ -124,7 +127,8 @@ class World:
                 await tasks.start(house.webhooks)
                 await house.loop.start()
                 tasks.start_soon(house.loop.run)
-                await house.queue.rest()
+                if first_pass:
+                    await house.queue.rest()
                 yield house
                 tasks.cancel_scope.cancel()
         house.close()

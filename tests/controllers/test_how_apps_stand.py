@@ -1,0 +1,79 @@
+"""The status is true at every moment: while passes are under way, and before the first."""
+
+import itertools
+
+import anyio
+import pytest
+
+from supervisor.controllers.desk import Desk
+from supervisor.model.status import AppState, AppStatus
+
+ONE, TWO = ({"web/web.container": f"v={n}"} for n in (1, 2))
+
+
+async def asked(desk: Desk) -> AppStatus:
+    """The app's status as `podvisor status` gets it."""
+    (app,) = desk.status(units=await desk.look()).apps
+    return app
+
+
+@pytest.mark.parametrize("before", [{}, ONE])
+async def test_an_app_is_changing_with_its_step_while_a_pass_has_work_for_it(world, before):
+    async with world.running() as house:
+        if before:
+            await world.push(house, before)
+            assert (await asked(house.desk)).state is AppState.READY
+        world.systemd.slow["web.service"] = 20
+        world.reader.put("home", TWO)
+        house.queue.add("source:home")
+        await anyio.sleep(10)
+        app = await asked(house.desk)
+        assert app.state is AppState.CHANGING
+        assert app.waiting[0].startswith("restart web.service: " if before else "start web.service")
+        assert app.wanted_revision != app.revision
+        assert "1 changing" in house.board.summary()
+        await house.queue.rest()
+        app = await asked(house.desk)
+        assert (app.state, app.waiting) == (AppState.READY, ())
+
+
+async def test_a_pass_that_brings_back_a_failing_app_leaves_it_failing(world):
+    async with world.running() as house:
+        await world.push(house, ONE)
+        world.machine.broken.add("web.service")
+        world.systemd.slow["web.service"] = 5
+        world.systemd.dies("web.service")
+        states = []
+        for _ in range(60):
+            await anyio.sleep(1)
+            states.append((await asked(house.desk)).state)
+        changes = [b for a, b in itertools.pairwise(states) if a is not b]
+        assert changes in ([], [AppState.FAILING])
+        assert states[-1] is AppState.FAILING
+
+
+async def test_a_unit_is_shown_as_it_is_before_its_pass_has_heard_of_it(world):
+    async with world.running() as house:
+        await world.push(house, ONE)
+        world.machine.running.clear()
+        world.machine.failed.add("web.service")
+        app = await asked(house.desk)
+        assert app.state is AppState.CHANGING
+        assert (app.units[0].active, app.units[0].up) == ("failed", False)
+        assert app.waiting == ("web.service: failed",)
+
+
+async def test_a_systemd_that_cannot_be_asked_keeps_nobody_from_the_status(world):
+    async with world.running() as house:
+        await world.push(house, ONE)
+        world.systemd.lost = True
+        assert (await asked(house.desk)).state is AppState.READY
+
+
+async def test_a_daemon_that_has_read_nothing_yet_says_so(world):
+    async with world.running() as house:
+        assert house.board.summary() == "no apps"
+    world.reader.latest.clear()
+    async with world.running(first_pass=False) as house:
+        assert house.board.summary() == "no apps: not read yet: home"
+        assert house.board.status().starting
