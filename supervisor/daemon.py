@@ -32,7 +32,10 @@ from supervisor.model.events import Event, EventKind
 EXIT_OK = 0
 EXIT_ERROR = 1
 EXIT_SETTINGS = 78
-"""The settings are refused (EX_CONFIG of sysexits.h): systemd does not start it again."""
+"""The settings, or the ledger of a podvisor too new, are refused (EX_CONFIG of sysexits.h).
+
+Only a person can mend that: systemd does not start it again.
+"""
 
 _EXTEND_EVERY_SECONDS = 60.0
 
@@ -57,9 +60,12 @@ async def run(
     if any(finding.fatal for finding in problems):
         return EXIT_ERROR
     failures: list[Failure] = []
+    code = EXIT_ERROR
     try:
         with _only_one(paths.runtime / "lock"):
+            code = EXIT_SETTINGS  # what the ledger says at once, only a person can mend
             ports = wrap(wiring.make_ports(reading.settings, paths))
+            code = EXIT_ERROR
             house = wiring.assemble(reading.settings, ports, notifier=notifier, config=paths.config)
             await _serve(house, paths, notifier)
     except* Failure as group:
@@ -67,7 +73,7 @@ async def run(
     for failure in failures:
         hint = failure.hint if isinstance(failure, Stalled) else ""
         log.error("%s", Finding(message=str(failure), hint=hint))
-    return EXIT_ERROR if failures else EXIT_OK
+    return code if failures else EXIT_OK
 
 
 async def _serve(house: wiring.House, paths: wiring.Paths, notifier: Notifier) -> None:

@@ -57,10 +57,17 @@ def history_from_ledger(path: str, app: str) -> bytes:
         History(
             app=app,
             running=applied[app].revision if app in applied else "",
-            held=msgspec.json.decode(hold, type=Hold) if hold else None,
+            held=_hold(hold),
             rollouts=tuple(reversed(rollouts)),
         )
     )
+
+
+def _hold(text: str) -> Hold | None:
+    try:
+        return msgspec.json.decode(text, type=Hold) if text else None
+    except msgspec.MsgspecError:
+        return None  # of another podvisor
 
 
 def events_from_ledger(

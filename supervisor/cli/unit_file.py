@@ -30,7 +30,7 @@ WatchdogSec=10min
 TimerSlackNSec=5ms
 Restart=on-failure
 {restart}
-# 78: the settings are refused; only a person can mend that.
+# 78: the settings (or a newer ledger) are refused; only a person can mend that.
 RestartPreventExitStatus=78
 # Its share of the CPU does not shrink with the number of containers, which are in app.slice.
 Slice=session.slice

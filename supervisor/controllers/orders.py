@@ -86,4 +86,7 @@ class Orders:
 
     def _read(self, key: str, kind: type[_T]) -> _T | None:
         text = self._ledger.note(key)
-        return msgspec.json.decode(text, type=kind) if text else None
+        try:
+            return msgspec.json.decode(text, type=kind) if text else None
+        except msgspec.MsgspecError:
+            return None  # of a podvisor that knew other orders

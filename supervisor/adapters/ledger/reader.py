@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from supervisor.adapters.ledger import rows, schema
+from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event
 from supervisor.model.observed import AppliedApp, RepairState
@@ -65,6 +66,19 @@ class ReadOnlyLedger:
     def applied(self) -> dict[str, AppliedApp]:
         """Apps by name. One whose first pass was cut short has units, but no revision yet."""
         return self._ask(rows.read_applied, {})
+
+    def copy_to(self, ledger: SqliteLedger) -> None:
+        """Put everything but the event log into another one."""
+        for app in self.applied().values():
+            ledger.put_applied(app)
+        rollouts: dict[str, dict[str, Rollout]] = self._ask(rows.read_rollouts, {})
+        for mine in rollouts.values():
+            for one in mine.values():
+                ledger.put_rollout(one)
+        ledger.put_repairs(self.repairs().values())
+        notes: dict[str, str] = self._ask(rows.read_notes, {})
+        for key, text in notes.items():
+            ledger.put_note(key, text)
 
     def rollouts(self, app: str) -> tuple[Rollout, ...]:
         """Revisions of an app that were tried, the newest last."""

@@ -5,7 +5,7 @@ Used by `store` and `reader`; everything here takes an open connection and may r
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM events WHERE id > ?"  # noqa: S608
 _KINDS = {str(kind): kind for kind in EventKind}
 
 _LONGEST_TEXT = 8_000
+_T = TypeVar("_T")
 
 
 def storable(event: Event) -> Event:
@@ -80,7 +81,8 @@ def read_applied(connection: sqlite3.Connection) -> dict[str, AppliedApp]:
     """Apps by name. One whose first pass was cut short has units, but no revision yet."""
     units: dict[str, dict[str, UnitInputs]] = {}
     for app, name, inputs in connection.execute("SELECT app, name, inputs FROM units"):
-        units.setdefault(app, {})[name] = msgspec.json.decode(inputs, type=UnitInputs)
+        if (read := _decoded(inputs, UnitInputs)) is not None:
+            units.setdefault(app, {})[name] = read
     applied = {app: unfinished(app, parts) for app, parts in units.items()}
     columns = "name, source, revision, root, applied_at"
     for name, source, revision, root, applied_at in connection.execute(
@@ -151,7 +153,8 @@ def read_rollouts(connection: sqlite3.Connection) -> dict[str, dict[str, Rollout
     for app, revision, content in connection.execute(
         "SELECT app, revision, rollout FROM rollouts ORDER BY began_at"
     ):
-        rollouts.setdefault(app, {})[revision] = msgspec.json.decode(content, type=Rollout)
+        if (rollout := _decoded(content, Rollout)) is not None:
+            rollouts.setdefault(app, {})[revision] = rollout
     return rollouts
 
 
@@ -167,6 +170,17 @@ def write_rollout(
             " VALUES (?, ?, ?, ?)",
             (app, revision, rollout.began_at, msgspec.json.encode(rollout)),
         )
+
+
+def _decoded(content: bytes, kind: type[_T]) -> _T | None:
+    """Decode what is kept as JSON; None for what a newer podvisor wrote, which stays in the file.
+
+    Fields that this one does not know are passed over.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.MsgspecError:
+        return None
 
 
 def read_notes(connection: sqlite3.Connection) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """The file: how it is made, opened, brought up to date, and recognised as damaged.
 
 Used by `store` (to write) and `reader` (to look). The version of the tables is SQLite's
-`user_version`: the number of migrations that were run.
+`user_version`: the number of migrations that were run. A file of a newer podvisor is used as long
+as it has what this one knows, with values of their own for whatever else there is: so a downgrade
+starts, and an upgrade finds everything again.
 """
 
 import contextlib
@@ -69,6 +71,7 @@ _WRITER_WAITS_SECONDS = 0.25
 """For a reader's lock; the daemon stands still meanwhile."""
 _READER_WAITS_SECONDS = 2.0
 _LARGEST_WAL = 1 << 20
+_TABLES = ("events", "apps", "units", "repairs", "rollouts", "notes")
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -86,7 +89,10 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         # A power cut may lose the last entries, but never the file.
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(f"PRAGMA journal_size_limit={_LARGEST_WAL}")
-        for number in range(_version(connection, path), len(MIGRATIONS)):
+        version = _version(connection)
+        if version > len(MIGRATIONS):
+            _check_newer(connection, path)
+        for number in range(version, len(MIGRATIONS)):
             script = f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA user_version={number + 1};"
             connection.executescript(f"{script} COMMIT;")
     return connection
@@ -101,7 +107,10 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     address = f"file://{name}?mode=ro{'&immutable=1' if unused else ''}"
     connection = sqlite3.connect(address, uri=True, timeout=_READER_WAITS_SECONDS)
     with _closed_on_error(connection):
-        if _version(connection, path) < len(MIGRATIONS):
+        version = _version(connection)
+        if version > len(MIGRATIONS):
+            _check_newer(connection, path)
+        if version < len(MIGRATIONS):
             raise Stalled(
                 f"cannot read the ledger {path}: it was left by an older podvisor",
                 hint="start the daemon once; it brings the ledger up to date",
@@ -111,7 +120,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
 def write_one_page(connection: sqlite3.Connection) -> None:
     """Try whether anything can be written. Raises sqlite3.Error if not."""
-    connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+    connection.execute(f"PRAGMA user_version={_version(connection)}")
 
 
 def is_damage(error: Exception) -> bool:
@@ -130,15 +139,37 @@ def move_aside(path: Path, *, stamp: str) -> Path:
     return target
 
 
-def _version(connection: sqlite3.Connection, path: Path) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(MIGRATIONS):
-        raise Stalled(
-            f"cannot use the ledger {path}: it was written by a newer podvisor "
-            f"(version {version}, this one knows {len(MIGRATIONS)})",
-            hint="upgrade podvisor, or move the file away to begin a new ledger",
-        )
-    return version
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_newer(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise Stalled if this podvisor cannot work with the tables of a newer one."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as known:
+        for script in MIGRATIONS:
+            known.executescript(script)
+        if all(_columns(connection, table) >= _columns(known, table) for table in _TABLES) and all(
+            _fills_itself(connection, table, _columns(known, table)) for table in _TABLES
+        ):
+            return
+    raise Stalled(
+        f"cannot use the ledger {path}: it was written by a newer podvisor "
+        f"(version {_version(connection)}, this one knows {len(MIGRATIONS)})",
+        hint="upgrade podvisor, or move the file away to begin a new ledger",
+    )
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+def _fills_itself(connection: sqlite3.Connection, table: str, known: set[str]) -> bool:
+    """Whether a row can be written by who knows these columns only."""
+    rows = connection.execute(f"PRAGMA table_info({table})").fetchall()
+    return all(
+        name in known or not not_null or default is not None
+        for _, name, _, not_null, default, _ in rows
+    )
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ _Key = tuple[str, ...]
 
 
 class SqliteLedger:
-    """One file. Raises Stalled when it is made, if a newer podvisor wrote the file; then never."""
+    """One file. Raises Stalled when it is made, for that of a podvisor too new; then never."""
 
     def __init__(self, path: Path, *, settings: LedgerSettings, clock: Clock) -> None:
         self._path = path

@@ -327,16 +327,84 @@ class TestDamage:
         assert reopened.applied() == {"web": app("web", web="d1")}
         assert reopened.note("a") == "b"
 
-    def test_a_newer_file_is_left_alone(self, opened: Open, path: Path) -> None:
+    def test_a_newer_file_with_more_in_it_is_used_and_kept(self, opened: Open, path: Path) -> None:
+        ledger = opened()
+        ledger.put_applied(app("web", web="d1"))
+        ledger.append(step(app="web"))
+        ledger.close()
+        newer = len(MIGRATIONS) + 1
+        with sqlite3.connect(path) as connection:
+            connection.executescript(
+                f"PRAGMA user_version={newer};"
+                "ALTER TABLE apps ADD COLUMN mood TEXT NOT NULL DEFAULT 'well';"
+                "CREATE TABLE moods (name TEXT);"
+            )
+            connection.execute("INSERT INTO moods VALUES ('well')")
+        connection.close()
+        ledger = opened()
+        assert ledger.applied() == {"web": app("web", web="d1")}
+        ledger.put_applied(app("db", db="d2"))
+        ledger.close()
+        with ReadOnlyLedger(path) as reader:
+            assert reader.applied().keys() == {"web", "db"}
+        with sqlite3.connect(path) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (newer,)
+            assert connection.execute("SELECT * FROM moods").fetchall() == [("well",)]
+        connection.close()
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "ALTER TABLE apps DROP COLUMN root",
+            "DROP TABLE rollouts",
+            "ALTER TABLE notes RENAME TO old; CREATE TABLE notes (key, text, mood NOT NULL)",
+        ],
+    )
+    def test_a_newer_file_that_is_too_different_is_left_alone(
+        self, opened: Open, path: Path, change: str
+    ) -> None:
         opened().close()
         with sqlite3.connect(path) as connection:
-            connection.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
+            connection.executescript(f"PRAGMA user_version={len(MIGRATIONS) + 1}; {change}")
         connection.close()
         with pytest.raises(Stalled, match="was written by a newer podvisor") as raised:
             opened()
         assert "upgrade podvisor" in raised.value.hint
         with pytest.raises(Stalled, match="newer podvisor"):
             ReadOnlyLedger(path)
+
+    def test_what_a_newer_podvisor_wrote_is_read_as_far_as_it_is_known(
+        self, opened: Open, path: Path
+    ) -> None:
+        ledger = opened()
+        ledger.put_applied(app("web", web="d1", db="d2"))
+        ledger.put_rollout(rollout("r1", 1.0))
+        ledger.put_rollout(rollout("r2", 2.0))
+        ledger.append(step(app="web"))
+        ledger.close()
+        with sqlite3.connect(path) as connection:
+            for table, column, key, value, where in (
+                ("units", "inputs", "$.mood", "well", "name = 'web.service'"),
+                ("units", "inputs", "$.digest", 7, "name = 'db.service'"),
+                ("rollouts", "rollout", "$.outcome", "mellow", "revision = 'r2'"),
+            ):
+                connection.execute(
+                    f"UPDATE {table} SET {column} ="  # noqa: S608
+                    f" CAST(json_set(CAST({column} AS TEXT), ?, ?) AS BLOB) WHERE {where}",
+                    (key, value),
+                )
+            connection.execute("UPDATE events SET kind = 'mood'")
+        connection.close()
+        ledger = opened()
+        assert ledger.applied() == {"web": app("web", web="d1")}
+        assert [one.revision for one in ledger.rollouts("web")] == ["r1"]
+        assert ledger.events() == []
+        ledger.put_rollout(rollout("r3", 3.0))
+        ledger.close()
+        with sqlite3.connect(path) as connection:
+            (kept,) = connection.execute("SELECT count(*) FROM rollouts").fetchone()
+        connection.close()
+        assert kept == 3, "what it could not read is still there"
 
 
 class TestReadOnly:
