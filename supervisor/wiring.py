@@ -19,6 +19,7 @@ from supervisor.adapters.git.reader import GitSources
 from supervisor.adapters.host.checks import prerequisites
 from supervisor.adapters.host.probe import NetworkProber
 from supervisor.adapters.host.watch import HostWatch
+from supervisor.adapters.ledger.reader import ReadOnlyLedger
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
@@ -166,18 +167,27 @@ def load_settings(path: Path) -> Reading:
     return read_settings(text, path=str(path))
 
 
-def make_ports(settings: Settings, paths: Paths) -> Ports:
-    """Make the adapters. Nothing is asked of the outside yet."""
+def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None) -> Ports:
+    """Make the adapters. Nothing is asked of the outside yet.
+
+    With `scratch`, whatever they have to write goes into that folder: they work on what the daemon
+    has written, beside it or without it, and leave that as it is.
+    """
     clock = SystemClock()
-    ledger = SqliteLedger(paths.ledger, settings=settings.ledger, clock=clock)
+    state, runtime = (scratch, scratch) if scratch else (paths.state, paths.runtime)
+    ledger = SqliteLedger(state / paths.ledger.name, settings=settings.ledger, clock=clock)
+    if scratch:
+        with ReadOnlyLedger(paths.ledger) as there:
+            there.copy_to(ledger)
     systemd = SystemdManager()
     podman = PodmanClient(paths.podman_socket)
     secrets = SecretReader(podman.secret)
     reader = GitSources(
-        folder=paths.state / "sources",
+        folder=state / "sources",
         limits=settings.limits,
         read_secret=secrets.read,
         installed=paths.quadlets / "podvisor",
+        base=paths.state / "sources" if scratch else None,
     )
     vault = Vault(
         state=paths.state,
@@ -197,7 +207,7 @@ def make_ports(settings: Settings, paths: Paths) -> Ports:
 
     return Ports(
         reader=reader,
-        generator=QuadletGenerator(stage=paths.runtime / "stage", quadlets=paths.quadlets),
+        generator=QuadletGenerator(stage=runtime / "stage", quadlets=paths.quadlets),
         folder=OwnedFolder(
             root=paths.quadlets / "podvisor", user_units=paths.user_units, memory=ledger
         ),
@@ -436,16 +446,20 @@ async def offline_plan(
 
 
 async def _offline(config: Path | None, ask: Callable[[House], Awaitable[T]]) -> T:
+    """Ask a house of its own, which looks at everything and changes nothing of the daemon's."""
+    import tempfile  # noqa: PLC0415
+
     paths = Paths.from_environment(config)
     reading = load_settings(paths.config)
     if reading.settings is None:
         raise Stalled("; ".join(str(finding) for finding in reading.findings))
-    given = make_ports(reading.settings, paths)
-    try:
-        house = assemble(reading.settings, given, notifier=Notifier())
-        return await ask(house)
-    finally:
-        given.close()
+    with tempfile.TemporaryDirectory(prefix="podvisor-") as scratch:
+        given = make_ports(reading.settings, paths, scratch=Path(scratch))
+        try:
+            house = assemble(reading.settings, given, notifier=Notifier())
+            return await ask(house)
+        finally:
+            given.close()
 
 
 async def offline_diff(config: Path | None, apps: Collection[str], *, units: bool) -> Diff:

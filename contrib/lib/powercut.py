@@ -116,8 +116,9 @@ class Host:
     def difference(self, number: int) -> str:
         """Say in what the machine is not what this version says; empty if it is."""
         wanted = files_of(number)
-        if self.run("podvisor", "status", check=False).returncode:
-            return "podvisor status is not content"
+        status = self.run("podvisor", "status", check=False)
+        if status.returncode:
+            return f"podvisor status is not content:\n{status.stdout}"
         there = {
             str(path.relative_to(self.home / OWNED)): path.read_text(errors="replace")
             for path in (self.home / OWNED).rglob("*")

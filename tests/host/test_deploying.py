@@ -357,9 +357,21 @@ def test_a_diff_with_and_without_a_daemon(user, git_server):
     assert "-one\n+two\n" in told.stdout
     assert "+Environment=A=2\n" in told.stdout
     user.systemctl("stop", "podvisor.service")
+    before = everything_of_podvisor(user)
     assert user.podvisor("diff", "web").stdout == told.stdout
+    assert "restart" in user.podvisor("plan").stdout
+    user.podvisor("secret", "list")
+    user.podvisor("status", check=False)
+    assert everything_of_podvisor(user) == before, "without a daemon nothing is changed"
     units = user.podvisor("diff", "--units", "--exit-code", check=False)
     assert units.returncode == 2
     assert "--- a/web/web.service\n" in units.stdout
     assert f"/home/{user.name}/{OWNED}/web/conf:/conf:ro" in units.stdout, "as it is installed"
     assert "--env A=2" in units.stdout
+
+
+def everything_of_podvisor(user):
+    """All that podvisor has on this machine, with when each was changed."""
+    places = f".config .local/state/podvisor /run/user/{user.uid}/podvisor"
+    shape = "%p %i %s %T@ %C@"
+    return user.run("sh", "-c", f"find {places} -printf '{shape}\\n' | sort").stdout

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import anyio
 
 from supervisor.adapters.git.access import Access, ReadSecret
+from supervisor.adapters.git.borrow import borrow
 from supervisor.adapters.git.errors import StoreBroken
 from supervisor.adapters.git.folder import FolderReader
 from supervisor.adapters.git.remote import Fetcher
@@ -52,6 +53,8 @@ async def _no_secret(reference: SecretRef) -> bytes:
 class GitSources:
     """All sources; `folder` holds their stores. One process at a time may use it.
 
+    What the stores below `base` hold is had from there, and they stay as they are.
+
     `read_secret` reads the passwords that the settings refer to; below `installed` is what comes
     from sources, and can say nothing of who may sign.
     """
@@ -63,8 +66,10 @@ class GitSources:
         limits: LimitSettings,
         read_secret: ReadSecret = _no_secret,
         installed: Path | None = None,
+        base: Path | None = None,
     ) -> None:
         self._folder = folder
+        self._base = base
         self._limits = limits
         self._access = Access(read_secret=read_secret, folder=folder)
         self._installed = installed or folder
@@ -242,6 +247,11 @@ class GitSources:
 
     def _store(self, name: str) -> Store:
         if name not in self._stores:
+            if self._base:
+                try:
+                    borrow(self._folder / f"{name}.git", self._base / f"{name}.git")
+                except OSError as error:
+                    raise Retry(f"cannot read what is stored of source {name}: {error}") from error
             self._stores[name] = Store(self._folder / f"{name}.git", source=name)
         return self._stores[name]
 
