@@ -29,6 +29,8 @@ _OFF = {
     "core.attributesFile": "/dev/null",
     "core.bigFileThreshold": "4m",
     "core.logAllRefUpdates": "false",
+    "core.fsync": "committed",
+    "core.fsyncMethod": "batch",
     "fetch.recurseSubmodules": "false",
     "fetch.writeCommitGraph": "false",
     "fetch.prune": "false",
@@ -42,6 +44,7 @@ _OFF = {
     "http.lowSpeedTime": "60",
 }
 # A fetch is one file, of which the size has a limit, and large blobs are never held in memory.
+# What is stored outlasts a power cut.
 _OPTIONS = tuple(part for key, value in _OFF.items() for part in ("-c", f"{key}={value}"))
 
 

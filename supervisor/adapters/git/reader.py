@@ -6,6 +6,7 @@ Below: `access` says how a remote is reached, `remote` and `folder` bring someth
 """
 
 import logging
+import shutil
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -79,6 +80,8 @@ class GitSources:
         self._records: dict[str, Record] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._broken: set[str] = set()
+        self._settings: dict[str, SourceSettings] = {}
+        """By which the sources were read last."""
         self._refused: dict[str, _Refused] = {}
 
     def configure(self, limits: LimitSettings) -> None:
@@ -89,17 +92,14 @@ class GitSources:
 
     async def fetch(self, name: str, settings: SourceSettings) -> Snapshot:
         """Read the source now; a store found damaged is thrown away and made anew."""
-        async with self._lock(name):
+        async with self._changing(name), self._lock(name):
+            self._settings[name] = settings
             if name not in self._broken:
                 try:
                     return await self._fetch(name, settings)
                 except StoreBroken as error:
                     log.warning("store of source %s is damaged (%s): made anew", name, error)
-            self._discard(name)
-            try:
-                return await self._fetch(name, settings)
-            except StoreBroken as error:
-                raise Retry(f"cannot keep source {name}: {error}") from error
+            return await self._make_anew(name, settings)
 
     async def stored(self, name: str) -> Snapshot | None:
         """Return the newest snapshot that is in the store, without reading the source."""
@@ -114,24 +114,34 @@ class GitSources:
             return store.exists() and await store.has(wanted) == wanted
 
     async def read(self, name: str, oids: Sequence[str]) -> dict[str, bytes]:
-        """Read blobs, each checked against its id."""
+        """Read blobs, each checked against its id; a store found damaged is made anew."""
         wanted = list(dict.fromkeys(oids))
+        if not wanted:
+            return {}
         async with self._using(name) as store:
-            contents = await store.objects(wanted) if wanted else []
-            found = {
-                oid: content
-                for oid, content in zip(wanted, contents, strict=True)
-                if content is not None and blob_id(content) == oid
-            }
-            if len(found) < len(wanted):
-                lost = next(oid for oid in wanted if oid not in found)
-                raise StoreBroken(f"object {lost} is missing or damaged")
-            return found
+            try:
+                return await _blobs(store, wanted)
+            except StoreBroken as error:
+                record, settings = self._record(name), self._settings.get(name)
+                newest = {file.oid for file in record.snapshot.files} if record else set()
+                if settings is None or store.is_collecting or not newest.issuperset(wanted):
+                    raise  # what the source holds now would not help
+                log.warning("store of source %s is damaged (%s): made anew", name, error)
+                await self._make_anew(name, settings)
+                return await _blobs(self._store(name), wanted)
 
     async def keep(self, name: str, revisions: Collection[str]) -> None:
         """Protect these revisions of the source from being collected, and no others."""
-        async with self._using(name) as store:
-            await store.keep(revisions)
+        async with self._changing(name):
+            async with self._using(name) as store:
+                await store.keep(revisions)
+                if not store.exists() or not store.is_crowded():
+                    return
+            try:
+                # That takes its time; who only reads does not wait for it.
+                await store.collect()
+            except StoreBroken as error:
+                raise self._damaged(name, error) from error
 
     async def _fetch(self, name: str, settings: SourceSettings) -> Snapshot:
         store = self._store(name)
@@ -239,11 +249,24 @@ class GitSources:
             self._records[name] = record
         return self._records.get(name)
 
-    def _discard(self, name: str) -> None:
-        self._store(name).discard()
+    async def _make_anew(self, name: str, settings: SourceSettings) -> Snapshot:
+        """Read a source into a new store; the damaged one stays if that cannot be done now."""
+        aside = self._store(name).set_aside()
         self._records.pop(name, None)
         self._folders.pop(name, None)
+        try:
+            snapshot = await self._fetch(name, settings)
+        except BaseException as error:
+            if aside:
+                self._store(name).take_back(aside)
+                self._broken.add(name)
+            if isinstance(error, StoreBroken):
+                raise Retry(f"cannot keep source {name}: {error}") from error
+            raise
         self._broken.discard(name)
+        if aside:
+            shutil.rmtree(aside, ignore_errors=True)
+        return snapshot
 
     def _store(self, name: str) -> Store:
         if name not in self._stores:
@@ -258,6 +281,10 @@ class GitSources:
     def _lock(self, name: str) -> anyio.Lock:
         return self._locks.setdefault(name, anyio.Lock())
 
+    def _changing(self, name: str) -> anyio.Lock:
+        """Held around all that changes a store, and taken before its lock."""
+        return self._locks.setdefault(f"{name} changes", anyio.Lock())
+
     def _limit_values(self) -> tuple[int, ...]:
         return (int(self._limits.file_size),)
 
@@ -269,12 +296,30 @@ class GitSources:
             try:
                 yield store
             except StoreBroken as error:
-                log.warning("store of source %s is damaged (%s)", name, error)
-                self._broken.add(name)
-                raise Stalled(
-                    f"cannot read what is stored of source {name}: {error}",
-                    hint="it is made anew when the source is read next: podvisor sync",
-                ) from error
+                raise self._damaged(name, error) from error
+
+    def _damaged(self, name: str, error: StoreBroken) -> Stalled:
+        """Note damage; the failure to raise for it."""
+        log.warning("store of source %s is damaged (%s)", name, error)
+        self._broken.add(name)
+        return Stalled(
+            f"cannot read what is stored of source {name}: {error}",
+            hint="it is made anew when the source is read next: podvisor sync",
+        )
+
+
+async def _blobs(store: Store, oids: Sequence[str]) -> dict[str, bytes]:
+    """Return what blobs hold. Raises StoreBroken if one is not there, or is not what it says."""
+    contents = await store.objects(oids)
+    found = {
+        oid: content
+        for oid, content in zip(oids, contents, strict=True)
+        if content is not None and blob_id(content) == oid
+    }
+    if len(found) < len(oids):
+        lost = next(oid for oid in oids if oid not in found)
+        raise StoreBroken(f"object {lost} is missing or damaged")
+    return found
 
 
 def _fetcher(limits: LimitSettings) -> Fetcher:

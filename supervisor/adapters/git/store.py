@@ -5,6 +5,7 @@ work on one store at once. `podvisor.json` in the repository is the last snapsho
 """
 
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -25,6 +26,7 @@ _GOOD = "refs/podvisor/good"
 """The newest revision that was verified, while HEAD is one that was not."""
 _KEEP = "refs/podvisor/keep/"
 _RECORD = "podvisor.json"
+_ASIDE = ".damaged-"
 _READ_LIMIT = 512 << 20
 _PRUNE_SECONDS = 3_600
 _GC_TIMEOUT_SECONDS = 900.0
@@ -62,6 +64,7 @@ class Store:
         self._source = source
         self._cleaned = False
         self._kept: frozenset[str] | None = None
+        self.is_collecting = False
 
     @property
     def path(self) -> str:
@@ -95,6 +98,8 @@ class Store:
 
     def clean(self) -> None:
         """Remove locks and half-written packs of a git that was killed. No git may be running."""
+        if self.is_collecting:
+            return
         for left in (
             *self._path.glob("*.lock"),
             *self._path.glob("refs/podvisor/**/*.lock"),
@@ -114,19 +119,31 @@ class Store:
                 sizes.append(left.stat().st_size)
         return max(sizes)
 
-    def discard(self) -> None:
-        """Throw the repository away; one that cannot even be moved is a matter for a person."""
+    def set_aside(self) -> Path | None:
+        """Move the repository away, to make it anew; None if there was none.
+
+        One that cannot even be moved is a matter for a person.
+        """
         self._kept = None
+        for left in self._path.parent.glob(f"{_ASIDE}*"):
+            shutil.rmtree(left, ignore_errors=True)
         try:
-            trash = tempfile.mkdtemp(prefix=".discarded-", dir=self._path.parent)
-            self._path.rename(Path(trash) / "store")
+            place = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=self._path.parent))
+            self._path.rename(place / "store")
         except FileNotFoundError:
-            return
+            return None
         except OSError as error:
             raise Stalled(
                 f"cannot {self._doing()}: {error.strerror}", hint=f"remove {self._path}"
             ) from error
-        shutil.rmtree(trash, ignore_errors=True)
+        return place
+
+    def take_back(self, place: Path) -> None:
+        """Put back what was moved away: half of it is better than nothing."""
+        shutil.rmtree(self._path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (place / "store").rename(self._path)
+            place.rmdir()
 
     async def run(
         self,
@@ -213,20 +230,25 @@ class Store:
         if commands:
             await self.run("update-ref", "--stdin", stdin=_lines(commands))
         self._kept = frozenset(revisions)
-        if self._crowded():
-            await self.collect()
 
     async def collect(self) -> None:
-        """Pack what is held and drop the rest, but nothing younger than an hour."""
+        """Pack what is held and drop the rest, but nothing younger than an hour.
+
+        Meanwhile the store can be read.
+        """
         expiry = f"--prune={int(time.time()) - _PRUNE_SECONDS}"
-        done = await git(
-            "gc",
-            "--quiet",
-            expiry,
-            repository=self.path,
-            doing=self._doing(),
-            timeout_seconds=_GC_TIMEOUT_SECONDS,
-        )
+        self.is_collecting = True
+        try:
+            done = await git(
+                "gc",
+                "--quiet",
+                expiry,
+                repository=self.path,
+                doing=self._doing(),
+                timeout_seconds=_GC_TIMEOUT_SECONDS,
+            )
+        finally:
+            self.is_collecting = False
         if done.code:
             self.clean()
             raise local_failure(self._doing(), done.errors)
@@ -243,14 +265,19 @@ class Store:
         """Write the last snapshot atomically."""
         temporary = self._path / f"{_RECORD}.lock"
         try:
-            temporary.write_bytes(msgspec.json.encode(record))
+            with temporary.open("wb") as file:
+                file.write(msgspec.json.encode(record))
+                file.flush()
+                os.fsync(file.fileno())
             temporary.rename(self._path / _RECORD)
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise Retry(f"cannot {self._doing()}: {error.strerror}") from error
 
-    def _crowded(self) -> bool:
+    def is_crowded(self) -> bool:
+        """Whether so much has come together that it should be packed."""
+
         def count(pattern: str) -> int:
             return sum(1 for _ in (self._path / "objects").glob(pattern))
 

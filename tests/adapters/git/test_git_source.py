@@ -372,11 +372,12 @@ async def test_a_damaged_store_is_made_anew(sources, upstream, tmp_path, caplog)
     for damaged in tmp_path.glob("state/s.git/objects/*/*"):
         damaged.chmod(0o600)
         damaged.write_bytes(b"")
+    later = GitSources(folder=tmp_path / "state", limits=LIMITS)
     with pytest.raises(Stalled, match="cannot read what is stored"):
-        await sources.read("s", [first.files[0].oid])
+        await later.read("s", [first.files[0].oid])  # nobody has said yet where it is read from
     with caplog.at_level(logging.WARNING):
-        assert await sources.fetch("s", at(upstream)) == first
-    assert await sources.read("s", [first.files[0].oid]) == {first.files[0].oid: b"1"}
+        assert await later.fetch("s", at(upstream)) == first
+    assert await later.read("s", [first.files[0].oid]) == {first.files[0].oid: b"1"}
     upstream.commit(upstream.files({"f": b"2"}))
     (tmp_path / "state/s.git/config").write_text("[[[")
     with caplog.at_level(logging.WARNING):
@@ -384,6 +385,46 @@ async def test_a_damaged_store_is_made_anew(sources, upstream, tmp_path, caplog)
     assert second.files[0].oid == blob_id(b"2")
     assert "made anew" in caplog.text
     assert [p.name for p in tmp_path.glob("state/*")] == ["s.git"]
+
+
+async def test_a_store_that_turns_out_to_be_damaged_is_made_anew_by_whoever_reads(
+    sources, upstream, tmp_path
+):
+    upstream.commit(upstream.files({"f": b"1"}))
+    first = await sources.fetch("s", at(upstream))
+    for damaged in tmp_path.glob("state/s.git/objects/*/*"):
+        damaged.chmod(0o600)
+        damaged.write_bytes(b"")
+    # While the repository is away, what there is stays: the rest may be whole.
+    before = {path.name for path in tmp_path.glob("state/s.git/*")}
+    upstream.path.rename(tmp_path / "away")
+    with pytest.raises((Retry, Stalled)):
+        await sources.read("s", [first.files[0].oid])
+    assert {path.name for path in tmp_path.glob("state/s.git/*")} == before
+    (tmp_path / "away").rename(upstream.path)
+    upstream.commit(upstream.files({"f": b"1", "g": b"2"}))
+    assert await sources.read("s", [first.files[0].oid]) == {first.files[0].oid: b"1"}
+    assert [p.name for p in tmp_path.glob("state/*")] == ["s.git"]
+
+
+async def test_a_collection_keeps_nobody_from_reading(sources, upstream):
+    upstream.commit(upstream.files({"f": b"1"}))
+    first = await sources.fetch("s", at(upstream))
+    store, at_work, go_on = sources._store("s"), anyio.Event(), anyio.Event()
+
+    async def collect():
+        store.is_collecting = True
+        at_work.set()
+        await go_on.wait()
+        store.is_collecting = False
+
+    store.collect, store.is_crowded = collect, lambda: True
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(sources.keep, "s", [first.revision])
+        await at_work.wait()
+        with anyio.fail_after(60):
+            assert await sources.read("s", [first.files[0].oid]) == {first.files[0].oid: b"1"}
+        go_on.set()
 
 
 async def test_a_blob_with_other_content_is_noticed(sources, upstream, tmp_path):
@@ -399,8 +440,7 @@ async def test_a_blob_with_other_content_is_noticed(sources, upstream, tmp_path)
     target = objects / oid[:2] / oid[2:]
     target.unlink()
     target.write_bytes((objects / other[:2] / other[2:]).read_bytes())
-    with pytest.raises(Stalled):
-        await sources.read("s", [oid])
+    assert await sources.read("s", [oid]) == {oid: b"1"}
 
 
 async def test_locks_of_a_killed_git_are_in_nobodys_way(sources, upstream, tmp_path):
