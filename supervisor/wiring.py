@@ -5,11 +5,13 @@ The only module that knows which adapter serves which port.
 
 import os
 import pwd
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+
+import msgspec
 
 from supervisor import __version__
 from supervisor.adapters.files.folder import OwnedFolder
@@ -50,16 +52,16 @@ from supervisor.controllers.status_desk import StatusDesk
 from supervisor.controllers.watches import Watches
 from supervisor.controllers.webhook_test import WebhookTester
 from supervisor.controllers.webhooks import WebhookController
-from supervisor.core import starts
 from supervisor.core.settings import Reading, read_settings
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.check import Check
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Finding, Stalled
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
-from supervisor.model.settings import Settings, SourceSettings
+from supervisor.model.settings import Settings
 
 __all__ = ["prerequisites"]
 
@@ -88,7 +90,7 @@ class Paths:
                 "cannot start: XDG_RUNTIME_DIR is not set, so there is no user session",
                 hint=f"loginctl enable-linger {home.name}, then log in anew (not with su)",
             )
-        settings = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+        settings = _user_settings()
         state = Path(os.environ.get("XDG_STATE_HOME") or home / ".local" / "state")
         return cls(
             config=config or settings / "podvisor" / "config.toml",
@@ -150,6 +152,10 @@ class House:
     take_settings: Callable[[Settings], Awaitable[None]]
     settings: SettingsReloader
     close: Callable[[], None]
+
+
+def _user_settings() -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
 
 
 def load_settings(path: Path) -> Reading:
@@ -484,38 +490,69 @@ async def webhook_secret(settings: Settings, source: str, paths: Paths) -> bytes
     return await reader.read(settings.sources[source].webhook_secret)
 
 
-async def check(path: Path, *, overlay: str = "") -> list[Finding]:
-    """Judge a repository's working folder as a source, with Podman's generator; nothing is kept."""
+async def check(
+    path: Path,
+    *,
+    config: Path,
+    apps: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    overlay: str = "",
+) -> Check:
+    """Judge a folder, or a Git working copy as a clone of it would be; nothing is kept.
+
+    What is not given is as the settings say, if they have a source that this is, or is a copy of.
+    """
     import tempfile  # noqa: PLC0415
 
-    folder_of_it = str(path.resolve())  # noqa: ASYNC240  # nothing else runs
-    checked = SourceSettings(folder=folder_of_it, overlay=overlay)
-    settings = Settings(sources={"check": checked})
-    with tempfile.TemporaryDirectory(prefix="podvisor-check-") as scratch:
-        folder = Path(scratch)
-        reader = GitSources(folder=folder / "sources", limits=settings.limits)
+    from supervisor.adapters.git.working_copy import BRANCH, WorkingCopy  # noqa: PLC0415
+    from supervisor.controllers import checker  # noqa: PLC0415
+    from supervisor.core.checking import settings_for_check, sources_of  # noqa: PLC0415
+
+    folder = str(path.resolve())  # noqa: ASYNC240  # nothing else runs
+    known = load_settings(config).settings or Settings()
+    copy = await WorkingCopy.at(folder)
+    origins = await copy.origins() if copy and copy.is_whole() else ()
+    folders = {
+        name: str(Path(one.folder).expanduser().resolve())  # noqa: ASYNC240
+        for name, one in known.sources.items()
+        if one.folder
+    }
+    sources = sources_of(folder, origins, known.sources, folders)
+    with tempfile.TemporaryDirectory(prefix="podvisor-check-") as made:
+        scratch = Path(made)
+        place = {"folder": folder}
+        if copy and not any(one.folder for one in sources.values()):
+            await copy.commit_to(scratch / "copy.git")
+            place = {"git": f"file://{scratch}/copy.git", "ref": BRANCH}
+        settings = Settings(
+            limits=known.limits,
+            sources={
+                name: settings_for_check(one, **place, apps=apps, ignore=ignore, overlay=overlay)
+                for name, one in sources.items()
+            },
+        )
+        reader = GitSources(folder=scratch / "sources", limits=settings.limits)
         clock = SystemClock()
-        ledger = SqliteLedger(folder / "ledger.db", settings=settings.ledger, clock=clock)
-        generator = QuadletGenerator(stage=folder / "stage", quadlets=folder / "none")
+        ledger = SqliteLedger(scratch / "ledger.db", settings=settings.ledger, clock=clock)
+        generator = QuadletGenerator(
+            stage=scratch / "stage", quadlets=_user_settings() / "containers" / "systemd"
+        )
         desires = Desires(
             reader=reader,
             generator=generator,
-            folder=OwnedFolder(root=folder / "podvisor", user_units=folder / "units"),
+            folder=OwnedFolder(root=scratch / "podvisor", user_units=scratch / "units"),
             ledger=ledger,
             orders=Orders(ledger=ledger, clock=clock),
             settings=settings,
+            specifiers=_specifiers,
         )
-        desires.put(await reader.fetch("check", settings.sources["check"]))
-        deployments = await desires.deployments()
-        ledger.close()
-    findings = list(desires.source_findings.get("check", ()))
-    units = [unit for units in desires.known().values() for unit in units]
-    for one in deployments.values():
-        findings.extend(one.findings)
-        if one.wanted:
-            findings.extend(starts.found_without_systemd(one.wanted, units))
-            findings.extend(await generator.passed_over(path.resolve(), one.wanted))  # noqa: ASYNC240
-    if not deployments:
-        message = "no app found: no folder holds a Quadlet or unit file"
-        findings.append(Finding(message=message, path=str(path), hint="see [sources] apps"))
-    return findings
+        try:
+            found = await checker.check(
+                reader=reader,
+                desires=desires,
+                passed_over=lambda app: generator.passed_over(Path(folder), app),
+            )
+        finally:
+            ledger.close()
+    matched = tuple(name for name in sources if name in known.sources)
+    return msgspec.structs.replace(found, sources=matched)

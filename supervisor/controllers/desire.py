@@ -18,6 +18,7 @@ from supervisor.controllers.judge import Judge
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.tried import Tried
+from supervisor.core.compose import Composition, told
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.moves import still_needed, units_by_source
 from supervisor.core.names import runtime_names
@@ -77,6 +78,8 @@ class Desires:
         """One for each request that is under way."""
         self.source_findings: dict[str, tuple[Finding, ...]] = {}
         """What was found in each source that belongs to no app."""
+        self.compositions: Mapping[str, Composition] = {}
+        """Each source as it was divided into apps last."""
 
     def put(self, snapshot: Snapshot) -> bool:
         """Take a source's newest snapshot; returns whether it says anything new.
@@ -237,12 +240,13 @@ class Desires:
         known: dict[str, tuple[Finding, ...]] = {}
         self.source_findings = {}
         composed, undivided = await self._compositions.of(self._snapshots, self.settings)
-        self._undivided = undivided
+        self._undivided, self.compositions = undivided, composed
         for name, failure in undivided.items():
             hint = failure.hint if isinstance(failure, Stalled) else ""
             self.source_findings[name] = (Finding(message=str(failure), source=name, hint=hint),)
         for name, composition in composed.items():
-            self.source_findings[name] = composition.findings
+            beside = [composed[other] for other in self._same_source(name) if other in composed]
+            self.source_findings[name] = told(composition, name, beside)
             candidates.extend(composition.candidates)
             refused.update(composition.refused)
             known.update(composition.warnings)
@@ -329,6 +333,14 @@ class Desires:
         """Return the units that the generator makes of an app, by name."""
         others = (one.wanted or one.last_good for one in self.latest().values())
         return await self._judge.texts(app, [one for one in others if one])
+
+    def _same_source(self, name: str) -> Iterator[str]:
+        """Yield other sources of the settings that read the same by other globs."""
+        here = self.settings.sources[name]
+        for other, one in self.settings.sources.items():
+            same = (one.git, one.ref, one.folder) == (here.git, here.ref, here.folder)
+            if other != name and same:
+                yield other
 
     async def _manifests(self) -> dict[str, Manifest]:
         manifests = await self._folder.manifests()

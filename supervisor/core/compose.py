@@ -54,6 +54,10 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
     """Of the source as a whole."""
     left_out: tuple[LeftOut, ...] = ()
     """Its unit files that are part of no app."""
+    layout: tuple[str, ...] = ()
+    """Globs of its apps, as the settings say or as they were found."""
+    roots: frozenset[str] = frozenset()
+    """Folders of its apps."""
 
 
 def layout_of(snapshot: Snapshot, settings: SourceSettings) -> tuple[str, ...]:
@@ -126,8 +130,6 @@ def compose(
     refused = {
         name: tuple(some) for name, some in problems.items() if any(one.fatal for one in some)
     }
-    left = _left_out(snapshot, settings, over, parts, images)
-    roots = frozenset(part.root for part in parts)
     return Composition(
         candidates=tuple(one for name, one in candidates.items() if name not in refused),
         refused=refused,
@@ -137,10 +139,26 @@ def compose(
         findings=(
             *findings,
             *(_weighed(one, globs) for one in of_no_app),
-            *overlooked(left, globs, source, roots),
             *over.problems(frozenset(part.name for part in parts)),
         ),
-        left_out=left,
+        left_out=_left_out(snapshot, settings, over, parts, images),
+        layout=globs,
+        roots=frozenset(part.root for part in parts),
+    )
+
+
+def told(
+    composition: Composition, source: str, beside: Iterable[Composition] = ()
+) -> tuple[Finding, ...]:
+    """Return the findings of a source, with what is in no app: none of those `beside` either.
+
+    They are of the same source, by other settings.
+    """
+    elsewhere = [{left.path for left in one.left_out} for one in beside]
+    left = [one for one in composition.left_out if all(one.path in some for some in elsewhere)]
+    return (
+        *composition.findings,
+        *overlooked(left, composition.layout, source, composition.roots),
     )
 
 
@@ -244,7 +262,7 @@ def _left_out(
         if glob := ignored(path):
             left.append(LeftOut(path=path, reason=f"ignored ({glob})", meant=True))
         elif path in images:
-            reason = f"part of an image ({images[path] or 'the source'} is what it is built from)"
+            reason = f"part of what an image is built from ({images[path] or 'the root'})"
             left.append(LeftOut(path=path, reason=reason, meant=True))
         elif home is not None and not _selected(home, settings):
             reason = f"`select` or `exclude` leaves out app {home}"
@@ -340,7 +358,8 @@ def _image_findings(one: Candidate, image: Mapping[str, str]) -> Iterable[Findin
     """Warn of Quadlet files that an image is to hold, and would become units of this host."""
     for path, folder in image.items():
         if not _is_plain(path):
-            message = f"is not installed: it is part of the image that {folder or 'the app'} builds"
+            place = folder or "the source's root"
+            message = f"is not installed: it is part of what an image is built from ({place})"
             hint = (
                 "Quadlet would make a unit of this host of it; `ignore` it, or give it another"
                 " name, and the right one in the Containerfile; a folder of units has to be named"

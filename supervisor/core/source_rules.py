@@ -131,21 +131,23 @@ def _detail_problems(key: Path, source: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem((*key, "poll"), f"asking every {poll} is very often", hint, fatal=False)
 
 
+def glob_problem(setting: str, glob: str) -> str:
+    """Return why a text cannot be a glob of `apps` or `ignore`, empty if it can."""
+    if glob.startswith(("/", "~")) or ".." in glob.split("/"):
+        return "it must stay within the source"
+    if not glob.strip("/") or _control_characters(glob):
+        return "it fits nothing"
+    if setting == "ignore" and not glob.strip("./"):
+        return "it would leave out everything"
+    return ""
+
+
 def _glob_problems(key: Path, value: object) -> Iterator[Problem]:
     globs = [value] if isinstance(value, str) else value
     for glob in globs if isinstance(globs, list) else ():
-        if not isinstance(glob, str):
-            continue
-        if glob.startswith(("/", "~")) or ".." in glob.split("/"):
+        if isinstance(glob, str) and (why := glob_problem(key[-1], glob)):
             hint = "it is looked up within the source, such as apps/*"
-            message = f"“{key[-1]}” must stay within the source, not {shown_text(glob)}"
-            yield Problem(key, message, hint)
-        elif (
-            not glob.strip("/")
-            or _control_characters(glob)
-            or (key[-1] == "ignore" and glob.strip("./") == "")
-        ):
-            yield Problem(key, f"“{key[-1]}” cannot be {shown_text(glob)}", "leave it out")
+            yield Problem(key, f"“{key[-1]}” cannot be {shown_text(glob)}: {why}", hint)
 
 
 def _control_characters(text: str) -> bool:

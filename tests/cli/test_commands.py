@@ -14,6 +14,7 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.cli import sync_now
 from supervisor.cli.app import COMMANDS
 from supervisor.kit.clock import SystemClock
+from supervisor.model.check import Check, CheckedApp, CheckedLeftOut, CheckedUnit
 from supervisor.model.diff import AppDiff, Diff, TextPair
 from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.events import Event, EventKind
@@ -456,37 +457,70 @@ class TestEvents:
 
 
 class TestCheck:
-    def test_names_what_is_wrong(
+    def test_names_what_was_found_and_what_is_wrong(
         self, podvisor: Podvisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        findings = [
-            Finding(message="unsupported key 'Imgae'", path="web/web.container", line=2),
-            Finding(message="has no units", app="old", fatal=False, hint="is it empty?"),
-        ]
+        found = Check(
+            sources=("home",),
+            apps=(
+                CheckedApp(
+                    name="web",
+                    root="apps/web",
+                    refused=False,
+                    units=(CheckedUnit(name="web.service", path="apps/web/web.container"),),
+                    files=("apps/web/web.container", "apps/web/conf/a"),
+                ),
+                CheckedApp(name="old", root="apps/old", refused=True),
+            ),
+            left_out=(CheckedLeftOut(path="proxy.network", reason="in no app"),),
+            others=2,
+            findings=(
+                Finding(message="unsupported key 'Imgae'", path="web/web.container", line=2),
+                Finding(message="has no units", app="old", fatal=False, hint="is it empty?"),
+            ),
+        )
 
-        async def check(path: Path, *, overlay: str) -> list[Finding]:
+        async def check(path: Path, **given: object) -> Check:
             assert path == tmp_path
-            laid.append(overlay)
-            return findings
+            asked.append(given)
+            return found
 
-        laid: list[str] = []
-
+        asked: list[dict[str, object]] = []
         monkeypatch.setitem(sys.modules, "supervisor.wiring", module(check=check))
         said = podvisor("check", str(tmp_path))
         assert said.code == 1
         assert said.out.splitlines() == [
+            "As source home of the settings.",
+            "app web (apps/web): web.service; 1 more file",
+            "app old (apps/old): refused",
+            "left out proxy.network: in no app",
+            "2 other files in no app.",
             "error: web/web.container:2: unsupported key 'Imgae'",
             "warning: old: has no units (is it empty?)",
-            "1 error, 1 warning.",
+            "2 apps, 1 unit: 1 error, 1 warning.",
         ]
         said = podvisor("check", str(tmp_path), "--json")
-        assert msgspec.json.decode(said.out, type=list[Finding]) == findings
-        del findings[0]
-        assert podvisor("check", str(tmp_path), "--overlay", "hosts/50%").code == 0
-        assert laid == ["", "", "hosts/50%%"], "it is a folder's name, without specifiers"
-        said = podvisor("check", str(tmp_path), "--overlay", "../x")
+        assert msgspec.json.decode(said.out, type=Check) == found
+        found = msgspec.structs.replace(found, findings=found.findings[1:])
+        options = ("--overlay", "hosts/50%", "--apps", "a/*", "--apps", "b", "--ignore", "old")
+        assert podvisor("check", str(tmp_path), *options).code == 0
+        assert asked[2]["overlay"] == "hosts/50%%", "it is a folder's name, without specifiers"
+        assert (asked[2]["apps"], asked[2]["ignore"]) == (("a/*", "b"), ("old",))
+
+    @pytest.mark.parametrize(
+        ("option", "value", "why"),
+        [
+            ("--overlay", "../x", "cannot use ../x as an overlay"),
+            ("--apps", "/srv", "cannot use --apps /srv: it must stay within the source"),
+            ("--ignore", ".", "cannot use --ignore .: it would leave out everything"),
+        ],
+    )
+    def test_an_option_that_means_nothing(
+        self, podvisor: Podvisor, tmp_path: Path, option: str, value: str, why: str
+    ) -> None:
+        said = podvisor("check", str(tmp_path), option, value)
         assert said.code == 1
-        assert "cannot use ../x as an overlay" in said.err
+        assert why in said.err
 
     @pytest.mark.parametrize("name", ["none", "file"])
     def test_a_path_that_is_no_folder(self, podvisor: Podvisor, tmp_path: Path, name: str) -> None:

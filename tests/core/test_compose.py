@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from supervisor.core.compose import compose, references
+from supervisor.core.compose import compose, references, told
 from supervisor.core.layout import find_layout
 from supervisor.model.errors import Finding
 from supervisor.model.settings import Bytes, Globs, LimitSettings, SourceSettings
@@ -110,7 +110,7 @@ def test_what_lies_below_hidden_folders_is_not_judged_unless_they_are_named(glob
 
 def test_a_plain_unit_in_the_root_does_not_make_the_root_an_app():
     assert find_layout(snapshot("tool.service", "blog/web.container").files) == ("*",)
-    (finding,) = composed("tool.service", "blog/web.container").findings
+    (finding,) = told(composed("tool.service", "blog/web.container"), "home")
     assert finding.path == "tool.service"
     assert 'apps = ["*", "."]' in finding.hint
 

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from supervisor.core.compose import compose, texts_needed
+from supervisor.core.compose import compose, texts_needed, told
 from supervisor.model.settings import Globs, LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
@@ -282,7 +282,7 @@ def test_each_layout_is_what_its_owner_means(tree, settings, expected):
 )
 def test_what_is_in_no_app_is_said_with_the_line_that_takes_it_in(tree, settings, path, line):
     composition = composed(tree, **settings)
-    (finding,) = composition.findings
+    (finding,) = told(composition, "home")
     assert not finding.fatal
     assert finding.path == path
     assert line in finding.hint
@@ -291,12 +291,19 @@ def test_what_is_in_no_app_is_said_with_the_line_that_takes_it_in(tree, settings
 
 def test_the_line_that_is_said_takes_it_in_and_the_other_one_ends_the_warning():
     tree = ["apps/web/web.container", "proxy/p.container", "auth/x/a.container", "n.volume"]
-    assert len(composed(tree).findings) == 1
-    line = composed(tree).findings[0].hint
+    assert len(told(composed(tree), "home")) == 1
+    line = told(composed(tree), "home")[0].hint
     assert 'apps = ["apps/*", ".", "auth", "proxy"]' in line
-    assert not composed(tree, apps=["apps/*", ".", "auth", "proxy"]).findings
+    assert not told(composed(tree, apps=["apps/*", ".", "auth", "proxy"]), "home")
     assert 'ignore = ["auth", "proxy"]' in line
-    assert not composed(tree, ignore=["auth", "proxy"]).findings
+    assert not told(composed(tree, ignore=["auth", "proxy"]), "home")
+
+
+def test_what_another_source_of_the_same_repository_takes_is_not_overlooked():
+    tree = ["hosts/pi/web/web.container", "shared/db/db.container", "old/x.container"]
+    own, shared = composed(tree, apps=["hosts/pi/*"]), composed(tree, apps=["shared/*"])
+    (finding,) = told(own, "own", [shared])
+    assert finding.path == "old/x.container"
 
 
 def test_what_falls_together_is_said_until_the_settings_name_the_apps():
@@ -316,7 +323,7 @@ def test_a_flat_folder_of_many_units_is_said_to_be_one_app():
 def test_what_the_settings_leave_out_is_no_finding():
     tree = ["web/web.container", "old/web.container", "db/db.container"]
     composition = composed(tree, ignore=["old"], exclude=("db",))
-    assert composition.findings == ()
+    assert told(composition, "home") == ()
     assert {one.path: one.meant for one in composition.left_out} == {
         "old/web.container": True,
         "db/db.container": True,

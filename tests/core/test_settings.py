@@ -144,7 +144,10 @@ def test_says_what_is_wrong_with_the_file(text: str, said: str) -> None:
         ("git = 'apps'", "“apps” is not the URL of a Git repository"),
         ("git = 5", '“git” must be a text, in quotes (such as git = "https://example.org'),
         ("git = 'https://a/b'\nref = '-x'", "cannot follow “-x” (a branch, a tag or a commit)"),
-        ("git = 'https://a/b'\napps = '../x'", "“apps” must stay within the source, not “../x”"),
+        (
+            "git = 'https://a/b'\napps = '../x'",
+            "“apps” cannot be “../x”: it must stay within the source",
+        ),
         (
             "git = 'https://a/b'\noverlay = '../x'",
             "cannot use “../x” as an overlay: it is a folder",

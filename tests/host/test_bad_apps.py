@@ -114,7 +114,9 @@ def test_check_warns_of_what_systemd_would_pass_over(user):
         user.write(f"source/{path}", text)
     done = user.podvisor("check", "source")
     said = dict(
-        line.split(": systemd passes this over: ") for line in done.stdout.splitlines()[:-1]
+        line.split(": systemd passes this over: ")
+        for line in done.stdout.splitlines()
+        if line.startswith("warning: ")
     )
     assert said == {
         "warning: web/web.container:7": "Unknown key 'Restrat' in section [Service]",

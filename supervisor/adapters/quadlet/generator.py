@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from supervisor.adapters.quadlet.stage import remove_abandoned, signature, staged
 from supervisor.adapters.quadlet.verify import passed_over
 from supervisor.core.app_files import AppFiles
-from supervisor.core.drop_ins import report_reaching
 from supervisor.core.generated import Reading, divide, read_units
 from supervisor.core.plain import read_plain_units
 from supervisor.core.reads import Place
@@ -88,11 +87,6 @@ class QuadletGenerator:
             self._version = (identity, f"{said or 'unknown'} {mark}")
         return self._version[1]
 
-    async def surroundings(self) -> dict[str, str]:
-        """Return the user's own Quadlet files and drop-ins: path, and a mark that changes."""
-        seen = signature(self._own_folders, self._real_live())
-        return {path: f"{changed_at:x} {size}" for path, changed_at, size in seen}
-
     async def generate(
         self,
         apps: Sequence[Candidate],
@@ -156,8 +150,12 @@ class QuadletGenerator:
         binary, _ = self._find_binary()
         plain = [unit.path for unit in app.units if unit.kind is UnitKind.PLAIN]
         found = await passed_over(source / app.root, plain, generator=binary)
+        # Other apps, and what an image is built from, may stand in the same folder.
+        own = {path for unit in app.units for path in (unit.path, *unit.drop_ins)}
         return tuple(
-            replace(one, app=app.name, path=posixpath.join(app.root, one.path)) for one in found
+            replace(one, app=app.name, path=posixpath.join(app.root, one.path))
+            for one in found
+            if one.path in own
         )
 
     async def _judge(
@@ -251,7 +249,6 @@ def _choose(apps: Sequence[Candidate], taken: set[str]) -> tuple[list[Candidate]
 
 def _conclude(readings: Mapping[str, Reading]) -> Generated:
     for reading in readings.values():
-        report_reaching(reading)
         report_links(reading)
         report_twice(reading)
         report_missing(reading)
