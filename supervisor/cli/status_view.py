@@ -179,6 +179,7 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
             or unit["active"] == "failed"
             or unit.get("next_try_at")
             or unit.get("unstarted")
+            or unit.get("unmet")
             or unit.get("health") == "unhealthy"
         )
         if all_units or troubled:
@@ -243,6 +244,10 @@ def _health(unit: dict[str, Any], now: float) -> str:
 
 def _memory(unit: dict[str, Any], now: float) -> str:
     parts = ["nothing starts it"] if unit.get("unstarted") else []
+    if unit.get("unmet"):
+        parts.append(f"not started: {unit['unmet']} is not met")
+    if unit.get("failed_at") and not unit.get("wanted"):
+        parts.append(f"failed {relative(unit['failed_at'], now=now)}")
     if unit.get("failures"):
         parts.append(f"brought back {count(unit['failures'], 'time')}")
     if unit.get("next_try_at", 0.0) > now:

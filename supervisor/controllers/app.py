@@ -25,7 +25,7 @@ from supervisor.controllers.probes import ProbeController, probes_of
 from supervisor.controllers.record import Recorder, units_of
 from supervisor.controllers.turns import Turns
 from supervisor.core.moves import along, owners_of
-from supervisor.core.repair import settles_at
+from supervisor.core.repair import looks_again
 from supervisor.core.report import app_status, changes_of_state, unseen
 from supervisor.kit.clock import Clock
 from supervisor.kit.streams import batches
@@ -339,8 +339,7 @@ class AppController:
         for unit in outcome.broken.keys() & units_of(deployment):
             memory = repairs.get(unit)
             end.again.append(memory.next_at if memory else now)
-        settling = (settles_at(repairs.get(unit)) for unit in units_of(deployment))
-        end.again.extend(at for at in settling if at > now)
+        end.again.extend(looks_again(units_of(deployment), observed.units, repairs, now))
         if not end.failure and any(isinstance(step, RunJob) for step in steps):
             end.stirred.add(name)
         end.changed = self._show(deployment, verdict, observed, end.failure)
@@ -381,6 +380,7 @@ class AppController:
             now=self._clock.now(),
         )
         self._board.apps[name] = status
+        self._recorder.note_failed(status)
         for event in changes_of_state(old, status, now=self._clock.now()):
             self._ledger.append(event)
         before = (old.state, old.revision) if old else None

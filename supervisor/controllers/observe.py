@@ -228,8 +228,8 @@ def _units(one: Deployment) -> Iterable[tuple[DesiredApp, DesiredUnit]]:
 def _down(
     deployments: Sequence[Deployment], units: Mapping[str, UnitState], targets: Collection[str]
 ) -> set[str]:
-    """Units that should run and do not."""
-    return {
+    """Units that should run and do not, and those that failed."""
+    return {name for name, state in units.items() if state.active == "failed"} | {
         name
         for one in deployments
         for app in (one.wanted, one.last_good)

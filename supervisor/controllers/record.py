@@ -21,6 +21,7 @@ from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState
 from supervisor.model.plan import Verdict
 from supervisor.model.rollout import Gate, GateState
+from supervisor.model.status import AppStatus
 
 
 class Recorder:
@@ -75,12 +76,20 @@ class Recorder:
         if wanted and verdict.complete and passed:
             at = (before.revision, before.source) if before else None
             if at != (wanted.revision, wanted.source):
-                self._apply(wanted, before, owners)
+                self._apply(wanted, before, owners, word=verdict.gate)
         for unit, inputs in verdict.adopt.items():
             self._ledger.put_unit(name, unit, inputs)
 
-    def _apply(self, app: DesiredApp, before: AppliedApp | None, owners: Mapping[str, str]) -> None:
+    def _apply(
+        self,
+        app: DesiredApp,
+        before: AppliedApp | None,
+        owners: Mapping[str, str],
+        *,
+        word: Gate | None,
+    ) -> None:
         """Record that a revision has passed its gate: it is the way back from now on."""
+        was = f"was at {before.revision[:12]}" if before and before.revision else "new"
         applied = self._ledger.applied()
         started = applied.get(app.name)
         units = set(_runtime_names(app.units))
@@ -106,14 +115,16 @@ class Recorder:
             app.name,
             source=app.source,
             revision=app.revision,
-            reason=f"was at {before.revision[:12]}" if before and before.revision else "new",
+            reason="; ".join(filter(None, (was, word.reason if word else ""))),
         )
-        self._end_trial(app)
+        self._end_trial(app, word or Gate(state=GateState.PASSED))
         self._desires.applied(app.name)
 
     def _remove(self, name: str, before: AppliedApp | None) -> None:
         """Forget an app that is gone."""
         self._forget_failures(before.units if before else ())
+        for unit in before.units if before else ():
+            self._ledger.put_note(f"failed:{unit}", "")
         self._ledger.drop_app(name)
         self._orders.release(name)
         forget(self._ledger, name)
@@ -128,12 +139,11 @@ class Recorder:
             reason = f"no longer held at {hold.revision[:12]}: there is a newer revision"
             self._log(EventKind.RESUMED, deployment.name, reason=reason, revision=deployment.newest)
 
-    def _end_trial(self, app: DesiredApp) -> None:
+    def _end_trial(self, app: DesiredApp, word: Gate) -> None:
         """Remember a revision as one to come back to."""
         for one in self._ledger.rollouts(app.name):
             if one.revision == app.revision:
-                passed = Gate(state=GateState.PASSED)
-                self._ledger.put_rollout(gate.ended(one, passed, self._clock.now()))
+                self._ledger.put_rollout(gate.ended(one, word, self._clock.now()))
         self.forget_old_trials(app.name)
 
     def forget_old_trials(self, app: str) -> None:
@@ -145,6 +155,25 @@ class Recorder:
             good=applied.revision if applied else "",
         )
         self._ledger.drop_rollouts(app, gone)
+
+    def note_failed(self, app: AppStatus) -> None:
+        """Log of units that are not to run all the time that they failed, once each failure."""
+        for unit in app.units:
+            key = f"failed:{unit.name}"
+            if unit.wanted or not unit.failed_at or self._ledger.note(key) == str(unit.failed_at):
+                continue
+            self._ledger.put_note(key, str(unit.failed_at))
+            self._ledger.append(
+                Event(
+                    time=self._clock.now(),
+                    kind=EventKind.FAILED,
+                    ok=False,
+                    app=app.name,
+                    unit=unit.name,
+                    revision=app.revision,
+                    reason=f"failed ({unit.result})",
+                )
+            )
 
     def free_dependents(self, deployment: Deployment) -> set[str]:
         """Take the backoff off what went down with a revision that is taken back; name its apps."""

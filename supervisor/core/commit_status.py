@@ -79,9 +79,7 @@ def _reason(app: AppStatus) -> str:
         msgspec.structs.replace(one, message=_unquoted(one.message), hint="") for one in findings
     )
     why = next(iter([*map(str, public), *map(_unquoted, app.waiting)]), "")
-    down = next(
-        (unit.name for unit in app.units if unit.wanted and not (unit.up or unit.ended_well)), ""
-    )
+    down = next((unit.name for unit in app.units if unit.is_down), "")
     why = why or (f"{down} does not run" if down else "")
     return f"{app.name} is {app.state}{': ' if why else ''}{why}"
 

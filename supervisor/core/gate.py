@@ -82,9 +82,13 @@ def judge(
     waits: list[str] = []
     is_failing = False
     looks: list[float] = []
+    unmet: list[str] = []
     for name, unit in _judged(app, observed, trial):
         state = observed.units.get(name, UnitState(name=name))
-        if failure := _failure(name, unit, state, observed, strict=strict):
+        if state.unmet:
+            # systemd was told not to start it here: that says nothing of the revision.
+            unmet.append(f"{name} was not started: {state.unmet} is not met")
+        elif failure := _failure(name, unit, state, observed, strict=strict):
             waits_for = _waits_for(app, unit, observed)
             if strict and not waits_for:
                 return Gate(state=GateState.FAILED, reason=failure)
@@ -103,7 +107,7 @@ def judge(
                 waits.append(f"{name} has to stay up for {format_duration(settle)}")
                 looks.append(now + left)
     if not waits:
-        return Gate(state=GateState.PASSED)
+        return Gate(state=GateState.PASSED, reason="; ".join(unmet))
     ends = trial.began_at + max(float(settings.gate_timeout), settle)
     if strict and now >= ends:
         after = format_duration(now - trial.began_at)

@@ -4,7 +4,9 @@ systemd's own `Restart=` works first; this is about units that systemd has given
 restarts.
 """
 
-from supervisor.model.observed import RepairState
+from collections.abc import Iterable, Iterator, Mapping
+
+from supervisor.model.observed import RepairState, UnitState
 
 BACKOFF_SECONDS = (
     0,  # the first time at once: most breakages are a single accident
@@ -21,6 +23,9 @@ BACKOFF_SECONDS = (
 LASTED_SECONDS = 600
 """A unit that ran for so long after a repair was repaired: counting begins anew."""
 
+
+UNMET_SECONDS = 3600
+"""After which a condition that was not met is tested again."""
 
 SETTLE_SECONDS = 30
 """A crash loop is not over because the unit runs at this very moment."""
@@ -41,9 +46,30 @@ def after_try(unit: str, state: RepairState | None, now: float) -> RepairState:
     return RepairState(unit=unit, failures=failures, last_at=now, next_at=now + _delay(failures))
 
 
+def test_again_at(tested_at: float, now: float) -> float:
+    """When to start a unit again whose condition was not met: nobody tells when it is."""
+    # A clock that was set back must not put it off.
+    return min(tested_at, now) + UNMET_SECONDS
+
+
 def settles_at(state: RepairState | None) -> float:
     """When a unit that was brought back again and again may be called well, if it runs on."""
     return state.last_at + SETTLE_SECONDS if state and state.failures > 1 else 0.0
+
+
+def looks_again(
+    names: Iterable[str],
+    states: Mapping[str, UnitState],
+    repairs: Mapping[str, RepairState],
+    now: float,
+) -> Iterator[float]:
+    """Yield when to look at these units again, although nobody may tell of them."""
+    for name in names:
+        state = states.get(name)
+        if state and state.unmet:
+            yield max(now, test_again_at(state.tested_at, now))
+        if (at := settles_at(repairs.get(name))) > now:
+            yield at
 
 
 def _delay(failures: int) -> float:

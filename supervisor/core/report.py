@@ -59,6 +59,9 @@ def app_status(
                     up=state.is_up,
                     job=state.job,
                     wanted=name in should,
+                    unmet=state.unmet,
+                    result=state.result if state.active == "failed" else "",
+                    failed_at=state.failed_at,
                     unstarted=unit.name in verdict.unstarted and not state.is_up,
                     failures=memory.failures if memory and down else 0,
                     next_try_at=memory.next_at if memory and down and name in should else 0.0,
@@ -84,7 +87,7 @@ def app_status(
     waiting.extend(
         f"{name}: {job.result}{': ' if job.detail else ''}{job.detail}"
         for name, job in broken.items()
-        if any(unit.name == name for unit in units)
+        if any(unit.name == name and not unit.unmet for unit in units)
     )
     settling = {
         one.name: repairs[one.name].failures
@@ -155,7 +158,7 @@ def as_it_is(status: AppStatus, units: Mapping[str, UnitState]) -> AppStatus:
     if seen == status.units:
         return status
     status = msgspec.structs.replace(status, units=seen)
-    down = [one for one in seen if one.wanted and not one.up and not one.ended_well]
+    down = [one for one in seen if one.is_down]
     return _changing(status, [f"{one.name}: {one.active}" for one in down]) if down else status
 
 
@@ -212,7 +215,7 @@ def _gate_in_words(verdict: Verdict) -> str:
 def _state(
     deployment: Deployment, verdict: Verdict, units: list[UnitStatus], *, reverted: bool
 ) -> AppState:
-    down = [unit for unit in units if unit.wanted and not unit.up and not unit.ended_well]
+    down = [unit for unit in units if unit.is_down]
     if any(unit.active in {"failed", "inactive"} and not unit.job for unit in down):
         return AppState.FAILING
     if any(unit.wanted and unit.health is Health.UNHEALTHY for unit in units):
@@ -228,7 +231,8 @@ def _state(
         return AppState.CHANGING
     if deployment.held:
         return AppState.HELD
-    return AppState.INACTIVE if any(unit.unstarted for unit in units) else AppState.READY
+    idle = any(unit.unstarted or (unit.wanted and unit.unmet) for unit in units)
+    return AppState.INACTIVE if idle else AppState.READY
 
 
 def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> Iterator[Event]:

@@ -157,6 +157,8 @@ def _plan_one(draft: Draft, unit: DesiredUnit, seen: _Seen, observed: Observed, 
         draft.waiting.append(f"{state.name}: {word}")
     elif change or (seen.old is None and not ended_well):
         _start(draft, seen, change or "new")
+    elif state.unmet:
+        _test_again(draft, seen, now)
     elif ended_well and state.active == "inactive":
         _adopt(draft, seen)
     else:
@@ -212,6 +214,14 @@ def _repair(draft: Draft, seen: _Seen, observed: Observed, now: float) -> None:
     after = repair.after_try(name, memory, now)
     again = f", try {after.failures} in a row" if after.failures > 1 else ""
     _start(draft, seen, f"{what}, and should run{again}", after)
+
+
+def _test_again(draft: Draft, seen: _Seen, now: float) -> None:
+    """Have systemd test a condition again that was not met, once in a while."""
+    state = seen.state
+    if repair.test_again_at(state.tested_at, now) <= now:
+        memory = RepairState(unit=state.name)  # being kept from starting is no failure
+        _start(draft, seen, f"{state.unmet} was not met, and may be now", memory)
 
 
 def _object_gone(unit: DesiredUnit, observed: Observed) -> str:

@@ -34,6 +34,8 @@ class EventKind(enum.StrEnum):
     """Something in a source was refused; the last good state keeps running."""
     WAITING = "waiting"
     """A unit crash-loops, an image cannot be had: with the time of the next try."""
+    FAILED = "failed"
+    """What a timer, a socket, a path or a person starts has failed."""
     HEALTH = "health"
     """A unit became unhealthy, or healthy again."""
     RECOVERED = "recovered"

@@ -37,6 +37,12 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     wanted_by: tuple[str, ...] = ()
     """Loaded units that start it when they start (WantedBy=, RequiredBy=, BoundBy=, UpheldBy=);
     read with details only."""
+    failed_at: float = 0.0
+    """When it failed, seconds since the epoch; 0 if it has not; read with details only."""
+    unmet: str = ""
+    """`Condition…=` or `Assert…=` for which it was not started; read with details only."""
+    tested_at: float = 0.0
+    """When that was found, seconds since the epoch."""
     before_load: bool = False
     """Whether it was started before systemd loaded its units last, so maybe as what it was then;
     read with details only."""

@@ -28,7 +28,8 @@ class AppState(enum.StrEnum):
     HELD = "held"
     """A person rolled it back, and it is well."""
     INACTIVE = "inactive"
-    """All that should run does, and of it there is a unit that nothing starts."""
+    """All that should run does, and there is a unit that nothing starts, or that a condition of its
+    own keeps from it."""
     READY = "ready"
     """Everything is as wanted."""
     UNKNOWN = "unknown"
@@ -47,6 +48,12 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Type of systemd's job that is queued for it."""
     wanted: bool = False
     """Whether it should be running now."""
+    unmet: str = ""
+    """`Condition…=` or `Assert…=` for which it was not started."""
+    result: str = ""
+    """How it failed, in systemd's word (`exit-code`, `timeout` …)."""
+    failed_at: float = 0.0
+    """When it failed; left out if it has not."""
     unstarted: bool = False
     """It does not run, and nothing starts it."""
     failures: int = 0
@@ -62,6 +69,11 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the last failed check said."""
     health_interval: float = 0.0
     """Seconds between two of Podman's health checks now, where they are asked less often."""
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it should run and does not, and no condition of its own keeps it from that."""
+        return self.wanted and not (self.up or self.ended_well or self.unmet)
 
 
 class AppStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

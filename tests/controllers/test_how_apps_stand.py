@@ -6,6 +6,9 @@ import anyio
 import pytest
 
 from supervisor.controllers.desk import Desk
+from supervisor.model.events import EventKind
+from supervisor.model.observed import UnitState
+from supervisor.model.rollout import Outcome
 from supervisor.model.status import AppState, AppStatus
 
 ONE, TWO = ({"web/web.container": f"v={n}"} for n in (1, 2))
@@ -77,3 +80,46 @@ async def test_a_daemon_that_has_read_nothing_yet_says_so(world):
     async with world.running(first_pass=False) as house:
         assert house.board.summary() == "no apps: not read yet: home"
         assert house.board.status().starting
+
+
+@pytest.mark.parametrize("before", [{}, ONE])
+async def test_a_condition_that_is_not_met_is_neither_failure_nor_success(world, before):
+    async with world.running() as house:
+        if before:
+            await world.push(house, before)
+        world.systemd.unmet["web.service"] = "ConditionPathExists=/mnt/x"
+        await world.push(house, TWO)
+        await anyio.sleep(120)
+        app = await asked(house.desk)
+        assert app.state is AppState.INACTIVE
+        assert not app.units[0].up
+        assert app.units[0].unmet == "ConditionPathExists=/mnt/x"
+        (tried, *_) = (await house.desk.history("web")).rollouts
+        assert tried.outcome is Outcome.GOOD
+        assert "ConditionPathExists=/mnt/x is not met" in tried.reason
+        starts = len(world.systemd.jobs)
+        await anyio.sleep(3000)
+        assert len(world.systemd.jobs) == starts
+        world.systemd.unmet.clear()
+        await anyio.sleep(1200)
+        assert (await asked(house.desk)).state is AppState.READY
+
+
+async def test_what_a_timer_starts_is_logged_once_each_time_that_it_fails(world):
+    async with world.running() as house:
+        await world.push(house, {"web/web.container": "v=1 install=none.target"})
+
+        async def fails(at):
+            world.systemd.states["web.service"] = UnitState(
+                name="web.service", load="loaded", active="failed", result="exit-code", failed_at=at
+            )
+            for _ in range(3):
+                world.systemd.changes.queue.put_nowait("web.service")
+                await anyio.sleep(5)
+
+        await fails(1.0)
+        await fails(2.0)
+        assert [one.unit for one in world.events(EventKind.FAILED)] == ["web.service"] * 2
+        assert (await asked(house.desk)).units[0].failed_at == 2.0
+    async with world.running():
+        assert len(world.events(EventKind.FAILED)) == 2, "a restart tells nothing twice"

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Generic, TypeVar
 
+import msgspec
 from anyio.abc import TaskStatus
 
 from supervisor.api.webhooks import Reception
@@ -325,6 +326,10 @@ class FakeSystemd:
             for name in ("default.target", "basic.target", "timers.target", "sockets.target")
         }
         """Of units that it says something else of than the machine."""
+        self.unmet: dict[str, str] = {}
+        """Unit to the condition of its own that is not met."""
+        self.tested: dict[str, float] = {}
+        """Such units to when that was found."""
         self.mends: dict[str, str] = {}
         """Unit that is broken to the content with which it is not."""
 
@@ -336,7 +341,11 @@ class FakeSystemd:
         return {name: self.state(name) for name in names}
 
     def state(self, name: str) -> UnitState:
-        return self.states.get(name) or self.machine.state(name)
+        state = self.states.get(name) or self.machine.state(name)
+        if name in self.tested and state.active == "inactive":
+            unmet, tested_at = self.unmet.get(name, ""), self.tested[name]
+            return msgspec.structs.replace(state, unmet=unmet, tested_at=tested_at)
+        return state
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
         runs = {
@@ -359,6 +368,9 @@ class FakeSystemd:
         definition = self.machine.loaded.get(unit)
         if definition is None:
             return JobFailed(unit=unit, result="not-found")
+        if unit in self.unmet:
+            self.tested[unit] = self.now()
+            return None  # to systemd, that is no failure
         works = self.mends.get(unit)
         if unit in self.machine.broken and definition.digest != (works and oid(works)):
             self.machine.failed.add(unit)

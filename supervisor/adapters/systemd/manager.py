@@ -28,6 +28,7 @@ from supervisor.adapters.systemd.names import (
     typed_interface,
     unit_path,
 )
+from supervisor.adapters.systemd.values import seconds, unmet_condition
 from supervisor.adapters.systemd.watch import UnitWatch
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.model.errors import Failure, Retry, Stalled
@@ -253,6 +254,7 @@ class SystemdManager:
         except Refused:
             return state  # it was unloaded in the meantime: what is known of it stands
         started_at = int(values.get("InactiveExitTimestampMonotonic", 0))
+        unmet, tested_at = unmet_condition(values)
         return UnitState(
             name=state.name,
             load=state.load,
@@ -264,8 +266,13 @@ class SystemdManager:
             file_state=str(values.get("UnitFileState", "")),
             needs_reload=bool(values.get("NeedDaemonReload", False)),
             ever_started=bool(started_at),
-            active_since=int(values.get("ActiveEnterTimestamp", 0)) / 1e6,
+            active_since=seconds(values, "ActiveEnterTimestamp"),
             restarts=restarts,
+            failed_at=seconds(values, "InactiveEnterTimestamp")
+            if state.active == "failed"
+            else 0.0,
+            unmet=unmet if state.active == "inactive" and not state.job else "",
+            tested_at=tested_at if unmet else 0.0,
             before_load=started_at < loaded_at,
             wanted_by=tuple(name for key in _STARTED_BY for name in values.get(key, ())),
         )
