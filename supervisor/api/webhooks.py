@@ -9,6 +9,7 @@ Asks a `Reception` who may be heard, and what to answer; `kit.http_door` keeps t
 | the same, too large, signed but senseless | 413, 400 |
 | another method, anything else | 405, 404 |
 | whatever, from an address that was refused too often | 429 |
+| the same, behind a trusted proxy, not so signed | 429 |
 | if the secret cannot be read | 503 |
 """
 
@@ -24,7 +25,7 @@ from supervisor.kit import http
 from supervisor.kit.http_door import Door, Limits, listen
 from supervisor.kit.http_server import Request
 from supervisor.model.errors import Retry
-from supervisor.model.webhook import Answer, Delivery
+from supervisor.model.webhook import Answer, Delivery, Sender
 
 _KNOCK_SECONDS = 15.0
 _KNOCK_LIMIT = 16 << 10
@@ -36,15 +37,15 @@ class Reception(Protocol):
     @property
     def body_size(self) -> int: ...
 
-    def sender(self, peer: str, headers: Mapping[str, str]) -> str: ...
+    def sender(self, peer: str, headers: Mapping[str, str]) -> Sender: ...
 
-    def admit(self, sender: str, *, method: str, path: str) -> Answer | None: ...
+    def admit(self, sender: Sender, *, method: str, path: str) -> Answer | None: ...
 
-    def too_large(self, sender: str) -> Answer: ...
+    def too_large(self, sender: Sender) -> Answer: ...
 
-    def too_slow(self, sender: str) -> None: ...
+    def too_slow(self, sender: Sender) -> None: ...
 
-    async def receive(self, sender: str, *, path: str, delivery: Delivery) -> Answer: ...
+    async def receive(self, sender: Sender, *, path: str, delivery: Delivery) -> Answer: ...
 
 
 class WebhookListener:

@@ -12,6 +12,7 @@ from supervisor.controllers.isolate import each, each_now
 from supervisor.controllers.ports import Generator, SourceReader
 from supervisor.core.app_files import AppFiles
 from supervisor.core.compose import candidate_of, references
+from supervisor.core.drop_ins import shaped_outside
 from supervisor.core.names import QUADLET_KINDS, shapes_units
 from supervisor.core.refusals import is_staged
 from supervisor.core.secret_files import is_secret, read_secret_files
@@ -58,27 +59,33 @@ class Judge:
         self._judged: dict[tuple[str, str], Judged] = {}
         """By app and revision."""
         self._version = ""
+        self._around: dict[str, str] = {}
+        """The user's own Quadlet files and drop-ins, as they were judged with."""
         self._unusable: Failure | None = None
         """Why the generator could not even say which one it is."""
 
     async def is_new(self) -> bool:
-        """Whether the generator is another one than when this was asked last.
+        """Whether the generator, or what it reads beside the apps, is another than before.
 
         While it cannot be asked, what it said before stands.
         """
         try:
-            version, self._unusable = await self._generator.version(), None
+            now = await self._generator.version(), await self._generator.surroundings()
         except Failure as failure:
             self._unusable = failure
             return False
-        is_new, self._version = version != self._version, version
+        self._unusable = None
+        is_new = now != (self._version, self._around)
+        self._version, self._around = now
         return is_new
 
     def known(self, one: Candidate) -> DesiredApp | None:
         """Return what is remembered of a candidate that was judged before."""
         judged = self._judged.get((one.name, one.revision))
         app = judged.app if judged else None
-        return app if app and app.generator == self._version and is_made_of(app, one) else None
+        if judged is None or app is None or judged.identity[-1] != self._surroundings():
+            return None
+        return app if app.generator == self._version and is_made_of(app, one) else None
 
     def remember_only(self, revisions: Mapping[str, Collection[str]]) -> None:
         """Forget all but these revisions of these apps."""
@@ -171,7 +178,9 @@ class Judge:
             revision=one.revision,
             root=one.root,
             files=one.files,
-            units=generated.units.get(one.name, ()),
+            units=tuple(
+                shaped_outside(unit, self._around) for unit in generated.units.get(one.name, ())
+            ),
             generator=self._version,
             prune_volumes=one.name in generated.prune_volumes,
             settle=generated.settle.get(one.name),
@@ -243,7 +252,10 @@ class Judge:
 
     def _identity(self, one: Candidate) -> _Identity:
         files = tuple((file.path, file.oid, file.kind) for file in one.files)
-        return (one.source, one.root, one.overlay, files, self._version)
+        return (one.source, one.root, one.overlay, files, self._version, self._surroundings())
+
+    def _surroundings(self) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted(self._around.items()))
 
 
 def is_made_of(app: DesiredApp, one: Candidate) -> bool:

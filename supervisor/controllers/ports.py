@@ -58,6 +58,12 @@ class Generator(Protocol):
     async def version(self) -> str:
         """Identify the generator; changes when it is upgraded. Cheap."""
 
+    async def surroundings(self) -> dict[str, str]:
+        """Return what takes part beside the apps: the user's own Quadlet files and drop-ins.
+
+        Path to a mark that changes when the file does. Cheap.
+        """
+
     async def generate(
         self,
         apps: Sequence[Candidate],

@@ -15,13 +15,13 @@ import msgspec
 from supervisor.controllers.ports import Ledger, Secrets, Tokens
 from supervisor.core import oidc, webhook_payloads, webhook_schemes
 from supervisor.core.webhook_payloads import shown
-from supervisor.core.webhook_senders import household, is_proxy, sender
+from supervisor.core.webhook_senders import household, sender
 from supervisor.kit.clock import Clock
 from supervisor.kit.rates import Allowances, Recent, Seldom
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.settings import SecretRef, Settings, SourceSettings
-from supervisor.model.webhook import PREFIX, Answer, Delivery, Message, Refusal, Scheme
+from supervisor.model.webhook import PREFIX, Answer, Delivery, Message, Refusal, Scheme, Sender
 
 _SECRET_SECONDS = 60.0
 """So long a secret is kept: a storm of webhooks must not be one of questions to Podman."""
@@ -41,6 +41,7 @@ _STATUS = {
     Refusal.SECRET: 503,
 }
 _METHOD_NOT_ALLOWED = 405
+_TOO_OFTEN = "it was refused too often"
 
 log = logging.getLogger(__name__)
 
@@ -100,15 +101,19 @@ class Reception:
         """Largest body that is read."""
         return int(self._settings.webhooks.body_size)
 
-    def sender(self, peer: str, headers: Mapping[str, str]) -> str:
+    def sender(self, peer: str, headers: Mapping[str, str]) -> Sender:
         """Return who sends, where a proxy that is trusted says so."""
         proxies = self._settings.webhooks.trusted_proxies
         return sender(peer, headers.get("x-forwarded-for", ""), proxies)
 
-    def admit(self, sender: str, *, method: str, path: str) -> Answer | None:
-        """Return the refusal of whoever need not be heard at all, before a body is read."""
-        if self._allowances.left(household(sender), now=anyio.current_time()) < 1:
-            return self._refuse(sender, Refusal.LIMIT, "it was refused too often")
+    def admit(self, sender: Sender, *, method: str, path: str) -> Answer | None:
+        """Return the refusal of whoever need not be heard at all, before a body is read.
+
+        An address that only a proxy's word stands for may be anybody's: it is heard, and counts
+        for what it proves. Else whoever can write that header could silence a Git host.
+        """
+        if not sender.by_proxy and self._is_spent(sender):
+            return self._refuse(sender, Refusal.LIMIT, _TOO_OFTEN)
         name = self._source(path)
         if name is None:
             return self._refuse(sender, Refusal.PATH, f"nobody takes webhooks on {shown(path)}")
@@ -117,18 +122,20 @@ class Reception:
             return Answer(status=_METHOD_NOT_ALLOWED, text=answer.text)
         return None
 
-    def too_large(self, sender: str) -> Answer:
+    def too_large(self, sender: Sender) -> Answer:
         """Return the refusal of a body that is over the limit."""
         limit = self.body_size >> 10
         return self._refuse(sender, Refusal.SIZE, f"its body is larger than {limit} KiB")
 
-    def too_slow(self, sender: str) -> None:
+    def too_slow(self, sender: Sender) -> None:
         """Count one that was cut off, or broke off."""
-        # What a proxy passes on may be cut off before it is known from whom it is.
-        blame = not is_proxy(sender, self._settings.webhooks.trusted_proxies)
-        self._refuse(sender, Refusal.SLOW, "it took too long, or broke off", blame=blame)
+        self._refuse(sender, Refusal.SLOW, "it took too long, or broke off")
 
-    async def receive(self, sender: str, *, path: str, delivery: Delivery) -> Answer:
+    def _is_spent(self, sender: Sender) -> bool:
+        """Whether a sender was refused too often lately."""
+        return self._allowances.left(household(sender.address), now=anyio.current_time()) < 1
+
+    async def receive(self, sender: Sender, *, path: str, delivery: Delivery) -> Answer:
         """Hear a delivery; what it tells has been handed on when this returns."""
         name = self._source(path)
         if name is None:  # the settings were read anew in the meantime
@@ -225,9 +232,11 @@ class Reception:
         return now, then + running - before
 
     def _refuse(
-        self, sender: str, why: Refusal, text: str, source: str = "", *, blame: bool = True
+        self, sender: Sender, why: Refusal, text: str, source: str = "", *, blame: bool = True
     ) -> Answer:
-        now, whose = anyio.current_time(), household(sender)
+        if blame and self._is_spent(sender):
+            why, text = Refusal.LIMIT, _TOO_OFTEN
+        now, whose = anyio.current_time(), household(sender.address)
         self.refused[why] += 1
         if source:
             self.refused_of[source] += 1
@@ -236,14 +245,14 @@ class Reception:
         # Once an hour for each kind and address: what is counted need not be told again.
         if self._sayings.left("", now=now) >= 1 and self._seldom.passes(f"{why} {whose}", now=now):
             self._sayings.take("", now=now)
-            log.warning("webhook of %s refused: %s", sender, text)
+            log.warning("webhook of %s refused: %s", sender.address, text)
             self._ledger.append(
                 Event(
                     time=self._clock.now(),
                     kind=EventKind.WEBHOOK,
                     ok=False,
                     source=source,
-                    subject=sender,
+                    subject=sender.address,
                     reason=f"refused: {text}",
                     detail=self.problems.get(source, "") if why is Refusal.SECRET else "",
                 )

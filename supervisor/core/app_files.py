@@ -95,19 +95,13 @@ class AppFiles:
     def drop_ins(self, path: str) -> list[str]:
         """Drop-ins that shape the unit file at this path, in systemd's order.
 
-        Of one name the first found counts: the unit's own folder, its template's, then those of
-        ever shorter prefixes (`a-b.container`: `a-.container.d`), then `container.d`.
+        Of one name the first found counts: the unit's own folder, then its template's. Those that
+        reach beyond one unit are refused (`core.drop_ins`).
         """
         stem, dot, suffix = posixpath.basename(path).rpartition(".")
         folders = [f"{stem}{dot}{suffix}.d"]
         if "@" in stem and not stem.endswith("@"):
             folders.append(f"{stem.partition('@')[0]}@.{suffix}.d")
-        prefix = stem.partition("@")[0]
-        while "-" in prefix.rstrip("-"):
-            prefix = prefix.rstrip("-").rpartition("-")[0] + "-"
-            folders.append(f"{prefix}.{suffix}.d")
-        if not path.endswith(PLAIN_SUFFIXES):  # a `service.d` of an app is linked for nobody
-            folders.append(f"{suffix}.d")
         chosen: dict[str, str] = {}
         for folder in folders:
             for file in self._files:

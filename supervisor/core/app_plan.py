@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 import msgspec
 
 from supervisor.core.draft import Draft
-from supervisor.core.file_plan import plan_files, plan_folder_removal
+from supervisor.core.file_plan import plan_files, plan_folder_removal, plan_fresh_load
 from supervisor.core.gate import is_installed, trial_of
 from supervisor.core.health import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
@@ -186,6 +186,7 @@ def _converge(
             _remove_unit(unit, known.get(unit), observed, draft, prune=app.prune_volumes)
     files = plan_files(app, observed, draft)
     plan_units(app, observed, now, files, draft)
+    plan_fresh_load(app, observed, draft)
     draft.findings.extend(
         Finding(
             message=f"{path} is in podvisor's folder of {app.name}, but is not podvisor's",

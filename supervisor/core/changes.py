@@ -18,13 +18,13 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, secrets: Mapping[str, str] | N
         },
         secrets={name: (secrets or {}).get(name, "") for name in unit.secrets},
         generator=app.generator,
+        outside=unit.outside,
     )
 
 
 def changed_files(old: UnitInputs, new: UnitInputs) -> list[str]:
     """Paths of which the content is another, or that came or went."""
-    names = sorted(old.files.keys() | new.files.keys())
-    return [name for name in names if old.files.get(name) != new.files.get(name)]
+    return _others(old.files, new.files)
 
 
 def difference(old: UnitInputs, new: UnitInputs) -> str:
@@ -33,9 +33,10 @@ def difference(old: UnitInputs, new: UnitInputs) -> str:
     if old.digest != new.digest:
         upgraded = old.generator and old.generator != new.generator
         cause = f" (Podman's generator is {new.generator} now)" if upgraded else ""
+        if outside := _others(old.outside, new.outside):
+            cause = f" ({outside[0]}, this host's own, changed)"
         changes.append(f"its unit changed{cause}")
-    changed = changed_files(old, new)
-    if changed:
+    if changed := changed_files(old, new):
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004
         changes.append(f"{', '.join(changed[:3])}{more} changed")
     changes.extend(
@@ -44,3 +45,7 @@ def difference(old: UnitInputs, new: UnitInputs) -> str:
         if old_id and new.secrets.get(name) and new.secrets[name] != old_id
     )
     return "; ".join(changes)
+
+
+def _others(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    return [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]

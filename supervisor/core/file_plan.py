@@ -10,7 +10,15 @@ from supervisor.core.draft import Draft, FileChanges
 from supervisor.core.names import QUADLET_KINDS, shapes_units, unit_kind
 from supervisor.model.app import DesiredApp
 from supervisor.model.observed import Manifest, Observed, UnitState
-from supervisor.model.plan import OpenManifest, Reload, RemoveFile, SealManifest, WriteFile
+from supervisor.model.plan import (
+    OpenManifest,
+    Reload,
+    RemoveFile,
+    RestartUnit,
+    SealManifest,
+    StartUnit,
+    WriteFile,
+)
 from supervisor.model.source import TreeFile
 
 _RANKS = {kind: rank for rank, kind in enumerate(QUADLET_KINDS.values())}
@@ -94,6 +102,24 @@ def plan_folder_removal(app: str, manifest: Manifest, draft: Draft, *, reason: s
     draft.steps.append(Reload(reason=f"app {app} is gone"))
     empty = msgspec.structs.replace(manifest, files=(), units=(), sealed=True)
     draft.steps.append(SealManifest(app=app, manifest=empty, reason=reason))
+
+
+def plan_fresh_load(app: DesiredApp, observed: Observed, draft: Draft) -> None:
+    """Have systemd run Podman's generator where a unit that is started comes out otherwise.
+
+    No file of the app needs to have changed: there are the user's own drop-ins, and upgrades.
+    """
+    applied = observed.applied.get(app.name)
+    if applied is None or any(isinstance(step, Reload) for step in draft.steps):
+        return
+    for step in draft.steps:
+        if not isinstance(step, StartUnit | RestartUnit) or step.inputs is None:
+            continue
+        old = applied.units.get(step.unit)
+        if old and old.digest != step.inputs.digest:
+            reason = f"{app.name}: {step.unit} comes out of Podman's generator otherwise"
+            draft.steps.append(Reload(reason=reason))
+            return
 
 
 def _reload_reason(

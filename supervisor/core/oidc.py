@@ -6,6 +6,7 @@ signature afterwards, of tokens that say the right things.
 
 import base64
 import binascii
+import math
 from collections.abc import Collection
 
 import msgspec
@@ -60,6 +61,8 @@ def parse(text: str) -> Token:
         _decoded(parts[2])
     except (ValueError, msgspec.DecodeError, RecursionError):
         raise ValueError("that is no token") from None
+    if not (math.isfinite(claims.exp) and math.isfinite(claims.nbf)):
+        raise ValueError("that is no token")
     if header.alg != "RS256":
         raise ValueError("the token is not signed with RS256")
     if not header.kid or len(header.kid) > _LONGEST_KEY_NAME:

@@ -7,24 +7,28 @@ import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 
+from supervisor.model.webhook import Sender
+
 _LONGEST = 1_000
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _HOME_BITS = 64
 """Of an IPv6 address, what tells one customer of a provider from another."""
 
 
-def sender(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
-    """Return the address that sent a request; `forwarded` is its X-Forwarded-For.
+def sender(peer: str, forwarded: str, proxies: Sequence[str]) -> Sender:
+    """Return who sent a request; `forwarded` is its X-Forwarded-For.
 
     That header is what anybody may write, up to what a trusted proxy added: it is read from its
-    end, as long as proxies are known.
+    end, as long as proxies are known. Whoever runs where a proxy does may have written all of it.
     """
     address = _address(peer)
     trusted = _networks(tuple(proxies))
     if address is None:
-        return peer
-    if not _is_in(address, trusted) or len(forwarded) > _LONGEST:
-        return str(address)
+        return Sender(peer)
+    if not _is_in(address, trusted):
+        return Sender(str(address))
+    if len(forwarded) > _LONGEST:
+        return Sender(str(address), by_proxy=True)
     for text in reversed(forwarded.split(",")):
         before = _address(text.strip())
         if before is None:
@@ -32,13 +36,7 @@ def sender(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
         address = before
         if not _is_in(address, trusted):
             break
-    return str(address)
-
-
-def is_proxy(peer: str, proxies: Sequence[str]) -> bool:
-    """Whether this is the address of a trusted proxy."""
-    address = _address(peer)
-    return address is not None and _is_in(address, _networks(tuple(proxies)))
+    return Sender(str(address), by_proxy=True)
 
 
 def household(address: str) -> str:

@@ -142,6 +142,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     commands of a plain unit name."""
     before_deploy: bool = False
     """`[X-Podvisor] Run=before-deploy`."""
+    outside: dict[str, str] = {}
+    """Drop-ins of the user's own that shape it too: path to a mark that changes with the file."""
     drop_ins: tuple[str, ...] = ()
     """Drop-ins that shape it, relative to the app's root."""
 

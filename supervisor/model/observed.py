@@ -130,6 +130,8 @@ class UnitInputs(msgspec.Struct, frozen=True, kw_only=True):
     secrets: dict[str, str] = {}
     """Name to what told its content from another, as of `Inventory.secrets`."""
     generator: str = ""
+    outside: dict[str, str] = {}
+    """As of `DesiredUnit.outside`."""
 
 
 class AppliedApp(msgspec.Struct, frozen=True, kw_only=True):

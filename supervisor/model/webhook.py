@@ -48,6 +48,14 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class Sender(msgspec.Struct, frozen=True):
+    """Who sent a delivery."""
+
+    address: str
+    by_proxy: bool = False
+    """Whether a trusted proxy passed it on: the address is then hearsay, and may be its own."""
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What is answered: an HTTP status, and a sentence for whoever looks it up at the Git host."""
 

@@ -34,6 +34,32 @@ async def settle(house):
     await house.queue.rest()
 
 
+# What is not the source's
+
+
+async def test_a_drop_in_of_the_users_own_reaches_what_it_is_laid_over(world):
+    own = "/home/pi/.config/containers/systemd/container.d/10.conf"
+    world.reader.put("home", {"web/web.container": "", "net/n.network": ""})
+    async with world.running() as house:
+        world.systemd.jobs.clear()
+        reloads = world.machine.reloads
+        world.generator.around[own] = "2"
+        reply = await house.desk.sync(SyncRequest(), ignore)
+        assert {one.state for one in reply.apps} == {AppState.READY}
+        assert world.systemd.jobs == [("restart", "web.service")]
+        assert world.machine.reloads == reloads + 1, "else systemd would start the old one again"
+        assert world.machine.running["web.service"] == world.machine.loaded["web.service"].digest
+        assert world.machine.running["web.service"].endswith("2")
+        *_, step = [one for one in world.events(EventKind.STEP) if one.unit == "web.service"]
+        assert step.reason == f"its unit changed ({own}, this host's own, changed)"
+        await house.desk.sync(SyncRequest(), ignore)
+        assert len(world.systemd.jobs) == 1
+        del world.generator.around[own]
+        assert len((await house.desk.plan(())).steps) == 2
+        await house.desk.sync(SyncRequest(), ignore)
+        assert len(world.systemd.jobs) == 2
+
+
 # Order
 
 

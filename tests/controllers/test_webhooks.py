@@ -232,6 +232,19 @@ async def test_behind_a_proxy_senders_are_told_apart(hooked):
         assert (await deliver(hooked, **good))[0] == 202
 
 
+@pytest.mark.parametrize(
+    "who", [{}, {"x-forwarded-for": "140.82.115.1"}], ids=["the proxy says nothing", "forged"]
+)
+async def test_nobody_silences_a_git_host_through_a_proxy(hooked, who):
+    set_up(hooked, refusals_per_minute=2, trusted_proxies=("127.0.0.1",))
+    async with hooked.running() as house:
+        for expected in (401, 401, 429, 429):
+            status, _ = await deliver(hooked, peer="127.0.0.1", secret=b"x", headers=who)
+            assert status == expected
+        assert (await deliver(hooked, peer="127.0.0.1", headers=who))[0] == 202
+        assert house.desk.status().webhooks.refused == {"signature": 2, "limit": 2}
+
+
 async def test_refusals_are_logged_once_an_hour_and_hold_no_secret(hooked, caplog):
     async with hooked.running():
         for _ in range(20):

@@ -47,6 +47,16 @@ def fault(text, *, settings=SETTINGS, times=(NOW,)):
     return oidc.fault(oidc.parse(text).claims, settings, issuer=ISSUER, times=times)
 
 
+@pytest.mark.parametrize("claim", ["exp", "nbf"])
+@pytest.mark.parametrize("moment", ["NaN", "Infinity", "-Infinity", "1e999", "true", '"1"', "null"])
+def test_moments_that_are_none_make_no_token(claim, moment):
+    claims = json.dumps(CLAIMS | {claim: "MOMENT"}).replace('"MOMENT"', moment)
+    body = base64.urlsafe_b64encode(claims.encode()).decode().rstrip("=")
+    head, _, signature = token().split(".")
+    with pytest.raises(ValueError, match="that is no token"):
+        oidc.parse(f"{head}.{body}.{signature}")
+
+
 def test_a_token_for_this_source():
     parsed = oidc.parse(token())
     assert parsed.key_name == "key-1"

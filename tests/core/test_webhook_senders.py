@@ -2,11 +2,11 @@ import pytest
 
 from supervisor.core.webhook_senders import (
     household,
-    is_proxy,
     network_fault,
     parse_listen,
     sender,
 )
+from supervisor.model.webhook import Sender
 
 PROXIES = ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
 
@@ -33,14 +33,17 @@ PROXIES = ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
     ],
 )
 def test_who_sent_it(peer: str, forwarded: str, who: str) -> None:
-    assert sender(peer, forwarded, PROXIES) == who
+    assert sender(peer, forwarded, PROXIES).address == who
 
 
 def test_nobody_is_a_proxy_until_the_settings_say_so() -> None:
-    assert sender("127.0.0.1", "198.51.100.7", ()) == "127.0.0.1"
-    assert not is_proxy("127.0.0.1", ())
-    assert is_proxy("10.3.2.1", PROXIES)
-    assert not is_proxy("", PROXIES)
+    assert sender("127.0.0.1", "198.51.100.7", ()) == Sender("127.0.0.1")
+
+
+@pytest.mark.parametrize("forwarded", ["", "198.51.100.7", "1.2.3.4," * 1_000])
+def test_what_a_proxy_passes_on_is_hearsay(forwarded: str) -> None:
+    assert sender("10.3.2.1", forwarded, PROXIES).by_proxy
+    assert not sender("192.0.2.1", forwarded, PROXIES).by_proxy
 
 
 def test_a_customer_of_a_provider_has_many_addresses_in_ipv6() -> None:

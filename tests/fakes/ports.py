@@ -140,9 +140,14 @@ class FakeGenerator:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.runs = 0
+        self.around: dict[str, str] = {}
+        """The user's own drop-ins, which are laid over every container."""
 
     async def version(self) -> str:
         return "5.4.2"
+
+    async def surroundings(self) -> dict[str, str]:
+        return dict(self.around)
 
     async def generate(
         self,
@@ -190,7 +195,8 @@ class FakeGenerator:
                     name=f"{base}{SUFFIX[kind]}.service",
                     kind=kind,
                     path=file.path,
-                    digest=file.oid,
+                    digest=file.oid
+                    + ("".join(self.around.values()) if kind is UnitKind.CONTAINER else ""),
                     wanted_by=wanted_by,
                     installs=tuple(
                         InstallLine(key="WantedBy", target=target, path=file.path, line=1)

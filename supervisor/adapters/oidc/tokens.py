@@ -1,9 +1,11 @@
 """Tell whether an issuer has signed a token. The `Tokens` port.
 
 An issuer's keys are asked for when a token names one that is not known, once a minute at most, and
-kept in memory. The signature itself is checked in a process that ends (`verify`).
+kept in memory. A signature that is not even of the right form costs nothing; another is checked in
+a process that ends (`verify`).
 """
 
+import base64
 import sys
 from typing import Any
 
@@ -22,6 +24,10 @@ _MOST_KEYS = 64
 _APART_SECONDS = 60.0
 _OK = 200
 _AT_ONCE = 2
+_USUAL_EXPONENT = 65_537
+_LARGEST_KEY = 1_024
+_SIGNED = 0x0001FF
+"""What a signature of PKCS #1 v1.5 begins with, once it is opened."""
 
 
 class _Key(msgspec.Struct):
@@ -49,6 +55,9 @@ class TokenVerifier:
         self._keys: dict[str, dict[str, _Key]] = {}
         self._asked_at: dict[str, float] = {}
         self._asking = anyio.Lock()
+        self._asked = 0
+        self._unreachable: Retry | None = None
+        """Why the issuer that was asked last could not be."""
         self._verifying = anyio.Semaphore(_AT_ONCE)
 
     async def is_genuine(self, token: str, *, issuer: str, key_name: str) -> bool:
@@ -57,6 +66,8 @@ class TokenVerifier:
         if key is None:
             return False
         text, _, signature = token.rpartition(".")
+        if not _may_be_signed(signature, key):
+            return False
         given = {"text": text, "signature": signature, "n": key.n, "e": key.e}
         async with self._verifying:
             try:
@@ -73,16 +84,48 @@ class TokenVerifier:
         return done.code == verify.GENUINE
 
     async def _key(self, issuer: str, name: str) -> _Key | None:
+        if known := self._keys.get(issuer, {}).get(name):
+            return known  # without waiting for those whose key has to be asked for
+        asked = self._asked
         async with self._asking:
-            if name not in self._keys.get(issuer, {}):
-                now = anyio.current_time()
-                if now < self._asked_at.get(issuer, -_APART_SECONDS) + _APART_SECONDS:
-                    return None
+            if name in self._keys.get(issuer, {}):
+                return self._keys[issuer][name]
+            if self._asked != asked and self._unreachable:
+                # It was asked while this waited: asking again would let the next one wait longer.
+                raise Retry(str(self._unreachable))
+            now = anyio.current_time()
+            if now < self._asked_at.get(issuer, -_APART_SECONDS) + _APART_SECONDS:
+                return None
+            self._asked += 1
+            try:
                 keys = await _keys_of(issuer)
-                # One that cannot be reached is asked again at once: the sender tries again, too.
-                self._asked_at[issuer] = now
-                self._keys[issuer] = keys
-            return self._keys[issuer].get(name)
+            except Retry as failure:
+                self._unreachable = failure
+                raise
+            self._unreachable = None
+            # One that cannot be reached is asked again at once: the sender tries again, too.
+            self._asked_at[issuer] = now
+            self._keys[issuer] = keys
+            return keys.get(name)
+
+
+def _may_be_signed(signature: str, key: _Key) -> bool:
+    """Whether a signature has the form of one by this key, which nobody else can give it.
+
+    Only a sieve, which holds back what was made up: `verify` decides. A key that is odd passes.
+    """
+    modulus, exponent, number = map(_number, (key.n, key.e, signature))
+    size = (modulus.bit_length() + 7) // 8
+    if exponent != _USUAL_EXPONENT or size > _LARGEST_KEY:
+        return True
+    return number < modulus and pow(number, exponent, modulus) >> 8 * (size - 3) == _SIGNED
+
+
+def _number(text: str) -> int:
+    try:
+        return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:
+        return 0
 
 
 async def _keys_of(issuer: str) -> dict[str, _Key]:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from supervisor.adapters.quadlet.stage import remove_abandoned, signature, staged
 from supervisor.adapters.quadlet.verify import passed_over
 from supervisor.core.app_files import AppFiles
+from supervisor.core.drop_ins import report_reaching
 from supervisor.core.generated import Reading, divide, read_units
 from supervisor.core.plain import read_plain_units
 from supervisor.core.reads import Place
@@ -86,6 +87,11 @@ class QuadletGenerator:
             mark = f"{(state.st_mtime_ns ^ state.st_size) & 0xFFFFFFFF:08x}"
             self._version = (identity, f"{said or 'unknown'} {mark}")
         return self._version[1]
+
+    async def surroundings(self) -> dict[str, str]:
+        """Return the user's own Quadlet files and drop-ins: path, and a mark that changes."""
+        seen = signature(self._own_folders, self._real_live())
+        return {path: f"{changed_at:x} {size}" for path, changed_at, size in seen}
 
     async def generate(
         self,
@@ -249,6 +255,7 @@ def _choose(apps: Sequence[Candidate], taken: set[str]) -> tuple[list[Candidate]
 
 def _conclude(readings: Mapping[str, Reading]) -> Generated:
     for reading in readings.values():
+        report_reaching(reading)
         report_links(reading)
         report_twice(reading)
         report_missing(reading)

@@ -1,12 +1,14 @@
 """Real RS256 signatures, by an issuer on this machine."""
 
 import base64
+import hashlib
 import json
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import anyio
 import pytest
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -53,11 +55,14 @@ class Issuer:
         self.keys = keys
         self.asked = []
         self.odd = {}
+        self.hangs = threading.Event()
+        self.hangs.set()
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 issuer.asked.append(self.path)
+                issuer.hangs.wait(20)
                 body = issuer.odd.get(self.path)
                 if body is None and self.path.endswith("openid-configuration"):
                     place = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"}
@@ -105,6 +110,43 @@ async def test_anything_else_is_not(issuer, key):
     assert not await genuine(verifier, issuer, f"head.claims.{signature[:-8]}")
     assert not await genuine(verifier, issuer, f"head.claims.{signature[4:]}{signature[:4]}")
     assert not await genuine(verifier, issuer, "head.claims.")
+
+
+async def test_what_is_made_up_starts_no_process(issuer, key, monkeypatch):
+    verifier = TokenVerifier()
+    assert await genuine(verifier, issuer, token(key))
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
+    for number in range(100):
+        signature = encoded(hashlib.sha512(str(number).encode()).digest() * 4)
+        assert not await genuine(verifier, issuer, f"head.claims.{signature}")
+    with pytest.raises(Retry):
+        await genuine(verifier, issuer, token(key, "of.another"))
+
+
+async def test_who_has_a_known_key_does_not_wait_for_an_issuer_that_hangs(issuer, key):
+    verifier = TokenVerifier()
+    assert await genuine(verifier, issuer, token(key))
+    verifier._asked_at.clear()
+    issuer.hangs.clear()
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            failures = []
+
+            async def unknown():
+                try:
+                    await genuine(verifier, issuer, token(key), "made-up")
+                except Retry as failure:
+                    failures.append(failure)
+
+            for _ in range(20):
+                tasks.start_soon(unknown)
+            await anyio.sleep(0.05)
+            assert await genuine(verifier, issuer, token(key, "another.one"))
+            assert not failures
+            issuer.odd["/_services/token/keys"] = b"<html>"
+            issuer.hangs.set()
+    assert len(failures) == 20
+    assert issuer.asked.count("/_services/token/keys") == 2, "and those who wait ask once"
 
 
 async def test_a_key_that_is_not_known_is_asked_for_seldom(issuer, key):
