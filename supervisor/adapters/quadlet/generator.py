@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from supervisor.adapters.quadlet.stage import remove_abandoned, signature, staged
 from supervisor.adapters.quadlet.verify import passed_over
+from supervisor.adapters.quadlet.vocabulary import SystemdKeys
 from supervisor.core.app_files import AppFiles
 from supervisor.core.drop_ins import report_reaching
 from supervisor.core.generated import Reading, divide, read_units
@@ -27,6 +28,7 @@ from supervisor.core.refusals import (
     report_missing,
     report_twice,
 )
+from supervisor.core.vocabulary import report_unknown
 from supervisor.kit.process import Completed, ProcessError, run
 from supervisor.model.app import Candidate, DesiredApp, Generated, UnitKind
 from supervisor.model.errors import Finding, Retry, Stalled
@@ -76,6 +78,7 @@ class QuadletGenerator:
         self._version: tuple[tuple[str, int, int], str] | None = None
         self._answers: dict[object, Generated] = {}
         self._tidied = False
+        self._keys = SystemdKeys()
 
     async def version(self) -> str:
         """Return the generator's version, and a mark that changes when its file does."""
@@ -119,6 +122,9 @@ class QuadletGenerator:
         for chosen, neighbours in _divide(apps, beside):
             some = {app.name: readings[app.name] for app in chosen}
             await self._judge(some, [*chosen, *neighbours], contents, live)
+        vocabulary = await self._keys.known()
+        for reading in readings.values():
+            report_unknown(reading, vocabulary)
         answer = _conclude(readings)
         while len(self._answers) >= _REMEMBERED:
             del self._answers[next(iter(self._answers))]
