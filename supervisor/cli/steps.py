@@ -17,6 +17,7 @@ from supervisor.model.plan import (
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
+    RemovePod,
     RemoveSecret,
     RemoveVolume,
     ResetFailed,
@@ -51,6 +52,8 @@ def described(step: Step) -> tuple[str, str, str] | None:
             return "remove", f"container {container}", "bad"
         case RemoveNetwork(network=network):
             return "remove", f"network {network}", "bad"
+        case RemovePod(pod=pod):
+            return "remove", f"pod {pod}", "bad"
         case RemoveSecret(secret=secret):
             return "remove", f"secret {secret}", "bad"
         case RemoveVolume(volume=volume):

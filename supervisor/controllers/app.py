@@ -325,7 +325,7 @@ class AppController:
         if not end.failure:
             verdict = self._recorder.with_gate(deployment, verdict, observed)
             before = self._ledger.applied().get(name)
-            self._recorder.record(deployment, verdict, before, owners=owners)
+            self._recorder.record(deployment, verdict, before, observed, owners=owners)
         if any(isinstance(step, TryRevision) for step in steps):
             self._recorder.forget_old_trials(name)
         if any(isinstance(step, Quarantine) for step in steps):

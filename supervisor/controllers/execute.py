@@ -42,6 +42,7 @@ from supervisor.model.plan import (
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
+    RemovePod,
     RemoveSecret,
     RemoveVolume,
     ResetFailed,
@@ -237,6 +238,8 @@ class Executor:
                 await podman.remove_container(step.container)
             case RemoveNetwork():
                 await podman.remove_network(step.network)
+            case RemovePod():
+                await podman.remove_pod(step.pod)
             case RemoveSecret():
                 await podman.remove_secret(step.secret)
             case RemoveVolume():
@@ -286,6 +289,9 @@ class Executor:
         anew = isinstance(step, RestartUnit) or await self._is_older(step)
         act = self._systemd.restart if anew else self._systemd.start
         failed = await act(step.unit, timeout_seconds=float(self.settings.start_timeout))
+        if failed and failed.result == "refused" and await self._is_up(step.unit):
+            # It runs on as what it was, which is not to count as what it should be.
+            raise Retry(f"cannot restart {step.unit}: {failed.detail}")
         self._remember(step)
         return await self._explained(failed) if failed else None
 
@@ -307,6 +313,9 @@ class Executor:
         if step.repair or (await self._systemd.units([unit]))[unit].active in _AT_REST:
             return False
         return (await self._systemd.units([unit], details=[unit]))[unit].before_load
+
+    async def _is_up(self, unit: str) -> bool:
+        return (await self._systemd.units([unit]))[unit].active not in _AT_REST
 
     async def _reload_unit(self, step: ReloadUnit) -> None:
         """Have it take up its files; what it runs with is recorded if it says that it has."""

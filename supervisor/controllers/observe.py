@@ -12,6 +12,7 @@ import msgspec
 from supervisor.controllers.health import HealthController
 from supervisor.controllers.isolate import each
 from supervisor.controllers.job_memory import job_run
+from supervisor.controllers.left_behind import left_behind
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
 from supervisor.controllers.probes import ProbeController
@@ -25,6 +26,7 @@ from supervisor.model.observed import (
     AppliedApp,
     Inventory,
     JobRun,
+    Manifest,
     Observed,
     ObservedApp,
     UnitState,
@@ -81,8 +83,8 @@ class Observer:
         own, failures = await each(deployments, self._look_at, doing="observing")
         deployments = [one for one in deployments if one.name in own]
         apps = {name: one.folder for name, one in own.items()}
-        names = _names(deployments, apps)
         applied = self._ledger.applied()
+        names = _names(deployments, apps, applied)
         on_trial = _on_trial(deployments, applied)
         names.update(need for unit in on_trial.values() for need in unit.requires)
         units = await self._systemd.units({*names, *targets, needs.SHUTDOWN_TARGET})
@@ -93,10 +95,10 @@ class Observer:
         curious = _down(deployments, units, wanted_targets).union(on_trial)
         for one in deployments:
             if one.name in changing:
-                curious.update(_names([one], apps))
+                curious.update(_names([one], apps, applied))
         await self._look_closer(curious, units)
         try:
-            inventory = await self._inventory(deployments, apps, units, changing)
+            inventory = await self._inventory(deployments, apps, units, changing, applied)
         except Failure as failure:
             # What runs can be kept running without Podman; a change has to wait for it.
             inventory = Inventory()
@@ -116,6 +118,7 @@ class Observer:
             jobs={name: one.job for name, one in own.items() if one.job},
             made_of={key: mark for one in own.values() for key, mark in one.made_of.items()},
             rotating=frozenset(self._secrets.rotating),
+            left=left_behind(self._ledger),
             owned_root=self._folder.root,
         )
         return observed, failures
@@ -191,6 +194,7 @@ class Observer:
         apps: Mapping[str, ObservedApp],
         units: Mapping[str, UnitState],
         changing: set[str],
+        applied: Mapping[str, AppliedApp],
     ) -> Inventory:
         everything = [unit for one in deployments for _, unit in _units(one)]
         images = {
@@ -200,16 +204,26 @@ class Observer:
             if one.name in changing or one.wanted is not one.last_good or not _is_up(unit, units)
             for image in unit.images
         }
-        named = {"containers": False, "networks": False, "volumes": False, "secrets": False}
+        named = dict.fromkeys(("containers", "networks", "volumes", "pods", "secrets"), False)
         for one in deployments:
             manifest = apps[one.name].manifest
             mine = manifest.units if manifest else ()
             new = any(unit.name not in mine for _, unit in _units(one))
             leaving = one.wanted is None and not one.keep and not one.findings
             left = one.wanted and set(mine) - {unit.name for unit in one.wanted.units}
-            named["containers"] |= bool(new or leaving or left)
-        named["networks"] = any(unit.kind is UnitKind.NETWORK for unit in everything)
-        named["volumes"] = any(unit.kind is UnitKind.VOLUME for unit in everything)
+            known = applied[one.name].units if one.name in applied else {}
+            other = one.wanted and any(
+                was.kind is not None
+                and (was.kind, was.object_name) != (unit.kind, unit.object_name)
+                for unit in one.wanted.units
+                for name in runtime_names(unit.name, unit.instances)
+                if (was := known.get(name))
+            )
+            remade = one.name in changing and UnitKind.NETWORK in _kinds(one, manifest)
+            named["containers"] |= bool(new or leaving or left or other or remade)
+            named["pods"] |= one.name in changing and UnitKind.POD in _kinds(one, manifest)
+            named["networks"] |= UnitKind.NETWORK in _kinds(one, manifest)
+            named["volumes"] |= UnitKind.VOLUME in _kinds(one, manifest)
         described = any(a.secrets for one in deployments for a in (one.wanted, one.last_good) if a)
         named["secrets"] = (
             described or self._secrets.has_made_some or any(unit.secrets for unit in everything)
@@ -223,6 +237,12 @@ def _units(one: Deployment) -> Iterable[tuple[DesiredApp, DesiredUnit]]:
     for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None):
         for unit in app.units if app else ():
             yield app, unit  # type: ignore[misc]
+
+
+def _kinds(one: Deployment, manifest: Manifest | None) -> set[UnitKind]:
+    """Kinds of what an app has, had, or will have."""
+    kinds = {unit.kind for _, unit in _units(one)}
+    return kinds.union(made.kind for made in (manifest.objects if manifest else ()))
 
 
 def _down(
@@ -262,12 +282,17 @@ def _is_up(unit: DesiredUnit, units: Mapping[str, UnitState]) -> bool:
     return all((state := units.get(name)) and state.is_up for name in names)
 
 
-def _names(deployments: Sequence[Deployment], apps: Mapping[str, ObservedApp]) -> set[str]:
+def _names(
+    deployments: Sequence[Deployment],
+    apps: Mapping[str, ObservedApp],
+    applied: Mapping[str, AppliedApp],
+) -> set[str]:
     """Names of all units that these apps have or will have."""
     names: set[str] = set()
     for one in deployments:
         manifest = apps[one.name].manifest
         names.update(name for name in (manifest.units if manifest else ()) if "@." not in name)
+        names.update(applied[one.name].units if one.name in applied else ())
         for _, unit in _units(one):
             names.update(runtime_names(unit.name, unit.instances))
     return names

@@ -181,6 +181,7 @@ class Podman(Protocol):
         images: Collection[str] = (),
         networks: bool = False,
         volumes: bool = False,
+        pods: bool = False,
         secrets: bool = False,
         containers: bool = False,
     ) -> Inventory:
@@ -211,6 +212,8 @@ class Podman(Protocol):
         """Remove a secret that podvisor made; gone already, or another's, is well."""
 
     async def remove_container(self, container: str) -> None: ...
+
+    async def remove_pod(self, pod: str) -> None: ...
 
     async def remove_network(self, network: str) -> None: ...
 

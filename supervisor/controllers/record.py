@@ -10,6 +10,7 @@ import msgspec
 
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.job_memory import forget
+from supervisor.controllers.left_behind import note_left, note_taken
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Ledger
 from supervisor.core import gate
@@ -60,6 +61,7 @@ class Recorder:
         deployment: Deployment,
         verdict: Verdict,
         before: AppliedApp | None,
+        observed: Observed,
         *,
         owners: Mapping[str, str],
     ) -> None:
@@ -70,8 +72,10 @@ class Recorder:
         name, wanted = deployment.name, deployment.wanted
         self._end_hold(deployment)
         if wanted is None and verdict.complete and not deployment.findings:
+            note_left(self._ledger, name, observed)
             self._remove(name, before)
             return
+        note_taken(self._ledger, name, observed)
         passed = verdict.gate is None or verdict.gate.state is GateState.PASSED
         if wanted and verdict.complete and passed:
             at = (before.revision, before.source) if before else None

@@ -3,17 +3,18 @@
 `planner.plan` calls it for each app of a pass and puts the steps in their order.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
+from supervisor.core.blockers import blockers
 from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal, plan_fresh_load
 from supervisor.core.gate import is_installed, trial_of
 from supervisor.core.health import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
-from supervisor.core.names import PLAIN_SUFFIXES, runtime_names
-from supervisor.core.overlay import source_path
+from supervisor.core.names import PLAIN_SUFFIXES, runtime_names, template_of
+from supervisor.core.ownership import free_networks, plan_leftovers
 from supervisor.core.rollout_plan import ask_gate, quarantined, take_back
 from supervisor.core.secret_plan import (
     awaited,
@@ -24,7 +25,7 @@ from supervisor.core.secret_plan import (
 )
 from supervisor.core.steps import BOOKKEEPING, in_words
 from supervisor.core.unit_plan import plan_units
-from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import Deployment, DesiredApp, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed
 from supervisor.model.plan import (
@@ -32,8 +33,6 @@ from supervisor.model.plan import (
     PullImage,
     PutSecrets,
     RemoveContainer,
-    RemoveNetwork,
-    RemoveVolume,
     ResetFailed,
     RestartUnit,
     StartUnit,
@@ -46,7 +45,6 @@ from supervisor.model.rollout import GateState
 from supervisor.model.settings import HealthSettings, RolloutSettings
 
 _SECRETS_LEFT_SECONDS = 5.0
-_ADOPT = "(taking it over is for `podvisor adopt`, which is not there yet)"
 
 
 def plan_app(
@@ -73,7 +71,7 @@ def plan_app(
         message = f"kept as it is: {deployment.keep_reason}"
         draft.findings.append(Finding(message=message, app=draft.app, hint=hint, fatal=False))
     if wanted:
-        draft.findings.extend(_blockers(wanted, observed, foreign))
+        draft.findings.extend(blockers(wanted, observed, foreign))
         draft.findings.extend(quarantined(deployment, observed))
         draft.findings.extend(secret_blockers(wanted, observed, offered))
         if found := failed_job(wanted, observed):
@@ -179,13 +177,11 @@ def _converge(
     """
     draft = Draft(app=app.name)
     folder = observed.apps.get(app.name)
-    known = {unit.name: unit for unit in other.units} if other else {}
-    here = {unit.name for unit in app.units}
-    for unit in folder.manifest.units if folder and folder.manifest else ():
-        if unit not in here and owners.get(unit, app.name) == app.name:
-            _remove_unit(unit, known.get(unit), observed, draft, prune=app.prune_volumes)
+    _remove_units(app, other, observed, owners, draft)
+    plan_leftovers(app, observed, owners, draft, prune=app.prune_volumes)
     files = plan_files(app, observed, draft)
     plan_units(app, observed, now, files, draft)
+    free_networks(observed, draft)
     plan_fresh_load(app, observed, draft)
     draft.findings.extend(
         Finding(
@@ -218,144 +214,64 @@ def _remove_app(
     if folder is None or folder.manifest is None:
         return
     last_good = deployment.last_good
-    known = {unit.name: unit for unit in last_good.units} if last_good else {}
     prune = last_good is not None and last_good.prune_volumes
-    for unit in folder.manifest.units:
-        if owners.get(unit, deployment.name) == deployment.name:
-            _remove_unit(unit, known.get(unit), observed, draft, prune=prune)
+    _remove_units(None, last_good, observed, owners, draft)
+    plan_leftovers(None, observed, owners, draft, prune=prune)
+    free_networks(observed, draft)
     reason = "no longer in the source"
     plan_folder_removal(deployment.name, folder.manifest, draft, reason=reason)
 
 
-def _remove_unit(
-    unit: str, known: DesiredUnit | None, observed: Observed, draft: Draft, *, prune: bool
+def _remove_units(
+    app: DesiredApp | None,
+    other: DesiredApp | None,
+    observed: Observed,
+    owners: Mapping[str, str],
+    draft: Draft,
 ) -> None:
-    """Stop a unit that left, and clean up after it; `known` is what it was, if that is known."""
-    app, reason = draft.app, "no longer in the source"
-    running = {
-        name: state
-        for name in runtime_names(unit, known.instances if known else ())
-        if (state := observed.units.get(name))
+    """Stop what the app has and will not have, and clean up after it.
+
+    `other` is what the app was, as far as that is known; which instances of a template were
+    started is in the ledger.
+    """
+    folder, known = observed.apps.get(draft.app), observed.applied.get(draft.app)
+    units = {unit.name: unit for unit in (other.units if other else ())}
+    installed = folder.manifest.units if folder and folder.manifest else ()
+    had = {name: None for name in (known.units if known else ()) if template_of(name) in installed}
+    for name in installed:
+        had.update(
+            dict.fromkeys(runtime_names(name, units[name].instances if name in units else ()))
+        )
+    here = {unit.name for unit in app.units} if app else set()
+    stays = {
+        name
+        for unit in (app.units if app else ())
+        for name in runtime_names(unit.name, unit.instances)
     }
-    for name, state in running.items():
-        if state.active not in {"inactive", "failed"}:
+    reason = "no longer in the source"
+    for name in had:
+        if name not in stays and owners.get(template_of(name), draft.app) == draft.app:
+            _remove_unit(name, observed, draft)
+    for name in installed:
+        kind = units[name].kind if name in units else None
+        if name in here or owners.get(name, draft.app) != draft.app:
+            continue
+        if kind is UnitKind.PLAIN or (kind is None and name.endswith(PLAIN_SUFFIXES[1:])):
+            draft.steps.append(DisableUnit(app=draft.app, unit=name, reason=reason))
+
+
+def _remove_unit(name: str, observed: Observed, draft: Draft) -> None:
+    app, reason = draft.app, "no longer in the source"
+    state = observed.units.get(name)
+    if state and state.active != "inactive":
+        if state.active != "failed":
             draft.steps.append(StopUnit(app=app, unit=name, reason=reason))
         draft.steps.append(ResetFailed(app=app, unit=name, reason=reason))
-    kind = known.kind if known else None
-    if kind is UnitKind.PLAIN or (known is None and unit.endswith(PLAIN_SUFFIXES[1:])):
-        draft.steps.append(DisableUnit(app=app, unit=unit, reason=reason))
-    for container in observed.inventory.containers or ():
-        if container.unit in running:
-            draft.steps.append(
-                RemoveContainer(app=app, container=container.name, reason=f"left behind by {unit}")
-            )
-    if known and kind is UnitKind.NETWORK:
-        draft.steps.append(RemoveNetwork(app=app, network=known.object_name, reason=reason))
-    if known and kind is UnitKind.VOLUME and prune:
-        draft.steps.append(
-            RemoveVolume(
-                app=app,
-                volume=known.object_name,
-                reason=f"{reason}, and the app says Prune=volumes",
-            )
-        )
-
-
-def _blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -> list[Finding]:
-    """Names that are taken by what podvisor does not own."""
-    folder = observed.apps.get(app.name)
-    mine = frozenset(folder.manifest.units if folder and folder.manifest else ())
-    findings = []
-    for unit in app.units:
-        taken = _taken_by(unit, mine, observed, foreign)
-        if taken:
-            what, mend = taken
-            findings.append(
-                Finding(
-                    message=f"{what} and is not podvisor's; nothing was overwritten",
-                    source=app.source,
-                    app=app.name,
-                    path=source_path(app, unit.path),
-                    hint=f"{mend} {_ADOPT}",
-                )
-            )
-    findings.extend(_foreign_files(app, observed))
-    findings.extend(_closed_folders(app, observed))
-    return findings
-
-
-def _closed_folders(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
-    """Folders into which nothing can be written, since a container took them to itself."""
-    folder = observed.apps.get(app.name)
-    if folder is None:
-        return
-    there = {(file.path, file.oid, file.kind) for file in folder.files}
-    for closed in folder.closed:
-        place = f"{observed.owned_root}/{app.name}/{closed}"
-        changes = [
-            file
-            for file in app.files
-            if file.path.rpartition("/")[0] == closed
-            and (file.path, file.oid, file.kind) not in there
-        ]
-        if changes:
-            yield Finding(
-                message=f"cannot write into {place}: a container took it to itself",
-                source=app.source,
-                app=app.name,
-                path=source_path(app, changes[0].path),
-                hint="have it mount a folder of which the source holds no file, or a volume",
-            )
-        else:
-            yield Finding(
-                message=f"cannot look into {place}: a container took it to itself;"
-                " what was installed there is taken for unchanged",
-                source=app.source,
-                app=app.name,
-                hint="have it mount a folder of which the source holds no file, or a volume",
-                fatal=False,
-            )
-
-
-def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
-    """Files that stand where the app's would be written, and that podvisor did not put there."""
-    folder = observed.apps.get(app.name)
-    if folder is None or (folder.manifest is None and app.name in observed.applied):
-        return  # of an app that was here, what lies in its folder is podvisor's
-    owned = {file.path for file in folder.manifest.files} if folder.manifest else frozenset()
-    wanted = {file.path: file for file in app.files}
-    for there in folder.files:
-        file = wanted.get(there.path)
-        if file and there.path not in owned and (there.oid, there.kind) != (file.oid, file.kind):
-            path = f"{observed.owned_root}/{app.name}/{there.path}"
-            yield Finding(
-                message=f"{path} exists already and is not podvisor's; nothing was overwritten",
-                source=app.source,
-                app=app.name,
-                path=source_path(app, file.path),
-                hint=f"move it out of the folder {_ADOPT}",
-            )
-
-
-def _taken_by(
-    unit: DesiredUnit, mine: frozenset[str], observed: Observed, foreign: Mapping[str, str]
-) -> tuple[str, str] | None:
-    """Say what stands in a unit's way, and how to mend that."""
-    path = foreign.get(unit.name, "")
-    if unit.name in mine:
-        return (f"{unit.name} is defined by {path} too", f"remove {path}") if path else None
-    state = observed.units.get(unit.name)
-    if not path and state and state.load == "loaded" and not _is_ours(unit.name, observed):
-        path = "" if state.path.startswith(f"{observed.owned_root}/") else state.path
-    if path:
-        return f"unit {unit.name} exists already ({path})", f"rename one of them, or remove {path}"
-    if unit.kind is UnitKind.CONTAINER:
-        for container in observed.inventory.containers or ():
-            taken = container.name == unit.object_name and container.unit != unit.name
-            if taken and not _is_ours(container.unit, observed):
-                mend = f"set ContainerName= to another name, or `podman rm {container.name}`"
-                return f"a container named {container.name} exists already", mend
-    return None
+    draft.steps.extend(
+        RemoveContainer(app=app, container=container.name, reason=f"left behind by {name}")
+        for container in observed.inventory.containers or ()
+        if container.unit == name
+    )
 
 
 def _starts_without(step: Step, app: DesiredApp, missing: Collection[str]) -> bool:
@@ -365,16 +281,6 @@ def _starts_without(step: Step, app: DesiredApp, missing: Collection[str]) -> bo
         for unit in app.units
         if not set(missing).isdisjoint(unit.images)
     )
-
-
-def _is_ours(unit: str, observed: Observed) -> bool:
-    """Whether a unit is podvisor's. If another app has it, that one is giving it up.
-
-    Else `core.conflicts` would have refused whoever wants it.
-    """
-    return any(
-        unit in folder.manifest.units for folder in observed.apps.values() if folder.manifest
-    ) or any(unit in app.units for app in observed.applied.values())
 
 
 def _missing_images(

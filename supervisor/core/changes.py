@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.observed import UnitInputs
+from supervisor.model.source import FileKind, TreeFile
 
 
 def inputs_of(app: DesiredApp, unit: DesiredUnit, secrets: Mapping[str, str] | None) -> UnitInputs:
@@ -12,14 +13,34 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, secrets: Mapping[str, str] | N
     return UnitInputs(
         digest=unit.digest,
         files={
-            file.path: file.oid
+            file.path: _content(file)
             for file in app.files
             if file.path in unit.reads or (folders and file.path.startswith(folders))
         },
         secrets={name: (secrets or {}).get(name, "") for name in unit.secrets},
         generator=app.generator,
         outside=unit.outside,
+        kind=unit.kind,
+        object_name=unit.object_name,
+        claims=unit.claims,
+        installed=bool(unit.wanted_by),
     )
+
+
+def is_another(old: UnitInputs, new: UnitInputs) -> str:
+    """Say what a unit was, if it was something else of the same name; empty if it was not.
+
+    Then only its old definition knows how to end it: the new one stops and removes what it made.
+    """
+    if old.kind is not None and old.kind != new.kind:
+        return f"it was a {old.kind} unit"
+    if old.kind is not None and old.object_name != new.object_name:
+        return f"its {old.kind} was named {old.object_name}" if old.object_name else ""
+    return ""
+
+
+def _content(file: TreeFile) -> str:
+    return file.oid if file.kind is FileKind.FILE else f"{file.oid} {file.kind}"
 
 
 def changed_files(old: UnitInputs, new: UnitInputs) -> list[str]:

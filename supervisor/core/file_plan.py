@@ -8,6 +8,7 @@ import msgspec
 
 from supervisor.core.draft import Draft, FileChanges
 from supervisor.core.names import QUADLET_KINDS, shapes_units, unit_kind
+from supervisor.core.ownership import owned_after
 from supervisor.model.app import DesiredApp
 from supervisor.model.observed import Manifest, Observed, UnitState
 from supervisor.model.plan import (
@@ -67,12 +68,14 @@ def plan_files(app: DesiredApp, observed: Observed, draft: Draft) -> FileChanges
         sealed=True,
         overlay=app.overlay,
         overlaid=app.overlaid,
+        objects=owned_after(app, observed),
     )
     if (writes or removals) and before != after:
         claim = msgspec.structs.replace(
             sealed,
             files=tuple(sorted((before | after).values())),
             units=tuple(sorted({*sealed.units, *(manifest.units if manifest else ())})),
+            objects=tuple(sorted({*sealed.objects, *(manifest.objects if manifest else ())})),
             sealed=False,
         )
         if claim != manifest:

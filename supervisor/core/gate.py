@@ -140,6 +140,8 @@ def _failure(
     """Say what is wrong with a unit, empty if nothing is."""
     if state.active == "failed":
         return f"{name} failed ({state.result})"
+    if state.is_up and state.load not in {"loaded", "merged"}:
+        return f"{name} runs on as what it was: systemd has its unit as {state.load}"
     if state.sub == "auto-restart" or (strict and state.restarts):
         return f"{name} did not stay up: systemd restarts it"
     if state.active == "inactive" and not state.job and not _ended_well(unit, state):

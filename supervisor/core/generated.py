@@ -102,8 +102,9 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         images, uses = _look_at_yaml(unit, path, reading, reads, folder)
     else:
         images = _images(unit, section, name)
+    keeps = kind in (UnitKind.NETWORK, UnitKind.VOLUME)
     runs = kind in (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
-    own = read_own_section(unit, path, files, known=known, runs=runs)
+    own = read_own_section(unit, path, files, known=known, runs=runs, keeps=keeps)
     can_reload = bool(whole.values("Service", "ExecReload"))
     take_in(own, reading, path, reads=reads, can_reload=can_reload)
     return DesiredUnit(
@@ -139,6 +140,7 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         on_change=tuple(rule for _, rule in own.rules),
         live=reads.live,
         before_deploy=own.before_deploy,
+        adopt=own.adopt,
         drop_ins=(*files.drop_ins(path), *files.drop_ins(name)),
     )
 

@@ -14,10 +14,11 @@ import msgspec
 
 from supervisor.core.draft import Draft
 from supervisor.core.names import runtime_names, shapes_units
+from supervisor.core.ownership import owned_after
 from supervisor.kit.texts import count
 from supervisor.model.app import Candidate, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
-from supervisor.model.observed import JobRun, Manifest, Observed, UnitState
+from supervisor.model.observed import JobRun, Manifest, Observed, PodmanObject, UnitState
 from supervisor.model.plan import (
     BuildImage,
     EnableUnit,
@@ -114,7 +115,8 @@ def plan_jobs(
     folder = observed.apps.get(wanted.name)
     manifest = folder.manifest if folder else None
     written = [s for s in attempt.steps if isinstance(s, WriteFile) and s.file.path in paths]
-    claim = _claim(wanted, manifest, paths, names)
+    objects = {*owned_after(wanted, observed), *(manifest.objects if manifest else ())}
+    claim = _claim(wanted, manifest, paths, names, objects)
     if claim != manifest:
         reason = "claims what the app's jobs need"
         draft.steps.append(OpenManifest(app=wanted.name, manifest=claim, reason=reason))
@@ -172,7 +174,11 @@ def _is_part(path: str, unit: DesiredUnit) -> bool:
 
 
 def _claim(
-    wanted: DesiredApp, manifest: Manifest | None, paths: set[str], units: set[str]
+    wanted: DesiredApp,
+    manifest: Manifest | None,
+    paths: set[str],
+    units: set[str],
+    objects: set[PodmanObject],
 ) -> Manifest:
     """Return the manifest of what stands, and of what is put in place ahead of the rest."""
     files = {file.path: file for file in manifest.files} if manifest else {}
@@ -186,6 +192,7 @@ def _claim(
         units=tuple(sorted({*units, *(manifest.units if manifest else ())})),
         sealed=False,
         ahead=wanted.revision,
+        objects=tuple(sorted(objects)),
         overlay=(manifest or wanted).overlay,
         overlaid=(manifest or wanted).overlaid,
     )

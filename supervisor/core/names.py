@@ -46,6 +46,12 @@ def shapes_units(path: str) -> bool:
     return unit_kind(path) is not None or is_drop_in(path)
 
 
+def template_of(unit: str) -> str:
+    """Name of the unit that defines one: `web@.service` of `web@1.service`, else its own."""
+    prefix, at, rest = unit.partition("@")
+    return f"{prefix}@.{rest.rpartition('.')[2]}" if at else unit
+
+
 def runtime_names(unit: str, instances: tuple[str, ...]) -> tuple[str, ...]:
     """Names under which a unit can run: itself, or for a template its instances."""
     prefix, at, suffix = unit.partition("@.")

@@ -44,6 +44,7 @@ class OwnSection(msgspec.Struct, kw_only=True):
     after: tuple[AppNeed, ...] = ()
     rules: list[tuple[Entry, ChangeRule]] = []
     before_deploy: bool = False
+    adopt: bool = False
     findings: list[Finding] = []
 
 
@@ -56,9 +57,18 @@ class _Refused(Exception):
 
 
 def read_own_section(
-    unit: UnitFile, path: str, files: AppFiles, *, known: Mapping[str, str], runs: bool
+    unit: UnitFile,
+    path: str,
+    files: AppFiles,
+    *,
+    known: Mapping[str, str],
+    runs: bool,
+    keeps: bool = False,
 ) -> OwnSection:
-    """Read the section; `known` are the unit's specifiers, `runs` is whether it is a service."""
+    """Read the section; `known` are the unit's specifiers.
+
+    `runs` is whether it is a service, `keeps` whether it makes a network or a volume.
+    """
     own = OwnSection()
     entries = {entry.key: entry for entry in unit.entries if entry.section == _SECTION}
     values: dict[str, Any] = {}
@@ -74,6 +84,10 @@ def read_own_section(
             problem = _Refused(f"{entry.key}= has no meaning in [{_SECTION}]", there)
         elif key.of_services and not runs:
             problem = _Refused(f"{entry.key}= has no meaning here: this unit is no service")
+        elif key.of_keepers and not keeps:
+            problem = _Refused(
+                f"{entry.key}= has no meaning here", "it is for .network and .volume files"
+            )
         elif key.many and not entry.value:
             many.pop(entry.key, None)
         elif key.many or entry is entries[entry.key] or entry.key == "Prune":
@@ -95,6 +109,7 @@ def read_own_section(
     own.idle_interval = values.get("HealthIdleInterval")
     own.after = tuple(needs_of(many.get("After", ()), path, files))
     own.rules = many.get("OnChange", [])
+    own.adopt = values.get("Adopt", False)
     own.before_deploy = bool(values.get("Run"))
     if own.before_deploy:
         own.findings.extend(judge_job(entries["Run"], unit, path, files))
@@ -138,9 +153,9 @@ def _prune(text: str) -> bool:
     return True
 
 
-def _rollback(text: str) -> bool:
+def _yes_or_no(text: str) -> bool:
     if text.lower() not in (*_ON, *_OFF):
-        raise _Refused(f"Rollback={text} has no meaning", "write yes or no")
+        raise ValueError("write yes or no")
     return text.lower() in _ON
 
 
@@ -214,6 +229,8 @@ class _Key(NamedTuple):
     """Of `Probe`, that the value goes into."""
     of_services: bool = True
     """Whether it has a meaning only where something runs."""
+    of_keepers: bool = False
+    """Whether it has a meaning only where a network or a volume is made."""
     many: bool = False
     """Whether each of several lines counts."""
 
@@ -221,7 +238,8 @@ class _Key(NamedTuple):
 _KEYS = {
     "Prune": _Key(_prune, of_services=False),
     "Settle": _Key(parse_duration, of_services=False),
-    "Rollback": _Key(_rollback, of_services=False),
+    "Rollback": _Key(_yes_or_no, of_services=False),
+    "Adopt": _Key(_yes_or_no, of_services=False, of_keepers=True),
     "After": _Key(read_after, of_services=False, many=True),
     "OnChange": _Key(read_on_change, many=True),
     "Run": _Key(read_run),

@@ -5,13 +5,14 @@ that is no assignment or a service that starts nothing, is told of here.
 """
 
 import posixpath
+from collections.abc import Mapping
 
 from supervisor.core.generated import Reading, is_true, requirements, take_in
 from supervisor.core.normal import digest
 from supervisor.core.own_section import read_own_section
 from supervisor.core.reads import Place, Reads
 from supervisor.core.starts import install_lines, starts
-from supervisor.core.unitfile import UnitFile, is_template, merge, specifiers
+from supervisor.core.unitfile import UnitFile, expand, is_template, merge, specifiers
 from supervisor.model.app import DesiredUnit, UnitKind
 
 _STARTED_BY = {".timer": "Timer", ".socket": "Socket", ".path": "Path", ".service": "Service"}
@@ -68,8 +69,17 @@ def _read(path: str, reading: Reading, place: Place) -> None:
             live=reads.live,
             before_deploy=own.before_deploy,
             drop_ins=tuple(files.drop_ins(path)),
+            activates=_activates(name, unit, known),
         )
     )
+
+
+def _activates(name: str, unit: UnitFile, known: Mapping[str, str]) -> str:
+    """Return the service that a socket hands its connections to, all of them to one."""
+    if not name.endswith(".socket") or is_true(unit.last("Socket", "Accept")):
+        return ""
+    service = expand(unit.last("Socket", "Service"), known)
+    return service or f"{name.removesuffix('.socket')}.service"
 
 
 def _instances(name: str, unit: UnitFile) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def subject_of(step: Step) -> str:
         return one.revision[:12]
     if isinstance(step, SetHealthInterval):
         return f"every {format_duration(step.seconds)}"
-    names = ("path", "image", "container", "network", "volume", "secret", "secrets")
+    names = ("path", "image", "container", "network", "pod", "volume", "secret", "secrets")
     return next((str(getattr(step, name)) for name in names if hasattr(step, name)), "")
 
 

@@ -3,9 +3,11 @@
 import msgspec
 
 from supervisor.core import needs, repair
-from supervisor.core.changes import inputs_of
+from supervisor.core.changes import inputs_of, is_another
 from supervisor.core.draft import Draft, FileChanges
-from supervisor.core.names import runtime_names
+from supervisor.core.names import runtime_names, template_of
+from supervisor.core.ownership import is_there, object_of, owned_before
+from supervisor.core.together import plan_pods, plan_sockets
 from supervisor.core.unitfile import is_template
 from supervisor.core.uptake import uptake
 from supervisor.kit.texts import count
@@ -20,10 +22,12 @@ from supervisor.model.observed import (
 )
 from supervisor.model.plan import (
     BuildImage,
+    DisableUnit,
     EnableUnit,
     LeaveUnit,
     Reload,
     ReloadUnit,
+    RemoveContainer,
     RemoveNetwork,
     RestartUnit,
     StartUnit,
@@ -53,6 +57,7 @@ def plan_units(
     """Add the steps for the app's units."""
     wanted = needs.should_run({unit.name: unit for unit in app.units}, observed.targets)
     folder = observed.apps.get(app.name)
+    owned = owned_before(app.name, observed)
     pulled_along: dict[str, str] = {}
     for unit in app.units:
         if unit.kind is UnitKind.PLAIN and unit.name not in (folder.enabled if folder else ()):
@@ -74,11 +79,20 @@ def plan_units(
                 _build_ahead(draft, unit, change or "new")
                 if change:
                     pulled_along[name] = f"image of {unit.name} is built anew"
-            if change and unit.kind is UnitKind.NETWORK and state.is_up:
+            was = is_another(old, inputs) if old else ""
+            takes_down = unit.kind is UnitKind.KUBE and action is ChangeAction.RESTART
+            if was or (change and takes_down):
+                # What it made is named in its old files only.
+                _end(draft, state, old, was or change, observed)
+            if was and old and old.kind is UnitKind.NETWORK:
+                pulled_along[name] = f"network {old.object_name} goes"
+            one = object_of(unit)
+            is_kept = not was and change and one and is_there(one, observed.inventory)
+            if is_kept and unit.kind is UnitKind.NETWORK and one in owned:
                 pulled_along[name] = f"network {unit.object_name} is made anew"
                 _make_network_anew(draft, unit, name, inputs, change)
-            elif change and unit.kind is UnitKind.VOLUME:
-                _keep_volume(draft, unit, name, inputs, change)
+            elif is_kept and unit.kind in (UnitKind.NETWORK, UnitKind.VOLUME):
+                _keep(draft, unit, name, inputs, change)
             else:
                 seen = _Seen(
                     state=state,
@@ -91,6 +105,24 @@ def plan_units(
                 _plan_one(draft, unit, seen, observed, now)
     if pulled_along:
         _plan_dependents(app, pulled_along, observed, draft)
+    plan_sockets(app, wanted, observed, draft)
+    plan_pods(app, observed, draft)
+
+
+def _end(
+    draft: Draft, state: UnitState, old: UnitInputs | None, reason: str, observed: Observed
+) -> None:
+    """Stop what runs while systemd still has its old definition, which knows what it made."""
+    name = state.name
+    if state.active not in {"inactive", "failed"}:
+        draft.steps.append(StopUnit(app=draft.app, unit=name, reason=reason))
+    if old and old.kind is UnitKind.PLAIN:
+        draft.steps.append(DisableUnit(app=draft.app, unit=template_of(name), reason=reason))
+    for container in observed.inventory.containers or ():
+        if old and container.name == old.object_name and container.unit == name:
+            reason = f"left behind by {name}"
+            step = RemoveContainer(app=draft.app, container=container.name, reason=reason)
+            draft.steps.append(step)
 
 
 def _recorded(name: str, applied: AppliedApp | None, observed: Observed) -> UnitInputs | None:
@@ -133,6 +165,11 @@ def _plan_one(draft: Draft, unit: DesiredUnit, seen: _Seen, observed: Observed, 
     if unit.before_deploy:
         _adopt(draft, seen)
         return
+    if _lost_its_install(seen) and state.active not in {"inactive", "failed"}:
+        reason = "nothing starts it any more: its [Install] is gone"
+        draft.steps.append(StopUnit(app=draft.app, unit=state.name, reason=reason))
+        _adopt(draft, seen)
+        return
     if seen.action is ChangeAction.NONE and not state.is_up:
         change = ""
     ends_by_itself = unit.oneshot and not unit.remain_after_exit
@@ -163,6 +200,11 @@ def _plan_one(draft: Draft, unit: DesiredUnit, seen: _Seen, observed: Observed, 
         _adopt(draft, seen)
     else:
         _repair(draft, seen, observed, now)
+
+
+def _lost_its_install(seen: _Seen) -> bool:
+    was_installed = seen.old is not None and seen.old.installed
+    return was_installed and not seen.inputs.installed and not seen.wanted
 
 
 def _adopt(draft: Draft, seen: _Seen) -> None:
@@ -257,18 +299,17 @@ def _make_network_anew(
     draft.steps.append(StartUnit(app=app, unit=name, inputs=inputs, reason=change))
 
 
-def _keep_volume(
-    draft: Draft, unit: DesiredUnit, name: str, inputs: UnitInputs, change: str
-) -> None:
-    """Keep an existing volume, which holds data: its new options wait for a person."""
+def _keep(draft: Draft, unit: DesiredUnit, name: str, inputs: UnitInputs, change: str) -> None:
+    """Keep a volume, which holds data, or what is not podvisor's: a person has to change it."""
     draft.adopt[unit.name] = inputs
+    save = "back up its data, " if unit.kind is UnitKind.VOLUME else ""
     draft.findings.append(
         Finding(
-            message=f"volume {unit.object_name} exists and keeps the options that it was made with"
-            f" ({change})",
+            message=f"{unit.kind} {unit.object_name} exists and keeps the options that it was made"
+            f" with ({change})",
             app=draft.app,
             path=unit.path,
-            hint=f"to make it anew: back up its data, `podman volume rm {unit.object_name}`,"
+            hint=f"to make it anew: {save}`podman {unit.kind} rm {unit.object_name}`,"
             f" then `systemctl --user restart {name}`",
             fatal=False,
         )

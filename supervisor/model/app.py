@@ -146,6 +146,12 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Drop-ins of the user's own that shape it too: path to a mark that changes with the file."""
     drop_ins: tuple[str, ...] = ()
     """Drop-ins that shape it, relative to the app's root."""
+    claims: tuple[str, ...] = ()
+    """What it takes of the machine, in words: ports, sockets, addresses, names, folders."""
+    adopt: bool = False
+    """`[X-Podvisor] Adopt=yes`: its network or volume may be one that podvisor did not make."""
+    activates: str = ""
+    """Of a `.socket`: the service that gets its connections."""
 
 
 class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from supervisor.model.app import UnitKind
 from supervisor.model.health import Checked, Probed
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret, OwnedSecret
@@ -9,6 +10,16 @@ from supervisor.model.source import TreeFile
 
 UP = frozenset({"active", "reloading", "refreshing"})
 """ActiveState= of what runs; everywhere the same."""
+
+
+class PodmanObject(msgspec.Struct, frozen=True, order=True):
+    """A network, volume or pod, by its kind and Podman's name."""
+
+    kind: UnitKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
 
 
 class UnitState(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +87,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of the source whose files lay over those of `root`."""
     overlaid: tuple[str, ...] = ()
     """Paths of the files that came from it."""
+    objects: tuple[PodmanObject, ...] = ()
+    """What its units make, and was not there before: of Podman's objects, those that are
+    podvisor's to remove."""
 
 
 class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +118,9 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""
     health: str = ""
     image: str = ""
+    networks: tuple[str, ...] = ()
+    pod: str = ""
+    """Name of the pod that it is in."""
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +130,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """Of the references that were asked about, those that are there."""
     networks: frozenset[str] | None = None
     volumes: frozenset[str] | None = None
+    pods: frozenset[str] | None = None
     secrets: dict[str, str] | None = None
     """Name to what tells its content from another: Podman's id, which is a new one for a replaced
     secret; of podvisor's own, the keyed hash of the clear text."""
@@ -126,12 +144,21 @@ class UnitInputs(msgspec.Struct, frozen=True, kw_only=True):
 
     digest: str
     files: dict[str, str] = {}
-    """Path (relative to the app) to blob id, for every file that the unit mounts or reads."""
+    """Path (relative to the app) to blob id (and kind, where that is not a plain file), for every
+    file that the unit mounts or reads."""
     secrets: dict[str, str] = {}
     """Name to what told its content from another, as of `Inventory.secrets`."""
     generator: str = ""
     outside: dict[str, str] = {}
     """As of `DesiredUnit.outside`."""
+    kind: UnitKind | None = None
+    """What it was; None is "not known", here and in the next."""
+    object_name: str = ""
+    """Podman's name of what it made."""
+    claims: tuple[str, ...] = ()
+    """As of `DesiredUnit.claims`."""
+    installed: bool = False
+    """Whether an `[Install]` had it started."""
 
 
 class AppliedApp(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +223,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Keyed hash of what each secret of these apps is to be made of."""
     rotating: frozenset[str] = frozenset()
     """Generated secrets for which a person asked for another value."""
+    left: frozenset[PodmanObject] = frozenset()
+    """Podvisor's own, of apps that are gone."""
     owned_root: str
     """Absolute real path of the folder that holds the apps' folders."""
 

@@ -84,6 +84,13 @@ class RemoveNetwork(_Step, frozen=True, kw_only=True, tag="remove-network"):
     network: str
 
 
+class RemovePod(_Step, frozen=True, kw_only=True, tag="remove-pod"):
+    """A pod, with its containers, that a unit left behind."""
+
+    phase: ClassVar[int] = 2
+    pod: str
+
+
 class RemoveSecret(_Step, frozen=True, kw_only=True, tag="remove-secret"):
     """A Podman secret that podvisor made for the app."""
 
@@ -212,6 +219,7 @@ Step = (
     | DisableUnit
     | RemoveContainer
     | RemoveNetwork
+    | RemovePod
     | RemoveSecret
     | TryRevision
     | OpenManifest

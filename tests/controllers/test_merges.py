@@ -58,7 +58,7 @@ async def test_an_app_that_is_renamed_takes_its_units_along(deployed):
 
 
 async def test_a_ref_that_is_forced_back_restarts_what_differs_alone(deployed):
-    newer = {**APPS, "apps/a/a.container": "image=img:1 name=other"}
+    newer = {**APPS, "apps/a/a.container": "image=img:1 v=2"}
     async with deployed.running() as house:
         first = house.board.sources["home"].revision
         await deployed.push(house, newer)

@@ -38,6 +38,7 @@ from supervisor.model.plan import (
     RemoveContainer,
     RemoveFile,
     RemoveNetwork,
+    RemovePod,
     RemoveVolume,
     ResetFailed,
     RestartUnit,
@@ -72,11 +73,14 @@ class Machine:
     """Unit to the file that it was loaded from."""
     running: dict[str, str] = field(default_factory=dict)
     """Unit to the digest and files that it was started with."""
+    started: dict[str, DesiredUnit] = field(default_factory=dict)
+    """Units to the definition that they were started by."""
     failed: set[str] = field(default_factory=set)
     enabled: dict[str, str] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
     volumes: set[str] = field(default_factory=set)
+    pods: set[str] = field(default_factory=set)
     applied: dict[str, AppliedApp] = field(default_factory=dict)
     repairs: dict[str, RepairState] = field(default_factory=dict)
     rollouts: dict[str, dict[str, Rollout]] = field(default_factory=dict)
@@ -132,6 +136,7 @@ class Machine:
                 images=frozenset(self.images),
                 networks=frozenset(self.networks),
                 volumes=frozenset(self.volumes),
+                pods=frozenset(self.pods),
                 secrets={},
                 containers=(),
             ),
@@ -185,13 +190,22 @@ class Machine:
             case BuildImage() | RemoveContainer() | ResetFailed():
                 self.failed.discard(getattr(step, "unit", ""))
             case StopUnit():
-                self.running.pop(step.unit, None)
+                self.stop(step.unit)
             case DisableUnit():
                 self.enabled.pop(step.unit, None)
             case SetHealthInterval():
                 self.set_health_interval(step.container_id, step.seconds)
             case RemoveNetwork():
+                users = [
+                    unit
+                    for unit in self.running
+                    for need in self.definition(unit).requires
+                    if self.definition(need).object_name == step.network
+                ]
+                assert not users, f"network {step.network} is used by {users}"
                 self.networks.discard(step.network)
+            case RemovePod():
+                self.pods.discard(step.pod)
             case RemoveVolume():
                 self.volumes.discard(step.volume)
             case OpenManifest():
@@ -212,9 +226,20 @@ class Machine:
                 self.enabled[step.unit] = step.app
             case Reload():
                 self.reload()
-            case StartUnit() | RestartUnit():
+            case StartUnit() if step.unit in self.running:
+                self.record(step.app, step.unit, step.inputs)
+            case RestartUnit():
+                pods = self.pods.copy()
+                along = self.stop(step.unit)
+                if pods != self.pods and self.loaded[step.unit].kind is UnitKind.CONTAINER:
+                    self.failed.add(step.unit)  # bound to a pod that is not active any more
+                    self.record(step.app, step.unit, step.inputs)
+                    return
                 self.start(step.app, step.unit, step.inputs)
-                if isinstance(step, StartUnit) and step.repair:
+                self.restart_along(along)
+            case StartUnit():
+                self.start(step.app, step.unit, step.inputs)
+                if step.repair:
                     self.repairs[step.unit] = step.repair
             case ReloadUnit():
                 assert step.unit in self.running, "only what runs can be reloaded"
@@ -238,6 +263,41 @@ class Machine:
                     self.loaded[unit.name] = unit
                     self.places[unit.name] = f"{ROOT}/{app}/{file.path}"
 
+    def definition(self, unit: str) -> DesiredUnit:
+        """What a unit that runs was started by, else what it is loaded as."""
+        nothing = DesiredUnit(name=unit, kind=UnitKind.PLAIN, path="", digest="")
+        was = self.started.get(unit) if unit in self.running else None
+        return was or self.loaded.get(unit, nothing)
+
+    def stop(self, unit: str) -> list[str]:
+        """Stop a unit by what it is loaded as, before it what needs it; returns these.
+
+        A pod ends with the last of its containers.
+        """
+        if unit not in self.running:
+            return []
+        along = [name for name in self.running if unit in self.definition(name).requires]
+        for name in along:
+            self.stop(name)
+        was, now = self.definition(unit), self.loaded.get(unit)
+        if now:
+            one, other = (was.kind, was.object_name), (now.kind, now.object_name)
+            assert one == other, f"{unit} is stopped as what it was not"
+        self.running.pop(unit, None)
+        if was.kind is UnitKind.POD:
+            self.pods.discard(was.object_name)
+        for pod in was.requires if was.kind is UnitKind.CONTAINER else ():
+            others = [name for name in self.running if pod in self.definition(name).requires]
+            if self.definition(pod).kind is UnitKind.POD and not others:
+                self.stop(pod)
+        return along
+
+    def restart_along(self, units: list[str]) -> None:
+        for unit in units:
+            self.make_object(unit)
+            self.running[unit] = self.loaded[unit].digest
+            self.started[unit] = self.loaded[unit]
+
     def start(self, app: str, unit: str, inputs: UnitInputs | None) -> None:
         assert unit in self.loaded, f"{unit} is started before it is loaded"
         assert inputs
@@ -250,15 +310,18 @@ class Machine:
             if need in self.loaded and need not in self.running:
                 self.make_object(need)
                 self.running[need] = self.loaded[need].digest
+                self.started[need] = self.loaded[need]
         if unit in self.broken or definition.digest in self.bad:
             self.failed.add(unit)
         else:
             self.make_object(unit)
             self.running[unit] = definition.digest
+            self.started[unit] = definition
             self.since[unit] = self.now
         self.record(app, unit, inputs)
 
-    def record(self, app: str, unit: str, inputs: UnitInputs) -> None:
+    def record(self, app: str, unit: str, inputs: UnitInputs | None) -> None:
+        assert inputs
         before = self.applied.get(app)
         self.applied[app] = AppliedApp(
             name=app,
@@ -275,6 +338,8 @@ class Machine:
             self.networks.add(definition.object_name)
         if definition.kind is UnitKind.VOLUME:
             self.volumes.add(definition.object_name)
+        if definition.kind is UnitKind.POD:
+            self.pods.add(definition.object_name)
         if definition.health_interval:
             self.containers_made += 1
             self.checks[unit] = ContainerHealth(
@@ -348,15 +413,29 @@ def container(name: str, *, version: str = "1", **more: object) -> DesiredUnit:
     return DesiredUnit(**{**fields, **more})  # type: ignore[arg-type]
 
 
-def network(name: str, *, version: str = "1") -> DesiredUnit:
+def network(name: str, *, version: str = "1", object_name: str = "") -> DesiredUnit:
     return DesiredUnit(
         name=f"{name}-network.service",
         kind=UnitKind.NETWORK,
         path=f"{name}.network",
         digest=f"{name}-network-{version}",
-        object_name=f"systemd-{name}",
+        object_name=object_name or f"systemd-{name}",
         oneshot=True,
         remain_after_exit=True,
+    )
+
+
+def pod(name: str, *, version: str = "1", **more: object) -> DesiredUnit:
+    return DesiredUnit(
+        **{  # type: ignore[arg-type]
+            "name": f"{name}-pod.service",
+            "kind": UnitKind.POD,
+            "path": f"{name}.pod",
+            "digest": f"{name}-pod-{version}",
+            "wanted_by": ("default.target",),
+            "object_name": f"systemd-{name}",
+            **more,
+        }
     )
 
 

@@ -519,6 +519,7 @@ class FakePodman:
         images: Collection[str] = (),
         networks: bool = False,
         volumes: bool = False,
+        pods: bool = False,
         secrets: bool = False,
         containers: bool = False,
     ) -> Inventory:
@@ -528,6 +529,7 @@ class FakePodman:
             images=frozenset(self.machine.images & set(images)),
             networks=frozenset(self.machine.networks),
             volumes=frozenset(self.machine.volumes),
+            pods=frozenset(self.machine.pods),
             secrets={
                 name: self.labels.get(name, {}).get(CONTENT_LABEL) or oid(content.decode())
                 for name, content in self.secrets.items()
@@ -570,6 +572,9 @@ class FakePodman:
 
     async def remove_container(self, container: str) -> None:
         pass
+
+    async def remove_pod(self, pod: str) -> None:
+        self.machine.pods.discard(pod)
 
     async def remove_network(self, network: str) -> None:
         self.machine.networks.discard(network)

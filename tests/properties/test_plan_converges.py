@@ -17,7 +17,7 @@ from supervisor.model.plan import (
     StopUnit,
     WriteFile,
 )
-from tests.fakes.machine import Machine, app, container, deploy, network, volume
+from tests.fakes.machine import Machine, app, container, deploy, network, pod, volume
 
 RULES = [(), *((ChangeRule(action=action),) for action in ChangeAction)]
 
@@ -29,12 +29,21 @@ def apps(draw, name):
     units = []
     needs = []
     if draw(st.booleans()):
-        units.append(network(f"{name}-net", version=draw(versions)))
+        called = draw(st.sampled_from(["", f"{name}-other"]))
+        version = f"{draw(versions)}{called}"
+        units.append(network(f"{name}-net", version=version, object_name=called))
         needs.append(units[-1].name)
     if draw(st.booleans()):
         units.append(volume(f"{name}-vol"))
         needs.append(units[-1].name)
+    bound = list(needs)
+    if draw(st.booleans()):
+        units.append(pod(f"{name}-p", version="".join(needs), requires=tuple(needs)))
+        bound.append(units[-1].name)
     for n in range(draw(st.integers(1, 3))):
+        kind = draw(st.sampled_from([UnitKind.CONTAINER, UnitKind.PLAIN, UnitKind.KUBE]))
+        needs = bound if kind is UnitKind.CONTAINER else bound[: len(bound) - 1]
+        called = draw(st.sampled_from([f"{name}-{n}", "other"])) if kind != UnitKind.PLAIN else ""
         image = draw(st.sampled_from([(), ("img:1",), ("img:2",)]))
         reads = draw(st.sampled_from([(), ("conf",)]))
         on_change = draw(st.sampled_from(RULES))
@@ -43,8 +52,14 @@ def apps(draw, name):
             container(
                 f"{name}-{n}",
                 version="".join(
-                    [draw(versions), *image, *needs, *reads, str(can_reload), str(len(on_change))]
+                    (
+                        draw(versions),
+                        *(*image, *needs, *reads),
+                        *(str(can_reload), str(len(on_change)), kind, called),
+                    )
                 ),
+                kind=kind,
+                object_name=called,
                 requires=tuple(needs),
                 images=image,
                 reads=reads,
@@ -77,13 +92,20 @@ def settled(machine, deployments):
             assert one.name not in machine.manifests
             continue
         for unit in one.wanted.units:
-            if unit.kind is UnitKind.CONTAINER and not unit.before_deploy:
+            if unit.wanted_by and not unit.before_deploy:
                 assert machine.running[unit.name] == unit.digest
         files = {file.path: file.oid for file in machine.files[one.name].values()}
         assert files == {file.path: file.oid for file in one.wanted.files}
         assert machine.manifests[one.name].sealed
     wanted = {unit.name for one in deployments if one.wanted for unit in one.wanted.units}
     assert set(machine.running) <= wanted
+    objects = {
+        unit.object_name
+        for one in deployments
+        for unit in (one.wanted.units if one.wanted else ())
+        if unit.kind in (UnitKind.NETWORK, UnitKind.POD)
+    }
+    assert machine.networks | machine.pods <= objects, "nothing is left behind"
 
 
 @given(st.data())

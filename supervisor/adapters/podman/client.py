@@ -62,6 +62,7 @@ class PodmanClient:
         images: Collection[str] = (),
         networks: bool = False,
         volumes: bool = False,
+        pods: bool = False,
         secrets: bool = False,
         containers: bool = False,
     ) -> Inventory:
@@ -72,6 +73,9 @@ class PodmanClient:
                 images=await self._which_images(images) if images else None,
                 networks=await self._list_networks() if networks else None,
                 volumes=await self._list_volumes() if volumes else None,
+                pods=frozenset(str(one["Name"]) for one in await self._api.get("/pods/json"))
+                if pods
+                else None,
                 secrets=known.identities if known else None,
                 owned_secrets=known.owned if known else {},
                 containers=_containers(await self._api.get("/containers/json", all="true"))
@@ -117,6 +121,14 @@ class PodmanClient:
             if found and network in (found.get("name"), found.get("Name")):
                 await self._api.delete(f"/networks/{name_in_path(network)}")
         self._networks.drop()
+
+    async def remove_pod(self, pod: str) -> None:
+        """Stop and remove a pod with its containers; gone already is well."""
+        with _removing(f"pod {pod}"):
+            # Podman takes the beginning of an id for a name.
+            found = await self._api.find(f"/pods/{name_in_path(pod)}/json")
+            if found and found.get("Name") == pod:
+                await self._api.delete(f"/pods/{found['Id']}", force="true")
 
     async def remove_volume(self, volume: str) -> None:
         """Remove a volume, and what is in it, that no container uses; gone already is well."""
@@ -325,6 +337,8 @@ def _containers(found: Sequence[dict[str, Any]]) -> tuple[Container, ...]:
             state=str(one.get("State", "")),
             health=status if (status := str(one.get("Status") or "")) in _HEALTH else "",
             image=str(one.get("Image", "")),
+            pod=str(one.get("PodName") or ""),
+            networks=tuple(map(str, one.get("Networks") or ())),
         )
         for one in found
     )

@@ -1,0 +1,139 @@
+"""What stands in an app's way: names, files and folders of what is not podvisor's."""
+
+from collections.abc import Iterator, Mapping
+
+from supervisor.core.overlay import source_path
+from supervisor.core.ownership import stranger
+from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.errors import Finding
+from supervisor.model.observed import Observed, PodmanObject
+
+_ADOPT = "(taking it over is for `podvisor adopt`, which is not there yet)"
+
+
+def blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -> list[Finding]:
+    """Names that are taken by what podvisor does not own."""
+    folder = observed.apps.get(app.name)
+    mine = frozenset(folder.manifest.units if folder and folder.manifest else ())
+    findings = []
+    for unit in app.units:
+        taken = _taken_by(unit, app.name, mine, observed, foreign)
+        if taken:
+            what, mend = taken
+            findings.append(
+                Finding(
+                    message=f"{what} and is not podvisor's; nothing was overwritten",
+                    source=app.source,
+                    app=app.name,
+                    path=source_path(app, unit.path),
+                    hint=mend,
+                )
+            )
+    findings.extend(_foreign_files(app, observed))
+    findings.extend(_closed_folders(app, observed))
+    return findings
+
+
+def _closed_folders(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
+    """Folders into which nothing can be written, since a container took them to itself."""
+    folder = observed.apps.get(app.name)
+    if folder is None:
+        return
+    there = {(file.path, file.oid, file.kind) for file in folder.files}
+    for closed in folder.closed:
+        place = f"{observed.owned_root}/{app.name}/{closed}"
+        changes = [
+            file
+            for file in app.files
+            if file.path.rpartition("/")[0] == closed
+            and (file.path, file.oid, file.kind) not in there
+        ]
+        if changes:
+            yield Finding(
+                message=f"cannot write into {place}: a container took it to itself",
+                source=app.source,
+                app=app.name,
+                path=source_path(app, changes[0].path),
+                hint="have it mount a folder of which the source holds no file, or a volume",
+            )
+        else:
+            yield Finding(
+                message=f"cannot look into {place}: a container took it to itself;"
+                " what was installed there is taken for unchanged",
+                source=app.source,
+                app=app.name,
+                hint="have it mount a folder of which the source holds no file, or a volume",
+                fatal=False,
+            )
+
+
+def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
+    """Files that stand where the app's would be written, and that podvisor did not put there."""
+    folder = observed.apps.get(app.name)
+    if folder is None or (folder.manifest is None and app.name in observed.applied):
+        return  # of an app that was here, what lies in its folder is podvisor's
+    owned = {file.path for file in folder.manifest.files} if folder.manifest else frozenset()
+    wanted = {file.path: file for file in app.files}
+    for there in folder.files:
+        file = wanted.get(there.path)
+        if file and there.path not in owned and (there.oid, there.kind) != (file.oid, file.kind):
+            path = f"{observed.owned_root}/{app.name}/{there.path}"
+            yield Finding(
+                message=f"{path} exists already and is not podvisor's; nothing was overwritten",
+                source=app.source,
+                app=app.name,
+                path=source_path(app, file.path),
+                hint=f"move it out of the folder {_ADOPT}",
+            )
+
+
+def _taken_by(
+    unit: DesiredUnit,
+    app: str,
+    mine: frozenset[str],
+    observed: Observed,
+    foreign: Mapping[str, str],
+) -> tuple[str, str] | None:
+    """Say what stands in a unit's way, and how to mend that."""
+    path = foreign.get(unit.name, "")
+    if one := stranger(unit, app, observed):
+        return f"{one} exists already", _mend(one)
+    if unit.name in mine:
+        mend = f"remove {path} {_ADOPT}"
+        return (f"{unit.name} is defined by {path} too", mend) if path else None
+    state = observed.units.get(unit.name)
+    if not path and state and state.load == "loaded" and not _is_ours(unit.name, observed):
+        path = "" if state.path.startswith(f"{observed.owned_root}/") else state.path
+    if path:
+        mend = f"rename one of them, or remove {path} {_ADOPT}"
+        return f"unit {unit.name} exists already ({path})", mend
+    if unit.kind is UnitKind.CONTAINER:
+        for container in observed.inventory.containers or ():
+            taken = container.name == unit.object_name and container.unit != unit.name
+            if taken and not _is_ours(container.unit, observed):
+                mend = (
+                    f"set ContainerName= to another name, or `podman rm {container.name}` {_ADOPT}"
+                )
+                return f"a container named {container.name} exists already", mend
+    return None
+
+
+def _mend(one: PodmanObject) -> str:
+    """Say what to do about an object that somebody else made."""
+    rename = f"set {one.kind.title()}Name= to another name"
+    if one.kind is UnitKind.POD:
+        return f"{rename}, or `podman pod rm {one.name}` {_ADOPT}"
+    return (
+        f"{rename}; or say Adopt=yes in [X-Podvisor], to use it as it is:"
+        " podvisor then never changes or removes it"
+    )
+
+
+def _is_ours(unit: str, observed: Observed) -> bool:
+    """Whether a unit is podvisor's. If another app has it, that one is giving it up.
+
+    Else `core.conflicts` would have refused whoever wants it.
+    """
+    return any(
+        unit in folder.manifest.units for folder in observed.apps.values() if folder.manifest
+    ) or any(unit in app.units for app in observed.applied.values())

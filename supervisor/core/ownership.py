@@ -1,0 +1,178 @@
+"""Podman's objects that the units of an app make: whose they are, and which of them are to go.
+
+What was not there when an app first asked for it is podvisor's: its manifest says so before the
+unit that makes it is written. Anything else is somebody's: it is used where a unit says
+`Adopt=yes`, else the app is refused; and it is never made anew or removed.
+"""
+
+from collections.abc import Mapping
+
+from supervisor.core.draft import Draft
+from supervisor.core.names import runtime_names
+from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.observed import Inventory, Observed, PodmanObject
+from supervisor.model.plan import (
+    RemoveNetwork,
+    RemovePod,
+    RemoveVolume,
+    RestartUnit,
+    StartUnit,
+    StopUnit,
+)
+
+OWNABLE = (UnitKind.NETWORK, UnitKind.VOLUME, UnitKind.POD)
+
+
+def object_of(unit: DesiredUnit) -> PodmanObject | None:
+    """Return what a unit makes, if it is of a kind that belongs to somebody."""
+    if unit.kind not in OWNABLE or not unit.object_name:
+        return None
+    return PodmanObject(unit.kind, unit.object_name)
+
+
+def is_there(one: PodmanObject, inventory: Inventory) -> bool | None:
+    """Whether Podman has it; None is "not asked"."""
+    names = {
+        UnitKind.NETWORK: inventory.networks,
+        UnitKind.VOLUME: inventory.volumes,
+        UnitKind.POD: inventory.pods,
+    }[one.kind]
+    return None if names is None else one.name in names
+
+
+def owned_before(app: str, observed: Observed) -> frozenset[PodmanObject]:
+    """Return what is podvisor's of an app's objects."""
+    folder = observed.apps.get(app)
+    return frozenset(folder.manifest.objects if folder and folder.manifest else ())
+
+
+def owned_after(app: DesiredApp, observed: Observed) -> tuple[PodmanObject, ...]:
+    """Return what is podvisor's once the app is as wanted: for its manifest."""
+    before = owned_before(app.name, observed) or _lost(app, observed)
+    wanted = {one for unit in app.units if (one := object_of(unit)) and not unit.adopt}
+    elsewhere = _of_others(app.name, observed)
+    claimed = {
+        one
+        for one in wanted - before
+        if one in elsewhere or one in observed.left or is_there(one, observed.inventory) is False
+    }
+    kept = {
+        one
+        for one in before
+        if one in wanted
+        or (one not in elsewhere and is_there(one, observed.inventory) is not False)
+    }
+    return tuple(sorted(claimed | kept))
+
+
+def stranger(unit: DesiredUnit, app: str, observed: Observed) -> PodmanObject | None:
+    """Return what a unit would take over from somebody who did not say so, if there is any."""
+    one = object_of(unit)
+    if one is None or unit.adopt or not is_there(one, observed.inventory):
+        return None
+    mine = (owned_before(app, observed), _of_others(app, observed), observed.left)
+    if any(one in some for some in mine):
+        return None
+    names = runtime_names(unit.name, unit.instances)
+    records = [
+        known.units[n] for known in observed.applied.values() for n in names if n in known.units
+    ]
+    if records:
+        # It was used here before; nobody knows any more who made it.
+        used = any(
+            r.kind is None or (r.kind, r.object_name) == (one.kind, one.name) for r in records
+        )
+        return None if used else one
+    folder = observed.apps.get(app)
+    is_installed = folder and folder.manifest and unit.name in folder.manifest.units
+    return None if is_installed else one
+
+
+def plan_leftovers(
+    app: DesiredApp | None,
+    observed: Observed,
+    owners: Mapping[str, str],
+    draft: Draft,
+    *,
+    prune: bool,
+) -> None:
+    """Remove what is podvisor's and no unit of the app makes any more; volumes only if `prune`."""
+    wanted = {object_of(unit) for unit in app.units} if app else set()
+    elsewhere = _of_others(draft.app, observed)
+    for one in sorted(owned_before(draft.app, observed) - wanted - elsewhere):
+        if not is_there(one, observed.inventory) or _moves(one, draft.app, observed, owners):
+            continue
+        reason = "no longer in the source"
+        match one.kind:
+            case UnitKind.NETWORK:
+                draft.steps.append(RemoveNetwork(app=draft.app, network=one.name, reason=reason))
+            case UnitKind.POD:
+                draft.steps.append(RemovePod(app=draft.app, pod=one.name, reason=reason))
+            case _ if prune:
+                reason = f"{reason}, and the app says Prune=volumes"
+                draft.steps.append(RemoveVolume(app=draft.app, volume=one.name, reason=reason))
+
+
+def free_networks(observed: Observed, draft: Draft) -> None:
+    """Stop whatever uses a network before that is removed; leave it if others use it.
+
+    A container may be in it by its name, so that systemd does not know.
+    """
+    known = observed.applied.get(draft.app)
+    pods = {
+        one.object_name: name
+        for name, one in (known.units.items() if known else ())
+        if one.kind is UnitKind.POD
+    }
+    for step in [one for one in draft.steps if isinstance(one, RemoveNetwork)]:
+        users = {
+            container.unit or pods.get(container.pod) or container.name
+            for container in observed.inventory.containers or ()
+            if step.network in container.networks
+        }
+        mine = {unit: state for unit in users if (state := observed.units.get(unit))}
+        stopped = {one.unit for one in draft.steps if isinstance(one, StopUnit)}
+        planned = stopped | {
+            one.unit for one in draft.steps if isinstance(one, StartUnit | RestartUnit)
+        }
+        if users - mine.keys() or mine.keys() - planned:
+            draft.steps.remove(step)
+            continue
+        draft.steps.extend(
+            StopUnit(app=draft.app, unit=unit, reason=f"network {step.network} goes")
+            for unit in sorted(mine.keys() - stopped)
+        )
+
+
+def _of_others(app: str, observed: Observed) -> frozenset[PodmanObject]:
+    """What is podvisor's, for other apps of this pass: it may be on its way to or from them."""
+    return frozenset(
+        one
+        for name, folder in observed.apps.items()
+        if name != app and folder.manifest
+        for one in folder.manifest.objects
+    )
+
+
+def _lost(app: DesiredApp, observed: Observed) -> frozenset[PodmanObject]:
+    """Return what was podvisor's, as the ledger has it, where the manifest was taken away."""
+    folder = observed.apps.get(app.name)
+    known = observed.applied.get(app.name)
+    if known is None or (folder and folder.manifest):
+        return frozenset()
+    adopted = {object_of(unit) for unit in app.units if unit.adopt}
+    made = {
+        PodmanObject(one.kind, one.object_name)
+        for one in known.units.values()
+        if one.kind in OWNABLE and one.object_name
+    }
+    return frozenset(made - adopted)
+
+
+def _moves(one: PodmanObject, app: str, observed: Observed, owners: Mapping[str, str]) -> bool:
+    """Whether the unit that made it is another app's now."""
+    known = observed.applied.get(app)
+    return any(
+        (inputs.kind, inputs.object_name) == (one.kind, one.name) and owners.get(name, app) != app
+        for name, inputs in (known.units.items() if known else ())
+    )

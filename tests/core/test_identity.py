@@ -1,0 +1,259 @@
+"""Units that become something else under one name, and objects that belong to somebody."""
+
+import itertools
+
+import msgspec
+import pytest
+
+from supervisor.core import planner
+from supervisor.core.changes import inputs_of
+from supervisor.core.uptake import uptake
+from supervisor.model.app import ChangeAction, ChangeRule, UnitKind
+from supervisor.model.observed import Container, PodmanObject
+from supervisor.model.plan import (
+    DisableUnit,
+    RemoveNetwork,
+    RemoveVolume,
+    RestartUnit,
+    SealManifest,
+    StartUnit,
+    StopUnit,
+)
+from supervisor.model.source import FileKind, TreeFile
+from tests.fakes.machine import Machine, app, container, deploy, network, pod, volume
+
+KINDS = (UnitKind.PLAIN, UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
+
+
+@pytest.fixture
+def machine():
+    return Machine()
+
+
+def do(machine, *deployments):
+    for one in deployments:
+        for version in (one.wanted, one.last_good):
+            if version:
+                machine.teach(version)
+    return machine.converge(list(deployments))
+
+
+def steps(plans, *kinds):
+    return [step for plan in plans for step in plan.steps if isinstance(step, kinds)]
+
+
+def named(kind, called="b"):
+    """A unit `b.service` of any kind."""
+    made = "" if kind in (UnitKind.PLAIN, UnitKind.KUBE) else called
+    return container("b", kind=kind, path=f"b.{kind}", version=f"{kind}{made}", object_name=made)
+
+
+@pytest.mark.parametrize(("was", "becomes"), list(itertools.permutations(KINDS, 2)))
+def test_what_a_unit_was_is_ended_before_it_becomes_something_else(machine, was, becomes):
+    old, new = app("a", named(was)), app("a", named(becomes), revision="r2")
+    do(machine, deploy(old))
+    plans = do(machine, deploy(new, old))
+    there_and_back = [*plans, *do(machine, deploy(old, new))]
+    assert [step.unit for step in steps(there_and_back, StopUnit)] == ["b.service"] * 2
+    disabled = steps(there_and_back, DisableUnit)
+    assert len(disabled) == [was, becomes].count(UnitKind.PLAIN)
+    assert machine.pods == ({"b"} if was is UnitKind.POD else set())
+
+
+def test_a_container_that_gets_another_name_is_stopped_under_its_old_one(machine):
+    old = app("a", named(UnitKind.CONTAINER))
+    new = app("a", named(UnitKind.CONTAINER, "c"), revision="r2")
+    do(machine, deploy(old))
+    (stop,) = steps(do(machine, deploy(new, old)), StopUnit)
+    assert stop.reason == "its container was named b"
+
+
+def test_a_pod_of_which_all_containers_change_is_restarted_whole(machine):
+    def version(one, two):
+        members = (
+            container("one", version=one, requires=("p-pod.service",)),
+            container("two", version=two, requires=("p-pod.service",)),
+        )
+        return app("a", pod("p"), *members, revision=f"{one}{two}")
+
+    first, second, third = version("1", "1"), version("1", "2"), version("2", "3")
+    do(machine, deploy(first))
+    plans = do(machine, deploy(second, first))
+    assert [step.unit for step in steps(plans, RestartUnit)] == ["two.service"]
+    plans = do(machine, deploy(third, second))
+    assert [step.unit for step in steps(plans, RestartUnit)] == ["p-pod.service"]
+    assert [step.unit for step in steps(plans, StartUnit)] == ["one.service", "two.service"]
+    assert (machine.running["one.service"], machine.running["two.service"]) == ("one-2", "two-3")
+
+
+def echo(version="1", wanted_by=()):
+    socket = container(
+        "echo", kind=UnitKind.PLAIN, path="echo.socket", version=version, object_name=""
+    )
+    socket = msgspec.structs.replace(socket, name="echo.socket", activates="echo.service")
+    service = container(
+        "echo", kind=UnitKind.PLAIN, path="echo.service", wanted_by=wanted_by, object_name=""
+    )
+    return app("s", socket, service, revision=version)
+
+
+@pytest.mark.parametrize("wanted_by", [(), ("default.target",)])
+def test_a_socket_is_not_opened_while_its_service_runs(machine, wanted_by):
+    old, new = echo("1", wanted_by), echo("2", wanted_by)
+    do(machine, deploy(old))
+    machine.start("s", "echo.service", inputs_of(old, old.units[1], {}))  # by a connection
+    plans = do(machine, deploy(new, old))
+    stopped = [step.unit for step in steps(plans, StopUnit)]
+    assert stopped == ["echo.socket", "echo.service"]
+    assert ("echo.service" in machine.running) is bool(wanted_by)
+    machine.start("s", "echo.service", inputs_of(new, new.units[1], {}))
+    machine.stop("echo.socket")  # by hand
+    plans = do(machine, deploy(new, new))
+    assert [step.unit for step in steps(plans, StopUnit)] == ["echo.service"]
+    assert "echo.socket" in machine.running
+
+
+def test_what_loses_its_install_is_stopped(machine):
+    old, new = app("a", container("b")), app("a", container("b", wanted_by=()), revision="r2")
+    do(machine, deploy(old))
+    (stop,) = steps(do(machine, deploy(new, old)), StopUnit)
+    assert "[Install] is gone" in stop.reason
+    assert machine.running == {}
+    machine.start("a", "b.service", inputs_of(new, new.units[0], {}))  # by a person
+    do(machine, deploy(new, new))
+    assert "b.service" in machine.running
+
+
+def test_an_instance_that_is_not_the_default_any_more_is_stopped(machine):
+    def template(instance):
+        unit = container("c@", instances=(instance,), version="1")
+        return app("a", unit, revision=instance)
+
+    one, two = template("one"), template("two")
+    for each in (one, two):
+        machine.teach(each)
+        (unit,) = each.units
+        at = f"c@{unit.instances[0]}.service"
+        machine.catalogue[at, f"oid-{unit.digest}"] = unit
+    machine.loaded = {f"c@{name}.service": one.units[0] for name in ("one", "two")}
+    machine.reload = lambda: None
+    do(machine, deploy(one))
+    assert set(machine.running) == {"c@one.service"}
+    do(machine, deploy(two, one))
+    assert set(machine.running) == {"c@two.service"}
+
+
+@pytest.mark.parametrize(
+    ("unit", "others"),
+    [
+        (network("n", object_name="shared"), "networks"),
+        (volume("v"), "volumes"),
+        (pod("p"), "pods"),
+    ],
+)
+def test_what_others_made_is_neither_taken_over_nor_removed(machine, unit, others):
+    theirs = getattr(machine, others)
+    theirs.add(unit.object_name)
+    new = app("a", unit)
+    plan = machine.plan([deploy(new)])
+    assert plan.steps == ()
+    (finding,) = plan.verdicts[0].findings
+    assert f"{unit.kind} {unit.object_name} exists already" in finding.message
+    if unit.kind is UnitKind.POD:
+        return
+    assert "Adopt=yes" in finding.hint
+    adopting = msgspec.structs.replace(unit, adopt=True)
+    taken = msgspec.structs.replace(app("a", adopting, container("web")), prune_volumes=True)
+    do(machine, deploy(taken))
+    changed = msgspec.structs.replace(adopting, digest="other")
+    do(machine, deploy(app("a", changed, revision="r2"), taken))
+    do(machine, deploy(None, taken))
+    assert machine.manifests == {}
+    assert theirs == {unit.object_name}
+
+
+def test_a_network_that_is_renamed_leaves_nothing_behind_and_goes_back(machine):
+    def version(called):
+        web = container("web", requires=("n-network.service",), version=called)
+        return app("a", network("n", object_name=called, version=called), web, revision=called)
+
+    old, new = version("g1"), version("g2")
+    do(machine, deploy(old))
+    plans = do(machine, deploy(new, old))
+    assert machine.networks == {"g2"}
+    assert [step.network for step in steps(plans, RemoveNetwork)] == ["g1"]
+    do(machine, deploy(old, new))
+    assert machine.networks == {"g1"}
+
+
+def test_a_network_whose_removal_failed_is_still_the_old_one(machine):
+    old = app("a", container("web", requires=("n-network.service",)), network("n"))
+    new = app("a", *old.units[:1], network("n", version="2"), revision="r2")
+    do(machine, deploy(old))
+    machine.teach(new)
+    for step in machine.plan([deploy(new, old)]).steps:
+        if isinstance(step, RemoveNetwork):
+            break  # Podman refuses, and the app's steps are cut
+        machine.carry_out(step)
+    plans = do(machine, deploy(new, old))
+    assert steps(plans, RemoveNetwork)
+    assert machine.running["n-network.service"] == "n-network-2"
+
+
+def with_containers(machine, deployments, *containers):
+    observed = machine.observe(deployments)
+    inventory = msgspec.structs.replace(observed.inventory, containers=containers)
+    return msgspec.structs.replace(observed, inventory=inventory)
+
+
+def test_who_uses_a_network_by_its_name_is_stopped_before_it_goes(machine):
+    web = container("web", requires=("n-network.service",))
+    old = app("a", network("n", object_name="n"), web)
+    new = app("a", container("web", version="2"), revision="r2")
+    do(machine, deploy(old))
+    machine.teach(new)
+    user = Container(id="1", name="web", unit="web.service", networks=("n",))
+    deployments = [deploy(new, old)]
+    plan = planner.plan(deployments, with_containers(machine, deployments, user), 0.0)
+    stops = {step.unit for step in plan.steps if isinstance(step, StopUnit)}
+    assert stops == {"n-network.service", "web.service"}
+    stranger = Container(id="2", name="theirs", networks=("n",))
+    plan = planner.plan(deployments, with_containers(machine, deployments, user, stranger), 0.0)
+    assert not steps([plan], RemoveNetwork), "it is left until nobody else uses it"
+
+
+def test_volumes_that_podvisor_made_go_when_the_app_says_so(machine):
+    old = app("a", container("web", requires=("v-volume.service",)), volume("v"))
+    do(machine, deploy(old))
+    machine.volumes.add("theirs")
+    less = msgspec.structs.replace(app("a", container("web"), revision="r2"), prune_volumes=True)
+    plans = do(machine, deploy(less, old))
+    assert [step.volume for step in steps(plans, RemoveVolume)] == ["systemd-v"]
+    assert machine.volumes == {"theirs"}
+
+
+def test_what_a_gone_app_left_behind_is_podvisors_still(machine):
+    new = app("a", volume("v"))
+    machine.teach(new)
+    machine.volumes.add("systemd-v")
+    deployments = [deploy(new)]
+    left = frozenset({PodmanObject(UnitKind.VOLUME, "systemd-v")})
+    observed = msgspec.structs.replace(machine.observe(deployments), left=left)
+    plan = planner.plan(deployments, observed, 0.0)
+    assert plan.verdicts[0].findings == ()
+    (sealed,) = steps([plan], SealManifest)
+    assert sealed.manifest.objects == tuple(left)
+
+
+def test_the_executable_bit_alone_is_a_change():
+    unit = container("a", reads=("hc.sh",), on_change=(ChangeRule(action=ChangeAction.RESTART),))
+    plain = app("a", unit, data={"hc.sh": "1"})
+    executable = msgspec.structs.replace(
+        plain,
+        files=tuple(
+            TreeFile(one.path, one.oid, FileKind.EXECUTABLE) if one.path == "hc.sh" else one
+            for one in plain.files
+        ),
+    )
+    change = uptake(unit, inputs_of(plain, unit, {}), inputs_of(executable, unit, {}))
+    assert change.reason == "hc.sh changed"
