@@ -102,9 +102,9 @@ def put_all(
 
 
 def sweep(root: str, folders: Iterable[str]) -> None:
-    """Remove from folders below `root` what a crash left half-written."""
+    """Remove from folders below `root` what a crash left half-written, as far as they are open."""
     for folder in folders:
-        with folder_at(root, folder) as place:
+        with suppress(PermissionError), folder_at(root, folder) as place:
             if place is None:
                 continue
             for name in os.listdir(place):  # noqa: PTH208

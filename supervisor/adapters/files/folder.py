@@ -40,6 +40,8 @@ from supervisor.model.source import FileKind, TreeFile
 MANIFEST = ".podvisor.json"
 _THREAD_BYTES = 1 << 20
 """More than this is read in a thread, not on the event loop."""
+_THREAD_FILES = 200
+"""So many are looked at in a thread, however small they are."""
 _MANIFEST_LIMIT = 64 << 20
 
 
@@ -111,12 +113,17 @@ class OwnedFolder:
         manifest = self._manifest(app)
         owned = {file.path for file in manifest.files} if manifest else set()
         paths = [path for path in {*owned, *wanted} if not _path_problem(path)]
-        strangers, closed = self._strangers(app, paths, owned)
         full = [f"{app}/{path}" for path in paths]
-        enabled = self._links.enabled(app, manifest.units if manifest else (), owned)
-        self._watch_app(app, paths, enabled.values())
+        units = manifest.units if manifest else ()
+        many = len(paths) > _THREAD_FILES
+        if many:
+            strangers, closed = await in_thread(lambda: self._strangers(app, paths, owned))
+        else:
+            strangers, closed = self._strangers(app, paths, owned)
+        enabled = self._links.enabled(app, units, owned)
+        await self._watch_app(app, paths, enabled.values())
         known = self._known.get(app, {})
-        if unread_bytes(self._root, full, known) > _THREAD_BYTES:
+        if many or unread_bytes(self._root, full, known) > _THREAD_BYTES:
             there, known = await in_thread(lambda: contents(self._root, full, known))
         else:
             there, known = contents(self._root, full, known)
@@ -175,7 +182,7 @@ class OwnedFolder:
                 put(self._root, path, text, FileKind.FILE)
 
         if gone:
-            self._watch.replace(app, files=(), folders=())
+            await self._watch.replace(app, files=(), folders=())
         elif self._memory:
             self._memory.put_note(_note_of(app), text.decode())
         with told(f"write {self._root}/{path}"):
@@ -346,7 +353,7 @@ class OwnedFolder:
             with os.scandir(place) as entries:
                 return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
 
-    def _watch_app(self, app: str, paths: Iterable[str], enabled: Iterable[str]) -> None:
+    async def _watch_app(self, app: str, paths: Iterable[str], enabled: Iterable[str]) -> None:
         """Watch an app's files, their links and folders. Done before they are read."""
         files = set(enabled)
         folders: set[str] = set()
@@ -358,7 +365,7 @@ class OwnedFolder:
             folders.update(
                 "/".join([self._root, app, *parts[:depth]]) for depth in range(len(parts) + 1)
             )
-        self._watch.replace(app, files=files, folders=folders)
+        await self._watch.replace(app, files=files, folders=folders)
 
 
 def _note_of(app: str) -> str:

@@ -5,8 +5,13 @@ nobody; of folders only their own end is watched. `folder` says what to watch, a
 own changes.
 """
 
+import os
 from collections.abc import AsyncIterator, Collection, Iterable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
+from itertools import islice
+
+import anyio
+import anyio.lowlevel
 
 from supervisor.adapters.files.notes import (
     ATTRIB,
@@ -23,6 +28,8 @@ from supervisor.adapters.files.notes import (
 _FILE = CLOSE_WRITE | ATTRIB | GONE | DONT_FOLLOW
 _FOLDER = GONE | DONT_FOLLOW
 _EVERYONE = ""
+_AT_ONCE = 100
+"""Watches between two turns of others: some milliseconds."""
 
 
 class OwnedWatch:
@@ -33,18 +40,29 @@ class OwnedWatch:
         self._masks: dict[str, dict[str, int]] = {}
         self._notes: Notes | None = None
         self._watches: dict[str, int] = {}
+        self._identities: dict[str, tuple[int, int] | None] = {}
+        """What stood at a path just before it was watched: another file is watched anew."""
         self._paths: dict[int, set[str]] = {}
         self._apps: dict[int, set[str]] = {}
 
-    def replace(self, app: str, *, files: Collection[str], folders: Collection[str]) -> None:
-        """Watch these absolute paths for an app, and no others; what was replaced anew."""
+    async def replace(self, app: str, *, files: Collection[str], folders: Collection[str]) -> None:
+        """Watch these absolute paths for an app, and no others; what was replaced anew.
+
+        An app has thousands of files at most: others have their turn in between.
+        """
         before = self._masks.pop(app, {})
         masks = dict.fromkeys(folders, _FOLDER) | dict.fromkeys(files, _FILE)
         if masks:
             self._masks[app] = masks
         self._arm(_EVERYONE, {self._root: _FOLDER})
-        self._arm(app, masks)
         self.release(*(before.keys() - masks.keys()))
+        await self._arm_all(app, masks)
+
+    async def _arm_all(self, app: str, masks: dict[str, int]) -> None:
+        everything = iter(masks.items())
+        while some := dict(islice(everything, _AT_ONCE)):
+            self._arm(app, some)
+            await anyio.lowlevel.checkpoint()
 
     def add(self, app: str, path: str) -> None:
         """Watch one more file."""
@@ -55,6 +73,7 @@ class OwnedWatch:
         """End the watches of paths; done before podvisor itself replaces or removes them."""
         for path in paths:
             watch = self._watches.pop(path, None)
+            self._identities.pop(path, None)
             if watch is None or self._notes is None:
                 continue
             self._paths[watch].discard(path)
@@ -73,13 +92,14 @@ class OwnedWatch:
         notes = self._notes = Notes()
         try:
             self._arm(_EVERYONE, {self._root: _FOLDER})
-            for app, masks in self._masks.items():
-                self._arm(app, masks)
+            for app, masks in tuple(self._masks.items()):
+                await self._arm_all(app, masks)
             async with aclosing(settled(notes, self._judge)) as names:
                 yield names
         finally:
             self._notes = None
             self._watches.clear()
+            self._identities.clear()
             self._paths.clear()
             self._apps.clear()
             notes.close()
@@ -88,10 +108,16 @@ class OwnedWatch:
         if self._notes is None:
             return
         for path, mask in masks.items():
+            identity = _identity(path)
+            known = self._watches.get(path)
+            if known is not None and self._identities.get(path) == identity:
+                self._apps[known].add(app)
+                continue
             watch = self._notes.add(path, mask)
-            if watch != self._watches.get(path):
+            if watch != known:
                 self.release(path)
             if watch is not None:
+                self._identities[path] = identity
                 self._watches[path] = watch
                 self._paths.setdefault(watch, set()).add(path)
                 self._apps.setdefault(watch, set()).add(app)
@@ -100,6 +126,7 @@ class OwnedWatch:
         self._apps.pop(watch, None)
         for path in self._paths.pop(watch, ()):
             self._watches.pop(path, None)
+            self._identities.pop(path, None)
 
     def _judge(self, notes: Iterable[Note]) -> set[str]:
         touched: set[str] = set()
@@ -110,3 +137,10 @@ class OwnedWatch:
             if note.mask & IGNORED:
                 self._forget(note.watch)
         return set(self._masks) if _EVERYONE in touched else touched
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    with suppress(OSError):
+        status = os.lstat(path)
+        return status.st_dev, status.st_ino
+    return None

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 
@@ -305,3 +306,36 @@ async def test_a_watch_can_be_opened_again(home):
             await home.folder.observe("web")
             (home.root / "web/a").write_text(content)
             assert await heard.next() == "web"
+
+
+async def test_a_file_that_took_the_place_of_a_watched_one_is_watched(home, tmp_path):
+    await home.write("web", {"conf/b": "x"})
+    target = home.root / "web/conf/b"
+    with target.open("rb"):  # as a container has it: the old one is not gone
+        await home.folder.observe("web")
+        async with listening(home.folder.watch()) as heard:
+            (tmp_path / "new").write_text("y")
+            (tmp_path / "new").rename(target)
+            assert await heard.next() == "web"
+            await home.folder.observe("web")
+            target.write_text("z")
+            assert await heard.next() == "web"
+            await home.folder.observe("web")
+            await heard.nothing()
+
+
+async def test_files_by_the_thousand_leave_others_their_turn(home):
+    await home.write_at_once("web", {f"conf/{n}": str(n) for n in range(1_000)})
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            await anyio.lowlevel.checkpoint()
+            turns += 1
+
+    async with listening(home.folder.watch()), anyio.create_task_group() as tasks:
+        tasks.start_soon(others)
+        await home.folder.observe("web")
+        assert turns >= 10
+        tasks.cancel_scope.cancel()
