@@ -552,6 +552,57 @@ def memory_of_python(code: str) -> list[float]:
     return taken
 
 
+def measure_large() -> list[dict]:
+    """The first deploy of 200 MB of files, by a daemon that may have 512 MB, and of 2,000 files."""
+    repository = Repository("large")
+    repository.commit({"blog/hello.service": SLEEPER})
+    start_daemon(repository.url)
+    run("systemctl", "--user", "set-property", "podvisor.service", "MemoryMax=512M")
+    pid = run("systemctl", "--user", "show", "-P", "MainPID", "podvisor.service").stdout.strip()
+    process = pathlib.Path("/proc", pid)
+    (process / "clear_refs").write_text("5")  # the peak is counted from here
+    rest = kilobytes(process, "VmHWM")
+    for app in range(4):
+        for number in range(50):
+            file = repository.clone / f"large{app}/conf/{number}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(os.urandom(1 << 20))
+    repository.commit({f"large{app}/large{app}.service": SLEEPER for app in range(4)})
+    large = slowest_answers()
+    peak = kilobytes(process, "VmHWM")
+    repository.commit({f"many/conf/{number}": f"{number}\n" for number in range(2_000)})
+    repository.commit({"many/many.service": SLEEPER})
+    many = slowest_answers()
+    states = json.loads(run("podvisor", "status", "--json").stdout)["apps"]
+    assert len(states) == 6, states
+    assert all(one["state"] == "ready" for one in states), states
+    after = run("systemctl", "--user", "show", "-P", "MainPID", "podvisor.service").stdout.strip()
+    assert after == pid, "it ran out of memory"
+    return [
+        figure("first deploy of 200 MB: more memory at the peak", "MB", [(peak - rest) / 1000], 40),
+        figure("an answer while 200 MB are written, the slowest", "ms", [max(large)], 50),
+        figure("an answer while 2,000 files are written, the slowest", "ms", [max(many)], 50),
+    ]
+
+
+def slowest_answers() -> list[float]:
+    """Sync, and ask for the status all the while; the milliseconds that the answers took."""
+    taken = []
+    path = f"{os.environ['XDG_RUNTIME_DIR']}/podvisor/control.sock"
+    with subprocess.Popen(["podvisor", "sync"], stdout=subprocess.DEVNULL) as sync:
+        while sync.poll() is None:
+            began = time.monotonic()
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(30)
+                connection.connect(path)
+                connection.sendall(b"GET /v1/nothing HTTP/1.0\r\nHost: podvisor\r\n\r\n")
+                assert connection.recv(1_000)
+            taken.append(1000 * (time.monotonic() - began))
+            time.sleep(0.01)
+    assert sync.returncode == 0
+    return taken
+
+
 def measure_poll() -> list[dict]:
     """A poll that finds nothing, in-process, against the same by git."""
     import asyncio

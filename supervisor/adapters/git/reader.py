@@ -153,7 +153,7 @@ class GitSources:
             snapshot = await reader.fetch(settings.folder)
             record = self._record(name)
             if record is None or record.snapshot != snapshot:
-                self._save(name, snapshot)
+                await self._save(name, snapshot)
             return snapshot
         self._folders.pop(name, None)
         record = self._record(name)
@@ -173,7 +173,7 @@ class GitSources:
         snapshot = await self._list(name, store, shown=remote.shown)
         if record and record.snapshot == snapshot:
             snapshot = record.snapshot
-        self._save(name, snapshot, head=head, verified=verified)
+        await self._save(name, snapshot, head=head, verified=verified)
         return snapshot
 
     async def _verify(self, name: str, store: Store, ref: str, signers: Signers) -> None:
@@ -237,11 +237,13 @@ class GitSources:
             findings=(*findings, *problems),
         )
 
-    def _save(self, name: str, snapshot: Snapshot, *, head: str = "", verified: str = "") -> None:
+    async def _save(
+        self, name: str, snapshot: Snapshot, *, head: str = "", verified: str = ""
+    ) -> None:
         record = Record(
             limits=self._limit_values(), snapshot=snapshot, head=head, verified=verified
         )
-        self._store(name).save(record)
+        await self._store(name).save(record)
         self._records[name] = record
 
     def _record(self, name: str) -> Record | None:

@@ -17,6 +17,7 @@ import msgspec
 
 from supervisor.adapters.git.command import git
 from supervisor.adapters.git.errors import StoreBroken, local_failure
+from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.source import Snapshot
 
@@ -261,15 +262,19 @@ class Store:
         except (OSError, msgspec.MsgspecError):
             return None
 
-    def save(self, record: Record) -> None:
+    async def save(self, record: Record) -> None:
         """Write the last snapshot atomically."""
         temporary = self._path / f"{_RECORD}.lock"
-        try:
+
+        def write() -> None:
             with temporary.open("wb") as file:
                 file.write(msgspec.json.encode(record))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.rename(self._path / _RECORD)
+
+        try:
+            await in_thread(write)
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink()

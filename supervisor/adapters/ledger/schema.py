@@ -71,6 +71,7 @@ _WRITER_WAITS_SECONDS = 0.25
 """For a reader's lock; the daemon stands still meanwhile."""
 _READER_WAITS_SECONDS = 2.0
 _LARGEST_WAL = 1 << 20
+_LONG_WAL = 2 << 20
 _TABLES = ("events", "apps", "units", "repairs", "rollouts", "notes")
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -89,6 +90,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         # A power cut may lose the last entries, but never the file.
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(f"PRAGMA journal_size_limit={_LARGEST_WAL}")
+        # Moving the log into the file waits for the disk: `move_log` does it.
+        connection.execute("PRAGMA wal_autocheckpoint=0")
         version = _version(connection)
         if version > len(MIGRATIONS):
             _check_newer(connection, path)
@@ -121,6 +124,23 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 def write_one_page(connection: sqlite3.Connection) -> None:
     """Try whether anything can be written. Raises sqlite3.Error if not."""
     connection.execute(f"PRAGMA user_version={_version(connection)}")
+
+
+def has_long_log(path: Path) -> bool:
+    """Whether the log of what was written has grown so long that `move_log` is due."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > _LONG_WAL
+    except OSError:
+        return False
+
+
+def move_log(path: Path) -> None:
+    """Move what was written from the log into the file; waits for the disk, and nobody for it."""
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(path, timeout=_READER_WAITS_SECONDS)) as connection,
+    ):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def is_damage(error: Exception) -> bool:

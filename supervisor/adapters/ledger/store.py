@@ -7,6 +7,7 @@ is remembered, and goes into the file with the next call that finds room. Only o
 
 import contextlib
 import sqlite3
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -62,6 +63,7 @@ class SqliteLedger:
         self._loaded = False
         self._problem = ""
         self._moved_to: Path | None = None
+        self._mover: threading.Thread | None = None
         self._attempt(self._open, may_stall=True)
         self._tell_troubles(before="")
 
@@ -69,6 +71,8 @@ class SqliteLedger:
         """Write what is left, and let go of the file."""
         if self._pending or self._unwritten:
             self._commit()
+        if self._mover is not None:
+            self._mover.join()
         self._disconnect()
 
     def configure(self, settings: LedgerSettings) -> None:
@@ -231,8 +235,16 @@ class SqliteLedger:
                 listener(entry)
         if written and self._until_trim <= 0:
             self._attempt(self._trim)
+        if written is not None and not self._is_moving() and schema.has_long_log(self._path):
+            self._mover = threading.Thread(
+                target=schema.move_log, args=(self._path,), name="podvisor-ledger", daemon=True
+            )
+            self._mover.start()
         self._tell_troubles(before)
         return told
+
+    def _is_moving(self) -> bool:
+        return self._mover is not None and self._mover.is_alive()
 
     def _write(self) -> list[Event]:
         """Write what is pending, all or nothing; returns the entries with their ids."""

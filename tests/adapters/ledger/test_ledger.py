@@ -465,3 +465,14 @@ def test_rollouts_are_kept_in_the_order_in_which_they_were_tried(opened):
     assert [r.revision for r in opened().rollouts("web")] == ["r3", "r1"]
     again.drop_app("web")
     assert opened().rollouts("web") == ()
+
+
+def test_the_log_of_what_was_written_does_not_grow_for_ever(opened: Open, path: Path) -> None:
+    ledger = opened()
+    for number in range(60):
+        ledger.append(*(step(number, detail="x" * 4_000) for _ in range(50)))
+        if ledger._mover:
+            ledger._mover.join()
+    assert path.with_name("ledger.db-wal").stat().st_size < 8 << 20
+    assert path.stat().st_size > 8 << 20
+    assert len(opened().events(limit=10)) == 10
