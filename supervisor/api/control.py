@@ -20,12 +20,13 @@ Asks a `Desk`; `kit.http_server` speaks HTTP.
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
 """
 
+import math
 import os
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import anyio
 import msgspec
@@ -49,9 +50,11 @@ from supervisor.model.status import (
     SyncRequest,
 )
 from supervisor.model.webhook import WebhookTest, WebhookTestRequest
+from supervisor.model.wire import Moment, Name, Names, Number
 
 _BODY_LIMIT = 1 << 16
 _LINES = "application/x-ndjson"
+_Query = TypeVar("_Query")
 
 
 Tell = Callable[[Event | AppStatus], Awaitable[None]]
@@ -96,8 +99,25 @@ class Desk(Protocol):
 class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of `POST /v1/plan`."""
 
-    apps: tuple[str, ...] = ()
+    apps: Names = ()
     prune_all: bool = False
+
+
+class EventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query of `GET /v1/events`."""
+
+    after_id: Number = 0
+    since: Moment = 0.0
+    app: Name | None = None
+    unit: Name | None = None
+    limit: Number = 0
+    follow: bool = False
+
+
+class AppQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query of `GET /v1/status` and `GET /v1/history`."""
+
+    app: Name | None = None
 
 
 async def serve(
@@ -153,7 +173,7 @@ class _Answers:
                 await _refuse(request, 404, f"there is no {request.method} {request.path}")
             else:
                 await route(request)
-        except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             await _refuse(request, 400, f"cannot read the request: {error}")
         except Stalled as failure:
             await _refuse(request, 404, str(failure), hint=failure.hint)
@@ -161,7 +181,7 @@ class _Answers:
             await _refuse(request, 503, str(failure))
 
     async def _status(self, request: Request) -> None:
-        app = request.query.get("app", "")
+        app = _query(request, AppQuery).app or ""
         if app:
             await self._desk.check_names([app])
         units = await self._desk.look()
@@ -207,7 +227,7 @@ class _Answers:
         await _reply(request, 200, await self._desk.reload())
 
     async def _history(self, request: Request) -> None:
-        await _reply(request, 200, await self._desk.history(request.query.get("app", "")))
+        await _reply(request, 200, await self._desk.history(_query(request, AppQuery).app or ""))
 
     async def _secrets(self, request: Request) -> None:
         await _reply(request, 200, await self._desk.secrets())
@@ -218,14 +238,16 @@ class _Answers:
         await _reply(request, 200, await self._desk.rotate(wish.name))
 
     async def _events(self, request: Request) -> None:
-        query = request.query
+        query = _query(request, EventsQuery)
+        if not math.isfinite(query.since):
+            raise ValueError("`since` is no moment")
         entries = self._desk.events(
-            after_id=int(query.get("after_id") or 0),
-            since=float(query.get("since") or 0),
-            app=query.get("app", ""),
-            unit=query.get("unit", ""),
-            limit=int(query.get("limit") or 0),
-            follow=query.get("follow", "") not in {"", "0"},
+            after_id=query.after_id,
+            since=query.since,
+            app=query.app or "",
+            unit=query.unit or "",
+            limit=query.limit,
+            follow=query.follow,
         )
         await request.begin(content_type=_LINES)
         with request.while_connected():
@@ -241,6 +263,12 @@ def _teller(request: Request) -> Tell:
             await _write(request, {"event" if isinstance(one, Event) else "waiting": one})
 
     return tell
+
+
+def _query(request: Request, kind: type[_Query]) -> _Query:
+    """Read a query; what is empty is not said."""
+    said = {key: value for key, value in request.query.items() if value}
+    return msgspec.convert(said, kind, strict=False)
 
 
 async def _order(request: Request) -> OrderRequest:

@@ -4,6 +4,7 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.rollout import Hold
+from supervisor.model.wire import Names
 
 
 class TextPair(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,5 +45,5 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class DiffRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which apps (all, if empty), and whether their generated units too."""
 
-    apps: tuple[str, ...] = ()
+    apps: Names = ()
     units: bool = False

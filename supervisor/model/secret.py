@@ -4,6 +4,8 @@ import enum
 
 import msgspec
 
+from supervisor.model.wire import Name
+
 SUFFIX = ".secret"
 """Of the files that describe them; what stands before it is the secret's name in Podman."""
 LARGEST = 511_999
@@ -129,4 +131,4 @@ class SecretList(msgspec.Struct, frozen=True, kw_only=True):
 class RotateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /v1/secrets/rotate`: another value for a generated secret."""
 
-    name: str
+    name: Name

@@ -8,6 +8,7 @@ from supervisor.model.errors import Finding
 from supervisor.model.health import Health
 from supervisor.model.rollout import Hold, Rollout, Suspension
 from supervisor.model.webhook import ListenerStatus, SourceWebhook
+from supervisor.model.wire import Names, Remark, Revision, Span
 
 
 class AppState(enum.StrEnum):
@@ -152,7 +153,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class SyncRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /v1/sync`: read the sources now, bring these apps (all, if empty) to what they say."""
 
-    apps: tuple[str, ...] = ()
+    apps: Names = ()
     prune_all: bool = False
     """Allow a pass that removes all apps of a source."""
 
@@ -175,12 +176,12 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /v1/suspend`, `/v1/resume` and `/v1/rollback`: what a person orders."""
 
-    apps: tuple[str, ...] = ()
+    apps: Names = ()
     """Empty for all (suspend, resume); one (rollback)."""
-    seconds: float = 0.0
+    seconds: Span = 0.0
     """Of a suspension; 0 is until resumed."""
-    reason: str = ""
-    revision: str = ""
+    reason: Remark = ""
+    revision: Revision = ""
     """Of a rollback, or the beginning of it; empty is the one before."""
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from supervisor.model.wire import Name
+
 PREFIX = "/hooks/"
 """Of the paths on which webhooks are taken; the source's name follows."""
 
@@ -133,4 +135,4 @@ class WebhookTest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class WebhookTestRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /v1/webhook-test`: send the source's own kind of webhook to the listener."""
 
-    source: str
+    source: Name

@@ -1,0 +1,24 @@
+"""What the fields of requests may hold: told to msgspec, which refuses the rest as it reads."""
+
+from typing import Annotated
+
+import msgspec
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
+"""Of an app, a source, a secret or a unit."""
+
+Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=1_000)]
+
+Revision = Annotated[str, msgspec.Meta(max_length=64, pattern=r"\A[0-9A-Za-z]*\Z")]
+
+Remark = Annotated[str, msgspec.Meta(max_length=1_000)]
+"""A person's own words."""
+
+Span = Annotated[float, msgspec.Meta(ge=0, le=100 * 366 * 86_400)]
+"""Seconds; a hundred years at most."""
+
+Moment = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+"""Seconds since 1970."""
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+"""One that SQLite can hold."""
