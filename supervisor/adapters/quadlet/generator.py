@@ -2,7 +2,8 @@
 
 The `Generator` port. `stage` makes the folder that the generator sees; `core.generated`,
 `core.refusals` and `core.plain` understand its output. What one run says of one app does not
-depend on the other apps being right: an app that is refused takes nobody with it.
+depend on the other apps being right: an app that is refused takes nobody with it, and one at which
+the generator crashes or hangs is found (`culprits`) and left out.
 """
 
 import os
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from supervisor.adapters.quadlet.stage import remove_abandoned, signature, staged
+from supervisor.adapters.quadlet.culprits import find_culprits
+from supervisor.adapters.quadlet.runner import BINARIES, Crashed, Runner
 from supervisor.adapters.quadlet.verify import passed_over
 from supervisor.adapters.quadlet.vocabulary import SystemdKeys
 from supervisor.core.app_files import AppFiles
@@ -21,6 +23,7 @@ from supervisor.core.generated import Reading, divide, read_units
 from supervisor.core.plain import read_plain_units
 from supervisor.core.reads import Place
 from supervisor.core.refusals import (
+    is_staged,
     quadlet_files,
     read_refusals,
     report_dependents,
@@ -29,24 +32,18 @@ from supervisor.core.refusals import (
     report_twice,
 )
 from supervisor.core.vocabulary import report_unknown
-from supervisor.kit.process import Completed, ProcessError, run
 from supervisor.model.app import Candidate, DesiredApp, Generated, UnitKind
-from supervisor.model.errors import Finding, Retry, Stalled
-
-BINARIES = (
-    "/usr/libexec/podman/quadlet",
-    "/usr/lib/podman/quadlet",
-    "/usr/local/libexec/podman/quadlet",
-    "/usr/local/lib/podman/quadlet",
-)
-"""Where distributions and `make install` put it."""
+from supervisor.model.errors import Finding, Retry
 
 ADMIN_FOLDER = Path("/etc/containers/systemd/users")
 """For all users; in it, a folder named by its uid for each who has more."""
 
-_TIMEOUT_SECONDS = 120.0
-_OUTPUT_LIMIT = 64 << 20
+_PATIENCE_SECONDS = 30.0
+"""For a run; it takes milliseconds."""
+_PROBE_SECONDS = 5.0
+"""For each of those that find out at which file it hangs."""
 _REMEMBERED = 4
+_REMEMBERED_CRASHES = 256
 
 
 class QuadletGenerator:
@@ -60,6 +57,8 @@ class QuadletGenerator:
         home: Path | None = None,
         system_folders: Sequence[Path] | None = None,
         binary: str = "",
+        patience: float = _PATIENCE_SECONDS,
+        probe_patience: float = _PROBE_SECONDS,
     ) -> None:
         """Keep the places.
 
@@ -68,32 +67,30 @@ class QuadletGenerator:
         user's own. The administrator's files for users (`system_folders`) take part as well.
         Without `binary`, the usual places are searched.
         """
-        self._stage = stage
-        self._live = quadlets / "podvisor"
+        live = quadlets / "podvisor"
         self._home = home or Path.home()
         if system_folders is None:
             system_folders = [ADMIN_FOLDER, ADMIN_FOLDER / str(os.getuid())]
-        self._own_folders = (quadlets, *system_folders)
-        self._binaries = (binary,) if binary else BINARIES
-        self._version: tuple[tuple[str, int, int], str] | None = None
+        self._runner = Runner(
+            stage=stage,
+            live=live,
+            own_folders=(quadlets, *system_folders),
+            binaries=(binary,) if binary else BINARIES,
+            patience=patience,
+            probe_patience=probe_patience,
+        )
         self._answers: dict[object, Generated] = {}
-        self._tidied = False
+        self._crashes: dict[object, tuple[Finding, ...]] = {}
+        """Staged files of an app at which it crashed, to what is said of them."""
         self._keys = SystemdKeys()
 
     async def version(self) -> str:
         """Return the generator's version, and a mark that changes when its file does."""
-        binary, state = self._find_binary()
-        identity = (binary, state.st_mtime_ns, state.st_size)
-        if self._version is None or self._version[0] != identity:
-            done = await self._run([binary, "-version"], env=None)
-            said = done.output.decode(errors="replace").strip()
-            mark = f"{(state.st_mtime_ns ^ state.st_size) & 0xFFFFFFFF:08x}"
-            self._version = (identity, f"{said or 'unknown'} {mark}")
-        return self._version[1]
+        return await self._runner.version()
 
     async def surroundings(self) -> dict[str, str]:
         """Return the user's own Quadlet files and drop-ins: path, and a mark that changes."""
-        seen = signature(self._own_folders, self._real_live())
+        seen = self._runner.own_state()
         return {path: f"{changed_at:x} {size}" for path, changed_at, size in seen}
 
     async def generate(
@@ -107,10 +104,9 @@ class QuadletGenerator:
 
         Raises Retry (no room on the stage, the generator was killed) or Stalled (not installed).
         """
-        live = self._real_live()
         question = (
             await self.version(),
-            signature(self._own_folders, live),
+            self._runner.own_state(),
             *(
                 tuple((one.name, one.root, one.source, one.files, one.overlay) for one in g)
                 for g in (apps, beside)
@@ -121,7 +117,7 @@ class QuadletGenerator:
         readings = {app.name: Reading(AppFiles(app, contents)) for app in apps}
         for chosen, neighbours in _divide(apps, beside):
             some = {app.name: readings[app.name] for app in chosen}
-            await self._judge(some, [*chosen, *neighbours], contents, live)
+            await self._judge(some, [*chosen, *neighbours], contents)
         vocabulary = await self._keys.known()
         for reading in readings.values():
             report_unknown(reading, vocabulary)
@@ -135,21 +131,13 @@ class QuadletGenerator:
         self, app: Candidate, *, contents: Mapping[str, bytes], beside: Sequence[Candidate] = ()
     ) -> dict[str, str]:
         """Return the units that come out of an app's Quadlet files, as they would be installed."""
-        binary, _ = self._find_binary()
-        live = self._real_live()
         (chosen, neighbours), *_ = _divide([app], beside)
-        try:
-            with staged(
-                self._stage,
-                [*chosen, *neighbours],
-                contents=contents,
-                own_folders=self._own_folders,
-                live=live,
-            ) as folder:
-                env = os.environ | {"QUADLET_UNIT_DIRS": str(folder)}
-                done = await self._run([binary, "-dryrun", "-user"], env=env)
-        except OSError as error:
-            raise Retry(f"cannot stage apps in {self._stage}: {error.strerror or error}") from error
+        with self._runner.staged([*chosen, *neighbours], contents) as folder:
+            try:
+                done = await self._runner.dry_run(folder)
+            except Crashed as crash:
+                raise Retry(f"cannot run Podman's generator: {crash}") from crash
+        live = self._runner.live
         output = done.output.decode(errors="replace")
         return {
             name: text.replace(str(folder), str(live)).strip() + "\n"
@@ -159,7 +147,7 @@ class QuadletGenerator:
 
     async def passed_over(self, source: Path, app: DesiredApp) -> tuple[Finding, ...]:
         """Warn of what systemd would pass over in the units of an app whose files are on disk."""
-        binary, _ = self._find_binary()
+        binary = self._runner.binary
         plain = [unit.path for unit in app.units if unit.kind is UnitKind.PLAIN]
         found = await passed_over(source / app.root, plain, generator=binary)
         # Other apps, and what an image is built from, may stand in the same folder.
@@ -175,56 +163,43 @@ class QuadletGenerator:
         readings: Mapping[str, Reading],
         apps: Sequence[Candidate],
         contents: Mapping[str, bytes],
-        live: Path,
     ) -> None:
         """Add to the readings what one run of the generator says, and the plain units."""
-        binary, _ = self._find_binary()
-        if not self._tidied:
-            remove_abandoned(self._stage)
-            self._tidied = True
-        try:
-            with staged(
-                self._stage, apps, contents=contents, own_folders=self._own_folders, live=live
-            ) as folder:
-                place = Place(stage=str(folder), live=str(live), home=str(self._home))
-                for reading in readings.values():
-                    read_plain_units(reading, place)
-                if any(quadlet_files(reading.files.app) for reading in readings.values()):
-                    env = os.environ | {"QUADLET_UNIT_DIRS": str(folder)}
-                    done = await self._run([binary, "-dryrun", "-user"], env=env)
-                    read_units(done.output.decode(errors="replace"), readings, place)
-                    read_refusals(done.errors, readings, place.stage)
-        except OSError as error:
-            raise Retry(f"cannot stage apps in {self._stage}: {error.strerror or error}") from error
+        left = [app for app in apps if self._crash_key(app) not in self._crashes]
+        for app in apps:
+            if app.name in readings:
+                readings[app.name].findings.extend(self._crashes.get(self._crash_key(app), ()))
+        asked = {one.name: readings[one.name] for one in left if one.name in readings}
+        with self._runner.staged(left, contents) as folder:
+            done = None
+            if any(quadlet_files(reading.files.app) for reading in asked.values()):
+                try:
+                    done = await self._runner.dry_run(folder)
+                except Crashed as crash:
+                    await self._blame(left, contents, crash)
+                    return await self._judge(readings, left, contents)
+            place = Place(stage=str(folder), live=str(self._runner.live), home=str(self._home))
+            for reading in asked.values():
+                read_plain_units(reading, place)
+            if done:
+                read_units(done.output.decode(errors="replace"), asked, place)
+                read_refusals(done.errors, asked, place.stage)
+        return None
 
-    async def _run(self, argv: Sequence[str], *, env: Mapping[str, str] | None) -> Completed:
-        try:
-            done = await run(
-                argv, env=env, timeout_seconds=_TIMEOUT_SECONDS, output_limit=_OUTPUT_LIMIT
-            )
-        except (ProcessError, OSError) as error:
-            raise Retry(f"cannot run Podman's generator: {error}") from error
-        if done.code not in (0, 1):  # 1: a file was refused
-            words = done.errors.strip().splitlines()
-            last = f": {words[-1]}" if words else ""
-            raise Retry(f"cannot run Podman's generator: it ended with {done.code}{last}")
-        return done
+    async def _blame(
+        self, apps: Sequence[Candidate], contents: Mapping[str, bytes], crash: Crashed
+    ) -> None:
+        """Remember at which apps it crashes. Raises Retry if it is none of them."""
+        found = await find_culprits(self._runner, apps, contents, crash)
+        for app in apps:
+            if app.name in found:
+                self._crashes[self._crash_key(app)] = found[app.name]
+        while len(self._crashes) > max(_REMEMBERED_CRASHES, len(apps)):
+            del self._crashes[next(iter(self._crashes))]
 
-    def _real_live(self) -> Path:
-        """Where it really is; pathlib would raise where a link leads round and round."""
-        return Path(os.path.realpath(self._live))
-
-    def _find_binary(self) -> tuple[str, os.stat_result]:
-        for binary in self._binaries:
-            try:
-                return binary, Path(binary).stat()
-            except OSError:
-                continue
-        places = " or ".join(self._binaries[:2])
-        raise Stalled(
-            f"cannot find Podman's Quadlet generator: it is not at {places}",
-            hint="install Podman 4.4 or newer: sudo apt install podman",
-        )
+    def _crash_key(self, app: Candidate) -> object:
+        staged = tuple((one.path, one.oid) for one in app.files if is_staged(one.path, one.kind))
+        return (self._runner.known_version, app.name, app.source, app.root, staged)
 
 
 def _divide(

@@ -8,7 +8,7 @@ they will when the app is installed. Used by `generator`, which removes the fold
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -30,8 +30,12 @@ def staged(
     contents: Mapping[str, bytes],
     own_folders: Sequence[Path],
     live: Path,
+    leave_out: Collection[object] = (),
 ) -> Iterator[Path]:
-    """Stand the apps below a new folder, which is given and then removed. Raises OSError."""
+    """Stand the apps below a new folder, which is given and then removed. Raises OSError.
+
+    Of the user's own files and folders, those in `leave_out` do not stand there.
+    """
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     run = base / f"{os.getpid()}-{next(_numbers)}"
     run.mkdir(mode=0o700)
@@ -40,7 +44,8 @@ def staged(
         for app in apps:
             taken |= _stand(run / app.name, app, contents)
         for number, folder in enumerate(own_folders):
-            _link_own(run / f"{_USERS_OWN}{number}", folder, taken=taken, live=live)
+            own = [one for one in own_files(folder, live) if one not in leave_out]
+            _link_own(run / f"{_USERS_OWN}{number}", own, taken=taken)
         yield run
     finally:
         shutil.rmtree(run, ignore_errors=True)
@@ -81,15 +86,19 @@ def _stand(folder: Path, app: Candidate, contents: Mapping[str, bytes]) -> set[s
     return names
 
 
-def _link_own(folder: Path, own: Path, *, taken: set[str], live: Path) -> None:
-    """Link what stands in one of the user's own Quadlet folders, podvisor's folder aside."""
+def own_files(own: Path, live: Path) -> list[Path]:
+    """What stands in one of the user's own Quadlet folders, podvisor's folder aside."""
     try:
-        entries = list(own.iterdir())
+        return sorted(entry for entry in own.iterdir() if not _is_not_own(entry, live))
     except OSError:
-        return  # not there, or not readable: the generator would not read it either
+        return []  # not there, or not readable: the generator would not read it either
+
+
+def _link_own(folder: Path, own: Sequence[Path], *, taken: set[str]) -> None:
+    """Link the user's own files, but for those whose name an app has."""
     folder.mkdir(mode=0o700)
-    for entry in entries:
-        if entry.name not in taken and not _is_not_own(entry, live):
+    for entry in own:
+        if entry.name not in taken:
             (folder / entry.name).symlink_to(entry)
 
 

@@ -18,7 +18,7 @@ from supervisor.model.errors import Retry, Stalled
 from tests.core.candidates import from_texts
 
 STAND_IN = """#!{python} -SE
-import os, sys
+import os, sys, time
 from pathlib import Path
 if sys.argv[1:] == ["-version"]:
     print("5.4.2")
@@ -37,6 +37,11 @@ for name, path in files.items():
         text = path.read_text()
         if "DIE" in text:
             sys.exit(2)
+        if "HANG" in text:
+            time.sleep(60)
+        if "PANIC" in text and "[Container]" in text:
+            print("panic: runtime error: index out of range\\n\\ngoroutine 1:", file=sys.stderr)
+            sys.exit(2)
         needs = [w for w in text.split() if w.startswith("Network=")]
         missing = [n for n in needs if n[8:] not in files]
         if "Bogus" in text or missing:
@@ -54,7 +59,7 @@ sys.exit(code)
 
 
 class Bench:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, patience: float = 60.0) -> None:
         self.folder = folder
         self.own = folder / "config" / "containers" / "systemd"
         self.live = self.own / "podvisor"
@@ -70,6 +75,8 @@ class Bench:
             home=folder,
             system_folders=[folder / "etc", folder / "absent"],
             binary=str(self.binary),
+            patience=patience,
+            probe_patience=max(patience, 3.0),
         )
         self.contents: dict[str, bytes] = {}
 
@@ -219,6 +226,71 @@ async def test_a_generator_that_dies_is_tried_again(bench: Bench) -> None:
     app = bench.app("one", {"web.container": "DIE"})
     with pytest.raises(Retry, match="ended with 2"):
         await bench.generator.generate([app], contents=bench.contents)
+
+
+async def test_an_app_at_which_the_generator_crashes_is_named_and_harms_no_other(
+    bench: Bench,
+) -> None:
+    bad = "[Container]\nImage=x\nMount=PANIC\nExec=y\n"
+    apps = [
+        bench.app(f"app{n}", {f"c{n}.container": f"[Container]\nImage={n}\n"}) for n in range(20)
+    ]
+    apps.insert(7, bench.app("bad", {"sub/bad.container": bad, "fine.container": "[Container]\n"}))
+    answer = await bench.generator.generate(apps, contents=bench.contents)
+    assert len(answer.units) == 20
+    (finding,) = answer.findings["bad"]
+    assert (finding.path, finding.line, finding.fatal) == ("apps/bad/sub/bad.container", 3, True)
+    assert "it crashes (runtime error: index out of range)" in finding.message
+    runs = bench.runs
+    assert runs < 20, "halved, not tried one by one"
+    more = [*apps, bench.app("new", {"new.container": "[Container]\n"})]
+    answer = await bench.generator.generate(more, contents=bench.contents)
+    assert len(answer.units) == 21
+    assert bench.runs == runs + 1, "it is known, and not asked about again"
+    mended = bench.app("bad", {"sub/bad.container": "[Container]\nImage=x\n"})
+    answer = await bench.generator.generate([mended], contents=bench.contents, beside=apps[:3])
+    assert [unit.name for unit in answer.units["bad"]] == ["bad.service"]
+
+
+async def test_each_of_some_files_at_which_it_crashes_is_named(bench: Bench) -> None:
+    bad = "[Container]\nMount=PANIC\nMount=PANIC\n"
+    apps = [
+        bench.app("one", {"a.container": bad, "b.container": bad, "c.container": "[Container]\n"}),
+        bench.app("two", {"d.container": bad}),
+        bench.app("three", {"e.container": "[Container]\n", "e.timer": "[Timer]\n"}),
+    ]
+    answer = await bench.generator.generate(apps, contents=bench.contents)
+    assert {name: [one.path for one in found] for name, found in answer.findings.items()} == {
+        "one": ["apps/one/a.container", "apps/one/b.container"],
+        "two": ["apps/two/d.container"],
+    }
+    assert answer.findings["two"][0].line == 0, "it takes two lines"
+    assert [unit.name for unit in answer.units["three"]] == ["e.service", "e.timer"]
+
+
+async def test_an_app_at_which_the_generator_hangs_is_named_and_harms_no_other(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path, patience=1.0)
+    apps = [
+        bench.app("one", {"a.container": "[Container]\nExec=HANG\n"}),
+        bench.app("two", {"b.container": "[Container]\n"}),
+    ]
+    answer = await bench.generator.generate(apps, contents=bench.contents)
+    (finding,) = answer.findings["one"]
+    assert finding.path == "apps/one/a.container"
+    assert "does not come to an end" in finding.message
+    assert [unit.name for unit in answer.units["two"]] == ["b.service"]
+
+
+async def test_a_file_of_the_users_own_at_which_it_crashes_is_named(bench: Bench) -> None:
+    (bench.own / "fine.container").write_text("[Container]\n")
+    (bench.own / "mine.container").write_text("[Container]\nMount=PANIC\n")
+    with pytest.raises(Retry, match=r"it crashes \(.*\), at .*systemd/mine\.container$"):
+        await bench.generator.generate([bench.app("one", WEB)], contents=bench.contents)
+    (bench.own / "mine.container").unlink()
+    answer = await bench.generator.generate([bench.app("one", WEB)], contents=bench.contents)
+    assert answer.units["one"]
 
 
 async def test_no_room_on_the_stage_is_tried_again(bench: Bench) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from supervisor.adapters.quadlet.generator import BINARIES
+from supervisor.adapters.quadlet.runner import BINARIES
 from supervisor.core.generated import divide
 from supervisor.core.normal import digest
 from supervisor.core.unitfile import parse
