@@ -20,7 +20,7 @@ from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.tried import Tried
 from supervisor.core.compose import Composition, told
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
-from supervisor.core.moves import still_needed, units_by_source
+from supervisor.core.moves import leaned_on, still_needed, units_by_source
 from supervisor.core.names import runtime_names
 from supervisor.core.order import refused_for_order
 from supervisor.core.published_ports import port_findings
@@ -295,6 +295,8 @@ class Desires:
             if name not in {*able, *out, *kept} and not self._may_prune(one.source, name)
         }
         kept.update(still_needed(leaving, [one for one in candidates if one.name in out]))
+        standing = [one for name, one in good.items() if name in out or name in kept]
+        kept.update(leaned_on(leaving, standing))
         standing = [one for name, one in good.items() if name in out or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         wanted = {name: one for name, one in able.items() if name not in refused}

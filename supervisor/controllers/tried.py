@@ -96,13 +96,17 @@ class Tried:
             else:
                 others.append(one)
         unknown: list[Candidate] = []
-        for one in await self._stored(others):
+        stored = await self._stored(others)
+        for one in stored:
             if app := self._judge.known(one):
                 good[one.name] = app
             else:
                 unknown.append(one)
         if unknown:
-            for name, judged in (await self._judge.judge(unknown, candidates)).items():
+            # What leaves its source is still here for those who need it.
+            held = {one.name for one in candidates}
+            beside = [*candidates, *(one for one in stored if one.name not in held)]
+            for name, judged in (await self._judge.judge(unknown, beside)).items():
                 if judged.app:
                     good[name] = judged.app
         return good

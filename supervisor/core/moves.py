@@ -128,6 +128,21 @@ def still_needed(leaving: Mapping[str, Manifest], refused: Iterable[Candidate]) 
     return kept
 
 
+def leaned_on(leaving: Mapping[str, Manifest], standing: Iterable[DesiredApp]) -> dict[str, str]:
+    """Return apps that must stay although they left, with the reason.
+
+    Apps that stay as they are (`standing`) need units of theirs: without these they would stop.
+    """
+    users = {unit: one.name for one in standing for own in one.units for unit in own.requires}
+    kept = {}
+    for name, manifest in leaving.items():
+        for unit in sorted(manifest.units):
+            if users.get(unit, name) != name:
+                kept[name] = f"app {users[unit]}, which stays as it is, needs its {unit}"
+                break
+    return kept
+
+
 def owners_of(everything: Mapping[str, Deployment]) -> dict[str, str]:
     """Return units with the app that wants each; no two want one."""
     return {

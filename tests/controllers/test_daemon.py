@@ -449,6 +449,10 @@ async def test_an_app_may_use_another_ones_network(world):
         blog = next(one for one in house.desk.status().apps if one.name == "blog")
         assert blog.state is AppState.REFUSED
         assert "front.network was not found" in blog.findings[0].message
+        assert "web.service" in world.machine.running
+        assert house.desk.status("proxy").apps[0].state is AppState.KEPT, "blog needs it"
+        await world.push(house, {"blog/web.container": "", **PHOTOS})
+        assert "proxy" not in {one.name for one in house.desk.status().apps}
 
 
 async def test_a_full_disk_is_said_and_got_over(world):

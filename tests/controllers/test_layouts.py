@@ -1,0 +1,96 @@
+"""Sources that are laid out anew, and what of a layout cannot be read."""
+
+import msgspec
+import pytest
+
+from supervisor.model.errors import Retry
+from supervisor.model.events import EventKind
+from supervisor.model.settings import Globs, SourceSettings
+from supervisor.model.status import AppState
+
+pytestmark = pytest.mark.anyio
+
+FLAT = {
+    "quadlets/web.container": "needs=front.network x=Network=front.network",
+    "quadlets/db.container": "needs=front.network x=Network=front.network",
+    "quadlets/front.network": "",
+}
+
+
+def source(*apps, **more):
+    return SourceSettings(git="https://git.example/home", apps=Globs(apps), **more)
+
+
+async def take(world, house, **sources):
+    await house.take_settings(msgspec.structs.replace(world.settings, sources=sources))
+    await house.queue.rest()
+
+
+def states(house):
+    return {one.name: one.state for one in house.desk.status().apps}
+
+
+async def test_a_flat_folder_becomes_an_app_for_each_unit_and_nothing_restarts(world):
+    world.reader.put("home", FLAT)
+    async with world.running() as house:
+        assert states(house) == {"quadlets": AppState.READY}
+        before = dict(world.machine.running)
+        await take(world, house, home=source("units"))
+        assert set(states(house)) == {"web", "db", "front"}
+        assert set(states(house).values()) == {AppState.READY}
+        assert world.machine.running == before
+        assert not [one for one in world.events(EventKind.STOPPED) if one.unit in before]
+
+
+async def test_what_is_in_no_app_is_shown_with_the_source(world):
+    world.reader.put("home", {"apps/web/web.container": "", "proxy/p.container": ""})
+    async with world.running() as house:
+        (finding,) = house.desk.status().sources[0].findings
+        assert 'apps = ["apps/*", "proxy"]' in finding.hint
+        await take(world, house, home=source("apps/*", "proxy"))
+        assert house.desk.status().sources[0].findings == ()
+        assert set(states(house)) == {"web", "proxy"}
+
+
+async def test_a_folder_that_can_name_no_app_holds_up_nobody(world):
+    world.reader.put("home", {"-x/a.container": "", "web/web.container": ""})
+    async with world.running() as house:
+        assert states(house) == {"web": AppState.READY}
+        (finding,) = house.desk.status().sources[0].findings
+        assert "'-x' cannot name an app" in finding.message
+
+
+async def test_a_source_that_cannot_be_divided_keeps_its_apps_and_others_go_on(world):
+    """What units refer to has to be read to know which of them are one app."""
+    world.settings = msgspec.structs.replace(
+        world.settings,
+        sources={
+            "home": source("units"),
+            "other": SourceSettings(git="https://git.example/other"),
+        },
+    )
+    world.reader.put("home", {"web.container": ""})
+    world.reader.put("other", {"db/db.container": ""})
+    async with world.running() as house:
+        assert states(house) == {"web": AppState.READY, "db": AppState.READY}
+        read = world.reader.read
+
+        async def fails(name, oids):
+            if name == "home":
+                raise Retry("cannot read what is stored of source home")
+            return await read(name, oids)
+
+        world.reader.read = fails
+        world.reader.put("other", {"db/db.container": "v=2"})
+        await world.push(house, {"web.container": "v=2"})
+        house.queue.add("source:other")
+        await house.queue.rest()
+        assert "web.service" in world.machine.running
+        assert states(house)["db"] is AppState.READY
+        (finding,) = house.desk.status().sources[0].findings
+        assert "cannot read what is stored" in finding.message
+        world.reader.read = read
+        house.queue.add("source:home")
+        await house.queue.rest()
+        assert states(house) == {"web": AppState.READY, "db": AppState.READY}
+        assert house.desk.status().sources[0].findings == ()
