@@ -13,6 +13,7 @@ from supervisor.controllers.ports import Generator, SourceReader
 from supervisor.core.app_files import AppFiles
 from supervisor.core.compose import candidate_of, references
 from supervisor.core.drop_ins import shaped_outside
+from supervisor.core.lfs import may_be_pointer, pointers
 from supervisor.core.names import QUADLET_KINDS, shapes_units
 from supervisor.core.refusals import is_staged
 from supervisor.core.secret_files import is_secret, read_secret_files
@@ -169,7 +170,7 @@ class Judge:
         if unfilled := tuple(rendered_findings(files)):
             return None, unfilled  # what the generator says of a template only confuses
         secrets, findings = read_secret_files(files)
-        findings = (*generated.findings.get(one.name, ()), *findings)
+        findings = (*generated.findings.get(one.name, ()), *findings, *pointers(files))
         if any(finding.fatal for finding in findings):
             return None, findings
         app = DesiredApp(
@@ -279,6 +280,7 @@ def _is_read_by_generator(file: TreeFile) -> bool:
         or is_staged(file.path, file.kind)
         or file.path.endswith((".yaml", ".yml"))
         or is_secret(file.path)
+        or may_be_pointer(file)
         or (file.path.endswith(".age") and file.size <= _LARGEST_AGE_FILE)
     )
 

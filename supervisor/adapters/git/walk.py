@@ -25,6 +25,8 @@ _KINDS = {
     stat.S_IFBLK: "a block device",
     stat.S_IFCHR: "a character device",
 }
+_EDITORS = (b"~", b".swp", b".swo", b".swx")
+"""Vim's and Emacs's; Vim also tries whether it may write, with a file named 4913."""
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 # Without blocking, for what was a file may have become a fifo.
 _OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -123,6 +125,8 @@ def _walk(
         if name == b".git":
             continue
         path = prefix + name
+        if _is_an_editors(name):
+            continue
         try:
             status = os.stat(name, dir_fd=place, follow_symlinks=False)
         except FileNotFoundError:
@@ -161,6 +165,12 @@ def _walk(
             yield Seen(
                 path.decode(), FileKind.EXECUTABLE if executable else FileKind.FILE, stamp, ""
             )
+
+
+def _is_an_editors(name: bytes) -> bool:
+    """Whether it stands there only while somebody edits: a lock, a swap file, a backup."""
+    autosaved = name.startswith(b"#") and name.endswith(b"#")
+    return autosaved or name.startswith(b".#") or name.endswith(_EDITORS) or name == b"4913"
 
 
 def _why(error: OSError) -> str:

@@ -234,6 +234,16 @@ async def test_an_emptied_folder_is_a_revision_without_files(sources, settings, 
     assert (stored.revision, stored.files) == (second.revision, ())
 
 
+async def test_what_an_editor_leaves_there_while_it_edits_is_not_in_it(sources, settings, home):
+    (home / "f").write_text("x")
+    first = await sources.fetch("s", settings)
+    (home / ".#f").symlink_to("pi@vm.1234:1700000000")
+    for name in ("#f#", "f~", ".f.swp", ".f.swo", "4913"):
+        (home / name).write_text("y")
+    again = await sources.fetch("s", settings)
+    assert (again.revision, again.files, again.findings) == (first.revision, first.files, ())
+
+
 async def test_far_too_many_files_are_a_mistaken_path(home, tmp_path):
     for number in range(21):
         (home / str(number)).touch()
