@@ -35,7 +35,8 @@ _BROKEN = re.compile(
     r"(object|pack|file) \S+ is (empty|corrupt)|bad object|not a git repository: |bad signature"
     r"|does not match index|cannot be accessed|bad config|missing blob|badly formed|bad tree"
     r"|invalid sha1 pointer|unable to (parse|read|unpack|find) \S*(object|sha1|header|[0-9a-f]{40})"
-    r"|did not send all necessary objects|could not read [0-9a-f]{40}|inflate: |corrupt loose",
+    r"|did not send all necessary objects|could not read [0-9a-f]{40}|inflate: |corrupt loose"
+    r"|reference broken|bad numeric config",
     re.IGNORECASE,
 )
 # Each needs a person here or at the other end; the first that matches counts.

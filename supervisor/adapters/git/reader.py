@@ -219,6 +219,9 @@ class GitSources:
         linked = [file for file in files if file.kind is FileKind.SYMLINK]
         head, *targets = await store.objects([f"{HEAD}^{{commit}}", *(file.oid for file in linked)])
         if head is None:
+            tip = store.head()
+            if tip not in await store.has([tip] if tip else []):
+                raise StoreBroken(f"its tip ({tip or 'unnamed'}) is missing")
             raise Stalled(
                 f"cannot fetch {shown}: what `ref` names is not a commit",
                 hint="set `ref` to a branch, a tag of a commit, or a commit's full id",

@@ -407,6 +407,39 @@ async def test_a_store_that_turns_out_to_be_damaged_is_made_anew_by_whoever_read
     assert [p.name for p in tmp_path.glob("state/*")] == ["s.git"]
 
 
+@pytest.mark.parametrize(
+    "torn",
+    [
+        "objects/pack/*.pack",
+        "objects/pack/*.idx",
+        "objects/pack/*",
+        "refs/podvisor/head",
+        "HEAD",
+        "config",
+        "podvisor.json",
+        "*",
+    ],
+)
+@pytest.mark.parametrize("is_half", [False, True])
+async def test_whatever_a_power_cut_tears_is_mended_by_the_next_fetch(
+    upstream, tmp_path, torn, is_half
+):
+    upstream.commit(upstream.files({"f": b"1"}))
+    state = tmp_path / "state"
+    await GitSources(folder=state, limits=LIMITS).fetch("s", at(upstream))
+    for path in state.glob(f"s.git/{torn}"):
+        if path.is_file():
+            path.chmod(0o600)
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 if is_half else 0])
+    for content in (b"1", b"2"):
+        upstream.commit(upstream.files({"f": content}))
+        later = GitSources(folder=state, limits=LIMITS)
+        await later.stored("s")
+        snapshot = await later.fetch("s", at(upstream))
+        assert [file.oid for file in snapshot.files] == [blob_id(content)]
+        assert await later.read("s", [blob_id(content)]) == {blob_id(content): content}
+
+
 async def test_a_collection_keeps_nobody_from_reading(sources, upstream):
     upstream.commit(upstream.files({"f": b"1"}))
     first = await sources.fetch("s", at(upstream))
