@@ -188,6 +188,9 @@ class FakePodman:
             return web.Response(status=204 if name in self.images else 404)
         if question == "json" and name:
             found = self._find(kind, name)
+            if found and kind == "secrets" and request.query.get("showsecret") == "true":
+                content = self.secret_data.get(found["Spec"]["Name"], b"")
+                found["SecretData"] = content.decode(errors="replace")
             return web.json_response(found or {"message": "none"}, status=200 if found else 404)
         return web.json_response(self._list(kind))
 

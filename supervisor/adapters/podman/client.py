@@ -19,6 +19,7 @@ from supervisor.adapters.podman.pulling import failure_of
 from supervisor.adapters.podman.secrets import (
     SecretsThere,
     put_secret,
+    read_secret,
     remove_secret,
     secrets_there,
 )
@@ -206,14 +207,10 @@ class PodmanClient:
     async def secret(self, name: str) -> bytes | None:
         """Read a secret; None if there is none of this name. Raises Retry."""
         try:
-            path = f"/secrets/{name_in_path(name)}/json"
-            found = await self._api.find(path, showsecret="true")
+            found = await read_secret(self._api, name)
         except ApiError as error:
             raise Retry(f"cannot read secret {name}: {error}") from error
-        # Podman takes the beginning of an id for a name.
-        if not found or found.get("Spec", {}).get("Name") != name:
-            return None
-        return str(found.get("SecretData", "")).encode()
+        return str(found.get("SecretData", "")).encode() if found else None
 
     async def put_secret(self, name: str, content: bytes, *, labels: Mapping[str, str]) -> None:
         """Make or replace a secret. Raises Stalled if one is there that podvisor did not make."""

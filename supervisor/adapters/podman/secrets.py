@@ -19,6 +19,9 @@ from supervisor.model.secret import (
     OwnedSecret,
 )
 
+_SPARE = ".podvisor-spare"
+"""Ends the name of what holds a secret's new value while there is none of its own name."""
+
 
 class SecretsThere(msgspec.Struct, frozen=True):
     """What Podman has."""
@@ -33,6 +36,8 @@ def secrets_there(found: Sequence[dict[str, Any]]) -> SecretsThere:
     identities: dict[str, str] = {}
     owned: dict[str, OwnedSecret] = {}
     for one in found:
+        if str(one["Spec"]["Name"]).endswith(_SPARE):
+            continue
         name, labels = str(one["Spec"]["Name"]), one["Spec"].get("Labels") or {}
         identities[name] = str(one["ID"])
         if app := str(labels.get(APP_LABEL, "")):
@@ -55,27 +60,45 @@ async def put_secret(api: Api, name: str, content: bytes, labels: Mapping[str, s
             f"cannot make secret {name}: Podman has one that is not podvisor's",
             hint=f"podman secret rm {name}, if it may be replaced",
         )
-    query = {"name": name, "labels": json.dumps(dict(labels), sort_keys=True)}
+    query = {"labels": json.dumps(dict(labels), sort_keys=True)}
     try:
         more = {"replace": "true"} if there else {}
-        await api.post_bytes("/secrets/create", content, **query, **more)
+        await api.post_bytes("/secrets/create", content, name=name, **query, **more)
     except ApiError as error:
         if there is None or "in use" not in str(error):
             raise
-        # A Podman that cannot replace over its API.
+        # A Podman that cannot replace over its API. What nobody could make again must not be lost
+        # between the two calls.
+        await _remove(api, name + _SPARE)
+        await api.post_bytes("/secrets/create", content, name=name + _SPARE, **query)
         await api.delete(f"/secrets/{there['ID']}")
-        await api.post_bytes("/secrets/create", content, **query)
+        await api.post_bytes("/secrets/create", content, name=name, **query)
+        there = None
+    if there is None:
+        await _remove(api, name + _SPARE)
+
+
+async def read_secret(api: Api, name: str) -> dict[str, Any] | None:
+    """Return what Podman tells of a secret, with its value; or of what was to take its place."""
+    return await _find(api, name, showsecret="true") or await _find(
+        api, name + _SPARE, showsecret="true"
+    )
 
 
 async def remove_secret(api: Api, name: str) -> None:
     """Remove one that is podvisor's. Raises ApiError."""
+    await _remove(api, name)
+    await _remove(api, name + _SPARE)
+
+
+async def _remove(api: Api, name: str) -> None:
     there = await _find(api, name)
     if there and APP_LABEL in (there["Spec"].get("Labels") or {}):
         await api.delete(f"/secrets/{there['ID']}")
 
 
-async def _find(api: Api, name: str) -> dict[str, Any] | None:
+async def _find(api: Api, name: str, **query: str) -> dict[str, Any] | None:
     """Return what Podman tells of the secret of this very name."""
-    found: dict[str, Any] | None = await api.find(f"/secrets/{name_in_path(name)}/json")
+    found: dict[str, Any] | None = await api.find(f"/secrets/{name_in_path(name)}/json", **query)
     # Podman takes the beginning of an id for a name.
     return found if found and found["Spec"]["Name"] == name else None

@@ -41,6 +41,26 @@ async def test_replaces_its_own_where_podman_cannot(
     assert podman.secret_data["db"] == b"2"
 
 
+async def test_a_value_that_nobody_can_make_again_is_never_without_a_place(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.replaces = False
+    await client.put_secret("db", b"1", labels=LABELS)
+    old = podman.secrets["db"]
+    podman.errors[f"DELETE secrets/{old}"] = (500, "the machine was switched off")
+    with pytest.raises(Retry):
+        await client.put_secret("db", b"2", labels=LABELS)
+    del podman.errors[f"DELETE secrets/{old}"]
+    assert sorted(podman.secret_data.values()) == [b"1", b"2"]
+    # So it may be found: the old one is gone, the new one was not made.
+    await client.remove_secret("none")
+    del podman.secrets["db"], podman.secret_data["db"]
+    assert (await client.inventory(secrets=True)).secrets == {}
+    assert await client.secret("db") == b"2"
+    await client.put_secret("db", b"2", labels=LABELS)
+    assert podman.secrets.keys() == {"db"}
+
+
 async def test_never_replaces_or_removes_anothers(podman: FakePodman, client: PodmanClient) -> None:
     podman.add_secret("db", "1")
     with pytest.raises(Stalled, match="not podvisor's") as caught:
