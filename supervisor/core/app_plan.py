@@ -13,7 +13,7 @@ from supervisor.core.file_plan import plan_files, plan_folder_removal, plan_fres
 from supervisor.core.gate import is_installed, trial_of
 from supervisor.core.health import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
-from supervisor.core.names import PLAIN_SUFFIXES, runtime_names, template_of
+from supervisor.core.names import runtime_names, template_of
 from supervisor.core.ownership import free_networks, plan_leftovers
 from supervisor.core.rollout_plan import ask_gate, quarantined, take_back
 from supervisor.core.secret_plan import (
@@ -242,7 +242,6 @@ def _remove_units(
         had.update(
             dict.fromkeys(runtime_names(name, units[name].instances if name in units else ()))
         )
-    here = {unit.name for unit in app.units} if app else set()
     stays = {
         name
         for unit in (app.units if app else ())
@@ -252,11 +251,10 @@ def _remove_units(
     for name in had:
         if name not in stays and owners.get(template_of(name), draft.app) == draft.app:
             _remove_unit(name, observed, draft)
-    for name in installed:
-        kind = units[name].kind if name in units else None
-        if name in here or owners.get(name, draft.app) != draft.app:
-            continue
-        if kind is UnitKind.PLAIN or (kind is None and name.endswith(PLAIN_SUFFIXES[1:])):
+    plain = {unit.path for unit in (app.units if app else ()) if unit.kind is UnitKind.PLAIN}
+    links = folder.links.values() if folder else ()
+    for name in sorted({path.rpartition("/")[2] for path in links if path not in plain}):
+        if owners.get(name, draft.app) == draft.app:
             draft.steps.append(DisableUnit(app=draft.app, unit=name, reason=reason))
 
 

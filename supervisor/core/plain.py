@@ -5,16 +5,17 @@ that is no assignment or a service that starts nothing, is told of here.
 """
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from supervisor.core.generated import Reading, is_true, requirements, take_in
 from supervisor.core.normal import digest
 from supervisor.core.own_section import read_own_section
 from supervisor.core.reads import Place, Reads
 from supervisor.core.starts import install_lines, starts
-from supervisor.core.unitfile import UnitFile, expand, is_template, merge, specifiers
+from supervisor.core.unitfile import UnitFile, expand, instance_of, is_template, merge, specifiers
 from supervisor.model.app import DesiredUnit, UnitKind
 
+_FOLDERS = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
 _STARTED_BY = {".timer": "Timer", ".socket": "Socket", ".path": "Path", ".service": "Service"}
 """Suffix to the section without which systemd refuses the unit."""
 
@@ -69,9 +70,23 @@ def _read(path: str, reading: Reading, place: Place) -> None:
             live=reads.live,
             before_deploy=own.before_deploy,
             drop_ins=tuple(files.drop_ins(path)),
+            links=tuple(sorted(_links(name, unit))),
             activates=_activates(name, unit, known),
         )
     )
+
+
+def _links(name: str, unit: UnitFile) -> Iterator[str]:
+    """Yield what systemd links when it enables a unit; of a template that is its instances."""
+    yield name
+    instances = [instance_of(name, one) for one in _instances(name, unit)]
+    for one in instances if is_template(name) else [name]:
+        for key, suffix in _FOLDERS.items():
+            for target in unit.words("Install", key):
+                yield f"{expand(target, specifiers(one))}.{suffix}/{one}"
+    for alias in unit.words("Install", "Alias"):
+        if alias != name:
+            yield expand(alias, specifiers(name))
 
 
 def _activates(name: str, unit: UnitFile, known: Mapping[str, str]) -> str:

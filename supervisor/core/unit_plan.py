@@ -5,7 +5,7 @@ import msgspec
 from supervisor.core import needs, repair
 from supervisor.core.changes import inputs_of, is_another
 from supervisor.core.draft import Draft, FileChanges
-from supervisor.core.names import runtime_names, template_of
+from supervisor.core.names import runtime_names
 from supervisor.core.ownership import is_there, object_of, owned_before
 from supervisor.core.together import plan_pods, plan_sockets
 from supervisor.core.unitfile import is_template
@@ -16,6 +16,7 @@ from supervisor.model.errors import Finding
 from supervisor.model.observed import (
     AppliedApp,
     Observed,
+    ObservedApp,
     RepairState,
     UnitInputs,
     UnitState,
@@ -60,8 +61,11 @@ def plan_units(
     owned = owned_before(app.name, observed)
     pulled_along: dict[str, str] = {}
     for unit in app.units:
-        if unit.kind is UnitKind.PLAIN and unit.name not in (folder.enabled if folder else ()):
-            reason = "not linked into the user's unit folder"
+        if unit.kind is UnitKind.PLAIN and (links := _links(unit, folder)) != set(unit.links):
+            reason = "not linked into the user's unit folder as its [Install] says"
+            if stray := sorted(links.difference(unit.links)):
+                reason = f"its [Install] does not ask for {stray[0]}"
+                draft.steps.append(DisableUnit(app=app.name, unit=unit.name, reason=reason))
             # systemd enables a template's instances only, never the template itself.
             install = bool(unit.instances or (unit.wanted_by and not is_template(unit.name)))
             draft.steps.append(
@@ -109,6 +113,12 @@ def plan_units(
     plan_pods(app, observed, draft)
 
 
+def _links(unit: DesiredUnit, folder: ObservedApp | None) -> set[str]:
+    """Links that lead to the unit's file."""
+    links = folder.links if folder else {}
+    return {link for link, path in links.items() if path == unit.path}
+
+
 def _end(
     draft: Draft, state: UnitState, old: UnitInputs | None, reason: str, observed: Observed
 ) -> None:
@@ -116,8 +126,6 @@ def _end(
     name = state.name
     if state.active not in {"inactive", "failed"}:
         draft.steps.append(StopUnit(app=draft.app, unit=name, reason=reason))
-    if old and old.kind is UnitKind.PLAIN:
-        draft.steps.append(DisableUnit(app=draft.app, unit=template_of(name), reason=reason))
     for container in observed.inventory.containers or ():
         if old and container.name == old.object_name and container.unit == name:
             reason = f"left behind by {name}"

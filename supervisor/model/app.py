@@ -146,6 +146,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Drop-ins of the user's own that shape it too: path to a mark that changes with the file."""
     drop_ins: tuple[str, ...] = ()
     """Drop-ins that shape it, relative to the app's root."""
+    links: tuple[str, ...] = ()
+    """Of a plain unit: the links in the user's unit folder that its name and `[Install]` want."""
     claims: tuple[str, ...] = ()
     """What it takes of the machine, in words: ports, sockets, addresses, names, folders."""
     adopt: bool = False

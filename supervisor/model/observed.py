@@ -104,8 +104,9 @@ class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):
     what was installed there counts as it was written."""
     strangers: tuple[str, ...] = ()
     """Quadlet and unit files in the folder that the manifest does not name."""
-    enabled: tuple[str, ...] = ()
-    """Plain units that are linked (and enabled, where they have an `[Install]`)."""
+    links: dict[str, str] = {}
+    """Links in the user's unit folder (relative to it) that lead to the app's plain units, each
+    with the file that it leads to (relative to the app)."""
 
 
 class Container(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,7 +45,15 @@ def steps(plans, *kinds):
 def named(kind, called="b"):
     """A unit `b.service` of any kind."""
     made = "" if kind in (UnitKind.PLAIN, UnitKind.KUBE) else called
-    return container("b", kind=kind, path=f"b.{kind}", version=f"{kind}{made}", object_name=made)
+    is_plain = kind is UnitKind.PLAIN
+    return container(
+        "b",
+        kind=kind,
+        path="b.service" if is_plain else f"b.{kind}",
+        version=f"{kind}{made}",
+        object_name=made,
+        links=("b.service", "default.target.wants/b.service") if is_plain else (),
+    )
 
 
 @pytest.mark.parametrize(("was", "becomes"), list(itertools.permutations(KINDS, 2)))
@@ -57,6 +65,7 @@ def test_what_a_unit_was_is_ended_before_it_becomes_something_else(machine, was,
     assert [step.unit for step in steps(there_and_back, StopUnit)] == ["b.service"] * 2
     disabled = steps(there_and_back, DisableUnit)
     assert len(disabled) == [was, becomes].count(UnitKind.PLAIN)
+    assert len(machine.links) == (2 if was is UnitKind.PLAIN else 0)
     assert machine.pods == ({"b"} if was is UnitKind.POD else set())
 
 
@@ -111,6 +120,20 @@ def test_a_socket_is_not_opened_while_its_service_runs(machine, wanted_by):
     plans = do(machine, deploy(new, new))
     assert [step.unit for step in steps(plans, StopUnit)] == ["echo.service"]
     assert "echo.socket" in machine.running
+
+
+def test_links_follow_the_install_of_a_plain_unit(machine):
+    def version(revision, *links):
+        more = {"kind": UnitKind.PLAIN, "path": "t.service", "object_name": "", "links": links}
+        unit = container("t", version=revision, **more)
+        return app("t", unit, revision=revision)
+
+    old = version("r1", "t.service", "default.target.wants/t.service", "alias.service")
+    new = version("r2", "t.service", "sockets.target.wants/t.service")
+    do(machine, deploy(old))
+    assert set(machine.links) == set(old.units[0].links)
+    do(machine, deploy(new, old))
+    assert set(machine.links) == set(new.units[0].links)
 
 
 def test_what_loses_its_install_is_stopped(machine):

@@ -332,7 +332,7 @@ def test_a_container_whose_file_is_renamed_keeps_its_name(machine):
 
 
 def test_of_a_template_only_instances_are_enabled(machine):
-    wanted = {"kind": UnitKind.PLAIN, "wanted_by": ("default.target",)}
+    wanted = {"kind": UnitKind.PLAIN, "wanted_by": ("default.target",), "links": ("job@.service",)}
     one = msgspec.structs.replace(container("job"), name="job@.service", **wanted)
     two = msgspec.structs.replace(
         container("run"), name="run@.service", instances=("main",), **wanted

@@ -76,7 +76,8 @@ class Machine:
     started: dict[str, DesiredUnit] = field(default_factory=dict)
     """Units to the definition that they were started by."""
     failed: set[str] = field(default_factory=set)
-    enabled: dict[str, str] = field(default_factory=dict)
+    links: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Links in the user's unit folder to app and path."""
     images: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
     volumes: set[str] = field(default_factory=set)
@@ -121,7 +122,11 @@ class Machine:
                 manifest=manifest,
                 files=tuple(self.files.get(one.name, {}).values()),
                 closed=self.closed.get(one.name, ()),
-                enabled=tuple(unit for unit, app in self.enabled.items() if app == one.name),
+                links={
+                    link: path
+                    for link, (app_name, path) in self.links.items()
+                    if app_name == one.name
+                },
             )
             units = set(manifest.units if manifest else ())
             for app in (one.wanted, one.last_good):
@@ -192,7 +197,7 @@ class Machine:
             case StopUnit():
                 self.stop(step.unit)
             case DisableUnit():
-                self.enabled.pop(step.unit, None)
+                self.disable(step.unit)
             case SetHealthInterval():
                 self.set_health_interval(step.container_id, step.seconds)
             case RemoveNetwork():
@@ -223,7 +228,7 @@ class Machine:
             case RemoveFile():
                 self.files[step.app].pop(step.path, None)
             case EnableUnit():
-                self.enabled[step.unit] = step.app
+                self.enable(step.app, step.path)
             case Reload():
                 self.reload()
             case StartUnit() if step.unit in self.running:
@@ -262,6 +267,18 @@ class Machine:
                 if unit := self.catalogue.get((file.path.rpartition("/")[2], file.oid)):
                     self.loaded[unit.name] = unit
                     self.places[unit.name] = f"{ROOT}/{app}/{file.path}"
+
+    def enable(self, app: str, path: str) -> None:
+        """Make the links that a unit file asks for."""
+        name = path.rpartition("/")[2]
+        unit = self.catalogue[name, self.files[app][path].oid]
+        self.links.update(dict.fromkeys(unit.links, (app, path)))
+
+    def disable(self, unit: str) -> None:
+        """Remove every link to a unit's file."""
+        gone = [link for link, (_, path) in self.links.items() if path.rpartition("/")[2] == unit]
+        for link in gone:
+            del self.links[link]
 
     def definition(self, unit: str) -> DesiredUnit:
         """What a unit that runs was started by, else what it is loaded as."""

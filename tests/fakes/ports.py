@@ -195,6 +195,7 @@ class FakeGenerator:
                     name=f"{base}{SUFFIX[kind]}.service",
                     kind=kind,
                     path=file.path,
+                    links=(base + ".service",) if kind is UnitKind.PLAIN else (),
                     digest=file.oid
                     + ("".join(self.around.values()) if kind is UnitKind.CONTAINER else ""),
                     wanted_by=wanted_by,
@@ -285,6 +286,9 @@ class FakeFolder:
             name=app,
             manifest=self.machine.manifests.get(app),
             files=tuple(self.machine.files.get(app, {}).values()),
+            links={
+                link: path for link, (owner, path) in self.machine.links.items() if owner == app
+            },
         )
 
     async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:
@@ -439,10 +443,11 @@ class FakeSystemd:
         self.machine.failed.discard(unit)
 
     async def enable(self, path: str, *, install: bool) -> None:
-        self.machine.enabled[path.rpartition("/")[2]] = path
+        app, _, name = path.removeprefix(f"{ROOT}/").partition("/")
+        self.machine.enable(app, name)
 
     async def disable(self, unit: str) -> None:
-        self.machine.enabled.pop(unit, None)
+        self.machine.disable(unit)
 
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         return self.changes.open()

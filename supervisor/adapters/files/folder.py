@@ -114,14 +114,13 @@ class OwnedFolder:
         owned = {file.path for file in manifest.files} if manifest else set()
         paths = [path for path in {*owned, *wanted} if not _path_problem(path)]
         full = [f"{app}/{path}" for path in paths]
-        units = manifest.units if manifest else ()
         many = len(paths) > _THREAD_FILES
         if many:
             strangers, closed = await in_thread(lambda: self._strangers(app, paths, owned))
         else:
             strangers, closed = self._strangers(app, paths, owned)
-        enabled = self._links.enabled(app, units, owned)
-        await self._watch_app(app, paths, enabled.values())
+        links = self._links.found(app, owned)
+        await self._watch_app(app, paths, map(self._links.absolute, links))
         known = self._known.get(app, {})
         if many or unread_bytes(self._root, full, known) > _THREAD_BYTES:
             there, known = await in_thread(lambda: contents(self._root, full, known))
@@ -151,7 +150,7 @@ class OwnedFolder:
             files=tuple(sorted(standing)),
             closed=tuple(sorted(closed)),
             strangers=strangers,
-            enabled=tuple(sorted(enabled)),
+            links=links,
         )
 
     async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:

@@ -5,20 +5,19 @@ linked there (`folder` asks for it, with the file). The links of plain units are
 here they are only looked at.
 """
 
+import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 
 from supervisor.adapters.files.beneath import InTheWay, is_leftover, put, remove
-from supervisor.core.names import PLAIN_SUFFIXES
-from supervisor.core.unitfile import instance_of, is_template, parse
+from supervisor.core.names import PLAIN_SUFFIXES, template_of
 from supervisor.model.source import FileKind
 
 _DROP_IN_FOLDER = re.compile(r"[^/]+\.(service|timer|socket|path|target|slice|mount)\.d")
 _INSTALL_FOLDERS = (".wants", ".requires", ".upholds")
-_UNIT_FILE_LIMIT = 1 << 20
 
 
 class UnitLinks:
@@ -33,7 +32,9 @@ class UnitLinks:
         *_, folder, name = ["", *path.split("/")]
         if not name.endswith(".conf") or not _DROP_IN_FOLDER.fullmatch(folder):
             return ""
-        return f"{folder}/podvisor-{app}-{name}"
+        # Another folder of the app, or another app, may have one of this name for the same unit.
+        mark = hashlib.sha256(f"{app}/{path}".encode()).hexdigest()[:8]
+        return f"{folder}/podvisor-{app}-{name.removesuffix('.conf')}.{mark}.conf"
 
     def absolute(self, link: str) -> str:
         """Return the absolute path of a link."""
@@ -71,28 +72,36 @@ class UnitLinks:
             return os.readlink(self.absolute(link)) == f"{self._root}/{app}/{path}"  # noqa: PTH115
         return False
 
-    def enabled(self, app: str, units: Iterable[str], paths: Iterable[str]) -> dict[str, str]:
-        """Plain units that are linked (and installed where they ask for it), with their links."""
-        files = {
-            name: path
-            for path in paths
-            if (name := path.rpartition("/")[2]).endswith(PLAIN_SUFFIXES)
+    def found(self, app: str, paths: Iterable[str]) -> dict[str, str]:
+        """Links that lead to plain unit files of an app, those to its drop-ins aside.
+
+        `paths` are the app's files. Returns each link (relative to the unit folder) with the file
+        that it leads to (relative to the app), which need not be there.
+        """
+        names = {
+            name for path in paths if (name := path.rpartition("/")[2]).endswith(PLAIN_SUFFIXES)
         }
-        found: dict[str, str] = {}
-        installed: frozenset[str] | None = None
-        for unit in units:
-            if unit not in files:
-                continue
-            place = self.absolute(unit)
-            path = f"{self._root}/{app}/{files[unit]}"
-            if not os.path.islink(place) or os.path.realpath(place) != os.path.realpath(path):  # noqa: PTH114
-                continue
-            name = self._installs(unit, path)
-            if name and installed is None:
-                installed = self._installed()
-            if not name or (installed and name in installed):
-                found[unit] = place
-        return found
+        if not names:
+            return {}
+        links: dict[str, str] = {}
+        home = f"{self._root}/{app}/"
+        for link in self._all_links(names):
+            target = os.path.realpath(self.absolute(link))
+            if target.startswith(home):
+                links[link] = target.removeprefix(home)
+        return links
+
+    def _all_links(self, names: Collection[str]) -> Iterator[str]:
+        """Yield the links at the top, any of which may be an alias, and those of these units."""
+        with suppress(OSError), os.scandir(self._units) as entries:
+            for entry in entries:
+                if entry.is_symlink() and entry.name.endswith(PLAIN_SUFFIXES):
+                    yield entry.name
+                elif entry.name.endswith(_INSTALL_FOLDERS):
+                    with suppress(OSError):
+                        for name in os.listdir(entry.path):  # noqa: PTH208
+                            if name in names or template_of(name) in names:
+                                yield f"{entry.name}/{name}"
 
     def _is_ours(self, status: os.stat_result, place: str) -> bool:
         target = os.readlink(place) if stat.S_ISLNK(status.st_mode) else ""  # noqa: PTH115
@@ -104,28 +113,3 @@ class UnitLinks:
             for name in os.listdir(self.absolute(folder)):  # noqa: PTH208
                 if is_leftover(name):
                     os.unlink(self.absolute(f"{folder}/{name}"))  # noqa: PTH108
-
-    def _installs(self, unit: str, path: str) -> str:
-        """Return the name that `[Install]` wants linked, empty if it wants none."""
-        try:
-            with open(path, "rb") as file:  # noqa: PTH123
-                text = file.read(_UNIT_FILE_LIMIT).decode(errors="replace")
-        except OSError:
-            return ""
-        read = parse(text)
-        if not read.words("Install", "WantedBy", "RequiredBy", "UpheldBy"):
-            return ""
-        if not is_template(unit):
-            return unit
-        instance = read.last("Install", "DefaultInstance")
-        return instance_of(unit, instance) if instance else ""
-
-    def _installed(self) -> frozenset[str]:
-        """Names that are linked into a `.wants`, `.requires` or `.upholds` folder."""
-        names: set[str] = set()
-        with suppress(OSError), os.scandir(self._units) as entries:
-            for entry in entries:
-                if entry.name.endswith(_INSTALL_FOLDERS):
-                    with suppress(OSError):
-                        names.update(os.listdir(entry.path))  # noqa: PTH208
-        return frozenset(names)

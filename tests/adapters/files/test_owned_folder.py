@@ -331,7 +331,7 @@ async def test_drop_ins_for_units_are_linked_where_systemd_looks(home, make):
         "web.service.d/notes.txt": "x",
     }
     await home.write("web", files)
-    link = home.units / "web.service.d/podvisor-web-10-limits.conf"
+    link = home.units / "web.service.d/podvisor-web-10-limits.99b3c414.conf"
     assert link.read_text().startswith("[Service]")
     assert [p.name for p in home.units.iterdir()] == ["web.service.d"]
     assert [p.name for p in link.parent.iterdir()] == [link.name]
@@ -347,8 +347,17 @@ async def test_drop_ins_for_units_are_linked_where_systemd_looks(home, make):
     assert home.units.exists()
 
 
+async def test_drop_ins_of_one_name_for_one_unit_are_linked_beside_each_other(home):
+    await home.write("a", {"x/web.service.d/1.conf": "x", "y/web.service.d/1.conf": "y"})
+    await home.write("b", {"web.service.d/a-1.conf": "b"})
+    await home.write("b-a", {"web.service.d/1.conf": "b-a"})
+    links = list((home.units / "web.service.d").iterdir())
+    assert sorted(link.read_text() for link in links) == ["b", "b-a", "x", "y"]
+    assert len(await home.files("a")) == 2
+
+
 async def test_a_drop_in_of_the_user_is_left_alone(home, make):
-    link = home.units / "web.service.d/podvisor-web-a.conf"
+    link = home.units / "web.service.d/podvisor-web-a.5087a3f0.conf"
     link.parent.mkdir(parents=True)
     link.write_text("theirs")
     file = make.tree_file("web.service.d/a.conf", "x")
@@ -383,7 +392,7 @@ async def test_plain_units_count_as_enabled_when_linked_and_installed(home):
     }
     units = tuple(files)
     await home.write("web", files, units=units)
-    assert (await home.folder.observe("web")).enabled == ()
+    assert (await home.folder.observe("web")).links == {}
     link_unit(home, "a.timer", "timers.target.wants/a.timer")
     link_unit(home, "b.timer")
     link_unit(home, "c.service")
@@ -391,8 +400,19 @@ async def test_plain_units_count_as_enabled_when_linked_and_installed(home):
     link_unit(home, "f@.timer", "timers.target.wants/f@x.timer")
     link_unit(home, "g@.timer")
     link_unit(home, "h.timer")
-    enabled = (await home.folder.observe("web")).enabled
-    assert enabled == ("a.timer", "c.service", "f@.timer", "g@.timer", "h.timer")
+    (home.units / "i.timer").symlink_to(home.root / "web/h.timer")
+    (home.root / "web/c.service").unlink()
+    assert (await home.folder.observe("web")).links == {
+        "a.timer": "a.timer",
+        "timers.target.wants/a.timer": "a.timer",
+        "b.timer": "b.timer",
+        "c.service": "c.service",
+        "f@.timer": "f@.timer",
+        "timers.target.wants/f@x.timer": "f@.timer",
+        "g@.timer": "g@.timer",
+        "h.timer": "h.timer",
+        "i.timer": "h.timer",
+    }
 
 
 @contextmanager

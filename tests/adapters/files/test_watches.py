@@ -272,7 +272,7 @@ async def test_own_writes_wake_nobody_and_what_was_written_is_watched(home):
         await heard.nothing()
         (home.root / "web/a.container").write_text("z")
         assert await heard.next() == "web"
-        (home.units / "web.service.d/podvisor-web-c.conf").unlink()
+        (home.units / "web.service.d/podvisor-web-c.1b044626.conf").unlink()
         assert await heard.next() == "web"
         await home.folder.remove_files("web", ["a.container"])
         await home.folder.remove_files("web", ["web.service.d/c.conf"])
@@ -285,7 +285,7 @@ async def test_links_of_enabled_units_are_watched(home):
     await home.write("web", {"a.service": "[Service]\n"}, units=("a.service",))
     home.units.mkdir(parents=True)
     (home.units / "a.service").symlink_to(home.root / "web/a.service")
-    assert (await home.folder.observe("web")).enabled == ("a.service",)
+    assert (await home.folder.observe("web")).links == {"a.service": "a.service"}
     async with listening(home.folder.watch()) as heard:
         (home.units / "a.service").unlink()
         assert await heard.next() == "web"
