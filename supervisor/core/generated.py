@@ -224,13 +224,17 @@ def _look_at_yaml(
 
 
 def _kube_secrets(files: AppFiles) -> frozenset[str]:
-    """Names of the secrets that the app's own YAML files make."""
+    """Names of the secrets that the app's own YAML files make: those that a unit plays."""
     made: set[str] = set()
-    for file in files.app.files:
-        if file.path.endswith((".yaml", ".yml")):
+    for path in files.unit_paths():
+        if not path.endswith(".kube"):
+            continue
+        unit = merge(files.shaping(path))
+        for word in (word for text in unit.values("Kube", "Yaml") for word in split_words(text)):
+            yaml_path = posixpath.normpath(posixpath.join(posixpath.dirname(path), word))
             # One that cannot be read is told of where a unit names it.
             with suppress(KubeError):
-                made.update(read_kube(files.text(file.path) or "").defines)
+                made.update(read_kube(files.text(yaml_path) or "").defines)
     return frozenset(made)
 
 

@@ -143,6 +143,7 @@ class Reads:
                         bind=before in _BINDS,
                         live=self._is_live(path, word, entry, before),
                     )
+        self._look_for_the_old_place(word)
         if self._place.stage in word:
             mentioned = {
                 _first_part(rest) for rest in _after(word, self._place.stage) if rest != word
@@ -150,6 +151,36 @@ class Reads:
             if mentioned - {self._files.app.name}:
                 staged = word[word.index(self._place.stage) :]
                 self._report_leaving(next(pieces(staged)), self._origin(word))
+
+    def _look_for_the_old_place(self, word: str) -> None:
+        """Warn of a file of the app that is named where Quadlet's own folder has it by hand."""
+        quadlets = posixpath.dirname(self._place.live)
+        for rest in _after(word, quadlets):
+            written = next(_cut(rest.removeprefix("/")))
+            parts = posixpath.normpath(written).split("/") if rest.startswith("/") else []
+            if not parts or parts[0] == posixpath.basename(self._place.live):
+                continue
+            tails = ("/".join(parts[at:]) for at in range(len(parts)))
+            mine = next((tail for tail in tails if self._files.holds(tail)), "")
+            if mine:
+                self._report_old_place(f"{quadlets}/{written}", written, mine)
+
+    def _report_old_place(self, place: str, written: str, mine: str) -> None:
+        entry = self._locate(lambda entry: written in entry.value)
+        path, line = (entry.path, entry.line) if entry else (self._path, 0)
+        meant = posixpath.relpath(mine, posixpath.dirname(self._path) or ".")
+        meant = meant if meant.startswith(".") else f"./{meant}"
+        app = self._files.app.name
+        self._findings.setdefault(
+            f"{path}:{line}:old",
+            self._files.finding(
+                f"names {place}, but podvisor installs this app in {self._place.live}/{app}",
+                path=path,
+                line=line,
+                hint=f"write {meant}",
+                fatal=False,
+            ),
+        )
 
     def _is_live(self, path: str, word: str, entry: Entry, before: str) -> bool:
         """Whether the unit looks at the path again while it runs; when in doubt, it does not."""
@@ -215,7 +246,11 @@ class Reads:
     def _report_absent(self, path: str, *, bind: bool) -> None:
         entry = self._files.find_reference(self._path, path)
         installed = f"{self._place.live}/{self._files.app.name}/{path}"
-        if bind:
+        folders = path.split("/") if bind else path.split("/")[:-1]
+        if hidden := next((part for part in folders if part.startswith(".")), ""):
+            message = f"names {path}, but {hidden} is hidden: hidden folders are part of no app"
+            hint = f"give {hidden} a name without the dot, or make {installed} by hand"
+        elif bind:
             message = f"mounts {path}, which the source does not hold"
             hint = (
                 f"make {installed} by hand before it starts: Podman refuses to mount what is"

@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Collection, Iterator, Mapping
 
 from supervisor.core.names import runtime_names
-from supervisor.model.app import DesiredApp
+from supervisor.model.app import DesiredApp, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed
 from supervisor.model.plan import PutSecrets, RemoveSecret, RestartUnit, StartUnit, Step
@@ -49,9 +49,20 @@ def secret_blockers(
                 app=app.name,
                 path=posixpath.join(app.root, use.path),
                 line=use.line,
-                hint=f"podman secret create {use.name} - makes it of its input;"
-                f" podvisor secret encrypt {use.name} keeps it in the app",
+                hint=_how_to_provide(use.name, unit.kind),
             )
+
+
+def _how_to_provide(name: str, kind: UnitKind) -> str:
+    if kind is UnitKind.KUBE:  # Podman takes it as Kubernetes has it, not the bare value
+        return (
+            f"podman kube play FILE makes it of a `kind: Secret` named {name};"
+            " one in a file that Yaml= names goes with the app"
+        )
+    return (
+        f"podman secret create {name} - makes it of its input;"
+        f" podvisor secret encrypt {name} keeps it in the app"
+    )
 
 
 def plan_puts(

@@ -470,12 +470,14 @@ def test_secrets_of_kubernetes_yaml() -> None:
     assert needs.defines == ("own",)
 
 
-def test_secrets_of_kube_are_those_that_no_file_of_the_app_makes() -> None:
+def test_secrets_of_kube_are_those_that_no_file_makes_which_is_played() -> None:
     uses = "spec:\n  volumes:\n  - secret: {secretName: tls}\n  - secret: {secretName: made}\n"
     files = {
         "k.kube": "[Kube]\nYaml=k.yml\n",
         "k.yml": uses,
+        "deep/other.kube": "[Kube]\nYaml=../more.yaml\n",
         "more.yaml": "kind: Secret\nmetadata: {name: made}\n",
+        "unplayed.yaml": "kind: Secret\nmetadata: {name: tls}\n",
         "bad.yaml": "a: [",
     }
     reading = reading_of(files)

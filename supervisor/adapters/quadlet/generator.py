@@ -20,6 +20,7 @@ from supervisor.adapters.quadlet.vocabulary import SystemdKeys
 from supervisor.core.app_files import AppFiles
 from supervisor.core.drop_ins import report_reaching
 from supervisor.core.generated import Reading, divide, read_units
+from supervisor.core.pitfalls import report_pitfalls
 from supervisor.core.plain import read_plain_units
 from supervisor.core.reads import Place
 from supervisor.core.refusals import (
@@ -237,6 +238,7 @@ def _choose(apps: Sequence[Candidate], taken: set[str]) -> tuple[list[Candidate]
 def _conclude(readings: Mapping[str, Reading]) -> Generated:
     for reading in readings.values():
         report_reaching(reading)
+        report_pitfalls(reading)
         report_links(reading)
         report_twice(reading)
         report_missing(reading)
