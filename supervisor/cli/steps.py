@@ -5,6 +5,7 @@ from typing import assert_never
 from supervisor.kit.texts import format_duration
 from supervisor.model.plan import (
     BuildImage,
+    CutTrial,
     DisableUnit,
     EnableUnit,
     LeaveUnit,
@@ -80,7 +81,7 @@ def described(step: Step) -> tuple[str, str, str] | None:
             return "forget", f"the failure of {unit}", "dim"
         case SetHealthInterval(unit=unit, seconds=seconds):
             return "check", f"{unit} every {format_duration(seconds)}", "dim"
-        case OpenManifest() | SealManifest() | TryRevision():
+        case OpenManifest() | SealManifest() | TryRevision() | CutTrial():
             return None
         case _:
             assert_never(step)

@@ -33,10 +33,10 @@ from supervisor.model.app import Deployment
 from supervisor.model.errors import Failure, Finding, hint_of
 from supervisor.model.observed import Observed
 from supervisor.model.plan import (
+    BuildImage,
     Plan,
     PullImage,
     PutSecrets,
-    Quarantine,
     RestartUnit,
     RunJob,
     SetHealthInterval,
@@ -195,7 +195,12 @@ class AppController:
         self._board.end([one.name for one in deployments])
         try:
             for one in deployments:
-                self._forget_health(one, steps.get(one.name, ()))
+                mine = steps.get(one.name, ())
+                self._forget_health(one, mine)
+                # Building takes as long as it takes: what was built has the time of a trial.
+                began = any(isinstance(step, TryRevision) for step in mine)
+                if began and any(isinstance(step, BuildImage) for step in mine):
+                    self._orders.renew_trials((one.name,))
             if look.plan.steps:
                 observed = await self._observer.observe_units(deployments, look.observed)
                 look = msgspec.structs.replace(look, observed=observed)
@@ -322,13 +327,14 @@ class AppController:
         repairs = self._ledger.repairs()
         failure = outcome.failures.get(name) or outcome.failures.get("")
         end = AppEnd(failure=failure or outcome.unmade.get(name) or deployment.failure)
+        self._lookout.note(name, end.failure)
         if not end.failure:
             verdict = self._recorder.with_gate(deployment, verdict, observed)
             before = self._ledger.applied().get(name)
             self._recorder.record(deployment, verdict, before, observed, owners=owners)
         if any(isinstance(step, TryRevision) for step in steps):
             self._recorder.forget_old_trials(name)
-        if any(isinstance(step, Quarantine) for step in steps):
+        if name in outcome.taken_back:
             end.stirred.update(self._recorder.free_dependents(deployment))
         self._images.wants(name, _pulls(steps))
         self._probes.attend(units_of(deployment), probes_of(deployment, observed))

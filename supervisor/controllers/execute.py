@@ -29,6 +29,7 @@ from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import JobFailed
 from supervisor.model.plan import (
     BuildImage,
+    CutTrial,
     DisableUnit,
     EnableUnit,
     LeaveUnit,
@@ -77,6 +78,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     """Unit to its job that ended badly; the app's other steps went on."""
     unmade: dict[str, Failure] = {}
     """App to why its secrets could not be made; its other steps went on."""
+    taken_back: set[str] = set()
+    """Apps of which a revision was put in quarantine."""
 
 
 class Executor:
@@ -140,12 +143,16 @@ class Executor:
     ) -> frozenset[str]:
         """Carry out this part of a plan; returns the apps that it went well for.
 
-        What it fails for is in `outcome.unmade`: the app's other steps are not cut by that.
+        What it fails for is in `outcome.unmade`: the app's other steps are not cut by that. What
+        failed its gate is remembered before: with the secrets that come back, it would look new.
         """
         part = Outcome()
         steps = [step for step in plan.steps if isinstance(step, PutSecrets)]
-        await self._execute(steps, part, revisions)
+        apps = {step.app for step in steps}
+        first = [step for step in plan.steps if isinstance(step, Quarantine) and step.app in apps]
+        await self._execute([*first, *steps], part, revisions)
         outcome.unmade.update(part.failures)
+        outcome.taken_back.update(part.taken_back)
         return frozenset(step.app for step in steps if step.app not in part.failures)
 
     async def _execute(
@@ -181,6 +188,8 @@ class Executor:
             outcome.failures[step.app] = failure
         if job and not isinstance(step, RunJob):
             outcome.broken[job.unit] = job
+        if isinstance(step, Quarantine) and failure is None:
+            outcome.taken_back.add(step.app)
         if failure is None and isinstance(step, _SILENT):
             return
         if failure is None and job is None:
@@ -244,7 +253,7 @@ class Executor:
                 await podman.remove_secret(step.secret)
             case RemoveVolume():
                 await podman.remove_volume(step.volume)
-            case TryRevision(trial=rollout):
+            case TryRevision(trial=rollout) | CutTrial(trial=rollout):
                 self._ledger.put_rollout(rollout)
             case Quarantine(failed=rollout):
                 self._ledger.put_rollout(rollout)
@@ -282,6 +291,7 @@ class Executor:
         oids = dict.fromkeys(step.file.oid for step in steps)
         contents = await self._reader.read(steps[0].source, tuple(oids))
         await self._folder.write_files(app, [(one.file, contents[one.file.oid]) for one in steps])
+        self._ledger.put_repairs(one.repair for one in steps if one.repair)
 
     async def _start(self, step: StartUnit | RestartUnit) -> JobFailed | None:
         # systemd's start limit guards against its own restarts; podvisor has its backoff.

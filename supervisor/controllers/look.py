@@ -41,12 +41,20 @@ class Lookout:
         self._observer = observer
         self._folder = folder
         self._clock = clock
+        self._hindered: dict[str, str] = {}
+
+    def note(self, app: str, failure: Failure | None) -> None:
+        """Take note of what cut an app's pass short: what is planned next may have to say so."""
+        self._hindered.pop(app, None)
+        if failure:
+            self._hindered[app] = str(failure)
 
     async def look(self, deployments: Sequence[Deployment]) -> Look:
         """Plan a pass over these apps. Raises what keeps all of them from being observed."""
         observed, failures = await self._observer.observe(
             deployments, targets=self._desires.targets()
         )
+        observed = msgspec.structs.replace(observed, hindered=dict(self._hindered))
         foreign = await self._folder.foreign_units()
 
         def plan(some: Sequence[Deployment]) -> Plan:

@@ -10,8 +10,9 @@ from typing import TypeVar
 import msgspec
 
 from supervisor.controllers.ports import Ledger
+from supervisor.core.gate import is_on
 from supervisor.kit.clock import Clock
-from supervisor.model.rollout import Hold, Outcome, Suspension
+from supervisor.model.rollout import Hold, Suspension
 
 _T = TypeVar("_T")
 
@@ -49,7 +50,7 @@ class Orders:
         """Give those on trial their whole time again: it went by while nobody looked after them."""
         for app in apps:
             for one in self._ledger.rollouts(app)[-1:]:
-                if one.outcome is Outcome.TRIAL:
+                if is_on(one):
                     renewed = msgspec.structs.replace(one, began_at=self._clock.now())
                     self._ledger.put_rollout(renewed)
 

@@ -53,7 +53,15 @@ class Recorder:
             return verdict
         settings = self._desires.settings.rollout
         strict = has_way_back(deployment, observed, settings)
-        word = gate.judge(wanted, observed, trial, self._clock.now(), settings, strict=strict)
+        word = gate.judge(
+            wanted,
+            observed,
+            trial,
+            self._clock.now(),
+            settings,
+            strict=strict,
+            undone=verdict.postponed,
+        )
         return msgspec.structs.replace(verdict, gate=word)
 
     def record(

@@ -15,7 +15,7 @@ from supervisor.core.health import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
 from supervisor.core.names import runtime_names, template_of
 from supervisor.core.ownership import free_networks, plan_leftovers
-from supervisor.core.rollout_plan import ask_gate, quarantined, take_back
+from supervisor.core.rollout_plan import ask_gate, cut_short, quarantined, take_back
 from supervisor.core.secret_plan import (
     awaited,
     plan_left,
@@ -79,7 +79,10 @@ def plan_app(
     refused = any(finding.fatal for finding in draft.findings)
     on_trial = wanted and trial_of(wanted, observed) and is_installed(wanted, observed)
     changes = not wanted or (deployment.changes and not on_trial)
-    if deployment.waits and changes and not refused:
+    has_to_wait = deployment.waits and changes
+    goes_on = not refused and not has_to_wait
+    draft.steps.extend(cut_short(deployment, observed, now, goes_on=goes_on))
+    if has_to_wait and not refused:
         draft.waiting.extend(one.text for one in deployment.waits)
         draft.after.extend(one.app for one in deployment.waits)
     elif wanted and not refused:
@@ -97,36 +100,40 @@ def plan_app(
                 draft.extend(_repairs(_converge(last_good, last_good, observed, now, owners)))
             revision = last_good.revision if last_good else ""
             return draft.steps, draft.verdict(revision=revision, complete=False)
-        if is_ready:
-            word = ask_gate(deployment, attempt, observed, now, settings=rollout)
-            if word and word.state is GateState.FAILED:
-                take_back(deployment, word, observed, now, draft)
-                refused = True
-            else:
-                names = {secret.name for secret in wanted.secrets}
-                left = list(plan_left(wanted.name, names, offered, observed))
-                if attempt.steps and left:
-                    # What uses them may still run: they go when all else is done.
-                    draft.look_again(now + _SECRETS_LEFT_SECONDS)
-                elif word is None or word.state is GateState.PASSED:
-                    draft.steps.extend(left)
-                draft.extend(attempt)
-                plan_forgetting(wanted, observed, draft)
-                verdict = draft.verdict(revision=wanted.revision, complete=True)
-                return draft.steps, msgspec.structs.replace(verdict, gate=word)
-        draft.steps.extend(pulls)
-        draft.waiting.extend(f"image {step.image}" for step in pulls)
-        draft.waiting.extend(f"secret {name} of app {app}" for name, app in others.items())
-        if puts:
-            draft.steps.append(puts)
-            draft.waiting.extend(f"secret {put.secret.name}: {put.reason}" for put in puts.puts)
-        if not is_ready and last_good and last_good.revision == wanted.revision:
-            missing = {step.image for step in pulls}
-            attempt.steps[:] = [
-                step for step in attempt.steps if not _starts_without(step, wanted, missing)
-            ]
-            attempt.steps[:] = without_lacking(attempt.steps, wanted, observed)
+        waiting = [f"image {step.image}" for step in pulls]
+        waiting.extend(f"secret {name} of app {app}" for name, app in others.items())
+        waiting.extend(f"secret {p.secret.name}: {p.reason}" for p in (puts.puts if puts else ()))
+        lacking = next(iter(waiting), "")
+        word = ask_gate(deployment, attempt, observed, now, settings=rollout, lacking=lacking)
+        if word and word.state is GateState.FAILED:
+            take_back(deployment, word, observed, now, draft)
+            refused = True
+        elif is_ready:
+            names = {secret.name for secret in wanted.secrets}
+            left = list(plan_left(wanted.name, names, offered, observed))
+            if attempt.steps and left:
+                # What uses them may still run: they go when all else is done.
+                draft.look_again(now + _SECRETS_LEFT_SECONDS)
+            elif word is None or word.state is GateState.PASSED:
+                draft.steps.extend(left)
             draft.extend(attempt)
+            plan_forgetting(wanted, observed, draft)
+            verdict = draft.verdict(revision=wanted.revision, complete=True)
+            return draft.steps, msgspec.structs.replace(verdict, gate=word)
+        else:
+            if word and word.look_at:
+                draft.look_again(word.look_at)
+            draft.steps.extend(pulls)
+            draft.waiting.extend(waiting)
+            if puts:
+                draft.steps.append(puts)
+            if last_good and last_good.revision == wanted.revision:
+                missing = {step.image for step in pulls}
+                attempt.steps[:] = [
+                    step for step in attempt.steps if not _starts_without(step, wanted, missing)
+                ]
+                attempt.steps[:] = without_lacking(attempt.steps, wanted, observed)
+                draft.extend(attempt)
     elif not wanted and not refused and not deployment.keep and not deployment.waits:
         _remove_app(deployment, observed, owners, draft)
         draft.steps.extend(plan_left(deployment.name, (), offered, observed))
@@ -179,7 +186,7 @@ def _converge(
     folder = observed.apps.get(app.name)
     _remove_units(app, other, observed, owners, draft)
     plan_leftovers(app, observed, owners, draft, prune=app.prune_volumes)
-    files = plan_files(app, observed, draft)
+    files = plan_files(app, observed, now, draft)
     plan_units(app, observed, now, files, draft)
     free_networks(observed, draft)
     plan_fresh_load(app, observed, draft)

@@ -17,6 +17,8 @@ class Draft(msgspec.Struct, kw_only=True):
     findings: list[Finding] = []
     adopt: dict[str, UnitInputs] = {}
     next_at: float = 0.0
+    postponed: str = ""
+    """What keeps it from being as it should, though no step does anything about it yet."""
 
     def look_again(self, at: float) -> None:
         """Have the app planned again at `at` (or at an earlier wish)."""
@@ -28,6 +30,7 @@ class Draft(msgspec.Struct, kw_only=True):
         self.waiting.extend(other.waiting)
         self.findings.extend(other.findings)
         self.adopt.update(other.adopt)
+        self.postponed = self.postponed or other.postponed
         if other.next_at:
             self.look_again(other.next_at)
 
@@ -38,6 +41,7 @@ class Draft(msgspec.Struct, kw_only=True):
             complete=complete,
             waiting=tuple(self.waiting),
             after=tuple(self.after),
+            postponed=self.postponed,
             next_at=self.next_at,
             findings=tuple(self.findings),
             adopt=self.adopt,

@@ -6,9 +6,11 @@ removed after those that refer to it are gone or replaced.
 
 import msgspec
 
+from supervisor.core import repair
 from supervisor.core.draft import Draft, FileChanges
 from supervisor.core.names import QUADLET_KINDS, shapes_units, unit_kind
 from supervisor.core.ownership import owned_after
+from supervisor.kit.texts import count
 from supervisor.model.app import DesiredApp
 from supervisor.model.observed import Manifest, Observed, UnitState
 from supervisor.model.plan import (
@@ -25,8 +27,11 @@ from supervisor.model.source import TreeFile
 _RANKS = {kind: rank for rank, kind in enumerate(QUADLET_KINDS.values())}
 
 
-def plan_files(app: DesiredApp, observed: Observed, draft: Draft) -> FileChanges:
-    """Add the steps for the folder; returns what that means for units that read files."""
+def plan_files(app: DesiredApp, observed: Observed, now: float, draft: Draft) -> FileChanges:
+    """Add the steps for the folder; returns what that means for units that read files.
+
+    What somebody changes again and again is restored with the backoff of repairs.
+    """
     folder = observed.apps.get(app.name)
     manifest = folder.manifest if folder else None
     there = {file.path: file for file in folder.files} if folder else {}
@@ -54,6 +59,9 @@ def plan_files(app: DesiredApp, observed: Observed, draft: Draft) -> FileChanges
             reason = f"{how} outside podvisor: restored"
             drifted.add(file.path)
         writes.append(WriteFile(app=app.name, source=app.source, file=file, reason=reason))
+    if drifted and before == after:
+        writes = _restore(app, writes, observed, now, draft)
+        drifted.intersection_update(step.file.path for step in writes)
     removals = [
         RemoveFile(app=app.name, path=path, reason="no longer in the source")
         for path in sorted(before.keys() - after.keys(), key=lambda path: (-_rank(path), path))
@@ -93,6 +101,23 @@ def plan_files(app: DesiredApp, observed: Observed, draft: Draft) -> FileChanges
     return FileChanges(
         written=frozenset(step.file.path for step in writes), drifted=frozenset(drifted)
     )
+
+
+def _restore(
+    app: DesiredApp, writes: list[WriteFile], observed: Observed, now: float, draft: Draft
+) -> list[WriteFile]:
+    """Return the steps that undo what somebody did, none while the backoff says to wait."""
+    key = repair.files_of(app.name)
+    memory = observed.repairs.get(key)
+    due = repair.due_at(memory, now)
+    if due > now:
+        tries = count(memory.failures if memory else 0, "time")
+        draft.postponed = f"{writes[0].file.path} is changed outside podvisor again and again"
+        draft.waiting.append(f"{draft.postponed}: restored {tries} in a row")
+        draft.look_again(due)
+        return []
+    after = repair.after_try(key, memory, now)
+    return [msgspec.structs.replace(writes[0], repair=after), *writes[1:]]
 
 
 def plan_folder_removal(app: str, manifest: Manifest, draft: Draft, *, reason: str) -> None:

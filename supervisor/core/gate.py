@@ -5,7 +5,7 @@ started, is well, and has stayed so for the settling time. `core.rollout_plan` t
 failed, `controllers.record` writes down what passed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -30,7 +30,12 @@ def trial_of(app: DesiredApp, observed: Observed) -> Rollout | None:
     if applied and applied.revision == app.revision:
         return None
     known = rollout_of(app.name, app.revision, observed)
-    return known if known and known.outcome is Outcome.TRIAL else None
+    return known if known and is_on(known) else None
+
+
+def is_on(rollout: Rollout) -> bool:
+    """Whether it is being tried: its gate has not decided, and nothing else came before."""
+    return rollout.outcome is Outcome.TRIAL and not rollout.ended_at
 
 
 def is_installed(app: DesiredApp, observed: Observed) -> bool:
@@ -73,22 +78,28 @@ def judge(
     settings: RolloutSettings,
     *,
     strict: bool = True,
+    undone: str = "",
+    untried: Collection[str] = (),
 ) -> Gate:
     """Say whether the revision counts.
 
-    Without `strict` (there is no way back) nothing fails: it counts when it is well at last.
+    `undone` says what is still to be done for it, empty if nothing is, and `untried` names the
+    units that this will start: it cannot pass before, but it can fail. Without `strict` (there is
+    no way back) nothing fails: it counts when it is well at last.
     """
     settle = float(settings.settle if app.settle is None else app.settle)
-    waits: list[str] = []
+    waits: list[str] = [undone] if undone else []
     is_failing = False
     looks: list[float] = []
     unmet: list[str] = []
     for name, unit in _judged(app, observed, trial):
+        if name in untried:
+            continue
         state = observed.units.get(name, UnitState(name=name))
         if state.unmet:
             # systemd was told not to start it here: that says nothing of the revision.
             unmet.append(f"{name} was not started: {state.unmet} is not met")
-        elif failure := _failure(name, unit, state, observed, strict=strict):
+        elif failure := _failure(name, unit, state, observed, trial, strict=strict):
             waits_for = _waits_for(app, unit, observed)
             if strict and not waits_for:
                 return Gate(state=GateState.FAILED, reason=failure)
@@ -135,14 +146,22 @@ def _judged(
 
 
 def _failure(
-    name: str, unit: DesiredUnit, state: UnitState, observed: Observed, *, strict: bool
+    name: str,
+    unit: DesiredUnit,
+    state: UnitState,
+    observed: Observed,
+    trial: Rollout,
+    *,
+    strict: bool,
 ) -> str:
     """Say what is wrong with a unit, empty if nothing is."""
     if state.active == "failed":
         return f"{name} failed ({state.result})"
     if state.is_up and state.load not in {"loaded", "merged"}:
         return f"{name} runs on as what it was: systemd has its unit as {state.load}"
-    if state.sub == "auto-restart" or (strict and state.restarts):
+    # systemd's counter begins with the last start; what it did before the trial is not its fault.
+    restarted = state.restarts and state.active_since >= trial.began_at
+    if state.sub == "auto-restart" or (strict and restarted):
         return f"{name} did not stay up: systemd restarts it"
     if state.active == "inactive" and not state.job and not _ended_well(unit, state):
         return f"{name} did not stay up" if state.ever_started else f"{name} did not start"

@@ -1,7 +1,7 @@
 """When a unit that broke is started again: the crash-loop memory as a pure function.
 
 systemd's own `Restart=` works first; this is about units that systemd has given up or never
-restarts.
+restarts. Files that somebody else changes are restored by the same rules.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,6 +29,11 @@ UNMET_SECONDS = 3600
 
 SETTLE_SECONDS = 30
 """A crash loop is not over because the unit runs at this very moment."""
+
+
+def files_of(app: str) -> str:
+    """Return what stands for an app's files in the memory of repairs; no unit has such a name."""
+    return f"{app}/"
 
 
 def due_at(state: RepairState | None, now: float) -> float:

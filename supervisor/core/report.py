@@ -112,7 +112,7 @@ def app_status(
             else AppState.REFUSED
             if refused and not reverted
             else AppState.FAILING
-            if failure or any(images.values()) or settling
+            if failure or any(images.values()) or settling or verdict.postponed
             else _state(deployment, verdict, units, reverted=reverted)
         ),
         revision=stands.revision if stands else "",

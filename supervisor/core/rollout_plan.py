@@ -5,12 +5,17 @@ Asked by `core.app_plan` once the steps towards the revision are known; `core.ga
 
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from supervisor.core import gate
 from supervisor.core.draft import Draft
+from supervisor.core.names import runtime_names
+from supervisor.core.steps import in_words
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Finding, Stalled
 from supervisor.model.observed import Observed
 from supervisor.model.plan import (
+    CutTrial,
     Quarantine,
     RestartUnit,
     SetHealthInterval,
@@ -29,32 +34,59 @@ def ask_gate(
     now: float,
     *,
     settings: RolloutSettings,
+    lacking: str = "",
 ) -> Gate | None:
-    """Ask the gate about a revision that stands; one that is not on trial goes on it.
+    """Ask the gate about a revision that is to stand; one that is not on trial goes on it.
 
-    So does one whose trial something newer cut short, when it comes again.
+    So does one whose trial something newer cut short, when it comes again. A trial is asked about
+    in every pass, whatever is still to be done: what never ends must not keep it from its verdict.
 
-    `attempt` holds the steps towards `wanted`. None means that there is nothing to judge (yet).
+    `attempt` holds the steps towards `wanted`; `lacking` says what they wait for, empty if they can
+    be done now. None means that there is nothing to judge.
     """
     wanted = deployment.wanted
     applied = observed.applied.get(deployment.name)
     if wanted is None or (applied and applied.revision == wanted.revision):
         return None
+    changes = [step for step in attempt.steps if _is_change(step)]
+    untried = {step.unit for step in changes if isinstance(step, StartUnit | RestartUnit)}
     trial = gate.trial_of(wanted, observed)
-    if trial is None or not gate.is_installed(wanted, observed):
-        changing = frozenset(
-            step.unit for step in attempt.steps if isinstance(step, StartUnit | RestartUnit)
-        )
+    if trial is None:
+        if lacking:
+            return None
         before = gate.rollout_of(wanted.name, wanted.revision, observed)
         subject = before.subject if before else deployment.subject
-        trial = gate.begin_trial(wanted, observed, subject=subject, changing=changing, now=now)
+        trial = gate.begin_trial(
+            wanted, observed, subject=subject, changing=frozenset(untried), now=now
+        )
         reason = f"{wanted.revision[:12]} is on trial"
         attempt.steps.insert(0, TryRevision(app=wanted.name, trial=trial, reason=reason))
-        return None
-    if any(_is_change(step) for step in attempt.steps):
-        return None
+        # What is down now, before anything of it is done, is not its fault.
+        undone = "nothing of it is done yet"
+        untried = {n for one in wanted.units for n in runtime_names(one.name, one.instances)}
+    elif changes:
+        undone = observed.hindered.get(wanted.name) or f"not done yet: {in_words(changes[0])}"
+    else:
+        undone = lacking or attempt.postponed
     strict = has_way_back(deployment, observed, settings)
-    return gate.judge(wanted, observed, trial, now, settings, strict=strict)
+    return gate.judge(
+        wanted, observed, trial, now, settings, strict=strict, undone=undone, untried=untried
+    )
+
+
+def cut_short(
+    deployment: Deployment, observed: Observed, now: float, *, goes_on: bool
+) -> Iterator[CutTrial]:
+    """End the trials of revisions that are not what the app is brought to now.
+
+    `goes_on`: what is wanted can be had. If one comes again, it is tried anew.
+    """
+    wanted = deployment.wanted.revision if deployment.wanted and goes_on else ""
+    for one in observed.rollouts.get(deployment.name, ()):
+        if gate.is_on(one) and one.revision != wanted:
+            ended = msgspec.structs.replace(one, ended_at=now)
+            reason = f"the trial of {one.revision[:12]} was cut short"
+            yield CutTrial(app=deployment.name, trial=ended, reason=reason)
 
 
 def has_way_back(deployment: Deployment, observed: Observed, settings: RolloutSettings) -> bool:

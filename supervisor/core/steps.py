@@ -2,6 +2,7 @@
 
 from supervisor.kit.texts import format_duration
 from supervisor.model.plan import (
+    CutTrial,
     OpenManifest,
     Quarantine,
     SealManifest,
@@ -11,7 +12,7 @@ from supervisor.model.plan import (
     WriteFile,
 )
 
-BOOKKEEPING = (OpenManifest, SealManifest, TryRevision)
+BOOKKEEPING = (OpenManifest, SealManifest, TryRevision, CutTrial)
 """Steps that only write down what the others do."""
 
 
@@ -19,9 +20,10 @@ def subject_of(step: Step) -> str:
     """What a step is about, where that is not a unit: a file, image, network …; else empty."""
     if isinstance(step, WriteFile):
         return step.file.path
-    if isinstance(step, TryRevision | Quarantine):
-        one = step.trial if isinstance(step, TryRevision) else step.failed
-        return one.revision[:12]
+    if isinstance(step, TryRevision | CutTrial):
+        return step.trial.revision[:12]
+    if isinstance(step, Quarantine):
+        return step.failed.revision[:12]
     if isinstance(step, SetHealthInterval):
         return f"every {format_duration(step.seconds)}"
     names = ("path", "image", "container", "network", "pod", "volume", "secret", "secrets")

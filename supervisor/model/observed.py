@@ -178,6 +178,7 @@ class RepairState(msgspec.Struct, frozen=True, kw_only=True):
     """How often a unit was brought back lately; the crash-loop memory of the planner."""
 
     unit: str
+    """For an app's files, which are restored: its name and a slash."""
     failures: int = 0
     """Repairs in a row, none of which lasted."""
     last_at: float = 0.0
@@ -220,6 +221,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Units that podvisor probes itself."""
     jobs: dict[str, JobRun] = {}
     """App to what became of its jobs."""
+    hindered: dict[str, str] = {}
+    """App to what cut its last pass short, in words; left out where nothing did."""
     made_of: dict[DesiredSecret, str] = {}
     """Keyed hash of what each secret of these apps is to be made of."""
     rotating: frozenset[str] = frozenset()

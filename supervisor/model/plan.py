@@ -51,6 +51,20 @@ class Quarantine(_Step, frozen=True, kw_only=True, tag="quarantine"):
     failed: Rollout
 
 
+class TryRevision(_Step, frozen=True, kw_only=True, tag="try"):
+    """Remember that a revision is on trial from now on: before anything is done for it."""
+
+    phase: ClassVar[int] = 0
+    trial: Rollout
+
+
+class CutTrial(_Step, frozen=True, kw_only=True, tag="cut-trial"):
+    """Remember that something else came before the gate had decided on a revision."""
+
+    phase: ClassVar[int] = 0
+    trial: Rollout
+
+
 class BuildImage(_Step, frozen=True, kw_only=True, tag="build"):
     """Run a `.build` unit's command ahead, so that its restart finds every layer cached."""
 
@@ -98,13 +112,6 @@ class RemoveSecret(_Step, frozen=True, kw_only=True, tag="remove-secret"):
     secret: str
 
 
-class TryRevision(_Step, frozen=True, kw_only=True, tag="try"):
-    """Remember that a revision is on trial from now on."""
-
-    phase: ClassVar[int] = 3
-    trial: Rollout
-
-
 class OpenManifest(_Step, frozen=True, kw_only=True, tag="open-manifest"):
     """Claim what is about to be written: the old files and the new ones, not sealed."""
 
@@ -116,6 +123,8 @@ class WriteFile(_Step, frozen=True, kw_only=True, tag="write"):
     phase: ClassVar[int] = 4
     source: str
     file: TreeFile
+    repair: RepairState | None = None
+    """As of StartUnit, for the first of those that undo what somebody did."""
 
 
 class RemoveFile(_Step, frozen=True, kw_only=True, tag="remove"):
@@ -214,6 +223,8 @@ Step = (
     PullImage
     | PutSecrets
     | Quarantine
+    | TryRevision
+    | CutTrial
     | BuildImage
     | StopUnit
     | DisableUnit
@@ -221,7 +232,6 @@ Step = (
     | RemoveNetwork
     | RemovePod
     | RemoveSecret
-    | TryRevision
     | OpenManifest
     | WriteFile
     | RemoveFile
@@ -251,6 +261,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What it waits for, in words: images, other apps, backoffs, systemd's own restarts."""
     after: tuple[str, ...] = ()
     """The apps among these."""
+    postponed: str = ""
+    """What is not as it should be, though no step mends it yet; among these too."""
     next_at: float = 0.0
     """When to look again, seconds since the epoch; 0 is "when something changes"."""
     gate: Gate | None = None

@@ -36,7 +36,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     began_at: float
     """When it was installed (last); seconds since the epoch."""
     ended_at: float = 0.0
-    """When its gate decided; 0 if it has not."""
+    """When its gate decided, or something else cut its trial short; 0 while neither has."""
     outcome: Outcome = Outcome.TRIAL
     reason: str = ""
     """Why it failed."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from supervisor.core import planner
+from supervisor.core.gate import ended
 from supervisor.core.jobs import after_job
 from supervisor.core.names import runtime_names
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
@@ -26,6 +27,7 @@ from supervisor.model.observed import (
 )
 from supervisor.model.plan import (
     BuildImage,
+    CutTrial,
     DisableUnit,
     EnableUnit,
     LeaveUnit,
@@ -65,6 +67,10 @@ class Machine:
     files: dict[str, dict[str, TreeFile]] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
     """What was written, by its id."""
+    restarts: dict[str, int] = field(default_factory=dict)
+    """Unit to how often systemd has restarted it by itself since it was started."""
+    restarting: set[str] = field(default_factory=set)
+    """Units that systemd is about to start again."""
     manifests: dict[str, Manifest] = field(default_factory=dict)
     closed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """App to its folders that may not be looked into."""
@@ -157,7 +163,25 @@ class Machine:
             owned_root=ROOT,
         )
 
+    def words(self, digest: str) -> dict[str, str]:
+        """What the content of a unit's file says, as far as it was written: `v=2 dies`."""
+        return dict(
+            word.partition("=")[::2] for word in self.blobs.get(digest, b"").decode().split()
+        )
+
     def state(self, unit: str) -> UnitState:
+        if unit in self.restarting:
+            return UnitState(
+                name=unit,
+                load="loaded",
+                active="activating",
+                sub="auto-restart",
+                result="exit-code",
+                path=ROOT,
+                ever_started=True,
+                active_since=self.since.get(unit, 0.0),
+                restarts=self.restarts.get(unit, 0),
+            )
         if unit in self.running:
             return UnitState(
                 name=unit,
@@ -166,6 +190,7 @@ class Machine:
                 sub="running",
                 path=self.places.get(unit, ""),
                 active_since=self.since.get(unit, 0.0),
+                restarts=self.restarts.get(unit, 0),
             )
         if unit in self.failed:
             return UnitState(
@@ -182,13 +207,13 @@ class Machine:
             name=unit, load=load, path=self.places.get(unit, "") if load == "loaded" else ""
         )
 
-    def plan(self, deployments: list[Deployment], now: float = 0.0) -> Plan:
+    def plan(self, deployments: list[Deployment], now: float = 1.0) -> Plan:
         self.now = now
         return planner.plan(deployments, self.observe(deployments), now, rollout=self.settings)
 
     def carry_out(self, step: Step) -> None:
         match step:
-            case TryRevision(trial=one) | Quarantine(failed=one):
+            case TryRevision(trial=one) | CutTrial(trial=one) | Quarantine(failed=one):
                 self.rollouts.setdefault(one.app, {})[one.revision] = one
             case PullImage():
                 self.images.add(step.image)
@@ -225,6 +250,8 @@ class Machine:
                 claimed = {file.path for file in self.manifests[step.app].files}
                 assert step.file.path in claimed, "a file is claimed before it is written"
                 self.files.setdefault(step.app, {})[step.file.path] = step.file
+                if step.repair:
+                    self.repairs[step.repair.unit] = step.repair
             case RemoveFile():
                 self.files[step.app].pop(step.path, None)
             case EnableUnit():
@@ -264,6 +291,8 @@ class Machine:
         self.loaded = {}
         for app, files in sorted(self.files.items(), reverse=True):  # of two the first counts
             for file in files.values():
+                if "unloadable" in self.words(file.oid):
+                    continue
                 if unit := self.catalogue.get((file.path.rpartition("/")[2], file.oid)):
                     self.loaded[unit.name] = unit
                     self.places[unit.name] = f"{ROOT}/{app}/{file.path}"
@@ -382,6 +411,8 @@ class Machine:
         """Record what the controller records after a pass."""
         for verdict in plan.verdicts:
             if verdict.gate and verdict.gate.state is GateState.PASSED:
+                mine = self.rollouts[verdict.app]
+                mine[verdict.revision] = ended(mine[verdict.revision], verdict.gate, self.now)
                 known = self.applied.get(verdict.app)
                 self.applied[verdict.app] = AppliedApp(
                     name=verdict.app,
@@ -402,7 +433,7 @@ class Machine:
                     units={**(before.units if before else {}), unit: inputs},
                 )
 
-    def converge(self, deployments: list[Deployment], now: float = 0.0) -> list[Plan]:
+    def converge(self, deployments: list[Deployment], now: float = 1.0) -> list[Plan]:
         """Plan and carry out until nothing is left to do; fails if that takes long."""
         plans: list[Plan] = []
         for _ in range(5):

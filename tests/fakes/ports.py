@@ -55,6 +55,7 @@ SUFFIX = {
     UnitKind.CONTAINER: "",
     UnitKind.NETWORK: "-network",
     UnitKind.VOLUME: "-volume",
+    UnitKind.BUILD: "-build",
     UnitKind.PLAIN: "",
 }
 
@@ -215,6 +216,7 @@ class FakeGenerator:
                     probe=probe_of(words),
                     object_name=words.get("name", f"systemd-{base}"),
                     oneshot=kind is not UnitKind.CONTAINER or "job" in words,
+                    build_command=("podman", "build") if kind is UnitKind.BUILD else (),
                     can_reload=words.get("can") == "reload",
                     live=(words["reads"],) if "reads" in words else (),
                     on_change=(ChangeRule(action=ChangeAction(words["onchange"])),)
@@ -235,7 +237,7 @@ def unit_text(file: TreeFile, contents: Mapping[str, bytes]) -> str:
 
 def made_of(file: str) -> str:
     base, _, suffix = file.rpartition(".")
-    return f"{base}-network.service" if suffix == "network" else f"{base}.service"
+    return f"{base}-{suffix}.service" if suffix in {"network", "build"} else f"{base}.service"
 
 
 def probe_of(words: Mapping[str, str]) -> Probe | None:
@@ -272,6 +274,8 @@ class FakeFolder:
         self.looked: list[str] = []
         """Apps that were observed."""
         self.full = False
+        self.edits = 0
+        """How often somebody changed what stands here."""
 
     @property
     def root(self) -> str:
@@ -310,8 +314,19 @@ class FakeFolder:
             raise Retry(f"cannot write {files[0][0].path}: disk full")
         for file, content in files:
             assert oid(content.decode()) == file.oid
+            if b"unwritable" in content.split():
+                raise Retry(f"cannot write {file.path}: input/output error")
             self.machine.files.setdefault(app, {})[file.path] = file
             self.machine.blobs[file.oid] = content
+            if b"fought" in content.split():
+                asyncio.get_running_loop().call_later(0.1, self.edit, app, file.path)
+
+    def edit(self, app: str, path: str) -> None:
+        """Somebody changes a file, after whom podvisor looks."""
+        if path in self.machine.files.get(app, {}):
+            self.edits += 1
+            self.machine.files[app][path] = TreeFile(path=path, oid=oid("of somebody"))
+            self.touched.queue.put_nowait(app)
 
     async def remove_files(self, app: str, paths: Sequence[str]) -> None:
         for path in paths:
@@ -342,6 +357,8 @@ class FakeSystemd:
         """Such units to when that was found."""
         self.mends: dict[str, str] = {}
         """Unit that is broken to the content with which it is not."""
+        self.restart_seconds = 1.0
+        """RestartSec= of every unit."""
 
     async def units(
         self, names: Collection[str], *, details: Collection[str] = ()
@@ -382,7 +399,11 @@ class FakeSystemd:
             self.tested[unit] = self.now()
             return None  # to systemd, that is no failure
         works = self.mends.get(unit)
-        if unit in self.machine.broken and definition.digest != (works and oid(works)):
+        words = self.machine.words(definition.digest)
+        broken = unit in self.machine.broken and definition.digest != (works and oid(works))
+        self.machine.restarts.pop(unit, None)
+        self.machine.restarting.discard(unit)
+        if broken or "dies" in words:
             self.machine.failed.add(unit)
             return JobFailed(unit=unit, result="failed", detail="exit code 1")
         self.machine.failed.discard(unit)
@@ -393,16 +414,47 @@ class FakeSystemd:
         self.machine.running[unit] = definition.digest
         self.machine.since[unit] = self.now()
         self.changes.queue.put_nowait(unit)
+        if lives := words.get("loops"):
+            self._crash_in(float(lives), unit)
         return None
+
+    def _crash_in(self, seconds: float, unit: str) -> None:
+        since = self.machine.since[unit]
+        asyncio.get_running_loop().call_later(seconds, self._crash, unit, since, seconds)
+
+    def _crash(self, unit: str, since: float, lives: float) -> None:
+        """The process of a unit with `Restart=always` ends."""
+        if unit in self.machine.running and self.machine.since[unit] == since:
+            digest = self.machine.running.pop(unit)
+            self.machine.restarting.add(unit)
+            self.machine.restarts[unit] = self.machine.restarts.get(unit, 0) + 1
+            self.changes.queue.put_nowait(unit)
+            again = asyncio.get_running_loop().call_later
+            again(self.restart_seconds, self._come_back, unit, digest, lives)
+
+    def _come_back(self, unit: str, digest: str, lives: float) -> None:
+        if unit in self.machine.restarting:
+            self.machine.restarting.discard(unit)
+            self.machine.running[unit] = digest
+            self.machine.since[unit] = self.now()
+            self.changes.queue.put_nowait(unit)
+            if lives:
+                self._crash_in(lives, unit)
+
+    def crashes(self, unit: str) -> None:
+        """The process of a unit with `Restart=always` ends, once."""
+        self._crash(unit, self.machine.since[unit], 0.0)
 
     async def stop(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         self.jobs.append(("stop", unit))
         self.machine.running.pop(unit, None)
+        self.machine.restarting.discard(unit)
         return None
 
     async def restart(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         self.jobs.append(("restart", unit))
         self.machine.running.pop(unit, None)
+        self.machine.restarting.discard(unit)
         await asyncio.sleep(self.slow.get(unit, 0))
         if (one := self.machine.loaded.get(unit)) and one.before_deploy:
             self.machine.ran.append(one.digest)
@@ -434,6 +486,9 @@ class FakeSystemd:
         self, name: str, *, command: Sequence[str], folder: str, timeout_seconds: float
     ) -> JobFailed | None:
         self.jobs.append(("run", name))
+        unit = self.machine.loaded.get(name.removeprefix("podvisor-"))
+        if unit and "unbuildable" in self.machine.words(unit.digest):
+            return JobFailed(unit=name, result="failed", detail="Error: building at STEP RUN")
         return None
 
     async def reload(self) -> None:
@@ -491,6 +546,8 @@ class FakePodman:
         self.labels: dict[str, dict[str, str]] = {}
         """Of the secrets that have some."""
         self.puts: list[str] = []
+        self.in_use: set[str] = set()
+        """Networks that somebody else's containers are in."""
 
     async def secret(self, name: str) -> bytes | None:
         return self.secrets.get(name)
@@ -582,6 +639,8 @@ class FakePodman:
         self.machine.pods.discard(pod)
 
     async def remove_network(self, network: str) -> None:
+        if network in self.in_use:
+            raise Retry(f"cannot remove network {network}: it is being used")
         self.machine.networks.discard(network)
 
     async def remove_volume(self, volume: str) -> None:
