@@ -8,8 +8,6 @@ from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed, PodmanObject
 
-_ADOPT = "(taking it over is for `podvisor adopt`, which is not there yet)"
-
 
 def blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -> list[Finding]:
     """Names that are taken by what podvisor does not own."""
@@ -83,7 +81,7 @@ def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
                 source=app.source,
                 app=app.name,
                 path=source_path(app, file.path),
-                hint=f"move it out of the folder {_ADOPT}",
+                hint="move it out of the folder",
             )
 
 
@@ -99,21 +97,19 @@ def _taken_by(
     if one := stranger(unit, app, observed):
         return f"{one} exists already", _mend(one)
     if unit.name in mine:
-        mend = f"remove {path} {_ADOPT}"
+        mend = f"remove {path}"
         return (f"{unit.name} is defined by {path} too", mend) if path else None
     state = observed.units.get(unit.name)
     if not path and state and state.load == "loaded" and not _is_ours(unit.name, observed):
         path = "" if state.path.startswith(f"{observed.owned_root}/") else state.path
     if path:
-        mend = f"rename one of them, or remove {path} {_ADOPT}"
+        mend = f"rename one of them, or remove {path}"
         return f"unit {unit.name} exists already ({path})", mend
     if unit.kind is UnitKind.CONTAINER:
         for container in observed.inventory.containers or ():
             taken = container.name == unit.object_name and container.unit != unit.name
             if taken and not _is_ours(container.unit, observed):
-                mend = (
-                    f"set ContainerName= to another name, or `podman rm {container.name}` {_ADOPT}"
-                )
+                mend = f"set ContainerName= to another name, or `podman rm {container.name}`"
                 return f"a container named {container.name} exists already", mend
     return None
 
@@ -122,7 +118,7 @@ def _mend(one: PodmanObject) -> str:
     """Say what to do about an object that somebody else made."""
     rename = f"set {one.kind.title()}Name= to another name"
     if one.kind is UnitKind.POD:
-        return f"{rename}, or `podman pod rm {one.name}` {_ADOPT}"
+        return f"{rename}, or `podman pod rm {one.name}`"
     return (
         f"{rename}; or say Adopt=yes in [X-Podvisor], to use it as it is:"
         " podvisor then never changes or removes it"

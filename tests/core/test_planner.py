@@ -263,7 +263,7 @@ def test_a_unit_of_others_is_never_taken_over(machine):
     assert plan.steps == ()
     (finding,) = plan.verdicts[0].findings
     assert "web.service exists already" in finding.message
-    assert "podvisor adopt" in finding.hint
+    assert "rename one of them" in finding.hint
 
 
 def test_a_file_of_others_in_the_folder_is_never_overwritten(machine):

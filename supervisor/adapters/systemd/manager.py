@@ -190,8 +190,7 @@ class SystemdManager:
                 raise Retry(f"cannot enable {name}: {error}") from error
             raise Stalled(
                 f"cannot enable {name}: {error}",
-                hint=f"it is not podvisor's: move it away from {self._user_units}"
-                " (podvisor adopt will take such files over)",
+                hint=f"it is not podvisor's: move it away from {self._user_units}",
             ) from error
 
     async def disable(self, unit: str) -> None:
