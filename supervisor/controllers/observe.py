@@ -130,7 +130,11 @@ class Observer:
             wanted.extend(file.path for file in one.last_good.files)
         has_jobs = one.wanted and any(unit.before_deploy for unit in one.wanted.units)
         return _Own(
-            folder=await self._folder.observe(one.name, wanted=wanted),
+            folder=await self._folder.observe(
+                one.name,
+                wanted=wanted,
+                asked=[found.absent for found in one.findings if found.absent],
+            ),
             rollouts=self._ledger.rollouts(one.name),
             suspended=self._orders.suspended([one.name]).get(one.name),
             job=job_run(self._ledger, one.name) if has_jobs else None,

@@ -90,8 +90,13 @@ class Folder(Protocol):
     def root(self) -> str:
         """Absolute real path of the folder that holds the apps' folders."""
 
-    async def observe(self, app: str, *, wanted: Collection[str] = ()) -> ObservedApp:
-        """Read the manifest and the state of its files and of `wanted` paths (cached by stat)."""
+    async def observe(
+        self, app: str, *, wanted: Collection[str] = (), asked: Collection[str] = ()
+    ) -> ObservedApp:
+        """Read the manifest and the state of its files and of `wanted` paths (cached by stat).
+
+        Of `asked` paths, which are not podvisor's, only whether they are there.
+        """
 
     async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:
         """Read these files (of links, where they lead), `limit` bytes of each at most.

@@ -64,7 +64,10 @@ def plan_app(
     that some app wants to that app: a unit that moves to another app is not stopped. `offered` maps
     the secrets that any app describes to that app.
     """
-    draft = Draft(app=deployment.name, findings=list(deployment.findings))
+    folder = observed.apps.get(deployment.name)
+    by_hand = folder.by_hand if folder else ()
+    found_here = [one for one in deployment.findings if one.absent not in by_hand]
+    draft = Draft(app=deployment.name, findings=found_here)
     wanted, last_good = deployment.wanted, deployment.last_good
     if deployment.keep and deployment.keep_reason:
         hint = "podvisor sync --prune-all removes it"

@@ -259,16 +259,14 @@ class Reads:
         else:
             message = f"reads {path}, which the source does not hold"
             hint = f"put {installed} there by hand: the unit does not start without it"
-        self._findings.setdefault(
-            path,
-            self._files.finding(
-                message,
-                path=entry.path if entry else self._path,
-                line=entry.line if entry else 0,
-                hint=hint,
-                fatal=False,
-            ),
+        finding = self._files.finding(
+            message,
+            path=entry.path if entry else self._path,
+            line=entry.line if entry else 0,
+            hint=hint,
+            fatal=False,
         )
+        self._findings.setdefault(path, msgspec.structs.replace(finding, absent=path))
 
 
 def _after(word: str, prefix: str) -> Iterator[str]:

@@ -48,6 +48,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     line: int = 0
     """Counted from 1; 0 where a line has no meaning."""
     hint: str = ""
+    absent: str = ""
+    """What is missing, relative to the app's folder: all is well once a person put it there."""
     fatal: bool = True
     """Whether it keeps the app (or the whole source, if `app` is empty) from being deployed."""
 

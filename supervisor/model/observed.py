@@ -107,6 +107,8 @@ class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):
     links: dict[str, str] = {}
     """Links in the user's unit folder (relative to it) that lead to the app's plain units, each
     with the file that it leads to (relative to the app)."""
+    by_hand: tuple[str, ...] = ()
+    """Of the files and folders that were asked for, those that somebody put there."""
 
 
 class Container(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Sources that are laid out anew, and what of a layout cannot be read."""
 
+import anyio
 import msgspec
 import pytest
 
@@ -50,6 +51,22 @@ async def test_what_is_in_no_app_is_shown_with_the_source(world):
         await take(world, house, home=source("apps/*", "proxy"))
         assert house.desk.status().sources[0].findings == ()
         assert set(states(house)) == {"web", "proxy"}
+
+
+async def test_what_is_missing_is_said_until_a_person_put_it_there(world):
+    world.reader.put("home", {"web/web.container": "lacks=.env"})
+    async with world.running() as house:
+        assert house.desk.status("web").apps[0].findings[0].absent == ".env"
+        world.folder.by_hand["web"] = {".env"}
+        world.folder.touched.queue.put_nowait("web")
+        await anyio.sleep(1)
+        await house.queue.rest()
+        assert house.desk.status("web").apps[0].findings == ()
+        world.folder.by_hand.clear()
+        world.folder.touched.queue.put_nowait("web")
+        await anyio.sleep(1)
+        await house.queue.rest()
+        assert house.desk.status("web").apps[0].findings
 
 
 async def test_a_folder_that_can_name_no_app_holds_up_nobody(world):

@@ -183,6 +183,7 @@ def test_what_is_only_worth_knowing_refuses_nothing(readings: dict[str, Reading]
     assert "apps/blog/web.container:12: prune= has no meaning" in blog
     assert "did you mean Prune=" in blog
     assert "apps/blog/web.container:8: reads file, which the source does not hold" in blog
+    assert "file" in {finding.absent for finding in readings["blog"].findings}
     assert "unseen" not in blog, "a file with a dash before it may be absent"
     mixed = " ".join(texts_of(readings["mixed"], fatal=False))
     assert "apps/mixed/shop.container:10: mounts absent-data" in mixed

@@ -176,6 +176,15 @@ class FakeGenerator:
                     findings[one.name] = (
                         Finding(message=words["refuse"], app=one.name, source=one.source),
                     )
+                if "lacks" in words:
+                    findings[one.name] = (
+                        Finding(
+                            message="is not there",
+                            app=one.name,
+                            absent=words["lacks"],
+                            fatal=False,
+                        ),
+                    )
                 if "warn" in words:
                     findings[one.name] = (
                         Finding(message=words["warn"], app=one.name, fatal=False),
@@ -273,6 +282,8 @@ class FakeFolder:
         self.foreign: dict[str, str] = {}
         self.looked: list[str] = []
         """Apps that were observed."""
+        self.by_hand: dict[str, set[str]] = {}
+        """What somebody put into the apps' folders."""
         self.full = False
         self.edits = 0
         """How often somebody changed what stands here."""
@@ -284,7 +295,9 @@ class FakeFolder:
     async def manifests(self) -> dict[str, Manifest]:
         return dict(self.machine.manifests)
 
-    async def observe(self, app: str, *, wanted: Collection[str] = ()) -> ObservedApp:
+    async def observe(
+        self, app: str, *, wanted: Collection[str] = (), asked: Collection[str] = ()
+    ) -> ObservedApp:
         self.looked.append(app)
         return ObservedApp(
             name=app,
@@ -293,6 +306,7 @@ class FakeFolder:
             links={
                 link: path for link, (owner, path) in self.machine.links.items() if owner == app
             },
+            by_hand=tuple(path for path in asked if path in self.by_hand.get(app, ())),
         )
 
     async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:

@@ -103,13 +103,17 @@ class OwnedFolder:
         self._manifests = {app: self._manifests[app] for app in apps if app in self._manifests}
         return found
 
-    async def observe(self, app: str, *, wanted: Collection[str] = ()) -> ObservedApp:
-        """Read the manifest, and how its files and `wanted` paths stand on disk."""
+    async def observe(
+        self, app: str, *, wanted: Collection[str] = (), asked: Collection[str] = ()
+    ) -> ObservedApp:
+        """Read the manifest, how its files and `wanted` stand on disk, and what of `asked` does."""
         _check_app(app)
         with told(f"read {self._root}/{app}"):
-            return await self._observe(app, wanted)
+            return await self._observe(app, wanted, asked)
 
-    async def _observe(self, app: str, wanted: Collection[str]) -> ObservedApp:
+    async def _observe(
+        self, app: str, wanted: Collection[str], asked: Collection[str]
+    ) -> ObservedApp:
         manifest = self._manifest(app)
         owned = {file.path for file in manifest.files} if manifest else set()
         paths = [path for path in {*owned, *wanted} if not _path_problem(path)]
@@ -120,7 +124,8 @@ class OwnedFolder:
         else:
             strangers, closed = self._strangers(app, paths, owned)
         links = self._links.found(app, owned)
-        await self._watch_app(app, paths, map(self._links.absolute, links))
+        asked = [path for path in asked if not _path_problem(path)]
+        await self._watch_app(app, [*paths, *asked], map(self._links.absolute, links))
         known = self._known.get(app, {})
         if many or unread_bytes(self._root, full, known) > _THREAD_BYTES:
             there, known = await in_thread(lambda: contents(self._root, full, known))
@@ -151,6 +156,7 @@ class OwnedFolder:
             closed=tuple(sorted(closed)),
             strangers=strangers,
             links=links,
+            by_hand=tuple(one for one in asked if os.path.exists(f"{self._root}/{app}/{one}")),  # noqa: ASYNC240, PTH110
         )
 
     async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:

@@ -88,6 +88,17 @@ async def test_wanted_paths_are_observed_without_a_manifest(home, make):
     assert observed.strangers == ("a.container",)
 
 
+async def test_what_a_person_put_beside_the_files_of_an_app_is_told_if_it_is_asked_for(home):
+    await home.write("web", {"web.container": UNIT})
+    asked = (".env", "data", "conf/more", "../db/.env")
+    assert (await home.folder.observe("web", asked=asked)).by_hand == ()
+    (home.root / "web/.env").write_text("A=1")
+    (home.root / "web/data").mkdir()
+    observed = await home.folder.observe("web", asked=asked)
+    assert observed.by_hand == (".env", "data")
+    assert [file.path for file in observed.files] == ["web.container"]
+
+
 async def test_unchanged_files_are_not_read_again(home, monkeypatch):
     await home.write("web", {"a": "one", "d/b": "two"})
     await anyio.sleep(SETTLED_NS / 1e9 + 0.02)
