@@ -557,3 +557,30 @@ async def test_a_diff_of_what_leaves_and_of_what_is_refused(world):
         assert [(one.path, one.old, one.new) for one in web.files] == [("web.container", "", None)]
         assert not db.files
         assert db.findings[0].message == "x"
+
+
+@pytest.mark.parametrize("meanwhile", ["running", "stopped"])
+async def test_an_owned_folder_that_is_removed_whole_is_made_again(world, meanwhile):
+    """As `podman quadlet rm` of Podman 6 does, to which all of it is one application."""
+    world.reader.put("home", {"web/web.container": "v=1", "db/db.container": "v=1"})
+    async with world.running() as house:
+        if meanwhile == "running":
+            world.machine.loses_folder()
+            world.machine.reload()
+            for unit in ("web.service", "db.service"):
+                world.systemd.dies(unit)
+            for app in ("web", "db"):
+                world.folder.touched.queue.put_nowait(app)
+            await house.queue.rest()
+            await anyio.sleep(60)
+            assert {one.state for one in house.desk.status().apps} == {AppState.READY}
+    if meanwhile == "stopped":
+        world.machine.loses_folder()
+        world.machine.reload()
+        world.machine.running.clear()
+    async with world.running() as house:
+        await anyio.sleep(60)
+        assert {one.state for one in house.desk.status().apps} == {AppState.READY}
+    assert world.machine.running.keys() == {"web.service", "db.service"}
+    assert world.machine.manifests.keys() == {"web", "db"} == world.ledger.applied().keys()
+    assert [e.step for e in world.events(EventKind.STEP) if e.step.startswith("remove")] == []

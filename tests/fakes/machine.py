@@ -12,6 +12,7 @@ from supervisor.core import planner
 from supervisor.core.gate import ended
 from supervisor.core.jobs import after_job
 from supervisor.core.names import runtime_names
+from supervisor.kit.stamps import blob_id
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.health import Checked, ContainerHealth, Health
 from supervisor.model.observed import (
@@ -285,6 +286,18 @@ class Machine:
                 why = "exit code 1" if step.unit in self.broken else ""
                 before = self.jobs.get(step.app)
                 self.jobs[step.app] = after_job(before, step.content, step.unit, why=why)
+
+    def writes(self, app: str, path: str, text: str) -> None:
+        """Somebody writes a file into an app's folder."""
+        content = text.encode()
+        file = TreeFile(path=path, oid=blob_id(content), size=len(content))
+        self.files.setdefault(app, {})[path] = file
+        self.blobs[file.oid] = content
+
+    def loses_folder(self) -> None:
+        """Somebody removes the whole owned folder, as `podman quadlet rm` of Podman 6 can."""
+        self.files.clear()
+        self.manifests.clear()
 
     def reload(self) -> None:
         self.reloads += 1

@@ -7,7 +7,6 @@ real files is for tests/core/test_generated.py and the host.
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Generic, TypeVar
@@ -18,7 +17,8 @@ from anyio.abc import TaskStatus
 from supervisor.api.webhooks import Reception
 from supervisor.controllers import ports
 from supervisor.core.git_host import Api, CommitStatus
-from supervisor.core.names import unit_kind
+from supervisor.core.names import shapes_units, unit_kind
+from supervisor.kit.stamps import blob_id
 from supervisor.model.app import (
     AppNeed,
     Candidate,
@@ -61,7 +61,7 @@ SUFFIX = {
 
 
 def oid(content: str) -> str:
-    return hashlib.sha1(content.encode()).hexdigest()  # noqa: S324
+    return blob_id(content.encode())
 
 
 NOTHING = DesiredUnit(name="none.service", kind=UnitKind.PLAIN, path="none.service", digest="")
@@ -299,10 +299,14 @@ class FakeFolder:
         self, app: str, *, wanted: Collection[str] = (), asked: Collection[str] = ()
     ) -> ObservedApp:
         self.looked.append(app)
+        manifest = self.machine.manifests.get(app)
+        claimed = {file.path for file in manifest.files} if manifest else set()
+        here = self.machine.files.get(app, {})
         return ObservedApp(
             name=app,
-            manifest=self.machine.manifests.get(app),
-            files=tuple(self.machine.files.get(app, {}).values()),
+            manifest=manifest,
+            files=tuple(file for path, file in here.items() if path in claimed | set(wanted)),
+            strangers=tuple(sorted(path for path in here.keys() - claimed if shapes_units(path))),
             links={
                 link: path for link, (owner, path) in self.machine.links.items() if owner == app
             },
@@ -312,13 +316,17 @@ class FakeFolder:
     async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:
         here = self.machine.files.get(app, {})
         blobs = self.machine.blobs
-        return {path: blobs[here[path].oid][:limit] for path in paths if here[path].oid in blobs}
+        return {
+            path: blobs[here[path].oid][:limit]
+            for path in paths
+            if path in here and here[path].oid in blobs
+        }
 
     async def foreign_units(self) -> dict[str, str]:
         return self.foreign
 
     async def write_manifest(self, manifest: Manifest) -> None:
-        if manifest.files:
+        if manifest.files or not manifest.sealed:
             self.machine.manifests[manifest.app] = manifest
         else:
             self.machine.manifests.pop(manifest.app, None)
@@ -344,7 +352,7 @@ class FakeFolder:
 
     async def remove_files(self, app: str, paths: Sequence[str]) -> None:
         for path in paths:
-            self.machine.files[app].pop(path, None)
+            self.machine.files.get(app, {}).pop(path, None)
 
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         return self.touched.open()
@@ -602,14 +610,16 @@ class FakePodman:
         if self.down:
             raise Retry("cannot reach Podman")
         return Inventory(
-            images=frozenset(self.machine.images & set(images)),
-            networks=frozenset(self.machine.networks),
-            volumes=frozenset(self.machine.volumes),
-            pods=frozenset(self.machine.pods),
+            images=frozenset(self.machine.images & set(images)) if images else None,
+            networks=frozenset(self.machine.networks) if networks else None,
+            volumes=frozenset(self.machine.volumes) if volumes else None,
+            pods=frozenset(self.machine.pods) if pods else None,
             secrets={
                 name: self.labels.get(name, {}).get(CONTENT_LABEL) or oid(content.decode())
                 for name, content in self.secrets.items()
-            },
+            }
+            if secrets
+            else None,
             owned_secrets={
                 name: OwnedSecret(
                     app=labels[APP_LABEL],
@@ -618,8 +628,9 @@ class FakePodman:
                     stays=labels[REMOVAL_LABEL] == "never",
                 )
                 for name, labels in self.labels.items()
+                if secrets
             },
-            containers=(),
+            containers=() if containers else None,
         )
 
     async def pull(self, image: str, *, timeout_seconds: float) -> None:

@@ -1,0 +1,122 @@
+"""The `Podman` port; the real adapter against an API of our own."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supervisor.adapters.podman import PodmanClient
+from supervisor.controllers.ports import Podman
+from supervisor.model.errors import Stalled
+from supervisor.model.secret import APP_LABEL, CONTENT_LABEL, MADE_OF_LABEL, REMOVAL_LABEL
+from tests.fakes.machine import Machine
+from tests.fakes.podman import FakePodman as FakeApi
+from tests.fakes.ports import FakePodman
+
+pytestmark = pytest.mark.anyio
+LABELS = {APP_LABEL: "web", MADE_OF_LABEL: "m", CONTENT_LABEL: "c", REMOVAL_LABEL: "never"}
+
+
+class FakeSide:
+    def __init__(self, _: Path) -> None:
+        self.machine = Machine()
+        self.podman = FakePodman(self.machine)
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    def has(self, *, image: str, network: str, volume: str) -> None:
+        self.machine.images.add(image)
+        self.machine.networks.add(network)
+        self.machine.volumes.add(volume)
+
+    def has_secret(self, name: str) -> None:
+        self.podman.has_secret(name, b"theirs")
+
+
+class RealSide:
+    def __init__(self, folder: Path) -> None:
+        self.api = FakeApi(folder)
+        self.podman = PodmanClient(self.api.socket)
+
+    async def open(self) -> None:
+        await self.api.serve()
+
+    async def close(self) -> None:
+        await self.api.close()
+
+    def has(self, *, image: str, network: str, volume: str) -> None:
+        self.api.add_image(image)
+        self.api.add_network(network)
+        self.api.add_volume(volume)
+
+    def has_secret(self, name: str) -> None:
+        self.api.add_secret(name, "1" * 25)
+        self.api.secret_data[name] = b"theirs"
+
+
+@pytest.fixture(params=[FakeSide, RealSide])
+async def side(
+    request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[FakeSide | RealSide]:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    made = request.param(tmp_path)
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def test_what_is_not_asked_for_is_none(side: FakeSide | RealSide) -> None:
+    side.has(image="localhost/x:1", network="net", volume="data")
+    podman: Podman = side.podman
+    found = await podman.inventory()
+    assert (found.images, found.networks, found.volumes) == (None, None, None)
+    assert (found.pods, found.secrets, found.containers) == (None, None, None)
+    found = await podman.inventory(images=["localhost/x:1", "localhost/y:1"], volumes=True)
+    assert found.images == frozenset({"localhost/x:1"})
+    assert found.volumes is not None
+    assert "data" in found.volumes
+    assert (found.networks, found.secrets) == (None, None)
+
+
+async def test_what_is_removed_is_gone_and_what_is_gone_is_well(side: FakeSide | RealSide) -> None:
+    side.has(image="localhost/x:1", network="net", volume="data")
+    podman: Podman = side.podman
+    for _ in range(2):
+        await podman.remove_network("net")
+        await podman.remove_volume("data")
+        await podman.remove_container("none")
+        found = await podman.inventory(networks=True, volumes=True)
+        assert found.networks is not None
+        assert "net" not in found.networks
+        assert found.volumes == frozenset()
+
+
+async def test_secrets_that_podvisor_made_and_those_of_others(side: FakeSide | RealSide) -> None:
+    podman: Podman = side.podman
+    side.has_secret("theirs")
+    with pytest.raises(Stalled, match="not podvisor's"):
+        await podman.put_secret("theirs", b"ours", labels=LABELS)
+    await podman.remove_secret("theirs")
+    await podman.put_secret("own", b"one", labels=LABELS)
+    found = await podman.inventory(secrets=True)
+    assert found.secrets is not None
+    assert found.secrets.keys() == {"theirs", "own"}
+    assert found.secrets["own"] == "c", "what is in it, by podvisor's own mark"
+    (own,) = found.owned_secrets.values()
+    assert (own.app, own.made_of, own.content, own.stays) == ("web", "m", "c", True)
+    await podman.put_secret("own", b"two", labels=LABELS)
+    await podman.remove_secret("own")
+    await podman.remove_secret("own")
+    assert await podman.secret("own") is None
+
+
+async def test_health_of_what_is_gone_is_left_out(side: FakeSide | RealSide) -> None:
+    podman: Podman = side.podman
+    assert await podman.health(["0" * 64]) == {}
+    assert await podman.failed_checks(["0" * 64]) == frozenset()
+    await podman.set_health_interval("0" * 64, 30.0)
