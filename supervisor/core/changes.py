@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from supervisor.core.handover import claims_of
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.observed import UnitInputs
 from supervisor.model.source import FileKind, TreeFile
@@ -22,7 +23,7 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, secrets: Mapping[str, str] | N
         outside=unit.outside,
         kind=unit.kind,
         object_name=unit.object_name,
-        claims=unit.claims,
+        claims=claims_of(unit),
         installed=bool(unit.wanted_by),
     )
 

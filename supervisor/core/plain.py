@@ -16,6 +16,7 @@ from supervisor.core.unitfile import UnitFile, expand, instance_of, is_template,
 from supervisor.model.app import DesiredUnit, UnitKind
 
 _FOLDERS = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
+_LISTENS = {"ListenStream": "tcp", "ListenDatagram": "udp", "ListenSequentialPacket": ""}
 _STARTED_BY = {".timer": "Timer", ".socket": "Socket", ".path": "Path", ".service": "Service"}
 """Suffix to the section without which systemd refuses the unit."""
 
@@ -70,10 +71,20 @@ def _read(path: str, reading: Reading, place: Place) -> None:
             live=reads.live,
             before_deploy=own.before_deploy,
             drop_ins=tuple(files.drop_ins(path)),
+            listens=tuple(_listens(unit, known)),
             links=tuple(sorted(_links(name, unit))),
             activates=_activates(name, unit, known),
         )
     )
+
+
+def _listens(unit: UnitFile, known: Mapping[str, str]) -> Iterator[str]:
+    """Yield what a socket opens."""
+    for key, protocol in _LISTENS.items():
+        for value in unit.values("Socket", key):
+            place = expand(value, known)
+            port = place.rpartition(":")[2]
+            yield f"port {port}/{protocol}" if port.isdigit() else f"socket {place}"
 
 
 def _links(name: str, unit: UnitFile) -> Iterator[str]:

@@ -10,6 +10,7 @@ import msgspec
 
 from supervisor.core import starts
 from supervisor.core.app_plan import left_alone, plan_app
+from supervisor.core.handover import make_room
 from supervisor.core.moves import (
     holds_of_giver,
     holds_of_taker,
@@ -79,6 +80,7 @@ def plan(
         deployments, observed, planned, owners=owners, taken=taken, elsewhere=elsewhere or {}
     )
     steps = [step for some, _ in plans for step in some]
+    steps.extend(make_room(steps, observed))
     return Plan(steps=_ordered(steps), verdicts=tuple(verdict for _, verdict in plans))
 
 

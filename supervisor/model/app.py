@@ -148,8 +148,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Drop-ins that shape it, relative to the app's root."""
     links: tuple[str, ...] = ()
     """Of a plain unit: the links in the user's unit folder that its name and `[Install]` want."""
-    claims: tuple[str, ...] = ()
-    """What it takes of the machine, in words: ports, sockets, addresses, names, folders."""
+    listens: tuple[str, ...] = ()
+    """Of a `.socket`: what it opens, in words (`port 80/tcp`, `socket /run/x.sock`)."""
     adopt: bool = False
     """`[X-Podvisor] Adopt=yes`: its network or volume may be one that podvisor did not make."""
     activates: str = ""

@@ -159,7 +159,7 @@ class UnitInputs(msgspec.Struct, frozen=True, kw_only=True):
     object_name: str = ""
     """Podman's name of what it made."""
     claims: tuple[str, ...] = ()
-    """As of `DesiredUnit.claims`."""
+    """What it had that only one unit can have, in words."""
     installed: bool = False
     """Whether an `[Install]` had it started."""
 

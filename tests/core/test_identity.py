@@ -8,7 +8,7 @@ import pytest
 from supervisor.core import planner
 from supervisor.core.changes import inputs_of
 from supervisor.core.uptake import uptake
-from supervisor.model.app import ChangeAction, ChangeRule, UnitKind
+from supervisor.model.app import ChangeAction, ChangeRule, PublishedPort, UnitKind
 from supervisor.model.observed import Container, PodmanObject
 from supervisor.model.plan import (
     DisableUnit,
@@ -120,6 +120,21 @@ def test_a_socket_is_not_opened_while_its_service_runs(machine, wanted_by):
     plans = do(machine, deploy(new, new))
     assert [step.unit for step in steps(plans, StopUnit)] == ["echo.service"]
     assert "echo.socket" in machine.running
+
+
+def test_who_gives_a_port_up_is_stopped_before_another_takes_it(machine):
+    def published(name, port):
+        one = PublishedPort(address="", first=port, last=port, protocol="tcp", path="")
+        return app(name, container(name, version=str(port), publishes=(one,)), revision=str(port))
+
+    old = [deploy(published("a", 80)), deploy(published("b", 81))]
+    do(machine, *old)
+    new = [
+        deploy(published("a", 82), old[0].wanted),
+        deploy(published("b", 80), old[1].wanted),
+    ]
+    (stop,) = steps(do(machine, *new), StopUnit)
+    assert (stop.unit, stop.reason) == ("a.service", "port 80/tcp goes to b.service")
 
 
 def test_links_follow_the_install_of_a_plain_unit(machine):
