@@ -63,6 +63,10 @@ class Observer:
         probes: ProbeController,
         secrets: SecretController,
     ) -> None:
+        self._restless: set[str] = set()
+        """Units that were down lately, or that systemd has restarted by itself."""
+        self._causes: dict[str, tuple[tuple[str, int], str]] = {}
+        """Unit to its last words, and at which of its ends they were read."""
         self._secrets = secrets
         self._probes = probes
         self._health = health
@@ -96,7 +100,7 @@ class Observer:
         for one in deployments:
             if one.name in changing:
                 curious.update(_names([one], apps, applied))
-        await self._look_closer(curious, units)
+        await self._look_closer(curious | self._restless, units)
         try:
             inventory = await self._inventory(deployments, apps, units, changing, applied)
         except Failure as failure:
@@ -111,6 +115,7 @@ class Observer:
             inventory=inventory,
             applied=applied,
             repairs=self._ledger.repairs(),
+            causes=self._last_words(units),
             rollouts={name: one.rollouts for name, one in own.items()},
             suspended={name: one.suspended for name, one in own.items() if one.suspended},
             checked=await self._checked(deployments, units),
@@ -145,13 +150,15 @@ class Observer:
         """Read the units anew, and leave the rest as it was read."""
         units = await self._systemd.units(before.units)
         curious = _down(deployments, units, before.targets)
-        await self._look_closer(curious.union(_on_trial(deployments, before.applied)), units)
+        curious |= self._restless.union(_on_trial(deployments, before.applied))
+        await self._look_closer(curious, units)
         checked = await self._checked(deployments, units)
         return msgspec.structs.replace(
             before,
             units=units,
             applied=self._ledger.applied(),
             rollouts={one.name: self._ledger.rollouts(one.name) for one in deployments},
+            causes=self._last_words(units),
             checked=checked,
             probed=self._probes.verdicts(),
         )
@@ -191,6 +198,21 @@ class Observer:
         known = [name for name in names if name in units and units[name].load != "not-found"]
         if known:
             units.update(await self._systemd.units(known, details=known))
+        for name in known:
+            state = units[name]
+            is_down = state.sub == "auto-restart" or state.active == "failed"
+            if is_down or state.restarts or not state.is_up:
+                self._restless.add(name)
+            else:
+                self._restless.discard(name)
+                self._causes.pop(name, None)
+            # In a loop that goes on, less and less often.
+            end = (state.active, state.restarts.bit_length())
+            if is_down and (name not in self._causes or self._causes[name][0] != end):
+                self._causes[name] = (end, await self._systemd.last_words(name))
+
+    def _last_words(self, units: Iterable[str]) -> dict[str, str]:
+        return {name: said for name in units if (said := self._causes.get(name, (("", 0), ""))[1])}
 
     async def _inventory(
         self,

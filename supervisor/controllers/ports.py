@@ -141,6 +141,10 @@ class Systemd(Protocol):
         failed are not to be told from the others here: see `Podman.failed_checks`.
         """
 
+    async def last_words(self, unit: str) -> str:
+        """Return how the unit ended lately, and what it said last; empty if nobody knows."""
+        ...
+
     async def start(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         """Queue a start job and wait for its end; None if it went well."""
 

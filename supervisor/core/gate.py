@@ -155,14 +155,15 @@ def _failure(
     strict: bool,
 ) -> str:
     """Say what is wrong with a unit, empty if nothing is."""
+    cause = f": {said}" if (said := observed.causes.get(name)) else ""
     if state.active == "failed":
-        return f"{name} failed ({state.result})"
+        return f"{name} failed ({state.result}){cause}"
     if state.is_up and state.load not in {"loaded", "merged"}:
         return f"{name} runs on as what it was: systemd has its unit as {state.load}"
     # systemd's counter begins with the last start; what it did before the trial is not its fault.
     restarted = state.restarts and state.active_since >= trial.began_at
     if state.sub == "auto-restart" or (strict and restarted):
-        return f"{name} did not stay up: systemd restarts it"
+        return f"{name} did not stay up: systemd restarts it{cause}"
     if state.active == "inactive" and not state.job and not _ended_well(unit, state):
         return f"{name} did not stay up" if state.ever_started else f"{name} did not start"
     health = unit_health(name, observed)

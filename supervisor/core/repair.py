@@ -24,6 +24,9 @@ LASTED_SECONDS = 600
 """A unit that ran for so long after a repair was repaired: counting begins anew."""
 
 
+_LONGEST_CALM_SECONDS = 600
+"""For no longer need a unit that systemd restarts stay up to be called well."""
+
 UNMET_SECONDS = 3600
 """After which a condition that was not met is tested again."""
 
@@ -57,6 +60,24 @@ def test_again_at(tested_at: float, now: float) -> float:
     return min(tested_at, now) + UNMET_SECONDS
 
 
+def calm_at(state: UnitState) -> float:
+    """When a unit that systemd has restarted by itself may be called well, if it runs on.
+
+    The more often that was, the later: between two crashes a crash loop looks well, too.
+    """
+    return state.active_since + min(_LONGEST_CALM_SECONDS, SETTLE_SECONDS * state.restarts)
+
+
+def is_looping(state: UnitState, now: float) -> bool:
+    """Whether a unit crashes, and is restarted by systemd, again and again."""
+    if state.sub == "auto-restart":
+        return True
+    if not state.restarts or state.active in {"inactive", "failed", "deactivating"}:
+        return False
+    # A clock that was set back says nothing of the age.
+    return not state.is_up or state.active_since <= now < calm_at(state)
+
+
 def settles_at(state: RepairState | None) -> float:
     """When a unit that was brought back again and again may be called well, if it runs on."""
     return state.last_at + SETTLE_SECONDS if state and state.failures > 1 else 0.0
@@ -75,6 +96,8 @@ def looks_again(
             yield max(now, test_again_at(state.tested_at, now))
         if (at := settles_at(repairs.get(name))) > now:
             yield at
+        if state and state.is_up and is_looping(state, now):
+            yield calm_at(state)
 
 
 def _delay(failures: int) -> float:

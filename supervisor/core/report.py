@@ -8,7 +8,7 @@ from supervisor.core import needs
 from supervisor.core.gate import rollout_of
 from supervisor.core.health import unit_health
 from supervisor.core.names import runtime_names
-from supervisor.core.repair import SETTLE_SECONDS, settles_at
+from supervisor.core.repair import SETTLE_SECONDS, calm_at, is_looping, settles_at
 from supervisor.kit.texts import count, format_duration
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.errors import Failure, Finding, Stalled
@@ -100,6 +100,8 @@ def app_status(
         for one in units
         if one.name in settling and one.up
     )
+    looping = [one for one in units if one.wanted and is_looping(_seen(one.name, observed), now)]
+    waiting.extend(_loop_in_words(_seen(one.name, observed), observed) for one in looping)
     source = wanted.source if wanted else last_good.source if last_good else ""
     if not source:
         source = next((finding.source for finding in deployment.findings), "")
@@ -112,7 +114,7 @@ def app_status(
             else AppState.REFUSED
             if refused and not reverted
             else AppState.FAILING
-            if failure or any(images.values()) or settling or verdict.postponed
+            if failure or any(images.values()) or settling or looping or verdict.postponed
             else _state(deployment, verdict, units, reverted=reverted)
         ),
         revision=stands.revision if stands else "",
@@ -186,6 +188,19 @@ def _changing(status: AppStatus, why: Sequence[str]) -> AppStatus:
     state = AppState.CHANGING if status.state in _AT_REST else status.state
     waiting = tuple(dict.fromkeys((*why, *status.waiting)))
     return msgspec.structs.replace(status, state=state, waiting=waiting)
+
+
+def _seen(name: str, observed: Observed) -> UnitState:
+    return observed.units.get(name, UnitState(name=name))
+
+
+def _loop_in_words(state: UnitState, observed: Observed) -> str:
+    """Say of a unit that crashes again and again how often, and its last words."""
+    tries = f"{count(state.restarts, 'time')}" if state.restarts else "again and again"
+    stay = format_duration(round(calm_at(state) - state.active_since))
+    lasts = f"; it has to stay up for {stay}" if state.is_up else ""
+    cause = f": {said}" if (said := observed.causes.get(state.name)) else ""
+    return f"{state.name}: systemd has restarted it {tries}{lasts}{cause}"
 
 
 def _longer_interval(unit: DesiredUnit, name: str, observed: Observed) -> float:

@@ -223,6 +223,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Units that podvisor probes itself."""
     jobs: dict[str, JobRun] = {}
     """App to what became of its jobs."""
+    causes: dict[str, str] = {}
+    """Unit that is down, or was just now, to its last words; left out where nobody knows them."""
     hindered: dict[str, str] = {}
     """App to what cut its last pass short, in words; left out where nothing did."""
     made_of: dict[DesiredSecret, str] = {}

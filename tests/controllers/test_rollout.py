@@ -617,3 +617,48 @@ async def test_time_in_which_nobody_looked_after_it_is_not_counted_against_a_tri
     world.clock.offset += 7200
     async with world.running() as house:
         await goes_on(house)
+
+
+async def test_a_crash_loop_is_failing_however_the_moment_falls(world):
+    world.systemd.said["web.service"] = "exit status 3: no such table"
+    async with world.running() as house:
+        await deployed(world, house, {"web/web.container": "v=1 loops=40"})
+        assert state(house) is AppState.READY
+        await anyio.sleep(200)
+        for _ in range(100):
+            await anyio.sleep(1.7)
+            assert state(house) is AppState.FAILING
+            assert "no such table" in str(house.board.apps["web"].waiting)
+
+
+async def test_one_crash_is_forgotten_when_the_unit_stays_up(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.systemd.crashes("web.service")
+        await anyio.sleep(5)
+        assert state(house) is AppState.FAILING
+        await anyio.sleep(60)
+        assert state(house) is AppState.READY
+
+
+async def test_a_crash_before_the_trial_is_not_held_against_a_revision(world):
+    both = {"web/web.container": "v=1", "web/db.container": "v=1"}
+    async with world.running() as house:
+        await deployed(world, house, both)
+        world.systemd.crashes("db.service")
+        await anyio.sleep(3600)
+        await deployed(world, house, both | {"web/README": "hello"})
+        assert state(house) is AppState.READY
+        await deployed(world, house, both | {"web/web.container": "v=2"})
+        assert unit(world) == "v=2"
+        assert state(house) is AppState.READY
+        assert not world.events(EventKind.REVERTED)
+
+
+async def test_the_last_words_say_why_a_revision_was_taken_back(world):
+    world.systemd.said["web.service"] = "exit status 3: no such table"
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await deployed(world, house, {"web/web.container": "v=2 loops=2"})
+        assert state(house) is AppState.REVERTED
+        assert "no such table" in world.events(EventKind.REVERTED)[0].reason

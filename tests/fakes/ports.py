@@ -379,6 +379,8 @@ class FakeSystemd:
         """Such units to when that was found."""
         self.mends: dict[str, str] = {}
         """Unit that is broken to the content with which it is not."""
+        self.said: dict[str, str] = {}
+        """Unit to its last words."""
         self.restart_seconds = 1.0
         """RestartSec= of every unit."""
 
@@ -407,6 +409,9 @@ class FakeSystemd:
         return {
             one: run for one, run in runs.items() if not troubled or run is not CheckRun.WAITING
         }
+
+    async def last_words(self, unit: str) -> str:
+        return self.said.get(unit, "")
 
     async def start(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         self.jobs.append(("start", unit))

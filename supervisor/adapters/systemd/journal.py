@@ -15,6 +15,13 @@ _CHARACTERS = 1_000
 _TIMEOUT_SECONDS = 5.0
 _ASIDE = re.compile(r"conmon [0-9a-f]+ <n(warn|info|debug)>: ")
 """What conmon writes into the container's own log, on a machine without a memory controller too."""
+_ROUTINE = re.compile(
+    r"^(Starting|Started|Stopping|Stopped) |^Failed to start "
+    r"|: (Failed with result|Scheduled restart|Start request repeated"
+    r"|Consumed |Deactivated|Failed to spawn|Failed to run)"
+)
+"""What systemd says of every unit that fails."""
+_EXITED = re.compile(r": Main process exited, code=(\w+), status=(\d+)(?:/(\w+))?")
 _LAGS_SECONDS = (0.0, 0.15, 0.6)
 """What a process wrote just before it died may still be on its way to the journal."""
 
@@ -24,10 +31,13 @@ class _Line(NamedTuple):
     text: str
 
 
-async def last_lines(unit: str, *, since: float) -> str:
-    """Return the lines that say best why the unit failed; empty if the journal cannot be read."""
+async def last_lines(unit: str, *, since: float, patient: bool = True) -> str:
+    """Return the lines that say best why the unit failed; empty if the journal cannot be read.
+
+    `patient` waits a moment for what may still be on its way.
+    """
     lines: list[_Line] = []
-    for lag in _LAGS_SECONDS:
+    for lag in _LAGS_SECONDS if patient else _LAGS_SECONDS[:1]:
         await anyio.sleep(lag)
         try:
             done = await run(
@@ -51,7 +61,10 @@ def _telling(lines: list[_Line]) -> str:
     """Choose a few: systemd only says that it failed, podman says why after `Error:`."""
     own = [line.text for line in lines if line.by != "systemd"]
     texts = [text for text in own if not _ASIDE.match(text)]
-    texts = texts or own or [line.text for line in lines]
+    said = [line.text for line in lines]
+    # Of systemd's lines, those of its routine say the least; what a run ended by says more.
+    texts = texts or own or [text for text in said if not _ROUTINE.search(text)] or said
+    ended = next((end for line in reversed(lines) if (end := _ended_by(line))), "")
     errors = [
         text
         for before, text in pairwise(("", *texts))
@@ -59,7 +72,22 @@ def _telling(lines: list[_Line]) -> str:
         if text.startswith("Error:") or (before.startswith("Error:") and before.endswith(":"))
     ]
     newest_first = dict.fromkeys(reversed(errors or texts))
-    return "\n".join(reversed([*newest_first][:_LINES]))[-_CHARACTERS:]
+    told = "\n".join(reversed([*newest_first][:_LINES]))[-_CHARACTERS:]
+    # Podman's own exit status says nothing that its error does not.
+    return f"{ended}: {told}" if ended and own and not errors else told
+
+
+def _ended_by(line: _Line) -> str:
+    """Return the exit status or signal that systemd tells of, empty if the line tells of none."""
+    if line.by != "systemd":
+        return ""
+    if "killed by the OOM killer" in line.text or "result 'oom-kill'" in line.text:
+        return "OOMKilled"
+    found = _EXITED.search(line.text)
+    if found is None:
+        return ""
+    code, number, word = found.groups()
+    return f"exit status {number}" if code == "exited" else f"signal {word or number}"
 
 
 def _read(entry: bytes) -> list[_Line]:

@@ -37,6 +37,7 @@ from supervisor.model.observed import JobFailed, UnitState
 
 _RELOAD_SECONDS = 300.0
 _GRACE_SECONDS = 15.0
+_LATELY_SECONDS = 600.0
 _DONE = "done"
 _STARTED_BY = ("WantedBy", "RequiredBy", "BoundBy", "UpheldBy")
 _NOT_THERE = frozenset({"NoSuchUnit", "UnitNotFound", "FileNotFound"})
@@ -114,6 +115,10 @@ class SystemdManager:
         except Refused as error:
             raise Retry(f"cannot read the state of health checks: {error}") from error
         return dict(filter(None, (check_run(row[0], row[3]) for row in rows)))
+
+    async def last_words(self, unit: str) -> str:
+        """Return how the unit ended lately, and what it said last; empty if nobody knows."""
+        return await last_lines(unit, since=self._clock.now() - _LATELY_SECONDS, patient=False)
 
     async def start(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         """Queue a start job and wait for its end; None if it went well."""

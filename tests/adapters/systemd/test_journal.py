@@ -51,8 +51,33 @@ async def test_of_other_lines_the_last_few_are_taken_once_each(says: Says) -> No
 
 async def test_systemd_is_heard_where_nobody_else_speaks(says: Says) -> None:
     says(STARTING, EXITED, FAILED)
-    expected = "\n".join(text for _, text in (STARTING, EXITED, FAILED))
-    assert await journal.last_lines("web.service", since=1.0) == expected
+    assert await journal.last_lines("web.service", since=1.0) == EXITED[1]
+
+
+async def test_what_hinders_a_start_is_not_hidden_behind_systemds_routine(says: Says) -> None:
+    why = ("systemd", "web.service: Failed to load environment files: No such file or directory")
+    spawn = ("systemd", "web.service: Failed to spawn 'start' task: No such file or directory")
+    says(
+        STARTING,
+        why,
+        spawn,
+        FAILED,
+        ("systemd", "web.service: Start request repeated too quickly."),
+    )
+    assert await journal.last_lines("web.service", since=1.0) == why[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("web.service: Main process exited, code=exited, status=3/NOTIMPLEMENTED", "exit status 3"),
+        ("web.service: Main process exited, code=killed, status=11/SEGV", "signal SEGV"),
+        ("web.service: A process of this unit has been killed by the OOM killer.", "OOMKilled"),
+    ],
+)
+async def test_how_a_run_ended_goes_before_its_last_words(says: Says, line: str, said: str) -> None:
+    says(STARTING, ("web", "no more"), ("systemd", line))
+    assert await journal.last_lines("web.service", since=1.0) == f"{said}: no more"
 
 
 async def test_what_conmon_warns_of_is_said_only_where_nothing_else_is(says: Says) -> None:
