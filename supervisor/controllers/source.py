@@ -35,7 +35,10 @@ class SourceController:
     async def restore(self, name: str) -> bool:
         """Take up the newest stored snapshot, without asking the source; False if there is none."""
         settings = self._desires.settings.sources[name]
-        snapshot = await self._reader.stored(name)
+        try:
+            snapshot = await self._reader.stored(name)
+        except Failure:
+            snapshot = None  # the source is read next, which tells what is wrong
         self._board.sources[name] = SourceStatus(
             name=name,
             location=_location(settings),

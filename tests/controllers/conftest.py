@@ -1,7 +1,10 @@
 """The whole house on fakes, in virtual time."""
 
+import dataclasses
 import logging
+import tempfile
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import anyio
 import looptime
@@ -11,6 +14,7 @@ from supervisor import wiring
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.kit.notify import Notifier
 from supervisor.model.settings import LedgerSettings, RolloutSettings, Settings, SourceSettings
+from tests.fakes.faults import Faulty
 from tests.fakes.machine import Machine
 from tests.fakes.ports import (
     FakeClock,
@@ -62,6 +66,10 @@ class Defects(logging.Handler):
         assert not self.met, self.met[0]
 
 
+FAULTY = ("reader", "generator", "folder", "systemd", "podman", "secrets", "vault", "git_host")
+"""Ports of which a call may fail, as their contracts say."""
+
+
 class World:
     """Fakes, and the house on them."""
 
@@ -83,6 +91,8 @@ class World:
         self.folders = FakeFolders()
         self.host = FakeHost()
         self.defects = Defects()
+        self.whether = None
+        """What calls of ports fail of, as of `tests.fakes.faults`."""
         self.path = path
         self.ledger = None
         self.settings = Settings(
@@ -94,6 +104,13 @@ class World:
     def ports(self):
         self.close()
         self.ledger = SqliteLedger(self.path, settings=LedgerSettings(), clock=self.clock)
+        ports = self._ports()
+        if self.whether is None:
+            return ports
+        proxies = {name: Faulty(name, getattr(ports, name), self.whether) for name in FAULTY}
+        return dataclasses.replace(ports, **proxies)
+
+    def _ports(self):
         return wiring.Ports(
             reader=self.reader,
             generator=self.generator,
@@ -146,6 +163,22 @@ class World:
 
     def events(self, *kinds):
         return [event for event in self.ledger.events() if not kinds or event.kind in kinds]
+
+
+@pytest.fixture
+def in_world(anyio_backend):
+    """Run a coroutine function of a world of its own, for each example of a property."""
+
+    def run(case):
+        with tempfile.TemporaryDirectory() as folder:
+            made = World(Path(folder) / "ledger.db")
+            _, options = anyio_backend
+            try:
+                anyio.run(case, made, backend_options=options)
+            finally:
+                made.close()
+
+    return run
 
 
 @pytest.fixture

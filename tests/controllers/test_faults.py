@@ -1,0 +1,205 @@
+"""Whatever fails, and whenever: the house converges, and what fails for one app delays no other."""
+
+import anyio
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.settings import RepairSettings, SourceSettings
+from supervisor.model.status import AppState, SyncRequest
+from tests.fakes.ports import oid
+
+HOUR = 3600.0
+SEALED = "age-encryption.org/sealed:"
+CALLS = [
+    "reader.fetch",
+    "reader.stored",
+    "reader.holds",
+    "reader.read",
+    "reader.keep",
+    "generator.version",
+    "generator.surroundings",
+    "generator.generate",
+    "folder.observe",
+    "folder.contents",
+    "folder.manifests",
+    "folder.foreign_units",
+    "folder.write_manifest",
+    "folder.write_files",
+    "folder.remove_files",
+    "systemd.units",
+    "systemd.health_checks",
+    "systemd.start",
+    "systemd.stop",
+    "systemd.restart",
+    "systemd.reload",
+    "systemd.reset_failed",
+    "systemd.watch_units",
+    "podman.inventory",
+    "podman.pull",
+    "podman.health",
+    "podman.secret",
+    "podman.put_secret",
+    "podman.remove_secret",
+    "vault.open",
+]
+WHY = {"retry": Retry("cannot do it: try again"), "stalled": Stalled("cannot do it", hint="mend")}
+
+
+class Fault(msgspec.Struct, frozen=True):
+    call: str
+    why: str
+    begins: float
+    """Seconds after the start of the house."""
+    lasts: float
+    every: int
+    """Which of the calls fail."""
+
+
+faults = st.lists(
+    st.builds(
+        Fault,
+        call=st.sampled_from(CALLS),
+        why=st.sampled_from(sorted(WHY)),
+        begins=st.sampled_from([0.0, 9.9, 30.0, 40.1]),
+        lasts=st.sampled_from([0.5, 20.0, 90.0]),
+        every=st.integers(1, 3),
+    ),
+    min_size=1,
+    max_size=4,
+)
+quick = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+async def ignore(_):
+    """For what nobody listens to."""
+
+
+def apps(version):
+    return {
+        "web/web.container": f"needs=site.network v={version} reads=conf",
+        "web/site.network": "x",
+        "web/conf": f"c{version}",
+        "db/db.container": f"secret=word image=img:{version}",
+        "db/word.age": f"{SEALED}word-{version}",
+        "db/word.secret": "[Secret]\nSource=age:word.age\n",
+        f"gone{version}/gone{version}.container": "",
+    }
+
+
+def set_up(world):
+    world.settings = msgspec.structs.replace(
+        world.settings,
+        sources={
+            name: SourceSettings(git=f"https://git.example/{name}", poll=1200.0)
+            for name in ("home", "o")
+        },
+        repair=RepairSettings(resync=1200.0),
+    )
+    world.podman.registry.update({"img:1", "img:2", "img:3"})
+    world.reader.put("home", apps(1))
+    world.reader.put("o", {"other/other.container": "v=1"})
+
+
+def stands(world, version):
+    running, wanted = world.machine.running, apps(version)
+    return (
+        running.get("web.service") == oid(wanted["web/web.container"])
+        and running.get("db.service") == oid(wanted["db/db.container"])
+        and f"gone{version}.service" in running
+        and f"gone{version - 1}.service" not in running
+    )
+
+
+@quick
+@given(faults=faults)
+def test_whatever_fails_for_some_time_the_house_converges(in_world, faults):
+    async def case(world):
+        set_up(world)
+        began = anyio.current_time()
+        counts = {}
+
+        def whether(call, _args):
+            now = anyio.current_time() - began
+            counts[call] = counts.get(call, 0) + 1
+            for one in faults:
+                if (
+                    one.call == call
+                    and one.begins <= now < one.begins + one.lasts
+                    and counts[call] % one.every == 0
+                ):
+                    return WHY[one.why]
+            return None
+
+        world.whether = whether
+        async with world.running() as house:
+            await anyio.sleep(30)
+            world.reader.put("home", apps(2))
+            house.queue.add("source:home")
+            await anyio.sleep(10)
+            if "other.service" in world.machine.running:
+                world.systemd.dies("other.service")
+            await anyio.sleep(1.5 * HOUR)
+            for one in house.desk.status().apps:
+                assert one.state in {AppState.READY, AppState.REVERTED}, one
+            assert "other.service" in world.machine.running
+            assert not house.board.problems
+            world.reader.put("home", apps(3))
+            world.machine.running.pop("gone1.service", None)
+            await house.desk.sync(SyncRequest(), ignore)
+            assert stands(world, 3), house.desk.status().apps
+            assert {one.state for one in house.desk.status().apps} == {AppState.READY}
+
+    in_world(case)
+
+
+def concerns_db(call, args):
+    """Whether a call is about the app db, and no other."""
+    match call, args:
+        case "folder.write_manifest", (manifest,):
+            return manifest.app == "db"
+        case "reader.read", (_, oids):
+            mine = {oid(text) for v in (1, 2) for path, text in apps(v).items() if "db/" in path}
+            return not mine.isdisjoint(oids)
+        case (("podman.pull" | "podman.put_secret" | "podman.secret" | "vault.open"), _):
+            return True
+        case _, (str(first), *_):
+            return first in {"db", "db.service"}
+    return False
+
+
+@quick
+@given(
+    calls=st.sets(
+        st.sampled_from([one for one in CALLS if one.startswith(("folder", "systemd", "podman"))])
+        | st.sampled_from(["reader.read", "vault.open"]),
+        min_size=1,
+    ),
+    why=st.sampled_from(sorted(WHY)),
+)
+def test_what_fails_for_one_app_delays_no_other(in_world, calls, why):
+    async def case(world):
+        set_up(world)
+        fails = []
+        world.whether = lambda call, args: (
+            WHY[why] if fails and call in calls and concerns_db(call, args) else None
+        )
+        async with world.running() as house:
+            await anyio.sleep(100)
+            fails.append(True)
+            world.reader.put("home", apps(2))
+            house.queue.add("source:home")
+            await anyio.sleep(5)
+            assert world.machine.running["web.service"] == oid(apps(2)["web/web.container"])
+            assert "gone2.service" in world.machine.running
+            assert "gone1.service" not in world.machine.running
+            world.systemd.dies("web.service")
+            world.systemd.dies("other.service")
+            await anyio.sleep(5)
+            assert {"web.service", "other.service"} <= world.machine.running.keys()
+            fails.clear()
+            await house.desk.sync(SyncRequest(), ignore)
+            assert stands(world, 2), house.desk.status().apps
+
+    in_world(case)
