@@ -275,6 +275,30 @@ def test_a_file_of_others_in_the_folder_is_never_overwritten(machine):
     assert "conf/a exists already" in plan.verdicts[0].findings[0].message
 
 
+@pytest.mark.parametrize("is_remembered", [False, True])
+def test_what_a_power_cut_left_of_an_app_is_podvisors_own(machine, is_remembered):
+    blog = app("blog", container("web"), container("db"), data={"conf/a": "a1"})
+    do(machine, deploy(blog))
+    torn = {
+        path: msgspec.structs.replace(file, oid="torn")
+        for path, file in machine.files["blog"].items()
+    }
+    machine.files["blog"] = torn
+    manifest = machine.manifests.pop("blog")
+    if is_remembered:
+        machine.manifests["blog"] = msgspec.structs.replace(
+            manifest, sealed=False, files=tuple(torn.values())
+        )
+    newer = app("blog", container("web"), revision="r2", data={"conf/a": "a1"})
+    plans = do(machine, deploy(newer, last_good=blog))
+    assert not any(one.fatal for plan in plans for v in plan.verdicts for one in v.findings)
+    assert {file.path: file.oid for file in newer.files}.items() <= {
+        path: file.oid for path, file in machine.files["blog"].items()
+    }.items()
+    if is_remembered:
+        assert set(machine.files["blog"]) == {file.path for file in newer.files}
+
+
 def test_a_unit_that_moves_to_another_app_is_not_stopped(machine):
     web, db = container("web"), container("db")
     a, b = app("a", web, db), app("b", container("x"))
