@@ -200,7 +200,7 @@ class Observer:
             units.update(await self._systemd.units(known, details=known))
         for name in known:
             state = units[name]
-            is_down = state.sub == "auto-restart" or state.active == "failed"
+            is_down = state.sub.startswith("auto-restart") or state.active == "failed"
             if is_down or state.restarts or not state.is_up:
                 self._restless.add(name)
             else:

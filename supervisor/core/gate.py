@@ -162,7 +162,7 @@ def _failure(
         return f"{name} runs on as what it was: systemd has its unit as {state.load}"
     # systemd's counter begins with the last start; what it did before the trial is not its fault.
     restarted = state.restarts and state.active_since >= trial.began_at
-    if state.sub == "auto-restart" or (strict and restarted):
+    if state.sub.startswith("auto-restart") or (strict and restarted):
         return f"{name} did not stay up: systemd restarts it{cause}"
     if state.active == "inactive" and not state.job and not _ended_well(unit, state):
         return f"{name} did not stay up" if state.ever_started else f"{name} did not start"

@@ -169,9 +169,9 @@ def waits_for_others(app, inventory):
         owned_secrets={"a": OwnedSecret(app="gone", made_of="age1", content="content")},
     ),
 )
-def test_two_passes_end_with_every_secret_that_can_be(wanted, before):
+def test_a_few_passes_end_with_every_secret_that_can_be(wanted, before):
     inventory = before
-    for _ in range(2):
+    for _ in range(3):  # a third, for what another app gave up in the second
         inventory = carry_out(look(wanted, inventory), inventory)
     last = look(wanted, inventory)
     assert secret_steps(last) == []

@@ -60,7 +60,14 @@ async def last_lines(unit: str, *, since: float, patient: bool = True) -> str:
 def _telling(lines: list[_Line]) -> str:
     """Choose a few: systemd only says that it failed, podman says why after `Error:`."""
     own = [line.text for line in lines if line.by != "systemd"]
-    texts = [text for text in own if not _ASIDE.match(text)]
+    texts = [
+        line.text
+        for line in lines
+        if line.by != "systemd"
+        and not _ASIDE.match(line.text)
+        # The id or name of a container, which Podman prints when it has made or removed it.
+        and not (line.by == "podman" and len(line.text.split()) == 1)
+    ]
     said = [line.text for line in lines]
     # Of systemd's lines, those of its routine say the least; what a run ended by says more.
     texts = texts or own or [text for text in said if not _ROUTINE.search(text)] or said

@@ -88,6 +88,11 @@ async def test_what_conmon_warns_of_is_said_only_where_nothing_else_is(says: Say
     assert await journal.last_lines("migrate.service", since=1.0) == aside[1]
 
 
+async def test_the_id_that_podman_prints_says_nothing(says: Says) -> None:
+    says(STARTING, ("web", "no such table"), ("podman", "5577" * 16), ("podman", "web"), FAILED)
+    assert await journal.last_lines("web.service", since=1.0) == "no such table"
+
+
 async def test_podmans_events_are_no_lines(says: Says) -> None:
     event = {"SYSLOG_IDENTIFIER": "podman", "MESSAGE": "container died", "PODMAN_EVENT": "died"}
     says(("web", "no such table"), raw=json.dumps(event) + "\n")
