@@ -283,7 +283,9 @@ class Desk:
 
     def _all_sources(self) -> frozenset[str]:
         """Sources of the settings, and those that some app still comes from."""
-        held = (one.source for one in self._ledger.applied().values())
+        held = {one.source for one in self._ledger.applied().values()}
+        latest = self._desires.latest().values()
+        held.update(one.last_good.source for one in latest if one.last_good)  # on trial as yet
         return frozenset((*self._desires.settings.sources, *held))
 
     async def _names(self) -> Collection[str]:

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from supervisor.model.errors import Retry, Stalled
-from supervisor.model.settings import RepairSettings, SourceSettings
+from supervisor.model.settings import RepairSettings, RolloutSettings, Settings, SourceSettings
 from supervisor.model.status import AppState, SyncRequest
 from tests.fakes.ports import oid
 
@@ -201,5 +201,51 @@ def test_what_fails_for_one_app_delays_no_other(in_world, calls, why):
             fails.clear()
             await house.desk.sync(SyncRequest(), ignore)
             assert stands(world, 2), house.desk.status().apps
+
+    in_world(case)
+
+
+some_settings = st.builds(
+    Settings,
+    sources=st.dictionaries(
+        st.sampled_from(["home", "o", "new"]),
+        st.builds(
+            SourceSettings,
+            git=st.sampled_from(["https://git.example/home", "https://git.example/moved"]),
+            poll=st.sampled_from([0.0, 60.0]),
+            exclude=st.sampled_from([(), ("web",), ("*",)]),
+        ),
+    ),
+    repair=st.builds(RepairSettings, resync=st.sampled_from([0.0, 60.0])),
+    rollout=st.builds(RolloutSettings, settle=st.sampled_from([0.0, 30.0])),
+)
+
+
+@quick
+@given(
+    reloads=st.lists(
+        st.tuples(st.sampled_from([0.05, 0.1, 0.4, 5.0, 70.0]), some_settings),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_settings_may_be_read_anew_at_any_moment(in_world, reloads):
+    async def case(world):
+        set_up(world)
+        world.reader.put("new", {"new/new.container": ""})
+        async with world.running() as house:
+            world.reader.put("home", apps(2))
+            house.queue.add("source:home")
+            for seconds, other in reloads:
+                await anyio.sleep(seconds)
+                await house.take_settings(other)
+            await anyio.sleep(1)
+            await house.take_settings(world.settings)
+            await anyio.sleep(HOUR)
+            await house.desk.sync(SyncRequest(prune_all=True), ignore)
+            assert stands(world, 2), house.desk.status().apps
+            assert "other.service" in world.machine.running
+            assert {one.state for one in house.desk.status().apps} == {AppState.READY}
+            assert not house.board.problems
 
     in_world(case)
