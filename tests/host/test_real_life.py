@@ -257,7 +257,8 @@ def test_templates_and_their_instances(user, git_server):
     files = {"apps/many/many@.container": template, "apps/plain/plain@.service": service()}
     links = {"apps/many/many@two.container": "many@.container"}
     repository = deploy(user, git_server, files, links=links)
-    ready(user, "many", "plain")
+    # Nothing names an instance of the plain one.
+    wait_for_states(user, many="ready", plain="inactive")
     assert active(user, "many@one.service", "many@two.service")
     before = {unit: main_pid(user, f"many@{unit}.service") for unit in ("one", "two")}
     # A drop-in for one of them is a matter of that one.

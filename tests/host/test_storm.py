@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from tests.host.scenes import OWNED, active, configure, main_pid, ready, service, sleeper
+from tests.host.scenes import OWNED, active, configure, main_pid, service, sleeper, wait_for_states
 
 HERE = Path(__file__).parent
 STORM_SECONDS = 10
@@ -23,7 +23,8 @@ def test_a_storm_is_few_passes_and_leaves_nothing_behind(user):
     configure(user, 'folder = "~/apps"')
     passes = user.home / "passes"
     run_counted(user, passes)
-    ready(user, "boxed", "quiet", "stormy")
+    # A person starts the one that flaps, and nothing else.
+    wait_for_states(user, boxed="ready", quiet="ready", stormy="inactive")
     for _ in range(3):  # what is loaded at the first of each is not the storm's
         user.systemctl("restart", "flap.service")
         user.podvisor("sync")
@@ -45,7 +46,8 @@ def test_a_storm_is_few_passes_and_leaves_nothing_behind(user):
     assert 0 < made["stormy"] <= 20
     assert 0 < made["boxed"] <= 20
     assert made["quiet"] <= 20
-    ready(user, "boxed", "quiet", "stormy")
+    # A person starts the one that flaps, and nothing else.
+    wait_for_states(user, boxed="ready", quiet="ready", stormy="inactive")
     user.wait_for(lambda: pss(user) < memory + 5_000, 20, "memory as before")
 
 

@@ -69,9 +69,17 @@ async def settle(into: list[str], wanted: set[str], seconds: float = 60) -> set[
 
 async def states(manager: SystemdManager) -> None:
     found = await manager.units(
-        ["ct-ok.service", "ct-gone.service", "not a name", "web@.service", "default.target"],
-        details=["ct-ok.service", "default.target", "ct-gone.service"],
+        [
+            *("ct-ok.service", "ct-gone.service", "not a name", "web@.service"),
+            *("default.target", "timers.target", "basic.target"),
+        ],
+        details=[
+            *("ct-ok.service", "ct-gone.service"),
+            *("default.target", "timers.target", "basic.target"),
+        ],
     )
+    assert "basic.target" in found["timers.target"].wanted_by
+    assert "default.target" in found["basic.target"].wanted_by
     assert found["ct-gone.service"].load == "not-found"
     assert found["not a name"].load == "not-found"
     assert found["web@.service"].active == "inactive"
@@ -87,6 +95,10 @@ async def jobs(manager: SystemdManager) -> None:
     assert await manager.start("ct-ok.service", timeout_seconds=60) is None
     ok = (await manager.units(["ct-ok.service"], details=["ct-ok.service"]))["ct-ok.service"]
     assert (ok.active, ok.sub, ok.ever_started, ok.job) == ("active", "running", True, "")
+    assert not ok.before_load
+    await manager.reload()
+    ok = (await manager.units(["ct-ok.service"], details=["ct-ok.service"]))["ct-ok.service"]
+    assert ok.before_load, "what runs may be what it was before"
     assert await manager.start("ct-ok.service", timeout_seconds=60) is None, "again is well"
     assert await manager.restart("ct-ok.service", timeout_seconds=60) is None
     assert await manager.stop("ct-ok.service", timeout_seconds=60) is None
