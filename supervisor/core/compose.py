@@ -110,7 +110,8 @@ def compose(
             continue
         candidate, image = _candidate(snapshot, part, over, contents or {})
         images.update(image)
-        if not any(is_unit(file.path) for file in candidate.files):
+        units = [file.path for file in candidate.files if is_unit(file.path)]
+        if all(source_path(candidate, path) in image for path in units):
             continue
         found = [*unread.get(part.name, ()), *_judge(candidate, limits, image)]
         if not _APP_NAME.fullmatch(part.name):

@@ -356,6 +356,13 @@ def test_quadlets_of_an_image_are_not_installed(tree, left):
     assert bool(composition.warnings) is left
 
 
+def test_a_folder_that_only_an_image_is_built_from_is_no_app():
+    tree = ["web/web.container", "image/Containerfile", "image/etc/systemd/system/in.service"]
+    composition = composed(tree)
+    assert set(apps(composition)) == {"web"}
+    assert told(composition, "home") == ()
+
+
 def test_a_build_context_beside_a_build_that_is_named_by_its_file():
     tree = {
         "a/units/a.build": "[Build]\nFile=../image/Containerfile\n",
