@@ -339,3 +339,16 @@ async def test_a_clear_text_is_nowhere(world, caplog):
     assert any(b"put-secrets" in one for one in told)
     for one in told:
         assert CANARY.encode() not in one
+
+
+async def test_a_failing_revision_with_another_secret_is_taken_back_once(world):
+    async with world.running() as house:
+        await world.push(house, APP)
+        bad = {"apps/web/web.container": "secret=db dies", "apps/web/db.age": sealed("another")}
+        await world.push(house, APP | bad)
+        await anyio.sleep(600)
+        assert house.board.apps["web"].state is AppState.REVERTED
+        assert world.podman.secrets["db"] == CANARY.encode()
+        assert world.podman.puts == ["db"] * 3
+        assert len(world.events(EventKind.REVERTED)) == 1
+        assert "web.service" in world.machine.running
