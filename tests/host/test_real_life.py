@@ -252,6 +252,24 @@ def test_a_build_and_an_image(user, git_server, registry):
     assert read() == "two\n"
 
 
+def test_what_a_container_took_to_itself_can_be_changed_and_removed(user, git_server):
+    files = {
+        "apps/web/web.container": sleeper("User=101", "Volume=./conf:/conf:U"),
+        "apps/web/conf/x": "one\n",
+        "apps/fine/fine.service": service(),
+    }
+    repository = deploy(user, git_server, files)
+    ready(user, "web", "fine")
+    conf = user.home / OWNED / "web/conf"
+    assert conf.stat().st_uid != user.uid, "the container owns what was installed"
+    repository.commit({"apps/web/conf/x": "two\n"})
+    assert sync(user).returncode == 0
+    assert (conf / "x").read_text() == "two\n"
+    repository.commit({"apps/web/web.container": None, "apps/web/conf/x": None})
+    assert sync(user).returncode == 0
+    assert not (user.home / OWNED / "web").exists()
+
+
 def test_templates_and_their_instances(user, git_server):
     template = sleeper("ContainerName=many-%i", wanted=f"{WANTED}DefaultInstance=one\n")
     files = {"apps/many/many@.container": template, "apps/plain/plain@.service": service()}

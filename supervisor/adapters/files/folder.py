@@ -7,8 +7,7 @@ Below: `beneath` changes the disk, `contents` reads it, `unit_links` serves the 
 
 import os
 import time
-import unicodedata
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -28,16 +27,16 @@ from supervisor.adapters.files.beneath import (
 from supervisor.adapters.files.contents import Known, contents, first_bytes, unread_bytes
 from supervisor.adapters.files.foreign import ForeignUnits
 from supervisor.adapters.files.owned_watch import OwnedWatch
+from supervisor.adapters.files.paths import MANIFEST, link_problem, path_problem
 from supervisor.adapters.files.unit_links import UnitLinks
+from supervisor.adapters.files.unshared import Change, make_unshared
 from supervisor.core.names import shapes_units
-from supervisor.kit.links import resolve
 from supervisor.kit.stamps import Stamp, stamp_of
 from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Stalled
 from supervisor.model.observed import Manifest, ObservedApp
 from supervisor.model.source import FileKind, TreeFile
 
-MANIFEST = ".podvisor.json"
 _THREAD_BYTES = 1 << 20
 """More than this is read in a thread, not on the event loop."""
 _THREAD_FILES = 200
@@ -66,8 +65,10 @@ class OwnedFolder:
         user_units: Path,
         etc: Path = Path("/etc"),
         memory: Memory | None = None,
+        unshared: Callable[[Change], Awaitable[bool]] = make_unshared,
     ) -> None:
         self._memory = memory
+        self._unshared = unshared
         self._root = os.path.realpath(root)
         self._links = UnitLinks(user_units=str(user_units), root=self._root)
         self._foreign = ForeignUnits(
@@ -116,7 +117,7 @@ class OwnedFolder:
     ) -> ObservedApp:
         manifest = self._manifest(app)
         owned = {file.path for file in manifest.files} if manifest else set()
-        paths = [path for path in {*owned, *wanted} if not _path_problem(path)]
+        paths = [path for path in {*owned, *wanted} if not path_problem(path)]
         full = [f"{app}/{path}" for path in paths]
         many = len(paths) > _THREAD_FILES
         if many:
@@ -124,7 +125,7 @@ class OwnedFolder:
         else:
             strangers, closed = self._strangers(app, paths, owned)
         links = self._links.found(app, owned)
-        asked = [path for path in asked if not _path_problem(path)]
+        asked = [path for path in asked if not path_problem(path)]
         await self._watch_app(app, [*paths, *asked], map(self._links.absolute, links))
         known = self._known.get(app, {})
         if many or unread_bytes(self._root, full, known) > _THREAD_BYTES:
@@ -162,7 +163,7 @@ class OwnedFolder:
     async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:
         """Read these files (of links, where they lead), `limit` bytes of each at most."""
         _check_app(app)
-        full = [f"{app}/{path}" for path in paths if not _path_problem(path)]
+        full = [f"{app}/{path}" for path in paths if not path_problem(path)]
         found = await in_thread(lambda: first_bytes(self._root, full, limit=limit))
         return {path[len(app) + 1 :]: content for path, content in found.items()}
 
@@ -204,7 +205,7 @@ class OwnedFolder:
         """Replace or make files, each atomically; drop-ins with their link in the unit folder."""
         _check_app(app)
         for file, content in files:
-            if problem := _path_problem(file.path) or _link_problem(file, content):
+            if problem := path_problem(file.path) or link_problem(file, content):
                 raise Stalled(f"cannot write {file.path} of app {app}: {problem}")
         if app not in self._owned:
             self._manifest(app)
@@ -214,10 +215,14 @@ class OwnedFolder:
         watched = [f"{self._root}/{path}" for path in paths]
         watched += [self._links.absolute(link) for link in links]
 
+        new = tuple((f"{app}/{file.path}", content, file.kind) for file, content in files)
+
         def write() -> None:
             sweep(self._root, {path.rpartition("/")[0] for path in paths})
-            new = [(f"{app}/{file.path}", content, file.kind) for file, content in files]
             put_all(self._root, new, removable=owned.__contains__)
+            link_all()
+
+        def link_all() -> None:
             for file, _ in files:
                 with told(f"write {self._root}/{app}/{file.path}"):
                     self._links.put(app, file.path)
@@ -226,6 +231,9 @@ class OwnedFolder:
         try:
             with told(f"write {self._root}/{app}"):
                 await in_thread(write)
+        except Stalled as failure:
+            await self._as_root(Change(root=self._root, files=new, owned=owned), failure)
+            link_all()
         finally:
             for path in watched:
                 self._watch.add(app, path)
@@ -233,7 +241,7 @@ class OwnedFolder:
     async def remove_files(self, app: str, paths: Sequence[str]) -> None:
         """Remove files (and their links), and the folders that they leave empty."""
         _check_app(app)
-        mine = [path for path in paths if not _path_problem(path)]
+        mine = [path for path in paths if not path_problem(path)]
         watched = [f"{self._root}/{app}/{path}" for path in mine]
         watched += [
             self._links.absolute(at) for path in mine if (at := self._links.link_of(app, path))
@@ -257,8 +265,17 @@ class OwnedFolder:
         self._watch.release(*watched, *passed)
         try:
             await in_thread(take_away)
+        except Stalled as failure:
+            gone = tuple(f"{app}/{path}" for path in mine)
+            await self._as_root(Change(root=self._root, gone=gone), failure)
+            await in_thread(take_away)
         finally:
             self._watch.restore(app, passed)
+
+    async def _as_root(self, change: Change, failure: Stalled) -> None:
+        """Make a change that the user alone may not make; raises `failure` if it is another one."""
+        if not isinstance(failure.__cause__, PermissionError) or not await self._unshared(change):
+            raise failure
 
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         """App names whose owned files were touched by anyone."""
@@ -296,7 +313,7 @@ class OwnedFolder:
                 return None
             except msgspec.MsgspecError:
                 return self._recalled(app)
-        if manifest.app != app or any(_path_problem(file.path) for file in manifest.files):
+        if manifest.app != app or any(path_problem(file.path) for file in manifest.files):
             return None
         self._torn.discard(app)
         self._owned[app] = frozenset(file.path for file in manifest.files)
@@ -378,27 +395,9 @@ def _note_of(app: str) -> str:
 
 
 def _check_app(app: str) -> None:
-    if "/" in app or app.startswith(".") or _path_problem(app):
+    if "/" in app or app.startswith(".") or path_problem(app):
         raise Stalled(f"cannot keep app {app!r}: that cannot be the name of a folder")
 
 
 def _folder_of(path: str) -> str:
     return path.rpartition("/")[0]
-
-
-def _path_problem(path: str) -> str:
-    if any(part in ("", ".", "..") for part in path.split("/")) or path == MANIFEST:
-        return "its path leads elsewhere"
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in path):
-        return "it has control characters in its name"
-    return ""
-
-
-def _link_problem(file: TreeFile, content: bytes) -> str:
-    if file.kind is not FileKind.SYMLINK:
-        return ""
-    target = os.fsdecode(content)
-    if not target or "\0" in target:
-        return "it is a link to nothing"
-    leaves = target.startswith("/") or resolve(file.path, {file.path: target}) is None
-    return f"it is a link out of the app ({target})" if leaves else ""

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from supervisor.adapters.files.folder import OwnedFolder
+from supervisor.adapters.files.unshared import carry_out
 from supervisor.kit.stamps import blob_id
 from supervisor.model.observed import Manifest
 from supervisor.model.source import FileKind, TreeFile
@@ -32,9 +33,23 @@ class Home:
         self.etc = tmp_path / "etc"
         self.root = self.quadlets / "podvisor"
         self.memory = Memory()
+        self.asked = []
+        self.as_root = False
         self.folder = OwnedFolder(
-            root=self.root, user_units=self.units, etc=self.etc, memory=self.memory
+            root=self.root,
+            user_units=self.units,
+            etc=self.etc,
+            memory=self.memory,
+            unshared=self.unshared,
         )
+
+    async def unshared(self, change):
+        """In place of the user's namespace, where a container's folders may be changed."""
+        self.asked.append(change)
+        if self.as_root:
+            with self.as_root():
+                carry_out(change)
+        return bool(self.as_root)
 
     async def write(self, app, files, *, units=(), sealed=True):
         """Write an app as a pass would: the manifest, the files."""

@@ -12,7 +12,9 @@ import msgspec
 import pytest
 
 from supervisor.adapters.files import contents
-from supervisor.adapters.files.folder import MANIFEST, OwnedFolder
+from supervisor.adapters.files.folder import OwnedFolder
+from supervisor.adapters.files.paths import MANIFEST
+from supervisor.adapters.files.unshared import Change, carry_out
 from supervisor.kit.stamps import SETTLED_NS
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.observed import Manifest, ObservedApp
@@ -455,6 +457,30 @@ async def test_a_folder_that_a_container_took_to_itself_is_told_and_taken_for_un
             await home.folder.remove_files("web", ["data/.gitkeep"])
     observed = await home.folder.observe("web")
     assert (observed.files, observed.closed) == (manifest.files, ())
+
+
+async def test_what_a_container_owns_is_changed_in_the_users_namespace(home, make):
+    """`Volume=./conf:/conf:U` gives what was installed to a subordinate id."""
+    await home.write("web", {"web.container": UNIT, "conf/a": "1", "conf/deep/b": "1"})
+    conf = home.root / "web/conf"
+
+    @contextmanager
+    def opened():
+        conf.chmod(0o700)
+        yield
+        conf.chmod(0)
+
+    with closed_to_us(conf):
+        home.as_root = opened
+        await home.folder.write_files("web", [(make.tree_file("conf/a", "2"), b"2")])
+        (change,) = home.asked
+        assert change.files == (("web/conf/a", b"2", FileKind.FILE),)
+        home.as_root = None
+        with pytest.raises(Stalled, match="Permission denied"):
+            await home.folder.remove_files("web", ["conf/deep/b"])
+    assert (conf / "a").read_bytes() == b"2"
+    carry_out(Change(root=str(home.root), gone=("web/conf/a", "web/conf/deep/b")))
+    assert [path.name for path in (home.root / "web").iterdir() if path.is_dir()] == []
 
 
 async def test_an_app_whose_whole_folder_is_closed_is_told_and_keeps_no_other(home):

@@ -1,0 +1,29 @@
+"""Which paths and links an app's files may have in the owned folder."""
+
+import os
+import unicodedata
+
+from supervisor.kit.links import resolve
+from supervisor.model.source import FileKind, TreeFile
+
+MANIFEST = ".podvisor.json"
+
+
+def path_problem(path: str) -> str:
+    """Return why a path cannot be that of an app's file, empty if it can."""
+    if any(part in ("", ".", "..") for part in path.split("/")) or path == MANIFEST:
+        return "its path leads elsewhere"
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in path):
+        return "it has control characters in its name"
+    return ""
+
+
+def link_problem(file: TreeFile, content: bytes) -> str:
+    """Return why a link cannot be installed, empty if it can (or is none)."""
+    if file.kind is not FileKind.SYMLINK:
+        return ""
+    target = os.fsdecode(content)
+    if not target or "\0" in target:
+        return "it is a link to nothing"
+    leaves = target.startswith("/") or resolve(file.path, {file.path: target}) is None
+    return f"it is a link out of the app ({target})" if leaves else ""

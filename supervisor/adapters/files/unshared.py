@@ -1,0 +1,58 @@
+"""The same changes below the owned folder, made as root of the user's own user namespace.
+
+A container that was given a folder (`Volume=./conf:/conf:U`) owns it under a subordinate id, so
+that its user's own processes may not write there. `podman unshare` runs this file as a program in
+the namespace in which they may; it goes down from the root by the same steps (`beneath`), and
+owners stay who they are.
+"""
+
+import sys
+
+import msgspec
+
+from supervisor.adapters.files.beneath import put_all, remove, remove_empty, sweep
+from supervisor.kit.process import ProcessError, run
+from supervisor.model.source import FileKind
+
+_TIMEOUT_SECONDS = 60.0
+_BESIDE = ("systemd-run", "--user", "--pipe", "--wait", "--collect", "--quiet", "--")
+"""podvisor's own service may not enter a namespace, nor may what it starts (`cli.unit_file`)."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be done, paths relative to the root."""
+
+    root: str
+    files: tuple[tuple[str, bytes, FileKind], ...] = ()
+    """To be written."""
+    owned: frozenset[str] = frozenset()
+    """What may be taken out of their way."""
+    gone: tuple[str, ...] = ()
+    """To be removed, with the folders below that of the app that they leave empty."""
+
+
+async def make_unshared(change: Change) -> bool:
+    """Make a change; returns whether it was made."""
+    argv = [*_BESIDE, "podman", "unshare", sys.executable, "-I", "-m", __name__]
+    try:
+        done = await run(
+            argv, stdin=msgspec.msgpack.encode(change), timeout_seconds=_TIMEOUT_SECONDS
+        )
+    except (ProcessError, OSError):
+        return False
+    return done.code == 0
+
+
+def carry_out(change: Change) -> None:
+    """Make a change in this process. Raises one of the three failures, or OSError."""
+    sweep(change.root, {path.rpartition("/")[0] for path, _, _ in change.files})
+    if change.files:
+        put_all(change.root, change.files, removable=change.owned.__contains__)
+    for path in change.gone:
+        remove(change.root, path, keep=path.count("/"))
+    for folder in sorted({path.rpartition("/")[0] for path in change.gone}, reverse=True):
+        remove_empty(change.root, folder, keep=1)
+
+
+if __name__ == "__main__":
+    carry_out(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Change))
