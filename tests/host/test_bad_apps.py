@@ -452,7 +452,9 @@ def test_a_folder_whose_name_cannot_be_an_apps(user, git_server, name):
         {f"apps/{name}/x.service": service(), "apps/fine/fine.service": service()},
     )
     user.wait_for(lambda: states(user).get("fine") == "ready")
-    assert name in finding(user, name)["message"]
+    (found,) = status(user)["sources"][0]["findings"]
+    assert repr(name) in found["message"]
+    assert name not in states(user)
     assert status(user)["sources"][0]["revision"]
     assert not source(user).get("error")
 
