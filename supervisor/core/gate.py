@@ -99,6 +99,9 @@ def judge(
         if state.unmet:
             # systemd was told not to start it here: that says nothing of the revision.
             unmet.append(f"{name} was not started: {state.unmet} is not met")
+        elif undone and state.active == "inactive":
+            # What is still to be done may have stopped it, and is to start it again.
+            waits.append(f"{name}: {state.active}")
         elif failure := _failure(name, unit, state, observed, trial, strict=strict):
             waits_for = _waits_for(app, unit, observed)
             if strict and not waits_for:

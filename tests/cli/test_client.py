@@ -91,7 +91,7 @@ class FakeDesk:
     async def look(self) -> None:
         pass
 
-    def status(self, app: str = "") -> Status:
+    def status(self, app: str = "", **_: object) -> Status:
         self.seen.append(app)
         return Status(running=True, version="1")
 

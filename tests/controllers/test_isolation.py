@@ -30,10 +30,10 @@ def with_sources(world, *names):
 async def test_an_app_that_cannot_be_observed_keeps_no_other(world):
     observe = world.folder.observe
 
-    async def unreadable(app, *, wanted=()):
+    async def unreadable(app, **more):
         if app == "db":
             raise Stalled("cannot read podvisor/db: Permission denied", hint="check permissions")
-        return await observe(app, wanted=wanted)
+        return await observe(app, **more)
 
     world.reader.put("home", {"web/web.container": "v=1", "db/db.container": "v=1"})
     async with world.running() as house:

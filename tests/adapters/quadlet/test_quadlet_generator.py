@@ -53,7 +53,8 @@ for name, path in files.items():
         service = stem + ("-network" if suffix == "network" else "")
         print(f"---{{service}}.service---")
         print(text.replace("[Container]", "[X-Container]").replace("[Network]", "[X-Network]"))
-        print(f"[Unit]\\nSourcePath={{path}}\\n[Service]\\nExecStart=podman run --name {{stem}}\\n")
+        name = "systemd-" + stem.replace("@", "_")
+        print(f"[Unit]\\nSourcePath={{path}}\\n[Service]\\nExecStart=podman run --name {{name}}\\n")
 sys.exit(code)
 """
 
