@@ -42,6 +42,8 @@ class _Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     state: UnitState
     old: UnitInputs | None
+    is_recorded: bool
+    """Whether `old` is of this app, not of the one that the unit came from."""
     inputs: UnitInputs
     change: str
     action: ChangeAction
@@ -57,7 +59,7 @@ def plan_units(
 ) -> None:
     """Add the steps for the app's units."""
     wanted = needs.should_run({unit.name: unit for unit in app.units}, observed.targets)
-    folder = observed.apps.get(app.name)
+    folder, applied = observed.apps.get(app.name), observed.applied.get(app.name)
     owned = owned_before(app.name, observed)
     pulled_along: dict[str, str] = {}
     for unit in app.units:
@@ -77,7 +79,7 @@ def plan_units(
         inputs = inputs_of(app, unit, observed.inventory.secrets)
         for name in runtime_names(unit.name, unit.instances):
             state = observed.units.get(name, UnitState(name=name))
-            old = _recorded(name, observed.applied.get(app.name), observed)
+            old = _recorded(name, applied, observed)
             change, action = _change(unit, state, old, inputs, files)
             if unit.build_command and (change or old is None):
                 _build_ahead(draft, unit, change or "new")
@@ -101,6 +103,7 @@ def plan_units(
                 seen = _Seen(
                     state=state,
                     old=old,
+                    is_recorded=applied is not None and name in applied.units,
                     inputs=inputs,
                     change=change,
                     action=action,
@@ -216,8 +219,11 @@ def _lost_its_install(seen: _Seen) -> bool:
 
 
 def _adopt(draft: Draft, seen: _Seen) -> None:
-    """Record what a unit is made of, where nothing needs to be done for it."""
-    if seen.inputs != seen.old:
+    """Record what a unit is made of, where nothing needs to be done for it.
+
+    What it brings along from another app too: that one forgets it when it goes.
+    """
+    if seen.inputs != seen.old or not seen.is_recorded:
         draft.adopt[seen.state.name] = seen.inputs
 
 

@@ -43,6 +43,20 @@ async def test_a_flat_folder_becomes_an_app_for_each_unit_and_nothing_restarts(w
         assert not [one for one in world.events(EventKind.STOPPED) if one.unit in before]
 
 
+@pytest.mark.parametrize("edited", ["web.container", "db.container", "front.network"])
+async def test_the_first_comment_after_a_move_to_another_app_is_no_reason_to_restart(world, edited):
+    world.reader.put("home", FLAT)
+    async with world.running() as house:
+        for layout in ("units", "quadlets"):
+            await take(world, house, home=source(layout))
+            before = (dict(world.machine.since), len(world.systemd.jobs))
+            file = f"quadlets/{edited}"
+            await world.push(house, FLAT | {file: f"{FLAT[file]} # as {layout}"})
+            (app,) = {edited.partition(".")[0], "quadlets"} & states(house).keys()
+            assert house.desk.status(app).apps[0].findings == ()
+            assert (world.machine.since, len(world.systemd.jobs)) == before
+
+
 async def test_what_is_in_no_app_is_shown_with_the_source(world):
     world.reader.put("home", {"apps/web/web.container": "", "proxy/p.container": ""})
     async with world.running() as house:

@@ -206,7 +206,7 @@ class FakeGenerator:
                     kind=kind,
                     path=file.path,
                     links=(base + ".service",) if kind is UnitKind.PLAIN else (),
-                    digest=file.oid
+                    digest=oid(contents[file.oid].decode().partition(" #")[0])
                     + ("".join(self.around.values()) if kind is UnitKind.CONTAINER else ""),
                     wanted_by=wanted_by,
                     installs=tuple(
