@@ -292,6 +292,7 @@ def assemble(
                 systemd=given.systemd,
                 podman=given.podman,
                 folder=given.folder,
+                host=given.host,
                 ledger=given.ledger,
                 orders=orders,
                 health=health,

@@ -107,7 +107,8 @@ def _set_up(machine: Machine, hands: _Hands, config: str) -> int:
     running = _running()
     # --no-block, for the service is ready only after its first pass, with all its pulls.
     enabled = hands.run("systemctl", "--user", "enable", "--now", "--no-block", _SERVICE)
-    if enabled and (renewed or (running and _is_older(running))):
+    restarts = enabled and (renewed or (running is not None and _is_older(running)))
+    if restarts:
         enabled = hands.run("systemctl", "--user", "try-restart", "--no-block", _SERVICE)
     elif enabled and running:
         enabled = hands.run("systemctl", "--user", "reload", _SERVICE)  # settings may have changed
@@ -115,7 +116,8 @@ def _set_up(machine: Machine, hands: _Hands, config: str) -> int:
         raise Refused("cannot start podvisor", hint=f"systemctl --user status {_SERVICE}")
     if hands.dry_run:
         return codes.OK
-    if not _wait(lambda: Path(places.control_socket()).exists(), _SOCKET_PATIENCE_SECONDS):
+    before = running if restarts else None
+    if not _wait(lambda: _answers(instead_of=before), _SOCKET_PATIENCE_SECONDS):
         raise Refused(
             "it was started, but does not answer",
             hint=f"journalctl --user -u {_SERVICE} -n 20 says why",
@@ -208,6 +210,14 @@ def _running() -> dict[str, Any] | None:
     except (NotRunning, Refused, ValueError):
         return None
     return told if isinstance(told, dict) else None
+
+
+def _answers(*, instead_of: dict[str, Any] | None) -> bool:
+    """Whether a daemon answers, another one than that one."""
+    now = _running()
+    return now is not None and (
+        instead_of is None or now.get("started_at") != instead_of.get("started_at")
+    )
 
 
 def _is_older(running: dict[str, Any]) -> bool:

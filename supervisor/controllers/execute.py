@@ -17,10 +17,10 @@ import msgspec
 
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.job_memory import forget, job_run, put_job_run
+from supervisor.controllers.port_holders import explained
 from supervisor.controllers.ports import Folder, Host, Ledger, Podman, SourceReader, Systemd
 from supervisor.controllers.secrets import SecretController
 from supervisor.core.jobs import after_job
-from supervisor.core.port_trouble import refused_port_mend, taken_port
 from supervisor.core.steps import BOOKKEEPING, in_words, subject_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
@@ -303,15 +303,9 @@ class Executor:
             # It runs on as what it was, which is not to count as what it should be.
             raise Retry(f"cannot restart {step.unit}: {failed.detail}")
         self._remember(step)
-        return await self._explained(failed) if failed else None
-
-    async def _explained(self, failed: JobFailed) -> JobFailed:
-        """Add who has the port that it was to have, or how to have it."""
-        more = refused_port_mend(failed.detail)
-        if taken := taken_port(failed.detail):
-            holder = await self._host.port_holder(taken.port, taken.protocol)
-            more = f"port {taken.port} is taken by {holder or 'somebody who is gone now'}"
-        detail = f"{failed.detail}\n{more}" if more else failed.detail
+        if failed is None:
+            return None
+        detail = await explained(failed.detail, self._host)
         return msgspec.structs.replace(failed, detail=detail)
 
     async def _is_older(self, step: StartUnit) -> bool:

@@ -14,7 +14,8 @@ from supervisor.controllers.isolate import each
 from supervisor.controllers.job_memory import job_run
 from supervisor.controllers.left_behind import left_behind
 from supervisor.controllers.orders import Orders
-from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
+from supervisor.controllers.port_holders import explained
+from supervisor.controllers.ports import Folder, Host, Ledger, Podman, Systemd
 from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.secrets import SecretController
 from supervisor.core import needs
@@ -57,6 +58,7 @@ class Observer:
         systemd: Systemd,
         podman: Podman,
         folder: Folder,
+        host: Host,
         ledger: Ledger,
         orders: Orders,
         health: HealthController,
@@ -73,6 +75,7 @@ class Observer:
         self._systemd = systemd
         self._podman = podman
         self._folder = folder
+        self._host = host
         self._ledger = ledger
         self._orders = orders
 
@@ -209,7 +212,8 @@ class Observer:
             # In a loop that goes on, less and less often.
             end = (state.active, state.restarts.bit_length())
             if is_down and (name not in self._causes or self._causes[name][0] != end):
-                self._causes[name] = (end, await self._systemd.last_words(name))
+                words = await self._systemd.last_words(name)
+                self._causes[name] = (end, await explained(words, self._host))
 
     def _last_words(self, units: Iterable[str]) -> dict[str, str]:
         return {name: said for name in units if (said := self._causes.get(name, (("", 0), ""))[1])}

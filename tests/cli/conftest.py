@@ -24,7 +24,10 @@ class Asked:
 
 @dataclass
 class FakeDaemon:
-    """Answers on the control socket: path to status and lines (each sent on its own)."""
+    """Answers on the control socket: path to status and lines (each sent on its own).
+
+    A line that can be called is asked each time.
+    """
 
     answers: dict[str, tuple[int, list[object]]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
@@ -59,7 +62,7 @@ def daemon(home: Path) -> Iterator[FakeDaemon]:
             self.send_response(status)
             self.end_headers()
             for number, line in enumerate(lines, 1):
-                text = json.dumps(line).encode()
+                text = json.dumps(line() if callable(line) else line).encode()
                 cut = fake.cut and number == len(lines)
                 try:
                     self.wfile.write(text[:-3] if cut else text + b"\n")

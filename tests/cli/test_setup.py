@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,19 @@ def machine(tmp_path: Path, commands: Path) -> Machine:
     )
 
 
+def runs_as(daemon: Any, version: str, *, started_at: float) -> None:
+    """It was started anew each time that it is asked, as far as it says."""
+    starts = itertools.count(int(started_at))
+    daemon.answer(
+        "/v1/status",
+        lambda: {"running": True, "version": version, "started_at": next(starts)},
+    )
+
+
 @pytest.fixture
-def daemon_answers(home: Path) -> None:
-    (home / "run/podvisor/control.sock").touch()
+def daemon_answers(daemon: Any) -> None:
+    """One that runs, and is as new as what is installed."""
+    runs_as(daemon, __version__, started_at=1e12)
 
 
 CONFIG = "podvisor/config.toml"
@@ -79,6 +90,7 @@ def test_sets_everything_up_and_says_it(
         "systemctl --user daemon-reload",
         "systemctl --user enable --now podman.socket",
         "systemctl --user enable --now --no-block podvisor.service",
+        "systemctl --user reload podvisor.service",
     ]
     for command in ran:
         assert f"$ {command}\n" in said
@@ -125,7 +137,7 @@ def test_a_daemon_that_runs_takes_up_what_is_new(  # noqa: PLR0917
     started_at: float,
     expected: str,
 ) -> None:
-    daemon.answer("/v1/status", {"running": True, "version": version, "started_at": started_at})
+    runs_as(daemon, version, started_at=started_at)
     config = str(home / "config" / CONFIG)
     assert _set_up(machine, _Hands(dry_run=False), config) == 0
     assert commands.read_text().splitlines()[-1] == f"systemctl --user {expected}"

@@ -15,6 +15,7 @@ _CHARACTERS = 1_000
 _TIMEOUT_SECONDS = 5.0
 _ASIDE = re.compile(r"conmon [0-9a-f]+ <n(warn|info|debug)>: ")
 """What conmon writes into the container's own log, on a machine without a memory controller too."""
+_ID = re.compile(r"[0-9a-f]{64}")
 _ROUTINE = re.compile(
     r"^(Starting|Started|Stopping|Stopped) |^Failed to start "
     r"|: (Failed with result|Scheduled restart|Start request repeated"
@@ -67,6 +68,7 @@ def _telling(lines: list[_Line]) -> str:
         and not _ASIDE.match(line.text)
         # The id or name of a container, which Podman prints when it has made or removed it.
         and not (line.by == "podman" and len(line.text.split()) == 1)
+        and not _ID.fullmatch(line.text)
     ]
     said = [line.text for line in lines]
     # Of systemd's lines, those of its routine say the least; what a run ended by says more.
