@@ -68,7 +68,7 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
         webhook_view.listener(status["webhooks"])
     if not app and status["running"] and status.get("apps"):
         say()
-        say(_summary(status["apps"], status.get("sources", ())))
+        say(_summary(status["apps"], status.get("sources", ()), status.get("problems", ())))
 
 
 def hold_in_words(app: str, revision: str, *, instead_of: str) -> str:
@@ -255,16 +255,22 @@ def _memory(unit: dict[str, Any], now: float) -> str:
     return ", ".join(parts)
 
 
-def _summary(apps: list[dict[str, Any]], sources: list[dict[str, Any]]) -> str:
+def _summary(
+    apps: list[dict[str, Any]], sources: list[dict[str, Any]], problems: list[dict[str, Any]]
+) -> str:
     states: dict[str, int] = {}
     for app in apps:
         states[app["state"]] = states.get(app["state"], 0) + 1
-    unread = sum(bool(source.get("error")) for source in sources)
+    more = []
+    if unread := sum(bool(source.get("error")) for source in sources):
+        more.append(f"{count(unread, 'source')} cannot be read")
+    if found := sum(bool(problem.get("fatal", True)) for problem in problems):
+        more.append(f"{count(found, 'problem')} above")
     if set(states) > {"ready"} or "ready" not in states:
         parts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
         summary = f"{count(len(apps), 'app')}: {parts}"
-    elif unread:
+    elif more:
         summary = f"{count(len(apps), 'app')} ready"
     else:
         summary = f"{count(len(apps), 'app')}, all ready"
-    return f"{summary}; {count(unread, 'source')} cannot be read." if unread else f"{summary}."
+    return "; ".join([summary, *more]) + "."

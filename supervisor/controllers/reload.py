@@ -6,9 +6,15 @@ from supervisor.controllers.board import Board
 from supervisor.controllers.ports import Ledger
 from supervisor.core.settings import Reading
 from supervisor.kit.clock import Clock
+from supervisor.model.errors import Finding
 from supervisor.model.events import Event, EventKind
 from supervisor.model.settings import Settings
 from supervisor.model.status import Reloaded
+
+_OLD_ONES_STAY = Finding(
+    message="the settings on disk are refused: those from before stay in force",
+    hint="mend them, then podvisor reload; the daemon would not start with them",
+)
 
 
 class SettingsReloader:
@@ -36,6 +42,8 @@ class SettingsReloader:
             self._board.problems.pop(key)
         for number, finding in enumerate(reading.findings):
             self._board.problems[f"settings:{number}"] = finding
+        if reading.settings is None:
+            self._board.problems["settings:refused"] = _OLD_ONES_STAY
         self._ledger.append(
             Event(
                 time=self._clock.now(),

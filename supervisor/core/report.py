@@ -62,7 +62,7 @@ def app_status(
                     unmet=state.unmet,
                     result=state.result if state.active == "failed" else "",
                     failed_at=state.failed_at,
-                    unstarted=unit.name in verdict.unstarted and not state.is_up,
+                    unstarted=unit.name in verdict.unstarted,
                     failures=memory.failures if memory and down else 0,
                     next_try_at=memory.next_at if memory and down and name in should else 0.0,
                     ended_well=unit.oneshot

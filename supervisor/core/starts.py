@@ -95,19 +95,22 @@ def told(
 ) -> Verdict:
     """Complete a verdict by what nothing starts of the app; `idle` and `own` are as in `findings`.
 
-    What runs all the same was started by a person, or in a way that nobody can see.
+    What runs all the same is told of too: it was started by a person, or before its file became
+    what it is, and will not be there after the next boot.
     """
     wanted = deployment.wanted
     stands = wanted if verdict.complete else deployment.last_good
-    idle = frozenset(name for name in idle if not _runs(name, observed))
+    down = [name for name in idle if not _runs(name, observed)]
     missing = observed.missing
     more = findings(wanted, idle, missing=missing, own=own) if wanted else ()
-    waiting = waits(stands, idle, missing=missing) if stands else ()
+    waiting = waits(stands, down, missing=missing) if stands else ()
     return msgspec.structs.replace(
         verdict,
         findings=(*verdict.findings, *more),
         waiting=(*verdict.waiting, *waiting),
-        unstarted=frozenset(unit.name for unit in (stands.units if stands else ())) & idle,
+        unstarted=frozenset(unit.name for unit in (stands.units if stands else ())).intersection(
+            idle
+        ),
     )
 
 

@@ -56,7 +56,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failed_at: float = 0.0
     """When it failed; left out if it has not."""
     unstarted: bool = False
-    """It does not run, and nothing starts it."""
+    """Nothing starts it; if it runs, a person started it."""
     failures: int = 0
     next_try_at: float = 0.0
     ended_well: bool = False
