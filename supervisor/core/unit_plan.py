@@ -64,7 +64,8 @@ def plan_units(
     pulled_along: dict[str, str] = {}
     for unit in app.units:
         if unit.kind is UnitKind.PLAIN and (links := _links(unit, folder)) != set(unit.links):
-            reason = "not linked into the user's unit folder as its [Install] says"
+            asked = " as its [Install] says" if set(unit.links) - {unit.name} else ""
+            reason = f"not linked into the user's unit folder{asked}"
             if stray := sorted(links.difference(unit.links)):
                 reason = f"its [Install] does not ask for {stray[0]}"
                 draft.steps.append(DisableUnit(app=app.name, unit=unit.name, reason=reason))

@@ -12,6 +12,7 @@ from supervisor.model.app import ChangeAction, ChangeRule, PublishedPort, UnitKi
 from supervisor.model.observed import Container, PodmanObject
 from supervisor.model.plan import (
     DisableUnit,
+    EnableUnit,
     RemoveNetwork,
     RemoveVolume,
     RestartUnit,
@@ -149,6 +150,13 @@ def test_links_follow_the_install_of_a_plain_unit(machine):
     assert set(machine.links) == set(old.units[0].links)
     do(machine, deploy(new, old))
     assert set(machine.links) == set(new.units[0].links)
+
+
+@pytest.mark.parametrize("install", [(), ("default.target.wants/t.service",)])
+def test_only_an_install_that_is_there_is_the_reason_for_links(machine, install):
+    unit = container("t", kind=UnitKind.PLAIN, path="t.service", links=("t.service", *install))
+    (enable,) = steps(do(machine, deploy(app("t", unit))), EnableUnit)
+    assert ("[Install]" in enable.reason) is bool(install)
 
 
 def test_what_loses_its_install_is_stopped(machine):
