@@ -83,16 +83,19 @@ class OrderDesk:
         return words
 
     async def roll_back(self, app: str, revision: str, *, reason: str) -> None:
-        """Bring an app to an older revision (the last good one, if none is named); hold it there.
+        """Bring an app to an older revision, and hold it there.
 
-        Raises Stalled if there is none such.
+        If none is named, that is the last good one before; of one that is held, before that at
+        which it is. Raises Stalled if there is none such.
         """
         deployment = (await self._desires.deployments()).get(app)
         applied = self._ledger.applied().get(app)
-        target = older_revision(
-            self._ledger.rollouts(app), revision, running=applied.revision if applied else ""
-        )
         newest = self._desires.newest(app)
+        hold = deployment.held if deployment else None
+        rollouts = self._ledger.rollouts(app)
+        passed = {*hold.passed, hold.revision} if hold else set()
+        now_at = {one.revision for one in (applied, newest) if one}
+        target = older_revision(rollouts, revision, passed=passed | now_at)
         if deployment is None or newest is None:
             raise Stalled(f"cannot roll back {app}: its source does not hold it any more")
         if target == newest.revision:
@@ -106,12 +109,15 @@ class OrderDesk:
                 hint="push them once more: git revert, or git checkout the old ones and commit",
             )
         now = self._clock.now()
+        tried = [one.revision for one in rollouts]
+        after = set(tried[tried.index(target) + 1 :])
         self._orders.put_hold(
             Hold(
                 app=app,
                 revision=target,
                 instead_of=newest.revision,
                 content=content_of(newest),
+                passed=tuple(sorted(after if target in passed else after | passed)),
                 at=now,
             )
         )

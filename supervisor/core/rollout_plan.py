@@ -3,7 +3,7 @@
 Asked by `core.app_plan` once the steps towards the revision are known; `core.gate` judges.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import msgspec
 
@@ -132,17 +132,20 @@ def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
         )
 
 
-def older_revision(rollouts: Sequence[Rollout], wish: str, *, running: str) -> str:
-    """Return the revision to go back to; `wish` may be its beginning, empty is the one before.
+def older_revision(rollouts: Sequence[Rollout], wish: str, *, passed: Container[str]) -> str:
+    """Return the revision to go back to; `wish` may be its beginning.
 
-    Raises Stalled if there is none, if more than one begins so, or if it failed here.
+    If it is empty, that is the last one that was good, but for those in `passed`. Raises Stalled
+    if there is none, if more than one begins so, or if it failed here.
     """
     hint = "podvisor history shows those that were tried"
     if not wish:
-        others = [one for one in rollouts if one.revision != running]
+        others = [one for one in rollouts if one.revision not in passed]
         good = [one for one in others if one.outcome is Outcome.GOOD]
         if not good:
-            raise Stalled("cannot roll back: no other revision was good here", hint=hint)
+            raise Stalled(
+                "cannot roll back: no earlier revision was good here", hint=f"{hint}: name one"
+            )
         return good[-1].revision
     found = [one for one in rollouts if one.revision.startswith(wish)]
     if len(found) == 1:

@@ -74,6 +74,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """That the source asked for then; another content of the app ends the hold."""
     content: str = ""
     """What identifies that content: a commit that does not touch the app gives no new one."""
+    passed: tuple[str, ...] = ()
+    """Those that came after it: going back once more passes them over."""
     at: float
 
 

@@ -345,6 +345,22 @@ async def test_a_rollback_ends_when_it_is_resumed(world):
         assert state(house) is AppState.READY
 
 
+async def test_each_rollback_goes_further_back(world):
+    async with world.running() as house:
+        for number in range(1, 6):
+            await deployed(world, house, {"web/web.container": f"v={number}"})
+        third = world.ledger.rollouts("web")[2].revision
+        await house.desk.rollback(OrderRequest(apps=("web",), revision=third), nothing)
+        for number in (2, 1):
+            await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
+            assert unit(world) == f"v={number}"
+            assert state(house) is AppState.HELD
+        with pytest.raises(Stalled, match="no earlier revision was good here"):
+            await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
+        await house.desk.rollback(OrderRequest(apps=("web",), revision=third), nothing)
+        assert unit(world) == "v=3"
+
+
 async def test_a_rollback_to_what_fails_now_leads_back(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
