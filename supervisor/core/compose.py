@@ -8,10 +8,12 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
 
+from supervisor.core.advice import with_advice
 from supervisor.core.globs import ignoring, is_wild, split
 from supervisor.core.image_context import ImageContexts
 from supervisor.core.layout import (
@@ -56,6 +58,8 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
     """Its unit files that are part of no app."""
     layout: tuple[str, ...] = ()
     """Globs of its apps, as the settings say or as they were found."""
+    ignore: tuple[str, ...] = ()
+    """Globs of what the settings leave out."""
     roots: frozenset[str] = frozenset()
     """Folders of its apps."""
 
@@ -92,14 +96,7 @@ def compose(
     source = snapshot.source
     over = Overlay(settings.overlay, snapshot, specifiers or {})
     globs = layout_of(snapshot, settings)
-    files = tuple(file for file in _considered(snapshot, settings) if not over.covers(file.path))
-    parts = divide(files, globs, source, overlaid=over.files, contents=contents or {})
-    names = {part.name for part in parts}
-    parts += [
-        Part(name=name, root=f"{over.folder}/{name}", files=())  # an app of this host alone
-        for name, overlaid in over.files.items()
-        if name not in names and any(unit_kind(file.path) for file in overlaid)
-    ]
+    parts = _parts(snapshot, settings, over, contents or {})
     unread, of_no_app = _divide_findings(snapshot, settings, parts, over)
     candidates: dict[str, Candidate] = {}
     problems: dict[str, list[Finding]] = {}
@@ -131,6 +128,9 @@ def compose(
     refused = {
         name: tuple(some) for name, some in problems.items() if any(one.fatal for one in some)
     }
+    left = _left_out(snapshot, settings, over, parts, images)
+    if any(not one.meant for one in left):
+        left = with_advice(left, settings, globs, partial(_chosen, snapshot, over, contents or {}))
     return Composition(
         candidates=tuple(one for name, one in candidates.items() if name not in refused),
         refused=refused,
@@ -142,10 +142,33 @@ def compose(
             *(_weighed(one, globs) for one in of_no_app),
             *over.problems(frozenset(part.name for part in parts)),
         ),
-        left_out=_left_out(snapshot, settings, over, parts, images),
+        left_out=left,
         layout=globs,
+        ignore=settings.ignore,
         roots=frozenset(part.root for part in parts),
     )
+
+
+def _parts(
+    snapshot: Snapshot, settings: SourceSettings, over: Overlay, contents: Mapping[str, bytes]
+) -> list[Part]:
+    files = tuple(file for file in _considered(snapshot, settings) if not over.covers(file.path))
+    globs = layout_of(snapshot, settings)
+    parts = divide(files, globs, snapshot.source, overlaid=over.files, contents=contents)
+    names = {part.name for part in parts}
+    parts += [
+        Part(name=name, root=f"{over.folder}/{name}", files=())  # an app of this host alone
+        for name, overlaid in over.files.items()
+        if name not in names and any(unit_kind(file.path) for file in overlaid)
+    ]
+    return parts
+
+
+def _chosen(
+    snapshot: Snapshot, over: Overlay, contents: Mapping[str, bytes], settings: SourceSettings
+) -> list[Part]:
+    parts = _parts(snapshot, settings, over, contents)
+    return [part for part in parts if _selected(part.name, settings)]
 
 
 def told(
@@ -159,7 +182,7 @@ def told(
     left = [one for one in composition.left_out if all(one.path in some for some in elsewhere)]
     return (
         *composition.findings,
-        *overlooked(left, composition.layout, source, composition.roots),
+        *overlooked(left, composition.layout, composition.ignore, source, composition.roots),
     )
 
 

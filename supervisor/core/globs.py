@@ -12,6 +12,11 @@ def is_wild(part: str) -> bool:
     return bool(_WILD.search(part))
 
 
+def literal(path: str) -> str:
+    """Return a glob that fits one path only."""
+    return _WILD.sub(r"[\g<0>]", path)
+
+
 def split(glob: str) -> tuple[str, ...]:
     """Return the parts of a glob of paths; none for the source's root (`.`, `./`)."""
     return tuple(part for part in glob.split("/") if part not in ("", "."))

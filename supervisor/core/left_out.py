@@ -4,17 +4,15 @@ Used by `core.compose`, so that nothing is left out, or taken for one app, in si
 settings leave out (`ignore`, `select`, `exclude`) is listed, and no finding.
 """
 
-import posixpath
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
-from supervisor.core.globs import split
-from supervisor.core.overlay import is_below, is_hidden
+from supervisor.core.overlay import is_hidden
 from supervisor.model.errors import Finding
 
 _NAMED = 4
-"""So many folders are named in one finding."""
+"""So many globs are added to a line of settings."""
 _FLAT = 9
 """From so many units that run by themselves on, one app of them is worth a word."""
 _WITHIN = frozenset(
@@ -31,43 +29,56 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     """For people."""
     meant: bool = False
     """Whether the settings say so."""
+    take: str = ""
+    """A glob of `apps` that makes it part of an app; empty if none is known."""
+    leave: str = ""
+    """A glob of `ignore` that leaves it out, and nothing of an app; empty if none is known."""
 
 
 def overlooked(
-    left: Sequence[LeftOut], globs: Sequence[str], source: str, roots: Collection[str]
+    left: Sequence[LeftOut],
+    globs: Sequence[str],
+    ignore: Sequence[str],
+    source: str,
+    roots: Collection[str],
 ) -> Iterator[Finding]:
-    """Say once what no glob names, with the line of settings that would take it in."""
-    paths = [one.path for one in left if not one.meant and not is_hidden(one.path, root="")]
-    hidden = [
-        one.path
+    """Say once what no glob names, with the lines of settings that take it in or leave it out."""
+    found = [one for one in left if not one.meant and not is_hidden(one.path, root="")]
+    found += [
+        one
         for one in left
         if not one.meant
         and is_hidden(one.path, root="")
         and (not roots or "/.config/" in f"/{one.path}")
     ]
-    folders = dict.fromkeys(_taking(path, roots) for path in paths)
-    folders.update(dict.fromkeys(_hidden_glob(path) for path in hidden))
-    count = len(paths) + len(hidden)
-    if not count:
+    if not found:
         return
+    count = len(found)
     files = "1 unit file is" if count == 1 else f"{count} unit files are"
-    first, *more = dict.fromkeys((*paths, *hidden))
-    shown = first if not more else f"{first} …"
-    if len(folders) > _NAMED:
-        folders = dict.fromkeys([*list(folders)[:_NAMED], "…"])
-    line = ", ".join(f'"{glob}"' for glob in (*globs, *folders))
-    ignored = ", ".join(f'"{path}"' for path in _ignoring(folders, paths))
-    hint = f"apps = [{line}] takes them in"
-    if ignored:
-        hint += f"; ignore = [{ignored}] says that they are meant to be left out"
-    message = f"{files} in no app ({shown})" if more else f"{files} in no app"
-    yield Finding(
-        message=message,
-        source=source,
-        path="" if more else first,
-        hint=hint.replace("them", "it").replace("they are", "it is") if count == 1 else hint,
-        fatal=False,
-    )
+    first = found[0].path
+    it = "it" if count == 1 else "them"
+    hints = []
+    if take := dict.fromkeys(one.take for one in found if one.take):
+        hints.append(f"apps = [{_line(globs, take)}] takes {it} in")
+    if leave := dict.fromkeys(one.leave for one in found if one.leave):
+        meant = "it is" if count == 1 else "they are"
+        hints.append(f"ignore = [{_line(ignore, leave)}] says that {meant} meant to be left out")
+    message = f"{files} in no app ({first} …)" if count > 1 else f"{files} in no app"
+    path = "" if count > 1 else first
+    hint = "; ".join(hints)
+    yield Finding(message=message, source=source, path=path, hint=hint, fatal=False)
+
+
+def _line(known: Iterable[str], more: Iterable[str]) -> str:
+    """Return what stands in a list of the settings; no more than a few are new."""
+    new = list(more)
+    cut = [", …"] if len(new) > _NAMED else []
+    return ", ".join(map(_quoted, (*known, *new[:_NAMED]))) + "".join(cut)
+
+
+def _quoted(glob: str) -> str:
+    escaped = glob.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def together(name: str, root: str, leading: Sequence[str], *, source: str) -> Iterator[Finding]:
@@ -88,32 +99,3 @@ def together(name: str, root: str, leading: Sequence[str], *, source: str) -> It
         return
     hint += "; any `apps` of your own ends this warning"
     yield Finding(message=message, source=source, path=root, hint=hint, fatal=False)
-
-
-def _taking(path: str, roots: Collection[str]) -> str:
-    """Return a glob that takes a file in: the outermost folder that holds no other app."""
-    parts = posixpath.dirname(path).split("/")
-    for depth in range(1, len(parts) + 1):
-        folder = "/".join(parts[:depth])
-        if folder and not any(is_below(root, folder) and root != folder for root in roots):
-            return folder
-    return posixpath.dirname(path) or "."
-
-
-def _hidden_glob(path: str) -> str:
-    """Return a glob of the hidden folder that a unit lies in; `*` for what comes before it."""
-    parts = split(posixpath.dirname(path))
-    first = next(at for at, part in enumerate(parts) if part.startswith("."))
-    end = max(
-        (at + 2 for at in range(first, len(parts)) if tuple(parts[at : at + 2]) in _PLACES),
-        default=len(parts),
-    )
-    return "/".join((*("*" * first), *parts[first:end]))
-
-
-_PLACES = {("containers", "systemd"), ("systemd", "user")}
-
-
-def _ignoring(folders: Iterable[str], paths: Sequence[str]) -> list[str]:
-    loose = [path for path in paths if "/" not in path]
-    return [*(folder for folder in folders if folder not in (".", "…")), *loose[:_NAMED]]

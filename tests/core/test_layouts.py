@@ -299,6 +299,24 @@ def test_the_line_that_is_said_takes_it_in_and_the_other_one_ends_the_warning():
     assert not told(composed(tree, ignore=["auth", "proxy"]), "home")
 
 
+def test_what_is_advised_fits_nothing_of_an_app():
+    tree = ["apps/web/web.container", "apps/inapps.container", "proxy/proxy.container"]
+    (finding,) = told(composed(tree, apps=["apps/*", "proxy"], ignore=["archive"]), "home")
+    assert 'apps = ["apps/*", "proxy", "apps"]' in finding.hint
+    assert 'ignore = ["archive", "apps/inapps.container"]' in finding.hint
+    tree = ["apps/proxy/proxy.container", "proxy/other.container"]
+    (finding,) = told(composed(tree), "home")
+    assert 'ignore = ["./proxy"]' in finding.hint, "`proxy` would fit apps/proxy as well"
+    assert 'apps = ["apps/*", "proxy/other.container"]' in finding.hint, "the name is taken"
+    tree = ["quadlets/web.container", "quadlets/backup.timer"]
+    (finding,) = told(composed(tree, apps=["quadlets/*.container"]), "home")
+    assert 'apps = ["quadlets/*.container", "quadlets/*.*"]' in finding.hint
+    assert set(apps(composed(tree, apps=["quadlets/*.container", "quadlets/*.*"]))) == {
+        "web",
+        "backup",
+    }
+
+
 def test_what_another_source_of_the_same_repository_takes_is_not_overlooked():
     tree = ["hosts/pi/web/web.container", "shared/db/db.container", "old/x.container"]
     own, shared = composed(tree, apps=["hosts/pi/*"]), composed(tree, apps=["shared/*"])

@@ -1,0 +1,162 @@
+"""Lines of settings that take in, or leave out, what is in no app: each is tried before it is said.
+
+Whoever follows one loses nothing: every app stays as it is, with all of its files. Used by
+`core.compose`.
+"""
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from supervisor.core.globs import ignoring, literal, split
+from supervisor.core.layout import Part, is_unit, names_units
+from supervisor.core.left_out import LeftOut
+from supervisor.core.overlay import is_hidden
+from supervisor.core.source_rules import glob_problem
+from supervisor.model.settings import Globs, SourceSettings
+
+Divide = Callable[[SourceSettings], Sequence[Part]]
+"""Gives the apps of a source as other settings would have them."""
+
+_TRIED = 16
+"""So many lines are tried for one source: each divides all of it again."""
+_PLACES = {("containers", "systemd"), ("systemd", "user")}
+
+
+def with_advice(
+    left: Iterable[LeftOut], settings: SourceSettings, globs: Sequence[str], divide: Divide
+) -> tuple[LeftOut, ...]:
+    """Return what is left out, with the globs that would take it in or leave it out.
+
+    `globs` are those of the apps now. They have to be named along with the new ones; so have those
+    of `ignore`.
+    """
+    taking = _Taking(settings, globs, divide)
+    leaving = _Leaving(settings, divide)
+    return tuple(
+        one if one.meant else replace(one, take=taking.glob(one.path), leave=leaving.glob(one.path))
+        for one in left
+    )
+
+
+class _Taking:
+    """Globs of `apps`, one after the other."""
+
+    def __init__(self, settings: SourceSettings, globs: Sequence[str], divide: Divide) -> None:
+        self._settings = settings
+        self._globs = list(globs)
+        self._divide = divide
+        self._parts = divide(replace(settings, apps=Globs(globs)))
+        self._left = _TRIED
+        self._by_path: dict[str, str] = {}
+
+    def glob(self, path: str) -> str:
+        """Return one that makes the unit part of an app; empty if there is none."""
+        if path in self._by_path:
+            return self._by_path[path]
+        by_unit = all(map(names_units, self._globs))
+        for glob in _that_take(path, by_unit=by_unit):
+            if not self._left:
+                break
+            self._left -= 1
+            if glob not in self._globs and not glob_problem("apps", glob):
+                self._try(glob)
+            if path in self._by_path:
+                return glob
+        return ""
+
+    def _try(self, glob: str) -> None:
+        parts = self._divide(replace(self._settings, apps=Globs((*self._globs, glob))))
+        old = set(self._parts)
+        new = [part for part in parts if part not in old]
+        if not new or len(parts) - len(new) != len(old):
+            return
+        names = [part.name for part in parts]
+        units = [path for part in parts for path in _units(part)]
+        taken = {posixpath.basename(path) for part in old for path in _units(part)}
+        added = [posixpath.basename(path) for part in new for path in _units(part)]
+        if any(names.count(part.name) > 1 for part in new):
+            return
+        if len(set(added)) < len(added) or not taken.isdisjoint(added):
+            return
+        self._globs.append(glob)
+        self._parts = parts
+        self._by_path.update((path, glob) for path in units if path not in self._by_path)
+
+
+class _Leaving:
+    """Globs of `ignore`, one after the other."""
+
+    def __init__(self, settings: SourceSettings, divide: Divide) -> None:
+        self._settings = settings
+        self._divide = divide
+        self._parts = divide(settings)
+        self._needed = [path for part in self._parts for path in _paths(part)]
+        self._found: list[str] = []
+        self._left = _TRIED
+
+    def glob(self, path: str) -> str:
+        """Return one that fits the file, and nothing of an app; empty if there is none."""
+        if known := ignoring(self._found)(path):
+            return known
+        for glob in _that_leave(path):
+            fitting = ignoring((glob,))
+            if glob_problem("ignore", glob) or any(map(fitting, self._needed)):
+                continue
+            if not self._left:
+                break
+            self._left -= 1
+            ignore = Globs((*self._settings.ignore, *self._found, glob))
+            if set(self._divide(replace(self._settings, ignore=ignore))) == set(self._parts):
+                self._found.append(glob)
+                return glob
+        return ""
+
+
+def _that_take(path: str, *, by_unit: bool) -> Iterator[str]:
+    """Globs that may take a unit file in: the widest first, where apps are folders."""
+    parent = posixpath.dirname(path)
+    folder = f"{literal(parent)}/" if parent else ""
+    if is_hidden(path, root=""):
+        yield _hidden_glob(path)
+        yield literal(parent)
+    elif not by_unit:
+        yield from map(literal, _folders(path))
+        if not parent:
+            yield "."
+    else:
+        yield f"{folder}*.*"
+    yield literal(path)
+
+
+def _that_leave(path: str) -> Iterator[str]:
+    """Globs that leave a file out: the widest first, each as a name where no other has it."""
+    for place in (*_folders(path), path):
+        yield literal(place)
+        if "/" not in place:
+            yield f"./{literal(place)}"
+
+
+def _folders(path: str) -> Iterator[str]:
+    return (path[:at] for at, letter in enumerate(path) if letter == "/")
+
+
+def _hidden_glob(path: str) -> str:
+    """Return a glob of the hidden folder that a unit lies in; `*` for what comes before it."""
+    parts = split(posixpath.dirname(path))
+    first = next(at for at, part in enumerate(parts) if part.startswith("."))
+    end = max(
+        (at + 2 for at in range(first, len(parts)) if tuple(parts[at : at + 2]) in _PLACES),
+        default=len(parts),
+    )
+    return "/".join((*("*" * first), *map(literal, parts[first:end])))
+
+
+def _paths(part: Part) -> Iterator[str]:
+    """Paths of an app's files in the source."""
+    return (posixpath.join(part.root, file.path) for file in part.files)
+
+
+def _units(part: Part) -> Iterator[str]:
+    return filter(is_unit, _paths(part))

@@ -1,0 +1,67 @@
+"""Whoever follows the advice on a layout loses nothing that is deployed now."""
+
+import re
+import tomllib
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from supervisor.core.compose import Composition, compose, told
+from supervisor.model.settings import Globs, LimitSettings, SourceSettings
+from supervisor.model.source import Snapshot, TreeFile
+
+LINE = re.compile(r'(apps|ignore) = (\[(?:"[^"]*"(?:, …)?(?:, )?)*\]|"[^"]*")')
+
+folder = st.sampled_from(("apps", "web", "a*", "quadlets", ".config", "pi"))
+name = st.sampled_from(
+    ("web.container", "apps.container", "db.container", "web.timer", "n.network", "n.volume", "x")
+)
+path = st.builds(
+    lambda folders, last: "/".join((*folders, last)), st.lists(folder, max_size=3), name
+)
+glob = st.sampled_from(
+    ("*", "apps/*", "apps", ".", "web", "units", "*.*", "quadlets/*.container", "*/web", "pi/*/*")
+)
+given_settings = st.builds(
+    SourceSettings,
+    folder=st.just("/srv/home"),
+    apps=st.lists(glob, max_size=3, unique=True).map(Globs),
+    ignore=st.lists(st.sampled_from(("web", "pi/*", "*.volume")), max_size=1).map(Globs),
+    exclude=st.sampled_from(((), ("web",))),
+)
+
+
+def composed(paths: set[str], source: SourceSettings) -> Composition:
+    files = tuple(TreeFile(path=path, oid="e", size=0) for path in sorted(paths))
+    snapshot = Snapshot(source="home", revision="r", files=files)
+    return compose(snapshot, source, LimitSettings(), contents={"e": b""})
+
+
+def shape(composition: Composition) -> dict[str, set[str]]:
+    return {
+        one.name: {f"{one.root}/{file.path}".lstrip("/") for file in one.files}
+        for one in composition.candidates
+    }
+
+
+@settings(max_examples=100)
+@given(st.sets(path, min_size=1, max_size=12), given_settings)
+def test_an_advised_line_changes_no_app_that_is_there(
+    paths: set[str], source: SourceSettings
+) -> None:
+    paths = {one for one in paths if not any(other.startswith(f"{one}/") for other in paths)}
+    before = composed(paths, source)
+    for finding in told(before, "home"):
+        if "in no app" not in finding.message:
+            continue
+        for key, value in LINE.findall(finding.hint):
+            line = tomllib.loads(f"{key} = {value.replace(', …', '')}")[key]
+            changed = {"apps": source.apps, "ignore": source.ignore, key: Globs(line)}
+            after = composed(
+                paths, SourceSettings(folder="/srv/home", exclude=source.exclude, **changed)
+            )
+            event(key)
+            assert shape(before).items() <= shape(after).items()
+            assert len(after.left_out) <= len(before.left_out)
+            if key == "ignore":
+                assert shape(before) == shape(after)
