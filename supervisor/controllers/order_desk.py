@@ -6,6 +6,8 @@ with a pass over the apps.
 
 from collections.abc import Collection
 
+import msgspec
+
 from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.orders import Orders
@@ -76,10 +78,13 @@ class OrderDesk:
             words.append("no longer suspended")
         if hold := self._orders.release(app):
             words.append(f"no longer held at {hold.revision[:12]}")
-        failed = [one for one in self._ledger.rollouts(app) if one.outcome is Outcome.FAILED]
-        if failed and again:
-            self._ledger.drop_rollouts(app, [one.revision for one in failed])
-            words.append(f"{failed[-1].revision[:12]} may be tried again")
+        asked = {one.revision for one in (self._desires.newest(app), hold) if one}
+        for one in self._ledger.rollouts(app) if again else ():
+            if one.outcome is Outcome.FAILED and one.revision in asked:
+                # It stays known: it must not come again under the name of a newer commit.
+                cut = msgspec.structs.replace(one, outcome=Outcome.TRIAL, reason="")
+                self._ledger.put_rollout(cut)
+                words.append(f"{one.revision[:12]} may be tried again")
         return words
 
     async def roll_back(self, app: str, revision: str, *, reason: str) -> None:

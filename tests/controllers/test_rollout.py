@@ -161,6 +161,27 @@ async def test_a_person_may_have_it_tried_again(world):
         assert [event.app for event in world.events(EventKind.RESUMED)] == ["web"]
 
 
+async def test_what_is_tried_again_is_the_revision_that_failed(world):
+    """Also when commits came since that do not touch the app; what failed else is still known."""
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        breaks(world, "web", unless="v=1")
+        await world.push(house, TWO)
+        await world.push(house, THREE)
+        before = [one.revision for one in world.ledger.rollouts("web")]
+        await world.push(house, THREE | {"README.md": "more"})
+        await house.desk.resume(OrderRequest(apps=("web",)))
+        await settle()
+        assert state(house) is AppState.REVERTED
+        world.machine.broken.clear()
+        await house.desk.resume(OrderRequest(apps=("web",)))
+        await settle()
+        assert unit(world) == "v=3"
+        rollouts = world.ledger.rollouts("web")
+        assert [one.revision for one in rollouts] == before
+        assert [one.outcome for one in rollouts] == [Outcome.GOOD, Outcome.FAILED, Outcome.GOOD]
+
+
 async def test_the_first_revision_has_no_way_back_and_is_repaired(world):
     world.machine.broken.add("web.service")
     async with world.running() as house:
