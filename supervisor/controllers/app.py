@@ -251,7 +251,7 @@ class AppController:
     async def _look_with_secrets(self, deployments: Sequence[Deployment], outcome: Outcome) -> Look:
         """Make the secrets that lack first: what they change is planned when they are there."""
         look = await self._lookout.look(deployments)
-        self._board.begin(deployments, look.plan)
+        self._board.begin(deployments, look.plan, self._ledger.applied())
         if any(isinstance(step, PutSecrets) for step in look.plan.steps):
             revisions = {one.app: one.revision for one in look.plan.verdicts}
             made = await self._executor.put_secrets(look.plan, revisions=revisions, outcome=outcome)

@@ -10,7 +10,7 @@ from supervisor.core.steps import BOOKKEEPING, in_words
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Finding
-from supervisor.model.observed import UnitState
+from supervisor.model.observed import AppliedApp, UnitState
 from supervisor.model.plan import LeaveUnit, Plan, SetHealthInterval, Step
 from supervisor.model.status import AppState, AppStatus, SourceStatus, Status, WatchStatus
 from supervisor.model.webhook import ListenerStatus, SourceWebhook
@@ -33,6 +33,8 @@ class Board:
         """Whether the first pass is through."""
         self._passes: dict[str, Deployment] = {}
         """Apps that a pass has work for."""
+        self._applied_at: dict[str, float] = {}
+        """When these were applied last."""
         self._steps: list[Step] = []
         """What passes are doing."""
         self.watches: dict[str, WatchStatus] = {}
@@ -71,12 +73,16 @@ class Board:
         apps = {name: as_it_is(one, units or {}) for name, one in self.apps.items()}
         for name, one in self._passes.items():
             steps = [in_words(step) for step in self._steps if step.app in ("", name)]
-            apps[name] = under_way(apps.get(name), one, steps)
+            applied_at = self._applied_at.get(name, 0.0)
+            apps[name] = under_way(apps.get(name), one, steps, applied_at=applied_at)
         return [apps[name] for name in sorted(apps)]
 
-    def begin(self, deployments: Sequence[Deployment], plan: Plan) -> None:
+    def begin(
+        self, deployments: Sequence[Deployment], plan: Plan, applied: Mapping[str, AppliedApp]
+    ) -> None:
         """Say that a pass with this plan has begun; it shows for the apps that it has work for."""
         busy = {step.app for step in plan.steps if not isinstance(step, _UNNOTICED)}
+        self._applied_at.update({name: applied[name].applied_at for name in busy & applied.keys()})
         self._passes.update({one.name: one for one in deployments if one.name in busy})
 
     @contextmanager
@@ -92,6 +98,7 @@ class Board:
         """Say that a pass has ended for these apps."""
         for name in apps:
             self._passes.pop(name, None)
+            self._applied_at.pop(name, None)
 
     def _with_findings(self, source: SourceStatus) -> SourceStatus:
         findings = self.source_findings().get(source.name, ())

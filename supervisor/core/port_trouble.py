@@ -1,21 +1,25 @@
 """Why a container could not have a port of the host, from what Podman wrote; and what mends it.
 
-Podman's helpers say it in words of their own: pasta(1) "Failed to bind port 80 (Permission
-denied)", rootlessport "cannot expose privileged port 80" and "listen tcp 0.0.0.0:80: bind: address
-already in use".
+Podman's helpers say it in words of their own. pasta(1): "Failed to bind port 80 (Permission
+denied)", and since 2026 "Listen failed for HOST TCP port */80: Permission denied". rootlessport:
+"cannot expose privileged port 80" and "listen tcp 0.0.0.0:80: bind: address already in use".
 """
 
 import re
 
 import msgspec
 
-_REFUSED = re.compile(
-    r"Failed to bind port (?P<port>\d+) \(Permission denied\)"
-    r"|cannot expose privileged port (?P<other>\d+)"
-)
-_TAKEN = re.compile(
-    r"Failed to bind port (?P<port>\d+) \(Address already in use\)"
-    r"|listen (?P<protocol>tcp|udp)\d? \S*?:(?P<other>\d+): bind: address already in use"
+
+def _pattern(why: str, rootlessport: str) -> re.Pattern[str]:
+    pasta = rf"Failed to bind port (?P<port>\d+) \({why}\)"
+    newer = rf"Listen failed for HOST (?P<kind>TCP|UDP) port (?:\S+/)?(?P<newer>\d+): {why}"
+    return re.compile(f"{pasta}|{newer}|{rootlessport}")
+
+
+_REFUSED = _pattern("Permission denied", r"cannot expose privileged port (?P<other>\d+)")
+_TAKEN = _pattern(
+    "Address already in use",
+    r"listen (?P<protocol>tcp|udp)\d? \S*?:(?P<other>\d+): bind: address already in use",
 )
 
 
@@ -32,7 +36,8 @@ def taken_port(text: str) -> TakenPort | None:
     found = _TAKEN.search(text)
     if found is None:
         return None
-    return TakenPort(port=int(found["port"] or found["other"]), protocol=found["protocol"] or "")
+    protocol = found["protocol"] or found["kind"] or ""
+    return TakenPort(port=_number(found), protocol=protocol.lower())
 
 
 def refused_port_mend(text: str) -> str:
@@ -40,8 +45,12 @@ def refused_port_mend(text: str) -> str:
     found = _REFUSED.search(text)
     if found is None:
         return ""
-    port = found["port"] or found["other"]
     return (
-        f"ports below 1024 are root's: sudo sysctl net.ipv4.ip_unprivileged_port_start={port}"
+        "ports below 1024 are root's:"
+        f" sudo sysctl net.ipv4.ip_unprivileged_port_start={_number(found)}"
         " opens them (and a file in /etc/sysctl.d, for good)"
     )
+
+
+def _number(found: re.Match[str]) -> int:
+    return int(found["port"] or found["newer"] or found["other"])

@@ -172,12 +172,22 @@ def _as_it_is(unit: UnitStatus, state: UnitState | None) -> UnitStatus:
     )
 
 
-def under_way(status: AppStatus | None, deployment: Deployment, steps: Sequence[str]) -> AppStatus:
-    """Return the status of an app that a pass has work for, and does these steps now."""
+def under_way(
+    status: AppStatus | None, deployment: Deployment, steps: Sequence[str], *, applied_at: float
+) -> AppStatus:
+    """Return the status of an app that a pass has work for, and does these steps now.
+
+    `applied_at` is when it was applied last, for one of which nothing else is known yet.
+    """
     wanted, last_good = deployment.wanted, deployment.last_good
     if status is None:
-        source = wanted.source if wanted else last_good.source if last_good else ""
-        status = AppStatus(name=deployment.name, source=source, state=AppState.CHANGING)
+        status = AppStatus(
+            name=deployment.name,
+            source=wanted.source if wanted else last_good.source if last_good else "",
+            state=AppState.CHANGING,
+            revision=last_good.revision if last_good else "",
+            applied_at=applied_at,
+        )
     newest = deployment.newest or (wanted.revision if wanted else "")
     status = msgspec.structs.replace(status, wanted_revision=newest)
     return _changing(status, steps or ["a pass is under way"])

@@ -40,6 +40,20 @@ async def test_an_app_is_changing_with_its_step_while_a_pass_has_work_for_it(wor
         assert (app.state, app.waiting) == (AppState.READY, ())
 
 
+async def test_after_a_start_an_app_is_what_it_was_while_its_first_pass_goes_on(world):
+    async with world.running() as house:
+        await world.push(house, ONE)
+        good = await asked(house.desk)
+    world.systemd.slow["web.service"] = 20
+    world.reader.put("home", TWO)
+    async with world.running(first_pass=False) as house:
+        await anyio.sleep(10)
+        app = await asked(house.desk)
+        assert app.state is AppState.CHANGING
+        assert (app.revision, app.applied_at) == (good.revision, good.applied_at)
+        await house.queue.rest()
+
+
 async def test_a_pass_that_brings_back_a_failing_app_leaves_it_failing(world):
     async with world.running() as house:
         await world.push(house, ONE)
