@@ -56,8 +56,10 @@ def command(
     from supervisor.core.source_rules import glob_problem
     from supervisor.wiring import check
 
-    if not Path(path).is_dir():
-        raise Refused(f"cannot read {path}: no such folder")
+    if not (place := Path(path)).is_dir():
+        is_there = place.exists()
+        why = f"it is a file; name its folder, {place.parent}" if is_there else "no such folder"
+        raise Refused(f"cannot read {path}: {why}")
     for option, globs in (("apps", apps), ("ignore", ignore)):
         for glob in globs:
             if why := glob_problem(option, glob):

@@ -522,12 +522,16 @@ class TestCheck:
         assert said.code == 1
         assert why in said.err
 
-    @pytest.mark.parametrize("name", ["none", "file"])
-    def test_a_path_that_is_no_folder(self, podvisor: Podvisor, tmp_path: Path, name: str) -> None:
+    @pytest.mark.parametrize(
+        ("name", "why"), [("none", "no such folder"), ("file", "it is a file; name its folder, ")]
+    )
+    def test_a_path_that_is_no_folder(
+        self, podvisor: Podvisor, tmp_path: Path, name: str, why: str
+    ) -> None:
         (tmp_path / "file").touch()
         said = podvisor("check", str(tmp_path / name))
         assert said.code == 1
-        assert f"cannot read {tmp_path / name}: no such folder" in said.err
+        assert f"cannot read {tmp_path / name}: {why}" in said.err
 
 
 def module(**members: object) -> ModuleType:
