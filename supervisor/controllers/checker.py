@@ -29,6 +29,9 @@ async def check(
         snapshots.append(await reader.fetch(name, settings))
         desires.put(snapshots[-1])
     deployments = await desires.deployments()
+    compositions = desires.compositions
+    held = [c for one in compositions.values() for c in (*one.unfit, *one.candidates)]
+    unfit = {one.name: one for one in reversed(held)}
     units = [unit for some in desires.known().values() for unit in some]
     findings = [one for some in desires.source_findings.values() for one in some]
     apps: list[CheckedApp] = []
@@ -42,12 +45,12 @@ async def check(
             more = await passed_over(one.wanted)
             told.extend(found for found in more if (found.path, found.line) not in places)
         findings.extend(dict.fromkeys(told))
-        apps.append(_app(one, desires.newest(name)))
-    compositions = desires.compositions
+        apps.append(_app(one, desires.newest(name) or unfit.get(name)))
     if not deployments:
         message = "no app found: no folder holds a Quadlet or unit file"
         findings.append(Finding(message=message, hint="name the apps' folders: --apps GLOB"))
     covered = {path for app in apps for path in app.files}
+    covered.update(source_path(one, file.path) for one in held for file in one.files)
     left = [
         CheckedLeftOut(path=one.path, reason=one.reason)
         for composition in compositions.values()

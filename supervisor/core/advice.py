@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from supervisor.core.globs import ignoring, literal, split
 from supervisor.core.layout import Part, is_unit, names_units
-from supervisor.core.left_out import LeftOut
+from supervisor.core.left_out import LeftOut, line_of, together
 from supervisor.core.overlay import is_hidden
 from supervisor.core.source_rules import glob_problem
+from supervisor.model.errors import Finding
 from supervisor.model.settings import Globs, SourceSettings
 
 Divide = Callable[[SourceSettings], Sequence[Part]]
@@ -29,14 +30,58 @@ def with_advice(
 ) -> tuple[LeftOut, ...]:
     """Return what is left out, with the globs that would take it in or leave it out.
 
-    `globs` are those of the apps now. They have to be named along with the new ones; so have those
-    of `ignore`.
+    `globs` are those of the apps now that fit something: they have to be named along with the new
+    ones. So have those of `ignore`.
     """
     taking = _Taking(settings, globs, divide)
     leaving = _Leaving(settings, divide)
     return tuple(
         one if one.meant else replace(one, take=taking.glob(one.path), leave=leaving.glob(one.path))
         for one in left
+    )
+
+
+def apart(
+    part: Part,
+    units: Sequence[str],
+    leading: Sequence[str],
+    *,
+    settings: SourceSettings,
+    globs: Sequence[str],
+    source: str,
+    divide: Divide,
+) -> Finding | None:
+    """Say that an app's units may be meant as many apps, with the line that makes them so.
+
+    With it all other apps stay as they are, and every unit of this one is in some app.
+    """
+    found = together(part.name, part.root, units, leading)
+    if found is None:
+        return None
+    parts = divide(replace(settings, apps=Globs(globs)))
+    others = {one for one in parts if one != part}
+    beside = sorted(literal(one.root) or "." for one in others)
+    needed = {path for one in parts for path in _units(one)}
+    lines = (
+        [*dict.fromkeys((*more, glob))]
+        for glob in found.globs
+        for more in ((), *([[one for one in globs if one != "."], beside] if others else []))
+    )
+    hint = ""
+    for line in lines:
+        after = divide(replace(settings, apps=Globs(line)))
+        names = {one.name for one in after}
+        taken = {path for one in after for path in _units(one)}
+        if others <= set(after) and needed <= taken and len(parts) < len(names) == len(after):
+            shown = line_of(line, ())
+            hint = f"apps = {shown if len(line) == 1 else f'[{shown}]'} {found.hint}; "
+            break
+    return Finding(
+        message=found.message,
+        source=source,
+        path=part.root,
+        hint=f"{hint}any `apps` of your own ends this warning",
+        fatal=False,
     )
 
 
@@ -47,7 +92,7 @@ class _Taking:
         self._settings = settings
         self._globs = list(globs)
         self._divide = divide
-        self._parts = divide(replace(settings, apps=Globs(globs)))
+        self._parts = divide(settings)
         self._left = _TRIED
         self._by_path: dict[str, str] = {}
 
@@ -55,7 +100,7 @@ class _Taking:
         """Return one that makes the unit part of an app; empty if there is none."""
         if path in self._by_path:
             return self._by_path[path]
-        by_unit = all(map(names_units, self._globs))
+        by_unit = bool(self._globs) and all(map(names_units, self._globs))
         for glob in _that_take(path, by_unit=by_unit):
             if not self._left:
                 break

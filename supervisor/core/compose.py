@@ -7,14 +7,13 @@ Before it: a `Snapshot` from the source reader. After it: Podman's generator jud
 import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from functools import partial
 
 import msgspec
 from msgspec.structs import replace
 
-from supervisor.core.advice import with_advice
-from supervisor.core.globs import ignoring, is_wild, split
+from supervisor.core.advice import apart, with_advice
+from supervisor.core.globs import ignoring
 from supervisor.core.image_context import ImageContexts
 from supervisor.core.layout import (
     Part,
@@ -25,12 +24,13 @@ from supervisor.core.layout import (
     names_units,
     texts_of,
 )
-from supervisor.core.left_out import LeftOut, overlooked, together
+from supervisor.core.left_out import LeftOut, overlooked, weighed
 from supervisor.core.names import LEADING_KINDS, QUADLET_KINDS, UNSUPPORTED, unit_kind
 from supervisor.core.names import shapes_units as shapes
-from supervisor.core.overlay import Overlay, is_below, is_hidden, lay_over, source_path
+from supervisor.core.overlay import Overlay, is_hidden, lay_over, source_path
 from supervisor.core.secret_files import is_secret
 from supervisor.core.templates import template_of, template_problem
+from supervisor.core.unfitting import selected, unfitting, used
 from supervisor.model.app import Candidate, DesiredApp, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.settings import LimitSettings, SourceSettings
@@ -50,6 +50,8 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...]
     refused: dict[str, tuple[Finding, ...]]
     """Apps that cannot be deployed as they are."""
+    unfit: tuple[Candidate, ...] = ()
+    """These apps."""
     warnings: dict[str, tuple[Finding, ...]] = {}
     """What is worth knowing of the candidates, by app."""
     findings: tuple[Finding, ...] = ()
@@ -58,6 +60,8 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
     """Its unit files that are part of no app."""
     layout: tuple[str, ...] = ()
     """Globs of its apps, as the settings say or as they were found."""
+    used: tuple[str, ...] = ()
+    """Those of these globs that fit something."""
     ignore: tuple[str, ...] = ()
     """Globs of what the settings leave out."""
     roots: frozenset[str] = frozenset()
@@ -97,13 +101,20 @@ def compose(
     over = Overlay(settings.overlay, snapshot, specifiers or {})
     globs = layout_of(snapshot, settings)
     parts = _parts(snapshot, settings, over, contents or {})
+    again = partial(_chosen, snapshot, over, contents or {})
+    found_in = [file.path for file in snapshot.files]
+    found_in += [one.path for one in snapshot.findings if one.path]
+    ignored = ignoring(settings.ignore)
+    considered = [path for path in found_in if not ignored(path)]
+    names = frozenset(part.name for part in parts)
     unread, of_no_app = _divide_findings(snapshot, settings, parts, over)
     candidates: dict[str, Candidate] = {}
+    found_twice: list[Candidate] = []
     problems: dict[str, list[Finding]] = {}
     findings: list[Finding] = []
     images: dict[str, str] = {}
     for part in sorted(parts, key=lambda one: (one.root, one.name)):
-        if not _selected(part.name, settings):
+        if not selected(part.name, settings):
             continue
         candidate, image = _candidate(snapshot, part, over, contents or {})
         images.update(image)
@@ -119,10 +130,14 @@ def compose(
         if first := candidates.get(part.name):
             message = f"two folders make an app named {part.name}: {first.root} and {part.root}"
             found.append(_finding(candidate, message, part.root, "rename one of them"))
+            found_twice.append(candidate)
         if not settings.apps:
-            leading = [f.path for f in candidate.files if unit_kind(f.path) in LEADING_KINDS]
-            leading = [path for path in leading if source_path(candidate, path) not in images]
-            findings.extend(together(part.name, part.root, leading, source=source))
+            units = [path for path in units if source_path(candidate, path) not in images]
+            leading = [path for path in units if unit_kind(path) in LEADING_KINDS]
+            one = apart(
+                part, units, leading, source=source, settings=settings, globs=globs, divide=again
+            )
+            findings.extend((one,) if one else ())
         candidates.setdefault(part.name, candidate)
         problems.setdefault(part.name, []).extend(found)
     refused = {
@@ -130,20 +145,23 @@ def compose(
     }
     left = _left_out(snapshot, settings, over, parts, images)
     if any(not one.meant for one in left):
-        left = with_advice(left, settings, globs, partial(_chosen, snapshot, over, contents or {}))
+        left = with_advice(left, settings, used(globs, considered), again)
     return Composition(
         candidates=tuple(one for name, one in candidates.items() if name not in refused),
         refused=refused,
+        unfit=(*(one for name, one in candidates.items() if name in refused), *found_twice),
         warnings={
             name: tuple(some) for name, some in problems.items() if some and name not in refused
         },
         findings=(
             *findings,
-            *(_weighed(one, globs) for one in of_no_app),
-            *over.problems(frozenset(part.name for part in parts)),
+            *(weighed(one, globs) for one in of_no_app),
+            *unfitting(settings, source=source, paths=found_in, considered=considered, apps=names),
+            *over.problems(names),
         ),
         left_out=left,
         layout=globs,
+        used=used(globs, considered),
         ignore=settings.ignore,
         roots=frozenset(part.root for part in parts),
     )
@@ -168,7 +186,7 @@ def _chosen(
     snapshot: Snapshot, over: Overlay, contents: Mapping[str, bytes], settings: SourceSettings
 ) -> list[Part]:
     parts = _parts(snapshot, settings, over, contents)
-    return [part for part in parts if _selected(part.name, settings)]
+    return [part for part in parts if selected(part.name, settings)]
 
 
 def told(
@@ -182,7 +200,7 @@ def told(
     left = [one for one in composition.left_out if all(one.path in some for some in elsewhere)]
     return (
         *composition.findings,
-        *overlooked(left, composition.layout, composition.ignore, source, composition.roots),
+        *overlooked(left, composition.used, composition.ignore, source, composition.roots),
     )
 
 
@@ -241,27 +259,12 @@ def _divide_findings(
     return by_app, of_no_app
 
 
-def _weighed(one: Finding, globs: Iterable[str]) -> Finding:
-    """Return what was refused outside of all apps: a warning, unless apps are looked for there."""
-    for glob in globs:
-        parts = split(glob)
-        fixed = next((at for at, part in enumerate(parts) if is_wild(part)), len(parts))
-        if fixed and is_below("/".join(parts[:fixed]), one.path):
-            return one
-    return replace(one, fatal=False)
-
-
 def _parents(path: str) -> Iterable[str]:
     """Folders that a path lies in, and itself, from the innermost on; the root is empty."""
     while path:
         yield path
         path = posixpath.dirname(path)
     yield ""
-
-
-def _selected(name: str, settings: SourceSettings) -> bool:
-    chosen = not settings.select or any(fnmatchcase(name, glob) for glob in settings.select)
-    return chosen and not any(fnmatchcase(name, glob) for glob in settings.exclude)
 
 
 def _left_out(
@@ -288,7 +291,7 @@ def _left_out(
         elif path in images:
             reason = f"part of what an image is built from ({images[path] or 'the root'})"
             left.append(LeftOut(path=path, reason=reason, meant=True))
-        elif home is not None and not _selected(home, settings):
+        elif home is not None and not selected(home, settings):
             reason = f"`select` or `exclude` leaves out app {home}"
             left.append(LeftOut(path=path, reason=reason, meant=True))
         elif home is None:

@@ -7,14 +7,18 @@ settings leave out (`ignore`, `select`, `exclude`) is listed, and no finding.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
-from supervisor.core.overlay import is_hidden
+from supervisor.core.globs import is_wild, literal, split
+from supervisor.core.layout import EACH_UNIT
+from supervisor.core.overlay import is_below, is_hidden
 from supervisor.model.errors import Finding
 
 _NAMED = 4
 """So many globs are added to a line of settings."""
-_FLAT = 9
-"""From so many units that run by themselves on, one app of them is worth a word."""
+_FLAT = 6
+_MANY = 9
+"""From so many units on, of which so many run by themselves, one app of them is worth a word."""
 _WITHIN = frozenset(
     {"containers", "quadlet", "quadlets", "systemd", "system", "units", "user", "config"}
 )
@@ -59,18 +63,28 @@ def overlooked(
     it = "it" if count == 1 else "them"
     hints = []
     if take := dict.fromkeys(one.take for one in found if one.take):
-        hints.append(f"apps = [{_line(globs, take)}] takes {it} in")
+        hints.append(f"apps = [{line_of(globs, take)}] takes {it} in")
     if leave := dict.fromkeys(one.leave for one in found if one.leave):
         meant = "it is" if count == 1 else "they are"
-        hints.append(f"ignore = [{_line(ignore, leave)}] says that {meant} meant to be left out")
+        hints.append(f"ignore = [{line_of(ignore, leave)}] says that {meant} meant to be left out")
     message = f"{files} in no app ({first} …)" if count > 1 else f"{files} in no app"
     path = "" if count > 1 else first
     hint = "; ".join(hints)
     yield Finding(message=message, source=source, path=path, hint=hint, fatal=False)
 
 
-def _line(known: Iterable[str], more: Iterable[str]) -> str:
-    """Return what stands in a list of the settings; no more than a few are new."""
+def weighed(one: Finding, globs: Iterable[str]) -> Finding:
+    """Return what was refused outside of all apps: a warning, unless apps are looked for there."""
+    for glob in globs:
+        parts = split(glob)
+        fixed = next((at for at, part in enumerate(parts) if is_wild(part)), len(parts))
+        if fixed and is_below("/".join(parts[:fixed]), one.path):
+            return one
+    return replace(one, fatal=False)
+
+
+def line_of(known: Iterable[str], more: Iterable[str]) -> str:
+    """Return what stands in a list of the settings; no more than a few of `more` are shown."""
     new = list(more)
     cut = [", …"] if len(new) > _NAMED else []
     return ", ".join(map(_quoted, (*known, *new[:_NAMED]))) + "".join(cut)
@@ -81,21 +95,32 @@ def _quoted(glob: str) -> str:
     return f'"{escaped}"'
 
 
-def together(name: str, root: str, leading: Sequence[str], *, source: str) -> Iterator[Finding]:
-    """Say that units which may be meant as many apps are one; `leading` run by themselves."""
+class Together(msgspec.Struct, frozen=True, kw_only=True):
+    """Units that may be meant as many apps, and are one."""
+
+    message: str
+    globs: tuple[str, ...]
+    """That may make apps of them: what is tried first comes first."""
+    hint: str
+    """What they make."""
+
+
+def together(name: str, root: str, units: Sequence[str], leading: Sequence[str]) -> Together | None:
+    """Tell whether an app's `units` may be meant as many; `leading` of them run by themselves."""
     tops = {path.partition("/")[0] for path in leading if "/" in path}
     if len(tops) > 1 and not any("/" not in path for path in leading) and not tops & _WITHIN:
-        glob = f"{root}/*" if root else "*"
-        message = f"app {name} is made of the units of {len(tops)} folders"
-        hint = f'apps = "{glob}" makes an app of each'
-    elif len(leading) >= _FLAT:
-        message = (
+        return Together(
+            message=f"app {name} is made of the units of {len(tops)} folders",
+            globs=(f"{literal(root)}/*" if root else "*",),
+            hint="makes an app of each",
+        )
+    if len(leading) < _FLAT or len(units) < _MANY:
+        return None
+    return Together(
+        message=(
             f"app {name} has {len(leading)} units that run by themselves:"
             " one that is refused or unwell holds up all of them"
-        )
-        glob = f"{root}/*.*" if root else "units"
-        hint = f'apps = "{glob}" makes an app of each, with what it refers to'
-    else:
-        return
-    hint += "; any `apps` of your own ends this warning"
-    yield Finding(message=message, source=source, path=root, hint=hint, fatal=False)
+        ),
+        globs=(f"{literal(root)}/*.*", EACH_UNIT) if root else (EACH_UNIT, "*.*"),
+        hint="makes an app of each, with what it refers to",
+    )

@@ -4,6 +4,7 @@ import anyio
 import msgspec
 import pytest
 
+from supervisor.controllers.checker import check
 from supervisor.model.errors import Retry
 from supervisor.model.events import EventKind
 from supervisor.model.settings import Globs, SourceSettings
@@ -55,6 +56,24 @@ async def test_the_first_comment_after_a_move_to_another_app_is_no_reason_to_res
             (app,) = {edited.partition(".")[0], "quadlets"} & states(house).keys()
             assert house.desk.status(app).apps[0].findings == ()
             assert (world.machine.since, len(world.systemd.jobs)) == before
+
+
+async def test_files_of_a_refused_app_are_no_files_of_no_app(world):
+    world.reader.put(
+        "home",
+        {"web/a/x.container": "", "web/b/x.container": "", "db/db.container": "", "a.md": ""},
+    )
+    async with world.running() as house:
+
+        async def passed_over(_app):
+            return ()
+
+        desires = house.loop._desires
+        found = await check(reader=world.reader, desires=desires, passed_over=passed_over)
+        (refused,) = (one for one in found.apps if one.refused)
+        assert refused.root == "web"
+        assert refused.files == ("web/a/x.container", "web/b/x.container")
+        assert found.others == 1
 
 
 async def test_what_is_in_no_app_is_shown_with_the_source(world):

@@ -300,7 +300,7 @@ def test_the_line_that_is_said_takes_it_in_and_the_other_one_ends_the_warning():
 
 
 def test_what_is_advised_fits_nothing_of_an_app():
-    tree = ["apps/web/web.container", "apps/inapps.container", "proxy/proxy.container"]
+    tree = ["apps/web/web.container", "apps/inapps.container", "proxy/p.container", "archive/x"]
     (finding,) = told(composed(tree, apps=["apps/*", "proxy"], ignore=["archive"]), "home")
     assert 'apps = ["apps/*", "proxy", "apps"]' in finding.hint
     assert 'ignore = ["archive", "apps/inapps.container"]' in finding.hint
@@ -336,6 +336,45 @@ def test_a_flat_folder_of_many_units_is_said_to_be_one_app():
     (finding,) = composed(tree).findings
     assert 'apps = "quadlets/*.*"' in finding.hint
     assert not composed(tree[1:]).findings
+    (finding,) = composed(
+        [*tree[3:], "quadlets/a.network", "quadlets/b.volume", "quadlets/c.image"]
+    ).findings
+    assert "has 6 units that run by themselves" in finding.message
+    (finding,) = composed([*tree, "blog/blog.container"]).findings
+    assert 'apps = ["blog", "quadlets/*.*"]' in finding.hint, "blog stays"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "hint"),
+    [
+        ({"apps": ["*", "srv/*"]}, "“srv/*” in `apps` fits no folder that holds a unit", ""),
+        ({"apps": ["*", "prxoy"]}, "“prxoy” in `apps` fits no folder", "did you mean “proxy”?"),
+        ({"apps": ["*", "prxoy/*"]}, "“prxoy/*” in `apps` fits no folder", "“proxy/*”"),
+        ({"apps": ["*", "proxy/*.timer"]}, "fits no unit file", ""),
+        ({"ignore": ["zork"]}, "“zork” in `ignore` fits no file", "take it out"),
+        ({"ignore": ["dcos"]}, "“dcos” in `ignore` fits no file", "did you mean “docs”?"),
+        ({"ignore": ["hello/x/*"]}, "“hello/x/*” in `ignore` fits no file", ""),
+        ({"select": ("hello", "busyy")}, "“busyy” in `select` fits no app", "“busy”"),
+        ({"exclude": ("zork",)}, "“zork” in `exclude` fits no app", "take it out"),
+    ],
+)
+def test_what_fits_nothing_is_said_with_what_was_meant(settings, message, hint):
+    tree = [f"{name}/{name}.container" for name in ("hello", "busy", "proxy")] + ["docs/a.md"]
+    (finding,) = told(composed(tree, **settings), "home")
+    assert not finding.fatal
+    assert message in finding.message
+    assert hint in finding.hint
+
+
+def test_nothing_is_said_to_fit_nothing_where_nothing_is():
+    assert not told(composed([], apps=["apps/*"], ignore=["x"], select=("a",)), "home")
+
+
+def test_a_glob_that_fits_nothing_is_not_advised_again():
+    first, _ = told(composed(["proxy/p.container"], apps=["prxoy"]), "home")
+    assert "did you mean “proxy”?" in first.hint
+    *_, last = told(composed(["proxy/p.container"], apps=["prxoy"]), "home")
+    assert 'apps = ["proxy"] takes it in' in last.hint
 
 
 def test_what_the_settings_leave_out_is_no_finding():
