@@ -343,7 +343,7 @@ class Ledger(Protocol):
     def put_applied(self, app: AppliedApp) -> None: ...
 
     def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:
-        """Record what one unit was made of, once it runs with it."""
+        """Record what one unit was made of, once it runs with it: under this app alone."""
 
     def drop_app(self, app: str) -> None:
         """Forget an app, its units and its revisions."""

@@ -102,15 +102,13 @@ class Recorder:
     ) -> None:
         """Record that a revision has passed its gate: it is the way back from now on."""
         was = f"was at {before.revision[:12]}" if before and before.revision else "new"
-        applied = self._ledger.applied()
-        started = applied.get(app.name)
+        started = self._ledger.applied().get(app.name)
         units = set(_runtime_names(app.units))
         # What another app is about to take is known by what it was started with here.
         units.update(
             unit
             for unit in (started.units if started else ())
-            if (owner := owners.get(unit, app.name)) != app.name
-            and (owner not in applied or unit not in applied[owner].units)
+            if owners.get(unit, app.name) != app.name
         )
         self._ledger.put_applied(
             AppliedApp(

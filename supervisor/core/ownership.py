@@ -171,8 +171,8 @@ def _lost(app: DesiredApp, observed: Observed) -> frozenset[PodmanObject]:
 
 def _moves(one: PodmanObject, app: str, observed: Observed, owners: Mapping[str, str]) -> bool:
     """Whether the unit that made it is another app's now."""
-    known = observed.applied.get(app)
     return any(
         (inputs.kind, inputs.object_name) == (one.kind, one.name) and owners.get(name, app) != app
-        for name, inputs in (known.units.items() if known else ())
+        for known in observed.applied.values()
+        for name, inputs in known.units.items()
     )

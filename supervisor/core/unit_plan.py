@@ -222,7 +222,7 @@ def _lost_its_install(seen: _Seen) -> bool:
 def _adopt(draft: Draft, seen: _Seen) -> None:
     """Record what a unit is made of, where nothing needs to be done for it.
 
-    What it brings along from another app too: that one forgets it when it goes.
+    What it brings along from another app too: that one must not keep it, or take it away.
     """
     if seen.inputs != seen.old or not seen.is_recorded:
         draft.adopt[seen.state.name] = seen.inputs

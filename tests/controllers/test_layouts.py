@@ -76,6 +76,27 @@ async def test_files_of_a_refused_app_are_no_files_of_no_app(world):
         assert found.others == 1
 
 
+@pytest.mark.parametrize(("one", "other"), [("a", "b"), ("b", "a")])
+async def test_a_unit_that_goes_to_and_fro_is_restarted_for_its_changes_only(world, one, other):
+    rest = {"a/rest.container": "", "b/more.container": ""}
+    runs = ""
+    async with world.running() as house:
+        for where, text in (
+            (one, "v=1"),
+            (other, "v=2"),
+            (one, "v=1"),
+            (other, "v=1"),
+            (one, "v=1"),
+            (one, "v=2"),
+            (other, "v=2"),
+        ):
+            before = len(world.systemd.jobs)
+            await world.push(house, rest | {f"{where}/web.container": text})
+            assert world.reader.blobs[world.machine.running["web.service"]].decode() == text
+            assert len(world.systemd.jobs) - before == (3 if not runs else text != runs)
+            runs = text
+
+
 async def test_what_is_in_no_app_is_shown_with_the_source(world):
     world.reader.put("home", {"apps/web/web.container": "", "proxy/p.container": ""})
     async with world.running() as house:

@@ -381,6 +381,9 @@ class Machine:
 
     def record(self, app: str, unit: str, inputs: UnitInputs | None) -> None:
         assert inputs
+        for name, other in self.applied.items():
+            units = {one: of for one, of in other.units.items() if one != unit or name == app}
+            self.applied[name] = msgspec.structs.replace(other, units=units)
         before = self.applied.get(app)
         self.applied[app] = AppliedApp(
             name=app,
@@ -436,15 +439,7 @@ class Machine:
                     units=known.units if known else {},
                 )
             for unit, inputs in verdict.adopt.items():
-                before = self.applied.get(verdict.app)
-                self.applied[verdict.app] = AppliedApp(
-                    name=verdict.app,
-                    source="home",
-                    revision=before.revision if before else "",
-                    root="",
-                    applied_at=0.0,
-                    units={**(before.units if before else {}), unit: inputs},
-                )
+                self.record(verdict.app, unit, inputs)
 
     def converge(self, deployments: list[Deployment], now: float = 1.0) -> list[Plan]:
         """Plan and carry out until nothing is left to do; fails if that takes long."""

@@ -141,8 +141,13 @@ class SqliteLedger:
             self._put("app", app.name)
 
     def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:
-        """Record what one unit was made of, once it runs with it."""
+        """Record what one unit was made of, once it runs with it: under this app alone."""
         known = self._applied.get(app) or rows.unfinished(app, {})
+        if unit not in known.units:
+            for other in [one for one in self._applied.values() if unit in one.units]:
+                units = {name: one for name, one in other.units.items() if name != unit}
+                self._applied[other.name] = msgspec.structs.replace(other, units=units)
+                self._unwritten["app", other.name] = None
         if known.units.get(unit) != inputs:
             units = {**known.units, unit: inputs}
             self._applied[app] = msgspec.structs.replace(known, units=units)

@@ -142,6 +142,16 @@ def test_remembers_what_is_applied(opened: Open) -> None:
         assert applied["db"] == app("db", "r2", sql="d1")
 
 
+def test_a_unit_is_recorded_under_the_app_that_had_it_last(opened: Open) -> None:
+    ledger = opened()
+    ledger.put_applied(app("web", web="d1", cache="d2"))
+    ledger.put_unit("cache", "cache.service", UnitInputs(digest="d2"))
+    for reader in (ledger, opened()):
+        applied = reader.applied()
+        assert applied["web"] == app("web", web="d1")
+        assert applied["cache"].units == {"cache.service": UnitInputs(digest="d2")}
+
+
 def test_a_first_pass_that_was_cut_short_leaves_units_without_a_revision(opened: Open) -> None:
     opened().put_unit("web", "web.service", UnitInputs(digest="d1"))
     (unfinished,) = opened().applied().values()
