@@ -40,6 +40,7 @@ from supervisor.controllers.diff import Differ
 from supervisor.controllers.execute import Executor
 from supervisor.controllers.health import HealthController
 from supervisor.controllers.image import ImageController
+from supervisor.controllers.last_words import LastWords
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.observe import Observer
 from supervisor.controllers.order_desk import OrderDesk
@@ -248,12 +249,13 @@ def assemble(
     secrets = SecretController(
         vault=given.vault, podman=given.podman, reader=given.reader, ledger=given.ledger
     )
+    words = LastWords(podman=given.podman, host=given.host)
     executor = Executor(
         reader=given.reader,
         folder=given.folder,
         systemd=given.systemd,
         podman=given.podman,
-        host=given.host,
+        words=words,
         ledger=given.ledger,
         clock=given.clock,
         want_image=images.want,
@@ -261,7 +263,9 @@ def assemble(
         doing=board.doing,
     )
     probes = ProbeController(prober=given.prober, clock=given.clock)
-    health = HealthController(systemd=given.systemd, podman=given.podman, clock=given.clock)
+    health = HealthController(
+        systemd=given.systemd, podman=given.podman, words=words, clock=given.clock
+    )
     executor.settings = images.settings = settings.repair
     webhooks = WebhookController(
         settings=settings,
@@ -292,7 +296,7 @@ def assemble(
                 systemd=given.systemd,
                 podman=given.podman,
                 folder=given.folder,
-                host=given.host,
+                words=words,
                 ledger=given.ledger,
                 orders=orders,
                 health=health,

@@ -17,8 +17,8 @@ import msgspec
 
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.job_memory import forget, job_run, put_job_run
-from supervisor.controllers.port_holders import explained
-from supervisor.controllers.ports import Folder, Host, Ledger, Podman, SourceReader, Systemd
+from supervisor.controllers.last_words import LastWords
+from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
 from supervisor.controllers.secrets import SecretController
 from supervisor.core.jobs import after_job
 from supervisor.core.steps import BOOKKEEPING, in_words, subject_of
@@ -92,7 +92,7 @@ class Executor:
         folder: Folder,
         systemd: Systemd,
         podman: Podman,
-        host: Host,
+        words: LastWords,
         ledger: Ledger,
         clock: Clock,
         want_image: Callable[[PullImage], None],
@@ -103,7 +103,7 @@ class Executor:
         self._folder = folder
         self._systemd = systemd
         self._podman = podman
-        self._host = host
+        self._words = words
         self._ledger = ledger
         self._clock = clock
         self._want_image = want_image
@@ -235,10 +235,12 @@ class Executor:
                     folder=step.folder,
                     timeout_seconds=float(self.settings.pull_timeout),
                 )
+                failed = await self._words.of_job(failed, step.unit)
                 if failed:
                     raise Retry(f"cannot build the image of {step.unit}: {failed.detail}")
             case StopUnit():
                 failed = await systemd.stop(step.unit, timeout_seconds=patience)
+                failed = await self._words.of_job(failed, step.unit)
                 if failed:
                     raise Retry(f"cannot stop {step.unit}: {failed.result} {failed.detail}")
             case DisableUnit():
@@ -299,14 +301,12 @@ class Executor:
         anew = isinstance(step, RestartUnit) or await self._is_older(step)
         act = self._systemd.restart if anew else self._systemd.start
         failed = await act(step.unit, timeout_seconds=float(self.settings.start_timeout))
+        failed = await self._words.of_job(failed, step.unit)
         if failed and failed.result == "refused" and await self._is_up(step.unit):
             # It runs on as what it was, which is not to count as what it should be.
             raise Retry(f"cannot restart {step.unit}: {failed.detail}")
         self._remember(step)
-        if failed is None:
-            return None
-        detail = await explained(failed.detail, self._host)
-        return msgspec.structs.replace(failed, detail=detail)
+        return failed
 
     async def _is_older(self, step: StartUnit) -> bool:
         """Whether somebody else began to start it before this pass had its new form loaded.
@@ -325,6 +325,7 @@ class Executor:
         """Have it take up its files; what it runs with is recorded if it says that it has."""
         patience = float(self.settings.start_timeout)
         failed = await self._systemd.reload_unit(step.unit, timeout_seconds=patience)
+        failed = await self._words.of_job(failed, step.unit)
         if failed:
             raise Retry(f"cannot reload {step.unit}: {failed.result} {failed.detail}")
         self._remember(step)
@@ -337,7 +338,7 @@ class Executor:
             # Another app is still giving it away: what would run is not this app's job.
             raise Retry(f"cannot run {step.unit}: systemd has it from {path} still")
         await self._systemd.reset_failed(step.unit)
-        failed = await self._run_to_its_end(step.unit)
+        failed = await self._words.of_job(await self._run_to_its_end(step.unit), step.unit)
         why = f"{failed.result}: {failed.detail}" if failed else ""
         run = after_job(job_run(self._ledger, step.app), step.content, step.unit, why=why)
         put_job_run(self._ledger, step.app, run)

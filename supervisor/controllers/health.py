@@ -7,6 +7,9 @@ of an app whose pass runs, and about new ones.
 
 from collections.abc import Collection, Mapping
 
+import msgspec
+
+from supervisor.controllers.last_words import LastWords
 from supervisor.controllers.ports import Podman, Systemd
 from supervisor.core.health import is_usual, noted
 from supervisor.kit.clock import Clock
@@ -26,7 +29,8 @@ _HANGS_SECONDS = 10.0
 class HealthController:
     """Knows the health of the containers of managed units; one for the daemon."""
 
-    def __init__(self, *, systemd: Systemd, podman: Podman, clock: Clock) -> None:
+    def __init__(self, *, systemd: Systemd, podman: Podman, words: LastWords, clock: Clock) -> None:
+        self._words = words
         self._systemd = systemd
         self._podman = podman
         self._clock = clock
@@ -57,8 +61,14 @@ class HealthController:
             answers = await self._podman.health(containers)
         except Retry:
             return
+        # Of others' units, which are asked for again before they are shown, no words are kept.
+        told = {
+            one: await self._words.told(seen.output, seen.unit) if seen.unit in units else ""
+            for one, seen in answers.items()
+        }
         now = self._clock.now()
-        for one, seen in answers.items():
+        for one, answer in answers.items():
+            seen = msgspec.structs.replace(answer, output=told[one])
             usual = is_usual(units.get(seen.unit))
             self._checked[one] = noted(self._checked.get(one), seen, usual=usual, now=now)
 

@@ -12,10 +12,10 @@ import msgspec
 from supervisor.controllers.health import HealthController
 from supervisor.controllers.isolate import each
 from supervisor.controllers.job_memory import job_run
+from supervisor.controllers.last_words import WITHHELD, LastWords
 from supervisor.controllers.left_behind import left_behind
 from supervisor.controllers.orders import Orders
-from supervisor.controllers.port_holders import explained
-from supervisor.controllers.ports import Folder, Host, Ledger, Podman, Systemd
+from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
 from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.secrets import SecretController
 from supervisor.core import needs
@@ -35,6 +35,7 @@ from supervisor.model.observed import (
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret
 
+_ASK_AGAIN = ("", 0)
 _MADE_OF_CONTAINERS = (UnitKind.CONTAINER, UnitKind.KUBE)
 
 
@@ -58,7 +59,7 @@ class Observer:
         systemd: Systemd,
         podman: Podman,
         folder: Folder,
-        host: Host,
+        words: LastWords,
         ledger: Ledger,
         orders: Orders,
         health: HealthController,
@@ -75,7 +76,7 @@ class Observer:
         self._systemd = systemd
         self._podman = podman
         self._folder = folder
-        self._host = host
+        self._words = words
         self._ledger = ledger
         self._orders = orders
 
@@ -91,7 +92,11 @@ class Observer:
         deployments = [one for one in deployments if one.name in own]
         apps = {name: one.folder for name, one in own.items()}
         applied = self._ledger.applied()
-        names = _names(deployments, apps, applied)
+        names: set[str] = set()
+        for one in deployments:
+            mine = _names([one], apps, applied)
+            self._words.note(mine, _secrets(one, applied))
+            names |= mine
         on_trial = _on_trial(deployments, applied)
         names.update(need for unit in on_trial.values() for need in unit.requires)
         units = await self._systemd.units({*names, *targets, needs.SHUTDOWN_TARGET})
@@ -212,11 +217,13 @@ class Observer:
             # In a loop that goes on, less and less often.
             end = (state.active, state.restarts.bit_length())
             if is_down and (name not in self._causes or self._causes[name][0] != end):
-                words = await self._systemd.last_words(name)
-                self._causes[name] = (end, await explained(words, self._host))
+                words = await self._words.told(await self._systemd.last_words(name), name)
+                self._causes[name] = (end if words != WITHHELD else _ASK_AGAIN, words)
 
     def _last_words(self, units: Iterable[str]) -> dict[str, str]:
-        return {name: said for name in units if (said := self._causes.get(name, (("", 0), ""))[1])}
+        return {
+            name: said for name in units if (said := self._causes.get(name, (_ASK_AGAIN, ""))[1])
+        }
 
     async def _inventory(
         self,
@@ -267,6 +274,14 @@ def _units(one: Deployment) -> Iterable[tuple[DesiredApp, DesiredUnit]]:
     for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None):
         for unit in app.units if app else ():
             yield app, unit  # type: ignore[misc]
+
+
+def _secrets(one: Deployment, applied: Mapping[str, AppliedApp]) -> set[str]:
+    """Names of the secrets that an app's units use, or did when they were started."""
+    known = applied[one.name].units.values() if one.name in applied else ()
+    return {name for _, unit in _units(one) for name in unit.secrets}.union(
+        name for inputs in known for name in inputs.secrets
+    )
 
 
 def _kinds(one: Deployment, manifest: Manifest | None) -> set[UnitKind]:

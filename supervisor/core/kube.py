@@ -6,6 +6,7 @@ nothing, merge keys are not expanded.
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -58,6 +59,27 @@ def read_kube(text: str) -> KubeNeeds:
         if mapping.get("kind") == "Secret" and isinstance(metadata, dict):
             own[str(metadata.get("name"))] = None
     return KubeNeeds(tuple(images), tuple(host_paths), tuple(secrets), tuple(own))
+
+
+def values_of_secrets(text: str) -> tuple[str, ...]:
+    """What the Kubernetes Secrets of a text hold, as containers are given it. Raises KubeError."""
+    values: list[str] = []
+    for mapping in _mappings(_documents(text)):
+        if mapping.get("kind") != "Secret":
+            continue
+        for key in ("data", "stringData"):
+            held = mapping.get(key)
+            there = held.values() if isinstance(held, dict) else ()
+            texts = [one for one in there if isinstance(one, str)]
+            values.extend(map(_decoded, texts) if key == "data" else texts)
+    return tuple(values)
+
+
+def _decoded(value: str) -> str:
+    try:
+        return b64decode(value).decode(errors="replace")
+    except ValueError:
+        return value
 
 
 def _secrets(mapping: dict[str, Any]) -> Iterator[str]:

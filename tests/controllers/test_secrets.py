@@ -6,6 +6,7 @@ import pytest
 
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
+from supervisor.model.health import Health
 from supervisor.model.status import AppState
 
 CANARY = "c4n4ry-in-clear"
@@ -352,3 +353,72 @@ async def test_a_failing_revision_with_another_secret_is_taken_back_once(world):
         assert world.podman.puts == ["db"] * 3
         assert len(world.events(EventKind.REVERTED)) == 1
         assert "web.service" in world.machine.running
+
+
+LOUD = APP | {
+    "apps/web/web.container": "secret=db reads=conf can=reload onchange=reload",
+    "apps/web/conf": "1",
+}
+PRINTS = {
+    "a start": ("web.service", {"apps/web/web.container": "secret=db v2 dies"}),
+    "a loop": ("web.service", {"apps/web/web.container": "secret=db v2 loops=2"}),
+    "a health check": ("web.service", {"apps/web/web.container": "secret=db v2 health=30"}),
+    "a reload": ("web.service", {"apps/web/conf": "2"}),
+    "a job": ("job.service", {"apps/web/job.container": "job=yes v2"}),
+    "a build": ("podvisor-img-build.service", {"apps/web/img.build": "v2 unbuildable"}),
+}
+
+
+async def everything_told(world, house, caplog):
+    return [
+        msgspec.json.encode(house.board.status()),
+        repr(await house.desk.history("web")).encode(),
+        *map(msgspec.json.encode, world.events()),
+        *(path.read_bytes() for path in world.path.parent.iterdir()),
+        caplog.text.encode(),
+    ]
+
+
+@pytest.mark.parametrize("unreadable", [False, True], ids=["known", "not-to-be-read"])
+@pytest.mark.parametrize("what", PRINTS)
+async def test_a_secret_that_a_failing_program_prints_is_nowhere(world, caplog, what, unreadable):
+    unit, change = PRINTS[what]
+    said = f"password {CANARY} failed"
+    async with world.running() as house:
+        await world.push(house, LOUD)
+        world.systemd.said[unit] = said
+        world.podman.unreadable = unreadable
+        if what in ("a job", "a reload"):
+            world.machine.broken.add(unit)
+        await world.push(house, LOUD | change)
+        if what == "a health check":
+            world.machine.answers(unit, Health.UNHEALTHY, streak=3, output=said)
+        seen = []
+        for _ in range(10):
+            await anyio.sleep(20)
+            seen += await everything_told(world, house, caplog)
+    for one in seen:
+        assert CANARY.encode() not in one
+    shown = "its words are withheld" if unreadable else "password … failed"
+    assert any(shown.encode() in one for one in seen)
+
+
+async def test_words_of_an_app_without_secrets_are_shown_without_asking_podman(world):
+    world.podman.unreadable = True
+    world.systemd.said["b.service"] = "no such table"
+    async with world.running() as house:
+        await world.push(house, {**APP, "apps/b/b.container": "dies"})
+        assert "no such table" in str(world.events())
+
+
+async def test_words_that_were_withheld_are_shown_when_the_secrets_can_be_read(world):
+    world.systemd.said["web.service"] = f"password {CANARY} failed"
+    async with world.running() as house:
+        await world.push(house, APP)
+        world.podman.unreadable = True
+        world.machine.broken.add("web.service")
+        world.systemd.dies("web.service")
+        await settle(house)
+        world.podman.unreadable = False
+        await anyio.sleep(600)
+        assert "password … failed" in str(house.board.apps["web"])

@@ -432,7 +432,7 @@ class FakeSystemd:
         self.machine.restarting.discard(unit)
         if broken or "dies" in words:
             self.machine.failed.add(unit)
-            return JobFailed(unit=unit, result="failed", detail="exit code 1")
+            return JobFailed(unit=unit, result="failed", detail=self.said.get(unit, "exit code 1"))
         self.machine.failed.discard(unit)
         for need in definition.requires:
             if need in self.machine.loaded and self._start(need):
@@ -489,7 +489,8 @@ class FakeSystemd:
             if unit not in self.machine.broken:
                 return None
             self.machine.failed.add(unit)
-            return JobFailed(unit=unit, result="failed", detail="no such table")
+            said = self.said.get(unit, "no such table")
+            return JobFailed(unit=unit, result="failed", detail=said)
         along = [
             name
             for name in self.machine.running
@@ -506,7 +507,7 @@ class FakeSystemd:
     async def reload_unit(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         self.jobs.append(("reload", unit))
         if unit in self.machine.broken or unit not in self.machine.running:
-            return JobFailed(unit=unit, result="failed", detail="exit code 1")
+            return JobFailed(unit=unit, result="failed", detail=self.said.get(unit, "exit code 1"))
         return None
 
     async def run_once(
@@ -515,7 +516,8 @@ class FakeSystemd:
         self.jobs.append(("run", name))
         unit = self.machine.loaded.get(name.removeprefix("podvisor-"))
         if unit and "unbuildable" in self.machine.words(unit.digest):
-            return JobFailed(unit=name, result="failed", detail="Error: building at STEP RUN")
+            said = self.said.get(name, "Error: building at STEP RUN")
+            return JobFailed(unit=name, result="failed", detail=said)
         return None
 
     async def reload(self) -> None:
@@ -572,11 +574,15 @@ class FakePodman:
         self.secrets: dict[str, bytes] = {}
         self.labels: dict[str, dict[str, str]] = {}
         """Of the secrets that have some."""
+        self.unreadable = False
+        """Whether no secret can be read."""
         self.puts: list[str] = []
         self.in_use: set[str] = set()
         """Networks that somebody else's containers are in."""
 
     async def secret(self, name: str) -> bytes | None:
+        if self.unreadable:
+            raise Retry(f"cannot read secret {name}")
         return self.secrets.get(name)
 
     def has_secret(self, name: str, content: bytes) -> None:

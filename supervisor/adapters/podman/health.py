@@ -30,14 +30,16 @@ def health_of(
     check = config.get("Healthcheck") or {}
     of_image = (image or {}).get("Healthcheck") or {}
     same = bool(of_image.get("Test")) and of_image.get("Test") == check.get("Test")
-    output = str(last.get("Output") or "") if last.get("ExitCode") else ""
+    output = " ".join(str(last.get("Output") or "").split()) if last.get("ExitCode") else ""
+    if len(output) > _LONGEST_OUTPUT:
+        output = f"{output[: _LONGEST_OUTPUT - 1]}…"
     return ContainerHealth(
         id=str(container.get("Id", "")),
         name=str(container.get("Name", "")),
         unit=str((config.get("Labels") or {}).get("PODMAN_SYSTEMD_UNIT", "")),
         health=_word(str(health.get("Status") or "")),
         streak=int(health.get("FailingStreak") or 0),
-        output=" ".join(output.split())[:_LONGEST_OUTPUT],
+        output=output,
         started_at=_moment(str(state.get("StartedAt") or "")),
         interval=_seconds(check),
         image_interval=(_seconds(of_image) or _PODMANS_INTERVAL) if same else 0.0,

@@ -81,7 +81,9 @@ def _telling(lines: list[_Line]) -> str:
         if text.startswith("Error:") or (before.startswith("Error:") and before.endswith(":"))
     ]
     newest_first = dict.fromkeys(reversed(errors or texts))
-    told = "\n".join(reversed([*newest_first][:_LINES]))[-_CHARACTERS:]
+    told = "\n".join(reversed([*newest_first][:_LINES]))
+    if len(told) > _CHARACTERS:
+        told = f"…{told[1 - _CHARACTERS :]}"
     # Podman's own exit status says nothing that its error does not.
     return f"{ended}: {told}" if ended and own and not errors else told
 
