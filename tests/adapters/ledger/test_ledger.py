@@ -322,7 +322,7 @@ class TestDamage:
         ledger.put_note("a", "b")
         for number in range(300):
             ledger.append(step(number, detail="x" * 500))
-        ledger._disconnect()
+        ledger.close()
         with path.open("r+b") as file:
             file.seek(4096)
             file.write(os.urandom(path.stat().st_size - 4096))
