@@ -256,8 +256,13 @@ class Observer:
                 for name in runtime_names(unit.name, unit.instances)
                 if (was := known.get(name))
             )
+            outdated = one.wanted and any(
+                unit.kind is UnitKind.NETWORK and known[unit.name].digest != unit.digest
+                for unit in one.wanted.units
+                if unit.name in known
+            )
             remade = one.name in changing and UnitKind.NETWORK in _kinds(one, manifest)
-            named["containers"] |= bool(new or leaving or left or other or remade)
+            named["containers"] |= bool(new or leaving or left or other or outdated or remade)
             named["pods"] |= one.name in changing and UnitKind.POD in _kinds(one, manifest)
             named["networks"] |= UnitKind.NETWORK in _kinds(one, manifest)
             named["volumes"] |= UnitKind.VOLUME in _kinds(one, manifest)

@@ -10,7 +10,7 @@ import msgspec
 
 from supervisor.core.names import unit_kind
 from supervisor.core.order import comes_after
-from supervisor.model.app import Candidate, Deployment, DesiredApp, Wait
+from supervisor.model.app import Candidate, Deployment, DesiredApp, UnitKind, Wait
 from supervisor.model.observed import Manifest, Observed
 
 
@@ -205,7 +205,11 @@ def elsewhere(names: Collection[str], everything: Mapping[str, Deployment]) -> d
 
 
 def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[str]:
-    """Return the other apps that have to be in one pass with these: units go between them."""
+    """Return the other apps that have to be in one pass with these.
+
+    Units go between them, or a network of the one changes and units of the other are stopped and
+    started for that: meanwhile none of them may be repaired, which would bring the old one back.
+    """
     owners = owners_of(everything)
     between: dict[str, set[str]] = {}
     for name, one in everything.items():
@@ -214,6 +218,12 @@ def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[s
             if taker != name:
                 between.setdefault(name, set()).add(taker)
                 between.setdefault(taker, set()).add(name)
+    changing = {unit: name for name, one in everything.items() for unit in _changed_networks(one)}
+    for name, one in everything.items() if changing else ():
+        for unit in one.last_good.units if one.last_good else ():
+            for maker in {changing[need] for need in unit.requires if need in changing} - {name}:
+                between.setdefault(name, set()).add(maker)
+                between.setdefault(maker, set()).add(name)
     found = dict.fromkeys(names)
     queue = list(names)
     for name in queue:
@@ -221,6 +231,16 @@ def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[s
             found[other] = None
             queue.append(other)
     return found.keys() - set(names)
+
+
+def _changed_networks(one: Deployment) -> Iterator[str]:
+    """Yield the units of networks that are to become others."""
+    if one.wanted is None or one.last_good is None or one.wanted is one.last_good:
+        return
+    old = {unit.name: unit.digest for unit in one.last_good.units}
+    for unit in one.wanted.units:
+        if unit.kind is UnitKind.NETWORK and old.get(unit.name, unit.digest) != unit.digest:
+            yield unit.name
 
 
 def _names(app: DesiredApp) -> frozenset[str]:

@@ -113,34 +113,56 @@ def plan_leftovers(
                 draft.steps.append(RemoveVolume(app=draft.app, volume=one.name, reason=reason))
 
 
-def free_networks(observed: Observed, draft: Draft) -> None:
-    """Stop whatever uses a network before that is removed; leave it if others use it.
+def users_of_network(network: str, observed: Observed) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the units of apps that use a network, and the containers of anybody else that do.
 
-    A container may be in it by its name, so that systemd does not know.
+    A container may be in it by its name, so that systemd does not know, and without running.
+    """
+    known = {name: one for app in observed.applied.values() for name, one in app.units.items()}
+    pods = {one.object_name: name for name, one in known.items() if one.kind is UnitKind.POD}
+    units, others = set(), []
+    for container in observed.inventory.containers or ():
+        if network in container.networks:
+            unit = container.unit or pods.get(container.pod, "")
+            if unit in known or unit in observed.units:
+                units.add(unit)
+            else:
+                others.append(container.name)
+    return frozenset(units), tuple(sorted(others))
+
+
+def free_networks(observed: Observed, draft: Draft) -> None:
+    """Stop whatever uses a network before that is removed, and start it again if it comes back.
+
+    What another app has keeps its record: it is started as what it is. A network that does not come
+    back is left while others use it.
     """
     known = observed.applied.get(draft.app)
-    pods = {
-        one.object_name: name
-        for name, one in (known.units.items() if known else ())
-        if one.kind is UnitKind.POD
-    }
     for step in [one for one in draft.steps if isinstance(one, RemoveNetwork)]:
-        users = {
-            container.unit or pods.get(container.pod) or container.name
-            for container in observed.inventory.containers or ()
-            if step.network in container.networks
-        }
-        mine = {unit: state for unit in users if (state := observed.units.get(unit))}
+        starts = [one for one in draft.steps if isinstance(one, StartUnit | RestartUnit)]
+        comes_back = any(
+            (one.inputs.kind, one.inputs.object_name) == (UnitKind.NETWORK, step.network)
+            for one in starts
+            if one.inputs
+        )
+        users, others = users_of_network(step.network, observed)
         stopped = {one.unit for one in draft.steps if isinstance(one, StopUnit)}
-        planned = stopped | {
-            one.unit for one in draft.steps if isinstance(one, StartUnit | RestartUnit)
-        }
-        if users - mine.keys() or mine.keys() - planned:
+        idle = sorted(users - stopped - {one.unit for one in starts})
+        if not comes_back and (others or idle):
             draft.steps.remove(step)
             continue
+        reason = f"network {step.network} {'is made anew' if comes_back else 'goes'}"
         draft.steps.extend(
-            StopUnit(app=draft.app, unit=unit, reason=f"network {step.network} goes")
-            for unit in sorted(mine.keys() - stopped)
+            StopUnit(app=draft.app, unit=unit, reason=reason) for unit in sorted(users - stopped)
+        )
+        draft.steps.extend(
+            StartUnit(
+                app=draft.app,
+                unit=unit,
+                inputs=known.units.get(unit) if known else None,
+                reason=reason,
+            )
+            for unit in idle
         )
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from supervisor.core import starts
 from supervisor.core.app_plan import left_alone, plan_app
-from supervisor.core.handover import make_room
+from supervisor.core.handover import make_room, started_by_its_own
 from supervisor.core.moves import (
     holds_of_giver,
     holds_of_taker,
@@ -79,7 +79,7 @@ def plan(
     plans = _with_moves(
         deployments, observed, planned, owners=owners, taken=taken, elsewhere=elsewhere or {}
     )
-    steps = [step for some, _ in plans for step in some]
+    steps = [*started_by_its_own([step for some, _ in plans for step in some], observed)]
     steps.extend(make_room(steps, observed))
     return Plan(steps=_ordered(steps), verdicts=tuple(verdict for _, verdict in plans))
 

@@ -1,12 +1,14 @@
 """Units of one app: what to start, restart, build, make anew, or leave to systemd."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from supervisor.core import needs, repair
 from supervisor.core.changes import inputs_of, is_another
 from supervisor.core.draft import Draft, FileChanges
 from supervisor.core.names import runtime_names
-from supervisor.core.ownership import is_there, object_of, owned_before
+from supervisor.core.ownership import is_there, object_of, owned_before, users_of_network
 from supervisor.core.together import plan_pods, plan_sockets
 from supervisor.core.unitfile import is_template
 from supervisor.core.uptake import uptake
@@ -96,6 +98,10 @@ def plan_units(
             one = object_of(unit)
             is_kept = not was and change and one and is_there(one, observed.inventory)
             if is_kept and unit.kind is UnitKind.NETWORK and one in owned:
+                _, others = users_of_network(unit.object_name, observed)
+                if others:
+                    _leave_network(draft, unit, change, others)
+                    continue
                 pulled_along[name] = f"network {unit.object_name} is made anew"
                 _make_network_anew(draft, unit, name, inputs, change)
             elif is_kept and unit.kind in (UnitKind.NETWORK, UnitKind.VOLUME):
@@ -312,6 +318,23 @@ def _make_network_anew(
     draft.steps.append(StopUnit(app=app, unit=name, reason=change))
     draft.steps.append(RemoveNetwork(app=app, network=unit.object_name, reason=change))
     draft.steps.append(StartUnit(app=app, unit=name, inputs=inputs, reason=change))
+
+
+def _leave_network(draft: Draft, unit: DesiredUnit, change: str, others: Sequence[str]) -> None:
+    """Wait with a changed network for those who use it; what it was made of stays on record."""
+    more = f" and {count(len(others) - 1, 'more container')}" if len(others) > 1 else ""
+    draft.findings.append(
+        Finding(
+            message=f"network {unit.object_name} keeps the options that it was made with"
+            f" ({change}): container {others[0]}{more}, not podvisor's, uses it",
+            app=draft.app,
+            path=unit.path,
+            hint=f"it is made anew once nobody else uses it: `podman rm -f {others[0]}`, or"
+            f" `podman network disconnect {unit.object_name} {others[0]}`;"
+            " `podvisor sync` then does it at once",
+            fatal=False,
+        )
+    )
 
 
 def _keep(draft: Draft, unit: DesiredUnit, name: str, inputs: UnitInputs, change: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
+from supervisor.model.observed import Container
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.settings import Seconds, SourceSettings
 from supervisor.model.status import AppState, SyncRequest
@@ -453,6 +454,30 @@ async def test_an_app_may_use_another_ones_network(world):
         assert house.desk.status("proxy").apps[0].state is AppState.KEPT, "blog needs it"
         await world.push(house, {"blog/web.container": "", **PHOTOS})
         assert "proxy" not in {one.name for one in house.desk.status().apps}
+
+
+async def test_a_changed_network_that_others_use_counts_as_changed_when_it_is(world):
+    site = {"proxy/front.network": "v=1", "blog/web.container": "needs=front.network"}
+    world.reader.put("home", site)
+    stranger = Container(id="1", name="theirs", networks=("systemd-front",))
+    async with world.running() as house:
+        await anyio.sleep(20)
+        world.machine.strangers.add(stranger)
+        running = world.machine.running
+        began, first = world.machine.since["web.service"], running["front-network.service"]
+        await world.push(house, {**site, "proxy/front.network": "v=2"})
+        await anyio.sleep(20)
+        assert world.machine.since["web.service"] == began
+        assert running["front-network.service"] == first
+        proxy = house.desk.status("proxy").apps[0]
+        assert "container theirs" in proxy.findings[0].message
+        assert proxy.state is AppState.READY
+        world.machine.strangers.clear()
+        house.queue.add("app:proxy")
+        await anyio.sleep(20)
+        assert house.desk.status("proxy").apps[0].findings == ()
+        assert running["front-network.service"] != first
+        assert world.machine.since["web.service"] > began
 
 
 async def test_a_full_disk_is_said_and_got_over(world):

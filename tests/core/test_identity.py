@@ -246,6 +246,68 @@ def test_a_network_whose_removal_failed_is_still_the_old_one(machine):
     assert machine.running["n-network.service"] == "n-network-2"
 
 
+def proxy(version="1"):
+    return app("proxy", network("n", version=version), revision=version)
+
+
+def test_what_other_apps_have_in_a_network_is_stopped_until_it_is_made_anew(machine):
+    web = app("web", container("web", requires=("n-network.service",)))
+    do(machine, deploy(proxy()), deploy(web))
+    before = machine.applied["web"]
+    for together in ([deploy(web, web)], []):
+        new, old = proxy("3" if together else "2"), proxy("2" if together else "1")
+        plans = do(machine, deploy(new, old), *together)
+        assert [step.network for step in steps(plans, RemoveNetwork)] == ["systemd-n"]
+        assert [step.unit for step in steps(plans, StopUnit)].count("web.service") == 1
+        assert [step.unit for step in steps(plans, StartUnit)].count("web.service") == 1
+        assert machine.running["web.service"] == "web-1"
+        assert machine.applied["web"] == before
+
+
+def test_what_leaves_in_the_same_pass_is_not_started_for_its_network(machine):
+    web = app("web", container("web", requires=("n-network.service",)), container("other"))
+    do(machine, deploy(proxy()), deploy(web))
+    less = app("web", container("other"), revision="r2")
+    do(machine, deploy(proxy("2"), proxy()), deploy(less, web))
+    assert "web.service" not in machine.running
+
+
+def test_who_is_in_a_network_by_its_name_starts_again_when_it_is_made_anew(machine):
+    others = (container("db", requires=("n-network.service",)), container("web"))
+    old = app("a", network("n"), *others)
+    new = app("a", network("n", version="2"), *others, revision="r2")
+    do(machine, deploy(old))
+    user = Container(id="1", name="web", unit="web.service", networks=("systemd-n",))
+    machine.teach(new)
+    deployments = [deploy(new, old)]
+    plan = planner.plan(deployments, with_containers(machine, deployments, user), 0.0)
+    (start,) = (step for step in steps([plan], StartUnit) if step.unit == "web.service")
+    assert start.inputs == machine.applied["a"].units["web.service"]
+    assert "web.service" in {step.unit for step in steps([plan], StopUnit)}
+    assert steps([plan], RemoveNetwork)
+
+
+def test_a_changed_network_waits_until_no_stranger_uses_it(machine):
+    web = container("web", requires=("n-network.service",))
+    old = app("a", network("n"), web)
+    new = app("a", network("n", version="2"), web, revision="r2")
+    do(machine, deploy(old))
+    machine.strangers.add(Container(id="2", name="theirs", networks=("systemd-n",)))
+    plans = do(machine, deploy(new, old))
+    assert not steps(plans, StopUnit, StartUnit, RestartUnit), "nothing restarts in vain"
+    for _ in range(2):
+        verdict = machine.plan([deploy(new, new)]).verdicts[0]
+        (finding,) = verdict.findings
+        assert not finding.fatal
+        assert "network systemd-n keeps the options" in finding.message
+        assert "theirs" in finding.message
+    machine.strangers.clear()
+    plans = do(machine, deploy(new, new))
+    assert steps(plans, RemoveNetwork)
+    assert machine.running["n-network.service"] == "n-network-2"
+    assert machine.plan([deploy(new, new)]).verdicts[0].findings == ()
+
+
 def with_containers(machine, deployments, *containers):
     observed = machine.observe(deployments)
     inventory = msgspec.structs.replace(observed.inventory, containers=containers)

@@ -17,6 +17,7 @@ from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.health import Checked, ContainerHealth, Health
 from supervisor.model.observed import (
     AppliedApp,
+    Container,
     Inventory,
     JobRun,
     Manifest,
@@ -87,6 +88,8 @@ class Machine:
     """Links in the user's unit folder to app and path."""
     images: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
+    strangers: set[Container] = field(default_factory=set)
+    """Containers that somebody made by hand."""
     volumes: set[str] = field(default_factory=set)
     pods: set[str] = field(default_factory=set)
     applied: dict[str, AppliedApp] = field(default_factory=dict)
@@ -150,7 +153,7 @@ class Machine:
                 volumes=frozenset(self.volumes),
                 pods=frozenset(self.pods),
                 secrets={},
-                containers=(),
+                containers=self.containers(),
             ),
             applied=dict(self.applied),
             repairs=dict(self.repairs),
@@ -163,6 +166,19 @@ class Machine:
             jobs=dict(self.jobs),
             owned_root=ROOT,
         )
+
+    def containers(self) -> tuple[Container, ...]:
+        """Those that are in networks."""
+        mine = (
+            Container(id=unit, name=unit, unit=unit, networks=networks)
+            for unit in sorted(self.running)
+            if (networks := self.networks_of(unit))
+        )
+        return (*mine, *sorted(self.strangers, key=lambda one: one.name))
+
+    def networks_of(self, unit: str) -> tuple[str, ...]:
+        needs = (self.definition(need) for need in self.definition(unit).requires)
+        return tuple(one.object_name for one in needs if one.kind is UnitKind.NETWORK)
 
     def words(self, digest: str) -> dict[str, str]:
         """What the content of a unit's file says, as far as it was written: `v=2 dies`."""
@@ -227,12 +243,7 @@ class Machine:
             case SetHealthInterval():
                 self.set_health_interval(step.container_id, step.seconds)
             case RemoveNetwork():
-                users = [
-                    unit
-                    for unit in self.running
-                    for need in self.definition(unit).requires
-                    if self.definition(need).object_name == step.network
-                ]
+                users = [one.name for one in self.containers() if step.network in one.networks]
                 assert not users, f"network {step.network} is used by {users}"
                 self.networks.discard(step.network)
             case RemovePod():
@@ -359,7 +370,6 @@ class Machine:
 
     def start(self, app: str, unit: str, inputs: UnitInputs | None) -> None:
         assert unit in self.loaded, f"{unit} is started before it is loaded"
-        assert inputs
         self.failed.discard(unit)
         self.running.pop(unit, None)
         definition = self.loaded[unit]
@@ -380,7 +390,8 @@ class Machine:
         self.record(app, unit, inputs)
 
     def record(self, app: str, unit: str, inputs: UnitInputs | None) -> None:
-        assert inputs
+        if inputs is None:
+            return
         for name, other in self.applied.items():
             units = {one: of for one, of in other.units.items() if one != unit or name == app}
             self.applied[name] = msgspec.structs.replace(other, units=units)

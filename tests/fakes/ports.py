@@ -641,7 +641,7 @@ class FakePodman:
                 for name, labels in self.labels.items()
                 if secrets
             },
-            containers=() if containers else None,
+            containers=self.machine.containers() if containers else None,
         )
 
     async def pull(self, image: str, *, timeout_seconds: float) -> None:
