@@ -11,7 +11,7 @@ import msgspec
 
 from supervisor.controllers.last_words import LastWords
 from supervisor.controllers.ports import Podman, Systemd
-from supervisor.core.health import is_usual, noted
+from supervisor.core.health import is_restless, is_usual, noted
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Retry
 from supervisor.model.health import Checked, CheckRun, Health
@@ -45,13 +45,14 @@ class HealthController:
         Where Podman does not answer, what was known of them before stands.
         """
         runs = await self._systemd.health_checks()
-        for gone in self._checked.keys() - runs.keys():
-            del self._checked[gone]
-        asked = [
-            one
-            for one in runs
-            if (known := self._checked.get(one)) is None or known.container.unit in units
-        ]
+        asked = []
+        for one in runs.keys() | self._checked.keys():
+            known = self._checked.get(one)
+            # While Podman restarts a container in place, its check is gone from systemd.
+            if known is None or known.container.unit in units:
+                asked.append(one)
+            elif one not in runs:
+                del self._checked[one]
         if asked:
             await self._ask(asked, units)
         return tuple(one for one in self._checked.values() if one.container.unit in units)
@@ -67,6 +68,8 @@ class HealthController:
             for one, seen in answers.items()
         }
         now = self._clock.now()
+        for gone in self._checked.keys() & set(containers) - answers.keys():
+            del self._checked[gone]
         for one, answer in answers.items():
             seen = msgspec.structs.replace(answer, output=told[one])
             usual = is_usual(units.get(seen.unit))
@@ -93,7 +96,7 @@ class HealthController:
             for one, known in self._checked.items()
             if (
                 one in failed or one in hanging
-                if known.container.health is Health.HEALTHY
+                if known.container.health is Health.HEALTHY and not is_restless(known, now)
                 else one not in failed
             )
         )

@@ -88,6 +88,7 @@ def judge(
     no way back) nothing fails: it counts when it is well at last.
     """
     settle = float(settings.settle if app.settle is None else app.settle)
+    since = trial.began_at if strict else None
     waits: list[str] = [undone] if undone else []
     is_failing = False
     looks: list[float] = []
@@ -102,7 +103,7 @@ def judge(
         elif undone and state.active == "inactive":
             # What is still to be done may have stopped it, and is to start it again.
             waits.append(f"{name}: {state.active}")
-        elif failure := _failure(name, unit, state, observed, trial, strict=strict):
+        elif failure := _failure(name, unit, state, observed, now, since=since):
             waits_for = _waits_for(app, unit, observed)
             if strict and not waits_for:
                 return Gate(state=GateState.FAILED, reason=failure)
@@ -112,7 +113,7 @@ def judge(
             continue
         elif not state.is_up:
             waits.append(f"{name}: {state.active}")
-        elif unit_health(name, observed).health is Health.STARTING:
+        elif not _has_answered(name, unit, observed, now, since=since):
             waits.append(f"{name}: its health check has not answered well yet")
             looks.append(now + _next_look(now - trial.began_at))
         else:
@@ -153,27 +154,42 @@ def _failure(
     unit: DesiredUnit,
     state: UnitState,
     observed: Observed,
-    trial: Rollout,
+    now: float,
     *,
-    strict: bool,
+    since: float | None,
 ) -> str:
-    """Say what is wrong with a unit, empty if nothing is."""
+    """Say what is wrong with a unit, empty if nothing is.
+
+    What was restarted `since` then is never well; with None, nothing is held against it for good.
+    """
     cause = f": {said}" if (said := observed.causes.get(name)) else ""
     if state.active == "failed":
         return f"{name} failed ({state.result}){cause}"
     if state.is_up and state.load not in {"loaded", "merged"}:
         return f"{name} runs on as what it was: systemd has its unit as {state.load}"
     # systemd's counter begins with the last start; what it did before the trial is not its fault.
-    restarted = state.restarts and state.active_since >= trial.began_at
-    if state.sub.startswith("auto-restart") or (strict and restarted):
+    restarted = since is not None and state.restarts and state.active_since >= since
+    if state.sub.startswith("auto-restart") or restarted:
         return f"{name} did not stay up: systemd restarts it{cause}"
     if state.active == "inactive" and not state.job and not _ended_well(unit, state):
         return f"{name} did not stay up" if state.ever_started else f"{name} did not start"
-    health = unit_health(name, observed)
+    health = unit_health(name, observed, now, since=since)
     if health.health is Health.UNHEALTHY:
         said = f": {health.output.strip()}" if health.output.strip() else ""
         return f"{name} is unhealthy{said}"
     return ""
+
+
+def _has_answered(
+    name: str, unit: DesiredUnit, observed: Observed, now: float, *, since: float | None
+) -> bool:
+    """Whether nobody checks a unit, or whoever does has found it well or unwell."""
+    if unit.health_interval and not unit.oneshot:
+        # While Podman restarts a container in place, there is no check to be seen.
+        seen = any(one.container.unit == name for one in observed.checked)
+        if not seen:
+            return False
+    return unit_health(name, observed, now, since=since).health is not Health.STARTING
 
 
 def _waits_for(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> str:

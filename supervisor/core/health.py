@@ -65,15 +65,36 @@ NEXT_PACE = {
 
 def noted(before: Checked | None, seen: ContainerHealth, *, usual: bool, now: float) -> Checked:
     """Add what is seen to what is remembered; `usual` is whether its unit simply runs."""
-    if before and (before.container.id, before.container.started_at) != (seen.id, seen.started_at):
+    if before and before.container.id != seen.id:
         before = None
-    same = before is not None and before.container.health is seen.health
+    known, restless, well_at = before, 0.0, 0.0
+    started = (seen.started_at, seen.restarts)
+    if before and (before.container.started_at, before.container.restarts) != started:
+        known = None
+    if seen.restarts:
+        # A clock that was set back says nothing of the age.
+        at = min(seen.started_at, now)
+        well_at = known.well_at if known else at + repair.calm_seconds(seen.restarts)
+        restless = before.restless_since if before and is_restless(before, at) else at
+    same = known is not None and known.container.health is seen.health
     calm = usual and seen.health is Health.HEALTHY and not seen.streak
     return Checked(
         container=seen,
-        since=before.since if before and same else now,
-        calm_since=(before and before.calm_since) or now if calm else 0.0,
+        since=known.since if known and same else now,
+        calm_since=(known and known.calm_since) or now if calm else 0.0,
+        restless_since=restless,
+        well_at=well_at,
+        last_failure=seen.output or (before.last_failure if before else ""),
     )
+
+
+def is_restless(checked: Checked, now: float) -> bool:
+    """Whether Podman restarts a container by itself again and again, as far as is known.
+
+    As with crash loops of systemd's: between two restarts it looks as if all were well.
+    """
+    # A clock that was set back must not make it wait longer.
+    return 0 < checked.well_at - now <= repair.LONGEST_CALM_SECONDS
 
 
 def settle_seconds(settings: HealthSettings, declared: float) -> float:
@@ -103,6 +124,8 @@ def plan_health(
         if container.unit in touched:
             continue  # it is about to be another one
         declared = unit.health_interval or container.image_interval
+        if is_restless(checked, now):
+            draft.look_again(checked.well_at)
         if container.health is Health.STARTING:
             least, most = _STARTING_LOOK_SECONDS
             draft.look_again(now + min(most, max(least, (now - container.started_at) / 2)))
@@ -115,7 +138,7 @@ def plan_health(
             draft.findings.append(_too_old(app.name, unit))
             continue
         settle = settle_seconds(settings, declared)
-        doubt = "its app is changing" if changing else _doubt(checked, observed)
+        doubt = "its app is changing" if changing else _doubt(checked, observed, now)
         # Podman restarts in place what has HealthOnFailure=restart: with the interval that it had.
         young = 0 <= now - container.started_at < settle
         settles = checked.calm_since + settle
@@ -166,7 +189,7 @@ def _containers(app: DesiredApp, observed: Observed) -> Iterator[tuple[DesiredUn
                     yield unit, checked
 
 
-def _doubt(checked: Checked, observed: Observed) -> str:
+def _doubt(checked: Checked, observed: Observed, now: float) -> str:
     """Say what is suspicious about a container, empty if nothing is."""
     container = checked.container
     state = observed.units.get(container.unit)
@@ -176,7 +199,9 @@ def _doubt(checked: Checked, observed: Observed) -> str:
         return "its health check failed"
     if not is_usual(state):
         return f"its unit is {state.active if state else 'gone'}"
-    if unit_health(container.unit, observed).health is not Health.HEALTHY:
+    if is_restless(checked, now):
+        return "Podman restarts it"
+    if unit_health(container.unit, observed, now).health is not Health.HEALTHY:
         return "its probe failed"
     return ""
 
@@ -251,18 +276,23 @@ def _plan_repair(
     draft.steps.append(RestartUnit(app=draft.app, unit=name, repair=after, reason=reason))
 
 
-def unit_health(unit: str, observed: Observed) -> UnitHealth:
-    """Return the verdict on a unit: the worst of its containers' health checks and its probe."""
-    verdicts = [
-        UnitHealth(
-            health=one.container.health,
-            since=one.since,
-            streak=one.container.streak,
-            output=one.container.output,
-        )
-        for one in observed.checked
-        if one.container.unit == unit
-    ]
+def unit_health(
+    unit: str, observed: Observed, now: float, *, since: float | None = None
+) -> UnitHealth:
+    """Return the verdict on a unit: the worst of its containers' health checks and its probe.
+
+    A container that Podman restarts is unhealthy until it has run on for long enough; if `since`
+    is given, it is if Podman has restarted it since then, and what came before does not count.
+    """
+    verdicts = []
+    for one in observed.checked:
+        if one.container.unit != unit:
+            continue
+        if since is None:
+            restless = is_restless(one, now)
+        else:
+            restless = one.container.restarts > 0 and one.container.started_at >= since
+        verdicts.append(_restless(one) if restless else _as_checked(one))
     probed = observed.probed.get(unit)
     if probed:
         verdicts.append(
@@ -275,4 +305,23 @@ def unit_health(unit: str, observed: Observed) -> UnitHealth:
         )
     return max(
         verdicts, key=lambda one: (_WORST_LAST.index(one.health), one.streak), default=UnitHealth()
+    )
+
+
+def _as_checked(one: Checked) -> UnitHealth:
+    container = one.container
+    return UnitHealth(
+        health=container.health,
+        since=one.since,
+        streak=container.streak,
+        output=container.output,
+    )
+
+
+def _restless(one: Checked) -> UnitHealth:
+    said = f": {failure}" if (failure := one.last_failure.strip()) else ""
+    return UnitHealth(
+        health=Health.UNHEALTHY,
+        since=one.restless_since,
+        output=f"Podman has restarted it {count(one.container.restarts, 'time')}{said}",
     )

@@ -24,8 +24,8 @@ LASTED_SECONDS = 600
 """A unit that ran for so long after a repair was repaired: counting begins anew."""
 
 
-_LONGEST_CALM_SECONDS = 600
-"""For no longer need a unit that systemd restarts stay up to be called well."""
+LONGEST_CALM_SECONDS = 600
+"""For no longer need what is restarted by itself stay up to be called well."""
 
 UNMET_SECONDS = 3600
 """After which a condition that was not met is tested again."""
@@ -61,11 +61,16 @@ def test_again_at(tested_at: float, now: float) -> float:
 
 
 def calm_at(state: UnitState) -> float:
-    """When a unit that systemd has restarted by itself may be called well, if it runs on.
+    """When a unit that systemd has restarted by itself may be called well, if it runs on."""
+    return state.active_since + calm_seconds(state.restarts)
 
-    The more often that was, the later: between two crashes a crash loop looks well, too.
+
+def calm_seconds(restarts: int) -> float:
+    """For how long what was restarted so often has to run on before it may be called well.
+
+    The more often that was, the longer: between two crashes a crash loop looks well, too.
     """
-    return state.active_since + min(_LONGEST_CALM_SECONDS, SETTLE_SECONDS * state.restarts)
+    return float(min(LONGEST_CALM_SECONDS, SETTLE_SECONDS * restarts))
 
 
 def is_looping(state: UnitState, now: float) -> bool:

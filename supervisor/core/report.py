@@ -50,7 +50,7 @@ def app_status(
             state = observed.units.get(name, UnitState(name=name))
             memory = repairs.get(name)
             down = not state.is_up
-            health = unit_health(name, observed)
+            health = unit_health(name, observed, now)
             units.append(
                 UnitStatus(
                     name=name,
@@ -313,7 +313,8 @@ def _change_of_health(
     if unit.health is before or Health.UNHEALTHY not in {unit.health, before}:
         return None
     ok = unit.health is not Health.UNHEALTHY
-    failed = f"after {count(unit.health_streak, 'failed check')} in a row"
+    streak = unit.health_streak
+    failed = f" after {count(streak, 'failed check')} in a row" if streak else ""
     return Event(
         time=now,
         kind=EventKind.HEALTH,
@@ -323,6 +324,6 @@ def _change_of_health(
         revision=app.revision,
         reason=f"{unit.health or 'no longer checked'}, was {before or 'not checked'}"
         if ok
-        else f"unhealthy {failed}",
+        else f"unhealthy{failed}",
         detail="" if ok else unit.health_output,
     )

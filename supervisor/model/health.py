@@ -68,6 +68,9 @@ class ContainerHealth(msgspec.Struct, frozen=True, kw_only=True):
     """What the last check wrote, if it failed."""
     started_at: float = 0.0
     """Seconds since the epoch."""
+    restarts: int = 0
+    """How often Podman restarted it by itself (`HealthOnFailure=restart`), which systemd does not
+    see; 0 again when anybody else starts it."""
     interval: float = 0.0
     """Seconds between two checks, now."""
     image_interval: float = 0.0
@@ -84,6 +87,12 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """When it was first seen to be so."""
     calm_since: float = 0.0
     """Since when nothing was suspicious; 0 if something is."""
+    restless_since: float = 0.0
+    """When it was first seen that Podman restarts it by itself; 0 if it does not."""
+    well_at: float = 0.0
+    """When it may be called well after that, if it runs on."""
+    last_failure: str = ""
+    """What its last check that failed wrote: Podman forgets it when it restarts the container."""
 
 
 class Probed(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,6 +60,31 @@ async def test_a_failed_check_brings_the_declared_interval_back_and_then_settles
     assert (good.ok, good.reason) == (True, "healthy, was unhealthy")
 
 
+async def test_what_podman_restarts_again_and_again_is_failing_until_it_has_run_on(world):
+    """HealthOnFailure=restart: each look falls between two restarts."""
+    world.reader.put("home", IDLE)
+    async with world.running() as house:
+        await anyio.sleep(30)
+        world.machine.answers("web.service", Health.UNHEALTHY, streak=1, output="no route")
+        await house.desk.look()
+        for _ in range(10):
+            world.machine.podman_restarts("web.service", at=world.clock.now())
+            await house.desk.look()
+            assert house.desk.status().apps[0].state is AppState.FAILING
+            await anyio.sleep(1)
+        assert unit(house).health_output == "Podman has restarted it 10 times: no route"
+        world.machine.answers("web.service", Health.HEALTHY)
+        await anyio.sleep(280)
+        assert house.desk.status().apps[0].state is AppState.FAILING
+        await anyio.sleep(30)
+        assert house.desk.status().apps[0].state is AppState.READY
+    bad, good = world.events(EventKind.HEALTH)
+    assert (bad.ok, good.ok) == (False, True)
+    # Long after that, it is known to Podman still.
+    async with world.running() as house:
+        assert house.desk.status().apps[0].state is AppState.READY
+
+
 async def test_a_daemon_that_comes_back_reads_the_interval_from_the_container(world):
     world.reader.put("home", IDLE)
     async with world.running():

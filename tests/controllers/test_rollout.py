@@ -104,6 +104,35 @@ async def test_what_becomes_unhealthy_is_taken_back(world):
         assert "no answer" in world.events(EventKind.REVERTED)[0].reason
 
 
+@pytest.mark.parametrize("seen", [True, False], ids=["seen", "between-two-restarts"])
+async def test_what_podman_restarts_in_place_is_taken_back(world, seen):
+    """HealthOnFailure=restart: the unit stays active, and its health begins anew each time."""
+    async with world.running() as house:
+        await deployed(world, house, {"web/web.container": "v=1 health=30"})
+        await world.push(house, {"web/web.container": "v=2 health=30"})
+        if seen:
+            world.machine.answers("web.service", Health.UNHEALTHY, streak=1, output="no answer")
+        world.machine.podman_restarts("web.service", at=world.clock.now())
+        if not seen:
+            world.machine.answers("web.service", Health.HEALTHY)
+        await settle()
+        assert unit(world) == "v=1 health=30"
+        reason = world.events(EventKind.REVERTED)[0].reason
+        assert "web.service is unhealthy: Podman has restarted it 1 time" in reason
+
+
+async def test_a_check_that_is_gone_for_a_moment_does_not_pass(world):
+    async with world.running() as house:
+        await deployed(world, house, {"web/web.container": "v=1 health=30"})
+        await world.push(house, {"web/web.container": "v=2 health=30"})
+        check = world.machine.checks.pop("web.service")
+        await settle()
+        assert state(house) is AppState.CHANGING
+        world.machine.checks["web.service"] = check
+        await settle()
+        assert state(house) is AppState.READY
+
+
 async def test_what_never_becomes_healthy_is_taken_back_in_the_end(world):
     async with world.running() as house:
         await deployed(world, house, {"web/web.container": "v=1 health=30"})

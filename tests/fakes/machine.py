@@ -434,6 +434,18 @@ class Machine:
             self.checks[unit], health=health, streak=streak, output=output
         )
 
+    def podman_restarts(self, unit: str, *, at: float) -> None:
+        """Podman restarts an unhealthy container in place: it forgets what its checks said."""
+        one = self.checks[unit]
+        self.checks[unit] = msgspec.structs.replace(
+            one,
+            health=Health.STARTING,
+            streak=0,
+            output="",
+            started_at=at,
+            restarts=one.restarts + 1,
+        )
+
     def adopt(self, plan: Plan) -> None:
         """Record what the controller records after a pass."""
         for verdict in plan.verdicts:

@@ -139,6 +139,27 @@ def test_what_was_restarted_in_place_is_asked_as_declared(age: float, interval: 
         assert again == now + SETTLE
 
 
+@given(st.integers(1, 100), st.floats(0, 2000), st.sampled_from([Health.STARTING, Health.HEALTHY]))
+def test_what_podman_restarted_is_unwell_the_longer_the_more_often(
+    restarts: int, age: float, found: Health
+) -> None:
+    now = 10_000.0
+    seen = ContainerHealth(
+        id="1",
+        name="systemd-web",
+        unit="web.service",
+        health=found,
+        started_at=now - age,
+        restarts=restarts,
+    )
+    for before in (None, noted(None, seen, usual=True, now=now - age)):
+        memory = noted(before, seen, usual=True, now=now)
+        assert health.is_restless(memory, now) == (age < min(600, 30 * restarts))
+    # The clock was set back: at some time it is well, and not much later.
+    memory = noted(None, seen, usual=True, now=1000.0)
+    assert not health.is_restless(memory, 1600.0)
+
+
 def test_switched_off_it_is_asked_as_declared_again() -> None:
     seen = ContainerHealth(
         id="1", name="systemd-web", unit="web.service", health=Health.HEALTHY, interval=IDLE

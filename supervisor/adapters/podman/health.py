@@ -41,6 +41,7 @@ def health_of(
         streak=int(health.get("FailingStreak") or 0),
         output=output,
         started_at=_moment(str(state.get("StartedAt") or "")),
+        restarts=int(container.get("RestartCount") or 0),
         interval=_seconds(check),
         image_interval=(_seconds(of_image) or _PODMANS_INTERVAL) if same else 0.0,
         adjustable=adjustable,

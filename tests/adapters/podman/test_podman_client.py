@@ -251,6 +251,7 @@ def checked(**health: object) -> dict[str, object]:
         "Names": ["web"],
         "Inspected": {
             "Image": "b" * 64,
+            "RestartCount": 3,
             "State": {"StartedAt": "2026-11-24T02:28:20.828638943Z", "Health": health},
             "Config": {
                 "Labels": {"PODMAN_SYSTEMD_UNIT": "web.service"},
@@ -267,6 +268,7 @@ async def test_the_health_of_a_container(podman: FakePodman, client: PodmanClien
     assert (one.id, one.name, one.unit) == ("a" * 64, "web", "web.service")
     assert (one.health, one.streak, one.interval) == (Health.HEALTHY, 1, 30.0)
     assert one.output == "no route\x1b", "in one line; the screen cleans the rest"
+    assert one.restarts == 3
     assert one.started_at == pytest.approx(1795487300.828638)
     assert (one.adjustable, one.image_interval) == (True, 0.0)
     await client.set_health_interval("a" * 64, 300.0)
