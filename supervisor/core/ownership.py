@@ -54,7 +54,10 @@ def owned_after(app: DesiredApp, observed: Observed) -> tuple[PodmanObject, ...]
     claimed = {
         one
         for one in wanted - before
-        if one in elsewhere or one in observed.left or is_there(one, observed.inventory) is False
+        if one in elsewhere
+        or one in observed.left
+        or is_there(one, observed.inventory) is False
+        or _is_of_units(one, observed)
     }
     kept = {
         one
@@ -71,7 +74,7 @@ def stranger(unit: DesiredUnit, app: str, observed: Observed) -> PodmanObject | 
     if one is None or unit.adopt or not is_there(one, observed.inventory):
         return None
     mine = (owned_before(app, observed), _of_others(app, observed), observed.left)
-    if any(one in some for some in mine):
+    if any(one in some for some in mine) or _is_of_units(one, observed):
         return None
     names = runtime_names(unit.name, unit.instances)
     records = [
@@ -86,6 +89,21 @@ def stranger(unit: DesiredUnit, app: str, observed: Observed) -> PodmanObject | 
     folder = observed.apps.get(app)
     is_installed = folder and folder.manifest and unit.name in folder.manifest.units
     return None if is_installed else one
+
+
+def _is_of_units(one: PodmanObject, observed: Observed) -> bool:
+    """Whether it is a pod that a unit of an app made without being its `.pod`: a `.kube`."""
+    if one.kind is not UnitKind.POD:
+        return False
+    within = {c.unit for c in observed.inventory.containers or () if c.pod == one.name}
+    kinds: dict[str, UnitKind | None] = {
+        name: None
+        for folder in observed.apps.values()
+        for name in (folder.manifest.units if folder.manifest else ())
+    }
+    for known in observed.applied.values():
+        kinds.update({name: inputs.kind for name, inputs in known.units.items()})
+    return any(kinds.get(unit, UnitKind.POD) in {UnitKind.KUBE, None} for unit in within)
 
 
 def plan_leftovers(

@@ -218,6 +218,27 @@ def test_what_others_made_is_neither_taken_over_nor_removed(machine, unit, other
     assert theirs == {unit.object_name}
 
 
+@pytest.mark.parametrize("name", ["k", "other"])
+def test_the_pod_of_a_kube_is_podvisors_when_a_pod_follows_it(machine, name):
+    kube = container("k", kind=UnitKind.KUBE, path="k.kube", object_name="")
+    old = app("a", kube)
+    member = container(name, requires=("p-pod.service",), version="2")
+    new = app("a", pod("p", object_name="k"), member, revision="r2")
+    do(machine, deploy(old))
+    machine.teach(new)
+    machine.pods.add("k")
+    deployments = [deploy(new, old)]
+    made = Container(id="1", name="k-web", unit="k.service", pod="k")
+    observed = with_containers(machine, deployments, made)
+    plan = planner.plan(deployments, observed, 0.0)
+    assert plan.verdicts[0].findings == ()
+    (sealed,) = steps([plan], SealManifest)
+    assert PodmanObject(UnitKind.POD, "k") in sealed.manifest.objects
+    theirs = msgspec.structs.replace(made, unit="theirs.service")
+    plan = planner.plan(deployments, with_containers(machine, deployments, theirs), 0.0)
+    assert "pod k exists already" in plan.verdicts[0].findings[0].message
+
+
 def test_a_network_that_is_renamed_leaves_nothing_behind_and_goes_back(machine):
     def version(called):
         web = container("web", requires=("n-network.service",), version=called)
