@@ -20,8 +20,9 @@ from supervisor.model.settings import Globs, SourceSettings
 Divide = Callable[[SourceSettings], Sequence[Part]]
 """Gives the apps of a source as other settings would have them."""
 
-_TRIED = 16
-"""So many lines are tried for one source: each divides all of it again."""
+_TRIED = (4, 16, 6_000)
+"""So many lines are tried for one source, at least and at most, and over so many files in all:
+each divides the source again."""
 _PLACES = {("containers", "systemd"), ("systemd", "user")}
 
 
@@ -85,6 +86,11 @@ def apart(
     )
 
 
+def _tries(parts: Sequence[Part]) -> int:
+    least, most, files = _TRIED
+    return max(least, min(most, files // (1 + sum(len(part.files) for part in parts))))
+
+
 class _Taking:
     """Globs of `apps`, one after the other."""
 
@@ -93,7 +99,7 @@ class _Taking:
         self._globs = list(globs)
         self._divide = divide
         self._parts = divide(settings)
-        self._left = _TRIED
+        self._left = _tries(self._parts)
         self._by_path: dict[str, str] = {}
 
     def glob(self, path: str) -> str:
@@ -139,19 +145,19 @@ class _Leaving:
         self._parts = divide(settings)
         self._needed = [path for part in self._parts for path in _paths(part)]
         self._found: list[str] = []
-        self._left = _TRIED
+        self._left = _tries(self._parts)
 
     def glob(self, path: str) -> str:
         """Return one that fits the file, and nothing of an app; empty if there is none."""
         if known := ignoring(self._found)(path):
             return known
         for glob in _that_leave(path):
-            fitting = ignoring((glob,))
-            if glob_problem("ignore", glob) or any(map(fitting, self._needed)):
-                continue
             if not self._left:
                 break
             self._left -= 1
+            fitting = ignoring((glob,))
+            if glob_problem("ignore", glob) or any(map(fitting, self._needed)):
+                continue
             ignore = Globs((*self._settings.ignore, *self._found, glob))
             if set(self._divide(replace(self._settings, ignore=ignore))) == set(self._parts):
                 self._found.append(glob)

@@ -170,8 +170,9 @@ def compose(
 def _parts(
     snapshot: Snapshot, settings: SourceSettings, over: Overlay, contents: Mapping[str, bytes]
 ) -> list[Part]:
-    files = tuple(file for file in _considered(snapshot, settings) if not over.covers(file.path))
-    globs = layout_of(snapshot, settings)
+    considered = _considered(snapshot, settings)
+    globs = tuple(settings.apps) or find_layout(considered)
+    files = tuple(file for file in considered if not over.covers(file.path))
     parts = divide(files, globs, snapshot.source, overlaid=over.files, contents=contents)
     names = {part.name for part in parts}
     parts += [

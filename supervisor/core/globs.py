@@ -51,6 +51,8 @@ def _takes(parts: Sequence[str], glob: Sequence[str]) -> bool:
     """Whether a path, or a folder that it lies in, is what a glob stands for."""
     if not glob:
         return True
+    if glob[0] == "**" != glob[-1] and glob[1:] == glob[-1:]:  # a name: most globs are
+        return any(fnmatchcase(part, glob[-1]) for part in parts)
     if glob[0] == "**":
         return any(_takes(parts[at:], glob[1:]) for at in range(len(parts)))
     return bool(parts) and fnmatchcase(parts[0], glob[0]) and _takes(parts[1:], glob[1:])

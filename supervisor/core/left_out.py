@@ -62,10 +62,12 @@ def overlooked(
     first = found[0].path
     it = "it" if count == 1 else "them"
     hints = []
+    taken = it if all(one.take for one in found) else "some"
     if take := dict.fromkeys(one.take for one in found if one.take):
-        hints.append(f"apps = [{line_of(globs, take)}] takes {it} in")
+        hints.append(f"apps = [{line_of(globs, take)}] takes {taken} in")
     if leave := dict.fromkeys(one.leave for one in found if one.leave):
-        meant = "it is" if count == 1 else "they are"
+        they = "they" if all(one.leave for one in found) else "some"
+        meant = "it is" if count == 1 else f"{they} are"
         hints.append(f"ignore = [{line_of(ignore, leave)}] says that {meant} meant to be left out")
     message = f"{files} in no app ({first} …)" if count > 1 else f"{files} in no app"
     path = "" if count > 1 else first
