@@ -9,9 +9,9 @@ and leaves it running: quick while developing.
 """
 
 import contextlib
-import itertools
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import time
@@ -31,7 +31,6 @@ PATIENCE_SECONDS = 120
 
 Result = subprocess.CompletedProcess[str]
 Value = TypeVar("Value")
-numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -492,7 +491,7 @@ def host(machine: Host) -> Host:
 
 @contextlib.contextmanager
 def fresh_user(host: Host) -> Iterator[User]:
-    name = f"u{os.getpid()}-{next(numbers)}"
+    name = f"u{os.getpid()}-{secrets.token_hex(3)}"  # whichever copy of this module makes it
     try:
         home = Path(call(TOOL, "user", host.name, name).stdout.strip())
         yield User(host=host, name=name, uid=home.stat().st_uid, home=home)
