@@ -227,7 +227,7 @@ def test_a_folder_source_is_followed_without_polling(user):
 def test_settings_are_reread_on_sighup_and_refused_ones_change_nothing(user, deployed):
     url = deployed.url
     configure(user, f'git = "{url}"\npol = "5m"')
-    user.reload_daemon()
+    user.reload_daemon(check=False)
     problems = status(user)["problems"]
     assert "pol" in problems[0]["message"]
     assert problems[0]["line"] == 3
