@@ -83,7 +83,7 @@ def test_units_become_others_under_their_name_and_nothing_of_others_is_touched(u
     assert podman(user, "ps", "--format", "{{.Names}}", "--filter", "name=systemd-b")
     assert user.unit_state("b.service")["LoadState"] == "loaded"
     assert {"id-two", "id-theirs"} <= set(podman(user, "network", "ls", "--format", "{{.Name}}"))
-    assert "A=2" in podman(user, "inspect", "-f", "{{.Config.Env}}", "systemd-one")
+    assert "A=2" in " ".join(podman(user, "inspect", "-f", "{{.Config.Env}}", "systemd-one"))
     assert "id-one" not in podman(user, "network", "ls", "--format", "{{.Name}}")
     here = links(user)
     assert "b.service" not in here
