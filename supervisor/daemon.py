@@ -108,6 +108,8 @@ async def _tell_ready(house: wiring.House, notifier: Notifier) -> None:
             await house.queue.rest(house.loop.first_pass, bursts=False)
             break
         notifier.extend_timeout(2 * _EXTEND_EVERY_SECONDS)
+    for finding in (await house.settings.catch_up()).findings:
+        log.error("%s", finding)
     house.board.has_looked = True
     house.ready.append(True)
     notifier.ready(house.board.summary())

@@ -150,7 +150,6 @@ class House:
     webhooks: Callable[..., Coroutine[Any, Any, None]]
     """Serves the listener for webhooks, until cancelled; `started` at once."""
     ready: list[bool]
-    take_settings: Callable[[Settings], Awaitable[None]]
     settings: SettingsReloader
     close: Callable[[], None]
 
@@ -358,10 +357,12 @@ def assemble(
     reloader = SettingsReloader(
         load=lambda: load_settings(config) if config else Reading(settings=desires.settings),
         take=take_settings,
-        board=board,
+        in_force=lambda: desires.settings,
+        shown=str(config or ""),
         ledger=given.ledger,
         clock=given.clock,
     )
+    board.settings_findings = reloader.findings
     return House(
         clock=given.clock,
         ledger=given.ledger,
@@ -421,7 +422,6 @@ def assemble(
         ),
         webhooks=partial(given.listener.run, webhooks.reception),
         ready=ready,
-        take_settings=take_settings,
         settings=reloader,
         close=given.close,
     )

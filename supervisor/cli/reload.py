@@ -17,7 +17,11 @@ from supervisor.cli.client import ask
 def command(as_json: bool) -> int:
     """Have the daemon read its settings anew; says what is wrong with them.
 
-    `systemctl --user reload podvisor` calls this.
+    It answers at once: passes that are under way go on, with what they began with.
+
+    `systemctl --user reload podvisor` calls this. To systemd, a reload during the start (until the
+    first pass is through, with all its pulls) is a part of it, and ends with it; the daemon takes
+    up then what was changed.
     """
     answer = ask(places.control_socket(), "/v1/reload", body={})
     told = json.loads(answer)

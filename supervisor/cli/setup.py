@@ -110,10 +110,11 @@ def _set_up(machine: Machine, hands: _Hands, config: str) -> int:
     restarts = enabled and (renewed or (running is not None and _is_older(running)))
     if restarts:
         enabled = hands.run("systemctl", "--user", "try-restart", "--no-block", _SERVICE)
-    elif enabled and running:
-        enabled = hands.run("systemctl", "--user", "reload", _SERVICE)  # settings may have changed
     if not enabled:
         raise Refused("cannot start podvisor", hint=f"systemctl --user status {_SERVICE}")
+    # Not by systemd: it makes a reload wait for the end of the start, with all its pulls.
+    if running and not restarts and not hands.run(*_own_command(), "reload"):
+        raise Refused("cannot have podvisor read its settings anew", hint="podvisor status")
     if hands.dry_run:
         return codes.OK
     before = running if restarts else None

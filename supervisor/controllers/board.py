@@ -42,6 +42,8 @@ class Board:
         self.ledger_problem: Callable[[], str] = str
         self.host_problems: Callable[[], Sequence[Finding]] = tuple
         """What of the host is not as it should be, looked up when somebody asks."""
+        self.settings_findings: Callable[[], Sequence[Finding]] = tuple
+        """How the settings on disk stand to those in force."""
         self.source_findings: Callable[[], Mapping[str, tuple[Finding, ...]]] = dict
         """What was found in each source as a whole; what is an app's stands with the app."""
         self.webhook_of: Callable[[str], SourceWebhook | None] = lambda _name: None
@@ -62,7 +64,7 @@ class Board:
             starting=not self.has_looked,
             watches=tuple(self.watches.values()),
             webhooks=self.webhooks(),
-            problems=(*self.host_problems(), *problems.values()),
+            problems=(*self.host_problems(), *self.settings_findings(), *problems.values()),
         )
 
     def now(self, units: Mapping[str, UnitState] | None = None) -> list[AppStatus]:

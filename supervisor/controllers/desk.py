@@ -116,7 +116,9 @@ class Desk:
         """
         desires = self._new_desires()
         prune = self._all_sources() if prune_all else ()
-        return await plan_now(desires, self._planning(desires), self._reader, apps, prune=prune)
+        plan = await plan_now(desires, self._planning(desires), self._reader, apps, prune=prune)
+        problems = (*self._settings.findings(), *plan.problems)
+        return msgspec.structs.replace(plan, problems=problems)
 
     async def diff(self, request: DiffRequest) -> Diff:
         """Read the sources, and show what is installed beside what they hold; nothing is done.

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-from supervisor.controllers.board import Board
 from supervisor.controllers.ports import Ledger
 from supervisor.core.settings import Reading
 from supervisor.kit.clock import Clock
@@ -18,32 +17,30 @@ _OLD_ONES_STAY = Finding(
 
 
 class SettingsReloader:
-    """Takes up changed settings, and has the status and the event log say what came of it."""
+    """Takes up changed settings, and tells how those on disk stand to those in force."""
 
     def __init__(
         self,
         *,
         load: Callable[[], Reading],
         take: Callable[[Settings], Awaitable[None]],
-        board: Board,
+        in_force: Callable[[], Settings],
+        shown: str,
         ledger: Ledger,
         clock: Clock,
     ) -> None:
+        """`shown` is how the settings file is called in what is told of it."""
         self._load = load
-        self._take = take
-        self._board = board
+        self.take = take
+        """Go on with these settings."""
+        self._in_force = in_force
+        self._shown = shown
         self._ledger = ledger
         self._clock = clock
 
     async def reload(self) -> Reloaded:
-        """Do it; what was found stands in the status until the next time."""
+        """Take up what is on disk, if it is not refused; passes that are under way go on."""
         reading = self._load()
-        for key in [key for key in self._board.problems if key.startswith("settings")]:
-            self._board.problems.pop(key)
-        for number, finding in enumerate(reading.findings):
-            self._board.problems[f"settings:{number}"] = finding
-        if reading.settings is None:
-            self._board.problems["settings:refused"] = _OLD_ONES_STAY
         self._ledger.append(
             Event(
                 time=self._clock.now(),
@@ -54,5 +51,27 @@ class SettingsReloader:
             )
         )
         if reading.settings is not None:
-            await self._take(reading.settings)
+            await self.take(reading.settings)
         return Reloaded(ok=reading.settings is not None, findings=reading.findings)
+
+    async def catch_up(self) -> Reloaded:
+        """Take up what is on disk if it is not what is in force.
+
+        For the end of the start: systemd takes a reload that is asked of a service that is starting
+        for a part of the start, and never calls for it.
+        """
+        if self._load().settings == self._in_force():
+            return Reloaded(ok=True)
+        return await self.reload()
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the settings on disk, and whether they are those in force."""
+        reading = self._load()
+        if reading.settings is None:
+            return (*reading.findings, _OLD_ONES_STAY)
+        if reading.settings != self._in_force():
+            message = "the settings were changed since the daemon read them"
+            hint = "podvisor reload has the daemon take them up"
+            changed = Finding(message=message, path=self._shown, hint=hint, fatal=False)
+            return (*reading.findings, changed)
+        return reading.findings

@@ -64,6 +64,7 @@ def runs_as(daemon: Any, version: str, *, started_at: float) -> None:
         "/v1/status",
         lambda: {"running": True, "version": version, "started_at": next(starts)},
     )
+    daemon.answer("/v1/reload", {"ok": True})
 
 
 @pytest.fixture
@@ -75,25 +76,28 @@ def daemon_answers(daemon: Any) -> None:
 CONFIG = "podvisor/config.toml"
 
 
-def test_sets_everything_up_and_says_it(
+def test_sets_everything_up_and_says_it(  # noqa: PLR0917
     machine: Machine,
     commands: Path,
     home: Path,
+    daemon: Any,
     daemon_answers: None,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     config = home / "config" / CONFIG
     assert _set_up(machine, _Hands(dry_run=False), str(config)) == 0
-    said = capsys.readouterr().out
+    said = capfd.readouterr().out
     ran = commands.read_text().splitlines()
     assert ran == [
         "systemctl --user daemon-reload",
         "systemctl --user enable --now podman.socket",
         "systemctl --user enable --now --no-block podvisor.service",
-        "systemctl --user reload podvisor.service",
     ]
     for command in ran:
         assert f"$ {command}\n" in said
+    # Asked itself, it need not have ended its start.
+    assert " reload\n✓ the settings were read anew\n" in said
+    assert daemon.asked[-2].target == "/v1/reload"
     assert "✓ Podman 5.4.2 with its Quadlet generator" in said
     assert "podvisor runs." in said
     assert config.exists()
@@ -106,7 +110,7 @@ def test_sets_everything_up_and_says_it(
     config.write_text("[sources.a]\ngit = 'http://example.org/a'\n")
     assert _set_up(machine, _Hands(dry_run=False), str(config)) == 0
     assert "try-restart" not in commands.read_text()
-    said = capsys.readouterr().out
+    said = capfd.readouterr().out
     assert "write" not in said
     assert "! ~/config/podvisor/config.toml:2: “http://example.org/a” is not encrypted" in said
 
@@ -122,9 +126,9 @@ def test_sets_everything_up_and_says_it(
 @pytest.mark.parametrize(
     ("version", "started_at", "expected"),
     [
-        (__version__, 1e12, "reload podvisor.service"),
-        ("0.0.1", 1e12, "try-restart --no-block podvisor.service"),
-        (__version__, 1.0, "try-restart --no-block podvisor.service"),
+        (__version__, 1e12, "reload"),
+        ("0.0.1", 1e12, "restart"),
+        (__version__, 1.0, "restart"),
     ],
     ids=["same", "older version", "older files"],
 )
@@ -140,7 +144,17 @@ def test_a_daemon_that_runs_takes_up_what_is_new(  # noqa: PLR0917
     runs_as(daemon, version, started_at=started_at)
     config = str(home / "config" / CONFIG)
     assert _set_up(machine, _Hands(dry_run=False), config) == 0
-    assert commands.read_text().splitlines()[-1] == f"systemctl --user {expected}"
+    restarted = "try-restart --no-block podvisor.service\n" in commands.read_text()
+    reloaded = any(one.target == "/v1/reload" for one in daemon.asked)
+    assert (restarted, reloaded) == (expected == "restart", expected == "reload")
+
+
+def test_settings_that_the_daemon_refuses_stop_it(
+    machine: Machine, commands: Path, home: Path, daemon: Any, daemon_answers: None
+) -> None:
+    daemon.answer("/v1/reload", {"ok": False, "findings": [{"message": "no"}]})
+    with pytest.raises(Refused, match="cannot have podvisor read its settings anew"):
+        _set_up(machine, _Hands(dry_run=False), str(home / "config" / CONFIG))
 
 
 def test_enables_lingering_where_it_is_not(

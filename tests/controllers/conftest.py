@@ -132,12 +132,13 @@ class World:
         )
 
     @asynccontextmanager
-    async def running(self, *, first_pass=True):
+    async def running(self, *, first_pass=True, config=None):
         """The daemon, from its start to its end; fails if it logs an exception at any time.
 
         It is there when its first pass is through, unless that is not to be waited for.
         """
-        house = wiring.assemble(self.settings, self.ports(), notifier=Notifier())
+        ports = self.ports()
+        house = wiring.assemble(self.settings, ports, notifier=Notifier(), config=config)
         with self.defects.heard():
             async with anyio.create_task_group() as tasks:
                 await tasks.start(house.watches.run)

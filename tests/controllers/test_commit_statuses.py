@@ -137,13 +137,13 @@ async def test_other_settings_are_tried_at_once(told):
         assert not told.git_host.told
         assert "cannot read file:~/token" in str(house.board.problems["status:home"])
         told.secrets.known[TOKEN] = b"t0ken"
-        await house.take_settings(told.settings)
+        await house.settings.take(told.settings)
         await house.queue.rest()
         assert states(told)[-1] == ("success", "1 app ready")
         off = msgspec.structs.replace(
             HOME, status="", status_token=SecretRef(""), status_context=""
         )
-        await house.take_settings(Settings(sources={"home": off}))
+        await house.settings.take(Settings(sources={"home": off}))
         before = len(told.git_host.told)
         await told.push(house, {"apps/web/web.container": "image=img:2"})
         assert len(told.git_host.told) == before

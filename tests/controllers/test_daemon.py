@@ -199,7 +199,7 @@ async def test_an_emptied_source_removes_nothing_until_told(world):
 async def test_a_source_that_left_the_settings_keeps_its_apps(world):
     world.reader.put("home", BLOG)
     async with world.running() as house:
-        await house.take_settings(msgspec.structs.replace(world.settings, sources={}))
+        await house.settings.take(msgspec.structs.replace(world.settings, sources={}))
         await house.queue.rest()
         assert "web.service" in world.machine.running
         (status,) = house.desk.status().apps
@@ -241,7 +241,7 @@ async def test_since_when_begins_anew_with_another_place(world):
         since = house.desk.status().sources[0].error_since
         await anyio.sleep(100)
         other = {"home": SourceSettings(git="https://git.example/other")}
-        await house.take_settings(msgspec.structs.replace(world.settings, sources=other))
+        await house.settings.take(msgspec.structs.replace(world.settings, sources=other))
         await house.queue.rest()
         assert house.desk.status().sources[0].error_since >= since + 100
 
@@ -638,7 +638,7 @@ async def test_an_app_of_two_sources_is_shown_with_the_source_that_lost(world):
         world.reader.put("also", {"a/web.container": "v=2", "x/x.container": ""})
         also = SourceSettings(git="https://git.example/also")
         sources = {**house.loop._desires.settings.sources, "also": also}
-        await house.take_settings(msgspec.structs.replace(world.settings, sources=sources))
+        await house.settings.take(msgspec.structs.replace(world.settings, sources=sources))
         await house.queue.rest()
         status = house.desk.status()
         assert [one.state for one in status.apps] == [AppState.READY, AppState.READY]

@@ -238,9 +238,9 @@ def test_settings_may_be_read_anew_at_any_moment(in_world, reloads):
             house.queue.add("source:home")
             for seconds, other in reloads:
                 await anyio.sleep(seconds)
-                await house.take_settings(other)
+                await house.settings.take(other)
             await anyio.sleep(1)
-            await house.take_settings(world.settings)
+            await house.settings.take(world.settings)
             await anyio.sleep(HOUR)
             await house.desk.sync(SyncRequest(prune_all=True), ignore)
             assert stands(world, 2), house.desk.status().apps

@@ -182,7 +182,7 @@ async def test_a_source_that_leaves_the_settings_while_it_is_read_is_gone(world)
         world.reader.put("old", {"old/old.container": "v=2"})
         house.queue.add("source:old")
         await anyio.sleep(5)
-        await house.take_settings(with_sources(world, "home"))
+        await house.settings.take(with_sources(world, "home"))
         await anyio.sleep(60)
         assert list(house.board.sources) == ["home"]
         world.systemd.dies("web.service")
@@ -209,7 +209,7 @@ async def test_what_was_read_of_a_source_by_older_settings_does_not_count(world)
         world.reader.fetch = by_address
         house.queue.add("source:home")
         await anyio.sleep(5)
-        await house.take_settings(moved)
+        await house.settings.take(moved)
         await anyio.sleep(60)
         assert world.machine.running["web.service"] == oid("v=1")
         assert "no route to host" in house.board.sources["home"].error

@@ -24,7 +24,7 @@ def source(*apps, **more):
 
 
 async def take(world, house, **sources):
-    await house.take_settings(msgspec.structs.replace(world.settings, sources=sources))
+    await house.settings.take(msgspec.structs.replace(world.settings, sources=sources))
     await house.queue.rest()
 
 

@@ -396,7 +396,7 @@ async def test_while_nobody_can_be_heard_it_polls_as_told(hooked):
         hooked.listener.taken.add("127.0.0.1:9079")
         hooked.reader.put("home", BLOG)
         new = set_up(hooked, listen="127.0.0.1:9079")
-        await house.take_settings(new)
+        await house.settings.take(new)
         await house.queue.rest()
         assert hook(house).poll == 300
         assert house.queue.due_in("source:home") <= 300
@@ -405,14 +405,14 @@ async def test_while_nobody_can_be_heard_it_polls_as_told(hooked):
 
 async def test_other_settings_move_and_close_the_listener(hooked):
     async with hooked.running() as house:
-        await house.take_settings(set_up(hooked, listen="127.0.0.1:9100"))
+        await house.settings.take(set_up(hooked, listen="127.0.0.1:9100"))
         await house.queue.rest()
         assert hooked.listener.address == "127.0.0.1:9100"
-        await house.take_settings(set_up(hooked, listen=""))
+        await house.settings.take(set_up(hooked, listen=""))
         await house.queue.rest()
         assert hooked.listener.address == ""
         assert house.desk.status().webhooks is None
-        await house.take_settings(Settings(sources={}))
+        await house.settings.take(Settings(sources={}))
         assert (await deliver(hooked))[0] == 404
     said = [one.reason for one in hooked.events(EventKind.WEBHOOK)]
     assert said[:3] == ["listening on 127.0.0.1:9078", "listening on 127.0.0.1:9100",

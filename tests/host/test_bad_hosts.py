@@ -108,6 +108,33 @@ def test_settings_are_refused_at_a_reload(user):
     assert events(user, kind="settings", reason="refused, the old ones stay")
 
 
+def test_settings_are_taken_up_while_the_first_pass_lasts(user):
+    """The service starts until then: systemd has every reload of it wait, and calls for none."""
+
+    def is_starting():
+        return user.unit_state("podvisor.service")["ActiveState"] == "activating"
+
+    def change(resync):
+        configure(user, 'folder = "~/apps"', more=f'[repair]\nresync = "{resync}"\n')
+        user.wait_for(lambda: "were changed" in json.dumps(status(user)["problems"]))
+
+    slow = service().replace("[Service]", "[Service]\nExecStartPre=sleep 12")
+    deploy_folder(user, {"slow/slow.service": slow})
+    user.wait_for(lambda: states(user).get("slow") == "changing")
+    change("2h")
+    user.podvisor("setup")
+    assert not status(user).get("problems")
+    change("3h")
+    user.podvisor("reload")
+    assert not status(user).get("problems")
+    change("4h")
+    assert is_starting()
+    user.systemctl("reload", "podvisor.service")
+    assert not is_starting()
+    assert not status(user).get("problems")
+    ready(user, "slow")
+
+
 # --- what the host lacks --------------------------------------------------------------------------
 
 

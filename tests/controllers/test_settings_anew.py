@@ -1,0 +1,91 @@
+"""Settings that change while the daemon runs: taken up at any moment, or said to be others."""
+
+import anyio
+import pytest
+
+from supervisor import daemon, wiring
+from supervisor.kit.notify import Notifier
+
+pytestmark = pytest.mark.anyio
+
+ONE = """\
+[sources.home]
+git = "https://git.example/home"
+[rollout]
+settle = "0"
+"""
+OTHER = ONE + '[repair]\nresync = "2h"\n'
+REFUSED = ONE + "[repair]\nresync = 2\n"
+
+
+@pytest.fixture
+def config(world, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(ONE)
+    world.settings = wiring.load_settings(path).settings
+    return path
+
+
+def in_force(house):
+    return house.loop._desires.settings
+
+
+def on_disk(config):
+    return wiring.load_settings(config).settings
+
+
+async def test_are_taken_up_whatever_a_pass_is_doing(world, config):
+    world.reader.put("home", {"web/web.container": "v=1"})
+    world.systemd.slow["web.service"] = 600.0
+    async with world.running(first_pass=False, config=config) as house:
+        await anyio.sleep(100)
+        assert house.queue.is_busy("app:web".__eq__), "it starts web.service"
+        config.write_text(OTHER)
+        began = anyio.current_time()
+        assert (await house.desk.reload()).ok
+        assert anyio.current_time() == began
+        assert in_force(house) == on_disk(config)
+        config.write_text(REFUSED)
+        assert not (await house.desk.reload()).ok
+        assert anyio.current_time() == began
+
+
+async def test_that_changed_are_said_until_they_are_taken_up(world, config):
+    async with world.running(config=config) as house:
+
+        async def told():
+            (plan, status) = await house.desk.plan([]), house.desk.status()
+            assert plan.problems == status.problems
+            return [(one.message, one.fatal) for one in status.problems]
+
+        changed = "the settings were changed since the daemon read them"
+        assert await told() == []
+        config.write_text("# nothing of it matters\n" + ONE)
+        assert await told() == []
+        config.write_text(OTHER)
+        assert await told() == [(changed, False)]
+        config.write_text(REFUSED)
+        (why, fatal), (stays, _) = await told()
+        assert "resync" in why
+        assert fatal
+        assert "those from before stay in force" in stays
+        await house.desk.reload()
+        config.write_text(OTHER)
+        assert await told() == [(changed, False)]
+        await house.desk.reload()
+        assert await told() == []
+        config.unlink()
+        assert (await told())[0] == ("there are no settings", True)
+
+
+async def test_asked_of_systemd_during_the_start_they_are_taken_up_at_its_end(world, config):
+    """To systemd, such a reload is a part of the start: nobody calls for it."""
+    world.reader.put("home", {"web/web.container": "v=1"})
+    world.systemd.slow["web.service"] = 600.0
+    async with world.running(first_pass=False, config=config) as house:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(daemon._tell_ready, house, Notifier())
+            await anyio.sleep(100)
+            config.write_text(OTHER)
+        assert house.ready
+        assert in_force(house) == on_disk(config)
