@@ -99,6 +99,8 @@ class WebhookListener:
 
     async def knock(self, path: str, *, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         """Send it a request, as others do; returns the answer. Raises Retry."""
+        if not self._address:
+            raise Retry("cannot reach the listener for webhooks: it does not listen")
         host, port = parse_listen(self._address)
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not to bind
         url = f"http://[{host}]:{port}{path}" if ":" in host else f"http://{host}:{port}{path}"

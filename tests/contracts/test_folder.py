@@ -8,6 +8,7 @@ import pytest
 from supervisor.adapters.files.folder import OwnedFolder
 from supervisor.controllers.ports import Folder
 from supervisor.kit.stamps import blob_id
+from supervisor.model.errors import Stalled
 from supervisor.model.observed import Manifest, ObservedApp
 from supervisor.model.source import TreeFile
 from tests.fakes.machine import Machine
@@ -38,6 +39,9 @@ class Side(Protocol):
     def loses_everything(self) -> None:
         """Somebody removes the whole owned folder."""
 
+    def puts_folder(self, app: str, path: str) -> None:
+        """Somebody makes a folder in an app's, with something in it."""
+
 
 class FakeSide:
     def __init__(self, _: Path) -> None:
@@ -49,6 +53,9 @@ class FakeSide:
 
     def loses_everything(self) -> None:
         self.machine.loses_folder()
+
+    def puts_folder(self, app: str, path: str) -> None:
+        self.folder.in_the_way.add((app, path))
 
 
 class RealSide:
@@ -68,6 +75,10 @@ class RealSide:
         for path in sorted(self.root.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
         self.root.rmdir()
+
+    def puts_folder(self, app: str, path: str) -> None:
+        (self.root / app / path).mkdir(parents=True)
+        (self.root / app / path / "theirs").write_text("x")
 
 
 @pytest.fixture(params=[FakeSide, RealSide])
@@ -158,6 +169,15 @@ async def test_what_somebody_else_put_there_is_told_apart(side: Side) -> None:
     assert "notes.txt" not in on_disk(seen)
     seen = await side.folder.observe("web", wanted=["notes.txt"])
     assert "notes.txt" in on_disk(seen)
+
+
+async def test_what_is_in_the_way_is_for_a_person(side: Side) -> None:
+    await write(side.folder, WEB)
+    side.puts_folder("web", "data")
+    with pytest.raises(Stalled, match="is in the way, and is not podvisor's") as caught:
+        await write(side.folder, {**WEB, "data": "x"})
+    assert caught.value.hint
+    assert on_disk(await side.folder.observe("web")).keys() == WEB.keys()
 
 
 async def test_a_folder_that_is_gone_holds_nothing_and_can_be_written_again(side: Side) -> None:

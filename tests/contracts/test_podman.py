@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.adapters.podman import PodmanClient
 from supervisor.controllers.ports import Podman
-from supervisor.model.errors import Stalled
+from supervisor.model.errors import Retry, Stalled
 from supervisor.model.secret import APP_LABEL, CONTENT_LABEL, MADE_OF_LABEL, REMOVAL_LABEL
 from tests.fakes.machine import Machine
 from tests.fakes.podman import FakePodman as FakeApi
@@ -37,6 +37,12 @@ class FakeSide:
     def has_secret(self, name: str) -> None:
         self.podman.has_secret(name, b"theirs")
 
+    async def is_gone(self) -> None:
+        self.podman.down = True
+
+    async def is_back(self) -> None:
+        self.podman.down = False
+
 
 class RealSide:
     def __init__(self, folder: Path) -> None:
@@ -57,6 +63,12 @@ class RealSide:
     def has_secret(self, name: str) -> None:
         self.api.add_secret(name, "1" * 25)
         self.api.secret_data[name] = b"theirs"
+
+    async def is_gone(self) -> None:
+        await self.api.close()
+
+    async def is_back(self) -> None:
+        await self.api.serve()
 
 
 @pytest.fixture(params=[FakeSide, RealSide])
@@ -120,3 +132,41 @@ async def test_health_of_what_is_gone_is_left_out(side: FakeSide | RealSide) -> 
     assert await podman.health(["0" * 64]) == {}
     assert await podman.failed_checks(["0" * 64]) == frozenset()
     await podman.set_health_interval("0" * 64, 30.0)
+
+
+async def test_while_podman_does_not_answer_everything_is_tried_again(
+    side: FakeSide | RealSide,
+) -> None:
+    podman: Podman = side.podman
+    side.has(image="localhost/x:1", network="net", volume="data")
+    await podman.put_secret("own", b"one", labels=LABELS)
+    await side.is_gone()
+    for asked in (
+        podman.inventory(volumes=True),
+        podman.pull("localhost/y:1", timeout_seconds=30),
+        podman.health(["0" * 64]),
+        podman.secret("own"),
+        podman.put_secret("own", b"two", labels=LABELS),
+        podman.put_secret("new", b"two", labels=LABELS),
+        podman.remove_secret("own"),
+        podman.remove_container("none"),
+        podman.remove_pod("none"),
+        podman.remove_network("net"),
+        podman.remove_volume("data"),
+    ):
+        with pytest.raises(Retry):
+            await asked
+    await side.is_back()
+    found = await podman.inventory(networks=True, volumes=True, secrets=True)
+    assert found.networks is not None
+    assert "net" in found.networks
+    assert (found.volumes, found.secrets) == (frozenset({"data"}), {"own": "c"})
+    assert await podman.secret("own") == b"one"
+
+
+async def test_what_is_asked_of_no_one_needs_no_podman(side: FakeSide | RealSide) -> None:
+    podman: Podman = side.podman
+    await side.is_gone()
+    found = await podman.inventory()
+    assert (found.images, found.volumes) == (None, None)
+    assert await podman.failed_checks([]) == frozenset()

@@ -10,6 +10,7 @@ import pytest
 from supervisor.adapters.systemd import SystemdManager
 from supervisor.controllers.ports import Systemd
 from supervisor.model.app import DesiredUnit, UnitKind
+from supervisor.model.errors import Retry
 from tests.fakes.bus import BusError, FakeBus
 from tests.fakes.machine import Machine
 from tests.fakes.ports import FakeSystemd
@@ -33,6 +34,17 @@ class FakeSide:
     def breaks(self) -> None:
         self.machine.broken.add(WEB.name)
 
+    def hangs(self) -> None:
+        """No job of the unit comes to its end."""
+        self.systemd.slow[WEB.name] = self.systemd.slow_to_stop[WEB.name] = 100_000
+
+    async def is_lost(self) -> None:
+        """Nobody answers on the bus."""
+        self.systemd.lost = True
+
+    async def is_back(self) -> None:
+        self.systemd.lost = False
+
 
 class RealSide:
     def __init__(self, folder: Path) -> None:
@@ -51,6 +63,15 @@ class RealSide:
 
     def breaks(self) -> None:
         self.bus.results[WEB.name] = "failed"
+
+    def hangs(self) -> None:
+        self.bus.results[WEB.name] = ""
+
+    async def is_lost(self) -> None:
+        self.bus.leave()
+
+    async def is_back(self) -> None:
+        self.bus.come()
 
 
 @pytest.fixture(params=[FakeSide, RealSide])
@@ -84,6 +105,58 @@ async def test_a_job_that_fails_is_no_failure_of_the_port(side: FakeSide | RealS
     failed = await systemd.start(WEB.name, timeout_seconds=30)
     assert failed is not None
     assert (failed.unit, failed.result) == (WEB.name, "failed")
+
+
+async def test_a_job_that_does_not_end_is_waited_for_no_longer_than_that(
+    side: FakeSide | RealSide,
+) -> None:
+    systemd: Systemd = side.systemd
+    await systemd.start(WEB.name, timeout_seconds=30)
+    side.hangs()
+    for job in (systemd.start, systemd.stop, systemd.restart, systemd.reload_unit):
+        with anyio.fail_after(60), pytest.raises(Retry, match=r"not ended after 0\.05 s"):
+            await job(WEB.name, timeout_seconds=0.05)
+
+
+async def test_what_systemd_does_not_have_cannot_be_started(side: FakeSide | RealSide) -> None:
+    systemd: Systemd = side.systemd
+    for job in (systemd.start, systemd.restart):
+        failed = await job("none.service", timeout_seconds=30)
+        assert failed is not None
+        assert (failed.unit, failed.result) == ("none.service", "refused")
+
+
+async def answers(systemd: Systemd) -> bool:
+    try:
+        await systemd.units([WEB.name])
+    except Retry:
+        return False
+    return True
+
+
+async def test_while_nobody_answers_everything_is_tried_again(side: FakeSide | RealSide) -> None:
+    systemd: Systemd = side.systemd
+    await systemd.units([WEB.name])
+    await side.is_lost()
+    for asked in (
+        systemd.units([WEB.name]),
+        systemd.health_checks(),
+        systemd.start(WEB.name, timeout_seconds=30),
+        systemd.stop(WEB.name, timeout_seconds=30),
+        systemd.restart(WEB.name, timeout_seconds=30),
+        systemd.reload_unit(WEB.name, timeout_seconds=30),
+        systemd.run_once("x.service", command=["/bin/true"], folder="", timeout_seconds=30),
+        systemd.reload(),
+        systemd.reset_failed(WEB.name),
+    ):
+        with anyio.fail_after(60), pytest.raises(Retry, match="cannot"):
+            await asked
+    await side.is_back()
+    with anyio.fail_after(60):
+        while not await answers(systemd):  # noqa: ASYNC110 - nothing tells
+            await anyio.sleep(0.01)
+    assert (await systemd.units([WEB.name]))[WEB.name].load == "loaded"
+    assert await systemd.start(WEB.name, timeout_seconds=30) is None
 
 
 async def test_forgetting_a_failure_that_is_none_is_well(side: FakeSide | RealSide) -> None:

@@ -57,7 +57,7 @@ async def test_a_password_in_a_url_is_not_written_down(told):
 async def test_a_refused_app_is_a_failure_with_its_reason(told):
     async with told.running() as house:
         await told.push(house, {**WEB, "apps/db/db.container": "refuse=why-it-is"})
-        assert states(told)[-1] == ("failure", "db is refused: why-it-is")
+        assert states(told)[-1] == ("failure", "db is refused: apps/db/db.container: why-it-is")
 
 
 async def test_an_image_that_is_waited_for_is_pending(told):

@@ -7,7 +7,8 @@ real files is for tests/core/test_generated.py and the host.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+import posixpath
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Generic, TypeVar
 
@@ -29,7 +30,7 @@ from supervisor.model.app import (
     InstallLine,
     UnitKind,
 )
-from supervisor.model.errors import Finding, Retry, Stalled
+from supervisor.model.errors import Failure, Finding, Retry, Stalled
 from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, Probe
 from supervisor.model.observed import Inventory, JobFailed, Manifest, ObservedApp, UnitState
 from supervisor.model.podman import PodmanEvent
@@ -129,26 +130,34 @@ class FakeReader:
 
 
 class FakeGenerator:
-    async def texts(
-        self, app: Candidate, *, contents: Mapping[str, bytes], beside: Sequence[Candidate] = ()
-    ) -> dict[str, str]:
-        return {
-            f"{file.path.rpartition('.')[0]}.service": unit_text(file, contents)
-            for file in app.files
-            if unit_kind(file.path)
-        }
-
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.runs = 0
         self.around: dict[str, str] = {}
         """The user's own drop-ins, which are laid over every container."""
+        self.failure: Failure | None = None
+        """What everything that is asked of it fails of."""
 
     async def version(self) -> str:
+        self._work()
         return "5.4.2"
 
     async def surroundings(self) -> dict[str, str]:
         return dict(self.around)
+
+    async def texts(
+        self, app: Candidate, *, contents: Mapping[str, bytes], beside: Sequence[Candidate] = ()
+    ) -> dict[str, str]:
+        self._work()
+        return {
+            self._unit(file, contents[file.oid].decode()).name: unit_text(file, contents)
+            for file in app.files
+            if unit_kind(file.path)
+        }
+
+    def _work(self) -> None:
+        if self.failure:
+            raise self.failure
 
     async def generate(
         self,
@@ -157,6 +166,7 @@ class FakeGenerator:
         contents: Mapping[str, bytes],
         beside: Sequence[Candidate] = (),
     ) -> Generated:
+        self._work()
         self.runs += 1
         await asyncio.sleep(0.2)
         there = {f.path.rpartition("/")[2] for one in (*apps, *beside) for f in one.files}
@@ -164,80 +174,97 @@ class FakeGenerator:
         findings: dict[str, tuple[Finding, ...]] = {}
         after: dict[str, tuple[AppNeed, ...]] = {}
         for one in apps:
-            made = []
-            for file in one.files:
-                kind = unit_kind(file.path)
-                if kind is None:
-                    continue
-                words = dict(
-                    word.partition("=")[::2] for word in contents[file.oid].decode().split()
-                )
-                if "refuse" in words:
-                    findings[one.name] = (
-                        Finding(message=words["refuse"], app=one.name, source=one.source),
-                    )
-                if "lacks" in words:
-                    findings[one.name] = (
-                        Finding(
-                            message="is not there",
-                            app=one.name,
-                            absent=words["lacks"],
-                            fatal=False,
-                        ),
-                    )
-                if "warn" in words:
-                    findings[one.name] = (
-                        Finding(message=words["warn"], app=one.name, fatal=False),
-                    )
-                if "after" in words:
-                    after[one.name] = tuple(
-                        AppNeed(app=name, path=f"{one.root}/{file.path}", line=1)
-                        for name in words["after"].split(",")
-                    )
-                need = words.get("needs", "")
-                if need and need not in there:
-                    message = f"requested Quadlet unit {need} was not found"
-                    findings[one.name] = (Finding(message=message, app=one.name),)
-                base = file.path.rpartition("/")[2].rpartition(".")[0]
-                runs = kind is UnitKind.CONTAINER and "job" not in words
-                wanted_by = (words.get("install", "default.target"),) if runs else ()
-                unit = DesiredUnit(
-                    name=f"{base}{SUFFIX[kind]}.service",
-                    kind=kind,
-                    path=file.path,
-                    links=(base + ".service",) if kind is UnitKind.PLAIN else (),
-                    digest=oid(contents[file.oid].decode().partition(" #")[0])
-                    + ("".join(self.around.values()) if kind is UnitKind.CONTAINER else ""),
-                    wanted_by=wanted_by,
-                    installs=tuple(
-                        InstallLine(key="WantedBy", target=target, path=file.path, line=1)
-                        for target in wanted_by
-                    ),
-                    requires=(made_of(need),) if need else (),
-                    images=(words["image"],) if "image" in words else (),
-                    reads=(words["reads"],) if "reads" in words else (),
-                    secrets=(words["secret"],) if "secret" in words else (),
-                    secret_uses=(SecretUse(words["secret"], file.path, 1),)
-                    if "secret" in words
-                    else (),
-                    health_interval=float(words.get("health", 0)),
-                    idle_interval=float(words["idle"]) if "idle" in words else None,
-                    probe=probe_of(words),
-                    object_name=words.get("name", f"systemd-{base}"),
-                    oneshot=kind is not UnitKind.CONTAINER or "job" in words,
-                    build_command=("podman", "build") if kind is UnitKind.BUILD else (),
-                    can_reload=words.get("can") == "reload",
-                    live=(words["reads"],) if "reads" in words else (),
-                    on_change=(ChangeRule(action=ChangeAction(words["onchange"])),)
-                    if "onchange" in words
-                    else (),
-                    before_deploy="job" in words,
-                    remain_after_exit=kind is not UnitKind.CONTAINER,
-                )
-                self.machine.catalogue[file.path.rpartition("/")[2], file.oid] = unit
-                made.append(unit)
-            units[one.name] = tuple(made)
+            texts = [
+                (file, contents[file.oid].decode()) for file in one.files if unit_kind(file.path)
+            ]
+            made = sorted((self._unit(*text) for text in texts), key=lambda unit: unit.name)
+            found = tuple(finding for text in texts for finding in _found(one, *text, there=there))
+            if found:
+                findings[one.name] = found
+            if not any(finding.fatal for finding in found):
+                units[one.name] = tuple(made)
+                if needs := tuple(need for text in texts for need in _needs(one, *text)):
+                    after[one.name] = needs
         return Generated(units=units, findings=findings, after=after)
+
+    def _unit(self, file: TreeFile, text: str) -> DesiredUnit:
+        kind = unit_kind(file.path)
+        assert kind
+        words = words_of(text)
+        need = words.get("needs", "")
+        base = file.path.rpartition("/")[2].rpartition(".")[0]
+        runs = kind is UnitKind.CONTAINER and "job" not in words
+        wanted_by = (words.get("install", "default.target"),) if runs else ()
+        unit = DesiredUnit(
+            name=f"{base}{SUFFIX[kind]}.service",
+            kind=kind,
+            path=file.path,
+            links=(base + ".service",) if kind is UnitKind.PLAIN else (),
+            digest=oid(text.partition(" #")[0])
+            + ("".join(self.around.values()) if kind is UnitKind.CONTAINER else ""),
+            wanted_by=wanted_by,
+            installs=tuple(
+                InstallLine(key="WantedBy", target=target, path=file.path, line=1)
+                for target in wanted_by
+            ),
+            requires=(made_of(need),) if need else (),
+            images=(words["image"],) if "image" in words else (),
+            reads=(words["reads"],) if "reads" in words else (),
+            secrets=(words["secret"],) if "secret" in words else (),
+            secret_uses=(SecretUse(words["secret"], file.path, 1),) if "secret" in words else (),
+            health_interval=float(words.get("health", 0)),
+            idle_interval=float(words["idle"]) if "idle" in words else None,
+            probe=probe_of(words),
+            object_name=words.get("name", f"systemd-{base}"),
+            oneshot=kind is not UnitKind.CONTAINER or "job" in words,
+            build_command=("podman", "build") if kind is UnitKind.BUILD else (),
+            can_reload=words.get("can") == "reload",
+            live=(words["reads"],) if "reads" in words else (),
+            on_change=(ChangeRule(action=ChangeAction(words["onchange"])),)
+            if "onchange" in words
+            else (),
+            before_deploy="job" in words,
+            remain_after_exit=kind is not UnitKind.CONTAINER,
+        )
+        self.machine.catalogue[file.path.rpartition("/")[2], file.oid] = unit
+        return unit
+
+
+def words_of(text: str) -> dict[str, str]:
+    return dict(word.partition("=")[::2] for word in text.split())
+
+
+def _found(
+    app: Candidate, file: TreeFile, text: str, *, there: Collection[str]
+) -> Iterator[Finding]:
+    """What the generator says against a file."""
+    words = words_of(text)
+
+    def finding(message: str, *, absent: str = "", fatal: bool = True) -> Finding:
+        path = posixpath.join(app.root, file.path)
+        return Finding(
+            message=message,
+            app=app.name,
+            source=app.source,
+            path=path,
+            absent=absent,
+            fatal=fatal,
+        )
+
+    if "refuse" in words:
+        yield finding(words["refuse"])
+    if "lacks" in words:
+        yield finding("is not there", absent=words["lacks"], fatal=False)
+    if "warn" in words:
+        yield finding(words["warn"], fatal=False)
+    if (need := words.get("needs", "")) and need not in there:
+        yield finding(f"requested Quadlet unit {need} was not found")
+
+
+def _needs(app: Candidate, file: TreeFile, text: str) -> Iterator[AppNeed]:
+    names = words_of(text).get("after", "")
+    for name in names.split(",") if names else ():
+        yield AppNeed(app=name, path=f"{app.root}/{file.path}", line=1)
 
 
 def unit_text(file: TreeFile, contents: Mapping[str, bytes]) -> str:
@@ -285,6 +312,8 @@ class FakeFolder:
         self.by_hand: dict[str, set[str]] = {}
         """What somebody put into the apps' folders."""
         self.full = False
+        self.in_the_way: set[tuple[str, str]] = set()
+        """Apps and paths in them where something stands that is not podvisor's."""
         self.edits = 0
         """How often somebody changed what stands here."""
 
@@ -334,6 +363,12 @@ class FakeFolder:
     async def write_files(self, app: str, files: Sequence[tuple[TreeFile, bytes]]) -> None:
         if self.full:
             raise Retry(f"cannot write {files[0][0].path}: disk full")
+        for file, _ in files:
+            if (app, file.path) in self.in_the_way:
+                raise Stalled(
+                    f"cannot write {file.path}: it is in the way, and is not podvisor's",
+                    hint="move it away",
+                )
         for file, content in files:
             assert oid(content.decode()) == file.oid
             if b"unwritable" in content.split():
@@ -366,6 +401,8 @@ class FakeSystemd:
         self.watched: set[str] = set()
         self.slow: dict[str, float] = {}
         """Unit to how long its start takes."""
+        self.slow_to_stop: dict[str, float] = {}
+        """Unit to how long its stop, or its reload, takes."""
         self.lost = False
         self.now: Callable[[], float] = FakeClock().now
         self.states = {
@@ -387,9 +424,22 @@ class FakeSystemd:
     async def units(
         self, names: Collection[str], *, details: Collection[str] = ()
     ) -> dict[str, UnitState]:
+        self._reach()
+        return {name: self.state(name) for name in names}
+
+    def _reach(self) -> None:
         if self.lost:
             raise Retry("cannot reach systemd")
-        return {name: self.state(name) for name in names}
+
+    async def _take(self, verb: str, unit: str, *, seconds: float, timeout_seconds: float) -> None:
+        """Let a job take its time; systemd goes on with one that is waited for no longer."""
+        self._reach()
+        self.jobs.append((verb, unit))
+        await asyncio.sleep(min(seconds, timeout_seconds))
+        if seconds > timeout_seconds:
+            raise Retry(
+                f"cannot {verb} {unit} yet: its job has not ended after {timeout_seconds:g} s"
+            )
 
     def state(self, name: str) -> UnitState:
         state = self.states.get(name) or self.machine.state(name)
@@ -399,6 +449,7 @@ class FakeSystemd:
         return state
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
+        self._reach()
         runs = {
             one.id: CheckRun.FAILED
             if one.streak and not self.machine.hides_failed_checks
@@ -414,14 +465,14 @@ class FakeSystemd:
         return self.said.get(unit, "")
 
     async def start(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
-        self.jobs.append(("start", unit))
-        await asyncio.sleep(self.slow.get(unit, 0.1))
+        seconds = self.slow.get(unit, 0.1)
+        await self._take("start", unit, seconds=seconds, timeout_seconds=timeout_seconds)
         return self._start(unit)
 
     def _start(self, unit: str) -> JobFailed | None:
         definition = self.machine.loaded.get(unit)
         if definition is None:
-            return JobFailed(unit=unit, result="not-found")
+            return JobFailed(unit=unit, result="refused", detail=f"Unit {unit} not found.")
         if unit in self.unmet:
             self.tested[unit] = self.now()
             return None  # to systemd, that is no failure
@@ -473,16 +524,18 @@ class FakeSystemd:
         self._crash(unit, self.machine.since[unit], 0.0)
 
     async def stop(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
-        self.jobs.append(("stop", unit))
+        seconds = self.slow_to_stop.get(unit, 0)
+        await self._take("stop", unit, seconds=seconds, timeout_seconds=timeout_seconds)
         self.machine.running.pop(unit, None)
         self.machine.restarting.discard(unit)
         return None
 
     async def restart(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
-        self.jobs.append(("restart", unit))
+        self._reach()
         self.machine.running.pop(unit, None)
         self.machine.restarting.discard(unit)
-        await asyncio.sleep(self.slow.get(unit, 0))
+        seconds = self.slow.get(unit, 0)
+        await self._take("restart", unit, seconds=seconds, timeout_seconds=timeout_seconds)
         if (one := self.machine.loaded.get(unit)) and one.before_deploy:
             self.machine.ran.append(one.digest)
             self.machine.failed.discard(unit)
@@ -505,7 +558,8 @@ class FakeSystemd:
         return failed
 
     async def reload_unit(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
-        self.jobs.append(("reload", unit))
+        seconds = self.slow_to_stop.get(unit, 0)
+        await self._take("reload", unit, seconds=seconds, timeout_seconds=timeout_seconds)
         if unit in self.machine.broken or unit not in self.machine.running:
             return JobFailed(unit=unit, result="failed", detail=self.said.get(unit, "exit code 1"))
         return None
@@ -513,7 +567,7 @@ class FakeSystemd:
     async def run_once(
         self, name: str, *, command: Sequence[str], folder: str, timeout_seconds: float
     ) -> JobFailed | None:
-        self.jobs.append(("run", name))
+        await self._take("run", name, seconds=0, timeout_seconds=timeout_seconds)
         unit = self.machine.loaded.get(name.removeprefix("podvisor-"))
         if unit and "unbuildable" in self.machine.words(unit.digest):
             said = self.said.get(name, "Error: building at STEP RUN")
@@ -521,9 +575,11 @@ class FakeSystemd:
         return None
 
     async def reload(self) -> None:
+        self._reach()
         self.machine.reload()
 
     async def reset_failed(self, unit: str) -> None:
+        self._reach()
         self.machine.failed.discard(unit)
 
     async def enable(self, path: str, *, install: bool) -> None:
@@ -580,7 +636,12 @@ class FakePodman:
         self.in_use: set[str] = set()
         """Networks that somebody else's containers are in."""
 
+    def _reach(self) -> None:
+        if self.down:
+            raise Retry("cannot reach Podman")
+
     async def secret(self, name: str) -> bytes | None:
+        self._reach()
         if self.unreadable:
             raise Retry(f"cannot read secret {name}")
         return self.secrets.get(name)
@@ -598,6 +659,7 @@ class FakePodman:
         self.events.queue.put_nowait(PodmanEvent(type="secret", name=name))
 
     async def put_secret(self, name: str, content: bytes, *, labels: Mapping[str, str]) -> None:
+        self._reach()
         if name in self.secrets and name not in self.labels:
             raise Stalled(f"secret {name} is not podvisor's")
         self.puts.append(name)
@@ -605,6 +667,7 @@ class FakePodman:
         self.labels[name] = dict(labels)
 
     async def remove_secret(self, name: str) -> None:
+        self._reach()
         if name in self.labels:
             self.loses_secret(name)
 
@@ -618,8 +681,8 @@ class FakePodman:
         secrets: bool = False,
         containers: bool = False,
     ) -> Inventory:
-        if self.down:
-            raise Retry("cannot reach Podman")
+        if images or any((networks, volumes, pods, secrets, containers)):
+            self._reach()
         return Inventory(
             images=frozenset(self.machine.images & set(images)) if images else None,
             networks=frozenset(self.machine.networks) if networks else None,
@@ -645,6 +708,7 @@ class FakePodman:
         )
 
     async def pull(self, image: str, *, timeout_seconds: float) -> None:
+        self._reach()
         self.pulls.append(image)
         await asyncio.sleep(60)
         if image not in self.registry:
@@ -653,8 +717,7 @@ class FakePodman:
 
     async def health(self, containers: Collection[str]) -> dict[str, ContainerHealth]:
         self.asked_for_health += 1
-        if self.down:
-            raise Retry("cannot reach Podman")
+        self._reach()
         return {one.id: one for one in self.machine.checks.values() if one.id in containers}
 
     async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:
@@ -665,21 +728,25 @@ class FakePodman:
         )
 
     async def set_health_interval(self, container: str, seconds: float) -> None:
+        self._reach()
         self.intervals.append(seconds)
         self.machine.set_health_interval(container, seconds)
 
     async def remove_container(self, container: str) -> None:
-        pass
+        self._reach()
 
     async def remove_pod(self, pod: str) -> None:
+        self._reach()
         self.machine.pods.discard(pod)
 
     async def remove_network(self, network: str) -> None:
+        self._reach()
         if network in self.in_use:
             raise Retry(f"cannot remove network {network}: it is being used")
         self.machine.networks.discard(network)
 
     async def remove_volume(self, volume: str) -> None:
+        self._reach()
         self.machine.volumes.discard(volume)
 
     def watch(
@@ -775,9 +842,13 @@ class FakeListener:
         peer: str = "127.0.0.1",
         method: str = "POST",
     ) -> tuple[int, str]:
-        assert self.reception
+        if not self.address or self.reception is None:
+            raise Retry("cannot reach the listener for webhooks: it does not listen")
+        headers = {name.lower(): value for name, value in headers.items()}
         sender = self.reception.sender(peer, headers)
         answer = self.reception.admit(sender, method=method, path=path)
+        if answer is None and len(body) > self.reception.body_size:
+            answer = self.reception.too_large(sender)
         if answer is None:
             delivery = Delivery(headers=headers, body=body)
             answer = await self.reception.receive(sender, path=path, delivery=delivery)
@@ -796,6 +867,8 @@ class FakeGitHost:
     async def tell(self, api: Api, status: CommitStatus, *, context: str, token: bytes) -> None:
         self.tries += 1
         await asyncio.sleep(0.1)
+        if not token.isascii() or not token.decode().isprintable():
+            raise Stalled("cannot tell: the token has odd characters", hint="put it alone there")
         if self.failure:
             raise self.failure
         self.told.append((status.revision, status.state.value, status.description))
@@ -806,10 +879,15 @@ class FakeGitHost:
 class FakeProber:
     def __init__(self) -> None:
         self.failures: dict[str, str] = {}
+        self.silent: set[str] = set()
+        """Targets that take a connection and never answer."""
         self.asked: list[tuple[float, str]] = []
 
     async def probe(self, probe: Probe) -> str:
         self.asked.append((asyncio.get_running_loop().time(), probe.target))
+        if probe.target in self.silent:
+            await asyncio.sleep(probe.timeout)
+            return f"no answer within {probe.timeout:g} s"
         await asyncio.sleep(0.01)
         return self.failures.get(probe.target, "")
 
@@ -825,17 +903,25 @@ class FakeFolders:
     async def watch_folders(self, folders: Mapping[str, str]) -> None:
         self.watched = dict(folders)
 
+    def touch(self, folder: str) -> None:
+        """Something changes below a folder, whether it is watched or not."""
+        for name, path in self.watched.items():
+            if path == folder:
+                self.changes.queue.put_nowait(name)
+
 
 class FakeHost:
     def __init__(self) -> None:
         self.changes = _Watch[str]()
-        self.holders: dict[int, str] = {}
+        self.holders: dict[tuple[int, str], str] = {}
+        """Port and protocol to who listens there."""
 
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         return self.changes.open()
 
     async def port_holder(self, port: int, protocol: str) -> str:
-        return self.holders.get(port, "")
+        asked = (protocol,) if protocol else ("tcp", "udp")
+        return next((self.holders[port, one] for one in asked if (port, one) in self.holders), "")
 
 
 def _held_to_ports(

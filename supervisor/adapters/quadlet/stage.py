@@ -122,7 +122,8 @@ def signature(own_folders: Sequence[Path], live: Path) -> tuple[tuple[str, int, 
             seen.add(real)
             folders[:] = [name for name in folders if not _is_not_own(Path(folder, name), live)]
             for name in names:  # beside them there may be a database's thousand files
-                if not is_staged(name, FileKind.FILE):
+                # With its folder's name, without which a drop-in is not known for one.
+                if not is_staged(f"{os.path.basename(folder)}/{name}", FileKind.FILE):  # noqa: PTH119
                     continue
                 with contextlib.suppress(OSError):
                     state = Path(folder, name).stat()

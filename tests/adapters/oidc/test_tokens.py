@@ -1,92 +1,29 @@
 """Real RS256 signatures, by an issuer on this machine."""
 
-import base64
 import hashlib
-import json
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import anyio
 import pytest
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.model.errors import Retry
+from tests.fakes.issuer import CONFIGURATION, KEYS, Issuer, encoded, jwk, new_key, token
 
 pytestmark = pytest.mark.anyio
 
 
-def encoded(data):
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
 @pytest.fixture(scope="module")
 def key():
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def jwk(key, name="k1", **more):
-    numbers = key.public_key().public_numbers()
-    n = numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8)
-    return {
-        "kid": name,
-        "kty": "RSA",
-        "use": "sig",
-        "alg": "RS256",
-        "x5t": "x",
-        "x5c": ["x"],
-        "n": encoded(n),
-        "e": "AQAB",
-        **more,
-    }
-
-
-def token(key, text="head.claims"):
-    return f"{text}.{encoded(key.sign(text.encode(), padding.PKCS1v15(), SHA256()))}"
-
-
-class Issuer:
-    """Serves its configuration and its keys."""
-
-    def __init__(self, keys):
-        self.keys = keys
-        self.asked = []
-        self.odd = {}
-        self.hangs = threading.Event()
-        self.hangs.set()
-        issuer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                issuer.asked.append(self.path)
-                issuer.hangs.wait(20)
-                body = issuer.odd.get(self.path)
-                if body is None and self.path.endswith("openid-configuration"):
-                    place = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"}
-                    body = json.dumps(place).encode()
-                elif body is None:
-                    body = json.dumps({"keys": issuer.keys}).encode()
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/_services/token"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+    return new_key()
 
 
 @pytest.fixture
 def issuer(key):
     made = Issuer([jwk(key)])
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.web.close()
 
 
 async def genuine(verifier, issuer, text, name="k1"):
@@ -102,7 +39,7 @@ async def test_what_the_issuer_signed_is_genuine_and_its_keys_are_asked_for_once
 
 async def test_anything_else_is_not(issuer, key):
     verifier = TokenVerifier()
-    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    other = new_key()
     good = token(key)
     signature = good.rpartition(".")[2]
     assert not await genuine(verifier, issuer, token(other))
@@ -127,7 +64,7 @@ async def test_who_has_a_known_key_does_not_wait_for_an_issuer_that_hangs(issuer
     verifier = TokenVerifier()
     assert await genuine(verifier, issuer, token(key))
     verifier._asked_at.clear()
-    issuer.hangs.clear()
+    issuer.web.hang()
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             failures = []
@@ -143,10 +80,10 @@ async def test_who_has_a_known_key_does_not_wait_for_an_issuer_that_hangs(issuer
             await anyio.sleep(0.05)
             assert await genuine(verifier, issuer, token(key, "another.one"))
             assert not failures
-            issuer.odd["/_services/token/keys"] = b"<html>"
-            issuer.hangs.set()
+            issuer.web.answers[KEYS] = b"<html>"
+            issuer.web.answer()
     assert len(failures) == 20
-    assert issuer.asked.count("/_services/token/keys") == 2, "and those who wait ask once"
+    assert issuer.asked.count(KEYS) == 2, "and those who wait ask once"
 
 
 async def test_a_key_that_is_not_known_is_asked_for_seldom(issuer, key):
@@ -163,13 +100,13 @@ async def test_a_key_that_is_not_known_is_asked_for_seldom(issuer, key):
     "more", [{"kty": "EC"}, {"use": "enc"}, {"alg": "RS512"}, {"n": ""}, {"kid": ""}]
 )
 async def test_keys_for_something_else_are_left_out(issuer, key, more):
-    issuer.keys = [jwk(key, **more)]
+    issuer.publish([jwk(key, **more)])
     assert not await genuine(TokenVerifier(), issuer, token(key))
 
 
 async def test_keys_that_are_too_short_verify_nothing(issuer):
-    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505  # that is the point
-    issuer.keys = [jwk(short)]
+    short = new_key(bits=1024)
+    issuer.publish([jwk(short)])
     with pytest.raises(Retry, match="its key is unusable"):
         await genuine(TokenVerifier(), issuer, token(short))
 
@@ -177,30 +114,29 @@ async def test_keys_that_are_too_short_verify_nothing(issuer):
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/_services/token/.well-known/openid-configuration", b"<html>"),
-        ("/_services/token/.well-known/openid-configuration", b"{}"),
-        ("/_services/token/.well-known/openid-configuration", b"[" * 100_000),
-        ("/_services/token/.well-known/openid-configuration", b" " * (1 << 20)),
+        (CONFIGURATION, b"<html>"),
+        (CONFIGURATION, b"{}"),
+        (CONFIGURATION, b"[" * 100_000),
+        (CONFIGURATION, b" " * (1 << 20)),
         (
-            "/_services/token/.well-known/openid-configuration",
+            CONFIGURATION,
             b'{"issuer": "https://evil.example", "jwks_uri": "https://evil.example/keys"}',
         ),
-        ("/_services/token/keys", b'{"keys": {}}'),
-        ("/_services/token/keys", b'{"keys": [{"kid": 5}]}'),
+        (KEYS, b'{"keys": {}}'),
+        (KEYS, b'{"keys": [{"kid": 5}]}'),
     ],
 )
 async def test_an_issuer_that_answers_oddly_verifies_nothing_yet(issuer, key, path, body):
     verifier = TokenVerifier()
-    issuer.odd[path] = body
+    issuer.web.answers[path] = body
     with pytest.raises(Retry, match="cannot verify a token"):
         await genuine(verifier, issuer, token(key))
-    issuer.odd.clear()
+    issuer.publish([jwk(key)])
     assert await genuine(verifier, issuer, token(key)), "and is asked again at once"
 
 
 async def test_an_issuer_that_is_not_there(issuer, key):
-    issuer.server.shutdown()
-    issuer.server.server_close()
+    issuer.web.close()
     with pytest.raises(Retry, match="cannot verify a token"):
         await genuine(TokenVerifier(), issuer, token(key))
 

@@ -1,11 +1,10 @@
 """The generator's adapter, with a stand-in for the binary that shows what it was given.
 
-The stand-in is a small program that answers as the real one does; the real ones are exercised in
-tests/host/test_contract_quadlet.py, their output is read in tests/core/test_generated.py.
+The real ones are exercised in tests/contracts and tests/host/test_contract_quadlet.py, their output
+is read in tests/core/test_generated.py.
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,47 +15,7 @@ from supervisor.adapters.quadlet.stage import signature
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Retry, Stalled
 from tests.core.candidates import from_texts
-
-STAND_IN = """#!{python} -SE
-import os, sys, time
-from pathlib import Path
-if sys.argv[1:] == ["-version"]:
-    print("5.4.2")
-    sys.exit()
-assert sys.argv[1:] == ["-dryrun", "-user"]
-with open("{log}", "a") as log:
-    log.write("run\\n")
-code = 0
-files = {{}}
-for folder, _, names in sorted(os.walk(os.environ["QUADLET_UNIT_DIRS"], followlinks=True)):
-    for name in sorted(names):
-        files.setdefault(name, Path(folder, name))
-for name, path in files.items():
-    stem, _, suffix = name.rpartition(".")
-    if suffix in ("container", "network"):
-        text = path.read_text()
-        if "DIE" in text:
-            sys.exit(2)
-        if "HANG" in text:
-            time.sleep(60)
-        if "PANIC" in text and "[Container]" in text:
-            print("panic: runtime error: index out of range\\n\\ngoroutine 1:", file=sys.stderr)
-            sys.exit(2)
-        needs = [w for w in text.split() if w.startswith("Network=")]
-        missing = [n for n in needs if n[8:] not in files]
-        if "Bogus" in text or missing:
-            words = f"requested Quadlet unit {{missing[0][8:]}} was not found" if missing else \\
-                f"unsupported key 'Bogus' in group 'Container' in {{path}}"
-            print(f'quadlet-generator[7]: converting "{{name}}": {{words}}', file=sys.stderr)
-            code = 1
-            continue
-        service = stem + ("-network" if suffix == "network" else "")
-        print(f"---{{service}}.service---")
-        print(text.replace("[Container]", "[X-Container]").replace("[Network]", "[X-Network]"))
-        name = "systemd-" + stem.replace("@", "_")
-        print(f"[Unit]\\nSourcePath={{path}}\\n[Service]\\nExecStart=podman run --name {{name}}\\n")
-sys.exit(code)
-"""
+from tests.fakes.quadlet import write_stand_in
 
 
 class Bench:
@@ -68,8 +27,7 @@ class Bench:
         self.stage = folder / "run" / "stage"
         self.log = folder / "log"
         self.binary = folder / "quadlet"
-        self.binary.write_text(STAND_IN.format(python=sys.executable, log=self.log))
-        self.binary.chmod(0o755)
+        write_stand_in(self.binary, log=self.log)
         self.generator = QuadletGenerator(
             stage=self.stage,
             quadlets=self.own,
