@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from supervisor.cli import places, screen, webhook_view
+from supervisor.cli.once import Once
 from supervisor.cli.screen import Cell, say
 from supervisor.kit.texts import count, format_duration, relative
 
@@ -49,9 +50,10 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
             return
         say("This is what it applied last:")
         say()
-    for problem in status.get("problems", ()):
+    problems = _of_its_own(status)
+    for problem in problems:
         screen.finding(problem, indent="")
-    if status.get("problems"):
+    if problems:
         say()
     if not app:
         _sources(status.get("sources", ()), now)
@@ -68,7 +70,17 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
         webhook_view.listener(status["webhooks"])
     if not app and status["running"] and status.get("apps"):
         say()
-        say(_summary(status["apps"], status.get("sources", ()), status.get("problems", ())))
+        say(_summary(status["apps"], status.get("sources", ()), problems))
+
+
+def _of_its_own(status: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the problems that do not stand with an app."""
+    told = {
+        f"app {app['name']}: {finding['message']}"
+        for app in status.get("apps", ())
+        for finding in app.get("findings", ())
+    }
+    return [one for one in status.get("problems", ()) if one["message"] not in told]
 
 
 def hold_in_words(app: str, revision: str, *, instead_of: str) -> str:
@@ -172,36 +184,45 @@ def _state(word: str) -> Cell:
 
 def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
     """What a person should know of an app: its findings, waits and units in trouble."""
-    rows: list[list[Cell]] = []
-    for unit in app.get("units", ()):
-        troubled = (
-            unit.get("failures")
-            or unit["active"] == "failed"
-            or unit.get("next_try_at")
-            or unit.get("unstarted")
-            or unit.get("unmet")
-            or unit.get("health") == "unhealthy"
-        )
-        if all_units or troubled:
-            word = unit.get("health", "")
-            more = ", ".join(filter(None, (_health(unit, now), _memory(unit, now))))
-            rows.append([unit["name"], _unit_state(unit), (more, _STYLES.get(word, ""))])
+    units = app.get("units", ())
+    shown = [unit for unit in units if all_units or _is_troubled(unit)]
     findings, waiting = app.get("findings", ()), app.get("waiting", ())
     orders = list(_orders(app, now))
-    if not (rows or findings or waiting or orders):
+    if not (shown or findings or waiting or orders):
         return
     say()
     if not all_units:
         say((app["name"], "strong"), ": ", _state(app["state"]))
+    rows = {unit["name"]: unit["active"] for unit in shown}
+    once = Once([unit["name"] for unit in units], rows=rows)
     for finding in findings:
         screen.finding(finding)
+        once.news(finding["message"])
     for text in (*orders, *waiting):
-        say("  ", ("… ", "warn"), text)
+        if news := once.news(text):
+            say("  ", ("… ", "warn"), news)
     for text in app.get("held_back", ()):
         say("    ", (text, "dim"))
     if app.get("next_pull_at", 0.0) > now:
         say("    ", (f"next try {relative(app['next_pull_at'], now=now)}", "dim"))
-    screen.table(rows, indent="  ")
+    screen.table([_unit(unit, now, once) for unit in shown], indent="  ")
+
+
+def _is_troubled(unit: dict[str, Any]) -> bool:
+    return bool(
+        unit.get("failures")
+        or unit["active"] == "failed"
+        or unit.get("next_try_at")
+        or unit.get("unstarted")
+        or unit.get("unmet")
+        or unit.get("health") == "unhealthy"
+    )
+
+
+def _unit(unit: dict[str, Any], now: float, once: Once) -> list[Cell]:
+    health = once.without_cause(unit["name"], _health(unit, now))
+    more = ", ".join(filter(None, (health, _memory(unit, now))))
+    return [unit["name"], _unit_state(unit), (more, _STYLES.get(unit.get("health", ""), ""))]
 
 
 def _orders(app: dict[str, Any], now: float) -> Iterator[str]:
@@ -223,7 +244,9 @@ def _unit_state(unit: dict[str, Any]) -> Cell:
     if not unit["active"]:
         return ("unknown", "dim")
     style = _STYLES.get(unit["active"], "warn" if unit.get("wanted") else "dim")
-    return (f"{unit['active']} ({unit['sub']})" if unit.get("sub") else unit["active"], style)
+    more = unit.get("result") or unit.get("sub")
+    said = more and more != unit["active"]
+    return (f"{unit['active']} ({more})" if said else unit["active"], style)
 
 
 def _health(unit: dict[str, Any], now: float) -> str:

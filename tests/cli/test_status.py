@@ -171,10 +171,117 @@ def test_draws_what_needs_attention(capsys: pytest.CaptureFixture[str]) -> None:
         "  ✗ db.container:3: unknown key “Imgae”",
         "    Image?",
         "  … image localhost/db:1",
-        "  db.service  failed (failed)  brought back 3 times, next try in 40s",
+        "  db.service  failed  brought back 3 times, next try in 40s",
         "",
         "2 apps: 1 ready, 1 refused; 1 source cannot be read.",
     ]
+
+
+WHY = "Error: img:1: image not known"
+OTHER_WHY = "Error: statfs /srv: no such file or directory"
+
+
+def failing(name: str = "web.service", **more: Any) -> UnitStatus:
+    said = {"active": "failed", "sub": "failed", "result": "exit-code", "wanted": True, **more}
+    return UnitStatus(name=name, **said)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (
+            {
+                "gate": f"web.service failed (exit-code): {WHY}",
+                "waiting": (
+                    "web.service: failed (exit-code) after 4 tries in a row",
+                    f"web.service: failed: {WHY}",
+                ),
+                "units": (failing(failures=4, next_try_at=NOW + 40),),
+            },
+            [
+                f"  … on trial: web.service failed (exit-code): {WHY}",
+                "  web.service  failed (exit-code)  brought back 4 times, next try in 40s",
+            ],
+        ),
+        (
+            {
+                "waiting": (
+                    f"web.service: failed: {WHY}",
+                    f"db.service: failed: {WHY}",
+                    f"db.service: failed: {WHY}",
+                ),
+                "units": (failing(), failing("db.service")),
+            },
+            [
+                f"  … web.service: failed: {WHY}",
+                f"  … db.service: failed: {WHY}",
+                "  web.service  failed (exit-code)",
+                "  db.service   failed (exit-code)",
+            ],
+        ),
+        (
+            {
+                "gate": f"web.service failed (exit-code): {WHY}",
+                "waiting": (f"web.service: failed: {OTHER_WHY}",),
+                "units": (failing(),),
+            },
+            [
+                f"  … on trial: web.service failed (exit-code): {WHY}",
+                f"  … web.service: failed: {OTHER_WHY}",
+                "  web.service  failed (exit-code)",
+            ],
+        ),
+        (
+            {
+                "gate": "web.service is unhealthy: 503",
+                "units": (
+                    failing(
+                        active="active",
+                        sub="running",
+                        result="",
+                        up=True,
+                        health="unhealthy",
+                        health_since=NOW,
+                        health_output="503",
+                    ),
+                ),
+            },
+            [
+                "  … on trial: web.service is unhealthy: 503",
+                "  web.service  active (running)  unhealthy (now)",
+            ],
+        ),
+        (
+            {
+                "findings": (Finding(message=f"taken back: web.service failed: {WHY}"),),
+                "waiting": (f"web.service: failed: {WHY}",),
+            },
+            [f"  ✗ taken back: web.service failed: {WHY}"],
+        ),
+        (
+            {"waiting": ("web.service: activating", "db.service: activating")},
+            ["  … web.service: activating", "  … db.service: activating"],
+        ),
+    ],
+    ids=["on trial", "two units", "two causes", "unhealthy", "taken back", "on the way"],
+)
+def test_says_each_thing_once(
+    capsys: pytest.CaptureFixture[str], told: dict[str, Any], expected: list[str]
+) -> None:
+    units = told.pop("units", (failing("web.service", active="activating", result=""),))
+    app = msgspec.structs.replace(WELL.apps[0], state=AppState.FAILING, units=units, **told)
+    lines = drawn(capsys, msgspec.structs.replace(WELL, apps=(app,)))
+    assert lines[lines.index("web: failing") + 1 : -2] == expected
+
+
+def test_what_stands_with_an_app_is_no_problem_above(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Finding(message="cannot build img: no space left")
+    app = msgspec.structs.replace(WELL.apps[0], state=AppState.FAILING, findings=(found,))
+    problems = (msgspec.structs.replace(found, message=f"app web: {found.message}"),)
+    lines = drawn(capsys, msgspec.structs.replace(WELL, apps=(app,), problems=problems))
+    assert sum("no space left" in line for line in lines) == 1
+    assert lines[0].startswith("SOURCE")
+    assert lines[-1] == "1 app: 1 failing."
 
 
 def test_a_source_that_cannot_be_read_is_not_passed_over(
