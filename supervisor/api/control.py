@@ -91,6 +91,8 @@ class Desk(Protocol):
 
     async def check_names(self, apps: Collection[str]) -> None: ...
 
+    def check_logged(self, app: str) -> None: ...
+
     def events(
         self, *, after_id: int, since: float, app: str, unit: str, limit: int, follow: bool
     ) -> AsyncGenerator[Event]: ...
@@ -241,6 +243,8 @@ class _Answers:
         query = _query(request, EventsQuery)
         if not math.isfinite(query.since):
             raise ValueError("`since` is no moment")
+        if query.app:
+            self._desk.check_logged(query.app)
         entries = self._desk.events(
             after_id=query.after_id,
             since=query.since,

@@ -66,7 +66,7 @@ class Moment(_ParamType):
 def command(  # noqa: PLR0917 - click names them
     app: str, follow: bool, since: float | None, unit: str, limit: int | None, as_json: bool
 ) -> int:
-    """Show the event log (of one app, if it is named), oldest first.
+    """Show the event log (of one app, if it is named), oldest first; also of one that has left.
 
     Without a daemon it is read from the ledger.
     """

@@ -1,5 +1,6 @@
 """What the ledger says where no daemon runs; read without making or changing any file."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from supervisor import __version__
 from supervisor.adapters.ledger.reader import ReadOnlyLedger
 from supervisor.cli.client import Refused
+from supervisor.core.names import unknown_app
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event
 from supervisor.model.rollout import Hold
@@ -40,6 +42,8 @@ def status_from_ledger(path: str, app: str = "") -> bytes:
         for name, one in sorted(applied.items())
         if app in ("", name)
     ]
+    if app and not apps:
+        raise _unknown(app, applied)
     return msgspec.json.encode(Status(running=False, version=__version__, apps=tuple(apps)))
 
 
@@ -52,7 +56,7 @@ def history_from_ledger(path: str, app: str) -> bytes:
     except Stalled as error:
         raise Refused(str(error), hint=error.hint) from error
     if app not in applied and not rollouts:
-        raise Refused(f"no app named “{app}”", hint="podvisor status lists them all")
+        raise _unknown(app, applied)
     return msgspec.json.encode(
         History(
             app=app,
@@ -73,9 +77,19 @@ def _hold(text: str) -> Hold | None:
 def events_from_ledger(
     path: str, *, after_id: int, since: float, app: str, unit: str, limit: int
 ) -> list[Event]:
-    """Return entries of the event log."""
+    """Return entries of the event log. Raises Refused for an app that the ledger does not know."""
     try:
         with ReadOnlyLedger(Path(path)) as ledger:
-            return ledger.events(after_id=after_id, since=since, app=app, unit=unit, limit=limit)
+            found = ledger.events(after_id=after_id, since=since, app=app, unit=unit, limit=limit)
+            applied = ledger.applied()
+            is_known = not app or app in applied or ledger.events(app=app, limit=1)
     except Stalled as error:
         raise Refused(str(error), hint=error.hint) from error
+    if not is_known:
+        raise _unknown(app, applied)
+    return found
+
+
+def _unknown(app: str, known: Iterable[str]) -> Refused:
+    failure = unknown_app(app, known)
+    return Refused(str(failure), hint=failure.hint)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from supervisor.cli import codes, places
-from supervisor.cli.client import NotRunning, Refused, ask
+from supervisor.cli.client import NotRunning, ask
 from supervisor.cli.guard import guarded
 
 _PATIENCE_SECONDS = 10.0
@@ -39,8 +39,6 @@ def report(app: str, *, as_json: bool) -> int:
 
         body = status_from_ledger(places.ledger_file(), app)
     status = json.loads(body)
-    if app and not status.get("apps"):
-        raise Refused(f"no app named “{app}”", hint="podvisor status lists them all")
     if as_json:
         sys.stdout.write(body.decode().rstrip() + "\n")
     else:

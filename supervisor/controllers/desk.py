@@ -23,6 +23,7 @@ from supervisor.controllers.reload import SettingsReloader
 from supervisor.controllers.secrets import SecretController
 from supervisor.controllers.status_desk import NO_SOURCE, StatusDesk
 from supervisor.controllers.webhook_test import WebhookTester
+from supervisor.core.names import unknown_app
 from supervisor.core.redact import without_values
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
@@ -306,10 +307,19 @@ class Desk:
 
     async def check_names(self, apps: Collection[str]) -> None:
         """Raise Stalled if one of these apps is not known, after the sources were read."""
-        known = set(self._board.apps) | set(self._ledger.applied()) | set(self._desires.known())
+        known = self._known()
         for name in apps:
             if name not in known:
-                raise Stalled(f"no app named {name}", hint="podvisor status lists them")
+                raise unknown_app(name, known)
+
+    def check_logged(self, app: str) -> None:
+        """Raise Stalled if an app is not known, and was not while the event log goes back."""
+        known = self._known()
+        if app not in known and not self._ledger.events(app=app, limit=1):
+            raise unknown_app(app, known)
+
+    def _known(self) -> frozenset[str]:
+        return frozenset((*self._board.apps, *self._ledger.applied(), *self._desires.known()))
 
     async def events(
         self, *, after_id: int, since: float, app: str, unit: str, limit: int, follow: bool
@@ -378,10 +388,9 @@ async def read_now(desires: Desires, reader: SourceReader) -> list[Finding]:
 
 def check_known(names: Collection[str], everything: Collection[str]) -> None:
     """Raise Stalled if one of these apps is not among all."""
-    unknown = [name for name in names if name not in everything]
-    if unknown:
-        known = ", ".join(everything) or "none"
-        raise Stalled(f"no app named {unknown[0]}", hint=f"there are: {known}")
+    for name in names:
+        if name not in everything:
+            raise unknown_app(name, everything)
 
 
 def _into(send: MemoryObjectSendStream[_T]) -> Callable[[_T], None]:

@@ -1,8 +1,11 @@
 """Names of unit files: which kinds there are, what service a Quadlet file becomes."""
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from supervisor.kit.texts import nearest
 from supervisor.model.app import UnitKind
+from supervisor.model.errors import Stalled
 
 QUADLET_KINDS = {
     ".volume": UnitKind.VOLUME,
@@ -26,6 +29,13 @@ UNSUPPORTED = (".slice", ".mount", ".automount", ".swap", ".scope", ".device")
 
 LEADING_KINDS = frozenset({UnitKind.CONTAINER, UnitKind.POD, UnitKind.KUBE, UnitKind.PLAIN})
 """Kinds that run by themselves; all others are there for these."""
+
+
+def unknown_app(name: str, known: Iterable[str]) -> Stalled:
+    """Say that there is no such app, and which one was probably meant."""
+    meant = nearest(name, known)
+    hint = f"did you mean “{meant}”?" if meant else "podvisor status lists them all"
+    return Stalled(f"no app named “{name}”", hint=hint)
 
 
 def is_drop_in(path: str) -> bool:

@@ -111,6 +111,10 @@ class FakeDesk:
         if "nobody" in apps:
             raise Stalled("no app named nobody", hint="look")
 
+    def check_logged(self, app: str) -> None:
+        if app == "nobody":
+            raise Stalled("no app named nobody", hint="look")
+
     async def events(self, **wanted: Any) -> AsyncGenerator[Event]:
         self.seen.append(wanted)
         yield Event(id=1, time=0, kind=EventKind.STARTED, reason="é" * 100_000)
@@ -158,6 +162,8 @@ def test_speaks_with_the_real_control_socket(path: Path, desk: FakeDesk) -> None
 
 
 def test_hears_the_real_control_sockets_refusals(path: Path, desk: FakeDesk) -> None:
+    with pytest.raises(Refused, match="no app named nobody"):
+        list(stream(str(path), "/v1/events", query={"app": "nobody"}))
     with pytest.raises(Refused, match="no app named nobody") as raised:
         ask(str(path), "/v1/status", query={"app": "nobody"})
     assert raised.value.hint == "look"

@@ -430,15 +430,19 @@ class TestEvents:
         assert [msgspec.json.decode(line, type=Event) for line in lines] == written
         assert podvisor("events", "web", "--json").out.count("\n") == 1
         assert podvisor("events", "--since", "1h").out == ""
+        assert podvisor("events", "web", "--since", "1h").code == 0
+        said = podvisor("events", "wbe")
+        assert (said.code, said.out) == (1, "")
+        assert "no app named “wbe”" in said.err
 
     def test_a_person_is_told_that_there_are_none(
         self, podvisor: Podvisor, daemon: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         daemon.answer("/v1/events")
-        assert podvisor("events", "typo").err == ""
+        assert podvisor("events", "web").err == ""
         monkeypatch.setattr("sys.stderr.isatty", lambda: True)
         monkeypatch.setenv("NO_COLOR", "1")
-        said = podvisor("events", "typo")
+        said = podvisor("events", "web")
         assert (said.code, said.out, said.err) == (0, "", "No events.\n")
 
     def test_a_reader_may_have_enough(self, daemon: Any) -> None:

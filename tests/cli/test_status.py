@@ -326,7 +326,8 @@ def test_json_is_what_the_daemon_said(podvisor: Callable[..., Any], daemon: Any)
 
 
 def test_an_unknown_app_is_an_error(podvisor: Callable[..., Any], daemon: Any) -> None:
-    daemon.answer("/v1/status", plain(msgspec.structs.replace(WELL, apps=())))
+    refusal = {"error": "no app named “wbe”", "hint": "did you mean “web”?"}
+    daemon.answer("/v1/status", refusal, status=404)
     said = podvisor("status", "wbe")
     assert said.code == 1
     assert "no app named “wbe”" in said.err
@@ -367,6 +368,9 @@ def test_without_a_daemon_the_ledger_speaks(podvisor: Callable[..., Any], home: 
     assert "The daemon is not running: podvisor setup makes it a service" in said.out
     assert "web  unknown" in said.out
     assert "brought back 2 times" in said.out
+
+    said = podvisor("status", "wbe")
+    assert (said.code, said.err) == (1, "podvisor: no app named “wbe”\n  did you mean “web”?\n")
 
     status = msgspec.json.decode(podvisor("status", "--json").out, type=Status)
     assert not status.running

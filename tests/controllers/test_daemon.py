@@ -559,8 +559,19 @@ async def test_a_sync_of_an_unknown_app_does_nothing_and_says_so(world):
     world.reader.put("home", BLOG)
     async with world.running() as house:
         world.reader.put("home", {**BLOG, "blog/web.container": "v=2"})
-        with pytest.raises(Stalled, match="no app named nope"):
+        with pytest.raises(Stalled, match="no app named “nope”"):
             await house.desk.sync(SyncRequest(apps=("nope",)), ignore)
+
+
+async def test_events_are_told_of_every_app_that_is_or_was_there_and_of_no_other(world):
+    world.reader.put("home", {**BLOG, **PHOTOS})
+    async with world.running() as house:
+        await world.push(house, BLOG)
+        for there in ("blog", "photos"):
+            house.desk.check_logged(there)
+        with pytest.raises(Stalled, match="no app named “blgo”") as raised:
+            house.desk.check_logged("blgo")
+        assert raised.value.hint == "did you mean “blog”?"
 
 
 async def test_a_plan_is_what_the_daemon_does_next_and_does_nothing_itself(world):
@@ -571,7 +582,7 @@ async def test_a_plan_is_what_the_daemon_does_next_and_does_nothing_itself(world
         assert "gallery.service" not in world.machine.running
         kinds = [str(step.__struct_config__.tag) for step in plan.steps]
         assert kinds == ["try", "open-manifest", "write", "reload", "seal-manifest", "start"]
-        with pytest.raises(Stalled, match="no app named nope"):
+        with pytest.raises(Stalled, match="no app named “nope”"):
             await house.desk.plan(["nope"])
 
 

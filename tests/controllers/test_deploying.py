@@ -543,7 +543,7 @@ async def test_a_diff_shows_what_is_installed_beside_what_is_wanted(world):
         assert not db.units
         (only,) = (await house.desk.diff(DiffRequest(apps=("db",)))).apps
         assert only.app == "db"
-        with pytest.raises(Stalled, match="no app named blog"):
+        with pytest.raises(Stalled, match="no app named “blog”"):
             await house.desk.diff(DiffRequest(apps=("blog",)))
         assert "v=1" in str(world.machine.blobs), "nothing was done"
         assert world.machine.files["web"].keys() == {"web.container", "old"}
