@@ -70,10 +70,12 @@ def _telling(lines: list[_Line]) -> str:
         and not (line.by == "podman" and len(line.text.split()) == 1)
         and not _ID.fullmatch(line.text)
     ]
+    ended = next((end for line in reversed(lines) if (end := _ended_by(line))), "")
+    if own and not texts and ended:
+        return ended
     said = [line.text for line in lines]
     # Of systemd's lines, those of its routine say the least; what a run ended by says more.
     texts = texts or own or [text for text in said if not _ROUTINE.search(text)] or said
-    ended = next((end for line in reversed(lines) if (end := _ended_by(line))), "")
     errors = [
         text
         for before, text in pairwise(("", *texts))

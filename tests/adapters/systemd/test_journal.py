@@ -86,6 +86,8 @@ async def test_what_conmon_warns_of_is_said_only_where_nothing_else_is(says: Say
     assert await journal.last_lines("migrate.service", since=1.0) == "ERROR: no such relation"
     says(STARTING, aside, FAILED)
     assert await journal.last_lines("migrate.service", since=1.0) == aside[1]
+    says(STARTING, aside, ("podman", "5577" * 16), ("podman", "migrate"), EXITED, FAILED)
+    assert await journal.last_lines("migrate.service", since=1.0) == "exit status 125"
 
 
 async def test_the_id_that_podman_prints_says_nothing(says: Says) -> None:
