@@ -6,6 +6,7 @@ of an app whose pass runs, and about new ones.
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -14,7 +15,7 @@ from supervisor.controllers.ports import Podman, Systemd
 from supervisor.core.health import is_restless, is_usual, noted
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Retry
-from supervisor.model.health import Checked, CheckRun, Health
+from supervisor.model.health import Checked, CheckRun, Health, PlayedContainer
 from supervisor.model.observed import UnitState
 
 LOOK_SECONDS = 150.0
@@ -38,6 +39,8 @@ class HealthController:
         """By container id; those of strangers too, so that nobody asks for them again."""
         self._running: dict[str, float] = {}
         """Containers whose check ran at the last look, and since when it did at each look."""
+        self._played: dict[str, tuple[PlayedContainer, ...]] = {}
+        """Unit to its containers as Podman told of them last."""
 
     async def read(self, units: Mapping[str, UnitState]) -> tuple[Checked, ...]:
         """Return the checked containers of these units, asking Podman for their health.
@@ -56,6 +59,19 @@ class HealthController:
         if asked:
             await self._ask(asked, units)
         return tuple(one for one in self._checked.values() if one.container.unit in units)
+
+    async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
+        """Return the containers of these `.kube` services.
+
+        Where Podman does not answer, what was known of them before stands.
+        """
+        if units:
+            with suppress(Retry):
+                found = await self._podman.played(units)
+                self._played.update(dict.fromkeys(units, ()))
+                for one in found:
+                    self._played[one.unit] += (one,)
+        return tuple(one for name in units for one in self._played.get(name, ()))
 
     async def _ask(self, containers: Collection[str], units: Mapping[str, UnitState]) -> None:
         try:

@@ -36,7 +36,7 @@ from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret
 
 _ASK_AGAIN = ("", 0)
-_MADE_OF_CONTAINERS = (UnitKind.CONTAINER, UnitKind.KUBE)
+_MADE_OF_CONTAINERS = frozenset({UnitKind.CONTAINER, UnitKind.KUBE})
 
 
 class _Own(msgspec.Struct, kw_only=True):
@@ -127,6 +127,7 @@ class Observer:
             rollouts={name: one.rollouts for name, one in own.items()},
             suspended={name: one.suspended for name, one in own.items() if one.suspended},
             checked=await self._checked(deployments, units),
+            played=await self._health.played(_begun(deployments, units, {UnitKind.KUBE})),
             probed=self._probes.verdicts(),
             jobs={name: one.job for name, one in own.items() if one.job},
             made_of={key: mark for one in own.values() for key, mark in one.made_of.items()},
@@ -161,6 +162,7 @@ class Observer:
         curious |= self._restless.union(_on_trial(deployments, before.applied))
         await self._look_closer(curious, units)
         checked = await self._checked(deployments, units)
+        played = await self._health.played(_begun(deployments, units, {UnitKind.KUBE}))
         return msgspec.structs.replace(
             before,
             units=units,
@@ -168,6 +170,7 @@ class Observer:
             rollouts={one.name: self._ledger.rollouts(one.name) for one in deployments},
             causes=self._last_words(units),
             checked=checked,
+            played=played,
             probed=self._probes.verdicts(),
         )
 
@@ -175,14 +178,7 @@ class Observer:
         self, deployments: Sequence[Deployment], units: Mapping[str, UnitState]
     ) -> tuple[Checked, ...]:
         """Return the health of what these apps run in containers, as far as it is checked."""
-        containers = {
-            name: units[name]
-            for one in deployments
-            for _, unit in _units(one)
-            if unit.kind in _MADE_OF_CONTAINERS
-            for name in runtime_names(unit.name, unit.instances)
-            if name in units and units[name].active not in {"inactive", "failed"}
-        }
+        containers = _begun(deployments, units, _MADE_OF_CONTAINERS)
         return await self._health.read(containers) if containers else ()
 
     async def _wanted(
@@ -279,6 +275,20 @@ def _units(one: Deployment) -> Iterable[tuple[DesiredApp, DesiredUnit]]:
     for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None):
         for unit in app.units if app else ():
             yield app, unit  # type: ignore[misc]
+
+
+def _begun(
+    deployments: Sequence[Deployment], units: Mapping[str, UnitState], kinds: Collection[UnitKind]
+) -> dict[str, UnitState]:
+    """Units of these kinds that run, or are about to."""
+    return {
+        name: units[name]
+        for one in deployments
+        for _, unit in _units(one)
+        if unit.kind in kinds
+        for name in runtime_names(unit.name, unit.instances)
+        if name in units and units[name].active not in {"inactive", "failed"}
+    }
 
 
 def _secrets(one: Deployment, applied: Mapping[str, AppliedApp]) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Protocol
 from supervisor.core.git_host import Api, CommitStatus
 from supervisor.model.app import Candidate, Generated
 from supervisor.model.events import Event
-from supervisor.model.health import CheckRun, ContainerHealth, Probe
+from supervisor.model.health import CheckRun, ContainerHealth, PlayedContainer, Probe
 from supervisor.model.observed import (
     AppliedApp,
     Inventory,
@@ -201,6 +201,9 @@ class Podman(Protocol):
 
     async def health(self, containers: Collection[str]) -> dict[str, ContainerHealth]:
         """Health of these containers, by id; those that are gone are left out. Raises Retry."""
+
+    async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
+        """Containers of these `.kube` services, those that have ended as well. Raises Retry."""
 
     async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:
         """Of these, whose health was asked for: those whose last check failed. Raises Retry.

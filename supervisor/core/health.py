@@ -7,7 +7,7 @@ plan, `unit_health` is the one verdict on a unit, for the status page and whoeve
 import enum
 from collections.abc import Iterator
 
-from supervisor.core import repair
+from supervisor.core import played, repair
 from supervisor.core.draft import Draft
 from supervisor.core.names import runtime_names
 from supervisor.kit.alarm import next_multiple
@@ -118,6 +118,7 @@ def plan_health(
         for name in runtime_names(unit.name, unit.instances):
             if name not in touched and is_usual(observed.units.get(name)):
                 _plan_repair(unit, name, observed, now, draft)
+                _plan_played(name, observed, now, draft)
     changing, touched = bool(draft.steps), _touched(draft)
     for unit, checked in _containers(app, observed):
         container = checked.container
@@ -265,9 +266,28 @@ def _plan_repair(
         return
     if unit.probe is None or unit.probe.on_failure is not OnFailure.RESTART:
         return
+    reason = f"its probe failed {count(probed.streak, 'time')} in a row: {probed.output}"
+    _plan_restart(name, reason, observed, now, draft)
+
+
+def _plan_played(name: str, observed: Observed, now: float, draft: Draft) -> None:
+    """Restart the service of a `.kube` for a container that Podman leaves ended."""
+    for one in observed.played:
+        if one.unit != name:
+            continue
+        if at := played.calm_at(one, now):
+            draft.look_again(at)
+        if at := played.repaired_at(one, now):
+            if at <= now:
+                _plan_restart(name, played.how_it_ended(one), observed, now, draft)
+                return
+            draft.look_again(at)
+
+
+def _plan_restart(name: str, reason: str, observed: Observed, now: float, draft: Draft) -> None:
+    """Restart a unit that is active and unwell, with the backoff of repairs."""
     memory = observed.repairs.get(name)
     due = repair.due_at(memory, now)
-    reason = f"its probe failed {count(probed.streak, 'time')} in a row: {probed.output}"
     if due > now:
         draft.waiting.append(f"{name}: {reason}")
         draft.look_again(due)
@@ -279,7 +299,7 @@ def _plan_repair(
 def unit_health(
     unit: str, observed: Observed, now: float, *, since: float | None = None
 ) -> UnitHealth:
-    """Return the verdict on a unit: the worst of its containers' health checks and its probe.
+    """Return the verdict on a unit: the worst of its containers and its probe.
 
     A container that Podman restarts is unhealthy until it has run on for long enough; if `since`
     is given, it is if Podman has restarted it since then, and what came before does not count.
@@ -293,6 +313,9 @@ def unit_health(
         else:
             restless = one.container.restarts > 0 and one.container.started_at >= since
         verdicts.append(_restless(one) if restless else _as_checked(one))
+    verdicts.extend(
+        played.health_of(one, now, since=since) for one in observed.played if one.unit == unit
+    )
     probed = observed.probed.get(unit)
     if probed:
         verdicts.append(

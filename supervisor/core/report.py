@@ -322,7 +322,7 @@ def _change_of_health(
         app=app.name,
         unit=unit.name,
         revision=app.revision,
-        reason=f"{unit.health or 'no longer checked'}, was {before or 'not checked'}"
+        reason=(f"{unit.health}, was {before}" if unit.health else f"no longer {before}")
         if ok
         else f"unhealthy{failed}",
         detail="" if ok else unit.health_output,

@@ -79,6 +79,25 @@ class ContainerHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Whether this Podman can change the interval of a running container."""
 
 
+class PlayedContainer(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the containers that Podman plays from a `.kube` file."""
+
+    name: str
+    unit: str
+    """Label PODMAN_SYSTEMD_UNIT."""
+    state: str
+    """In Podman's word: `running`, `exited` …"""
+    started_at: float = 0.0
+    """Seconds since the epoch, as `ended_at`."""
+    restarts: int = 0
+    """How often Podman restarted it by itself, since anybody else started it."""
+    ended_at: float = 0.0
+    """Of one that has ended, as the next two."""
+    exit_code: int = 0
+    restart_policy: str = ""
+    """When Podman restarts it: `always`, `on-failure` or `no`."""
+
+
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """A container's health with what podvisor remembers of it."""
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from supervisor.model.app import UnitKind
-from supervisor.model.health import Checked, Probed
+from supervisor.model.health import Checked, PlayedContainer, Probed
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret, OwnedSecret
 from supervisor.model.source import TreeFile
@@ -219,6 +219,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Apps that a person had podvisor leave alone."""
     checked: tuple[Checked, ...] = ()
     """Running containers of these apps that have a health check."""
+    played: tuple[PlayedContainer, ...] = ()
+    """Containers of these apps' `.kube` services that run."""
     probed: dict[str, Probed] = {}
     """Units that podvisor probes itself."""
     jobs: dict[str, JobRun] = {}

@@ -131,6 +131,7 @@ async def test_health_of_what_is_gone_is_left_out(side: FakeSide | RealSide) -> 
     podman: Podman = side.podman
     assert await podman.health(["0" * 64]) == {}
     assert await podman.failed_checks(["0" * 64]) == frozenset()
+    assert await podman.played(["none.service"]) == ()
     await podman.set_health_interval("0" * 64, 30.0)
 
 

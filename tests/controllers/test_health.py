@@ -1,11 +1,12 @@
 """Health over time, on fakes: who is asked how often, and what people are told."""
 
 import anyio
+import msgspec
 import pytest
 
 from supervisor.model.events import EventKind
-from supervisor.model.health import Health
-from supervisor.model.settings import HealthSettings, Seconds, Settings
+from supervisor.model.health import Health, PlayedContainer
+from supervisor.model.settings import HealthSettings, RolloutSettings, Seconds, Settings
 from supervisor.model.status import AppState
 
 pytestmark = pytest.mark.anyio
@@ -262,3 +263,94 @@ async def test_a_probe_beside_a_health_check_the_worst_counts(world):
         world.machine.answers("web.service", Health.UNHEALTHY, streak=3, output="slow")
         await anyio.sleep(170)
         assert (unit(house).health, unit(house).health_output) == (Health.UNHEALTHY, "slow")
+
+
+ENDED = PlayedContainer(name="k-two", unit="k.service", state="exited", restart_policy="always")
+
+
+def ended(world, *, code=0, policy="always"):
+    """The end, now, of one of the containers of k.kube; the other runs on."""
+    now = world.clock.now()
+    world.podman.dies(
+        msgspec.structs.replace(ENDED, ended_at=now, exit_code=code, restart_policy=policy)
+    )
+
+
+async def test_a_container_of_a_kube_that_podman_leaves_dead_is_seen_and_brought_back(world):
+    world.reader.put("home", {"k/k.kube": ""})
+    async with world.running() as house:
+        await anyio.sleep(400)
+        ended(world, code=137)
+        await anyio.sleep(2)
+        assert house.desk.status().apps[0].state is AppState.FAILING
+        assert unit(house).health_output == "container k-two has ended (exit status 137)"
+        assert ("restart", "k.service") not in world.systemd.jobs, "it is Podman's turn"
+        await anyio.sleep(20)
+        assert world.systemd.jobs.count(("restart", "k.service")) == 1
+        assert house.desk.status().apps[0].state is AppState.READY
+        for _ in range(3):
+            ended(world)
+            await anyio.sleep(20)
+        assert house.desk.status().apps[0].state is AppState.FAILING, "it is a crash loop"
+        tried = world.systemd.jobs.count(("restart", "k.service"))
+        await anyio.sleep(3600)
+        assert world.systemd.jobs.count(("restart", "k.service")) <= tried + 1
+        assert house.desk.status().apps[0].state is AppState.READY
+    bad, good, *_ = world.events(EventKind.HEALTH)
+    assert (bad.ok, bad.detail) == (False, "container k-two has ended (exit status 137)")
+    assert (good.ok, good.reason) == (True, "no longer unhealthy")
+
+
+@pytest.mark.parametrize(
+    ("code", "policy", "state"),
+    [
+        (0, "no", AppState.READY),
+        (0, "on-failure", AppState.READY),
+        (3, "no", AppState.FAILING),
+    ],
+)
+async def test_a_container_of_a_kube_that_is_not_to_run_again_stays_as_it_ended(
+    world, code, policy, state
+):
+    world.reader.put("home", {"k/k.kube": ""})
+    async with world.running() as house:
+        await anyio.sleep(400)
+        ended(world, code=code, policy=policy)
+        await anyio.sleep(3600)
+        assert house.desk.status().apps[0].state is state
+    assert ("restart", "k.service") not in world.systemd.jobs
+
+
+async def test_a_container_of_a_kube_that_podman_restarts_is_failing_until_it_has_run_on(world):
+    world.reader.put("home", {"k/k.kube": ""})
+    async with world.running() as house:
+        await anyio.sleep(400)
+        now = world.clock.now()
+        again = PlayedContainer(
+            name="k-two", unit="k.service", state="running", started_at=now, restarts=2
+        )
+        world.podman.dies(again)
+        await anyio.sleep(2)
+        assert house.desk.status().apps[0].state is AppState.FAILING
+        assert unit(house).health_output == "Podman has restarted container k-two 2 times"
+        world.podman.down = True
+        await anyio.sleep(30)
+        assert house.desk.status().apps[0].state is AppState.FAILING, "what is known stands"
+        await anyio.sleep(40)
+        assert house.desk.status().apps[0].state is AppState.READY
+    assert ("restart", "k.service") not in world.systemd.jobs
+
+
+async def test_a_revision_of_which_a_container_of_its_kube_ends_is_taken_back(world):
+    world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
+    world.reader.put("home", {"k/k.kube": "v=1"})
+    async with world.running() as house:
+        await anyio.sleep(400)
+        world.reader.put("home", {"k/k.kube": "v=2"})
+        house.queue.add("source:home")
+        await anyio.sleep(3)
+        ended(world, code=3)
+        await anyio.sleep(60)
+        (app,) = house.desk.status().apps
+        assert app.state is AppState.REVERTED
+        assert "container k-two has ended (exit status 3)" in str(app.findings)

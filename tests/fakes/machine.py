@@ -14,7 +14,7 @@ from supervisor.core.jobs import after_job
 from supervisor.core.names import runtime_names
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
-from supervisor.model.health import Checked, ContainerHealth, Health
+from supervisor.model.health import Checked, ContainerHealth, Health, PlayedContainer
 from supervisor.model.observed import (
     AppliedApp,
     Container,
@@ -102,6 +102,8 @@ class Machine:
     reloads: int = 0
     checks: dict[str, ContainerHealth] = field(default_factory=dict)
     """Unit to its running container, where that has a health check."""
+    played: dict[str, PlayedContainer] = field(default_factory=dict)
+    """Containers of `.kube` units that are not as when they were started, by name."""
     hides_failed_checks: bool = False
     """Whether its Podman is one whose failed checks leave no trace in systemd (6 and later)."""
     containers_made: int = 0
@@ -413,6 +415,7 @@ class Machine:
             self.volumes.add(definition.object_name)
         if definition.kind is UnitKind.POD:
             self.pods.add(definition.object_name)
+        self.played = {name: one for name, one in self.played.items() if one.unit != unit}
         if definition.health_interval:
             self.containers_made += 1
             self.checks[unit] = ContainerHealth(

@@ -31,7 +31,7 @@ from supervisor.model.app import (
     UnitKind,
 )
 from supervisor.model.errors import Failure, Finding, Retry, Stalled
-from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, Probe
+from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, PlayedContainer, Probe
 from supervisor.model.observed import Inventory, JobFailed, Manifest, ObservedApp, UnitState
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.secret import (
@@ -58,7 +58,9 @@ SUFFIX = {
     UnitKind.VOLUME: "-volume",
     UnitKind.BUILD: "-build",
     UnitKind.PLAIN: "",
+    UnitKind.KUBE: "",
 }
+RUN = frozenset({UnitKind.CONTAINER, UnitKind.KUBE})
 
 
 def oid(content: str) -> str:
@@ -193,7 +195,7 @@ class FakeGenerator:
         words = words_of(text)
         need = words.get("needs", "")
         base = file.path.rpartition("/")[2].rpartition(".")[0]
-        runs = kind is UnitKind.CONTAINER and "job" not in words
+        runs = kind in RUN and "job" not in words
         wanted_by = (words.get("install", "default.target"),) if runs else ()
         unit = DesiredUnit(
             name=f"{base}{SUFFIX[kind]}.service",
@@ -216,7 +218,7 @@ class FakeGenerator:
             idle_interval=float(words["idle"]) if "idle" in words else None,
             probe=probe_of(words),
             object_name=words.get("name", f"systemd-{base}"),
-            oneshot=kind is not UnitKind.CONTAINER or "job" in words,
+            oneshot=kind not in RUN or "job" in words,
             build_command=("podman", "build") if kind is UnitKind.BUILD else (),
             can_reload=words.get("can") == "reload",
             live=(words["reads"],) if "reads" in words else (),
@@ -224,7 +226,7 @@ class FakeGenerator:
             if "onchange" in words
             else (),
             before_deploy="job" in words,
-            remain_after_exit=kind is not UnitKind.CONTAINER,
+            remain_after_exit=kind not in RUN,
         )
         self.machine.catalogue[file.path.rpartition("/")[2], file.oid] = unit
         return unit
@@ -719,6 +721,18 @@ class FakePodman:
         self.asked_for_health += 1
         self._reach()
         return {one.id: one for one in self.machine.checks.values() if one.id in containers}
+
+    async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
+        self._reach()
+        running = self.machine.running.keys() & set(units)
+        return tuple(one for one in self.machine.played.values() if one.unit in running)
+
+    def dies(self, container: PlayedContainer) -> None:
+        """A container of a `.kube` ends; `container` is what it is then, or a moment later."""
+        self.machine.played[container.name] = container
+        name, unit = container.name, container.unit
+        event = PodmanEvent(type="container", action="died", name=name, unit=unit)
+        self.events.queue.put_nowait(event)
 
     async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:
         if not self.machine.hides_failed_checks:

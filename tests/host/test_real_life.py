@@ -164,6 +164,9 @@ spec:
     - name: main
       image: {IMAGE}:1
       command: ["sleep", "infinity"]
+    - name: beside
+      image: {IMAGE}:1
+      command: ["sleep", "1h"]
 """
 
 
@@ -205,6 +208,11 @@ def test_a_kube_file(user, git_server):
     assert sync(user).returncode == 0
     ready(user, "cube")
     assert main_pid(user, "cube.service") != pid
+    user.podman("kill", "cube-beside")
+    user.wait_for(lambda: app_of(user, "cube")["state"] == "failing")
+    assert "container cube-beside has ended" in app_of(user, "cube")["units"][0]["health_output"]
+    user.wait_for(lambda: app_of(user, "cube")["state"] == "ready")
+    assert "cube-beside" in user.podman("ps").stdout
     repository.commit({"apps/cube/cube.yaml": "kind: [\n"})
     assert sync(user).returncode == 3
     assert app_of(user, "cube")["findings"][0]["path"] == "apps/cube/cube.yaml"

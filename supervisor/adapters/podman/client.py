@@ -15,6 +15,7 @@ from supervisor.adapters.podman.api import Api, ApiError, name_in_path
 from supervisor.adapters.podman.check_results import failed_last, hides_failures, results_file
 from supervisor.adapters.podman.follow import EventWatch
 from supervisor.adapters.podman.health import can_adjust, health_of
+from supervisor.adapters.podman.played import played
 from supervisor.adapters.podman.pulling import failure_of
 from supervisor.adapters.podman.secrets import (
     SecretsThere,
@@ -27,7 +28,7 @@ from supervisor.adapters.podman.stores import Kept, Stores, state_of, stores_of
 from supervisor.adapters.podman.watch import StoreWatch
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.model.errors import Failure, Retry
-from supervisor.model.health import ContainerHealth
+from supervisor.model.health import ContainerHealth, PlayedContainer
 from supervisor.model.observed import Container, Inventory
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
@@ -161,6 +162,13 @@ class PodmanClient:
         except ApiError as error:
             raise Retry(f"cannot read the containers' health: {error}") from error
         return found
+
+    async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
+        """Containers of these `.kube` services, those that have ended as well. Raises Retry."""
+        try:
+            return await played(self._api, units)
+        except ApiError as error:
+            raise Retry(f"cannot read the containers of a .kube file: {error}") from error
 
     async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:
         """Of these, whose health was asked for: those whose last check failed. Raises Retry.

@@ -10,7 +10,7 @@ from supervisor.adapters.podman import PodmanClient
 from supervisor.adapters.podman.pulling import failure_of, registry_of
 from supervisor.adapters.podman.stores import stores_of
 from supervisor.model.errors import Retry, Stalled
-from supervisor.model.health import Health
+from supervisor.model.health import Health, PlayedContainer
 from supervisor.model.observed import Container
 from tests.fakes.podman import FakePodman
 
@@ -353,3 +353,46 @@ async def test_results_that_cannot_be_understood_are_asked_for(
         write_results(path, text)
     assert await client.failed_checks([ONE, "c" * 64]) == {ONE}
     assert f"GET containers/{ONE}/json" in podman.asked
+
+
+def of_kube(name: str, policy: str = "always", **more: object) -> dict[str, object]:
+    return {
+        "Id": name * 64,
+        "Names": [f"k-{name}"],
+        "Labels": {"PODMAN_SYSTEMD_UNIT": "k.service"},
+        "State": "running",
+        "StartedAt": 100,
+        "ExitedAt": -62135596800,
+        "ExitCode": 0,
+        "Restarts": 0,
+        "Inspected": {"HostConfig": {"RestartPolicy": {"Name": policy}}},
+        **more,
+    }
+
+
+async def test_what_becomes_of_the_containers_of_a_kube(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    """Only of what has ended it takes a question more when it is to run again."""
+    podman.containers = [
+        of_kube("a", Restarts=2),
+        of_kube("b", "on-failure", State="exited", ExitedAt=200, ExitCode=3),
+        of_kube("c", "no", State="exited", ExitedAt=200, IsInfra=True),
+        of_kube("d", Labels={"PODMAN_SYSTEMD_UNIT": "other.service"}, State="exited"),
+        of_kube("e", Labels=None),
+    ]
+    a, b, c = await client.played(["k.service"])
+    assert a == PlayedContainer(
+        name="k-a", unit="k.service", state="running", started_at=100, restarts=2
+    )
+    assert (b.state, b.exit_code, b.ended_at, b.restart_policy) == ("exited", 3, 200, "on-failure")
+    assert c.restart_policy == "always", "without it no other container of its pod is reached"
+    assert podman.asked == ["GET containers/json", f"GET containers/{'b' * 64}/json"]
+
+
+async def test_containers_of_a_kube_that_cannot_be_asked_about(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.errors["GET containers/json"] = (500, "database is locked")
+    with pytest.raises(Retry, match="database is locked"):
+        await client.played(["k.service"])

@@ -1,0 +1,47 @@
+"""Containers that Podman plays from a `.kube` file, as its API tells of them. Used by `client`."""
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from supervisor.adapters.podman.api import Api, name_in_path
+from supervisor.model.health import PlayedContainer
+
+_LABEL = "PODMAN_SYSTEMD_UNIT"
+_ENDED = frozenset({"exited", "stopped"})
+
+
+async def played(api: Api, units: Collection[str]) -> tuple[PlayedContainer, ...]:
+    """List the containers of these units, running or not. Raises ApiError.
+
+    Only of those that have ended it takes another question why that is.
+    """
+    found = []
+    filters = json.dumps({"label": [_LABEL]})
+    for one in await api.get("/containers/json", all="true", filters=filters):
+        unit = str((one.get("Labels") or {}).get(_LABEL, ""))
+        if unit in units:
+            policy = await _restart_policy(api, one) if one.get("State") in _ENDED else ""
+            found.append(_played(one, unit, policy))
+    return tuple(found)
+
+
+async def _restart_policy(api: Api, container: Mapping[str, Any]) -> str:
+    if container.get("IsInfra"):
+        return "always"  # without it, the others of its pod are cut off
+    path = f"/containers/{name_in_path(str(container['Id']))}/json"
+    found = await api.find(path) or {}
+    return str(((found.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or "no")
+
+
+def _played(one: Mapping[str, Any], unit: str, policy: str) -> PlayedContainer:
+    return PlayedContainer(
+        name=str((one.get("Names") or [""])[0]),
+        unit=unit,
+        state=str(one.get("State", "")),
+        started_at=max(0.0, float(one.get("StartedAt") or 0)),
+        restarts=int(one.get("Restarts") or 0),
+        ended_at=max(0.0, float(one.get("ExitedAt") or 0)),
+        exit_code=int(one.get("ExitCode") or 0),
+        restart_policy=policy,
+    )
