@@ -416,6 +416,7 @@ class Machine:
         if definition.kind is UnitKind.POD:
             self.pods.add(definition.object_name)
         self.played = {name: one for name, one in self.played.items() if one.unit != unit}
+        self.checks.pop(unit, None)  # those of the container before
         if definition.health_interval:
             self.containers_made += 1
             self.checks[unit] = ContainerHealth(

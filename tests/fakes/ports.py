@@ -401,6 +401,8 @@ class FakeSystemd:
         self.changes = _Watch[str]()
         self.jobs: list[tuple[str, str]] = []
         self.watched: set[str] = set()
+        self.processes: dict[str, asyncio.TimerHandle] = {}
+        """Those that will end by themselves."""
         self.slow: dict[str, float] = {}
         """Unit to how long its start takes."""
         self.slow_to_stop: dict[str, float] = {}
@@ -487,6 +489,8 @@ class FakeSystemd:
             self.machine.failed.add(unit)
             return JobFailed(unit=unit, result="failed", detail=self.said.get(unit, "exit code 1"))
         self.machine.failed.discard(unit)
+        if process := self.processes.pop(unit, None):
+            process.cancel()
         for need in definition.requires:
             if need in self.machine.loaded and self._start(need):
                 return JobFailed(unit=unit, result="dependency")
@@ -499,12 +503,12 @@ class FakeSystemd:
         return None
 
     def _crash_in(self, seconds: float, unit: str) -> None:
-        since = self.machine.since[unit]
-        asyncio.get_running_loop().call_later(seconds, self._crash, unit, since, seconds)
+        later = asyncio.get_running_loop().call_later
+        self.processes[unit] = later(seconds, self._crash, unit, seconds)
 
-    def _crash(self, unit: str, since: float, lives: float) -> None:
+    def _crash(self, unit: str, lives: float) -> None:
         """The process of a unit with `Restart=always` ends."""
-        if unit in self.machine.running and self.machine.since[unit] == since:
+        if unit in self.machine.running:
             digest = self.machine.running.pop(unit)
             self.machine.restarting.add(unit)
             self.machine.restarts[unit] = self.machine.restarts.get(unit, 0) + 1
@@ -523,7 +527,7 @@ class FakeSystemd:
 
     def crashes(self, unit: str) -> None:
         """The process of a unit with `Restart=always` ends, once."""
-        self._crash(unit, self.machine.since[unit], 0.0)
+        self._crash(unit, 0.0)
 
     async def stop(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         seconds = self.slow_to_stop.get(unit, 0)
