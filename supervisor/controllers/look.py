@@ -13,7 +13,7 @@ from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.observe import Observer
 from supervisor.controllers.ports import Folder
 from supervisor.core import planner
-from supervisor.core.moves import elsewhere, owners_of, taken_units
+from supervisor.core.moves import changing, elsewhere, owners_of, taken_units
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Failure
@@ -69,6 +69,7 @@ class Lookout:
                 owners=owners_of(latest),
                 taken=taken_units(latest),
                 elsewhere=elsewhere({one.name for one in some}, latest),
+                changing=changing({one.name for one in some}, latest),
                 offered=self._desires.secrets(),
                 units=[unit for units in self._desires.known().values() for unit in units],
             )

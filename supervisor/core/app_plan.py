@@ -14,7 +14,7 @@ from supervisor.core.gate import is_installed, trial_of
 from supervisor.core.health import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
 from supervisor.core.names import runtime_names, template_of
-from supervisor.core.ownership import free_networks, plan_leftovers
+from supervisor.core.ownership import plan_leftovers
 from supervisor.core.rollout_plan import ask_gate, cut_short, quarantined, take_back
 from supervisor.core.secret_plan import (
     awaited,
@@ -191,7 +191,6 @@ def _converge(
     plan_leftovers(app, observed, owners, draft, prune=app.prune_volumes)
     files = plan_files(app, observed, now, draft)
     plan_units(app, observed, now, files, draft)
-    free_networks(observed, draft)
     plan_fresh_load(app, observed, draft)
     draft.findings.extend(
         Finding(
@@ -227,7 +226,6 @@ def _remove_app(
     prune = last_good is not None and last_good.prune_volumes
     _remove_units(None, last_good, observed, owners, draft)
     plan_leftovers(None, observed, owners, draft, prune=prune)
-    free_networks(observed, draft)
     reason = "no longer in the source"
     plan_folder_removal(deployment.name, folder.manifest, draft, reason=reason)
 

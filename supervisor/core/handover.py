@@ -47,25 +47,3 @@ def make_room(steps: Sequence[Step], observed: Observed) -> Iterator[StopUnit]:
                 reason = f"{moving[0]} goes to {taker}"
                 yield StopUnit(app=step.app, unit=name, reason=reason)
                 break
-
-
-def started_by_its_own(steps: Sequence[Step], observed: Observed) -> Iterator[Step]:
-    """Yield the steps without starts of another app's unit that this one takes care of itself.
-
-    Who makes a network anew starts again, without a record, what others have in it: unless they
-    start it in the same pass as something new, or have ended it.
-    """
-    cared_for = {
-        step.unit
-        for step in steps
-        if (isinstance(step, StartUnit | RestartUnit) and step.inputs)
-        or (isinstance(step, StopUnit) and _has(step.app, step.unit, observed))
-    }
-    for step in steps:
-        if not (isinstance(step, StartUnit) and not step.inputs and step.unit in cared_for):
-            yield step
-
-
-def _has(app: str, unit: str, observed: Observed) -> bool:
-    known = observed.applied.get(app)
-    return known is not None and unit in known.units

@@ -10,7 +10,7 @@ import msgspec
 
 from supervisor.core.names import unit_kind
 from supervisor.core.order import comes_after
-from supervisor.model.app import Candidate, Deployment, DesiredApp, UnitKind, Wait
+from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit, UnitKind, Wait
 from supervisor.model.observed import Manifest, Observed
 
 
@@ -49,6 +49,44 @@ def holds_of_taker(
     for giver, name in givers.items():
         why = "is suspended and" if giver in suspended else "still"
         yield Wait(app=giver, text=f"waits for app {giver}, which {why} has {name}")
+
+
+def holds_of_needed(
+    deployment: Deployment,
+    observed: Observed,
+    users: Iterable[Deployment],
+    *,
+    owners: Mapping[str, str],
+) -> Iterator[Wait]:
+    """Say what an app has to wait for before its units go that others still need.
+
+    `users` are apps that are not as wanted, or not yet. One that comes after this app must not be
+    waited for: one of the two must begin.
+    """
+    name, folder = deployment.name, observed.apps.get(deployment.name)
+    stays = {unit.name for unit in _units(deployment.wanted)}
+    goes = {
+        unit
+        for unit in (folder.manifest.units if folder and folder.manifest else ())
+        if unit not in stays and owners.get(unit, name) == name
+    }
+    for user in users if goes else ():
+        comes_after = user.wanted and any(need.app == name for need in user.wanted.after)
+        if user.name == name or comes_after:
+            continue
+        needs = {need for unit in _units(user.last_good) for need in unit.requires}
+        if lacking := sorted(goes & needs):
+            text = f"waits for app {user.name}, which still needs {lacking[0]}"
+            yield Wait(app=user.name, text=text)
+
+
+def changing(names: Collection[str], everything: Mapping[str, Deployment]) -> list[Deployment]:
+    """Return others than these apps that may still run as what they were."""
+    return [
+        one
+        for name, one in everything.items()
+        if name not in names and one.last_good and one.wanted is not one.last_good
+    ]
 
 
 def kept_units(observed: Observed, complete: Collection[str]) -> dict[str, str]:
@@ -197,18 +235,19 @@ def gives_to(names: Collection[str], everything: Mapping[str, Deployment]) -> It
 def elsewhere(names: Collection[str], everything: Mapping[str, Deployment]) -> dict[str, str]:
     """Return units that others than these apps have and are to give away, with those others."""
     return {
-        unit: name
-        for name, one in everything.items()
-        if name not in names and one.last_good and one.wanted is not one.last_good
-        for unit in _names(one.last_good) - (_names(one.wanted) if one.wanted else frozenset())
+        unit: one.name
+        for one in changing(names, everything)
+        for unit in {each.name for each in _units(one.last_good)}
+        - {each.name for each in _units(one.wanted)}
     }
 
 
 def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[str]:
     """Return the other apps that have to be in one pass with these.
 
-    Units go between them, or a network of the one changes and units of the other are stopped and
-    started for that: meanwhile none of them may be repaired, which would bring the old one back.
+    Units go between them; or a network of the one changes and units of the other are stopped and
+    started for that: meanwhile none of them may be repaired, which would bring the old one back;
+    or a unit goes that the other needs.
     """
     owners = owners_of(everything)
     between: dict[str, set[str]] = {}
@@ -218,10 +257,10 @@ def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[s
             if taker != name:
                 between.setdefault(name, set()).add(taker)
                 between.setdefault(taker, set()).add(name)
-    changing = {unit: name for name, one in everything.items() for unit in _changed_networks(one)}
-    for name, one in everything.items() if changing else ():
+    unsteady = {unit: name for name, one in everything.items() for unit in _unsteady(one)}
+    for name, one in everything.items() if unsteady else ():
         for unit in one.last_good.units if one.last_good else ():
-            for maker in {changing[need] for need in unit.requires if need in changing} - {name}:
+            for maker in {unsteady[need] for need in unit.requires if need in unsteady} - {name}:
                 between.setdefault(name, set()).add(maker)
                 between.setdefault(maker, set()).add(name)
     found = dict.fromkeys(names)
@@ -233,14 +272,19 @@ def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[s
     return found.keys() - set(names)
 
 
-def _changed_networks(one: Deployment) -> Iterator[str]:
-    """Yield the units of networks that are to become others."""
-    if one.wanted is None or one.last_good is None or one.wanted is one.last_good:
+def _unsteady(one: Deployment) -> Iterator[str]:
+    """Yield the units that are to go, and those of networks that are to become others."""
+    if one.last_good is None or one.wanted is one.last_good or (one.wanted is None and one.keep):
         return
-    old = {unit.name: unit.digest for unit in one.last_good.units}
-    for unit in one.wanted.units:
-        if unit.kind is UnitKind.NETWORK and old.get(unit.name, unit.digest) != unit.digest:
+    new = {unit.name: unit for unit in _units(one.wanted)}
+    for unit in one.last_good.units:
+        now = new.get(unit.name)
+        if now is None or (now.kind is UnitKind.NETWORK and now.digest != unit.digest):
             yield unit.name
+
+
+def _units(app: DesiredApp | None) -> tuple[DesiredUnit, ...]:
+    return app.units if app else ()
 
 
 def _names(app: DesiredApp) -> frozenset[str]:

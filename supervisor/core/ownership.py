@@ -11,14 +11,7 @@ from supervisor.core.draft import Draft
 from supervisor.core.names import runtime_names
 from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.observed import Inventory, Observed, PodmanObject
-from supervisor.model.plan import (
-    RemoveNetwork,
-    RemovePod,
-    RemoveVolume,
-    RestartUnit,
-    StartUnit,
-    StopUnit,
-)
+from supervisor.model.plan import RemoveNetwork, RemovePod, RemoveVolume
 
 OWNABLE = (UnitKind.NETWORK, UnitKind.VOLUME, UnitKind.POD)
 
@@ -129,59 +122,6 @@ def plan_leftovers(
             case _ if prune:
                 reason = f"{reason}, and the app says Prune=volumes"
                 draft.steps.append(RemoveVolume(app=draft.app, volume=one.name, reason=reason))
-
-
-def users_of_network(network: str, observed: Observed) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Return the units of apps that use a network, and the containers of anybody else that do.
-
-    A container may be in it by its name, so that systemd does not know, and without running.
-    """
-    known = {name: one for app in observed.applied.values() for name, one in app.units.items()}
-    pods = {one.object_name: name for name, one in known.items() if one.kind is UnitKind.POD}
-    units, others = set(), []
-    for container in observed.inventory.containers or ():
-        if network in container.networks:
-            unit = container.unit or pods.get(container.pod, "")
-            if unit in known or unit in observed.units:
-                units.add(unit)
-            else:
-                others.append(container.name)
-    return frozenset(units), tuple(sorted(others))
-
-
-def free_networks(observed: Observed, draft: Draft) -> None:
-    """Stop whatever uses a network before that is removed, and start it again if it comes back.
-
-    What another app has keeps its record: it is started as what it is. A network that does not come
-    back is left while others use it.
-    """
-    known = observed.applied.get(draft.app)
-    for step in [one for one in draft.steps if isinstance(one, RemoveNetwork)]:
-        starts = [one for one in draft.steps if isinstance(one, StartUnit | RestartUnit)]
-        comes_back = any(
-            (one.inputs.kind, one.inputs.object_name) == (UnitKind.NETWORK, step.network)
-            for one in starts
-            if one.inputs
-        )
-        users, others = users_of_network(step.network, observed)
-        stopped = {one.unit for one in draft.steps if isinstance(one, StopUnit)}
-        idle = sorted(users - stopped - {one.unit for one in starts})
-        if not comes_back and (others or idle):
-            draft.steps.remove(step)
-            continue
-        reason = f"network {step.network} {'is made anew' if comes_back else 'goes'}"
-        draft.steps.extend(
-            StopUnit(app=draft.app, unit=unit, reason=reason) for unit in sorted(users - stopped)
-        )
-        draft.steps.extend(
-            StartUnit(
-                app=draft.app,
-                unit=unit,
-                inputs=known.units.get(unit) if known else None,
-                reason=reason,
-            )
-            for unit in idle
-        )
 
 
 def _of_others(app: str, observed: Observed) -> frozenset[PodmanObject]:

@@ -10,9 +10,10 @@ import msgspec
 
 from supervisor.core import starts
 from supervisor.core.app_plan import left_alone, plan_app
-from supervisor.core.handover import make_room, started_by_its_own
+from supervisor.core.handover import make_room
 from supervisor.core.moves import (
     holds_of_giver,
+    holds_of_needed,
     holds_of_taker,
     keeping,
     kept_units,
@@ -20,6 +21,7 @@ from supervisor.core.moves import (
     owners_of,
 )
 from supervisor.core.names import runtime_names
+from supervisor.core.networks import free_networks
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.observed import Observed
@@ -40,6 +42,7 @@ def plan(
     owners: Mapping[str, str] | None = None,
     taken: Collection[str] = (),
     elsewhere: Mapping[str, str] | None = None,
+    changing: Collection[Deployment] = (),
     offered: Mapping[str, str] | None = None,
     units: Collection[DesiredUnit] = (),
 ) -> Plan:
@@ -47,8 +50,9 @@ def plan(
 
     `owners` maps units to the apps that want them, `offered` secrets to the apps that describe
     them, others than these apps too; `taken` are the units that their owners have already,
-    `elsewhere` those that apps of other passes have and are to give away, with these. `units` are
-    those of all apps, of which one may start another.
+    `elsewhere` those that apps of other passes have and are to give away, with these; `changing`
+    are such apps that may still run as what they were. `units` are those of all apps, of which one
+    may start another.
 
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
@@ -77,9 +81,15 @@ def plan(
         return left_alone(steps, verdict, observed)
 
     plans = _with_moves(
-        deployments, observed, planned, owners=owners, taken=taken, elsewhere=elsewhere or {}
+        deployments,
+        observed,
+        planned,
+        owners=owners,
+        taken=taken,
+        elsewhere=elsewhere or {},
+        changing=changing,
     )
-    steps = [*started_by_its_own([step for some, _ in plans for step in some], observed)]
+    steps = free_networks((step for some, _ in plans for step in some), observed)
     steps.extend(make_room(steps, observed))
     return Plan(steps=_ordered(steps), verdicts=tuple(verdict for _, verdict in plans))
 
@@ -92,8 +102,11 @@ def _with_moves(
     owners: Mapping[str, str],
     taken: Collection[str],
     elsewhere: Mapping[str, str],
+    changing: Collection[Deployment],
 ) -> list[AppPlan]:
     """Plan apps so that a unit which goes from one to another is always had by one, never by two.
+
+    And none goes that another app still needs.
 
     Whoever has to wait with what it gives away takes nothing either, and the other way round: so
     it is asked again until nobody more has to wait.
@@ -106,10 +119,12 @@ def _with_moves(
         complete = {name for name, (_, verdict) in plans.items() if verdict.complete}
         now_taken = {*taken, *owners_of({name: everything[name] for name in complete})}
         kept = {**elsewhere, **kept_units(observed, complete)}
+        users = [*changing, *(one for name, one in everything.items() if name not in complete)]
         late = {}
         for name in complete - held:
             one = everything[name]
             holds = (
+                *holds_of_needed(one, observed, users, owners=owners),
                 *holds_of_giver(one, observed, owners=owners, taken=now_taken),
                 *holds_of_taker(one, kept, observed.suspended),
             )

@@ -8,7 +8,8 @@ from supervisor.core import needs, repair
 from supervisor.core.changes import inputs_of, is_another
 from supervisor.core.draft import Draft, FileChanges
 from supervisor.core.names import runtime_names
-from supervisor.core.ownership import is_there, object_of, owned_before, users_of_network
+from supervisor.core.networks import users_of_network
+from supervisor.core.ownership import is_there, object_of, owned_before
 from supervisor.core.together import plan_pods, plan_sockets
 from supervisor.core.unitfile import is_template
 from supervisor.core.uptake import uptake

@@ -8,7 +8,7 @@ import pytest
 from supervisor.core import planner
 from supervisor.core.changes import inputs_of
 from supervisor.core.uptake import uptake
-from supervisor.model.app import ChangeAction, ChangeRule, PublishedPort, UnitKind
+from supervisor.model.app import AppNeed, ChangeAction, ChangeRule, PublishedPort, UnitKind
 from supervisor.model.observed import Container, PodmanObject
 from supervisor.model.plan import (
     DisableUnit,
@@ -291,6 +291,45 @@ def test_what_leaves_in_the_same_pass_is_not_started_for_its_network(machine):
     less = app("web", container("other"), revision="r2")
     do(machine, deploy(proxy("2"), proxy()), deploy(less, web))
     assert "web.service" not in machine.running
+
+
+def test_a_network_whose_last_guest_leaves_in_the_same_pass_goes(machine):
+    web = app("web", container("web", requires=("n-network.service",)))
+    do(machine, deploy(proxy()), deploy(web))
+    alone = app("web", container("web", version="2"), revision="r2")
+    do(machine, deploy(None, proxy()), deploy(alone, web))
+    assert machine.running == {"web.service": "web-2"}
+    assert not machine.networks
+
+
+@pytest.mark.parametrize("is_in_the_pass", [True, False])
+def test_what_an_app_still_needs_does_not_go_before_it_has_changed(machine, is_in_the_pass):
+    web = app("web", container("web", requires=("n-network.service",)))
+    do(machine, deploy(proxy()), deploy(web))
+    alone = app("web", container("web", version="2", images=("img:2",)), revision="r2")
+    machine.teach(alone)
+    change = deploy(alone, web)
+    leaving = [deploy(None, proxy()), *([change] if is_in_the_pass else [])]
+    observed = machine.observe([*leaving, change])
+    plan = planner.plan(leaving, observed, 0.0, changing=[] if is_in_the_pass else [change])
+    assert not [step for step in plan.steps if step.app == "proxy"]
+    assert plan.verdicts[0].waiting == ("waits for app web, which still needs n-network.service",)
+    do(machine, deploy(None, proxy()), change)
+    assert machine.running == {"web.service": "web-2"}
+    assert not machine.networks
+
+
+def test_apps_that_wait_for_each_other_both_begin(machine):
+    web = app("web", container("web", requires=("n-network.service",)))
+    do(machine, deploy(proxy()), deploy(web))
+    after = (AppNeed(app="proxy", path="web.container"),)
+    alone = app("web", container("web", version="2", images=("img:2",)), revision="r2")
+    machine.teach(alone)
+    change = deploy(msgspec.structs.replace(alone, after=after), web)
+    less = app("proxy", container("proxy"), revision="r2")
+    machine.teach(less)
+    plan = machine.plan([deploy(less, proxy()), change])
+    assert plan.verdicts[0].complete
 
 
 def test_who_is_in_a_network_by_its_name_starts_again_when_it_is_made_anew(machine):

@@ -1,0 +1,65 @@
+"""Networks that go, or are made anew: who uses them is stopped before, whoever's it is.
+
+Serves `core.planner`, which calls it with the steps of all apps of a pass.
+"""
+
+from collections.abc import Iterable
+
+from supervisor.model.app import UnitKind
+from supervisor.model.observed import Observed
+from supervisor.model.plan import RemoveNetwork, RestartUnit, StartUnit, Step, StopUnit
+
+
+def users_of_network(network: str, observed: Observed) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the units of apps that use a network, and the containers of anybody else that do.
+
+    A container may be in it by its name, so that systemd does not know, and without running.
+    """
+    known = {name: one for app in observed.applied.values() for name, one in app.units.items()}
+    pods = {one.object_name: name for name, one in known.items() if one.kind is UnitKind.POD}
+    units, others = set(), []
+    for container in observed.inventory.containers or ():
+        if network in container.networks:
+            unit = container.unit or pods.get(container.pod, "")
+            if unit in known or unit in observed.units:
+                units.add(unit)
+            else:
+                others.append(container.name)
+    return frozenset(units), tuple(sorted(others))
+
+
+def free_networks(steps: Iterable[Step], observed: Observed) -> list[Step]:
+    """Stop whatever uses a network before that is removed, and start it again if it comes back.
+
+    What no app starts anew keeps its record: it is started as what it is. A network that does not
+    come back is left while others use it.
+    """
+    planned = list(steps)
+    for step in [one for one in planned if isinstance(one, RemoveNetwork)]:
+        starts = [one for one in planned if isinstance(one, StartUnit | RestartUnit)]
+        comes_back = any(
+            (one.inputs.kind, one.inputs.object_name) == (UnitKind.NETWORK, step.network)
+            for one in starts
+            if one.inputs
+        )
+        users, others = users_of_network(step.network, observed)
+        stopped = {one.unit for one in planned if isinstance(one, StopUnit)}
+        idle = sorted(users - stopped - {one.unit for one in starts})
+        if not comes_back and (others or idle):
+            planned.remove(step)
+            continue
+        reason = f"network {step.network} {'is made anew' if comes_back else 'goes'}"
+        planned.extend(
+            StopUnit(app=step.app, unit=unit, reason=reason) for unit in sorted(users - stopped)
+        )
+        known = observed.applied.get(step.app)
+        planned.extend(
+            StartUnit(
+                app=step.app,
+                unit=unit,
+                inputs=known.units.get(unit) if known else None,
+                reason=reason,
+            )
+            for unit in idle
+        )
+    return planned
