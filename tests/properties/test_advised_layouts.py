@@ -51,7 +51,12 @@ def shape(composition: Composition) -> dict[str, set[str]]:
 
 
 def units(composition: Composition) -> set[str]:
-    return {path for paths in shape(composition).values() for path in paths if path[-2:] != "/x"}
+    return {
+        path
+        for paths in shape(composition).values()
+        for path in paths
+        if path.rpartition("/")[2] != "x"
+    }
 
 
 @settings(max_examples=100)

@@ -36,7 +36,7 @@ _BROKEN = re.compile(
     r"|does not match index|cannot be accessed|bad config|missing blob|badly formed|bad tree"
     r"|invalid sha1 pointer|unable to (parse|read|unpack|find) \S*(object|sha1|header|[0-9a-f]{40})"
     r"|did not send all necessary objects|could not read [0-9a-f]{40}|inflate: |corrupt loose"
-    r"|reference broken|bad numeric config",
+    r"|reference broken|bad numeric config|bad shallow line",
     re.IGNORECASE,
 )
 # Each needs a person here or at the other end; the first that matches counts.
@@ -102,6 +102,11 @@ def last_words(stderr: str) -> str:
     return without_credentials("".join(c for c in line if c.isprintable()))[:500]
 
 
+def is_damage(stderr: str) -> bool:
+    """Whether git complains of its own repository."""
+    return _BROKEN.search(stderr) is not None
+
+
 def local_failure(doing: str, stderr: str) -> Failure | StoreBroken:
     """Classify the failure of a command that works on the store alone."""
     if _FULL.search(stderr):
@@ -123,7 +128,7 @@ def remote_failure(
     why = last_words(stderr)
     if _FULL.search(stderr):
         return Retry(f"cannot {doing}: disk full")
-    if _BROKEN.search(stderr):
+    if is_damage(stderr):
         return StoreBroken(why)
     if with_password and _LOCKED.search(stderr):
         return Stalled(

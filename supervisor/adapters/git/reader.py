@@ -80,6 +80,8 @@ class GitSources:
         self._records: dict[str, Record] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._broken: set[str] = set()
+        self._proven: set[str] = set()
+        """Sources whose stores were found whole since the start: a power cut may have torn them."""
         self._settings: dict[str, SourceSettings] = {}
         """By which the sources were read last."""
         self._refused: dict[str, _Refused] = {}
@@ -96,7 +98,7 @@ class GitSources:
             self._settings[name] = settings
             if name not in self._broken:
                 try:
-                    return await self._fetch(name, settings)
+                    return await self._fetch_proven(name, settings)
                 except StoreBroken as error:
                     log.warning("store of source %s is damaged (%s): made anew", name, error)
             return await self._make_anew(name, settings)
@@ -142,6 +144,18 @@ class GitSources:
                 await store.collect()
             except StoreBroken as error:
                 raise self._damaged(name, error) from error
+
+    async def _fetch_proven(self, name: str, settings: SourceSettings) -> Snapshot:
+        """Fetch; raises StoreBroken for what git takes for a failure of the other end, too."""
+        try:
+            snapshot = await self._fetch(name, settings)
+        except Retry:
+            if name not in self._proven:
+                await self._store(name).check()
+                self._proven.add(name)
+            raise
+        self._proven.add(name)
+        return snapshot
 
     async def _fetch(self, name: str, settings: SourceSettings) -> Snapshot:
         store = self._store(name)

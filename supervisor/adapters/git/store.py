@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from supervisor.adapters.git.command import git
-from supervisor.adapters.git.errors import StoreBroken, local_failure
+from supervisor.adapters.git.errors import StoreBroken, is_damage, last_words, local_failure
 from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.source import Snapshot
@@ -35,6 +35,8 @@ _CROWDED_LOOSE = 8
 """Of objects in one of 256 folders, as `git gc --auto` guesses: about 2,000 in all."""
 _CROWDED_PACKS = 30
 _LONGEST_HEAD = 4_096
+_FSCK_OF_CONTENT = 1
+"""Bit of git-fsck's exit code that a commit which is merely written oddly sets as well."""
 
 
 class Entry(NamedTuple):
@@ -253,6 +255,17 @@ class Store:
         if done.code:
             self.clean()
             raise local_failure(self._doing(), done.errors)
+
+    async def check(self) -> None:
+        """Read all of it; raises StoreBroken if something is missing or torn."""
+        done = await git(
+            *("fsck", "--no-dangling", "--no-progress"),
+            repository=self.path,
+            doing=self._doing(),
+            timeout_seconds=_GC_TIMEOUT_SECONDS,
+        )
+        if done.code & ~_FSCK_OF_CONTENT or is_damage(done.errors):
+            raise StoreBroken(last_words(done.errors))
 
     def load(self) -> Record | None:
         """Return the last snapshot, None if there is none (or none that can be read)."""
