@@ -45,8 +45,9 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
     ]
     if event.get("revision") and kind != "step":
         cells.append((f"  {event['revision'][:8]}", "dim"))
-    say(*cells)
-    indent = " " * (23 if with_time else 2)
+    column = 23 if with_time else 2
+    say(*cells, hang=column)
+    indent = " " * column
     for line in event.get("detail", "").splitlines():
         say(indent, (line, "dim" if ok else "bad"))
 

@@ -8,9 +8,12 @@ text, and rich is not even imported. A terminal that knows ASCII only gets ASCII
 
 import codecs
 import os
+import shutil
 import sys
 from collections.abc import Collection, Sequence
-from typing import TextIO
+from typing import Literal, TextIO
+
+from supervisor.cli.fold import folded
 
 Cell = str | tuple[str, str]
 """A text, or a text with its style."""
@@ -65,18 +68,35 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in text)
 
 
-def paint(cell: Cell, *, stream: TextIO | None = None) -> str:
-    """Return the text, in its colour where there are colours."""
-    text, style = cell if isinstance(cell, tuple) else (cell, "")
-    code = _CODES[style]
-    return f"\x1b[{code}m{clean(text)}\x1b[0m" if code and has_colours(stream) else clean(text)
+def _written(text: str, stream: TextIO) -> str:
+    """Return the text clean, as the stream will show it."""
+    encoding, errors = stream.encoding or "utf-8", stream.errors or "strict"
+    if errors != "podvisor-ascii" or text.isascii():
+        return clean(text)
+    return clean(text).encode(encoding, errors).decode(encoding)
 
 
-def say(*cells: Cell, stream: TextIO | None = None) -> None:
-    """Write a line of cells, one after the other, at once."""
+def say(*cells: Cell, stream: TextIO | None = None, hang: int | None = None) -> None:
+    """Write a line of cells, one after the other, at once.
+
+    On a terminal it is folded at its width; what is folded begins in column `hang`, which is two
+    columns further than the line, if it is not given.
+    """
     output = stream or sys.stdout
-    text = "".join(paint(cell, stream=output) for cell in cells)
-    print(text.rstrip(), file=output, flush=True)
+    line = [(_written(_text(cell), output), _style(cell)) for cell in cells]
+    lines = [line]
+    if is_terminal(output):
+        width = shutil.get_terminal_size().columns
+        text = "".join(text for text, _ in line)
+        hangs = len(text) - len(text.lstrip()) + len(_GAP) if hang is None else hang
+        lines = list(folded(line, width, hang=hangs))
+    has_colour = has_colours(output)
+    for one in lines:
+        painted = (
+            f"\x1b[{_CODES[style]}m{text}\x1b[0m" if style and has_colour else text
+            for text, style in one
+        )
+        print("".join(painted).rstrip(), file=output, flush=True)
 
 
 def complain(message: str, hint: str = "") -> None:
@@ -127,6 +147,10 @@ def _text(cell: Cell) -> str:
     return cell if isinstance(cell, str) else cell[0]
 
 
+def _style(cell: Cell) -> str:
+    return "" if isinstance(cell, str) else cell[1]
+
+
 def _columns(rows: Sequence[Sequence[object]]) -> int:
     return max(map(len, rows))
 
@@ -142,27 +166,30 @@ def _rich_table(
 
     colours = None if has_colours() else False
     console = Console(highlight=False, no_color=not has_colours(), force_terminal=colours)
+    rows = [[(_written(_text(cell), sys.stdout), _style(cell)) for cell in row] for row in rows]
     lines = [header, *rows] if header else rows
     widths = [
-        max((cell_len(clean(_text(line[at]))) for line in lines if at < len(line)), default=0)
+        max((cell_len(_text(line[at])) for line in lines if at < len(line)), default=0)
         for at in range(_columns(lines))
     ]
     limits = _limits(widths, [at for at, title in enumerate(header) if title in cut], console.width)
     grid = Table(
         box=None, show_header=bool(header), header_style="dim", pad_edge=False, padding=(0, 2, 0, 0)
     )
+    cut_end: Literal["crop", "ellipsis"] = (
+        "ellipsis" if _written("…", sys.stdout) == "…" else "crop"
+    )
     for at, limit in enumerate(limits):
         is_cut = limit < widths[at]
         folds = at == len(limits) - 1 and not is_cut
         grid.add_column(
             header[at] if at < len(header) else "",
-            overflow="fold" if folds else "ellipsis",
+            overflow="fold" if folds else cut_end,
             no_wrap=not folds,
             max_width=limit if is_cut else None,
         )
     for row in rows:
-        pairs = [cell if isinstance(cell, tuple) else (cell, "") for cell in row]
-        grid.add_row(*(Text(clean(text), style=_RICH[style]) for text, style in pairs))
+        grid.add_row(*(Text(_text(cell), style=_RICH[_style(cell)]) for cell in row))
     console.print(Padding(grid, (0, 0, 0, indent)))
 
 

@@ -1,0 +1,165 @@
+"""What is written for people stays within the width of their terminal, and loses no word."""
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from supervisor.cli import check, log_lines, plan, screen, status_view
+from supervisor.model.check import Check, CheckedApp
+from supervisor.model.errors import Finding
+from supervisor.model.plan import Plan, Reload, RestartUnit, Verdict
+
+WIDTH = 80
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+
+words = st.one_of(
+    st.text(min_size=1, max_size=30),
+    st.text("abc-._", min_size=1, max_size=120),
+    st.text("日本語コンテナé\u0301👩‍🚀", min_size=1, max_size=60),
+    st.from_regex(r"https://[a-z]{1,30}\.example\.org/[a-z/]{0,90}\.git", fullmatch=True),
+)
+texts = st.lists(words, min_size=1, max_size=8).map(" ".join)
+few = st.lists(texts, max_size=3)
+findings = st.lists(
+    st.builds(
+        Finding,
+        message=texts,
+        path=st.just("") | words,
+        line=st.integers(0, 10**6),
+        hint=st.just("") | texts,
+        fatal=st.booleans(),
+    ),
+    max_size=3,
+)
+
+
+class Terminal(io.StringIO):
+    """A terminal of 80 columns."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+def written(draw: Callable[[], None]) -> list[str]:
+    """Return the lines that something writes to the terminal, without their colours."""
+    terminal = Terminal()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", terminal)
+        draw()
+    lines = _COLOURS.sub("", terminal.getvalue()).split("\n")
+    for line in lines:
+        assert cell_len(line) <= WIDTH, line
+    return lines
+
+
+def plain(found: list[Finding]) -> list[dict[str, Any]]:
+    return [
+        {"message": one.message, "path": one.path, "line": one.line, "hint": one.hint}
+        for one in found
+    ]
+
+
+@given(st.lists(texts, min_size=1, max_size=4), st.sampled_from([None, 2, 23]))
+def test_no_character_of_a_line_is_lost(cells: list[str], hang: int | None) -> None:
+    lines = written(lambda: screen.say("  ", *cells, hang=hang))
+    assert "".join("".join(lines).split()) == "".join(screen.clean("".join(cells)).split())
+
+
+@settings(max_examples=20)
+@given(name=words, place=words, more=few, found=findings, running=st.booleans())
+def test_a_status(
+    name: str, place: str, more: list[str], found: list[Finding], *, running: bool
+) -> None:
+    unit = {"name": f"{name}.service", "active": "failed", "sub": "failed", "failures": 2}
+    app = {
+        "name": name,
+        "state": "failing",
+        "revision": "3f2a91c0ffee",
+        "wanted_revision": "0123456789ab",
+        "units": [
+            unit,
+            {**unit, "health": "unhealthy", "health_since": 1.0, "health_output": place},
+        ],
+        "findings": plain(found),
+        "waiting": more,
+        "held_back": more,
+        "gate": place,
+    }
+    source = {
+        "name": name,
+        "location": place,
+        "ref": name,
+        "revision": "3f2a91c0ffee",
+        "subject": place,
+        "error": place,
+        "findings": plain(found),
+        "webhook": {"scheme": "github", "problem": place},
+    }
+    watch = {"what": "Podman's events", "way": "journal", "reason": place, "cost": place}
+    status = {
+        "running": running,
+        "sources": [source],
+        "apps": [app],
+        "watches": [watch, {**watch, "hint": place}],
+        "webhooks": {"address": place, "open": running},
+        "problems": plain(found),
+    }
+    written(lambda: status_view.show(status, now=1.0))
+    written(lambda: status_view.show(status, app=name, now=1.0))
+
+
+@settings(max_examples=20)
+@given(words, few, findings)
+def test_a_plan(name: str, more: list[str], found: list[Finding]) -> None:
+    verdict = Verdict(
+        app=name,
+        revision="3f2a91c0ffee",
+        findings=tuple(found),
+        waiting=tuple(more),
+        held_back=tuple(more),
+        complete=False,
+    )
+    reason = " ".join(more)
+    steps = (Reload(reason=reason), RestartUnit(app=name, unit=f"{name}.service", reason=reason))
+    made = Plan(steps=steps, verdicts=(verdict,), problems=tuple(found))
+    written(lambda: plan._show(made))
+
+
+@settings(max_examples=40)
+@given(words, words, findings)
+def test_a_check(name: str, place: str, found: list[Finding]) -> None:
+    app = CheckedApp(name=name, root=place, files=(place,), units=(), refused=False)
+    made = Check(apps=(app,), findings=tuple(found), others=1, sources=(name,))
+    written(lambda: check._show(made))
+
+
+@settings(max_examples=40)
+@given(
+    name=words, reason=texts, detail=st.lists(texts, max_size=3).map("\n".join), ok=st.booleans()
+)
+def test_an_event(name: str, reason: str, detail: str, *, ok: bool) -> None:
+    event = {
+        "time": 1.0,
+        "kind": "applied",
+        "ok": ok,
+        "app": name,
+        "unit": f"{name}.service",
+        "revision": "3f2a91c0ffee",
+        "reason": reason,
+        "detail": detail,
+    }
+    written(lambda: log_lines.show_event(event, with_time=True))
+    written(lambda: log_lines.show_event(event, with_time=False))
