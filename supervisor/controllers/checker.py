@@ -8,6 +8,7 @@ from supervisor.controllers.desire import Desires
 from supervisor.controllers.ports import SourceReader
 from supervisor.core import starts
 from supervisor.core.overlay import source_path
+from supervisor.core.unfitting import ignores_nothing
 from supervisor.model.app import Candidate, Deployment, DesiredApp
 from supervisor.model.check import Check, CheckedApp, CheckedLeftOut, CheckedUnit
 from supervisor.model.errors import Failure, Finding, Stalled
@@ -25,15 +26,18 @@ async def check(
     Raises what reading a source raises.
     """
     snapshots: list[Snapshot] = []
+    findings: list[Finding] = []
     for name, settings in desires.settings.sources.items():
-        snapshots.append(await reader.fetch(name, settings))
-        desires.put(snapshots[-1])
+        snapshot = await reader.fetch(name, settings)
+        snapshots.append(snapshot)
+        desires.put(snapshot)
+        findings.extend(ignores_nothing(settings, source=name, paths=snapshot.paths))
     deployments = await desires.deployments()
     compositions = desires.compositions
     held = [c for one in compositions.values() for c in (*one.unfit, *one.candidates)]
     unfit = {one.name: one for one in reversed(held)}
     units = [unit for some in desires.known().values() for unit in some]
-    findings = [one for some in desires.source_findings.values() for one in some]
+    findings.extend(one for some in desires.source_findings.values() for one in some)
     apps: list[CheckedApp] = []
     for name, one in deployments.items():
         told = list(one.findings)

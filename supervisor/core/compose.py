@@ -24,8 +24,8 @@ from supervisor.core.layout import (
     names_units,
     texts_of,
 )
-from supervisor.core.left_out import LeftOut, overlooked, weighed
-from supervisor.core.names import LEADING_KINDS, QUADLET_KINDS, UNSUPPORTED, unit_kind
+from supervisor.core.left_out import LeftOut, not_deployed, of_several_units, overlooked, weighed
+from supervisor.core.names import LEADING_KINDS, QUADLET_KINDS, unit_kind
 from supervisor.core.names import shapes_units as shapes
 from supervisor.core.overlay import Overlay, is_hidden, lay_over, source_path
 from supervisor.core.secret_files import is_secret
@@ -102,10 +102,11 @@ def compose(
     globs = layout_of(snapshot, settings)
     parts = _parts(snapshot, settings, over, contents or {})
     again = partial(_chosen, snapshot, over, contents or {})
-    found_in = [file.path for file in snapshot.files]
-    found_in += [one.path for one in snapshot.findings if one.path]
+    found_in = snapshot.paths
     ignored = ignoring(settings.ignore)
     considered = [path for path in found_in if not ignored(path)]
+    in_apps = {posixpath.join(part.root, file.path) for part in parts for file in part.files}
+    of_none = [path for path in considered if path not in in_apps and not over.covers(path)]
     names = frozenset(part.name for part in parts)
     unread, of_no_app = _divide_findings(snapshot, settings, parts, over)
     candidates: dict[str, Candidate] = {}
@@ -157,6 +158,7 @@ def compose(
             *findings,
             *(weighed(one, globs) for one in of_no_app),
             *unfitting(settings, source=source, paths=found_in, considered=considered, apps=names),
+            *of_several_units(of_none, source),
             *over.problems(names),
         ),
         left_out=left,
@@ -360,11 +362,8 @@ def _judge(one: Candidate, limits: LimitSettings, image: Mapping[str, str]) -> l
     for file in files:
         place = source_path(one, file.path)
         base = posixpath.basename(file.path)
-        if base.endswith(UNSUPPORTED) and not is_hidden(file.path, root=""):
-            suffix = base[base.rfind(".") :]
-            message = f"is left out: podvisor deploys no {suffix} units"
-            hint = "link it into ~/.config/systemd/user by hand"
-            problems.append(_finding(one, message, place, hint, fatal=False))
+        if why := not_deployed(file.path):
+            problems.append(_finding(one, why[0], place, why[1], fatal=False))
         if not is_unit(file.path) or place in image:
             continue
         if template_of(file.path):

@@ -4,6 +4,7 @@ Used by `core.compose`, so that nothing is left out, or taken for one app, in si
 settings leave out (`ignore`, `select`, `exclude`) is listed, and no finding.
 """
 
+import posixpath
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from supervisor.core.globs import is_wild, literal, split
 from supervisor.core.layout import EACH_UNIT
+from supervisor.core.names import SEVERAL_UNITS, UNSUPPORTED
 from supervisor.core.overlay import is_below, is_hidden
 from supervisor.model.errors import Finding
 
@@ -23,6 +25,30 @@ _WITHIN = frozenset(
     {"containers", "quadlet", "quadlets", "systemd", "system", "units", "user", "config"}
 )
 """Folders that divide one app's units by kind, and are no apps."""
+
+
+def not_deployed(path: str) -> tuple[str, str] | None:
+    """Say why a file of an app is no unit although it looks like one, and what to do."""
+    suffix = posixpath.splitext(path)[1]
+    if is_hidden(path, root=""):
+        return None
+    if suffix == SEVERAL_UNITS:
+        return (
+            "is left out: only `podman quadlet install` makes units of a file that holds several",
+            "split it at its --- lines: each part is a file of the name after # FileName=",
+        )
+    if suffix in UNSUPPORTED:
+        message = f"is left out: podvisor deploys no {suffix} units"
+        return message, "link it into ~/.config/systemd/user by hand"
+    return None
+
+
+def of_several_units(paths: Iterable[str], source: str) -> Iterator[Finding]:
+    """Warn of files, of no app, that hold several units; `paths` are those of no app."""
+    for path in paths:
+        if path.endswith(SEVERAL_UNITS) and (why := not_deployed(path)):
+            message, hint = why
+            yield Finding(message=message, source=source, path=path, hint=hint, fatal=False)
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):

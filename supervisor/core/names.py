@@ -27,6 +27,9 @@ PLAIN_SUFFIXES = (".service", ".timer", ".socket", ".path", ".target")
 UNSUPPORTED = (".slice", ".mount", ".automount", ".swap", ".scope", ".device")
 """Kinds of systemd's units that no app can bring."""
 
+SEVERAL_UNITS = ".quadlets"
+"""Suffix of a file that `podman quadlet install` (5.8) divides; no generator reads it."""
+
 LEADING_KINDS = frozenset({UnitKind.CONTAINER, UnitKind.POD, UnitKind.KUBE, UnitKind.PLAIN})
 """Kinds that run by themselves; all others are there for these."""
 

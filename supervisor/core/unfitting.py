@@ -43,7 +43,7 @@ def unfitting(
     considered: Collection[str],
     apps: Collection[str],
 ) -> Iterator[Finding]:
-    """Warn of each glob and name of the settings that fits nothing.
+    """Warn of each glob and name of the settings that leaves apps out, for it fits nothing.
 
     `paths` are all of the source, with what could not be read, `considered` those that are not
     ignored, and `apps` the names of its apps, the ones that are not selected too.
@@ -57,14 +57,23 @@ def unfitting(
             what = "no unit file" if names_units(glob) else "no folder that holds a unit"
             meant = _nearest_path(glob, units)
             yield _finding("apps", glob, f"fits {what}", meant, source)
-    for glob in settings.ignore:
-        if not any(map(ignoring((glob,)), paths)):
-            meant = _nearest_path(glob, paths) if "/" in glob.rstrip("/") else _name(glob, paths)
-            yield _finding("ignore", glob, "fits no file", meant, source)
     for setting, names in (("select", settings.select), ("exclude", settings.exclude)):
         for glob in names:
             if not any(fnmatchcase(name, glob) for name in apps):
                 yield _finding(setting, glob, "fits no app", nearest(glob, apps), source)
+
+
+def ignores_nothing(
+    settings: SourceSettings, *, source: str, paths: Collection[str]
+) -> Iterator[Finding]:
+    """Warn of each path in `ignore` that is not there.
+
+    For whoever looks at the settings: it does no harm, and what has wildcards may be for later.
+    """
+    for glob in settings.ignore if paths else ():
+        if not any(map(is_wild, split(glob))) and not any(map(ignoring((glob,)), paths)):
+            meant = _nearest_path(glob, paths) if "/" in glob.rstrip("/") else _name(glob, paths)
+            yield _finding("ignore", glob, "fits no file", meant, source)
 
 
 def _finding(setting: str, glob: str, what: str, meant: str, source: str) -> Finding:

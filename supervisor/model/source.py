@@ -39,3 +39,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Sorted by path."""
     findings: tuple[Finding, ...] = ()
     """What was refused while reading (devices, leaving symlinks, oversized files …)."""
+
+    @property
+    def paths(self) -> list[str]:
+        """All that is in it, with what was refused."""
+        return [
+            *(file.path for file in self.files),
+            *(one.path for one in self.findings if one.path),
+        ]

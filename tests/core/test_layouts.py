@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from supervisor.core.compose import compose, texts_needed, told
+from supervisor.core.unfitting import ignores_nothing
 from supervisor.model.settings import Globs, LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
@@ -351,9 +352,6 @@ def test_a_flat_folder_of_many_units_is_said_to_be_one_app():
         ({"apps": ["*", "prxoy"]}, "“prxoy” in `apps` fits no folder", "did you mean “proxy”?"),
         ({"apps": ["*", "prxoy/*"]}, "“prxoy/*” in `apps` fits no folder", "“proxy/*”"),
         ({"apps": ["*", "proxy/*.timer"]}, "fits no unit file", ""),
-        ({"ignore": ["zork"]}, "“zork” in `ignore` fits no file", "take it out"),
-        ({"ignore": ["dcos"]}, "“dcos” in `ignore` fits no file", "did you mean “docs”?"),
-        ({"ignore": ["hello/x/*"]}, "“hello/x/*” in `ignore` fits no file", ""),
         ({"select": ("hello", "busyy")}, "“busyy” in `select` fits no app", "“busy”"),
         ({"exclude": ("zork",)}, "“zork” in `exclude` fits no app", "take it out"),
     ],
@@ -364,6 +362,28 @@ def test_what_fits_nothing_is_said_with_what_was_meant(settings, message, hint):
     assert not finding.fatal
     assert message in finding.message
     assert hint in finding.hint
+
+
+@pytest.mark.parametrize(
+    ("glob", "hint"),
+    [
+        ("zork", "take it out"),
+        ("dcos", "did you mean “docs”?"),
+        ("./dcos/a.md", "did you mean “docs/a.md”?"),
+        ("docs", None),
+        ("*.old", None),
+        ("hello/x/*", None),
+        ("**/*.bak", None),
+    ],
+)
+def test_only_who_checks_is_told_of_paths_that_are_ignored_and_not_there(glob, hint):
+    tree = ["hello/hello.container", "docs/a.md"]
+    assert not told(composed(tree, ignore=[glob]), "home")
+    settings = SourceSettings(ignore=[glob])
+    found = list(ignores_nothing(settings, source="home", paths=tree))
+    assert [one.message for one in found] == [f"“{glob}” in `ignore` fits no file"] * bool(hint)
+    assert all(hint in one.hint and not one.fatal for one in found)
+    assert not list(ignores_nothing(settings, source="home", paths=[]))
 
 
 def test_nothing_is_said_to_fit_nothing_where_nothing_is():
@@ -453,3 +473,19 @@ def test_a_unit_that_systemd_cannot_name_is_refused(name):
 def test_kinds_of_units_that_are_not_deployed_are_said():
     composition = composed(["a/a.container", "a/a.slice", "a/data.mount"])
     assert [one.path for one in composition.warnings["a"]] == ["a/a.slice", "a/data.mount"]
+
+
+def test_files_of_several_units_are_said_wherever_they_are():
+    """Podman's generator passes them over: only `podman quadlet install` divides them."""
+    tree = ["a/a.container", "a/more.quadlets", "b/b.quadlets", "c.quadlets", ".x/x.quadlets"]
+    composition = composed(tree)
+    assert set(apps(composition)) == {"a"}
+    found = [*composition.warnings["a"], *told(composition, "home")]
+    assert [one.path for one in found] == ["a/more.quadlets", "b/b.quadlets", "c.quadlets"]
+    for one in found:
+        assert "holds several" in one.message
+        assert "# FileName=" in one.hint
+        assert not one.fatal
+    ignored = composed(tree, ignore=["*.quadlets"])
+    assert not ignored.warnings
+    assert not told(ignored, "home")
