@@ -56,6 +56,7 @@ from supervisor.controllers.webhooks import WebhookController
 from supervisor.core.settings import Reading, read_settings
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.notify import Notifier
+from supervisor.kit.threads import aside
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.check import Check
 from supervisor.model.diff import Diff, DiffRequest
@@ -131,6 +132,7 @@ class Ports:
     host: ports.Host
     ledger: ports.Ledger
     clock: Clock
+    aside: ports.Aside
     configure: Callable[[Settings], None]
     """Hand other settings to the adapters that hold some."""
     close: Callable[[], None]
@@ -229,6 +231,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         host=HostWatch(),
         ledger=ledger,
         clock=clock,
+        aside=aside,
         configure=configure,
         close=close,
     )
@@ -313,6 +316,7 @@ def assemble(
             images=images,
             health=health,
             probes=probes,
+            aside=given.aside,
         )
 
     def tell() -> None:
@@ -435,6 +439,7 @@ def _desires(settings: Settings, given: Ports) -> Desires:
         ledger=given.ledger,
         orders=Orders(ledger=given.ledger, clock=given.clock),
         settings=settings,
+        aside=given.aside,
         specifiers=_specifiers,
     )
 
@@ -549,6 +554,7 @@ async def check(
             ledger=ledger,
             orders=Orders(ledger=ledger, clock=clock),
             settings=settings,
+            aside=aside,
             specifiers=_specifiers,
         )
         try:

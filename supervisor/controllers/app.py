@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 import msgspec
 from anyio.streams.memory import MemoryObjectSendStream
 
@@ -20,7 +21,7 @@ from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.look import Look, Lookout
 from supervisor.controllers.observe import Observer
 from supervisor.controllers.orders import Orders
-from supervisor.controllers.ports import Folder, Ledger, SourceReader, Systemd
+from supervisor.controllers.ports import Aside, Folder, Ledger, SourceReader, Systemd
 from supervisor.controllers.probes import ProbeController, probes_of
 from supervisor.controllers.record import Recorder, units_of
 from supervisor.controllers.turns import Turns
@@ -51,6 +52,9 @@ from supervisor.model.rollout import Gate, GateState
 _STUCK_SECONDS = 5.0
 """Before the next try to take back a revision, if something kept the last one from it."""
 
+_ENDED_AT_ONCE = 20
+"""Apps that are concluded in one turn of the event loop."""
+
 
 class Images(Protocol):
     """What is known of images that are waited for; `controllers.image` serves it."""
@@ -79,10 +83,13 @@ class AppController:
         images: Images,
         health: HealthController,
         probes: ProbeController,
+        aside: Aside,
     ) -> None:
         self._desires = desires
         self._observer = observer
-        self._lookout = Lookout(desires=desires, observer=observer, folder=folder, clock=clock)
+        self._lookout = Lookout(
+            desires=desires, observer=observer, folder=folder, clock=clock, aside=aside
+        )
         self._executor = executor
         self._systemd = systemd
         self._reader = reader
@@ -171,7 +178,7 @@ class AppController:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._execute, look.plan, outcome, send)
             async for some in batches(receive):
-                ended(await self._end([deployments[name] for name in some], look, outcome))
+                await self._end([deployments[name] for name in some], look, outcome, ended)
 
     async def _execute(
         self, plan: Plan, outcome: Outcome, send: MemoryObjectSendStream[str]
@@ -185,8 +192,12 @@ class AppController:
             )
 
     async def _end(
-        self, deployments: Sequence[Deployment], look: Look, outcome: Outcome
-    ) -> AppPass:
+        self,
+        deployments: Sequence[Deployment],
+        look: Look,
+        outcome: Outcome,
+        ended: Callable[[AppPass], None],
+    ) -> None:
         """Conclude for those apps of a pass that have come to their end.
 
         Raises nothing: the others' jobs are waited for all the same.
@@ -204,7 +215,25 @@ class AppController:
             if look.plan.steps:
                 observed = await self._observer.observe_units(deployments, look.observed)
                 look = msgspec.structs.replace(look, observed=observed)
-            done = self._conclude(deployments, look, steps, outcome)
+        except Exception as error:  # noqa: BLE001  # a defect
+            failure = failure_of(error, doing="ending a pass")
+            ended(self._unseen(deployments, {one.name: failure for one in deployments}))
+            return
+        for at in range(0, len(deployments), _ENDED_AT_ONCE):
+            some = deployments[at : at + _ENDED_AT_ONCE]
+            ended(await self._end_some(some, look, steps, outcome))
+            await anyio.lowlevel.checkpoint()
+
+    async def _end_some(
+        self,
+        deployments: Sequence[Deployment],
+        look: Look,
+        steps: Mapping[str, Sequence[Step]],
+        outcome: Outcome,
+    ) -> AppPass:
+        try:
+            with self._ledger.together():
+                done = self._conclude(deployments, look, steps, outcome)
         except Exception as error:  # noqa: BLE001  # a defect
             failure = failure_of(error, doing="ending a pass")
             return self._unseen(deployments, {one.name: failure for one in deployments})

@@ -7,21 +7,29 @@ be divided is one that holds nothing that is known, and says why.
 from collections.abc import Callable, Mapping
 
 from supervisor.controllers.isolate import failure_of
-from supervisor.controllers.ports import SourceReader
+from supervisor.controllers.ports import Aside, SourceReader
 from supervisor.core.compose import Composition, compose, texts_needed
 from supervisor.model.errors import Failure
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot
+
+_FILES_A_UNIT = 10
+"""To divide so many files among apps takes as long as to look into one unit."""
 
 
 class Compositions:
     """Remembers the division of each source."""
 
     def __init__(
-        self, *, reader: SourceReader, specifiers: Callable[[], Mapping[str, str]] = dict
+        self,
+        *,
+        reader: SourceReader,
+        aside: Aside,
+        specifiers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """`specifiers` gives the values for overlays, as of now."""
         self._reader = reader
+        self._aside = aside
         self._specifiers = specifiers
         self._known: dict[str, tuple[object, Composition]] = {}
 
@@ -51,6 +59,9 @@ class Compositions:
             return known[1]
         needed = tuple(sorted(texts_needed(snapshot, source)))
         contents = await self._reader.read(name, needed) if needed else {}
-        composition = compose(snapshot, source, limits, specifiers=specifiers, contents=contents)
+        composition = await self._aside(
+            lambda: compose(snapshot, source, limits, specifiers=specifiers, contents=contents),
+            items=len(snapshot.files) // _FILES_A_UNIT,
+        )
         self._known[name] = (question, composition)
         return composition

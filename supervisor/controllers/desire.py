@@ -16,7 +16,7 @@ from supervisor.controllers.compositions import Compositions
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.judge import Judge
 from supervisor.controllers.orders import Orders
-from supervisor.controllers.ports import Folder, Generator, Ledger, SourceReader
+from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.tried import Tried
 from supervisor.core.compose import Composition, told
 from supervisor.core.conflicts import app_conflicts, unit_conflicts
@@ -52,13 +52,14 @@ class Desires:
         ledger: Ledger,
         orders: Orders,
         settings: Settings,
+        aside: Aside,
         specifiers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.settings = settings
         self._judge = Judge(reader=reader, generator=generator)
         self._tried = Tried(reader=reader, ledger=ledger, orders=orders, judge=self._judge)
         self._folder = folder
-        self._compositions = Compositions(reader=reader, specifiers=specifiers)
+        self._compositions = Compositions(reader=reader, aside=aside, specifiers=specifiers)
         self._snapshots: dict[str, Snapshot] = {}
         self._undivided: Mapping[str, Failure] = {}
         """Sources that could not be divided into apps."""

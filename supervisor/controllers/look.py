@@ -4,14 +4,14 @@ Serves `controllers.app`. An app that cannot be observed, or that the planner ha
 left out of the pass; for the others it counts as one of another pass.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.observe import Observer
-from supervisor.controllers.ports import Folder
+from supervisor.controllers.ports import Aside, Folder
 from supervisor.core import planner
 from supervisor.core.moves import changing, elsewhere, owners_of, taken_units
 from supervisor.kit.clock import Clock
@@ -35,12 +35,13 @@ class Lookout:
     """Observes and plans."""
 
     def __init__(
-        self, *, desires: Desires, observer: Observer, folder: Folder, clock: Clock
+        self, *, desires: Desires, observer: Observer, folder: Folder, clock: Clock, aside: Aside
     ) -> None:
         self._desires = desires
         self._observer = observer
         self._folder = folder
         self._clock = clock
+        self._aside = aside
         self._hindered: dict[str, str] = {}
 
     def note(self, app: str, failure: Failure | None) -> None:
@@ -56,31 +57,45 @@ class Lookout:
         )
         observed = msgspec.structs.replace(observed, hindered=dict(self._hindered))
         foreign = await self._folder.foreign_units()
+        able = [one for one in deployments if one.name not in failures]
+        # Worked out of what holds now: while a plan is made, apps may come to stand elsewhere.
+        latest, settings = dict(self._desires.latest()), self._desires.settings
+        now = self._clock.now()
+        owners, taken, offered = owners_of(latest), taken_units(latest), self._desires.secrets()
+        units = [unit for units in self._desires.known().values() for unit in units]
 
         def plan(some: Sequence[Deployment]) -> Plan:
-            latest = self._desires.latest()
             return planner.plan(
                 some,
                 observed,
-                self._clock.now(),
+                now,
                 foreign=foreign,
-                health=self._desires.settings.health,
-                rollout=self._desires.settings.rollout,
-                owners=owners_of(latest),
-                taken=taken_units(latest),
+                health=settings.health,
+                rollout=settings.rollout,
+                owners=owners,
+                taken=taken,
                 elsewhere=elsewhere({one.name for one in some}, latest),
                 changing=changing({one.name for one in some}, latest),
-                offered=self._desires.secrets(),
-                units=[unit for units in self._desires.known().values() for unit in units],
+                offered=offered,
+                units=units,
             )
 
-        able = [one for one in deployments if one.name not in failures]
-        try:
-            return Look(observed=observed, plan=plan(able), failures=failures)
-        except Exception as error:  # noqa: BLE001  # a defect; whose it is shows app by app
-            plans, defects = each_now(able, lambda one: plan([one]), doing="planning")
-            if not defects:
-                doing = f"planning {', '.join(plans)}"
-                defects = dict.fromkeys(plans, failure_of(error, doing=doing))
-            able = [one for one in able if one.name not in defects]
-            return Look(observed=observed, plan=plan(able), failures={**failures, **defects})
+        plans, defects = await self._aside(
+            lambda: _planned(able, plan),
+            items=sum(len(one.wanted.units) for one in able if one.wanted),
+        )
+        return Look(observed=observed, plan=plans, failures={**failures, **defects})
+
+
+def _planned(
+    able: Sequence[Deployment], plan: Callable[[Sequence[Deployment]], Plan]
+) -> tuple[Plan, dict[str, Failure]]:
+    """Plan for all; if that shows a defect, for those that it does not concern."""
+    try:
+        return plan(able), {}
+    except Exception as error:  # noqa: BLE001  # a defect; whose it is shows app by app
+        plans, defects = each_now(able, lambda one: plan([one]), doing="planning")
+        if not defects:
+            doing = f"planning {', '.join(plans)}"
+            defects = dict.fromkeys(plans, failure_of(error, doing=doing))
+        return plan([one for one in able if one.name not in defects]), defects

@@ -5,8 +5,8 @@ for people; anything else that escapes is a defect.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Protocol, TypeVar
 
 from supervisor.core.git_host import Api, CommitStatus
 from supervisor.model.app import Candidate, Generated
@@ -28,6 +28,19 @@ from supervisor.model.secret import DesiredSecret
 from supervisor.model.settings import SecretRef, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
+
+T = TypeVar("T")
+
+
+class Aside(Protocol):
+    """Where long work is done, so that the event loop turns meanwhile; `kit.threads` serves it.
+
+    The work must not touch anything that changes while it is waited for.
+    """
+
+    async def __call__(self, work: Callable[[], T], *, items: int) -> T:
+        """Return what `work` returns (or raises), which goes through so many files or units."""
+        ...
 
 
 class SourceReader(Protocol):
@@ -320,6 +333,12 @@ class Host(Protocol):
 
 class Ledger(Protocol):
     """The durable record. Synchronous: SQLite in WAL mode, microseconds for an entry."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Write what is recorded within in one transaction, and tell of it, at the end.
+
+        Nothing may be waited for within.
+        """
 
     def append(self, *events: Event) -> Event:
         """Write entries, all at once; returns the last with its id.

@@ -31,6 +31,12 @@ class AppFiles:
             if file.kind is FileKind.SYMLINK
         }
         self._parsed: dict[str, UnitFile] = {}
+        self._drop_ins: dict[str, list[str]] = {}
+        """Name of a folder of drop-ins to their paths."""
+        for path in self._files:
+            if is_drop_in(path):
+                folder = path.rpartition("/")[0].rpartition("/")[2]
+                self._drop_ins.setdefault(folder, []).append(path)
 
     def holds(self, path: str) -> bool:
         """Whether there is a file or a folder at this path; the empty path is the app itself."""
@@ -104,10 +110,8 @@ class AppFiles:
             folders.append(f"{stem.partition('@')[0]}@.{suffix}.d")
         chosen: dict[str, str] = {}
         for folder in folders:
-            for file in self._files:
-                parent, name = posixpath.split(file)
-                if is_drop_in(file) and posixpath.basename(parent) == folder:
-                    chosen.setdefault(name, file)
+            for file in self._drop_ins.get(folder, ()):
+                chosen.setdefault(file.rpartition("/")[2], file)
         return [chosen[name] for name in sorted(chosen)]
 
     def shaping(self, path: str) -> Iterator[UnitFile]:

@@ -15,8 +15,8 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, secrets: Mapping[str, str] | N
         digest=unit.digest,
         files={
             file.path: _content(file)
-            for file in app.files
-            if file.path in unit.reads or (folders and file.path.startswith(folders))
+            for file in (app.files if unit.reads else ())
+            if file.path in unit.reads or file.path.startswith(folders)
         },
         secrets={name: (secrets or {}).get(name, "") for name in unit.secrets},
         generator=app.generator,

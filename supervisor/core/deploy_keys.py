@@ -61,10 +61,10 @@ def judge_rules(
     can_reload: bool,
 ) -> Iterator[Finding]:
     """Warn of rules that cannot have the effect that they ask for."""
-    read = tuple(reads)
+    rules, read = tuple(rules), tuple(reads)
     mine = [
         file.path
-        for file in files.app.files
+        for file in (files.app.files if rules else ())
         if file.path in read or file.path.startswith(tuple(f"{one}/" for one in read))
     ]
     for entry, rule in rules:

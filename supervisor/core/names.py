@@ -1,7 +1,6 @@
 """Names of unit files: which kinds there are, what service a Quadlet file becomes."""
 
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from supervisor.kit.texts import nearest
 from supervisor.model.app import UnitKind
@@ -43,20 +42,25 @@ def unknown_app(name: str, known: Iterable[str]) -> Stalled:
 
 def is_drop_in(path: str) -> bool:
     """Whether a relative path is that of a drop-in, `web.container.d/10-more.conf`."""
-    parts = PurePosixPath(path)
-    return parts.suffix == ".conf" and parts.parent.suffix == ".d"
+    folder, _, name = path.rpartition("/")
+    return _suffix(name) == ".conf" and _suffix(folder.rpartition("/")[2]) == ".d"
 
 
 def unit_kind(path: str) -> UnitKind | None:
     """Kind of the unit that a file defines; None for any other file (drop-ins included)."""
-    dot = path.rfind(".")
-    suffix = path[dot:] if dot > path.rfind("/") + 1 else ""
+    suffix = _suffix(path.rpartition("/")[2])
     return QUADLET_KINDS.get(suffix) or (UnitKind.PLAIN if suffix in PLAIN_SUFFIXES else None)
 
 
 def shapes_units(path: str) -> bool:
     """Whether systemd or the generator reads this file, so that a change needs a daemon-reload."""
     return unit_kind(path) is not None or is_drop_in(path)
+
+
+def _suffix(name: str) -> str:
+    """What a name ends with, from its last dot on; nothing if that is how it begins."""
+    dot = name.rfind(".")
+    return name[dot:] if dot > 0 else ""
 
 
 def template_of(unit: str) -> str:

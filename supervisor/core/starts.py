@@ -132,6 +132,11 @@ def findings(
     `idle` is what `unstarted` returned, `missing` are targets that the user's systemd does not
     have, `own` are the units of all apps.
     """
+    pods = {unit.name for unit in app.units if unit.kind is UnitKind.POD}
+    starters: dict[str, list[str]] = {}
+    for unit in app.units:
+        for name in (*unit.requires, *unit.starts) if unit.name in idle else ():
+            starters.setdefault(name, []).append(unit.name)
     for unit in app.units:
         lost = [one for one in unit.installs if one.target in missing and one.target not in own]
         for one in lost:
@@ -144,7 +149,9 @@ def findings(
                 path=one.path,
                 line=one.line,
             )
-        if not lost and unit.name in idle and not _is_told_by_another(unit, app, idle):
+        # What another one, that nothing starts either, would start is told of with that one.
+        others = {*starters.get(unit.name, ())} - {unit.name, *unit.requires}
+        if not lost and unit.name in idle and not others and pods.isdisjoint(unit.requires):
             yield from _nothing_starts(unit, app)
 
 
@@ -173,17 +180,6 @@ def _nothing_starts(unit: DesiredUnit, app: DesiredApp) -> Iterator[Finding]:
             hint=f"add an [Install] with WantedBy={_usual(unit.name)}",
             path=unit.path,
         )
-
-
-def _is_told_by_another(unit: DesiredUnit, app: DesiredApp, idle: Collection[str]) -> bool:
-    """Whether it is enough to say it of another unit, which would start this one."""
-    if any(one.kind is UnitKind.POD and one.name in unit.requires for one in app.units):
-        return True
-    return any(
-        unit.name in (*other.requires, *other.starts) and other.name not in unit.requires
-        for other in app.units
-        if other.name in idle and other is not unit
-    )
 
 
 def _runs(name: str, observed: Observed) -> bool:

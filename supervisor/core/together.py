@@ -64,9 +64,11 @@ def plan_sockets(app: DesiredApp, wanted: Container[str], observed: Observed, dr
     """
     units = {unit.name: unit for unit in app.units}
     for socket in app.units:
-        opens = [step for step in draft.steps if _starts(step, socket.name)]
         service = units.get(socket.activates)
-        if not opens or service is None or _state(service.name, observed).active in _DOWN:
+        if service is None or _state(service.name, observed).active in _DOWN:
+            continue
+        opens = [step for step in draft.steps if _starts(step, socket.name)]
+        if not opens:
             continue
         reason = f"{socket.name} cannot be opened while it runs"
         stops = [StopUnit(app=app.name, unit=service.name, reason=reason)]

@@ -19,7 +19,6 @@ from supervisor.model.errors import Finding
 from supervisor.model.observed import (
     AppliedApp,
     Observed,
-    ObservedApp,
     RepairState,
     UnitInputs,
     UnitState,
@@ -63,10 +62,14 @@ def plan_units(
     """Add the steps for the app's units."""
     wanted = needs.should_run({unit.name: unit for unit in app.units}, observed.targets)
     folder, applied = observed.apps.get(app.name), observed.applied.get(app.name)
+    links_to: dict[str, set[str]] = {}
+    for link, path in folder.links.items() if folder else ():
+        links_to.setdefault(path, set()).add(link)
     owned = owned_before(app.name, observed)
     pulled_along: dict[str, str] = {}
     for unit in app.units:
-        if unit.kind is UnitKind.PLAIN and (links := _links(unit, folder)) != set(unit.links):
+        links = links_to.get(unit.path, set())
+        if unit.kind is UnitKind.PLAIN and links != set(unit.links):
             asked = " as its [Install] says" if set(unit.links) - {unit.name} else ""
             reason = f"not linked into the user's unit folder{asked}"
             if stray := sorted(links.difference(unit.links)):
@@ -122,12 +125,6 @@ def plan_units(
         _plan_dependents(app, pulled_along, observed, draft)
     plan_sockets(app, wanted, observed, draft)
     plan_pods(app, observed, draft)
-
-
-def _links(unit: DesiredUnit, folder: ObservedApp | None) -> set[str]:
-    """Links that lead to the unit's file."""
-    links = folder.links if folder else {}
-    return {link for link, path in links.items() if path == unit.path}
 
 
 def _end(

@@ -1,7 +1,7 @@
-"""Run blocking work in a thread that ends with it.
+"""Run blocking or long work in a thread that ends with it.
 
-Used by the adapters that read many or large files. A pool would keep its threads for the next
-time; here the next time may be days away.
+Used where many or large files are read, and where much is to be worked out. A pool would keep its
+threads for the next time; here the next time may be days away.
 """
 
 import asyncio
@@ -11,6 +11,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_MANY = 50
+
+
+async def aside(work: Callable[[], T], *, items: int) -> T:
+    """Return what `work` returns (or raises), which goes through so many files or units.
+
+    Little is done at once; much, which takes longer than the event loop may stand still, in a
+    thread. So it must not touch anything that changes meanwhile.
+    """
+    return work() if items < _MANY else await in_thread(work)
 
 
 async def in_thread(work: Callable[[], T]) -> T:

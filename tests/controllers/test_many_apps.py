@@ -4,7 +4,13 @@ import time
 
 import pytest
 
+from supervisor.core.app_files import AppFiles
 from supervisor.core.compose import compose
+from supervisor.core.drop_ins import report_reaching
+from supervisor.core.generated import Reading
+from supervisor.core.plain import read_plain_units
+from supervisor.core.reads import Place
+from supervisor.model.app import Candidate
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
@@ -42,6 +48,46 @@ async def test_ten_times_the_apps_take_no_hundred_times_the_work(tmp_path):
     many = await cost(World(tmp_path / "many.db"), 800)
     assert many[0] < 40 * few[0]
     assert many[1] < 40 * few[1]
+
+
+async def test_ten_times_the_units_of_an_app_take_no_hundred_times_the_work(tmp_path):
+    from tests.controllers.conftest import World
+
+    async def took(units):
+        world = World(tmp_path / f"{units}.db")
+        made = {f"apps/big/b{n}.service": "reads=" for n in range(units)}
+        world.reader.put("home", made)
+        began = time.process_time()
+        async with world.running() as house:
+            assert len(house.board.apps["big"].units) == units
+            assert house.board.apps["big"].state == "inactive"
+        return time.process_time() - began
+
+    few = await took(200)
+    assert await took(2_000) < 30 * few
+
+
+def test_ten_times_the_plain_units_take_no_hundred_times_the_reading():
+    def took(units):
+        text = b"[Service]\nExecStart=/bin/true\n"
+        paths = [path for n in range(units) for path in (f"b{n}.service", f"b{n}.service.d/x.conf")]
+        app = Candidate(
+            name="big",
+            source="home",
+            revision="r1",
+            root="big",
+            files=tuple(TreeFile(path=path, oid="0" * 40, size=len(text)) for path in paths),
+        )
+        began = time.process_time()
+        reading = Reading(AppFiles(app, {"0" * 40: text}))
+        read_plain_units(reading, Place(stage="/stage", live="/live", home="/home/pi"))
+        report_reaching(reading)
+        assert len(reading.units) == units
+        assert all(len(one.drop_ins) == 1 for one in reading.units)
+        return time.process_time() - began
+
+    few = took(200)
+    assert took(2_000) < 30 * few
 
 
 def test_five_thousand_apps_are_divided_in_a_moment():

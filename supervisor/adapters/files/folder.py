@@ -120,11 +120,11 @@ class OwnedFolder:
         paths = [path for path in {*owned, *wanted} if not path_problem(path)]
         full = [f"{app}/{path}" for path in paths]
         many = len(paths) > _THREAD_FILES
-        if many:
-            strangers, closed = await in_thread(lambda: self._strangers(app, paths, owned))
-        else:
-            strangers, closed = self._strangers(app, paths, owned)
-        links = self._links.found(app, owned)
+
+        def beside() -> tuple[tuple[str, ...], frozenset[str], dict[str, str]]:
+            return *self._strangers(app, paths, owned), self._links.found(app, owned)
+
+        strangers, closed, links = await in_thread(beside) if many else beside()
         asked = [path for path in asked if not path_problem(path)]
         await self._watch_app(app, [*paths, *asked], map(self._links.absolute, links))
         known = self._known.get(app, {})

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,6 +58,8 @@ class SqliteLedger:
         self._notes: dict[str, str] = {}
         self._unwritten: dict[_Key, None] = {}
         self._pending: deque[Event] = deque(maxlen=_BUFFERED_ENTRIES)
+        self._together: list[Event] | None = None
+        """Entries that are to be written together."""
         self._lost = 0
         self._until_trim = 0
         self._loaded = False
@@ -94,12 +96,26 @@ class SqliteLedger:
 
         return stop
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Write all that is recorded meanwhile in one transaction at the end; wait for nothing."""
+        if self._together is not None:
+            yield
+            return
+        self._together = []
+        try:
+            yield
+        finally:
+            entries, self._together = self._together, None
+            if entries or self._unwritten:
+                self._commit(*entries)
+
     # The event log
 
     def append(self, *events: Event) -> Event:
         """Write entries in one transaction; returns the last with its id.
 
-        That is 0 if it cannot be written: see `problem`.
+        That is 0 if it cannot be written (see `problem`), or not before the end of `together`.
         """
         return self._commit(*(rows.storable(event) for event in events))[-1]
 
@@ -228,6 +244,9 @@ class SqliteLedger:
 
     def _commit(self, *entries: Event) -> Sequence[Event]:
         """Write everything that is not in the file yet, and these; returns them with their ids."""
+        if self._together is not None:
+            self._together += entries
+            return entries
         before = self._problem
         for entry in entries:
             self._lost += len(self._pending) == self._pending.maxlen

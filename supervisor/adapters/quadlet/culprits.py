@@ -142,5 +142,5 @@ class _Trial:
             replace(app, files=tuple(file for of, file in files if of.name == name))
             for name, app in apps.items()
         ]
-        with self._runner.staged(some, contents, leave_out=leave_out) as folder:
+        async with self._runner.staged(some, contents, leave_out=leave_out) as folder:
             return await self._runner.dry_run(folder, is_probe=True)

@@ -8,7 +8,7 @@ the generator crashes or hangs is found (`culprits`) and left out.
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -32,7 +32,9 @@ from supervisor.core.refusals import (
     report_missing,
     report_twice,
 )
-from supervisor.core.vocabulary import report_unknown
+from supervisor.core.vocabulary import Vocabulary, report_unknown
+from supervisor.kit.process import Completed
+from supervisor.kit.threads import aside
 from supervisor.model.app import Candidate, DesiredApp, Generated, UnitKind
 from supervisor.model.errors import Finding, Retry
 
@@ -115,14 +117,15 @@ class QuadletGenerator:
         )
         if question in self._answers:
             return self._answers[question]
-        readings = {app.name: Reading(AppFiles(app, contents)) for app in apps}
+        size = _size(apps)
+        readings = await aside(
+            lambda: {app.name: Reading(AppFiles(app, contents)) for app in apps}, items=size
+        )
         for chosen, neighbours in _divide(apps, beside):
             some = {app.name: readings[app.name] for app in chosen}
             await self._judge(some, [*chosen, *neighbours], contents)
         vocabulary = await self._keys.known()
-        for reading in readings.values():
-            report_unknown(reading, vocabulary)
-        answer = _conclude(readings)
+        answer = await aside(lambda: _conclude(readings, vocabulary), items=size)
         while len(self._answers) >= _REMEMBERED:
             del self._answers[next(iter(self._answers))]
         self._answers[question] = answer
@@ -133,7 +136,7 @@ class QuadletGenerator:
     ) -> dict[str, str]:
         """Return the units that come out of an app's Quadlet files, as they would be installed."""
         (chosen, neighbours), *_ = _divide([app], beside)
-        with self._runner.staged([*chosen, *neighbours], contents) as folder:
+        async with self._runner.staged([*chosen, *neighbours], contents) as folder:
             try:
                 done = await self._runner.dry_run(folder)
             except Crashed as crash:
@@ -171,8 +174,8 @@ class QuadletGenerator:
             if app.name in readings:
                 readings[app.name].findings.extend(self._crashes.get(self._crash_key(app), ()))
         asked = {one.name: readings[one.name] for one in left if one.name in readings}
-        with self._runner.staged(left, contents) as folder:
-            done = None
+        async with self._runner.staged(left, contents) as folder:
+            done: Completed | None = None
             if any(quadlet_files(reading.files.app) for reading in asked.values()):
                 try:
                     done = await self._runner.dry_run(folder)
@@ -180,11 +183,7 @@ class QuadletGenerator:
                     await self._blame(left, contents, crash)
                     return await self._judge(readings, left, contents)
             place = Place(stage=str(folder), live=str(self._runner.live), home=str(self._home))
-            for reading in asked.values():
-                read_plain_units(reading, place)
-            if done:
-                read_units(done.output.decode(errors="replace"), asked, place)
-                read_refusals(done.errors, asked, place.stage)
+            await aside(lambda: _read(asked, done, place), items=_size(left))
         return None
 
     async def _blame(
@@ -235,8 +234,21 @@ def _choose(apps: Sequence[Candidate], taken: set[str]) -> tuple[list[Candidate]
     return chosen, left
 
 
-def _conclude(readings: Mapping[str, Reading]) -> Generated:
+def _size(apps: Iterable[Candidate]) -> int:
+    return sum(len(app.files) for app in apps)
+
+
+def _read(readings: Mapping[str, Reading], done: Completed | None, place: Place) -> None:
     for reading in readings.values():
+        read_plain_units(reading, place)
+    if done:
+        read_units(done.output.decode(errors="replace"), readings, place)
+        read_refusals(done.errors, readings, place.stage)
+
+
+def _conclude(readings: Mapping[str, Reading], vocabulary: Vocabulary) -> Generated:
+    for reading in readings.values():
+        report_unknown(reading, vocabulary)
         report_reaching(reading)
         report_pitfalls(reading)
         report_links(reading)

@@ -4,12 +4,15 @@ Used by `generator`, and by `culprits` to try some of the files.
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+import anyio
 
 from supervisor.adapters.quadlet.stage import own_files, remove_abandoned, signature, staged
 from supervisor.kit.process import Completed, OutputLimit, ProcessError, ProcessTimeout, run
+from supervisor.kit.threads import aside
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Retry, Stalled
 
@@ -92,14 +95,14 @@ class Runner:
         """Path, time of change and size of each of the user's own files that take part."""
         return signature(self._own_folders, self.live)
 
-    @contextmanager
-    def staged(
+    @asynccontextmanager
+    async def staged(
         self,
         apps: Sequence[Candidate],
         contents: Mapping[str, bytes],
         *,
         leave_out: Collection[object] = (),
-    ) -> Iterator[Path]:
+    ) -> AsyncIterator[Path]:
         """Stand these apps, and the user's own files but for `leave_out`, below a new folder.
 
         Raises Retry if there is no room.
@@ -107,16 +110,24 @@ class Runner:
         if not self._tidied:
             remove_abandoned(self._stage)
             self._tidied = True
+        size = sum(len(app.files) for app in apps)
+        stage = staged(
+            self._stage,
+            apps,
+            contents=contents,
+            own_folders=self._own_folders,
+            live=self.live,
+            leave_out=leave_out,
+        )
         try:
-            with staged(
-                self._stage,
-                apps,
-                contents=contents,
-                own_folders=self._own_folders,
-                live=self.live,
-                leave_out=leave_out,
-            ) as folder:
+            # Shielded: what a thread makes is there to be removed, whoever waits for it.
+            with anyio.CancelScope(shield=True):
+                folder = await aside(stage.__enter__, items=size)
+            try:
                 yield folder
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await aside(lambda: stage.__exit__(None, None, None), items=size)
         except OSError as error:
             raise Retry(f"cannot stage apps in {self._stage}: {error.strerror or error}") from error
 

@@ -37,6 +37,8 @@ from supervisor.model.observed import JobFailed, UnitState
 
 _RELOAD_SECONDS = 300.0
 _GRACE_SECONDS = 15.0
+_LOOKED_AT_AT_ONCE = 50
+"""Units; as many long answers may be there to be read in one turn of the event loop."""
 _LATELY_SECONDS = 600.0
 _DONE = "done"
 _STARTED_BY = ("WantedBy", "RequiredBy", "BoundBy", "UpheldBy")
@@ -95,9 +97,10 @@ class SystemdManager:
             except Failure as failure:  # raised below, not wrapped in a group
                 failures.append(failure)
 
-        async with anyio.create_task_group() as tasks:
-            for name in wanted:
-                tasks.start_soon(look, name)
+        for at in range(0, len(wanted), _LOOKED_AT_AT_ONCE):
+            async with anyio.create_task_group() as tasks:
+                for name in wanted[at : at + _LOOKED_AT_AT_ONCE]:
+                    tasks.start_soon(look, name)
         if failures:
             raise failures[0]
         self._units.note_read(states.values())

@@ -123,6 +123,35 @@ def test_tells_listeners_until_they_have_enough(opened: Open) -> None:
     assert heard == [entry]
 
 
+def test_writes_together_what_belongs_together(opened: Open, path: Path) -> None:
+    ledger, heard = opened(), []
+    ledger.subscribe(heard.append)
+
+    def written() -> tuple[int, int]:
+        with ReadOnlyLedger(path) as reader:
+            return len(reader.events()), len(reader.applied())
+
+    with ledger.together():
+        assert ledger.append(step(1)).id == 0
+        ledger.put_applied(app())
+        with ledger.together():
+            ledger.append(step(2))
+        assert ledger.applied() == {"web": app()}
+        assert written() == (0, 0)
+        assert heard == []
+    assert written() == (2, 1)
+    assert [event.id for event in heard] == [1, 2]
+
+    def break_off() -> None:
+        with ledger.together():
+            ledger.append(step(3))
+            raise ValueError("of the caller")
+
+    with pytest.raises(ValueError, match="of the caller"):
+        break_off()
+    assert written() == (3, 1)
+
+
 def test_remembers_what_is_applied(opened: Open) -> None:
     ledger = opened()
     ledger.put_applied(app("web", web="d1", cache="d2"))
