@@ -117,9 +117,9 @@ class HealthController:
             )
         )
 
-    def has_checks(self, units: Collection[str]) -> bool:
-        """Whether a container of one of these units has a health check."""
-        return any(one.container.unit in units for one in self._checked.values())
+    def checked_units(self) -> frozenset[str]:
+        """Units of which a container has a health check."""
+        return frozenset(one.container.unit for one in self._checked.values())
 
     def second_look_in(self) -> float:
         """Seconds until it shows whether a check that ran at the last look hangs; else 0."""

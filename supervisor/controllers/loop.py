@@ -21,7 +21,7 @@ Keys out: none of its own but `add_in`, with the backoff that a failure asks for
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import anyio
 import msgspec
@@ -38,7 +38,6 @@ from supervisor.controllers.ports import FolderWatch
 from supervisor.controllers.probes import ProbeController
 from supervisor.controllers.source import SourceController
 from supervisor.controllers.webhooks import WebhookController
-from supervisor.core.names import runtime_names
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
@@ -229,24 +228,17 @@ class Loop:
 
     def _look_again(self) -> None:
         """Arm the next look at health and the next probe, where there are any."""
-        units = {name for names in self._units().values() for name in names}
         if seconds := self._health.second_look_in():
             self._queue.add_in("health", seconds)
-        elif self._health.has_checks(units):
+        elif any(map(self._desires.apps_of_unit, self._health.checked_units())):
             self._queue.add_by_rhythm("health", LOOK_SECONDS)
         due = self._probes.due_in()
         if due is not None:
             self._queue.add_in("probes", due)
 
-    def _keys_of(self, units: frozenset[str]) -> list[str]:
+    def _keys_of(self, units: Iterable[str]) -> set[str]:
         """Name the apps that have one of these units."""
-        return [f"app:{app}" for app, names in self._units().items() if names & units]
-
-    def _units(self) -> dict[str, frozenset[str]]:
-        return {
-            app: frozenset(name for one in units for name in runtime_names(one.name, one.instances))
-            for app, units in self._desires.known().items()
-        }
+        return {f"app:{app}" for unit in units for app in self._desires.apps_of_unit(unit)}
 
     async def _reconcile_one(self, keys: set[str]) -> None:
         (key,) = keys

@@ -70,7 +70,11 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
 
 def layout_of(snapshot: Snapshot, settings: SourceSettings) -> tuple[str, ...]:
     """Globs of a source's apps, as the settings say or as they are found."""
-    return tuple(settings.apps) or find_layout(_considered(snapshot, settings))
+    return _layout(settings, _considered(snapshot, settings))
+
+
+def _layout(settings: SourceSettings, considered: Iterable[TreeFile]) -> tuple[str, ...]:
+    return tuple(settings.apps) or find_layout(considered)
 
 
 def texts_needed(snapshot: Snapshot, settings: SourceSettings) -> frozenset[str]:
@@ -99,12 +103,14 @@ def compose(
     """
     source = snapshot.source
     over = Overlay(settings.overlay, snapshot, specifiers or {})
-    globs = layout_of(snapshot, settings)
-    parts = _parts(snapshot, settings, over, contents or {})
+    files = _considered(snapshot, settings)
+    globs = _layout(settings, files)
+    parts = _parts(files, globs, source, over, contents or {})
     again = partial(_chosen, snapshot, over, contents or {})
     found_in = snapshot.paths
     ignored = ignoring(settings.ignore)
     considered = [path for path in found_in if not ignored(path)]
+    fit = used(globs, considered)
     in_apps = {posixpath.join(part.root, file.path) for part in parts for file in part.files}
     of_none = [path for path in considered if path not in in_apps and not over.covers(path)]
     names = frozenset(part.name for part in parts)
@@ -146,7 +152,7 @@ def compose(
     }
     left = _left_out(snapshot, settings, over, parts, images)
     if any(not one.meant for one in left):
-        left = with_advice(left, settings, used(globs, considered), again)
+        left = with_advice(left, settings, fit, again)
     return Composition(
         candidates=tuple(one for name, one in candidates.items() if name not in refused),
         refused=refused,
@@ -157,25 +163,29 @@ def compose(
         findings=(
             *findings,
             *(weighed(one, globs) for one in of_no_app),
-            *unfitting(settings, source=source, paths=found_in, considered=considered, apps=names),
+            *unfitting(
+                settings, source=source, paths=found_in, considered=considered, fit=fit, apps=names
+            ),
             *of_several_units(of_none, source),
             *over.problems(names),
         ),
         left_out=left,
         layout=globs,
-        used=used(globs, considered),
+        used=fit,
         ignore=settings.ignore,
         roots=frozenset(part.root for part in parts),
     )
 
 
 def _parts(
-    snapshot: Snapshot, settings: SourceSettings, over: Overlay, contents: Mapping[str, bytes]
+    considered: Iterable[TreeFile],
+    globs: Sequence[str],
+    source: str,
+    over: Overlay,
+    contents: Mapping[str, bytes],
 ) -> list[Part]:
-    considered = _considered(snapshot, settings)
-    globs = tuple(settings.apps) or find_layout(considered)
     files = tuple(file for file in considered if not over.covers(file.path))
-    parts = divide(files, globs, snapshot.source, overlaid=over.files, contents=contents)
+    parts = divide(files, globs, source, overlaid=over.files, contents=contents)
     names = {part.name for part in parts}
     parts += [
         Part(name=name, root=f"{over.folder}/{name}", files=())  # an app of this host alone
@@ -188,7 +198,9 @@ def _parts(
 def _chosen(
     snapshot: Snapshot, over: Overlay, contents: Mapping[str, bytes], settings: SourceSettings
 ) -> list[Part]:
-    parts = _parts(snapshot, settings, over, contents)
+    considered = _considered(snapshot, settings)
+    globs = _layout(settings, considered)
+    parts = _parts(considered, globs, snapshot.source, over, contents)
     return [part for part in parts if selected(part.name, settings)]
 
 

@@ -30,7 +30,7 @@ class ImageContexts:
         self._recipes = {
             posixpath.dirname(path)
             for path in paths
-            if posixpath.basename(path).startswith(_RECIPES)
+            if path.rpartition("/")[2].startswith(_RECIPES)
         }
 
     def holding(self, path: str) -> str | None:

@@ -1,6 +1,7 @@
 """Names of unit files: which kinds there are, what service a Quadlet file becomes."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from supervisor.kit.texts import nearest
 from supervisor.model.app import UnitKind
@@ -22,6 +23,8 @@ FIRST_PODMAN = {".artifact": "5.7", ".build": "5.2", ".pod": "5.0", ".image": "4
 """Suffixes that not every Podman's generator knows: the first one that does."""
 
 PLAIN_SUFFIXES = (".service", ".timer", ".socket", ".path", ".target")
+
+_SUFFIXES = (*QUADLET_KINDS, *PLAIN_SUFFIXES)
 
 UNSUPPORTED = (".slice", ".mount", ".automount", ".swap", ".scope", ".device")
 """Kinds of systemd's units that no app can bring."""
@@ -46,8 +49,11 @@ def is_drop_in(path: str) -> bool:
     return _suffix(name) == ".conf" and _suffix(folder.rpartition("/")[2]) == ".d"
 
 
+@lru_cache(maxsize=2048)
 def unit_kind(path: str) -> UnitKind | None:
     """Kind of the unit that a file defines; None for any other file (drop-ins included)."""
+    if not path.endswith(_SUFFIXES):  # most files
+        return None
     suffix = _suffix(path.rpartition("/")[2])
     return QUADLET_KINDS.get(suffix) or (UnitKind.PLAIN if suffix in PLAIN_SUFFIXES else None)
 

@@ -139,9 +139,9 @@ def is_below(path: str, root: str) -> bool:
 
 def is_hidden(path: str, root: str) -> bool:
     """Whether it lies below a hidden folder, as seen from `root`, which may be one itself."""
-    return any(
-        part.startswith(".") and part not in {".", ".."}
-        for part in path[len(root) :].split("/")[:-1]
+    inside = path[len(root) :]
+    return (inside.startswith(".") or "/." in inside) and any(
+        part.startswith(".") and part not in {".", ".."} for part in inside.split("/")[:-1]
     )
 
 

@@ -41,19 +41,20 @@ def unfitting(
     source: str,
     paths: Collection[str],
     considered: Collection[str],
+    fit: Collection[str],
     apps: Collection[str],
 ) -> Iterator[Finding]:
     """Warn of each glob and name of the settings that leaves apps out, for it fits nothing.
 
     `paths` are all of the source, with what could not be read, `considered` those that are not
-    ignored, and `apps` the names of its apps, the ones that are not selected too.
+    ignored, `fit` what `used` says of the globs of `apps`, and `apps` the names of its apps, the
+    ones that are not selected too.
     """
     if not paths:
         return
-    fit = used(settings.apps, considered)
-    units = [path for path in considered if is_unit(path) and not is_hidden(path, root="")]
     for glob in settings.apps:
         if glob not in fit:
+            units = [path for path in considered if is_unit(path) and not is_hidden(path, root="")]
             what = "no unit file" if names_units(glob) else "no folder that holds a unit"
             meant = _nearest_path(glob, units)
             yield _finding("apps", glob, f"fits {what}", meant, source)
