@@ -3,23 +3,34 @@
 Serves `core.planner`, which calls it with the steps of all apps of a pass.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from supervisor.model.app import UnitKind
 from supervisor.model.observed import Observed
-from supervisor.model.plan import RemoveNetwork, RestartUnit, StartUnit, Step, StopUnit
+from supervisor.model.plan import (
+    RemoveContainer,
+    RemoveNetwork,
+    RemovePod,
+    RestartUnit,
+    StartUnit,
+    Step,
+    StopUnit,
+)
 
 
-def users_of_network(network: str, observed: Observed) -> tuple[frozenset[str], tuple[str, ...]]:
+def users_of_network(
+    network: str, observed: Observed, *, without: Collection[str] = ()
+) -> tuple[frozenset[str], tuple[str, ...]]:
     """Return the units of apps that use a network, and the containers of anybody else that do.
 
     A container may be in it by its name, so that systemd does not know, and without running.
+    Containers of the names `without` do not count.
     """
     known = {name: one for app in observed.applied.values() for name, one in app.units.items()}
     pods = {one.object_name: name for name, one in known.items() if one.kind is UnitKind.POD}
     units, others = set(), []
     for container in observed.inventory.containers or ():
-        if network in container.networks:
+        if network in container.networks and container.name not in without:
             unit = container.unit or pods.get(container.pod, "")
             if unit in known or unit in observed.units:
                 units.add(unit)
@@ -35,6 +46,9 @@ def free_networks(steps: Iterable[Step], observed: Observed) -> list[Step]:
     come back is left while others use it.
     """
     planned = list(steps)
+    # A stable order by phase: what is removed beside them goes before.
+    planned.sort(key=lambda step: isinstance(step, RemoveNetwork))
+    gone = {one.container for one in planned if isinstance(one, RemoveContainer)}
     for step in [one for one in planned if isinstance(one, RemoveNetwork)]:
         starts = [one for one in planned if isinstance(one, StartUnit | RestartUnit)]
         comes_back = any(
@@ -42,13 +56,15 @@ def free_networks(steps: Iterable[Step], observed: Observed) -> list[Step]:
             for one in starts
             if one.inputs
         )
-        users, others = users_of_network(step.network, observed)
+        users, others = users_of_network(step.network, observed, without=gone)
         stopped = {one.unit for one in planned if isinstance(one, StopUnit)}
         idle = sorted(users - stopped - {one.unit for one in starts})
         if not comes_back and (others or idle):
             planned.remove(step)
             continue
         reason = f"network {step.network} {'is made anew' if comes_back else 'goes'}"
+        at = planned.index(step)
+        planned[at:at] = _without_the_dead(step, users, observed)
         planned.extend(
             StopUnit(app=step.app, unit=unit, reason=reason) for unit in sorted(users - stopped)
         )
@@ -63,3 +79,31 @@ def free_networks(steps: Iterable[Step], observed: Observed) -> list[Step]:
             for unit in idle
         )
     return planned
+
+
+def _without_the_dead(
+    step: RemoveNetwork, users: Collection[str], observed: Observed
+) -> list[RemoveContainer | RemovePod]:
+    """Remove what keeps the network without running, and no stop of its unit would end.
+
+    After a power cut containers are still there, until their unit makes them anew.
+    """
+    ended = {
+        unit
+        for unit in users
+        if unit in observed.units and observed.units[unit].active in {"inactive", "failed"}
+    }
+    found = [
+        one
+        for one in observed.inventory.containers or ()
+        if step.network in one.networks and one.unit in ended
+    ]
+    pods = sorted({one.pod for one in found if one.pod})
+    single = [one for one in found if not one.pod]
+    return [
+        *(RemovePod(app=step.app, pod=pod, reason="none of its units runs") for pod in pods),
+        *(
+            RemoveContainer(app=step.app, container=one.name, reason=f"left behind by {one.unit}")
+            for one in single
+        ),
+    ]

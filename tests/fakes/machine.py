@@ -99,6 +99,10 @@ class Machine:
     since: dict[str, float] = field(default_factory=dict)
     """Unit to when it was started."""
     now: float = 0.0
+    dead: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Units whose container is there without running, to its networks."""
+    queued: set[str] = field(default_factory=set)
+    """Units whose start job waits for its turn."""
     reloads: int = 0
     checks: dict[str, ContainerHealth] = field(default_factory=dict)
     """Unit to its running container, where that has a health check."""
@@ -171,12 +175,32 @@ class Machine:
 
     def containers(self) -> tuple[Container, ...]:
         """Those that are in networks."""
+        there = self.dead | {unit: self.networks_of(unit) for unit in self.running}
         mine = (
             Container(id=unit, name=unit, unit=unit, networks=networks)
-            for unit in sorted(self.running)
-            if (networks := self.networks_of(unit))
+            for unit, networks in sorted(there.items())
+            if networks
         )
         return (*mine, *sorted(self.strangers, key=lambda one: one.name))
+
+    def cut_power(self) -> None:
+        """End everything; containers stay as they were, until their unit makes them anew."""
+        for unit in self.running:
+            if self.definition(unit).kind is UnitKind.CONTAINER:
+                self.dead[unit] = self.networks_of(unit)
+        self.running.clear()
+        self.failed.clear()
+
+    def boot(self) -> None:
+        """Have systemd take up what is there; what it wants is queued, and not started yet."""
+        self.reload()
+        self.queued = {name for name, unit in self.loaded.items() if unit.wanted_by}
+
+    def start_queued(self) -> None:
+        for unit in sorted(self.queued & self.loaded.keys()):
+            if unit not in self.running:
+                self.start("", unit, None)
+        self.queued.clear()
 
     def networks_of(self, unit: str) -> tuple[str, ...]:
         needs = (self.definition(need) for need in self.definition(unit).requires)
@@ -223,7 +247,10 @@ class Machine:
             )
         load = "loaded" if unit in self.loaded else "not-found"
         return UnitState(
-            name=unit, load=load, path=self.places.get(unit, "") if load == "loaded" else ""
+            name=unit,
+            load=load,
+            path=self.places.get(unit, "") if load == "loaded" else "",
+            job="start" if unit in self.queued and load == "loaded" else "",
         )
 
     def plan(self, deployments: list[Deployment], now: float = 1.0) -> Plan:
@@ -236,7 +263,9 @@ class Machine:
                 self.rollouts.setdefault(one.app, {})[one.revision] = one
             case PullImage():
                 self.images.add(step.image)
-            case BuildImage() | RemoveContainer() | ResetFailed():
+            case RemoveContainer():
+                self.dead.pop(step.container, None)
+            case BuildImage() | ResetFailed():
                 self.failed.discard(getattr(step, "unit", ""))
             case StopUnit():
                 self.stop(step.unit)
@@ -346,6 +375,7 @@ class Machine:
 
         A pod ends with the last of its containers.
         """
+        self.queued.discard(unit)
         if unit not in self.running:
             return []
         along = [name for name in self.running if unit in self.definition(name).requires]
@@ -374,6 +404,8 @@ class Machine:
         assert unit in self.loaded, f"{unit} is started before it is loaded"
         self.failed.discard(unit)
         self.running.pop(unit, None)
+        self.dead.pop(unit, None)
+        self.queued.discard(unit)
         definition = self.loaded[unit]
         missing = [image for image in definition.images if image not in self.images]
         assert not missing, f"{unit} is started without its image"
@@ -473,12 +505,13 @@ class Machine:
         plans: list[Plan] = []
         for _ in range(5):
             plan = self.plan(deployments, now)
-            if not plan.steps:
+            if not plan.steps and not self.queued:
                 self.adopt(plan)
                 return plans
             plans.append(plan)
             for step in plan.steps:
                 self.carry_out(step)
+            self.start_queued()
             self.adopt(plan)
         raise AssertionError(f"never at rest: {plans[-1].steps}")
 

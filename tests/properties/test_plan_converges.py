@@ -134,6 +134,9 @@ def test_a_pass_cut_short_anywhere_is_mended_by_the_next(data):
         machine.carry_out(step)
     if data.draw(st.booleans()):
         machine.reload()  # by somebody else, in the worst moment
+    if data.draw(st.booleans()):
+        machine.cut_power()
+        machine.boot()
     settled(machine, after)
 
 
