@@ -47,6 +47,21 @@ for pid in $(cat cgroup.procs); do cat "/proc/$pid/smaps_rollup"; done |
     awk '/^Pss:/ { kilobytes += $2 } END { print kilobytes * 1024 }'
 """
 """podvisor's memory when no other Python runs, which would share the interpreter's pages."""
+NEWER_PODMAN = """\
+mkdir -p ~/.config/systemd/user/podvisor.service.d
+cat >~/.config/systemd/user/podvisor.service.d/newer-podman.conf <<'END'
+[Service]
+ExecStart=
+ExecStart=/opt/podvisor/bin/python -c "import sys; \
+from supervisor.adapters.podman import check_results; \
+check_results._FIRST_TO_IGNORE = 5; from supervisor.__main__ import main; \
+sys.argv = ['podvisor', 'run']; sys.exit(main())"
+END
+systemctl --user daemon-reload
+systemctl --user restart podvisor.service
+"""
+"""A daemon to which Podman 5 hides failed checks, as Podman 6 does: their results are in the same
+files, and each is read at every look."""
 FLOOR = "s6"
 POLL_SECONDS = 300
 """Between two questions to a Git server: podvisor's default."""
@@ -96,15 +111,18 @@ class Limit(NamedTuple):
     kept: bool
 
 
-def measure(name: str, times: Times, *, compare: bool) -> Result:
-    """Run all stages on a running host; without `compare` only those that a limit is about."""
+def measure(name: str, times: Times, *, compare: bool, newer: bool = False) -> Result:
+    """Run all stages on a running host; without `compare` only those that a limit is about.
+
+    With `newer`, health looks cost what they do with Podman 6.
+    """
     started = time.monotonic()
     if compare:
         install_others(name)
     fleets: dict[str, Result] = {}
     picture = ""
     for stage in ([RESTING] if compare else []) + [[one] for one in CHECKED]:
-        with made(name, stage):
+        with made(name, stage, newer=newer):
             say(f"measuring {', '.join(fleet.title for fleet in stage)}")
             reports = side_by_side(
                 name, [(fleet.user, wanted(fleet, compare=compare)) for fleet in stage], times
@@ -131,7 +149,7 @@ def measure(name: str, times: Times, *, compare: bool) -> Result:
 
 
 @contextlib.contextmanager
-def made(name: str, stage: Sequence[Fleet]) -> Iterator[None]:
+def made(name: str, stage: Sequence[Fleet], *, newer: bool = False) -> Iterator[None]:
     """The users of a stage, with their containers; they are gone afterwards."""
     try:
         for fleet in stage:
@@ -140,6 +158,8 @@ def made(name: str, stage: Sequence[Fleet]) -> Iterator[None]:
             kind = "checked" if fleet.checked else "plain"
             words = ("/usr/bin/python3", "-", str(fleet.containers), kind, str(fleet.chatty))
             inside(name, fleet.user, *words, stdin=(LIB / "fleet.py").read_text())
+            if newer:
+                inside(name, fleet.user, "sh", "-euc", NEWER_PODMAN)
         yield
     finally:
         for fleet in stage:  # one that stays costs the next stage some quiet, not the whole run
@@ -227,12 +247,17 @@ def limits(result: Result) -> list[Limit]:
     ten, fifty = (own(result, fleet.user) for fleet in CHECKED)
     more = sum(one["more_ms"] for one in result["caused"].values())
     error = math.hypot(*(one["error_ms"] for one in result["caused"].values()))
+    # A shorter window holds no poll of Git, or one too many.
+    cpu, wakes = (1.5, 2) if result["window_seconds"] >= POLL_SECONDS else (2, 4)
     podmans = [process for process in ten["processes"] if "podman" in process]
     return [
         at_most(
-            "CPU, 10 containers with health checks, a Git source", mean(ten, "cpu_ms"), 2, "ms/min"
+            "CPU, 10 containers with health checks, a Git source",
+            mean(ten, "cpu_ms"),
+            cpu,
+            "ms/min",
         ),
-        at_most("wake-ups, the same", mean(ten, "wakeups"), 4, "/min"),
+        at_most("wake-ups, the same", mean(ten, "wakeups"), wakes, "/min"),
         at_most(
             "CPU with 50 containers, of that with 10", ratio(fifty, ten, "cpu_ms"), 1.3, "times"
         ),
