@@ -6,6 +6,7 @@ import pytest
 
 from supervisor.model.events import EventKind
 from supervisor.model.health import Health, PlayedContainer
+from supervisor.model.podman import PodmanEvent
 from supervisor.model.settings import HealthSettings, RolloutSettings, Seconds, Settings
 from supervisor.model.status import AppState
 
@@ -84,6 +85,20 @@ async def test_what_podman_restarts_again_and_again_is_failing_until_it_has_run_
     # Long after that, it is known to Podman still.
     async with world.running() as house:
         assert house.desk.status().apps[0].state is AppState.READY
+
+
+async def test_a_restart_in_place_is_known_at_once_by_the_end_of_what_ran(world):
+    """Nothing of it is seen by systemd; Podman's stores tell that the container's process ended."""
+    world.reader.put("home", IDLE)
+    async with world.running() as house:
+        await anyio.sleep(100)
+        world.machine.answers("web.service", Health.UNHEALTHY, streak=1, output="no route")
+        world.machine.podman_restarts("web.service", at=world.clock.now())
+        died = PodmanEvent(type="container", action="died", name="x", unit="web.service")
+        world.podman.events.queue.put_nowait(died)
+        await anyio.sleep(3)
+        assert house.board.apps["web"].state is AppState.FAILING
+    assert not world.events(EventKind.HEALTH)[0].ok
 
 
 async def test_a_daemon_that_comes_back_reads_the_interval_from_the_container(world):
