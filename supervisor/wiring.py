@@ -248,10 +248,14 @@ def assemble(
     images = ImageController(
         podman=given.podman, ledger=given.ledger, clock=given.clock, name_key=queue.add
     )
-    secrets = SecretController(
-        vault=given.vault, podman=given.podman, reader=given.reader, ledger=given.ledger
-    )
     words = LastWords(podman=given.podman, host=given.host)
+    secrets = SecretController(
+        vault=given.vault,
+        podman=given.podman,
+        reader=given.reader,
+        ledger=given.ledger,
+        words=words,
+    )
     executor = Executor(
         reader=given.reader,
         folder=given.folder,

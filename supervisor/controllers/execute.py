@@ -252,6 +252,7 @@ class Executor:
             case RemovePod():
                 await podman.remove_pod(step.pod)
             case RemoveSecret():
+                await self._words.overtake(step.secret)
                 await podman.remove_secret(step.secret)
             case RemoveVolume():
                 await podman.remove_volume(step.volume)

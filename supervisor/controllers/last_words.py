@@ -1,10 +1,12 @@
 """What a failing program said, fit to be shown and kept: without its secrets, and with more help.
 
 Programs print their passwords when they fail. Their words reach status, events, history and the
-ledger only by way of here; a secret's value is asked for when there are words, and not kept.
+ledger only by way of here; a secret's value is asked for when there are words. What a pass replaces
+is kept in memory, since a program that was started with it may print it yet.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import msgspec
 
@@ -17,6 +19,10 @@ from supervisor.model.observed import JobFailed
 WITHHELD = "… its words are withheld: its secrets cannot be read now"
 
 
+_OVERTAKEN = 3
+"""So many old values of one secret are kept in mind."""
+
+
 class LastWords:
     """One for the daemon."""
 
@@ -25,12 +31,23 @@ class LastWords:
         self._host = host
         self._secrets: dict[str, set[str]] = {}
         """Unit to the names of the secrets that its app uses, or has used: what runs may be old."""
+        self._overtaken: dict[str, list[bytes]] = {}
+        """Values that the passes of this daemon replaced or removed: what runs may have them."""
 
     def note(self, units: Iterable[str], secrets: Iterable[str]) -> None:
         """Learn which secrets these units, all of one app, may have printed."""
         names = set(secrets)
         for unit in units:
             self._secrets.setdefault(unit, set()).update(names)
+
+    async def overtake(self, name: str) -> None:
+        """Keep in mind what a secret holds, which is about to be replaced or removed."""
+        with suppress(Failure):  # one that cannot be read must not keep a good one from coming
+            value = await self._podman.secret(name)
+            olds = self._overtaken.setdefault(name, [])
+            if value and value not in olds:
+                olds.append(value)
+                del olds[:-_OVERTAKEN]
 
     async def told(self, words: str, unit: str) -> str:
         """Return what a unit said without what its secrets hold; `WITHHELD` if that is not known.
@@ -46,6 +63,7 @@ class LastWords:
                 held = [await self._podman.secret(name) for name in sorted(names)]
             except Failure:
                 return WITHHELD
+            held.extend(old for name in names for old in self._overtaken.get(name, ()))
             words = masked(words, [value for value in held if value])
         more = refused_port_mend(words)
         if taken := taken_port(words):

@@ -1,7 +1,7 @@
 """Apps' secrets: what they are made of, making them, and another value for a generated one.
 
 `controllers.observe` asks for the marks, the executor has secrets made, people ask the desk. A
-clear text goes from the vault to Podman within `put`, and nowhere else.
+clear text goes from the vault to Podman within `put`; what it takes the place of, to `LastWords`.
 """
 
 import posixpath
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import anyio
 
+from supervisor.controllers.last_words import LastWords
 from supervisor.controllers.ports import Ledger, Podman, SourceReader, Vault
 from supervisor.core.secret_report import report
 from supervisor.model.app import Deployment
@@ -34,9 +35,16 @@ class SecretController:
     """One for the daemon."""
 
     def __init__(
-        self, *, vault: Vault, podman: Podman, reader: SourceReader, ledger: Ledger
+        self,
+        *,
+        vault: Vault,
+        podman: Podman,
+        reader: SourceReader,
+        ledger: Ledger,
+        words: LastWords,
     ) -> None:
         self._vault = vault
+        self._words = words
         self._podman = podman
         self._reader = reader
         self._ledger = ledger
@@ -75,6 +83,7 @@ class SecretController:
         self._ledger.put_note(_NOTE, "made")
         for put in step.puts:
             secret, content = put.secret, clear[put] or b""
+            await self._words.overtake(secret.name)
             await self._podman.put_secret(
                 secret.name,
                 content,

@@ -403,6 +403,30 @@ async def test_a_secret_that_a_failing_program_prints_is_nowhere(world, caplog, 
     assert any(shown.encode() in one for one in seen)
 
 
+@pytest.mark.parametrize("what", ["another value", "no secret any more"])
+async def test_a_replaced_secret_that_is_printed_yet_is_nowhere(world, caplog, what):
+    """What runs was started with it, or has kept it."""
+    other = "another-canary"
+    change = {"apps/web/db.age": sealed(other)}
+    if what == "no secret any more":
+        change = {"apps/web/db.age": None, "apps/web/web.container": "v=2"}
+    async with world.running() as house:
+        await world.push(house, APP)
+        files = {path: text for path, text in (APP | change).items() if text is not None}
+        world.systemd.said["web.service"] = f"old {CANARY}, new {other}"
+        await world.push(house, files)
+        world.machine.broken.add("web.service")
+        world.systemd.dies("web.service")
+        seen = []
+        for _ in range(5):
+            await anyio.sleep(20)
+            seen += await everything_told(world, house, caplog)
+    for one in seen:
+        assert CANARY.encode() not in one
+        assert what == "no secret any more" or other.encode() not in one
+    assert any("old …, new".encode() in one for one in seen)
+
+
 async def test_words_of_an_app_without_secrets_are_shown_without_asking_podman(world):
     world.podman.unreadable = True
     world.systemd.said["b.service"] = "no such table"
