@@ -162,7 +162,7 @@ def _failure(
 
     What was restarted `since` then is never well; with None, nothing is held against it for good.
     """
-    cause = f": {said}" if (said := observed.causes.get(name)) else ""
+    cause = observed.because(name)
     if state.active == "failed":
         return f"{name} failed ({state.result}){cause}"
     if state.is_up and state.load not in {"loaded", "merged"}:

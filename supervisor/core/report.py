@@ -209,7 +209,7 @@ def _loop_in_words(state: UnitState, observed: Observed) -> str:
     tries = f"{count(state.restarts, 'time')}" if state.restarts else "again and again"
     stay = format_duration(round(calm_at(state) - state.active_since))
     lasts = f"; it has to stay up for {stay}" if state.is_up else ""
-    cause = f": {said}" if (said := observed.causes.get(state.name)) else ""
+    cause = observed.because(state.name)
     return f"{state.name}: systemd has restarted it {tries}{lasts}{cause}"
 
 

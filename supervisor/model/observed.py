@@ -238,6 +238,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     owned_root: str
     """Absolute real path of the folder that holds the apps' folders."""
 
+    def because(self, unit: str) -> str:
+        """Return a unit's last words, to stand behind what is said of it; empty if not known."""
+        return f": {said}" if (said := self.causes.get(unit)) else ""
+
 
 class JobFailed(msgspec.Struct, frozen=True, kw_only=True):
     """A unit's job that did not end in `done`."""
