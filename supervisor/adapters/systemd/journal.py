@@ -19,9 +19,9 @@ _ID = re.compile(r"[0-9a-f]{64}")
 _ROUTINE = re.compile(
     r"^(Starting|Started|Stopping|Stopped) |^Failed to start "
     r"|: (Failed with result|Scheduled restart|Start request repeated"
-    r"|Consumed |Deactivated|Failed to spawn|Failed to run)"
+    r"|Consumed |Deactivated|Failed to spawn|Failed to run)|, ignoring: "
 )
-"""What systemd says of every unit that fails."""
+"""What systemd says of every unit that fails, and of what it does without."""
 _EXITED = re.compile(r": Main process exited, code=(\w+), status=(\d+)(?:/(\w+))?")
 _LAGS_SECONDS = (0.0, 0.15, 0.6)
 """What a process wrote just before it died may still be on its way to the journal."""

@@ -60,6 +60,7 @@ async def test_what_hinders_a_start_is_not_hidden_behind_systemds_routine(says: 
     says(
         STARTING,
         why,
+        ("systemd", "web.service: Failed to read pids.max for control group /x, ignoring: No data"),
         spawn,
         FAILED,
         ("systemd", "web.service: Start request repeated too quickly."),
