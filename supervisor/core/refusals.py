@@ -28,6 +28,9 @@ _QUOTED = re.compile(r"'([^']+)'|\"([^\"]+)\"|“([^”]+)”")
 _REFERENCE = re.compile(r"[^\s'\"=:,]+\.(?:" + "|".join(s[1:] for s in QUADLET_KINDS) + r")\b")
 _KEY = re.compile(r"\b([A-Z]\w+)(?: key|=)")
 _CAPITALISED = re.compile(r"\b[A-Z]\w+\b")
+_WORD = re.compile(r"[a-z]+\b")
+_NO_SOURCE = re.compile(r"(?!.*\btype=(?:tmpfs|devpts|ramfs)\b)(?!.*\b(?:source|src)=[^,])")
+"""Value of a Mount= that lacks a source, of which Podman says no more than that."""
 _GROUP = re.compile(r"in group '([^']+)'")
 
 
@@ -179,7 +182,18 @@ def _meant(files: AppFiles, path: str, words: str) -> Entry | None:
         found = files.find_entry(path, _says(text, keys=named))
         if found or (found := files.find_entry(path, _says(text))):
             return found
-    return files.find_entry(path, _assigns(set(_KEY.findall(words))))
+    if entry := files.find_entry(path, _assigns(set(_KEY.findall(words)))):
+        return entry
+    if words.startswith("source "):
+        return files.find_entry(path, _lacks_source)
+    # Some only begin with the key, in small letters: `pod x is not Quadlet based`.
+    first = _WORD.match(words)
+    keys = {first[0].capitalize()} if first else set()
+    return files.find_entry(path, _assigns(named | keys))
+
+
+def _lacks_source(entry: Entry) -> bool:
+    return entry.key == "Mount" and bool(_NO_SOURCE.match(entry.value))
 
 
 def _says(text: str, keys: Collection[str] = ()) -> Callable[[Entry], bool]:

@@ -414,6 +414,30 @@ def test_plain_units_with_drop_ins() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("source cannot be empty", 4),
+        ("pod x is not Quadlet based", 6),
+        ("invalid Group set without User", 7),
+        ("something else went wrong", 0),
+    ],
+)
+def test_the_line_of_what_podman_refuses_without_naming_its_key(words: str, line: int) -> None:
+    text = """[Container]
+Mount=type=bind,source=/a,destination=/b
+Mount=type=tmpfs,destination=/c
+Mount=type=volume,destination=/d
+Image=x
+Pod=x
+Group=1
+"""
+    reading = reading_of({"a.container": text})
+    read_refusals(f'converting "a.container": {words}', {"app": reading}, PLACE.stage)
+    (finding,) = reading.findings
+    assert (finding.path, finding.line) == ("apps/app/a.container", line)
+
+
 def test_kube_with_a_bad_file_is_refused_with_its_line() -> None:
     reading = reading_of({"k.kube": "[Kube]\nYaml=k.yml\n", "k.yml": "a:\n  - b\n c: [\n"})
     text = f"---k.service---\n[X-Kube]\nYaml=k.yml\n[Unit]\nSourcePath={PLACE.stage}/app/k.kube\n"
