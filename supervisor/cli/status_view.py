@@ -215,6 +215,7 @@ def _is_troubled(unit: dict[str, Any]) -> bool:
         or unit.get("next_try_at")
         or unit.get("unstarted")
         or unit.get("unmet")
+        or unit.get("paused")
         or unit.get("health") == "unhealthy"
     )
 
@@ -243,6 +244,8 @@ def _orders(app: dict[str, Any], now: float) -> Iterator[str]:
 def _unit_state(unit: dict[str, Any]) -> Cell:
     if not unit["active"]:
         return ("unknown", "dim")
+    if unit.get("paused"):
+        return (f"{unit['active']} (paused)", "bad")
     style = _STYLES.get(unit["active"], "warn" if unit.get("wanted") else "dim")
     more = unit.get("result") or unit.get("sub")
     said = more and more != unit["active"]

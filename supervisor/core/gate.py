@@ -100,6 +100,8 @@ def judge(
         if state.unmet:
             # systemd was told not to start it here: that says nothing of the revision.
             unmet.append(f"{name} was not started: {state.unmet} is not met")
+        elif state.paused:
+            waits.append(f"{name} is paused")
         elif undone and state.active == "inactive":
             # What is still to be done may have stopped it, and is to start it again.
             waits.append(f"{name}: {state.active}")

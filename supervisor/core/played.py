@@ -17,6 +17,8 @@ def health_of(one: PlayedContainer, now: float, *, since: float | None) -> UnitH
     """Return what it says of its unit; `since` as of `core.health.unit_health`."""
     if how := how_it_ended(one):
         return UnitHealth(health=Health.UNHEALTHY, since=one.ended_at, output=how)
+    if one.state == "paused":
+        return UnitHealth(health=Health.UNHEALTHY, output=f"container {one.name} is paused")
     restless = _is_restless(one, now)
     if since is not None:
         restless = one.restarts > 0 and one.started_at >= since

@@ -43,6 +43,7 @@ def app_status(
         else {}
     )
     units = []
+    paused = []
     for unit in stands.units if stands else ():
         idle = (unit.name,) if unit.name in verdict.unstarted else ()
         # A template of which nothing starts an instance stands for itself.
@@ -50,13 +51,16 @@ def app_status(
             state = observed.units.get(name, UnitState(name=name))
             memory = repairs.get(name)
             down = not state.is_up
+            if state.paused:
+                paused.append(f"{name}: paused (podman unpause {unit.object_name})")
             health = unit_health(name, observed, now)
             units.append(
                 UnitStatus(
                     name=name,
                     active=state.active,
                     sub=state.sub,
-                    up=state.is_up,
+                    up=state.is_up and not state.paused,
+                    paused=state.paused,
                     job=state.job,
                     wanted=name in should,
                     unmet=state.unmet,
@@ -84,6 +88,7 @@ def app_status(
         findings.append(_as_finding(deployment.name, failure))
     images = {text: image_error(text.removeprefix("image ")) for text in verdict.waiting}
     waiting = [f"{text}: {images[text]}" if images[text] else text for text in verdict.waiting]
+    waiting.extend(paused)
     waiting.extend(
         f"{name}: {job.result}{': ' if job.detail else ''}{job.detail}"
         for name, job in broken.items()
@@ -161,14 +166,20 @@ def as_it_is(status: AppStatus, units: Mapping[str, UnitState]) -> AppStatus:
         return status
     status = msgspec.structs.replace(status, units=seen)
     down = [one for one in seen if one.is_down]
-    return _changing(status, [f"{one.name}: {one.active}" for one in down]) if down else status
+    words = [f"{one.name}: {'paused' if one.paused else one.active}" for one in down]
+    return _changing(status, words) if down else status
 
 
 def _as_it_is(unit: UnitStatus, state: UnitState | None) -> UnitStatus:
-    if state is None or (state.active, state.sub, state.job) == (unit.active, unit.sub, unit.job):
+    if state is None:
         return unit
     return msgspec.structs.replace(
-        unit, active=state.active, sub=state.sub, job=state.job, up=state.is_up
+        unit,
+        active=state.active,
+        sub=state.sub,
+        job=state.job,
+        paused=state.paused,
+        up=state.is_up and not state.paused,
     )
 
 
@@ -241,7 +252,8 @@ def _state(
     deployment: Deployment, verdict: Verdict, units: list[UnitStatus], *, reverted: bool
 ) -> AppState:
     down = [unit for unit in units if unit.is_down]
-    if any(unit.active in {"failed", "inactive"} and not unit.job for unit in down):
+    ended = {"failed", "inactive"}
+    if any((unit.active in ended and not unit.job) or unit.paused for unit in down):
         return AppState.FAILING
     if any(unit.wanted and unit.health is Health.UNHEALTHY for unit in units):
         return AppState.FAILING

@@ -29,6 +29,8 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     load: str = "not-found"
     active: str = "inactive"
     sub: str = "dead"
+    paused: bool = False
+    """Whether a container of it is frozen (`podman pause`): to systemd it runs."""
     job: str = ""
     """Type of the job that is queued for it (`start`, `stop` …), empty if none."""
     result: str = "success"

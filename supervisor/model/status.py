@@ -45,6 +45,8 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sub: str
     up: bool = False
     """Whether it runs."""
+    paused: bool = False
+    """Whether somebody paused its container: it does not run, whatever systemd says."""
     job: str = ""
     """Type of systemd's job that is queued for it."""
     wanted: bool = False

@@ -3,12 +3,14 @@
 import itertools
 
 import anyio
+import msgspec
 import pytest
 
 from supervisor.controllers.desk import Desk
 from supervisor.model.events import EventKind
 from supervisor.model.observed import UnitState
 from supervisor.model.rollout import Outcome
+from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, AppStatus
 
 ONE, TWO = ({"web/web.container": f"v={n}"} for n in (1, 2))
@@ -137,3 +139,43 @@ async def test_what_a_timer_starts_is_logged_once_each_time_that_it_fails(world)
         assert (await asked(house.desk)).units[0].failed_at == 2.0
     async with world.running():
         assert len(world.events(EventKind.FAILED)) == 2, "a restart tells nothing twice"
+
+
+async def test_an_app_of_which_somebody_paused_a_container_is_failing_until_it_goes_on(world):
+    async with world.running() as house:
+        await world.push(house, ONE)
+        jobs = list(world.systemd.jobs)
+        world.systemd.pauses("web.service")
+        await anyio.sleep(3600)
+        app = await asked(house.desk)
+        assert (app.state, app.units[0].up, app.units[0].paused) == (AppState.FAILING, False, True)
+        assert app.waiting == ("web.service: paused (podman unpause systemd-web)",)
+        assert world.systemd.jobs == jobs, "who paused it, meant it"
+        world.systemd.pauses("web.service", paused=False)
+        await anyio.sleep(5)
+        assert (await asked(house.desk)).state is AppState.READY
+
+
+async def test_a_paused_container_is_seen_before_its_app_is_looked_at(world):
+    async with world.running() as house:
+        await world.push(house, ONE)
+        world.systemd.paused.add("web.service")
+        app = await asked(house.desk)
+        assert (app.state, app.waiting) == (AppState.CHANGING, ("web.service: paused",))
+
+
+async def test_a_revision_on_trial_is_not_good_while_it_is_paused(world):
+    world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
+    async with world.running() as house:
+        await world.push(house, ONE)
+        world.reader.put("home", TWO)
+        house.queue.add("source:home")
+        await anyio.sleep(5)
+        world.systemd.pauses("web.service")
+        await anyio.sleep(60)
+        app = await asked(house.desk)
+        assert (app.state, app.gate) == (AppState.FAILING, "web.service is paused")
+        world.systemd.pauses("web.service", paused=False)
+        await anyio.sleep(60)
+        assert (await asked(house.desk)).state is AppState.READY
+    assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD

@@ -422,6 +422,8 @@ class FakeSystemd:
         """Unit that is broken to the content with which it is not."""
         self.said: dict[str, str] = {}
         """Unit to its last words."""
+        self.paused: set[str] = set()
+        """Units of which somebody paused the container."""
         self.restart_seconds = 1.0
         """RestartSec= of every unit."""
 
@@ -450,7 +452,7 @@ class FakeSystemd:
         if name in self.tested and state.active == "inactive":
             unmet, tested_at = self.unmet.get(name, ""), self.tested[name]
             return msgspec.structs.replace(state, unmet=unmet, tested_at=tested_at)
-        return state
+        return msgspec.structs.replace(state, paused=state.is_up and name in self.paused)
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
         self._reach()
@@ -495,6 +497,7 @@ class FakeSystemd:
             if need in self.machine.loaded and self._start(need):
                 return JobFailed(unit=unit, result="dependency")
         self.machine.make_object(unit)
+        self.paused.discard(unit)
         self.machine.running[unit] = definition.digest
         self.machine.since[unit] = self.now()
         self.changes.queue.put_nowait(unit)
@@ -615,6 +618,11 @@ class FakeSystemd:
         )
         if "default.target" in self.watched:
             self.changes.queue.put_nowait("default.target")
+
+    def pauses(self, unit: str, *, paused: bool = True) -> None:
+        """Somebody pauses a unit's container, or has it go on."""
+        (self.paused.add if paused else self.paused.discard)(unit)
+        self.changes.queue.put_nowait(unit)
 
     def dies(self, unit: str) -> None:
         """A unit's process ends, with `Restart=no`."""

@@ -185,6 +185,11 @@ def test_a_pod_of_two_containers(user, git_server):
     assert sync(user).returncode == 0
     assert main_pid(user, "one.service") == before["one.service"]
     assert main_pid(user, "two.service") != before["two.service"]
+    user.podman("pause", "systemd-one")
+    user.wait_for(lambda: app_of(user, "duo")["state"] == "failing")
+    assert any("podman unpause systemd-one" in text for text in app_of(user, "duo")["waiting"])
+    user.podman("unpause", "systemd-one")
+    user.wait_for(lambda: app_of(user, "duo")["state"] == "ready")
     user.podman("rm", "--force", "--time=0", "systemd-one")
     user.wait_for(lambda: active(user, "duo-pod.service", "one.service", "two.service"))
     ready(user, "duo", "x")

@@ -8,13 +8,15 @@ what was asked of the one before may or may not still stand.
 
 import os
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 
 from supervisor.adapters.systemd.bus import Connection, Refused, connect, default_address
+from supervisor.adapters.systemd.freezers import Freezers, manager_folder
 from supervisor.adapters.systemd.health import CHECK_PATTERN, check_run
 from supervisor.adapters.systemd.jobs import Jobs
 from supervisor.adapters.systemd.journal import last_lines
@@ -54,12 +56,14 @@ class SystemdManager:
         address: str | None = None,
         owned_root: Path | None = None,
         user_units: Path | None = None,
+        cgroup: Path | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Keep the places; nothing is opened yet.
 
         `owned_root` is the folder below which unit files are podvisor's own, `user_units` the one
-        that holds the links to them; both default to where they are for this user.
+        that holds the links to them, `cgroup` that of `systemd --user`; all default to where they
+        are for this user.
         """
         settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
         self._address = default_address() if address is None else address
@@ -70,6 +74,7 @@ class SystemdManager:
         self._connection: Connection | None = None
         self._once_connected = False
         self._units = UnitWatch(connect=self._connected, states=self._states)
+        self._freezers = Freezers(cgroup or manager_folder())
         self._jobs = Jobs()
         self._reloading = anyio.Lock()
         self._reloads_asked = 0
@@ -104,6 +109,9 @@ class SystemdManager:
         if failures:
             raise failures[0]
         self._units.note_read(states.values())
+        running = [one.name for one in states.values() if one.is_up]
+        for name in self._freezers.paused([name for name in running if name.endswith(".service")]):
+            states[name] = msgspec.structs.replace(states[name], paused=True)
         return states
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
@@ -209,9 +217,11 @@ class SystemdManager:
             if error.name not in _NOT_THERE:
                 raise Retry(f"cannot disable {unit}: {error}") from error
 
-    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+    @asynccontextmanager
+    async def watch(self) -> AsyncIterator[AsyncIterator[str]]:
         """Names of watched units whose state changed; the empty name is everything (bus lost)."""
-        return self._units.watch()
+        async with self._units.watch() as changes, self._freezers.watch(self._units.tell):
+            yield changes
 
     async def watch_units(self, names: Collection[str]) -> None:
         """Set the units that `watch` tells of."""

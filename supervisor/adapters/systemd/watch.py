@@ -114,6 +114,11 @@ class UnitWatch:
         if name in self._told:
             self._doubt(name)
 
+    def tell(self, name: str) -> None:
+        """Tell of a unit that is not as it was, though its state is, if it is to be followed."""
+        if name in self._told:
+            self._say(name)
+
     def on_lost(self) -> None:
         """Take in that the connection is lost."""
         self._due.set()

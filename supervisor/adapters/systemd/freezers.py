@@ -1,0 +1,134 @@
+"""Which units have a container that somebody paused: systemd does not know it, the kernel does.
+
+`podman pause` freezes the container's cgroup, which lies below that of its unit where Podman splits
+it (`--cgroups=split`, as Quadlet has it). `cgroup.events` says so there, and who watches that file
+is told of every change; at rest nothing is done. Used by `manager`.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from asyncinotify import Inotify, Watch
+
+_CONTAINER = "libpod-payload-"
+_EVENTS = "cgroup.events"
+_MODIFY = 0x2
+
+
+def manager_folder() -> Path:
+    """Return the cgroup of this user's systemd, below which those of the units are."""
+    user = os.getuid()
+    return Path(f"/sys/fs/cgroup/user.slice/user-{user}.slice/user@{user}.service")
+
+
+class Freezers:
+    """Reads them, and follows those that were read."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the cgroup of the user's systemd; a machine without cgroups v2 has none."""
+        self._folder = folder
+        self._inotify: Inotify | None = None
+        self._followed: dict[Path, tuple[str, Watch]] = {}
+        """`cgroup.events` to its unit."""
+        self._known: dict[Path, bool] = {}
+        """Whether it was frozen when it was read last."""
+
+    def paused(self, units: Collection[str]) -> frozenset[str]:
+        """Return those of these units that have a paused container; `watch` follows all of them."""
+        found = set()
+        for unit, folder in self._folders(units):
+            for events in _containers(folder):
+                self._follow(unit, events)
+                self._known[events] = _is_frozen(events)
+                if self._known[events]:
+                    found.add(unit)
+        return frozenset(found)
+
+    @asynccontextmanager
+    async def watch(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
+        """Tell of every unit of which a container is paused, or goes on."""
+        from asyncinotify import Inotify  # noqa: PLC0415
+
+        with Inotify() as inotify:
+            self._inotify = inotify
+            try:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._heed, inotify, tell)
+                    yield
+                    tasks.cancel_scope.cancel()
+            finally:
+                self._inotify = None
+                self._followed.clear()
+                self._known.clear()
+
+    async def _heed(self, inotify: "Inotify", tell: Callable[[str], None]) -> None:
+        while True:
+            event = await inotify.get()
+            path = event.watch.path if event.watch else None
+            if path is None or path not in self._followed:
+                continue
+            # The kernel tells of the end of its last process, too.
+            if (frozen := _is_frozen(path)) != self._known.get(path):
+                self._known[path] = frozen
+                tell(self._followed[path][0])
+
+    def _folders(self, units: Collection[str]) -> Iterator[tuple[str, Path]]:
+        """Yield the cgroups of those units that have one: of most, where systemd puts services."""
+        elsewhere: dict[str, Path] | None = None
+        for unit in units:
+            folder = self._folder / "app.slice" / unit
+            if folder.is_dir():
+                yield unit, folder
+                continue
+            if elsewhere is None:
+                elsewhere = dict(_services(self._folder))
+            if unit in elsewhere:
+                yield unit, elsewhere[unit]
+
+    def _follow(self, unit: str, events: Path) -> None:
+        from asyncinotify import Mask  # noqa: PLC0415
+
+        if self._inotify is None or events in self._followed:
+            return
+        # The kernel does not end the watch of a cgroup that is gone.
+        for gone in [path for path in self._followed if not path.exists()]:
+            _, watch = self._followed.pop(gone)
+            self._known.pop(gone, None)
+            with suppress(OSError):
+                self._inotify.rm_watch(watch)
+        with suppress(OSError):  # it has just ended, or the user has too many watches
+            self._followed[events] = (unit, self._inotify.add_watch(events, Mask(_MODIFY)))
+
+
+def _services(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the cgroups of all services below a slice."""
+    for name in _names(folder):
+        if name.endswith(".service"):
+            yield name, folder / name
+        elif name.endswith(".slice"):
+            yield from _services(folder / name)
+
+
+def _containers(folder: Path) -> list[Path]:
+    return [folder / name / _EVENTS for name in _names(folder) if name.startswith(_CONTAINER)]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as found:
+            return [one.name for one in found]
+    except OSError:  # it has just ended
+        return []
+
+
+def _is_frozen(events: Path) -> bool:
+    try:
+        return "frozen 1" in events.read_text().splitlines()
+    except OSError:
+        return False
