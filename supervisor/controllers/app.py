@@ -38,6 +38,7 @@ from supervisor.model.plan import (
     Plan,
     PullImage,
     PutSecrets,
+    RemoveVolume,
     RestartUnit,
     RunJob,
     SetHealthInterval,
@@ -375,7 +376,8 @@ class AppController:
             memory = repairs.get(unit)
             end.again.append(memory.next_at if memory else now)
         end.again.extend(looks_again(units_of(deployment), observed.units, repairs, now))
-        if not end.failure and any(isinstance(step, RunJob) for step in steps):
+        # What is left to do after these is planned when they are done.
+        if not end.failure and any(isinstance(step, RunJob | RemoveVolume) for step in steps):
             end.stirred.add(name)
         end.changed = self._show(deployment, verdict, observed, end.failure)
         return end

@@ -283,13 +283,14 @@ class Desires:
                 refused[name] = (*known.get(name, ()), *one.findings)
         out = {*refused, *failures}
         able = {name: one.app for name, one in judged.items() if one.app and name not in out}
-        good = await self._tried.last_good(manifests, able, candidates)
-        kept = self._kept(manifests, {*able, *out}, composed, units_by_source(able.values()))
+        installed = {name: one for name, one in manifests.items() if one.files}
+        good = await self._tried.last_good(installed, able, candidates)
+        kept = self._kept(installed, {*able, *out}, composed, units_by_source(able.values()))
         unordered = refused_for_order(able, {*able, *out, *kept})
         refused.update(unordered)
         out.update(unordered)
         able = {name: one for name, one in able.items() if name not in unordered}
-        kept = self._kept(manifests, {*able, *out}, composed, units_by_source(able.values()))
+        kept = self._kept(installed, {*able, *out}, composed, units_by_source(able.values()))
         leaving = {
             name: one
             for name, one in manifests.items()
@@ -347,7 +348,7 @@ class Desires:
 
     async def _manifests(self) -> dict[str, Manifest]:
         manifests = await self._folder.manifests()
-        return {name: one for name, one in manifests.items() if one.files or one.units}
+        return {name: one for name, one in manifests.items() if one.files or one.objects}
 
     def _subject(self, app: str) -> str:
         newest = self._newest.get(app)

@@ -14,7 +14,7 @@ from supervisor.core.gate import is_installed, trial_of
 from supervisor.core.health import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
 from supervisor.core.names import runtime_names, template_of
-from supervisor.core.ownership import plan_leftovers
+from supervisor.core.ownership import plan_leftovers, pruned_volumes
 from supervisor.core.rollout_plan import ask_gate, cut_short, quarantined, take_back
 from supervisor.core.secret_plan import (
     awaited,
@@ -27,7 +27,7 @@ from supervisor.core.steps import BOOKKEEPING, in_words
 from supervisor.core.unit_plan import plan_units
 from supervisor.model.app import Deployment, DesiredApp, UnitKind
 from supervisor.model.errors import Finding
-from supervisor.model.observed import Observed
+from supervisor.model.observed import Observed, PodmanObject
 from supervisor.model.plan import (
     DisableUnit,
     PullImage,
@@ -44,7 +44,7 @@ from supervisor.model.plan import (
 from supervisor.model.rollout import GateState
 from supervisor.model.settings import HealthSettings, RolloutSettings
 
-_SECRETS_LEFT_SECONDS = 5.0
+_LEFT_SECONDS = 5.0
 
 
 def plan_app(
@@ -113,10 +113,12 @@ def plan_app(
             refused = True
         elif is_ready:
             names = {secret.name for secret in wanted.secrets}
-            left = list(plan_left(wanted.name, names, offered, observed))
+            left: list[Step] = [*plan_left(wanted.name, names, offered, observed)]
+            if wanted.prune_volumes:
+                left.extend(pruned_volumes(wanted.name, wanted, observed, owners))
             if attempt.steps and left:
                 # What uses them may still run: they go when all else is done.
-                draft.look_again(now + _SECRETS_LEFT_SECONDS)
+                draft.look_again(now + _LEFT_SECONDS)
             elif word is None or word.state is GateState.PASSED:
                 draft.steps.extend(left)
             draft.extend(attempt)
@@ -138,9 +140,9 @@ def plan_app(
                 attempt.steps[:] = without_lacking(attempt.steps, wanted, observed)
                 draft.extend(attempt)
     elif not wanted and not refused and not deployment.keep and not deployment.waits:
-        _remove_app(deployment, observed, owners, draft)
+        is_gone = _remove_app(deployment, observed, owners, draft)
         draft.steps.extend(plan_left(deployment.name, (), offered, observed))
-        return draft.steps, draft.verdict(revision="", complete=True)
+        return draft.steps, draft.verdict(revision="", complete=is_gone)
     if last_good and (wanted is None or last_good.revision != wanted.revision or refused):
         attempt = _converge(last_good, wanted, observed, now, owners)
         plan_health(last_good, observed, now, health, attempt)
@@ -188,7 +190,7 @@ def _converge(
     draft = Draft(app=app.name)
     folder = observed.apps.get(app.name)
     _remove_units(app, other, observed, owners, draft)
-    plan_leftovers(app, observed, owners, draft, prune=app.prune_volumes)
+    plan_leftovers(app, observed, owners, draft)
     files = plan_files(app, observed, now, draft)
     plan_units(app, observed, now, files, draft)
     plan_fresh_load(app, observed, draft)
@@ -217,17 +219,25 @@ def _repairs(attempt: Draft) -> Draft:
 
 def _remove_app(
     deployment: Deployment, observed: Observed, owners: Mapping[str, str], draft: Draft
-) -> None:
-    """Take away everything that is left of an app."""
+) -> bool:
+    """Take away everything that is left of an app; returns whether that is all.
+
+    Its volumes go last, if it says so: what is left of its manifest remembers them until then.
+    """
     folder = observed.apps.get(deployment.name)
     if folder is None or folder.manifest is None:
-        return
-    last_good = deployment.last_good
-    prune = last_good is not None and last_good.prune_volumes
-    _remove_units(None, last_good, observed, owners, draft)
-    plan_leftovers(None, observed, owners, draft, prune=prune)
+        return True
+    last_good, manifest = deployment.last_good, folder.manifest
+    prune = not manifest.files or (last_good is not None and last_good.prune_volumes)
+    volumes = pruned_volumes(draft.app, None, observed, owners) if prune else []
+    if manifest.files:
+        _remove_units(None, last_good, observed, owners, draft)
+        plan_leftovers(None, observed, owners, draft)
+    left = tuple(PodmanObject(UnitKind.VOLUME, step.volume) for step in volumes)
     reason = "no longer in the source"
-    plan_folder_removal(deployment.name, folder.manifest, draft, reason=reason)
+    plan_folder_removal(deployment.name, manifest, draft, left=left, reason=reason)
+    draft.steps.extend(volumes)
+    return not volumes
 
 
 def _remove_units(

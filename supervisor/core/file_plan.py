@@ -12,7 +12,7 @@ from supervisor.core.names import QUADLET_KINDS, shapes_units, unit_kind
 from supervisor.core.ownership import owned_after
 from supervisor.kit.texts import count
 from supervisor.model.app import DesiredApp
-from supervisor.model.observed import Manifest, Observed, UnitState
+from supervisor.model.observed import Manifest, Observed, PodmanObject, UnitState
 from supervisor.model.plan import (
     OpenManifest,
     Reload,
@@ -120,16 +120,20 @@ def _restore(
     return [msgspec.structs.replace(writes[0], repair=after), *writes[1:]]
 
 
-def plan_folder_removal(app: str, manifest: Manifest, draft: Draft, *, reason: str) -> None:
-    """Add the steps that take an app's files away."""
-    if manifest.sealed:
+def plan_folder_removal(
+    app: str, manifest: Manifest, draft: Draft, *, left: tuple[PodmanObject, ...], reason: str
+) -> None:
+    """Add the steps that take an app's files away, and its manifest unless something is `left`."""
+    if manifest.files and manifest.sealed:
         claim = msgspec.structs.replace(manifest, sealed=False)
         draft.steps.append(OpenManifest(app=app, manifest=claim, reason=reason))
     for file in sorted(manifest.files, key=lambda file: (-_rank(file.path), file.path)):
         draft.steps.append(RemoveFile(app=app, path=file.path, reason=reason))
-    draft.steps.append(Reload(reason=f"app {app} is gone"))
-    empty = msgspec.structs.replace(manifest, files=(), units=(), sealed=True)
-    draft.steps.append(SealManifest(app=app, manifest=empty, reason=reason))
+    if manifest.files or not manifest.sealed:
+        draft.steps.append(Reload(reason=f"app {app} is gone"))
+    empty = msgspec.structs.replace(manifest, files=(), units=(), objects=left, sealed=True)
+    if empty != manifest:
+        draft.steps.append(SealManifest(app=app, manifest=empty, reason=reason))
 
 
 def plan_fresh_load(app: DesiredApp, observed: Observed, draft: Draft) -> None:

@@ -100,28 +100,39 @@ def _is_of_units(one: PodmanObject, observed: Observed) -> bool:
 
 
 def plan_leftovers(
-    app: DesiredApp | None,
-    observed: Observed,
-    owners: Mapping[str, str],
-    draft: Draft,
-    *,
-    prune: bool,
+    app: DesiredApp | None, observed: Observed, owners: Mapping[str, str], draft: Draft
 ) -> None:
-    """Remove what is podvisor's and no unit of the app makes any more; volumes only if `prune`."""
+    """Remove what is podvisor's and no unit of the app makes any more, volumes apart."""
+    reason = "no longer in the source"
+    for one in _left_by(draft.app, app, observed, owners):
+        if one.kind is UnitKind.NETWORK:
+            draft.steps.append(RemoveNetwork(app=draft.app, network=one.name, reason=reason))
+        elif one.kind is UnitKind.POD:
+            draft.steps.append(RemovePod(app=draft.app, pod=one.name, reason=reason))
+
+
+def pruned_volumes(
+    name: str, app: DesiredApp | None, observed: Observed, owners: Mapping[str, str]
+) -> list[RemoveVolume]:
+    """Return the removal of podvisor's volumes that no unit of the app makes any more."""
+    reason = "no longer in the source, and the app says Prune=volumes"
+    return [
+        RemoveVolume(app=name, volume=one.name, reason=reason)
+        for one in _left_by(name, app, observed, owners)
+        if one.kind is UnitKind.VOLUME
+    ]
+
+
+def _left_by(
+    name: str, app: DesiredApp | None, observed: Observed, owners: Mapping[str, str]
+) -> list[PodmanObject]:
+    """Return what is podvisor's of an app and is there, and what no unit asks for any more."""
     wanted = {object_of(unit) for unit in app.units} if app else set()
-    elsewhere = _of_others(draft.app, observed)
-    for one in sorted(owned_before(draft.app, observed) - wanted - elsewhere):
-        if not is_there(one, observed.inventory) or _moves(one, draft.app, observed, owners):
-            continue
-        reason = "no longer in the source"
-        match one.kind:
-            case UnitKind.NETWORK:
-                draft.steps.append(RemoveNetwork(app=draft.app, network=one.name, reason=reason))
-            case UnitKind.POD:
-                draft.steps.append(RemovePod(app=draft.app, pod=one.name, reason=reason))
-            case _ if prune:
-                reason = f"{reason}, and the app says Prune=volumes"
-                draft.steps.append(RemoveVolume(app=draft.app, volume=one.name, reason=reason))
+    return [
+        one
+        for one in sorted(owned_before(name, observed) - wanted - _of_others(name, observed))
+        if is_there(one, observed.inventory) and not _moves(one, name, observed, owners)
+    ]
 
 
 def _of_others(app: str, observed: Observed) -> frozenset[PodmanObject]:

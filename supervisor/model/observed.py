@@ -93,6 +93,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What its units make, and was not there before: of Podman's objects, those that are
     podvisor's to remove."""
 
+    @property
+    def claims_nothing(self) -> bool:
+        """Whether it is that of an app of which nothing is left."""
+        return self.sealed and not self.files and not self.objects
+
 
 class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):
     """The owned folder of one app."""

@@ -149,7 +149,7 @@ class Reload(_Step, frozen=True, kw_only=True, tag="reload"):
 
 
 class SealManifest(_Step, frozen=True, kw_only=True, tag="seal-manifest"):
-    """Systemd has loaded what stands on disk. A manifest without files removes the folder."""
+    """Systemd has loaded what stands on disk. One that claims nothing goes with the folder."""
 
     phase: ClassVar[int] = 7
     manifest: Manifest

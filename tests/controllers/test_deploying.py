@@ -584,3 +584,69 @@ async def test_an_owned_folder_that_is_removed_whole_is_made_again(world, meanwh
     assert world.machine.running.keys() == {"web.service", "db.service"}
     assert world.machine.manifests.keys() == {"web", "db"} == world.ledger.applied().keys()
     assert [e.step for e in world.events(EventKind.STEP) if e.step.startswith("remove")] == []
+
+
+# What goes with its app
+
+
+async def test_an_app_is_known_until_its_volumes_are_gone(world):
+    both = {"web/web.container": "needs=data.volume prune", "web/data.volume": "", **DB}
+    world.reader.put("home", both)
+    async with world.running() as house:
+        assert state(house, "web").state is AppState.READY
+        assert world.machine.volumes == {"systemd-data"}
+        world.podman.in_use = {"systemd-data"}
+        world.reader.put("home", DB)
+        house.queue.add("source:home")
+        await anyio.sleep(20)
+        web = state(house, "web")
+        assert web.state is AppState.FAILING
+        assert "cannot remove volume systemd-data" in web.findings[0].message
+        assert not world.machine.files.get("web")
+        assert "web.service" not in world.machine.running
+        tries = [one for one in world.events(EventKind.STEP) if one.step == "remove-volume"]
+        assert 2 < len(tries) < 8, "with backoff"
+        assert world.machine.reloads == 2, "what is done is not done again"
+    world.reader.failures["home"] = Retry("not to be reached")
+    async with world.running() as house:
+        await settle(house)
+        assert state(house, "web").state is not AppState.READY
+        assert not world.machine.files.get("web"), "it does not come back"
+        del world.reader.failures["home"]
+        world.podman.in_use.clear()
+        await house.desk.sync(SyncRequest(), ignore)
+        assert [one.name for one in house.desk.status().apps] == ["db"]
+        assert not world.machine.volumes
+        assert "web" not in world.machine.manifests
+        assert "web" not in world.ledger.applied()
+
+
+async def test_an_app_that_comes_back_keeps_the_volume_that_could_not_go(world):
+    both = {"web/web.container": "needs=data.volume prune", "web/data.volume": "", **DB}
+    world.reader.put("home", both)
+    async with world.running() as house:
+        world.podman.in_use = {"systemd-data"}
+        world.reader.put("home", DB)
+        house.queue.add("source:home")
+        await anyio.sleep(5)
+        await world.push(house, both)
+        assert state(house, "web").state is AppState.READY
+        assert world.machine.volumes == {"systemd-data"}
+        assert world.machine.manifests["web"].objects
+
+
+async def test_a_volume_goes_only_when_the_revision_without_it_has_passed(world):
+    world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
+    world.reader.put("home", {"web/web.container": "needs=data.volume", "web/data.volume": ""})
+    async with world.running() as house:
+        await anyio.sleep(30)
+        await world.push(house, {"web/web.container": "v=2 prune dies"})
+        await anyio.sleep(60)
+        assert state(house, "web").state is AppState.REVERTED
+        assert world.machine.volumes == {"systemd-data"}
+        house.queue.add("source:home")
+        await world.push(house, {"web/web.container": "v=3 prune"})
+        assert world.machine.volumes == {"systemd-data"}, "there is a way back"
+        await anyio.sleep(60)
+        assert not world.machine.volumes
+        assert not world.machine.manifests["web"].objects, "one of that name is not podvisor's now"

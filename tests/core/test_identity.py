@@ -394,7 +394,9 @@ def test_volumes_that_podvisor_made_go_when_the_app_says_so(machine):
     old = app("a", container("web", requires=("v-volume.service",)), volume("v"))
     do(machine, deploy(old))
     machine.volumes.add("theirs")
-    less = msgspec.structs.replace(app("a", container("web"), revision="r2"), prune_volumes=True)
+    less = msgspec.structs.replace(
+        app("a", container("web", version="2"), revision="r2"), prune_volumes=True
+    )
     plans = do(machine, deploy(less, old))
     assert [step.volume for step in steps(plans, RemoveVolume)] == ["systemd-v"]
     assert machine.volumes == {"theirs"}

@@ -284,7 +284,7 @@ class Machine:
             case OpenManifest():
                 self.manifests[step.app] = step.manifest
             case SealManifest():
-                if step.manifest.files:
+                if not step.manifest.claims_nothing:
                     self.manifests[step.app] = step.manifest
                 else:
                     self.manifests.pop(step.app, None)

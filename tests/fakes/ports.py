@@ -175,6 +175,7 @@ class FakeGenerator:
         units: dict[str, tuple[DesiredUnit, ...]] = {}
         findings: dict[str, tuple[Finding, ...]] = {}
         after: dict[str, tuple[AppNeed, ...]] = {}
+        prune: set[str] = set()
         for one in apps:
             texts = [
                 (file, contents[file.oid].decode()) for file in one.files if unit_kind(file.path)
@@ -185,9 +186,13 @@ class FakeGenerator:
                 findings[one.name] = found
             if not any(finding.fatal for finding in found):
                 units[one.name] = tuple(made)
+                if any("prune" in words_of(text) for _, text in texts):
+                    prune.add(one.name)
                 if needs := tuple(need for text in texts for need in _needs(one, *text)):
                     after[one.name] = needs
-        return Generated(units=units, findings=findings, after=after)
+        return Generated(
+            units=units, findings=findings, after=after, prune_volumes=frozenset(prune)
+        )
 
     def _unit(self, file: TreeFile, text: str) -> DesiredUnit:
         kind = unit_kind(file.path)
@@ -275,7 +280,11 @@ def unit_text(file: TreeFile, contents: Mapping[str, bytes]) -> str:
 
 def made_of(file: str) -> str:
     base, _, suffix = file.rpartition(".")
-    return f"{base}-{suffix}.service" if suffix in {"network", "build"} else f"{base}.service"
+    return (
+        f"{base}-{suffix}.service"
+        if suffix in {"network", "volume", "build"}
+        else f"{base}.service"
+    )
 
 
 def probe_of(words: Mapping[str, str]) -> Probe | None:
@@ -357,7 +366,7 @@ class FakeFolder:
         return self.foreign
 
     async def write_manifest(self, manifest: Manifest) -> None:
-        if manifest.files or not manifest.sealed:
+        if not manifest.claims_nothing:
             self.machine.manifests[manifest.app] = manifest
         else:
             self.machine.manifests.pop(manifest.app, None)
@@ -648,7 +657,7 @@ class FakePodman:
         """Whether no secret can be read."""
         self.puts: list[str] = []
         self.in_use: set[str] = set()
-        """Networks that somebody else's containers are in."""
+        """Networks and volumes that somebody else's containers use."""
 
     def _reach(self) -> None:
         if self.down:
@@ -773,6 +782,8 @@ class FakePodman:
 
     async def remove_volume(self, volume: str) -> None:
         self._reach()
+        if volume in self.in_use:
+            raise Retry(f"cannot remove volume {volume}: it is being used")
         self.machine.volumes.discard(volume)
 
     def watch(

@@ -172,13 +172,13 @@ class OwnedFolder:
         return self._foreign.find()
 
     async def write_manifest(self, manifest: Manifest) -> None:
-        """Write it atomically; one without files and sealed goes, and its folder if empty."""
+        """Write it atomically; one that claims nothing goes, and its folder if empty."""
         app = manifest.app
         _check_app(app)
         path = f"{app}/{MANIFEST}"
         text = msgspec.json.encode(manifest)
         folders = {app, *(f"{app}/{file.path}".rpartition("/")[0] for file in manifest.files)}
-        gone = manifest.sealed and not manifest.files
+        gone = manifest.claims_nothing
 
         def write() -> None:
             sweep(self._root, folders)
