@@ -259,7 +259,10 @@ class Observer:
             )
             remade = one.name in changing and UnitKind.NETWORK in _kinds(one, manifest)
             named["containers"] |= bool(new or leaving or left or other or outdated or remade)
-            named["pods"] |= one.name in changing and UnitKind.POD in _kinds(one, manifest)
+            plays = any(unit.pods for _, unit in _units(one))
+            has_pods = plays or UnitKind.POD in _kinds(one, manifest)
+            named["containers"] |= one.name in changing and plays
+            named["pods"] |= one.name in changing and has_pods
             named["networks"] |= UnitKind.NETWORK in _kinds(one, manifest)
             named["volumes"] |= UnitKind.VOLUME in _kinds(one, manifest)
         described = any(a.secrets for one in deployments for a in (one.wanted, one.last_good) if a)

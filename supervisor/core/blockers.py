@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from supervisor.core.overlay import source_path
-from supervisor.core.ownership import stranger
+from supervisor.core.ownership import is_owned, stranger
 from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed, PodmanObject
@@ -96,6 +96,10 @@ def _taken_by(
     path = foreign.get(unit.name, "")
     if one := stranger(unit, app, observed):
         return f"{one} exists already", _mend(one)
+    for pod in unit.pods:
+        if _is_strangers(pod, unit, app, observed):
+            mend = f"give it another metadata.name in the YAML, or `podman pod rm {pod}`"
+            return f"a pod named {pod} exists already", mend
     if unit.name in mine:
         mend = f"remove {path}"
         return (f"{unit.name} is defined by {path} too", mend) if path else None
@@ -112,6 +116,21 @@ def _taken_by(
                 mend = f"set ContainerName= to another name, or `podman rm {container.name}`"
                 return f"a container named {container.name} exists already", mend
     return None
+
+
+def _is_strangers(pod: str, unit: DesiredUnit, app: str, observed: Observed) -> bool:
+    """Whether somebody else made a pod that a `.kube` describes: it would be replaced."""
+    inventory = observed.inventory
+    if pod not in (inventory.pods or ()) or inventory.containers is None:
+        return False
+    known = observed.applied.get(app)
+    record = known.units.get(unit.name) if known else None
+    if record and f"{UnitKind.POD} {pod}" in record.claims:
+        return False
+    within = {container.unit for container in inventory.containers if container.pod == pod}
+    return not is_owned(PodmanObject(UnitKind.POD, pod), observed) and not any(
+        _is_ours(name, observed) for name in within
+    )
 
 
 def _mend(one: PodmanObject) -> str:

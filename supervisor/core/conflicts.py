@@ -129,8 +129,9 @@ def _names(app: DesiredApp) -> dict[tuple[str, str], str]:
     names = {}
     for unit in app.units:
         names["unit", unit.name] = unit.path
-        if unit.object_name and "%" not in unit.object_name:
-            names[unit.kind.value, unit.object_name] = unit.path
+        for kind, name in unit.makes:
+            if "%" not in name:
+                names[kind.value, name] = unit.path
     for secret in app.secrets:
         names["secret", secret.name] = secret.path
     return names

@@ -95,11 +95,12 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
     command = [expand(word, known) for word in split_words(unit.last("Service", "ExecStart"))]
     folder = expand(unit.last("Service", "WorkingDirectory"), known)
     images: Iterable[str] = ()
+    pods: tuple[str, ...] = ()
     uses = tuple(_secret_uses(name, unit, path, files)) if kind is UnitKind.CONTAINER else ()
     if kind is UnitKind.BUILD:
         reads.look_at_relative(_build_inputs(command), folder)
     elif kind is UnitKind.KUBE:
-        images, uses = _look_at_yaml(unit, path, reading, reads, folder)
+        images, uses, pods = _look_at_yaml(unit, path, reading, reads, folder)
     else:
         images = _images(unit, section, name)
     keeps = kind in (UnitKind.NETWORK, UnitKind.VOLUME)
@@ -127,6 +128,7 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         remain_after_exit=is_true(whole.last("Service", "RemainAfterExit")),
         images=tuple(dict.fromkeys(images)),
         object_name=_object_name(kind, unit, command, known),
+        pods=pods,
         reads=reads.paths,
         secrets=tuple(dict.fromkeys(use.name for use in uses)),
         secret_uses=uses,
@@ -193,11 +195,12 @@ def _images(unit: UnitFile, section: str, name: str) -> Iterator[str]:
 
 def _look_at_yaml(
     unit: UnitFile, path: str, reading: Reading, reads: Reads, folder: str
-) -> tuple[list[str], tuple[SecretUse, ...]]:
-    """Return images and secrets of a .kube unit's YAML files; take in what they mount."""
+) -> tuple[list[str], tuple[SecretUse, ...], tuple[str, ...]]:
+    """Return images, secrets and pods of a .kube unit's YAML files; take in what they mount."""
     files = reading.files
     images: list[str] = []
     uses: list[SecretUse] = []
+    pods: dict[str, None] = {}
     for value in unit.values("X-Kube", "Yaml"):
         for word in split_words(value):
             yaml_path = posixpath.normpath(posixpath.join(posixpath.dirname(path), word))
@@ -213,6 +216,7 @@ def _look_at_yaml(
             # What is not there, Podman makes where the YAML says DirectoryOrCreate.
             reads.look_at_relative(needs.host_paths, folder, must_exist=False)
             images.extend(needs.images)
+            pods.update(dict.fromkeys(needs.pods))
             lines = text.splitlines()
             made = _kube_secrets(files) if needs.secrets else frozenset()
             for name in needs.secrets:
@@ -220,7 +224,7 @@ def _look_at_yaml(
                     continue
                 line = next((n for n, one in enumerate(lines, start=1) if name in one), 0)
                 uses.append(SecretUse(name, yaml_path, line))
-    return images, tuple(uses)
+    return images, tuple(uses), tuple(pods)
 
 
 def _kube_secrets(files: AppFiles) -> frozenset[str]:

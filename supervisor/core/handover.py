@@ -14,9 +14,7 @@ _MOST_PORTS = 1_000
 
 def claims_of(unit: DesiredUnit) -> tuple[str, ...]:
     """Return what only one unit of the machine can have at a time, in words."""
-    claims = {*unit.listens}
-    if unit.object_name:
-        claims.add(f"{unit.kind} {unit.object_name}")
+    claims = {*unit.listens, *(f"{kind} {name}" for kind, name in unit.makes)}
     for port in unit.publishes:
         numbers = range(port.first, min(port.last, port.first + _MOST_PORTS) + 1)
         claims.update(f"port {number}/{port.protocol}" for number in numbers)

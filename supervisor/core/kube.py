@@ -1,4 +1,4 @@
-"""What a Kubernetes YAML file needs before `podman kube play`: images, host folders, secrets.
+"""What a Kubernetes YAML file needs before `podman kube play`, and the pods that this makes.
 
 The text comes from a source and may be hostile: it is read as a stream of parser events into plain
 lists and dicts, with bounds on size, depth and number; tags are not acted upon, aliases cost
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 _MAX_CHARACTERS = 1 << 20
 _MAX_EVENTS = 50_000
 _MAX_DEPTH = 64
+_OF_PODS = ("Deployment", "DaemonSet", "Job")
 
 
 class KubeError(Exception):
@@ -32,10 +33,12 @@ class KubeNeeds(NamedTuple):
     """That it refers to, those aside that it can do without."""
     defines: tuple[str, ...] = ()
     """Secrets that it makes itself."""
+    pods: tuple[str, ...] = ()
+    """Podman's names of the pods that it makes."""
 
 
 def read_kube(text: str) -> KubeNeeds:
-    """Images of all containers (`imagePullPolicy: Never` aside), hostPath volumes, and secrets.
+    """Images of all containers (`imagePullPolicy: Never` aside), hostPath volumes, secrets, pods.
 
     Raises KubeError.
     """
@@ -43,6 +46,7 @@ def read_kube(text: str) -> KubeNeeds:
     host_paths: dict[str, None] = {}
     secrets: dict[str, None] = {}
     own: dict[str, None] = {}
+    pods: dict[str, None] = {}
     for mapping in _mappings(_documents(text)):
         for key in ("containers", "initContainers"):
             for container in _dicts(mapping.get(key)):
@@ -55,10 +59,17 @@ def read_kube(text: str) -> KubeNeeds:
             if isinstance(path, str) and path:
                 host_paths[path] = None
         secrets.update(dict.fromkeys(_secrets(mapping)))
-        metadata = mapping.get("metadata")
-        if mapping.get("kind") == "Secret" and isinstance(metadata, dict):
-            own[str(metadata.get("name"))] = None
-    return KubeNeeds(tuple(images), tuple(host_paths), tuple(secrets), tuple(own))
+        metadata, kind = mapping.get("metadata"), mapping.get("kind")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        if not isinstance(name, str) or not name:
+            continue
+        if kind == "Secret":
+            own[name] = None
+        elif kind == "Pod":
+            pods[name] = None
+        elif kind in _OF_PODS:
+            pods[f"{name}-pod"] = None
+    return KubeNeeds(*map(tuple, (images, host_paths, secrets, own, pods)))
 
 
 def values_of_secrets(text: str) -> tuple[str, ...]:

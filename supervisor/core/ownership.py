@@ -39,6 +39,11 @@ def owned_before(app: str, observed: Observed) -> frozenset[PodmanObject]:
     return frozenset(folder.manifest.objects if folder and folder.manifest else ())
 
 
+def is_owned(one: PodmanObject, observed: Observed) -> bool:
+    """Whether it is podvisor's, for any app of this pass or one that is gone."""
+    return one in observed.left or one in _of_others("", observed)
+
+
 def owned_after(app: DesiredApp, observed: Observed) -> tuple[PodmanObject, ...]:
     """Return what is podvisor's once the app is as wanted: for its manifest."""
     before = owned_before(app.name, observed) or _lost(app, observed)

@@ -119,14 +119,12 @@ def report_twice(reading: Reading) -> None:
             hint = "rename one of the files, or give one a ServiceName="
             reading.findings.append(reading.files.finding(message, path=unit.path, hint=hint))
             continue
-        key = (unit.kind, unit.object_name)
-        if not unit.object_name or "%" in unit.object_name:
-            continue
-        if objects.setdefault(key, unit.path) != unit.path:
-            message = f"{objects[key]} makes a {unit.kind} named {unit.object_name} as well"
-            reading.findings.append(
-                reading.files.finding(message, path=unit.path, hint="give one another name")
-            )
+        for kind, name in unit.makes:
+            if "%" not in name and objects.setdefault((kind, name), unit.path) != unit.path:
+                message = f"{objects[kind, name]} makes a {kind} named {name} as well"
+                reading.findings.append(
+                    reading.files.finding(message, path=unit.path, hint="give one another name")
+                )
 
 
 def report_dependents(readings: Iterable[Reading]) -> None:

@@ -115,6 +115,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """References to be present before it starts; none for those that another unit provides."""
     object_name: str = ""
     """Podman's name of the container, pod, volume or network that it makes."""
+    pods: tuple[str, ...] = ()
+    """Of a `.kube`: Podman's names of the pods that its YAML describes."""
     reads: tuple[str, ...] = ()
     """Files and folders of the app (relative) that it mounts or reads."""
     secrets: tuple[str, ...] = ()
@@ -154,6 +156,12 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """`[X-Podvisor] Adopt=yes`: its network or volume may be one that podvisor did not make."""
     activates: str = ""
     """Of a `.socket`: the service that gets its connections."""
+
+    @property
+    def makes(self) -> tuple[tuple[UnitKind, str], ...]:
+        """What it makes that has a name of its own in Podman: kind and name."""
+        own = ((self.kind, self.object_name),) if self.object_name else ()
+        return (*own, *((UnitKind.POD, pod) for pod in self.pods))
 
 
 class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):

@@ -483,6 +483,18 @@ def test_odd_but_harmless_yaml() -> None:
     assert read_kube("a: *nowhere\n").images == ()
 
 
+def test_pods_of_kubernetes_yaml_are_known_by_podmans_names() -> None:
+    text = "".join(
+        f"---\nkind: {kind}\nmetadata: {{name: {name}}}\n"
+        for kind, name in (("Pod", "a"), ("Deployment", "b"), ("Service", "c"), ("Pod", "[1]"))
+    )
+    assert read_kube(text).pods == ("a", "b-pod")
+    reading = reading_of({"k.kube": "[Kube]\nYaml=k.yml\n", "k.yml": text})
+    made = f"---k.service---\n[X-Kube]\nYaml=k.yml\n[Unit]\nSourcePath={PLACE.stage}/app/k.kube\n"
+    read_units(made, {"app": reading}, PLACE)
+    assert reading.units[0].pods == ("a", "b-pod")
+
+
 def test_secrets_of_kubernetes_yaml() -> None:
     needs = read_kube(
         "kind: Secret\nmetadata: {name: own}\n---\n"

@@ -218,6 +218,50 @@ def test_what_others_made_is_neither_taken_over_nor_removed(machine, unit, other
     assert theirs == {unit.object_name}
 
 
+def kube(name="k", *, pods=("p",), **more):
+    return container(
+        name, kind=UnitKind.KUBE, path=f"{name}.kube", object_name="", pods=pods, **more
+    )
+
+
+@pytest.mark.parametrize("by", ["theirs.service", ""])
+def test_a_kube_does_not_replace_the_pod_of_somebody_else(machine, by):
+    new = [deploy(app("a", kube()))]
+    machine.teach(new[0].wanted)
+    machine.pods.add("p")
+    made = [Container(id="1", name="p-web", unit=by, pod="p")] if by else []
+    plan = planner.plan(new, with_containers(machine, new, *made), 0.0)
+    assert plan.steps == ()
+    (finding,) = plan.verdicts[0].findings
+    assert "a pod named p exists already and is not podvisor's" in finding.message
+    assert "podman pod rm p" in finding.hint
+
+
+def test_the_pod_of_a_kube_is_its_own_and_moves_when_it_was_stopped(machine):
+    old = app("a", kube("k"), kube("other", pods=("q",)))
+    do(machine, deploy(old))
+    machine.pods.update({"p", "q"})
+    made = [
+        Container(id="1", name="p-web", unit="k.service", pod="p"),
+        Container(id="2", name="q-web", unit="other.service", pod="q"),
+    ]
+    swapped = app(
+        "a",
+        kube("k", pods=("q",), version="2"),
+        kube("other", pods=("r",), version="2"),
+        revision="r2",
+    )
+    machine.teach(swapped)
+    deployments = [deploy(swapped, old)]
+    plan = planner.plan(deployments, with_containers(machine, deployments, *made), 0.0)
+    assert plan.verdicts[0].findings == ()
+    stops = [step.unit for step in steps([plan], StopUnit)]
+    assert "other.service" in stops
+    again = [deploy(old, old)]
+    plan = planner.plan(again, with_containers(machine, again, *made), 0.0)
+    assert plan.verdicts[0].findings == ()
+
+
 @pytest.mark.parametrize("name", ["k", "other"])
 def test_the_pod_of_a_kube_is_podvisors_when_a_pod_follows_it(machine, name):
     kube = container("k", kind=UnitKind.KUBE, path="k.kube", object_name="")
