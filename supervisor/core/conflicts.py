@@ -44,8 +44,10 @@ def app_conflicts(
     }
     roots = {one.name: one for one in kept}
     for app, other, (_, base) in _clashes(files, holders):
-        message = f"apps {other} and {app} both define {base}"
-        place = source_path(roots[app], files[app]["", base])
+        path = files[app]["", base]
+        places = _places(roots[other], files[other]["", base], roots[app], path)
+        message = f"apps {other} and {app} both define {base} ({places})"
+        place = source_path(roots[app], path)
         refused[app].append(_finding(roots[app], message, place, _hint(app, other, holders)))
     return (
         [one for one in kept if one.name not in refused],
@@ -64,19 +66,20 @@ def unit_conflicts(
     what they have is taken.
     """
     names = {app: _names(one) for app, one in apps.items()}
-    taken = {key: (one.name, path) for one in standing for key, path in _names(one).items()}
+    taken = {key: (one, path) for one in standing for key, path in _names(one).items()}
     refused: dict[str, list[Finding]] = defaultdict(list)
 
-    def refuse(app: str, other: str, key: tuple[str, str], place: str) -> None:
+    def refuse(app: str, other: DesiredApp, key: tuple[str, str], there: str) -> None:
         path = names[app][key]
-        message = f"apps {other} and {app} both define the {key[0]} {key[1]} ({place} and {path})"
+        places = _places(other, there, apps[app], path)
+        message = f"apps {other.name} and {app} both define the {key[0]} {key[1]} ({places})"
         refused[app].append(
             Finding(
                 message=message,
                 source=apps[app].source,
                 app=app,
                 path=source_path(apps[app], path),
-                hint=_hint(app, other, holders),
+                hint=_hint(app, other.name, holders),
             )
         )
 
@@ -85,7 +88,7 @@ def unit_conflicts(
             refuse(app, taken[key][0], key, taken[key][1])
     left = {app: some for app, some in names.items() if app not in refused}
     for app, other, key in _clashes(left, holders):
-        refuse(app, other, key, names[other][key])
+        refuse(app, apps[other], key, names[other][key])
     return {app: tuple(findings) for app, findings in refused.items()}
 
 
@@ -118,10 +121,21 @@ def _clashes(
             yield app, next(other for other in some if other != app), key
 
 
+def _places(
+    one: Candidate | DesiredApp, path: str, other: Candidate | DesiredApp, other_path: str
+) -> str:
+    """Say where two files stand, with their sources where these are not the same."""
+    both = ((one, source_path(one, path)), (other, source_path(other, other_path)))
+    if one.source != other.source:
+        return " and ".join(f"{place} of source {app.source}" for app, place in both)
+    return " and ".join(place for _, place in both)
+
+
 def _hint(app: str, other: str, holders: Collection[str]) -> str:
-    if other in holders:
+    if app in holders and other in holders:
         return "give one of them another name"
-    return f"give one of them another name, or `exclude` app {app} or {other} in the settings"
+    those = app if other in holders else f"{app} or {other}"
+    return f"give one of them another name, or `exclude` app {those} in the settings"
 
 
 def _names(app: DesiredApp) -> dict[tuple[str, str], str]:

@@ -428,7 +428,10 @@ async def test_two_apps_with_one_unit_are_both_named_and_the_running_one_stays(w
         await world.push(house, {"b/web.container": "", "a/web.container": "v=2"})
         a, b = house.desk.status().apps
         assert (a.state, b.state) == (AppState.REFUSED, AppState.READY)
-        assert a.findings[0].message == "apps b and a both define web.container"
+        assert (
+            a.findings[0].message
+            == "apps b and a both define web.container (b/web.container and a/web.container)"
+        )
 
 
 async def test_two_apps_with_one_container_name(world):

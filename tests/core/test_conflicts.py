@@ -42,7 +42,22 @@ def test_two_apps_with_one_file(holders, refused):
 def test_the_way_out_is_said_for_new_apps():
     apps = [candidate("archived", "c.container"), candidate("cloud", "c.container")]
     _, found = app_conflicts(apps, {})
-    assert "`exclude`" in found["cloud"][0].hint
+    assert "`exclude` app cloud or archived" in found["cloud"][0].hint
+    _, found = app_conflicts(apps, {"archived": "home"})
+    assert "`exclude` app cloud in" in found["cloud"][0].hint
+    _, found = app_conflicts(apps, {"archived": "home", "cloud": "home"})
+    assert "`exclude`" not in found["cloud"][0].hint, "that would remove what runs"
+
+
+@pytest.mark.parametrize(("source", "of"), [("home", ""), ("other", " of source {}")])
+def test_both_places_of_a_name_are_said(source, of):
+    first, second = of.format("home"), of.format("other")
+    apps = [candidate("a", "c.container"), candidate("b", "x/c.container", source=source)]
+    _, found = app_conflicts(apps, {"a": "home"})
+    assert f"(a/c.container{first} and b/x/c.container{second})" in found["b"][0].message
+    units = {"a": desired("a", "c.service"), "b": desired("b", "c.service", source=source)}
+    refused = unit_conflicts(units, {"a"})
+    assert f"(a/c.service{first} and b/c.service{second})" in refused["b"][0].message
 
 
 def test_who_loses_to_one_that_is_here_takes_nobody_else_along():
