@@ -15,6 +15,7 @@ from itertools import pairwise
 from supervisor.core.app_files import AppFiles
 from supervisor.core.deploy_keys import judge_rules
 from supervisor.core.kube import KubeError, read_kube
+from supervisor.core.mounts import writable_mounts
 from supervisor.core.names import QUADLET_KINDS
 from supervisor.core.normal import digest
 from supervisor.core.own_section import OwnSection, read_own_section
@@ -133,6 +134,11 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         secrets=tuple(dict.fromkeys(use.name for use in uses)),
         secret_uses=uses,
         publishes=publishes(_published(unit, section, path, files, known)),
+        mounts=writable_mounts(
+            (expand(value, known) for value in unit.values(section, "Volume")),
+            (expand(value, known) for value in unit.values(section, "Mount")),
+            besides=(place.stage, place.live),
+        ),
         build_command=tuple(map(place.to_live, command)) if kind is UnitKind.BUILD else (),
         build_folder=place.to_live(folder) if kind is UnitKind.BUILD else "",
         health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,

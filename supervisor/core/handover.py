@@ -1,4 +1,4 @@
-"""What one unit gives up and another takes in the same pass: ports, sockets, names of containers.
+"""What one unit gives up and another takes in the same pass: ports, sockets, names, paths.
 
 Both run at once otherwise for as long as the one takes to stop, and the other cannot start.
 """
@@ -13,8 +13,9 @@ _MOST_PORTS = 1_000
 
 
 def claims_of(unit: DesiredUnit) -> tuple[str, ...]:
-    """Return what only one unit of the machine can have at a time, in words."""
-    claims = {*unit.listens, *(f"{kind} {name}" for kind, name in unit.makes)}
+    """Return what only one unit of the machine can (or should) have at a time, in words."""
+    claims = {*unit.listens, *(f"path {path}" for path in unit.mounts)}
+    claims.update(f"{kind} {name}" for kind, name in unit.makes)
     for port in unit.publishes:
         numbers = range(port.first, min(port.last, port.first + _MOST_PORTS) + 1)
         claims.update(f"port {number}/{port.protocol}" for number in numbers)

@@ -125,6 +125,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """The same, each with its file and line."""
     publishes: tuple[PublishedPort, ...] = ()
     """Fixed ports of the host."""
+    mounts: tuple[str, ...] = ()
+    """Absolute paths of the host, outside of apps' folders, that its containers can write to."""
     build_command: tuple[str, ...] = ()
     """For a `.build`: the generated command, to be run ahead of a restart."""
     build_folder: str = ""

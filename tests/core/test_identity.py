@@ -138,6 +138,22 @@ def test_who_gives_a_port_up_is_stopped_before_another_takes_it(machine):
     assert (stop.unit, stop.reason) == ("a.service", "port 80/tcp goes to b.service")
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_who_gives_a_path_up_is_stopped_before_another_writes_there(machine, shared):
+    def mounting(name, *paths):
+        version = "".join(paths)
+        return app(name, container(name, version=version, mounts=paths), revision=f"r{version}")
+
+    old = [deploy(mounting("a", "/srv/data")), deploy(mounting("b", *["/srv/data"] * shared))]
+    do(machine, *old)
+    new = [
+        deploy(mounting("a", "/srv/other"), old[0].wanted),
+        deploy(mounting("b", "/srv/data", "/srv/more"), old[1].wanted),
+    ]
+    stops = [(stop.unit, stop.reason) for stop in steps(do(machine, *new), StopUnit)]
+    assert stops == ([] if shared else [("a.service", "path /srv/data goes to b.service")])
+
+
 def test_links_follow_the_install_of_a_plain_unit(machine):
     def version(revision, *links):
         more = {"kind": UnitKind.PLAIN, "path": "t.service", "object_name": "", "links": links}
