@@ -237,6 +237,8 @@ class Observer:
             if one.name in changing or one.wanted is not one.last_good or not _is_up(unit, units)
             for image in unit.images
         }
+        if images or any(one.name in changing and _built([one]) for one in deployments):
+            images |= _built(deployments)
         named = dict.fromkeys(("containers", "networks", "volumes", "pods", "secrets"), False)
         for one in deployments:
             manifest = apps[one.name].manifest
@@ -272,6 +274,16 @@ class Observer:
         if not images and not any(named.values()):
             return Inventory()
         return await self._podman.inventory(images=images, **named)
+
+
+def _built(deployments: Iterable[Deployment]) -> set[str]:
+    """Names of the images that apps build."""
+    return {
+        unit.object_name
+        for one in deployments
+        for _, unit in _units(one)
+        if unit.kind is UnitKind.BUILD and unit.object_name
+    }
 
 
 def _units(one: Deployment) -> Iterable[tuple[DesiredApp, DesiredUnit]]:

@@ -135,6 +135,11 @@ def _is_strangers(pod: str, unit: DesiredUnit, app: str, observed: Observed) -> 
 
 def _mend(one: PodmanObject) -> str:
     """Say what to do about an object that somebody else made."""
+    if one.kind is UnitKind.BUILD:
+        return (
+            "set ImageTag= to another name; or say Adopt=yes in [X-Podvisor], to have the name go"
+            " to what is built here"
+        )
     rename = f"set {one.kind.title()}Name= to another name"
     if one.kind is UnitKind.POD:
         return f"{rename}, or `podman pod rm {one.name}`"

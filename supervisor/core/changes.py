@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from supervisor.core.handover import claims_of
-from supervisor.model.app import DesiredApp, DesiredUnit
+from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.observed import UnitInputs
 from supervisor.model.source import FileKind, TreeFile
 
@@ -35,7 +35,8 @@ def is_another(old: UnitInputs, new: UnitInputs) -> str:
     """
     if old.kind is not None and old.kind != new.kind:
         return f"it was a {old.kind} unit"
-    if old.kind is not None and old.object_name != new.object_name:
+    # An image that is built under another name leaves nothing that would have to be ended.
+    if old.kind not in (None, UnitKind.BUILD) and old.object_name != new.object_name:
         return f"its {old.kind} was named {old.object_name}" if old.object_name else ""
     return ""
 

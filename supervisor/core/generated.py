@@ -16,7 +16,7 @@ from supervisor.core.app_files import AppFiles
 from supervisor.core.deploy_keys import judge_rules
 from supervisor.core.kube import KubeError, read_kube
 from supervisor.core.mounts import writable_mounts
-from supervisor.core.names import QUADLET_KINDS
+from supervisor.core.names import QUADLET_KINDS, image_name
 from supervisor.core.normal import digest
 from supervisor.core.own_section import OwnSection, read_own_section
 from supervisor.core.published_ports import publishes
@@ -104,7 +104,7 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         images, uses, pods = _look_at_yaml(unit, path, reading, reads, folder)
     else:
         images = _images(unit, section, name)
-    keeps = kind in (UnitKind.NETWORK, UnitKind.VOLUME)
+    keeps = kind in (UnitKind.NETWORK, UnitKind.VOLUME, UnitKind.BUILD)
     runs = kind in (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
     own = read_own_section(unit, path, files, known=known, runs=runs, keeps=keeps)
     can_reload = bool(whole.values("Service", "ExecReload"))
@@ -274,6 +274,8 @@ def _object_name(
         return next(names, "")
     if kind in (UnitKind.VOLUME, UnitKind.NETWORK) and command:
         return command[-1]
+    if kind is UnitKind.BUILD:
+        return image_name(expand(unit.last("X-Build", "ImageTag"), known))
     return ""
 
 

@@ -36,6 +36,19 @@ LEADING_KINDS = frozenset({UnitKind.CONTAINER, UnitKind.POD, UnitKind.KUBE, Unit
 """Kinds that run by themselves; all others are there for these."""
 
 
+def image_name(tag: str) -> str:
+    """Return the whole name of an image that is built with this tag: Podman's own registry, latest.
+
+    Empty for none, or for one that only systemd knows.
+    """
+    if not tag or set("$%") & set(tag):
+        return ""
+    first, slash, _ = tag.partition("/")
+    has_registry = bool(slash) and (first == "localhost" or "." in first or ":" in first)
+    name = tag if has_registry else f"localhost/{tag}"
+    return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
+
+
 def unknown_app(name: str, known: Iterable[str]) -> Stalled:
     """Say that there is no such app, and which one was probably meant."""
     meant = nearest(name, known)

@@ -67,7 +67,7 @@ def read_own_section(
 ) -> OwnSection:
     """Read the section; `known` are the unit's specifiers.
 
-    `runs` is whether it is a service, `keeps` whether it makes a network or a volume.
+    `runs` is whether it is a service, `keeps` whether it makes a network, a volume or an image.
     """
     own = OwnSection()
     entries = {entry.key: entry for entry in unit.entries if entry.section == _SECTION}
@@ -86,7 +86,7 @@ def read_own_section(
             problem = _Refused(f"{entry.key}= has no meaning here: this unit is no service")
         elif key.of_keepers and not keeps:
             problem = _Refused(
-                f"{entry.key}= has no meaning here", "it is for .network and .volume files"
+                f"{entry.key}= has no meaning here", "it is for .network, .volume and .build files"
             )
         elif key.many and not entry.value:
             many.pop(entry.key, None)

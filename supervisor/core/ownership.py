@@ -13,7 +13,7 @@ from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.observed import Inventory, Observed, PodmanObject
 from supervisor.model.plan import RemoveNetwork, RemovePod, RemoveVolume
 
-OWNABLE = (UnitKind.NETWORK, UnitKind.VOLUME, UnitKind.POD)
+OWNABLE = (UnitKind.NETWORK, UnitKind.VOLUME, UnitKind.POD, UnitKind.BUILD)
 
 
 def object_of(unit: DesiredUnit) -> PodmanObject | None:
@@ -29,6 +29,7 @@ def is_there(one: PodmanObject, inventory: Inventory) -> bool | None:
         UnitKind.NETWORK: inventory.networks,
         UnitKind.VOLUME: inventory.volumes,
         UnitKind.POD: inventory.pods,
+        UnitKind.BUILD: inventory.images,
     }[one.kind]
     return None if names is None else one.name in names
 

@@ -114,7 +114,7 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[str, ...] = ()
     """References to be present before it starts; none for those that another unit provides."""
     object_name: str = ""
-    """Podman's name of the container, pod, volume or network that it makes."""
+    """Podman's name of the container, pod, volume, network or built image that it makes."""
     pods: tuple[str, ...] = ()
     """Of a `.kube`: Podman's names of the pods that its YAML describes."""
     reads: tuple[str, ...] = ()
@@ -155,7 +155,7 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     listens: tuple[str, ...] = ()
     """Of a `.socket`: what it opens, in words (`port 80/tcp`, `socket /run/x.sock`)."""
     adopt: bool = False
-    """`[X-Podvisor] Adopt=yes`: its network or volume may be one that podvisor did not make."""
+    """`[X-Podvisor] Adopt=yes`: what it makes may be there, and not of podvisor's making."""
     activates: str = ""
     """Of a `.socket`: the service that gets its connections."""
 

@@ -13,13 +13,13 @@ UP = frozenset({"active", "reloading", "refreshing"})
 
 
 class PodmanObject(msgspec.Struct, frozen=True, order=True):
-    """A network, volume or pod, by its kind and Podman's name."""
+    """A network, volume, pod or built image, by its kind and Podman's name."""
 
     kind: UnitKind
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
+        return f"{'image' if self.kind is UnitKind.BUILD else self.kind} {self.name}"
 
 
 class UnitState(msgspec.Struct, frozen=True, kw_only=True):

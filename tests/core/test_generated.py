@@ -105,6 +105,7 @@ def test_a_build_of_the_whole_folder_reads_all_of_it(units: dict[str, DesiredUni
 
 def test_builds_run_where_the_app_is_installed(units: dict[str, DesiredUnit]) -> None:
     build = units["b1-build.service"]
+    assert build.object_name == "localhost/x:1"
     assert build.build_folder == f"{LIVE}/mixed"
     assert build.build_command[1:] == (
         *("build", "--tag", "localhost/x:1", "--file", "./Containerfile", "./ctx"),

@@ -57,6 +57,20 @@ def named(kind, called="b"):
     )
 
 
+def build(name, *, version="1", tag=""):
+    return container(
+        f"{name}-build",
+        kind=UnitKind.BUILD,
+        path=f"{name}.build",
+        version=version,
+        object_name=tag or f"localhost/{name}:latest",
+        build_command=("podman", "build"),
+        oneshot=True,
+        remain_after_exit=True,
+        wanted_by=(),
+    )
+
+
 @pytest.mark.parametrize(("was", "becomes"), list(itertools.permutations(KINDS, 2)))
 def test_what_a_unit_was_is_ended_before_it_becomes_something_else(machine, was, becomes):
     old, new = app("a", named(was)), app("a", named(becomes), revision="r2")
@@ -211,6 +225,7 @@ def test_an_instance_that_is_not_the_default_any_more_is_stopped(machine):
         (network("n", object_name="shared"), "networks"),
         (volume("v"), "volumes"),
         (pod("p"), "pods"),
+        (build("i"), "images"),
     ],
 )
 def test_what_others_made_is_neither_taken_over_nor_removed(machine, unit, others):
@@ -220,7 +235,8 @@ def test_what_others_made_is_neither_taken_over_nor_removed(machine, unit, other
     plan = machine.plan([deploy(new)])
     assert plan.steps == ()
     (finding,) = plan.verdicts[0].findings
-    assert f"{unit.kind} {unit.object_name} exists already" in finding.message
+    kind = "image" if unit.kind is UnitKind.BUILD else unit.kind
+    assert f"{kind} {unit.object_name} exists already" in finding.message
     if unit.kind is UnitKind.POD:
         return
     assert "Adopt=yes" in finding.hint
@@ -232,6 +248,30 @@ def test_what_others_made_is_neither_taken_over_nor_removed(machine, unit, other
     do(machine, deploy(None, taken))
     assert machine.manifests == {}
     assert theirs == {unit.object_name}
+
+
+def test_an_image_that_podvisor_built_is_built_anew_and_follows_its_unit(machine):
+    old = app("a", build("i"), container("web", requires=("i-build.service",)))
+    do(machine, deploy(old))
+    assert machine.images == {"localhost/i:latest"}
+    new = app("a", build("i", version="2"), *old.units[1:], revision="r2")
+    do(machine, deploy(new, old))
+    assert machine.running["i-build.service"] == "i-build-2"
+    renamed = app("a", build("i", version="R", tag="localhost/n:1"), *old.units[1:], revision="R")
+    assert not steps(do(machine, deploy(renamed, new)), StopUnit)
+    do(machine, deploy(new, renamed))
+    machine.applied.clear()  # the ledger is lost
+    again = app("a", build("i", version="3"), *old.units[1:], revision="r3")
+    do(machine, deploy(again, new))
+    assert machine.running["i-build.service"] == "i-build-3"
+    other = app("b", *again.units)
+    do(machine, deploy(other), deploy(None, again))
+    theirs = app("b", build("i", version="4", tag="localhost/theirs:1"), revision="r4")
+    machine.images.add("localhost/theirs:1")
+    machine.teach(theirs)
+    (finding,) = machine.plan([deploy(theirs, other)]).verdicts[0].findings
+    assert "image localhost/theirs:1 exists already" in finding.message
+    assert "ImageTag=" in finding.hint
 
 
 def kube(name="k", *, pods=("p",), **more):

@@ -382,7 +382,7 @@ class Machine:
         for name in along:
             self.stop(name)
         was, now = self.definition(unit), self.loaded.get(unit)
-        if now:
+        if now and was.kind is not UnitKind.BUILD:  # that makes nothing which it would end
             one, other = (was.kind, was.object_name), (now.kind, now.object_name)
             assert one == other, f"{unit} is stopped as what it was not"
         self.running.pop(unit, None)
@@ -445,6 +445,8 @@ class Machine:
             self.networks.add(definition.object_name)
         if definition.kind is UnitKind.VOLUME:
             self.volumes.add(definition.object_name)
+        if definition.kind is UnitKind.BUILD:
+            self.images.add(definition.object_name)
         if definition.kind is UnitKind.POD:
             self.pods.add(definition.object_name)
         self.played = {name: one for name, one in self.played.items() if one.unit != unit}
