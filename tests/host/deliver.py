@@ -32,7 +32,7 @@ def deliver(number: int) -> str:
         "Content-Type: application/json\r\nX-GitHub-Event: push\r\n"
         f"X-GitHub-Delivery: d-{number}\r\nX-Hub-Signature-256: sha256={signature}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", int(port)), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=120) as connection:
         connection.sendall(head.encode() + body)
         return connection.makefile("rb").readline().decode().split()[1]
 

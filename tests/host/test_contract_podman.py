@@ -9,5 +9,5 @@ SCRIPT = Path(__file__).parent / "contracts" / "podman.py"
 
 def test_podman(user: User, registry: Registry) -> None:
     user.run(
-        *("/opt/podvisor/bin/python", "-W", "error", "-"), input=SCRIPT.read_text(), timeout=300
+        *("/opt/podvisor/bin/python", "-W", "error", "-"), input=SCRIPT.read_text(), timeout=900
     )

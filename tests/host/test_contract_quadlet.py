@@ -72,4 +72,4 @@ def test_a_run_of_the_generator_changes_no_digest(user: User) -> None:
     apps["every"] = EVERY
     script = (CONTRACTS / "quadlet_order.py").read_text()
     given = script.replace("= {}", f"= {apps!r}", 1)
-    user.run("/opt/podvisor/bin/python", "-W", "error", "-", input=given)
+    user.run("/opt/podvisor/bin/python", "-W", "error", "-", input=given, timeout=600)

@@ -9,5 +9,5 @@ SCRIPT = Path(__file__).parent / "contracts" / "systemd.py"
 
 def test_systemd(user: User) -> None:
     user.run(
-        *("/opt/podvisor/bin/python", "-W", "error", "-"), input=SCRIPT.read_text(), timeout=300
+        *("/opt/podvisor/bin/python", "-W", "error", "-"), input=SCRIPT.read_text(), timeout=900
     )

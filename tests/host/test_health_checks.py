@@ -44,16 +44,16 @@ def test_a_container_that_is_well_is_asked_less_often(user, wait_for):
     ready(user, "web")
     before = container(user, ".Id"), container(user, ".State.StartedAt"), main_pid(user, "web")
     assert interval(user) == "2s"
-    wait_for(lambda: interval(user) == "5s", 30, "longer interval")
-    wait_for(lambda: unit(user).get("health_interval") == 5.0, 10, "shown")
+    wait_for(lambda: interval(user) == "5s", what="longer interval")
+    wait_for(lambda: unit(user).get("health_interval") == 5.0, what="shown")
     # A failed check: asked as declared again, found unhealthy, told; healthy again, told.
     user.run("rm", "state/ok")
-    wait_for(lambda: app_of(user, "web")["state"] == "failing", 60, "unhealthy")
+    wait_for(lambda: app_of(user, "web")["state"] == "failing", what="unhealthy")
     assert interval(user) == "2s"
     assert unit(user)["health"] == "unhealthy"
     user.run("touch", "state/ok")
-    wait_for(lambda: app_of(user, "web")["state"] == "ready", 60, "healthy")
-    wait_for(lambda: interval(user) == "5s", 60, "longer interval again")
+    wait_for(lambda: app_of(user, "web")["state"] == "ready", what="healthy")
+    wait_for(lambda: interval(user) == "5s", what="longer interval again")
     after = container(user, ".Id"), container(user, ".State.StartedAt"), main_pid(user, "web")
     assert after == before, "nothing was restarted"
     bad, good = events(user, kind="health")
@@ -79,19 +79,19 @@ def test_a_probe_judges_and_repairs(user, wait_for):
         return {one["name"]: one.get("health") for one in app_of(user, "web").get("units", ())}
 
     well = {f"{name}.service": "healthy" for name in probes}
-    wait_for(lambda: health() == well, 60, "all healthy")
+    wait_for(lambda: health() == well, what="all healthy")
     user.run("rm", "www/index.html")
-    wait_for(lambda: health() == {**well, "web.service": "unhealthy"}, 60, "a 404 is not well")
+    wait_for(lambda: health() == {**well, "web.service": "unhealthy"}, what="a 404 is not well")
     assert app_of(user, "web")["state"] == "failing"
     user.write("www/index.html", "well")
-    wait_for(lambda: health() == well, 60, "well again")
+    wait_for(lambda: health() == well, what="well again")
     bad, good = events(user, kind="health", unit="web.service")
     assert (bad["ok"], bad["detail"], good.get("ok", True)) == (False, "404 Not Found", True)
     # What is never well is restarted, if it says so.
     before = main_pid(user, "tcp")
     none = f"[X-Podvisor]\nProbe=unix:%h/none.sock\n{quick}ProbeOnFailure=restart\n"
     user.write("apps/web/tcp.service", service() + none)
-    wait_for(lambda: main_pid(user, "tcp") != before, 60, "a restart")
+    wait_for(lambda: main_pid(user, "tcp") != before, what="a restart")
     restarts = events(user, step="restart", unit="tcp.service")
     assert "No such file" in restarts[-1]["reason"]
 

@@ -22,7 +22,9 @@ def test_the_owned_folder_removed_whole_is_made_again(user, wait_for):
     before = main_pid(user, "web"), main_pid(user, "db")
     user.run("rm", "-r", OWNED)
     user.systemctl("daemon-reload")
-    wait_for(lambda: user.run("ls", OWNED, check=False).stdout.split() == ["db", "web"], 30, "back")
+    wait_for(
+        lambda: user.run("ls", OWNED, check=False).stdout.split() == ["db", "web"], what="back"
+    )
     ready(user, "web", "db")
     user.run("rm", "-r", OWNED)
     user.systemctl("stop", "podvisor")
@@ -43,7 +45,7 @@ def test_an_artifact_where_podman_knows_it(user, wait_for):
     )
     if known < (5, 7):
         deploy_folder(user, {"web/web.container": sleeper(), "web/model.artifact": model})
-        wait_for(lambda: states(user).get("web") == "refused", 30, "refused")
+        wait_for(lambda: states(user).get("web") == "refused", what="refused")
         found = finding(user, "web")
         assert found["path"].endswith("web/model.artifact")
         assert "knows .artifact files from 5.7 on" in found["hint"]

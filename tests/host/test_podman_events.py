@@ -16,7 +16,7 @@ def run(user: User, way: str, **env: str) -> None:
     user.run(
         *("/opt/podvisor/bin/python", "-W", "error", "-", way),
         input=SCRIPT.read_text(),
-        timeout=180,
+        timeout=600,
         env=env,
     )
 
@@ -78,17 +78,17 @@ def test_a_hidden_journal_is_said_and_left_when_there_is_a_better_way(
     hide_journal(user)
     deploy_folder(user, {"web/web.container": sleeper()})
     ready(user, "web")
-    user.wait_for(lambda: watch(user).get("way") == "stores", 30, "the choice")
+    user.wait_for(lambda: watch(user).get("way") == "stores", what="the choice")
     shown = user.podvisor("status").stdout
     assert "insufficient permissions" in shown
     assert "systemd-journal" in shown, "it says what to do"
     if repaired == "acl":
         hide_journal(user, hidden=False)
         user.reload_daemon()
-        user.wait_for(lambda: watch(user).get("way") == "journal", 30, "the choice")
+        user.wait_for(lambda: watch(user).get("way") == "journal", what="the choice")
     else:
         user.write(SETTINGS, LOGGER.format("file"))
-        user.wait_for(lambda: watch(user).get("way") == "file", 60, "the choice")
+        user.wait_for(lambda: watch(user).get("way") == "file", what="the choice")
     assert "hint" not in watch(user)
     log = user.podvisor("events").stdout
     assert "stores: Podman logs to the journal" in log

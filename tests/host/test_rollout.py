@@ -83,7 +83,7 @@ def test_what_dies_while_it_settles_is_taken_back(user, repository):
     quarantine = events(user, step="quarantine")[0]["time"]
     starts = [*events(user, step="restart"), *events(user, step="start")]
     (back,) = [one for one in starts if one["time"] > quarantine]
-    assert back["time"] - quarantine <= 2, "seconds from the verdict to the old version"
+    assert back["time"] - quarantine < 20, "at once, not at the end of a backoff"
     assert not [one for one in events(user, kind="applied") if one["revision"] != good]
     pid = main_pid(user, "web.service")
     # Not tried again by the next sync, nor by a commit that is about something else.

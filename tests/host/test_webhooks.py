@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -122,10 +121,9 @@ def test_a_push_runs_as_soon_as_the_hook_has_told(user, repository, port):
     user.run("tee", hook, input=text.replace("/etc/podvisor-hook", "~/hook-secret"))
     user.run("chmod", "+x", hook)
     pid = main_pid(user, "hello.service")
-    pushed = time.monotonic()
     head = repository.commit(hello(2000))
+    # Its next poll would be later than anything that is waited for.
     user.wait_for(lambda: runs_anew(user, "hello.service", pid))
-    assert time.monotonic() - pushed < 20
     user.wait_for(lambda: source(user)["revision"] == head)
     stands = source(user)["webhook"]
     assert (stands["accepted"], stands["works"], stands["poll"]) == (1, True, 3600)

@@ -60,7 +60,7 @@ async def test_many_at_once(tmp_path: Path) -> None:
         await all_there.wait()
         await request.reply(200, b"", content_type="text/plain")
 
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with serving(tmp_path, handler) as path, anyio.create_task_group() as tasks:
             for _ in range(50):
                 tasks.start_soon(ask, path, "/")
@@ -104,7 +104,7 @@ async def test_who_hangs_up_is_noticed(tmp_path: Path) -> None:
         async with http.ask("GET", "http://here/", unix=path, timeout_seconds=20) as answer:
             assert answer.status == 200
             assert not noticed.is_set()
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             await noticed.wait()
 
 
@@ -127,7 +127,7 @@ async def test_nonsense_is_hung_up_on(
             client.sendall(said)
             client.shutdown(socket.SHUT_WR)
             client.settimeout(0)
-            with anyio.fail_after(20):
+            with anyio.fail_after(60):
                 await anyio.wait_readable(client)
             with suppress(ConnectionResetError):  # it did not read all of it
                 assert client.recv(100) == b""

@@ -26,7 +26,7 @@ def alive(pid: int) -> bool:
 
 
 async def gone(pid: int) -> bool:
-    with anyio.move_on_after(30):
+    with anyio.move_on_after(60):
         while alive(pid):  # noqa: ASYNC110  # the process is not ours to wait for
             await anyio.sleep(0.01)
         return True
@@ -43,7 +43,7 @@ async def test_output_errors_and_code_come_back():
     done = await run(
         [sys.executable, "-c", "import sys; print(sys.stdin.read()); sys.exit('bad \\udcff')"],
         stdin=b"in",
-        timeout_seconds=10,
+        timeout_seconds=60,
     )
     assert done.output == b"in\n"
     assert done.code == 1
@@ -51,24 +51,24 @@ async def test_output_errors_and_code_come_back():
 
 
 async def test_environment_and_folder_are_as_given(tmp_path):
-    done = await run(["/usr/bin/env"], env={"ONLY": "this"}, cwd=str(tmp_path), timeout_seconds=10)
+    done = await run(["/usr/bin/env"], env={"ONLY": "this"}, cwd=str(tmp_path), timeout_seconds=60)
     assert done.output == b"ONLY=this\n"
-    done = await run(["/bin/pwd"], cwd=str(tmp_path), timeout_seconds=10)
+    done = await run(["/bin/pwd"], cwd=str(tmp_path), timeout_seconds=60)
     assert done.output.decode().strip() == str(tmp_path)
 
 
 async def test_arguments_meet_no_shell():
-    done = await run(["/bin/echo", "$HOME; *"], timeout_seconds=10)
+    done = await run(["/bin/echo", "$HOME; *"], timeout_seconds=60)
     assert done.output == b"$HOME; *\n"
 
 
 async def test_a_program_that_is_not_there_is_an_os_error():
     with pytest.raises(FileNotFoundError):
-        await run(["/nonexistent/program"], timeout_seconds=10)
+        await run(["/nonexistent/program"], timeout_seconds=60)
 
 
 async def test_a_child_that_reads_nothing_does_not_block_the_rest():
-    done = await run(["/bin/true"], stdin=b"x" * (4 << 20), timeout_seconds=10)
+    done = await run(["/bin/true"], stdin=b"x" * (4 << 20), timeout_seconds=60)
     assert done.code == 0
 
 
@@ -83,7 +83,7 @@ async def test_cancellation_kills_the_whole_group(tmp_path):
     script = f"sleep 60 & echo $! > {tmp_path}/pid; wait"
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(run, ["/bin/sh", "-c", script], timeout_seconds=60))
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while not (pid := written(tmp_path / "pid")):  # noqa: ASYNC110
                 await anyio.sleep(0.01)
         tasks.cancel_scope.cancel()
@@ -92,13 +92,13 @@ async def test_cancellation_kills_the_whole_group(tmp_path):
 
 async def test_too_much_output_ends_it():
     with pytest.raises(OutputLimit):
-        await run(["/bin/cat", "/dev/zero"], timeout_seconds=10, output_limit=1 << 20)
+        await run(["/bin/cat", "/dev/zero"], timeout_seconds=60, output_limit=1 << 20)
 
 
 async def test_a_large_file_is_not_written(tmp_path):
     write = f"f = open('{tmp_path}/f', 'wb'); f.write(b'x' * 100_000); f.close()"
     script = f"import time; time.sleep(.1); {write}"
-    done = await run([sys.executable, "-c", script], timeout_seconds=10, file_limit=1_000)
+    done = await run([sys.executable, "-c", script], timeout_seconds=60, file_limit=1_000)
     assert done.code != 0
     assert (tmp_path / "f").stat().st_size <= 1_000
 

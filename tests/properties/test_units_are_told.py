@@ -19,7 +19,7 @@ from tests.fakes.bus import BusError, FakeBus
 
 UNITS = ("a.service", "b.service", "c.service")
 STATES = (("inactive", "dead"), ("active", "running"), ("failed", "failed"))
-SOON_SECONDS = 10.0
+SOON_SECONDS = 60.0
 
 state = st.sampled_from(STATES)
 change = st.tuples(st.just("change"), st.sampled_from(UNITS), state)

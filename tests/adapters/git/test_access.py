@@ -45,7 +45,7 @@ def told(tmp_path, monkeypatch):
 
 @pytest.fixture
 def sources(tmp_path):
-    return GitSources(folder=tmp_path / "state", limits=LimitSettings(fetch_timeout=Seconds(20)))
+    return GitSources(folder=tmp_path / "state", limits=LimitSettings(fetch_timeout=Seconds(60)))
 
 
 @pytest.fixture

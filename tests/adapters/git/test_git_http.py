@@ -133,7 +133,7 @@ def sources(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     return GitSources(
         folder=tmp_path / "state",
-        limits=LimitSettings(fetch_timeout=Seconds(20)),
+        limits=LimitSettings(fetch_timeout=Seconds(60)),
         read_secret=read_secret,
     )
 

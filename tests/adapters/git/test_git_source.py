@@ -16,7 +16,7 @@ from supervisor.model.settings import Bytes, LimitSettings, Seconds, SourceSetti
 from supervisor.model.source import FileKind
 
 pytestmark = pytest.mark.anyio
-LIMITS = LimitSettings(fetch_timeout=Seconds(20))
+LIMITS = LimitSettings(fetch_timeout=Seconds(60))
 
 
 class Upstream:
@@ -336,7 +336,7 @@ async def test_kept_revisions_outlive_a_collection_and_others_do_not(sources, up
 async def test_what_is_too_large_is_fetched_once_and_not_at_every_poll(
     upstream, tmp_path, monkeypatch
 ):
-    small = LimitSettings(fetch_timeout=Seconds(20), fetch_size=Bytes(64 << 10))
+    small = LimitSettings(fetch_timeout=Seconds(60), fetch_size=Bytes(64 << 10))
     sources = GitSources(folder=tmp_path / "state", limits=small)
     one = upstream.commit(upstream.files({"f": b"1"}))
     first = await sources.fetch("s", at(upstream))

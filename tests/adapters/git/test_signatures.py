@@ -93,7 +93,7 @@ def sources(tmp_path, monkeypatch):
 def make_sources(tmp_path):
     return GitSources(
         folder=tmp_path / "state",
-        limits=LimitSettings(fetch_timeout=Seconds(20)),
+        limits=LimitSettings(fetch_timeout=Seconds(60)),
         installed=tmp_path / "installed",
     )
 

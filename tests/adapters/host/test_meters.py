@@ -97,7 +97,7 @@ def test_running_children_count(doing: Callable[..., tuple[Stretch, Reading, flo
 
 def test_each_sleep_is_a_wakeup(doing: Callable[..., tuple[Stretch, Reading, float]]) -> None:
     found, _, _ = doing("for _ in range(50): time.sleep(0.001)")
-    assert 50 <= found.wakeups <= 60
+    assert 50 <= found.wakeups <= 80
     assert found.switches >= found.wakeups
 
 

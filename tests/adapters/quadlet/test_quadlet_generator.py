@@ -230,7 +230,7 @@ async def test_each_of_some_files_at_which_it_crashes_is_named(bench: Bench) -> 
 async def test_an_app_at_which_the_generator_hangs_is_named_and_harms_no_other(
     tmp_path: Path,
 ) -> None:
-    bench = Bench(tmp_path, patience=1.0)
+    bench = Bench(tmp_path, patience=3.0)
     apps = [
         bench.app("one", {"a.container": "[Container]\nExec=HANG\n"}),
         bench.app("two", {"b.container": "[Container]\n"}),

@@ -69,7 +69,7 @@ class Seen:
             self._more.set()
 
     async def take(self) -> list[str]:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await self._more.wait()
         await settled()
         self._more = anyio.Event()
@@ -85,7 +85,7 @@ async def settled() -> None:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while not true():  # noqa: ASYNC110 - the fake has nothing to wait for
             await anyio.sleep(0.01)
 
@@ -283,7 +283,7 @@ async def test_a_bus_that_is_lost_under_a_job(bus: FakeBus, manager: SystemdMana
         with pytest.raises(Retry, match="lost meanwhile"):
             await manager.start("a.service", timeout_seconds=30)
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(start)
             while not bus.asked("StartUnit"):  # noqa: ASYNC110  # the bus is a fake

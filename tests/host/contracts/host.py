@@ -43,10 +43,20 @@ async def collect(seen: AsyncIterator[str], words: list[str]) -> None:
 
 
 async def heard(words: list[str], wanted: list[str]) -> None:
-    with anyio.move_on_after(10):
+    with anyio.move_on_after(60):
         while words[: len(wanted)] != wanted:
             await anyio.sleep(0.02)
     assert words == wanted, f"{words} is not {wanted}"
+    words.clear()
+
+
+async def listened_to(words: list[str], root: Root) -> None:
+    """Wait until changes of routes are heard: nothing else says that somebody listens by now."""
+    with anyio.fail_after(60):
+        while not words:
+            root.does(f"ip route add {DEFAULT} metric 7 && ip route del {DEFAULT} metric 7")
+            await anyio.sleep(0.1)
+    await anyio.sleep(1.2)  # bursts are told once
     words.clear()
 
 
@@ -71,13 +81,23 @@ async def networks(root: Root, words: list[str]) -> None:
 
 
 async def suspends(logind: MessageBus, words: list[str]) -> None:
+    with anyio.fail_after(60):
+        while not words:  # nothing else says that somebody listens by now
+            await prepares(logind, sleeps=False)
+            await anyio.sleep(0.1)
+    await anyio.sleep(0.5)
+    words.clear()
     for sleeps in (True, False):
-        await logind.send(
-            Message.new_signal(
-                "/org/freedesktop/login1", f"{LOGIND}.Manager", "PrepareForSleep", "b", [sleeps]
-            )
-        )
+        await prepares(logind, sleeps=sleeps)
     await heard(words, ["resumed"])
+
+
+async def prepares(logind: MessageBus, *, sleeps: bool) -> None:
+    await logind.send(
+        Message.new_signal(
+            "/org/freedesktop/login1", f"{LOGIND}.Manager", "PrepareForSleep", "b", [sleeps]
+        )
+    )
 
 
 async def main() -> None:
@@ -101,7 +121,7 @@ async def main() -> None:
             anyio.create_task_group() as tasks,
         ):
             tasks.start_soon(collect, seen, words)
-            await anyio.sleep(0.5)
+            await listened_to(words, root)
             await networks(root, words)
             print("ok networks")
             await suspends(logind, words)
@@ -111,7 +131,7 @@ async def main() -> None:
     finally:
         daemon.kill()
     for process in (daemon, root._shell):
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 uvloop.run(main())  # as the daemon does

@@ -200,13 +200,13 @@ async def health(podman: PodmanClient) -> None:
         ), before
         assert before.adjustable, before
         assert before.image_interval == 0.0, before
-        assert abs(time.time() - before.started_at) < 60, before
+        assert abs(time.time() - before.started_at) < 600, before
         await podman.set_health_interval(identity, 5400.0)
         after = (await podman.health([identity]))[identity]
         assert after == msgspec.structs.replace(before, interval=5400.0), (before, after)
         sh("podman exec ct-well /bin/busybox rm /ok")
         await podman.set_health_interval(identity, 3600.0)  # which asks at once
-        for _ in range(100):
+        for _ in range(600):
             if (await systemd.health_checks(troubled=True)).get(identity) is CheckRun.FAILED:
                 break
             await anyio.sleep(0.1)
@@ -249,7 +249,7 @@ async def hidden_failures(podman: PodmanClient) -> None:
             await podman.health([one])
             await until(podman, one, failed=True)
             # Podman writes down how the check ended a moment before its service ends.
-            for _ in range(100):
+            for _ in range(600):
                 run = (await systemd.health_checks())[one]
                 if run is not CheckRun.RUNNING:
                     break
@@ -267,7 +267,7 @@ async def hidden_failures(podman: PodmanClient) -> None:
 
 
 async def until(podman: PodmanClient, container: str, *, failed: bool) -> None:
-    for _ in range(100):
+    for _ in range(600):
         if (await podman.failed_checks([container]) == {container}) is failed:
             return
         await anyio.sleep(0.1)

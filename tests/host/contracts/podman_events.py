@@ -39,11 +39,18 @@ class Watcher:
             self.events.append(event)
 
     async def wait(self, there: Callable[[], bool], what: str) -> None:
-        with anyio.move_on_after(30):
+        with anyio.move_on_after(120):
             while not there():  # noqa: ASYNC110
                 await anyio.sleep(0.01)
             return
         raise AssertionError(f"{what}: {self.events} {self.statuses}")
+
+    async def quiet(self) -> None:
+        """Wait until nothing more comes of what was done."""
+        heard = -1
+        while heard != len(self.events):
+            heard = len(self.events)
+            await anyio.sleep(QUIET_SECONDS)
 
     async def tells(self, command: str, type: str, name: str, action: str = "") -> None:  # noqa: A002
         """A command is followed by an event; any action, if none is given."""
@@ -57,10 +64,10 @@ class Watcher:
             )
 
         await self.wait(told, command)
-        await anyio.sleep(QUIET_SECONDS)
+        await self.quiet()
 
     async def silent(self, command: str) -> None:
-        await anyio.sleep(QUIET_SECONDS)
+        await self.quiet()
         self.events.clear()
         await sh(command)
         await anyio.sleep(QUIET_SECONDS)
@@ -129,7 +136,7 @@ async def broken_stream(watcher: Watcher) -> None:
         return [one.name for one in watcher.events if one.action == "remove" and one.name in names]
 
     await watcher.wait(lambda: set(removed()) >= set(names), "after a kill")
-    await anyio.sleep(QUIET_SECONDS)
+    await watcher.quiet()
     assert sorted(removed()) == names, removed()
 
 
@@ -174,10 +181,13 @@ async def main(way: str) -> None:
             command = f"podman tag {IMAGE} localhost/pe:1"
             await watcher.tells(command, "image", "localhost/pe:1")
         if way != "api":
-            await anyio.sleep(QUIET_SECONDS)
+            await watcher.quiet()
             await sh("systemctl --user stop podman.service")
-            await anyio.sleep(QUIET_SECONDS)
-            assert await kept_alive() == "", "nothing is kept running at rest"
+            for _ in range(60):
+                if not (kept := await kept_alive()):
+                    break
+                await anyio.sleep(1)
+            assert kept == "", "nothing is kept running at rest"
         tasks.cancel_scope.cancel()
     print("ok", way)
 

@@ -18,6 +18,9 @@ from supervisor.adapters.systemd.bus import connect, default_address
 from supervisor.adapters.systemd.names import manager_rule, unit_path
 from supervisor.model.errors import Retry, Stalled
 
+QUIET_SECONDS = 0.6
+"""So long nothing is told: all that is on its way has come, on a slow machine too."""
+
 CONFIG = Path.home() / ".config"
 OWNED = CONFIG / "containers/systemd/podvisor/app"
 UNITS = CONFIG / "systemd/user"
@@ -33,7 +36,7 @@ FILES = {
     "ct-other.service": "[Service]\nExecStart=/bin/sleep 1000\n",
     "ct-plain.timer": "[Timer]\nOnCalendar=*-01-01\n[Install]\nWantedBy=timers.target\n",
     "ct-plain.service": "[Service]\nExecStart=/bin/true\n",
-    "ct-late.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 1\n",
+    "ct-late.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 3\n",
     "ct-quick.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
     "ct-reload.service": "[Service]\nExecStart=/bin/sleep 1000\n"
     "ExecReload=/bin/sh -c 'touch %h/reloaded'\n",
@@ -63,7 +66,7 @@ async def settle(into: list[str], wanted: set[str], seconds: float = 60) -> set[
     heard = -1
     while heard != len(into):  # one change of a unit is told in several signals
         heard = len(into)
-        await anyio.sleep(0.2)
+        await anyio.sleep(QUIET_SECONDS)
     got = set(into)
     into.clear()
     return got
@@ -127,7 +130,7 @@ async def jobs(manager: SystemdManager) -> None:
         assert "has not ended after 0.5 s" in str(error)
     else:
         raise AssertionError("a job that does not end in time is tried again")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50, "not until systemd ends it"
     slow = (await manager.units(["ct-slow.service"]))["ct-slow.service"]
     assert (slow.active, slow.job) == ("activating", "start"), slow
     await manager.stop("ct-slow.service", timeout_seconds=60)
@@ -259,7 +262,7 @@ async def job_ends(manager: SystemdManager) -> None:
     ends: list[object] = []
 
     async def ask(asked: SystemdManager, verb: str, name: str) -> None:
-        ends.append(await getattr(asked, verb)(name, timeout_seconds=20))
+        ends.append(await getattr(asked, verb)(name, timeout_seconds=60))
 
     async with anyio.create_task_group() as tasks:  # somebody else's job, which we join
         tasks.start_soon(ask, other, "start", "ct-late.service")
@@ -299,7 +302,7 @@ async def watching(manager: SystemdManager) -> None:
     async with manager.watch() as stream, anyio.create_task_group() as tasks:
         tasks.start_soon(changes, stream, seen)
         await manager.watch_units(["ct-ok.service", "ct-bad.service"])
-        await settle(seen, {"ct-ok.service"}, 5)
+        await settle(seen, {"ct-ok.service"})
         systemctl("kill", "--signal=KILL", "ct-ok.service")
         got = await settle(seen, {"ct-ok.service"})
         assert got == {"ct-ok.service"}, got
@@ -341,7 +344,7 @@ async def watching(manager: SystemdManager) -> None:
             await anyio.sleep(0.2)
             await manager.reset_failed("ct-other.service")
         print("from death to name, ms:", [round(one * 1000, 1) for one in delays])
-        assert min(delays) < 0.05, delays
+        assert min(delays) < 0.5, delays
         tasks.cancel_scope.cancel()
 
 
@@ -385,7 +388,7 @@ async def losses(manager: SystemdManager) -> None:
         await settle(seen, set())
 
         async def still_follows(what: str) -> None:
-            assert await settle(seen, {""}, 20) == {""}, what
+            assert await settle(seen, {""}) == {""}, what
             await followed(manager, {name})
             systemctl("stop", name)
             assert name in await settle(seen, {name}), what
@@ -414,7 +417,7 @@ async def five_hundred(manager: SystemdManager) -> None:
         await manager.watch_units(names)
         await followed(manager, set(names))
         print(f"500 units are followed after {time.monotonic() - began:.3f} s")
-        assert await settle(seen, set(names[::50]), 20) == set(names[::50])
+        assert await settle(seen, set(names[::50])) == set(names[::50])
         tasks.cancel_scope.cancel()
     systemctl("stop", *names[::50])
 
@@ -459,7 +462,7 @@ async def churn(manager: SystemdManager) -> None:
                     ["systemctl", "--user", "daemon-reload" if turn == 15 else "daemon-reexec"]
                 )
         other = SystemdManager()
-        with anyio.move_on_after(20):
+        with anyio.move_on_after(60):
             while True:
                 found = await other.units(wanted)
                 states = {name: (one.active, one.sub) for name, one in found.items()}
@@ -486,7 +489,7 @@ def listen(manager: SystemdManager) -> list[tuple[str, str]]:
 
 
 async def followed(manager: SystemdManager, names: set[str]) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while manager._units._followed != names or manager._units._doubtful:
             await anyio.sleep(0.01)
     await manager.units([])
