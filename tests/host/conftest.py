@@ -11,6 +11,7 @@ and leaves it running: quick while developing.
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -28,6 +29,8 @@ SESSION = f"test-{os.getpid()}"
 UP_TIMEOUT_SECONDS = 900  # the first one builds its root
 PATIENCE_SECONDS = 120
 """For anything that is to happen by itself: long for a slow machine, short for one that hangs."""
+
+DEFECT = re.compile(r"internal error|^Traceback |was never (retrieved|awaited)", re.M)
 
 Result = subprocess.CompletedProcess[str]
 Value = TypeVar("Value")
@@ -491,12 +494,27 @@ def host(machine: Host) -> Host:
 
 @contextlib.contextmanager
 def fresh_user(host: Host) -> Iterator[User]:
+    """A fresh lingering user, whose podvisor is to have met no defect of its own in the end."""
     name = f"u{os.getpid()}-{secrets.token_hex(3)}"  # whichever copy of this module makes it
+    began = int(time.time())
     try:
         home = Path(call(TOOL, "user", host.name, name).stdout.strip())
-        yield User(host=host, name=name, uid=home.stat().st_uid, home=home)
+        user = User(host=host, name=name, uid=home.stat().st_uid, home=home)
+        yield user
+        assert (met := defects(user, since=began)) == "", met
     finally:
         call(TOOL, "user", "--remove", host.name, name)
+
+
+def defects(user: User, *, since: int) -> str:
+    """What the daemon has said of exceptions that nobody expected, since this second."""
+    user.host.run("journalctl", "--sync")
+    said = user.host.run(
+        *("journalctl", "--quiet", "--no-pager", "--output=cat", f"--since=@{since}"),
+        # An earlier user may have had the same id.
+        *(f"_UID={user.uid}", "_SYSTEMD_USER_UNIT=podvisor.service"),
+    ).stdout
+    return said if DEFECT.search(said) else ""
 
 
 @pytest.fixture
