@@ -333,7 +333,7 @@ async def main() -> None:
     assert full == f"Retry: cannot write {web}/f: disk full", full
     assert (web / "f").read_bytes() == b"old"
     assert [path.name for path in web.iterdir()] == ["f"]
-    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", disk], check=True)
     read_only = await write(b"new")
     assert read_only.startswith("Stalled: ") and "Read-only" in read_only, read_only
 
