@@ -30,7 +30,7 @@ UP_TIMEOUT_SECONDS = 900  # the first one builds its root
 PATIENCE_SECONDS = 120
 """For anything that is to happen by itself: long for a slow machine, short for one that hangs."""
 
-DEFECT = re.compile(r"internal error|^Traceback |was never (retrieved|awaited)", re.M)
+DEFECT = re.compile(r"internal error|^Traceback |was never (retrieved|awaited)", re.MULTILINE)
 
 Result = subprocess.CompletedProcess[str]
 Value = TypeVar("Value")
