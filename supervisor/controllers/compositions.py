@@ -1,15 +1,20 @@
 """What each source holds, divided into apps. Serves `controllers.desire`.
 
-A division is kept until the source, its settings or this host's names change; a source that cannot
-be divided is one that holds nothing that is known, and says why.
+A division is kept until the source, its settings, this host's names or what is installed from where
+it cannot be read change; a source that cannot be divided is one that holds nothing that is known,
+and says why.
 """
 
 from collections.abc import Callable, Mapping
 
+from msgspec.structs import replace
+
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import Aside, SourceReader
 from supervisor.core.compose import Composition, compose, texts_needed
+from supervisor.core.unread import presumed
 from supervisor.model.errors import Failure
+from supervisor.model.observed import Manifest
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot
 
@@ -34,30 +39,45 @@ class Compositions:
         self._known: dict[str, tuple[object, Composition]] = {}
 
     async def of(
-        self, snapshots: Mapping[str, Snapshot], settings: Settings
+        self,
+        snapshots: Mapping[str, Snapshot],
+        settings: Settings,
+        manifests: Mapping[str, Manifest],
     ) -> tuple[dict[str, Composition], dict[str, Failure]]:
-        """Divide the sources of the settings that are known; also, what kept one from that."""
+        """Divide the sources of the settings that are known; also, what kept one from that.
+
+        `manifests` says what is installed.
+        """
         composed: dict[str, Composition] = {}
         failed: dict[str, Failure] = {}
         for name in settings.sources:
             if (snapshot := snapshots.get(name)) is None:
                 continue
             try:
-                composed[name] = await self._compose(snapshot, settings)
+                composed[name] = await self._compose(snapshot, settings, manifests)
             except Exception as error:  # noqa: BLE001  # the other sources go on
                 failed[name] = failure_of(error, doing=f"dividing source {name} into apps")
         self._known = {name: one for name, one in self._known.items() if name in composed}
         return composed, failed
 
-    async def _compose(self, snapshot: Snapshot, settings: Settings) -> Composition:
+    async def _compose(
+        self, snapshot: Snapshot, settings: Settings, manifests: Mapping[str, Manifest]
+    ) -> Composition:
         name = snapshot.source
         source, limits = settings.sources[name], settings.limits
         specifiers = dict(self._specifiers()) if source.overlay else {}
-        question = (snapshot.revision, snapshot.findings, source, limits, specifiers)
+        installed = [one for one in manifests.values() if one.source == name]
+        more = presumed(snapshot, installed)
+        question = (snapshot.revision, snapshot.findings, more, source, limits, specifiers)
         known = self._known.get(name)
         if known and known[0] == question:
             return known[1]
-        needed = tuple(sorted(texts_needed(snapshot, source)))
+        snapshot = replace(snapshot, files=tuple(sorted((*snapshot.files, *more))))
+        wanted = texts_needed(snapshot, source)
+        old = wanted & {file.oid for file in more}
+        if old and not await self._reader.holds(name, old):
+            wanted -= old  # those apps are refused at any rate
+        needed = tuple(sorted(wanted))
         contents = await self._reader.read(name, needed) if needed else {}
         composition = await self._aside(
             lambda: compose(snapshot, source, limits, specifiers=specifiers, contents=contents),

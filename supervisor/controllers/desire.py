@@ -24,6 +24,7 @@ from supervisor.core.moves import leaned_on, still_needed, units_by_source
 from supervisor.core.names import runtime_names
 from supervisor.core.order import refused_for_order
 from supervisor.core.published_ports import port_findings
+from supervisor.core.unread import emptied_apps, unread_apps
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.observed import Manifest
@@ -93,7 +94,7 @@ class Desires:
         self._snapshots[snapshot.source] = snapshot
         if snapshot.source in self._undivided:
             old = None
-        if old and (old.revision, old.findings) == (snapshot.revision, snapshot.findings):
+        if old and _says(old) == _says(snapshot):
             return False
         self._forget()
         return True
@@ -240,7 +241,7 @@ class Desires:
         candidates: list[Candidate] = []
         known: dict[str, tuple[Finding, ...]] = {}
         self.source_findings = {}
-        composed, undivided = await self._compositions.of(self._snapshots, self.settings)
+        composed, undivided = await self._compositions.of(self._snapshots, self.settings, manifests)
         self._undivided, self.compositions = undivided, composed
         for name, failure in undivided.items():
             hint = failure.hint if isinstance(failure, Stalled) else ""
@@ -251,6 +252,8 @@ class Desires:
             candidates.extend(composition.candidates)
             refused.update(composition.refused)
             known.update(composition.warnings)
+            for gone, unread in self._unread(name, composition, manifests).items():
+                refused[gone] = tuple(dict.fromkeys((*refused.get(gone, ()), *unread)))
         candidates, clashes = app_conflicts(candidates, holders)
         for name, findings in clashes.items():
             source, slash, _ = name.partition("/")
@@ -338,6 +341,13 @@ class Desires:
         others = (one.wanted or one.last_good for one in self.latest().values())
         return await self._judge.texts(app, [one for one in others if one])
 
+    def _unread(
+        self, source: str, composition: Composition, manifests: Mapping[str, Manifest]
+    ) -> dict[str, tuple[Finding, ...]]:
+        mine = {name: one for name, one in manifests.items() if one.source == source}
+        settings = self.settings.sources[source]
+        return unread_apps(self._snapshots[source], settings, composition, mine)
+
     def _same_source(self, name: str) -> Iterator[str]:
         """Yield other sources of the settings that read the same by other globs."""
         here = self.settings.sources[name]
@@ -369,7 +379,7 @@ class Desires:
         `composed` are the sources that could be read. An app of which another of its source has a
         unit now (`units`, by source) is not lost: it goes by another name.
         """
-        kept = {}
+        kept: dict[str, str] = {}
         by_source: dict[str, list[str]] = {}
         for name, manifest in manifests.items():
             by_source.setdefault(manifest.source, []).append(name)
@@ -388,9 +398,17 @@ class Desires:
                 taken = units.get(source, frozenset())
                 leaving = [name for name in leaving if taken.isdisjoint(manifests[name].units)]
             else:
+                if self.settings.sources[source].folder:  # what Git holds no file of, is gone
+                    mine = {name: manifests[name] for name in leaving}
+                    taken = units.get(source, frozenset())
+                    kept.update(emptied_apps(mine, self._snapshots[source], taken))
                 continue
             kept.update(dict.fromkeys(leaving, reason))
         return kept
+
+
+def _says(one: Snapshot) -> tuple[object, ...]:
+    return (one.revision, one.findings, one.empty)
 
 
 def _asks(one: Deployment | None) -> tuple[object, ...] | None:

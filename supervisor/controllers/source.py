@@ -97,7 +97,8 @@ class SourceController:
         known = {str(finding) for finding in old.findings} if old else set()
         ignored = ignoring(settings.ignore)
         for finding in snapshot.findings:
-            passed_over = ignored(finding.path) or is_hidden(finding.path, root="")
+            path = f"{finding.path}/" if finding.hides else finding.path
+            passed_over = ignored(finding.path) or is_hidden(path, root="")
             if str(finding) not in known and not passed_over:
                 self._refuse(name, snapshot.revision, finding)
 

@@ -267,7 +267,7 @@ def _divide_findings(
         elif root is not None and not is_hidden(one.path, root):
             name = roots[root]
         else:
-            if not is_hidden(one.path, root=""):
+            if not is_hidden(f"{one.path}/" if one.hides else one.path, root=""):
                 of_no_app.append(one)
             continue
         by_app.setdefault(name, []).append(replace(one, source=snapshot.source, app=name))

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from supervisor.core.globs import is_wild, literal, split
-from supervisor.core.layout import EACH_UNIT
+from supervisor.core.globs import fits, is_wild, literal, split
+from supervisor.core.layout import EACH_UNIT, is_unit, names_units
 from supervisor.core.names import SEVERAL_UNITS, UNSUPPORTED
 from supervisor.core.overlay import is_below, is_hidden
 from supervisor.model.errors import Finding
@@ -21,6 +21,8 @@ _NAMED = 4
 _FLAT = 6
 _MANY = 9
 """From so many units on, of which so many run by themselves, one app of them is worth a word."""
+_ENABLING = (".wants", ".requires", ".upholds")
+"""Folders of links that systemd makes of `[Install]`."""
 _WITHIN = frozenset(
     {"containers", "quadlet", "quadlets", "systemd", "system", "units", "user", "config"}
 )
@@ -102,13 +104,29 @@ def overlooked(
 
 
 def weighed(one: Finding, globs: Iterable[str]) -> Finding:
-    """Return what was refused outside of all apps: a warning, unless apps are looked for there."""
+    """Return what was refused outside of all apps: a warning, unless it may be one, or hold one."""
     for glob in globs:
+        if _may_be_for(glob, one):
+            return one
         parts = split(glob)
         fixed = next((at for at, part in enumerate(parts) if is_wild(part)), len(parts))
         if fixed and is_below("/".join(parts[:fixed]), one.path):
             return one
     return replace(one, fatal=False)
+
+
+def _may_be_for(glob: str, one: Finding) -> bool:
+    """Whether a folder that cannot be looked into, or a unit file, is what a glob is meant for."""
+    path, parts = one.path.split("/"), split(glob)
+    if one.hides:
+        deep = len(parts) - 1 if names_units(glob) else len(parts)
+        end = 0 if glob == EACH_UNIT else min(len(path), deep)
+        return not is_hidden(f"{one.path}/", root="") and fits(path[:end], parts[:end])
+    if not is_unit(one.path) or any(part.endswith(_ENABLING) for part in path[:-1]):
+        return False
+    if names_units(glob):
+        return glob == EACH_UNIT or fits(path, parts)
+    return len(path) > len(parts) and fits(path[: len(parts)], parts)
 
 
 def line_of(known: Iterable[str], more: Iterable[str]) -> str:

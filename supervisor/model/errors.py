@@ -50,6 +50,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hint: str = ""
     absent: str = ""
     """What is missing, relative to the app's folder: all is well once a person put it there."""
+    hides: bool = False
+    """Whether it is a folder that cannot be looked into: there may be apps in it."""
     fatal: bool = True
     """Whether it keeps the app (or the whole source, if `app` is empty) from being deployed."""
 

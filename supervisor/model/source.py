@@ -39,6 +39,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Sorted by path."""
     findings: tuple[Finding, ...] = ()
     """What was refused while reading (devices, leaving symlinks, oversized files …)."""
+    empty: tuple[str, ...] = ()
+    """Folders that are there and hold nothing; none of a Git source, which has no such folders."""
 
     @property
     def paths(self) -> list[str]:

@@ -19,6 +19,7 @@ from supervisor.api.webhooks import Reception
 from supervisor.controllers import ports
 from supervisor.core.git_host import Api, CommitStatus
 from supervisor.core.names import shapes_units, unit_kind
+from supervisor.core.overlay import is_below
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import (
     AppNeed,
@@ -92,6 +93,10 @@ class FakeReader:
         self.fetches: list[str] = []
         self.blobs: dict[str, bytes] = {}
         self.latest: dict[str, Snapshot] = {}
+        self.unread: Collection[str] = ()
+        """Paths, of files and folders, that cannot be read now."""
+        self.empty: tuple[str, ...] = ()
+        """Folders that hold nothing."""
         self.largest_read = 0
         """Bytes that were asked for at once."""
 
@@ -107,11 +112,24 @@ class FakeReader:
             sorted(
                 TreeFile(path=path, oid=oid(text), size=len(text))
                 for path, text in self.trees[name].items()
+                if not any(is_below(path, one) for one in self.unread)
             )
+        )
+        findings = tuple(
+            Finding(
+                message="cannot be read: Permission denied",
+                source=name,
+                path=one,
+                hides=one not in self.trees[name],
+            )
+            for one in self.unread
+            if any(is_below(path, one) for path in self.trees[name])
         )
         self.blobs.update({oid(text): text.encode() for text in self.trees[name].values()})
         revision = oid(repr(files))
-        self.latest[name] = Snapshot(source=name, revision=revision, files=files)
+        self.latest[name] = Snapshot(
+            source=name, revision=revision, files=files, findings=findings, empty=self.empty
+        )
         return self.latest[name]
 
     async def stored(self, name: str) -> Snapshot | None:

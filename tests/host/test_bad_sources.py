@@ -273,6 +273,31 @@ def test_a_folder_that_is_emptied_unreadable_or_gone(user):
     assert states(user) == {}
 
 
+def test_an_app_that_cannot_be_read_or_was_emptied_stays(user):
+    lost = {f"apps/{name}/{name}.service": service() for name in ("one", "two", "three")}
+    deploy_folder(user, lost)
+    ready(user, "one", "two", "three")
+    before = pids_of(user)
+    one, two = (user.home / "apps/apps" / name for name in ("one", "two"))
+    one.chmod(0)
+    unit = two / "two.service"
+    unit.chmod(0)
+    wait_for_states(user, one="refused", two="refused", three="ready")
+    assert "Permission denied" in app_of(user, "one")["findings"][0]["message"]
+    check = user.podvisor("check", "apps", check=False)
+    assert check.returncode == 1, check.stdout
+    assert "cannot be read" in check.stdout
+    one.chmod(0o755)
+    unit.chmod(0o644)
+    ready(user, "one", "two", "three")
+    unit.rename(user.home / "two.service")
+    wait_for_states(user, one="ready", two="kept", three="ready")
+    assert pids_of(user) == before, "nothing was stopped"
+    two.rmdir()
+    wait_for_states(user, one="ready", three="ready")
+    assert not active(user, "two.service")
+
+
 def test_a_damaged_store_is_made_anew(user, repository, pids):
     objects = next((user.home / ".local/state/podvisor/sources").glob("*.git")) / "objects"
     user.systemctl("stop", "podvisor.service")

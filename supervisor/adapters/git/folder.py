@@ -12,7 +12,7 @@ from typing import NamedTuple
 import anyio
 
 from supervisor.adapters.git.pack import Pack, trees
-from supervisor.adapters.git.screen import refused, screen, target_problem
+from supervisor.adapters.git.screen import refused, screen, target_problem, unread
 from supervisor.adapters.git.store import Store
 from supervisor.adapters.git.walk import Seen, Survey, Torn, read_file, survey
 from supervisor.kit.stamps import Stamp, blob_id
@@ -53,10 +53,10 @@ class FolderReader:
         for attempt in range(_TRIES):
             if attempt:
                 await anyio.sleep(_PAUSE_SECONDS * attempt)
-            seen = await in_thread(lambda: survey(self._source, path, self._limits))
-            if self._last and self._last[:2] == (path, seen) and self._all_known(seen):
-                return self._last[2]
             try:
+                seen = await in_thread(lambda: survey(self._source, path, self._limits))
+                if self._last and self._last[:2] == (path, seen) and self._all_known(seen):
+                    return self._last[2]
                 snapshot = await self._take(path, seen)
             except Torn as error:
                 torn = str(error)
@@ -99,7 +99,13 @@ class FolderReader:
         await self._store.point(revision)
         self._remember(seen, files, started)
         told = (*findings, *problems)
-        return Snapshot(source=self._source, revision=revision, files=kept, findings=told)
+        return Snapshot(
+            source=self._source,
+            revision=revision,
+            files=kept,
+            findings=told,
+            empty=tuple(seen.empty),
+        )
 
     async def _unpack(self, pack: Pack) -> None:
         if data := pack.finish():
@@ -117,8 +123,7 @@ class FolderReader:
                 try:
                     content = read_file(path, file)
                 except OSError as error:
-                    message = f"cannot be read: {error.strerror}"
-                    read.findings.append(refused(self._source, file.path.encode(), message))
+                    read.findings.append(unread(self._source, file.path.encode(), error))
                     continue
             read.pack.add("blob", content)
             read.files.append(TreeFile(file.path, blob_id(content), file.kind, len(content)))

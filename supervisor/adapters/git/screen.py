@@ -6,6 +6,8 @@ Before: `listing` (a Git tree) or `walk` (a folder). After: the files and findin
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from msgspec.structs import replace
+
 from supervisor.kit.links import resolve
 from supervisor.model.errors import Finding
 from supervisor.model.source import FileKind, TreeFile
@@ -36,6 +38,13 @@ def name_problem(path: bytes) -> str:
 def refused(source: str, path: bytes, message: str, hint: str = "") -> Finding:
     """Make the finding that refuses a path."""
     return Finding(message=message, source=source, path=shown(path), hint=hint)
+
+
+def unread(source: str, path: bytes, error: OSError, *, hides: bool = False) -> Finding:
+    """Make the finding of a path that cannot be read; `hides` says that it is a folder."""
+    message = f"cannot be read: {error.strerror or error}"
+    hint = "make it readable, as with chmod u+rX; what was deployed from it stays as it is"
+    return replace(refused(source, path, message, hint), hides=hides)
 
 
 def too_large(source: str, path: bytes, size: int, limit: int) -> Finding:

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from supervisor.adapters.git.screen import name_problem, refused, too_large
+from supervisor.adapters.git.screen import name_problem, refused, shown, too_large, unread
 from supervisor.kit.stamps import Stamp, stamp_of
 from supervisor.model.errors import Finding, Stalled
 from supervisor.model.settings import LimitSettings
@@ -32,6 +32,10 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
+"""What opening says of what is not there any more, or not as what it was."""
+
+
 class Torn(Exception):
     """A file changed between two looks at it; names it."""
 
@@ -51,19 +55,25 @@ class Survey(NamedTuple):
 
     files: list[Seen]
     findings: list[Finding]
+    empty: list[str]
+    """Folders that hold nothing of all this."""
 
 
 def survey(source: str, folder: str, limits: LimitSettings) -> Survey:
-    """List a folder. Raises Stalled if it is none, cannot be read, or is far too large."""
+    """List a folder; what below it cannot be read is a finding.
+
+    Raises Stalled if it is none, cannot be read, or is far too large, and Torn if something of it
+    vanishes meanwhile.
+    """
     try:
         root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise Stalled(
             f"cannot read folder {folder}: {_why(error)}", hint="check the path and its permissions"
         ) from error
-    seen = Survey([], [])
+    seen = Survey([], [], [])
     try:
-        for entry in _walk(seen.findings, source, root, b"", depth=0, limits=limits):
+        for entry in _walk(seen, source, root, b"", depth=0, limits=limits):
             seen.files.append(entry)
             if len(seen.files) > _APPS * limits.app_files:
                 raise Stalled(
@@ -92,7 +102,7 @@ def read_file(folder: str, seen: Seen) -> bytes:
             place = below
         descriptor = os.open(name, _OPEN_FILE, dir_fd=place)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+        if error.errno in _GONE:
             raise Torn(seen.path) from error
         raise
     finally:
@@ -111,7 +121,7 @@ def read_file(folder: str, seen: Seen) -> bytes:
 
 
 def _walk(
-    findings: list[Finding],
+    seen: Survey,
     source: str,
     place: int,
     prefix: bytes,
@@ -119,6 +129,7 @@ def _walk(
     depth: int,
     limits: LimitSettings,
 ) -> Iterator[Seen]:
+    findings = seen.findings
     with os.scandir(place) as entries:
         names = sorted(os.fsencode(entry.name) for entry in entries)
     for name in names:
@@ -129,8 +140,8 @@ def _walk(
             continue
         try:
             status = os.stat(name, dir_fd=place, follow_symlinks=False)
-        except FileNotFoundError:
-            continue
+        except FileNotFoundError as error:
+            raise Torn(shown(path)) from error
         if problem := name_problem(path):
             findings.append(refused(source, path, problem, "rename or remove it"))
             continue
@@ -140,18 +151,21 @@ def _walk(
             if depth >= _MAX_DEPTH:
                 findings.append(refused(source, path, "lies too deep"))
                 continue
+            holds = len(seen.files), len(findings)
             try:
                 below = os.open(name, _OPEN_FOLDER, dir_fd=place)
+                try:
+                    yield from _walk(
+                        seen, source, below, path + b"/", depth=depth + 1, limits=limits
+                    )
+                finally:
+                    os.close(below)
             except OSError as error:
-                if not name.startswith(b"."):
-                    findings.append(refused(source, path, f"cannot be read: {_why(error)}"))
-                continue
-            try:
-                yield from _walk(
-                    findings, source, below, path + b"/", depth=depth + 1, limits=limits
-                )
-            finally:
-                os.close(below)
+                if error.errno in _GONE:
+                    raise Torn(path.decode()) from error
+                findings.append(unread(source, path, error, hides=True))
+            if holds == (len(seen.files), len(findings)):
+                seen.empty.append(path.decode())
         elif kind == stat.S_IFLNK:
             target = os.fsdecode(os.readlink(name, dir_fd=place))
             yield Seen(path.decode(), FileKind.SYMLINK, stamp, target)

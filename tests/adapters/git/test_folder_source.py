@@ -1,5 +1,6 @@
 """Folder sources: what is read, what is refused, and that nothing is read torn."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -209,6 +210,71 @@ async def test_unreadable_files_and_folders_are_refused(home, tmp_path):
     thread.start()
     thread.join()
     assert results == [("fine", b"x"), ("secret", 13), ["dark"]]
+
+
+@pytest.mark.parametrize("call", ["open", "scandir", "stat"])
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EIO, errno.ESTALE])
+async def test_a_folder_that_fails_in_any_way_is_a_finding_of_its_own(
+    sources, settings, home, monkeypatch, *, call, error
+):
+    for path in ("apps/db/db.container", "apps/web/web.container"):
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(path)
+    whole = await sources.fetch("s", settings)
+    dark = (home / "apps/db").stat().st_ino
+    real = getattr(os, call)
+
+    def fails(path, *arguments, dir_fd=None, **options):
+        given = {} if dir_fd is None else {"dir_fd": dir_fd}
+        is_dark = path == b"db" if call == "open" else False
+        place = path if isinstance(path, int) else dir_fd
+        if is_dark or (isinstance(place, int) and os.fstat(place).st_ino == dark):
+            raise OSError(error, os.strerror(error))
+        return real(path, *arguments, **given, **options)
+
+    monkeypatch.setattr(os, call, fails)
+    snapshot = await sources.fetch("s", settings)
+    assert [file.path for file in snapshot.files] == ["apps/web/web.container"]
+    (found,) = snapshot.findings
+    assert (found.path, found.hides, found.fatal) == ("apps/db", True, True)
+    assert os.strerror(error) in found.message
+    assert snapshot.empty == ()
+    monkeypatch.undo()
+    assert await sources.fetch("s", settings) == whole
+
+
+@pytest.mark.parametrize("error", [errno.ENOENT, errno.ENOTDIR, errno.ELOOP])
+async def test_what_vanishes_while_it_is_looked_at_is_looked_at_again(
+    sources, settings, home, monkeypatch, error
+):
+    (home / "db").mkdir()
+    (home / "db/db.container").write_text("x")
+    real, times = os.open, iter((error, error))
+
+    def fails(path, *arguments, **options):
+        if path == b"db" and (found := next(times, 0)):
+            raise OSError(found, os.strerror(found))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", fails)
+    snapshot = await sources.fetch("s", settings)
+    assert [file.path for file in snapshot.files] == ["db/db.container"]
+    assert snapshot.findings == ()
+    times = iter([error] * 99)
+    with pytest.raises(Retry, match="is being changed"):
+        await sources.fetch("s", settings)
+
+
+async def test_folders_that_hold_nothing_are_known(sources, settings, home):
+    for path in ("db", "apps/web/conf", "repository/.git"):
+        (home / path).mkdir(parents=True)
+    (home / "db/db.container~").touch()
+    (home / "full").mkdir()
+    (home / "full/x").touch()
+    snapshot = await sources.fetch("s", settings)
+    assert sorted(snapshot.empty) == ["apps", "apps/web", "apps/web/conf", "db", "repository"]
+    (home / "db/db.container").touch()
+    assert "db" not in (await sources.fetch("s", settings)).empty
 
 
 async def test_a_missing_folder_and_a_file_for_a_folder_stall(sources, tmp_path):

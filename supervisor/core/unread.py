@@ -1,0 +1,143 @@
+"""What a source does not show of what was deployed from it, and what that means for its apps.
+
+What cannot be read is not gone: it is taken to be as it was installed, and the apps that lie there
+are refused. So is an app of which only the rest can be read. A folder that was emptied is not gone
+either; that is for `controllers.desire`, which keeps its apps. Units that are still there, and that
+the settings leave out, are a third thing: their app goes, and its volumes stay.
+"""
+
+import posixpath
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from msgspec.structs import replace
+
+from supervisor.core.compose import Composition
+from supervisor.core.globs import ignoring
+from supervisor.core.layout import is_unit
+from supervisor.core.overlay import is_below
+from supervisor.core.unfitting import selected
+from supervisor.model.errors import Finding
+from supervisor.model.observed import Manifest
+from supervisor.model.settings import SourceSettings
+from supervisor.model.source import FileKind, Snapshot, TreeFile
+
+_NOT_FOLLOWED = "is a symbolic link, which is not followed to an app's folder"
+
+
+def presumed(snapshot: Snapshot, installed: Iterable[Manifest]) -> tuple[TreeFile, ...]:
+    """Return files that were installed from where the snapshot cannot be read, as they were.
+
+    `installed` are apps of this source. So the layout, the division into apps and the overlays do
+    not change with what can be read.
+    """
+    unread = [one.path for one in snapshot.findings if one.fatal and one.path]
+    if not unread:
+        return ()
+    known = {file.path for file in snapshot.files}
+    found: dict[str, TreeFile] = {}
+    for manifest in installed:
+        for path, file in _places(manifest):
+            if path not in known and any(is_below(path, one) for one in unread):
+                found.setdefault(path, replace(file, path=path))
+    return tuple(found.values())
+
+
+def unread_apps(
+    snapshot: Snapshot,
+    settings: SourceSettings,
+    composition: Composition,
+    installed: Mapping[str, Manifest],
+) -> dict[str, tuple[Finding, ...]]:
+    """Return the apps of which nobody can say what the source asks, with the reasons.
+
+    `installed` are apps of this source by name.
+    """
+    links = {file.path for file in snapshot.files if file.kind is FileKind.SYMLINK}
+    ignored = ignoring(settings.ignore)
+    findings = [one for one in snapshot.findings if one.path and not ignored(one.path)]
+    there = _names(composition)
+    unread: dict[str, tuple[Finding, ...]] = {}
+    for name, manifest in installed.items():
+        is_gone = name not in there
+        if not selected(name, settings) or (is_gone and left_out(manifest, composition)):
+            continue
+        places = [path for path, _ in _places(manifest)]
+        folders = [one for one in (manifest.root, manifest.overlay) if one]
+        found = [
+            one
+            for one in findings
+            if (one.fatal or is_gone)
+            and (
+                any(is_below(path, one.path) for path in (*places, *folders))
+                or (is_gone and _is_unit_of(one.path, manifest, composition))
+            )
+        ]
+        if is_gone and not found:
+            above = [one for root in folders for one in _with_parents(root) if one in links]
+            hint = "put the folder itself there, or name where it leads to in `apps`"
+            found = [Finding(message=_NOT_FOLLOWED, path=path, hint=hint) for path in above]
+        if found:
+            unread[name] = tuple(
+                replace(one, source=snapshot.source, app=name, fatal=True) for one in found
+            )
+    return unread
+
+
+def emptied_apps(
+    leaving: Mapping[str, Manifest], snapshot: Snapshot, taken: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield those of the apps that leave a folder of which their own folder is still there, empty.
+
+    With each, why it is kept. One of which another app has a unit now, of those `taken`, goes by
+    another name.
+    """
+    for name, manifest in leaving.items():
+        folder = _emptied_folder(manifest, snapshot)
+        if folder and not any(unit in taken for unit in manifest.units):
+            what = "is empty" if folder in snapshot.empty else "holds no unit any more"
+            yield name, f"{folder} {what}; if that is meant, remove the folder"
+
+
+def _emptied_folder(manifest: Manifest, snapshot: Snapshot) -> str:
+    """Return the folder of an app if it is there and holds no unit; empty if it is not.
+
+    That is also the nearest folder above it if there is nothing at all in that, as where a disk is
+    not mounted. The source's own folder is always there: that tells nothing.
+    """
+    root = manifest.root
+    for folder in _with_parents(root) if root else ():
+        if folder in snapshot.empty:
+            return folder
+        if any(is_below(path, folder) for path in snapshot.paths):
+            is_used = any(is_unit(path) and is_below(path, root) for path in snapshot.paths)
+            return folder if folder == root and not is_used else ""
+    return ""
+
+
+def left_out(manifest: Manifest, composition: Composition) -> str:
+    """Say why a unit of an app is in no app although its source holds it; empty if none is."""
+    units = {path for path, _ in _places(manifest) if is_unit(path)}
+    return next((one.reason for one in composition.left_out if one.path in units), "")
+
+
+def _names(composition: Composition) -> frozenset[str]:
+    some = (*composition.candidates, *composition.unfit)
+    return frozenset((*(one.name for one in some), *composition.refused))
+
+
+def _places(manifest: Manifest) -> Iterator[tuple[str, TreeFile]]:
+    """Yield where in the source the files of an app are from."""
+    for file in manifest.files:
+        folder = manifest.overlay if file.path in manifest.overlaid else manifest.root
+        yield posixpath.join(folder, file.path), file
+
+
+def _is_unit_of(path: str, manifest: Manifest, composition: Composition) -> bool:
+    """Whether what is at a path may be the unit that is left of an app, by another name."""
+    root = manifest.root
+    is_own = is_below(path, root) if root else "/" not in path
+    return is_own and is_unit(path) and root not in composition.roots
+
+
+def _with_parents(folder: str) -> Collection[str]:
+    return [folder, *(folder[:at] for at, c in reversed(list(enumerate(folder))) if c == "/")]

@@ -1,0 +1,140 @@
+"""What cannot be read of a source, or was emptied, is not gone: its apps stay as they are."""
+
+import anyio
+import pytest
+
+from supervisor.model.events import EventKind
+from supervisor.model.plan import RemoveFile, StopUnit
+from supervisor.model.settings import Globs, RolloutSettings, Settings, SourceSettings
+from supervisor.model.status import SyncRequest
+
+pytestmark = pytest.mark.anyio
+
+TREE = {
+    "apps/db/db.container": "v=1",
+    "apps/db/db.conf": "v=1",
+    "apps/web/web.container": "v=1",
+    "apps/web/more.container": "v=1",
+    "home/loose.container": "v=1",
+}
+RUNNING = {"db.service", "web.service", "more.service"}
+
+
+async def ignore(_):
+    pass
+
+
+def with_source(world, **source):
+    world.settings = Settings(
+        sources={"home": SourceSettings(**source)}, rollout=RolloutSettings(settle=0)
+    )
+
+
+def states(house):
+    return {one.name: str(one.state) for one in house.desk.status().apps}
+
+
+async def look_again(world, house, *, unread=(), files=None, empty=()):
+    world.reader.unread, world.reader.empty = unread, empty
+    await world.push(house, TREE if files is None else files)
+
+
+@pytest.fixture(params=("git", "folder"))
+def kind(request, world):
+    with_source(world, **{request.param: {"git": "https://x.example/r"}.get(request.param, "/a")})
+    world.reader.put("home", TREE)
+    return request.param
+
+
+@pytest.mark.parametrize(
+    ("unread", "refused"),
+    [
+        ("apps/db", {"db"}),
+        ("apps/db/db.container", {"db"}),
+        ("apps/db/db.conf", {"db"}),
+        ("apps/web/web.container", {"web"}),
+        ("apps", {"db", "web"}),
+    ],
+)
+async def test_an_app_that_cannot_be_read_is_refused_and_runs_on(world, kind, unread, refused):
+    async with world.running() as house:
+        assert set(world.machine.running) == RUNNING
+        before = dict(world.machine.running)
+        await look_again(world, house, unread=(unread,))
+        assert world.machine.running == before
+        found = {name for name, state in states(house).items() if state == "refused"}
+        assert found == refused, "and no app comes: home/ was none before"
+        assert not world.events(EventKind.REMOVED)
+        for app in house.desk.status().apps:
+            if app.name in refused:
+                assert any(one.path == unread and one.fatal for one in app.findings)
+        plan = await house.desk.plan([])
+        assert not [step for step in plan.steps if isinstance(step, StopUnit | RemoveFile)]
+        world.systemd.crashes("db.service")
+        await anyio.sleep(600)
+        assert "db.service" in world.machine.running, "its last good state is repaired"
+        changed = {**TREE, "home/x": "", "apps/web/more.container": "v=2"}
+        await look_again(world, house, unread=(unread,), files=changed)
+        anew = world.machine.running["more.service"] != before["more.service"]
+        assert anew == ("web" not in refused), "others are deployed"
+        await look_again(world, house)
+        assert set(states(house).values()) == {"ready"}
+        assert set(world.machine.running) == RUNNING
+
+
+async def test_it_goes_when_it_can_be_read_and_is_gone(world, kind):
+    async with world.running() as house:
+        await look_again(world, house, unread=("apps/db",))
+        left = {path: text for path, text in TREE.items() if "/db/" not in path}
+        await look_again(world, house, files=left)
+        assert states(house) == {"web": "ready"}
+
+
+@pytest.mark.parametrize(
+    ("gone", "empty", "where"),
+    [
+        (("apps/db/db.container",), (), "apps/db holds no unit any more"),
+        (("apps/db/db.container", "apps/db/db.conf"), ("apps/db",), "apps/db is empty"),
+    ],
+)
+async def test_an_app_of_which_the_folder_was_emptied_is_kept(world, kind, gone, empty, where):
+    left = {path: text for path, text in TREE.items() if path not in gone}
+    async with world.running() as house:
+        before = dict(world.machine.running)
+        await look_again(world, house, files=left, empty=empty)
+        if kind == "git":
+            assert states(house) == {"web": "ready"}
+            return
+        assert world.machine.running == before
+        assert states(house) == {"db": "kept", "web": "ready"}
+        app = next(one for one in house.desk.status().apps if one.name == "db")
+        assert where in app.findings[0].message
+        await house.desk.sync(SyncRequest(prune_all=True), ignore)
+        assert states(house) == {"web": "ready"}
+
+
+async def test_an_app_of_which_the_folder_was_removed_goes(world):
+    with_source(world, folder="/a")
+    world.reader.put("home", TREE)
+    left = {path: text for path, text in TREE.items() if "/db/" not in path}
+    async with world.running() as house:
+        await look_again(world, house, files=left)
+        assert states(house) == {"web": "ready"}
+
+
+async def test_apps_below_a_folder_that_was_emptied_are_kept(world):
+    with_source(world, folder="/a", apps=Globs(["*/*"]))
+    world.reader.put("home", {"disk/a/a.container": "", "here/b/b.container": ""})
+    async with world.running() as house:
+        await look_again(world, house, files={"here/b/b.container": ""}, empty=("disk",))
+        assert states(house) == {"disk-a": "kept", "here-b": "ready"}
+
+
+async def test_a_folder_whose_units_moved_to_another_is_no_emptied_one(world):
+    with_source(world, folder="/a")
+    world.reader.put("home", TREE)
+    moved = {path.replace("/db/", "/database/"): text for path, text in TREE.items()}
+    async with world.running() as house:
+        await look_again(world, house, files=moved, empty=("apps/db",))
+        assert states(house) == {"database": "ready", "web": "ready"}
+        assert "db.service" in world.machine.running
