@@ -18,6 +18,7 @@ can have without a host; tests/host/contracts holds them to the real outside.
 | Prober | an HTTP server of our own | tests/host/test_health_checks.py |
 | FolderWatch | folders | tests/host/test_sources.py |
 | Host | /proc, a bus of our own | test_contract_host.py |
+| Aside | itself | |
 
 `Ledger` has no fake: every test has a real one, whose own are in tests/adapters/ledger.
 """

@@ -31,6 +31,7 @@ from tests.fakes.ports import (
     FakeSystemd,
     FakeTokens,
     FakeVault,
+    at_once,
 )
 
 
@@ -68,11 +69,6 @@ class Defects(logging.Handler):
 
 FAULTY = ("reader", "generator", "folder", "systemd", "podman", "secrets", "vault", "git_host")
 """Ports of which a call may fail, as their contracts say."""
-
-
-async def at_once(work, *, items):
-    """Do long work on the loop: virtual time would not wait for a thread."""
-    return work()
 
 
 class World:
