@@ -44,7 +44,7 @@ async def last_lines(unit: str, *, since: float, patient: bool = True) -> str:
             done = await run(
                 [
                     *("journalctl", "--user", "--quiet", "--no-pager", "--output=json"),
-                    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,PODMAN_EVENT",
+                    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,PODMAN_EVENT",
                     *(f"--unit={unit}", f"--lines={_READ}", f"--since=@{since:.3f}"),
                 ],
                 timeout_seconds=_TIMEOUT_SECONDS,
@@ -113,6 +113,9 @@ def _read(entry: bytes) -> list[_Line]:
         if isinstance(message, list):  # so it writes what is not UTF-8
             message = bytes(message).decode(errors="replace")
         texts = [text.strip() for text in message.splitlines()]
-        return [_Line(str(fields.get("SYSLOG_IDENTIFIER")), text) for text in texts if text]
+        # Quadlet has Podman write under the unit's name, too.
+        is_podman = fields.get("_COMM") == "podman"
+        by = "podman" if is_podman else str(fields.get("SYSLOG_IDENTIFIER"))
+        return [_Line(by, text) for text in texts if text]
     except (ValueError, TypeError, KeyError, AttributeError):
         return []

@@ -96,6 +96,12 @@ async def test_the_id_that_podman_prints_says_nothing(says: Says) -> None:
     assert await journal.last_lines("web.service", since=1.0) == "no such table"
 
 
+async def test_the_name_that_podman_prints_under_the_units_name_says_nothing(says: Says) -> None:
+    removed = {"SYSLOG_IDENTIFIER": "web", "_COMM": "podman", "MESSAGE": "web"}
+    says(("web", "no such table"), raw=json.dumps(removed) + "\n")
+    assert await journal.last_lines("web.service", since=1.0) == "no such table"
+
+
 async def test_podmans_events_are_no_lines(says: Says) -> None:
     event = {"SYSLOG_IDENTIFIER": "podman", "MESSAGE": "container died", "PODMAN_EVENT": "died"}
     says(("web", "no such table"), raw=json.dumps(event) + "\n")
