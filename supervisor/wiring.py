@@ -248,7 +248,7 @@ def assemble(
     images = ImageController(
         podman=given.podman, ledger=given.ledger, clock=given.clock, name_key=queue.add
     )
-    words = LastWords(podman=given.podman, host=given.host)
+    words = LastWords(systemd=given.systemd, podman=given.podman, host=given.host)
     secrets = SecretController(
         vault=given.vault,
         podman=given.podman,

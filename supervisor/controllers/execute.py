@@ -132,10 +132,12 @@ class Executor:
                 await self._execute([step for step in own if step.app == app], outcome, revisions)
             except Exception as error:  # noqa: BLE001  # a defect: the other apps' jobs go on
                 outcome.failures[app] = failure_of(error, doing=f"carrying out app {app}")
-            ended(app)
+            if app in revisions:
+                ended(app)
 
+        # Whose network is made anew may be in another app's pass, and has its units started too.
         async with anyio.create_task_group() as tasks:
-            for app in revisions:
+            for app in {**revisions, **{step.app: "" for step in own}}:
                 tasks.start_soon(finish, app)
 
     async def put_secrets(

@@ -5,13 +5,15 @@ ledger only by way of here; a secret's value is asked for when there are words. 
 is kept in memory, since a program that was started with it may print it yet.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 import msgspec
 
-from supervisor.controllers.ports import Host, Podman
+from supervisor.controllers.ports import Host, Podman, Systemd
 from supervisor.core.masking import masked
+from supervisor.core.names import template_of
+from supervisor.core.needs import needs_failed
 from supervisor.core.port_trouble import refused_port_mend, taken_port
 from supervisor.model.errors import Failure
 from supervisor.model.observed import JobFailed
@@ -26,19 +28,29 @@ _OVERTAKEN = 3
 class LastWords:
     """One for the daemon."""
 
-    def __init__(self, *, podman: Podman, host: Host) -> None:
+    def __init__(self, *, systemd: Systemd, podman: Podman, host: Host) -> None:
+        self._systemd = systemd
         self._podman = podman
         self._host = host
         self._secrets: dict[str, set[str]] = {}
         """Unit to the names of the secrets that its app uses, or has used: what runs may be old."""
         self._overtaken: dict[str, list[bytes]] = {}
         """Values that the passes of this daemon replaced or removed: what runs may have them."""
+        self._apps: dict[str, str] = {}
+        """Unit to its app."""
+        self._needs: dict[str, tuple[str, ...]] = {}
+        """Unit to those that it needs."""
 
-    def note(self, units: Iterable[str], secrets: Iterable[str]) -> None:
-        """Learn which secrets these units, all of one app, may have printed."""
+    def note(self, units: Iterable[str], secrets: Iterable[str], *, app: str) -> None:
+        """Learn which secrets these units of an app may have printed."""
         names = set(secrets)
         for unit in units:
             self._secrets.setdefault(unit, set()).update(names)
+            self._apps[unit] = app
+
+    def note_needs(self, needs: Mapping[str, tuple[str, ...]]) -> None:
+        """Learn what these units need."""
+        self._needs.update(needs)
 
     async def overtake(self, name: str) -> None:
         """Keep in mind what a secret holds, which is about to be replaced or removed."""
@@ -72,7 +84,35 @@ class LastWords:
         return f"{words}; {more}" if more else words
 
     async def of_job(self, failed: JobFailed | None, unit: str) -> JobFailed | None:
-        """Return how a job of the unit ended, with words that may be shown."""
+        """Return how a job of the unit ended, with words that may be shown.
+
+        If it was not begun since something that it needs failed, those are that one's.
+        """
         if failed is None:
             return None
-        return msgspec.structs.replace(failed, detail=await self.told(failed.detail, unit))
+        need = ""
+        with suppress(Failure):  # what cannot be asked for now must not take the step's place
+            need = await self._failed_need(unit) if failed.result == "dependency" else ""
+            words = await self._systemd.last_words(need) if need else failed.detail
+            failed = msgspec.structs.replace(failed, detail=words)
+        if need:
+            owner = self._apps.get(need, "")
+            result = needs_failed(need, owner="" if owner == self._apps.get(unit) else owner)
+            failed = msgspec.structs.replace(failed, result=result)
+        return msgspec.structs.replace(failed, detail=await self.told(failed.detail, need or unit))
+
+    async def _failed_need(self, unit: str) -> str:
+        """Name what the unit needs, be it by way of others, that failed; empty if none is seen."""
+        chain = dict.fromkeys(self._needs_of(unit))
+        names = list(chain)
+        while names:
+            states = await self._systemd.units(names)
+            if found := next((name for name in names if states[name].active == "failed"), ""):
+                return found
+            new = {need for name in names for need in self._needs_of(name)} - chain.keys()
+            names = sorted(new)
+            chain.update(dict.fromkeys(names))
+        return ""
+
+    def _needs_of(self, unit: str) -> tuple[str, ...]:
+        return self._needs.get(unit) or self._needs.get(template_of(unit), ())

@@ -53,7 +53,7 @@ class Lookout:
     async def look(self, deployments: Sequence[Deployment]) -> Look:
         """Plan a pass over these apps. Raises what keeps all of them from being observed."""
         observed, failures = await self._observer.observe(
-            deployments, targets=self._desires.targets()
+            deployments, targets=self._desires.targets(), everything=self._desires.latest()
         )
         observed = msgspec.structs.replace(observed, hindered=dict(self._hindered))
         foreign = await self._folder.foreign_units()

@@ -81,12 +81,17 @@ class Observer:
         self._orders = orders
 
     async def observe(
-        self, deployments: Sequence[Deployment], *, targets: Collection[str]
+        self,
+        deployments: Sequence[Deployment],
+        *,
+        targets: Collection[str],
+        everything: Mapping[str, Deployment],
     ) -> tuple[Observed, dict[str, Failure]]:
         """Read everything that a plan for these apps needs.
 
-        `targets` are all that any unit's `[Install]` names. Returns it for those of which it can be
-        read, and why not for the others. Raises what keeps all from being read.
+        `targets` are all that any unit's `[Install]` names, `everything` are all apps.
+        Returns it for those of which it can be read, and why not for the others. Raises what keeps
+        all from being read.
         """
         own, failures = await each(deployments, self._look_at, doing="observing")
         deployments = [one for one in deployments if one.name in own]
@@ -95,7 +100,8 @@ class Observer:
         names: set[str] = set()
         for one in deployments:
             mine = _names([one], apps, applied)
-            self._words.note(mine, _secrets(one, applied))
+            self._words.note(mine, _secrets(one, applied), app=one.name)
+            self._words.note_needs({unit.name: unit.requires for _, unit in _units(one)})
             names |= mine
         on_trial = _on_trial(deployments, applied)
         names.update(need for unit in on_trial.values() for need in unit.requires)
@@ -103,8 +109,12 @@ class Observer:
         if needs.is_begun(units[needs.SHUTDOWN_TARGET]):
             raise Retry("the user's systemd is shutting down")
         wanted_targets = await self._wanted(targets, units)
+        needed_by = needs.needed_by(everything, wanted_targets)
+        leaning = {user: app for name in on_trial for user, app in needed_by.get(name, {}).items()}
+        if leaning.keys() - units.keys():
+            units.update(await self._systemd.units(leaning.keys() - units.keys()))
         changing = {one.name for one in deployments if _changes(one, apps[one.name])}
-        curious = _down(deployments, units, wanted_targets).union(on_trial)
+        curious = _down(deployments, units, wanted_targets, needed_by).union(on_trial)
         for one in deployments:
             if one.name in changing:
                 curious.update(_names([one], apps, applied))
@@ -118,13 +128,15 @@ class Observer:
         observed = Observed(
             units=units,
             targets=wanted_targets,
+            needed_by=needed_by,
             missing=frozenset(name for name in targets if units[name].load == "not-found"),
             apps=apps,
             inventory=inventory,
             applied=applied,
             repairs=self._ledger.repairs(),
             causes=self._last_words(units),
-            rollouts={name: one.rollouts for name, one in own.items()},
+            rollouts={name: self._ledger.rollouts(name) for name in leaning.values()}
+            | {name: one.rollouts for name, one in own.items()},
             suspended={name: one.suspended for name, one in own.items() if one.suspended},
             checked=await self._checked(deployments, units),
             played=await self._health.played(_begun(deployments, units, {UnitKind.KUBE})),
@@ -158,7 +170,7 @@ class Observer:
     async def observe_units(self, deployments: Sequence[Deployment], before: Observed) -> Observed:
         """Read the units anew, and leave the rest as it was read."""
         units = await self._systemd.units(before.units)
-        curious = _down(deployments, units, before.targets)
+        curious = _down(deployments, units, before.targets, before.needed_by)
         curious |= self._restless.union(_on_trial(deployments, before.applied))
         await self._look_closer(curious, units)
         checked = await self._checked(deployments, units)
@@ -167,7 +179,7 @@ class Observer:
             before,
             units=units,
             applied=self._ledger.applied(),
-            rollouts={one.name: self._ledger.rollouts(one.name) for one in deployments},
+            rollouts={name: self._ledger.rollouts(name) for name in before.rollouts},
             causes=self._last_words(units),
             checked=checked,
             played=played,
@@ -321,16 +333,17 @@ def _kinds(one: Deployment, manifest: Manifest | None) -> set[UnitKind]:
 
 
 def _down(
-    deployments: Sequence[Deployment], units: Mapping[str, UnitState], targets: Collection[str]
+    deployments: Sequence[Deployment],
+    units: Mapping[str, UnitState],
+    targets: Collection[str],
+    needed: Collection[str],
 ) -> set[str]:
     """Units that should run and do not, and those that failed."""
     return {name for name, state in units.items() if state.active == "failed"} | {
         name
         for one in deployments
         for app in (one.wanted, one.last_good)
-        for name in needs.should_run(
-            {unit.name: unit for unit in (app.units if app else ())}, targets
-        )
+        for name in needs.should_run(app.units if app else (), targets, needed)
         if name in units and not units[name].is_up
     }
 

@@ -1,17 +1,18 @@
 """The gate: whether a revision of an app counts, as a pure function of what is observed.
 
 A revision that is installed anew is on trial. It counts once every unit that should run has
-started, is well, and has stayed so for the settling time. `core.rollout_plan` takes back what
+started, is well, and has stayed so for the settling time; what other apps need is such a unit, too,
+and what was stopped of theirs for it is to be up again. `core.rollout_plan` takes back what
 failed, `controllers.record` writes down what passed.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 import msgspec
 
 from supervisor.core.health import unit_health
-from supervisor.core.names import runtime_names
-from supervisor.core.needs import should_run
+from supervisor.core.names import LEADING_KINDS, runtime_names
+from supervisor.core.needs import failed_need, should_run
 from supervisor.kit.texts import format_duration
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.health import Health
@@ -54,8 +55,16 @@ def begin_trial(
     app: DesiredApp, observed: Observed, *, subject: str, changing: frozenset[str], now: float
 ) -> Rollout:
     """Return the record of a trial that begins; `changing` are the units that it (re)starts."""
-    wanted = should_run({unit.name: unit for unit in app.units}, observed.targets)
-    down = (name for name in wanted if not _is_up(observed.units.get(name)))
+    wanted = should_run(app.units, observed.targets, observed.needed_by)
+    names = {name: unit for unit in app.units for name in runtime_names(unit.name, unit.instances)}
+    down = {name for name in wanted if not _is_up(observed.units.get(name))}
+    down.update(name for name, unit in names.items() if _failed_for_others(name, unit, observed))
+    down.update(
+        user
+        for name in names
+        for user in observed.needed_by.get(name, ())
+        if not _is_up(observed.units.get(user))
+    )
     return Rollout(
         app=app.name,
         source=app.source,
@@ -66,7 +75,7 @@ def begin_trial(
         overlaid=app.overlaid,
         files=app.files,
         began_at=now,
-        excused=tuple(sorted(set(down) - changing)),
+        excused=tuple(sorted(down - changing)),
     )
 
 
@@ -107,10 +116,14 @@ def judge(
             waits.append(f"{name}: {state.active}")
         elif failure := _failure(name, unit, state, observed, now, since=since):
             waits_for = _waits_for(app, unit, observed)
+            if state.active == "inactive" and (need := failed_need(app.name, unit, observed)):
+                failure = f"{name} {need}"
+            elif waits_for:
+                failure = f"{name} waits for {waits_for}"
             if strict and not waits_for:
                 return Gate(state=GateState.FAILED, reason=failure)
             is_failing |= not strict
-            waits.append(f"{name} waits for {waits_for}" if waits_for else failure)
+            waits.append(failure)
         elif _ended_well(unit, state):
             continue
         elif not state.is_up:
@@ -123,6 +136,15 @@ def judge(
             if left:
                 waits.append(f"{name} has to stay up for {format_duration(settle)}")
                 looks.append(now + left)
+    for user, owner, need in () if undone else _shaken(app, observed, trial):
+        said = f"{user} of app {owner}, which needs {need},"
+        state = observed.units.get(user, UnitState(name=user))
+        failure = _failure_since(state, observed.units[need], observed)
+        # What is on trial itself has its own gate to answer for it, and comes back without this.
+        if strict and failure and not any(map(is_on, observed.rollouts.get(owner, ()))):
+            return Gate(state=GateState.FAILED, reason=f"{said} {failure}")
+        waits.append(f"{said} is not up again yet: {state.active}")
+        looks.append(now + _next_look(now - trial.began_at))
     if not waits:
         return Gate(state=GateState.PASSED, reason="; ".join(unmet))
     ends = trial.began_at + max(float(settings.gate_timeout), settle)
@@ -142,13 +164,45 @@ def judge(
 def _judged(
     app: DesiredApp, observed: Observed, trial: Rollout
 ) -> Iterator[tuple[str, DesiredUnit]]:
-    wanted: Mapping[str, DesiredUnit] = should_run(
-        {unit.name: unit for unit in app.units}, observed.targets
-    )
+    """Yield what is to be well: what should run, and what failed of what is there for others."""
+    wanted = should_run(app.units, observed.targets, observed.needed_by)
     for unit in app.units:
         for name in runtime_names(unit.name, unit.instances):
-            if name in wanted and name not in trial.excused:
+            is_judged = name in wanted or _failed_for_others(name, unit, observed)
+            if is_judged and name not in trial.excused:
                 yield name, unit
+
+
+def _failed_for_others(name: str, unit: DesiredUnit, observed: Observed) -> bool:
+    """Whether it is a network, a volume or the like that failed, be it needed by now or not."""
+    state = observed.units.get(name)
+    return unit.kind not in LEADING_KINDS and state is not None and state.active == "failed"
+
+
+def _shaken(app: DesiredApp, observed: Observed, trial: Rollout) -> Iterator[tuple[str, str, str]]:
+    """Yield units of other apps that are down since what they need was started in the trial.
+
+    Each with its app and with what it needs: that was stopped, and they with it.
+    """
+    for unit in app.units:
+        for need in runtime_names(unit.name, unit.instances):
+            state = observed.units.get(need)
+            if state is None or not state.is_up or state.active_since < trial.began_at:
+                continue
+            for user, owner in observed.needed_by.get(need, {}).items():
+                there = observed.units.get(user)
+                if user not in trial.excused and there and not (there.is_up or there.unmet):
+                    yield user, owner, need
+
+
+def _failure_since(state: UnitState, need: UnitState, observed: Observed) -> str:
+    """Say of what a unit failed since what it needs is up; how it was stopped does not count."""
+    cause = f": {said}" if (said := observed.causes.get(state.name)) else ""
+    if state.sub.startswith("auto-restart"):
+        return f"does not stay up{cause}"
+    if state.active == "failed" and state.failed_at >= need.active_since:
+        return f"failed ({state.result}){cause}"
+    return ""
 
 
 def _failure(

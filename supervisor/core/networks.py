@@ -42,13 +42,14 @@ def users_of_network(
 def free_networks(steps: Iterable[Step], observed: Observed) -> list[Step]:
     """Stop whatever uses a network before that is removed, and start it again if it comes back.
 
-    What no app starts anew keeps its record: it is started as what it is. A network that does not
-    come back is left while others use it.
+    That is the doing of whose they are, and what no app starts anew keeps its record: it is started
+    as what it is. A network that does not come back is left while others use it.
     """
     planned = list(steps)
     # A stable order by phase: what is removed beside them goes before.
     planned.sort(key=lambda step: isinstance(step, RemoveNetwork))
     gone = {one.container for one in planned if isinstance(one, RemoveContainer)}
+    owners = {unit: name for name, one in observed.applied.items() for unit in one.units}
     for step in [one for one in planned if isinstance(one, RemoveNetwork)]:
         starts = [one for one in planned if isinstance(one, StartUnit | RestartUnit)]
         comes_back = any(
@@ -66,18 +67,14 @@ def free_networks(steps: Iterable[Step], observed: Observed) -> list[Step]:
         at = planned.index(step)
         planned[at:at] = _without_the_dead(step, users, observed)
         planned.extend(
-            StopUnit(app=step.app, unit=unit, reason=reason) for unit in sorted(users - stopped)
+            StopUnit(app=owners.get(unit, step.app), unit=unit, reason=reason)
+            for unit in sorted(users - stopped)
         )
-        known = observed.applied.get(step.app)
-        planned.extend(
-            StartUnit(
-                app=step.app,
-                unit=unit,
-                inputs=known.units.get(unit) if known else None,
-                reason=reason,
-            )
-            for unit in idle
-        )
+        for unit in idle:
+            app = owners.get(unit, step.app)
+            known = observed.applied.get(app)
+            inputs = known.units.get(unit) if known else None
+            planned.append(StartUnit(app=app, unit=unit, inputs=inputs, reason=reason))
     return planned
 
 

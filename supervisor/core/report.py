@@ -37,11 +37,7 @@ def app_status(
     """Sum up one app after a pass; `observed` holds its units as they are after it."""
     wanted, last_good = deployment.wanted, deployment.last_good
     stands = wanted if wanted and verdict.complete else last_good
-    should = (
-        needs.should_run({unit.name: unit for unit in stands.units}, observed.targets)
-        if stands
-        else {}
-    )
+    should = needs.should_run(stands.units if stands else (), observed.targets, observed.needed_by)
     units = []
     paused = []
     for unit in stands.units if stands else ():

@@ -60,7 +60,7 @@ def plan_units(
     app: DesiredApp, observed: Observed, now: float, files: FileChanges, draft: Draft
 ) -> None:
     """Add the steps for the app's units."""
-    wanted = needs.should_run({unit.name: unit for unit in app.units}, observed.targets)
+    wanted = needs.should_run(app.units, observed.targets, observed.needed_by)
     folder, applied = observed.apps.get(app.name), observed.applied.get(app.name)
     links_to: dict[str, set[str]] = {}
     for link, path in folder.links.items() if folder else ():

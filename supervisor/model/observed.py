@@ -216,6 +216,9 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Of the units that some `[Install]` names, those that are wanted (`core.needs`)."""
     missing: frozenset[str] = frozenset()
     """Of the units that some `[Install]` names, those that systemd does not have."""
+    needed_by: dict[str, dict[str, str]] = {}
+    """Units that other apps need: each to those of their units that do and should run, with the
+    app of each."""
     apps: dict[str, ObservedApp]
     inventory: Inventory
     applied: dict[str, AppliedApp]
@@ -255,6 +258,7 @@ class JobFailed(msgspec.Struct, frozen=True, kw_only=True):
 
     unit: str
     result: str
-    """systemd's word: failed, dependency, timeout, canceled, skipped …"""
+    """systemd's word: failed, dependency, timeout, canceled, skipped … For `dependency`, where that
+    is known: what it needs that failed."""
     detail: str = ""
     """Last lines of the unit's log, where they can be had."""

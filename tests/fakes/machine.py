@@ -12,6 +12,7 @@ from supervisor.core import planner
 from supervisor.core.gate import ended
 from supervisor.core.jobs import after_job
 from supervisor.core.names import runtime_names
+from supervisor.core.needs import needed_by
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.health import Checked, ContainerHealth, Health, PlayedContainer
@@ -84,6 +85,8 @@ class Machine:
     started: dict[str, DesiredUnit] = field(default_factory=dict)
     """Units to the definition that they were started by."""
     failed: set[str] = field(default_factory=set)
+    failed_at: dict[str, float] = field(default_factory=dict)
+    """Unit to when it failed last, where that was told."""
     links: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Links in the user's unit folder to app and path."""
     images: set[str] = field(default_factory=set)
@@ -149,9 +152,11 @@ class Machine:
                 for unit in app.units if app else ():
                     units.update(runtime_names(unit.name, unit.instances))
             names.update({unit: self.state(unit) for unit in units})
+        targets = frozenset({"default.target", "timers.target"})
         return Observed(
             units=names,
-            targets=frozenset({"default.target", "timers.target"}),
+            targets=targets,
+            needed_by=needed_by({one.name: one for one in deployments}, targets),
             apps=apps,
             inventory=Inventory(
                 images=frozenset(self.images),
@@ -244,6 +249,7 @@ class Machine:
                 result="exit-code",
                 path=self.places.get(unit, ""),
                 ever_started=True,
+                failed_at=self.failed_at.get(unit, 0.0),
             )
         load = "loaded" if unit in self.loaded else "not-found"
         return UnitState(

@@ -519,15 +519,17 @@ class FakeSystemd:
         broken = unit in self.machine.broken and definition.digest != (works and oid(works))
         self.machine.restarts.pop(unit, None)
         self.machine.restarting.discard(unit)
+        for need in definition.requires:
+            is_there = need not in self.machine.loaded or need in self.machine.running
+            if not is_there and self._start(need):
+                return JobFailed(unit=unit, result="dependency")
         if broken or "dies" in words:
             self.machine.failed.add(unit)
+            self.machine.failed_at[unit] = self.now()
             return JobFailed(unit=unit, result="failed", detail=self.said.get(unit, "exit code 1"))
         self.machine.failed.discard(unit)
         if process := self.processes.pop(unit, None):
             process.cancel()
-        for need in definition.requires:
-            if need in self.machine.loaded and self._start(need):
-                return JobFailed(unit=unit, result="dependency")
         self.machine.make_object(unit)
         self.paused.discard(unit)
         self.machine.running[unit] = definition.digest
@@ -799,7 +801,8 @@ class FakePodman:
 
     async def remove_network(self, network: str) -> None:
         self._reach()
-        if network in self.in_use:
+        guests = [one for one in self.machine.containers() if network in one.networks]
+        if network in self.in_use or guests:
             raise Retry(f"cannot remove network {network}: it is being used")
         self.machine.networks.discard(network)
 

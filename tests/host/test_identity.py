@@ -1,9 +1,11 @@
 """Units that become something else under one name, and objects of others, on one user's machine."""
 
+from supervisor.cli import codes
 from tests.host.scenes import (
     IMAGE,
     WANTED,
     deploy,
+    events,
     finding,
     ready,
     service,
@@ -99,3 +101,25 @@ def test_units_become_others_under_their_name_and_nothing_of_others_is_touched(u
     label = podman(user, "network", "inspect", "id-theirs", "-f", '{{index .Labels "mine"}}')
     assert label == ["1"]
     assert "id-data" in podman(user, "volume", "ls", "--format", "{{.Name}}")
+
+
+def test_a_network_that_cannot_be_made_anew_is_taken_back_with_its_guests(user, git_server):
+    podman(user, "network", "create", "--subnet", "10.91.0.0/24", "id-taken")
+    network, guest = "proxy-network.service", "guest.service"
+    files = {"home/proxy.network": "[Network]\n", "duo/guest.container": networked("proxy")}
+    repository = deploy(user, git_server, files)
+    ready(user, "home", "duo")
+    repository.commit({"home/proxy.network": "[Network]\nSubnet=10.91.0.0/24\n"})
+    done = sync(user)
+    assert done.returncode == codes.NOT_WELL, done.stdout
+    assert f"needs {network} of app home, which failed: Error: subnet 10.91" in done.stdout
+    assert "conmon" not in done.stdout
+    wait_for_states(user, home="reverted", duo="ready")
+    assert user.unit_state(guest)["ActiveState"] == "active"
+    assert {one["app"] for one in events(user, unit=guest)} == {"duo"}
+    repository.commit({"home/proxy.network": "[Network]\nInternal=true\n"})
+    assert sync(user).returncode == codes.OK
+    ready(user, "home", "duo")
+    assert user.unit_state(guest)["ActiveState"] == "active"
+    options = podman(user, "network", "inspect", "systemd-proxy", "-f", "{{.Internal}}")
+    assert options == ["true"]

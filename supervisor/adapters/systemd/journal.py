@@ -17,9 +17,10 @@ _ASIDE = re.compile(r"conmon [0-9a-f]+ <n(warn|info|debug)>: ")
 """What conmon writes into the container's own log, on a machine without a memory controller too."""
 _ID = re.compile(r"[0-9a-f]{64}")
 _ROUTINE = re.compile(
-    r"^(Starting|Started|Stopping|Stopped) |^Failed to start "
+    r"^(Starting|Started|Stopping|Stopped|Dependency failed for) |^Failed to start "
     r"|: (Failed with result|Scheduled restart|Start request repeated"
-    r"|Consumed |Deactivated|Failed to spawn|Failed to run)|, ignoring: "
+    r"|Job .* failed with result|Consumed |Deactivated|Failed to spawn|Failed to run)"
+    r"|, ignoring: "
 )
 """What systemd says of every unit that fails, and of what it does without."""
 _EXITED = re.compile(r": Main process exited, code=(\w+), status=(\d+)(?:/(\w+))?")
@@ -60,7 +61,7 @@ async def last_lines(unit: str, *, since: float, patient: bool = True) -> str:
 
 def _telling(lines: list[_Line]) -> str:
     """Choose a few: systemd only says that it failed, podman says why after `Error:`."""
-    own = [line.text for line in lines if line.by != "systemd"]
+    own = [line for line in lines if line.by != "systemd"]
     texts = [
         line.text
         for line in lines
@@ -73,9 +74,9 @@ def _telling(lines: list[_Line]) -> str:
     ended = next((end for line in reversed(lines) if (end := _ended_by(line))), "")
     if own and not texts and ended:
         return ended
-    said = [line.text for line in lines]
+    said = [line.text for line in lines if line.by == "systemd"]
     # Of systemd's lines, those of its routine say the least; what a run ended by says more.
-    texts = texts or own or [text for text in said if not _ROUTINE.search(text)] or said
+    texts = texts or [text for text in said if not _ROUTINE.search(text)] or said
     errors = [
         text
         for before, text in pairwise(("", *texts))

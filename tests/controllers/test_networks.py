@@ -1,0 +1,176 @@
+"""Networks that other apps use: their change is judged by what it does to those, too."""
+
+import anyio
+import msgspec
+import pytest
+
+from supervisor.model.events import EventKind
+from supervisor.model.rollout import Outcome
+from supervisor.model.settings import RolloutSettings
+from supervisor.model.status import AppState, SyncRequest
+from tests.fakes.ports import oid
+
+SETTLE = 10
+NETWORK, GUEST = "proxy-network.service", "sleeper.service"
+TAKEN = "Error: subnet 10.91.0.0/24 is already used"
+DUO = {"duo/sleeper.container": "v=1 needs=proxy.network"}
+ONE = {"home/proxy.network": "v=1", **DUO}
+TWO = {**ONE, "home/proxy.network": "v=2"}
+BAD = {**ONE, "home/proxy.network": "v=2 dies"}
+
+
+@pytest.fixture
+def world(world):
+    world.settings = msgspec.structs.replace(
+        world.settings, rollout=RolloutSettings(settle=SETTLE, gate_timeout=600)
+    )
+    world.systemd.said[NETWORK] = TAKEN
+    return world
+
+
+async def deployed(world, house, files):
+    await world.push(house, files)
+    await anyio.sleep(SETTLE + 1)
+    await house.queue.rest()
+
+
+def content(world, unit):
+    return world.reader.blobs.get(world.machine.running.get(unit, ""), b"").decode()
+
+
+def states(house):
+    return {name: one.state for name, one in house.board.apps.items()}
+
+
+def outcomes(world, app):
+    return [one.outcome for one in world.ledger.rollouts(app)]
+
+
+def failed_steps(world, app):
+    return [one for one in world.events(EventKind.STEP) if one.app == app and not one.ok]
+
+
+async def nothing(_event):
+    pass
+
+
+async def test_a_network_that_other_apps_need_is_on_trial_like_what_runs(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await world.push(house, TWO)
+        assert states(house) == {"home": AppState.CHANGING, "duo": AppState.READY}
+        assert house.board.apps["home"].gate == f"{NETWORK} has to stay up for {SETTLE}s"
+        assert [one.wanted for one in house.board.apps["home"].units] == [True]
+        assert outcomes(world, "home") == [Outcome.GOOD, Outcome.TRIAL]
+        await anyio.sleep(SETTLE + 1)
+        assert states(house) == dict.fromkeys(("home", "duo"), AppState.READY)
+        assert outcomes(world, "home") == [Outcome.GOOD, Outcome.GOOD]
+
+
+async def test_a_network_that_cannot_be_made_anew_is_taken_back_with_its_guests(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        good = world.ledger.applied()["home"].revision
+        world.reader.put("home", BAD)
+        reply = await house.desk.sync(SyncRequest(), nothing)
+        assert {one.name: one.state for one in reply.apps} == {
+            "home": AppState.REVERTED,
+            "duo": AppState.READY,
+        }
+        assert content(world, NETWORK) == "v=1"
+        assert GUEST in world.machine.running
+        assert world.machine.networks == {"systemd-proxy"}
+        assert world.ledger.applied()["home"].revision == good
+        assert outcomes(world, "home") == [Outcome.GOOD, Outcome.FAILED]
+        (reverted,) = world.events(EventKind.REVERTED)
+        assert f"{NETWORK} failed" in reverted.reason
+        (guest,) = failed_steps(world, "duo")
+        assert guest.unit == GUEST
+        assert guest.detail == f"needs {NETWORK} of app home, which failed: {TAKEN}"
+
+
+async def test_a_network_that_others_need_and_that_failed_leaves_no_app_ready(world):
+    async with world.running() as house:
+        await world.push(house, BAD)
+        assert states(house) == dict.fromkeys(("home", "duo"), AppState.FAILING)
+        assert outcomes(world, "home") == [Outcome.TRIAL]
+        why = f"{GUEST}: needs {NETWORK} of app home, which failed: {TAKEN}"
+        assert why in house.board.apps["duo"].waiting
+        assert f"{GUEST} needs {NETWORK} of app home, which failed: {TAKEN}" == (
+            house.board.apps["duo"].gate
+        )
+
+
+async def test_what_an_app_needs_of_its_own_is_the_reason_that_it_is_taken_back_for(world):
+    async with world.running() as house:
+        guest = {"web/a.container": "v=1 needs=n.network", "web/n.network": "v=1"}
+        world.systemd.said["n-network.service"] = TAKEN
+        await deployed(world, house, guest)
+        await world.push(house, {**guest, "web/n.network": "v=2 dies"})
+        (reverted,) = world.events(EventKind.REVERTED)
+        assert f"a.service needs n-network.service, which failed: {TAKEN}" in reverted.reason
+        assert world.machine.running.keys() == {"a.service", "n-network.service"}
+
+
+async def test_the_trial_of_a_network_lasts_until_its_guests_are_up_again(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.systemd.slow[GUEST] = 3 * SETTLE
+        world.reader.put("home", TWO)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(house.desk.sync, SyncRequest(), nothing)
+            await anyio.sleep(2 * SETTLE)
+            now = {one.name: one for one in house.board.now()}
+            assert {one.state for one in now.values()} == {AppState.CHANGING}
+            assert GUEST not in world.machine.running
+            assert "is not up again" in now["home"].gate
+            assert outcomes(world, "home")[-1] is Outcome.TRIAL
+        assert states(house) == dict.fromkeys(("home", "duo"), AppState.READY)
+        assert outcomes(world, "home")[-1] is Outcome.GOOD
+
+
+async def test_what_a_network_does_to_its_guests_takes_it_back(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        start = world.systemd.start
+
+        async def with_another_network(unit, **more):
+            fails = unit == GUEST and world.machine.loaded[NETWORK].digest == oid("v=2")
+            (world.machine.broken.add if fails else world.machine.broken.discard)(unit)
+            return await start(unit, **more)
+
+        world.systemd.start = with_another_network
+        await world.push(house, TWO)
+        await anyio.sleep(SETTLE + 1)
+        assert content(world, NETWORK) == "v=1"
+        assert GUEST in world.machine.running
+        (reverted,) = world.events(EventKind.REVERTED)
+        assert f"{GUEST} of app duo, which needs {NETWORK}, failed" in reverted.reason
+
+
+async def test_what_is_done_to_a_guest_is_its_apps(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await deployed(world, house, TWO)
+        done = {
+            (one.app, one.step)
+            for one in world.events(EventKind.STEP)
+            if one.unit == GUEST and "is made anew" in one.reason
+        }
+        assert done == {("duo", "stop"), ("duo", "start")}
+
+
+async def test_a_guest_that_does_not_stop_is_its_apps_failure_and_the_network_is_kept(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        world.systemd.slow_to_stop[GUEST] = 10_000
+        await world.push(house, TWO)
+        assert {one.step for one in failed_steps(world, "duo")} == {"stop"}
+        assert {one.step for one in failed_steps(world, "home")} == {"remove-network"}
+        assert world.machine.networks == {"systemd-proxy"}
+        assert outcomes(world, "home")[-1] is Outcome.TRIAL
+        world.systemd.slow_to_stop.clear()
+        await anyio.sleep(400)
+        assert content(world, NETWORK) == "v=2"
+        assert GUEST in world.machine.running
+        assert states(house) == dict.fromkeys(("home", "duo"), AppState.READY)
