@@ -39,6 +39,7 @@ from supervisor.model.plan import (
     PullImage,
     PutSecrets,
     RemoveVolume,
+    ResetFailed,
     RestartUnit,
     RunJob,
     SetHealthInterval,
@@ -308,6 +309,9 @@ class AppController:
     ) -> AppPass:
         """Record what stands now, and say what changed."""
         self._recorder.note_broken(outcome.broken, look.observed)
+        for one in deployments:
+            mine = steps.get(one.name, ())
+            self._recorder.forget_failures([s.unit for s in mine if isinstance(s, ResetFailed)])
         before = {name: one.revision for name, one in self._ledger.applied().items()}
         verdicts = {one.app: one for one in look.plan.verdicts}
         owners = owners_of(self._desires.latest())

@@ -62,7 +62,6 @@ class Lookout:
         latest, settings = dict(self._desires.latest()), self._desires.settings
         now = self._clock.now()
         owners, taken, offered = owners_of(latest), taken_units(latest), self._desires.secrets()
-        units = [unit for units in self._desires.known().values() for unit in units]
 
         def plan(some: Sequence[Deployment]) -> Plan:
             return planner.plan(
@@ -77,7 +76,7 @@ class Lookout:
                 elsewhere=elsewhere({one.name for one in some}, latest),
                 changing=changing({one.name for one in some}, latest),
                 offered=offered,
-                units=units,
+                everyone=latest.values(),
             )
 
         plans, defects = await self._aside(

@@ -132,7 +132,7 @@ class Recorder:
 
     def _remove(self, name: str, before: AppliedApp | None) -> None:
         """Forget an app that is gone."""
-        self._forget_failures(before.units if before else ())
+        self.forget_failures(before.units if before else ())
         for unit in before.units if before else ():
             self._ledger.put_note(f"failed:{unit}", "")
         self._ledger.drop_app(name)
@@ -194,7 +194,7 @@ class Recorder:
             app for app, theirs in known.items() if any(units & {*unit.requires} for unit in theirs)
         )
         for app in names:
-            self._forget_failures(tuple(_runtime_names(known.get(app, ()))))
+            self.forget_failures(tuple(_runtime_names(known.get(app, ()))))
         return names
 
     def end_suspension(self, deployment: Deployment) -> None:
@@ -202,7 +202,7 @@ class Recorder:
         for order in self._orders.over([deployment.name]):
             self._log(EventKind.RESUMED, order.app, reason="the time of its suspension is over")
 
-    def _forget_failures(self, units: Collection[str]) -> None:
+    def forget_failures(self, units: Collection[str]) -> None:
         """A unit of the same name that comes one day is not to blame for them."""
         self._ledger.put_repairs(RepairState(unit=unit) for unit in units)
         for unit in units:

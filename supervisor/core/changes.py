@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from supervisor.core.handover import claims_of
 from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
-from supervisor.model.observed import UnitInputs
+from supervisor.model.observed import AppliedApp, Observed, UnitInputs
 from supervisor.model.source import FileKind, TreeFile
 
 
-def inputs_of(app: DesiredApp, unit: DesiredUnit, secrets: Mapping[str, str] | None) -> UnitInputs:
-    """Everything that, when it changes, makes the unit need a restart."""
+def inputs_of(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> UnitInputs:
+    """Everything that, when it changes, makes the unit need a restart; and what ends it."""
+    secrets = observed.inventory.secrets or {}
     folders = tuple(f"{path}/" for path in unit.reads)
     return UnitInputs(
         digest=unit.digest,
@@ -18,13 +19,27 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, secrets: Mapping[str, str] | N
             for file in (app.files if unit.reads else ())
             if file.path in unit.reads or file.path.startswith(folders)
         },
-        secrets={name: (secrets or {}).get(name, "") for name in unit.secrets},
+        secrets={name: secrets.get(name, "") for name in unit.secrets},
         generator=app.generator,
         outside=unit.outside,
         kind=unit.kind,
         object_name=unit.object_name,
         claims=claims_of(unit),
-        installed=bool(unit.wanted_by),
+        installed=is_installed(unit, observed),
+    )
+
+
+def is_installed(unit: DesiredUnit, observed: Observed) -> bool:
+    """Whether an `[Install]` has it started, by something that there is."""
+    return not observed.missing.issuperset(unit.wanted_by)
+
+
+def recorded(name: str, applied: AppliedApp | None, observed: Observed) -> UnitInputs | None:
+    """Return what the unit was last started with, under this app or the one that it came from."""
+    if applied and name in applied.units:
+        return applied.units[name]
+    return next(
+        (other.units[name] for other in observed.applied.values() if name in other.units), None
     )
 
 

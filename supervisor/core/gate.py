@@ -102,7 +102,12 @@ def judge(
     is_failing = False
     looks: list[float] = []
     unmet: list[str] = []
-    for name, unit in _judged(app, observed, trial):
+    judged = list(_judged(app, observed, trial))
+    left = _left(trial.began_at, settle, now)
+    if strict and not judged and left and not undone:
+        waits.append(f"nothing of it is to run: it counts after {format_duration(settle)}")
+        looks.append(now + left)
+    for name, unit in judged:
         if name in untried:
             continue
         state = observed.units.get(name, UnitState(name=name))
@@ -132,7 +137,7 @@ def judge(
             waits.append(f"{name}: its health check has not answered well yet")
             looks.append(now + _next_look(now - trial.began_at))
         else:
-            left = _left(state, settle, now)
+            left = _left(state.active_since, settle, now)
             if left:
                 waits.append(f"{name} has to stay up for {format_duration(settle)}")
                 looks.append(now + left)
@@ -268,9 +273,9 @@ def _is_up(state: UnitState | None) -> bool:
     return state is not None and state.is_up
 
 
-def _left(state: UnitState, settle: float, now: float) -> float:
-    """Seconds for which a unit has still to stay up."""
-    age = now - state.active_since
+def _left(since: float, settle: float, now: float) -> float:
+    """Seconds for which what is as it is `since` then has still to stay so."""
+    age = now - since
     # A clock that was set back says nothing of the age.
     return max(0.0, settle - age) if age >= 0 else 0.0
 

@@ -4,7 +4,7 @@ Before it: `controllers.observe` and `controllers.desire` have read the world. A
 `controllers.execute` carries the steps out, and has no choices left to make.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -23,7 +23,7 @@ from supervisor.core.moves import (
 from supervisor.core.names import runtime_names
 from supervisor.core.networks import free_networks
 from supervisor.kit.texts import count
-from supervisor.model.app import Deployment, DesiredUnit
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.observed import Observed
 from supervisor.model.plan import Plan, Reload, Step, Verdict
 from supervisor.model.settings import HealthSettings, RolloutSettings
@@ -44,15 +44,15 @@ def plan(
     elsewhere: Mapping[str, str] | None = None,
     changing: Collection[Deployment] = (),
     offered: Mapping[str, str] | None = None,
-    units: Collection[DesiredUnit] = (),
+    everyone: Collection[Deployment] = (),
 ) -> Plan:
     """Plan one pass over these apps; a pure function of its arguments.
 
     `owners` maps units to the apps that want them, `offered` secrets to the apps that describe
     them, others than these apps too; `taken` are the units that their owners have already,
     `elsewhere` those that apps of other passes have and are to give away, with these; `changing`
-    are such apps that may still run as what they were. `units` are those of all apps, of which one
-    may start another.
+    are such apps that may still run as what they were. `everyone` are all apps, of which one may
+    start units of another.
 
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
@@ -61,9 +61,14 @@ def plan(
     if owners is None:
         owners = owners_of({one.name: one for one in deployments})
 
-    units = units or [unit for one in deployments if one.wanted for unit in one.wanted.units]
-    own = {name for unit in units for name in runtime_names(unit.name, unit.instances)}
-    idle = starts.unstarted(units, observed.targets)
+    everyone = everyone or deployments
+    coming = _units(one.wanted or one.last_good for one in everyone)
+    standing = _units(one.last_good or one.wanted for one in everyone)
+    own = {n for unit in (*coming, *standing) for n in runtime_names(unit.name, unit.instances)}
+    # What is about to come is there.
+    observed = msgspec.structs.replace(observed, missing=observed.missing - own)
+    idle = starts.unstarted(coming, observed.targets)
+    idle_until = idle if standing == coming else starts.unstarted(standing, observed.targets)
 
     def planned(deployment: Deployment) -> AppPlan:
         steps, verdict = plan_app(
@@ -77,7 +82,11 @@ def plan(
             offered=offered or {},
         )
         verdict = msgspec.structs.replace(verdict, held=deployment.held)
-        verdict = starts.told(deployment, verdict, observed, idle=idle, own=own)
+        if verdict.complete:
+            steps.extend(starts.forgotten(deployment, observed, idle))
+        verdict = starts.told(
+            deployment, verdict, observed, idle=idle, idle_until=idle_until, own=own
+        )
         return left_alone(steps, verdict, observed)
 
     plans = _with_moves(
@@ -141,6 +150,10 @@ def _with_moves(
         if lost:
             plans[name] = planned(keeping(one, (), lost))
     return list(plans.values())
+
+
+def _units(apps: Iterable[DesiredApp | None]) -> list[DesiredUnit]:
+    return [unit for app in apps if app for unit in app.units]
 
 
 def _jobs_of_others(app: str, deployments: Sequence[Deployment]) -> set[str]:

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import msgspec
 
 from supervisor.core.app_files import AppFiles
+from supervisor.core.gate import trial_of
+from supervisor.core.names import runtime_names
 from supervisor.core.needs import DEFAULT_TARGET
 from supervisor.core.overlay import source_path
 from supervisor.core.unitfile import UnitFile, expand, is_template, split_words
@@ -17,7 +19,7 @@ from supervisor.kit.texts import nearest
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, InstallLine, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed
-from supervisor.model.plan import Verdict
+from supervisor.model.plan import ResetFailed, Verdict
 
 INSTALL_KEYS = ("WantedBy", "RequiredBy", "UpheldBy")
 USER_TARGETS = frozenset(
@@ -91,16 +93,19 @@ def told(
     observed: Observed,
     *,
     idle: Collection[str],
+    idle_until: Collection[str],
     own: Collection[str],
 ) -> Verdict:
     """Complete a verdict by what nothing starts of the app; `idle` and `own` are as in `findings`.
 
-    What runs all the same is told of too: it was started by a person, or before its file became
-    what it is, and will not be there after the next boot.
+    `idle_until` is `idle` as long as everything is at its last good revision. What runs all the
+    same is told of too: it was started by a person, or before its file became what it is, and will
+    not be there after the next boot.
     """
     wanted = deployment.wanted
     stands = wanted if verdict.complete else deployment.last_good
-    down = [name for name in idle if not _runs(name, observed)]
+    idle_now = idle if verdict.complete else idle_until
+    down = [name for name in idle_now if not _runs(name, observed)]
     missing = observed.missing
     more = findings(wanted, idle, missing=missing, own=own) if wanted else ()
     waiting = waits(stands, down, missing=missing) if stands else ()
@@ -109,9 +114,30 @@ def told(
         findings=(*verdict.findings, *more),
         waiting=(*verdict.waiting, *waiting),
         unstarted=frozenset(unit.name for unit in (stands.units if stands else ())).intersection(
-            idle
+            idle_now
         ),
     )
+
+
+def forgotten(
+    deployment: Deployment, observed: Observed, idle: Collection[str]
+) -> Iterator[ResetFailed]:
+    """Have systemd forget failures of what a revision that is to be tried has nothing start.
+
+    They are of the revision before: this one has not run them.
+    """
+    wanted = deployment.wanted
+    applied = observed.applied.get(deployment.name)
+    if wanted is None or (applied and applied.revision == wanted.revision):
+        return
+    trial = trial_of(wanted, observed)
+    for unit in wanted.units:
+        for name in runtime_names(unit.name, unit.instances) if unit.name in idle else ():
+            state = observed.units.get(name)
+            is_old = state is not None and (trial is None or state.failed_at <= trial.began_at)
+            if state and state.active == "failed" and is_old:
+                reason = "it failed before, and nothing starts it any more"
+                yield ResetFailed(app=wanted.name, unit=name, reason=reason)
 
 
 def found_without_systemd(app: DesiredApp, units: Collection[DesiredUnit]) -> Iterator[Finding]:

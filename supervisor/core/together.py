@@ -45,7 +45,7 @@ def plan_pods(app: DesiredApp, observed: Observed, draft: Draft) -> None:
             if is_planned or not (goes or leaves) or not running <= goes:
                 continue
             reason = "none of its containers runs on, and it ends with the last"
-            inputs = inputs_of(app, pod, observed.inventory.secrets)
+            inputs = inputs_of(app, pod, observed)
             restarts.append(RestartUnit(app=app.name, unit=pod.name, inputs=inputs, reason=reason))
         # The pod comes first, so that systemd makes one transaction of all of it.
         others = [_only_started(one, members) for one in draft.steps if one not in restarts]
@@ -75,7 +75,7 @@ def plan_sockets(app: DesiredApp, wanted: Container[str], observed: Observed, dr
         if _state(socket.name, observed).active not in _DOWN:
             reason = opens[0].reason
             stops.insert(0, StopUnit(app=app.name, unit=socket.name, reason=reason))
-        inputs = inputs_of(app, service, observed.inventory.secrets)
+        inputs = inputs_of(app, service, observed)
         starts: list[Step] = []
         if service.name in wanted:
             reason = f"{socket.name} is opened again"

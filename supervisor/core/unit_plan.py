@@ -1,12 +1,13 @@
 """Units of one app: what to start, restart, build, make anew, or leave to systemd."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from supervisor.core import needs, repair
-from supervisor.core.changes import inputs_of, is_another
+from supervisor.core.changes import inputs_of, is_another, recorded
 from supervisor.core.draft import Draft, FileChanges
+from supervisor.core.endings import ending_units
 from supervisor.core.names import runtime_names
 from supervisor.core.networks import users_of_network
 from supervisor.core.ownership import is_there, object_of, owned_before
@@ -17,7 +18,6 @@ from supervisor.kit.texts import count
 from supervisor.model.app import ChangeAction, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.observed import (
-    AppliedApp,
     Observed,
     RepairState,
     UnitInputs,
@@ -67,6 +67,7 @@ def plan_units(
         links_to.setdefault(path, set()).add(link)
     owned = owned_before(app.name, observed)
     pulled_along: dict[str, str] = {}
+    ending = ending_units(app, wanted, applied, observed)
     for unit in app.units:
         links = links_to.get(unit.path, set())
         if unit.kind is UnitKind.PLAIN and links != set(unit.links):
@@ -83,10 +84,10 @@ def plan_units(
                 )
             )
             draft.steps.append(Reload(reason=f"{app.name}: {unit.name} is linked"))
-        inputs = inputs_of(app, unit, observed.inventory.secrets)
+        inputs = inputs_of(app, unit, observed)
         for name in runtime_names(unit.name, unit.instances):
             state = observed.units.get(name, UnitState(name=name))
-            old = _recorded(name, applied, observed)
+            old = recorded(name, applied, observed)
             change, action = _change(unit, state, old, inputs, files)
             if unit.build_command and (change or old is None):
                 _build_ahead(draft, unit, change or "new")
@@ -99,6 +100,12 @@ def plan_units(
                 _end(draft, state, old, was or change, observed)
             if was and old and old.kind is UnitKind.NETWORK:
                 pulled_along[name] = f"network {old.object_name} goes"
+            if name in ending:
+                if state.active not in {"inactive", "failed"}:
+                    step = StopUnit(app=app.name, unit=name, reason=ending[name])
+                    draft.steps.append(step)
+                draft.adopt[name] = inputs
+                continue
             one = object_of(unit)
             is_kept = not was and change and one and is_there(one, observed.inventory)
             if is_kept and unit.kind is UnitKind.NETWORK and one in owned:
@@ -122,7 +129,7 @@ def plan_units(
                 )
                 _plan_one(draft, unit, seen, observed, now)
     if pulled_along:
-        _plan_dependents(app, pulled_along, observed, draft)
+        _plan_dependents(app, pulled_along, observed, draft, ending=ending)
     plan_sockets(app, wanted, observed, draft)
     plan_pods(app, observed, draft)
 
@@ -139,15 +146,6 @@ def _end(
             reason = f"left behind by {name}"
             step = RemoveContainer(app=draft.app, container=container.name, reason=reason)
             draft.steps.append(step)
-
-
-def _recorded(name: str, applied: AppliedApp | None, observed: Observed) -> UnitInputs | None:
-    """Return what the unit was last started with, under this app or the one that it came from."""
-    if applied and name in applied.units:
-        return applied.units[name]
-    return next(
-        (other.units[name] for other in observed.applied.values() if name in other.units), None
-    )
 
 
 def _change(
@@ -181,11 +179,6 @@ def _plan_one(draft: Draft, unit: DesiredUnit, seen: _Seen, observed: Observed, 
     if unit.before_deploy:
         _adopt(draft, seen)
         return
-    if _lost_its_install(seen) and state.active not in {"inactive", "failed"}:
-        reason = "nothing starts it any more: its [Install] is gone"
-        draft.steps.append(StopUnit(app=draft.app, unit=state.name, reason=reason))
-        _adopt(draft, seen)
-        return
     if seen.action is ChangeAction.NONE and not state.is_up:
         change = ""
     ends_by_itself = unit.oneshot and not unit.remain_after_exit
@@ -216,11 +209,6 @@ def _plan_one(draft: Draft, unit: DesiredUnit, seen: _Seen, observed: Observed, 
         _adopt(draft, seen)
     else:
         _repair(draft, seen, observed, now)
-
-
-def _lost_its_install(seen: _Seen) -> bool:
-    was_installed = seen.old is not None and seen.old.installed
-    return was_installed and not seen.inputs.installed and not seen.wanted
 
 
 def _adopt(draft: Draft, seen: _Seen) -> None:
@@ -353,7 +341,12 @@ def _keep(draft: Draft, unit: DesiredUnit, name: str, inputs: UnitInputs, change
 
 
 def _plan_dependents(
-    app: DesiredApp, pulled_along: dict[str, str], observed: Observed, draft: Draft
+    app: DesiredApp,
+    pulled_along: dict[str, str],
+    observed: Observed,
+    draft: Draft,
+    *,
+    ending: Collection[str],
 ) -> None:
     """Stop and start again (or restart) what uses a network or an image that is made anew."""
     planned = {step.unit for step in draft.steps if isinstance(step, StartUnit | RestartUnit)}
@@ -364,7 +357,9 @@ def _plan_dependents(
             state = observed.units.get(name)
             if not causes or state is None or not state.is_up or unit.before_deploy:
                 continue
-            inputs = inputs_of(app, unit, observed.inventory.secrets)
+            if name in ending:
+                continue
+            inputs = inputs_of(app, unit, observed)
             milder: tuple[type[Step], ...] = (ReloadUnit, LeaveUnit)
             if networks.intersection(unit.requires):
                 milder = (ReloadUnit, LeaveUnit, RestartUnit)

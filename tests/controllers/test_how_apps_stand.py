@@ -179,3 +179,42 @@ async def test_a_revision_on_trial_is_not_good_while_it_is_paused(world):
         await anyio.sleep(60)
         assert (await asked(house.desk)).state is AppState.READY
     assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD
+
+
+async def test_what_failed_and_is_started_by_nothing_now_is_inactive_at_once(world):
+    """The failure is of the revision before."""
+    async with world.running() as house:
+        world.machine.broken.add("web.service")
+        world.systemd.said["web.service"] = "Failed to bind port 80"
+        await world.push(house, ONE)
+        await anyio.sleep(60)
+        assert (await asked(house.desk)).state is AppState.FAILING
+        await world.push(house, {"web/web.container": "v=2 install=none.target"})
+        app = await asked(house.desk)
+        assert app.state is AppState.INACTIVE
+        assert (app.units[0].active, app.units[0].unstarted) == ("inactive", True)
+        assert not [text for text in app.waiting if "port 80" in text]
+        assert "nothing starts web.service" in app.findings[0].message
+        assert not world.events(EventKind.FAILED)
+
+
+@pytest.mark.parametrize("install", ["install=none.target", "install="])
+async def test_a_revision_that_takes_from_a_unit_what_starts_it_is_on_trial_and_says_so(
+    world, install
+):
+    world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
+    async with world.running() as house:
+        await world.push(house, ONE)
+        await anyio.sleep(20)
+        await world.push(house, {"web/web.container": f"v=2 {install}"})
+        app = await asked(house.desk)
+        assert app.state is AppState.CHANGING
+        assert "nothing starts web.service" in app.findings[0].message
+        assert app.gate == "nothing of it is to run: it counts after 10s"
+        assert len(world.events(EventKind.APPLIED)) == 1
+        assert ("restart", "web.service") not in world.systemd.jobs
+        await anyio.sleep(20)
+        app = await asked(house.desk)
+        assert (app.state, app.gate, app.units[0].active) == (AppState.INACTIVE, "", "inactive")
+        assert "nothing starts web.service" in app.findings[0].message
+        assert len(world.events(EventKind.APPLIED)) == 2

@@ -23,6 +23,7 @@ from supervisor.model.plan import (
 from supervisor.model.source import FileKind, TreeFile
 from tests.fakes.machine import Machine, app, container, deploy, network, pod, volume
 
+NOTHING = Machine().observe([])
 KINDS = (UnitKind.PLAIN, UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
 
 
@@ -125,12 +126,12 @@ def echo(version="1", wanted_by=()):
 def test_a_socket_is_not_opened_while_its_service_runs(machine, wanted_by):
     old, new = echo("1", wanted_by), echo("2", wanted_by)
     do(machine, deploy(old))
-    machine.start("s", "echo.service", inputs_of(old, old.units[1], {}))  # by a connection
+    machine.start("s", "echo.service", inputs_of(old, old.units[1], NOTHING))  # by a connection
     plans = do(machine, deploy(new, old))
     stopped = [step.unit for step in steps(plans, StopUnit)]
     assert stopped == ["echo.socket", "echo.service"]
     assert ("echo.service" in machine.running) is bool(wanted_by)
-    machine.start("s", "echo.service", inputs_of(new, new.units[1], {}))
+    machine.start("s", "echo.service", inputs_of(new, new.units[1], NOTHING))
     machine.stop("echo.socket")  # by hand
     plans = do(machine, deploy(new, new))
     assert [step.unit for step in steps(plans, StopUnit)] == ["echo.service"]
@@ -189,13 +190,57 @@ def test_only_an_install_that_is_there_is_the_reason_for_links(machine, install)
     assert ("[Install]" in enable.reason) is bool(install)
 
 
-def test_what_loses_its_install_is_stopped(machine):
-    old, new = app("a", container("b")), app("a", container("b", wanted_by=()), revision="r2")
+def build(name, *, version="1"):
+    return container(
+        f"{name}-build",
+        kind=UnitKind.BUILD,
+        path=f"{name}.build",
+        version=version,
+        wanted_by=(),
+        object_name="",
+        build_command=("podman", "build"),
+        oneshot=True,
+        remain_after_exit=True,
+    )
+
+
+@pytest.mark.parametrize("install", [(), ("defualt.target",)], ids=["no-install", "no-such"])
+@pytest.mark.parametrize(
+    "changed", ["nothing", "unit", "file", "build", "network", "name", "pod", "guest"]
+)
+def test_what_nothing_starts_any_more_is_stopped_and_not_started(machine, install, changed):
+    """Whatever else of it changes, and whatever it is made of."""
+    machine.missing = set(install)
+
+    def version(revision, *, wanted_by=("default.target",)):
+        def of(what):
+            return revision if changed == what else "r1"
+
+        in_pod = changed in ("pod", "guest")
+        needs = [build("i", version=of("build")), network("n", version=of("network"))]
+        if in_pod:
+            needs.append(pod("p", version=of("pod"), wanted_by=wanted_by))
+        unit = container(
+            "b",
+            version=of("unit") + of("guest"),
+            wanted_by=() if in_pod else wanted_by,
+            requires=tuple(one.name for one in needs),
+            reads=("conf",),
+            object_name=f"b-{of('name')}",
+        )
+        return app("a", unit, *needs, revision=revision, data={"conf": of("file")})
+
+    old, new = version("r1"), version("r2", wanted_by=install)
     do(machine, deploy(old))
-    (stop,) = steps(do(machine, deploy(new, old)), StopUnit)
-    assert "[Install] is gone" in stop.reason
-    assert machine.running == {}
-    machine.start("a", "b.service", inputs_of(new, new.units[0], {}))  # by a person
+    if changed in ("pod", "guest"):
+        machine.start("a", "b.service", None)  # by its pod
+    runs = {"b.service", "p-pod.service"}
+    plans = do(machine, deploy(new, old))
+    assert any("nothing starts" in one.reason for one in steps(plans, StopUnit))
+    assert not [one for one in steps(plans, StartUnit, RestartUnit) if one.unit in runs]
+    assert not runs & machine.running.keys()
+    for name in runs & {unit.name for unit in new.units}:
+        machine.start("a", name, None)  # by a person
     do(machine, deploy(new, new))
     assert "b.service" in machine.running
 
@@ -525,5 +570,5 @@ def test_the_executable_bit_alone_is_a_change():
             for one in plain.files
         ),
     )
-    change = uptake(unit, inputs_of(plain, unit, {}), inputs_of(executable, unit, {}))
+    change = uptake(unit, inputs_of(plain, unit, NOTHING), inputs_of(executable, unit, NOTHING))
     assert change.reason == "hc.sh changed"

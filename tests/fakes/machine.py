@@ -89,6 +89,8 @@ class Machine:
     """Unit to when it failed last, where that was told."""
     links: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Links in the user's unit folder to app and path."""
+    missing: set[str] = field(default_factory=set)
+    """Targets that some `[Install]` names and that systemd does not have."""
     images: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
     strangers: set[Container] = field(default_factory=set)
@@ -157,6 +159,7 @@ class Machine:
             units=names,
             targets=targets,
             needed_by=needed_by({one.name: one for one in deployments}, targets),
+            missing=frozenset(self.missing),
             apps=apps,
             inventory=Inventory(
                 images=frozenset(self.images),

@@ -224,7 +224,7 @@ class FakeGenerator:
         need = words.get("needs", "")
         base = file.path.rpartition("/")[2].rpartition(".")[0]
         runs = kind in RUN and "job" not in words
-        wanted_by = (words.get("install", "default.target"),) if runs else ()
+        wanted_by = tuple(filter(None, (words.get("install", "default.target"),))) if runs else ()
         unit = DesiredUnit(
             name=f"{base}{SUFFIX[kind]}.service",
             kind=kind,

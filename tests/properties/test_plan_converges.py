@@ -1,10 +1,11 @@
 """Whatever the change and wherever it is cut short: the next passes end in the wanted state."""
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supervisor.core.names import shapes_units
+from supervisor.core.needs import should_run
 from supervisor.model.app import ChangeAction, ChangeRule, UnitKind
 from supervisor.model.plan import (
     LeaveUnit,
@@ -138,6 +139,51 @@ def test_a_pass_cut_short_anywhere_is_mended_by_the_next(data):
         machine.cut_power()
         machine.boot()
     settled(machine, after)
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_what_nothing_starts_is_not_started(data):
+    """Unless a person has it run: then it runs on."""
+    machine = Machine()
+    machine.missing = {"lost.target"}
+    installs = st.sampled_from([("default.target",), (), ("lost.target",)])
+
+    def drawn(revision):
+        one = data.draw(apps("a"))
+        units = [
+            msgspec.structs.replace(unit, wanted_by=data.draw(installs)) if unit.wanted_by else unit
+            for unit in one.units
+        ]
+        files = {path: file for file in one.files if (path := file.path).startswith("conf/")}
+        contents = {path: file.oid for path, file in files.items()}
+        return app("a", *units, revision=revision, data=contents)
+
+    old, new = drawn("r1"), drawn("r2")
+    for one in (old, new):
+        machine.teach(one)
+    machine.converge([deploy(old)])
+    for unit in old.units:
+        if not unit.before_deploy and unit.name in machine.loaded and data.draw(st.booleans()):
+            machine.images.update(unit.images)
+            machine.start("a", unit.name, None)  # by a person
+    machine.images.update(image for unit in new.units for image in unit.images)
+    before = set(machine.running)
+    wanted = should_run({unit.name: unit for unit in new.units}, {"default.target"})
+    for plan in machine.converge([deploy(new, old)]):
+        stopped = {step.unit for step in plan.steps if isinstance(step, StopUnit)}
+        for step in plan.steps:
+            if isinstance(step, StartUnit | RestartUnit) and step.unit not in wanted:
+                assert step.unit in before
+                assert step.unit in machine.running
+                assert step.unit not in stopped or step.unit in remade(new, stopped)
+
+
+def remade(one, stopped):
+    """Units that are stopped for what they need, which is made anew, and started again."""
+    return {unit.name for unit in one.units if stopped.intersection(unit.requires)} | {
+        unit.name for unit in one.units if unit.kind is UnitKind.NETWORK
+    }
 
 
 @given(st.data())
