@@ -46,7 +46,7 @@ def _show(history: dict[str, Any], *, now: float) -> None:
     held = history.get("held") or {}
     for age, one in enumerate(history.get("rollouts", ())):
         outcome = one.get("outcome", "trial")
-        if age and outcome == "trial":
+        if outcome == "trial" and (age or one.get("ended_at")):
             outcome = "overtaken"
         marks = []
         if one["revision"] == history.get("running"):

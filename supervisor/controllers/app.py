@@ -267,6 +267,7 @@ class AppController:
         for step in steps:
             if isinstance(step, StartUnit | RestartUnit | StopUnit):
                 self._probes.forget(step.unit)
+                self._observer.forget_words(step.unit)
         if any(not isinstance(step, SetHealthInterval) for step in steps):
             self._health.stir(units_of(deployment))
 

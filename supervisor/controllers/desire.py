@@ -176,6 +176,8 @@ class Desires:
         self._news += 1
         if self._current and (one := self._current.get(name)):
             self._current[name] = msgspec.structs.replace(one, last_good=one.wanted)
+            if one.refusal:
+                self._current = None  # now there is nothing to be wanted beside what is refused
 
     def removed(self, name: str) -> None:
         """Say that an app is gone."""
@@ -304,7 +306,8 @@ class Desires:
         kept.update(leaned_on(leaving, standing))
         standing = [one for name, one in good.items() if name in out or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
-        wanted = {name: one for name, one in able.items() if name not in refused}
+        trials = await self._tried.on_trial(manifests, refused, candidates)
+        wanted = {name: one for name, one in able.items() if name not in refused} | trials
         for name, found in port_findings(wanted).items():
             warnings[name] = (*warnings.get(name, ()), *found)
         for name in failures:
@@ -321,7 +324,8 @@ class Desires:
                 name=name,
                 wanted=wanted.get(name),
                 last_good=good.get(name),
-                findings=refused.get(name) or warnings.get(name, ()),
+                findings=(() if name in trials else refused.get(name)) or warnings.get(name, ()),
+                refusal=refused[name] if name in trials else (),
                 newest=self._newest[name].revision if name in self._newest else "",
                 subject=self._subject(name),
                 held=held.get(name),
@@ -416,4 +420,13 @@ def _asks(one: Deployment | None) -> tuple[object, ...] | None:
     if one is None:
         return None
     why = str(one.failure or "")
-    return (one.wanted, one.newest, one.held, one.findings, one.keep, one.keep_reason, why)
+    return (
+        one.wanted,
+        one.newest,
+        one.held,
+        one.findings,
+        one.refusal,
+        one.keep,
+        one.keep_reason,
+        why,
+    )

@@ -21,7 +21,7 @@ from supervisor.controllers.last_words import LastWords
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
 from supervisor.controllers.secrets import SecretController
 from supervisor.core.jobs import after_job
-from supervisor.core.steps import BOOKKEEPING, in_words, subject_of
+from supervisor.core.steps import in_words, subject_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Failure, Retry
@@ -65,7 +65,7 @@ _AT_REST = ("inactive", "failed")
 _BYTES_AT_ONCE = 4 << 20
 """Contents of files that are held in memory at a time, unless a single one is larger."""
 _FILES_AT_ONCE = 256
-_SILENT = (*BOOKKEEPING, PullImage)
+_SILENT = (OpenManifest, SealManifest, TryRevision, PullImage)
 """Bookkeeping, and what writes into the event log itself."""
 
 

@@ -14,13 +14,14 @@ from supervisor.controllers.ports import Host, Podman, Systemd
 from supervisor.core.masking import masked
 from supervisor.core.names import template_of
 from supervisor.core.needs import needs_failed
-from supervisor.core.port_trouble import refused_port_mend, taken_port
+from supervisor.core.overlay import source_path
+from supervisor.core.port_trouble import refused_port, refused_port_mend, taken_port
+from supervisor.model.app import DesiredApp
 from supervisor.model.errors import Failure
 from supervisor.model.observed import JobFailed
 
 WITHHELD = "… its words are withheld: its secrets cannot be read now"
-
-
+_MOST_PORTS = 1_000
 _OVERTAKEN = 3
 """So many old values of one secret are kept in mind."""
 
@@ -40,6 +41,8 @@ class LastWords:
         """Unit to its app."""
         self._needs: dict[str, tuple[str, ...]] = {}
         """Unit to those that it needs."""
+        self._lines: dict[str, dict[int, str]] = {}
+        """Unit to its ports of the host, each with the file and line that asks for it."""
 
     def note(self, units: Iterable[str], secrets: Iterable[str], *, app: str) -> None:
         """Learn which secrets these units of an app may have printed."""
@@ -61,6 +64,17 @@ class LastWords:
                 olds.append(value)
                 del olds[:-_OVERTAKEN]
 
+    def note_ports(self, app: DesiredApp) -> None:
+        """Learn where the units of an app say which ports of the host they are to have."""
+        for unit in app.units:
+            lines = {
+                number: f"{source_path(app, port.path)}:{port.line}"
+                for port in unit.publishes
+                for number in range(port.first, min(port.last, port.first + _MOST_PORTS) + 1)
+            }
+            if lines or unit.name in self._lines:
+                self._lines[unit.name] = lines
+
     async def told(self, words: str, unit: str) -> str:
         """Return what a unit said without what its secrets hold; `WITHHELD` if that is not known.
 
@@ -78,10 +92,13 @@ class LastWords:
             held.extend(old for name in names for old in self._overtaken.get(name, ()))
             words = masked(words, [value for value in held if value])
         more = refused_port_mend(words)
+        port = refused_port(words)
         if taken := taken_port(words):
+            port = taken.port
             holder = await self._host.port_holder(taken.port, taken.protocol)
             more = f"port {taken.port} is taken by {holder or 'somebody who is gone now'}"
-        return f"{words}; {more}" if more else words
+        line = self._lines.get(unit, {}).get(port, "")
+        return "; ".join(filter(None, (words, more, line and f"asked for in {line}")))
 
     async def of_job(self, failed: JobFailed | None, unit: str) -> JobFailed | None:
         """Return how a job of the unit ended, with words that may be shown.

@@ -35,7 +35,7 @@ from supervisor.model.observed import (
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret
 
-_ASK_AGAIN = ("", 0)
+_ASK_AGAIN = ("", 0, 0.0)
 _MADE_OF_CONTAINERS = frozenset({UnitKind.CONTAINER, UnitKind.KUBE})
 
 
@@ -68,7 +68,7 @@ class Observer:
     ) -> None:
         self._restless: set[str] = set()
         """Units that were down lately, or that systemd has restarted by itself."""
-        self._causes: dict[str, tuple[tuple[str, int], str]] = {}
+        self._causes: dict[str, tuple[tuple[str, int, float], str]] = {}
         """Unit to its last words, and at which of its ends they were read."""
         self._secrets = secrets
         self._probes = probes
@@ -102,6 +102,8 @@ class Observer:
             mine = _names([one], apps, applied)
             self._words.note(mine, _secrets(one, applied), app=one.name)
             self._words.note_needs({unit.name: unit.requires for _, unit in _units(one)})
+            for app in filter(None, (one.last_good, one.wanted)):
+                self._words.note_ports(app)
             names |= mine
         on_trial = _on_trial(deployments, applied)
         names.update(need for unit in on_trial.values() for need in unit.requires)
@@ -148,6 +150,10 @@ class Observer:
             owned_root=self._folder.root,
         )
         return observed, failures
+
+    def forget_words(self, unit: str) -> None:
+        """What a unit said before it was started (or stopped) is not why it is down now."""
+        self._causes.pop(unit, None)
 
     async def _look_at(self, one: Deployment) -> _Own:
         """Read what is one app's alone."""
@@ -223,7 +229,7 @@ class Observer:
                 self._restless.discard(name)
                 self._causes.pop(name, None)
             # In a loop that goes on, less and less often.
-            end = (state.active, state.restarts.bit_length())
+            end = (state.active, state.restarts.bit_length(), state.failed_at)
             if is_down and (name not in self._causes or self._causes[name][0] != end):
                 words = await self._words.told(await self._systemd.last_words(name), name)
                 self._causes[name] = (end if words != WITHHELD else _ASK_AGAIN, words)

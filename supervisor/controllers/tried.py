@@ -11,6 +11,7 @@ from supervisor.controllers.isolate import each_now
 from supervisor.controllers.judge import Judge, is_made_of
 from supervisor.controllers.orders import Orders
 from supervisor.controllers.ports import Ledger, SourceReader
+from supervisor.core.gate import is_on
 from supervisor.core.jobs import content_of
 from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Failure, Finding
@@ -95,6 +96,32 @@ class Tried:
                 good[name] = now
             else:
                 others.append(one)
+        return {**good, **await self._again(others, candidates)}
+
+    async def on_trial(
+        self,
+        manifests: Mapping[str, Manifest],
+        refused: Iterable[str],
+        candidates: Sequence[Candidate],
+    ) -> dict[str, DesiredApp]:
+        """What of these apps is here on trial, as far as its content is still stored.
+
+        A newer revision that is refused is no reason to take back one that is not.
+        """
+        here = [
+            _candidate(one)
+            for name in refused
+            if (manifest := manifests.get(name)) and not manifest.ahead
+            for one in self._ledger.rollouts(name)
+            if one.revision == manifest.revision and is_on(one)
+        ]
+        return await self._again(here, candidates)
+
+    async def _again(
+        self, others: Sequence[Candidate], candidates: Sequence[Candidate]
+    ) -> dict[str, DesiredApp]:
+        """Judge what was tried, as far as it is stored and not known; `candidates` are the apps."""
+        good: dict[str, DesiredApp] = {}
         unknown: list[Candidate] = []
         stored = await self._stored(others)
         for one in stored:

@@ -80,6 +80,7 @@ def plan_app(
         if found := failed_job(wanted, observed):
             draft.findings.append(found)
     refused = any(finding.fatal for finding in draft.findings)
+    draft.findings.extend(deployment.refusal)
     on_trial = wanted and trial_of(wanted, observed) and is_installed(wanted, observed)
     changes = not wanted or (deployment.changes and not on_trial)
     has_to_wait = deployment.waits and changes

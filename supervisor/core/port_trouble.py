@@ -40,14 +40,20 @@ def taken_port(text: str) -> TakenPort | None:
     return TakenPort(port=_number(found), protocol=protocol.lower())
 
 
+def refused_port(text: str) -> int:
+    """Return the port below 1024 that a container was refused, 0 if that is not it."""
+    found = _REFUSED.search(text)
+    return _number(found) if found else 0
+
+
 def refused_port_mend(text: str) -> str:
     """Say how a port below 1024 is had, if that is what a container was refused; else empty."""
-    found = _REFUSED.search(text)
-    if found is None:
+    port = refused_port(text)
+    if not port:
         return ""
     return (
         "ports below 1024 are root's:"
-        f" sudo sysctl net.ipv4.ip_unprivileged_port_start={_number(found)}"
+        f" sudo sysctl net.ipv4.ip_unprivileged_port_start={port}"
         " opens them (and a file in /etc/sysctl.d, for good)"
     )
 

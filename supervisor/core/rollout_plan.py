@@ -84,9 +84,25 @@ def cut_short(
     wanted = deployment.wanted.revision if deployment.wanted and goes_on else ""
     for one in observed.rollouts.get(deployment.name, ()):
         if gate.is_on(one) and one.revision != wanted:
-            ended = msgspec.structs.replace(one, ended_at=now)
-            reason = f"the trial of {one.revision[:12]} was cut short"
+            reason = _why_cut(deployment, one.revision, observed, goes_on=goes_on)
+            ended = msgspec.structs.replace(one, ended_at=now, reason=reason)
             yield CutTrial(app=deployment.name, trial=ended, reason=reason)
+
+
+def _why_cut(deployment: Deployment, tried: str, observed: Observed, *, goes_on: bool) -> str:
+    """Say what became of a revision on trial, and for which newer one."""
+    wanted, last_good = deployment.wanted, deployment.last_good
+    newest = wanted.revision if wanted else deployment.newest
+    if newest in ("", tried):
+        return "was cut short"
+    why = f"was still on trial when {newest[:12]} came"
+    here = observed.inventory.images
+    images = {image for unit in (wanted.units if wanted else ()) for image in unit.images}
+    is_awaited = here is not None and not images <= here
+    if (goes_on and not is_awaited) or last_good is None or last_good.revision == tried:
+        return why
+    which = "waits for its image" if goes_on else "cannot be had now"
+    return f"was taken back to {last_good.revision[:12]}: it {why}, which {which}"
 
 
 def has_way_back(deployment: Deployment, observed: Observed, settings: RolloutSettings) -> bool:

@@ -211,6 +211,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     wanted: DesiredApp | None
     last_good: DesiredApp | None = None
     findings: tuple[Finding, ...] = ()
+    refusal: tuple[Finding, ...] = ()
+    """What keeps the newest revision out while `wanted`, an older one, is still on trial."""
     newest: str = ""
     """Revision that the source asks for; not that of `wanted` where the app is held."""
     subject: str = ""

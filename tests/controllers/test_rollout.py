@@ -728,3 +728,74 @@ async def test_the_last_words_say_why_a_revision_was_taken_back(world):
         await deployed(world, house, {"web/web.container": "v=2 loops=2"})
         assert state(house) is AppState.REVERTED
         assert "no such table" in world.events(EventKind.REVERTED)[0].reason
+
+
+@pytest.mark.parametrize("before", [{}, ONE], ids=["first", "later"])
+async def test_a_trial_is_told_of_by_what_was_seen_in_it(world, before):
+    """Not by what the revision before failed of, or who had its port then."""
+    async with world.running() as house:
+        if before:
+            await deployed(world, house, before)
+        breaks(world, "web", unless="v=1")
+        world.systemd.said["web.service"] = "Failed to bind port 8095"
+        await world.push(house, TWO)
+        await anyio.sleep(30)
+        world.systemd.said["web.service"] = "Failed to bind port 80"
+        await world.push(house, THREE)
+        await anyio.sleep(3)
+        app = house.board.apps["web"]
+        told = [app.gate, *app.waiting, *(one.message for one in app.findings)]
+        assert [text for text in told if "port 80" in text]
+        assert not [text for text in told if "port 8095" in text]
+
+
+@pytest.mark.parametrize("daemon", ["runs on", "is started anew"])
+@pytest.mark.parametrize("ends", [Outcome.GOOD, Outcome.FAILED])
+async def test_what_is_on_trial_stays_until_its_own_verdict_though_a_newer_one_is_refused(
+    world, ends, daemon
+):
+    async def over(house):
+        assert unit(world) == "v=2"
+        app = house.board.apps["web"]
+        assert app.state is AppState.REFUSED
+        assert app.gate == "web.service has to stay up for 10s"
+        assert len(jobs()) == before
+        if ends is Outcome.FAILED:
+            world.systemd.dies("web.service")
+        await settle()
+        await house.queue.rest()
+        assert world.ledger.rollouts("web")[-1].outcome is ends
+        assert unit(world) == ("v=2" if ends is Outcome.GOOD else "v=1")
+        assert len(jobs()) == before + (ends is Outcome.FAILED)
+        assert any(one.fatal for one in house.board.apps["web"].findings)
+        await world.push(house, THREE)
+        await settle()
+        assert unit(world) == "v=3"
+        assert state(house) is AppState.READY
+
+    def jobs():
+        return [job for job in world.systemd.jobs if job[1] == "web.service"]
+
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await world.push(house, TWO)
+        before = len(jobs())
+        await world.push(house, {"web/web.container": "v=9 needs=gone.network"})
+        if daemon == "runs on":
+            await over(house)
+    if daemon != "runs on":
+        async with world.running() as house:
+            await over(house)
+
+
+async def test_what_goes_back_for_a_newer_one_that_waits_says_so(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        await world.push(house, TWO)
+        await world.push(house, {"web/web.container": "v=3 image=img:gone"})
+        (cut,) = [one for one in world.ledger.rollouts("web") if one.reason]
+        assert cut.ended_at
+        assert cut.reason.startswith("was taken back to ")
+        assert "it was still on trial when" in cut.reason
+        assert cut.reason.endswith("which waits for its image")
+        assert [one for one in world.events(EventKind.STEP) if cut.reason in one.reason]

@@ -190,20 +190,6 @@ def test_only_an_install_that_is_there_is_the_reason_for_links(machine, install)
     assert ("[Install]" in enable.reason) is bool(install)
 
 
-def build(name, *, version="1"):
-    return container(
-        f"{name}-build",
-        kind=UnitKind.BUILD,
-        path=f"{name}.build",
-        version=version,
-        wanted_by=(),
-        object_name="",
-        build_command=("podman", "build"),
-        oneshot=True,
-        remain_after_exit=True,
-    )
-
-
 @pytest.mark.parametrize("install", [(), ("defualt.target",)], ids=["no-install", "no-such"])
 @pytest.mark.parametrize(
     "changed", ["nothing", "unit", "file", "build", "network", "name", "pod", "guest"]
