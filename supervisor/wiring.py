@@ -366,6 +366,7 @@ def assemble(
         load=lambda: load_settings(config) if config else Reading(settings=desires.settings),
         take=take_settings,
         in_force=lambda: desires.settings,
+        leaving=desires.leaving,
         shown=str(config or ""),
         ledger=given.ledger,
         clock=given.clock,

@@ -24,7 +24,7 @@ from supervisor.core.moves import leaned_on, still_needed, units_by_source
 from supervisor.core.names import runtime_names
 from supervisor.core.order import refused_for_order
 from supervisor.core.published_ports import port_findings
-from supervisor.core.unread import emptied_apps, unread_apps
+from supervisor.core.unread import emptied_apps, leaving, left_out, spares_volumes, unread_apps
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.observed import Manifest
@@ -296,14 +296,14 @@ class Desires:
         out.update(unordered)
         able = {name: one for name, one in able.items() if name not in unordered}
         kept = self._kept(installed, {*able, *out}, composed, units_by_source(able.values()))
-        leaving = {
+        going = {
             name: one
             for name, one in manifests.items()
             if name not in {*able, *out, *kept} and not self._may_prune(one.source, name)
         }
-        kept.update(still_needed(leaving, [one for one in candidates if one.name in out]))
+        kept.update(still_needed(going, [one for one in candidates if one.name in out]))
         standing = [one for name, one in good.items() if name in out or name in kept]
-        kept.update(leaned_on(leaving, standing))
+        kept.update(leaned_on(going, standing))
         standing = [one for name, one in good.items() if name in out or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
         trials = await self._tried.on_trial(manifests, refused, candidates)
@@ -319,6 +319,9 @@ class Desires:
         for candidate in candidates:
             revisions.setdefault(candidate.name, set()).add(candidate.revision)
         self._judge.remember_only(revisions)
+        here = {name: one for name, one in manifests.items() if one.source in composed}
+        without = {name: left_out(one, composed[one.source]) for name, one in here.items()}
+        spared = {name for name, one in here.items() if spares_volumes(one, composed[one.source])}
         return {
             name: Deployment(
                 name=name,
@@ -332,9 +335,17 @@ class Desires:
                 keep=name in kept or name in failures,
                 keep_reason=kept.get(name, ""),
                 failure=failures.get(name),
+                left_out=without.get(name, ""),
+                spare_volumes=name in spared,
             )
             for name in sorted({*wanted, *refused, *failures, *manifests})
         }
+
+    async def leaving(self, settings: Settings) -> tuple[Finding, ...]:
+        """Say which apps these settings leave out that are here now, and will be removed."""
+        manifests = await self._manifests()
+        composed, _ = await self._compositions.of(self._snapshots, settings, manifests)
+        return tuple(leaving(composed, manifests))
 
     async def is_stored(self, app: str, revision: str) -> bool:
         """Whether the whole content of a revision of an app that was tried here is still there."""
@@ -388,10 +399,10 @@ class Desires:
         for name, manifest in manifests.items():
             by_source.setdefault(manifest.source, []).append(name)
         for source, names in by_source.items():
-            leaving = [name for name in names if name not in held]
-            is_emptied = len(leaving) == len(names)
-            leaving = [name for name in leaving if not self._may_prune(source, name)]
-            if not leaving:
+            going = [name for name in names if name not in held]
+            is_emptied = len(going) == len(names)
+            going = [name for name in going if not self._may_prune(source, name)]
+            if not going:
                 continue
             if source not in self.settings.sources:
                 reason = f"source {source} is no longer in the settings"
@@ -400,14 +411,14 @@ class Desires:
             elif is_emptied:
                 reason = f"source {source} no longer holds any of its {len(names)} apps"
                 taken = units.get(source, frozenset())
-                leaving = [name for name in leaving if taken.isdisjoint(manifests[name].units)]
+                going = [name for name in going if taken.isdisjoint(manifests[name].units)]
             else:
                 if self.settings.sources[source].folder:  # what Git holds no file of, is gone
-                    mine = {name: manifests[name] for name in leaving}
+                    mine = {name: manifests[name] for name in going}
                     taken = units.get(source, frozenset())
                     kept.update(emptied_apps(mine, self._snapshots[source], taken))
                 continue
-            kept.update(dict.fromkeys(leaving, reason))
+            kept.update(dict.fromkeys(going, reason))
         return kept
 
 

@@ -81,7 +81,7 @@ class Recorder:
         self._end_hold(deployment)
         if wanted is None and verdict.complete and not deployment.findings:
             note_left(self._ledger, name, observed)
-            self._remove(name, before)
+            self._remove(name, before, why=deployment.left_out)
             return
         note_taken(self._ledger, name, observed)
         passed = verdict.gate is None or verdict.gate.state is GateState.PASSED
@@ -130,7 +130,7 @@ class Recorder:
         self._end_trial(app, word or Gate(state=GateState.PASSED))
         self._desires.applied(app.name)
 
-    def _remove(self, name: str, before: AppliedApp | None) -> None:
+    def _remove(self, name: str, before: AppliedApp | None, *, why: str) -> None:
         """Forget an app that is gone."""
         self.forget_failures(before.units if before else ())
         for unit in before.units if before else ():
@@ -138,7 +138,8 @@ class Recorder:
         self._ledger.drop_app(name)
         self._orders.release(name)
         forget(self._ledger, name)
-        self._log(EventKind.REMOVED, name, reason="no longer in the source")
+        reason = f"left out ({why})" if why else "no longer in the source"
+        self._log(EventKind.REMOVED, name, reason=reason)
         self._desires.removed(name)
 
     def _end_hold(self, deployment: Deployment) -> None:

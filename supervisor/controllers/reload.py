@@ -1,11 +1,12 @@
 """Read the settings anew, at `podvisor reload` or SIGHUP; refused ones leave all as it is."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from supervisor.controllers.ports import Ledger
 from supervisor.core.settings import Reading
 from supervisor.kit.clock import Clock
-from supervisor.model.errors import Finding
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.events import Event, EventKind
 from supervisor.model.settings import Settings
 from supervisor.model.status import Reloaded
@@ -25,34 +26,43 @@ class SettingsReloader:
         load: Callable[[], Reading],
         take: Callable[[Settings], Awaitable[None]],
         in_force: Callable[[], Settings],
+        leaving: Callable[[Settings], Awaitable[tuple[Finding, ...]]],
         shown: str,
         ledger: Ledger,
         clock: Clock,
     ) -> None:
-        """`shown` is how the settings file is called in what is told of it."""
+        """`leaving` says which apps settings leave out; `shown` is what their file is called."""
         self._load = load
         self.take = take
         """Go on with these settings."""
         self._in_force = in_force
+        self._leaving = leaving
         self._shown = shown
         self._ledger = ledger
         self._clock = clock
 
     async def reload(self) -> Reloaded:
-        """Take up what is on disk, if it is not refused; passes that are under way go on."""
+        """Take up what is on disk, if it is not refused; passes that are under way go on.
+
+        Apps that will be removed for it are named, in the answer and in the event log.
+        """
         reading = self._load()
+        findings = reading.findings
+        if reading.settings is not None:
+            with suppress(Failure):  # the passes say what cannot be read
+                findings = (*findings, *await self._leaving(reading.settings))
         self._ledger.append(
             Event(
                 time=self._clock.now(),
                 kind=EventKind.SETTINGS,
                 ok=reading.settings is not None,
                 reason="read anew" if reading.settings else "refused, the old ones stay",
-                detail="; ".join(str(finding) for finding in reading.findings),
+                detail="; ".join(str(finding) for finding in findings),
             )
         )
         if reading.settings is not None:
             await self.take(reading.settings)
-        return Reloaded(ok=reading.settings is not None, findings=reading.findings)
+        return Reloaded(ok=reading.settings is not None, findings=findings)
 
     async def catch_up(self) -> Reloaded:
         """Take up what is on disk if it is not what is in force.

@@ -45,6 +45,7 @@ from supervisor.model.rollout import GateState
 from supervisor.model.settings import HealthSettings, RolloutSettings
 
 _LEFT_SECONDS = 5.0
+_GONE = "no longer in the source"
 
 
 def plan_app(
@@ -115,7 +116,7 @@ def plan_app(
         elif is_ready:
             names = {secret.name for secret in wanted.secrets}
             left: list[Step] = [*plan_left(wanted.name, names, offered, observed)]
-            if wanted.prune_volumes:
+            if wanted.prune_volumes and not deployment.spare_volumes:
                 left.extend(pruned_volumes(wanted.name, wanted, observed, owners))
             if attempt.steps and left:
                 # What uses them may still run: they go when all else is done.
@@ -229,13 +230,15 @@ def _remove_app(
     if folder is None or folder.manifest is None:
         return True
     last_good, manifest = deployment.last_good, folder.manifest
-    prune = not manifest.files or (last_good is not None and last_good.prune_volumes)
+    says_so = last_good is not None and last_good.prune_volumes
+    prune = not manifest.files or (says_so and not deployment.spare_volumes)
+    why = deployment.left_out
+    reason = f"left out ({why}); its volumes stay" if why else _GONE
     volumes = pruned_volumes(draft.app, None, observed, owners) if prune else []
     if manifest.files:
-        _remove_units(None, last_good, observed, owners, draft)
-        plan_leftovers(None, observed, owners, draft)
+        _remove_units(None, last_good, observed, owners, draft, reason=reason)
+        plan_leftovers(None, observed, owners, draft, reason=reason)
     left = tuple(PodmanObject(UnitKind.VOLUME, step.volume) for step in volumes)
-    reason = "no longer in the source"
     plan_folder_removal(deployment.name, manifest, draft, left=left, reason=reason)
     draft.steps.extend(volumes)
     return not volumes
@@ -247,6 +250,8 @@ def _remove_units(
     observed: Observed,
     owners: Mapping[str, str],
     draft: Draft,
+    *,
+    reason: str = _GONE,
 ) -> None:
     """Stop what the app has and will not have, and clean up after it.
 
@@ -266,10 +271,9 @@ def _remove_units(
         for unit in (app.units if app else ())
         for name in runtime_names(unit.name, unit.instances)
     }
-    reason = "no longer in the source"
     for name in had:
         if name not in stays and owners.get(template_of(name), draft.app) == draft.app:
-            _remove_unit(name, observed, draft)
+            _remove_unit(name, observed, draft, reason)
     plain = {unit.path for unit in (app.units if app else ()) if unit.kind is UnitKind.PLAIN}
     links = folder.links.values() if folder else ()
     for name in sorted({path.rpartition("/")[2] for path in links if path not in plain}):
@@ -277,8 +281,8 @@ def _remove_units(
             draft.steps.append(DisableUnit(app=draft.app, unit=name, reason=reason))
 
 
-def _remove_unit(name: str, observed: Observed, draft: Draft) -> None:
-    app, reason = draft.app, "no longer in the source"
+def _remove_unit(name: str, observed: Observed, draft: Draft, reason: str) -> None:
+    app = draft.app
     state = observed.units.get(name)
     if state and state.active != "inactive":
         if state.active != "failed":

@@ -106,10 +106,14 @@ def _is_of_units(one: PodmanObject, observed: Observed) -> bool:
 
 
 def plan_leftovers(
-    app: DesiredApp | None, observed: Observed, owners: Mapping[str, str], draft: Draft
+    app: DesiredApp | None,
+    observed: Observed,
+    owners: Mapping[str, str],
+    draft: Draft,
+    *,
+    reason: str = "no longer in the source",
 ) -> None:
     """Remove what is podvisor's and no unit of the app makes any more, volumes apart."""
-    reason = "no longer in the source"
     for one in _left_by(draft.app, app, observed, owners):
         if one.kind is UnitKind.NETWORK:
             draft.steps.append(RemoveNetwork(app=draft.app, network=one.name, reason=reason))

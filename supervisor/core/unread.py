@@ -59,6 +59,8 @@ def unread_apps(
     unread: dict[str, tuple[Finding, ...]] = {}
     for name, manifest in installed.items():
         is_gone = name not in there
+        if not manifest.files:
+            continue  # it is gone but for volumes that are to go
         if not selected(name, settings) or (is_gone and left_out(manifest, composition)):
             continue
         places = [path for path, _ in _places(manifest)]
@@ -92,7 +94,7 @@ def emptied_apps(
     another name.
     """
     for name, manifest in leaving.items():
-        folder = _emptied_folder(manifest, snapshot)
+        folder = _emptied_folder(manifest, snapshot) if manifest.files else ""
         if folder and not any(unit in taken for unit in manifest.units):
             what = "is empty" if folder in snapshot.empty else "holds no unit any more"
             yield name, f"{folder} {what}; if that is meant, remove the folder"
@@ -118,6 +120,35 @@ def left_out(manifest: Manifest, composition: Composition) -> str:
     """Say why a unit of an app is in no app although its source holds it; empty if none is."""
     units = {path for path, _ in _places(manifest) if is_unit(path)}
     return next((one.reason for one in composition.left_out if one.path in units), "")
+
+
+def spares_volumes(manifest: Manifest, composition: Composition) -> bool:
+    """Whether units are left out that may be those of an app's volumes: these stay."""
+    units = {path for path, _ in _places(manifest)}
+    return any(
+        one.path in units or is_below(one.path, manifest.root) for one in composition.left_out
+    )
+
+
+def leaving(
+    compositions: Mapping[str, Composition], installed: Mapping[str, Manifest]
+) -> Iterator[Finding]:
+    """Warn of each app that goes because the settings, by which sources were divided, leave it out.
+
+    If they leave out all of a source, that is kept.
+    """
+    there = frozenset(name for one in compositions.values() for name in _names(one))
+    for source, composition in compositions.items():
+        mine = {name: one for name, one in installed.items() if one.source == source}
+        gone = [name for name in mine if name not in there]
+        for name in gone if len(gone) < len(mine) else ():
+            if why := left_out(mine[name], composition):
+                hint = (
+                    "its volumes stay; to have it again, mend `apps`, `select`, `exclude` or"
+                    f" `ignore` of source {source}, then podvisor reload"
+                )
+                message = f"app {name} is left out, and removed: {why}"
+                yield Finding(message=message, app=name, hint=hint, fatal=False)
 
 
 def _names(composition: Composition) -> frozenset[str]:

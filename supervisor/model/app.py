@@ -222,6 +222,10 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False
     """Leave it as it is although the source does not hold it (unreadable or emptied source)."""
     keep_reason: str = ""
+    left_out: str = ""
+    """Why it goes although its source holds it: the settings leave it out."""
+    spare_volumes: bool = False
+    """Whether its volumes stay, whatever it says: the settings leave out units of its folder."""
     failure: Failure | None = None
     """Why it cannot be said now what the source asks of it; it is kept meanwhile."""
     waits: tuple[Wait, ...] = ()

@@ -3,6 +3,7 @@
 import anyio
 import pytest
 
+from supervisor import wiring
 from supervisor.model.events import EventKind
 from supervisor.model.plan import RemoveFile, StopUnit
 from supervisor.model.settings import Globs, RolloutSettings, Settings, SourceSettings
@@ -138,3 +139,34 @@ async def test_a_folder_whose_units_moved_to_another_is_no_emptied_one(world):
         await look_again(world, house, files=moved, empty=("apps/db",))
         assert states(house) == {"database": "ready", "web": "ready"}
         assert "db.service" in world.machine.running
+
+
+@pytest.mark.parametrize(
+    ("line", "gone", "why"),
+    [
+        ('apps = "apps/w*"', {"db"}, "in no app"),
+        ('exclude = ["db"]', {"db"}, "`select` or `exclude` leaves out app db"),
+        ('ignore = ["apps/db"]', {"db"}, "ignored (apps/db)"),
+        ('ignore = ["more.container"]', set(), ""),
+        ('select = ["none"]', set(), ""),
+    ],
+)
+async def test_a_reload_names_the_apps_that_the_settings_leave_out(
+    world, tmp_path, *, line, gone, why
+):
+    config = tmp_path / "config.toml"
+    text = '[rollout]\nsettle = "0"\n[sources.home]\nfolder = "/a"\n'
+    config.write_text(text)
+    world.settings = wiring.load_settings(config).settings
+    world.reader.put("home", TREE)
+    async with world.running(config=config) as house:
+        config.write_text(text + line)
+        told = (await house.desk.reload()).findings
+        assert {one.app for one in told} == gone
+        assert all(why in one.message and not one.fatal for one in told)
+        assert all(one.app in world.events(EventKind.SETTINGS)[-1].detail for one in told)
+        await house.queue.rest()
+        assert {"db", "web"} - set(states(house)) == gone
+        for app in gone:
+            removed = [one for one in world.events(EventKind.STEP) if one.app == app]
+            assert f"left out ({why}); its volumes stay" in removed[-1].reason

@@ -122,6 +122,25 @@ def test_volumes_go_only_if_the_app_says_so(machine):
     assert machine.volumes == set()
 
 
+def test_no_volume_goes_for_what_only_the_settings_leave_out(machine):
+    unit = container("web", requires=("data-volume.service",))
+    old = msgspec.structs.replace(app("blog", unit, volume("data")), prune_volumes=True)
+    do(machine, deploy(old))
+    less = msgspec.structs.replace(app("blog", container("web"), revision="r2"), prune_volumes=True)
+    machine.teach(less)
+    do(machine, msgspec.structs.replace(deploy(less, old), spare_volumes=True))
+    assert machine.volumes == {"systemd-data"}
+    gone = msgspec.structs.replace(
+        deploy(None, less), left_out="ignored (blog)", spare_volumes=True
+    )
+    plan = machine.plan([gone])
+    assert {step.reason for step in plan.steps if isinstance(step, StopUnit)} == {
+        "left out (ignored (blog)); its volumes stay"
+    }
+    do(machine, gone)
+    assert (machine.running, machine.volumes) == ({}, {"systemd-data"})
+
+
 def test_images_come_before_anything_stops(machine):
     old = app("blog", container("web"))
     do(machine, deploy(old))
