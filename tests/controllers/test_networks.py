@@ -1,8 +1,11 @@
 """Networks that other apps use: their change is judged by what it does to those, too."""
 
 import anyio
+import hypothesis
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from supervisor.model.events import EventKind
 from supervisor.model.rollout import Outcome
@@ -19,12 +22,16 @@ TWO = {**ONE, "home/proxy.network": "v=2"}
 BAD = {**ONE, "home/proxy.network": "v=2 dies"}
 
 
-@pytest.fixture
-def world(world):
+def prepare(world):
     world.settings = msgspec.structs.replace(
         world.settings, rollout=RolloutSettings(settle=SETTLE, gate_timeout=600)
     )
     world.systemd.said[NETWORK] = TAKEN
+
+
+@pytest.fixture
+def world(world):
+    prepare(world)
     return world
 
 
@@ -174,3 +181,31 @@ async def test_a_guest_that_does_not_stop_is_its_apps_failure_and_the_network_is
         assert content(world, NETWORK) == "v=2"
         assert GUEST in world.machine.running
         assert states(house) == dict.fromkeys(("home", "duo"), AppState.READY)
+
+
+@hypothesis.settings(
+    max_examples=10,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from((0.0, 3.0, SETTLE + 1.0))), max_size=4))
+def test_whatever_is_pushed_of_a_network_its_guests_end_up_in_one_that_works(in_world, pushes):
+    async def case(world):
+        prepare(world)
+        async with world.running() as house:
+            await deployed(world, house, ONE)
+            for n, (dies, wait) in enumerate(pushes, start=2):
+                await world.push(house, {**ONE, "home/proxy.network": f"v={n}{' dies' * dies}"})
+                await anyio.sleep(wait)
+            await anyio.sleep(60)
+            await house.queue.rest()
+            taken_back = bool(pushes) and pushes[-1][0]
+            assert states(house) == {
+                "home": AppState.REVERTED if taken_back else AppState.READY,
+                "duo": AppState.READY,
+            }
+            assert {NETWORK, GUEST} == world.machine.running.keys()
+            counts = [one for one in world.ledger.rollouts("home") if one.outcome is Outcome.GOOD]
+            contents = {world.reader.blobs[file.oid] for one in counts for file in one.files}
+            assert not [text for text in contents if b"dies" in text]
+
+    in_world(case)
