@@ -24,6 +24,8 @@ _ROUTINE = re.compile(
 )
 """What systemd says of every unit that fails, and of what it does without."""
 _EXITED = re.compile(r": Main process exited, code=(\w+), status=(\d+)(?:/(\w+))?")
+_RUNS = ("_SYSTEMD_INVOCATION_ID", "USER_INVOCATION_ID")
+"""Where it stands of which run of a unit a line is: what its processes wrote, what systemd did."""
 _LAGS_SECONDS = (0.0, 0.15, 0.6)
 """What a process wrote just before it died may still be on its way to the journal."""
 
@@ -31,6 +33,8 @@ _LAGS_SECONDS = (0.0, 0.15, 0.6)
 class _Line(NamedTuple):
     by: str
     text: str
+    run: str = ""
+    """systemd's id of the run that it is of; empty if it is of none."""
 
 
 async def last_lines(unit: str, *, since: float, patient: bool = True) -> str:
@@ -45,7 +49,7 @@ async def last_lines(unit: str, *, since: float, patient: bool = True) -> str:
             done = await run(
                 [
                     *("journalctl", "--user", "--quiet", "--no-pager", "--output=json"),
-                    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,PODMAN_EVENT",
+                    f"--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,PODMAN_EVENT,{','.join(_RUNS)}",
                     *(f"--unit={unit}", f"--lines={_READ}", f"--since=@{since:.3f}"),
                 ],
                 timeout_seconds=_TIMEOUT_SECONDS,
@@ -56,7 +60,17 @@ async def last_lines(unit: str, *, since: float, patient: bool = True) -> str:
         lines = [line for entry in done.output.splitlines() for line in _read(entry)]
         if any(line.by != "systemd" for line in lines):
             break
-    return _telling(lines)
+    return _telling(_of_the_last_run(lines))
+
+
+def _of_the_last_run(lines: list[_Line]) -> list[_Line]:
+    """Leave out what was said in runs before the last one that came to something."""
+    for run_id in dict.fromkeys(line.run for line in reversed(lines) if line.run):
+        first = next(at for at, line in enumerate(lines) if line.run == run_id)
+        mine = [line for line in lines[first:] if line.run in (run_id, "")]
+        if any(line.by != "systemd" or ": Failed with result" in line.text for line in mine):
+            return mine
+    return lines
 
 
 def _telling(lines: list[_Line]) -> str:
@@ -117,6 +131,7 @@ def _read(entry: bytes) -> list[_Line]:
         # Quadlet has Podman write under the unit's name, too.
         is_podman = fields.get("_COMM") == "podman"
         by = "podman" if is_podman else str(fields.get("SYSLOG_IDENTIFIER"))
-        return [_Line(by, text) for text in texts if text]
+        of = next((str(fields[name]) for name in _RUNS if name in fields), "")
+        return [_Line(by, text, of) for text in texts if text]
     except (ValueError, TypeError, KeyError, AttributeError):
         return []

@@ -44,6 +44,23 @@ async def test_what_podman_hands_on_of_a_helper_is_its_reason(says: Says) -> Non
     assert await journal.last_lines("web.service", since=1.0) == pasta.strip()
 
 
+@pytest.mark.parametrize("begun", [False, True], ids=["ended", "begun-again"])
+async def test_what_an_earlier_run_said_is_not_why_the_last_one_failed(
+    says: Says, *, begun: bool
+) -> None:
+    def run(name: str, *lines: tuple[str, str]) -> str:
+        ids = {"systemd": "USER_INVOCATION_ID", "web": "_SYSTEMD_INVOCATION_ID"}
+        return "".join(
+            json.dumps({"SYSLOG_IDENTIFIER": by, "MESSAGE": text, ids[by]: name}) + "\n"
+            for by, text in lines
+        )
+
+    raw = run("1", STARTING, ("web", "Error: port 8095"), EXITED, FAILED)
+    raw += run("2", STARTING, ("web", "Error: port 80"), EXITED, FAILED)
+    says(raw=raw + (run("3", STARTING) if begun else ""))
+    assert await journal.last_lines("web.service", since=1.0) == "Error: port 80"
+
+
 async def test_of_other_lines_the_last_few_are_taken_once_each(says: Says) -> None:
     says(STARTING, *[("web", text) for text in ("a", "b\nc", " d ", "d", "b")], FAILED)
     assert await journal.last_lines("web.service", since=1.0) == "c\nd\nb"
