@@ -30,14 +30,14 @@ def presumed(snapshot: Snapshot, installed: Iterable[Manifest]) -> tuple[TreeFil
     `installed` are apps of this source. So the layout, the division into apps and the overlays do
     not change with what can be read.
     """
-    unread = [one.path for one in snapshot.findings if one.fatal and one.path]
+    unread = {one.path for one in snapshot.findings if one.fatal and one.path}
     if not unread:
         return ()
     known = {file.path for file in snapshot.files}
     found: dict[str, TreeFile] = {}
     for manifest in installed:
         for path, file in _places(manifest):
-            if path not in known and any(is_below(path, one) for one in unread):
+            if path not in known and not unread.isdisjoint(_with_parents(path)):
                 found.setdefault(path, replace(file, path=path))
     return tuple(found.values())
 
@@ -55,6 +55,9 @@ def unread_apps(
     links = {file.path for file in snapshot.files if file.kind is FileKind.SYMLINK}
     ignored = ignoring(settings.ignore)
     findings = [one for one in snapshot.findings if one.path and not ignored(one.path)]
+    by_path: dict[str, list[Finding]] = {}
+    for one in findings:
+        by_path.setdefault(one.path, []).append(one)
     there = _names(composition)
     unread: dict[str, tuple[Finding, ...]] = {}
     for name, manifest in installed.items():
@@ -65,15 +68,10 @@ def unread_apps(
             continue
         places = [path for path, _ in _places(manifest)]
         folders = [one for one in (manifest.root, manifest.overlay) if one]
-        found = [
-            one
-            for one in findings
-            if (one.fatal or is_gone)
-            and (
-                any(is_below(path, one.path) for path in (*places, *folders))
-                or (is_gone and _is_unit_of(one.path, manifest, composition))
-            )
-        ]
+        at = dict.fromkeys(one for path in (*places, *folders) for one in _with_parents(path))
+        found = [one for path in at for one in by_path.get(path, ()) if one.fatal or is_gone]
+        if is_gone and not found:
+            found = [one for one in findings if _is_unit_of(one.path, manifest, composition)]
         if is_gone and not found:
             above = [one for root in folders for one in _with_parents(root) if one in links]
             hint = "put the folder itself there, or name where it leads to in `apps`"
