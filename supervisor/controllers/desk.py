@@ -202,8 +202,13 @@ class Desk:
             await self._settled(request.apps, say)
 
     async def _settled(self, apps: Collection[str], say: Say) -> None:
-        """Wait until no gate of these apps (all, if empty), and of those before them, is open."""
+        """Wait until no gate of these apps (all, if empty), and of those before them, is open.
+
+        And until systemd has started what it starts of them by itself, for as long as a start may
+        take.
+        """
         said: dict[str, str] = {}
+        until = self._clock.now() + float(self._desires.settings.repair.start_timeout)
         while True:
             keys = {f"app:{name}" for name in apps or self._board.apps}
             keys |= self._loop.unfinished(apps)
@@ -213,11 +218,18 @@ class Desk:
                 for one in self._board.apps.values()
                 if one.gate and one.state is AppState.CHANGING and f"app:{one.name}" in keys
             }
+            moves = any(
+                f"app:{one.name}" in keys and one.state is AppState.CHANGING and one.is_moving
+                for one in self._board.apps.values()
+            )
             for key, one in waiting.items():
                 if said.get(key) != one.gate:
                     said[key] = one.gate
                     say(one)
             dues = [due for key in waiting if (due := self._queue.due_in(key)) is not None]
+            if not waiting and moves and self._clock.now() < until:
+                await anyio.sleep(_PATIENCE_SECONDS)  # its end is told, and brings a pass
+                continue
             if not waiting or not (dues or self._queue.is_busy(keys.__contains__)):
                 return  # what is left may come at any time, or never
             # The pass at which a gate looks again is armed already; others may come before it.

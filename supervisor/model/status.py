@@ -37,6 +37,9 @@ class AppState(enum.StrEnum):
     """No daemon looks after it, so nobody can say."""
 
 
+_MOVING = ("activating", "deactivating")
+
+
 class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One unit of an app."""
 
@@ -101,6 +104,11 @@ class AppStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_pull_at: float = 0.0
     """When the next of the images that it waits for is tried again."""
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether systemd is about to start (again) what should run of it."""
+        return any(unit.is_down and (unit.job or unit.active in _MOVING) for unit in self.units)
 
 
 class SourceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

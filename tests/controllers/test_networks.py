@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.model.events import EventKind
+from supervisor.model.observed import UnitState
 from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, SyncRequest
@@ -209,3 +210,30 @@ def test_whatever_is_pushed_of_a_network_its_guests_end_up_in_one_that_works(in_
             assert not [text for text in contents if b"dies" in text]
 
     in_world(case)
+
+
+async def test_a_sync_waits_for_what_systemd_starts_by_itself(world):
+    async with world.running() as house:
+        await deployed(world, house, ONE)
+        starting = UnitState(name=GUEST, load="loaded", active="activating", sub="start")
+        world.systemd.states[GUEST] = starting
+        world.systemd.changes.queue.put_nowait(GUEST)
+        await anyio.sleep(1)
+        async with anyio.create_task_group() as tasks:
+            ended = []
+
+            async def sync():
+                ended.append(await house.desk.sync(SyncRequest(), nothing))
+
+            tasks.start_soon(sync)
+            await anyio.sleep(20)
+            assert states(house)["duo"] is AppState.CHANGING
+            assert not ended
+            del world.systemd.states[GUEST]
+            world.systemd.changes.queue.put_nowait(GUEST)
+        assert {one.state for one in ended[0].apps} == {AppState.READY}
+        world.systemd.states[GUEST] = starting
+        world.systemd.changes.queue.put_nowait(GUEST)
+        await anyio.sleep(1)
+        await house.desk.sync(SyncRequest(), nothing)
+        assert states(house)["duo"] is AppState.CHANGING, "no longer than a start may take"
