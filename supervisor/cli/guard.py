@@ -18,7 +18,9 @@ def guarded(action: Callable[[], int]) -> int:
         code = action()
         sys.stdout.flush()
     except NotRunning:
-        screen.complain("the daemon is not running", places.how_to_start())
+        from supervisor.cli.absent import way_out
+
+        screen.complain("the daemon is not running", way_out())
         return codes.NOT_RUNNING
     except Refused as error:
         screen.complain(str(error), error.hint)

@@ -39,13 +39,6 @@ def control_socket() -> str:
     return f"{runtime_folder()}/podvisor/control.sock"
 
 
-def how_to_start() -> str:
-    """Say how a daemon that does not run is started."""
-    if os.path.exists(unit_file()):
-        return "systemctl --user start podvisor starts it"
-    return "podvisor setup makes it a service, and starts it"
-
-
 def docs(page: str) -> str:
     """Return the URL of a page of the documentation, `how-to/upgrade.md`, as it is installed."""
     for root in (os.path.join(sys.prefix, "share/doc/podvisor"), f"{__file__}/../../.."):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from supervisor.cli import places, screen, webhook_view
+from supervisor.cli import screen, webhook_view
 from supervisor.cli.once import Once
 from supervisor.cli.screen import Cell, say
 from supervisor.kit.texts import count, format_duration, relative
@@ -45,7 +45,9 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
     """Write it all; with `app`, that app with all its units."""
     now = time.time() if now is None else now
     if not status["running"]:
-        say(("The daemon is not running", "warn"), f": {places.how_to_start()}.")
+        from supervisor.cli.absent import way_out
+
+        say(("The daemon is not running", "warn"), f": {way_out()}.")
         if not status.get("apps"):
             return
         say("This is what it applied last:")

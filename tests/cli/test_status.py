@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -345,6 +346,38 @@ def test_a_newcomer_is_told_how_to_begin(podvisor: Callable[..., Any], home: Pat
     said = podvisor("status")
     assert said.out == "The daemon is not running: systemctl --user start podvisor starts it.\n"
     assert "systemctl --user start podvisor starts it" in podvisor("sync").err
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("inactive", "", "systemctl --user start podvisor starts it"),
+        ("activating", "", "systemd is starting it; it answers in a moment"),
+        ("failed", "", "it failed; journalctl --user -u podvisor.service -n 20 says why"),
+        ("failed", "[repair]\nnope = 1\n", "config.toml:2"),
+        ("inactive", "[x\n", "config.toml:1"),
+        ("", "", "systemctl --user start podvisor starts it"),
+    ],
+)
+def test_why_nobody_answers_is_said_by_what_systemd_and_the_settings_say(
+    podvisor: Callable[..., Any],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    case: tuple[str, str, str],
+) -> None:
+    state, settings, said = case
+    unit = home / "config/systemd/user/podvisor.service"
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+    (home / "config/podvisor").mkdir(parents=True, exist_ok=True)
+    (home / "config/podvisor/config.toml").write_text(settings)
+    programs = home / "programs"
+    programs.mkdir()
+    (programs / "systemctl").write_text(f"#!/bin/sh\necho {state}\n")
+    (programs / "systemctl").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    assert said in podvisor("status").out
+    assert said in podvisor("sync").err
 
 
 def test_without_a_daemon_the_ledger_speaks(podvisor: Callable[..., Any], home: Path) -> None:
