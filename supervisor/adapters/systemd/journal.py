@@ -2,7 +2,6 @@
 
 import json
 import re
-from itertools import pairwise
 from typing import NamedTuple
 
 import anyio
@@ -23,6 +22,10 @@ _ROUTINE = re.compile(
     r"|, ignoring: "
 )
 """What systemd says of every unit that fails, and of what it does without."""
+_BUILDING = re.compile(r"Error: building at STEP .*: exit status \d+$")
+_STEP = re.compile(r"STEP \d+(/\d+)?: |--> ")
+_DUMP = re.compile(r"\{(?:[^{}]|\{[^{}]*\}){80,}\}")
+"""A structure of Go's, as Podman's errors about COPY and ADD hold it: nothing for people."""
 _EXITED = re.compile(r": Main process exited, code=(\w+), status=(\d+)(?:/(\w+))?")
 _RUNS = ("_SYSTEMD_INVOCATION_ID", "USER_INVOCATION_ID")
 """Where it stands of which run of a unit a line is: what its processes wrote, what systemd did."""
@@ -92,10 +95,13 @@ def _telling(lines: list[_Line]) -> str:
     # Of systemd's lines, those of its routine say the least; what a run ended by says more.
     texts = texts or [text for text in said if not _ROUTINE.search(text)] or said
     errors = [
-        text
-        for before, text in pairwise(("", *texts))
+        _DUMP.sub("{…}", text)
+        for before, text, after in zip(("", *texts), texts, (*texts[1:], ""), strict=False)
+        if text.startswith("Error:")
         # What Podman hands on of a helper follows in a line of its own.
-        if text.startswith("Error:") or (before.startswith("Error:") and before.endswith(":"))
+        or (before.startswith("Error:") and before.endswith(":"))
+        # Of a program that fails in a build, Podman knows the exit status only.
+        or (_BUILDING.match(after) and not _STEP.match(text))
     ]
     newest_first = dict.fromkeys(reversed(errors or texts))
     told = "\n".join(reversed([*newest_first][:_LINES]))

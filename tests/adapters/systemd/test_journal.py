@@ -44,6 +44,24 @@ async def test_what_podman_hands_on_of_a_helper_is_its_reason(says: Says) -> Non
     assert await journal.last_lines("web.service", since=1.0) == pasta.strip()
 
 
+async def test_what_a_program_says_that_fails_in_a_build_is_the_reason(says: Says) -> None:
+    denied = "/bin/sh: can't create /srv/x: Permission denied"
+    step = 'Error: building at STEP "RUN echo x >/srv/x": while running runtime: exit status 1'
+    lines = ("STEP 1/2: FROM scratch", "STEP 2/2: RUN echo x >/srv/x", denied, step)
+    says(STARTING, *(("podman", line) for line in lines), EXITED, FAILED)
+    assert await journal.last_lines("web-build.service", since=1.0) == f"{denied}\n{step}"
+    says(STARTING, *(("podman", line) for line in (lines[0], lines[1], step)), EXITED, FAILED)
+    assert await journal.last_lines("web-build.service", since=1.0) == step
+
+
+async def test_a_structure_of_gos_is_left_out_of_what_podman_says(says: Says) -> None:
+    options = "UIDMap:[]idtools.IDMap(nil), Strip:{Bits:false, Setuid:false}, " * 4
+    error = 'Error: building at STEP "COPY a /b": copier: get: options copier.GetOptions{%s}: stat'
+    says(STARTING, ("podman", error % options + " a: no such file"), EXITED, FAILED)
+    told = await journal.last_lines("web-build.service", since=1.0)
+    assert told == error % "…" + " a: no such file"
+
+
 @pytest.mark.parametrize("begun", [False, True], ids=["ended", "begun-again"])
 async def test_what_an_earlier_run_said_is_not_why_the_last_one_failed(
     says: Says, *, begun: bool
