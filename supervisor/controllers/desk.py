@@ -322,7 +322,7 @@ class Desk:
         known = self._known()
         for name in apps:
             if name not in known:
-                raise unknown_app(name, known)
+                raise unknown_app(name, known, sources=self._desires.settings.sources)
 
     def check_logged(self, app: str) -> None:
         """Raise Stalled if an app is not known, and was not while the event log goes back."""

@@ -107,7 +107,7 @@ def _taken_by(
     if not path and state and state.load == "loaded" and not _is_ours(unit.name, observed):
         path = "" if state.path.startswith(f"{observed.owned_root}/") else state.path
     if path:
-        mend = f"rename one of them, or remove {path}"
+        mend = f"rename one of them; or stop it and remove {path}, to have podvisor's in its place"
         return f"unit {unit.name} exists already ({path})", mend
     if unit.kind is UnitKind.CONTAINER:
         for container in observed.inventory.containers or ():
@@ -143,9 +143,10 @@ def _mend(one: PodmanObject) -> str:
     rename = f"set {one.kind.title()}Name= to another name"
     if one.kind is UnitKind.POD:
         return f"{rename}, or `podman pod rm {one.name}`"
+    new = " for a new and empty one" if one.kind is UnitKind.VOLUME else ""
     return (
-        f"{rename}; or say Adopt=yes in [X-Podvisor], to use it as it is:"
-        " podvisor then never changes or removes it"
+        "say Adopt=yes in [X-Podvisor], to use it as it is: podvisor then never changes or"
+        f" removes it; or {rename}{new}"
     )
 
 

@@ -1,6 +1,6 @@
 """Names of unit files: which kinds there are, what service a Quadlet file becomes."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import lru_cache
 
 from supervisor.kit.texts import nearest
@@ -49,10 +49,12 @@ def image_name(tag: str) -> str:
     return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
 
 
-def unknown_app(name: str, known: Iterable[str]) -> Stalled:
+def unknown_app(name: str, known: Iterable[str], *, sources: Container[str] = ()) -> Stalled:
     """Say that there is no such app, and which one was probably meant."""
     meant = nearest(name, known)
     hint = f"did you mean “{meant}”?" if meant else "podvisor status lists them all"
+    if name in sources:
+        hint = "that is a source; podvisor status shows it, with its apps"
     return Stalled(f"no app named “{name}”", hint=hint)
 
 

@@ -564,6 +564,9 @@ async def test_a_sync_of_an_unknown_app_does_nothing_and_says_so(world):
         world.reader.put("home", {**BLOG, "blog/web.container": "v=2"})
         with pytest.raises(Stalled, match="no app named “nope”"):
             await house.desk.sync(SyncRequest(apps=("nope",)), ignore)
+        with pytest.raises(Stalled, match="no app named “home”") as raised:
+            await house.desk.sync(SyncRequest(apps=("home",)), ignore)
+        assert "that is a source" in raised.value.hint
 
 
 async def test_events_are_told_of_every_app_that_is_or_was_there_and_of_no_other(world):
