@@ -1,11 +1,13 @@
 """SIGKILL at every moment of a pass: the next start converges, nothing half-installed is loaded."""
 
+import itertools
 import signal
 from pathlib import Path
 
 from tests.host.scenes import IMAGE, active, configure, page, ready
 
 HARNESS = Path(__file__).with_name("kill_after.py")
+SUITES = ("trixie", "forky")
 OWNED = ".config/containers/systemd/podvisor/blog"
 
 
@@ -51,6 +53,7 @@ def version(number: int) -> dict[str, str | None]:
 
 
 def test_killed_between_every_two_steps(user, git_server):
+    """The two suites share the moments: each is killed at every other one."""
     repository = git_server.create(f"{user.name}-killed")
     first = {name: text for name, text in version(0).items() if text is not None}
     repository.commit(first)
@@ -60,11 +63,11 @@ def test_killed_between_every_two_steps(user, git_server):
     harness = user.write("kill_after.py", HARNESS.read_text())
     inside = f"/home/{user.name}"
     killed = 0
-    moment = 1
-    while True:
+    first_moment = 1 + SUITES.index(user.host.suite)
+    for number, moment in enumerate(itertools.count(first_moment, len(SUITES)), 1):
         user.systemctl("stop", "podvisor.service")
-        before, after = version(moment - 1), version(moment)
-        repository.commit(after, f"Version {moment}")
+        before, after = version(number - 1), version(number)
+        repository.commit(after, f"Version {number}")
         done = user.run(
             "/opt/podvisor/bin/python",
             f"{inside}/{harness.name}",
@@ -79,9 +82,8 @@ def test_killed_between_every_two_steps(user, git_server):
         assert done.returncode == -signal.SIGKILL, done.stderr
         killed += 1
         user.systemctl("start", "podvisor.service")
-        converged(user, moment, after)
-        moment += 1
-    assert killed >= 15, "each act of the pass was a place to die at"
+        converged(user, number, after)
+    assert killed >= 7, "each act of the pass was a place to die at"
 
 
 def whole_and_loadable(user, before, after):
@@ -101,15 +103,15 @@ def whole_and_loadable(user, before, after):
     assert judged.returncode == 0, judged.stderr
 
 
-def converged(user, moment, after):
+def converged(user, number, after):
     ready(user, "blog", "keep")
-    user.wait_for(lambda: page(user, 8090) == f"version {moment}\n")
-    assert user.read("ran").splitlines()[-1] == f"version {moment}", "its job ran, too"
+    user.wait_for(lambda: page(user, 8090) == f"version {number}\n")
+    assert user.read("ran").splitlines()[-1] == f"version {number}", "its job ran, too"
     there = {
         f"apps/blog/{path.relative_to(user.home / OWNED)}"
         for path in (user.home / OWNED).rglob("*")
         if path.is_file() and not path.name.startswith(".podvisor")
     }
     assert there == {name for name, text in after.items() if text and "blog" in name}
-    gone = "other" if moment % 2 == 0 else "extra"
+    gone = "other" if number % 2 == 0 else "extra"
     assert user.unit_state(f"{gone}.service")["LoadState"] == "not-found"
