@@ -33,6 +33,9 @@ CALLS = [
     "systemd.start",
     "systemd.stop",
     "systemd.restart",
+    "systemd.run_once",
+    "systemd.enable",
+    "systemd.disable",
     "systemd.reload",
     "systemd.reset_failed",
     "systemd.watch_units",
@@ -42,6 +45,7 @@ CALLS = [
     "podman.secret",
     "podman.put_secret",
     "podman.remove_secret",
+    "podman.remove_network",
     "vault.open",
 ]
 WHY = {"retry": Retry("cannot do it: try again"), "stalled": Stalled("cannot do it", hint="mend")}
@@ -84,7 +88,10 @@ def apps(version):
         "db/db.container": f"secret=word image=img:{version}",
         "db/word.age": f"{SEALED}word-{version}",
         "db/word.secret": "[Secret]\nSource=age:word.age\n",
-        f"gone{version}/gone{version}.container": "",
+        "made/made.container": f"v={version} needs=img.build",
+        "made/img.build": f"v={version}",
+        f"gone{version}/gone{version}.container": f"needs=gone{version}.network",
+        f"gone{version}/gone{version}.network": "x",
     }
 
 
@@ -109,6 +116,8 @@ def stands(world, version):
         and running.get("db.service") == oid(wanted["db/db.container"])
         and f"gone{version}.service" in running
         and f"gone{version - 1}.service" not in running
+        and running.get("made.service") == oid(wanted["made/made.container"])
+        and f"systemd-gone{version - 1}" not in world.machine.networks
     )
 
 
