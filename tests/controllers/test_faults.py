@@ -88,6 +88,7 @@ def apps(version):
         "db/db.container": f"secret=word image=img:{version}",
         "db/word.age": f"{SEALED}word-{version}",
         "db/word.secret": "[Secret]\nSource=age:word.age\n",
+        "plain/plain.service": f"install=default.target v={version}",
         "made/made.container": f"v={version} needs=img.build",
         "made/img.build": f"v={version}",
         f"gone{version}/gone{version}.container": f"needs=gone{version}.network",
@@ -116,6 +117,7 @@ def stands(world, version):
         and running.get("db.service") == oid(wanted["db/db.container"])
         and f"gone{version}.service" in running
         and f"gone{version - 1}.service" not in running
+        and running.get("plain.service") == oid(wanted["plain/plain.service"])
         and running.get("made.service") == oid(wanted["made/made.container"])
         and f"systemd-gone{version - 1}" not in world.machine.networks
     )

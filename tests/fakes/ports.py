@@ -224,7 +224,8 @@ class FakeGenerator:
         need = words.get("needs", "")
         base = file.path.rpartition("/")[2].rpartition(".")[0]
         runs = kind in RUN and "job" not in words
-        wanted_by = tuple(filter(None, (words.get("install", "default.target"),))) if runs else ()
+        installed = words.get("install", "default.target" if runs else "")
+        wanted_by = (installed,) if installed else ()
         unit = DesiredUnit(
             name=f"{base}{SUFFIX[kind]}.service",
             kind=kind,
@@ -246,7 +247,7 @@ class FakeGenerator:
             idle_interval=float(words["idle"]) if "idle" in words else None,
             probe=probe_of(words),
             object_name=words.get("name", f"systemd-{base}"),
-            oneshot=kind not in RUN or "job" in words,
+            oneshot=kind not in RUN | {UnitKind.PLAIN} or "job" in words,
             build_command=("podman", "build") if kind is UnitKind.BUILD else (),
             can_reload=words.get("can") == "reload",
             live=(words["reads"],) if "reads" in words else (),
