@@ -15,7 +15,7 @@ _TIMEOUT_SECONDS = 10.0
 
 def way_out() -> str:
     """Say in one sentence, without its full stop, how there comes to be a daemon."""
-    if not os.path.exists(places.unit_file()):  # noqa: PTH110 - as in places
+    if not Path(places.unit_file()).exists():
         return "podvisor setup makes it a service, and starts it"
     if refused := _refused_settings():
         return f"it does not start with its settings: {refused}"

@@ -6,7 +6,7 @@ is told of every change; at rest nothing is done. Used by `manager`.
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,14 +41,15 @@ class Freezers:
 
     def paused(self, units: Collection[str]) -> frozenset[str]:
         """Return those of these units that have a paused container; `watch` follows all of them."""
-        found = set()
-        for unit, folder in self._folders(units):
-            for events in _containers(folder):
-                self._follow(unit, events)
-                self._known[events] = _is_frozen(events)
-                if self._known[events]:
-                    found.add(unit)
-        return frozenset(found)
+        there = {
+            events: unit for unit, folder in self._folders(units) for events in _containers(folder)
+        }
+        self._follow(
+            {events: unit for events, unit in there.items() if events not in self._followed}
+        )
+        frozen = {events: _is_frozen(events) for events in there}
+        self._known.update(frozen)
+        return frozenset(unit for events, unit in there.items() if frozen[events])
 
     @asynccontextmanager
     async def watch(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
@@ -91,10 +92,10 @@ class Freezers:
             if unit in elsewhere:
                 yield unit, elsewhere[unit]
 
-    def _follow(self, unit: str, events: Path) -> None:
+    def _follow(self, new: Mapping[Path, str]) -> None:
         from asyncinotify import Mask  # noqa: PLC0415
 
-        if self._inotify is None or events in self._followed:
+        if self._inotify is None or not new:
             return
         # The kernel does not end the watch of a cgroup that is gone.
         for gone in [path for path in self._followed if not path.exists()]:
@@ -102,8 +103,9 @@ class Freezers:
             self._known.pop(gone, None)
             with suppress(OSError):
                 self._inotify.rm_watch(watch)
-        with suppress(OSError):  # it has just ended, or the user has too many watches
-            self._followed[events] = (unit, self._inotify.add_watch(events, Mask(_MODIFY)))
+        for events, unit in new.items():
+            with suppress(OSError):  # it has just ended, or the user has too many watches
+                self._followed[events] = (unit, self._inotify.add_watch(events, Mask(_MODIFY)))
 
 
 def _services(folder: Path) -> Iterator[tuple[str, Path]]:
