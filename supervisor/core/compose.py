@@ -261,7 +261,7 @@ def _divide_findings(
         if ignored(one.path) or over.is_elsewhere(one.path):
             continue
         name = over.app_of(one.path)
-        root = next((root for root in _parents(one.path) if root in roots), None)
+        root = next((root for root in with_parents(one.path) if root in roots), None)
         if name and name in roots.values() and not is_hidden(one.path, f"{over.folder}/{name}"):
             pass
         elif root is not None and not is_hidden(one.path, root):
@@ -274,7 +274,7 @@ def _divide_findings(
     return by_app, of_no_app
 
 
-def _parents(path: str) -> Iterable[str]:
+def with_parents(path: str) -> Iterable[str]:
     """Folders that a path lies in, and itself, from the innermost on; the root is empty."""
     while path:
         yield path

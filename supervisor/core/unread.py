@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from supervisor.core.compose import Composition
+from supervisor.core.compose import Composition, with_parents
 from supervisor.core.globs import ignoring
 from supervisor.core.layout import is_unit
 from supervisor.core.overlay import is_below
@@ -37,7 +37,7 @@ def presumed(snapshot: Snapshot, installed: Iterable[Manifest]) -> tuple[TreeFil
     found: dict[str, TreeFile] = {}
     for manifest in installed:
         for path, file in _places(manifest):
-            if path not in known and not unread.isdisjoint(_with_parents(path)):
+            if path not in known and not unread.isdisjoint(with_parents(path)):
                 found.setdefault(path, replace(file, path=path))
     return tuple(found.values())
 
@@ -68,12 +68,12 @@ def unread_apps(
             continue
         places = [path for path, _ in _places(manifest)]
         folders = [one for one in (manifest.root, manifest.overlay) if one]
-        at = dict.fromkeys(one for path in (*places, *folders) for one in _with_parents(path))
+        at = dict.fromkeys(one for path in (*places, *folders) for one in with_parents(path))
         found = [one for path in at for one in by_path.get(path, ()) if one.fatal or is_gone]
         if is_gone and not found:
             found = [one for one in findings if _is_unit_of(one.path, manifest, composition)]
         if is_gone and not found:
-            above = [one for root in folders for one in _with_parents(root) if one in links]
+            above = [one for root in folders for one in with_parents(root) if one in links]
             hint = "put the folder itself there, or name where it leads to in `apps`"
             found = [Finding(message=_NOT_FOLLOWED, path=path, hint=hint) for path in above]
         if found:
@@ -105,7 +105,7 @@ def _emptied_folder(manifest: Manifest, snapshot: Snapshot) -> str:
     not mounted. The source's own folder is always there: that tells nothing.
     """
     root = manifest.root
-    for folder in _with_parents(root) if root else ():
+    for folder in with_parents(root):
         if folder in snapshot.empty:
             return folder
         if any(is_below(path, folder) for path in snapshot.paths):
@@ -166,7 +166,3 @@ def _is_unit_of(path: str, manifest: Manifest, composition: Composition) -> bool
     root = manifest.root
     is_own = is_below(path, root) if root else "/" not in path
     return is_own and is_unit(path) and root not in composition.roots
-
-
-def _with_parents(folder: str) -> Collection[str]:
-    return [folder, *(folder[:at] for at, c in reversed(list(enumerate(folder))) if c == "/")]
