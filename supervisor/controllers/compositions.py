@@ -6,12 +6,13 @@ and says why.
 """
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import Aside, SourceReader
-from supervisor.core.compose import Composition, compose, texts_needed
+from supervisor.core.compose import Composition, compose, texts_needed, with_contents
 from supervisor.core.unread import presumed
 from supervisor.model.errors import Failure
 from supervisor.model.observed import Manifest
@@ -20,6 +21,18 @@ from supervisor.model.source import Snapshot
 
 _FILES_A_UNIT = 10
 """To divide so many files among apps takes as long as to look into one unit."""
+
+
+class _Known(NamedTuple):
+    """A division, and what it was made of."""
+
+    composition: Composition
+    snapshot: Snapshot
+    """With what is presumed to be in it."""
+    asked: object
+    """All else that the division depends on."""
+    read: frozenset[str]
+    """Blob ids of the contents that were needed."""
 
 
 class Compositions:
@@ -36,7 +49,7 @@ class Compositions:
         self._reader = reader
         self._aside = aside
         self._specifiers = specifiers
-        self._known: dict[str, tuple[object, Composition]] = {}
+        self._known: dict[str, _Known] = {}
 
     async def of(
         self,
@@ -68,20 +81,30 @@ class Compositions:
         specifiers = dict(self._specifiers()) if source.overlay else {}
         installed = [one for one in manifests.values() if one.source == name]
         more = presumed(snapshot, installed)
-        question = (snapshot.revision, snapshot.findings, more, source, limits, specifiers)
-        known = self._known.get(name)
-        if known and known[0] == question:
-            return known[1]
         snapshot = replace(snapshot, files=tuple(sorted((*snapshot.files, *more))))
+        asked = (more, source, limits, specifiers)
+        known = self._known.get(name)
+        if known and known.asked == asked and _is_same(known.snapshot, snapshot):
+            return known.composition
         wanted = texts_needed(snapshot, source)
         old = wanted & {file.oid for file in more}
         if old and not await self._reader.holds(name, old):
             wanted -= old  # those apps are refused at any rate
-        needed = tuple(sorted(wanted))
-        contents = await self._reader.read(name, needed) if needed else {}
-        composition = await self._aside(
-            lambda: compose(snapshot, source, limits, specifiers=specifiers, contents=contents),
-            items=len(snapshot.files) // _FILES_A_UNIT,
-        )
-        self._known[name] = (question, composition)
+        composition = None
+        if known and (known.asked, known.read) == (asked, wanted):
+            composition = with_contents(
+                known.composition, known.snapshot, snapshot, read=wanted, limit=limits.app_size
+            )
+        if composition is None:
+            needed = tuple(sorted(wanted))
+            contents = await self._reader.read(name, needed) if needed else {}
+            composition = await self._aside(
+                lambda: compose(snapshot, source, limits, specifiers=specifiers, contents=contents),
+                items=len(snapshot.files) // _FILES_A_UNIT,
+            )
+        self._known[name] = _Known(composition, snapshot, asked, wanted)
         return composition
+
+
+def _is_same(one: Snapshot, other: Snapshot) -> bool:
+    return (one.revision, one.findings) == (other.revision, other.findings)

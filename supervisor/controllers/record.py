@@ -226,9 +226,10 @@ class Recorder:
 
 def units_of(deployment: Deployment) -> frozenset[str]:
     """Names of everything of an app that can run."""
+    wanted, good = deployment.wanted, deployment.last_good
     return frozenset(
         name
-        for app in (deployment.wanted, deployment.last_good)
+        for app in ((wanted,) if good is wanted else (wanted, good))
         for name in _runtime_names(app.units if app else ())
     )
 

@@ -6,7 +6,7 @@ Before it: a `Snapshot` from the source reader. After it: Podman's generator jud
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -202,6 +202,46 @@ def _chosen(
     globs = _layout(settings, considered)
     parts = _parts(considered, globs, snapshot.source, over, contents)
     return [part for part in parts if selected(part.name, settings)]
+
+
+def with_contents(
+    composition: Composition, before: Snapshot, now: Snapshot, *, read: Collection[str], limit: int
+) -> Composition | None:
+    """Return what `compose` would of another snapshot, if only contents differ; None if it may not.
+
+    `before` is what was composed, `read` the blob ids of which both need the contents, and `limit`
+    how large an app may be, in bytes. A division looks at paths, not at contents, but for
+    those: so each app that did not change is taken over as it is.
+    """
+    if before.findings != now.findings or len(before.files) != len(now.files):
+        return None
+    changed: dict[str, TreeFile] = {}
+    for old, new in zip(before.files, now.files, strict=True):
+        if old is new or old == new:
+            continue
+        if (old.path, old.kind) != (new.path, new.kind) or old.oid in read or new.oid in read:
+            return None
+        changed[new.path] = new
+    folders = {folder for path in changed for folder in with_parents(path)}
+
+    def at_revision(one: Candidate) -> Candidate | None:
+        if not any(folder in folders for folder in (one.root, one.overlay or one.root)):
+            return replace(one, revision=now.revision)
+        files = tuple(
+            replace(new, path=file.path)
+            if (new := changed.get(source_path(one, file.path)))
+            else file
+            for file in one.files
+        )
+        if any(sum(file.size for file in some) > limit for some in (one.files, files)):
+            return None
+        return replace(one, revision=now.revision, files=files)
+
+    candidates = tuple(filter(None, map(at_revision, composition.candidates)))
+    unfit = tuple(filter(None, map(at_revision, composition.unfit)))
+    if (len(candidates), len(unfit)) != (len(composition.candidates), len(composition.unfit)):
+        return None
+    return replace(composition, candidates=candidates, unfit=unfit)
 
 
 def told(

@@ -64,6 +64,8 @@ def unread_apps(
         is_gone = name not in there
         if not manifest.files:
             continue  # it is gone but for volumes that are to go
+        if not (is_gone or findings):
+            continue
         if not selected(name, settings) or (is_gone and left_out(manifest, composition)):
             continue
         places = [path for path, _ in _places(manifest)]
