@@ -3,7 +3,7 @@
 Serves `core.planner`, which calls it with the steps of all apps of a pass.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from supervisor.model.app import UnitKind
 from supervisor.model.observed import Observed
@@ -75,7 +75,28 @@ def free_networks(steps: Iterable[Step], observed: Observed) -> list[Step]:
             known = observed.applied.get(app)
             inputs = known.units.get(unit) if known else None
             planned.append(StartUnit(app=app, unit=unit, inputs=inputs, reason=reason))
+    planned.extend(_stopped_along(planned, observed))
     return planned
+
+
+def _stopped_along(steps: Sequence[Step], observed: Observed) -> Iterator[StartUnit]:
+    """Start again what other apps run that needs a unit which is stopped, and started later.
+
+    systemd stops what requires a unit with it, be it in its network or not, and starts only the
+    unit itself.
+    """
+    stopped = {one.unit for one in steps if isinstance(one, StopUnit)}
+    started = {one.unit for one in steps if isinstance(one, StartUnit | RestartUnit)}
+    again: dict[str, tuple[str, str]] = {}
+    for need in sorted(stopped & started):
+        for user, app in observed.needed_by.get(need, {}).items():
+            if user in observed.units and observed.units[user].is_up:
+                again.setdefault(user, (app, need))
+    for user, (app, need) in again.items():
+        if user not in stopped | started:
+            known = observed.applied.get(app)
+            inputs = known.units.get(user) if known else None
+            yield StartUnit(app=app, unit=user, inputs=inputs, reason=f"stopped with {need}")
 
 
 def _without_the_dead(

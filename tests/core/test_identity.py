@@ -416,6 +416,24 @@ def test_what_other_apps_have_in_a_network_is_stopped_until_it_is_made_anew(mach
         assert machine.applied["web"] == before
 
 
+def test_what_is_stopped_with_a_network_is_started_again_though_it_is_in_another(machine):
+    db = container("db", requires=("n-network.service",))
+
+    def version(called):
+        return app("proxy", network("n", object_name=called, version=called), db, revision=called)
+
+    old, new = version("g1"), version("g2")
+    before = app("web", container("other"))
+    web = app("web", container("web", requires=("n-network.service",)), revision="r2")
+    do(machine, deploy(old), deploy(before))
+    machine.cut_power()
+    machine.boot()  # what is written before the network's job is done, is what it is made by
+    do(machine, deploy(new, old), deploy(web, before))
+    assert machine.running.keys() == {"n-network.service", "db.service", "web.service"}
+    assert not machine.repairs, "it did not come to repairs"
+    assert machine.networks == {"g2"}
+
+
 def test_what_leaves_in_the_same_pass_is_not_started_for_its_network(machine):
     web = app("web", container("web", requires=("n-network.service",)), container("other"))
     do(machine, deploy(proxy()), deploy(web))

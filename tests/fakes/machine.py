@@ -200,9 +200,19 @@ class Machine:
         self.failed.clear()
 
     def boot(self) -> None:
-        """Have systemd take up what is there; what it wants is queued, and not started yet."""
+        """Have systemd take up what is there; what it wants is queued, and not started yet.
+
+        So is what that requires, as with systemd.
+        """
         self.reload()
         self.queued = {name for name, unit in self.loaded.items() if unit.wanted_by}
+        new = self.queued
+        while new:
+            new = {
+                need for name in new for need in self.loaded[name].requires if need in self.loaded
+            }
+            new -= self.queued
+            self.queued |= new
 
     def start_queued(self) -> None:
         for unit in sorted(self.queued & self.loaded.keys()):
@@ -382,14 +392,20 @@ class Machine:
     def stop(self, unit: str) -> list[str]:
         """Stop a unit by what it is loaded as, before it what needs it; returns these.
 
-        A pod ends with the last of its containers.
+        What runs by an older file of its own needs what its newer one says. A pod ends with the
+        last of its containers, and takes all that were made in it along.
         """
         self.queued.discard(unit)
         if unit not in self.running:
             return []
-        along = [name for name in self.running if unit in self.definition(name).requires]
-        for name in along:
+        along = [name for name in self.running if name in self.loaded]
+        along = [name for name in along if unit in self.loaded[name].requires]
+        inside = [name for name in self.running if unit in self.definition(name).requires]
+        is_pod = self.definition(unit).kind is UnitKind.POD
+        for name in (*along, *(inside if is_pod else ())):
             self.stop(name)
+        if unit not in self.running:
+            return along  # it was a pod, and has ended with them
         was, now = self.definition(unit), self.loaded.get(unit)
         if now and was.kind is not UnitKind.BUILD:  # that makes nothing which it would end
             one, other = (was.kind, was.object_name), (now.kind, now.object_name)
