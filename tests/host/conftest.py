@@ -9,6 +9,7 @@ and leaves it running: quick while developing.
 """
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -18,6 +19,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +32,9 @@ SESSION = f"test-{os.getpid()}"
 UP_TIMEOUT_SECONDS = 900  # the first one builds its root
 PATIENCE_SECONDS = 120
 """For anything that is to happen by itself: long for a slow machine, short for one that hangs."""
+
+JOIN = 'echo $$ >"$1" && shift && exec "$@"'
+"""As a shell's: move into a cgroup, then become a command."""
 
 DEFECT = re.compile(r"internal error|^Traceback |was never (retrieved|awaited)", re.MULTILINE)
 
@@ -50,9 +56,13 @@ def call(
     timeout: float = PATIENCE_SECONDS,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    shown: Iterable[str | Path] = (),
 ) -> Result:
-    """Run a program on the machine; a failure or a timeout shows all that it printed."""
-    words = " ".join(str(word) for word in argv)
+    """Run a program on the machine; a failure or a timeout shows all that it printed.
+
+    It is told of as `shown`, where that is shorter than what is run.
+    """
+    words = " ".join(str(word) for word in shown or argv)
     __tracebackhide__ = True
     try:
         done = subprocess.run(
@@ -86,6 +96,17 @@ def wait_until(
     return value
 
 
+@functools.cache
+def tool() -> Any:
+    """Load `contrib/host`: to start it for each command would cost more than most of these do."""
+    loader = SourceFileLoader("contrib_host", str(TOOL))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
 @dataclass(frozen=True, kw_only=True)
 class Host:
     """A running host. `path` is its folder on the machine, with its /home and /srv."""
@@ -112,21 +133,25 @@ class Host:
         input: str | None = None,  # noqa: A002
         timeout: float = PATIENCE_SECONDS,
     ) -> Result:
-        """Run a command inside."""
+        """Run a command inside, as `contrib/host run` does."""
         __tracebackhide__ = True
-        pairs = [f"--env={key}={value}" for key, value in (env or {}).items()]
+        pairs = [f"{key}={value}" for key, value in (env or {}).items()]
+        shown = (TOOL, "run", self.name, "--as", user, "--", *argv)
+        try:
+            vector, environment, cgroup = tool().command(self.name, user, list(argv), env=pairs)
+        except (OSError, SystemExit) as error:  # it does not run, or ends right now
+            if check:
+                pytest.fail(f"{' '.join(map(str, shown))}: {error}")
+            return Result(shown, returncode=1, stdout="", stderr=str(error))
         return call(
-            TOOL,
-            "run",
-            self.name,
-            "--as",
-            user,
-            *pairs,
-            "--",
-            *argv,
+            "env",
+            "--ignore-environment",
+            *(f"{key}={value}" for key, value in environment.items()),
+            *("sh", "-c", JOIN, "sh", f"{cgroup}/cgroup.procs", *vector),
             check=check,
             input=input,
             timeout=timeout,
+            shown=shown,
         )
 
     def systemctl(self, *arguments: str, check: bool = True) -> Result:
@@ -156,6 +181,11 @@ class User:
     def runtime(self) -> str:
         """XDG_RUNTIME_DIR, inside."""
         return f"/run/user/{self.uid}"
+
+    @property
+    def control_socket(self) -> str:
+        """That of the user's podvisor, as seen from the machine."""
+        return f"/proc/{self.host.pid}/root{self.runtime}/podvisor/control.sock"
 
     @property
     def cgroup(self) -> Path:
