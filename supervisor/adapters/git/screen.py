@@ -28,7 +28,7 @@ def name_problem(path: bytes) -> str:
         text = path.decode()
     except UnicodeDecodeError:
         return "has a name that is not UTF-8"
-    if any(unicodedata.category(c) == "Cc" for c in text):
+    if not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text):
         return "has control characters in its name"
     if any(part in ("", ".", "..") for part in text.split("/")):
         return "has a path that leads elsewhere (`.` or `..`)"
