@@ -15,7 +15,7 @@ Keys out: none of its own but `add_in`, with the backoff that a failure asks for
 | `probes` | probes | the apps of which a verdict changed; itself when the next is due |
 | `webhooks` | webhooks | nothing: the listener is where the settings say |
 | `status:NAME` | commit status | itself, while a change of mind is held back |
-| `resync` | - | folders and apps, once in a while |
+| `resync` | - | folders, apps and what failed, once in a while |
 | `watchdog` | - | tells systemd that the queue still moves |
 """
 
@@ -166,10 +166,13 @@ class Loop:
         self._resync()
 
     def _resync(self) -> None:
-        """Name what a wake-up can be lost for; Git does not wake anybody, it is polled."""
+        """Name what a wake-up can be lost for; Git does not wake anybody, it is polled.
+
+        And what failed until a person mends it: nobody tells when that is done.
+        """
         sources = self._desires.settings.sources.items()
         self._queue.add(*(f"source:{name}" for name, one in sources if one.folder))
-        self._queue.add("apps")
+        self._queue.add("apps", *self._failures)
         resync = float(self._desires.settings.repair.resync)
         if resync:
             self._queue.add_by_rhythm("resync", resync)

@@ -2,7 +2,7 @@
 
 import anyio
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from supervisor.model.errors import Retry, Stalled
@@ -125,6 +125,7 @@ def stands(world, version):
 
 @quick
 @given(faults=faults)
+@example(faults=[Fault(call="reader.keep", why="stalled", begins=0.0, lasts=0.5, every=1)])
 def test_whatever_fails_for_some_time_the_house_converges(in_world, faults):
     async def case(world):
         set_up(world)
