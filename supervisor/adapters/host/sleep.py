@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from supervisor.kit.dbus import open_bus
+
 if TYPE_CHECKING:
     from dbus_fast.aio import MessageBus
 
@@ -76,14 +78,13 @@ async def follow(address: str, on_resume: Callable[[], None]) -> None:
 
 async def _open(address: str, on_resume: Callable[[], None]) -> "MessageBus":
     from dbus_fast import Message, MessageType  # noqa: PLC0415
-    from dbus_fast.aio import MessageBus  # noqa: PLC0415
 
     def take(message: Message) -> None:
         signal = message.message_type is MessageType.SIGNAL and message.member == _SIGNAL
         if signal and message.body == [False]:  # True is said before
             on_resume()
 
-    bus = await MessageBus(bus_address=address).connect()
+    bus = await open_bus(address)
     bus.add_message_handler(take)
     await bus.call(
         Message(

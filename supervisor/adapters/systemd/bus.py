@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from supervisor.adapters.systemd.names import BUS, BUS_PATH, MANAGER, MANAGER_PATH, SYSTEMD
+from supervisor.kit.dbus import forget, open_bus
 from supervisor.model.errors import Retry, Stalled
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Connection:
         self._bus.disconnect()
 
     def _note_gone(self, waiting: "asyncio.Future[None]") -> None:
-        _forget(waiting)
+        forget(waiting)
         self._closed = True
         self._gone.set()
         self._on_lost()
@@ -165,12 +166,6 @@ class Connection:
 
         if message.message_type is MessageType.SIGNAL:
             self._on_signal(message.member or "", message.path or "", message.body)
-
-
-def _forget(done: "asyncio.Future[Any]") -> None:
-    """Take note of how it ended, which does not matter."""
-    if not done.cancelled():
-        done.exception()
 
 
 def default_address() -> str:
@@ -193,28 +188,8 @@ async def connect(address: str, on_signal: Callable[[str, str, list[Any]], None]
         raise Stalled("cannot reach the user bus: there is no user session", hint=hint)
     try:
         with anyio.fail_after(_CONNECT_SECONDS):
-            bus = await _bus(address).connect()
+            bus = await open_bus(address)
     except (OSError, EOFError, DBusFastError) as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise Stalled(f"cannot reach the user bus at {address}: {why}", hint=hint) from error
     return Connection(bus, on_signal)
-
-
-def _bus(address: str) -> "MessageBus":
-    from dbus_fast.aio import MessageBus  # noqa: PLC0415
-
-    class Bus(MessageBus):
-        """One that is silent of messages that break with it: `wait_for_disconnect` tells of it.
-
-        The library's own `send` drops futures that have failed, which asyncio then complains of.
-        """
-
-        def send(self, msg: "Message") -> Any:
-            try:
-                sent = super().send(msg)
-            except (OSError, ValueError, RuntimeError):
-                sent = asyncio.get_running_loop().create_future()
-            sent.add_done_callback(_forget)
-            return sent
-
-    return Bus(bus_address=address)
