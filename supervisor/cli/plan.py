@@ -108,7 +108,7 @@ def _show_app(verdict: "Verdict", rows: list[list[Cell]]) -> None:
         orders.append(hold_in_words(verdict.app, held.revision, instead_of=held.instead_of))
     if verdict.held_back:
         due = count(len(verdict.held_back), "step")
-        orders.append(f"suspended, until podvisor resume {verdict.app}: {due} held back")
+        orders.append(f"suspended (podvisor resume {verdict.app} ends that): {due} held back")
     for text in (*orders, *verdict.waiting):
         say("  ", ("… ", "warn"), text)
     for text in verdict.held_back:

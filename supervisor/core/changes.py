@@ -25,11 +25,11 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> UnitInp
         kind=unit.kind,
         object_name=unit.object_name,
         claims=claims_of(unit),
-        installed=is_installed(unit, observed),
+        installed=is_enabled(unit, observed),
     )
 
 
-def is_installed(unit: DesiredUnit, observed: Observed) -> bool:
+def is_enabled(unit: DesiredUnit, observed: Observed) -> bool:
     """Whether an `[Install]` has it started, by something that there is."""
     return not observed.missing.issuperset(unit.wanted_by)
 

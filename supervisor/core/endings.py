@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from supervisor.core.changes import is_installed, recorded
+from supervisor.core.changes import is_enabled, recorded
 from supervisor.core.names import runtime_names
 from supervisor.model.app import DesiredApp
 from supervisor.model.observed import AppliedApp, Observed
@@ -28,7 +28,7 @@ def ending_units(
     ending: dict[str, str] = {}
     for name, unit in units.items():
         old = recorded(name, applied, observed)
-        if old and old.installed and not is_installed(unit, observed):
+        if old and old.installed and not is_enabled(unit, observed):
             lost = f"there is no {unit.wanted_by[0]}" if unit.wanted_by else "its [Install] is gone"
             ending[name] = f"nothing starts it any more: {lost}"
     queue = list(ending)

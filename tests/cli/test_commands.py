@@ -339,7 +339,7 @@ class TestPlan:
             ),
             "",
             "web  3f2a91c0",
-            "  … suspended, until podvisor resume web: 1 step held back",
+            "  … suspended (podvisor resume web ends that): 1 step held back",
             "    write www/index.html: changed",
             "",
             "Nothing to do now.",

@@ -43,7 +43,10 @@ def refused(source: str, path: bytes, message: str, hint: str = "") -> Finding:
 def unread(source: str, path: bytes, error: OSError, *, hides: bool = False) -> Finding:
     """Make the finding of a path that cannot be read; `hides` says that it is a folder."""
     message = f"cannot be read: {error.strerror or error}"
-    hint = "make it readable, as with chmod u+rX; what was deployed from it stays as it is"
+    hint = (
+        "make it readable, as with chmod u+rX, or leave it out with `ignore`; what was deployed"
+        " from it stays as it is"
+    )
     return replace(refused(source, path, message, hint), hides=hides)
 
 
