@@ -72,6 +72,12 @@ def unread_apps(
         folders = [one for one in (manifest.root, manifest.overlay) if one]
         at = dict.fromkeys(one for path in (*places, *folders) for one in with_parents(path))
         found = [one for path in at for one in by_path.get(path, ()) if one.fatal or is_gone]
+        if not (is_gone or found):
+            found = [
+                one
+                for one in findings
+                if one.fatal and _parts_from(one.path, manifest.root, composition)
+            ]
         if is_gone and not found:
             found = [one for one in findings if _is_unit_of(one.path, manifest, composition)]
         if is_gone and not found:
@@ -161,6 +167,20 @@ def _places(manifest: Manifest) -> Iterator[tuple[str, TreeFile]]:
     for file in manifest.files:
         folder = manifest.overlay if file.path in manifest.overlaid else manifest.root
         yield posixpath.join(folder, file.path), file
+
+
+def _parts_from(path: str, root: str, composition: Composition) -> bool:
+    """Whether a unit at this path, if it could be read, may make a folder of an app another's.
+
+    It may make an app of the last folder on its way that is not hidden.
+    """
+    if not is_unit(path):
+        return False
+    folders = path.split("/")[:-1]
+    hidden = next((at for at, one in enumerate(folders) if one.startswith(".")), len(folders))
+    folder = "/".join(folders[:hidden])
+    inner = next((one for one in with_parents(folder) if one in composition.roots), None)
+    return inner == root != folder
 
 
 def _is_unit_of(path: str, manifest: Manifest, composition: Composition) -> bool:

@@ -56,11 +56,22 @@ def installed(composition: Composition) -> dict[str, Manifest]:
 @settings(max_examples=400)
 @given(st.sets(path, min_size=1, max_size=8), given_settings, st.data())
 def test_whatever_cannot_be_read_no_app_is_removed_by_it(paths, source, data):
+    places = sorted({one[:at] for one in paths for at, c in enumerate(f"{one}/") if c == "/"})
+    dark = data.draw(st.sets(st.sampled_from(places), min_size=1, max_size=3))
+    refused, stay = check(paths, source, dark)
+    event(f"{refused} refused, {stay} go on")
+
+
+def test_what_is_an_app_by_a_hidden_unit_that_cannot_be_read_is_no_other_apps():
+    source = SourceSettings(folder="/srv/home", exclude=Globs(("web",)))
+    paths = {"apps/web.container", "web.container", "web/x", "web/.config/web.container"}
+    assert check(paths, source, {"web/.config/web.container"}) == (1, 1)
+
+
+def check(paths, source, dark):
     files = tuple(TreeFile(path=one, oid="e", size=0) for one in sorted(paths))
     before = composed(Snapshot(source="home", revision="r", files=files), source)
     manifests = installed(before)
-    places = sorted({one[:at] for one in paths for at, c in enumerate(f"{one}/") if c == "/"})
-    dark = data.draw(st.sets(st.sampled_from(places), min_size=1, max_size=3))
     snapshot = Snapshot(
         source="home",
         revision="s",
@@ -75,10 +86,10 @@ def test_whatever_cannot_be_read_no_app_is_removed_by_it(paths, source, data):
     after = composed(whole, source)
     refused = {**after.refused, **unread_apps(whole, source, after, manifests)}
     stay = {one.name: one for one in after.candidates if one.name not in refused}
-    event(f"{len(refused)} refused, {len(stay)} go on")
     for app, manifest in manifests.items():
         if app not in refused:
             assert app in stay, f"{app} goes"
             assert stay[app].files == manifest.files, f"{app} changes"
     for app in refused.keys() & manifests.keys():
         assert all(one.path for one in refused[app]), "says where"
+    return len(refused), len(stay)
