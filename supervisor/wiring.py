@@ -524,7 +524,8 @@ async def check(
     from supervisor.core.checking import settings_for_check, sources_of  # noqa: PLC0415
 
     folder = str(path.resolve())  # noqa: ASYNC240  # nothing else runs
-    known = load_settings(config).settings or Settings()
+    reading = load_settings(config)
+    known = reading.settings or Settings()
     copy = await WorkingCopy.at(folder)
     origins = await copy.origins() if copy and copy.is_whole() else ()
     folders = {
@@ -571,4 +572,11 @@ async def check(
         finally:
             ledger.close()
     matched = tuple(name for name in sources if name in known.sources)
-    return msgspec.structs.replace(found, sources=matched)
+    unheeded: tuple[Finding, ...] = ()
+    if reading.settings is None and config.exists():  # noqa: ASYNC240
+        message = "these settings are refused, and count for nothing here"
+        unheeded = (
+            Finding(message=message, path=str(config), fatal=False),
+            *(msgspec.structs.replace(one, fatal=False) for one in reading.findings),
+        )
+    return msgspec.structs.replace(found, sources=matched, findings=(*unheeded, *found.findings))

@@ -96,6 +96,9 @@ def test_settings_are_refused_at_a_reload(user):
         assert mend in json.dumps(found, ensure_ascii=False), found
         assert user.podvisor("status", check=False).returncode == 3
         assert states(user) == {"one": "ready"}
+        checked = " ".join(user.podvisor("check", "apps").stdout.split())
+        assert "these settings are refused, and count for nothing here" in checked
+        assert word in checked
     user.wait_for(lambda: states(user) == {"one": "kept"})
     (user.home / ".config/podvisor/config.toml").unlink()
     user.reload_daemon(check=False)
