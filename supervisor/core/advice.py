@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from supervisor.core.globs import ignoring, literal, split
-from supervisor.core.layout import Part, is_unit, names_units
+from supervisor.core.layout import APP_NAME, Part, is_unit, names_units
 from supervisor.core.left_out import LeftOut, line_of, together
 from supervisor.core.overlay import is_hidden
 from supervisor.core.source_rules import glob_problem
@@ -73,7 +73,8 @@ def apart(
         after = divide(replace(settings, apps=Globs(line)))
         names = {one.name for one in after}
         taken = {path for one in after for path in _units(one)}
-        if others <= set(after) and needed <= taken and len(parts) < len(names) == len(after):
+        sound = all(map(_is_sound, set(after) - others)) and len(parts) < len(names) == len(after)
+        if others <= set(after) and needed <= taken and sound:
             shown = line_of(line, ())
             hint = f"apps = {shown if len(line) == 1 else f'[{shown}]'} {found.hint}; "
             break
@@ -84,6 +85,12 @@ def apart(
         hint=f"{hint}any `apps` of your own ends this warning",
         fatal=False,
     )
+
+
+def _is_sound(part: Part) -> bool:
+    """Whether a part can be an app: no two of its files define one unit, and its name is one."""
+    units = [posixpath.basename(path) for path in _units(part)]
+    return len(set(units)) == len(units) and APP_NAME.fullmatch(part.name) is not None
 
 
 def _tries(parts: Sequence[Part]) -> int:

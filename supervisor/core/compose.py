@@ -16,6 +16,7 @@ from supervisor.core.advice import apart, with_advice
 from supervisor.core.globs import ignoring
 from supervisor.core.image_context import ImageContexts
 from supervisor.core.layout import (
+    APP_NAME,
     Part,
     builds_of,
     divide,
@@ -36,7 +37,6 @@ from supervisor.model.errors import Finding
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import FileKind, Snapshot, TreeFile
 
-_APP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _UNIT_NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}")
 """What systemd takes as the name of a unit."""
 _REFERENCE = re.compile(
@@ -129,7 +129,7 @@ def compose(
         if all(source_path(candidate, path) in image for path in units):
             continue
         found = [*unread.get(part.name, ()), *_judge(candidate, limits, image)]
-        if not _APP_NAME.fullmatch(part.name):
+        if not APP_NAME.fullmatch(part.name):
             hint = "use letters, digits, '.', '_' and '-', 63 at most, a letter or digit first"
             message = f"{part.name!r} cannot name an app"
             findings.append(Finding(message=message, source=source, path=part.root, hint=hint))

@@ -7,6 +7,7 @@ folders that hold no unit.
 """
 
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -20,6 +21,7 @@ from supervisor.core.unit_groups import group_units
 from supervisor.model.app import UnitKind
 from supervisor.model.source import TreeFile
 
+APP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 EACH_UNIT = "units"
 """As a glob: every unit file of the source. A folder of that name is written `units/`."""
 

@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -36,6 +36,9 @@ given_settings = st.builds(
     exclude=st.sampled_from(((), ("web",))),
 )
 
+AS_FOUND = SourceSettings(folder="/srv/home")
+FLAT = [f"{number}.container" for number in range(9)]
+
 
 def composed(paths: set[str], source: SourceSettings) -> Composition:
     files = tuple(TreeFile(path=path, oid="e", size=0) for path in sorted(paths))
@@ -61,6 +64,8 @@ def units(composition: Composition) -> set[str]:
 
 @settings(max_examples=100)
 @given(st.sets(path, min_size=1, max_size=12) | flat, given_settings)
+@example({*FLAT, "web.container", "web/web.container", "apps/apps/web.container"}, AS_FOUND)
+@example({"web/a*/web.container", "web/apps/apps.container"}, AS_FOUND)
 def test_an_advised_line_changes_no_app_that_is_there(
     paths: set[str], source: SourceSettings
 ) -> None:
