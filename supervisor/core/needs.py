@@ -73,10 +73,18 @@ def needed_by(
     return found
 
 
+def _looks_beyond(app: DesiredApp) -> bool:
+    """Whether an app may need what it does not hold; a template's instance counts, too."""
+    own = {unit.name for unit in app.units}
+    return any(not own.issuperset(unit.requires) for unit in app.units)
+
+
 def _between(
     apps: Mapping[str, DesiredApp], wanted_targets: Collection[str]
 ) -> Iterator[tuple[str, str, str]]:
     """Yield units that another app needs, with the unit that needs each and its app."""
+    if not any(map(_looks_beyond, apps.values())):
+        return
     owners = {
         name: app
         for app, one in apps.items()
