@@ -25,17 +25,19 @@ def test_health_checks_are_no_ones_business(user):
         return json.loads(user.run(*python, input=QUIET.read_text()).stdout)
 
     def checks():
+        user.host.run("journalctl", "--sync")  # where Podman's events are
         lines = user.podman("events", "--stream=false", "--filter=event=health_status")
         return len(lines.stdout.splitlines())
 
     user.wait_for(lambda: listen()["podvisor"] == 0, what="rest after the deployment")
     # The slow look at health comes every 150 s: if this stretch meets it, the next one does not.
-    for _ in range(2):
+    # On a busy machine a stretch may meet hardly any check.
+    for _ in range(6):
         before, switched = checks(), switches()
         heard = listen()
         switched = switches() - switched
         checked = checks() - before
-        if heard["podvisor"] == 0:
+        if heard["podvisor"] == 0 and checked >= 3:
             break
     assert checked >= 3, "there were health checks"
     assert heard["checks"] == heard["podvisor"] == 0, heard
