@@ -4,6 +4,7 @@ The library is imported when it is needed: `podvisor status` has no use for it.
 """
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,8 +19,15 @@ async def open_bus(address: str) -> "MessageBus":
     class Bus(MessageBus):
         """One that is silent of messages that break with it: `wait_for_disconnect` tells of it.
 
-        The library's own `send` drops futures that have failed, which asyncio then complains of.
+        The library drops futures that have failed, of what is sent and of answers that nobody
+        waits for any more, and asyncio then complains.
         """
+
+        async def call(self, msg: "Message") -> Any:
+            answer = asyncio.get_running_loop().create_future()
+            answer.add_done_callback(forget)
+            self._call(msg, partial(self._reply_handler, answer))
+            return await answer
 
         def send(self, msg: "Message") -> Any:
             try:
