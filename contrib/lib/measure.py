@@ -880,11 +880,11 @@ def measure_rollback() -> list[dict]:
     The verdict's time is that of its step, the unit's is systemd's.
     """
     repository = Repository("rollback")
-    repository.commit({"web/web.container": WEB.format(round=0, more="")})
+    good = WEB.format(round=0, more="")
+    repository.commit({"web/web.container": good})
     start_daemon(repository.url)
     folder = QUADLETS / "by-hand"
     folder.mkdir(parents=True)
-    good = WEB.format(round=0, more="")
     bad = "PodmanArgs=--no-such-flag\n"
     again = "systemctl --user daemon-reload && systemctl --user restart hand.service"
     taken = {"ours": [], "hand": []}

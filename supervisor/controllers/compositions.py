@@ -81,11 +81,11 @@ class Compositions:
         specifiers = dict(self._specifiers()) if source.overlay else {}
         installed = [one for one in manifests.values() if one.source == name]
         more = presumed(snapshot, installed)
-        snapshot = replace(snapshot, files=tuple(sorted((*snapshot.files, *more))))
         asked = (more, source, limits, specifiers)
         known = self._known.get(name)
         if known and known.asked == asked and _is_same(known.snapshot, snapshot):
             return known.composition
+        snapshot = replace(snapshot, files=tuple(sorted((*snapshot.files, *more))))
         wanted = texts_needed(snapshot, source)
         old = wanted & {file.oid for file in more}
         if old and not await self._reader.holds(name, old):

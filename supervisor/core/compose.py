@@ -210,14 +210,14 @@ def with_contents(
     """Return what `compose` would of another snapshot, if only contents differ; None if it may not.
 
     `before` is what was composed, `read` the blob ids of which both need the contents, and `limit`
-    how large an app may be, in bytes. A division looks at paths, not at contents, but for
-    those: so each app that did not change is taken over as it is.
+    how large an app may be, in bytes. A division looks at paths, not at contents but for those: so
+    each app that did not change is taken over as it is.
     """
     if before.findings != now.findings or len(before.files) != len(now.files):
         return None
     changed: dict[str, TreeFile] = {}
     for old, new in zip(before.files, now.files, strict=True):
-        if old is new or old == new:
+        if old == new:
             continue
         if (old.path, old.kind) != (new.path, new.kind) or old.oid in read or new.oid in read:
             return None

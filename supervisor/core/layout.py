@@ -22,6 +22,7 @@ from supervisor.model.app import UnitKind
 from supervisor.model.source import TreeFile
 
 APP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+"""What can be the name of an app."""
 EACH_UNIT = "units"
 """As a glob: every unit file of the source. A folder of that name is written `units/`."""
 

@@ -70,11 +70,9 @@ def free_networks(steps: Iterable[Step], observed: Observed) -> list[Step]:
             StopUnit(app=owners.get(unit, step.app), unit=unit, reason=reason)
             for unit in sorted(users - stopped)
         )
-        for unit in idle:
-            app = owners.get(unit, step.app)
-            known = observed.applied.get(app)
-            inputs = known.units.get(unit) if known else None
-            planned.append(StartUnit(app=app, unit=unit, inputs=inputs, reason=reason))
+        planned.extend(
+            _as_it_is(owners.get(unit, step.app), unit, observed, reason) for unit in idle
+        )
     planned.extend(_stopped_along(planned, observed))
     return planned
 
@@ -87,16 +85,19 @@ def _stopped_along(steps: Sequence[Step], observed: Observed) -> Iterator[StartU
     """
     stopped = {one.unit for one in steps if isinstance(one, StopUnit)}
     started = {one.unit for one in steps if isinstance(one, StartUnit | RestartUnit)}
-    again: dict[str, tuple[str, str]] = {}
     for need in sorted(stopped & started):
         for user, app in observed.needed_by.get(need, {}).items():
-            if user in observed.units and observed.units[user].is_up:
-                again.setdefault(user, (app, need))
-    for user, (app, need) in again.items():
-        if user not in stopped | started:
-            known = observed.applied.get(app)
-            inputs = known.units.get(user) if known else None
-            yield StartUnit(app=app, unit=user, inputs=inputs, reason=f"stopped with {need}")
+            state = observed.units.get(user)
+            if state and state.is_up and user not in stopped | started:
+                started.add(user)
+                yield _as_it_is(app, user, observed, f"stopped with {need}")
+
+
+def _as_it_is(app: str, unit: str, observed: Observed, reason: str) -> StartUnit:
+    """Start a unit as what it is: it keeps its record."""
+    known = observed.applied.get(app)
+    inputs = known.units.get(unit) if known else None
+    return StartUnit(app=app, unit=unit, inputs=inputs, reason=reason)
 
 
 def _without_the_dead(

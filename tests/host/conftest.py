@@ -33,9 +33,6 @@ UP_TIMEOUT_SECONDS = 900  # the first one builds its root
 PATIENCE_SECONDS = 120
 """For anything that is to happen by itself: long for a slow machine, short for one that hangs."""
 
-JOIN = 'echo $$ >"$1" && shift && exec "$@"'
-"""As a shell's: move into a cgroup, then become a command."""
-
 DEFECT = re.compile(r"internal error|^Traceback |was never (retrieved|awaited)", re.MULTILINE)
 
 Result = subprocess.CompletedProcess[str]
@@ -147,7 +144,7 @@ class Host:
             "env",
             "--ignore-environment",
             *(f"{key}={value}" for key, value in environment.items()),
-            *("sh", "-c", JOIN, "sh", f"{cgroup}/cgroup.procs", *vector),
+            *tool().into(cgroup, vector),
             check=check,
             input=input,
             timeout=timeout,
@@ -531,8 +528,8 @@ def fresh_user(host: Host) -> Iterator[User]:
         home = Path(call(TOOL, "user", host.name, name).stdout.strip())
         user = User(host=host, name=name, uid=home.stat().st_uid, home=home)
         # A user's first Podman is the parent of the one that does the work. Started by a unit, it
-        # may have reaped that one before systemd asks whose notification has come: once in forty
-        # times on a busy machine the unit then fails with `protocol`.
+        # may have reaped that one before systemd asks whose notification has come: on a busy
+        # machine the unit then fails with `protocol`.
         user.podman("unshare", "true")
         yield user
         assert (met := defects(user, since=began)) == "", met

@@ -69,18 +69,14 @@ def test_a_changed_file_does_not_have_a_source_divided_anew():
     before = Snapshot(
         source="home",
         revision="r1",
-        files=tuple(TreeFile(path=path, oid="1" * 40, size=5) for path in paths),
-    )
-    settings = SourceSettings(folder="~/home", overlay="hosts/%l")
-    plain = replace(
-        before,
         files=tuple(
-            replace(file, oid="0" * 40) if not file.path.endswith(".build") else file
-            for file in before.files
+            TreeFile(path=path, oid=("1" if path.endswith(".build") else "0") * 40, size=5)
+            for path in paths
         ),
     )
-    now = changed(plain, [(0, "2" * 40, 7), (4, "3" * 40, 9)])
-    done = taken_over(plain, now, settings)
+    settings = SourceSettings(folder="~/home", overlay="hosts/%l")
+    now = changed(before, [(0, "2" * 40, 7), (4, "3" * 40, 9)])
+    done = taken_over(before, now, settings)
     assert done is not None
     assert done == divided(now, settings)
     assert {one.revision for one in done.candidates} == {"r2"}

@@ -63,7 +63,7 @@ def test_whatever_cannot_be_read_no_app_is_removed_by_it(paths, source, data):
 
 
 def test_what_is_an_app_by_a_hidden_unit_that_cannot_be_read_is_no_other_apps():
-    source = SourceSettings(folder="/srv/home", exclude=Globs(("web",)))
+    source = SourceSettings(folder="/srv/home")
     paths = {"apps/web.container", "web.container", "web/x", "web/.config/web.container"}
     assert check(paths, source, {"web/.config/web.container"}) == (1, 1)
 
