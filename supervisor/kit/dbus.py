@@ -4,7 +4,7 @@ The library is imported when it is needed: `podvisor status` has no use for it.
 """
 
 import asyncio
-from functools import partial
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,22 +19,17 @@ async def open_bus(address: str) -> "MessageBus":
     class Bus(MessageBus):
         """One that is silent of messages that break with it: `wait_for_disconnect` tells of it.
 
-        The library drops futures that have failed, of what is sent and of answers that nobody
-        waits for any more, and asyncio then complains.
+        The library's own `send` loses its future where the socket breaks under the message, which
+        asyncio then complains of: it goes on to have the closed socket watched, and that fails.
         """
 
-        async def call(self, msg: "Message") -> Any:
-            answer = asyncio.get_running_loop().create_future()
-            answer.add_done_callback(forget)
-            self._call(msg, partial(self._reply_handler, answer))
-            return await answer
-
         def send(self, msg: "Message") -> Any:
-            try:
-                sent = super().send(msg)
-            except (OSError, ValueError, RuntimeError):
-                sent = asyncio.get_running_loop().create_future()
+            if not msg.serial:
+                msg.serial = self.next_serial()
+            sent = asyncio.get_running_loop().create_future()
             sent.add_done_callback(forget)
+            with suppress(OSError, ValueError, RuntimeError):
+                self._writer.schedule_write(msg, sent)  # type: ignore[union-attr]  # connected
             return sent
 
     return await Bus(bus_address=address).connect()
