@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.ports import SourceReader
 from supervisor.core import starts
-from supervisor.core.overlay import source_path
 from supervisor.core.unfitting import ignores_nothing
 from supervisor.model.app import Candidate, Deployment, DesiredApp
 from supervisor.model.check import Check, CheckedApp, CheckedLeftOut, CheckedUnit
@@ -54,7 +53,7 @@ async def check(
         message = "no app found: no folder holds a Quadlet or unit file"
         findings.append(Finding(message=message, hint="name the apps' folders: --apps GLOB"))
     covered = {path for app in apps for path in app.files}
-    covered.update(source_path(one, file.path) for one in held for file in one.files)
+    covered.update(one.source_path(file.path) for one in held for file in one.files)
     left = [
         CheckedLeftOut(path=one.path, reason=one.reason)
         for composition in compositions.values()
@@ -79,12 +78,11 @@ def _app(one: Deployment, newest: Candidate | None) -> CheckedApp:
         root=held.root if held else "",
         refused=wanted is None,
         units=tuple(
-            CheckedUnit(name=unit.name, path=source_path(wanted, unit.path))
-            for unit in wanted.units
+            CheckedUnit(name=unit.name, path=wanted.source_path(unit.path)) for unit in wanted.units
         )
         if wanted
         else (),
-        files=tuple(source_path(held, file.path) for file in held.files) if held else (),
+        files=tuple(held.source_path(file.path) for file in held.files) if held else (),
     )
 
 

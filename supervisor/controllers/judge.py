@@ -11,7 +11,7 @@ import msgspec
 from supervisor.controllers.isolate import each, each_now
 from supervisor.controllers.ports import Generator, SourceReader
 from supervisor.core.app_files import AppFiles
-from supervisor.core.compose import candidate_of, references
+from supervisor.core.compose import references
 from supervisor.core.drop_ins import shaped_outside
 from supervisor.core.lfs import may_be_pointer, pointers
 from supervisor.core.names import QUADLET_KINDS, shapes_units
@@ -173,12 +173,8 @@ class Judge:
         findings = (*generated.findings.get(one.name, ()), *findings, *pointers(files))
         if any(finding.fatal for finding in findings):
             return None, findings
-        app = DesiredApp(
-            name=one.name,
-            source=one.source,
-            revision=one.revision,
-            root=one.root,
-            files=one.files,
+        app = DesiredApp.of(
+            one,
             units=tuple(
                 shaped_outside(unit, self._around) for unit in generated.units.get(one.name, ())
             ),
@@ -188,15 +184,13 @@ class Judge:
             rollback=one.name not in generated.no_rollback,
             after=generated.after.get(one.name, ()),
             secrets=secrets,
-            overlay=one.overlay,
-            overlaid=one.overlaid,
         )
         return app, findings
 
     async def texts(self, app: DesiredApp, others: Iterable[DesiredApp]) -> dict[str, str]:
         """Return the units that the generator makes of an app, by name."""
-        pool = {one.name: candidate_of(one) for one in others}
-        pool[app.name] = mine = candidate_of(app)
+        pool = {one.name: Candidate.of(one) for one in others}
+        pool[app.name] = mine = Candidate.of(app)
         gathered = await self._gather([mine], pool, _providers(pool))
         if failure := gathered.failures.get(app.name):
             raise failure

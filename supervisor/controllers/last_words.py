@@ -14,7 +14,6 @@ from supervisor.controllers.ports import Host, Podman, Systemd
 from supervisor.core.masking import masked
 from supervisor.core.names import template_of
 from supervisor.core.needs import needs_failed
-from supervisor.core.overlay import source_path
 from supervisor.core.port_trouble import refused_port, refused_port_mend, taken_port
 from supervisor.model.app import DesiredApp
 from supervisor.model.errors import Failure
@@ -68,7 +67,7 @@ class LastWords:
         """Learn where the units of an app say which ports of the host they are to have."""
         for unit in app.units:
             lines = {
-                number: f"{source_path(app, port.path)}:{port.line}"
+                number: f"{app.source_path(port.path)}:{port.line}"
                 for port in unit.publishes
                 for number in range(port.first, min(port.last, port.first + _MOST_PORTS) + 1)
             }

@@ -52,7 +52,7 @@ class Tried:
             return one, None
         for other in self._ledger.rollouts(one.name):
             if other.revision == hold.revision:
-                return _candidate(other), hold
+                return Candidate.of(other), hold
         return one, None
 
     async def lost(self, held: Iterable[Candidate]) -> dict[str, tuple[Finding, ...]]:
@@ -76,7 +76,7 @@ class Tried:
     async def is_stored(self, app: str, revision: str) -> bool:
         """Whether the whole content of a revision that was tried is still there."""
         tried = [one for one in self._ledger.rollouts(app) if one.revision == revision]
-        return bool(tried) and bool(await self._stored([_candidate(tried[-1])]))
+        return bool(tried) and bool(await self._stored([Candidate.of(tried[-1])]))
 
     async def last_good(
         self,
@@ -88,7 +88,7 @@ class Tried:
         good: dict[str, DesiredApp] = {}
         others: list[Candidate] = []
         # Where a revision is empty, nothing but what its jobs need is here.
-        here = [_candidate(one) for one in manifests.values() if one.revision]
+        here = [Candidate.of(one) for one in manifests.values() if one.revision]
         ways, _ = each_now(here, self._way_back, doing="looking for the way back of")
         for name, one in ways.items():
             now = wanted.get(name)
@@ -109,7 +109,7 @@ class Tried:
         A newer revision that is refused is no reason to take back one that is not.
         """
         here = [
-            _candidate(one)
+            Candidate.of(one)
             for name in refused
             if (manifest := manifests.get(name)) and not manifest.ahead
             for one in self._ledger.rollouts(name)
@@ -144,7 +144,7 @@ class Tried:
         applied = self._ledger.applied().get(installed.name)
         good = tried.get(applied.revision) if applied else None
         good = good or tried.get(installed.revision)
-        return _candidate(good) if good else installed
+        return Candidate.of(good) if good else installed
 
     async def _stored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Those of which the whole content is still in the store: one question, if all is."""
@@ -163,19 +163,6 @@ class Tried:
             return await self._reader.holds(source, oids)
         except Failure:
             return False
-
-
-def _candidate(one: Rollout | Manifest) -> Candidate:
-    """Return what was installed as a candidate again."""
-    return Candidate(
-        name=one.app,
-        source=one.source,
-        revision=one.revision,
-        root=one.root,
-        files=one.files,
-        overlay=one.overlay,
-        overlaid=one.overlaid,
-    )
 
 
 def _same_content(one: Candidate, other: Rollout | Manifest) -> bool:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.core.image_context import ImageContexts
 from supervisor.core.names import PLAIN_SUFFIXES, is_drop_in, shapes_units
-from supervisor.core.overlay import source_path
 from supervisor.core.unitfile import Entry, UnitFile, parse, split_words
 from supervisor.kit.links import resolve
 from supervisor.model.app import Candidate
@@ -148,7 +147,7 @@ class AppFiles:
             message=message,
             source=self.app.source,
             app=self.app.name,
-            path=source_path(self.app, path),
+            path=self.app.source_path(path),
             line=line,
             hint=hint,
             fatal=fatal,

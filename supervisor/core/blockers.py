@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from supervisor.core.overlay import source_path
 from supervisor.core.ownership import is_owned, stranger
 from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
@@ -23,7 +22,7 @@ def blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) ->
                     message=f"{what} and is not podvisor's; nothing was overwritten",
                     source=app.source,
                     app=app.name,
-                    path=source_path(app, unit.path),
+                    path=app.source_path(unit.path),
                     hint=mend,
                 )
             )
@@ -51,7 +50,7 @@ def _closed_folders(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
                 message=f"cannot write into {place}: a container took it to itself",
                 source=app.source,
                 app=app.name,
-                path=source_path(app, changes[0].path),
+                path=app.source_path(changes[0].path),
                 hint="have it mount a folder of which the source holds no file, or a volume",
             )
         else:
@@ -80,7 +79,7 @@ def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
                 message=f"{path} exists already and is not podvisor's; nothing was overwritten",
                 source=app.source,
                 app=app.name,
-                path=source_path(app, file.path),
+                path=app.source_path(file.path),
                 hint="move it out of the folder",
             )
 

@@ -28,11 +28,11 @@ from supervisor.core.layout import (
 from supervisor.core.left_out import LeftOut, not_deployed, of_several_units, overlooked, weighed
 from supervisor.core.names import LEADING_KINDS, QUADLET_KINDS, unit_kind
 from supervisor.core.names import shapes_units as shapes
-from supervisor.core.overlay import Overlay, is_hidden, lay_over, source_path
+from supervisor.core.overlay import Overlay, is_hidden, lay_over
 from supervisor.core.secret_files import is_secret
 from supervisor.core.templates import template_of, template_problem
 from supervisor.core.unfitting import selected, unfitting, used
-from supervisor.model.app import Candidate, DesiredApp, UnitKind
+from supervisor.model.app import Candidate, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import FileKind, Snapshot, TreeFile
@@ -126,7 +126,7 @@ def compose(
         candidate, image = _candidate(snapshot, part, over, contents or {})
         images.update(image)
         units = [file.path for file in candidate.files if is_unit(file.path)]
-        if all(source_path(candidate, path) in image for path in units):
+        if all(candidate.source_path(path) in image for path in units):
             continue
         found = [*unread.get(part.name, ()), *_judge(candidate, limits, image)]
         if not APP_NAME.fullmatch(part.name):
@@ -139,7 +139,7 @@ def compose(
             found.append(_finding(candidate, message, part.root, "rename one of them"))
             found_twice.append(candidate)
         if not settings.apps:
-            units = [path for path in units if source_path(candidate, path) not in images]
+            units = [path for path in units if candidate.source_path(path) not in images]
             leading = [path for path in units if unit_kind(path) in LEADING_KINDS]
             one = apart(
                 part, units, leading, source=source, settings=settings, globs=globs, divide=again
@@ -229,7 +229,7 @@ def with_contents(
             return replace(one, revision=now.revision)
         files = tuple(
             replace(new, path=file.path)
-            if (new := changed.get(source_path(one, file.path)))
+            if (new := changed.get(one.source_path(file.path)))
             else file
             for file in one.files
         )
@@ -262,19 +262,6 @@ def told(
 def references(content: bytes) -> frozenset[str]:
     """Names of Quadlet files that a Quadlet file's text mentions (`site.network` …)."""
     return frozenset(match.decode() for match in _REFERENCE.findall(content))
-
-
-def candidate_of(app: DesiredApp) -> Candidate:
-    """Return an app as it was before it was judged."""
-    return Candidate(
-        name=app.name,
-        source=app.source,
-        revision=app.revision,
-        root=app.root,
-        files=app.files,
-        overlay=app.overlay,
-        overlaid=app.overlaid,
-    )
 
 
 def _considered(snapshot: Snapshot, settings: SourceSettings) -> Sequence[TreeFile]:
@@ -412,7 +399,7 @@ def _judge(one: Candidate, limits: LimitSettings, image: Mapping[str, str]) -> l
     problems += _image_findings(one, image)
     seen: dict[str, str] = {}
     for file in files:
-        place = source_path(one, file.path)
+        place = one.source_path(file.path)
         base = posixpath.basename(file.path)
         if why := not_deployed(file.path):
             problems.append(_finding(one, why[0], place, why[1], fatal=False))

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from supervisor.core.names import unit_kind
-from supervisor.core.overlay import source_path
 from supervisor.model.app import Candidate, DesiredApp, UnitKind
 from supervisor.model.errors import Finding
 
@@ -47,7 +46,7 @@ def app_conflicts(
         path = files[app]["", base]
         places = _places(roots[other], files[other]["", base], roots[app], path)
         message = f"apps {other} and {app} both define {base} ({places})"
-        place = source_path(roots[app], path)
+        place = roots[app].source_path(path)
         refused[app].append(_finding(roots[app], message, place, _hint(app, other, holders)))
     return (
         [one for one in kept if one.name not in refused],
@@ -78,7 +77,7 @@ def unit_conflicts(
                 message=message,
                 source=apps[app].source,
                 app=app,
-                path=source_path(apps[app], path),
+                path=apps[app].source_path(path),
                 hint=_hint(app, other.name, holders),
             )
         )
@@ -125,7 +124,7 @@ def _places(
     one: Candidate | DesiredApp, path: str, other: Candidate | DesiredApp, other_path: str
 ) -> str:
     """Say where two files stand, with their sources where these are not the same."""
-    both = ((one, source_path(one, path)), (other, source_path(other, other_path)))
+    both = ((one, one.source_path(path)), (other, other.source_path(other_path)))
     if one.source != other.source:
         return " and ".join(f"{place} of source {app.source}" for app, place in both)
     return " and ".join(place for _, place in both)

@@ -66,16 +66,10 @@ def plan_files(app: DesiredApp, observed: Observed, now: float, draft: Draft) ->
         RemoveFile(app=app.name, path=path, reason="no longer in the source")
         for path in sorted(before.keys() - after.keys(), key=lambda path: (-_rank(path), path))
     ]
-    sealed = Manifest(
-        app=app.name,
-        source=app.source,
-        revision=app.revision,
-        root=app.root,
-        files=tuple(sorted(app.files)),
+    sealed = Manifest.of(
+        app,
         units=tuple(sorted(unit.name for unit in app.units)),
         sealed=True,
-        overlay=app.overlay,
-        overlaid=app.overlaid,
         objects=owned_after(app, observed),
     )
     if (writes or removals) and before != after:

@@ -65,18 +65,7 @@ def begin_trial(
         for user in observed.needed_by.get(name, ())
         if not _is_up(observed.units.get(user))
     )
-    return Rollout(
-        app=app.name,
-        source=app.source,
-        revision=app.revision,
-        subject=subject,
-        root=app.root,
-        overlay=app.overlay,
-        overlaid=app.overlaid,
-        files=app.files,
-        began_at=now,
-        excused=tuple(sorted(down - changing)),
-    )
+    return Rollout.of(app, subject=subject, began_at=now, excused=tuple(sorted(down - changing)))
 
 
 def judge(

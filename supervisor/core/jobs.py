@@ -183,18 +183,14 @@ def _claim(
     """Return the manifest of what stands, and of what is put in place ahead of the rest."""
     files = {file.path: file for file in manifest.files} if manifest else {}
     files.update({file.path: file for file in wanted.files if file.path in paths})
-    return Manifest(
-        app=wanted.name,
-        source=manifest.source if manifest else wanted.source,
+    return Manifest.of(
+        manifest or wanted,
         revision=manifest.revision if manifest else "",
-        root=manifest.root if manifest else wanted.root,
         files=tuple(sorted(files.values())),
         units=tuple(sorted({*units, *(manifest.units if manifest else ())})),
         sealed=False,
         ahead=wanted.revision,
         objects=tuple(sorted(objects)),
-        overlay=(manifest or wanted).overlay,
-        overlaid=(manifest or wanted).overlaid,
     )
 
 

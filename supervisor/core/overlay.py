@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from supervisor.kit import texts
-from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Finding
 from supervisor.model.source import Snapshot, TreeFile
 
@@ -143,12 +142,6 @@ def is_hidden(path: str, root: str) -> bool:
     return (inside.startswith(".") or "/." in inside) and any(
         part.startswith(".") and part not in {".", ".."} for part in inside.split("/")[:-1]
     )
-
-
-def source_path(app: Candidate | DesiredApp, path: str) -> str:
-    """Return where a file of an app stands in its source, for people to find it."""
-    folder = app.overlay if path in app.overlaid else app.root
-    return f"{folder}/{path}" if folder else path
 
 
 def _parents(path: str) -> Iterable[str]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from supervisor.core.overlay import source_path
 from supervisor.model.app import DesiredApp, DesiredUnit, PublishedPort
 from supervisor.model.errors import Finding
 
@@ -91,7 +90,7 @@ def _finding(one: _Taken, other: _Taken) -> Finding:
         f" ({place})",
         source=one.app.source,
         app=one.app.name,
-        path=source_path(one.app, one.port.path),
+        path=one.app.source_path(one.port.path),
         line=one.port.line,
         hint="only one of them can have it: change one PublishPort=",
         fatal=False,

@@ -13,7 +13,6 @@ from supervisor.core.app_files import AppFiles
 from supervisor.core.gate import trial_of
 from supervisor.core.names import runtime_names
 from supervisor.core.needs import DEFAULT_TARGET
-from supervisor.core.overlay import source_path
 from supervisor.core.unitfile import UnitFile, expand, is_template, split_words
 from supervisor.kit.texts import nearest
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, InstallLine, UnitKind
@@ -246,7 +245,7 @@ def _finding(app: DesiredApp, message: str, *, hint: str, path: str, line: int =
         message=message,
         source=app.source,
         app=app.name,
-        path=source_path(app, path),
+        path=app.source_path(path),
         line=line,
         hint=hint,
         fatal=False,

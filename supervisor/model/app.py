@@ -8,7 +8,7 @@ from supervisor.model.errors import Failure, Finding
 from supervisor.model.health import Probe
 from supervisor.model.rollout import Hold
 from supervisor.model.secret import DesiredSecret, SecretUse
-from supervisor.model.source import TreeFile
+from supervisor.model.source import AppRevision
 
 
 class UnitKind(enum.StrEnum):
@@ -25,20 +25,8 @@ class UnitKind(enum.StrEnum):
     PLAIN = "plain"
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+class Candidate(AppRevision, frozen=True, kw_only=True):
     """An app as its source holds it, before Podman's generator has judged it."""
-
-    name: str
-    source: str
-    revision: str
-    root: str
-    """Folder of the app within the source; empty for the source's root."""
-    files: tuple[TreeFile, ...]
-    """With paths relative to `root`, sorted."""
-    overlay: str = ""
-    """Folder of the source whose files lie over those of `root`; empty if none does."""
-    overlaid: tuple[str, ...] = ()
-    """Paths of the files that come from it."""
 
 
 class ChangeAction(enum.StrEnum):
@@ -166,14 +154,9 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
         return (*own, *((UnitKind.POD, pod) for pod in self.pods))
 
 
-class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
+class DesiredApp(AppRevision, frozen=True, kw_only=True):
     """An app that can be deployed: its files, and the units that come out of them."""
 
-    name: str
-    source: str
-    revision: str
-    root: str
-    files: tuple[TreeFile, ...]
     units: tuple[DesiredUnit, ...]
     generator: str
     """Version of Podman's generator that made `units`."""
@@ -187,8 +170,6 @@ class DesiredApp(msgspec.Struct, frozen=True, kw_only=True):
     """`[X-Podvisor] After=`: apps that must be ready before this one changes."""
     secrets: tuple[DesiredSecret, ...] = ()
     """What its `.secret` files ask for."""
-    overlay: str = ""
-    overlaid: tuple[str, ...] = ()
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from supervisor.model.app import UnitKind
 from supervisor.model.health import Checked, PlayedContainer, Probed
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret, OwnedSecret
-from supervisor.model.source import TreeFile
+from supervisor.model.source import AppRevision, TreeFile
 
 UP = frozenset({"active", "reloading", "refreshing"})
 """ActiveState= of what runs; everywhere the same."""
@@ -66,7 +66,7 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
         return self.active in UP
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class Manifest(AppRevision, frozen=True, kw_only=True):
     """What podvisor owns of one app on disk; stands beside the files that it names.
 
     Written before the first file changes (with `sealed` false: an install has begun) and again
@@ -74,21 +74,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     interrupted, and means that a daemon-reload is owed.
     """
 
-    app: str
-    source: str
-    revision: str
-    root: str
-    files: tuple[TreeFile, ...]
     units: tuple[str, ...]
     """Names of the units that come out of `files`."""
     sealed: bool
     ahead: str = ""
     """Revision of which some files are here ahead of the rest, for its jobs to run with; then
     `revision` is the one that the rest is of, empty if there is none."""
-    overlay: str = ""
-    """Folder of the source whose files lay over those of `root`."""
-    overlaid: tuple[str, ...] = ()
-    """Paths of the files that came from it."""
     objects: tuple[PodmanObject, ...] = ()
     """What its units make, and was not there before: of Podman's objects, those that are
     podvisor's to remove."""

@@ -4,7 +4,7 @@ import enum
 
 import msgspec
 
-from supervisor.model.source import TreeFile
+from supervisor.model.source import AppRevision
 
 
 class Outcome(enum.StrEnum):
@@ -18,21 +18,11 @@ class Outcome(enum.StrEnum):
     """It failed its gate and was taken back: in quarantine."""
 
 
-class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     """One revision of an app that was installed on this machine."""
 
-    app: str
-    source: str
-    revision: str
     subject: str = ""
     """First line of the commit's message; empty for a folder."""
-    root: str
-    overlay: str = ""
-    """Folder of the source whose files lay over those of `root`."""
-    overlaid: tuple[str, ...] = ()
-    """Paths of the files that came from it."""
-    files: tuple[TreeFile, ...]
-    """All of it: enough to install it again, as long as the store holds the contents."""
     began_at: float
     """When it was installed (last); seconds since the epoch."""
     ended_at: float = 0.0

@@ -1,6 +1,7 @@
 """A source at one revision. Files are named by their Git blob id, never held in memory."""
 
 import enum
+from typing import Any, Self
 
 import msgspec
 
@@ -49,3 +50,31 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
             *(file.path for file in self.files),
             *(one.path for one in self.findings if one.path),
         ]
+
+
+class AppRevision(msgspec.Struct, frozen=True, kw_only=True):
+    """An app at one revision of its source: what is wanted, installed or tried of it is one."""
+
+    name: str
+    source: str
+    revision: str
+    root: str
+    """Folder of the app within the source; empty for the source's root."""
+    files: tuple[TreeFile, ...]
+    """With paths relative to `root`, sorted: enough to install it, as long as the store holds the
+    contents."""
+    overlay: str = ""
+    """Folder of the source whose files lie over those of `root`; empty if none does."""
+    overlaid: tuple[str, ...] = ()
+    """Paths of the files that come from it."""
+
+    @classmethod
+    def of(cls, app: "AppRevision", **more: Any) -> Self:
+        """Return the same revision as this kind of record, with the fields that only that has."""
+        shared = {name: getattr(app, name) for name in AppRevision.__struct_fields__}
+        return cls(**{**shared, **more})
+
+    def source_path(self, path: str) -> str:
+        """Return where a file of it stands in its source, for people to find it."""
+        folder = self.overlay if path in self.overlaid else self.root
+        return f"{folder}/{path}" if folder else path

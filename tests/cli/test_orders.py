@@ -24,7 +24,7 @@ def plain(value: object) -> Any:
 
 def rollout(revision: str, outcome: Outcome, **more: Any) -> Rollout:
     return Rollout(
-        app="web",
+        name="web",
         source="home",
         revision=revision,
         root="",

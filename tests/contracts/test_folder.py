@@ -93,7 +93,7 @@ def tree_file(path: str, text: str) -> TreeFile:
 
 def manifest(files: dict[str, str], *, sealed: bool = True) -> Manifest:
     return Manifest(
-        app="web",
+        name="web",
         source="home",
         revision="r",
         root="web",

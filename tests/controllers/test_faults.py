@@ -170,7 +170,7 @@ def concerns_db(call, args):
     """Whether a call is about the app db, and no other."""
     match call, args:
         case "folder.write_manifest", (manifest,):
-            return manifest.app == "db"
+            return manifest.name == "db"
         case "reader.read", (_, oids):
             mine = {oid(text) for v in (1, 2) for path, text in apps(v).items() if "db/" in path}
             return not mine.isdisjoint(oids)

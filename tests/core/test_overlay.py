@@ -3,7 +3,7 @@
 import pytest
 
 from supervisor.core.compose import compose
-from supervisor.core.overlay import common_folder, folder_of, problem, source_path
+from supervisor.core.overlay import common_folder, folder_of, problem
 from supervisor.model.errors import Finding
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
@@ -57,8 +57,8 @@ def test_files_take_the_place_of_others_or_are_added():
 def test_a_file_is_shown_where_it_stands():
     web = next(one for one in composed(*FLEET).candidates if one.name == "web")
     assert (web.root, web.overlay) == ("apps/web", "hosts/pi/web")
-    assert source_path(web, "site.conf") == "hosts/pi/web/site.conf"
-    assert source_path(web, "web.container") == "apps/web/web.container"
+    assert web.source_path("site.conf") == "hosts/pi/web/site.conf"
+    assert web.source_path("web.container") == "apps/web/web.container"
 
 
 @pytest.mark.parametrize(

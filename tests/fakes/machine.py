@@ -279,7 +279,7 @@ class Machine:
     def carry_out(self, step: Step) -> None:
         match step:
             case TryRevision(trial=one) | CutTrial(trial=one) | Quarantine(failed=one):
-                self.rollouts.setdefault(one.app, {})[one.revision] = one
+                self.rollouts.setdefault(one.name, {})[one.revision] = one
             case PullImage():
                 self.images.add(step.image)
             case RemoveContainer():

@@ -391,9 +391,9 @@ class FakeFolder:
 
     async def write_manifest(self, manifest: Manifest) -> None:
         if not manifest.claims_nothing:
-            self.machine.manifests[manifest.app] = manifest
+            self.machine.manifests[manifest.name] = manifest
         else:
-            self.machine.manifests.pop(manifest.app, None)
+            self.machine.manifests.pop(manifest.name, None)
 
     async def write_files(self, app: str, files: Sequence[tuple[TreeFile, bytes]]) -> None:
         if self.full:

@@ -46,7 +46,7 @@ def observations(draw):
         owned_root="/",
     )
     trial = Rollout(
-        app="web",
+        name="web",
         source="home",
         revision="r1",
         root="web",

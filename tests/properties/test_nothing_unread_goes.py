@@ -37,20 +37,7 @@ def composed(snapshot: Snapshot, source: SourceSettings) -> Composition:
 
 
 def installed(composition: Composition) -> dict[str, Manifest]:
-    return {
-        one.name: Manifest(
-            app=one.name,
-            source=one.source,
-            revision=one.revision,
-            root=one.root,
-            files=one.files,
-            units=(),
-            sealed=True,
-            overlay=one.overlay,
-            overlaid=one.overlaid,
-        )
-        for one in composition.candidates
-    }
+    return {one.name: Manifest.of(one, units=(), sealed=True) for one in composition.candidates}
 
 
 @settings(max_examples=400)

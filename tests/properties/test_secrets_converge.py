@@ -121,7 +121,7 @@ def look(wanted, inventory):
             app.name: ObservedApp(
                 name=app.name,
                 manifest=Manifest(
-                    app=app.name,
+                    name=app.name,
                     source="home",
                     revision="r1",
                     root=app.name,

@@ -173,7 +173,7 @@ class OwnedFolder:
 
     async def write_manifest(self, manifest: Manifest) -> None:
         """Write it atomically; one that claims nothing goes, and its folder if empty."""
-        app = manifest.app
+        app = manifest.name
         _check_app(app)
         path = f"{app}/{MANIFEST}"
         text = msgspec.json.encode(manifest)
@@ -313,7 +313,7 @@ class OwnedFolder:
                 return None
             except msgspec.MsgspecError:
                 return self._recalled(app)
-        if manifest.app != app or any(path_problem(file.path) for file in manifest.files):
+        if manifest.name != app or any(path_problem(file.path) for file in manifest.files):
             return None
         self._torn.discard(app)
         self._owned[app] = frozenset(file.path for file in manifest.files)
@@ -331,7 +331,7 @@ class OwnedFolder:
             manifest = msgspec.json.decode(text or "null", type=Manifest)
         except msgspec.MsgspecError:
             manifest = Manifest(
-                app=app, source="", revision="", root="", files=(), units=(), sealed=False
+                name=app, source="", revision="", root="", files=(), units=(), sealed=False
             )
         self._owned[app] = frozenset(file.path for file in manifest.files)
         return msgspec.structs.replace(manifest, sealed=False)

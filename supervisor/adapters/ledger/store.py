@@ -181,14 +181,14 @@ class SqliteLedger:
 
     def put_rollout(self, rollout: Rollout) -> None:
         """Record a revision that is tried, or what came of it."""
-        mine = self._rollouts.setdefault(rollout.app, {})
+        mine = self._rollouts.setdefault(rollout.name, {})
         before = mine.get(rollout.revision)
         if before == rollout:
             return
         if before and before.began_at != rollout.began_at:
             del mine[rollout.revision]  # tried anew: it is the newest
         mine[rollout.revision] = rollout
-        self._put("rollout", rollout.app, rollout.revision)
+        self._put("rollout", rollout.name, rollout.revision)
 
     def drop_rollouts(self, app: str, revisions: Collection[str]) -> None:
         """Forget these revisions of an app."""

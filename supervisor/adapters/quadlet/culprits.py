@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from supervisor.adapters.quadlet.runner import Crashed, Runner
 from supervisor.core.names import QUADLET_KINDS, is_drop_in
-from supervisor.core.overlay import source_path
 from supervisor.core.refusals import is_staged
 from supervisor.kit.process import Completed
 from supervisor.model.app import Candidate
@@ -48,7 +47,7 @@ async def find_culprits(
             message=f"Podman's generator cannot read it: {crash}",
             source=app.source,
             app=app.name,
-            path=source_path(app, file.path),
+            path=app.source_path(file.path),
             line=line,
             hint="write it another way: were it installed, no app would have units any more",
         )

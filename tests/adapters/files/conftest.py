@@ -55,7 +55,7 @@ class Home:
         """Write an app as a pass would: the manifest, the files."""
         made = tuple(sorted(tree_file(path, content) for path, content in files.items()))
         manifest = Manifest(
-            app=app, source="s", revision="r", root="", files=made, units=units, sealed=sealed
+            name=app, source="s", revision="r", root="", files=made, units=units, sealed=sealed
         )
         await self.folder.write_manifest(manifest)
         for file in made:
@@ -66,7 +66,7 @@ class Home:
         """Write many in one go."""
         made = [(tree_file(path, content), as_bytes(content)) for path, content in files.items()]
         manifest = Manifest(
-            app=app,
+            name=app,
             source="s",
             revision="r",
             root="",

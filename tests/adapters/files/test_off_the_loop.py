@@ -23,7 +23,7 @@ async def test_two_thousand_files_are_written_and_removed_in_threads(home, make)
     contents |= {"web.service.d/10.conf": "[Service]\n"}
     files = [(make.tree_file(path, text), text.encode()) for path, text in contents.items()]
     manifest = Manifest(
-        app="web",
+        name="web",
         source="s",
         revision="r",
         root="",

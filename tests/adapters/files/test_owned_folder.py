@@ -175,7 +175,7 @@ async def test_a_manifest_that_is_a_link_counts_as_none(home):
 async def test_a_manifest_of_another_app_or_with_sly_paths_counts_as_none(home, make):
     await home.write("web", {"a.container": UNIT})
     text = (home.root / "web" / MANIFEST).read_text()
-    (home.root / "web" / MANIFEST).write_text(text.replace('"app":"web"', '"app":"db"'))
+    (home.root / "web" / MANIFEST).write_text(text.replace('"name":"web"', '"name":"db"'))
     assert (await home.folder.observe("web")).manifest is None
     (home.root / "web" / MANIFEST).write_text(text.replace("a.container", "../x"))
     assert (await home.folder.observe("web")).manifest is None
@@ -209,7 +209,7 @@ async def test_links_out_of_the_root_are_never_followed(home, make, tmp_path):
         )
     with pytest.raises(Stalled):
         await home.folder.write_manifest(
-            Manifest(app="db", source="", revision="", root="", files=(), units=(), sealed=False)
+            Manifest(name="db", source="", revision="", root="", files=(), units=(), sealed=False)
         )
     assert {p.name: p.read_text() for p in outside.iterdir()} == {"x": "precious"}
 

@@ -488,7 +488,7 @@ class TestReadOnly:
 def rollout(revision: str, began_at: float, **more: object) -> Rollout:
     files = (TreeFile(path="web.container", oid="1" * 40),)
     fields = {"source": "home", "root": "web", "files": files, "began_at": began_at, **more}
-    return Rollout(app="web", revision=revision, **fields)
+    return Rollout(name="web", revision=revision, **fields)
 
 
 def test_rollouts_are_kept_in_the_order_in_which_they_were_tried(opened):
