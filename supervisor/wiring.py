@@ -450,7 +450,7 @@ def _desires(settings: Settings, given: Ports) -> Desires:
 
 
 def _specifiers() -> dict[str, str]:
-    """Values of `core.overlay.SPECIFIERS`; a host can be renamed while podvisor runs."""
+    """Values of `core.overlay_setting.SPECIFIERS`; a host can be renamed while podvisor runs."""
     host = os.uname().nodename
     try:
         user = pwd.getpwuid(os.getuid()).pw_name

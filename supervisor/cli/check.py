@@ -52,8 +52,8 @@ def command(
     none; each finding is written as FILE:LINE: MESSAGE.
     """
     from supervisor.cli.loop import in_loop
-    from supervisor.core.overlay import problem
-    from supervisor.core.source_rules import glob_problem
+    from supervisor.core.overlay_setting import problem
+    from supervisor.core.source_paths import glob_problem
     from supervisor.wiring import check
 
     if not (place := Path(path)).is_dir():

@@ -3,8 +3,7 @@
 from supervisor.controllers.board import Board
 from supervisor.controllers.desire import Desires
 from supervisor.controllers.ports import Ledger, SourceReader
-from supervisor.core.globs import ignoring
-from supervisor.core.overlay import is_hidden
+from supervisor.core.source_paths import ignoring, is_hidden
 from supervisor.core.source_rules import without_password
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Failure, Finding, Stalled

@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from supervisor.core.globs import ignoring, literal, split
 from supervisor.core.layout import APP_NAME, Part, is_unit, names_units
 from supervisor.core.left_out import LeftOut, line_of, together
-from supervisor.core.overlay import is_hidden
-from supervisor.core.source_rules import glob_problem
+from supervisor.core.source_paths import glob_problem, ignoring, is_hidden, literal, split
 from supervisor.model.errors import Finding
 from supervisor.model.settings import Globs, SourceSettings
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.core.image_context import ImageContexts
 from supervisor.core.names import PLAIN_SUFFIXES, is_drop_in, shapes_units
+from supervisor.core.source_paths import parents
 from supervisor.core.unitfile import Entry, UnitFile, parse, split_words
 from supervisor.kit.links import resolve
 from supervisor.model.app import Candidate
@@ -23,7 +24,7 @@ class AppFiles:
         self.app = app
         self._contents = contents
         self._files = {file.path: file for file in app.files}
-        self._folders = {folder for file in app.files for folder in _parents(file.path)}
+        self._folders = {folder for file in app.files for folder in parents(file.path)}
         self._links = {
             file.path: self._bytes(file).decode(errors="replace")
             for file in app.files
@@ -164,9 +165,3 @@ def pieces(value: str) -> Iterator[str]:
         for separator in (",", "="):
             text = text.replace(separator, ":")
         yield from (piece for piece in text.split(":") if piece)
-
-
-def _parents(path: str) -> Iterator[str]:
-    yield ""
-    while path := posixpath.dirname(path):
-        yield path

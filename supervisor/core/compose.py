@@ -13,7 +13,6 @@ import msgspec
 from msgspec.structs import replace
 
 from supervisor.core.advice import apart, with_advice
-from supervisor.core.globs import ignoring
 from supervisor.core.image_context import ImageContexts
 from supervisor.core.layout import (
     APP_NAME,
@@ -28,8 +27,9 @@ from supervisor.core.layout import (
 from supervisor.core.left_out import LeftOut, not_deployed, of_several_units, overlooked, weighed
 from supervisor.core.names import LEADING_KINDS, QUADLET_KINDS, unit_kind
 from supervisor.core.names import shapes_units as shapes
-from supervisor.core.overlay import Overlay, is_hidden, lay_over
+from supervisor.core.overlay import Overlay, lay_over
 from supervisor.core.secret_files import is_secret
+from supervisor.core.source_paths import ignoring, is_hidden, with_parents
 from supervisor.core.templates import template_of, template_problem
 from supervisor.core.unfitting import selected, unfitting, used
 from supervisor.model.app import Candidate, UnitKind
@@ -299,14 +299,6 @@ def _divide_findings(
             continue
         by_app.setdefault(name, []).append(replace(one, source=snapshot.source, app=name))
     return by_app, of_no_app
-
-
-def with_parents(path: str) -> Iterable[str]:
-    """Folders that a path lies in, and itself, from the innermost on; the root is empty."""
-    while path:
-        yield path
-        path = posixpath.dirname(path)
-    yield ""
 
 
 def _left_out(

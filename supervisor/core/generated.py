@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from supervisor.core.app_files import AppFiles
 from supervisor.core.deploy_keys import judge_rules
+from supervisor.core.install import install_lines, starts
 from supervisor.core.kube import KubeError, read_kube
 from supervisor.core.mounts import writable_mounts
 from supervisor.core.names import QUADLET_KINDS, image_name
@@ -21,7 +22,6 @@ from supervisor.core.normal import digest
 from supervisor.core.own_section import OwnSection, read_own_section
 from supervisor.core.published_ports import publishes
 from supervisor.core.reads import Place, Reads
-from supervisor.core.starts import install_lines, starts
 from supervisor.core.unitfile import (
     Entry,
     UnitFile,

@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 
+from supervisor.core.source_paths import is_below
 from supervisor.core.unitfile import parse
 
 _RECIPES = ("Containerfile", "Dockerfile")
@@ -25,7 +26,7 @@ class ImageContexts:
             folder
             for path, text in builds.items()
             for folder in _folders(path, text)
-            if not _is_below(posixpath.dirname(path), folder)
+            if not is_below(posixpath.dirname(path), "" if folder == "." else folder)
         }
         self._recipes = {
             posixpath.dirname(path)
@@ -64,8 +65,3 @@ def _folders(path: str, text: str) -> Iterable[str]:
     if recipe and not recipe.startswith(("/", "%")) and "://" not in recipe:
         yield posixpath.dirname(posixpath.normpath(posixpath.join(base, recipe)))
         yield posixpath.dirname(posixpath.normpath(posixpath.join(here, recipe)))
-
-
-def _is_below(path: str, folder: str) -> bool:
-    """Whether a folder is another one, or lies in it; the app's root holds all."""
-    return folder in ("", ".") or path == folder or path.startswith(f"{folder}/")

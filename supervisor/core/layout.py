@@ -6,16 +6,14 @@ apps' folders. An app in whose folder others stand (`.` beside `*`) has what is 
 folders that hold no unit.
 """
 
-import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from supervisor.core.globs import fits, is_wild, split
 from supervisor.core.image_context import ImageContexts
 from supervisor.core.names import unit_kind
-from supervisor.core.overlay import is_below, is_hidden
+from supervisor.core.source_paths import fits, is_below, is_hidden, is_wild, parents, split
 from supervisor.core.templates import template_of
 from supervisor.core.unit_groups import group_units
 from supervisor.model.app import UnitKind
@@ -185,7 +183,7 @@ class _Folders:
         self._kept = frozenset(
             folder for folder, name in self._named.items() if folder in holding or name in overlaid
         )
-        above = {parent for folder in self._kept if folder for parent in _parents(folder)}
+        above = {parent for folder in self._kept if folder for parent in parents(folder)}
         for divided in self._kept & above:
             start = len(divided) + 1 if divided else 0
             for path in units:
@@ -201,12 +199,6 @@ class _Folders:
             Part(name=self._named[root], root=root, files=tuple(_within(root, some)))
             for root, some in found.items()
         ]
-
-
-def _parents(folder: str) -> Iterator[str]:
-    while folder:
-        folder = posixpath.dirname(folder)
-        yield folder
 
 
 def _name(parts: Sequence[str], pattern: Sequence[str]) -> str:

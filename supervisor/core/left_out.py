@@ -10,10 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from supervisor.core.globs import fits, is_wild, literal, split
 from supervisor.core.layout import EACH_UNIT, is_unit, names_units
 from supervisor.core.names import SEVERAL_UNITS, UNSUPPORTED
-from supervisor.core.overlay import is_below, is_hidden
+from supervisor.core.source_paths import fits, is_below, is_hidden, is_wild, literal, split
 from supervisor.model.errors import Finding
 
 _NAMED = 4

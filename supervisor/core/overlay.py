@@ -4,52 +4,15 @@ A folder of the source holds, in a folder for each app, files that take the plac
 the same path, or are added. Used by `core.compose`; nothing in a file is ever replaced.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from supervisor.core.overlay_setting import common_folder, folder_of
+from supervisor.core.source_paths import is_below, is_hidden, parents
 from supervisor.kit import texts
 from supervisor.model.errors import Finding
 from supervisor.model.source import Snapshot, TreeFile
-
-SPECIFIERS = {
-    "H": "host name",
-    "l": "host name up to the first dot",
-    "u": "user name",
-    "%": "a single %",
-}
-"""Those of systemd.unit(5) that have a meaning here."""
-_SPECIFIER = re.compile(r"%(.?)", re.DOTALL)
-
-
-def problem(text: str) -> str:
-    """Return why a text cannot be an overlay, empty if it can."""
-    if not text.isprintable():
-        return "it has control characters"
-    if text.startswith(("/", "~")) or any(part in ("", ".", "..") for part in text.split("/")):
-        return "it is a folder within the source, such as hosts/%H"
-    for found in _SPECIFIER.findall(text):
-        if found not in SPECIFIERS:
-            known = ", ".join(f"%{letter} ({what})" for letter, what in SPECIFIERS.items())
-            return f"there is no %{found}; there are {known}"
-    return ""
-
-
-def folder_of(text: str, values: Mapping[str, str]) -> str:
-    """Return the overlay's folder on this host; empty if a value cannot be a folder's name."""
-    folder = _SPECIFIER.sub(lambda found: {"%": "%", **values}.get(found[1], ""), text)
-    return "" if any(part in ("", ".", "..") for part in folder.split("/")) else folder
-
-
-def common_folder(text: str) -> str:
-    """Return the folder that holds the overlays of all hosts: it holds no apps of its own.
-
-    Where the very first part of the path is each host's own, that is nothing.
-    """
-    parts = text.split("/")
-    fixed = next((at for at, part in enumerate(parts) if "%" in part.replace("%%", "")), len(parts))
-    return "/".join(parts[:fixed]).replace("%%", "%")
 
 
 def lay_over(base: Iterable[TreeFile], over: Iterable[TreeFile]) -> tuple[TreeFile, ...]:
@@ -58,13 +21,13 @@ def lay_over(base: Iterable[TreeFile], over: Iterable[TreeFile]) -> tuple[TreeFi
     A file in the place of a folder, or the other way round, takes all of it.
     """
     above = {file.path: file for file in over}
-    folders = {folder for path in above for folder in _parents(path)}
+    folders = {folder for path in above for folder in parents(path)}
     kept = (
         file
         for file in base
         if file.path not in above
         and file.path not in folders
-        and not any(folder in above for folder in _parents(file.path))
+        and not any(folder in above for folder in parents(file.path))
     )
     return tuple(sorted((*kept, *above.values())))
 
@@ -129,20 +92,3 @@ class Overlay:
                 hint=f"did you mean {meant}?" if meant else "the folder has the name of the app",
                 fatal=False,
             )
-
-
-def is_below(path: str, root: str) -> bool:
-    """Whether a path is that of a folder, or of something in it; the empty folder holds all."""
-    return not root or path == root or path.startswith(f"{root}/")
-
-
-def is_hidden(path: str, root: str) -> bool:
-    """Whether it lies below a hidden folder, as seen from `root`, which may be one itself."""
-    inside = path[len(root) :]
-    return (inside.startswith(".") or "/." in inside) and any(
-        part.startswith(".") and part not in {".", ".."} for part in inside.split("/")[:-1]
-    )
-
-
-def _parents(path: str) -> Iterable[str]:
-    return (path[:at] for at, c in enumerate(path) if c == "/")

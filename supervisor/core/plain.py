@@ -8,10 +8,10 @@ import posixpath
 from collections.abc import Iterator, Mapping
 
 from supervisor.core.generated import Reading, is_true, requirements, take_in
+from supervisor.core.install import install_lines, starts
 from supervisor.core.normal import digest
 from supervisor.core.own_section import read_own_section
 from supervisor.core.reads import Place, Reads
-from supervisor.core.starts import install_lines, starts
 from supervisor.core.unitfile import UnitFile, expand, instance_of, is_template, merge, specifiers
 from supervisor.model.app import DesiredUnit, UnitKind
 

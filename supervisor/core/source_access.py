@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from supervisor.core import git_host, overlay
+from supervisor.core import git_host
+from supervisor.core.overlay_setting import problem as overlay_problem
 from supervisor.core.source_problem import Problem, shown_text
 from supervisor.core.toml_lines import Path
 
@@ -95,7 +96,7 @@ def _verify_problems(key: Path, given: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _overlay_problems(key: Path, given: Mapping[str, str]) -> Iterator[Problem]:
-    if (text := given.get("overlay")) and (why := overlay.problem(text)):
+    if (text := given.get("overlay")) and (why := overlay_problem(text)):
         yield Problem((*key, "overlay"), f"cannot use {shown_text(text)} as an overlay: {why}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from supervisor.core.source_access import access_problems
+from supervisor.core.source_paths import glob_problem
 from supervisor.core.source_problem import Problem, shown_text
 from supervisor.core.toml_lines import Path
 from supervisor.kit import texts
@@ -129,17 +130,6 @@ def _detail_problems(key: Path, source: Mapping[str, Any]) -> Iterator[Problem]:
             fastest = texts.format_duration(_FASTEST_POLL)
             hint = f"{fastest} or more is kinder to the server, and to this machine's rest"
             yield Problem((*key, "poll"), f"asking every {poll} is very often", hint, fatal=False)
-
-
-def glob_problem(setting: str, glob: str) -> str:
-    """Return why a text cannot be a glob of `apps` or `ignore`, empty if it can."""
-    if glob.startswith(("/", "~")) or ".." in glob.split("/"):
-        return "it must stay within the source"
-    if not glob.strip("/") or _control_characters(glob):
-        return "it fits nothing"
-    if setting == "ignore" and not glob.strip("./"):
-        return "it would leave out everything"
-    return ""
 
 
 def _glob_problems(key: Path, value: object) -> Iterator[Problem]:

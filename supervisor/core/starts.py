@@ -1,26 +1,24 @@
-"""What starts a unit: a target by its `[Install]`, another unit, or nothing at all.
+"""What nothing starts of an app: neither a target by its `[Install]` nor another unit.
 
 systemd says nothing of a unit that nothing starts, be it for a target that the user's systemd does
 not have (root's `multi-user.target`), a typing error or no `[Install]`. It is told of here, the
 same for `podvisor check`, plans and the status.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
-from supervisor.core.app_files import AppFiles
 from supervisor.core.gate import trial_of
 from supervisor.core.names import runtime_names
 from supervisor.core.needs import DEFAULT_TARGET
-from supervisor.core.unitfile import UnitFile, expand, is_template, split_words
+from supervisor.core.unitfile import is_template
 from supervisor.kit.texts import nearest
-from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, InstallLine, UnitKind
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed
 from supervisor.model.plan import ResetFailed, Verdict
 
-INSTALL_KEYS = ("WantedBy", "RequiredBy", "UpheldBy")
 USER_TARGETS = frozenset(
     f"{name}.target"
     for name in (
@@ -33,32 +31,6 @@ USER_TARGETS = frozenset(
 _RUN = (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD, UnitKind.PLAIN)
 """Kinds that are there to run; the others are there for these."""
 _TARGET = ".target"
-_OTHERS = ("OnFailure", "OnSuccess", "Upholds")
-_NEEDS = ("Requires", "BindsTo", "Wants")
-
-
-def install_lines(path: str, files: AppFiles) -> tuple[InstallLine, ...]:
-    """Return where the unit file at this path, and its drop-ins, say what starts the unit."""
-    return tuple(
-        InstallLine(target=target, key=entry.key, path=entry.path, line=entry.line)
-        for file in files.shaping(path)
-        for entry in file.entries
-        if entry.section == "Install" and entry.key in INSTALL_KEYS
-        for target in split_words(entry.value)
-    )
-
-
-def starts(name: str, unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what a unit starts beside what it needs: its timer's service, targets, OnFailure=."""
-    stem, _, suffix = name.rpartition(".")
-    found = [*unit.words("Unit", *_OTHERS)]
-    found.extend(word for word in unit.words("Unit", *_NEEDS) if word.endswith(_TARGET))
-    if suffix == "socket":
-        accepts = unit.last("Socket", "Accept").lower() in ("1", "yes", "y", "true", "t", "on")
-        found.append(unit.last("Socket", "Service") or f"{stem}{'@' * accepts}.service")
-    elif suffix in ("timer", "path"):
-        found.append(unit.last(suffix.capitalize(), "Unit") or f"{stem}.service")
-    return tuple(expand(word, known) for word in found)
 
 
 def unstarted(units: Iterable[DesiredUnit], targets: Collection[str]) -> frozenset[str]:

@@ -6,9 +6,8 @@ Used by `core.compose`: a word that is misspelt would leave apps out in silence.
 from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from supervisor.core.globs import fits, ignoring, is_wild, literal, split
 from supervisor.core.layout import EACH_UNIT, is_unit, names_units
-from supervisor.core.overlay import is_hidden
+from supervisor.core.source_paths import fits, ignoring, is_hidden, is_wild, literal, split
 from supervisor.kit.texts import nearest
 from supervisor.model.errors import Finding
 from supervisor.model.settings import SourceSettings

@@ -11,10 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from supervisor.core.compose import Composition, with_parents
-from supervisor.core.globs import ignoring
+from supervisor.core.compose import Composition
 from supervisor.core.layout import is_unit
-from supervisor.core.overlay import is_below
+from supervisor.core.source_paths import ignoring, is_below, with_parents
 from supervisor.core.unfitting import selected
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest

@@ -3,7 +3,7 @@
 import pytest
 
 from supervisor.core.compose import compose
-from supervisor.core.overlay import common_folder, folder_of, problem
+from supervisor.core.overlay_setting import common_folder, folder_of, problem
 from supervisor.model.errors import Finding
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile

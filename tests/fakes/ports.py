@@ -19,7 +19,7 @@ from supervisor.api.webhooks import Reception
 from supervisor.controllers import ports
 from supervisor.core.git_host import Api, CommitStatus
 from supervisor.core.names import shapes_units, unit_kind
-from supervisor.core.overlay import is_below
+from supervisor.core.source_paths import is_below
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import (
     AppNeed,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from supervisor.core.compose import Composition, compose
-from supervisor.core.overlay import is_below
+from supervisor.core.source_paths import is_below
 from supervisor.core.unread import presumed, unread_apps
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest

@@ -1,10 +1,37 @@
-"""Globs of paths within a source: those of `apps`, part by part, and those of `ignore`."""
+"""Paths within a source: the folders that they lie in, and the globs of `apps` and `ignore`."""
 
+import posixpath
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 _WILD = re.compile(r"[*?\[]")
+
+
+def parents(path: str) -> Iterator[str]:
+    """Folders that a path lies in, from the innermost on; the root, which is empty, is the last."""
+    while path:
+        path = posixpath.dirname(path)
+        yield path
+
+
+def with_parents(path: str) -> Iterator[str]:
+    """Yield a path, and then the folders that it lies in."""
+    yield path
+    yield from parents(path)
+
+
+def is_below(path: str, root: str) -> bool:
+    """Whether a path is that of a folder, or of something in it; the empty folder holds all."""
+    return not root or path == root or path.startswith(f"{root}/")
+
+
+def is_hidden(path: str, root: str) -> bool:
+    """Whether it lies below a hidden folder, as seen from `root`, which may be one itself."""
+    inside = path[len(root) :]
+    return (inside.startswith(".") or "/." in inside) and any(
+        part.startswith(".") and part not in {".", ".."} for part in inside.split("/")[:-1]
+    )
 
 
 def is_wild(part: str) -> bool:
@@ -45,6 +72,17 @@ def ignoring(globs: Iterable[str]) -> Callable[[str], str]:
         return next((text for text, glob in known if _takes(parts, glob)), "")
 
     return ignored
+
+
+def glob_problem(setting: str, glob: str) -> str:
+    """Return why a text cannot be a glob of `apps` or `ignore`, empty if it can."""
+    if glob.startswith(("/", "~")) or ".." in glob.split("/"):
+        return "it must stay within the source"
+    if not glob.strip("/") or not glob.isprintable():
+        return "it fits nothing"
+    if setting == "ignore" and not glob.strip("./"):
+        return "it would leave out everything"
+    return ""
 
 
 def _takes(parts: Sequence[str], glob: Sequence[str]) -> bool:
