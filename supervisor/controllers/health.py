@@ -12,7 +12,7 @@ import msgspec
 
 from supervisor.controllers.last_words import LastWords
 from supervisor.controllers.ports import Podman, Systemd
-from supervisor.core.health import is_restless, is_usual, noted
+from supervisor.core.unit_health import is_restless, is_usual, noted
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Retry
 from supervisor.model.health import Checked, CheckRun, Health, PlayedContainer

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 import anyio
 
 from supervisor.controllers.ports import Prober
-from supervisor.core.health import after_answer, next_probe_at
 from supervisor.core.names import runtime_names
+from supervisor.core.unit_health import after_answer, next_probe_at
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
 from supervisor.model.health import Probe, Probed

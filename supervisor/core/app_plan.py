@@ -11,7 +11,7 @@ from supervisor.core.blockers import blockers
 from supervisor.core.draft import Draft
 from supervisor.core.file_plan import plan_files, plan_folder_removal, plan_fresh_load
 from supervisor.core.gate import is_installed, trial_of
-from supervisor.core.health import plan_health
+from supervisor.core.health_plan import plan_health
 from supervisor.core.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
 from supervisor.core.names import runtime_names, template_of
 from supervisor.core.ownership import plan_leftovers, pruned_volumes

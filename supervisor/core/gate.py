@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from supervisor.core.health import unit_health
 from supervisor.core.names import LEADING_KINDS, runtime_names
 from supervisor.core.needs import failed_need, should_run
+from supervisor.core.unit_health import unit_health
 from supervisor.kit.texts import format_duration
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.health import Health

@@ -14,7 +14,7 @@ _PODMANS_TURN_SECONDS = 10.0
 
 
 def health_of(one: PlayedContainer, now: float, *, since: float | None) -> UnitHealth:
-    """Return what it says of its unit; `since` as of `core.health.unit_health`."""
+    """Return what it says of its unit; `since` as of `core.unit_health`."""
     if how := how_it_ended(one):
         return UnitHealth(health=Health.UNHEALTHY, since=one.ended_at, output=how)
     if one.state == "paused":

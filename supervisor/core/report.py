@@ -6,9 +6,9 @@ import msgspec
 
 from supervisor.core import needs
 from supervisor.core.gate import rollout_of
-from supervisor.core.health import unit_health
 from supervisor.core.names import runtime_names
 from supervisor.core.repair import SETTLE_SECONDS, calm_at, is_looping, settles_at
+from supervisor.core.unit_health import unit_health
 from supervisor.kit.texts import count, format_duration
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.errors import Failure, Finding, Stalled

@@ -6,17 +6,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core import health
 from supervisor.core.draft import Draft
-from supervisor.core.health import (
-    NEXT_PACE,
-    Pace,
-    Sign,
-    after_answer,
-    next_probe_at,
-    noted,
-    plan_health,
-)
+from supervisor.core.health_plan import NEXT_PACE, Pace, Sign, plan_health, settle_seconds
+from supervisor.core.unit_health import after_answer, is_restless, next_probe_at, noted
 from supervisor.model.health import Checked, ContainerHealth, Health, Probe, Probed
 from supervisor.model.observed import Inventory, Observed, UnitState
 from supervisor.model.plan import SetHealthInterval
@@ -154,10 +146,10 @@ def test_what_podman_restarted_is_unwell_the_longer_the_more_often(
     )
     for before in (None, noted(None, seen, usual=True, now=now - age)):
         memory = noted(before, seen, usual=True, now=now)
-        assert health.is_restless(memory, now) == (age < min(600, 30 * restarts))
+        assert is_restless(memory, now) == (age < min(600, 30 * restarts))
     # The clock was set back: at some time it is well, and not much later.
     memory = noted(None, seen, usual=True, now=1000.0)
-    assert not health.is_restless(memory, 1600.0)
+    assert not is_restless(memory, 1600.0)
 
 
 def test_switched_off_it_is_asked_as_declared_again() -> None:
@@ -218,4 +210,4 @@ def test_probes_of_one_interval_fall_together(interval: float, now: float, found
 
 def test_the_settling_time_hears_three_answers_at_least() -> None:
     settings = HealthSettings(idle_after=Seconds(1))
-    assert health.settle_seconds(settings, 30.0) == 90.0
+    assert settle_seconds(settings, 30.0) == 90.0

@@ -1,7 +1,6 @@
-"""Health as pure functions: how often a container is asked, what a probe's answers add up to.
+"""Health in a plan: how often containers are asked, and the restart of what is unwell.
 
-`controllers.health` gathers what is known, `plan_health` decides for one app as a part of its
-plan, `unit_health` is the one verdict on a unit, for the status page and whoever waits for it.
+What is seen of them is put together by `core.unit_health`.
 """
 
 import enum
@@ -10,29 +9,19 @@ from collections.abc import Iterator
 from supervisor.core import played, repair
 from supervisor.core.draft import Draft
 from supervisor.core.names import runtime_names
-from supervisor.kit.alarm import next_multiple
+from supervisor.core.unit_health import is_restless, is_usual, unit_health
 from supervisor.kit.texts import count
 from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.errors import Finding
-from supervisor.model.health import (
-    Checked,
-    ContainerHealth,
-    Health,
-    OnFailure,
-    Probe,
-    Probed,
-    UnitHealth,
-)
-from supervisor.model.observed import Observed, UnitState
+from supervisor.model.health import Checked, ContainerHealth, Health, OnFailure
+from supervisor.model.observed import Observed
 from supervisor.model.plan import RestartUnit, SetHealthInterval, StartUnit, StopUnit
 from supervisor.model.settings import HealthSettings
 
-_WORST_LAST = (Health.NONE, Health.HEALTHY, Health.STARTING, Health.UNHEALTHY)
 _ANSWERS_TO_SETTLE = 3
 """A container must have answered so often, however short the settling time is set."""
 _STARTING_LOOK_SECONDS = (5.0, 120.0)
 """A starting container is looked at again when it is half as old again, within these bounds."""
-_FIRST_PROBE_SECONDS = 1.0
 _GRACE_SECONDS = 1.0
 """What a check may take, when its answer is waited for."""
 
@@ -61,40 +50,6 @@ NEXT_PACE = {
     (Pace.IDLE, Sign.WELL): Pace.IDLE,
     (Pace.IDLE, Sign.LONG_WELL): Pace.IDLE,
 }
-
-
-def noted(before: Checked | None, seen: ContainerHealth, *, usual: bool, now: float) -> Checked:
-    """Add what is seen to what is remembered; `usual` is whether its unit simply runs."""
-    if before and before.container.id != seen.id:
-        before = None
-    known, restless, well_at = before, 0.0, 0.0
-    started = (seen.started_at, seen.restarts)
-    if before and (before.container.started_at, before.container.restarts) != started:
-        known = None
-    if seen.restarts:
-        # A clock that was set back says nothing of the age.
-        at = min(seen.started_at, now)
-        well_at = known.well_at if known else at + repair.calm_seconds(seen.restarts)
-        restless = before.restless_since if before and is_restless(before, at) else at
-    same = known is not None and known.container.health is seen.health
-    calm = usual and seen.health is Health.HEALTHY and not seen.streak
-    return Checked(
-        container=seen,
-        since=known.since if known and same else now,
-        calm_since=(known and known.calm_since) or now if calm else 0.0,
-        restless_since=restless,
-        well_at=well_at,
-        last_failure=seen.output or (before.last_failure if before else ""),
-    )
-
-
-def is_restless(checked: Checked, now: float) -> bool:
-    """Whether Podman restarts a container by itself again and again, as far as is known.
-
-    As with crash loops of systemd's: between two restarts it looks as if all were well.
-    """
-    # A clock that was set back must not make it wait longer.
-    return 0 < checked.well_at - now <= repair.LONGEST_CALM_SECONDS
 
 
 def settle_seconds(settings: HealthSettings, declared: float) -> float:
@@ -207,11 +162,6 @@ def _doubt(checked: Checked, observed: Observed, now: float) -> str:
     return ""
 
 
-def is_usual(state: UnitState | None) -> bool:
-    """Whether a unit simply runs, with nothing about to happen to it."""
-    return bool(state and state.active == "active" and not state.job)
-
-
 def _too_old(app: str, unit: DesiredUnit) -> Finding:
     return Finding(
         message=f"HealthIdleInterval= has no effect on {unit.name}: this Podman cannot change the"
@@ -221,40 +171,6 @@ def _too_old(app: str, unit: DesiredUnit) -> Finding:
         hint="Podman 5.4.2 and newer can; until then its health check runs as declared",
         fatal=False,
     )
-
-
-def after_answer(before: Probed, probe: Probe, failure: str, now: float) -> Probed:
-    """Add one answer of a probe; an empty `failure` is a good one."""
-    streak = before.streak + 1 if failure else 0
-    health = before.health
-    if not failure:
-        health = Health.HEALTHY
-    elif health is Health.STARTING:
-        patience = max(probe.start_period, probe.retries * probe.interval)
-        health = Health.STARTING if now < before.began_at + patience else Health.UNHEALTHY
-    elif streak >= probe.retries:
-        health = Health.UNHEALTHY
-    return Probed(
-        unit=before.unit,
-        health=health,
-        since=before.since if health is before.health else now,
-        streak=streak,
-        output=failure,
-        began_at=before.began_at,
-    )
-
-
-def next_probe_at(probed: Probed, probe: Probe, now: float) -> float:
-    """When to probe again: at a moment that all probes of one interval share.
-
-    What is starting is asked sooner at first, to be found well as soon as it is.
-    """
-    if probed.health is Health.STARTING:
-        soon = max(_FIRST_PROBE_SECONDS, (now - probed.began_at) / 2)
-        return now + min(probe.interval, soon)
-    at = next_multiple(probe.interval, now=now)
-    # Two probes are never nearer to each other than half their interval.
-    return at if at - now >= probe.interval / 2 else at + probe.interval
 
 
 def _plan_repair(
@@ -294,57 +210,3 @@ def _plan_restart(name: str, reason: str, observed: Observed, now: float, draft:
         return
     after = repair.after_try(name, memory, now)
     draft.steps.append(RestartUnit(app=draft.app, unit=name, repair=after, reason=reason))
-
-
-def unit_health(
-    unit: str, observed: Observed, now: float, *, since: float | None = None
-) -> UnitHealth:
-    """Return the verdict on a unit: the worst of its containers and its probe.
-
-    A container that Podman restarts is unhealthy until it has run on for long enough; if `since`
-    is given, it is if Podman has restarted it since then, and what came before does not count.
-    """
-    verdicts = []
-    for one in observed.checked:
-        if one.container.unit != unit:
-            continue
-        if since is None:
-            restless = is_restless(one, now)
-        else:
-            restless = one.container.restarts > 0 and one.container.started_at >= since
-        verdicts.append(_restless(one) if restless else _as_checked(one))
-    verdicts.extend(
-        played.health_of(one, now, since=since) for one in observed.played if one.unit == unit
-    )
-    probed = observed.probed.get(unit)
-    if probed:
-        verdicts.append(
-            UnitHealth(
-                health=probed.health,
-                since=probed.since,
-                streak=probed.streak,
-                output=probed.output,
-            )
-        )
-    return max(
-        verdicts, key=lambda one: (_WORST_LAST.index(one.health), one.streak), default=UnitHealth()
-    )
-
-
-def _as_checked(one: Checked) -> UnitHealth:
-    container = one.container
-    return UnitHealth(
-        health=container.health,
-        since=one.since,
-        streak=container.streak,
-        output=container.output,
-    )
-
-
-def _restless(one: Checked) -> UnitHealth:
-    said = f": {failure}" if (failure := one.last_failure.strip()) else ""
-    return UnitHealth(
-        health=Health.UNHEALTHY,
-        since=one.restless_since,
-        output=f"Podman has restarted it {count(one.container.restarts, 'time')}{said}",
-    )
