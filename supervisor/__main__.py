@@ -15,20 +15,20 @@ def main() -> int:
     if arguments == ["--version"]:
         print(f"podvisor {__version__}")  # noqa: T201
         return 0
-    from supervisor.cli.screen import write_what_it_can_show  # noqa: PLC0415
+    from supervisor.cli.show.screen import write_what_it_can_show  # noqa: PLC0415
 
     write_what_it_can_show()
     code = None
     if arguments[:1] == ["status"]:
-        from supervisor.cli import status_report  # noqa: PLC0415
+        from supervisor.cli.fast import status_report  # noqa: PLC0415
 
         code = status_report.quick(arguments[1:])
     elif arguments[:1] == ["sync"]:
-        from supervisor.cli import sync_now  # noqa: PLC0415
+        from supervisor.cli.fast import sync_now  # noqa: PLC0415
 
         code = sync_now.quick(arguments[1:])
     elif arguments[:1] == ["run"]:
-        from supervisor.cli import run_daemon  # noqa: PLC0415
+        from supervisor.cli.fast import run_daemon  # noqa: PLC0415
 
         code = run_daemon.quick(arguments[1:])
     if code is not None:

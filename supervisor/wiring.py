@@ -26,34 +26,34 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
+from supervisor.adapters.secrets.decryptor import Vault
 from supervisor.adapters.secrets.references import SecretReader
-from supervisor.adapters.secrets.vault import Vault
 from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.api.webhooks import WebhookListener
 from supervisor.controllers import ports
-from supervisor.controllers.app import AppController
-from supervisor.controllers.board import Board
-from supervisor.controllers.commit_status import CommitStatusController
-from supervisor.controllers.desire import Desires
-from supervisor.controllers.desk import Desk
-from supervisor.controllers.diff import Differ
-from supervisor.controllers.execute import Executor
-from supervisor.controllers.health import HealthController
-from supervisor.controllers.image import ImageController
-from supervisor.controllers.last_words import LastWords
+from supervisor.controllers.apps.diff import Differ
+from supervisor.controllers.apps.executor import Executor
+from supervisor.controllers.apps.health import HealthController
+from supervisor.controllers.apps.images import ImageController
+from supervisor.controllers.apps.last_words import LastWords
+from supervisor.controllers.apps.observer import Observer
+from supervisor.controllers.apps.probes import ProbeController
+from supervisor.controllers.apps.reconciler import AppController
+from supervisor.controllers.apps.secrets import SecretController
+from supervisor.controllers.desired.desired_state import Desires
 from supervisor.controllers.loop import Loop
-from supervisor.controllers.observe import Observer
-from supervisor.controllers.order_desk import OrderDesk
-from supervisor.controllers.orders import Orders
-from supervisor.controllers.probes import ProbeController
-from supervisor.controllers.reload import SettingsReloader
-from supervisor.controllers.secrets import SecretController
-from supervisor.controllers.source import SourceController
-from supervisor.controllers.status_desk import StatusDesk
+from supervisor.controllers.operator.actions import OrderDesk
+from supervisor.controllers.operator.reload import SettingsReloader
+from supervisor.controllers.operator.service import Desk
+from supervisor.controllers.operator.status import StatusDesk
+from supervisor.controllers.sources.commit_status import CommitStatusController
+from supervisor.controllers.sources.source import SourceController
+from supervisor.controllers.sources.webhook_tester import WebhookTester
+from supervisor.controllers.sources.webhooks import WebhookController
+from supervisor.controllers.state.overrides import Orders
+from supervisor.controllers.state.status_board import Board
 from supervisor.controllers.watches import Watches
-from supervisor.controllers.webhook_test import WebhookTester
-from supervisor.controllers.webhooks import WebhookController
-from supervisor.core.settings import Reading, read_settings
+from supervisor.core.config.reader import Reading, read_settings
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.notify import Notifier
 from supervisor.kit.threads import aside
@@ -450,7 +450,7 @@ def _desires(settings: Settings, given: Ports) -> Desires:
 
 
 def _specifiers() -> dict[str, str]:
-    """Values of `core.overlay_setting.SPECIFIERS`; a host can be renamed while podvisor runs."""
+    """What an overlay's specifiers stand for; a host can be renamed while podvisor runs."""
     host = os.uname().nodename
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
@@ -520,8 +520,8 @@ async def check(
     import tempfile  # noqa: PLC0415
 
     from supervisor.adapters.git.working_copy import BRANCH, WorkingCopy  # noqa: PLC0415
-    from supervisor.controllers import checker  # noqa: PLC0415
-    from supervisor.core.checking import settings_for_check, sources_of  # noqa: PLC0415
+    from supervisor.controllers.desired import checker  # noqa: PLC0415
+    from supervisor.core.config.checking import settings_for_check, sources_of  # noqa: PLC0415
 
     folder = str(path.resolve())  # noqa: ASYNC240  # nothing else runs
     reading = load_settings(config)

@@ -1,6 +1,6 @@
 """The control socket: HTTP over a Unix socket, mode 0600, for the command line.
 
-Asks a `Desk`; `kit.http_server` speaks HTTP.
+Asks a `Desk`; `kit.http.server` speaks HTTP.
 
 | request | reply |
 | --- | --- |
@@ -32,8 +32,8 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from supervisor.kit import http_server
-from supervisor.kit.http_server import Gone, Request
+from supervisor.kit.http import server
+from supervisor.kit.http.server import Gone, Request
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event
@@ -61,7 +61,7 @@ Tell = Callable[[Event | AppStatus], Awaitable[None]]
 
 
 class Desk(Protocol):
-    """What the control socket offers; `controllers.desk` serves it."""
+    """What the control socket offers; `controllers.operator.service` serves it."""
 
     async def look(self) -> Mapping[str, UnitState]: ...
 
@@ -129,7 +129,7 @@ async def serve(
     with _listen(path) as listener:
         try:
             task_status.started()
-            await http_server.serve(listener, _Answers(desk))
+            await server.serve(listener, _Answers(desk))
         finally:
             path.unlink(missing_ok=True)  # noqa: ASYNC240  # one system call, in memory
 

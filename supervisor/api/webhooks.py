@@ -1,6 +1,6 @@
 """The listener for webhooks: the only thing of podvisor's that the network reaches.
 
-Asks a `Reception` who may be heard, and what to answer; `kit.http_door` keeps the limits.
+Asks a `Reception` who may be heard, and what to answer; `kit.http.public_server` keeps the limits.
 
 | request | answer |
 | --- | --- |
@@ -20,10 +20,10 @@ from typing import Protocol
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from supervisor.core.webhook_senders import parse_listen
-from supervisor.kit import http
-from supervisor.kit.http_door import Door, Limits, listen
-from supervisor.kit.http_server import Request
+from supervisor.core.githost.client_address import parse_listen
+from supervisor.kit.http import client as http
+from supervisor.kit.http.public_server import Door, Limits, listen
+from supervisor.kit.http.server import Request
 from supervisor.model.errors import Retry
 from supervisor.model.webhook import Answer, Delivery, Sender
 
@@ -32,7 +32,7 @@ _KNOCK_LIMIT = 16 << 10
 
 
 class Reception(Protocol):
-    """Who decides; `controllers.webhooks` serves it."""
+    """Who decides; `controllers.sources.webhooks` serves it."""
 
     @property
     def body_size(self) -> int: ...

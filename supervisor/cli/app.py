@@ -1,6 +1,6 @@
 """Finds the command that is meant, loads it alone, and turns what goes wrong into words.
 
-`__main__` hands over the arguments; each command is a module of this folder with a `command`.
+`__main__` hands over the arguments; each command is a module of `commands` with a `command`.
 """
 
 import os
@@ -11,8 +11,10 @@ from typing import Any
 import click
 
 from supervisor import __version__
-from supervisor.cli import codes, places, screen
+from supervisor.cli import codes
+from supervisor.cli.daemon import places
 from supervisor.cli.guard import HadEnough, guarded
+from supervisor.cli.show import screen
 
 COMMANDS = (
     *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "events"),
@@ -37,7 +39,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"supervisor.cli.{cmd_name}").command
+        command: click.Command = import_module(f"supervisor.cli.commands.{cmd_name}").command
         return command
 
     def invoke(self, ctx: click.Context) -> object:
@@ -100,7 +102,7 @@ def must_be_the_daemons(config: str) -> None:
     """Raise Refused if a daemon runs with other settings: it would answer for those."""
     import json
 
-    from supervisor.cli.client import NotRunning, Refused, ask
+    from supervisor.cli.daemon.client import NotRunning, Refused, ask
 
     try:
         told = json.loads(ask(places.control_socket(), "/v1/status", timeout_seconds=10))

@@ -4,8 +4,10 @@ import os
 import sys
 from collections.abc import Callable
 
-from supervisor.cli import codes, places, screen
-from supervisor.cli.client import NotRunning, Refused
+from supervisor.cli import codes
+from supervisor.cli.daemon import places
+from supervisor.cli.daemon.client import NotRunning, Refused
+from supervisor.cli.show import screen
 
 
 class HadEnough(Exception):
@@ -18,7 +20,7 @@ def guarded(action: Callable[[], int]) -> int:
         code = action()
         sys.stdout.flush()
     except NotRunning:
-        from supervisor.cli.absent import way_out
+        from supervisor.cli.daemon.absent import way_out
 
         screen.complain("the daemon is not running", way_out())
         return codes.NOT_RUNNING

@@ -26,18 +26,18 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 import anyio
 import msgspec
 
-from supervisor.controllers.app import AppController
-from supervisor.controllers.app_pass import AppPass
-from supervisor.controllers.board import Board
-from supervisor.controllers.commit_status import CommitStatusController
-from supervisor.controllers.desire import Desires
-from supervisor.controllers.health import LOOK_SECONDS, HealthController
-from supervisor.controllers.image import ImageController
+from supervisor.controllers.apps.app_pass import AppPass
+from supervisor.controllers.apps.health import LOOK_SECONDS, HealthController
+from supervisor.controllers.apps.images import ImageController
+from supervisor.controllers.apps.probes import ProbeController
+from supervisor.controllers.apps.reconciler import AppController
+from supervisor.controllers.desired.desired_state import Desires
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import FolderWatch
-from supervisor.controllers.probes import ProbeController
-from supervisor.controllers.source import SourceController
-from supervisor.controllers.webhooks import WebhookController
+from supervisor.controllers.sources.commit_status import CommitStatusController
+from supervisor.controllers.sources.source import SourceController
+from supervisor.controllers.sources.webhooks import WebhookController
+from supervisor.controllers.state.status_board import Board
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration

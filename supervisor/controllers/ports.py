@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol, TypeVar
 
-from supervisor.core.git_host import Api, CommitStatus
+from supervisor.core.githost.commit_status_api import Api, CommitStatus
 from supervisor.model.app import Candidate, Generated
 from supervisor.model.events import Event
 from supervisor.model.health import CheckRun, ContainerHealth, PlayedContainer, Probe

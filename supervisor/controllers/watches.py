@@ -16,10 +16,10 @@ from typing import TypeVar
 import anyio
 from anyio.abc import TaskStatus
 
-from supervisor.controllers.board import Board
-from supervisor.controllers.desire import Desires
+from supervisor.controllers.desired.desired_state import Desires
 from supervisor.controllers.ports import Folder, FolderWatch, Host, Ledger, Podman, Systemd
-from supervisor.core.concerns import apps_of
+from supervisor.controllers.state.status_board import Board
+from supervisor.core.status.affected_apps import apps_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.events import Event, EventKind

@@ -1,4 +1,4 @@
-"""What `podvisor doctor` finds: `adapters.host.check_costs` measures, `core.doctor` judges."""
+"""What `podvisor doctor` finds: what health checks cost, and what would save most."""
 
 import msgspec
 

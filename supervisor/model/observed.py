@@ -204,7 +204,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
     units: dict[str, UnitState]
     targets: frozenset[str]
-    """Of the units that some `[Install]` names, those that are wanted (`core.needs`)."""
+    """Of the units that some `[Install]` names, those that are wanted."""
     missing: frozenset[str] = frozenset()
     """Of the units that some `[Install]` names, those that systemd does not have."""
     needed_by: dict[str, dict[str, str]] = {}

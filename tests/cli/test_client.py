@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from supervisor.api import control
-from supervisor.cli.client import NotRunning, Refused, ask, stream
+from supervisor.cli.daemon.client import NotRunning, Refused, ask, stream
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.plan import Plan, Reload

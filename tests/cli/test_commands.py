@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
-from supervisor.cli import sync_now
 from supervisor.cli.app import COMMANDS
+from supervisor.cli.fast import sync_now
 from supervisor.kit.clock import SystemClock
 from supervisor.model.check import Check, CheckedApp, CheckedLeftOut, CheckedUnit
 from supervisor.model.diff import AppDiff, Diff, TextPair

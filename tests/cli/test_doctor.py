@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from supervisor.adapters.host.check_costs import measure
-from supervisor.cli.doctor import _show
-from supervisor.core.doctor import diagnose
+from supervisor.cli.commands.doctor import _show
+from supervisor.core.measure.healthcheck_cost import diagnose
 from supervisor.model.doctor import CheckCost
 from supervisor.model.errors import Finding, Stalled
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from supervisor.cli import check, log_lines, plan, screen, status_view
+from supervisor.cli.commands import check, plan
+from supervisor.cli.show import log_lines, screen, status_view
 from supervisor.model.check import Check, CheckedApp
 from supervisor.model.errors import Finding
 from supervisor.model.plan import Plan, Reload, RestartUnit, Verdict

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from supervisor.cli.default_file import default_text
-from supervisor.core.settings import read_settings
+from supervisor.cli.local.default_file import default_text
+from supervisor.core.config.reader import read_settings
 from supervisor.model.settings import Settings, SourceSettings
 
 Podvisor = Callable[..., Any]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli import places
+from supervisor.cli.daemon import places
 from supervisor.wiring import Paths
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from supervisor.cli.run_daemon import quick
+from supervisor.cli.fast.run_daemon import quick
 
 START = """
 import sys

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.cli import screen
+from supervisor.cli.show import screen
 
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
-from supervisor.cli import screen
+from supervisor.cli.show import screen
 screen.say(("bad", "bad"), " plain")
 screen.table([[("web", "strong"), "x" * 30], ["\\x1b[31m", "y"]], header=("APP", "WHAT"))
 """
@@ -79,7 +79,7 @@ def test_nothing_that_a_terminal_obeys_gets_through(text: str) -> None:
 def test_what_may_be_cut_gives_way_to_what_must_be_read(on_terminal: Callable[..., str]) -> None:
     row = ["home", "https://git.example.org/me/home.git", "ready", "1a2b3c4d and its subject"]
     program = f"""
-from supervisor.cli import screen
+from supervisor.cli.show import screen
 screen.table([{row}], header=("SOURCE", "FROM", "STATE", "REVISION"), cut=("FROM", "REVISION"))
 """
     written = on_terminal(program, COLUMNS="48", NO_COLOR="1")
@@ -105,7 +105,7 @@ def test_a_terminal_of_ascii_gets_ascii(
     on_terminal: Callable[..., str], environ: dict[str, str], expected: str
 ) -> None:
     program = """
-from supervisor.cli import screen
+from supervisor.cli.show import screen
 screen.write_what_it_can_show()
 screen.say("✓ “a” → b…")
 """

@@ -7,10 +7,10 @@ import pytest
 
 from supervisor import __version__
 from supervisor.adapters.host.checks import Machine
-from supervisor.cli import setup
-from supervisor.cli.client import Refused
-from supervisor.cli.setup import _Hands, _set_up
-from supervisor.cli.unit_file import service_text
+from supervisor.cli.commands import setup
+from supervisor.cli.commands.setup import _Hands, _set_up
+from supervisor.cli.daemon.client import Refused
+from supervisor.cli.local.unit_file import service_text
 
 FILES = (
     "sys/fs/cgroup/cgroup.controllers",

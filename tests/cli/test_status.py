@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
-from supervisor.cli import status_view
-from supervisor.cli.status_report import is_well, quick
+from supervisor.cli.fast.status_report import is_well, quick
+from supervisor.cli.show import status_view
 from supervisor.kit.clock import SystemClock
 from supervisor.model.errors import Finding
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from supervisor.adapters.secrets import age
+from supervisor.adapters.secrets.decryptor import Vault as RealVault
 from supervisor.adapters.secrets.references import SecretReader
-from supervisor.adapters.secrets.vault import Vault as RealVault
 from supervisor.controllers.ports import Secrets, Vault
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.secret import DesiredSecret, SecretKind

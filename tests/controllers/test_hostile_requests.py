@@ -57,7 +57,7 @@ REQUESTS = st.one_of(
 
 
 class Asked:
-    """A request, and what was answered; as `kit.http_server.Request`."""
+    """A request, and what was answered; as `kit.http.server.Request`."""
 
     def __init__(self, method, path, query, body):
         self.method, self.path, self.query, self.body = method, path, query, body

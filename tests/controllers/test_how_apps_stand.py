@@ -6,7 +6,7 @@ import anyio
 import msgspec
 import pytest
 
-from supervisor.controllers.desk import Desk
+from supervisor.controllers.operator.service import Desk
 from supervisor.model.events import EventKind
 from supervisor.model.observed import UnitState
 from supervisor.model.rollout import Outcome

@@ -4,7 +4,7 @@ import anyio
 import msgspec
 import pytest
 
-from supervisor.controllers.checker import check
+from supervisor.controllers.desired.checker import check
 from supervisor.model.errors import Retry
 from supervisor.model.events import EventKind
 from supervisor.model.settings import Globs, SourceSettings

@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from supervisor.core.app_files import AppFiles
-from supervisor.core.compose import compose
-from supervisor.core.drop_ins import report_reaching
-from supervisor.core.generated import Reading
-from supervisor.core.plain import read_plain_units
-from supervisor.core.reads import Place
+from supervisor.core.desired.discovery import compose
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.file_references import Place
+from supervisor.core.render.drop_ins import report_reaching
+from supervisor.core.render.plain_units import read_plain_units
+from supervisor.core.render.quadlet_output import Reading
 from supervisor.model.app import Candidate
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from supervisor.core.gate import is_on
+from supervisor.core.health.gate import is_on
 from supervisor.model.health import Health
 from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings

@@ -4,12 +4,12 @@ import anyio
 import msgspec
 import pytest
 
-from supervisor.core.webhook_schemes import signed
+from supervisor.core.githost.signatures import signed
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.settings import Seconds, SecretRef, Settings, SourceSettings, WebhookSettings
 from supervisor.model.webhook import Scheme
-from tests.core.test_oidc import CLAIMS, NOW, token
+from tests.core.githost.test_oidc import CLAIMS, NOW, token
 from tests.fakes import webhooks as sent
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from supervisor.cli.app import COMMANDS, group
-from supervisor.core.settings import read_settings
+from supervisor.core.config.reader import read_settings
 from supervisor.model import plan
 from supervisor.model.events import EventKind
 from supervisor.model.status import AppState

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from supervisor.core import planner
-from supervisor.core.gate import ended
-from supervisor.core.jobs import after_job
-from supervisor.core.names import runtime_names
-from supervisor.core.needs import needed_by
+from supervisor.core.files.names import runtime_names
+from supervisor.core.health.gate import ended
+from supervisor.core.health.wanted_units import needed_by
+from supervisor.core.plan import planner
+from supervisor.core.plan.jobs import after_job
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.health import Checked, ContainerHealth, Health, PlayedContainer

@@ -3,7 +3,7 @@
 Apps are written in a toy language: a file `web.container` whose content names what it needs, such
 as `needs=site.network image=img:1 reads=conf refuse=why warn=why after=db,cache can=reload
 onchange=reload job=yes install=x.target`. What the real generator makes of
-real files is for tests/core/test_generated.py and the host.
+real files is for tests/core/render/test_quadlet_output.py and the host.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from anyio.abc import TaskStatus
 
 from supervisor.api.webhooks import Reception
 from supervisor.controllers import ports
-from supervisor.core.git_host import Api, CommitStatus
-from supervisor.core.names import shapes_units, unit_kind
-from supervisor.core.source_paths import is_below
+from supervisor.core.files.names import shapes_units, unit_kind
+from supervisor.core.files.source_paths import is_below
+from supervisor.core.githost.commit_status_api import Api, CommitStatus
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import (
     AppNeed,

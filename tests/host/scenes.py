@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from supervisor.cli.client import NotRunning, Refused, ask
+from supervisor.cli.daemon.client import NotRunning, Refused, ask
 from tests.host.conftest import PATIENCE_SECONDS
 
 IMAGE = "localhost/podvisor-test"

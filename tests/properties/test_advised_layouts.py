@@ -7,7 +7,7 @@ from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from supervisor.core.compose import Composition, compose, told
+from supervisor.core.desired.discovery import Composition, compose, told
 from supervisor.model.settings import Globs, LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from supervisor.core.compose import compose, texts_needed, with_contents
+from supervisor.core.desired.discovery import compose, texts_needed, with_contents
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import FileKind, Snapshot, TreeFile
 

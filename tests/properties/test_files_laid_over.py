@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.overlay import lay_over
+from supervisor.core.desired.overlay import lay_over
 from supervisor.model.source import TreeFile
 
 NAMES = st.sampled_from(["a", "b", "c.conf", "web.container", "web.container.d"])

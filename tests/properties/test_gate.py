@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.gate import judge
+from supervisor.core.health.gate import judge
 from supervisor.model.health import Health, Probed
 from supervisor.model.observed import Inventory, Observed, UnitState
 from supervisor.model.plan import Quarantine

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.normal import digest
-from supervisor.core.unitfile import UnitFile, parse
+from supervisor.core.files.digest import digest
+from supervisor.core.files.unitfile import UnitFile, parse
 
 MADE_BY = {
     "Container": ("ExecStart", "run"),

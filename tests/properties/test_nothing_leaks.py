@@ -6,13 +6,13 @@ A secret stands wherever a value can; Podman's generator quotes it in each way t
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.app_files import AppFiles
-from supervisor.core.generated import Reading, read_units
-from supervisor.core.plain import read_plain_units
-from supervisor.core.reads import Place
-from supervisor.core.redact import without_value, without_values
-from supervisor.core.refusals import read_refusals, report_missing, report_twice
-from supervisor.core.secret_files import read_secret_files
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.file_references import Place
+from supervisor.core.files.redact import without_value, without_values
+from supervisor.core.files.secret_files import read_secret_files
+from supervisor.core.render.generator_errors import read_refusals, report_missing, report_twice
+from supervisor.core.render.plain_units import read_plain_units
+from supervisor.core.render.quadlet_output import Reading, read_units
 from supervisor.model.plan import BuildImage, Plan
 from tests.core.candidates import from_texts
 

@@ -4,9 +4,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from supervisor.core.compose import Composition, compose
-from supervisor.core.source_paths import is_below
-from supervisor.core.unread import presumed, unread_apps
+from supervisor.core.desired.discovery import Composition, compose
+from supervisor.core.desired.unread import presumed, unread_apps
+from supervisor.core.files.source_paths import is_below
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest
 from supervisor.model.settings import Globs, LimitSettings, SourceSettings

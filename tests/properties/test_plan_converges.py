@@ -4,8 +4,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supervisor.core.names import shapes_units
-from supervisor.core.needs import should_run
+from supervisor.core.files.names import shapes_units
+from supervisor.core.health.wanted_units import should_run
 from supervisor.model.app import ChangeAction, ChangeRule, UnitKind
 from supervisor.model.plan import (
     LeaveUnit,

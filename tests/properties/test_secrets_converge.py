@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from supervisor.core.planner import plan
+from supervisor.core.plan.planner import plan
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
 from supervisor.model.observed import (
     AppliedApp,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, suppress
 
-from supervisor.adapters.files.beneath import folder_at
+from supervisor.adapters.files.safe_fs import folder_at
 from supervisor.kit.stamps import Stamp, blob_id, stamp_of
 from supervisor.model.source import FileKind, TreeFile
 

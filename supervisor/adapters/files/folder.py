@@ -14,7 +14,11 @@ from typing import Protocol
 
 import msgspec
 
-from supervisor.adapters.files.beneath import (
+from supervisor.adapters.files.contents import Known, contents, first_bytes, unread_bytes
+from supervisor.adapters.files.foreign import ForeignUnits
+from supervisor.adapters.files.owned_watch import OwnedWatch
+from supervisor.adapters.files.paths import MANIFEST, link_problem, path_problem
+from supervisor.adapters.files.safe_fs import (
     folder_at,
     is_leftover,
     put,
@@ -24,13 +28,9 @@ from supervisor.adapters.files.beneath import (
     sweep,
     told,
 )
-from supervisor.adapters.files.contents import Known, contents, first_bytes, unread_bytes
-from supervisor.adapters.files.foreign import ForeignUnits
-from supervisor.adapters.files.owned_watch import OwnedWatch
-from supervisor.adapters.files.paths import MANIFEST, link_problem, path_problem
 from supervisor.adapters.files.unit_links import UnitLinks
 from supervisor.adapters.files.unshared import Change, make_unshared
-from supervisor.core.names import shapes_units
+from supervisor.core.files.names import shapes_units
 from supervisor.kit.stamps import Stamp, stamp_of
 from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Stalled

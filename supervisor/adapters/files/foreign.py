@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from supervisor.core.names import PLAIN_SUFFIXES, QUADLET_KINDS
-from supervisor.core.unitfile import parse
+from supervisor.core.files.names import PLAIN_SUFFIXES, QUADLET_KINDS
+from supervisor.core.files.unitfile import parse
 from supervisor.kit.stamps import SETTLED_NS
 from supervisor.model.app import UnitKind
 

@@ -13,15 +13,16 @@ from itertools import islice
 import anyio
 import anyio.lowlevel
 
-from supervisor.adapters.files.notes import (
+from supervisor.adapters.files.watch import open_inotify
+from supervisor.kit.inotify import (
     ATTRIB,
     CLOSE_WRITE,
     DONT_FOLLOW,
     GONE,
     IGNORED,
     OVERFLOW,
-    Note,
-    Notes,
+    Inotify,
+    InotifyEvent,
     settled,
 )
 
@@ -38,7 +39,7 @@ class OwnedWatch:
     def __init__(self, root: str) -> None:
         self._root = root
         self._masks: dict[str, dict[str, int]] = {}
-        self._notes: Notes | None = None
+        self._inotify: Inotify | None = None
         self._watches: dict[str, int] = {}
         self._identities: dict[str, tuple[int, int] | None] = {}
         """What stood at a path just before it was watched: another file is watched anew."""
@@ -74,12 +75,12 @@ class OwnedWatch:
         for path in paths:
             watch = self._watches.pop(path, None)
             self._identities.pop(path, None)
-            if watch is None or self._notes is None:
+            if watch is None or self._inotify is None:
                 continue
             self._paths[watch].discard(path)
             if not self._paths[watch]:
                 self._forget(watch)
-                self._notes.remove(watch)
+                self._inotify.remove(watch)
 
     def restore(self, app: str, paths: Collection[str]) -> None:
         """Watch again those of the released paths that are still there."""
@@ -89,23 +90,23 @@ class OwnedWatch:
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncIterator[str]]:
         """Arm, and tell of apps until the context ends."""
-        notes = self._notes = Notes()
+        inotify = self._inotify = open_inotify()
         try:
             self._arm(_EVERYONE, {self._root: _FOLDER})
             for app, masks in tuple(self._masks.items()):
                 await self._arm_all(app, masks)
-            async with aclosing(settled(notes, self._judge)) as names:
+            async with aclosing(settled(inotify, self._judge)) as names:
                 yield names
         finally:
-            self._notes = None
+            self._inotify = None
             self._watches.clear()
             self._identities.clear()
             self._paths.clear()
             self._apps.clear()
-            notes.close()
+            inotify.close()
 
     def _arm(self, app: str, masks: dict[str, int]) -> None:
-        if self._notes is None:
+        if self._inotify is None:
             return
         for path, mask in masks.items():
             identity = _identity(path)
@@ -113,7 +114,7 @@ class OwnedWatch:
             if known is not None and self._identities.get(path) == identity:
                 self._apps[known].add(app)
                 continue
-            watch = self._notes.add(path, mask)
+            watch = self._inotify.add(path, mask)
             if watch != known:
                 self.release(path)
             if watch is not None:
@@ -128,14 +129,14 @@ class OwnedWatch:
             self._watches.pop(path, None)
             self._identities.pop(path, None)
 
-    def _judge(self, notes: Iterable[Note]) -> set[str]:
+    def _judge(self, events: Iterable[InotifyEvent]) -> set[str]:
         touched: set[str] = set()
-        for note in notes:
-            if note.mask & OVERFLOW:
+        for event in events:
+            if event.mask & OVERFLOW:
                 touched.add(_EVERYONE)
-            touched |= self._apps.get(note.watch, set())
-            if note.mask & IGNORED:
-                self._forget(note.watch)
+            touched |= self._apps.get(event.watch, set())
+            if event.mask & IGNORED:
+                self._forget(event.watch)
         return set(self._masks) if _EVERYONE in touched else touched
 
 

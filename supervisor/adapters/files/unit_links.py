@@ -12,8 +12,8 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 
-from supervisor.adapters.files.beneath import InTheWay, is_leftover, put, remove
-from supervisor.core.names import PLAIN_SUFFIXES, template_of
+from supervisor.adapters.files.safe_fs import InTheWay, is_leftover, put, remove
+from supervisor.core.files.names import PLAIN_SUFFIXES, template_of
 from supervisor.model.source import FileKind
 
 _DROP_IN_FOLDER = re.compile(r"[^/]+\.(service|timer|socket|path|target|slice|mount)\.d")

@@ -10,7 +10,7 @@ import sys
 
 import msgspec
 
-from supervisor.adapters.files.beneath import put_all, remove, remove_empty, sweep
+from supervisor.adapters.files.safe_fs import put_all, remove, remove_empty, sweep
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.source import FileKind
 

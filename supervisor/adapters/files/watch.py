@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import NamedTuple
 
-from supervisor.adapters.files.notes import (
+from supervisor.kit.inotify import (
     ADD,
     ATTRIB,
     CLOSE_WRITE,
@@ -24,10 +24,11 @@ from supervisor.adapters.files.notes import (
     MOVED_TO,
     ONLY_FOLDER,
     OVERFLOW,
-    Note,
-    Notes,
+    Inotify,
+    InotifyEvent,
     settled,
 )
+from supervisor.model.errors import Retry
 
 _ENTRIES = CREATE | DELETE | MOVED_FROM | MOVED_TO | ATTRIB
 _TREE = _ENTRIES | CLOSE_WRITE | GONE | ONLY_FOLDER | DONT_FOLLOW | EXCLUDE_UNLINKED
@@ -75,7 +76,7 @@ class SourceFolders:
 
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
-        self._notes: Notes | None = None
+        self._inotify: Inotify | None = None
         self._watched: dict[int, _Watched] = {}
 
     async def watch_folders(self, folders: Mapping[str, str]) -> None:
@@ -89,33 +90,33 @@ class SourceFolders:
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncIterator[str]]:
         """Tell of sources until the context ends."""
-        notes = self._notes = Notes()
+        inotify = self._inotify = open_inotify()
         try:
             self._arm()
-            async with aclosing(settled(notes, self._judge)) as names:
+            async with aclosing(settled(inotify, self._judge)) as names:
                 yield names
         finally:
-            self._notes = None
+            self._inotify = None
             self._watched.clear()
-            notes.close()
+            inotify.close()
 
-    def _judge(self, notes: Iterable[Note]) -> set[str]:
+    def _judge(self, events: Iterable[InotifyEvent]) -> set[str]:
         changed: set[str] = set()
         moved = False
-        for note in notes:
-            if note.mask & OVERFLOW:
+        for event in events:
+            if event.mask & OVERFLOW:
                 changed.update(self._folders)
                 moved = True
-            watched = self._watched.get(note.watch)
+            watched = self._watched.get(event.watch)
             for role in watched.roles if watched else ():
-                if note.mask & GONE:
+                if event.mask & GONE:
                     changed.add(role.source)
                     moved = True
-                elif role.tree and note.mask & (_ENTRIES | CLOSE_WRITE) and note.name != _SKIPPED:
+                elif role.tree and event.mask & (_ENTRIES | CLOSE_WRITE) and event.name != _SKIPPED:
                     changed.add(role.source)
                     # A folder's mode counts: one that could not be read may be readable now.
-                    moved = moved or bool(note.mask & FOLDER) or not note.name
-                elif role.awaited and note.name == role.awaited:
+                    moved = moved or bool(event.mask & FOLDER) or not event.name
+                elif role.awaited and event.name == role.awaited:
                     changed.add(role.source)
                     moved = True
         if moved:
@@ -124,13 +125,13 @@ class SourceFolders:
 
     def _arm(self) -> None:
         """Watch what should be watched now, and no more."""
-        if self._notes is None:
+        if self._inotify is None:
             return
         stale = set(self._watched)
         watched: dict[int, _Watched] = {}
         for _ in range(_TRIES):
             ways = {source: _way(folder) for source, folder in self._folders.items()}
-            watched = _ask(self._notes, ways)
+            watched = _ask(self._inotify, ways)
             stale |= watched.keys()
             # A step that came or went before it was watched would never be told of.
             if all(_way(self._folders[source]) == way for source, way in ways.items()):
@@ -138,18 +139,27 @@ class SourceFolders:
         for watch, wanted in watched.items():
             before = self._watched.get(watch)
             if before and before.mask & ~wanted.mask:
-                self._notes.add(wanted.path, wanted.mask)
+                self._inotify.add(wanted.path, wanted.mask)
         for watch in stale - watched.keys():
-            self._notes.remove(watch)
+            self._inotify.remove(watch)
         self._watched = watched
 
 
-def _ask(notes: Notes, ways: Mapping[str, _Way]) -> dict[int, _Watched]:
+def open_inotify() -> Inotify:
+    """Open one. Raises Retry where the user has too many."""
+    try:
+        return Inotify()
+    except OSError as error:
+        hint = "fs.inotify.max_user_instances"
+        raise Retry(f"cannot watch files: {error.strerror} ({hint})") from error
+
+
+def _ask(inotify: Inotify, ways: Mapping[str, _Way]) -> dict[int, _Watched]:
     watched: dict[int, _Watched] = {}
     for source, way in ways.items():
         for path, mask, role in _wanted(source, way):
             # Only ever adding, for a mask that shrank for a moment would lose events.
-            watch = notes.add(path, mask | ADD)
+            watch = inotify.add(path, mask | ADD)
             if watch is not None:
                 one = watched.setdefault(watch, _Watched(path))
                 one.mask |= mask

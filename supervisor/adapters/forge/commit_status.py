@@ -1,13 +1,19 @@
 """Tell a Git host of a commit's status: one POST. The `GitHost` port.
 
-What is sent and where is `core.git_host`'s; here is what comes of it.
+What is sent and where is `core.githost.commit_status_api`'s; here is what comes of it.
 """
 
 import msgspec
 
 from supervisor import __version__
-from supervisor.core.git_host import Api, CommitStatus, is_said_already, plain, request
-from supervisor.kit import http
+from supervisor.core.githost.commit_status_api import (
+    Api,
+    CommitStatus,
+    is_said_already,
+    plain,
+    request,
+)
+from supervisor.kit.http import client as http
 from supervisor.model.errors import Failure, Retry, Stalled
 
 _TIMEOUT_SECONDS = 30.0

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import anyio
 
 from supervisor.adapters.git.pack import Pack, trees
-from supervisor.adapters.git.screen import refused, screen, target_problem, unread
 from supervisor.adapters.git.store import Store
+from supervisor.adapters.git.tree_policy import refused, screen, target_problem, unread
 from supervisor.adapters.git.walk import Seen, Survey, Torn, read_file, survey
 from supervisor.kit.stamps import Stamp, blob_id
 from supervisor.kit.threads import in_thread

@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 import anyio
 
-from supervisor.adapters.git.access import Access, ReadSecret
 from supervisor.adapters.git.borrow import borrow
+from supervisor.adapters.git.credentials import Access, ReadSecret
 from supervisor.adapters.git.errors import StoreBroken
 from supervisor.adapters.git.folder import FolderReader
 from supervisor.adapters.git.remote import Fetcher
-from supervisor.adapters.git.screen import name_problem, refused, screen, too_large
 from supervisor.adapters.git.signatures import Signers, check, read_signers
 from supervisor.adapters.git.store import HEAD, Entry, Record, Store
+from supervisor.adapters.git.tree_policy import name_problem, refused, screen, too_large
 from supervisor.kit.stamps import blob_id, object_id
 from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.settings import LimitSettings, SecretRef, SourceSettings

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from supervisor.adapters.git.command import environment, git
 from supervisor.adapters.git.errors import TooLarge, remote_failure, without_credentials
-from supervisor.adapters.git.glance import Glance, basic
+from supervisor.adapters.git.ls_refs import Glance, basic
 from supervisor.adapters.git.store import HEAD, Store
 from supervisor.model.errors import Stalled
 

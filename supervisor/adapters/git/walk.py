@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from supervisor.adapters.git.screen import name_problem, refused, shown, too_large, unread
+from supervisor.adapters.git.tree_policy import name_problem, refused, shown, too_large, unread
 from supervisor.kit.stamps import Stamp, stamp_of
 from supervisor.model.errors import Finding, Stalled
 from supervisor.model.settings import LimitSettings

@@ -8,7 +8,7 @@ import os
 import anyio
 from anyio.abc import ByteStream
 
-from supervisor.kit import http
+from supervisor.kit.http import client as http
 from supervisor.model.health import RUNTIME_FOLDER, Probe
 
 _WEB = ("http", "https")

@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from supervisor.adapters.oidc import verify
-from supervisor.kit import http
+from supervisor.kit.http import client as http
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Retry
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from supervisor.kit import http
+from supervisor.kit.http import client as http
 from supervisor.model.errors import Retry
 
 _BASE = "http://podman/v5.0.0/libpod"

@@ -13,10 +13,10 @@ import anyio
 
 from supervisor.adapters.podman.api import Api, ApiError, name_in_path
 from supervisor.adapters.podman.check_results import failed_last, hides_failures, results_file
-from supervisor.adapters.podman.follow import EventWatch
+from supervisor.adapters.podman.event_watch import EventWatch
 from supervisor.adapters.podman.health import can_adjust, health_of
 from supervisor.adapters.podman.played import played
-from supervisor.adapters.podman.pulling import failure_of
+from supervisor.adapters.podman.pull_errors import failure_of
 from supervisor.adapters.podman.secrets import (
     SecretsThere,
     put_secret,

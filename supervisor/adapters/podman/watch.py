@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
-from supervisor.adapters.podman import settings
-from supervisor.adapters.podman.contents import Index, read_images, read_secrets
+from supervisor.adapters.podman import containers_conf
+from supervisor.adapters.podman.store_index import Index, read_images, read_secrets
 from supervisor.adapters.podman.stores import Stores
 from supervisor.model.podman import PodmanEvent
 
@@ -116,7 +116,7 @@ class StoreWatch:
         self._add(_Watched(stores.exits, "container", _REPLACED))
 
     def _arm_settings(self) -> None:
-        for folder in settings.folders():
+        for folder in containers_conf.folders():
             for one in (folder, folder / "containers.conf.d"):
                 self._add(_Watched(one, SETTINGS, _WRITTEN, ".conf"))
 

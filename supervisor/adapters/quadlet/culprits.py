@@ -12,8 +12,8 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from supervisor.adapters.quadlet.runner import Crashed, Runner
-from supervisor.core.names import QUADLET_KINDS, is_drop_in
-from supervisor.core.refusals import is_staged
+from supervisor.core.files.names import QUADLET_KINDS, is_drop_in
+from supervisor.core.render.generator_errors import is_staged
 from supervisor.kit.process import Completed
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding, Retry

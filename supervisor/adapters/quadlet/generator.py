@@ -1,9 +1,10 @@
 """Podman's Quadlet generator: stage the candidates, run it, read what it printed.
 
-The `Generator` port. `stage` makes the folder that the generator sees; `core.generated`,
-`core.refusals` and `core.plain` understand its output. What one run says of one app does not
-depend on the other apps being right: an app that is refused takes nobody with it, and one at which
-the generator crashes or hangs is found (`culprits`) and left out.
+The `Generator` port. `stage` makes the folder that the generator sees;
+`core.render.quadlet_output`, `core.render.generator_errors` and `core.render.plain_units`
+understand its output. What one run says of one app does not depend on the other apps being right:
+an app that is refused takes nobody with it, and one at which the generator crashes or hangs is
+found (`culprits`) and left out.
 """
 
 import os
@@ -17,13 +18,10 @@ from supervisor.adapters.quadlet.culprits import find_culprits
 from supervisor.adapters.quadlet.runner import BINARIES, Crashed, Runner
 from supervisor.adapters.quadlet.verify import passed_over
 from supervisor.adapters.quadlet.vocabulary import SystemdKeys
-from supervisor.core.app_files import AppFiles
-from supervisor.core.drop_ins import report_reaching
-from supervisor.core.generated import Reading, divide, read_units
-from supervisor.core.pitfalls import report_pitfalls
-from supervisor.core.plain import read_plain_units
-from supervisor.core.reads import Place
-from supervisor.core.refusals import (
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.file_references import Place
+from supervisor.core.render.drop_ins import report_reaching
+from supervisor.core.render.generator_errors import (
     is_staged,
     quadlet_files,
     read_refusals,
@@ -32,7 +30,10 @@ from supervisor.core.refusals import (
     report_missing,
     report_twice,
 )
-from supervisor.core.vocabulary import Vocabulary, report_unknown
+from supervisor.core.render.pitfalls import report_pitfalls
+from supervisor.core.render.plain_units import read_plain_units
+from supervisor.core.render.quadlet_output import Reading, divide, read_units
+from supervisor.core.render.vocabulary import Vocabulary, report_unknown
 from supervisor.kit.process import Completed
 from supervisor.kit.threads import aside
 from supervisor.model.app import Candidate, DesiredApp, Generated, UnitKind

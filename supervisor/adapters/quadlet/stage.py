@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
-from supervisor.core.refusals import is_staged
+from supervisor.core.render.generator_errors import is_staged
 from supervisor.kit.links import resolve
 from supervisor.model.app import Candidate
 from supervisor.model.source import FileKind

@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from supervisor.core.redact import without_value
-from supervisor.core.unitfile import is_template, parse
+from supervisor.core.files.redact import without_value
+from supervisor.core.files.unitfile import is_template, parse
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Finding
 

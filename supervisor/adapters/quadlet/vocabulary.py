@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from supervisor.core.vocabulary import Vocabulary
+from supervisor.core.render.vocabulary import Vocabulary
 from supervisor.kit.process import ProcessError, run
 
 _PLACES = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from supervisor.adapters.forge.commit_status import CommitStatusSender
-from supervisor.core.git_host import CommitState, CommitStatus, api_of
+from supervisor.core.githost.commit_status_api import CommitState, CommitStatus, api_of
 from supervisor.model.errors import Retry, Stalled
 
 pytestmark = pytest.mark.anyio

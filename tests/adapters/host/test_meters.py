@@ -9,7 +9,7 @@ import pytest
 
 from supervisor.adapters.host import meters
 from supervisor.adapters.host.meters import Meter
-from supervisor.core import idle
+from supervisor.core.measure import idle_cost
 from supervisor.model.idle import Reading, Stretch
 
 PROGRAM = """
@@ -55,7 +55,7 @@ def doing() -> Iterator[Callable[..., tuple[Stretch, Reading, float]]]:
         process.stdin.flush()
         spent = float(process.stdout.readline())
         after = one.read(memory=True)
-        return idle.stretch(before, after), after, spent
+        return idle_cost.stretch(before, after), after, spent
 
     yield measure
     for process in started:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor.adapters.podman.containers_conf import log_file
 from supervisor.adapters.podman.events import from_api, from_file, from_journal
 from supervisor.adapters.podman.readers import FileReader
-from supervisor.adapters.podman.settings import log_file
 from supervisor.model.errors import Retry
 from supervisor.model.podman import PodmanEvent
 

@@ -9,8 +9,8 @@ import pyrage
 import pytest
 
 from supervisor.adapters.secrets import age
+from supervisor.adapters.secrets.decryptor import Vault
 from supervisor.adapters.secrets.references import SecretReader
-from supervisor.adapters.secrets.vault import Vault
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.secret import DesiredSecret, SecretKind
 from supervisor.model.settings import SecretRef

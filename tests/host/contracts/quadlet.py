@@ -10,8 +10,8 @@ from pathlib import Path
 import uvloop
 
 from supervisor.adapters.quadlet import QuadletGenerator
-from supervisor.core.normal import digest
-from supervisor.core.unitfile import parse
+from supervisor.core.files.digest import digest
+from supervisor.core.files.unitfile import parse
 from supervisor.model.app import Candidate
 from supervisor.model.source import FileKind, TreeFile
 

@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 from supervisor.adapters.quadlet.runner import BINARIES
-from supervisor.core.generated import divide
-from supervisor.core.normal import digest
-from supervisor.core.unitfile import parse
+from supervisor.core.files.digest import digest
+from supervisor.core.files.unitfile import parse
+from supervisor.core.render.quadlet_output import divide
 
 APPS: dict[str, dict[str, str]] = {}
 RUNS = 200

@@ -1,0 +1,111 @@
+"""How a source is reached: from its settings to the address, the password and the ssh command.
+
+Used by `reader`, before `remote` fetches. Passwords are read anew each time, and go to git's
+environment only.
+"""
+
+import os
+import shlex
+import stat
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from supervisor.adapters.git.ls_refs import basic
+from supervisor.adapters.git.remote import Remote, parse_remote
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.settings import SecretRef, SourceSettings
+
+ReadSecret = Callable[[SecretRef], Awaitable[bytes]]
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_PINNED = ("StrictHostKeyChecking=yes", "UpdateHostKeys=no", "VerifyHostKeyDNS=no")
+
+
+class Access:
+    """`folder` takes the known_hosts lines that stand in the settings, a file for each source."""
+
+    def __init__(self, *, read_secret: ReadSecret, folder: Path) -> None:
+        self._read_secret = read_secret
+        self._folder = folder
+
+    async def remote(self, name: str, settings: SourceSettings) -> Remote:
+        """Read what the settings refer to. Raises Stalled if a key or password cannot be used."""
+        remote = parse_remote(settings.git)
+        if settings.password:
+            password = await self._read_secret(settings.password)
+            return _with_password(remote, settings.user, password)
+        if settings.ssh_key or settings.known_hosts:
+            return remote._replace(ssh=self._ssh_command(name, settings))
+        return remote
+
+    def _ssh_command(self, name: str, settings: SourceSettings) -> str:
+        """Make the command that git calls through a shell; ssh splits paths at spaces itself."""
+        options = ["BatchMode=yes"]
+        if settings.ssh_key:
+            options += [f'IdentityFile="{_private_key(settings.ssh_key)}"', "IdentitiesOnly=yes"]
+        if settings.known_hosts:
+            known = self._known_hosts(name, settings.known_hosts)
+            options += [f'UserKnownHostsFile="{known}"', "GlobalKnownHostsFile=/dev/null", *_PINNED]
+        return shlex.join(["ssh", *(f"-o{option}" for option in options)])
+
+    def _known_hosts(self, name: str, text: str) -> Path:
+        if text.startswith(("/", "~")):
+            path = Path(text).expanduser()
+            if not path.is_file():
+                raise Stalled(
+                    f"cannot use {path} as known_hosts: there is no such file",
+                    hint=f"ssh-keyscan HOST >{path}, and compare it with what the server's owner"
+                    " tells",
+                )
+            return path
+        path = self._folder / f"{name}.known_hosts"
+        content = "".join(f"{line.strip()}\n" for line in text.splitlines())
+        try:
+            if not path.exists() or path.read_text() != content:
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                temporary = path.with_suffix(".new")
+                temporary.write_text(content)
+                temporary.rename(path)
+        except OSError as error:
+            raise Retry(f"cannot write {path}: {error.strerror}") from error
+        return path
+
+
+def _with_password(remote: Remote, user: str, password: bytes) -> Remote:
+    """Carry the password as a header; a user in the URL is taken out of it."""
+    parts = urlsplit(remote.url)
+    in_url, at, host = parts.netloc.rpartition("@")
+    who = user or unquote(in_url) or "git"
+    url = parts._replace(netloc=host).geturl() if at else remote.url
+    try:
+        text = password.decode()
+    except UnicodeDecodeError as error:
+        raise Stalled(
+            "cannot use the password: it is not UTF-8", hint="put the token there, and nothing else"
+        ) from error
+    return remote._replace(url=url, authorization=basic(who, text))
+
+
+def _private_key(text: str) -> Path:
+    """Return the key's path, for ssh would refuse one that others can read, with other words."""
+    if text.startswith("credential:"):
+        folder = os.environ.get("CREDENTIALS_DIRECTORY")
+        name = text.partition(":")[2]
+        hint = f"systemctl --user edit podvisor, and in [Service] LoadCredential={name}:PATH"
+        if not folder:
+            raise Stalled(f"cannot use credential {name}: the service has none", hint=hint)
+        path = Path(folder) / name
+    else:
+        path = Path(text).expanduser()
+        hint = f"ssh-keygen -t ed25519 -N '' -f {path}"
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise Stalled(f"cannot use the key {path}: {error.strerror}", hint=hint) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise Stalled(f"cannot use the key {path}: it is no file", hint=hint)
+    if status.st_mode & _OTHERS:
+        raise Stalled(
+            f"cannot use the key {path}: others can read or change it", hint=f"chmod 600 {path}"
+        )
+    return path

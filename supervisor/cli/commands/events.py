@@ -1,0 +1,115 @@
+"""`podvisor events`: what was done, to what, when and why."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from supervisor.cli import codes
+from supervisor.cli.daemon import places
+from supervisor.cli.daemon.client import NotRunning, stream
+from supervisor.cli.show import screen
+from supervisor.cli.show.log_lines import show_event
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[float]
+else:
+    _ParamType = click.ParamType  # generic only in the newest click
+
+_USUAL_LIMIT = 50
+
+
+class Moment(_ParamType):
+    """A moment: a length of time ago, or a date."""
+
+    name = "when"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds since the epoch."""
+        if isinstance(value, float):
+            return value
+        from datetime import datetime
+
+        from supervisor.kit.texts import parse_duration
+
+        text = str(value)
+        try:
+            return time.time() - parse_duration(text)
+        except ValueError:
+            pass
+        try:
+            # Without a zone, as people mean it: local time.
+            return datetime.fromisoformat(text).timestamp()
+        except (ValueError, OverflowError):
+            self.fail(f"“{text}” is neither like 2h or 7d nor like 2026-01-31 12:00", param, ctx)
+
+
+@click.command(
+    short_help="Show what was done, to what, when and why.",
+    epilog=codes.epilog(codes.NOT_RUNNING, codes.INTERRUPTED, c4="--follow needs the daemon"),
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on.")
+@click.option("--since", type=Moment(), metavar="WHEN", help="As 2h or 7d ago, or an ISO date.")
+@click.argument("app", default="", metavar="[APP]")
+@click.option("--unit", default="", metavar="NAME", help="Only of this unit (.service is added).")
+@click.option(
+    "-n",
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help=f"The newest so many; 0 is all.  [default: {_USUAL_LIMIT}, or all with --since]",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line (Event).")
+def command(  # noqa: PLR0917 - click names them
+    app: str, follow: bool, since: float | None, unit: str, limit: int | None, as_json: bool
+) -> int:
+    """Show the event log (of one app, if it is named), oldest first; also of one that has left.
+
+    Without a daemon it is read from the ledger.
+    """
+    if limit is None:
+        limit = 0 if since else _USUAL_LIMIT
+    if unit and "." not in unit:
+        unit = f"{unit}.service"
+    query: dict[str, object] = {"since": since or 0.0, "app": app, "unit": unit, "limit": limit}
+    try:
+        entries = stream(
+            places.control_socket(), "/v1/events", query={**query, "follow": int(follow)}
+        )
+        some = _write_all(entries, as_json=as_json)
+    except NotRunning:
+        if follow:
+            raise
+        found = _from_ledger(since=since or 0.0, app=app, unit=unit, limit=limit)
+        some = _write_all(found, as_json=as_json)
+    if not some and screen.is_terminal(sys.stderr):
+        screen.say(("No events.", "dim"), stream=sys.stderr)
+    return codes.OK
+
+
+def _from_ledger(*, since: float, app: str, unit: str, limit: int) -> Iterator[dict[str, object]]:
+    import msgspec
+
+    from supervisor.cli.daemon.offline import events_from_ledger
+
+    for entry in events_from_ledger(
+        places.ledger_file(), after_id=0, since=since, app=app, unit=unit, limit=limit
+    ):
+        yield msgspec.to_builtins(entry)
+
+
+def _write_all(entries: Iterable[dict[str, object]], *, as_json: bool) -> bool:
+    """Write them as they come; returns whether there was one."""
+    some = False
+    for entry in entries:
+        some = True
+        if as_json:
+            print(json.dumps(entry, ensure_ascii=False, separators=(",", ":")), flush=True)
+        else:
+            show_event(entry, with_time=True)
+    return some

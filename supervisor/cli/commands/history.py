@@ -1,0 +1,73 @@
+"""`podvisor history`: the revisions of an app that were tried on this machine."""
+
+import json
+import sys
+import time
+from typing import Any
+
+import click
+
+from supervisor.cli import codes
+from supervisor.cli.daemon import places
+from supervisor.cli.daemon.client import NotRunning, ask
+from supervisor.cli.show import screen
+from supervisor.cli.show.screen import Cell, say
+from supervisor.kit.texts import relative
+
+_STYLES = {"good": "good", "failed": "bad", "trial": "warn", "overtaken": "dim"}
+_SHORT = 12
+
+
+@click.command(
+    short_help="Show the revisions of an app that ran here.",
+    epilog=codes.epilog(c0="shown, also where no daemon runs"),
+)
+@click.argument("app")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/status.py: History).")
+def command(app: str, as_json: bool) -> int:
+    """Show which revisions of an app were tried here, when, and what came of them.
+
+    `podvisor rollback APP REVISION` goes back to one. One that was `overtaken` had not passed its
+    gate when something newer came. Without a daemon it is read from the ledger.
+    """
+    try:
+        body = ask(places.control_socket(), "/v1/history", query={"app": app})
+    except NotRunning:
+        from supervisor.cli.daemon.offline import history_from_ledger
+
+        body = history_from_ledger(places.ledger_file(), app)
+    if as_json:
+        sys.stdout.write(body.decode().rstrip() + "\n")
+    else:
+        _show(json.loads(body), now=time.time())
+    return codes.OK
+
+
+def _show(history: dict[str, Any], *, now: float) -> None:
+    rows: list[list[Cell]] = []
+    held = history.get("held") or {}
+    for age, one in enumerate(history.get("rollouts", ())):
+        outcome = one.get("outcome", "trial")
+        if outcome == "trial" and (age or one.get("ended_at")):
+            outcome = "overtaken"
+        marks = []
+        if one["revision"] == history.get("running"):
+            marks.append("runs")
+        if one["revision"] == held.get("revision"):
+            marks.append("held")
+        rows.append(
+            [
+                (one["revision"][:_SHORT], "strong"),
+                (outcome, _STYLES.get(outcome, "")),
+                relative(one["began_at"], now=now),
+                (", ".join(marks), "good"),
+                one.get("subject", ""),
+                (one.get("reason", ""), "dim"),
+            ]
+        )
+    if rows:
+        screen.table(
+            rows, header=("REVISION", "OUTCOME", "TRIED", "", "COMMIT", ""), cut=("COMMIT",)
+        )
+    else:
+        say("No revision was tried yet.")

@@ -1,0 +1,118 @@
+"""`podvisor plan`: what the daemon would do now, and why; nothing is done."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from supervisor.cli import codes
+from supervisor.cli.fast.answer import answer
+from supervisor.cli.show import screen
+from supervisor.cli.show.screen import Cell, say
+from supervisor.kit.texts import count
+
+if TYPE_CHECKING:
+    from supervisor.model.plan import Plan, Verdict
+
+
+@click.command(
+    short_help="Show what would be done now, and why.",
+    epilog=codes.epilog(codes.CHANGES, c0="nothing to do (without --exit-code: a plan was made)"),
+)
+@click.argument("apps", nargs=-1, metavar="[APP]...")
+@click.option("--prune-all", is_flag=True, help="As if `sync --prune-all` were meant.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Return 2 if there is something to do, 1 if something is refused.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/plan.py: Plan).")
+@click.pass_obj
+def command(
+    config: str, apps: tuple[str, ...], prune_all: bool, exit_code: bool, as_json: bool
+) -> int:
+    """Read the sources and show what would be done for these apps (all, if none is named).
+
+    The daemon executes the same plan. Without a daemon the plan is made here.
+    """
+    plan = _made(config, apps, prune_all=prune_all)
+    if as_json:
+        import msgspec
+
+        sys.stdout.write(msgspec.json.encode(plan).decode() + "\n")
+    else:
+        _show(plan)
+    findings = [*plan.problems, *(one for verdict in plan.verdicts for one in verdict.findings)]
+    refused = any(found.fatal for found in findings)
+    if not exit_code:
+        return codes.OK
+    return codes.ERROR if refused else codes.CHANGES if plan.steps else codes.OK
+
+
+def _made(config: str, apps: tuple[str, ...], *, prune_all: bool) -> "Plan":
+    from supervisor.model.plan import Plan
+
+    async def offline() -> Plan:
+        from supervisor.wiring import offline_plan
+
+        return await offline_plan(Path(config), apps, prune_all=prune_all)
+
+    return answer("/v1/plan", {"apps": apps, "prune_all": prune_all}, Plan, without=offline)
+
+
+def _show(plan: "Plan") -> None:
+    import msgspec
+
+    from supervisor.cli.show.steps import described
+
+    lines: dict[str, list[list[Cell]]] = {}
+    total = 0
+    for step in plan.steps:
+        words = described(step)
+        if words is not None:
+            verb, thing, style = words
+            lines.setdefault(step.app, []).append([(verb, style), thing, (step.reason, "dim")])
+            total += 1
+    for verdict in plan.verdicts:
+        rows = lines.pop(verdict.app, [])
+        if rows or verdict.findings or verdict.waiting or verdict.held or verdict.held_back:
+            _show_app(verdict, rows)
+    for rows in lines.values():
+        screen.table(rows, indent="  ")
+        say()
+    for found in plan.problems:
+        screen.finding(msgspec.to_builtins(found))
+    apps = {step.app for step in plan.steps if step.app}
+    if total:
+        say(f"{count(total, 'step')} for {count(len(apps), 'app')}.")
+    elif plan.verdicts and not plan.problems and all(map(_is_well, plan.verdicts)):
+        say("Nothing to do: everything is as the sources say.")
+    else:
+        say("Nothing to do now.")
+
+
+def _is_well(verdict: "Verdict") -> bool:
+    return verdict.complete and not verdict.waiting and not verdict.held
+
+
+def _show_app(verdict: "Verdict", rows: list[list[Cell]]) -> None:
+    import msgspec
+
+    from supervisor.cli.show.status_view import hold_in_words
+
+    say((verdict.app, "strong"), (f"  {verdict.revision[:8]}", "dim"))
+    for found in verdict.findings:
+        screen.finding(msgspec.to_builtins(found))
+    orders = []
+    if held := verdict.held:
+        orders.append(hold_in_words(verdict.app, held.revision, instead_of=held.instead_of))
+    if verdict.held_back:
+        due = count(len(verdict.held_back), "step")
+        orders.append(f"suspended (podvisor resume {verdict.app} ends that): {due} held back")
+    for text in (*orders, *verdict.waiting):
+        say("  ", ("… ", "warn"), text)
+    for text in verdict.held_back:
+        say("    ", (text, "dim"))
+    screen.table(rows, indent="  ")
+    say()

@@ -1,0 +1,60 @@
+"""Why nobody answers on the control socket, and what to do about it.
+
+Loaded only where that is so: it asks systemd, and reads the settings.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+from supervisor.cli.daemon import places
+
+_SERVICE = "podvisor.service"
+_TIMEOUT_SECONDS = 10.0
+
+
+def way_out() -> str:
+    """Say in one sentence, without its full stop, how there comes to be a daemon."""
+    if not Path(places.unit_file()).exists():
+        return "podvisor setup makes it a service, and starts it"
+    if refused := _refused_settings():
+        return f"it does not start with its settings: {refused}"
+    state = _state()
+    if state in {"activating", "reloading"}:
+        return "systemd is starting it; it answers in a moment"
+    if state == "failed":
+        return f"it failed; journalctl --user -u {_SERVICE} -n 20 says why"
+    return "systemctl --user start podvisor starts it"
+
+
+def _refused_settings() -> str:
+    """Say where and why the settings are refused, empty if they are not."""
+    from supervisor.core.config.reader import read_settings
+
+    path = places.config_file()
+    try:
+        reading = read_settings(Path(path).read_text(), path=places.shown(path))
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        return f"cannot read {places.shown(path)}: {error}"
+    if reading.settings:
+        return ""
+    return str(next(one for one in reading.findings if one.fatal))
+
+
+def _state() -> str:
+    """What systemd says of the service; empty if it cannot be asked."""
+    try:
+        done = subprocess.run(
+            ["systemctl", "--user", "show", "--property=ActiveState", "--value", _SERVICE],
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_TIMEOUT_SECONDS,
+            text=True,
+            env={**os.environ, "XDG_RUNTIME_DIR": places.runtime_folder()},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

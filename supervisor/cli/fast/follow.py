@@ -1,0 +1,47 @@
+"""Has the daemon do something and shows each step as it is done; for `sync` and `rollback`."""
+
+import json
+from collections.abc import Sequence
+
+from supervisor.cli import codes
+from supervisor.cli.daemon import places
+from supervisor.cli.daemon.client import Refused, stream
+from supervisor.cli.fast.status_report import is_well
+from supervisor.cli.show import screen
+from supervisor.cli.show.log_lines import show_event
+
+
+def follow(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> int:
+    """Ask, show the events and the end; returns the exit code. Raises Refused or NotRunning."""
+    reply = None
+    has_shown = False
+    told_of = set()  # also an app that is removed by this very sync
+    for line in stream(places.control_socket(), target, body=body):
+        reply = line.get("reply", reply)
+        told_of.add(line.get("event", {}).get("app"))
+        if as_json:
+            print(json.dumps(line, ensure_ascii=False, separators=(",", ":")), flush=True)
+        elif "event" in line:
+            show_event(line["event"], with_time=False)
+            has_shown = True
+        elif "waiting" in line:
+            one = line["waiting"]
+            screen.say("  ", ("… ", "warn"), f"{one['name']} is on trial: {one['gate']}")
+        elif "error" in line:
+            raise Refused(str(line["error"]), hint=str(line.get("hint") or ""))
+    if reply is None:
+        raise Refused(
+            "the daemon hung up before it was done",
+            hint="what it began is finished when it starts again; podvisor status shows it",
+        )
+    unknown = set(apps) - told_of - {app["name"] for app in reply.get("apps", ())}
+    if unknown:
+        names = ", ".join(f"“{name}”" for name in sorted(unknown))
+        raise Refused(f"no app named {names}", hint="podvisor status lists them all")
+    if not as_json:
+        from supervisor.cli.show.status_view import show
+
+        if has_shown:
+            screen.say()
+        show({"running": True, **reply}, app=apps[0] if len(apps) == 1 else "")
+    return codes.OK if is_well(reply) else codes.NOT_WELL

@@ -1,0 +1,26 @@
+"""What `podvisor run` does, without click, which the daemon would carry for good: 1 to 2 MB.
+
+`__main__` comes here straight for the plain form of the command, `run` for all others.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from supervisor.cli.daemon import places
+from supervisor.cli.guard import guarded
+
+
+def quick(arguments: Sequence[str]) -> int | None:
+    """Do it, if there are no arguments; None for anything else, which is for click to judge."""
+    if arguments:
+        return None
+    return guarded(lambda: run(places.config_file()))
+
+
+def run(config: str) -> int:
+    """Run the daemon until it is asked to end; returns the exit code."""
+    from supervisor import daemon
+    from supervisor.cli.daemon.loop import in_loop
+
+    return in_loop(partial(daemon.run, Path(config)))

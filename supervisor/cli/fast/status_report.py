@@ -1,0 +1,64 @@
+"""What `podvisor status` does, without click.
+
+People have it in their prompts and scripts: `__main__` comes here straight for the plain forms of
+the command, `status` for all others. Nothing that is dear to import may be imported here, but for
+a ledger that is read because no daemon runs.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from supervisor.cli import codes
+from supervisor.cli.daemon import places
+from supervisor.cli.daemon.client import NotRunning, ask
+from supervisor.cli.guard import guarded
+
+_PATIENCE_SECONDS = 10.0
+_BAD = ("refused", "failing", "reverted")
+
+
+def quick(arguments: Sequence[str]) -> int | None:
+    """Do it for `[APP] [--json]`; None for anything else, which is for click to judge."""
+    names = [text for text in arguments if text != "--json"]
+    if len(names) > 1 or any(name.startswith("-") or not name for name in names):
+        return None
+    app = names[0] if names else ""
+    return guarded(lambda: report(app, as_json="--json" in arguments))
+
+
+def report(app: str, *, as_json: bool) -> int:
+    """Write how everything (or one app) stands; returns the exit code."""
+    try:
+        query = {"app": app}
+        body = ask(
+            places.control_socket(), "/v1/status", query=query, timeout_seconds=_PATIENCE_SECONDS
+        )
+    except NotRunning:
+        from supervisor.cli.daemon.offline import status_from_ledger
+
+        body = status_from_ledger(places.ledger_file(), app)
+    status = json.loads(body)
+    if as_json:
+        sys.stdout.write(body.decode().rstrip() + "\n")
+    else:
+        from supervisor.cli.show.status_view import show
+
+        show(status, app=app)
+    if not status["running"]:
+        return codes.NOT_RUNNING
+    return codes.OK if is_well(status) else codes.NOT_WELL
+
+
+def is_well(status: dict[str, Any]) -> bool:
+    """Whether every app is well, and every source can be read (also of a SyncReply)."""
+    sources = status.get("sources", ())
+    findings = [*status.get("problems", ())]
+    for source in sources:
+        findings += source.get("findings", ())
+    return not (
+        any(finding.get("fatal", True) for finding in findings)
+        or any(source.get("error") for source in sources)
+        or any(app["state"] in _BAD for app in status.get("apps", ()))
+    )

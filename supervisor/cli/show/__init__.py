@@ -1,0 +1,1 @@
+"""Writing for people: the screen, and what is drawn on it."""

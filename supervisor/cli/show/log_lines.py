@@ -1,0 +1,61 @@
+"""One entry of the event log as one line: when, what, to what, why.
+
+It takes the plain JSON of `model.events.Event`, from `events` and `sync`.
+"""
+
+import time
+from typing import Any
+
+from supervisor.cli.show.screen import Cell, say
+
+_WHAT_WIDTH = 12
+_SUBJECT_WIDTH = 28
+_STYLES = {
+    "applied": "good",
+    "recovered": "good",
+    "removed": "warn",
+    "refused": "bad",
+    "reverted": "bad",
+    "held": "warn",
+    "suspended": "warn",
+    "resumed": "good",
+    "error": "bad",
+    "waiting": "warn",
+}
+
+
+def show_event(event: dict[str, Any], *, with_time: bool) -> None:
+    """Write the line, and below it the error's own words, if there are any."""
+    ok = event.get("ok", True)
+    kind = event["kind"]
+    what = event.get("step") or kind if kind == "step" else kind
+    style = _STYLES.get(kind, "") if ok else "bad"
+    subject = _subject(event)
+    cells: list[Cell] = []
+    if with_time:
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["time"]))
+        cells.append((f"{moment}  ", "dim"))
+    cells += [
+        "  " if ok else ("✗ ", "bad"),
+        (what.ljust(_WHAT_WIDTH), style),
+        " ",
+        (subject.ljust(_SUBJECT_WIDTH), "strong" if kind != "step" else ""),
+        " ",
+        event.get("reason", ""),
+    ]
+    if event.get("revision") and kind != "step":
+        cells.append((f"  {event['revision'][:8]}", "dim"))
+    column = 23 if with_time else 2
+    say(*cells, hang=column)
+    indent = " " * column
+    for line in event.get("detail", "").splitlines():
+        say(indent, (line, "dim" if ok else "bad"))
+
+
+def _subject(event: dict[str, Any]) -> str:
+    """What the entry is about: the app with its unit or file, or else the source."""
+    app, thing = event.get("app", ""), event.get("unit") or event.get("subject", "")
+    if app and thing:
+        # A refused file is named by its path in the source, which says more than the app's name.
+        return thing if f"{app}/" in thing else f"{app}/{thing}"
+    return str(app or thing or event.get("source", ""))

@@ -1,0 +1,206 @@
+"""Writes for people: aligned and calm, in colours on a terminal only.
+
+What came from outside never reaches a terminal as an escape code.
+
+rich draws tables on a terminal, where they must fit its width; everywhere else they are plain
+text, and rich is not even imported. A terminal that knows ASCII only gets ASCII.
+"""
+
+import codecs
+import os
+import shutil
+import sys
+from collections.abc import Collection, Sequence
+from typing import Literal, TextIO
+
+from supervisor.cli.show.fold import folded
+
+Cell = str | tuple[str, str]
+"""A text, or a text with its style."""
+
+_CODES = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "strong": "1", "": ""}
+_RICH = {"good": "green", "bad": "red", "warn": "yellow", "dim": "dim", "strong": "bold", "": ""}
+_GAP = "  "
+_LEAST_CUT = 12
+"""Characters that a column keeps however narrow the terminal is: a commit id, a host's name."""
+_ASCII = {"✓": "+", "✗": "x", "→": "->", "…": "...", "·": "-", "“": '"', "”": '"', "±": "+-"}
+
+
+def is_terminal(stream: TextIO | None = None) -> bool:
+    """Whether a person looks."""
+    return (stream or sys.stdout).isatty()
+
+
+def has_colours(stream: TextIO | None = None) -> bool:
+    """Whether to use colours (https://no-color.org)."""
+    return (
+        is_terminal(stream)
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM", "") not in ("", "dumb")
+    )
+
+
+def write_what_it_can_show() -> None:
+    """Have standard output and error say in ASCII what their terminal or encoding cannot show."""
+    codecs.register_error("podvisor-ascii", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        encoding = "ascii" if is_terminal(stream) and _is_ascii_locale() else None
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding=encoding, errors="podvisor-ascii")
+
+
+def _is_ascii_locale() -> bool:
+    """Whether the locale is C, which Python takes for UTF-8 (PEP 538 and 540)."""
+    coerced = os.environ.get("LC_CTYPE") == "C.UTF-8"
+    chosen = os.environ.get("LC_ALL") or (not coerced and os.environ.get("LC_CTYPE"))
+    return (chosen or os.environ.get("LANG")) in {"C", "POSIX"}
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(_ASCII.get(character, "?") for character in text), error.end
+
+
+def clean(text: str) -> str:
+    """Return the text in one line, without anything that a terminal would obey."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in text)
+
+
+def _written(text: str, stream: TextIO) -> str:
+    """Return the text clean, as the stream will show it."""
+    encoding, errors = stream.encoding or "utf-8", stream.errors or "strict"
+    if errors != "podvisor-ascii" or text.isascii():
+        return clean(text)
+    return clean(text).encode(encoding, errors).decode(encoding)
+
+
+def say(*cells: Cell, stream: TextIO | None = None, hang: int | None = None) -> None:
+    """Write a line of cells, one after the other, at once.
+
+    On a terminal it is folded at its width; what is folded begins in column `hang`, which is two
+    columns further than the line, if it is not given.
+    """
+    output = stream or sys.stdout
+    line = [(_written(_text(cell), output), _style(cell)) for cell in cells]
+    lines = [line]
+    if is_terminal(output):
+        width = shutil.get_terminal_size().columns
+        text = "".join(text for text, _ in line)
+        hangs = len(text) - len(text.lstrip()) + len(_GAP) if hang is None else hang
+        lines = list(folded(line, width, hang=hangs))
+    has_colour = has_colours(output)
+    for one in lines:
+        painted = (
+            f"\x1b[{_CODES[style]}m{text}\x1b[0m" if style and has_colour else text
+            for text, style in one
+        )
+        print("".join(painted).rstrip(), file=output, flush=True)
+
+
+def complain(message: str, hint: str = "") -> None:
+    """Write an error, and what to do about it, to standard error."""
+    say(("podvisor: ", "bad"), message, stream=sys.stderr)
+    if hint:
+        say("  ", (hint, "dim"), stream=sys.stderr)
+
+
+def finding(found: "dict[str, object]", *, indent: str = "  ") -> None:
+    """Write a finding (a plain `model.errors.Finding`): where, what, and what to do."""
+    place = str(found.get("path") or "")
+    if found.get("line"):
+        place += f":{found['line']}"
+    fatal = found.get("fatal", True)
+    message = f"{place}: {found['message']}" if place else str(found["message"])
+    say(indent, ("✗ ", "bad") if fatal else ("! ", "warn"), message)
+    if found.get("hint"):
+        say(indent, "  ", (str(found["hint"]), "dim"))
+
+
+def table(
+    rows: Sequence[Sequence[Cell]],
+    *,
+    header: Sequence[str] = (),
+    indent: str = "",
+    cut: Collection[str] = (),
+) -> None:
+    """Write rows in aligned columns.
+
+    On a terminal that is too narrow the columns headed `cut` lose their ends, so that the others
+    are read whole.
+    """
+    if not rows:
+        return
+    if is_terminal():
+        _rich_table(rows, header, len(indent), cut)
+        return
+    lines: list[Sequence[Cell]] = [header, *rows] if header else [*rows]
+    plain = [[clean(_text(cell)) for cell in row] for row in lines]
+    widths = [max(len(row[at]) for row in plain if at < len(row)) for at in range(_columns(plain))]
+    for row in plain:
+        cells = (text.ljust(width) for text, width in zip(row, widths, strict=False))
+        print((indent + _GAP.join(cells)).rstrip())
+
+
+def _text(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else cell[0]
+
+
+def _style(cell: Cell) -> str:
+    return "" if isinstance(cell, str) else cell[1]
+
+
+def _columns(rows: Sequence[Sequence[object]]) -> int:
+    return max(map(len, rows))
+
+
+def _rich_table(
+    rows: Sequence[Sequence[Cell]], header: Sequence[str], indent: int, cut: Collection[str]
+) -> None:
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = None if has_colours() else False
+    console = Console(highlight=False, no_color=not has_colours(), force_terminal=colours)
+    rows = [[(_written(_text(cell), sys.stdout), _style(cell)) for cell in row] for row in rows]
+    lines = [header, *rows] if header else rows
+    widths = [
+        max((cell_len(_text(line[at])) for line in lines if at < len(line)), default=0)
+        for at in range(_columns(lines))
+    ]
+    limits = _limits(widths, [at for at, title in enumerate(header) if title in cut], console.width)
+    grid = Table(
+        box=None, show_header=bool(header), header_style="dim", pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    cut_end: Literal["crop", "ellipsis"] = (
+        "ellipsis" if _written("…", sys.stdout) == "…" else "crop"
+    )
+    for at, limit in enumerate(limits):
+        is_cut = limit < widths[at]
+        folds = at == len(limits) - 1 and not is_cut
+        grid.add_column(
+            header[at] if at < len(header) else "",
+            overflow="fold" if folds else cut_end,
+            no_wrap=not folds,
+            max_width=limit if is_cut else None,
+        )
+    for row in rows:
+        grid.add_row(*(Text(_text(cell), style=_RICH[_style(cell)]) for cell in row))
+    console.print(Padding(grid, (0, 0, 0, indent)))
+
+
+def _limits(widths: Sequence[int], cut: Sequence[int], room: int) -> list[int]:
+    """Return the widths that fit: the widest of the columns `cut` gives first."""
+    limits = list(widths)
+    excess = sum(limits) + len(_GAP) * len(limits) - room
+    while excess > 0 and cut:
+        widest = max(cut, key=limits.__getitem__)
+        if limits[widest] <= _LEAST_CUT:
+            break
+        limits[widest] -= 1
+        excess -= 1
+    return limits

@@ -1,0 +1,304 @@
+"""Draws a status: sources, apps, and what needs attention.
+
+It takes the plain JSON of `model.status.Status` (see `client` for why), from `status` and `sync`.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from supervisor.cli.show import screen, webhook_view
+from supervisor.cli.show.once import Once
+from supervisor.cli.show.screen import Cell, say
+from supervisor.kit.texts import count, format_duration, relative
+
+_STYLES = {
+    "ready": "good",
+    "changing": "warn",
+    "inactive": "warn",
+    "kept": "warn",
+    "held": "warn",
+    "suspended": "warn",
+    "reverted": "bad",
+    "failing": "bad",
+    "refused": "bad",
+    "unknown": "dim",
+    "active": "good",
+    "reloading": "good",
+    "failed": "bad",
+    "healthy": "good",
+    "starting": "warn",
+    "unhealthy": "bad",
+}
+_SHORT = 8
+
+
+def show_apps(apps: list[dict[str, Any]]) -> None:
+    """Write how these apps stand, and nothing else."""
+    now = time.time()
+    _apps(apps, now)
+    for one in apps:
+        _details(one, now, all_units=False)
+
+
+def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> None:
+    """Write it all; with `app`, that app with all its units."""
+    now = time.time() if now is None else now
+    if not status["running"]:
+        from supervisor.cli.daemon.absent import way_out
+
+        say(("The daemon is not running", "warn"), f": {way_out()}.")
+        if not status.get("apps"):
+            return
+        say("This is what it applied last:")
+        say()
+    problems = _of_its_own(status)
+    for problem in problems:
+        screen.finding(problem, indent="")
+    if problems:
+        say()
+    if not app:
+        _sources(status.get("sources", ()), now)
+    if status.get("apps"):
+        _apps(status["apps"], now)
+    else:
+        say(_no_apps(status))
+    for one in status.get("apps", ()):
+        _details(one, now, all_units=bool(app))
+    for one in () if app else status.get("watches", ()):
+        say()
+        _watch(one)
+    if status.get("webhooks") and not app:
+        webhook_view.listener(status["webhooks"])
+    if not app and status["running"] and status.get("apps"):
+        say()
+        say(_summary(status["apps"], status.get("sources", ()), problems))
+
+
+def _of_its_own(status: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the problems that do not stand with an app."""
+    told = {
+        f"app {app['name']}: {finding['message']}"
+        for app in status.get("apps", ())
+        for finding in app.get("findings", ())
+    }
+    return [one for one in status.get("problems", ()) if one["message"] not in told]
+
+
+def hold_in_words(app: str, revision: str, *, instead_of: str) -> str:
+    """Say where a person holds an app, and how that ends."""
+    return (
+        f"held at {short(revision)}: until podvisor resume {app}, or until something newer than"
+        f" {short(instead_of)} is pushed"
+    )
+
+
+def short(revision: str) -> str:
+    """Shorten a commit id as people do."""
+    return revision[:_SHORT]
+
+
+def _sources(sources: list[dict[str, Any]], now: float) -> None:
+    rows: list[list[Cell]] = []
+    for source in sources:
+        place = source["location"] + (f" ({source['ref']})" if source.get("ref") else "")
+        subject = f"{short(source.get('revision', ''))} {source.get('subject', '')}".strip()
+        rows.append(
+            [(source["name"], "strong"), place, _read(source, now), subject or ("-", "dim")]
+        )
+    if rows:
+        screen.table(rows, header=("SOURCE", "FROM", "READ", "REVISION"), cut=("FROM", "REVISION"))
+        say()
+    for source in sources:
+        if source.get("webhook"):
+            webhook_view.source(source["name"], source["webhook"], now)
+        if source.get("error"):
+            since = relative(source.get("error_since", 0.0), now=now)
+            say(("✗ ", "bad"), f"{source['name']}: {source['error']}", (f" ({since})", "dim"))
+        for finding in source.get("findings", ()):
+            screen.finding(finding, indent="")
+    if any(
+        source.get("error") or source.get("findings") or source.get("webhook") for source in sources
+    ):
+        say()
+
+
+def _watch(one: dict[str, Any]) -> None:
+    """What is watched, how, and what would be better if it is not well."""
+    if one.get("hint"):
+        say(("! ", "warn"), f"{one['what']}: {one['way']}, for {one['reason']}")
+        say("  ", (one["hint"], "dim"))
+    else:
+        say((f"{one['what']}: {one['way']} ({one['cost']})", "dim"))
+
+
+def _read(source: dict[str, Any], now: float) -> Cell:
+    read = relative(source.get("read_at", 0.0), now=now)
+    due = source.get("next_poll_at", 0.0)
+    text = f"{read}, again {relative(due, now=now)}" if due > now else read
+    return (text, "bad" if source.get("error") else "")
+
+
+def _apps(apps: list[dict[str, Any]], now: float) -> None:
+    rows: list[list[Cell]] = []
+    for app in apps:
+        revision, wanted = app.get("revision", ""), app.get("wanted_revision", "")
+        text = short(revision) or "-"
+        if wanted and wanted != revision:
+            text += f" → {short(wanted)}"
+        rows.append(
+            [
+                (app["name"], "strong"),
+                _state(app["state"]),
+                _running(app),
+                text,
+                relative(app.get("applied_at", 0.0), now=now),
+            ]
+        )
+    if rows:
+        screen.table(rows, header=("APP", "STATE", "RUNNING", "REVISION", "APPLIED"), cut=("APP",))
+
+
+def _no_apps(status: dict[str, Any]) -> str:
+    """Say why there is no app to show."""
+    sources = status.get("sources", ())
+    unread = [one["name"] for one in sources if not (one.get("read_at") or one.get("error"))]
+    if unread:
+        return f"No apps yet: {', '.join(unread)} is not read yet."
+    if status.get("starting"):
+        return "No apps yet: the daemon is starting, and has not looked at all of them."
+    return "No apps yet."
+
+
+def _running(app: dict[str, Any]) -> Cell:
+    """How many of the units that are to run do, or did so well."""
+    units = app.get("units", ())
+    wanted = [unit for unit in units if unit.get("wanted") or unit.get("unstarted")]
+    up = [unit for unit in wanted if unit.get("up") or unit.get("ended_well")]
+    if not wanted:
+        return ("-", "dim")
+    return (f"{len(up)}/{len(wanted)}", "" if len(up) == len(wanted) else "warn")
+
+
+def _state(word: str) -> Cell:
+    return (word, _STYLES.get(word, ""))
+
+
+def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
+    """What a person should know of an app: its findings, waits and units in trouble."""
+    units = app.get("units", ())
+    shown = [unit for unit in units if all_units or _is_troubled(unit)]
+    findings, waiting = app.get("findings", ()), app.get("waiting", ())
+    orders = list(_orders(app, now))
+    if not (shown or findings or waiting or orders):
+        return
+    say()
+    if not all_units:
+        say((app["name"], "strong"), ": ", _state(app["state"]))
+    rows = {unit["name"]: unit["active"] for unit in shown}
+    once = Once([unit["name"] for unit in units], rows=rows)
+    for finding in findings:
+        screen.finding(finding)
+        once.news(finding["message"])
+    for text in (*orders, *waiting):
+        if news := once.news(text):
+            say("  ", ("… ", "warn"), news)
+    for text in app.get("held_back", ()):
+        say("    ", (text, "dim"))
+    if app.get("next_pull_at", 0.0) > now:
+        say("    ", (f"next try {relative(app['next_pull_at'], now=now)}", "dim"))
+    screen.table([_unit(unit, now, once) for unit in shown], indent="  ")
+
+
+def _is_troubled(unit: dict[str, Any]) -> bool:
+    return bool(
+        unit.get("failures")
+        or unit["active"] == "failed"
+        or unit.get("next_try_at")
+        or unit.get("unstarted")
+        or unit.get("unmet")
+        or unit.get("paused")
+        or unit.get("health") == "unhealthy"
+    )
+
+
+def _unit(unit: dict[str, Any], now: float, once: Once) -> list[Cell]:
+    health = once.without_cause(unit["name"], _health(unit, now))
+    more = ", ".join(filter(None, (health, _memory(unit, now))))
+    return [unit["name"], _unit_state(unit), (more, _STYLES.get(unit.get("health", ""), ""))]
+
+
+def _orders(app: dict[str, Any], now: float) -> Iterator[str]:
+    """What people ordered of it, and what its gate waits for."""
+    name = app["name"]
+    if app.get("gate"):
+        yield f"on trial: {app['gate']}"
+    if held := app.get("held"):
+        yield hold_in_words(name, held["revision"], instead_of=held["instead_of"])
+    if order := app.get("suspension"):
+        until = order.get("until", 0.0)
+        end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"
+        why = f", {order['reason']}" if order.get("reason") else ""
+        due = count(len(app.get("held_back", ())), "step")
+        yield f"suspended {relative(order['at'], now=now)} ({end}){why}: {due} held back"
+
+
+def _unit_state(unit: dict[str, Any]) -> Cell:
+    if not unit["active"]:
+        return ("unknown", "dim")
+    if unit.get("paused"):
+        return (f"{unit['active']} (paused)", "bad")
+    style = _STYLES.get(unit["active"], "warn" if unit.get("wanted") else "dim")
+    more = unit.get("result") or unit.get("sub")
+    said = more and more != unit["active"]
+    return (f"{unit['active']} ({more})" if said else unit["active"], style)
+
+
+def _health(unit: dict[str, Any], now: float) -> str:
+    """The verdict of what checks it, and since when; what the last check said, if it failed."""
+    word = unit.get("health", "")
+    if not word:
+        return ""
+    parts = [relative(unit["health_since"], now=now)]
+    if unit.get("health_streak"):
+        parts.append(f"{count(unit['health_streak'], 'failed check')} in a row")
+    if unit.get("health_interval"):
+        parts.append(f"checked every {format_duration(unit['health_interval'])}")
+    text = f"{word} ({', '.join(parts)})"
+    if unit.get("health_output"):
+        text += f": {unit['health_output']}"
+    return text
+
+
+def _memory(unit: dict[str, Any], now: float) -> str:
+    parts = ["nothing starts it"] if unit.get("unstarted") else []
+    if unit.get("unmet"):
+        parts.append(f"not started: {unit['unmet']} is not met")
+    if unit.get("failed_at") and not unit.get("wanted"):
+        parts.append(f"failed {relative(unit['failed_at'], now=now)}")
+    if unit.get("failures"):
+        parts.append(f"brought back {count(unit['failures'], 'time')}")
+    if unit.get("next_try_at", 0.0) > now:
+        parts.append(f"next try {relative(unit['next_try_at'], now=now)}")
+    return ", ".join(parts)
+
+
+def _summary(
+    apps: list[dict[str, Any]], sources: list[dict[str, Any]], problems: list[dict[str, Any]]
+) -> str:
+    states: dict[str, int] = {}
+    for app in apps:
+        states[app["state"]] = states.get(app["state"], 0) + 1
+    more = []
+    if unread := sum(bool(source.get("error")) for source in sources):
+        more.append(f"{count(unread, 'source')} cannot be read")
+    if found := sum(bool(problem.get("fatal", True)) for problem in problems):
+        more.append(f"{count(found, 'problem')} above")
+    if set(states) > {"ready"} or "ready" not in states:
+        parts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+        summary = f"{count(len(apps), 'app')}: {parts}"
+    elif more:
+        summary = f"{count(len(apps), 'app')} ready"
+    else:
+        summary = f"{count(len(apps), 'app')}, all ready"
+    return "; ".join([summary, *more]) + "."

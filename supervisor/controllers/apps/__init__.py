@@ -1,0 +1,1 @@
+"""Bringing apps to their desired state: keys `app:`, `image:`, `health` and `probes`."""

@@ -1,0 +1,390 @@
+"""Carry out a plan: one `match` from step to port call, and no choices of its own.
+
+Phases run one after another; within one, systemd's jobs run together (systemd knows their
+order), and so do apps' secrets; everything else in turn. Up to the seal, which follows the one
+reload, they are those of all apps; after it each app goes through its own, so that one that takes
+long to start keeps nobody. When a step fails, its app's later steps are left out; the next pass
+mends what is left, since every step can be repeated.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import groupby
+from typing import assert_never
+
+import anyio
+import msgspec
+
+from supervisor.controllers.apps.last_words import LastWords
+from supervisor.controllers.apps.secrets import SecretController
+from supervisor.controllers.isolate import failure_of
+from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
+from supervisor.controllers.state.job_state import forget, job_run, put_job_run
+from supervisor.core.plan.jobs import after_job
+from supervisor.core.plan.step_text import in_words, subject_of
+from supervisor.kit.clock import Clock
+from supervisor.kit.texts import format_duration
+from supervisor.model.errors import Failure, Retry
+from supervisor.model.events import Event, EventKind
+from supervisor.model.observed import JobFailed
+from supervisor.model.plan import (
+    BuildImage,
+    CutTrial,
+    DisableUnit,
+    EnableUnit,
+    LeaveUnit,
+    OpenManifest,
+    Plan,
+    PullImage,
+    PutSecrets,
+    Quarantine,
+    Reload,
+    ReloadUnit,
+    RemoveContainer,
+    RemoveFile,
+    RemoveNetwork,
+    RemovePod,
+    RemoveSecret,
+    RemoveVolume,
+    ResetFailed,
+    RestartUnit,
+    RunJob,
+    SealManifest,
+    SetHealthInterval,
+    StartUnit,
+    Step,
+    StopUnit,
+    TryRevision,
+    WriteFile,
+)
+from supervisor.model.settings import RepairSettings
+
+_TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, PutSecrets)
+_GRACE_SECONDS = 15.0
+_AT_REST = ("inactive", "failed")
+_BYTES_AT_ONCE = 4 << 20
+"""Contents of files that are held in memory at a time, unless a single one is larger."""
+_FILES_AT_ONCE = 256
+_SILENT = (OpenManifest, SealManifest, TryRevision, PullImage)
+"""Bookkeeping, and what writes into the event log itself."""
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """How a plan went."""
+
+    failures: dict[str, Failure] = {}
+    """App to the failure that cut its steps short; "" for a failure that cut all short."""
+    broken: dict[str, JobFailed] = {}
+    """Unit to its job that ended badly; the app's other steps went on."""
+    unmade: dict[str, Failure] = {}
+    """App to why its secrets could not be made; its other steps went on."""
+    taken_back: set[str] = set()
+    """Apps of which a revision was put in quarantine."""
+
+
+class Executor:
+    """Carries out plans over the ports."""
+
+    def __init__(
+        self,
+        *,
+        reader: SourceReader,
+        folder: Folder,
+        systemd: Systemd,
+        podman: Podman,
+        words: LastWords,
+        ledger: Ledger,
+        clock: Clock,
+        want_image: Callable[[PullImage], None],
+        secrets: SecretController,
+        doing: Callable[[Step], AbstractContextManager[None]],
+    ) -> None:
+        self._reader = reader
+        self._folder = folder
+        self._systemd = systemd
+        self._podman = podman
+        self._words = words
+        self._ledger = ledger
+        self._clock = clock
+        self._want_image = want_image
+        self._secrets = secrets
+        self._doing = doing
+        self.settings = RepairSettings()
+
+    async def execute(
+        self,
+        plan: Plan,
+        *,
+        revisions: dict[str, str],
+        outcome: Outcome,
+        ended: Callable[[str], None],
+    ) -> None:
+        """Carry out all steps, and say of each app of `revisions` when it has come to its end.
+
+        `revisions` (app to revision) go into the event log; how it went goes into `outcome`.
+        """
+        shared = [step for step in plan.steps if step.phase <= SealManifest.phase]
+        await self._execute(shared, outcome, revisions)
+        own = [step for step in plan.steps if step.phase > SealManifest.phase]
+
+        async def finish(app: str) -> None:
+            try:
+                await self._execute([step for step in own if step.app == app], outcome, revisions)
+            except Exception as error:  # noqa: BLE001  # a defect: the other apps' jobs go on
+                outcome.failures[app] = failure_of(error, doing=f"carrying out app {app}")
+            if app in revisions:
+                ended(app)
+
+        # Whose network is made anew may be in another app's pass, and has its units started too.
+        async with anyio.create_task_group() as tasks:
+            for app in {**revisions, **{step.app: "" for step in own}}:
+                tasks.start_soon(finish, app)
+
+    async def put_secrets(
+        self, plan: Plan, *, revisions: dict[str, str], outcome: Outcome
+    ) -> frozenset[str]:
+        """Carry out this part of a plan; returns the apps that it went well for.
+
+        What it fails for is in `outcome.unmade`: the app's other steps are not cut by that. What
+        failed its gate is remembered before: with the secrets that come back, it would look new.
+        """
+        part = Outcome()
+        steps = [step for step in plan.steps if isinstance(step, PutSecrets)]
+        apps = {step.app for step in steps}
+        first = [step for step in plan.steps if isinstance(step, Quarantine) and step.app in apps]
+        await self._execute([*first, *steps], part, revisions)
+        outcome.unmade.update(part.failures)
+        outcome.taken_back.update(part.taken_back)
+        return frozenset(step.app for step in steps if step.app not in part.failures)
+
+    async def _execute(
+        self, steps: Collection[Step], outcome: Outcome, revisions: dict[str, str]
+    ) -> None:
+        for _, group in groupby(steps, key=lambda step: step.phase):
+            now = [step for step in group if not self._is_cut(step, outcome)]
+            together = [step for step in now if isinstance(step, _TOGETHER)]
+            for some in _batches(step for step in now if not isinstance(step, _TOGETHER)):
+                if not self._is_cut(some[0], outcome):
+                    await self._carry_out(some, outcome, revisions)
+            if together:
+                async with anyio.create_task_group() as tasks:
+                    for step in together:
+                        tasks.start_soon(self._carry_out, [step], outcome, revisions)
+
+    @staticmethod
+    def _is_cut(step: Step, outcome: Outcome) -> bool:
+        return step.app in outcome.failures or "" in outcome.failures
+
+    async def _carry_out(
+        self, steps: Sequence[Step], outcome: Outcome, revisions: dict[str, str]
+    ) -> None:
+        """Do one step, or some with files of one app at once, and log that."""
+        step = steps[0]
+        job: JobFailed | None = None
+        failure: Failure | None = None
+        try:
+            with self._doing(step):
+                job = await self._perform(step, steps)
+        except Exception as error:  # noqa: BLE001  # a defect: the other steps go on
+            failure = failure_of(error, doing=f"a step ({in_words(step)})")
+            outcome.failures[step.app] = failure
+        if job and not isinstance(step, RunJob):
+            outcome.broken[job.unit] = job
+        if isinstance(step, Quarantine) and failure is None:
+            outcome.taken_back.add(step.app)
+        if failure is None and isinstance(step, _SILENT):
+            return
+        if failure is None and job is None:
+            self._ledger.append(*(self._event(one, revisions) for one in steps))
+            return
+        detail = str(failure) if failure else f"{job.result}: {job.detail}" if job else ""
+        event = self._event(step, revisions, ok=False, detail=detail)
+        if len(steps) > 1:
+            subject = f"{event.subject} and {len(steps) - 1} more"
+            event = msgspec.structs.replace(event, subject=subject)
+        self._ledger.append(event)
+
+    def _event(
+        self, step: Step, revisions: dict[str, str], *, ok: bool = True, detail: str = ""
+    ) -> Event:
+        return Event(
+            time=self._clock.now(),
+            kind=EventKind.STEP,
+            ok=ok,
+            app=step.app,
+            unit=getattr(step, "unit", ""),
+            revision=revisions.get(step.app, ""),
+            step=str(step.__struct_config__.tag),
+            subject=subject_of(step),
+            reason=step.reason,
+            detail=detail,
+        )
+
+    async def _perform(  # a port call for each kind of step
+        self, step: Step, together: Sequence[Step]
+    ) -> JobFailed | None:
+        systemd, folder, podman = self._systemd, self._folder, self._podman
+        patience = float(self.settings.start_timeout)
+        match step:
+            case PullImage():
+                self._want_image(step)
+            case PutSecrets():
+                await self._secrets.put(step)
+            case BuildImage():
+                failed = await systemd.run_once(
+                    f"podvisor-{step.unit}",
+                    command=step.command,
+                    folder=step.folder,
+                    timeout_seconds=float(self.settings.pull_timeout),
+                )
+                failed = await self._words.of_job(failed, step.unit)
+                if failed:
+                    raise Retry(f"cannot build the image of {step.unit}: {failed.detail}")
+            case StopUnit():
+                failed = await systemd.stop(step.unit, timeout_seconds=patience)
+                failed = await self._words.of_job(failed, step.unit)
+                if failed:
+                    raise Retry(f"cannot stop {step.unit}: {failed.result} {failed.detail}")
+            case DisableUnit():
+                await systemd.disable(step.unit)
+            case RemoveContainer():
+                await podman.remove_container(step.container)
+            case RemoveNetwork():
+                await podman.remove_network(step.network)
+            case RemovePod():
+                await podman.remove_pod(step.pod)
+            case RemoveSecret():
+                await self._words.overtake(step.secret)
+                await podman.remove_secret(step.secret)
+            case RemoveVolume():
+                await podman.remove_volume(step.volume)
+            case TryRevision(trial=rollout) | CutTrial(trial=rollout):
+                self._ledger.put_rollout(rollout)
+            case Quarantine(failed=rollout):
+                self._ledger.put_rollout(rollout)
+                forget(self._ledger, step.app)  # if it is tried again, its jobs run again
+            case OpenManifest() | SealManifest():
+                await folder.write_manifest(step.manifest)
+            case WriteFile():
+                await self._write(step.app, [one for one in together if isinstance(one, WriteFile)])
+            case RemoveFile():
+                paths = [one.path for one in together if isinstance(one, RemoveFile)]
+                await folder.remove_files(step.app, paths)
+            case EnableUnit():
+                path = f"{folder.root}/{step.app}/{step.path}"
+                await systemd.enable(path, install=step.install)
+            case Reload():
+                await systemd.reload()
+            case StartUnit() | RestartUnit():
+                return await self._start(step)
+            case ReloadUnit():
+                await self._reload_unit(step)
+            case LeaveUnit():
+                self._remember(step)
+            case RunJob():
+                return await self._run_job(step)
+            case SetHealthInterval():
+                await podman.set_health_interval(step.container_id, step.seconds)
+            case ResetFailed():
+                await systemd.reset_failed(step.unit)
+            case _:
+                assert_never(step)
+        return None
+
+    async def _write(self, app: str, steps: Sequence[WriteFile]) -> None:
+        """Write some files of an app; no more of their contents is held in memory."""
+        oids = dict.fromkeys(step.file.oid for step in steps)
+        contents = await self._reader.read(steps[0].source, tuple(oids))
+        await self._folder.write_files(app, [(one.file, contents[one.file.oid]) for one in steps])
+        self._ledger.put_repairs(one.repair for one in steps if one.repair)
+
+    async def _start(self, step: StartUnit | RestartUnit) -> JobFailed | None:
+        # systemd's start limit guards against its own restarts; podvisor has its backoff.
+        await self._systemd.reset_failed(step.unit)
+        anew = isinstance(step, RestartUnit) or await self._is_older(step)
+        act = self._systemd.restart if anew else self._systemd.start
+        failed = await act(step.unit, timeout_seconds=float(self.settings.start_timeout))
+        failed = await self._words.of_job(failed, step.unit)
+        if failed and failed.result == "refused" and await self._is_up(step.unit):
+            # It runs on as what it was, which is not to count as what it should be.
+            raise Retry(f"cannot restart {step.unit}: {failed.detail}")
+        self._remember(step)
+        return failed
+
+    async def _is_older(self, step: StartUnit) -> bool:
+        """Whether somebody else began to start it before this pass had its new form loaded.
+
+        A start job would join theirs, and what it was would run and be taken for what it is.
+        """
+        unit = step.unit
+        if step.repair or (await self._systemd.units([unit]))[unit].active in _AT_REST:
+            return False
+        return (await self._systemd.units([unit], details=[unit]))[unit].before_load
+
+    async def _is_up(self, unit: str) -> bool:
+        return (await self._systemd.units([unit]))[unit].active not in _AT_REST
+
+    async def _reload_unit(self, step: ReloadUnit) -> None:
+        """Have it take up its files; what it runs with is recorded if it says that it has."""
+        patience = float(self.settings.start_timeout)
+        failed = await self._systemd.reload_unit(step.unit, timeout_seconds=patience)
+        failed = await self._words.of_job(failed, step.unit)
+        if failed:
+            raise Retry(f"cannot reload {step.unit}: {failed.result} {failed.detail}")
+        self._remember(step)
+
+    async def _run_job(self, step: RunJob) -> JobFailed | None:
+        states = await self._systemd.units([step.unit], details=[step.unit])
+        path = states[step.unit].path
+        root = self._folder.root
+        if path.startswith(f"{root}/") and not path.startswith(f"{root}/{step.app}/"):
+            # Another app is still giving it away: what would run is not this app's job.
+            raise Retry(f"cannot run {step.unit}: systemd has it from {path} still")
+        await self._systemd.reset_failed(step.unit)
+        failed = await self._words.of_job(await self._run_to_its_end(step.unit), step.unit)
+        why = f"{failed.result}: {failed.detail}" if failed else ""
+        run = after_job(job_run(self._ledger, step.app), step.content, step.unit, why=why)
+        put_job_run(self._ledger, step.app, run)
+        return failed
+
+    async def _run_to_its_end(self, unit: str) -> JobFailed | None:
+        """Run a oneshot unit; one that takes too long is stopped, and has failed."""
+        limit = float(self.settings.job_timeout)
+        with anyio.move_on_after(limit):
+            return await self._systemd.restart(unit, timeout_seconds=limit + _GRACE_SECONDS)
+        await self._systemd.stop(unit, timeout_seconds=float(self.settings.start_timeout))
+        detail = f"it had not ended after {format_duration(limit)} ([repair] job_timeout)"
+        return JobFailed(unit=unit, result="timeout", detail=detail)
+
+    def _remember(self, step: StartUnit | RestartUnit | ReloadUnit | LeaveUnit) -> None:
+        """Record what was tried, even in vain: the next try is a repair, with its backoff."""
+        if step.inputs:
+            self._ledger.put_unit(step.app, step.unit, step.inputs)
+        if isinstance(step, StartUnit | RestartUnit) and step.repair:
+            self._ledger.put_repairs([step.repair])
+
+
+def _batches(steps: Iterable[Step]) -> Iterator[list[Step]]:
+    """Files that are written or removed in turn, of one app, as many as may be held in memory.
+
+    Every other step is by itself.
+    """
+    batch: list[Step] = []
+    room = 0
+    for step in steps:
+        size = step.file.size if isinstance(step, WriteFile) else 0
+        is_next = (
+            bool(batch)
+            and isinstance(step, WriteFile | RemoveFile)
+            and (type(step), step.app) == (type(batch[0]), batch[0].app)
+            and size <= room
+            and len(batch) < _FILES_AT_ONCE
+        )
+        if not is_next:
+            if batch:
+                yield batch
+            batch, room = [], _BYTES_AT_ONCE
+        batch.append(step)
+        room -= size
+    if batch:
+        yield batch

@@ -1,0 +1,128 @@
+"""Keep an eye on health at next to no cost. Key `health`, the slow look; memory for the passes.
+
+A failing check leaves a trace in systemd, which one call finds for all containers, or, from Podman
+6 on, in a small file of Podman's; Podman itself, whose answers are dear, is asked only about those
+of an app whose pass runs, and about new ones.
+"""
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+
+import msgspec
+
+from supervisor.controllers.apps.last_words import LastWords
+from supervisor.controllers.ports import Podman, Systemd
+from supervisor.core.health.unit_health import is_restless, is_usual, noted
+from supervisor.kit.clock import Clock
+from supervisor.model.errors import Retry
+from supervisor.model.health import Checked, CheckRun, Health, PlayedContainer
+from supervisor.model.observed import UnitState
+
+LOOK_SECONDS = 150.0
+"""How long a container may be unhealthy, at rest, before anybody knows.
+
+Half the default poll of a Git source, so that every poll goes with a look.
+"""
+_HANGS_SECONDS = 10.0
+"""A check that runs when it is looked at is about to end; if it still runs then, it hangs."""
+
+
+class HealthController:
+    """Knows the health of the containers of managed units; one for the daemon."""
+
+    def __init__(self, *, systemd: Systemd, podman: Podman, words: LastWords, clock: Clock) -> None:
+        self._words = words
+        self._systemd = systemd
+        self._podman = podman
+        self._clock = clock
+        self._checked: dict[str, Checked] = {}
+        """By container id; those of strangers too, so that nobody asks for them again."""
+        self._running: dict[str, float] = {}
+        """Containers whose check ran at the last look, and since when it did at each look."""
+        self._played: dict[str, tuple[PlayedContainer, ...]] = {}
+        """Unit to its containers as Podman told of them last."""
+
+    async def read(self, units: Mapping[str, UnitState]) -> tuple[Checked, ...]:
+        """Return the checked containers of these units, asking Podman for their health.
+
+        Where Podman does not answer, what was known of them before stands.
+        """
+        runs = await self._systemd.health_checks()
+        asked = []
+        for one in runs.keys() | self._checked.keys():
+            known = self._checked.get(one)
+            # While Podman restarts a container in place, its check is gone from systemd.
+            if known is None or known.container.unit in units:
+                asked.append(one)
+            elif one not in runs:
+                del self._checked[one]
+        if asked:
+            await self._ask(asked, units)
+        return tuple(one for one in self._checked.values() if one.container.unit in units)
+
+    async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
+        """Return the containers of these `.kube` services.
+
+        Where Podman does not answer, what was known of them before stands.
+        """
+        if units:
+            with suppress(Retry):
+                found = await self._podman.played(units)
+                self._played.update(dict.fromkeys(units, ()))
+                for one in found:
+                    self._played[one.unit] += (one,)
+        return tuple(one for name in units for one in self._played.get(name, ()))
+
+    async def _ask(self, containers: Collection[str], units: Mapping[str, UnitState]) -> None:
+        try:
+            answers = await self._podman.health(containers)
+        except Retry:
+            return
+        # Of others' units, which are asked for again before they are shown, no words are kept.
+        told = {
+            one: await self._words.told(seen.output, seen.unit) if seen.unit in units else ""
+            for one, seen in answers.items()
+        }
+        now = self._clock.now()
+        for gone in self._checked.keys() & set(containers) - answers.keys():
+            del self._checked[gone]
+        for one, answer in answers.items():
+            seen = msgspec.structs.replace(answer, output=told[one])
+            usual = is_usual(units.get(seen.unit))
+            self._checked[one] = noted(self._checked.get(one), seen, usual=usual, now=now)
+
+    def stir(self, units: Collection[str]) -> None:
+        """Something happened to these units: whether their containers are well is to be seen."""
+        for key, one in self._checked.items():
+            if one.container.unit in units:
+                self._checked[key] = noted(one, one.container, usual=False, now=self._clock.now())
+
+    async def look(self) -> frozenset[str]:
+        """Tell the units of which the health is no longer what it was, without asking Podman."""
+        runs = await self._systemd.health_checks(troubled=True)
+        failed = set(await self._podman.failed_checks(tuple(self._checked)))
+        failed.update(one for one, run in runs.items() if run is CheckRun.FAILED)
+        now = self._clock.now()
+        self._running = {
+            one: self._running.get(one, now) for one, run in runs.items() if run is CheckRun.RUNNING
+        }
+        hanging = {one for one, at in self._running.items() if now - at >= _HANGS_SECONDS}
+        return frozenset(
+            known.container.unit
+            for one, known in self._checked.items()
+            if (
+                one in failed or one in hanging
+                if known.container.health is Health.HEALTHY and not is_restless(known, now)
+                else one not in failed
+            )
+        )
+
+    def checked_units(self) -> frozenset[str]:
+        """Units of which a container has a health check."""
+        return frozenset(one.container.unit for one in self._checked.values())
+
+    def second_look_in(self) -> float:
+        """Seconds until it shows whether a check that ran at the last look hangs; else 0."""
+        now = self._clock.now()
+        young = [at for at in self._running.values() if now - at < _HANGS_SECONDS]
+        return max(0.1, max(young) + _HANGS_SECONDS - now) if young else 0.0

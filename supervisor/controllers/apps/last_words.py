@@ -1,0 +1,134 @@
+"""What a failing program said, fit to be shown and kept: without its secrets, and with more help.
+
+Programs print their passwords when they fail. Their words reach status, events, history and the
+ledger only by way of here; a secret's value is asked for when there are words. What a pass replaces
+is kept in memory, since a program that was started with it may print it yet.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+import msgspec
+
+from supervisor.controllers.ports import Host, Podman, Systemd
+from supervisor.core.files.names import template_of
+from supervisor.core.health.wanted_units import needs_failed
+from supervisor.core.status.masking import masked
+from supervisor.core.status.port_trouble import refused_port, refused_port_mend, taken_port
+from supervisor.model.app import DesiredApp
+from supervisor.model.errors import Failure
+from supervisor.model.observed import JobFailed
+
+WITHHELD = "… its words are withheld: its secrets cannot be read now"
+_MOST_PORTS = 1_000
+_OVERTAKEN = 3
+"""So many old values of one secret are kept in mind."""
+
+
+class LastWords:
+    """One for the daemon."""
+
+    def __init__(self, *, systemd: Systemd, podman: Podman, host: Host) -> None:
+        self._systemd = systemd
+        self._podman = podman
+        self._host = host
+        self._secrets: dict[str, set[str]] = {}
+        """Unit to the names of the secrets that its app uses, or has used: what runs may be old."""
+        self._overtaken: dict[str, list[bytes]] = {}
+        """Values that the passes of this daemon replaced or removed: what runs may have them."""
+        self._apps: dict[str, str] = {}
+        """Unit to its app."""
+        self._needs: dict[str, tuple[str, ...]] = {}
+        """Unit to those that it needs."""
+        self._lines: dict[str, dict[int, str]] = {}
+        """Unit to its ports of the host, each with the file and line that asks for it."""
+
+    def note(self, units: Iterable[str], secrets: Iterable[str], *, app: str) -> None:
+        """Learn which secrets these units of an app may have printed."""
+        names = set(secrets)
+        for unit in units:
+            self._secrets.setdefault(unit, set()).update(names)
+            self._apps[unit] = app
+
+    def note_needs(self, needs: Mapping[str, tuple[str, ...]]) -> None:
+        """Learn what these units need."""
+        self._needs.update(needs)
+
+    async def overtake(self, name: str) -> None:
+        """Keep in mind what a secret holds, which is about to be replaced or removed."""
+        with suppress(Failure):  # one that cannot be read must not keep a good one from coming
+            value = await self._podman.secret(name)
+            olds = self._overtaken.setdefault(name, [])
+            if value and value not in olds:
+                olds.append(value)
+                del olds[:-_OVERTAKEN]
+
+    def note_ports(self, app: DesiredApp) -> None:
+        """Learn where the units of an app say which ports of the host they are to have."""
+        for unit in app.units:
+            lines = {
+                number: f"{app.source_path(port.path)}:{port.line}"
+                for port in unit.publishes
+                for number in range(port.first, min(port.last, port.first + _MOST_PORTS) + 1)
+            }
+            if lines or unit.name in self._lines:
+                self._lines[unit.name] = lines
+
+    async def told(self, words: str, unit: str) -> str:
+        """Return what a unit said without what its secrets hold; `WITHHELD` if that is not known.
+
+        A unit that nobody told of may have had any of them. What is about a port gets more words:
+        who has it, or how it is had.
+        """
+        names = self._secrets.get(unit)
+        if names is None:
+            names = set().union(*self._secrets.values())
+        if words and names:
+            try:
+                held = [await self._podman.secret(name) for name in sorted(names)]
+            except Failure:
+                return WITHHELD
+            held.extend(old for name in names for old in self._overtaken.get(name, ()))
+            words = masked(words, [value for value in held if value])
+        more = refused_port_mend(words)
+        port = refused_port(words)
+        if taken := taken_port(words):
+            port = taken.port
+            holder = await self._host.port_holder(taken.port, taken.protocol)
+            more = f"port {taken.port} is taken by {holder or 'somebody who is gone now'}"
+        line = self._lines.get(unit, {}).get(port, "")
+        return "; ".join(filter(None, (words, more, line and f"asked for in {line}")))
+
+    async def of_job(self, failed: JobFailed | None, unit: str) -> JobFailed | None:
+        """Return how a job of the unit ended, with words that may be shown.
+
+        If it was not begun since something that it needs failed, those are that one's.
+        """
+        if failed is None:
+            return None
+        need = ""
+        with suppress(Failure):  # what cannot be asked for now must not take the step's place
+            need = await self._failed_need(unit) if failed.result == "dependency" else ""
+            words = await self._systemd.last_words(need) if need else failed.detail
+            failed = msgspec.structs.replace(failed, detail=words)
+        if need:
+            owner = self._apps.get(need, "")
+            result = needs_failed(need, owner="" if owner == self._apps.get(unit) else owner)
+            failed = msgspec.structs.replace(failed, result=result)
+        return msgspec.structs.replace(failed, detail=await self.told(failed.detail, need or unit))
+
+    async def _failed_need(self, unit: str) -> str:
+        """Name what the unit needs, be it by way of others, that failed; empty if none is seen."""
+        chain = dict.fromkeys(self._needs_of(unit))
+        names = list(chain)
+        while names:
+            states = await self._systemd.units(names)
+            if found := next((name for name in names if states[name].active == "failed"), ""):
+                return found
+            new = {need for name in names for need in self._needs_of(name)} - chain.keys()
+            names = sorted(new)
+            chain.update(dict.fromkeys(names))
+        return ""
+
+    def _needs_of(self, unit: str) -> tuple[str, ...]:
+        return self._needs.get(unit) or self._needs.get(template_of(unit), ())

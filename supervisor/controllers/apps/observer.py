@@ -1,0 +1,402 @@
+"""Read the world for one pass: systemd's units, the owned folder, Podman's objects, the ledger.
+
+No more is asked than the pass needs: Podman only about what it can lose behind systemd's back,
+and about images and names where something is about to start. What cannot be read of one app is
+missing for that app alone.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from supervisor.controllers.apps.health import HealthController
+from supervisor.controllers.apps.last_words import WITHHELD, LastWords
+from supervisor.controllers.apps.probes import ProbeController
+from supervisor.controllers.apps.secrets import SecretController
+from supervisor.controllers.isolate import each
+from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
+from supervisor.controllers.state.job_state import job_run
+from supervisor.controllers.state.left_behind import left_behind
+from supervisor.controllers.state.overrides import Orders
+from supervisor.core.files.names import runtime_names
+from supervisor.core.health import wanted_units
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.errors import Failure, Retry
+from supervisor.model.health import Checked
+from supervisor.model.observed import (
+    AppliedApp,
+    Inventory,
+    JobRun,
+    Manifest,
+    Observed,
+    ObservedApp,
+    UnitState,
+)
+from supervisor.model.rollout import Rollout, Suspension
+from supervisor.model.secret import DesiredSecret
+
+_ASK_AGAIN = ("", 0, 0.0)
+_MADE_OF_CONTAINERS = frozenset({UnitKind.CONTAINER, UnitKind.KUBE})
+
+
+class _Own(msgspec.Struct, kw_only=True):
+    """What is one app's alone."""
+
+    folder: ObservedApp
+    rollouts: tuple[Rollout, ...]
+    suspended: Suspension | None
+    job: JobRun | None
+    """What became of its jobs, where it has some."""
+    made_of: dict[DesiredSecret, str]
+
+
+class Observer:
+    """Reads what is, over the ports."""
+
+    def __init__(
+        self,
+        *,
+        systemd: Systemd,
+        podman: Podman,
+        folder: Folder,
+        words: LastWords,
+        ledger: Ledger,
+        orders: Orders,
+        health: HealthController,
+        probes: ProbeController,
+        secrets: SecretController,
+    ) -> None:
+        self._restless: set[str] = set()
+        """Units that were down lately, or that systemd has restarted by itself."""
+        self._causes: dict[str, tuple[tuple[str, int, float], str]] = {}
+        """Unit to its last words, and at which of its ends they were read."""
+        self._secrets = secrets
+        self._probes = probes
+        self._health = health
+        self._systemd = systemd
+        self._podman = podman
+        self._folder = folder
+        self._words = words
+        self._ledger = ledger
+        self._orders = orders
+
+    async def observe(
+        self,
+        deployments: Sequence[Deployment],
+        *,
+        targets: Collection[str],
+        everything: Mapping[str, Deployment],
+    ) -> tuple[Observed, dict[str, Failure]]:
+        """Read everything that a plan for these apps needs.
+
+        `targets` are all that any unit's `[Install]` names, `everything` are all apps.
+        Returns it for those of which it can be read, and why not for the others. Raises what keeps
+        all from being read.
+        """
+        own, failures = await each(deployments, self._look_at, doing="observing")
+        deployments = [one for one in deployments if one.name in own]
+        apps = {name: one.folder for name, one in own.items()}
+        applied = self._ledger.applied()
+        names: set[str] = set()
+        for one in deployments:
+            mine = _names([one], apps, applied)
+            self._words.note(mine, _secrets(one, applied), app=one.name)
+            self._words.note_needs({unit.name: unit.requires for _, unit in _units(one)})
+            for app in filter(None, (one.last_good, one.wanted)):
+                self._words.note_ports(app)
+            names |= mine
+        on_trial = _on_trial(deployments, applied)
+        names.update(need for unit in on_trial.values() for need in unit.requires)
+        units = await self._systemd.units({*names, *targets, wanted_units.SHUTDOWN_TARGET})
+        if wanted_units.is_begun(units[wanted_units.SHUTDOWN_TARGET]):
+            raise Retry("the user's systemd is shutting down")
+        wanted_targets = await self._wanted(targets, units)
+        needed_by = wanted_units.needed_by(everything, wanted_targets)
+        leaning = {user: app for name in on_trial for user, app in needed_by.get(name, {}).items()}
+        if leaning.keys() - units.keys():
+            units.update(await self._systemd.units(leaning.keys() - units.keys()))
+        changing = {one.name for one in deployments if _changes(one, apps[one.name])}
+        curious = _down(deployments, units, wanted_targets, needed_by).union(on_trial)
+        for one in deployments:
+            if one.name in changing:
+                curious.update(_names([one], apps, applied))
+        await self._look_closer(curious | self._restless, units)
+        try:
+            inventory = await self._inventory(deployments, apps, units, changing, applied)
+        except Failure as failure:
+            # What runs can be kept running without Podman; a change has to wait for it.
+            inventory = Inventory()
+            failures.update(dict.fromkeys(changing, failure))
+        observed = Observed(
+            units=units,
+            targets=wanted_targets,
+            needed_by=needed_by,
+            missing=frozenset(name for name in targets if units[name].load == "not-found"),
+            apps=apps,
+            inventory=inventory,
+            applied=applied,
+            repairs=self._ledger.repairs(),
+            causes=self._last_words(units),
+            rollouts={name: self._ledger.rollouts(name) for name in leaning.values()}
+            | {name: one.rollouts for name, one in own.items()},
+            suspended={name: one.suspended for name, one in own.items() if one.suspended},
+            checked=await self._checked(deployments, units),
+            played=await self._health.played(_begun(deployments, units, {UnitKind.KUBE})),
+            probed=self._probes.verdicts(),
+            jobs={name: one.job for name, one in own.items() if one.job},
+            made_of={key: mark for one in own.values() for key, mark in one.made_of.items()},
+            rotating=frozenset(self._secrets.rotating),
+            left=left_behind(self._ledger),
+            owned_root=self._folder.root,
+        )
+        return observed, failures
+
+    def forget_words(self, unit: str) -> None:
+        """What a unit said before it was started (or stopped) is not why it is down now."""
+        self._causes.pop(unit, None)
+
+    async def _look_at(self, one: Deployment) -> _Own:
+        """Read what is one app's alone."""
+        wanted = [file.path for file in one.wanted.files] if one.wanted else []
+        if one.last_good:
+            wanted.extend(file.path for file in one.last_good.files)
+        has_jobs = one.wanted and any(unit.before_deploy for unit in one.wanted.units)
+        return _Own(
+            folder=await self._folder.observe(
+                one.name,
+                wanted=wanted,
+                asked=[found.absent for found in one.findings if found.absent],
+            ),
+            rollouts=self._ledger.rollouts(one.name),
+            suspended=self._orders.suspended([one.name]).get(one.name),
+            job=job_run(self._ledger, one.name) if has_jobs else None,
+            made_of=self._secrets.made_of([one]),
+        )
+
+    async def observe_units(self, deployments: Sequence[Deployment], before: Observed) -> Observed:
+        """Read the units anew, and leave the rest as it was read."""
+        units = await self._systemd.units(before.units)
+        curious = _down(deployments, units, before.targets, before.needed_by)
+        curious |= self._restless.union(_on_trial(deployments, before.applied))
+        await self._look_closer(curious, units)
+        checked = await self._checked(deployments, units)
+        played = await self._health.played(_begun(deployments, units, {UnitKind.KUBE}))
+        return msgspec.structs.replace(
+            before,
+            units=units,
+            applied=self._ledger.applied(),
+            rollouts={name: self._ledger.rollouts(name) for name in before.rollouts},
+            causes=self._last_words(units),
+            checked=checked,
+            played=played,
+            probed=self._probes.verdicts(),
+        )
+
+    async def _checked(
+        self, deployments: Sequence[Deployment], units: Mapping[str, UnitState]
+    ) -> tuple[Checked, ...]:
+        """Return the health of what these apps run in containers, as far as it is checked."""
+        containers = _begun(deployments, units, _MADE_OF_CONTAINERS)
+        return await self._health.read(containers) if containers else ()
+
+    async def _wanted(
+        self, targets: Collection[str], units: Mapping[str, UnitState]
+    ) -> frozenset[str]:
+        """Return those of the targets that are wanted; what is not reached is looked into."""
+        states = {name: units[name] for name in targets}
+        new = {
+            name
+            for name, state in states.items()
+            if state.load == "loaded" and not wanted_units.is_begun(state)
+        }
+        while new:
+            found = await self._systemd.units(new, details=new)
+            states.update(found)
+            new = {name for one in found.values() for name in one.wanted_by} - states.keys()
+        return wanted_units.wanted_targets(targets, states)
+
+    async def _look_closer(self, names: Iterable[str], units: dict[str, UnitState]) -> None:
+        """Replace the states of those units that systemd knows by ones with details."""
+        known = [name for name in names if name in units and units[name].load != "not-found"]
+        if known:
+            units.update(await self._systemd.units(known, details=known))
+        for name in known:
+            state = units[name]
+            is_down = state.sub.startswith("auto-restart") or state.active == "failed"
+            if is_down or state.restarts or not state.is_up:
+                self._restless.add(name)
+            else:
+                self._restless.discard(name)
+                self._causes.pop(name, None)
+            # In a loop that goes on, less and less often.
+            end = (state.active, state.restarts.bit_length(), state.failed_at)
+            if is_down and (name not in self._causes or self._causes[name][0] != end):
+                words = await self._words.told(await self._systemd.last_words(name), name)
+                self._causes[name] = (end if words != WITHHELD else _ASK_AGAIN, words)
+
+    def _last_words(self, units: Iterable[str]) -> dict[str, str]:
+        return {
+            name: said for name in units if (said := self._causes.get(name, (_ASK_AGAIN, ""))[1])
+        }
+
+    async def _inventory(
+        self,
+        deployments: Sequence[Deployment],
+        apps: Mapping[str, ObservedApp],
+        units: Mapping[str, UnitState],
+        changing: set[str],
+        applied: Mapping[str, AppliedApp],
+    ) -> Inventory:
+        everything = [unit for one in deployments for _, unit in _units(one)]
+        images = {
+            image
+            for one in deployments
+            for _, unit in _units(one)
+            if one.name in changing or one.wanted is not one.last_good or not _is_up(unit, units)
+            for image in unit.images
+        }
+        if images or any(one.name in changing and _built([one]) for one in deployments):
+            images |= _built(deployments)
+        named = dict.fromkeys(("containers", "networks", "volumes", "pods", "secrets"), False)
+        for one in deployments:
+            manifest = apps[one.name].manifest
+            mine = manifest.units if manifest else ()
+            new = any(unit.name not in mine for _, unit in _units(one))
+            leaving = one.wanted is None and not one.keep and not one.findings
+            left = one.wanted and set(mine) - {unit.name for unit in one.wanted.units}
+            known = applied[one.name].units if one.name in applied else {}
+            other = one.wanted and any(
+                was.kind is not None
+                and (was.kind, was.object_name) != (unit.kind, unit.object_name)
+                for unit in one.wanted.units
+                for name in runtime_names(unit.name, unit.instances)
+                if (was := known.get(name))
+            )
+            outdated = one.wanted and any(
+                unit.kind is UnitKind.NETWORK and known[unit.name].digest != unit.digest
+                for unit in one.wanted.units
+                if unit.name in known
+            )
+            remade = one.name in changing and UnitKind.NETWORK in _kinds(one, manifest)
+            named["containers"] |= bool(new or leaving or left or other or outdated or remade)
+            plays = any(unit.pods for _, unit in _units(one))
+            has_pods = plays or UnitKind.POD in _kinds(one, manifest)
+            named["containers"] |= one.name in changing and plays
+            named["pods"] |= one.name in changing and has_pods
+            named["networks"] |= UnitKind.NETWORK in _kinds(one, manifest)
+            named["volumes"] |= UnitKind.VOLUME in _kinds(one, manifest)
+        described = any(a.secrets for one in deployments for a in (one.wanted, one.last_good) if a)
+        named["secrets"] = (
+            described or self._secrets.has_made_some or any(unit.secrets for unit in everything)
+        )
+        if not images and not any(named.values()):
+            return Inventory()
+        return await self._podman.inventory(images=images, **named)
+
+
+def _built(deployments: Iterable[Deployment]) -> set[str]:
+    """Names of the images that apps build."""
+    return {
+        unit.object_name
+        for one in deployments
+        for _, unit in _units(one)
+        if unit.kind is UnitKind.BUILD and unit.object_name
+    }
+
+
+def _units(one: Deployment) -> Iterable[tuple[DesiredApp, DesiredUnit]]:
+    for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None):
+        for unit in app.units if app else ():
+            yield app, unit  # type: ignore[misc]
+
+
+def _begun(
+    deployments: Sequence[Deployment], units: Mapping[str, UnitState], kinds: Collection[UnitKind]
+) -> dict[str, UnitState]:
+    """Units of these kinds that run, or are about to."""
+    return {
+        name: units[name]
+        for one in deployments
+        for _, unit in _units(one)
+        if unit.kind in kinds
+        for name in runtime_names(unit.name, unit.instances)
+        if name in units and units[name].active not in {"inactive", "failed"}
+    }
+
+
+def _secrets(one: Deployment, applied: Mapping[str, AppliedApp]) -> set[str]:
+    """Names of the secrets that an app's units use, or did when they were started."""
+    known = applied[one.name].units.values() if one.name in applied else ()
+    return {name for _, unit in _units(one) for name in unit.secrets}.union(
+        name for inputs in known for name in inputs.secrets
+    )
+
+
+def _kinds(one: Deployment, manifest: Manifest | None) -> set[UnitKind]:
+    """Kinds of what an app has, had, or will have."""
+    kinds = {unit.kind for _, unit in _units(one)}
+    return kinds.union(made.kind for made in (manifest.objects if manifest else ()))
+
+
+def _down(
+    deployments: Sequence[Deployment],
+    units: Mapping[str, UnitState],
+    targets: Collection[str],
+    needed: Collection[str],
+) -> set[str]:
+    """Units that should run and do not, and those that failed."""
+    return {name for name, state in units.items() if state.active == "failed"} | {
+        name
+        for one in deployments
+        for app in (one.wanted, one.last_good)
+        for name in wanted_units.should_run(app.units if app else (), targets, needed)
+        if name in units and not units[name].is_up
+    }
+
+
+def _on_trial(
+    deployments: Sequence[Deployment], applied: Mapping[str, AppliedApp]
+) -> dict[str, DesiredUnit]:
+    """Units of revisions that have not passed their gate: by their details it is judged."""
+    return {
+        name: unit
+        for one in deployments
+        if one.wanted and not _stands(one.wanted, applied.get(one.name))
+        for unit in one.wanted.units
+        for name in runtime_names(unit.name, unit.instances)
+    }
+
+
+def _stands(app: DesiredApp, applied: AppliedApp | None) -> bool:
+    return applied is not None and applied.revision == app.revision
+
+
+def _is_up(unit: DesiredUnit, units: Mapping[str, UnitState]) -> bool:
+    names = runtime_names(unit.name, unit.instances)
+    return all((state := units.get(name)) and state.is_up for name in names)
+
+
+def _names(
+    deployments: Sequence[Deployment],
+    apps: Mapping[str, ObservedApp],
+    applied: Mapping[str, AppliedApp],
+) -> set[str]:
+    """Names of all units that these apps have or will have."""
+    names: set[str] = set()
+    for one in deployments:
+        manifest = apps[one.name].manifest
+        names.update(name for name in (manifest.units if manifest else ()) if "@." not in name)
+        names.update(applied[one.name].units if one.name in applied else ())
+        for _, unit in _units(one):
+            names.update(runtime_names(unit.name, unit.instances))
+    return names
+
+
+def _changes(one: Deployment, observed: ObservedApp) -> bool:
+    """Whether the owned folder is not what the app should be (or there is no app to be)."""
+    manifest = observed.manifest
+    if one.wanted is None or manifest is None or not manifest.sealed:
+        return not one.keep or manifest is None
+    there = {(file.path, file.oid, file.kind) for file in observed.files}
+    should = {(file.path, file.oid, file.kind) for file in one.wanted.files}
+    return bool(should - there) or manifest.revision != one.wanted.revision

@@ -1,0 +1,239 @@
+"""Record what a pass has reached: applied revisions, trials and how they ended, what is gone.
+
+Called by `controllers.apps.reconciler` at the end of a pass; the gate is asked here once more, with
+what is observed after the steps.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import msgspec
+
+from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.ports import Ledger
+from supervisor.controllers.state.job_state import forget
+from supervisor.controllers.state.left_behind import note_left, note_taken
+from supervisor.controllers.state.overrides import Orders
+from supervisor.core.files.names import runtime_names
+from supervisor.core.health import gate
+from supervisor.core.plan.rollout import has_way_back
+from supervisor.kit.clock import Clock
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
+from supervisor.model.events import Event, EventKind
+from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState
+from supervisor.model.plan import Verdict
+from supervisor.model.rollout import Gate, GateState
+from supervisor.model.status import AppStatus
+
+
+class Recorder:
+    """Writes into the ledger, and tells `desires` what stands."""
+
+    def __init__(self, *, desires: Desires, ledger: Ledger, orders: Orders, clock: Clock) -> None:
+        self._desires = desires
+        self._ledger = ledger
+        self._orders = orders
+        self._clock = clock
+        self.broken: dict[str, JobFailed] = {}
+        """Why units that are down did not start when that was tried last."""
+
+    def note_broken(self, broken: Mapping[str, JobFailed], observed: Observed) -> None:
+        """Remember jobs that failed in this pass; forget those of units that are up."""
+        self.broken.update(broken)
+        for name, state in observed.units.items():
+            if state.active not in {"failed", "inactive"} and name not in broken:
+                self.broken.pop(name, None)
+
+    def with_gate(self, deployment: Deployment, verdict: Verdict, observed: Observed) -> Verdict:
+        """Ask the gate once more, with what is observed after the steps."""
+        wanted = deployment.wanted
+        if wanted is None or not verdict.complete:
+            return verdict
+        trial = gate.trial_of(wanted, observed)
+        if trial is None:
+            return verdict
+        settings = self._desires.settings.rollout
+        strict = has_way_back(deployment, observed, settings)
+        word = gate.judge(
+            wanted,
+            observed,
+            trial,
+            self._clock.now(),
+            settings,
+            strict=strict,
+            undone=verdict.postponed,
+        )
+        return msgspec.structs.replace(verdict, gate=word)
+
+    def record(
+        self,
+        deployment: Deployment,
+        verdict: Verdict,
+        before: AppliedApp | None,
+        observed: Observed,
+        *,
+        owners: Mapping[str, str],
+    ) -> None:
+        """Write what was reached; `before` is what was applied when the pass began.
+
+        `owners` maps units to the apps that want them.
+        """
+        name, wanted = deployment.name, deployment.wanted
+        self._end_hold(deployment)
+        if wanted is None and verdict.complete and not deployment.findings:
+            note_left(self._ledger, name, observed)
+            self._remove(name, before, why=deployment.left_out)
+            return
+        note_taken(self._ledger, name, observed)
+        passed = verdict.gate is None or verdict.gate.state is GateState.PASSED
+        if wanted and verdict.complete and passed:
+            at = (before.revision, before.source) if before else None
+            if at != (wanted.revision, wanted.source):
+                self._apply(wanted, before, owners, word=verdict.gate)
+        for unit, inputs in verdict.adopt.items():
+            self._ledger.put_unit(name, unit, inputs)
+
+    def _apply(
+        self,
+        app: DesiredApp,
+        before: AppliedApp | None,
+        owners: Mapping[str, str],
+        *,
+        word: Gate | None,
+    ) -> None:
+        """Record that a revision has passed its gate: it is the way back from now on."""
+        was = f"was at {before.revision[:12]}" if before and before.revision else "new"
+        started = self._ledger.applied().get(app.name)
+        units = set(_runtime_names(app.units))
+        # What another app is about to take is known by what it was started with here.
+        units.update(
+            unit
+            for unit in (started.units if started else ())
+            if owners.get(unit, app.name) != app.name
+        )
+        self._ledger.put_applied(
+            AppliedApp(
+                name=app.name,
+                source=app.source,
+                revision=app.revision,
+                root=app.root,
+                applied_at=self._clock.now(),
+                units={u: i for u, i in started.units.items() if u in units} if started else {},
+            )
+        )
+        self._log(
+            EventKind.APPLIED,
+            app.name,
+            source=app.source,
+            revision=app.revision,
+            reason="; ".join(filter(None, (was, word.reason if word else ""))),
+        )
+        self._end_trial(app, word or Gate(state=GateState.PASSED))
+        self._desires.applied(app.name)
+
+    def _remove(self, name: str, before: AppliedApp | None, *, why: str) -> None:
+        """Forget an app that is gone."""
+        self.forget_failures(before.units if before else ())
+        for unit in before.units if before else ():
+            self._ledger.put_note(f"failed:{unit}", "")
+        self._ledger.drop_app(name)
+        self._orders.release(name)
+        forget(self._ledger, name)
+        reason = f"left out ({why})" if why else "no longer in the source"
+        self._log(EventKind.REMOVED, name, reason=reason)
+        self._desires.removed(name)
+
+    def _end_hold(self, deployment: Deployment) -> None:
+        """End a hold that something newer has overtaken."""
+        hold = self._orders.hold(deployment.name)
+        if hold and deployment.newest and deployment.held is None:
+            self._orders.release(deployment.name)
+            reason = f"no longer held at {hold.revision[:12]}: there is a newer revision"
+            self._log(EventKind.RESUMED, deployment.name, reason=reason, revision=deployment.newest)
+
+    def _end_trial(self, app: DesiredApp, word: Gate) -> None:
+        """Remember a revision as one to come back to."""
+        for one in self._ledger.rollouts(app.name):
+            if one.revision == app.revision:
+                self._ledger.put_rollout(gate.ended(one, word, self._clock.now()))
+        self.forget_old_trials(app.name)
+
+    def forget_old_trials(self, app: str) -> None:
+        """Remember no more revisions than are wanted, whatever came of them."""
+        applied = self._ledger.applied().get(app)
+        gone = gate.forgotten(
+            self._ledger.rollouts(app),
+            keep=self._desires.settings.rollout.history,
+            good=applied.revision if applied else "",
+        )
+        self._ledger.drop_rollouts(app, gone)
+
+    def note_failed(self, app: AppStatus) -> None:
+        """Log of units that are not to run all the time that they failed, once each failure."""
+        for unit in app.units:
+            key = f"failed:{unit.name}"
+            if unit.wanted or not unit.failed_at or self._ledger.note(key) == str(unit.failed_at):
+                continue
+            self._ledger.put_note(key, str(unit.failed_at))
+            self._ledger.append(
+                Event(
+                    time=self._clock.now(),
+                    kind=EventKind.FAILED,
+                    ok=False,
+                    app=app.name,
+                    unit=unit.name,
+                    revision=app.revision,
+                    reason=f"failed ({unit.result})",
+                )
+            )
+
+    def free_dependents(self, deployment: Deployment) -> set[str]:
+        """Take the backoff off what went down with a revision that is taken back; name its apps."""
+        units = units_of(deployment)
+        known = self._desires.known()
+        names = {deployment.name}
+        names.update(
+            app for app, theirs in known.items() if any(units & {*unit.requires} for unit in theirs)
+        )
+        for app in names:
+            self.forget_failures(tuple(_runtime_names(known.get(app, ()))))
+        return names
+
+    def end_suspension(self, deployment: Deployment) -> None:
+        """Say of an app's suspension, or that of all, that its time is over."""
+        for order in self._orders.over([deployment.name]):
+            self._log(EventKind.RESUMED, order.app, reason="the time of its suspension is over")
+
+    def forget_failures(self, units: Collection[str]) -> None:
+        """A unit of the same name that comes one day is not to blame for them."""
+        self._ledger.put_repairs(RepairState(unit=unit) for unit in units)
+        for unit in units:
+            self.broken.pop(unit, None)
+
+    def _log(
+        self, kind: EventKind, app: str, *, reason: str, source: str = "", revision: str = ""
+    ) -> None:
+        self._ledger.append(
+            Event(
+                time=self._clock.now(),
+                kind=kind,
+                app=app,
+                source=source,
+                revision=revision,
+                reason=reason,
+            )
+        )
+
+
+def units_of(deployment: Deployment) -> frozenset[str]:
+    """Names of everything of an app that can run."""
+    wanted, good = deployment.wanted, deployment.last_good
+    return frozenset(
+        name
+        for app in ((wanted,) if good is wanted else (wanted, good))
+        for name in _runtime_names(app.units if app else ())
+    )
+
+
+def _runtime_names(units: Sequence[DesiredUnit]) -> Iterator[str]:
+    for unit in units:
+        yield from runtime_names(unit.name, unit.instances)

@@ -1,0 +1,130 @@
+"""Apps' secrets: what they are made of, making them, and another value for a generated one.
+
+`controllers.apps.observer` asks for the marks, the executor has secrets made, people ask the desk.
+A clear text goes from the vault to Podman within `put`; what it takes the place of, to `LastWords`.
+"""
+
+import posixpath
+from collections.abc import Iterable, Sequence
+
+import anyio
+
+from supervisor.controllers.apps.last_words import LastWords
+from supervisor.controllers.ports import Ledger, Podman, SourceReader, Vault
+from supervisor.core.status.secret_status import report
+from supervisor.model.app import Deployment
+from supervisor.model.errors import Stalled
+from supervisor.model.plan import PutSecrets
+from supervisor.model.secret import (
+    APP_LABEL,
+    CONTENT_LABEL,
+    MADE_OF_LABEL,
+    REMOVAL_LABEL,
+    DesiredSecret,
+    SecretKind,
+    SecretPut,
+    SecretStatus,
+)
+
+_NOTE = "secrets"
+_AT_ONCE = 2
+"""Apps whose secrets are opened at the same time: each takes a process."""
+
+
+class SecretController:
+    """One for the daemon."""
+
+    def __init__(
+        self,
+        *,
+        vault: Vault,
+        podman: Podman,
+        reader: SourceReader,
+        ledger: Ledger,
+        words: LastWords,
+    ) -> None:
+        self._vault = vault
+        self._words = words
+        self._podman = podman
+        self._reader = reader
+        self._ledger = ledger
+        self._at_work = anyio.Semaphore(_AT_ONCE)
+        self.rotating: set[str] = set()
+        """Generated secrets for which a person asked for another value."""
+
+    @property
+    def has_made_some(self) -> bool:
+        """Whether there may be secrets in Podman that are podvisor's."""
+        return bool(self._ledger.note(_NOTE))
+
+    def made_of(self, deployments: Iterable[Deployment]) -> dict[DesiredSecret, str]:
+        """Mark what each secret of these apps is to be made of. Nothing is decrypted."""
+        return {
+            secret: self._vault.made_of(secret)
+            for one in deployments
+            for app in (one.wanted, one.last_good)
+            for secret in (app.secrets if app else ())
+        }
+
+    async def put(self, step: PutSecrets) -> None:
+        """Make the secrets of a step: none, unless the clear text of all could be had."""
+        async with self._at_work:
+            await self._put(step)
+
+    async def _put(self, step: PutSecrets) -> None:
+        oids = {put.secret.oid: None for put in step.puts if put.secret.oid}
+        sealed = await self._reader.read(step.source, tuple(oids)) if oids else {}
+        known = {put: await self._value_that_stays(put) for put in step.puts}
+        new = [put for put in step.puts if known[put] is None]
+        opened = await self._vault.open(
+            step.root, [(put.secret, sealed.get(put.secret.oid, b"")) for put in new]
+        )
+        clear = known | dict(zip(new, opened, strict=True))
+        self._ledger.put_note(_NOTE, "made")
+        for put in step.puts:
+            secret, content = put.secret, clear[put] or b""
+            await self._words.overtake(secret.name)
+            await self._podman.put_secret(
+                secret.name,
+                content,
+                labels={
+                    APP_LABEL: step.app,
+                    MADE_OF_LABEL: self._vault.made_of(secret),
+                    CONTENT_LABEL: self._vault.mark(b"content", content),
+                    REMOVAL_LABEL: "never" if secret.stays else "with its file",
+                },
+            )
+            if put.anew:
+                self.rotating.discard(secret.name)
+
+    async def _value_that_stays(self, put: SecretPut) -> bytes | None:
+        """Return the value of a generated secret that is there and is to be kept."""
+        if put.secret.kind is not SecretKind.GENERATE or put.anew:
+            return None
+        return await self._podman.secret(put.secret.name)
+
+    async def look(self, deployments: Sequence[Deployment]) -> tuple[SecretStatus, ...]:
+        """How all secrets stand that these apps describe or use, and what is left of others."""
+        inventory = await self._podman.inventory(secrets=True)
+        return report(deployments, inventory, self.made_of(deployments))
+
+    def rotate(self, name: str, deployments: Iterable[Deployment]) -> str:
+        """Have a generated secret made anew by the next pass of its app, which is returned.
+
+        Raises Stalled for any other secret; the hint says what to do instead.
+        """
+        apps = [app for one in deployments if (app := one.wanted)]
+        found = ((app, one) for app in apps for one in app.secrets if one.name == name)
+        app, secret = next(found, (None, None))
+        if app is None or secret is None:
+            hint = "podvisor secret list shows them"
+            raise Stalled(f"cannot rotate {name}: no app describes such a secret", hint=hint)
+        if secret.kind is SecretKind.GENERATE:
+            self.rotating.add(name)
+            return app.name
+        file = posixpath.join(app.root, secret.place)
+        hint = {
+            SecretKind.AGE: f"podvisor secret edit {file}, then commit and push",
+            SecretKind.SOPS: f"sops {file}, then commit and push",
+        }.get(secret.kind, "change the credential, then: systemctl --user restart podvisor")
+        raise Stalled(f"cannot rotate {name}: its value is that of {secret.source}", hint=hint)

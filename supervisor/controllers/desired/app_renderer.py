@@ -1,0 +1,291 @@
+"""Have Podman's generator judge candidates, and remember what it said.
+
+Serves `controllers.desired.desired_state`. A judgement is kept until the candidate, what it refers
+to, or the generator changes. What keeps one app from being judged keeps no other.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from supervisor.controllers.isolate import each, each_now
+from supervisor.controllers.ports import Generator, SourceReader
+from supervisor.core.desired.discovery import references
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.lfs import may_be_pointer, pointers
+from supervisor.core.files.names import QUADLET_KINDS, shapes_units
+from supervisor.core.files.secret_files import is_secret, read_secret_files
+from supervisor.core.files.templates import rendered_findings
+from supervisor.core.render.drop_ins import shaped_outside
+from supervisor.core.render.generator_errors import is_staged
+from supervisor.model.app import Candidate, DesiredApp, Generated
+from supervisor.model.errors import Failure, Finding
+from supervisor.model.source import TreeFile
+
+_Identity = tuple[object, ...]
+_LARGEST_AGE_FILE = 1 << 20
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """What the generator said of one candidate, and what that rests on."""
+
+    identity: _Identity
+    near: dict[str, _Identity | None]
+    """Quadlet files of others that it mentions, each with the identity of the app that has it."""
+    app: DesiredApp | None = None
+    findings: tuple[Finding, ...] = ()
+    failure: Failure | None = None
+    """Why nothing can be said of it now; it is not remembered, and asked anew the next time."""
+
+
+class _Gathered(msgspec.Struct, kw_only=True):
+    """What has to be staged to judge some apps."""
+
+    staged: dict[str, Candidate]
+    """Those that are judged, and those that they refer to, by name."""
+    contents: dict[str, bytes] = {}
+    """By blob id."""
+    mentions: dict[str, frozenset[str]] = {}
+    """App to the Quadlet files of others that it mentions."""
+    failures: dict[str, Failure] = {}
+    """Apps whose files, or those that they refer to, cannot be read."""
+
+
+class Judge:
+    """Reads contents and runs the generator as little as it can."""
+
+    def __init__(self, *, reader: SourceReader, generator: Generator) -> None:
+        self._reader = reader
+        self._generator = generator
+        self._judged: dict[tuple[str, str], Judged] = {}
+        """By app and revision."""
+        self._version = ""
+        self._around: dict[str, str] = {}
+        """The user's own Quadlet files and drop-ins, as they were judged with."""
+        self._unusable: Failure | None = None
+        """Why the generator could not even say which one it is."""
+
+    async def is_new(self) -> bool:
+        """Whether the generator, or what it reads beside the apps, is another than before.
+
+        While it cannot be asked, what it said before stands.
+        """
+        try:
+            now = await self._generator.version(), await self._generator.surroundings()
+        except Failure as failure:
+            self._unusable = failure
+            return False
+        self._unusable = None
+        is_new = now != (self._version, self._around)
+        self._version, self._around = now
+        return is_new
+
+    def known(self, one: Candidate) -> DesiredApp | None:
+        """Return what is remembered of a candidate that was judged before."""
+        judged = self._judged.get((one.name, one.revision))
+        app = judged.app if judged else None
+        if judged is None or app is None or judged.identity[-1] != self._surroundings():
+            return None
+        return app if app.generator == self._version and is_made_of(app, one) else None
+
+    def remember_only(self, revisions: Mapping[str, Collection[str]]) -> None:
+        """Forget all but these revisions of these apps."""
+        self._judged = {
+            key: judged
+            for key, judged in self._judged.items()
+            if key[1] in revisions.get(key[0], ())
+        }
+
+    async def judge(
+        self, candidates: Sequence[Candidate], others: Sequence[Candidate] = ()
+    ) -> dict[str, Judged]:
+        """Judge these; the generator is asked about those that are not known yet.
+
+        `others` may be referred to, but are not judged themselves.
+        """
+        pool = {one.name: one for one in (*others, *candidates)}
+        providers = _providers(pool)
+        identities = {one.name: self._identity(one) for one in pool.values()}
+
+        def near(mentions: Iterable[str]) -> dict[str, _Identity | None]:
+            return {m: identities.get(providers.get(m, "")) for m in mentions}
+
+        known = {
+            one.name: judged
+            for one in candidates
+            if (judged := self._judged.get((one.name, one.revision)))
+            and judged.identity == identities[one.name]
+            and judged.near == near(judged.near)
+        }
+        fresh = [one for one in candidates if one.name not in known]
+        if not fresh:
+            return known
+        gathered = await self._gather(fresh, pool, providers)
+        able = [one for one in fresh if one.name not in gathered.failures]
+        generated, failures = await self._generate(able, gathered)
+        concluded, defects = each_now(
+            [one for one in able if one.name in generated],
+            lambda one: self._conclude(one, generated[one.name], gathered.contents),
+            doing="judging",
+        )
+        failures = {**gathered.failures, **failures, **defects}
+        for one in fresh:
+            app, findings = concluded.get(one.name, (None, ()))
+            known[one.name] = Judged(
+                identity=identities[one.name],
+                near=near(gathered.mentions[one.name]),
+                app=app,
+                findings=findings,
+                failure=failures.get(one.name),
+            )
+            if one.name not in failures:
+                self._judged[one.name, one.revision] = known[one.name]
+        return known
+
+    async def _generate(
+        self, apps: Sequence[Candidate], gathered: _Gathered
+    ) -> tuple[dict[str, Generated], dict[str, Failure]]:
+        """Ask the generator about all in one run; after a defect, about each app by itself."""
+        if not apps:
+            return {}, {}
+        if self._unusable and not self._version:
+            return {}, dict.fromkeys((one.name for one in apps), self._unusable)
+
+        async def ask(some: Sequence[Candidate]) -> Generated:
+            beside = [one for one in gathered.staged.values() if one not in some]
+            return await self._generator.generate(some, contents=gathered.contents, beside=beside)
+
+        try:
+            return dict.fromkeys((one.name for one in apps), await ask(apps)), {}
+        except Failure as failure:  # it concerns all: what concerns one app is a finding of it
+            return {}, dict.fromkeys((one.name for one in apps), failure)
+        except Exception:  # noqa: BLE001  # it is met again where it belongs, and told there
+            return await each(apps, lambda one: ask([one]), doing="judging")
+
+    def _conclude(
+        self, one: Candidate, generated: Generated, contents: Mapping[str, bytes]
+    ) -> tuple[DesiredApp | None, tuple[Finding, ...]]:
+        """Make an app of what the generator said of a candidate, unless it is refused."""
+        files = AppFiles(one, contents)
+        if unfilled := tuple(rendered_findings(files)):
+            return None, unfilled  # what the generator says of a template only confuses
+        secrets, findings = read_secret_files(files)
+        findings = (*generated.findings.get(one.name, ()), *findings, *pointers(files))
+        if any(finding.fatal for finding in findings):
+            return None, findings
+        app = DesiredApp.of(
+            one,
+            units=tuple(
+                shaped_outside(unit, self._around) for unit in generated.units.get(one.name, ())
+            ),
+            generator=self._version,
+            prune_volumes=one.name in generated.prune_volumes,
+            settle=generated.settle.get(one.name),
+            rollback=one.name not in generated.no_rollback,
+            after=generated.after.get(one.name, ()),
+            secrets=secrets,
+        )
+        return app, findings
+
+    async def texts(self, app: DesiredApp, others: Iterable[DesiredApp]) -> dict[str, str]:
+        """Return the units that the generator makes of an app, by name."""
+        pool = {one.name: Candidate.of(one) for one in others}
+        pool[app.name] = mine = Candidate.of(app)
+        gathered = await self._gather([mine], pool, _providers(pool))
+        if failure := gathered.failures.get(app.name):
+            raise failure
+        beside = [one for name, one in gathered.staged.items() if name != app.name]
+        return await self._generator.texts(mine, contents=gathered.contents, beside=beside)
+
+    async def _gather(
+        self,
+        fresh: Iterable[Candidate],
+        pool: Mapping[str, Candidate],
+        providers: Mapping[str, str],
+    ) -> _Gathered:
+        """Find what has to be staged with these, directly or not."""
+        found = _Gathered(staged={one.name: one for one in fresh})
+        while new := [one for one in found.staged.values() if one.name not in found.mentions]:
+            await self._read(new, found)
+            for one in new:
+                found.mentions[one.name] = _mentions(one, found.contents)
+                for name in found.mentions[one.name]:
+                    provider = providers.get(name)
+                    if provider and provider not in found.staged:
+                        found.staged[provider] = pool[provider]
+        # Without what it refers to, an app would be refused for the wrong reason.
+        while lost := {
+            name: found.failures[provider]
+            for name, mentions in found.mentions.items()
+            if name not in found.failures
+            for mention in mentions
+            if (provider := providers.get(mention)) in found.failures
+        }:
+            found.failures.update(lost)
+        found.staged = {
+            name: one for name, one in found.staged.items() if name not in found.failures
+        }
+        return found
+
+    async def _read(self, candidates: Sequence[Candidate], found: _Gathered) -> None:
+        """Read what the generator reads, and what describes secrets: at once, else app by app."""
+        for source in dict.fromkeys(one.source for one in candidates):
+            mine = [one for one in candidates if one.source == source]
+            try:
+                found.contents.update(await self._contents(source, mine))
+            except Exception:  # noqa: BLE001  # it is met again where it belongs, and told there
+                contents, failures = await each(
+                    mine, lambda one: self._contents(one.source, [one]), doing="reading"
+                )
+                found.failures.update(failures)
+                for some in contents.values():
+                    found.contents.update(some)
+
+    async def _contents(self, source: str, apps: Iterable[Candidate]) -> dict[str, bytes]:
+        oids = {file.oid: None for one in apps for file in one.files if _is_read_by_generator(file)}
+        return await self._reader.read(source, tuple(oids)) if oids else {}
+
+    def _identity(self, one: Candidate) -> _Identity:
+        files = tuple((file.path, file.oid, file.kind) for file in one.files)
+        return (one.source, one.root, one.overlay, files, self._version, self._surroundings())
+
+    def _surroundings(self) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted(self._around.items()))
+
+
+def is_made_of(app: DesiredApp, one: Candidate) -> bool:
+    """Whether it comes from the same folders of its source."""
+    return (app.source, app.root, app.overlay) == (one.source, one.root, one.overlay)
+
+
+def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:
+    """Quadlet file to the app that has it."""
+    return {
+        file.path.rpartition("/")[2]: one.name
+        for one in pool.values()
+        for file in one.files
+        if file.path.endswith(tuple(QUADLET_KINDS))
+    }
+
+
+def _is_read_by_generator(file: TreeFile) -> bool:
+    return (
+        shapes_units(file.path)
+        or is_staged(file.path, file.kind)
+        or file.path.endswith((".yaml", ".yml"))
+        or is_secret(file.path)
+        or may_be_pointer(file)
+        or (file.path.endswith(".age") and file.size <= _LARGEST_AGE_FILE)
+    )
+
+
+def _mentions(one: Candidate, contents: Mapping[str, bytes]) -> frozenset[str]:
+    """Names of Quadlet files of other apps that this one's files mention."""
+    own = {file.path.rpartition("/")[2] for file in one.files}
+    return frozenset(
+        name
+        for file in one.files
+        if shapes_units(file.path)
+        for name in references(contents.get(file.oid, b""))
+        if name not in own
+    )

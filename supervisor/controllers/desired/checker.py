@@ -1,0 +1,91 @@
+"""Judge sources as the daemon does, and tell all of it: what `podvisor check` asks for."""
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from msgspec.structs import replace
+
+from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.ports import SourceReader
+from supervisor.core.desired.unfitting import ignores_nothing
+from supervisor.core.health import unstarted
+from supervisor.model.app import Candidate, Deployment, DesiredApp
+from supervisor.model.check import Check, CheckedApp, CheckedLeftOut, CheckedUnit
+from supervisor.model.errors import Failure, Finding, Stalled
+from supervisor.model.source import Snapshot
+
+
+async def check(
+    *,
+    reader: SourceReader,
+    desires: Desires,
+    passed_over: Callable[[DesiredApp], Awaitable[Iterable[Finding]]],
+) -> Check:
+    """Judge all sources of the settings that `desires` has; `passed_over` asks systemd of an app.
+
+    Raises what reading a source raises.
+    """
+    snapshots: list[Snapshot] = []
+    findings: list[Finding] = []
+    for name, settings in desires.settings.sources.items():
+        snapshot = await reader.fetch(name, settings)
+        snapshots.append(snapshot)
+        desires.put(snapshot)
+        findings.extend(ignores_nothing(settings, source=name, paths=snapshot.paths))
+    deployments = await desires.deployments()
+    compositions = desires.compositions
+    held = [c for one in compositions.values() for c in (*one.unfit, *one.candidates)]
+    unfit = {one.name: one for one in reversed(held)}
+    units = [unit for some in desires.known().values() for unit in some]
+    findings.extend(one for some in desires.source_findings.values() for one in some)
+    apps: list[CheckedApp] = []
+    for name, one in deployments.items():
+        told = list(one.findings)
+        if one.failure:
+            told.append(_failed(name, one.failure))
+        if one.wanted:
+            told.extend(unstarted.found_without_systemd(one.wanted, units))
+            places = {(found.path, found.line) for found in told}
+            more = await passed_over(one.wanted)
+            told.extend(found for found in more if (found.path, found.line) not in places)
+        findings.extend(dict.fromkeys(told))
+        apps.append(_app(one, desires.newest(name) or unfit.get(name)))
+    if not deployments:
+        message = "no app found: no folder holds a Quadlet or unit file"
+        findings.append(Finding(message=message, hint="name the apps' folders: --apps GLOB"))
+    covered = {path for app in apps for path in app.files}
+    covered.update(one.source_path(file.path) for one in held for file in one.files)
+    left = [
+        CheckedLeftOut(path=one.path, reason=one.reason)
+        for composition in compositions.values()
+        for one in composition.left_out
+        if one.path not in covered
+    ]
+    known = covered | {one.path for one in left}
+    return Check(
+        layout=tuple(dict.fromkeys(g for one in compositions.values() for g in one.layout)),
+        apps=tuple(apps),
+        left_out=tuple(left),
+        others=len({file.path for one in snapshots for file in one.files} - known),
+        findings=tuple(replace(one, source="") for one in dict.fromkeys(findings)),
+    )
+
+
+def _app(one: Deployment, newest: Candidate | None) -> CheckedApp:
+    wanted = one.wanted
+    held = wanted or newest
+    return CheckedApp(
+        name=one.name,
+        root=held.root if held else "",
+        refused=wanted is None,
+        units=tuple(
+            CheckedUnit(name=unit.name, path=wanted.source_path(unit.path)) for unit in wanted.units
+        )
+        if wanted
+        else (),
+        files=tuple(held.source_path(file.path) for file in held.files) if held else (),
+    )
+
+
+def _failed(app: str, failure: Failure) -> Finding:
+    hint = failure.hint if isinstance(failure, Stalled) else ""
+    return Finding(message=str(failure), app=app, hint=hint)

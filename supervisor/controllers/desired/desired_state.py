@@ -1,0 +1,449 @@
+"""Desired state of all apps, kept in step with the sources: from snapshots to deployments.
+
+Before it: `controllers.sources.source` hands in snapshots. After it: `controllers.apps.reconciler`
+plans the deployments. What Podman's generator made of an app is kept until the app, what it refers
+to, or the generator changes. What cannot be read or judged of one app or source is its own affair:
+all others are worked out.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import anyio
+import msgspec
+
+from supervisor.controllers.desired.app_renderer import Judge
+from supervisor.controllers.desired.compositions import Compositions
+from supervisor.controllers.desired.revisions import Tried
+from supervisor.controllers.isolate import each_now
+from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
+from supervisor.controllers.state.overrides import Orders
+from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
+from supervisor.core.desired.dependencies import refused_for_order
+from supervisor.core.desired.discovery import Composition, told
+from supervisor.core.desired.unit_moves import leaned_on, still_needed, units_by_source
+from supervisor.core.desired.unread import (
+    emptied_apps,
+    leaving,
+    left_out,
+    spares_volumes,
+    unread_apps,
+)
+from supervisor.core.files.names import runtime_names
+from supervisor.core.files.published_ports import port_findings
+from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
+from supervisor.model.errors import Failure, Finding, Stalled
+from supervisor.model.observed import Manifest
+from supervisor.model.settings import Settings
+from supervisor.model.source import Snapshot
+
+
+class _Permit(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's word that apps may go, all of a source's too."""
+
+    revisions: dict[str, str]
+    """Source to its revision, empty where it is not read."""
+    apps: frozenset[str]
+    """Those apps alone; any, if empty."""
+
+
+class Desires:
+    """What every app should be now. Reads contents and runs the generator as little as it can."""
+
+    def __init__(
+        self,
+        *,
+        reader: SourceReader,
+        generator: Generator,
+        folder: Folder,
+        ledger: Ledger,
+        orders: Orders,
+        settings: Settings,
+        aside: Aside,
+        specifiers: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        self.settings = settings
+        self._judge = Judge(reader=reader, generator=generator)
+        self._tried = Tried(reader=reader, ledger=ledger, orders=orders, judge=self._judge)
+        self._folder = folder
+        self._compositions = Compositions(reader=reader, aside=aside, specifiers=specifiers)
+        self._snapshots: dict[str, Snapshot] = {}
+        self._undivided: Mapping[str, Failure] = {}
+        """Sources that could not be divided into apps."""
+        self._current: dict[str, Deployment] | None = None
+        self._working = anyio.Lock()
+        self._news = 0
+        self._previous: dict[str, Deployment] = {}
+        self._told: dict[str, Deployment] = {}
+        """As they were when somebody asked for the news."""
+        self._indexed: Mapping[str, Deployment] | None = None
+        self._index: dict[str, dict[str, None]] = {}
+        """Units, and what starts them, to their apps; an entry too many only names a key too
+        many."""
+        self._targets: frozenset[str] = frozenset()
+        self._newest: dict[str, Candidate] = {}
+        self._permits: list[_Permit] = []
+        """One for each request that is under way."""
+        self.source_findings: dict[str, tuple[Finding, ...]] = {}
+        """What was found in each source that belongs to no app."""
+        self.compositions: Mapping[str, Composition] = {}
+        """Each source as it was divided into apps last."""
+
+    def put(self, snapshot: Snapshot) -> bool:
+        """Take a source's newest snapshot; returns whether it says anything new.
+
+        That of a source which the settings do not know (any more) is passed over.
+        """
+        if snapshot.source not in self.settings.sources:
+            return False
+        old = self._snapshots.get(snapshot.source)
+        self._snapshots[snapshot.source] = snapshot
+        if snapshot.source in self._undivided:
+            old = None
+        if old and _says(old) == _says(snapshot):
+            return False
+        self._forget()
+        return True
+
+    def invalidate(self) -> None:
+        """Work everything out anew at the next look: settings changed, or the owned folder did."""
+        self._snapshots = {
+            name: one for name, one in self._snapshots.items() if name in self.settings.sources
+        }
+        self._forget()
+
+    def _forget(self) -> None:
+        self._current = None
+        self._news += 1
+
+    def ask_again(self, apps: Collection[str]) -> None:
+        """Have those of these apps worked out anew for which that failed."""
+        latest = self.latest()
+        if any(name in latest and latest[name].failure for name in apps):
+            self._forget()
+
+    def failed(self, source: str) -> tuple[str, ...]:
+        """Apps of a source that could not be judged."""
+        return tuple(
+            name
+            for name, one in self.latest().items()
+            if one.failure and name in self._newest and self._newest[name].source == source
+        )
+
+    @contextmanager
+    def pruning(self, sources: Iterable[str], apps: Collection[str] = ()) -> Iterator[None]:
+        """Let apps of these sources (any, if none is named) go for the time of a person's request.
+
+        That holds for what each source says now: one that says something else meanwhile, as by a
+        push that empties it, is guarded again.
+        """
+        revisions = {name: self._revision(name) for name in sources}
+        permit = _Permit(revisions=revisions, apps=frozenset(apps))
+        self._permits.append(permit)
+        self._forget()
+        try:
+            yield
+        finally:
+            self._permits.remove(permit)
+            self._forget()
+
+    def _revision(self, source: str) -> str:
+        snapshot = self._snapshots.get(source)
+        return snapshot.revision if snapshot else ""
+
+    def _may_prune(self, source: str, app: str) -> bool:
+        revision = self._revision(source)
+        return any(
+            one.revisions.get(source) == revision and (not one.apps or app in one.apps)
+            for one in self._permits
+        )
+
+    async def deployments(self) -> dict[str, Deployment]:
+        """Every app that should be, or that is still here, by name."""
+        async with self._working:
+            if await self._judge.is_new():
+                self._forget()
+            while self._current is None:
+                # What comes in while this is worked out must not be lost under its result.
+                news = self._news
+                current = await self._work_out()
+                if news == self._news:
+                    self._current = self._previous = current
+        return self._current
+
+    async def news(self) -> tuple[str, ...]:
+        """Apps of which something else is asked than when this was called last, or nothing now."""
+        told, self._told = self._told, dict(await self.deployments())
+        names = sorted({*told, *self._told})
+        return tuple(name for name in names if _asks(told.get(name)) != _asks(self._told.get(name)))
+
+    def applied(self, name: str) -> None:
+        """Say that an app stands as wanted now: it is its own last good."""
+        self._news += 1
+        if self._current and (one := self._current.get(name)):
+            self._current[name] = msgspec.structs.replace(one, last_good=one.wanted)
+            if one.refusal:
+                self._current = None  # now there is nothing to be wanted beside what is refused
+
+    def removed(self, name: str) -> None:
+        """Say that an app is gone."""
+        self._news += 1
+        if self._current:
+            self._current.pop(name, None)
+
+    def latest(self) -> Mapping[str, Deployment]:
+        """Every app as it was worked out last, without working anything out."""
+        return self._current or self._previous
+
+    def known(self) -> dict[str, tuple[DesiredUnit, ...]]:
+        """Units of every app, as far as they were worked out; for watches, which only name keys."""
+        return {
+            name: tuple(
+                unit
+                for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None)
+                for unit in (app.units if app else ())
+            )
+            for name, one in self.latest().items()
+        }
+
+    def targets(self) -> frozenset[str]:
+        """What the `[Install]` of any unit names."""
+        self._reindex()
+        return self._targets
+
+    def newest(self, app: str) -> Candidate | None:
+        """What the source asks of an app, be it held back or refused; None if it holds none."""
+        return self._newest.get(app)
+
+    def secrets(self) -> dict[str, str]:
+        """Secrets that some app describes, each with that app."""
+        return {
+            secret.name: name
+            for name, one in self.latest().items()
+            for app in (one.last_good, one.wanted)
+            for secret in (app.secrets if app and (one.wanted or one.keep or one.findings) else ())
+        }
+
+    def apps_of_unit(self, unit: str) -> Collection[str]:
+        """Names of the apps that have this unit, or have it start theirs; for watches."""
+        self._reindex()
+        return self._index.get(unit, ())
+
+    def _reindex(self) -> None:
+        current = self.latest()
+        if self._indexed is current:
+            return
+        self._indexed, self._index = current, {}
+        targets: set[str] = set()
+        for app, units in self.known().items():
+            for one in units:
+                targets.update(one.wanted_by)
+                for name in (*runtime_names(one.name, one.instances), *one.wanted_by):
+                    self._index.setdefault(name, {})[app] = None
+        self._targets = frozenset(targets)
+
+    async def _work_out(self) -> dict[str, Deployment]:
+        manifests = await self._manifests()
+        holders = {name: one.source for name, one in manifests.items()}
+        refused: dict[str, tuple[Finding, ...]] = {}
+        candidates: list[Candidate] = []
+        known: dict[str, tuple[Finding, ...]] = {}
+        self.source_findings = {}
+        composed, undivided = await self._compositions.of(self._snapshots, self.settings, manifests)
+        self._undivided, self.compositions = undivided, composed
+        for name, failure in undivided.items():
+            hint = failure.hint if isinstance(failure, Stalled) else ""
+            self.source_findings[name] = (Finding(message=str(failure), source=name, hint=hint),)
+        for name, composition in composed.items():
+            beside = [composed[other] for other in self._same_source(name) if other in composed]
+            self.source_findings[name] = told(composition, name, beside)
+            candidates.extend(composition.candidates)
+            refused.update(composition.refused)
+            known.update(composition.warnings)
+            for gone, unread in self._unread(name, composition, manifests).items():
+                refused[gone] = tuple(dict.fromkeys((*refused.get(gone, ()), *unread)))
+        candidates, clashes = app_conflicts(candidates, holders)
+        for name, findings in clashes.items():
+            source, slash, _ = name.partition("/")
+            if slash:
+                self.source_findings[source] = (*self.source_findings[source], *findings)
+            else:
+                refused[name] = findings
+        candidates = [one for one in candidates if one.name not in refused]
+        self._newest, failures = each_now(
+            candidates,
+            lambda one: self._tried.as_tried(one, manifests.get(one.name)),
+            doing="recognizing",
+        )
+        asked, more = each_now(self._newest.values(), self._tried.held, doing="holding")
+        held = {name: hold for name, (_, hold) in asked.items() if hold}
+        candidates = [one for one, _ in asked.values()]
+        lost = await self._tried.lost(one for one in candidates if one.name in held)
+        refused.update(lost)
+        judged = await self._judge.judge([one for one in candidates if one.name not in lost])
+        failures.update(more)
+        for name, manifest in manifests.items():
+            if manifest.source in undivided:
+                failures[name] = undivided[manifest.source]
+        failures.update({name: one.failure for name, one in judged.items() if one.failure})
+        warnings: dict[str, tuple[Finding, ...]] = {}
+        for name, one in judged.items():
+            if one.app:
+                warnings[name] = (*known.get(name, ()), *one.findings)
+            elif one.findings:
+                refused[name] = (*known.get(name, ()), *one.findings)
+        out = {*refused, *failures}
+        able = {name: one.app for name, one in judged.items() if one.app and name not in out}
+        installed = {name: one for name, one in manifests.items() if one.files}
+        good = await self._tried.last_good(installed, able, candidates)
+        kept = self._kept(installed, {*able, *out}, composed, units_by_source(able.values()))
+        unordered = refused_for_order(able, {*able, *out, *kept})
+        refused.update(unordered)
+        out.update(unordered)
+        able = {name: one for name, one in able.items() if name not in unordered}
+        kept = self._kept(installed, {*able, *out}, composed, units_by_source(able.values()))
+        going = {
+            name: one
+            for name, one in manifests.items()
+            if name not in {*able, *out, *kept} and not self._may_prune(one.source, name)
+        }
+        kept.update(still_needed(going, [one for one in candidates if one.name in out]))
+        standing = [one for name, one in good.items() if name in out or name in kept]
+        kept.update(leaned_on(going, standing))
+        standing = [one for name, one in good.items() if name in out or name in kept]
+        refused.update(unit_conflicts(able, holders, standing))
+        trials = await self._tried.on_trial(manifests, refused, candidates)
+        wanted = {name: one for name, one in able.items() if name not in refused} | trials
+        for name, found in port_findings(wanted).items():
+            warnings[name] = (*warnings.get(name, ()), *found)
+        for name in failures:
+            if name in good and good[name].revision != manifests[name].revision:
+                del good[name]  # a trial that cannot be judged is no reason to go back
+        revisions = {name: {one.revision} for name, one in manifests.items()}
+        for name, app in good.items():
+            revisions.setdefault(name, set()).add(app.revision)
+        for candidate in candidates:
+            revisions.setdefault(candidate.name, set()).add(candidate.revision)
+        self._judge.remember_only(revisions)
+        here = {name: one for name, one in manifests.items() if one.source in composed}
+        without = {name: left_out(one, composed[one.source]) for name, one in here.items()}
+        spared = {name for name, one in here.items() if spares_volumes(one, composed[one.source])}
+        return {
+            name: Deployment(
+                name=name,
+                wanted=wanted.get(name),
+                last_good=good.get(name),
+                findings=(() if name in trials else refused.get(name)) or warnings.get(name, ()),
+                refusal=refused[name] if name in trials else (),
+                newest=self._newest[name].revision if name in self._newest else "",
+                subject=self._subject(name),
+                held=held.get(name),
+                keep=name in kept or name in failures,
+                keep_reason=kept.get(name, ""),
+                failure=failures.get(name),
+                left_out=without.get(name, ""),
+                spare_volumes=name in spared,
+            )
+            for name in sorted({*wanted, *refused, *failures, *manifests})
+        }
+
+    async def leaving(self, settings: Settings) -> tuple[Finding, ...]:
+        """Say which apps these settings leave out that are here now, and will be removed."""
+        manifests = await self._manifests()
+        composed, _ = await self._compositions.of(self._snapshots, settings, manifests)
+        return tuple(leaving(composed, manifests))
+
+    async def is_stored(self, app: str, revision: str) -> bool:
+        """Whether the whole content of a revision of an app that was tried here is still there."""
+        return await self._tried.is_stored(app, revision)
+
+    async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
+        """Return the units that the generator makes of an app, by name."""
+        others = (one.wanted or one.last_good for one in self.latest().values())
+        return await self._judge.texts(app, [one for one in others if one])
+
+    def _unread(
+        self, source: str, composition: Composition, manifests: Mapping[str, Manifest]
+    ) -> dict[str, tuple[Finding, ...]]:
+        mine = {name: one for name, one in manifests.items() if one.source == source}
+        settings = self.settings.sources[source]
+        return unread_apps(self._snapshots[source], settings, composition, mine)
+
+    def _same_source(self, name: str) -> Iterator[str]:
+        """Yield other sources of the settings that read the same by other globs."""
+        here = self.settings.sources[name]
+        for other, one in self.settings.sources.items():
+            same = (one.git, one.ref, one.folder) == (here.git, here.ref, here.folder)
+            if other != name and same:
+                yield other
+
+    async def _manifests(self) -> dict[str, Manifest]:
+        manifests = await self._folder.manifests()
+        return {name: one for name, one in manifests.items() if one.files or one.objects}
+
+    def _subject(self, app: str) -> str:
+        newest = self._newest.get(app)
+        for one in self._snapshots.values():
+            if newest and one.revision == newest.revision:
+                return one.subject
+        return ""
+
+    def _kept(
+        self,
+        manifests: Mapping[str, Manifest],
+        held: Collection[str],
+        composed: Collection[str],
+        units: Mapping[str, frozenset[str]],
+    ) -> dict[str, str]:
+        """Apps that left their source but stay, with the reason: nothing prunes everything.
+
+        `composed` are the sources that could be read. An app of which another of its source has a
+        unit now (`units`, by source) is not lost: it goes by another name.
+        """
+        kept: dict[str, str] = {}
+        by_source: dict[str, list[str]] = {}
+        for name, manifest in manifests.items():
+            by_source.setdefault(manifest.source, []).append(name)
+        for source, names in by_source.items():
+            going = [name for name in names if name not in held]
+            is_emptied = len(going) == len(names)
+            going = [name for name in going if not self._may_prune(source, name)]
+            if not going:
+                continue
+            if source not in self.settings.sources:
+                reason = f"source {source} is no longer in the settings"
+            elif source not in composed:
+                reason = f"source {source} could not be read yet"
+            elif is_emptied:
+                reason = f"source {source} no longer holds any of its {len(names)} apps"
+                taken = units.get(source, frozenset())
+                going = [name for name in going if taken.isdisjoint(manifests[name].units)]
+            else:
+                if self.settings.sources[source].folder:  # what Git holds no file of, is gone
+                    mine = {name: manifests[name] for name in going}
+                    taken = units.get(source, frozenset())
+                    kept.update(emptied_apps(mine, self._snapshots[source], taken))
+                continue
+            kept.update(dict.fromkeys(going, reason))
+        return kept
+
+
+def _says(one: Snapshot) -> tuple[object, ...]:
+    return (one.revision, one.findings, one.empty)
+
+
+def _asks(one: Deployment | None) -> tuple[object, ...] | None:
+    """What a deployment asks; not what it is at, which a pass itself makes another."""
+    if one is None:
+        return None
+    why = str(one.failure or "")
+    return (
+        one.wanted,
+        one.newest,
+        one.held,
+        one.findings,
+        one.refusal,
+        one.keep,
+        one.keep_reason,
+        why,
+    )

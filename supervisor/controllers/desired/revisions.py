@@ -1,0 +1,172 @@
+"""Apps' revisions that were tried here: which one it is, which it is held at, the way back.
+
+Serves `controllers.desired.desired_state`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from supervisor.controllers.desired.app_renderer import Judge, is_made_of
+from supervisor.controllers.isolate import each_now
+from supervisor.controllers.ports import Ledger, SourceReader
+from supervisor.controllers.state.overrides import Orders
+from supervisor.core.health.gate import is_on
+from supervisor.core.plan.jobs import content_of
+from supervisor.model.app import Candidate, DesiredApp
+from supervisor.model.errors import Failure, Finding
+from supervisor.model.observed import Manifest
+from supervisor.model.rollout import Hold, Rollout
+
+
+class Tried:
+    """Revisions that were tried here, as candidates again."""
+
+    def __init__(
+        self, *, reader: SourceReader, ledger: Ledger, orders: Orders, judge: Judge
+    ) -> None:
+        self._reader = reader
+        self._ledger = ledger
+        self._orders = orders
+        self._judge = judge
+
+    def as_tried(self, one: Candidate, manifest: Manifest | None) -> Candidate:
+        """Return the candidate, at the revision that it was tried at if its content is the same.
+
+        An app's revision is the one in which it last changed: a commit that touches one app of a
+        hundred changes nothing for the others; and what failed does not come again by another name.
+        """
+        # What lies there ahead of a deploy, for its jobs, is no revision.
+        known = () if manifest is None or manifest.ahead else (manifest,)
+        for other in (*known, *reversed(self._ledger.rollouts(one.name))):
+            if _same_content(one, other):
+                return msgspec.structs.replace(one, revision=other.revision)
+        return one
+
+    def held(self, one: Candidate) -> tuple[Candidate, Hold | None]:
+        """Return what an app is held at, if it is, else itself; a hold ends with anything newer."""
+        hold = self._orders.hold(one.name)
+        if hold is None:
+            return one, None
+        if one.revision not in {hold.revision, hold.instead_of} and content_of(one) != hold.content:
+            return one, None
+        for other in self._ledger.rollouts(one.name):
+            if other.revision == hold.revision:
+                return Candidate.of(other), hold
+        return one, None
+
+    async def lost(self, held: Iterable[Candidate]) -> dict[str, tuple[Finding, ...]]:
+        """Say of those of these that are held, and of which the content is gone, that they are."""
+        unknown = [one for one in held if self._judge.known(one) is None]
+        stored = {one.name for one in await self._stored(unknown)}
+        return {
+            one.name: (
+                Finding(
+                    message=f"cannot bring it to {one.revision[:12]}, where it is held:"
+                    " its files are not stored any more",
+                    source=one.source,
+                    app=one.name,
+                    hint=f"podvisor resume {one.name} brings it to what its source asks for",
+                ),
+            )
+            for one in unknown
+            if one.name not in stored
+        }
+
+    async def is_stored(self, app: str, revision: str) -> bool:
+        """Whether the whole content of a revision that was tried is still there."""
+        tried = [one for one in self._ledger.rollouts(app) if one.revision == revision]
+        return bool(tried) and bool(await self._stored([Candidate.of(tried[-1])]))
+
+    async def last_good(
+        self,
+        manifests: Mapping[str, Manifest],
+        wanted: Mapping[str, DesiredApp],
+        candidates: Sequence[Candidate],
+    ) -> dict[str, DesiredApp]:
+        """The way back of each app that is here, as far as its content is still stored."""
+        good: dict[str, DesiredApp] = {}
+        others: list[Candidate] = []
+        # Where a revision is empty, nothing but what its jobs need is here.
+        here = [Candidate.of(one) for one in manifests.values() if one.revision]
+        ways, _ = each_now(here, self._way_back, doing="looking for the way back of")
+        for name, one in ways.items():
+            now = wanted.get(name)
+            if now and now.revision == one.revision and is_made_of(now, one):
+                good[name] = now
+            else:
+                others.append(one)
+        return {**good, **await self._again(others, candidates)}
+
+    async def on_trial(
+        self,
+        manifests: Mapping[str, Manifest],
+        refused: Iterable[str],
+        candidates: Sequence[Candidate],
+    ) -> dict[str, DesiredApp]:
+        """What of these apps is here on trial, as far as its content is still stored.
+
+        A newer revision that is refused is no reason to take back one that is not.
+        """
+        here = [
+            Candidate.of(one)
+            for name in refused
+            if (manifest := manifests.get(name)) and not manifest.ahead
+            for one in self._ledger.rollouts(name)
+            if one.revision == manifest.revision and is_on(one)
+        ]
+        return await self._again(here, candidates)
+
+    async def _again(
+        self, others: Sequence[Candidate], candidates: Sequence[Candidate]
+    ) -> dict[str, DesiredApp]:
+        """Judge what was tried, as far as it is stored and not known; `candidates` are the apps."""
+        good: dict[str, DesiredApp] = {}
+        unknown: list[Candidate] = []
+        stored = await self._stored(others)
+        for one in stored:
+            if app := self._judge.known(one):
+                good[one.name] = app
+            else:
+                unknown.append(one)
+        if unknown:
+            # What leaves its source is still here for those who need it.
+            held = {one.name for one in candidates}
+            beside = [*candidates, *(one for one in stored if one.name not in held)]
+            for name, judged in (await self._judge.judge(unknown, beside)).items():
+                if judged.app:
+                    good[name] = judged.app
+        return good
+
+    def _way_back(self, installed: Candidate) -> Candidate:
+        """Return what of an app passed its gate last; what is installed, where nothing has."""
+        tried = {one.revision: one for one in self._ledger.rollouts(installed.name)}
+        applied = self._ledger.applied().get(installed.name)
+        good = tried.get(applied.revision) if applied else None
+        good = good or tried.get(installed.revision)
+        return Candidate.of(good) if good else installed
+
+    async def _stored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those of which the whole content is still in the store: one question, if all is."""
+        stored: list[Candidate] = []
+        for source in {one.source for one in candidates}:
+            mine = [one for one in candidates if one.source == source]
+            if await self._holds(source, mine):
+                stored.extend(mine)
+            elif len(mine) > 1:
+                stored.extend([one for one in mine if await self._holds(source, [one])])
+        return stored
+
+    async def _holds(self, source: str, candidates: Iterable[Candidate]) -> bool:
+        oids = {file.oid for one in candidates for file in one.files}
+        try:
+            return await self._reader.holds(source, oids)
+        except Failure:
+            return False
+
+
+def _same_content(one: Candidate, other: Rollout | Manifest) -> bool:
+    if (one.source, one.root, one.overlay) != (other.source, other.root, other.overlay):
+        return False
+    mine = [(file.path, file.oid, file.kind) for file in one.files]
+    return mine == [(file.path, file.oid, file.kind) for file in other.files]

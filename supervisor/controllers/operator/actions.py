@@ -1,0 +1,154 @@
+"""Orders of people for apps: leave them alone, go back, go on; and what was tried of them.
+
+Serves `controllers.operator.service`. Each order is written down (`orders`), said in the event log,
+and ends with a pass over the apps.
+"""
+
+from collections.abc import Collection
+
+import msgspec
+
+from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.ports import Ledger
+from supervisor.controllers.state.overrides import Orders
+from supervisor.controllers.state.status_board import Board
+from supervisor.core.plan.jobs import content_of
+from supervisor.core.plan.rollout import older_revision
+from supervisor.kit.clock import Clock
+from supervisor.kit.texts import format_duration
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.errors import Stalled
+from supervisor.model.events import Event, EventKind
+from supervisor.model.rollout import Hold, Outcome, Suspension
+from supervisor.model.status import History, OrderRequest
+
+
+class OrderDesk:
+    """Takes orders for apps that are there; raises Stalled for what cannot be ordered."""
+
+    def __init__(
+        self,
+        *,
+        queue: WorkQueue,
+        desires: Desires,
+        ledger: Ledger,
+        orders: Orders,
+        board: Board,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._desires = desires
+        self._ledger = ledger
+        self._orders = orders
+        self._board = board
+        self._clock = clock
+
+    async def suspend(self, order: OrderRequest) -> None:
+        """Leave these apps (all, if none is named) alone."""
+        now = self._clock.now()
+        until = now + order.seconds if order.seconds else 0.0
+        length = f"for {format_duration(order.seconds)}" if order.seconds else "until resumed"
+        for app in order.apps or ("",):
+            self._orders.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
+            self._log(EventKind.SUSPENDED, app, reason=_with_why(length, order.reason))
+        await self._look_at(order.apps)
+
+    async def resume(self, order: OrderRequest) -> None:
+        """Have these apps go on, whether suspended, held or in quarantine.
+
+        Without a name, what was ordered of all and of each ends; what failed is not tried again.
+        """
+        if order.apps and self._orders.is_whole_suspended():
+            raise Stalled(
+                f"cannot resume {order.apps[0]} alone: all apps are suspended",
+                hint="podvisor resume, without a name; or suspend the others by their names first",
+            )
+        if not order.apps and self._orders.lift(""):
+            self._log(EventKind.RESUMED, "", reason="no longer suspended")
+        for app in order.apps or sorted({*self._board.apps, *self._ledger.applied()}):
+            if words := self._go_on(app, again=bool(order.apps)):
+                self._log(EventKind.RESUMED, app, reason=", ".join(words))
+        self._desires.invalidate()
+        await self._look_at(order.apps)
+
+    def _go_on(self, app: str, *, again: bool) -> list[str]:
+        """End what was ordered of an app; with `again`, its quarantine too. Says what ended."""
+        words = []
+        if self._orders.lift(app):
+            words.append("no longer suspended")
+        if hold := self._orders.release(app):
+            words.append(f"no longer held at {hold.revision[:12]}")
+        asked = {one.revision for one in (self._desires.newest(app), hold) if one}
+        for one in self._ledger.rollouts(app) if again else ():
+            if one.outcome is Outcome.FAILED and one.revision in asked:
+                # It stays known: it must not come again under the name of a newer commit.
+                cut = msgspec.structs.replace(one, outcome=Outcome.TRIAL, reason="")
+                self._ledger.put_rollout(cut)
+                words.append(f"{one.revision[:12]} may be tried again")
+        return words
+
+    async def roll_back(self, app: str, revision: str, *, reason: str) -> None:
+        """Bring an app to an older revision, and hold it there.
+
+        If none is named, that is the last good one before; of one that is held, before that at
+        which it is. Raises Stalled if there is none such.
+        """
+        deployment = (await self._desires.deployments()).get(app)
+        applied = self._ledger.applied().get(app)
+        newest = self._desires.newest(app)
+        hold = deployment.held if deployment else None
+        rollouts = self._ledger.rollouts(app)
+        passed = {*hold.passed, hold.revision} if hold else set()
+        now_at = {one.revision for one in (applied, newest) if one}
+        target = older_revision(rollouts, revision, passed=passed | now_at)
+        if deployment is None or newest is None:
+            raise Stalled(f"cannot roll back {app}: its source does not hold it any more")
+        if target == newest.revision:
+            raise Stalled(
+                f"cannot roll back {app} to {target[:12]}: it is what the source asks for",
+                hint=f"podvisor resume {app} brings it there",
+            )
+        if not await self._desires.is_stored(app, target):
+            raise Stalled(
+                f"cannot roll back {app} to {target[:12]}: its files are not stored any more",
+                hint="push them once more: git revert, or git checkout the old ones and commit",
+            )
+        now = self._clock.now()
+        tried = [one.revision for one in rollouts]
+        after = set(tried[tried.index(target) + 1 :])
+        self._orders.put_hold(
+            Hold(
+                app=app,
+                revision=target,
+                instead_of=newest.revision,
+                content=content_of(newest),
+                passed=tuple(sorted(after if target in passed else after | passed)),
+                at=now,
+            )
+        )
+        words = _with_why("a person rolled it back", reason)
+        self._log(EventKind.HELD, app, revision=target, reason=words)
+        self._desires.invalidate()
+        await self._look_at([app])
+
+    def history(self, app: str) -> History:
+        """Revisions of an app that were tried here, the newest first."""
+        applied = self._ledger.applied().get(app)
+        return History(
+            app=app,
+            running=applied.revision if applied else "",
+            held=self._orders.hold(app),
+            rollouts=tuple(reversed(self._ledger.rollouts(app))),
+        )
+
+    async def _look_at(self, apps: Collection[str]) -> None:
+        names = apps or await self._desires.deployments()
+        await self._queue.passed([f"app:{name}" for name in names])
+
+    def _log(self, kind: EventKind, app: str, *, reason: str, revision: str = "") -> None:
+        now = self._clock.now()
+        self._ledger.append(Event(time=now, kind=kind, app=app, reason=reason, revision=revision))
+
+
+def _with_why(text: str, why: str) -> str:
+    return f"{text}: {why}" if why else text

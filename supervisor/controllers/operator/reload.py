@@ -1,0 +1,87 @@
+"""Read the settings anew, at `podvisor reload` or SIGHUP; refused ones leave all as it is."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from supervisor.controllers.ports import Ledger
+from supervisor.core.config.reader import Reading
+from supervisor.kit.clock import Clock
+from supervisor.model.errors import Failure, Finding
+from supervisor.model.events import Event, EventKind
+from supervisor.model.settings import Settings
+from supervisor.model.status import Reloaded
+
+_OLD_ONES_STAY = Finding(
+    message="the settings on disk are refused: those from before stay in force",
+    hint="mend them, then podvisor reload; the daemon would not start with them",
+)
+
+
+class SettingsReloader:
+    """Takes up changed settings, and tells how those on disk stand to those in force."""
+
+    def __init__(
+        self,
+        *,
+        load: Callable[[], Reading],
+        take: Callable[[Settings], Awaitable[None]],
+        in_force: Callable[[], Settings],
+        leaving: Callable[[Settings], Awaitable[tuple[Finding, ...]]],
+        shown: str,
+        ledger: Ledger,
+        clock: Clock,
+    ) -> None:
+        """`leaving` says which apps settings leave out; `shown` is what their file is called."""
+        self._load = load
+        self.take = take
+        """Go on with these settings."""
+        self._in_force = in_force
+        self._leaving = leaving
+        self._shown = shown
+        self._ledger = ledger
+        self._clock = clock
+
+    async def reload(self) -> Reloaded:
+        """Take up what is on disk, if it is not refused; passes that are under way go on.
+
+        Apps that will be removed for it are named, in the answer and in the event log.
+        """
+        reading = self._load()
+        findings = reading.findings
+        if reading.settings is not None:
+            with suppress(Failure):  # the passes say what cannot be read
+                findings = (*findings, *await self._leaving(reading.settings))
+        self._ledger.append(
+            Event(
+                time=self._clock.now(),
+                kind=EventKind.SETTINGS,
+                ok=reading.settings is not None,
+                reason="read anew" if reading.settings else "refused, the old ones stay",
+                detail="; ".join(str(finding) for finding in findings),
+            )
+        )
+        if reading.settings is not None:
+            await self.take(reading.settings)
+        return Reloaded(ok=reading.settings is not None, findings=findings)
+
+    async def catch_up(self) -> Reloaded:
+        """Take up what is on disk if it is not what is in force.
+
+        For the end of the start: systemd takes a reload that is asked of a service that is starting
+        for a part of the start, and never calls for it.
+        """
+        if self._load().settings == self._in_force():
+            return Reloaded(ok=True)
+        return await self.reload()
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the settings on disk, and whether they are those in force."""
+        reading = self._load()
+        if reading.settings is None:
+            return (*reading.findings, _OLD_ONES_STAY)
+        if reading.settings != self._in_force():
+            message = "the settings were changed since the daemon read them"
+            hint = "podvisor reload has the daemon take them up"
+            changed = Finding(message=message, path=self._shown, hint=hint, fatal=False)
+            return (*reading.findings, changed)
+        return reading.findings

@@ -1,0 +1,87 @@
+"""How everything stands, for whoever asks: the board, and what may be ahead of it.
+
+Part of `controllers.operator.service`.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+import anyio
+import msgspec
+
+from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.loop import Loop
+from supervisor.controllers.ports import Systemd
+from supervisor.controllers.state.status_board import Board
+from supervisor.kit.clock import Clock
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.errors import Failure, Finding
+from supervisor.model.observed import UnitState
+from supervisor.model.status import AppStatus, Status
+
+NO_SOURCE = Finding(
+    message="the settings name no source, so there is nothing to deploy",
+    hint="add [sources.NAME] with `git` or `folder`, then: podvisor reload",
+    fatal=False,
+)
+_PATIENCE_SECONDS = 1.0
+"""How long whoever asks waits for news of health, and of units."""
+
+
+class StatusDesk:
+    """One for the daemon."""
+
+    def __init__(
+        self,
+        *,
+        queue: WorkQueue,
+        loop: Loop,
+        desires: Desires,
+        systemd: Systemd,
+        board: Board,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._loop = loop
+        self._desires = desires
+        self._systemd = systemd
+        self._board = board
+        self._clock = clock
+
+    def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status:
+        """How everything (or one app) stands; `units` are what `look` saw."""
+        for name, one in self._board.sources.items():
+            due = self._queue.due_in(f"source:{name}")
+            self._board.sources[name] = self._loop.with_next_poll(one, due)
+        status = self._board.status(app, units=units)
+        problems = status.problems
+        if not self._desires.settings.sources:
+            problems = (*problems, NO_SOURCE)
+        apps = tuple(self._with_next_pull(one) for one in status.apps)
+        return msgspec.structs.replace(status, apps=apps, problems=problems)
+
+    def _with_next_pull(self, app: AppStatus) -> AppStatus:
+        keys = self._loop.waiting_images([app.name])
+        dues = [due for key in keys if (due := self._queue.due_in(key)) is not None]
+        at = self._clock.now() + min(dues) if dues else 0.0
+        return msgspec.structs.replace(app, next_pull_at=at)
+
+    async def look(self) -> Mapping[str, UnitState]:
+        """Look at what may have changed unnoticed, for no longer than a moment; returns the units.
+
+        They may be ahead of what their apps' passes have seen.
+        """
+        await self._look_at_health()
+        units = {unit.name for one in self._board.apps.values() for unit in one.units}
+        with anyio.move_on_after(_PATIENCE_SECONDS), suppress(Failure):
+            return await self._systemd.units(units)
+        return {}
+
+    async def _look_at_health(self) -> None:
+        if self._queue.due_in("health") is None:
+            return
+        apps = [f"app:{name}" for name in self._board.apps]
+        idle = frozenset(key for key in apps if not self._queue.is_busy(key.__eq__))
+        with anyio.move_on_after(_PATIENCE_SECONDS):
+            await self._queue.passed(["health"])
+            await self._queue.rest(idle.__contains__)

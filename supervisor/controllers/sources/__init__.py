@@ -1,0 +1,1 @@
+"""Reading sources, hearing webhooks, telling Git hosts: keys `source:`, `webhooks`, `status:`."""

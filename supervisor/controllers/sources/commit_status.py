@@ -1,0 +1,148 @@
+"""Tell Git hosts how the newest revision of each source fares. Keys `status:SOURCE`.
+
+A key of its own, so that a Git host that is slow or down keeps no app waiting. What was told last
+is a note in the ledger, so that nothing is told twice.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.ports import GitHost, Ledger, Secrets
+from supervisor.controllers.state.status_board import Board
+from supervisor.core.config.source_rules import without_password
+from supervisor.core.githost.commit_status_api import CommitStatus, api_of
+from supervisor.core.status.commit_status import hold_back, status_of
+from supervisor.kit.clock import Clock
+from supervisor.model.errors import Failure
+from supervisor.model.settings import SourceSettings
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What was told last, whom, and when."""
+
+    status: CommitStatus
+    target: str
+    at: float
+
+
+class CommitStatusController:
+    """Compares the board with what was told; `is_busy` asks the queue for keys."""
+
+    def __init__(
+        self,
+        *,
+        git_host: GitHost,
+        secrets: Secrets,
+        desires: Desires,
+        ledger: Ledger,
+        board: Board,
+        clock: Clock,
+        is_busy: Callable[[Callable[[str], bool]], bool],
+    ) -> None:
+        self._git_host = git_host
+        self._secrets = secrets
+        self._desires = desires
+        self._ledger = ledger
+        self._board = board
+        self._clock = clock
+        self._is_busy = is_busy
+        self._said: dict[str, _Said | None] = {}
+        self._tried: dict[str, tuple[CommitStatus, str]] = {}
+        """What is under way, or waits until it may be told."""
+        self._failing: dict[str, str] = {}
+        """Source to the revision that could not be told of; the loop tries it again."""
+
+    def due(self) -> Iterator[str]:
+        """Yield the keys of sources of which there is something new to tell. Cheap, asks nobody."""
+        for name, settings in self._desires.settings.sources.items():
+            if not settings.status:
+                continue
+            wanted = self._wanted(name)
+            if wanted is None or wanted.revision == self._failing.get(name):
+                continue
+            if (wanted, _target(settings)) != self._tried.get(name):
+                yield f"status:{name}"
+
+    def forget(self) -> None:
+        """Try anew what could not be told: the settings are other ones."""
+        self._tried.clear()
+        self._failing.clear()
+
+    async def reconcile(self, name: str) -> float:
+        """Tell it now, if it is news; returns in how many seconds to try again, 0 for never.
+
+        Raises what reading the token and telling raise.
+        """
+        settings = self._desires.settings.sources.get(name)
+        wanted = self._wanted(name)
+        if settings is None or wanted is None:
+            # `due` names it when it is known again what to tell.
+            self._tried.pop(name, None)
+            self._failing.pop(name, None)
+            return 0.0
+        target = _target(settings)
+        self._tried[name] = (wanted, target)
+        said = self._last(name)
+        before = said.status if said and said.target == target else None
+        if wanted == before:
+            return 0.0
+        if seconds := hold_back(wanted, before, said.at if said else 0.0, self._clock.now()):
+            return seconds
+        api = api_of(settings.status, git=settings.git, url=settings.status_url)
+        if api is None:
+            return 0.0  # the settings are not accepted like that
+        context = settings.status_context or f"podvisor/{os.uname().nodename}"
+        try:
+            token = await self._secrets.read(settings.status_token)
+            await self._git_host.tell(api, wanted, context=context, token=token)
+        except Failure:
+            self._failing[name] = wanted.revision
+            raise
+        self._failing.pop(name, None)
+        told = _Said(status=wanted, target=target, at=self._clock.now())
+        self._said[name] = told
+        self._ledger.put_note(_note(name), msgspec.json.encode(told).decode())
+        return 0.0
+
+    def _wanted(self, name: str) -> CommitStatus | None:
+        source = self._board.sources.get(name)
+        settings = self._desires.settings.sources.get(name)
+        if source is None or settings is None or not settings.status:
+            return None
+        said = self._last(name)
+        apps = [one for one in self._board.apps.values() if one.source == name]
+        others = {key for key, one in self._board.apps.items() if one.source != name}
+
+        def concerns(key: str) -> bool:
+            kind, _, app = key.partition(":")
+            return key in {"apps", "news", f"source:{name}"} or (
+                kind == "app" and app not in others
+            )
+
+        return status_of(
+            source,
+            sorted(apps, key=lambda one: one.name),
+            busy=self._is_busy(concerns),
+            said=said.status if said and said.target == _target(settings) else None,
+        )
+
+    def _last(self, name: str) -> _Said | None:
+        if name not in self._said:
+            try:
+                self._said[name] = msgspec.json.decode(self._ledger.note(_note(name)), type=_Said)
+            except msgspec.MsgspecError:
+                self._said[name] = None
+        return self._said[name]
+
+
+def _note(name: str) -> str:
+    return f"commit-status:{name}"
+
+
+def _target(settings: SourceSettings) -> str:
+    """Identify whom it is told, so that another one is told, too; it is written down."""
+    where = (without_password(settings.git), settings.status_url)
+    return " ".join((settings.status, *where, settings.status_context))

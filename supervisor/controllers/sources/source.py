@@ -1,0 +1,162 @@
+"""Reconcile a source: read it, hand its snapshot on, arm its next poll. Keys `source:NAME`."""
+
+from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.ports import Ledger, SourceReader
+from supervisor.controllers.state.status_board import Board
+from supervisor.core.config.source_rules import without_password
+from supervisor.core.files.source_paths import ignoring, is_hidden
+from supervisor.kit.clock import Clock
+from supervisor.model.errors import Failure, Finding, Stalled
+from supervisor.model.events import Event, EventKind
+from supervisor.model.settings import SourceSettings
+from supervisor.model.source import Snapshot
+from supervisor.model.status import SourceStatus
+
+
+class SourceController:
+    """Keeps snapshots as new as the sources are."""
+
+    def __init__(
+        self,
+        *,
+        reader: SourceReader,
+        desires: Desires,
+        ledger: Ledger,
+        board: Board,
+        clock: Clock,
+    ) -> None:
+        self._reader = reader
+        self._desires = desires
+        self._ledger = ledger
+        self._board = board
+        self._clock = clock
+
+    async def restore(self, name: str) -> bool:
+        """Take up the newest stored snapshot, without asking the source; False if there is none."""
+        settings = self._desires.settings.sources[name]
+        try:
+            snapshot = await self._reader.stored(name)
+        except Failure:
+            snapshot = None  # the source is read next, which tells what is wrong
+        self._board.sources[name] = SourceStatus(
+            name=name,
+            location=_location(settings),
+            ref=settings.ref,
+            revision=snapshot.revision if snapshot else "",
+            subject=snapshot.subject if snapshot else "",
+        )
+        if snapshot is None:
+            return False
+        self._desires.put(snapshot)
+        return True
+
+    async def reconcile(self, name: str) -> bool:
+        """Read the source now; returns whether it says anything new. Raises what reading raises.
+
+        What was read by settings that are not the present ones any more is passed over.
+        """
+        settings = self._desires.settings.sources.get(name)
+        if settings is None:
+            self._board.sources.pop(name, None)
+            return False
+        try:
+            snapshot = await self._reader.fetch(name, settings)
+        except Failure as failure:
+            if self._desires.settings.sources.get(name) != settings:
+                return False
+            self._show_failure(name, settings, failure)
+            raise
+        if self._desires.settings.sources.get(name) != settings:
+            return False
+        changed = self._desires.put(snapshot)
+        self._show(name, settings, snapshot)
+        return changed
+
+    def _show(self, name: str, settings: SourceSettings, snapshot: Snapshot) -> None:
+        now = self._clock.now()
+        old = self._board.sources.get(name)
+        self._board.sources[name] = SourceStatus(
+            name=name,
+            location=_location(settings),
+            ref=settings.ref,
+            revision=snapshot.revision,
+            subject=snapshot.subject,
+            read_at=now,
+            findings=snapshot.findings,
+        )
+        if old and old.error:
+            self._log(EventKind.SOURCE, name, reason="can be read again")
+        if not old or old.revision != snapshot.revision:
+            self._log(
+                EventKind.REVISION,
+                name,
+                revision=snapshot.revision,
+                reason=snapshot.subject or "its content changed",
+            )
+        known = {str(finding) for finding in old.findings} if old else set()
+        ignored = ignoring(settings.ignore)
+        for finding in snapshot.findings:
+            path = f"{finding.path}/" if finding.hides else finding.path
+            passed_over = ignored(finding.path) or is_hidden(path, root="")
+            if str(finding) not in known and not passed_over:
+                self._refuse(name, snapshot.revision, finding)
+
+    def _refuse(self, name: str, revision: str, finding: Finding) -> None:
+        self._log(
+            EventKind.REFUSED,
+            name,
+            ok=False,
+            revision=revision,
+            subject=finding.path,
+            reason=finding.message,
+            detail=finding.hint,
+        )
+
+    def _show_failure(self, name: str, settings: SourceSettings, failure: Failure) -> None:
+        now = self._clock.now()
+        old = self._board.sources.get(name)
+        same_place = old and (old.location, old.ref) == (_location(settings), settings.ref)
+        hint = failure.hint if isinstance(failure, Stalled) else ""
+        error = f"{failure} ({hint})" if hint else str(failure)
+        self._board.sources[name] = SourceStatus(
+            name=name,
+            location=_location(settings),
+            ref=settings.ref,
+            revision=old.revision if old else "",
+            subject=old.subject if old else "",
+            read_at=old.read_at if old else 0.0,
+            error=error,
+            error_since=old.error_since if old and same_place and old.error_since else now,
+            findings=old.findings if old else (),
+        )
+        if not old or old.error != error:
+            self._log(EventKind.SOURCE, name, ok=False, reason=str(failure), detail=hint)
+
+    def _log(
+        self,
+        kind: EventKind,
+        source: str,
+        *,
+        reason: str,
+        ok: bool = True,
+        revision: str = "",
+        subject: str = "",
+        detail: str = "",
+    ) -> None:
+        self._ledger.append(
+            Event(
+                time=self._clock.now(),
+                kind=kind,
+                ok=ok,
+                source=source,
+                revision=revision,
+                subject=subject,
+                reason=reason,
+                detail=detail,
+            )
+        )
+
+
+def _location(settings: SourceSettings) -> str:
+    """Where the source is, fit to be shown."""
+    return without_password(settings.git) if settings.git else settings.folder

@@ -1,0 +1,260 @@
+"""Who is heard: proves or refuses what comes in on the listener for webhooks.
+
+`api.webhooks` asks; what has proved itself is handed on to `controllers.sources.webhooks`. A sender
+that is refused too often is not heard for a while. Limits are counted by the loop's clock.
+"""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import anyio
+import msgspec
+
+from supervisor.controllers.ports import Ledger, Secrets, Tokens
+from supervisor.core.githost import oidc, payloads, signatures
+from supervisor.core.githost.client_address import household, sender
+from supervisor.core.githost.payloads import shown
+from supervisor.kit.clock import Clock
+from supervisor.kit.rates import Allowances, Recent, Seldom
+from supervisor.model.errors import Failure, Stalled
+from supervisor.model.events import Event, EventKind
+from supervisor.model.settings import SecretRef, Settings, SourceSettings
+from supervisor.model.webhook import PREFIX, Answer, Delivery, Message, Refusal, Scheme, Sender
+
+_SECRET_SECONDS = 60.0
+"""So long a secret is kept: a storm of webhooks must not be one of questions to Podman."""
+_FRESH_SECONDS = 1.0
+"""A secret that was read so lately is not read again because a signature is wrong."""
+_MOST_KNOWN = 2_048
+_SAID_AGAIN_SECONDS = 3_600.0
+_SAID_PER_MINUTE = 10
+"""Of all addresses together, so that nobody can fill the event log."""
+_STATUS = {
+    Refusal.PATH: 404,
+    Refusal.SIGNATURE: 401,
+    Refusal.SIZE: 413,
+    Refusal.SLOW: 408,
+    Refusal.LIMIT: 429,
+    Refusal.PAYLOAD: 400,
+    Refusal.SECRET: 503,
+}
+_METHOD_NOT_ALLOWED = 405
+_TOO_OFTEN = "it was refused too often"
+
+log = logging.getLogger(__name__)
+
+Hear = Callable[[str, Message, bool], Answer]
+"""Takes the name of a source, what was said, and whether the very same had been said before."""
+
+
+class _Secret(msgspec.Struct):
+    content: bytes
+    read_at: float
+
+
+class Reception:
+    """Hears senders, for all sources. Serves `api.webhooks.Reception`."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        secrets: Secrets,
+        tokens: Tokens,
+        ledger: Ledger,
+        clock: Clock,
+        hear: Hear,
+    ) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._tokens = tokens
+        self._ledger = ledger
+        self._clock = clock
+        self._hear = hear
+        self._kept: dict[SecretRef, _Secret] = {}
+        self._seen = Recent(most=_MOST_KNOWN)
+        self._genuine = Recent(most=_MOST_KNOWN)
+        """Tokens whose signature was verified."""
+        self._allowances = Allowances(per_minute=settings.webhooks.refusals_per_minute)
+        self._seldom = Seldom(seconds=_SAID_AGAIN_SECONDS)
+        self._sayings = Allowances(per_minute=_SAID_PER_MINUTE)
+        self._began: tuple[float, float] | None = None
+        """What time it was when the first delivery came, and how long the machine had run."""
+        self.refused: Counter[str] = Counter()
+        """By reason."""
+        self.refused_of: Counter[str] = Counter()
+        """By source, of those that named one."""
+        self.problems: dict[str, str] = {}
+        """Why the deliveries of a source cannot be checked."""
+
+    def take_settings(self, settings: Settings) -> None:
+        """Go on with other settings; secrets are read anew."""
+        self._settings = settings
+        self._allowances.per_minute = settings.webhooks.refusals_per_minute
+        self._kept.clear()
+        self.problems.clear()
+
+    @property
+    def body_size(self) -> int:
+        """Largest body that is read."""
+        return int(self._settings.webhooks.body_size)
+
+    def sender(self, peer: str, headers: Mapping[str, str]) -> Sender:
+        """Return who sends, where a proxy that is trusted says so."""
+        proxies = self._settings.webhooks.trusted_proxies
+        return sender(peer, headers.get("x-forwarded-for", ""), proxies)
+
+    def admit(self, sender: Sender, *, method: str, path: str) -> Answer | None:
+        """Return the refusal of whoever need not be heard at all, before a body is read.
+
+        An address that only a proxy's word stands for may be anybody's: it is heard, and counts
+        for what it proves. Else whoever can write that header could silence a Git host.
+        """
+        if not sender.by_proxy and self._is_spent(sender):
+            return self._refuse(sender, Refusal.LIMIT, _TOO_OFTEN)
+        name = self._source(path)
+        if name is None:
+            return self._refuse(sender, Refusal.PATH, f"nobody takes webhooks on {shown(path)}")
+        if method != "POST":
+            answer = self._refuse(sender, Refusal.PATH, "webhooks are sent with POST", name)
+            return Answer(status=_METHOD_NOT_ALLOWED, text=answer.text)
+        return None
+
+    def too_large(self, sender: Sender) -> Answer:
+        """Return the refusal of a body that is over the limit."""
+        limit = self.body_size >> 10
+        return self._refuse(sender, Refusal.SIZE, f"its body is larger than {limit} KiB")
+
+    def too_slow(self, sender: Sender) -> None:
+        """Count one that was cut off, or broke off."""
+        self._refuse(sender, Refusal.SLOW, "it took too long, or broke off")
+
+    def _is_spent(self, sender: Sender) -> bool:
+        """Whether a sender was refused too often lately."""
+        return self._allowances.left(household(sender.address), now=anyio.current_time()) < 1
+
+    async def receive(self, sender: Sender, *, path: str, delivery: Delivery) -> Answer:
+        """Hear a delivery; what it tells has been handed on when this returns."""
+        name = self._source(path)
+        if name is None:  # the settings were read anew in the meantime
+            return self._refuse(sender, Refusal.PATH, f"nobody takes webhooks on {shown(path)}")
+        settings = self._settings.sources[name]
+        scheme = Scheme(settings.webhook)
+        try:
+            if scheme is Scheme.ACTIONS:
+                fault, message = await self._token(settings, delivery)
+            elif fault := await self._signature_fault(scheme, settings, delivery):
+                message = Message()
+            else:
+                message = payloads.read(scheme, delivery)
+        except payloads.Unreadable as error:
+            return self._refuse(sender, Refusal.PAYLOAD, str(error), name)
+        except Failure as failure:
+            hint = f" ({failure.hint})" if isinstance(failure, Stalled) and failure.hint else ""
+            self.problems[name] = f"{failure}{hint}"
+            # Where secrets are, and why they cannot be read, is nobody's business outside.
+            text = "it cannot be checked at present"
+            return self._refuse(sender, Refusal.SECRET, text, name, blame=False)
+        self.problems.pop(name, None)
+        if fault:
+            return self._refuse(sender, Refusal.SIGNATURE, fault, name)
+        return self._hear(name, message, self._is_repeat(name, delivery))
+
+    def _source(self, path: str) -> str | None:
+        """Return the source that takes webhooks on this path."""
+        name = path.removeprefix(PREFIX)
+        settings = self._settings.sources.get(name)
+        return name if path == PREFIX + name and settings and settings.webhook else None
+
+    def _is_repeat(self, name: str, delivery: Delivery) -> bool:
+        digest = hashlib.sha256(name.encode())
+        # Signed, too, or all that there is; other headers are anybody's to change.
+        for header in ("webhook-id", "authorization"):
+            digest.update(b"\0" + delivery.headers.get(header, "").encode())
+        digest.update(b"\0" + delivery.body)
+        return self._seen.saw(digest.digest())
+
+    async def _signature_fault(
+        self, scheme: Scheme, settings: SourceSettings, delivery: Delivery
+    ) -> str:
+        reference, times = settings.webhook_secret, self._times()
+        secret = await self.secret(reference)
+        fault = signatures.fault(scheme, delivery, secret=secret, times=times)
+        if not fault:
+            return ""
+        # It may have been changed just now.
+        fresh = await self.secret(reference, no_older=_FRESH_SECONDS)
+        if fresh == secret:
+            return fault
+        return signatures.fault(scheme, delivery, secret=fresh, times=times)
+
+    async def secret(self, reference: SecretRef, *, no_older: float = _SECRET_SECONDS) -> bytes:
+        """Return a secret as it was read lately. Raises Retry or Stalled."""
+        now = anyio.current_time()
+        known = self._kept.get(reference)
+        if known is None or known.read_at + no_older < now:
+            known = _Secret(await self._secrets.read(reference), now)
+            self._kept[reference] = known
+        return known.content
+
+    async def _token(self, settings: SourceSettings, delivery: Delivery) -> tuple[str, Message]:
+        """Return what is wrong with a token, and what it tells."""
+        kind, _, text = delivery.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer":
+            return "it has no “Authorization: Bearer” with a token", Message()
+        try:
+            token = oidc.parse(text.strip())
+        except ValueError as error:
+            return str(error), Message()
+        issuer = self._settings.webhooks.oidc_issuer
+        if fault := oidc.fault(token.claims, settings, issuer=issuer, times=self._times()):
+            return fault, Message()
+        digest = hashlib.sha256(f"{issuer} {token.text}".encode()).digest()
+        if not self._genuine.has(digest):
+            name = token.key_name
+            if not await self._tokens.is_genuine(token.text, issuer=issuer, key_name=name):
+                return "the token is not signed by its issuer", Message()
+            self._genuine.saw(digest)
+        return "", oidc.message(token.claims)
+
+    def _times(self) -> tuple[float, float]:
+        """What time it is: by the clock, and by how long it is since the first delivery.
+
+        A clock that is set, back or right, must not make podvisor deaf: one of the two will do.
+        """
+        now = self._clock.now()
+        running = anyio.current_time() + self._clock.suspended()
+        if self._began is None:
+            self._began = now, running
+        then, before = self._began
+        return now, then + running - before
+
+    def _refuse(
+        self, sender: Sender, why: Refusal, text: str, source: str = "", *, blame: bool = True
+    ) -> Answer:
+        if blame and self._is_spent(sender):
+            why, text = Refusal.LIMIT, _TOO_OFTEN
+        now, whose = anyio.current_time(), household(sender.address)
+        self.refused[why] += 1
+        if source:
+            self.refused_of[source] += 1
+        if blame and why is not Refusal.LIMIT:
+            self._allowances.take(whose, now=now)
+        # Once an hour for each kind and address: what is counted need not be told again.
+        if self._sayings.left("", now=now) >= 1 and self._seldom.passes(f"{why} {whose}", now=now):
+            self._sayings.take("", now=now)
+            log.warning("webhook of %s refused: %s", sender.address, text)
+            self._ledger.append(
+                Event(
+                    time=self._clock.now(),
+                    kind=EventKind.WEBHOOK,
+                    ok=False,
+                    source=source,
+                    subject=sender.address,
+                    reason=f"refused: {text}",
+                    detail=self.problems.get(source, "") if why is Refusal.SECRET else "",
+                )
+            )
+        return Answer(status=_STATUS[why], text=f"refused: {text}")

@@ -1,0 +1,78 @@
+"""`podvisor webhook test`: sends a delivery to the daemon's own listener, by the way of all others.
+
+Asked by `controllers.operator.service`.
+"""
+
+from supervisor.controllers.ports import Listener
+from supervisor.controllers.sources.webhook_auth import Reception
+from supervisor.controllers.sources.webhooks import TEST_DELIVERY
+from supervisor.controllers.state.status_board import Board
+from supervisor.core.githost.samples import sample
+from supervisor.core.githost.signatures import signed
+from supervisor.kit.clock import Clock
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.errors import Stalled
+from supervisor.model.settings import Settings
+from supervisor.model.webhook import PREFIX, Scheme, WebhookTest
+
+_ACCEPTED = 202
+
+
+class WebhookTester:
+    """Plays the Git host."""
+
+    def __init__(
+        self,
+        *,
+        listener: Listener,
+        reception: Reception,
+        queue: WorkQueue,
+        board: Board,
+        clock: Clock,
+    ) -> None:
+        self._listener = listener
+        self._reception = reception
+        self._queue = queue
+        self._board = board
+        self._clock = clock
+
+    async def test(self, name: str, settings: Settings) -> WebhookTest:
+        """Send a push as the source's Git host would; returns what came of it.
+
+        Raises Stalled where there is nothing to test, Retry or Stalled without the secret.
+        """
+        source = settings.sources.get(name)
+        if source is None:
+            known = ", ".join(settings.sources) or "none"
+            raise Stalled(f"no source named {name}", hint=f"there are: {known}")
+        if not source.webhook:
+            hint = f'webhook = "github" or another, below [sources.{name}]; then reload podvisor'
+            raise Stalled(f"source {name} takes no webhooks", hint=hint)
+        if not self._listener.address:
+            hint = 'listen = "127.0.0.1:9078", below [webhooks]; podvisor status says what is wrong'
+            raise Stalled("nothing listens for webhooks", hint=hint)
+        scheme = Scheme(source.webhook)
+        if scheme is Scheme.ACTIONS:
+            hint = f"run the workflow that podvisor webhook show {name} prints"
+            raise Stalled("cannot test: only GitHub can make its tokens", hint=hint)
+        secret = await self._reception.secret(source.webhook_secret)
+        now = self._clock.now()
+        delivery = f"{TEST_DELIVERY}{int(now)}"
+        headers, body = sample(scheme, source, delivery=delivery)
+        headers |= signed(scheme, body, secret=secret, delivery=delivery, time=now)
+        mark = self._queue.mark()
+        status, answer = await self._listener.knock(PREFIX + name, headers=headers, body=body)
+        stands = None
+        if status == _ACCEPTED and not answer.startswith("ignored"):
+            await self._queue.passed([f"source:{name}"], since=mark)
+            stands = self._board.sources.get(name)
+        return WebhookTest(
+            address=self._listener.address,
+            path=PREFIX + name,
+            status=status,
+            answer=answer,
+            source=name,
+            read=stands is not None and not stands.error,
+            revision=stands.revision if stands else "",
+            error=stands.error if stands else "",
+        )

@@ -1,0 +1,270 @@
+"""What webhooks are for: naming sources, and having these polled less often. Key `webhooks`.
+
+The key's pass opens, moves or closes the listener. A delivery that proved itself
+(`controllers.sources.webhook_auth`) names `source:NAME`, as a watch does: repeats and storms are
+one pass. Nothing else comes of it, whatever it says.
+"""
+
+import logging
+
+import anyio
+import msgspec
+
+from supervisor.controllers.ports import Ledger, Listener, Secrets, Tokens
+from supervisor.controllers.sources.webhook_auth import Reception
+from supervisor.core.githost import poll_interval
+from supervisor.core.githost.payloads import concern, pushed_revision, shown
+from supervisor.core.githost.poll_interval import Told, Trust
+from supervisor.kit.clock import Clock
+from supervisor.kit.rates import Seldom
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.errors import Retry
+from supervisor.model.events import Event, EventKind
+from supervisor.model.settings import Settings
+from supervisor.model.webhook import Answer, ListenerStatus, Message, SourceWebhook
+
+TEST_DELIVERY = "podvisor-test-"
+"""How the deliveries are called that podvisor sends itself."""
+_PING_SAID_AGAIN_SECONDS = 3_600.0
+
+log = logging.getLogger(__name__)
+
+
+class _Memory(msgspec.Struct):
+    """What is kept of a source across restarts, as a note of the ledger."""
+
+    works: bool = False
+    heard_at: float = 0.0
+
+
+class _Source:
+    """What is known of one source's webhooks."""
+
+    def __init__(self, memory: _Memory) -> None:
+        self.trust = Trust(works=memory.works)
+        self.heard_at = memory.heard_at
+        self.told = Told.NOTHING
+        """Since the source was last read without an error."""
+        self.unsaid = 0
+        """Deliveries of which the event log does not tell yet."""
+        self.newest = ""
+        self.newest_delivery = ""
+        self.listened = False
+        """Whatever was sent since the source was last read has been heard."""
+        self.accepted = self.repeated = self.ignored = 0
+        self.last = ""
+
+
+class WebhookController:
+    """Hears what webhooks tell, and says how often sources are to be polled."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        listener: Listener,
+        secrets: Secrets,
+        tokens: Tokens,
+        ledger: Ledger,
+        queue: WorkQueue,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._ledger = ledger
+        self._queue = queue
+        self._clock = clock
+        self._sources: dict[str, _Source] = {}
+        self._pings = Seldom(seconds=_PING_SAID_AGAIN_SECONDS)
+        self._problem = ""
+        self.reception = Reception(
+            settings=settings,
+            secrets=secrets,
+            tokens=tokens,
+            ledger=ledger,
+            clock=clock,
+            hear=self._hear,
+        )
+
+    def take_settings(self, settings: Settings) -> None:
+        """Go on with other settings."""
+        self._settings = settings
+        self.reception.take_settings(settings)
+        for name in [name for name in self._sources if not self._takes(name)]:
+            del self._sources[name]
+
+    async def listen(self) -> None:
+        """Have the listener where the settings say. Raises Retry if it cannot be there."""
+        before = self._listener.address
+        try:
+            await self._listener.move(self._settings.webhooks.listen)
+        except Retry as failure:
+            if str(failure) != self._problem:
+                self._problem = str(failure)
+                self._log(ok=False, reason=self._problem)
+            raise
+        finally:
+            now = self._listener.address
+            if not now:
+                self._poll_as_told()
+        self._problem = ""
+        if now != before:
+            reason = f"listening on {now}" if now else "not listening any more"
+            log.info("webhooks: %s", reason)
+            self._log(reason=reason)
+
+    def _poll_as_told(self) -> None:
+        """Poll as the settings say: nobody is heard now."""
+        for one in self._sources.values():
+            one.listened = False
+        for name, settings in self._settings.sources.items():
+            if settings.git and settings.poll and self._takes(name):
+                self._queue.add_by_rhythm(f"source:{name}", float(settings.poll))
+
+    # Reading a source
+
+    def poll_seconds(self, name: str) -> float:
+        """How often a source is to be polled at present; 0 is never."""
+        settings = self._settings.sources.get(name)
+        if settings is None or not settings.git:
+            return 0.0
+        if not self._takes(name):
+            return float(settings.poll)
+        # At the start it is yet to be opened; what matters is that it is not known to be shut.
+        listening = bool(self._settings.webhooks.listen) and not self._problem
+        trust = self._source(name).trust
+        return poll_interval.poll_seconds(float(settings.poll), trust, listening=listening)
+
+    def begin(self, name: str) -> Told:
+        """Say that a source is about to be read; returns what `read` is to be given."""
+        one = self._sources.get(name)
+        if one is None:
+            return Told.NOTHING
+        if one.unsaid:
+            more = f"; {one.unsaid} webhooks since the last look" if one.unsaid > 1 else ""
+            self._log(name, subject=one.newest_delivery, reason=one.newest + more)
+            one.unsaid = 0
+        told, one.told = one.told, Told.NOTHING
+        return told
+
+    def failed(self, name: str, told: Told) -> None:
+        """Say that it could not be read: what was told is still to be found."""
+        if one := self._sources.get(name):
+            one.told = max(one.told, told)
+
+    def read(self, name: str, told: Told, *, changed: bool) -> bool:
+        """Say that it was read without an error; returns whether its polls have another pace."""
+        if not self._takes(name):
+            return False
+        one = self._source(name)
+        before, now = one.trust, anyio.current_time()
+        told = max(told, one.told)  # or while it was read
+        one.trust = poll_interval.after_read(
+            before, changed=changed, told=told, listened=one.listened, now=now
+        )
+        one.listened = bool(self._listener.address)
+        self._keep(name, one)
+        if one.trust.works == before.works:
+            return False
+        if one.trust.works:
+            self._log(name, reason="webhooks arrive: it is polled less often")
+        else:
+            reason = "no webhook told of the newest change: it is polled as often as before"
+            self._log(name, ok=False, reason=reason)
+        return True
+
+    # What is told
+
+    def _hear(self, name: str, message: Message, repeated: bool) -> Answer:  # noqa: FBT001  # a callback
+        one, now = self._source(name), anyio.current_time()
+        if message.is_ping:
+            one.last = "a ping"
+            if self._pings.passes(name, now=now):
+                self._log(name, subject=message.delivery, reason="a ping")
+            return Answer(status=200, text=f"podvisor hears of source {name}")
+        if why := concern(message, self._settings.sources[name]):
+            one.ignored += 1
+            one.last = f"ignored: {why}"
+            return Answer(status=202, text=one.last)
+        one.accepted += 1
+        one.repeated += repeated
+        one.unsaid += 1
+        one.newest_delivery = message.delivery
+        # A recording that is played again shows nothing, nor does what podvisor sent itself.
+        if message.delivery.startswith(TEST_DELIVERY):
+            one.newest = "a test of podvisor's own"
+            one.told = max(one.told, Told.AGAIN)
+        else:
+            told = f"pushed: {pushed_revision(message)} {shown(message.changes[0].ref)}"
+            one.newest = " ".join(told.split())
+            one.heard_at = self._clock.now()
+            one.told = max(one.told, Told.AGAIN if repeated else Told.NEWS)
+        if one.told is Told.NEWS:
+            one.trust = poll_interval.after_webhook(one.trust, now=now)
+        one.last = one.newest
+        self._queue.notice(f"source:{name}")
+        return Answer(status=202, text=f"podvisor looks at source {name}")
+
+    # How it stands
+
+    def status_of(self, name: str) -> SourceWebhook | None:
+        """Return how the webhooks of a source stand; None if it takes none."""
+        if not self._takes(name):
+            return None
+        one = self._source(name)
+        return SourceWebhook(
+            scheme=self._settings.sources[name].webhook,
+            accepted=one.accepted,
+            repeated=one.repeated,
+            ignored=one.ignored,
+            refused=self.reception.refused_of[name],
+            heard_at=one.heard_at,
+            last=one.last,
+            works=one.trust.works,
+            poll=self.poll_seconds(name),
+            problem=self.reception.problems.get(name, ""),
+        )
+
+    def status(self) -> ListenerStatus | None:
+        """Return how the listener stands; None if there is to be none."""
+        if not self._settings.webhooks.listen:
+            return None
+        return ListenerStatus(
+            address=self._settings.webhooks.listen,
+            open=bool(self._listener.address),
+            refused=dict(self.reception.refused),
+        )
+
+    def _takes(self, name: str) -> bool:
+        settings = self._settings.sources.get(name)
+        return settings is not None and bool(settings.webhook)
+
+    def _source(self, name: str) -> _Source:
+        if name not in self._sources:
+            try:
+                memory = msgspec.json.decode(self._ledger.note(_note(name)), type=_Memory)
+            except msgspec.DecodeError:
+                memory = _Memory()
+            self._sources[name] = _Source(memory)
+        return self._sources[name]
+
+    def _keep(self, name: str, one: _Source) -> None:
+        memory = _Memory(works=one.trust.works, heard_at=one.heard_at)
+        if memory != _Memory():
+            self._ledger.put_note(_note(name), msgspec.json.encode(memory).decode())
+
+    def _log(self, source: str = "", *, reason: str, ok: bool = True, subject: str = "") -> None:
+        self._ledger.append(
+            Event(
+                time=self._clock.now(),
+                kind=EventKind.WEBHOOK,
+                ok=ok,
+                source=source,
+                subject=subject,
+                reason=reason,
+            )
+        )
+
+
+def _note(source: str) -> str:
+    return f"webhook:{source}"

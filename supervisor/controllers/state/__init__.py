@@ -1,0 +1,1 @@
+"""What controllers share: the status board, overrides by people, memories in the ledger."""

@@ -1,0 +1,245 @@
+"""The text of `config.toml` → `Settings`, or everything that is wrong with it, line by line.
+
+`core.config.toml_lines` finds the lines; the shape and the defaults are those of `model.settings`,
+and what must hold for a source as a whole stands in `core.config.source_rules`.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from supervisor.core.config.problem import Problem, shown_text
+from supervisor.core.config.source_rules import source_problems
+from supervisor.core.config.toml_lines import Path, key_lines
+from supervisor.core.config.webhook_rules import webhook_problems
+from supervisor.kit import texts
+from supervisor.model.errors import Finding
+from supervisor.model.settings import (
+    Bytes,
+    Globs,
+    Seconds,
+    SecretRef,
+    Settings,
+    SourceSettings,
+)
+
+_SECTIONS: dict[str, type[msgspec.Struct]] = {
+    field.name: field.type
+    for field in msgspec.structs.fields(Settings)
+    if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
+}
+"""Limits, ledger and so on: every section but that of the sources."""
+_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_SAID_TWICE = (
+    "Cannot overwrite",
+    "Cannot declare",
+    "Cannot mutate",
+    "Cannot redefine",
+    "Duplicate",
+)
+"""How `tomllib` begins its complaint of a key or a section that is there already."""
+_SECRET_REF = re.compile(
+    r"file:(?:/|~/)[^\x00-\x1f]+|(?:credential|podman):[A-Za-z0-9][A-Za-z0-9._-]*"
+)
+_LISTS = {"trusted_proxies": '["127.0.0.1", "10.0.0.0/8"]'}
+_TEXT_EXAMPLES = {
+    "git": "https://example.org/apps.git",
+    "folder": "~/apps",
+    "ref": "main",
+    "overlay": "hosts/%H",
+    "user": "me",
+    "ssh_key": "~/.ssh/podvisor",
+    "known_hosts": "~/.config/podvisor/known_hosts",
+    "verify": "ssh",
+    "allowed_signers": "~/.config/podvisor/allowed_signers",
+    "webhook": "github",
+    "listen": "127.0.0.1:9078",
+    "status": "github",
+    "status_url": "https://git.example.org/api/v1",
+    "status_context": "podvisor/pi",
+}
+_MAY_BE_ZERO = ("poll", "resync", "settle", "idle_interval")
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a text: settings, unless one of the findings is fatal."""
+
+    settings: Settings | None
+    findings: tuple[Finding, ...] = ()
+
+
+def read_settings(text: str, *, path: str = "config.toml") -> Reading:
+    """Read the text; `path` is how findings name the file."""
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        return Reading(settings=None, findings=(_syntax_finding(text, path, error),))
+    problems = list(_problems(document))
+    problems += webhook_problems(document, [problem.key for problem in problems])
+    lines = key_lines(text) if problems else {}
+    findings = tuple(
+        sorted(
+            (
+                Finding(
+                    message=problem.message,
+                    path=path,
+                    line=_line(lines, problem.key),
+                    hint=problem.hint,
+                    fatal=problem.fatal,
+                )
+                for problem in problems
+            ),
+            key=lambda finding: finding.line,
+        )
+    )
+    if any(problem.fatal for problem in problems):
+        return Reading(settings=None, findings=findings)
+    settings = msgspec.convert(document, Settings, dec_hook=_decode)
+    return Reading(settings=settings, findings=findings)
+
+
+def _syntax_finding(text: str, path: str, error: Exception) -> Finding:
+    if isinstance(error, RecursionError):
+        return Finding(message="cannot read this as TOML: it is nested too deeply", path=path)
+    message = str(error)
+    place = _AT_LINE.search(message)
+    line = int(place[1]) if place and place[1] else text.count("\n") + 1 if place else 0
+    hint = 'texts stand in quotes: git = "https://…"; the rules are at https://toml.io'
+    if any(word in message for word in _SAID_TWICE):
+        hint = "it stands twice in the file: leave out one of them"
+    return Finding(
+        message=f"cannot read this as TOML: {_AT_LINE.sub('', message)}",
+        path=path,
+        line=line,
+        hint=hint,
+    )
+
+
+def _line(lines: Mapping[Path, int], key: Path) -> int:
+    """Line of the key, or of the nearest table around it that has one."""
+    while key and key not in lines:
+        key = key[:-1]
+    return lines.get(key, 0)
+
+
+def _problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, value in document.items():
+        if name == "sources":
+            yield from _sources_problems(value)
+        elif name in _SECTIONS:
+            yield from _table_problems((name,), value, _SECTIONS[name])
+        else:
+            yield _unknown_section(name, value)
+
+
+def _unknown_section(name: str, value: object) -> Problem:
+    if isinstance(value, dict):
+        if {"git", "folder"} & value.keys():
+            return Problem((name,), f"there is no section [{name}]", f"write [sources.{name}]")
+        meant = texts.nearest(name, (*_SECTIONS, "sources"))
+        known = ", ".join(f"[{section}]" for section in ("sources.NAME", *_SECTIONS))
+        hint = f"did you mean [{meant}]?" if meant else f"the sections are {known}"
+        return Problem((name,), f"there is no section [{name}]", hint)
+    shapes: dict[str, type[msgspec.Struct]] = {"sources.NAME": SourceSettings, **_SECTIONS}
+    for section, shape in shapes.items():
+        if name in shape.__struct_fields__:
+            return Problem(
+                (name,), f"“{name}” stands outside its section", f"put it below [{section}]"
+            )
+    hint = "settings stand in sections; `podvisor init` writes a file that names them all"
+    return Problem((name,), f"there is no setting “{name}” outside of a section", hint)
+
+
+def _sources_problems(value: object) -> Iterator[Problem]:
+    if not isinstance(value, dict):
+        yield Problem(("sources",), "“sources” is not a section", "write [sources.NAME]")
+        return
+    for name, source in value.items():
+        key = ("sources", name)
+        if name in SourceSettings.__struct_fields__ and not isinstance(source, dict):
+            hint = f"give the source a name: [sources.NAME], and “{name}” below it"
+            yield Problem(key, f"“{name}” stands outside a source", hint)
+            continue
+        if not _SOURCE_NAME.fullmatch(name):
+            hint = (
+                "names are of a-z 0-9 . _ -, begin with a letter or digit, and are 63 long at most"
+            )
+            yield Problem(key, f"cannot call a source {shown_text(name)}", hint)
+        problems = list(_table_problems(key, source, SourceSettings))
+        yield from problems
+        if isinstance(source, dict):
+            yield from source_problems(key, name, source, [problem.key for problem in problems])
+
+
+def _table_problems(key: Path, value: object, shape: type[msgspec.Struct]) -> Iterator[Problem]:
+    """Check each field on its own against its type, so that none hides another."""
+    title = ".".join(shown_text(part, quotes=False) for part in key)
+    if not isinstance(value, dict):
+        yield Problem(key, f"“{title}” is not a section", f"write [{title}] on a line of its own")
+        return
+    fields = {field.name: field for field in msgspec.structs.fields(shape)}
+    for name, item in value.items():
+        place = (*key, name)
+        field = fields.get(name)
+        if field is None:
+            meant = texts.nearest(name, fields)
+            hint = f"did you mean “{meant}”?" if meant else f"there are {', '.join(fields)}"
+            yield Problem(place, f"there is no setting {shown_text(name)} in [{title}]", hint)
+            continue
+        expected, example = _expectation(field.type, name)
+        try:
+            decoded = msgspec.convert(item, field.type, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            if isinstance(item, str) and field.type in (Seconds, Bytes, SecretRef):
+                yield Problem(place, f"cannot read “{name}”: {error}")
+            else:
+                yield Problem(place, f"“{name}” must be {expected}", f"such as {name} = {example}")
+            continue
+        is_number = isinstance(decoded, int | float) and not isinstance(decoded, bool)
+        if is_number and not decoded > 0 and name not in _MAY_BE_ZERO:
+            yield Problem(place, f"“{name}” must be more than 0")
+
+
+def _expectation(kind: object, name: str) -> tuple[str, str]:
+    """Say what a field wants, and give an example of it."""
+    if kind is Seconds:
+        return "a duration, in quotes", '"1h30m"'
+    if kind is Bytes:
+        return "a size, in quotes", '"16M"'
+    if kind is int:
+        return "a whole number", "100"
+    if kind is bool:
+        return "true or false", "true"
+    if kind is SecretRef:
+        return "where the secret is, in quotes", f'"file:~/.config/podvisor/{name}"'
+    if kind is Globs:
+        return "a text, or a list of texts", '["apps/*", "proxy"]'
+    if kind is str:
+        return "a text, in quotes", f'"{_TEXT_EXAMPLES.get(name, "apps/*")}"'
+    if kind == dict[str, Seconds]:
+        return "a table of durations", '{ web = "10m" }'
+    return "a list of texts", _LISTS.get(name, '["web", "db-*"]')
+
+
+def _decode(kind: type, value: object) -> object:
+    """For msgspec: durations, sizes, globs and references to secrets from their texts."""
+    if kind is Globs:
+        return Globs([value] if isinstance(value, str) else msgspec.convert(value, list[str]))
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, got {value!r}")
+    if kind is Seconds:
+        return Seconds(texts.parse_duration(value))
+    if kind is Bytes:
+        return Bytes(texts.parse_size(value))
+    if kind is SecretRef:
+        if value and not _SECRET_REF.fullmatch(value):
+            # What stands there may be the secret itself: it is not repeated.
+            raise ValueError(
+                "write file:/PATH, credential:NAME or podman:NAME, and keep the secret there"
+            )
+        return SecretRef(value)
+    raise NotImplementedError(kind)

@@ -1,0 +1,154 @@
+"""Two apps that want the same name: the one that runs keeps it, the other is refused."""
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from supervisor.core.files.names import unit_kind
+from supervisor.model.app import Candidate, DesiredApp, UnitKind
+from supervisor.model.errors import Finding
+
+
+def app_conflicts(
+    candidates: Iterable[Candidate], holders: Mapping[str, str]
+) -> tuple[list[Candidate], dict[str, tuple[Finding, ...]]]:
+    """Refuse candidates whose app name or Quadlet files another one has as well.
+
+    `holders` maps app names to the source that they were applied from, if any: it goes first, and
+    of those that are all new none does. Returns the candidates that may go on, and the refused
+    apps. Where two sources hold the name of an app that is here, only the second *source* loses:
+    the finding names both (`SOURCE/APP`), the app itself goes on.
+    """
+    refused: dict[str, list[Finding]] = defaultdict(list)
+    by_name: dict[str, list[Candidate]] = defaultdict(list)
+    for one in sorted(
+        candidates, key=lambda one: (holders.get(one.name) != one.source, one.source)
+    ):
+        by_name[one.name].append(one)
+    kept: list[Candidate] = []
+    for name, (first, *others) in by_name.items():
+        kept.append(first)
+        for one in others:
+            message = f"sources {first.source} and {one.source} both hold an app named {name}"
+            hint = f"rename one folder, or exclude {name} from a source"
+            key = f"{one.source}/{name}" if holders.get(name) == first.source else name
+            refused[key].append(_finding(one, message, one.root, hint))
+    files = {
+        one.name: {
+            ("", posixpath.basename(file.path)): file.path
+            for file in one.files
+            if unit_kind(file.path) not in (None, UnitKind.PLAIN)
+        }
+        for one in kept
+    }
+    roots = {one.name: one for one in kept}
+    for app, other, (_, base) in _clashes(files, holders):
+        path = files[app]["", base]
+        places = _places(roots[other], files[other]["", base], roots[app], path)
+        message = f"apps {other} and {app} both define {base} ({places})"
+        place = roots[app].source_path(path)
+        refused[app].append(_finding(roots[app], message, place, _hint(app, other, holders)))
+    return (
+        [one for one in kept if one.name not in refused],
+        {name: tuple(findings) for name, findings in refused.items()},
+    )
+
+
+def unit_conflicts(
+    apps: Mapping[str, DesiredApp],
+    holders: Collection[str],
+    standing: Iterable[DesiredApp] = (),
+) -> dict[str, tuple[Finding, ...]]:
+    """Apps to refuse since a unit or Podman object of theirs has a name that another app has.
+
+    `standing` are apps as they run now, whose newest state is refused or whose source is silent:
+    what they have is taken.
+    """
+    names = {app: _names(one) for app, one in apps.items()}
+    taken = {key: (one, path) for one in standing for key, path in _names(one).items()}
+    refused: dict[str, list[Finding]] = defaultdict(list)
+
+    def refuse(app: str, other: DesiredApp, key: tuple[str, str], there: str) -> None:
+        path = names[app][key]
+        places = _places(other, there, apps[app], path)
+        message = f"apps {other.name} and {app} both define the {key[0]} {key[1]} ({places})"
+        refused[app].append(
+            Finding(
+                message=message,
+                source=apps[app].source,
+                app=app,
+                path=apps[app].source_path(path),
+                hint=_hint(app, other.name, holders),
+            )
+        )
+
+    for app in apps:
+        for key in names[app].keys() & taken.keys():
+            refuse(app, taken[key][0], key, taken[key][1])
+    left = {app: some for app, some in names.items() if app not in refused}
+    for app, other, key in _clashes(left, holders):
+        refuse(app, apps[other], key, names[other][key])
+    return {app: tuple(findings) for app, findings in refused.items()}
+
+
+def _clashes(
+    names: Mapping[str, Mapping[tuple[str, str], str]], holders: Collection[str]
+) -> Iterator[tuple[str, str, tuple[str, str]]]:
+    """Yield each app that loses a name, with the other that has it.
+
+    Of several that are here already the first keeps it; of several new ones each loses it, since
+    nothing says which of them is meant.
+    """
+    taken: dict[tuple[str, str], str] = {}
+    losers: set[str] = set()
+    for app in sorted(name for name in names if name in holders):
+        lost = names[app].keys() & taken.keys()
+        yield from ((app, taken[key], key) for key in sorted(lost))
+        if not lost:
+            taken.update(dict.fromkeys(names[app], app))
+    new = sorted(name for name in names if name not in holders)
+    for app in new:
+        lost = names[app].keys() & taken.keys()
+        yield from ((app, taken[key], key) for key in sorted(lost))
+        losers.update([app] if lost else [])
+    wanting: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for app in new:
+        for key in () if app in losers else names[app]:
+            wanting[key].append(app)
+    for key, some in wanting.items():
+        for app in some if len(some) > 1 else ():
+            yield app, next(other for other in some if other != app), key
+
+
+def _places(
+    one: Candidate | DesiredApp, path: str, other: Candidate | DesiredApp, other_path: str
+) -> str:
+    """Say where two files stand, with their sources where these are not the same."""
+    both = ((one, one.source_path(path)), (other, other.source_path(other_path)))
+    if one.source != other.source:
+        return " and ".join(f"{place} of source {app.source}" for app, place in both)
+    return " and ".join(place for _, place in both)
+
+
+def _hint(app: str, other: str, holders: Collection[str]) -> str:
+    if app in holders and other in holders:
+        return "give one of them another name"
+    those = app if other in holders else f"{app} or {other}"
+    return f"give one of them another name, or `exclude` app {those} in the settings"
+
+
+def _names(app: DesiredApp) -> dict[tuple[str, str], str]:
+    """What an app's units are called, in systemd and in Podman, with the file of each."""
+    names = {}
+    for unit in app.units:
+        names["unit", unit.name] = unit.path
+        for kind, name in unit.makes:
+            if "%" not in name:
+                names[kind.value, name] = unit.path
+    for secret in app.secrets:
+        names["secret", secret.name] = secret.path
+    return names
+
+
+def _finding(one: Candidate, message: str, path: str, hint: str) -> Finding:
+    return Finding(message=message, source=one.source, app=one.name, path=path, hint=hint)

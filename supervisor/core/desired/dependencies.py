@@ -1,0 +1,122 @@
+"""The order between apps (`[X-Podvisor] After=app:db`): who is refused for it, and who waits.
+
+`controllers.desired.desired_state` asks who is refused, `controllers.apps.reconciler` who waits
+before each plan. It is about changes only: what runs already keeps running, and at boot systemd
+alone starts things.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
+
+from supervisor.kit.texts import nearest
+from supervisor.model.app import AppNeed, Deployment, DesiredApp, Wait
+from supervisor.model.errors import Finding
+from supervisor.model.status import AppState, AppStatus
+
+_SETTLED = frozenset({AppState.READY, AppState.INACTIVE, AppState.HELD, AppState.KEPT})
+_WHY = {
+    AppState.REFUSED: ", which is refused",
+    AppState.FAILING: ", which is failing",
+    AppState.REVERTED: ", of which the newest revision failed",
+    AppState.SUSPENDED: ", which is suspended",
+}
+
+
+def refused_for_order(
+    apps: Mapping[str, DesiredApp], known: Collection[str]
+) -> dict[str, tuple[Finding, ...]]:
+    """Apps that can never have their turn: they wait for an app that nobody has, or in a circle."""
+    needs = {name: {need.app: need for need in one.after} for name, one in apps.items()}
+    refused: dict[str, tuple[Finding, ...]] = {}
+    for name, mine in needs.items():
+        findings = []
+        for need in mine.values():
+            if need.app not in known:
+                close = nearest(need.app, known)
+                hint = f"did you mean app:{close}?" if close else "podvisor status lists the apps"
+                message = f"there is no app {need.app} to come after"
+                findings.append(_finding(apps[name], need, message, hint))
+        if circle := _circle(name, needs):
+            words = ", ".join(f"{one} comes after {other}" for one, other in pairwise(circle))
+            hint = "take out one After="
+            findings.append(_finding(apps[name], mine[circle[1]], f"a circle: {words}", hint))
+        if findings:
+            refused[name] = tuple(findings)
+    return refused
+
+
+def waits_for(
+    deployment: Deployment,
+    everything: Mapping[str, Deployment],
+    standing: Mapping[str, AppStatus],
+    *,
+    unseen_is_ready: bool = False,
+) -> Iterator[Wait]:
+    """Say what keeps an app's change waiting: apps that are not ready at their newest revision.
+
+    `standing` is how apps were after their last pass. Of one that is not in it nobody knows more
+    than what is installed; `unseen_is_ready` says to be content with that.
+    """
+    wanted = deployment.wanted
+    for name in dict.fromkeys(need.app for need in wanted.after) if wanted else ():
+        other = everything.get(name)
+        # A kept app has nothing newer: its source holds it no more, or cannot be read.
+        newest = other.wanted or (other.last_good if other.keep else None) if other else None
+        status = standing.get(name)
+        if newest and status is None and unseen_is_ready:
+            installed = other.last_good.revision if other and other.last_good else ""
+            is_ready = installed == newest.revision
+        else:
+            is_ready = (
+                newest is not None
+                and status is not None
+                and status.revision == newest.revision
+                and status.state in _SETTLED
+            )
+        if not is_ready:
+            state = AppState.REFUSED if not newest else status.state if status else None
+            why = _WHY.get(state, "") if state else ""
+            yield Wait(app=name, text=f"waits for app {name}{why}")
+
+
+def held_by(names: Collection[str], everything: Mapping[str, Deployment]) -> Iterator[str]:
+    """Yield the apps that come after one of these."""
+    for other, one in everything.items():
+        if one.wanted and any(need.app in names for need in one.wanted.after):
+            yield other
+
+
+def comes_after(name: str, everything: Mapping[str, Deployment]) -> frozenset[str]:
+    """Return the app itself, those that it comes after, those that they come after, and so on."""
+    found = {name}
+    queue = [name]
+    for one in queue:
+        deployment = everything.get(one)
+        for need in deployment.wanted.after if deployment and deployment.wanted else ():
+            if need.app not in found:
+                found.add(need.app)
+                queue.append(need.app)
+    return frozenset(found)
+
+
+def _circle(start: str, needs: Mapping[str, Mapping[str, AppNeed]]) -> list[str]:
+    """Return the shortest way from an app back to itself, with it at both ends; empty if none."""
+    came_from: dict[str, str] = {}
+    queue = [start]
+    for one in queue:
+        for other in needs.get(one, ()):
+            if other == start:
+                way = [one]
+                while way[-1] != start:
+                    way.append(came_from[way[-1]])
+                return [*reversed(way), start]
+            if other not in came_from:
+                came_from[other] = one
+                queue.append(other)
+    return []
+
+
+def _finding(app: DesiredApp, need: AppNeed, message: str, hint: str) -> Finding:
+    return Finding(
+        message=message, source=app.source, app=app.name, path=need.path, line=need.line, hint=hint
+    )

@@ -1,0 +1,203 @@
+"""A flat folder of units as many apps: each unit with what it refers to, as its files say.
+
+What several of them refer to is an app of its own, so that none can harm the others. What has to be
+in one app stays together: a pod and its containers, containers of one network namespace, a timer or
+socket and its service, and what has one name.
+"""
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+import msgspec
+
+from supervisor.core.files.names import LEADING_KINDS, is_drop_in, unit_kind
+from supervisor.core.files.templates import template_of
+from supervisor.core.files.unitfile import UnitFile, parse, split_words
+from supervisor.model.app import UnitKind
+
+_SEPARATORS = re.compile(r"[,=:\s]")
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Files that make up one app, with their paths in the source."""
+
+    name: str
+    root: str
+    paths: tuple[str, ...]
+
+
+def group_units(
+    seeds: Iterable[str], paths: Collection[str], texts: Mapping[str, str]
+) -> list[Group]:
+    """Group the units `seeds`, and what they refer to among `paths`; `texts` holds unit files."""
+    refers = _References(paths, texts)
+    units = set(seeds)
+    while more := {path for unit in units for path in refers.units(unit)} - units:
+        units |= more
+    serving = {unit for unit in units if _kind(unit) not in LEADING_KINDS}
+    leaders = _Union(sorted(units - serving))
+    named: dict[str, str] = {}
+    for unit in leaders.members:
+        leaders.join(unit, named.setdefault(_stem(unit), unit))
+        for other in refers.units(unit):
+            if other not in serving:
+                leaders.join(unit, other)
+    members: dict[str, set[str]] = defaultdict(set)
+    for unit in leaders.members:
+        members[leaders.first(unit)].add(unit)
+    groups = {_name(some): some for some in members.values()}
+    users: dict[str, set[str]] = {unit: set() for unit in serving}
+    for name, some in groups.items():
+        for unit in refers.all_from(some) & serving:
+            users[unit].add(name)
+    for unit, names in sorted(users.items()):
+        if len(names) == 1:
+            groups[next(iter(names))].add(unit)
+        else:
+            kind = unit.rpartition(".")[2]
+            groups[_free(_stem(unit), kind, groups)] = {unit}
+    return [_group(name, some, refers) for name, some in sorted(groups.items())]
+
+
+def _group(name: str, units: Collection[str], refers: "_References") -> Group:
+    paths = {*units, *(path for unit in units for path in refers.files(unit))}
+    root = posixpath.commonpath([posixpath.dirname(path) or "." for path in paths])
+    return Group(name=name, root="" if root == "." else root, paths=tuple(sorted(paths)))
+
+
+def _name(units: Iterable[str]) -> str:
+    """Name a group: after its pod, else after the first of its units."""
+    return _stem(min(units, key=lambda unit: (_kind(unit) is not UnitKind.POD, _stem(unit), unit)))
+
+
+def _free(stem: str, kind: str, taken: Collection[str]) -> str:
+    return stem if stem not in taken else f"{stem}-{kind}"
+
+
+def _kind(path: str) -> UnitKind | None:
+    return unit_kind(template_of(path) or path)
+
+
+def _stem(path: str) -> str:
+    """Name of a unit file without its kind, and without the instance of a template."""
+    name = posixpath.basename(template_of(path) or path)
+    return name.rpartition(".")[0].partition("@")[0]
+
+
+class _Union:
+    """Disjoint sets."""
+
+    def __init__(self, members: Iterable[str]) -> None:
+        self._above = {member: member for member in members}
+
+    @property
+    def members(self) -> Collection[str]:
+        return self._above.keys()
+
+    def first(self, member: str) -> str:
+        while (above := self._above[member]) != member:
+            member = above
+        return member
+
+    def join(self, one: str, other: str) -> None:
+        ends = sorted((self.first(one), self.first(other)))
+        self._above[ends[1]] = ends[0]
+
+
+class _References:
+    """What unit files refer to: units by their names, other files by their paths."""
+
+    def __init__(self, paths: Collection[str], texts: Mapping[str, str]) -> None:
+        self._paths = frozenset(paths)
+        self._folders: dict[str, list[str]] = defaultdict(list)
+        self._drop_ins: dict[str, list[str]] = defaultdict(list)
+        self._by_name: dict[str, str] = {}
+        self._members: dict[str, list[str]] = defaultdict(list)
+        self._parsed = {path: parse(text, path=path) for path, text in texts.items()}
+        for path in sorted(paths):
+            parent, name = posixpath.split(path)
+            if is_drop_in(path):
+                self._drop_ins[posixpath.basename(parent)].append(path)
+            else:
+                self._by_name.setdefault(name, path)
+            while parent:
+                self._folders[parent].append(path)
+                parent = posixpath.dirname(parent)
+        for path in paths:
+            pod = self._unit_file(path).last("Container", "Pod")
+            if pod and unit_kind(path):
+                self._members[pod].append(path)
+
+    def units(self, path: str) -> set[str]:
+        """Units that one refers to, or that are its members: a pod's containers."""
+        found = {self._by_name[word] for word in self._words(path) if word in self._by_name}
+        found.update(self._members.get(posixpath.basename(path), ()))
+        for started in self._started(path):
+            found.update(self._services(started))
+        return {one for one in found if unit_kind(one) and one != path}
+
+    def all_from(self, units: Iterable[str]) -> set[str]:
+        """Units that these refer to, and what those refer to."""
+        found: set[str] = set()
+        waiting = list(units)
+        while waiting:
+            new = self.units(waiting.pop()) - found
+            found |= new
+            waiting.extend(new)
+        return found
+
+    def files(self, path: str) -> set[str]:
+        """Other files that a unit is made of: drop-ins, secrets, and what it names by path."""
+        found: set[str] = set(self._shaping(path))
+        folder = posixpath.dirname(path)
+        for word in self._words(path):
+            if secret := self._by_name.get(f"{word}.secret"):
+                found.add(secret)
+                found.update(self._named(secret, posixpath.dirname(secret)))
+        for one in (path, *self._shaping(path)):
+            found.update(self._named(one, folder))
+        return {one for one in found if not unit_kind(one)}
+
+    def _named(self, path: str, folder: str) -> Iterator[str]:
+        for entry in self._unit_file(path).entries:
+            for word in _SEPARATORS.split(entry.value):
+                if not word or word.startswith(("/", "%")):
+                    continue
+                named = posixpath.normpath(posixpath.join(folder, word.lstrip("-")))
+                if named in self._paths:
+                    yield named
+                elif "/" in word:
+                    yield from self._folders.get(named, ())
+
+    def _words(self, path: str) -> Iterator[str]:
+        for one in (path, *self._shaping(path)):
+            for entry in self._unit_file(one).entries:
+                if entry.section not in ("Install", "Unit"):
+                    yield from _SEPARATORS.split(entry.value)
+
+    def _started(self, path: str) -> Iterator[str]:
+        """Services that a timer, socket or path unit starts under another name."""
+        unit = self._unit_file(path)
+        for section, key in (("Timer", "Unit"), ("Path", "Unit"), ("Socket", "Service")):
+            yield from split_words(unit.last(section, key))
+
+    def _services(self, name: str) -> Iterator[str]:
+        stem = name.rpartition(".")[0].partition("@")[0]
+        for suffix in (".service", ".container", ".kube", "@.container", "@.service"):
+            if path := self._by_name.get(f"{stem}{suffix}"):
+                yield path
+
+    def _shaping(self, path: str) -> list[str]:
+        stem, dot, suffix = posixpath.basename(path).rpartition(".")
+        folders = [f"{stem}{dot}{suffix}.d", f"{suffix}.d"]
+        if "@" in stem:
+            folders.append(f"{stem.partition('@')[0]}@.{suffix}.d")
+        while "-" in stem.rstrip("-"):
+            stem = stem.rstrip("-").rpartition("-")[0] + "-"
+            folders.append(f"{stem}.{suffix}.d")
+        return [path for folder in folders for path in self._drop_ins.get(folder, ())]
+
+    def _unit_file(self, path: str) -> UnitFile:
+        return self._parsed.get(path) or UnitFile()

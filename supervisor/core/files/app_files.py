@@ -1,0 +1,167 @@
+"""The files of one candidate, to be asked: is it there, what does it say, and on which line.
+
+Serves `core.render.quadlet_output` and its helpers, which know a unit as the generator prints it
+and must tell people the file and line that it comes from.
+"""
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+
+from supervisor.core.files.image_context import ImageContexts
+from supervisor.core.files.names import PLAIN_SUFFIXES, is_drop_in, shapes_units
+from supervisor.core.files.source_paths import parents
+from supervisor.core.files.unitfile import Entry, UnitFile, parse, split_words
+from supervisor.kit.links import resolve
+from supervisor.model.app import Candidate
+from supervisor.model.errors import Finding
+from supervisor.model.source import FileKind, TreeFile
+
+
+class AppFiles:
+    """A candidate's files by path, with their contents. Parses each unit file once."""
+
+    def __init__(self, app: Candidate, contents: Mapping[str, bytes]) -> None:
+        self.app = app
+        self._contents = contents
+        self._files = {file.path: file for file in app.files}
+        self._folders = {folder for file in app.files for folder in parents(file.path)}
+        self._links = {
+            file.path: self._bytes(file).decode(errors="replace")
+            for file in app.files
+            if file.kind is FileKind.SYMLINK
+        }
+        self._parsed: dict[str, UnitFile] = {}
+        self._drop_ins: dict[str, list[str]] = {}
+        """Name of a folder of drop-ins to their paths."""
+        for path in self._files:
+            if is_drop_in(path):
+                folder = path.rpartition("/")[0].rpartition("/")[2]
+                self._drop_ins.setdefault(folder, []).append(path)
+
+    def holds(self, path: str) -> bool:
+        """Whether there is a file or a folder at this path; the empty path is the app itself."""
+        real = self.real_path(path)
+        return real is not None and (real in self._files or real in self._folders)
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder at this path, links followed."""
+        real = self.real_path(path)
+        return real is not None and real not in self._files and real in self._folders
+
+    def real_path(self, path: str) -> str | None:
+        """Return the path behind the app's links; None if they leave the app."""
+        return resolve(path, self._links)
+
+    def leaving_links(self) -> list[str]:
+        """Links that lead out of the app, which therefore cannot be installed with it."""
+        return [path for path in self._links if resolve(path, self._links) is None]
+
+    def top_level(self) -> tuple[str, ...]:
+        """Names of the files and folders that stand directly in the app's folder."""
+        return tuple(sorted({path.partition("/")[0] for path in self._files}))
+
+    def plain_units(self) -> list[str]:
+        """Paths of the plain unit files that are this app's, and no image's that it builds."""
+        contexts = ImageContexts(
+            self._files,
+            {path: self.text(path) or "" for path in self._files if path.endswith(".build")},
+        )
+        return [
+            file.path
+            for file in self.app.files
+            if file.path.endswith(PLAIN_SUFFIXES)
+            and file.kind is not FileKind.SYMLINK
+            and contexts.holding(file.path) is None
+        ]
+
+    def text(self, path: str) -> str | None:
+        """Return what the file says, links followed; None if it is not there."""
+        real = self.real_path(path)
+        file = self._files.get(real) if real is not None else None
+        if file is None or file.kind is FileKind.SYMLINK or file.oid not in self._contents:
+            return None
+        return self._bytes(file).decode(errors="replace")
+
+    def content(self, path: str) -> bytes | None:
+        """Return the file's bytes, links followed; None if it is not there, or was not read."""
+        real = self.real_path(path)
+        file = self._files.get(real) if real is not None else None
+        return self._contents.get(file.oid) if file else None
+
+    def unit_file(self, path: str) -> UnitFile:
+        """Parse the file at this path; an absent one is empty."""
+        if path not in self._parsed:
+            self._parsed[path] = parse(self.text(path) or "", path=path)
+        return self._parsed[path]
+
+    def unit_paths(self) -> Iterator[str]:
+        """Yield the paths of all unit files and drop-ins."""
+        yield from (path for path in self._files if shapes_units(path))
+
+    def drop_ins(self, path: str) -> list[str]:
+        """Drop-ins that shape the unit file at this path, in systemd's order.
+
+        Of one name the first found counts: the unit's own folder, then its template's. Those that
+        reach beyond one unit are refused (`core.render.drop_ins`).
+        """
+        stem, dot, suffix = posixpath.basename(path).rpartition(".")
+        folders = [f"{stem}{dot}{suffix}.d"]
+        if "@" in stem and not stem.endswith("@"):
+            folders.append(f"{stem.partition('@')[0]}@.{suffix}.d")
+        chosen: dict[str, str] = {}
+        for folder in folders:
+            for file in self._drop_ins.get(folder, ()):
+                chosen.setdefault(file.rpartition("/")[2], file)
+        return [chosen[name] for name in sorted(chosen)]
+
+    def shaping(self, path: str) -> Iterator[UnitFile]:
+        """Yield the unit file at this path, then its drop-ins."""
+        yield self.unit_file(path)
+        for drop_in in self.drop_ins(path):
+            yield self.unit_file(drop_in)
+
+    def find_entry(self, path: str, matches: Callable[[Entry], bool]) -> Entry | None:
+        """Return the last matching assignment in a unit file and its drop-ins."""
+        found = None
+        for file in self.shaping(path):
+            for entry in file.entries:
+                if matches(entry):
+                    found = entry
+        return found
+
+    def find_reference(self, path: str, target: str) -> Entry | None:
+        """Return the assignment in a unit file that leads to `target`, a path within the app."""
+        folder = posixpath.dirname(path)
+        return self.find_entry(
+            path,
+            lambda entry: any(
+                posixpath.normpath(posixpath.join(folder, piece)) == target
+                for piece in pieces(entry.value)
+            ),
+        )
+
+    def finding(
+        self, message: str, *, path: str, line: int = 0, hint: str = "", fatal: bool = True
+    ) -> Finding:
+        """Say something of a file of this app, under its path in the source."""
+        return Finding(
+            message=message,
+            source=self.app.source,
+            app=self.app.name,
+            path=self.app.source_path(path),
+            line=line,
+            hint=hint,
+            fatal=fatal,
+        )
+
+    def _bytes(self, file: TreeFile) -> bytes:
+        return self._contents.get(file.oid, b"")
+
+
+def pieces(value: str) -> Iterator[str]:
+    """Yield the parts of a value that may be paths: `./a:/b:ro` holds `./a`, `/b` and `ro`."""
+    for word in split_words(value):
+        text = word.removeprefix("-")
+        for separator in (",", "="):
+            text = text.replace(separator, ":")
+        yield from (piece for piece in text.split(":") if piece)

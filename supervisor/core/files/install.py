@@ -1,0 +1,36 @@
+"""What the files of a unit say of what starts it, and of what it starts itself."""
+
+from collections.abc import Mapping
+
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.unitfile import UnitFile, expand, split_words
+from supervisor.model.app import InstallLine
+
+INSTALL_KEYS = ("WantedBy", "RequiredBy", "UpheldBy")
+_OTHERS = ("OnFailure", "OnSuccess", "Upholds")
+_NEEDS = ("Requires", "BindsTo", "Wants")
+_TARGET = ".target"
+
+
+def install_lines(path: str, files: AppFiles) -> tuple[InstallLine, ...]:
+    """Return where the unit file at this path, and its drop-ins, say what starts the unit."""
+    return tuple(
+        InstallLine(target=target, key=entry.key, path=entry.path, line=entry.line)
+        for file in files.shaping(path)
+        for entry in file.entries
+        if entry.section == "Install" and entry.key in INSTALL_KEYS
+        for target in split_words(entry.value)
+    )
+
+
+def starts(name: str, unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a unit starts beside what it needs: its timer's service, targets, OnFailure=."""
+    stem, _, suffix = name.rpartition(".")
+    found = [*unit.words("Unit", *_OTHERS)]
+    found.extend(word for word in unit.words("Unit", *_NEEDS) if word.endswith(_TARGET))
+    if suffix == "socket":
+        accepts = unit.last("Socket", "Accept").lower() in ("1", "yes", "y", "true", "t", "on")
+        found.append(unit.last("Socket", "Service") or f"{stem}{'@' * accepts}.service")
+    elif suffix in ("timer", "path"):
+        found.append(unit.last(suffix.capitalize(), "Unit") or f"{stem}.service")
+    return tuple(expand(word, known) for word in found)

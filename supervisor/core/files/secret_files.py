@@ -1,0 +1,203 @@
+"""An app's `.secret` files: what they ask for, and what in them means nothing.
+
+No value is ever repeated: what stands there may be the secret itself.
+
+`controllers.desired.desired_state` reads them beside what Podman's generator said of the app, which
+never sees them. Keys and values are documented in docs/reference/secrets.md.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.unitfile import Entry, UnitFile
+from supervisor.kit.texts import nearest
+from supervisor.model.errors import Finding
+from supervisor.model.secret import LARGEST, SUFFIX, DesiredSecret, SecretKind
+from supervisor.model.source import FileKind
+
+_SECTION = "Secret"
+_KEYS = ("Name", "Source", "Generate", "Prune")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+_SHORTEST, _LONGEST = 8, 4_096
+_LARGEST_SEALED = 1 << 20
+"""Bytes of an encrypted file: the largest secret in letters, and whom it is for."""
+_EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+_SEALED_SUFFIXES = (".age", ".env", ".ini", ".json", ".yaml", ".yml")
+_AGE_BEGINS = (b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")
+_FORMS = "Source=age:FILE, Source=sops:FILE#KEY, Source=credential:NAME or Generate=32"
+_FOREIGN = "it describes no secret for podvisor, and is installed as it is"
+_FOREIGN_HINT = f"one that does begins with [{_SECTION}], and has {_FORMS}"
+_OUR_LINE = re.compile(r"^\s*(?:Source\s*=\s*(?:age|sops|credential):|Generate\s*=)", re.MULTILINE)
+_YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
+
+
+class _Refused(Exception):
+    """What keeps a secret from being understood: the sentence, and what to do."""
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(problem)
+        self.hint = hint
+
+
+def is_secret(path: str) -> bool:
+    """Whether a relative path is that of a file that describes a secret."""
+    return posixpath.basename(path).removesuffix(SUFFIX) != "" and path.endswith(SUFFIX)
+
+
+def read_secret_files(files: AppFiles) -> tuple[tuple[DesiredSecret, ...], tuple[Finding, ...]]:
+    """Return the app's secrets, as far as they are understood, and what was found."""
+    secrets: dict[str, DesiredSecret] = {}
+    findings: list[Finding] = []
+    for file in files.app.files:
+        if not is_secret(file.path):
+            continue
+        unit = files.unit_file(file.path)
+        if not _is_ours(unit, files.text(file.path) or ""):
+            findings.append(
+                files.finding(_FOREIGN, path=file.path, hint=_FOREIGN_HINT, fatal=False)
+            )
+            continue
+        findings.extend(_oddities(unit, file.path, files))
+        entries = {entry.key: entry for entry in unit.entries if entry.section == _SECTION}
+        entries = {key: entry for key, entry in entries.items() if entry.value}
+        at = entries.get("Source") or entries.get("Generate")
+        try:
+            secret = _read(unit, entries, file.path, files)
+        except _Refused as refused:
+            line = at.line if at else 0
+            findings.append(
+                files.finding(str(refused), path=file.path, line=line, hint=refused.hint)
+            )
+            continue
+        other = secrets.setdefault(secret.name, secret)
+        if other is not secret:
+            message = f"{other.path} and {file.path} both make the secret {secret.name}"
+            hint = "give one of them another name"
+            findings.append(files.finding(message, path=file.path, line=secret.line, hint=hint))
+    return tuple(secrets.values()), tuple(findings)
+
+
+def _is_ours(unit: UnitFile, text: str) -> bool:
+    """Whether it was meant for podvisor, well written or not; other tools use the suffix, too."""
+    named = any(name == _SECTION or nearest(name, [_SECTION]) for name in unit.sections)
+    return named or _OUR_LINE.search(text) is not None
+
+
+def _oddities(unit: UnitFile, path: str, files: AppFiles) -> Iterator[Finding]:
+    """Yield warnings of lines that mean nothing."""
+    for problem in unit.problems:
+        yield files.finding(problem.message, path=path, line=problem.line, fatal=False)
+    for entry in unit.entries:
+        if entry.section.startswith("X-"):
+            continue
+        if entry.section != _SECTION:
+            message = f"{entry.key}= stands in [{entry.section}], which has no meaning here"
+            hint = f"write it below [{_SECTION}]"
+        elif entry.key not in _KEYS:
+            close = nearest(entry.key, _KEYS)
+            message = f"{entry.key}= has no meaning in [{_SECTION}]"
+            hint = f"did you mean {close}=?" if close else f"there are {'=, '.join(_KEYS)}="
+        else:
+            continue
+        yield files.finding(message, path=path, line=entry.line, hint=hint, fatal=False)
+
+
+def _read(unit: UnitFile, entries: dict[str, Entry], path: str, files: AppFiles) -> DesiredSecret:
+    if _SECTION not in unit.sections:
+        raise _Refused(f"it has no [{_SECTION}] section", f"write [{_SECTION}], and {_FORMS}")
+    name = posixpath.basename(path).removesuffix(SUFFIX)
+    if "Name" in entries:
+        name = entries["Name"].value
+    if not _NAME.fullmatch(name):
+        hint = "use letters, digits, '.', '_' and '-', a letter or digit first; Name= sets another"
+        what = "Name=" if "Name" in entries else name
+        raise _Refused(f"{what} cannot name a secret", hint)
+    if "Source" in entries and "Generate" in entries:
+        raise _Refused("Source= and Generate= exclude each other", "leave out one of them")
+    if "Generate" in entries:
+        return DesiredSecret(
+            name=name,
+            kind=SecretKind.GENERATE,
+            path=path,
+            line=entries["Generate"].line,
+            length=_length(entries["Generate"].value),
+            prune=_prune(entries.get("Prune")),
+        )
+    if "Source" not in entries:
+        raise _Refused("it does not say where the secret comes from", f"write {_FORMS}")
+    if "Prune" in entries:
+        message = "Prune= is for generated secrets: others go with their file anyway"
+        raise _Refused(message, "leave it out")
+    source = entries["Source"]
+    kind, _, place = source.value.partition(":")
+    line = source.line
+    match kind:
+        case "age":
+            oid = _sealed(place, files)
+            content = files.content(place)
+            if content is not None and not content.startswith(_AGE_BEGINS):
+                hint = f"podvisor secret encrypt --force -o {place} makes one"
+                raise _Refused(f"{place} is no file that age encrypted", hint)
+            return DesiredSecret(
+                name=name, kind=SecretKind.AGE, path=path, line=line, place=place, oid=oid
+            )
+        case "sops":
+            file, _, key = place.rpartition("#")
+            keys = tuple(key.split("."))
+            if not file or not all(keys):
+                hint = "write sops:FILE#KEY, such as sops:secrets.yaml#db.password"
+                raise _Refused("Source= does not name a key in a file", hint)
+            return DesiredSecret(
+                name=name,
+                kind=SecretKind.SOPS,
+                path=path,
+                line=line,
+                place=file,
+                oid=_sealed(file, files),
+                key=keys,
+            )
+        case "credential":
+            if not _CREDENTIAL.fullmatch(place):
+                raise _Refused("Source= cannot name a credential", "see systemd.exec(5)")
+            return DesiredSecret(
+                name=name, kind=SecretKind.CREDENTIAL, path=path, line=line, place=place
+            )
+        case _:
+            raise _Refused("Source= does not say what kind of source it is", f"write {_FORMS}")
+
+
+def _sealed(place: str, files: AppFiles) -> str:
+    """Return the blob id of an encrypted file of the app."""
+    real = files.real_path(place) if place and not place.startswith("/") else None
+    shown = place if place.endswith(_SEALED_SUFFIXES) or files.holds(place) else "of Source="
+    if real is None:
+        hint = "put the encrypted file into the app's folder; the path is relative to it"
+        raise _Refused(f"the encrypted file {shown} is not in the app's folder", hint)
+    file = next((one for one in files.app.files if one.path == real), None)
+    if file is None or file.kind is FileKind.SYMLINK:
+        what = "is a folder" if files.holds(place) else "is not there"
+        hint = f"podvisor secret encrypt -o {place if shown == place else 'FILE'} makes it"
+        raise _Refused(f"the encrypted file {shown} {what}", hint)
+    if file.oid == _EMPTY:
+        raise _Refused(f"the encrypted file {shown} is empty", "encrypt it anew")
+    if file.size > _LARGEST_SEALED:
+        message = f"the encrypted file {shown} is too large for a secret: {file.size} bytes"
+        raise _Refused(message, f"Podman takes {LARGEST} bytes at most")
+    return file.oid
+
+
+def _length(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and _SHORTEST <= int(text[:9]) <= _LONGEST):
+        message = "Generate= has no meaning: it says how many letters and digits"
+        raise _Refused(message, f"write a number from {_SHORTEST} to {_LONGEST}")
+    return int(text)
+
+
+def _prune(entry: Entry | None) -> bool:
+    text = entry.value.lower() if entry else "no"
+    if text not in (*_YES, *_NO):
+        raise _Refused("Prune= has no meaning", "write yes or no")
+    return text in _YES

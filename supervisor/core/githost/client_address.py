@@ -1,0 +1,95 @@
+"""Who sends a webhook: the address that counts, behind proxies whose word is taken.
+
+`kit.http.public_server` knows the peer of a connection; a proxy that is trusted says for whom it
+speaks.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from functools import lru_cache
+
+from supervisor.model.webhook import Sender
+
+_LONGEST = 1_000
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_HOME_BITS = 64
+"""Of an IPv6 address, what tells one customer of a provider from another."""
+
+
+def sender(peer: str, forwarded: str, proxies: Sequence[str]) -> Sender:
+    """Return who sent a request; `forwarded` is its X-Forwarded-For.
+
+    That header is what anybody may write, up to what a trusted proxy added: it is read from its
+    end, as long as proxies are known. Whoever runs where a proxy does may have written all of it.
+    """
+    address = _address(peer)
+    trusted = _networks(tuple(proxies))
+    if address is None:
+        return Sender(peer)
+    if not _is_in(address, trusted):
+        return Sender(str(address))
+    if len(forwarded) > _LONGEST:
+        return Sender(str(address), by_proxy=True)
+    for text in reversed(forwarded.split(",")):
+        before = _address(text.strip())
+        if before is None:
+            break
+        address = before
+        if not _is_in(address, trusted):
+            break
+    return Sender(str(address), by_proxy=True)
+
+
+def household(address: str) -> str:
+    """Return what limits are counted by: an IPv4 address, or the network of an IPv6 one."""
+    parsed = _address(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, _HOME_BITS), strict=False))
+    return address if parsed is None else str(parsed)
+
+
+def network_fault(text: str) -> str:
+    """Why this is neither an address nor a network; empty if it is."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Part `ADDRESS:PORT`. Raises ValueError, with a sentence."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 1 << 16:
+        raise ValueError("it does not end with a port, such as :9078")
+    if host.startswith("[") and host.endswith("]"):
+        return str(ipaddress.IPv6Address(host[1:-1])), int(port)
+    return str(ipaddress.IPv4Address(host)), int(port)
+
+
+@lru_cache(maxsize=4)
+def _networks(
+    texts: tuple[str, ...],
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def _is_in(
+    address: _Address, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
+) -> bool:
+    return any(address in network for network in networks)
+
+
+def _address(text: str) -> _Address | None:
+    """Parse an address as proxies write it: perhaps with a port, perhaps in brackets."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address

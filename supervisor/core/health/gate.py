@@ -1,0 +1,285 @@
+"""The gate: whether a revision of an app counts, as a pure function of what is observed.
+
+A revision that is installed anew is on trial. It counts once every unit that should run has
+started, is well, and has stayed so for the settling time; what other apps need is such a unit, too,
+and what was stopped of theirs for it is to be up again. `core.plan.rollout` takes back what
+failed, `controllers.apps.recorder` writes down what passed.
+"""
+
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from supervisor.core.files.names import LEADING_KINDS, runtime_names
+from supervisor.core.health.unit_health import unit_health
+from supervisor.core.health.wanted_units import failed_need, should_run
+from supervisor.kit.texts import format_duration
+from supervisor.model.app import DesiredApp, DesiredUnit
+from supervisor.model.health import Health
+from supervisor.model.observed import Observed, UnitState
+from supervisor.model.rollout import Gate, GateState, Outcome, Rollout
+from supervisor.model.settings import RolloutSettings
+
+_FIRST_LOOK_SECONDS = 1.0
+_LONGEST_LOOK_SECONDS = 15.0
+"""What nobody tells of (a container's health) is looked at when it is a quarter older again."""
+
+
+def trial_of(app: DesiredApp, observed: Observed) -> Rollout | None:
+    """Return the trial of this very revision, if it is on one."""
+    applied = observed.applied.get(app.name)
+    if applied and applied.revision == app.revision:
+        return None
+    known = rollout_of(app.name, app.revision, observed)
+    return known if known and is_on(known) else None
+
+
+def is_on(rollout: Rollout) -> bool:
+    """Whether it is being tried: its gate has not decided, and nothing else came before."""
+    return rollout.outcome is Outcome.TRIAL and not rollout.ended_at
+
+
+def is_installed(app: DesiredApp, observed: Observed) -> bool:
+    """Whether this very revision is what was installed last."""
+    folder = observed.apps.get(app.name)
+    manifest = folder.manifest if folder else None
+    return manifest is not None and manifest.revision == app.revision
+
+
+def rollout_of(app: str, revision: str, observed: Observed) -> Rollout | None:
+    """Return what is remembered of a revision."""
+    return next((one for one in observed.rollouts.get(app, ()) if one.revision == revision), None)
+
+
+def begin_trial(
+    app: DesiredApp, observed: Observed, *, subject: str, changing: frozenset[str], now: float
+) -> Rollout:
+    """Return the record of a trial that begins; `changing` are the units that it (re)starts."""
+    wanted = should_run(app.units, observed.targets, observed.needed_by)
+    names = {name: unit for unit in app.units for name in runtime_names(unit.name, unit.instances)}
+    down = {name for name in wanted if not _is_up(observed.units.get(name))}
+    down.update(name for name, unit in names.items() if _failed_for_others(name, unit, observed))
+    down.update(
+        user
+        for name in names
+        for user in observed.needed_by.get(name, ())
+        if not _is_up(observed.units.get(user))
+    )
+    return Rollout.of(app, subject=subject, began_at=now, excused=tuple(sorted(down - changing)))
+
+
+def judge(
+    app: DesiredApp,
+    observed: Observed,
+    trial: Rollout,
+    now: float,
+    settings: RolloutSettings,
+    *,
+    strict: bool = True,
+    undone: str = "",
+    untried: Collection[str] = (),
+) -> Gate:
+    """Say whether the revision counts.
+
+    `undone` says what is still to be done for it, empty if nothing is, and `untried` names the
+    units that this will start: it cannot pass before, but it can fail. Without `strict` (there is
+    no way back) nothing fails: it counts when it is well at last.
+    """
+    settle = float(settings.settle if app.settle is None else app.settle)
+    since = trial.began_at if strict else None
+    waits: list[str] = [undone] if undone else []
+    is_failing = False
+    looks: list[float] = []
+    unmet: list[str] = []
+    judged = list(_judged(app, observed, trial))
+    left = _left(trial.began_at, settle, now)
+    if strict and not judged and left and not undone:
+        waits.append(f"nothing of it is to run: it counts after {format_duration(settle)}")
+        looks.append(now + left)
+    for name, unit in judged:
+        if name in untried:
+            continue
+        state = observed.units.get(name, UnitState(name=name))
+        if state.unmet:
+            # systemd was told not to start it here: that says nothing of the revision.
+            unmet.append(f"{name} was not started: {state.unmet} is not met")
+        elif state.paused:
+            waits.append(f"{name} is paused")
+        elif undone and state.active == "inactive":
+            # What is still to be done may have stopped it, and is to start it again.
+            waits.append(f"{name}: {state.active}")
+        elif failure := _failure(name, unit, state, observed, now, since=since):
+            waits_for = _waits_for(app, unit, observed)
+            if state.active == "inactive" and (need := failed_need(app.name, unit, observed)):
+                failure = f"{name} {need}"
+            elif waits_for:
+                failure = f"{name} waits for {waits_for}"
+            if strict and not waits_for:
+                return Gate(state=GateState.FAILED, reason=failure)
+            is_failing |= not strict
+            waits.append(failure)
+        elif _ended_well(unit, state):
+            continue
+        elif not state.is_up:
+            waits.append(f"{name}: {state.active}")
+        elif not _has_answered(name, unit, observed, now, since=since):
+            waits.append(f"{name}: its health check has not answered well yet")
+            looks.append(now + _next_look(now - trial.began_at))
+        else:
+            left = _left(state.active_since, settle, now)
+            if left:
+                waits.append(f"{name} has to stay up for {format_duration(settle)}")
+                looks.append(now + left)
+    for user, owner, need in () if undone else _shaken(app, observed, trial):
+        said = f"{user} of app {owner}, which needs {need},"
+        state = observed.units.get(user, UnitState(name=user))
+        failure = _failure_since(state, observed.units[need], observed)
+        # What is on trial itself has its own gate to answer for it, and comes back without this.
+        if strict and failure and not any(map(is_on, observed.rollouts.get(owner, ()))):
+            return Gate(state=GateState.FAILED, reason=f"{said} {failure}")
+        waits.append(f"{said} is not up again yet: {state.active}")
+        looks.append(now + _next_look(now - trial.began_at))
+    if not waits:
+        return Gate(state=GateState.PASSED, reason="; ".join(unmet))
+    ends = trial.began_at + max(float(settings.gate_timeout), settle)
+    if strict and now >= ends:
+        after = format_duration(now - trial.began_at)
+        return Gate(state=GateState.FAILED, reason=f"it is not well after {after}: {waits[0]}")
+    if strict:
+        looks.append(ends)
+    return Gate(
+        state=GateState.PENDING,
+        reason=waits[0],
+        is_failing=is_failing,
+        look_at=min(looks, default=0.0),
+    )
+
+
+def _judged(
+    app: DesiredApp, observed: Observed, trial: Rollout
+) -> Iterator[tuple[str, DesiredUnit]]:
+    """Yield what is to be well: what should run, and what failed of what is there for others."""
+    wanted = should_run(app.units, observed.targets, observed.needed_by)
+    for unit in app.units:
+        for name in runtime_names(unit.name, unit.instances):
+            is_judged = name in wanted or _failed_for_others(name, unit, observed)
+            if is_judged and name not in trial.excused:
+                yield name, unit
+
+
+def _failed_for_others(name: str, unit: DesiredUnit, observed: Observed) -> bool:
+    """Whether it is a network, a volume or the like that failed, be it needed by now or not."""
+    state = observed.units.get(name)
+    return unit.kind not in LEADING_KINDS and state is not None and state.active == "failed"
+
+
+def _shaken(app: DesiredApp, observed: Observed, trial: Rollout) -> Iterator[tuple[str, str, str]]:
+    """Yield units of other apps that are down since what they need was started in the trial.
+
+    Each with its app and with what it needs: that was stopped, and they with it.
+    """
+    for unit in app.units:
+        for need in runtime_names(unit.name, unit.instances):
+            state = observed.units.get(need)
+            if state is None or not state.is_up or state.active_since < trial.began_at:
+                continue
+            for user, owner in observed.needed_by.get(need, {}).items():
+                there = observed.units.get(user)
+                if user not in trial.excused and there and not (there.is_up or there.unmet):
+                    yield user, owner, need
+
+
+def _failure_since(state: UnitState, need: UnitState, observed: Observed) -> str:
+    """Say of what a unit failed since what it needs is up; how it was stopped does not count."""
+    cause = f": {said}" if (said := observed.causes.get(state.name)) else ""
+    if state.sub.startswith("auto-restart"):
+        return f"does not stay up{cause}"
+    if state.active == "failed" and state.failed_at >= need.active_since:
+        return f"failed ({state.result}){cause}"
+    return ""
+
+
+def _failure(
+    name: str,
+    unit: DesiredUnit,
+    state: UnitState,
+    observed: Observed,
+    now: float,
+    *,
+    since: float | None,
+) -> str:
+    """Say what is wrong with a unit, empty if nothing is.
+
+    What was restarted `since` then is never well; with None, nothing is held against it for good.
+    """
+    cause = observed.because(name)
+    if state.active == "failed":
+        return f"{name} failed ({state.result}){cause}"
+    if state.is_up and state.load not in {"loaded", "merged"}:
+        return f"{name} runs on as what it was: systemd has its unit as {state.load}"
+    # systemd's counter begins with the last start; what it did before the trial is not its fault.
+    restarted = since is not None and state.restarts and state.active_since >= since
+    if state.sub.startswith("auto-restart") or restarted:
+        return f"{name} did not stay up: systemd restarts it{cause}"
+    if state.active == "inactive" and not state.job and not _ended_well(unit, state):
+        return f"{name} did not stay up" if state.ever_started else f"{name} did not start"
+    health = unit_health(name, observed, now, since=since)
+    if health.health is Health.UNHEALTHY:
+        said = f": {health.output.strip()}" if health.output.strip() else ""
+        return f"{name} is unhealthy{said}"
+    return ""
+
+
+def _has_answered(
+    name: str, unit: DesiredUnit, observed: Observed, now: float, *, since: float | None
+) -> bool:
+    """Whether nobody checks a unit, or whoever does has found it well or unwell."""
+    if unit.health_interval and not unit.oneshot:
+        # While Podman restarts a container in place, there is no check to be seen.
+        seen = any(one.container.unit == name for one in observed.checked)
+        if not seen:
+            return False
+    return unit_health(name, observed, now, since=since).health is not Health.STARTING
+
+
+def _waits_for(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> str:
+    """Name a unit of another app that this one needs and that is down: not this app's fault."""
+    own = {one.name for one in app.units}
+    for need in unit.requires:
+        state = observed.units.get(need)
+        if need not in own and state and state.load != "not-found" and not _is_up(state):
+            return need
+    return ""
+
+
+def _ended_well(unit: DesiredUnit, state: UnitState) -> bool:
+    ends_by_itself = unit.oneshot and not unit.remain_after_exit
+    ended = state.active == "inactive" and state.result == "success"
+    return ends_by_itself and ended and state.ever_started
+
+
+def _is_up(state: UnitState | None) -> bool:
+    return state is not None and state.is_up
+
+
+def _left(since: float, settle: float, now: float) -> float:
+    """Seconds for which what is as it is `since` then has still to stay so."""
+    age = now - since
+    # A clock that was set back says nothing of the age.
+    return max(0.0, settle - age) if age >= 0 else 0.0
+
+
+def _next_look(age: float) -> float:
+    return min(_LONGEST_LOOK_SECONDS, max(_FIRST_LOOK_SECONDS, age / 4))
+
+
+def ended(trial: Rollout, gate: Gate, now: float) -> Rollout:
+    """Return the record with what its gate said."""
+    outcome = Outcome.GOOD if gate.state is GateState.PASSED else Outcome.FAILED
+    return msgspec.structs.replace(trial, outcome=outcome, ended_at=now, reason=gate.reason)
+
+
+def forgotten(rollouts: tuple[Rollout, ...], *, keep: int, good: str) -> tuple[str, ...]:
+    """Name the revisions to be forgotten, so that `keep` are left; never the one that is good."""
+    surplus = [one.revision for one in rollouts if one.revision != good][: -max(1, keep - 1)]
+    return tuple(surplus)

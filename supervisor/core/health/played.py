@@ -1,0 +1,59 @@
+"""Containers of a `.kube`: systemd knows their service, and nothing of each of them.
+
+The service is active for as long as any of them runs. What has ended although it should run makes
+the unit unhealthy; Podman restarts it by its `restartPolicy`, and what Podman leaves is podvisor's.
+"""
+
+from supervisor.core.health import crash_backoff
+from supervisor.kit.texts import count
+from supervisor.model.health import Health, PlayedContainer, UnitHealth
+
+_NEVER, _ALWAYS = "no", "always"
+_PODMANS_TURN_SECONDS = 10.0
+"""In which Podman restarts by itself what it does restart."""
+
+
+def health_of(one: PlayedContainer, now: float, *, since: float | None) -> UnitHealth:
+    """Return what it says of its unit; `since` as of `core.health.unit_health`."""
+    if how := how_it_ended(one):
+        return UnitHealth(health=Health.UNHEALTHY, since=one.ended_at, output=how)
+    if one.state == "paused":
+        return UnitHealth(health=Health.UNHEALTHY, output=f"container {one.name} is paused")
+    restless = _is_restless(one, now)
+    if since is not None:
+        restless = one.restarts > 0 and one.started_at >= since
+    if restless:
+        times = count(one.restarts, "time")
+        output = f"Podman has restarted container {one.name} {times}"
+        return UnitHealth(health=Health.UNHEALTHY, since=one.started_at, output=output)
+    return UnitHealth()
+
+
+def how_it_ended(one: PlayedContainer) -> str:
+    """Say of a container that should run how it ended, empty if it runs or has ended as it may."""
+    if one.state not in {"exited", "stopped"}:
+        return ""
+    if one.exit_code == 0 and one.restart_policy != _ALWAYS:
+        return ""
+    return f"container {one.name} has ended (exit status {one.exit_code})"
+
+
+def repaired_at(one: PlayedContainer, now: float) -> float:
+    """When its service is to be restarted for a container that has ended; 0 is never."""
+    if one.restart_policy == _NEVER or not how_it_ended(one):
+        return 0.0
+    # A clock that was set back must not put it off.
+    return min(one.ended_at, now) + _PODMANS_TURN_SECONDS
+
+
+def calm_at(one: PlayedContainer, now: float) -> float:
+    """When a container that Podman restarted may be called well, if it runs on; 0 if it is."""
+    return (
+        one.started_at + crash_backoff.calm_seconds(one.restarts) if _is_restless(one, now) else 0.0
+    )
+
+
+def _is_restless(one: PlayedContainer, now: float) -> bool:
+    # A clock that was set back says nothing of the age.
+    age = now - one.started_at
+    return one.state == "running" and 0 <= age < crash_backoff.calm_seconds(one.restarts)

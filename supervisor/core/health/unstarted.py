@@ -1,0 +1,224 @@
+"""What nothing starts of an app: neither a target by its `[Install]` nor another unit.
+
+systemd says nothing of a unit that nothing starts, be it for a target that the user's systemd does
+not have (root's `multi-user.target`), a typing error or no `[Install]`. It is told of here, the
+same for `podvisor check`, plans and the status.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+
+import msgspec
+
+from supervisor.core.files.names import runtime_names
+from supervisor.core.files.unitfile import is_template
+from supervisor.core.health.gate import trial_of
+from supervisor.core.health.wanted_units import DEFAULT_TARGET
+from supervisor.kit.texts import nearest
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.errors import Finding
+from supervisor.model.observed import Observed
+from supervisor.model.plan import ResetFailed, Verdict
+
+USER_TARGETS = frozenset(
+    f"{name}.target"
+    for name in (
+        *("basic", "bluetooth", "default", "exit", "graphical-session", "graphical-session-pre"),
+        *("paths", "printer", "shutdown", "smartcard", "sockets", "sound", "timers"),
+        "xdg-desktop-autostart",
+    )
+)
+"""Targets that come with systemd for a user."""
+_RUN = (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD, UnitKind.PLAIN)
+"""Kinds that are there to run; the others are there for these."""
+_TARGET = ".target"
+
+
+def unstarted(units: Iterable[DesiredUnit], targets: Collection[str]) -> frozenset[str]:
+    """Return those of all apps' units, by name, that nothing starts while `targets` are wanted."""
+    units = [unit for unit in units if not unit.before_deploy]
+    by_target: dict[str, list[str]] = {}
+    leads: dict[str, list[str]] = {}
+    reached: dict[str, None] = {}
+    for unit in units:
+        leads.setdefault(unit.name, []).extend((*unit.requires, *unit.starts))
+        if is_template(unit.name) and not unit.instances:
+            continue  # systemd has an `[Install]` start instances only
+        for target in unit.wanted_by:
+            by_target.setdefault(target, []).append(unit.name)
+            if target in targets:
+                reached[unit.name] = None
+    queue = list(reached)
+    while queue:
+        name = queue.pop()
+        template = _template_of(name)
+        for one in (*leads.get(name, ()), *by_target.get(name, ()), template):
+            if one and one not in reached:
+                reached[one] = None
+                queue.append(one)
+    return frozenset(unit.name for unit in units if unit.kind in _RUN and unit.name not in reached)
+
+
+def told(
+    deployment: Deployment,
+    verdict: Verdict,
+    observed: Observed,
+    *,
+    idle: Collection[str],
+    idle_until: Collection[str],
+    own: Collection[str],
+) -> Verdict:
+    """Complete a verdict by what nothing starts of the app; `idle` and `own` are as in `findings`.
+
+    `idle_until` is `idle` as long as everything is at its last good revision. What runs all the
+    same is told of too: it was started by a person, or before its file became what it is, and will
+    not be there after the next boot.
+    """
+    wanted = deployment.wanted
+    stands = wanted if verdict.complete else deployment.last_good
+    idle_now = idle if verdict.complete else idle_until
+    down = [name for name in idle_now if not _runs(name, observed)]
+    missing = observed.missing
+    more = findings(wanted, idle, missing=missing, own=own) if wanted else ()
+    waiting = waits(stands, down, missing=missing) if stands else ()
+    return msgspec.structs.replace(
+        verdict,
+        findings=(*verdict.findings, *more),
+        waiting=(*verdict.waiting, *waiting),
+        unstarted=frozenset(unit.name for unit in (stands.units if stands else ())).intersection(
+            idle_now
+        ),
+    )
+
+
+def forgotten(
+    deployment: Deployment, observed: Observed, idle: Collection[str]
+) -> Iterator[ResetFailed]:
+    """Have systemd forget failures of what a revision that is to be tried has nothing start.
+
+    They are of the revision before: this one has not run them.
+    """
+    wanted = deployment.wanted
+    applied = observed.applied.get(deployment.name)
+    if wanted is None or (applied and applied.revision == wanted.revision):
+        return
+    trial = trial_of(wanted, observed)
+    for unit in wanted.units:
+        for name in runtime_names(unit.name, unit.instances) if unit.name in idle else ():
+            state = observed.units.get(name)
+            is_old = state is not None and (trial is None or state.failed_at <= trial.began_at)
+            if state and state.active == "failed" and is_old:
+                reason = "it failed before, and nothing starts it any more"
+                yield ResetFailed(app=wanted.name, unit=name, reason=reason)
+
+
+def found_without_systemd(app: DesiredApp, units: Collection[DesiredUnit]) -> Iterator[Finding]:
+    """Yield what `findings` would, where no user's systemd can be asked; `units` are all apps'."""
+    own = {unit.name for unit in units}
+    named = {target for unit in units for target in unit.wanted_by}
+    # What is no target may well be a unit of the user's own.
+    missing = {one for one in named - USER_TARGETS if one.endswith(_TARGET) and "%" not in one}
+    idle = unstarted(units, named - missing - own)
+    yield from findings(app, idle, missing=missing, own=own)
+
+
+def findings(
+    app: DesiredApp, idle: Collection[str], *, missing: Collection[str], own: Collection[str]
+) -> Iterator[Finding]:
+    """Say of an app's units what starts them not, and of what nothing starts.
+
+    `idle` is what `unstarted` returned, `missing` are targets that the user's systemd does not
+    have, `own` are the units of all apps.
+    """
+    pods = {unit.name for unit in app.units if unit.kind is UnitKind.POD}
+    starters: dict[str, list[str]] = {}
+    for unit in app.units:
+        for name in (*unit.requires, *unit.starts) if unit.name in idle else ():
+            starters.setdefault(name, []).append(unit.name)
+    for unit in app.units:
+        lost = [one for one in unit.installs if one.target in missing and one.target not in own]
+        for one in lost:
+            better = _better(one.target, own)
+            yield _finding(
+                app,
+                f"{one.key}={one.target}: a user's systemd has no such {_type_of(one.target)}"
+                + (f", so nothing starts {unit.name}" if unit.name in idle else ""),
+                hint=f"write {one.key}={better}",
+                path=one.path,
+                line=one.line,
+            )
+        # What another one, that nothing starts either, would start is told of with that one.
+        others = {*starters.get(unit.name, ())} - {unit.name, *unit.requires}
+        if not lost and unit.name in idle and not others and pods.isdisjoint(unit.requires):
+            yield from _nothing_starts(unit, app)
+
+
+def waits(app: DesiredApp, idle: Collection[str], *, missing: Collection[str]) -> Iterator[str]:
+    """Say for which targets units wait that are there and are not on the way."""
+    for unit in app.units:
+        there = [one for one in unit.wanted_by if one not in missing]
+        if unit.name in idle and there and not is_template(unit.name):
+            yield f"{unit.name} waits for {' or '.join(there)}, which nothing has started"
+
+
+def _nothing_starts(unit: DesiredUnit, app: DesiredApp) -> Iterator[Finding]:
+    if is_template(unit.name) and not unit.instances:
+        links = [file.path for file in app.files if _template_of(_base(file.path)) == unit.name]
+        link = f" (systemd does not see {links[0]})" if links else ""
+        yield _finding(
+            app,
+            f"nothing starts an instance of {unit.name}{link}",
+            hint="name one with DefaultInstance= in its [Install], or have another unit need one",
+            path=unit.path,
+        )
+    elif not unit.wanted_by:
+        yield _finding(
+            app,
+            f"nothing starts {unit.name}: it has no [Install], and no other unit starts it",
+            hint=f"add an [Install] with WantedBy={_usual(unit.name)}",
+            path=unit.path,
+        )
+
+
+def _runs(name: str, observed: Observed) -> bool:
+    state = observed.units.get(name)
+    return state is not None and (state.is_up or state.active == "activating")
+
+
+def _better(target: str, own: Collection[str]) -> str:
+    targets = {one for one in (*USER_TARGETS, *own) if one.endswith(_TARGET)}
+    # What all names end with would make any of them near.
+    meant = nearest(target.removesuffix(_TARGET), {one.removesuffix(_TARGET) for one in targets})
+    return f"{meant}{_TARGET}" if meant else DEFAULT_TARGET
+
+
+def _usual(unit: str) -> str:
+    return {"timer": "timers.target", "socket": "sockets.target", "path": "paths.target"}.get(
+        unit.rpartition(".")[2], DEFAULT_TARGET
+    )
+
+
+def _type_of(unit: str) -> str:
+    return unit.rpartition(".")[2] if "." in unit else "unit"
+
+
+def _template_of(name: str) -> str:
+    """Name of an instance's template, empty if it is no instance."""
+    prefix, at, rest = name.partition("@")
+    instance, dot, suffix = rest.rpartition(".")
+    return f"{prefix}@.{suffix}" if at and dot and instance else ""
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _finding(app: DesiredApp, message: str, *, hint: str, path: str, line: int = 0) -> Finding:
+    return Finding(
+        message=message,
+        source=app.source,
+        app=app.name,
+        path=app.source_path(path),
+        line=line,
+        hint=hint,
+        fatal=False,
+    )

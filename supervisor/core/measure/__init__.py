@@ -1,0 +1,1 @@
+"""What podvisor and health checks cost, from readings: for `bench` and `doctor`."""

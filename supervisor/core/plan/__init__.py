@@ -1,0 +1,1 @@
+"""The plan: from deployments and what is observed to steps. `planner` begins it."""

@@ -1,0 +1,159 @@
+"""What stands in an app's way: names, files and folders of what is not podvisor's."""
+
+from collections.abc import Iterator, Mapping
+
+from supervisor.core.plan.ownership import is_owned, stranger
+from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.errors import Finding
+from supervisor.model.observed import Observed, PodmanObject
+
+
+def blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -> list[Finding]:
+    """Names that are taken by what podvisor does not own."""
+    folder = observed.apps.get(app.name)
+    mine = frozenset(folder.manifest.units if folder and folder.manifest else ())
+    findings = []
+    for unit in app.units:
+        taken = _taken_by(unit, app.name, mine, observed, foreign)
+        if taken:
+            what, mend = taken
+            findings.append(
+                Finding(
+                    message=f"{what} and is not podvisor's; nothing was overwritten",
+                    source=app.source,
+                    app=app.name,
+                    path=app.source_path(unit.path),
+                    hint=mend,
+                )
+            )
+    findings.extend(_foreign_files(app, observed))
+    findings.extend(_closed_folders(app, observed))
+    return findings
+
+
+def _closed_folders(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
+    """Folders into which nothing can be written, since a container took them to itself."""
+    folder = observed.apps.get(app.name)
+    if folder is None:
+        return
+    there = {(file.path, file.oid, file.kind) for file in folder.files}
+    for closed in folder.closed:
+        place = f"{observed.owned_root}/{app.name}/{closed}"
+        changes = [
+            file
+            for file in app.files
+            if file.path.rpartition("/")[0] == closed
+            and (file.path, file.oid, file.kind) not in there
+        ]
+        if changes:
+            yield Finding(
+                message=f"cannot write into {place}: a container took it to itself",
+                source=app.source,
+                app=app.name,
+                path=app.source_path(changes[0].path),
+                hint="have it mount a folder of which the source holds no file, or a volume",
+            )
+        else:
+            yield Finding(
+                message=f"cannot look into {place}: a container took it to itself;"
+                " what was installed there is taken for unchanged",
+                source=app.source,
+                app=app.name,
+                hint="have it mount a folder of which the source holds no file, or a volume",
+                fatal=False,
+            )
+
+
+def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
+    """Files that stand where the app's would be written, and that podvisor did not put there."""
+    folder = observed.apps.get(app.name)
+    if folder is None or (folder.manifest is None and app.name in observed.applied):
+        return  # of an app that was here, what lies in its folder is podvisor's
+    owned = {file.path for file in folder.manifest.files} if folder.manifest else frozenset()
+    wanted = {file.path: file for file in app.files}
+    for there in folder.files:
+        file = wanted.get(there.path)
+        if file and there.path not in owned and (there.oid, there.kind) != (file.oid, file.kind):
+            path = f"{observed.owned_root}/{app.name}/{there.path}"
+            yield Finding(
+                message=f"{path} exists already and is not podvisor's; nothing was overwritten",
+                source=app.source,
+                app=app.name,
+                path=app.source_path(file.path),
+                hint="move it out of the folder",
+            )
+
+
+def _taken_by(
+    unit: DesiredUnit,
+    app: str,
+    mine: frozenset[str],
+    observed: Observed,
+    foreign: Mapping[str, str],
+) -> tuple[str, str] | None:
+    """Say what stands in a unit's way, and how to mend that."""
+    path = foreign.get(unit.name, "")
+    if one := stranger(unit, app, observed):
+        return f"{one} exists already", _mend(one)
+    for pod in unit.pods:
+        if _is_strangers(pod, unit, app, observed):
+            mend = f"give it another metadata.name in the YAML, or `podman pod rm {pod}`"
+            return f"a pod named {pod} exists already", mend
+    if unit.name in mine:
+        mend = f"remove {path}"
+        return (f"{unit.name} is defined by {path} too", mend) if path else None
+    state = observed.units.get(unit.name)
+    if not path and state and state.load == "loaded" and not _is_ours(unit.name, observed):
+        path = "" if state.path.startswith(f"{observed.owned_root}/") else state.path
+    if path:
+        mend = f"rename one of them; or stop it and remove {path}, to have podvisor's in its place"
+        return f"unit {unit.name} exists already ({path})", mend
+    if unit.kind is UnitKind.CONTAINER:
+        for container in observed.inventory.containers or ():
+            taken = container.name == unit.object_name and container.unit != unit.name
+            if taken and not _is_ours(container.unit, observed):
+                mend = f"set ContainerName= to another name, or `podman rm {container.name}`"
+                return f"a container named {container.name} exists already", mend
+    return None
+
+
+def _is_strangers(pod: str, unit: DesiredUnit, app: str, observed: Observed) -> bool:
+    """Whether somebody else made a pod that a `.kube` describes: it would be replaced."""
+    inventory = observed.inventory
+    if pod not in (inventory.pods or ()) or inventory.containers is None:
+        return False
+    known = observed.applied.get(app)
+    record = known.units.get(unit.name) if known else None
+    if record and f"{UnitKind.POD} {pod}" in record.claims:
+        return False
+    within = {container.unit for container in inventory.containers if container.pod == pod}
+    return not is_owned(PodmanObject(UnitKind.POD, pod), observed) and not any(
+        _is_ours(name, observed) for name in within
+    )
+
+
+def _mend(one: PodmanObject) -> str:
+    """Say what to do about an object that somebody else made."""
+    if one.kind is UnitKind.BUILD:
+        return (
+            "set ImageTag= to another name; or say Adopt=yes in [X-Podvisor], to have the name go"
+            " to what is built here"
+        )
+    rename = f"set {one.kind.title()}Name= to another name"
+    if one.kind is UnitKind.POD:
+        return f"{rename}, or `podman pod rm {one.name}`"
+    new = " for a new and empty one" if one.kind is UnitKind.VOLUME else ""
+    return (
+        "say Adopt=yes in [X-Podvisor], to use it as it is: podvisor then never changes or"
+        f" removes it; or {rename}{new}"
+    )
+
+
+def _is_ours(unit: str, observed: Observed) -> bool:
+    """Whether a unit is podvisor's. If another app has it, that one is giving it up.
+
+    Else `core.desired.conflicts` would have refused whoever wants it.
+    """
+    return any(
+        unit in folder.manifest.units for folder in observed.apps.values() if folder.manifest
+    ) or any(unit in app.units for app in observed.applied.values())

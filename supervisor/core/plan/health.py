@@ -1,0 +1,212 @@
+"""Health in a plan: how often containers are asked, and the restart of what is unwell.
+
+What is seen of them is put together by `core.health.unit_health`.
+"""
+
+import enum
+from collections.abc import Iterator
+
+from supervisor.core.files.names import runtime_names
+from supervisor.core.health import crash_backoff, played
+from supervisor.core.health.unit_health import is_restless, is_usual, unit_health
+from supervisor.core.plan.draft import Draft
+from supervisor.kit.texts import count
+from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.errors import Finding
+from supervisor.model.health import Checked, ContainerHealth, Health, OnFailure
+from supervisor.model.observed import Observed
+from supervisor.model.plan import RestartUnit, SetHealthInterval, StartUnit, StopUnit
+from supervisor.model.settings import HealthSettings
+
+_ANSWERS_TO_SETTLE = 3
+"""A container must have answered so often, however short the settling time is set."""
+_STARTING_LOOK_SECONDS = (5.0, 120.0)
+"""A starting container is looked at again when it is half as old again, within these bounds."""
+_GRACE_SECONDS = 1.0
+"""What a check may take, when its answer is waited for."""
+
+
+class Pace(enum.StrEnum):
+    """How often a container's health check runs."""
+
+    DECLARED = "declared"
+    IDLE = "idle"
+
+
+class Sign(enum.StrEnum):
+    """What a container looks like."""
+
+    SUSPICIOUS = "suspicious"
+    WELL = "well"
+    LONG_WELL = "long well"
+
+
+NEXT_PACE = {
+    (Pace.DECLARED, Sign.SUSPICIOUS): Pace.DECLARED,
+    (Pace.DECLARED, Sign.WELL): Pace.DECLARED,
+    (Pace.DECLARED, Sign.LONG_WELL): Pace.IDLE,
+    (Pace.IDLE, Sign.SUSPICIOUS): Pace.DECLARED,
+    # Also after podvisor was restarted, and does not know how long all has been well.
+    (Pace.IDLE, Sign.WELL): Pace.IDLE,
+    (Pace.IDLE, Sign.LONG_WELL): Pace.IDLE,
+}
+
+
+def settle_seconds(settings: HealthSettings, declared: float) -> float:
+    """How long a container must have been well before it is asked less often."""
+    return max(float(settings.idle_after), _ANSWERS_TO_SETTLE * declared)
+
+
+def idle_interval(unit: DesiredUnit, app: str, settings: HealthSettings) -> float:
+    """Return what the unit says, else what the settings say of the app, else of all; 0 is off."""
+    if unit.idle_interval is not None:
+        return unit.idle_interval
+    return float(settings.idle_interval_by_app.get(app, settings.idle_interval))
+
+
+def plan_health(
+    app: DesiredApp, observed: Observed, now: float, settings: HealthSettings, draft: Draft
+) -> None:
+    """Add the steps that change how often containers are asked, and when to look again."""
+    touched = _touched(draft)
+    for unit in app.units:
+        for name in runtime_names(unit.name, unit.instances):
+            if name not in touched and is_usual(observed.units.get(name)):
+                _plan_repair(unit, name, observed, now, draft)
+                _plan_played(name, observed, now, draft)
+    changing, touched = bool(draft.steps), _touched(draft)
+    for unit, checked in _containers(app, observed):
+        container = checked.container
+        if container.unit in touched:
+            continue  # it is about to be another one
+        declared = unit.health_interval or container.image_interval
+        if is_restless(checked, now):
+            draft.look_again(checked.well_at)
+        if container.health is Health.STARTING:
+            least, most = _STARTING_LOOK_SECONDS
+            draft.look_again(now + min(most, max(least, (now - container.started_at) / 2)))
+        elif container.streak and container.health is Health.HEALTHY:
+            draft.look_again(now + (declared or container.interval) + _GRACE_SECONDS)
+        if not declared or unit.kind is not UnitKind.CONTAINER:
+            continue
+        idle = idle_interval(unit, app.name, settings)
+        if idle > declared and not container.adjustable:
+            draft.findings.append(_too_old(app.name, unit))
+            continue
+        settle = settle_seconds(settings, declared)
+        doubt = "its app is changing" if changing else _doubt(checked, observed, now)
+        # Podman restarts in place what has HealthOnFailure=restart: with the interval that it had.
+        young = 0 <= now - container.started_at < settle
+        settles = checked.calm_since + settle
+        long_well = bool(checked.calm_since) and now >= settles
+        sign = Sign.LONG_WELL if long_well else Sign.WELL
+        if doubt or young:
+            sign = Sign.SUSPICIOUS
+        if idle > declared and not doubt and not long_well and container.interval <= declared:
+            draft.look_again(settles)
+        wanted, reason = _wanted_interval(container, declared, idle, sign)
+        # What somebody made shorter than declared is left alone.
+        if container.interval != wanted and max(container.interval, wanted) > declared:
+            draft.steps.append(
+                SetHealthInterval(
+                    app=app.name,
+                    unit=container.unit,
+                    container=container.name,
+                    container_id=container.id,
+                    seconds=wanted,
+                    reason=doubt or ("it was restarted" if young else reason),
+                )
+            )
+
+
+def _touched(draft: Draft) -> set[str]:
+    """Units that are about to be started or stopped."""
+    return {
+        step.unit for step in draft.steps if isinstance(step, StartUnit | RestartUnit | StopUnit)
+    }
+
+
+def _wanted_interval(
+    container: ContainerHealth, declared: float, idle: float, sign: Sign
+) -> tuple[float, str]:
+    """Return how often the container is to be asked from now on, and why."""
+    if idle <= declared:
+        return declared, "HealthIdleInterval= is off"
+    pace = Pace.IDLE if container.interval > declared else Pace.DECLARED
+    pace = NEXT_PACE[pace, sign]
+    return (idle if pace is Pace.IDLE else declared), "it has been healthy for long enough"
+
+
+def _containers(app: DesiredApp, observed: Observed) -> Iterator[tuple[DesiredUnit, Checked]]:
+    for unit in app.units:
+        for name in runtime_names(unit.name, unit.instances):
+            for checked in observed.checked:
+                if checked.container.unit == name:
+                    yield unit, checked
+
+
+def _doubt(checked: Checked, observed: Observed, now: float) -> str:
+    """Say what is suspicious about a container, empty if nothing is."""
+    container = checked.container
+    state = observed.units.get(container.unit)
+    if container.health is not Health.HEALTHY:
+        return f"it is {container.health or 'not checked'}"
+    if container.streak:
+        return "its health check failed"
+    if not is_usual(state):
+        return f"its unit is {state.active if state else 'gone'}"
+    if is_restless(checked, now):
+        return "Podman restarts it"
+    if unit_health(container.unit, observed, now).health is not Health.HEALTHY:
+        return "its probe failed"
+    return ""
+
+
+def _too_old(app: str, unit: DesiredUnit) -> Finding:
+    return Finding(
+        message=f"HealthIdleInterval= has no effect on {unit.name}: this Podman cannot change the"
+        " health check of a running container",
+        app=app,
+        path=unit.path,
+        hint="Podman 5.4.2 and newer can; until then its health check runs as declared",
+        fatal=False,
+    )
+
+
+def _plan_repair(
+    unit: DesiredUnit, name: str, observed: Observed, now: float, draft: Draft
+) -> None:
+    """Restart what its probe finds unhealthy, if it says so, with the backoff of repairs."""
+    probed = observed.probed.get(name)
+    if probed is None or probed.health is not Health.UNHEALTHY:
+        return
+    if unit.probe is None or unit.probe.on_failure is not OnFailure.RESTART:
+        return
+    reason = f"its probe failed {count(probed.streak, 'time')} in a row: {probed.output}"
+    _plan_restart(name, reason, observed, now, draft)
+
+
+def _plan_played(name: str, observed: Observed, now: float, draft: Draft) -> None:
+    """Restart the service of a `.kube` for a container that Podman leaves ended."""
+    for one in observed.played:
+        if one.unit != name:
+            continue
+        if at := played.calm_at(one, now):
+            draft.look_again(at)
+        if at := played.repaired_at(one, now):
+            if at <= now:
+                _plan_restart(name, played.how_it_ended(one), observed, now, draft)
+                return
+            draft.look_again(at)
+
+
+def _plan_restart(name: str, reason: str, observed: Observed, now: float, draft: Draft) -> None:
+    """Restart a unit that is active and unwell, with the backoff of repairs."""
+    memory = observed.repairs.get(name)
+    due = crash_backoff.due_at(memory, now)
+    if due > now:
+        draft.waiting.append(f"{name}: {reason}")
+        draft.look_again(due)
+        return
+    after = crash_backoff.after_try(name, memory, now)
+    draft.steps.append(RestartUnit(app=draft.app, unit=name, repair=after, reason=reason))

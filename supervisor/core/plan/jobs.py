@@ -1,0 +1,222 @@
+"""Jobs before a deploy (`[X-Podvisor] Run=before-deploy`): what is put in place for them to run.
+
+A deploy with jobs takes two passes. In the first, only what the jobs need is written of the new
+revision, and they run; all else stays as it is, on disk and in systemd, so that whatever is
+restarted meanwhile comes back as what it was. When they have ended well, the second does the rest.
+If one fails there is no second: the app is at its last good revision, and what was written goes
+back to it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+
+from supervisor.core.files.names import runtime_names, shapes_units
+from supervisor.core.plan.draft import Draft
+from supervisor.core.plan.ownership import owned_after
+from supervisor.kit.texts import count
+from supervisor.model.app import Candidate, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.errors import Finding
+from supervisor.model.observed import JobRun, Manifest, Observed, PodmanObject, UnitState
+from supervisor.model.plan import (
+    BuildImage,
+    EnableUnit,
+    OpenManifest,
+    Reload,
+    ResetFailed,
+    RestartUnit,
+    RunJob,
+    StartUnit,
+    Step,
+    StopUnit,
+    WriteFile,
+)
+
+_REMADE = (UnitKind.BUILD, UnitKind.IMAGE, UnitKind.ARTIFACT)
+"""What a job needs in its new form, even if the old one is here."""
+
+
+def content_of(app: DesiredApp | Candidate) -> str:
+    """Identify what an app holds: a commit that does not touch it gives no new one."""
+    state = hashlib.sha256()
+    for file in sorted(app.files):
+        state.update(f"{file.path}\0{file.oid}\0{file.kind}\0".encode(errors="replace"))
+    return state.hexdigest()[:40]
+
+
+def pending_jobs(wanted: DesiredApp, observed: Observed) -> tuple[str, ...]:
+    """Units that have to run before the app becomes what is wanted, in runtime names."""
+    names = [
+        name
+        for unit in wanted.units
+        if unit.before_deploy
+        for name in runtime_names(unit.name, unit.instances)
+        if "@." not in name
+    ]
+    folder = observed.apps.get(wanted.name)
+    manifest = folder.manifest if folder else None
+    if manifest and manifest.sealed and manifest.revision == wanted.revision:
+        return ()
+    run = observed.jobs.get(wanted.name)
+    done = run.done if run and run.content == content_of(wanted) else ()
+    return tuple(name for name in names if name not in done)
+
+
+def failed_job(wanted: DesiredApp, observed: Observed) -> Finding | None:
+    """Return what keeps a revision out whose job failed, until somebody has it tried again."""
+    run = observed.jobs.get(wanted.name)
+    if not run or not run.failed or run.content != content_of(wanted):
+        return None
+    if run.failed not in pending_jobs(wanted, observed):
+        return None
+    unit = next((u for u in wanted.units if run.failed in runtime_names(u.name, u.instances)), None)
+    path = unit.path if unit else ""
+    return Finding(
+        message=f"its job {run.failed} failed, so nothing else was changed: {run.why}",
+        source=wanted.source,
+        app=wanted.name,
+        path=f"{wanted.root}/{path}" if wanted.root else path,
+        hint=f"mend it in the source; or `podvisor sync {wanted.name}` runs it again",
+    )
+
+
+def plan_forgetting(wanted: DesiredApp, observed: Observed, draft: Draft) -> None:
+    """Have systemd forget that a job failed of a revision that nobody asks for any more."""
+    run = observed.jobs.get(wanted.name)
+    if run is None or run.content == content_of(wanted):
+        return
+    if _state(run.failed, observed).active == "failed":
+        reason = "it failed for a revision that is not wanted any more"
+        draft.steps.append(ResetFailed(app=wanted.name, unit=run.failed, reason=reason))
+
+
+def plan_jobs(
+    wanted: DesiredApp,
+    last_good: DesiredApp | None,
+    pending: tuple[str, ...],
+    observed: Observed,
+    *,
+    attempt: Draft,
+    draft: Draft,
+) -> None:
+    """Add the steps that run the jobs; `attempt` is the whole way to what is wanted."""
+    running = [
+        name for name in pending if _state(name, observed).active in {"activating", "deactivating"}
+    ]
+    if running:
+        draft.waiting.extend(f"{name}: the job runs" for name in running)
+        return
+    needed = _closure(pending, wanted, last_good, observed)
+    paths = {
+        file.path for file in wanted.files if any(_is_part(file.path, unit) for unit in needed)
+    }
+    names = {unit.name for unit in needed}
+    folder = observed.apps.get(wanted.name)
+    manifest = folder.manifest if folder else None
+    written = [s for s in attempt.steps if isinstance(s, WriteFile) and s.file.path in paths]
+    objects = {*owned_after(wanted, observed), *(manifest.objects if manifest else ())}
+    claim = _claim(wanted, manifest, paths, names, objects)
+    if claim != manifest:
+        reason = "claims what the app's jobs need"
+        draft.steps.append(OpenManifest(app=wanted.name, manifest=claim, reason=reason))
+    draft.steps.extend(written)
+    links = [s for s in attempt.steps if isinstance(s, EnableUnit) and s.unit in names]
+    # A job that has an [Install] is linked only: being enabled is for what stays.
+    draft.steps.extend(msgspec.structs.replace(step, install=False) for step in links)
+    draft.steps.extend(s for s in attempt.steps if isinstance(s, BuildImage) and s.unit in names)
+    shaping = [step.file.path for step in written if shapes_units(step.file.path)]
+    shaping.extend(step.path for step in links)
+    if shaping:
+        draft.steps.append(Reload(reason=f"{wanted.name}: {shaping[0]} is for its jobs"))
+    elif manifest and not manifest.sealed:
+        draft.steps.append(Reload(reason=f"{wanted.name}: an earlier pass was interrupted"))
+    for name in pending:
+        reason = "before anything else of the app changes"
+        draft.steps.append(
+            RunJob(app=wanted.name, unit=name, content=content_of(wanted), reason=reason)
+        )
+    later = _told(attempt.steps)
+    draft.waiting.append(f"{', '.join(pending)} first{f', then {later}' if later else ''}")
+
+
+def _closure(
+    pending: tuple[str, ...],
+    wanted: DesiredApp,
+    last_good: DesiredApp | None,
+    observed: Observed,
+) -> list[DesiredUnit]:
+    """Jobs, and what they need that is not here yet or has to be another one for them."""
+    by_name = {
+        name: unit for unit in wanted.units for name in runtime_names(unit.name, unit.instances)
+    }
+    here = {unit.name for unit in last_good.units} if last_good else set()
+    found: dict[str, DesiredUnit] = {}
+    queue = list(pending)
+    for name in queue:
+        unit = by_name.get(name)
+        if unit is None or unit.name in found:
+            continue
+        # What another app still has is not written twice.
+        is_here = unit.name in here or _state(name, observed).load == "loaded"
+        if name in pending or not is_here or unit.kind in _REMADE:
+            found[unit.name] = unit
+            queue.extend(unit.requires)
+    return list(found.values())
+
+
+def _is_part(path: str, unit: DesiredUnit) -> bool:
+    return (
+        path == unit.path
+        or path in unit.drop_ins
+        or any(path == one or path.startswith(f"{one}/") for one in unit.reads)
+    )
+
+
+def _claim(
+    wanted: DesiredApp,
+    manifest: Manifest | None,
+    paths: set[str],
+    units: set[str],
+    objects: set[PodmanObject],
+) -> Manifest:
+    """Return the manifest of what stands, and of what is put in place ahead of the rest."""
+    files = {file.path: file for file in manifest.files} if manifest else {}
+    files.update({file.path: file for file in wanted.files if file.path in paths})
+    return Manifest.of(
+        manifest or wanted,
+        revision=manifest.revision if manifest else "",
+        files=tuple(sorted(files.values())),
+        units=tuple(sorted({*units, *(manifest.units if manifest else ())})),
+        sealed=False,
+        ahead=wanted.revision,
+        objects=tuple(sorted(objects)),
+    )
+
+
+def _state(name: str, observed: Observed) -> UnitState:
+    return observed.units.get(name, UnitState(name=name))
+
+
+def _told(steps: list[Step]) -> str:
+    """Say in a few words what comes after the jobs."""
+    verbs: Mapping[type[Step], str] = {StopUnit: "stop", StartUnit: "start", RestartUnit: "restart"}
+    words = [
+        f"{verbs[type(step)]} {step.unit}"
+        for step in steps
+        if isinstance(step, StopUnit | StartUnit | RestartUnit)
+    ]
+    more = f" and {count(len(words) - 3, 'more')}" if len(words) > 3 else ""  # noqa: PLR2004
+    return ", ".join(words[:3]) + more
+
+
+def after_job(run: JobRun | None, content: str, unit: str, *, why: str) -> JobRun:
+    """Return the memory after a job has ended; `why` it failed, empty if it ended well."""
+    if run is None or run.content != content:
+        run = JobRun(content=content)
+    if why:
+        return msgspec.structs.replace(run, failed=unit, why=why)
+    failed = "" if run.failed == unit else run.failed
+    return msgspec.structs.replace(
+        run, done=(*run.done, unit), failed=failed, why=run.why if failed else ""
+    )

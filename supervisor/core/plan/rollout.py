@@ -1,0 +1,180 @@
+"""A revision on trial: when it begins, and the way back when its gate fails it.
+
+Asked by `core.plan.app` once the steps towards the revision are known; `core.health.gate` judges.
+"""
+
+from collections.abc import Container, Iterator, Sequence
+
+import msgspec
+
+from supervisor.core.files.names import runtime_names
+from supervisor.core.health import gate
+from supervisor.core.plan.draft import Draft
+from supervisor.core.plan.step_text import in_words
+from supervisor.model.app import Deployment
+from supervisor.model.errors import Finding, Stalled
+from supervisor.model.observed import Observed
+from supervisor.model.plan import (
+    CutTrial,
+    Quarantine,
+    RestartUnit,
+    SetHealthInterval,
+    StartUnit,
+    Step,
+    TryRevision,
+)
+from supervisor.model.rollout import Gate, Outcome, Rollout
+from supervisor.model.settings import RolloutSettings
+
+
+def ask_gate(
+    deployment: Deployment,
+    attempt: Draft,
+    observed: Observed,
+    now: float,
+    *,
+    settings: RolloutSettings,
+    lacking: str = "",
+) -> Gate | None:
+    """Ask the gate about a revision that is to stand; one that is not on trial goes on it.
+
+    So does one whose trial something newer cut short, when it comes again. A trial is asked about
+    in every pass, whatever is still to be done: what never ends must not keep it from its verdict.
+
+    `attempt` holds the steps towards `wanted`; `lacking` says what they wait for, empty if they can
+    be done now. None means that there is nothing to judge.
+    """
+    wanted = deployment.wanted
+    applied = observed.applied.get(deployment.name)
+    if wanted is None or (applied and applied.revision == wanted.revision):
+        return None
+    changes = [step for step in attempt.steps if _is_change(step)]
+    untried = {step.unit for step in changes if isinstance(step, StartUnit | RestartUnit)}
+    trial = gate.trial_of(wanted, observed)
+    if trial is None:
+        if lacking:
+            return None
+        before = gate.rollout_of(wanted.name, wanted.revision, observed)
+        subject = before.subject if before else deployment.subject
+        trial = gate.begin_trial(
+            wanted, observed, subject=subject, changing=frozenset(untried), now=now
+        )
+        reason = f"{wanted.revision[:12]} is on trial"
+        attempt.steps.insert(0, TryRevision(app=wanted.name, trial=trial, reason=reason))
+        # What is down now, before anything of it is done, is not its fault.
+        undone = "nothing of it is done yet"
+        untried = {n for one in wanted.units for n in runtime_names(one.name, one.instances)}
+    elif changes:
+        undone = observed.hindered.get(wanted.name) or f"not done yet: {in_words(changes[0])}"
+    else:
+        undone = lacking or attempt.postponed
+    strict = has_way_back(deployment, observed, settings)
+    return gate.judge(
+        wanted, observed, trial, now, settings, strict=strict, undone=undone, untried=untried
+    )
+
+
+def cut_short(
+    deployment: Deployment, observed: Observed, now: float, *, goes_on: bool
+) -> Iterator[CutTrial]:
+    """End the trials of revisions that are not what the app is brought to now.
+
+    `goes_on`: what is wanted can be had. If one comes again, it is tried anew.
+    """
+    wanted = deployment.wanted.revision if deployment.wanted and goes_on else ""
+    for one in observed.rollouts.get(deployment.name, ()):
+        if gate.is_on(one) and one.revision != wanted:
+            reason = _why_cut(deployment, one.revision, observed, goes_on=goes_on)
+            ended = msgspec.structs.replace(one, ended_at=now, reason=reason)
+            yield CutTrial(app=deployment.name, trial=ended, reason=reason)
+
+
+def _why_cut(deployment: Deployment, tried: str, observed: Observed, *, goes_on: bool) -> str:
+    """Say what became of a revision on trial, and for which newer one."""
+    wanted, last_good = deployment.wanted, deployment.last_good
+    newest = wanted.revision if wanted else deployment.newest
+    if newest in ("", tried):
+        return "was cut short"
+    why = f"was still on trial when {newest[:12]} came"
+    here = observed.inventory.images
+    images = {image for unit in (wanted.units if wanted else ()) for image in unit.images}
+    is_awaited = here is not None and not images <= here
+    if (goes_on and not is_awaited) or last_good is None or last_good.revision == tried:
+        return why
+    which = "waits for its image" if goes_on else "cannot be had now"
+    return f"was taken back to {last_good.revision[:12]}: it {why}, which {which}"
+
+
+def has_way_back(deployment: Deployment, observed: Observed, settings: RolloutSettings) -> bool:
+    """Whether the app is to be taken back, to one that was good, when its wanted revision fails."""
+    wanted, last_good = deployment.wanted, deployment.last_good
+    applied = observed.applied.get(deployment.name)
+    if wanted is None or last_good is None or applied is None:
+        return False
+    was_good = last_good.revision == applied.revision != wanted.revision
+    return was_good and settings.rollback and wanted.rollback
+
+
+def take_back(
+    deployment: Deployment, word: Gate, observed: Observed, now: float, draft: Draft
+) -> None:
+    """Put the revision that failed in quarantine; the way back is that of any other refusal."""
+    wanted = deployment.wanted
+    trial = gate.trial_of(wanted, observed) if wanted else None
+    if wanted is None or trial is None:
+        return
+    failed = gate.ended(trial, word, now)
+    reason = f"{wanted.revision[:12]} failed: {word.reason}"
+    draft.steps.append(Quarantine(app=wanted.name, failed=failed, reason=reason))
+    draft.findings.extend(_findings(deployment, failed))
+
+
+def quarantined(deployment: Deployment, observed: Observed) -> Iterator[Finding]:
+    """Refuse a revision that failed its gate before."""
+    wanted = deployment.wanted
+    known = gate.rollout_of(wanted.name, wanted.revision, observed) if wanted else None
+    if known and known.outcome is Outcome.FAILED:
+        yield from _findings(deployment, known)
+
+
+def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
+    if deployment.wanted and deployment.last_good:
+        runs = deployment.last_good.revision[:12]
+        yield Finding(
+            message=f"{failed.revision[:12]} was taken back to {runs}, as {failed.reason}",
+            source=deployment.wanted.source,
+            app=deployment.name,
+            hint=f"push a newer one; or podvisor resume {deployment.name}, to try it again",
+        )
+
+
+def older_revision(rollouts: Sequence[Rollout], wish: str, *, passed: Container[str]) -> str:
+    """Return the revision to go back to; `wish` may be its beginning.
+
+    If it is empty, that is the last one that was good, but for those in `passed`. Raises Stalled
+    if there is none, if more than one begins so, or if it failed here.
+    """
+    hint = "podvisor history shows those that were tried"
+    if not wish:
+        others = [one for one in rollouts if one.revision not in passed]
+        good = [one for one in others if one.outcome is Outcome.GOOD]
+        if not good:
+            raise Stalled(
+                "cannot roll back: no earlier revision was good here", hint=f"{hint}: name one"
+            )
+        return good[-1].revision
+    found = [one for one in rollouts if one.revision.startswith(wish)]
+    if len(found) == 1:
+        if found[0].outcome is Outcome.FAILED:
+            why = f"{found[0].revision[:12]} failed here: {found[0].reason}"
+            raise Stalled(f"cannot roll back: {why}", hint=hint)
+        return found[0].revision
+    what = "more than one revision begins" if found else "no revision that was tried here begins"
+    raise Stalled(f"cannot roll back: {what} with {wish}", hint=hint)
+
+
+def _is_change(step: Step) -> bool:
+    """Whether a step brings the app to its revision, rather than keeping it well there."""
+    if isinstance(step, StartUnit | RestartUnit):
+        return step.repair is None
+    return not isinstance(step, SetHealthInterval)

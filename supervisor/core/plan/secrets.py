@@ -1,0 +1,151 @@
+"""Secrets of one app: what to make, what is in the way, what is lacking, what is left over.
+
+Called by `core.plan.app`. Of a clear text nothing is known here but keyed hashes.
+"""
+
+import posixpath
+from collections.abc import Collection, Iterator, Mapping
+
+from supervisor.core.files.names import runtime_names
+from supervisor.model.app import DesiredApp, UnitKind
+from supervisor.model.errors import Finding
+from supervisor.model.observed import Observed
+from supervisor.model.plan import PutSecrets, RemoveSecret, RestartUnit, StartUnit, Step
+from supervisor.model.secret import SecretKind, SecretPut
+
+
+def secret_blockers(
+    app: DesiredApp, observed: Observed, offered: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield what keeps the app from being deployed: names that are taken, secrets that lack.
+
+    `offered` are the secrets that some app describes, each with that app.
+    """
+    there = observed.inventory.secrets
+    if there is None:
+        return
+    for secret in app.secrets:
+        owner = observed.inventory.owned_secrets.get(secret.name)
+        if secret.name in there and owner is None:
+            yield Finding(
+                message=f"Podman has a secret {secret.name} already, which is not podvisor's;"
+                " nothing was overwritten",
+                source=app.source,
+                app=app.name,
+                path=posixpath.join(app.root, secret.path),
+                line=secret.line,
+                hint="set Name= to another name, or, if it may be replaced:"
+                f" podman secret rm {secret.name}",
+            )
+    seen = set()
+    for unit in app.units:
+        for use in unit.secret_uses:
+            if use.name in there or use.name in offered or use in seen:
+                continue
+            seen.add(use)
+            yield Finding(
+                message=f"{unit.name} needs the secret {use.name}, which nobody provides",
+                source=app.source,
+                app=app.name,
+                path=posixpath.join(app.root, use.path),
+                line=use.line,
+                hint=_how_to_provide(use.name, unit.kind),
+            )
+
+
+def _how_to_provide(name: str, kind: UnitKind) -> str:
+    if kind is UnitKind.KUBE:  # Podman takes it as Kubernetes has it, not the bare value
+        return (
+            f"podman kube play FILE makes it of a `kind: Secret` named {name};"
+            " one in a file that Yaml= names goes with the app"
+        )
+    return (
+        f"podman secret create {name} - makes it of its input;"
+        f" podvisor secret encrypt {name} keeps it in the app"
+    )
+
+
+def plan_puts(
+    app: DesiredApp, observed: Observed, *, lacking_only: bool = False
+) -> PutSecrets | None:
+    """Return the step that makes the app's secrets which are not what they should be, if any.
+
+    With `lacking_only`, those that are there stay as they are: something uses them still.
+    """
+    there = observed.inventory.secrets
+    if there is None:
+        return None
+    puts = []
+    for secret in app.secrets:
+        owner = observed.inventory.owned_secrets.get(secret.name)
+        generated = secret.kind is SecretKind.GENERATE
+        if secret.name not in there:
+            reason = f"{secret.name} is not there"
+        elif owner is None or lacking_only:
+            continue  # it is in the way, of what is not podvisor's or of what runs
+        elif generated and secret.name in observed.rotating:
+            reason = f"a person asked for another value of {secret.name}"
+        elif owner.app != app.name:
+            reason = f"{secret.name} was made for app {owner.app}"
+        elif owner.made_of != observed.made_of.get(secret):
+            reason = f"{secret.path if generated else secret.place} changed"
+        else:
+            continue
+        anew = generated and secret.name in observed.rotating
+        puts.append(SecretPut(secret=secret, reason=reason, anew=anew))
+    if not puts:
+        return None
+    first, *rest = puts
+    more = f" (and {len(rest)} more)" if rest else ""
+    return PutSecrets(
+        app=app.name,
+        source=app.source,
+        root=app.root,
+        puts=tuple(puts),
+        reason=f"{first.reason}{more}",
+    )
+
+
+def awaited(app: DesiredApp, observed: Observed, offered: Mapping[str, str]) -> dict[str, str]:
+    """Secrets that the app's units need and that another app is to make; with that app."""
+    there = observed.inventory.secrets
+    if there is None:
+        return {}
+    own = {secret.name for secret in app.secrets}
+    return {
+        name: offered[name]
+        for unit in app.units
+        for name in unit.secrets
+        if name not in there and name not in own and name in offered
+    }
+
+
+def without_lacking(steps: Collection[Step], app: DesiredApp, observed: Observed) -> list[Step]:
+    """Leave out starts of units that need a secret which is not there: they would fail."""
+    there = observed.inventory.secrets
+    if there is None:
+        return list(steps)
+    lacking = {
+        name
+        for unit in app.units
+        if any(use.name not in there for use in unit.secret_uses)
+        for name in runtime_names(unit.name, unit.instances)
+    }
+    return [
+        step
+        for step in steps
+        if not (isinstance(step, StartUnit | RestartUnit) and step.unit in lacking)
+    ]
+
+
+def plan_left(
+    app: str, kept: Collection[str], offered: Mapping[str, str], observed: Observed
+) -> Iterator[RemoveSecret]:
+    """Yield steps for what was made for the app and that it does not describe any more.
+
+    What was generated stays, since nobody could make it again, unless its file said `Prune=yes`.
+    """
+    for name, owner in sorted(observed.inventory.owned_secrets.items()):
+        others = offered.get(name, app) != app
+        if owner.app == app and name not in kept and not owner.stays and not others:
+            yield RemoveSecret(app=app, secret=name, reason="no longer in the source")

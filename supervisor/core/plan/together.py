@@ -1,0 +1,116 @@
+"""Units that cannot be started one by one: a pod with its containers, a socket with its service.
+
+Podman ends a pod when the last of its containers stops (Quadlet's ExitPolicy=stop), and systemd
+refuses to open a socket while its service runs.
+"""
+
+from collections.abc import Container
+
+from supervisor.core.files.names import runtime_names
+from supervisor.core.plan.draft import Draft
+from supervisor.core.plan.unit_inputs import inputs_of
+from supervisor.model.app import DesiredApp, UnitKind
+from supervisor.model.observed import Observed, UnitState
+from supervisor.model.plan import RestartUnit, StartUnit, Step, StopUnit
+
+_DOWN = frozenset({"inactive", "failed"})
+
+
+def plan_pods(app: DesiredApp, observed: Observed, draft: Draft) -> None:
+    """Restart a pod as a whole where nothing of it would be left running.
+
+    Its own restart is that of its containers, so these are asked to start only.
+    """
+    for pod in app.units:
+        state = _state(pod.name, observed)
+        if pod.kind is not UnitKind.POD or state.active in _DOWN:
+            continue
+        members = {
+            name
+            for unit in app.units
+            if unit.kind is UnitKind.CONTAINER and pod.name in unit.requires
+            for name in runtime_names(unit.name, unit.instances)
+        }
+        running = {name for name in members if _state(name, observed).active not in _DOWN}
+        goes = {
+            step.unit
+            for step in draft.steps
+            if isinstance(step, RestartUnit | StopUnit) and step.unit in members
+        }
+        restarts = [step for step in draft.steps if _restarts(step, pod.name)]
+        if not restarts:
+            is_planned = any(_runs(step, {pod.name}) for step in draft.steps)
+            # What leaves the app, or became another kind, may have been in the pod as well.
+            leaves = any(isinstance(step, StopUnit) for step in draft.steps)
+            if is_planned or not (goes or leaves) or not running <= goes:
+                continue
+            reason = "none of its containers runs on, and it ends with the last"
+            inputs = inputs_of(app, pod, observed)
+            restarts.append(RestartUnit(app=app.name, unit=pod.name, inputs=inputs, reason=reason))
+        # The pod comes first, so that systemd makes one transaction of all of it.
+        others = [_only_started(one, members) for one in draft.steps if one not in restarts]
+        draft.steps[:] = [
+            *others[: _first_start(others)],
+            *restarts,
+            *others[_first_start(others) :],
+        ]
+
+
+def plan_sockets(app: DesiredApp, wanted: Container[str], observed: Observed, draft: Draft) -> None:
+    """Stop the service of a socket before the socket is opened (again).
+
+    `wanted` are the units that should run; a service that is not among them is started by its
+    next connection.
+    """
+    units = {unit.name: unit for unit in app.units}
+    for socket in app.units:
+        service = units.get(socket.activates)
+        if service is None or _state(service.name, observed).active in _DOWN:
+            continue
+        opens = [step for step in draft.steps if _starts(step, socket.name)]
+        if not opens:
+            continue
+        reason = f"{socket.name} cannot be opened while it runs"
+        stops = [StopUnit(app=app.name, unit=service.name, reason=reason)]
+        if _state(socket.name, observed).active not in _DOWN:
+            reason = opens[0].reason
+            stops.insert(0, StopUnit(app=app.name, unit=socket.name, reason=reason))
+        inputs = inputs_of(app, service, observed)
+        starts: list[Step] = []
+        if service.name in wanted:
+            reason = f"{socket.name} is opened again"
+            starts.append(StartUnit(app=app.name, unit=service.name, inputs=inputs, reason=reason))
+        else:
+            draft.adopt[service.name] = inputs
+        both = {service.name, socket.name}
+        others = [step for step in draft.steps if not _runs(step, both)]
+        draft.steps[:] = [*others, *stops, *opens, *starts]
+
+
+def _state(name: str, observed: Observed) -> UnitState:
+    return observed.units.get(name, UnitState(name=name))
+
+
+def _restarts(step: Step, unit: str) -> bool:
+    return isinstance(step, RestartUnit) and step.unit == unit
+
+
+def _starts(step: Step, unit: str) -> bool:
+    return isinstance(step, StartUnit | RestartUnit) and step.unit == unit
+
+
+def _runs(step: Step, units: Container[str]) -> bool:
+    return isinstance(step, StartUnit | RestartUnit | StopUnit) and step.unit in units
+
+
+def _first_start(steps: list[Step]) -> int:
+    first = (n for n, one in enumerate(steps) if isinstance(one, StartUnit | RestartUnit))
+    return next(first, len(steps))
+
+
+def _only_started(step: Step, members: Container[str]) -> Step:
+    if not isinstance(step, RestartUnit) or step.unit not in members:
+        return step
+    return StartUnit(
+        app=step.app, unit=step.unit, inputs=step.inputs, repair=step.repair, reason=step.reason
+    )

@@ -1,0 +1,81 @@
+"""Drop-ins stay within their app: neither Quadlet nor systemd would keep them to it.
+
+Quadlet lays `container.d/` over every container of the user, and `b.container.d/` over `b`, in
+whichever folder either stands; systemd does so with the drop-ins that are linked for it.
+"""
+
+import posixpath
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from supervisor.core.files.names import QUADLET_KINDS, is_drop_in
+from supervisor.core.files.unitfile import is_template
+from supervisor.core.render.quadlet_output import Reading
+from supervisor.model.app import DesiredUnit
+
+_OF_SYSTEMD = frozenset({"service", "timer", "socket", "path", "target", "slice", "mount"})
+_OF_QUADLET = frozenset(suffix.removeprefix(".") for suffix in QUADLET_KINDS)
+_HINT = (
+    "name the folder after one unit of this app, such as {example}; what is meant for all"
+    " apps is this host's: put it into ~/.config/containers/systemd/{folder} by hand"
+)
+
+
+def report_reaching(reading: Reading) -> None:
+    """Refuse an app with a drop-in for what is not its own."""
+    files = reading.files
+    paths = [file.path for file in files.app.files]
+    own = {posixpath.basename(path) for path in paths}
+    made = {unit.name for unit in reading.units}
+    for path in paths:
+        folder = posixpath.basename(posixpath.dirname(path))
+        unit = folder.removesuffix(".d")
+        stem, _, suffix = unit.rpartition(".")
+        if not is_drop_in(path) or suffix not in _OF_QUADLET | _OF_SYSTEMD:
+            continue
+        if not stem and suffix in _OF_SYSTEMD:
+            message = f"{folder} has no effect: podvisor gives systemd drop-ins of single units"
+            hint = f"name the folder after one unit of this app, such as web.{suffix}.d"
+            reading.findings.append(files.finding(message, path=path, hint=hint, fatal=False))
+        elif not stem or stem.endswith("-"):
+            whose = f"whose name begins with {stem}" if stem else "there is"
+            message = f"{folder} changes every .{suffix} {whose}, those of other apps too"
+            hint = _HINT.format(example=_example(suffix, own | made), folder=folder)
+            reading.findings.append(files.finding(message, path=path, hint=hint))
+        elif (suffix in _OF_QUADLET or not reading.refused) and not _has(unit, own | made):
+            message = f"{folder} is for {unit}, which is no unit of app {files.app.name}"
+            hint = "put it into the app that has this unit, or leave it out"
+            reading.findings.append(files.finding(message, path=path, hint=hint))
+
+
+def shaped_outside(unit: DesiredUnit, around: Mapping[str, str]) -> DesiredUnit:
+    """Return a unit with those of the user's own drop-ins that Quadlet lays over it, too."""
+    name = posixpath.basename(unit.path)
+    mine = {
+        path: mark
+        for path, mark in around.items()
+        if is_drop_in(path) and _is_laid_over(path, name)
+    }
+    return replace(unit, outside=mine) if mine else unit
+
+
+def _is_laid_over(drop_in: str, unit: str) -> bool:
+    folder = posixpath.basename(posixpath.dirname(drop_in)).removesuffix(".d")
+    stem, _, suffix = unit.rpartition(".")
+    wanted, _, kind = folder.rpartition(".")
+    if kind != suffix or kind not in _OF_QUADLET:
+        return False
+    template = f"{stem.partition('@')[0]}@" if "@" in stem else stem
+    return wanted in ("", stem, template) or (wanted.endswith("-") and stem.startswith(wanted))
+
+
+def _has(unit: str, names: Iterable[str]) -> bool:
+    """Whether a unit is among those of these names, as the instance of a template too."""
+    stem, _, suffix = unit.rpartition(".")
+    return unit in names or ("@" in stem and f"{stem.partition('@')[0]}@.{suffix}" in names)
+
+
+def _example(suffix: str, names: Iterable[str]) -> str:
+    mine = sorted(name for name in names if name.endswith(f".{suffix}") and not is_template(name))
+    return f"{mine[0] if mine else f'web.{suffix}'}.d"

@@ -1,0 +1,208 @@
+"""What Podman's generator says on its error stream, as findings: the file, the line, its own words.
+
+Two forms are in use: up to 5.5 all errors come as one joined message at the end, later each in a
+line of its own with the program's name before it. Both are read line by line.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.names import FIRST_PODMAN, QUADLET_KINDS, is_drop_in
+from supervisor.core.files.redact import redacted
+from supervisor.core.files.unitfile import Entry
+from supervisor.core.render.quadlet_output import Reading
+from supervisor.model.app import Candidate
+from supervisor.model.errors import Finding
+from supervisor.model.source import FileKind
+
+_PROGRAM = re.compile(r"^quadlet-generator\[\d+\]: ")
+_CONVERTING = re.compile(r'^converting "(?P<name>[^"]+)": (?P<words>.*)')
+_LOADING = re.compile(r'^error loading "(?P<path>[^"]+)", (?P<words>.*)')
+_WARNING = re.compile(r"^Warning: (?P<name>\S+) (?P<words>.*)")
+_NOISE = re.compile(r"^(Loading source |processing encountered some errors)")
+
+_LINE = re.compile(r"\bline (\d+)\b")
+_QUOTED = re.compile(r"'([^']+)'|\"([^\"]+)\"|“([^”]+)”")
+_REFERENCE = re.compile(r"[^\s'\"=:,]+\.(?:" + "|".join(s[1:] for s in QUADLET_KINDS) + r")\b")
+_KEY = re.compile(r"\b([A-Z]\w+)(?: key|=)")
+_CAPITALISED = re.compile(r"\b[A-Z]\w+\b")
+_WORD = re.compile(r"[a-z]+\b")
+_NO_SOURCE = re.compile(r"(?!.*\btype=(?:tmpfs|devpts|ramfs)\b)(?!.*\b(?:source|src)=[^,])")
+"""Value of a Mount= that lacks a source, of which Podman says no more than that."""
+_GROUP = re.compile(r"in group '([^']+)'")
+
+
+class Owners:
+    """Finds the app and the file that a message means; the generator knows files by name only."""
+
+    def __init__(self, readings: Mapping[str, Reading], stage: str) -> None:
+        self._readings = readings
+        self._stage = stage
+        self._by_name = {
+            posixpath.basename(path): (reading, path)
+            for reading in readings.values()
+            for path in quadlet_files(reading.files.app)
+        }
+
+    def by_name(self, name: str) -> tuple[Reading, str] | None:
+        """Return whose Quadlet file has this name."""
+        return self._by_name.get(name)
+
+    def by_path(self, path: str) -> tuple[Reading, str] | None:
+        """Return whose file is staged at this path."""
+        if not path.startswith(f"{self._stage}/"):
+            return None
+        app, _, rest = path[len(self._stage) + 1 :].partition("/")
+        return (self._readings[app], rest) if app in self._readings else None
+
+
+def quadlet_files(app: Candidate) -> list[str]:
+    """Paths of the files that the generator makes units of, symlinked instances included."""
+    return [file.path for file in app.files if file.path.endswith(tuple(QUADLET_KINDS))]
+
+
+def read_refusals(errors: str, readings: Mapping[str, Reading], stage: str) -> None:
+    """Add what the generator refused or warned of to the reading of the app that it means."""
+    owners = Owners(readings, stage)
+    for raw in errors.splitlines():
+        line = _PROGRAM.sub("", raw)
+        if not line or _NOISE.match(line):
+            continue
+        owner = None
+        if match := _CONVERTING.match(line) or _WARNING.match(line):
+            owner = owners.by_name(match["name"])
+        elif match := _LOADING.match(line):
+            owner = owners.by_path(match["path"])
+        if match is None or owner is None:
+            continue  # of files that are not ours, or no message on a file
+        fatal = match.re is not _WARNING
+        reading, path = owner
+        words = match["words"].replace(f"{stage}/{reading.files.app.name}/", "")
+        reading.findings.append(_finding(reading.files, path, words, fatal=fatal))
+
+
+def report_missing(reading: Reading) -> None:
+    """Refuse an app of whose files one became no unit, although nothing was said of it.
+
+    The backstop for messages that are not understood, or lost.
+    """
+    if reading.refused:
+        return
+    made = {unit.path for unit in reading.units}
+    for path in quadlet_files(reading.files.app):
+        if path not in made:
+            suffix = posixpath.splitext(path)[1]
+            message = "Podman's generator made no unit of it and did not say why"
+            hint = "this version of Podman may not know this kind of file"
+            if first := FIRST_PODMAN.get(suffix):
+                hint = f"Podman knows {suffix} files from {first} on: podman --version"
+            reading.findings.append(reading.files.finding(message, path=path, hint=hint))
+
+
+def report_twice(reading: Reading) -> None:
+    """Refuse an app of which two files, or two units, have the same name."""
+    first: dict[str, str] = {}
+    for path in quadlet_files(reading.files.app):
+        name = posixpath.basename(path)
+        if first.setdefault(name, path) != path:
+            message = f"another file is named {name} as well: {first[name]}; Quadlet reads only one"
+            reading.findings.append(
+                reading.files.finding(message, path=path, hint="rename one of them")
+            )
+    units: dict[str, str] = {}
+    objects: dict[tuple[str, str], str] = {}
+    for unit in reading.units:
+        if units.setdefault(unit.name, unit.path) != unit.path:
+            message = f"{unit.name} comes out of {units[unit.name]} as well"
+            hint = "rename one of the files, or give one a ServiceName="
+            reading.findings.append(reading.files.finding(message, path=unit.path, hint=hint))
+            continue
+        for kind, name in unit.makes:
+            if "%" not in name and objects.setdefault((kind, name), unit.path) != unit.path:
+                message = f"{objects[kind, name]} makes a {kind} named {name} as well"
+                reading.findings.append(
+                    reading.files.finding(message, path=unit.path, hint="give one another name")
+                )
+
+
+def report_dependents(readings: Iterable[Reading]) -> None:
+    """Warn an app that needs a unit of an app that is refused."""
+    readings = tuple(readings)
+    refused = {
+        unit.name: reading.files.app.name
+        for reading in readings
+        if reading.refused
+        for unit in reading.units
+    }
+    for reading in readings:
+        for unit in () if reading.refused else reading.units:
+            for name in unit.requires:
+                if name in refused:
+                    message = f"{unit.name} needs {name} of app {refused[name]}, which is refused"
+                    reading.findings.append(
+                        reading.files.finding(message, path=unit.path, fatal=False)
+                    )
+
+
+def report_links(reading: Reading) -> None:
+    """Refuse links that lead out of the app."""
+    for path in reading.files.leaving_links():
+        message = f"symbolic link leads out of the folder of app {reading.files.app.name}"
+        hint = "an app's files stand in its own folder; put the file itself there"
+        reading.findings.append(reading.files.finding(message, path=path, hint=hint))
+
+
+def _finding(files: AppFiles, path: str, words: str, *, fatal: bool) -> Finding:
+    line = 0
+    if number := _LINE.search(words):
+        line = int(number[1])
+    elif entry := _meant(files, path, words):
+        path, line = entry.path, entry.line
+    elif fatal:
+        problem = next(iter(files.unit_file(path).problems), None)
+        line = problem.line if problem else 0
+    return files.finding(redacted(words, files), path=path, line=line, fatal=fatal)
+
+
+def _meant(files: AppFiles, path: str, words: str) -> Entry | None:
+    """Return the assignment that a message is about: the key, value or reference that it names."""
+    quoted = [next(filter(None, groups)) for groups in _QUOTED.findall(words)]
+    group = _GROUP.search(words)
+    if group and quoted:
+        return files.find_entry(path, _assigns({quoted[0]}, section=group[1]))
+    for reference in _REFERENCE.findall(words):
+        if entry := files.find_entry(path, _says(reference)):
+            return entry
+    named = set(_CAPITALISED.findall(words))
+    for text in quoted:
+        found = files.find_entry(path, _says(text, keys=named))
+        if found or (found := files.find_entry(path, _says(text))):
+            return found
+    if entry := files.find_entry(path, _assigns(set(_KEY.findall(words)))):
+        return entry
+    if words.startswith("source "):
+        return files.find_entry(path, _lacks_source)
+    # Some only begin with the key, in small letters: `pod x is not Quadlet based`.
+    first = _WORD.match(words)
+    keys = {first[0].capitalize()} if first else set()
+    return files.find_entry(path, _assigns(named | keys))
+
+
+def _lacks_source(entry: Entry) -> bool:
+    return entry.key == "Mount" and bool(_NO_SOURCE.match(entry.value))
+
+
+def _says(text: str, keys: Collection[str] = ()) -> Callable[[Entry], bool]:
+    return lambda entry: text in entry.value and (not keys or entry.key in keys)
+
+
+def _assigns(keys: Collection[str], *, section: str = "") -> Callable[[Entry], bool]:
+    return lambda entry: entry.key in keys and (not section or entry.section == section)
+
+
+def is_staged(path: str, kind: FileKind) -> bool:
+    """Whether the generator looks at a file of this path: Quadlet files, drop-ins, links."""
+    quadlet = path.endswith(tuple(QUADLET_KINDS)) or is_drop_in(path)
+    return kind is FileKind.SYMLINK or quadlet

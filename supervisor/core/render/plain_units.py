@@ -1,0 +1,120 @@
+"""An app's plain unit files (`.service`, `.timer`, `.socket`, `.path`, `.target`) as desired units.
+
+systemd reads these as they are, without a generator: what it would only log at their start, a line
+that is no assignment or a service that starts nothing, is told of here.
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+
+from supervisor.core.files.digest import digest
+from supervisor.core.files.file_references import Place, Reads
+from supervisor.core.files.install import install_lines, starts
+from supervisor.core.files.unitfile import (
+    UnitFile,
+    expand,
+    instance_of,
+    is_template,
+    merge,
+    specifiers,
+)
+from supervisor.core.render.quadlet_output import Reading, is_true, requirements, take_in
+from supervisor.core.render.x_podvisor import read_own_section
+from supervisor.model.app import DesiredUnit, UnitKind
+
+_FOLDERS = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
+_LISTENS = {"ListenStream": "tcp", "ListenDatagram": "udp", "ListenSequentialPacket": ""}
+_STARTED_BY = {".timer": "Timer", ".socket": "Socket", ".path": "Path", ".service": "Service"}
+"""Suffix to the section without which systemd refuses the unit."""
+
+
+def read_plain_units(reading: Reading, place: Place) -> None:
+    """Add the app's plain units to its reading."""
+    for path in reading.files.plain_units():
+        _read(path, reading, place)
+
+
+def _read(path: str, reading: Reading, place: Place) -> None:
+    files = reading.files
+    name = posixpath.basename(path)
+    unit = merge(files.shaping(path))
+    for problem in unit.problems:
+        reading.findings.append(
+            files.finding(
+                f"systemd passes this line over: {problem.message}",
+                path=problem.path,
+                line=problem.line,
+                fatal=False,
+            )
+        )
+    section = _STARTED_BY.get(posixpath.splitext(name)[1], "")
+    if section and section not in unit.sections:
+        reading.findings.append(
+            files.finding(f"systemd refuses it: it has no [{section}] section", path=path)
+        )
+    known = specifiers(name, home=place.home)
+    reads = Reads(files, place, path, plain=True)
+    reads.look_at(unit, known)
+    own = read_own_section(unit, path, files, known=known, runs=name.endswith(".service"))
+    can_reload = bool(unit.values("Service", "ExecReload"))
+    take_in(own, reading, path, reads=reads, can_reload=can_reload)
+    reading.units.append(
+        DesiredUnit(
+            name=name,
+            kind=UnitKind.PLAIN,
+            path=path,
+            digest=digest(unit),
+            wanted_by=unit.words("Install", "WantedBy", "RequiredBy", "UpheldBy"),
+            installs=install_lines(path, files),
+            starts=starts(name, unit, known),
+            instances=_instances(name, unit),
+            requires=requirements(unit, known),
+            oneshot=unit.last("Service", "Type") == "oneshot",
+            remain_after_exit=is_true(unit.last("Service", "RemainAfterExit")),
+            reads=reads.paths,
+            probe=own.probe,
+            can_reload=can_reload,
+            on_change=tuple(rule for _, rule in own.rules),
+            live=reads.live,
+            before_deploy=own.before_deploy,
+            drop_ins=tuple(files.drop_ins(path)),
+            listens=tuple(_listens(unit, known)),
+            links=tuple(sorted(_links(name, unit))),
+            activates=_activates(name, unit, known),
+        )
+    )
+
+
+def _listens(unit: UnitFile, known: Mapping[str, str]) -> Iterator[str]:
+    """Yield what a socket opens."""
+    for key, protocol in _LISTENS.items():
+        for value in unit.values("Socket", key):
+            place = expand(value, known)
+            port = place.rpartition(":")[2]
+            yield f"port {port}/{protocol}" if port.isdigit() else f"socket {place}"
+
+
+def _links(name: str, unit: UnitFile) -> Iterator[str]:
+    """Yield what systemd links when it enables a unit; of a template that is its instances."""
+    yield name
+    instances = [instance_of(name, one) for one in _instances(name, unit)]
+    for one in instances if is_template(name) else [name]:
+        for key, suffix in _FOLDERS.items():
+            for target in unit.words("Install", key):
+                yield f"{expand(target, specifiers(one))}.{suffix}/{one}"
+    for alias in unit.words("Install", "Alias"):
+        if alias != name:
+            yield expand(alias, specifiers(name))
+
+
+def _activates(name: str, unit: UnitFile, known: Mapping[str, str]) -> str:
+    """Return the service that a socket hands its connections to, all of them to one."""
+    if not name.endswith(".socket") or is_true(unit.last("Socket", "Accept")):
+        return ""
+    service = expand(unit.last("Socket", "Service"), known)
+    return service or f"{name.removesuffix('.socket')}.service"
+
+
+def _instances(name: str, unit: UnitFile) -> tuple[str, ...]:
+    instance = unit.last("Install", "DefaultInstance")
+    return (instance,) if instance and is_template(name) else ()

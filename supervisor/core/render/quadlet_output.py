@@ -1,0 +1,323 @@
+"""From the output of Podman's generator to desired units.
+
+Before it: `adapters.quadlet` stages the candidates and runs the generator. What the generator says
+on its error stream is read by `core.render.generator_errors`, the apps' plain unit files by
+`core.render.plain_units`. The generator's text carries everything that is needed (the merged
+Quadlet sections as [X-Container] and so on, [X-Podvisor], SourcePath=, [Install]), so Quadlet files
+are never interpreted here.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import pairwise
+
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.digest import digest
+from supervisor.core.files.file_references import Place, Reads
+from supervisor.core.files.install import install_lines, starts
+from supervisor.core.files.kube import KubeError, read_kube
+from supervisor.core.files.mounts import writable_mounts
+from supervisor.core.files.names import QUADLET_KINDS, image_name
+from supervisor.core.files.published_ports import publishes
+from supervisor.core.files.unitfile import (
+    Entry,
+    UnitFile,
+    expand,
+    instance_of,
+    is_template,
+    merge,
+    parse,
+    specifiers,
+    split_words,
+)
+from supervisor.core.render.x_podvisor import OwnSection, read_own_section
+from supervisor.core.render.x_podvisor_deploy import judge_rules
+from supervisor.kit.texts import parse_duration
+from supervisor.model.app import AppNeed, DesiredUnit, UnitKind
+from supervisor.model.errors import Finding
+from supervisor.model.secret import SecretUse
+
+_HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
+_KINDS = {f"X-{kind.capitalize()}": kind for kind in QUADLET_KINDS.values()}
+"""Section of a generated unit that holds the Quadlet file's own, to the file's kind."""
+_GENERATORS_OWN = "podman-user-wait-network-online.service"
+_PODMANS_INTERVAL = "30s"
+_OTHER_TRANSPORTS = re.compile(
+    r"^(?:containers-storage|dir|docker-archive|docker-daemon|oci|oci-archive|ostree|sif):"
+)
+
+
+class Reading:
+    """One app's units, as far as they are understood, and what was found on the way."""
+
+    def __init__(self, files: AppFiles) -> None:
+        self.files = files
+        self.units: list[DesiredUnit] = []
+        self.findings: list[Finding] = []
+        self.prune_volumes = False
+        self.settle: float | None = None
+        self.rollback = True
+        self.after: list[AppNeed] = []
+
+    @property
+    def refused(self) -> bool:
+        return any(finding.fatal for finding in self.findings)
+
+
+def divide(output: str) -> Iterator[tuple[str, str]]:
+    """Split the generator's output into units: name and text."""
+    parts = _HEADER.split(output)
+    yield from zip(parts[1::2], parts[2::2], strict=True)
+
+
+def read_units(output: str, readings: Mapping[str, Reading], place: Place) -> None:
+    """Add each unit of the output to the reading of its app; others' units are passed over."""
+    for name, text in divide(output):
+        unit = parse(text)
+        source = unit.last("Unit", "SourcePath")
+        if not source.startswith(f"{place.stage}/"):
+            continue
+        app, _, path = source[len(place.stage) + 1 :].partition("/")
+        if app in readings and path:
+            reading = readings[app]
+            reading.units.append(_read_unit(name, unit, path, reading, place))
+
+
+def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Place) -> DesiredUnit:
+    files = reading.files
+    section = next((one for one in unit.sections if one in _KINDS), "")
+    kind = _KINDS.get(section, UnitKind.CONTAINER)
+    known = specifiers(name, home=place.home)
+    # What systemd runs is the generated unit with the app's drop-ins for it (`web.service.d`).
+    whole = merge([unit, *map(files.unit_file, files.drop_ins(name))])
+    reads = Reads(files, place, path)
+    reads.look_at(whole, known)
+    command = [expand(word, known) for word in split_words(unit.last("Service", "ExecStart"))]
+    folder = expand(unit.last("Service", "WorkingDirectory"), known)
+    images: Iterable[str] = ()
+    pods: tuple[str, ...] = ()
+    uses = tuple(_secret_uses(name, unit, path, files)) if kind is UnitKind.CONTAINER else ()
+    if kind is UnitKind.BUILD:
+        reads.look_at_relative(_build_inputs(command), folder)
+    elif kind is UnitKind.KUBE:
+        images, uses, pods = _look_at_yaml(unit, path, reading, reads, folder)
+    else:
+        images = _images(unit, section, name)
+    keeps = kind in (UnitKind.NETWORK, UnitKind.VOLUME, UnitKind.BUILD)
+    runs = kind in (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
+    own = read_own_section(unit, path, files, known=known, runs=runs, keeps=keeps)
+    can_reload = bool(whole.values("Service", "ExecReload"))
+    take_in(own, reading, path, reads=reads, can_reload=can_reload)
+    return DesiredUnit(
+        name=name,
+        kind=kind,
+        path=path,
+        digest=digest(
+            whole,
+            stage=place.stage,
+            live=place.live,
+            # A pod's unit names its containers; one more of them is no reason to restart the rest.
+            leave_out=(("Unit", "Wants"), ("Unit", "Before")) if kind is UnitKind.POD else (),
+        ),
+        wanted_by=unit.words("Install", "WantedBy", "RequiredBy", "UpheldBy"),
+        installs=install_lines(path, files),
+        starts=starts(name, whole, known),
+        instances=_instances(name, unit),
+        requires=requirements(whole, known),
+        oneshot=whole.last("Service", "Type") == "oneshot",
+        remain_after_exit=is_true(whole.last("Service", "RemainAfterExit")),
+        images=tuple(dict.fromkeys(images)),
+        object_name=_object_name(kind, unit, command, known),
+        pods=pods,
+        reads=reads.paths,
+        secrets=tuple(dict.fromkeys(use.name for use in uses)),
+        secret_uses=uses,
+        publishes=publishes(_published(unit, section, path, files, known)),
+        mounts=writable_mounts(
+            (expand(value, known) for value in unit.values(section, "Volume")),
+            (expand(value, known) for value in unit.values(section, "Mount")),
+            besides=(place.stage, place.live),
+        ),
+        build_command=tuple(map(place.to_live, command)) if kind is UnitKind.BUILD else (),
+        build_folder=place.to_live(folder) if kind is UnitKind.BUILD else "",
+        health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,
+        idle_interval=own.idle_interval,
+        probe=own.probe,
+        can_reload=can_reload,
+        on_change=tuple(rule for _, rule in own.rules),
+        live=reads.live,
+        before_deploy=own.before_deploy,
+        adopt=own.adopt,
+        drop_ins=(*files.drop_ins(path), *files.drop_ins(name)),
+    )
+
+
+def take_in(
+    own: OwnSection, reading: Reading, path: str, *, reads: Reads, can_reload: bool
+) -> None:
+    """Add to an app's reading what one of its units says of it, and what was found."""
+    reading.prune_volumes |= own.prune_volumes
+    reading.rollback &= own.rollback
+    if own.settle is not None:
+        reading.settle = max(own.settle, reading.settle or 0.0)
+    reading.after.extend(own.after)
+    rules = judge_rules(own.rules, path, reading.files, reads=reads.paths, can_reload=can_reload)
+    reading.findings.extend((*own.findings, *rules, *reads.findings))
+
+
+def requirements(unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:
+    """Units that a unit needs, targets and the generator's own helper aside."""
+    words = unit.words("Unit", "Requires", "BindsTo", "Wants", "Requisite")
+    names = (expand(word, known) for word in words)
+    return tuple(name for name in names if name != _GENERATORS_OWN and not name.endswith(".target"))
+
+
+def is_true(value: str) -> bool:
+    """Read a boolean as systemd does."""
+    return value.lower() in ("1", "yes", "y", "true", "t", "on")
+
+
+def _instances(name: str, unit: UnitFile) -> tuple[str, ...]:
+    instance = unit.last("Install", "DefaultInstance")
+    return (instance,) if instance and is_template(name) else ()
+
+
+def _images(unit: UnitFile, section: str, name: str) -> Iterator[str]:
+    """Yield what must be in the store before the unit starts."""
+    image = unit.last(section, "Image")
+    provided = image.endswith((".image", ".build"))
+    if not image or provided or unit.last(section, "Pull").lower() == "never":
+        return
+    if section == "X-Volume" and unit.last(section, "Driver") != "image":
+        return
+    names = [instance_of(name, one) for one in _instances(name, unit)] or [name]
+    for one in names:
+        reference = expand(image, specifiers(one)).removeprefix("docker://")
+        # Variables are known to the unit's environment only, archives and folders are not pulled.
+        if not set("$%") & set(reference) and not _OTHER_TRANSPORTS.match(reference):
+            yield reference
+
+
+def _look_at_yaml(
+    unit: UnitFile, path: str, reading: Reading, reads: Reads, folder: str
+) -> tuple[list[str], tuple[SecretUse, ...], tuple[str, ...]]:
+    """Return images, secrets and pods of a .kube unit's YAML files; take in what they mount."""
+    files = reading.files
+    images: list[str] = []
+    uses: list[SecretUse] = []
+    pods: dict[str, None] = {}
+    for value in unit.values("X-Kube", "Yaml"):
+        for word in split_words(value):
+            yaml_path = posixpath.normpath(posixpath.join(posixpath.dirname(path), word))
+            text = files.text(yaml_path)
+            if text is None:
+                continue  # absent (told of by `reads`), or outside the app
+            try:
+                needs = read_kube(text)
+            except KubeError as error:
+                message = f"cannot read it as Kubernetes YAML: {error}"
+                reading.findings.append(files.finding(message, path=yaml_path, line=error.line))
+                continue
+            # What is not there, Podman makes where the YAML says DirectoryOrCreate.
+            reads.look_at_relative(needs.host_paths, folder, must_exist=False)
+            images.extend(needs.images)
+            pods.update(dict.fromkeys(needs.pods))
+            lines = text.splitlines()
+            made = _kube_secrets(files) if needs.secrets else frozenset()
+            for name in needs.secrets:
+                if name in made:
+                    continue
+                line = next((n for n, one in enumerate(lines, start=1) if name in one), 0)
+                uses.append(SecretUse(name, yaml_path, line))
+    return images, tuple(uses), tuple(pods)
+
+
+def _kube_secrets(files: AppFiles) -> frozenset[str]:
+    """Names of the secrets that the app's own YAML files make: those that a unit plays."""
+    made: set[str] = set()
+    for path in files.unit_paths():
+        if not path.endswith(".kube"):
+            continue
+        unit = merge(files.shaping(path))
+        for word in (word for text in unit.values("Kube", "Yaml") for word in split_words(text)):
+            yaml_path = posixpath.normpath(posixpath.join(posixpath.dirname(path), word))
+            # One that cannot be read is told of where a unit names it.
+            with suppress(KubeError):
+                made.update(read_kube(files.text(yaml_path) or "").defines)
+    return frozenset(made)
+
+
+def _build_inputs(command: Sequence[str]) -> Iterator[str]:
+    """Yield the paths that `podman build` reads: its context, and the file that it follows."""
+    for flag, value in pairwise(command):
+        if flag in ("--file", "-f", "--ignorefile"):
+            yield value
+    for word in command:
+        if word.startswith(("--file=", "--ignorefile=")):
+            yield word.partition("=")[2]
+    if command and "://" not in command[-1]:
+        yield command[-1]
+
+
+def _object_name(
+    kind: UnitKind, unit: UnitFile, command: Sequence[str], known: Mapping[str, str]
+) -> str:
+    """Podman's name of what the unit makes, as its command gives it."""
+    if kind is UnitKind.POD:
+        create = unit.values("Service", "ExecStartPre")
+        lines = [[expand(word, known) for word in split_words(one)] for one in create]
+        command = next((line for line in lines if line[1:3] == ["pod", "create"]), [])
+    if kind in (UnitKind.CONTAINER, UnitKind.POD):
+        # The generator's own --name comes first; what follows the image is the container's.
+        names = (value for flag, value in pairwise(command) if flag == "--name")
+        return next(names, "")
+    if kind in (UnitKind.VOLUME, UnitKind.NETWORK) and command:
+        return command[-1]
+    if kind is UnitKind.BUILD:
+        return image_name(expand(unit.last("X-Build", "ImageTag"), known))
+    return ""
+
+
+def _health_interval(command: Sequence[str]) -> float:
+    """Seconds between health checks as the command has Podman make them; 0 if it says nothing."""
+    said = {"--health-cmd": "", "--health-interval": ""}
+    for word, after in pairwise((*command, "")):
+        flag, equals, value = word.partition("=")
+        if flag in said:
+            said[flag] = value if equals else after
+    if not said["--health-cmd"] or said["--health-cmd"] == "none":
+        return 0.0
+    try:
+        return parse_duration(said["--health-interval"] or _PODMANS_INTERVAL)
+    except ValueError:
+        return 0.0  # `disable`: Podman makes no timer for it
+
+
+def _secret_uses(name: str, unit: UnitFile, path: str, files: AppFiles) -> Iterator[SecretUse]:
+    """Yield the Podman secrets that a container names, with the app's own file and line."""
+    for value in unit.values("X-Container", "Secret"):
+        entry = files.find_entry(path, lambda one, value=value: _says(one, "Secret", value))  # type: ignore[misc]
+        where = (entry.path, entry.line) if entry else (path, 0)
+        for word in split_words(value)[:1]:
+            for one in [instance_of(name, i) for i in _instances(name, unit)] or [name]:
+                secret = expand(word.partition(",")[0], specifiers(one))
+                # What only the unit's environment knows cannot be looked for.
+                if secret and not set("$%") & set(secret):
+                    yield SecretUse(secret, *where)
+
+
+def _published(
+    unit: UnitFile, section: str, path: str, files: AppFiles, known: Mapping[str, str]
+) -> Iterator[tuple[str, str, int]]:
+    """Yield what a unit publishes, with the app's own file and line."""
+    if unit.last(section, "Network") in {"none", "host"}:
+        return  # Podman passes it over
+    for value in unit.values(section, "PublishPort"):
+        entry = files.find_entry(path, lambda one, value=value: _says(one, "PublishPort", value))  # type: ignore[misc]
+        yield expand(value, known), entry.path if entry else path, entry.line if entry else 0
+
+
+def _says(entry: Entry, key: str, value: str) -> bool:
+    return (entry.key, entry.value) == (key, value)

@@ -1,0 +1,100 @@
+"""Sections, keys and specifiers that systemd does not know, with what was probably meant.
+
+systemd passes the first two over, and only logs it; of a specifier in a command it does not load
+the unit. Which keys there are it says itself (`adapters.quadlet.vocabulary`).
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.names import PLAIN_SUFFIXES, QUADLET_KINDS, is_drop_in
+from supervisor.core.files.unitfile import Entry
+from supervisor.core.render.generator_errors import quadlet_files
+from supervisor.core.render.quadlet_output import Reading
+from supervisor.kit.texts import nearest
+from supervisor.model.errors import Finding
+
+Vocabulary = Mapping[str, frozenset[str]]
+"""Section to the keys that systemd knows there; empty where systemd cannot be asked."""
+
+_COMMON = ("Unit", "Install")
+_SPECIFIERS = frozenset("aAbBcCdDEfgGhHiIjJlLmMnNopPqrRsStTuUvVwWyY%")
+_PER_CENT = re.compile(r"%([A-Za-z0-9%])")
+
+
+def report_unknown(reading: Reading, vocabulary: Vocabulary) -> None:
+    """Add to an app's reading what in its unit files means nothing to systemd."""
+    units = {*quadlet_files(reading.files.app), *reading.files.plain_units()}
+    for path in reading.files.unit_paths():
+        if not _known_sections(path) or not (path in units or is_drop_in(path)):
+            continue  # data, or an image's
+        reading.findings.extend(_sections(path, reading.files))
+        reading.findings.extend(_keys(path, reading.files, vocabulary))
+        reading.findings.extend(_specifiers(path, reading.files))
+
+
+def _sections(path: str, files: AppFiles) -> Iterator[Finding]:
+    known = _known_sections(path)
+    for name in files.unit_file(path).sections:
+        if name in known or name.startswith("X-"):
+            continue
+        close = nearest(name, known)
+        message = f"[{name}] is no section that has a meaning here: systemd passes it over"
+        hint = f"did you mean [{close}]?" if close else f"there are {_list(known)}"
+        line = _line_of(name, files.text(path) or "")
+        yield files.finding(message, path=path, line=line, hint=hint, fatal=False)
+
+
+def _keys(path: str, files: AppFiles, vocabulary: Vocabulary) -> Iterator[Finding]:
+    for entry in files.unit_file(path).entries:
+        known = vocabulary.get(entry.section)
+        if known is None or entry.key in known or entry.key.startswith("X-"):
+            continue
+        close = nearest(entry.key, known)
+        message = f"{entry.key}= is no key of [{entry.section}]: systemd passes it over"
+        hint = f"did you mean {close}=?" if close else ""
+        yield files.finding(message, path=path, line=entry.line, hint=hint, fatal=False)
+
+
+def _specifiers(path: str, files: AppFiles) -> Iterator[Finding]:
+    for entry in files.unit_file(path).entries:
+        letter = next((one for one in _PER_CENT.findall(entry.value) if one not in _SPECIFIERS), "")
+        if not letter or entry.section.startswith("X-"):
+            continue
+        fatal = _ends_in_a_command(entry)
+        effect = "the unit would not be loaded" if fatal else "systemd passes the line over"
+        yield files.finding(
+            f"%{letter} in {entry.key}= is no specifier of systemd: {effect}",
+            path=path,
+            line=entry.line,
+            hint=f"write %%{letter} for a per cent sign and {letter}",
+            fatal=fatal,
+        )
+
+
+def _ends_in_a_command(entry: Entry) -> bool:
+    """Whether the value is part of what is run: all that Quadlet takes, and systemd's commands."""
+    return f".{entry.section.lower()}" in QUADLET_KINDS or entry.key.startswith("Exec")
+
+
+def _known_sections(path: str) -> tuple[str, ...]:
+    """Sections of a unit file of this kind; none where that is not known."""
+    name = posixpath.basename(path)
+    if is_drop_in(path):
+        name = posixpath.basename(posixpath.dirname(path)).removesuffix(".d")
+    suffix = f".{name.rpartition('.')[2]}"
+    own = suffix.removeprefix(".").capitalize()
+    if suffix in QUADLET_KINDS:
+        return (own, *_COMMON, "Service", "Quadlet")
+    return (own, *_COMMON) if suffix in PLAIN_SUFFIXES else ()
+
+
+def _line_of(section: str, text: str) -> int:
+    lines = text.split("\n")
+    return next((n for n, line in enumerate(lines, 1) if line.strip() == f"[{section}]"), 0)
+
+
+def _list(sections: tuple[str, ...]) -> str:
+    return ", ".join(f"[{name}]" for name in sections)

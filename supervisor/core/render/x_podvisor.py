@@ -1,0 +1,259 @@
+"""`[X-Podvisor]` of a unit file: what it asks, and keys or values that mean nothing.
+
+Called by `core.render.quadlet_output` and `core.render.plain_units` with the merged unit; a finding
+names the app's own file and line. Keys and values are documented in docs/reference/x-podvisor.md.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.redact import HIDDEN
+from supervisor.core.files.unitfile import Entry, UnitFile, expand
+from supervisor.core.render.x_podvisor_deploy import (
+    judge_job,
+    needs_of,
+    read_after,
+    read_on_change,
+    read_run,
+)
+from supervisor.kit.texts import nearest, parse_duration
+from supervisor.model.app import AppNeed, ChangeRule
+from supervisor.model.errors import Finding
+from supervisor.model.health import RUNTIME_FOLDER, OnFailure, Probe
+
+_SECTION = "X-Podvisor"
+_SHORTEST_INTERVAL = 1.0
+_MOST_RETRIES = 1_000
+_PORTS = {"http": 80, "https": 443}
+_LARGEST_PORT = 65_535
+_PROBE_HINT = (
+    "write http://HOST:PORT/PATH, https://HOST:PORT/PATH, tcp://HOST:PORT or unix:/PATH/OF/SOCKET"
+)
+_ON = ("1", "on", "yes", "true")
+_OFF = ("0", "off", "no", "false")
+
+
+class OwnSection(msgspec.Struct, kw_only=True):
+    """What one unit's `[X-Podvisor]` asks."""
+
+    prune_volumes: bool = False
+    settle: float | None = None
+    """Seconds; None is "not said here"."""
+    rollback: bool = True
+    idle_interval: float | None = None
+    """Seconds; 0 is "never less often", None is "not said here"."""
+    probe: Probe | None = None
+    after: tuple[AppNeed, ...] = ()
+    rules: list[tuple[Entry, ChangeRule]] = []
+    before_deploy: bool = False
+    adopt: bool = False
+    findings: list[Finding] = []
+
+
+class _Refused(Exception):
+    """A value that means nothing: the sentence, and what to do."""
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(problem)
+        self.hint = hint
+
+
+def read_own_section(
+    unit: UnitFile,
+    path: str,
+    files: AppFiles,
+    *,
+    known: Mapping[str, str],
+    runs: bool,
+    keeps: bool = False,
+) -> OwnSection:
+    """Read the section; `known` are the unit's specifiers.
+
+    `runs` is whether it is a service, `keeps` whether it makes a network, a volume or an image.
+    """
+    own = OwnSection()
+    entries = {entry.key: entry for entry in unit.entries if entry.section == _SECTION}
+    values: dict[str, Any] = {}
+    many: dict[str, list[tuple[Entry, Any]]] = {}
+    for entry in unit.entries:
+        if entry.section != _SECTION:
+            continue
+        problem: _Refused | None = None
+        key = _KEYS.get(entry.key)
+        if key is None:
+            close = nearest(entry.key, _KEYS)
+            there = f"did you mean {close}=?" if close else f"there are {'=, '.join(_KEYS)}="
+            problem = _Refused(f"{entry.key}= has no meaning in [{_SECTION}]", there)
+        elif key.of_services and not runs:
+            problem = _Refused(f"{entry.key}= has no meaning here: this unit is no service")
+        elif key.of_keepers and not keeps:
+            problem = _Refused(
+                f"{entry.key}= has no meaning here", "it is for .network, .volume and .build files"
+            )
+        elif key.many and not entry.value:
+            many.pop(entry.key, None)
+        elif key.many or entry is entries[entry.key] or entry.key == "Prune":
+            # Of a key that stands there more than once the last counts; an empty one takes it back.
+            try:
+                if key.many:
+                    many.setdefault(entry.key, []).append((entry, key.read(entry.value)))
+                elif entry.value:
+                    values[entry.key] = key.read(expand_socket(entry, known))
+            except ValueError as error:
+                problem = _Refused(f"{entry.key}={entry.value} has no meaning: {error}")
+            except _Refused as refused:
+                problem = refused
+        if problem:
+            own.findings.append(_finding(problem, entry, path, files))
+    own.prune_volumes = bool(values.get("Prune"))
+    own.settle = values.get("Settle")
+    own.rollback = values.get("Rollback", True)
+    own.idle_interval = values.get("HealthIdleInterval")
+    own.after = tuple(needs_of(many.get("After", ()), path, files))
+    own.rules = many.get("OnChange", [])
+    own.adopt = values.get("Adopt", False)
+    own.before_deploy = bool(values.get("Run"))
+    if own.before_deploy:
+        own.findings.extend(judge_job(entries["Run"], unit, path, files))
+    if "Probe" in values:
+        more = {_KEYS[name].field: value for name, value in values.items() if _KEYS[name].field}
+        own.probe = msgspec.structs.replace(values["Probe"], **more)
+        if own.probe.timeout > own.probe.interval:
+            own.probe = msgspec.structs.replace(own.probe, timeout=own.probe.interval)
+    elif "Probe" not in entries:
+        for name in values:
+            if _KEYS[name].field:
+                alone = _Refused(f"{name}= has no meaning without Probe=", _PROBE_HINT)
+                own.findings.append(_finding(alone, entries[name], path, files))
+    return own
+
+
+def expand_socket(entry: Entry, known: Mapping[str, str]) -> str:
+    """Put in what %t and its like stand for; in URLs the per cent sign is theirs."""
+    return expand(entry.value, known) if entry.value.startswith("unix:") else entry.value
+
+
+def _finding(problem: _Refused, entry: Entry, path: str, files: AppFiles) -> Finding:
+    origin = files.find_entry(path, _same(entry))
+    return files.finding(
+        str(problem),
+        path=origin.path if origin else path,
+        line=origin.line if origin else 0,
+        hint=problem.hint,
+        fatal=False,
+    )
+
+
+def _same(wanted: Entry) -> Callable[[Entry], bool]:
+    same = (wanted.section, wanted.key, wanted.value)
+    return lambda entry: (entry.section, entry.key, entry.value) == same
+
+
+def _prune(text: str) -> bool:
+    if text.lower() != "volumes":
+        raise _Refused(f"Prune={text} has no meaning", "write Prune=volumes")
+    return True
+
+
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in (*_ON, *_OFF):
+        raise ValueError("write yes or no")
+    return text.lower() in _ON
+
+
+def _idle(text: str) -> float:
+    return 0.0 if text.lower() in _OFF else _interval(text)
+
+
+def _interval(text: str) -> float:
+    seconds = parse_duration(text)
+    if seconds < _SHORTEST_INTERVAL:
+        raise ValueError("it must be 1s or more")
+    return seconds
+
+
+def _timeout(text: str) -> float:
+    seconds = parse_duration(text)
+    if not seconds:
+        raise ValueError("it must be more than 0")
+    return seconds
+
+
+def _retries(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST_RETRIES):
+        raise ValueError(f"it must be a number from 1 to {_MOST_RETRIES}")
+    return int(text)
+
+
+def _on_failure(text: str) -> OnFailure:
+    try:
+        return OnFailure(text.lower())
+    except ValueError:
+        words = " or ".join(OnFailure)
+        raise _Refused(f"ProbeOnFailure={text} has no meaning", f"write {words}") from None
+
+
+def read_probe(text: str) -> Probe:
+    """Read the value of Probe=. Raises _Refused, with the right forms, if it is none."""
+    shown = text if not set("@?") & set(text) else HIDDEN  # a password, or a token
+    refused = _Refused(f"Probe={shown} has no meaning", _PROBE_HINT)
+    if any(not " " < letter < "\x7f" for letter in text):
+        raise refused
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:")
+        path = f"/{path.lstrip('/')}" if path.startswith("//") else path
+        if not path.startswith(("/", RUNTIME_FOLDER)):
+            raise refused
+        return Probe(target=text, scheme="unix", path=path)
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise refused from None
+    if parts.scheme not in (*_PORTS, "tcp") or not parts.hostname or parts.username is not None:
+        raise refused
+    port = port if port is not None else _PORTS.get(parts.scheme, 0)
+    if not 1 <= port <= _LARGEST_PORT or (parts.scheme == "tcp" and parts.path.strip("/")):
+        raise refused
+    query = f"?{parts.query}" if parts.query else ""
+    return Probe(
+        target=text,
+        scheme=parts.scheme,
+        host=parts.hostname,
+        port=port,
+        path=f"{parts.path or '/'}{query}" if parts.scheme != "tcp" else "",
+    )
+
+
+class _Key(NamedTuple):
+    read: Callable[[str], Any]
+    field: str = ""
+    """Of `Probe`, that the value goes into."""
+    of_services: bool = True
+    """Whether it has a meaning only where something runs."""
+    of_keepers: bool = False
+    """Whether it has a meaning only where a network or a volume is made."""
+    many: bool = False
+    """Whether each of several lines counts."""
+
+
+_KEYS = {
+    "Prune": _Key(_prune, of_services=False),
+    "Settle": _Key(parse_duration, of_services=False),
+    "Rollback": _Key(_yes_or_no, of_services=False),
+    "Adopt": _Key(_yes_or_no, of_services=False, of_keepers=True),
+    "After": _Key(read_after, of_services=False, many=True),
+    "OnChange": _Key(read_on_change, many=True),
+    "Run": _Key(read_run),
+    "HealthIdleInterval": _Key(_idle),
+    "Probe": _Key(read_probe),
+    "ProbeInterval": _Key(_interval, "interval"),
+    "ProbeTimeout": _Key(_timeout, "timeout"),
+    "ProbeRetries": _Key(_retries, "retries"),
+    "ProbeStartPeriod": _Key(parse_duration, "start_period"),
+    "ProbeOnFailure": _Key(_on_failure, "on_failure"),
+}

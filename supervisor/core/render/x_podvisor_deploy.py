@@ -1,0 +1,123 @@
+"""Keys of `[X-Podvisor]` that are about deploying: After=, OnChange=, Run=.
+
+Serves `core.render.x_podvisor`, which knows where they stand. A value that means nothing raises
+ValueError, with what to write instead.
+"""
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.unitfile import Entry, UnitFile
+from supervisor.model.app import AppNeed, ChangeAction, ChangeRule
+from supervisor.model.errors import Finding
+
+_APP = "app:"
+_BEFORE = "before-deploy"
+
+
+def read_after(text: str) -> tuple[str, ...]:
+    """Return the names of the apps in `app:db app:cache`."""
+    words = text.split()
+    for word in words:
+        if not word.startswith(_APP) or word == _APP:
+            raise ValueError(f"{word} is no app; write app:NAME (units have After= in [Unit])")
+    return tuple(word.removeprefix(_APP) for word in words)
+
+
+def read_on_change(text: str) -> ChangeRule:
+    """Read `reload conf/*.conf`."""
+    action, *globs = text.split()
+    try:
+        return ChangeRule(action=ChangeAction(action.lower()), globs=tuple(globs))
+    except ValueError:
+        raise ValueError("write reload, restart or none, then globs of paths, if any") from None
+
+
+def read_run(text: str) -> bool:
+    """Whether the unit is a job before a deploy."""
+    if text.lower() != _BEFORE:
+        raise ValueError(f"write Run={_BEFORE}")
+    return True
+
+
+def needs_of(
+    entries: Iterable[tuple[Entry, tuple[str, ...]]], path: str, files: AppFiles
+) -> Iterator[AppNeed]:
+    """Say of each app that is named where that stands."""
+    for entry, names in entries:
+        origin = _origin(entry, path, files)
+        for name in names:
+            at = files.finding("", path=origin.path or path, line=origin.line)
+            yield AppNeed(app=name, path=at.path, line=at.line)
+
+
+def judge_rules(
+    rules: Iterable[tuple[Entry, ChangeRule]],
+    path: str,
+    files: AppFiles,
+    *,
+    reads: Iterable[str],
+    can_reload: bool,
+) -> Iterator[Finding]:
+    """Warn of rules that cannot have the effect that they ask for."""
+    rules, read = tuple(rules), tuple(reads)
+    mine = [
+        file.path
+        for file in (files.app.files if rules else ())
+        if file.path in read or file.path.startswith(tuple(f"{one}/" for one in read))
+    ]
+    for entry, rule in rules:
+        problem, hint = "", ""
+        idle = [glob for glob in rule.globs if not any(fits(glob, one) for one in mine)]
+        if rule.action is ChangeAction.RELOAD and not can_reload:
+            problem = "it cannot be reloaded, so a change restarts it"
+            hint = "give it ReloadCmd= or ReloadSignal= (Podman 5.5), or ExecReload= in [Service]"
+        elif idle:
+            problem = f"{idle[0]} fits no file of the app that this unit reads"
+            hint = "paths are as seen from the app's folder"
+        if problem:
+            origin = _origin(entry, path, files)
+            yield files.finding(
+                f"{entry.key}={entry.value}: {problem}",
+                path=origin.path or path,
+                line=origin.line,
+                hint=hint,
+                fatal=False,
+            )
+
+
+def judge_job(entry: Entry, unit: UnitFile, path: str, files: AppFiles) -> Iterator[Finding]:
+    """Say why a unit cannot be a job, or what else starts it."""
+    origin = _origin(entry, path, files)
+
+    def found(message: str, hint: str, *, fatal: bool) -> Finding:
+        return files.finding(
+            f"{entry.key}={entry.value}: {message}",
+            path=origin.path or path,
+            line=origin.line,
+            hint=hint,
+            fatal=fatal,
+        )
+
+    if unit.last("Service", "Type") != "oneshot":
+        yield found("it must come to an end", "write Type=oneshot in [Service]", fatal=True)
+    if unit.last("X-Container", "Pod"):
+        hint = "take it out of the pod, and give it the pod's network"
+        yield found("a pod starts its containers itself", hint, fatal=True)
+    if unit.words("Install", "WantedBy", "RequiredBy", "UpheldBy"):
+        hint = "leave out its [Install]"
+        yield found("systemd starts it at every boot as well", hint, fatal=False)
+
+
+def fits(glob: str, path: str) -> bool:
+    """Whether a path is what a glob names, or lies below it."""
+    glob = glob.removeprefix("./").rstrip("/")
+    return fnmatchcase(path, glob) or fnmatchcase(path, f"{glob}/*")
+
+
+def _origin(entry: Entry, path: str, files: AppFiles) -> Entry:
+    """Return the assignment as it stands in the app's own file."""
+    same = (entry.section, entry.key, entry.value)
+    found = files.find_entry(path, lambda one: (one.section, one.key, one.value) == same)
+    return found or Entry(*same)

@@ -1,0 +1,1 @@
+"""How apps, secrets and commits stand, in words for people and for Git hosts."""

@@ -1,0 +1,341 @@
+"""How an app stands, in the words of the status page; and what of that is news."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from supervisor.core.files.names import runtime_names
+from supervisor.core.health import wanted_units
+from supervisor.core.health.crash_backoff import SETTLE_SECONDS, calm_at, is_looping, settles_at
+from supervisor.core.health.gate import rollout_of
+from supervisor.core.health.unit_health import unit_health
+from supervisor.kit.texts import count, format_duration
+from supervisor.model.app import Deployment, DesiredUnit
+from supervisor.model.errors import Failure, Finding, Stalled
+from supervisor.model.events import Event, EventKind
+from supervisor.model.health import Health
+from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState, UnitState
+from supervisor.model.plan import Verdict
+from supervisor.model.rollout import GateState, Outcome
+from supervisor.model.status import AppState, AppStatus, UnitStatus
+
+_AT_REST = (AppState.KEPT, AppState.HELD, AppState.INACTIVE, AppState.READY)
+
+
+def app_status(
+    deployment: Deployment,
+    verdict: Verdict,
+    observed: Observed,
+    *,
+    applied: AppliedApp | None,
+    repairs: Mapping[str, RepairState],
+    failure: Failure | None,
+    broken: Mapping[str, JobFailed],
+    image_error: Callable[[str], str],
+    now: float,
+) -> AppStatus:
+    """Sum up one app after a pass; `observed` holds its units as they are after it."""
+    wanted, last_good = deployment.wanted, deployment.last_good
+    stands = wanted if wanted and verdict.complete else last_good
+    should = wanted_units.should_run(
+        stands.units if stands else (), observed.targets, observed.needed_by
+    )
+    units = []
+    paused = []
+    for unit in stands.units if stands else ():
+        idle = (unit.name,) if unit.name in verdict.unstarted else ()
+        # A template of which nothing starts an instance stands for itself.
+        for name in runtime_names(unit.name, unit.instances) or idle:
+            state = observed.units.get(name, UnitState(name=name))
+            memory = repairs.get(name)
+            down = not state.is_up
+            if state.paused:
+                paused.append(f"{name}: paused (podman unpause {unit.object_name})")
+            health = unit_health(name, observed, now)
+            units.append(
+                UnitStatus(
+                    name=name,
+                    active=state.active,
+                    sub=state.sub,
+                    up=state.is_up and not state.paused,
+                    paused=state.paused,
+                    job=state.job,
+                    wanted=name in should,
+                    unmet=state.unmet,
+                    result=state.result if state.active == "failed" else "",
+                    failed_at=state.failed_at,
+                    unstarted=unit.name in verdict.unstarted,
+                    failures=memory.failures if memory and down else 0,
+                    next_try_at=memory.next_at if memory and down and name in should else 0.0,
+                    ended_well=unit.oneshot
+                    and name in should
+                    and (state.active, state.result) == ("inactive", "success")
+                    and state.ever_started,
+                    health=health.health,
+                    health_since=health.since,
+                    health_streak=health.streak,
+                    health_output=health.output,
+                    health_interval=_longer_interval(unit, name, observed),
+                )
+            )
+    findings = list(verdict.findings)
+    suspension = observed.suspended.get(deployment.name)
+    reverted = _is_reverted(deployment, observed)
+    refused = any(finding.fatal for finding in findings) or isinstance(failure, Stalled)
+    if failure:
+        findings.append(_as_finding(deployment.name, failure))
+    images = {text: image_error(text.removeprefix("image ")) for text in verdict.waiting}
+    waiting = [f"{text}: {images[text]}" if images[text] else text for text in verdict.waiting]
+    waiting.extend(paused)
+    waiting.extend(
+        f"{name}: {job.result}{': ' if job.detail else ''}{job.detail}"
+        for name, job in broken.items()
+        if any(unit.name == name and not unit.unmet for unit in units)
+    )
+    settling = {
+        one.name: repairs[one.name].failures
+        for one in units
+        if one.name in should and settles_at(repairs.get(one.name)) > now
+    }
+    waiting.extend(
+        f"{one.name} runs, after {count(settling[one.name], 'try', 'tries')} in a row:"
+        f" it has to stay up for {format_duration(SETTLE_SECONDS)}"
+        for one in units
+        if one.name in settling and one.up
+    )
+    looping = [one for one in units if one.wanted and is_looping(_seen(one.name, observed), now)]
+    waiting.extend(_loop_in_words(_seen(one.name, observed), observed) for one in looping)
+    source = wanted.source if wanted else last_good.source if last_good else ""
+    if not source:
+        source = next((finding.source for finding in deployment.findings), "")
+    return AppStatus(
+        name=deployment.name,
+        source=source,
+        state=(
+            AppState.SUSPENDED
+            if suspension
+            else AppState.REFUSED
+            if refused and not reverted
+            else AppState.FAILING
+            if failure or any(images.values()) or settling or looping or verdict.postponed
+            else _state(deployment, verdict, units, reverted=reverted)
+        ),
+        revision=stands.revision if stands else "",
+        wanted_revision=deployment.newest or (wanted.revision if wanted else ""),
+        applied_at=applied.applied_at if applied else 0.0,
+        units=tuple(units),
+        waiting=tuple(waiting),
+        gate=_gate_in_words(verdict),
+        held=deployment.held,
+        suspension=suspension,
+        held_back=verdict.held_back,
+        findings=tuple(findings),
+    )
+
+
+def unseen(deployment: Deployment, old: AppStatus | None, failure: Failure) -> AppStatus:
+    """Say of an app that nothing is known of it now but `old`, what was known before, and why."""
+    name = deployment.name
+    app = deployment.wanted or deployment.last_good
+    status = old or AppStatus(
+        name=name,
+        source=app.source if app else "",
+        state=AppState.FAILING,
+        wanted_revision=deployment.newest,
+        findings=deployment.findings,
+    )
+    kept = tuple(one for one in status.findings if one in deployment.findings)
+    return msgspec.structs.replace(
+        status,
+        state=AppState.REFUSED if isinstance(failure, Stalled) else AppState.FAILING,
+        findings=(*kept, _as_finding(name, failure)),
+    )
+
+
+def _as_finding(app: str, failure: Failure) -> Finding:
+    hint = failure.hint if isinstance(failure, Stalled) else "tried again by itself"
+    return Finding(message=str(failure), app=app, hint=hint)
+
+
+def as_it_is(status: AppStatus, units: Mapping[str, UnitState]) -> AppStatus:
+    """Return an app's status with its units as they are now, after its last pass."""
+    if not units:
+        return status
+    seen = tuple(_as_it_is(one, units.get(one.name)) for one in status.units)
+    if seen == status.units:
+        return status
+    status = msgspec.structs.replace(status, units=seen)
+    down = [one for one in seen if one.is_down]
+    words = [f"{one.name}: {'paused' if one.paused else one.active}" for one in down]
+    return _changing(status, words) if down else status
+
+
+def _as_it_is(unit: UnitStatus, state: UnitState | None) -> UnitStatus:
+    if state is None:
+        return unit
+    return msgspec.structs.replace(
+        unit,
+        active=state.active,
+        sub=state.sub,
+        job=state.job,
+        paused=state.paused,
+        up=state.is_up and not state.paused,
+    )
+
+
+def under_way(
+    status: AppStatus | None, deployment: Deployment, steps: Sequence[str], *, applied_at: float
+) -> AppStatus:
+    """Return the status of an app that a pass has work for, and does these steps now.
+
+    `applied_at` is when it was applied last, for one of which nothing else is known yet.
+    """
+    wanted, last_good = deployment.wanted, deployment.last_good
+    if status is None:
+        status = AppStatus(
+            name=deployment.name,
+            source=wanted.source if wanted else last_good.source if last_good else "",
+            state=AppState.CHANGING,
+            revision=last_good.revision if last_good else "",
+            applied_at=applied_at,
+        )
+    newest = deployment.newest or (wanted.revision if wanted else "")
+    status = msgspec.structs.replace(status, wanted_revision=newest)
+    return _changing(status, steps or ["a pass is under way"])
+
+
+def _changing(status: AppStatus, why: Sequence[str]) -> AppStatus:
+    """Return the status of an app that is not at rest; what is worse than that stays its state."""
+    state = AppState.CHANGING if status.state in _AT_REST else status.state
+    waiting = tuple(dict.fromkeys((*why, *status.waiting)))
+    return msgspec.structs.replace(status, state=state, waiting=waiting)
+
+
+def _seen(name: str, observed: Observed) -> UnitState:
+    return observed.units.get(name, UnitState(name=name))
+
+
+def _loop_in_words(state: UnitState, observed: Observed) -> str:
+    """Say of a unit that crashes again and again how often, and its last words."""
+    tries = f"{count(state.restarts, 'time')}" if state.restarts else "again and again"
+    stay = format_duration(round(calm_at(state) - state.active_since))
+    lasts = f"; it has to stay up for {stay}" if state.is_up else ""
+    cause = observed.because(state.name)
+    return f"{state.name}: systemd has restarted it {tries}{lasts}{cause}"
+
+
+def _longer_interval(unit: DesiredUnit, name: str, observed: Observed) -> float:
+    """Seconds between two health checks of its container, if those are more than declared."""
+    for checked in observed.checked:
+        container = checked.container
+        declared = unit.health_interval or container.image_interval
+        if container.unit == name and declared and container.interval > declared:
+            return container.interval
+    return 0.0
+
+
+def _is_reverted(deployment: Deployment, observed: Observed) -> bool:
+    """Whether what the source asks for failed its gate, and something else runs."""
+    wanted, last_good = deployment.wanted, deployment.last_good
+    if wanted is None or last_good is None or wanted.revision == last_good.revision:
+        return False
+    known = rollout_of(wanted.name, wanted.revision, observed)
+    return known is not None and known.outcome is Outcome.FAILED
+
+
+def _gate_in_words(verdict: Verdict) -> str:
+    gate = verdict.gate
+    return gate.reason if gate and gate.state is not GateState.PASSED else ""
+
+
+def _state(
+    deployment: Deployment, verdict: Verdict, units: list[UnitStatus], *, reverted: bool
+) -> AppState:
+    down = [unit for unit in units if unit.is_down]
+    ended = {"failed", "inactive"}
+    if any((unit.active in ended and not unit.job) or unit.paused for unit in down):
+        return AppState.FAILING
+    if any(unit.wanted and unit.health is Health.UNHEALTHY for unit in units):
+        return AppState.FAILING
+    if verdict.gate and verdict.gate.is_failing:
+        return AppState.FAILING
+    if reverted:
+        return AppState.REVERTED
+    if down or not verdict.complete or _gate_in_words(verdict):
+        # A kept app is never "complete": its source does not want it.
+        if not down and deployment.keep:
+            return AppState.KEPT
+        return AppState.CHANGING
+    if deployment.held:
+        return AppState.HELD
+    idle = any(unit.unstarted or (unit.wanted and unit.unmet) for unit in units)
+    return AppState.INACTIVE if idle else AppState.READY
+
+
+def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> Iterator[Event]:
+    """Entries for the event log: what was refused, waits, or is well again."""
+    known = {str(finding) for finding in old.findings} if old else set()
+    kinds = {AppState.REFUSED: EventKind.REFUSED, AppState.REVERTED: EventKind.REVERTED}
+    refusal = kinds.get(new.state, EventKind.ERROR)
+    for finding in new.findings:
+        if finding.fatal and str(finding) not in known:
+            yield Event(
+                time=now,
+                kind=refusal,
+                ok=False,
+                app=new.name,
+                source=new.source,
+                revision=new.wanted_revision,
+                subject=f"{finding.path}:{finding.line}" if finding.line else finding.path,
+                reason=finding.message,
+                detail=finding.hint,
+            )
+    before = {unit.name: unit for unit in old.units} if old else {}
+    for unit in new.units:
+        was = before.get(unit.name)
+        if unit.failures > 1 and unit.next_try_at and (not was or was.failures != unit.failures):
+            yield Event(
+                time=now,
+                kind=EventKind.WAITING,
+                ok=False,
+                app=new.name,
+                unit=unit.name,
+                reason=f"{unit.active} again after {count(unit.failures, 'try', 'tries')} in a row",
+                detail=f"next try in {max(0, round(unit.next_try_at - now))} s",
+            )
+        if event := _change_of_health(was, unit, new, now=now):
+            yield event
+    bad = {AppState.REFUSED, AppState.FAILING, AppState.REVERTED}
+    if old and old.state in bad and new.state in {AppState.READY, AppState.INACTIVE}:
+        yield Event(
+            time=now,
+            kind=EventKind.RECOVERED,
+            app=new.name,
+            source=new.source,
+            revision=new.revision,
+            reason=f"was {old.state}",
+        )
+
+
+def _change_of_health(
+    was: UnitStatus | None, unit: UnitStatus, app: AppStatus, *, now: float
+) -> Event | None:
+    """Return the entry for a unit that became unhealthy, or healthy after that."""
+    before = was.health if was else Health.NONE
+    if unit.health is before or Health.UNHEALTHY not in {unit.health, before}:
+        return None
+    ok = unit.health is not Health.UNHEALTHY
+    streak = unit.health_streak
+    failed = f" after {count(streak, 'failed check')} in a row" if streak else ""
+    return Event(
+        time=now,
+        kind=EventKind.HEALTH,
+        ok=ok,
+        app=app.name,
+        unit=unit.name,
+        revision=app.revision,
+        reason=(f"{unit.health}, was {before}" if unit.health else f"no longer {before}")
+        if ok
+        else f"unhealthy{failed}",
+        detail="" if ok else unit.health_output,
+    )

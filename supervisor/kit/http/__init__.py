@@ -1,0 +1,1 @@
+"""HTTP/1.1: a client, a server, and a server for whoever may come."""

@@ -1,0 +1,101 @@
+"""Two apps that want one name: who is here keeps it, and of new ones none wins by the alphabet."""
+
+import pytest
+
+from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
+from supervisor.model.app import Candidate, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.source import TreeFile
+
+
+def candidate(name, *paths, source="home"):
+    files = tuple(TreeFile(path, f"oid-{path}") for path in sorted(paths))
+    return Candidate(name=name, source=source, revision="r", root=name, files=files)
+
+
+def desired(name, *units, source="home"):
+    return DesiredApp(
+        name=name,
+        source=source,
+        revision="r",
+        root=name,
+        files=(),
+        units=tuple(
+            DesiredUnit(name=unit, kind=UnitKind.PLAIN, path=unit, digest="") for unit in units
+        ),
+        generator="v",
+    )
+
+
+@pytest.mark.parametrize(
+    ("holders", "refused"),
+    [({}, {"archived", "cloud"}), ({"cloud": "home"}, {"archived"}), ({"other": "x"}, None)],
+)
+def test_two_apps_with_one_file(holders, refused):
+    apps = [candidate("archived", "old/c.container"), candidate("cloud", "c.container")]
+    expected = {"archived", "cloud"} if refused is None else refused
+    kept, found = app_conflicts(apps, holders)
+    assert set(found) == expected
+    assert {one.name for one in kept} == {"archived", "cloud"} - expected
+    assert all("both define c.container" in some[0].message for some in found.values())
+
+
+def test_the_way_out_is_said_for_new_apps():
+    apps = [candidate("archived", "c.container"), candidate("cloud", "c.container")]
+    _, found = app_conflicts(apps, {})
+    assert "`exclude` app cloud or archived" in found["cloud"][0].hint
+    _, found = app_conflicts(apps, {"archived": "home"})
+    assert "`exclude` app cloud in" in found["cloud"][0].hint
+    _, found = app_conflicts(apps, {"archived": "home", "cloud": "home"})
+    assert "`exclude`" not in found["cloud"][0].hint, "that would remove what runs"
+
+
+@pytest.mark.parametrize(("source", "of"), [("home", ""), ("other", " of source {}")])
+def test_both_places_of_a_name_are_said(source, of):
+    first, second = of.format("home"), of.format("other")
+    apps = [candidate("a", "c.container"), candidate("b", "x/c.container", source=source)]
+    _, found = app_conflicts(apps, {"a": "home"})
+    assert f"(a/c.container{first} and b/x/c.container{second})" in found["b"][0].message
+    units = {"a": desired("a", "c.service"), "b": desired("b", "c.service", source=source)}
+    refused = unit_conflicts(units, {"a"})
+    assert f"(a/c.service{first} and b/c.service{second})" in refused["b"][0].message
+
+
+def test_who_loses_to_one_that_is_here_takes_nobody_else_along():
+    apps = [
+        candidate("a", "x.container", "y.container"),
+        candidate("b", "y.container"),
+        candidate("here", "x.container"),
+    ]
+    kept, found = app_conflicts(apps, {"here": "home"})
+    assert set(found) == {"a"}
+    assert {one.name for one in kept} == {"here", "b"}
+
+
+@pytest.mark.parametrize(
+    ("holders", "refused"),
+    [
+        ({}, {"web"}),
+        ({"web": "home"}, {"also/web"}),
+        ({"web": "also"}, {"home/web"}),
+    ],
+)
+def test_two_sources_with_one_app(holders, refused):
+    apps = [candidate("web", "a.container"), candidate("web", "a.container", source="also")]
+    kept, found = app_conflicts(apps, holders)
+    assert set(found) == refused
+    assert [one.source for one in kept] == ([] if not holders else [holders["web"]])
+
+
+@pytest.mark.parametrize(
+    ("holders", "standing", "refused"),
+    [
+        ((), (), {"a", "b"}),
+        (("b",), (), {"a"}),
+        ((), ("c",), {"a", "b"}),
+        (("a", "b"), (), {"b"}),
+    ],
+)
+def test_two_apps_with_one_unit(holders, standing, refused):
+    apps = {name: desired(name, "web.service") for name in "ab"}
+    here = [desired(name, "web.service") for name in standing]
+    assert set(unit_conflicts(apps, holders, here)) == refused

@@ -1,0 +1,96 @@
+"""What Podman's generator lets pass, and should not go unsaid."""
+
+import pytest
+
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.file_references import Place
+from supervisor.core.render.pitfalls import report_pitfalls
+from supervisor.core.render.plain_units import read_plain_units
+from supervisor.core.render.quadlet_output import Reading, read_units
+from tests.core.candidates import from_texts
+
+LIVE = "/home/pi/.config/containers/systemd/podvisor"
+PLACE = Place(stage="/run/stage/1-1", live=LIVE, home="/home/pi")
+
+
+def said(files: dict[str, str], made: str = "", path: str = "web.container") -> list[str]:
+    reading = Reading(AppFiles(*from_texts("web", files)))
+    read_plain_units(reading, PLACE)
+    source = f"[Unit]\nSourcePath={PLACE.stage}/web/{path}\n"
+    if made:
+        read_units(f"---web.service---\n{source}{made}", {"web": reading}, PLACE)
+    report_pitfalls(reading)
+    return [f"{'!' if one.fatal else ''}{one}" for one in reading.findings]
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "made", "finding"),
+    [
+        (
+            "n.network",
+            "[Network]\nNetworkName=a/../b",
+            "[X-Network]\n[Service]\nExecStart=podman network create a/../b",
+            "!apps/web/n.network:2: 'a/../b' cannot name a network",
+        ),
+        (
+            "web.container",
+            "[Container]\nContainerName=-x",
+            "[X-Container]\n[Service]\nExecStart=podman run --name -x image",
+            "!apps/web/web.container:2: '-x' cannot name a container",
+        ),
+        (
+            "web.container",
+            "[Container]\nImage=--privileged",
+            "[X-Container]\nImage=--privileged\n[Service]\nExecStart=podman run --privileged",
+            "!apps/web/web.container:2: Image= begins with -",
+        ),
+        (
+            "n.network",
+            "[Network]\nNetworkName=%l-net",
+            "[X-Network]\n[Service]\nExecStart=podman network create %l-net",
+            "",
+        ),
+    ],
+)
+def test_names_that_podman_cannot_take(path: str, line: str, made: str, finding: str) -> None:
+    found = said({path: line}, made, path)
+    assert [one[: len(finding)] for one in found] == ([finding] if finding else [])
+
+
+def test_a_one_shot_that_is_started_by_more_than_its_timer() -> None:
+    timer = "[Timer]\nOnCalendar=daily\n"
+    job = "[Service]\nType=oneshot\nExecStart=/bin/true\n"
+    install = "[Install]\nWantedBy=default.target\n"
+    (words,) = said({"scrub.timer": timer, "scrub.service": job + install})
+    assert words.startswith(
+        "apps/web/scrub.service:5: scrub.service runs at every boot and deploy as well"
+    )
+    assert said({"scrub.timer": timer, "scrub.service": job}) == []
+    assert said({"scrub.service": job + install}) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "hint"),
+    [
+        ("%h/.config/containers/systemd/web/app.env", "write ./app.env"),
+        ("/home/pi/.config/containers/systemd/app.env", "write ./app.env"),
+        (f"{LIVE}/web/app.env", ""),
+        ("%h/.config/containers/systemd/mine.env", ""),
+        ("%h/app.env", ""),
+    ],
+)
+def test_paths_of_where_the_files_were_by_hand(named: str, hint: str) -> None:
+    files = {"web.container": f"[Container]\nEnvironmentFile={named}\n", "app.env": "A=1\n"}
+    made = f"[X-Container]\n[Service]\nExecStart=podman run --env-file {named} image\n"
+    found = said(files, made)
+    assert [hint in one and "apps/web/web.container:2: names" in one for one in found] == (
+        [True] if hint else []
+    )
+
+
+def test_a_hidden_folder_is_not_said_to_be_missing_in_the_source() -> None:
+    files = {"web.container": "[Container]\nVolume=./.data:/data\n"}
+    stage = f"{PLACE.stage}/web/.data"
+    made = f"[X-Container]\n[Service]\nExecStart=podman run -v {stage}:/data image\n"
+    (words,) = said(files, made)
+    assert "hidden folders are part of no app" in words
