@@ -55,6 +55,12 @@ def test_what_is_an_app_by_a_hidden_unit_that_cannot_be_read_is_no_other_apps():
     assert check(paths, source, {"web/.config/web.container"}) == (1, 1)
 
 
+def test_what_falls_to_an_app_that_is_refused_for_it_is_refused_too():
+    source = SourceSettings(folder="/srv/home", apps=(".", "web", "units"))
+    paths = {"apps/web.container", "apps/db.container", "web/web.container"}
+    assert check(paths, source, {"web"}) == (2, 0)
+
+
 def check(paths, source, dark):
     files = tuple(TreeFile(path=one, oid="e", size=0) for one in sorted(paths))
     before = composed(Snapshot(source="home", revision="r", files=files), source)

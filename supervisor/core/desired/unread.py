@@ -15,6 +15,7 @@ from supervisor.core.desired.discovery import Composition
 from supervisor.core.desired.layout import is_unit
 from supervisor.core.desired.unfitting import selected
 from supervisor.core.files.source_paths import ignoring, is_below, with_parents
+from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest
 from supervisor.model.settings import SourceSettings
@@ -79,6 +80,13 @@ def unread_apps(
             ]
         if is_gone and not found:
             found = [one for one in findings if _is_unit_of(one.path, manifest, composition)]
+        if is_gone and not found:
+            found = [
+                one
+                for holder in _holders(places, composition)
+                for one in findings
+                if one.fatal and is_below(one.path, holder.root)
+            ]
         if is_gone and not found:
             above = [one for root in folders for one in with_parents(root) if one in links]
             hint = "put the folder itself there, or name where it leads to in `apps`"
@@ -180,6 +188,14 @@ def _parts_from(path: str, root: str, composition: Composition) -> bool:
     folder = "/".join(folders[:hidden])
     inner = next((one for one in with_parents(folder) if one in composition.roots), None)
     return inner == root != folder
+
+
+def _holders(places: Collection[str], composition: Composition) -> Iterator[Candidate]:
+    """Yield the refused apps that have the unit of an app which is gone."""
+    units = {path for path in places if is_unit(path)}
+    for one in composition.unfit:
+        if not units.isdisjoint(one.source_path(file.path) for file in one.files):
+            yield one
 
 
 def _is_unit_of(path: str, manifest: Manifest, composition: Composition) -> bool:
