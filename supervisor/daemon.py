@@ -66,66 +66,70 @@ async def run(
             code = EXIT_SETTINGS  # what the ledger says at once, only a person can mend
             ports = wrap(wiring.make_ports(reading.settings, paths))
             code = EXIT_ERROR
-            house = wiring.assemble(reading.settings, ports, notifier=notifier, config=paths.config)
-            await _serve(house, paths, notifier)
+            daemon = wiring.assemble(
+                reading.settings, ports, notifier=notifier, config=paths.config
+            )
+            await _serve(daemon, paths, notifier)
     except* Failure as group:
         failures.extend(_leaves(group))
     for failure in failures:
-        hint = failure.hint if isinstance(failure, Stalled) else ""
+        hint = failure.hint
         log.error("%s", Finding(message=str(failure), hint=hint))
     return code if failures else EXIT_OK
 
 
-async def _serve(house: wiring.House, paths: wiring.Paths, notifier: Notifier) -> None:
+async def _serve(daemon: wiring.Daemon, paths: wiring.Paths, notifier: Notifier) -> None:
     """Everything between the first and the last line of the log."""
-    now = house.clock.now
+    now = daemon.clock.now
     reason = "asked to"
-    house.board.host_problems = wiring.prerequisites
-    house.ledger.append(Event(time=now(), kind=EventKind.STARTED, reason=f"podvisor {__version__}"))
+    daemon.board.host_problems = wiring.prerequisites
+    daemon.ledger.append(
+        Event(time=now(), kind=EventKind.STARTED, reason=f"podvisor {__version__}")
+    )
     try:
         async with anyio.create_task_group() as root:
-            root.start_soon(_signals, house, notifier, root.cancel_scope)
-            await root.start(house.watches.run)
-            await root.start(control.serve, paths.socket, house.desk)
-            await root.start(house.webhooks)
-            await house.loop.start()
-            root.start_soon(house.loop.run)
-            root.start_soon(_tell_ready, house, notifier)
+            root.start_soon(_signals, daemon, notifier, root.cancel_scope)
+            await root.start(daemon.watches.run)
+            await root.start(control.serve, paths.socket, daemon.service)
+            await root.start(daemon.webhooks)
+            await daemon.loop.start()
+            root.start_soon(daemon.loop.run)
+            root.start_soon(_tell_ready, daemon, notifier)
     except Exception as error:
         reason = f"cannot go on: {error!r}"
         raise
     finally:
         notifier.stopping()
         ok = reason == "asked to"
-        house.ledger.append(Event(time=now(), kind=EventKind.STOPPED, ok=ok, reason=reason))
-        house.close()
+        daemon.ledger.append(Event(time=now(), kind=EventKind.STOPPED, ok=ok, reason=reason))
+        daemon.close()
 
 
-async def _tell_ready(house: wiring.House, notifier: Notifier) -> None:
+async def _tell_ready(daemon: wiring.Daemon, notifier: Notifier) -> None:
     """READY=1 once the first pass is through; systemd's patience is extended while it lasts."""
     while True:
         with anyio.move_on_after(_EXTEND_EVERY_SECONDS):
-            await house.queue.rest(house.loop.first_pass, bursts=False)
+            await daemon.queue.wait_idle(daemon.loop.first_pass, bursts=False)
             break
         notifier.extend_timeout(2 * _EXTEND_EVERY_SECONDS)
-    for finding in (await house.settings.catch_up()).findings:
+    for finding in (await daemon.settings.catch_up()).findings:
         log.error("%s", finding)
-    house.board.has_looked = True
-    house.ready.append(True)
-    notifier.ready(house.board.summary())
-    log.info("ready: %s", house.board.summary())
+    daemon.board.has_looked = True
+    daemon.ready.append(True)
+    notifier.ready(daemon.board.summary())
+    log.info("ready: %s", daemon.board.summary())
 
 
-async def _signals(house: wiring.House, notifier: Notifier, root: anyio.CancelScope) -> None:
+async def _signals(daemon: wiring.Daemon, notifier: Notifier, root: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async for number in signals:
             if number is not signal.SIGHUP:
                 root.cancel()
                 return
             notifier.reloading()
-            for finding in (await house.settings.reload()).findings:
+            for finding in (await daemon.settings.reload()).findings:
                 log.error("%s", finding)
-            notifier.ready(house.board.summary())
+            notifier.ready(daemon.board.summary())
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
-from supervisor.adapters.secrets.decryptor import Vault
+from supervisor.adapters.secrets.decryptor import SecretOpener
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.api.webhooks import WebhookListener
@@ -40,18 +40,18 @@ from supervisor.controllers.apps.observer import Observer
 from supervisor.controllers.apps.probes import ProbeController
 from supervisor.controllers.apps.reconciler import AppController
 from supervisor.controllers.apps.secrets import SecretController
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.loop import Loop
-from supervisor.controllers.operator.actions import OrderDesk
+from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.operator.reload import SettingsReloader
-from supervisor.controllers.operator.service import Desk
-from supervisor.controllers.operator.status import StatusDesk
+from supervisor.controllers.operator.service import ControlService
+from supervisor.controllers.operator.status import StatusService
 from supervisor.controllers.sources.commit_status import CommitStatusController
 from supervisor.controllers.sources.source import SourceController
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.controllers.sources.webhooks import WebhookController
-from supervisor.controllers.state.overrides import Orders
-from supervisor.controllers.state.status_board import Board
+from supervisor.controllers.state.overrides import Overrides
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.watches import Watches
 from supervisor.core.config.reader import Reading, read_settings
 from supervisor.kit.clock import Clock, SystemClock
@@ -123,7 +123,7 @@ class Ports:
     systemd: ports.Systemd
     podman: ports.Podman
     secrets: ports.Secrets
-    vault: ports.Vault
+    opener: ports.SecretOpener
     tokens: ports.Tokens
     listener: WebhookListener
     git_host: ports.GitHost
@@ -139,15 +139,15 @@ class Ports:
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class Daemon:
     """The controllers, wired."""
 
     clock: Clock
     ledger: ports.Ledger
-    board: Board
+    board: StatusBoard
     queue: WorkQueue
     loop: Loop
-    desk: Desk
+    service: ControlService
     watches: Watches
     webhooks: Callable[..., Coroutine[Any, Any, None]]
     """Serves the listener for webhooks, until cancelled; `started` at once."""
@@ -197,7 +197,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         installed=paths.quadlets / "podvisor",
         base=paths.state / "sources" if scratch else None,
     )
-    vault = Vault(
+    opener = SecretOpener(
         state=paths.state,
         runtime=paths.runtime,
         identity=settings.secrets.identity,
@@ -207,7 +207,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
     def configure(new: Settings) -> None:
         ledger.configure(new.ledger)
         reader.configure(new.limits)
-        vault.identity = new.secrets.identity
+        opener.identity = new.secrets.identity
 
     def close() -> None:
         systemd.close()
@@ -222,7 +222,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         systemd=systemd,
         podman=podman,
         secrets=secrets,
-        vault=vault,
+        opener=opener,
         tokens=TokenVerifier(),
         listener=WebhookListener(),
         git_host=CommitStatusSender(),
@@ -239,18 +239,18 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
 
 def assemble(
     settings: Settings, given: Ports, *, notifier: Notifier, config: Path | None = None
-) -> House:
+) -> Daemon:
     """Wire the controllers over the ports; `config` is the settings file that is told of."""
     queue = WorkQueue()
-    board = Board(version=__version__, config=str(config or ""), started_at=given.clock.now())
+    board = StatusBoard(version=__version__, config=str(config or ""), started_at=given.clock.now())
     board.ledger_problem = given.ledger.problem
-    orders = Orders(ledger=given.ledger, clock=given.clock)
+    overrides = Overrides(ledger=given.ledger, clock=given.clock)
     images = ImageController(
         podman=given.podman, ledger=given.ledger, clock=given.clock, name_key=queue.add
     )
     words = LastWords(systemd=given.systemd, podman=given.podman, host=given.host)
     secrets = SecretController(
-        vault=given.vault,
+        opener=given.opener,
         podman=given.podman,
         reader=given.reader,
         ledger=given.ledger,
@@ -283,28 +283,28 @@ def assemble(
         clock=given.clock,
     )
     board.webhook_of, board.webhooks = webhooks.status_of, webhooks.status
-    desires = _desires(settings, given)
-    board.source_findings = lambda: desires.source_findings
+    desired_state = _desired_state(settings, given)
+    board.source_findings = lambda: desired_state.source_findings
     statuses = CommitStatusController(
         git_host=given.git_host,
         secrets=given.secrets,
-        desires=desires,
+        desired_state=desired_state,
         ledger=given.ledger,
         board=board,
         clock=given.clock,
         is_busy=queue.is_busy,
     )
 
-    def app_controller(of: Desires) -> AppController:
+    def app_controller(of: DesiredState) -> AppController:
         return AppController(
-            desires=of,
+            desired_state=of,
             observer=Observer(
                 systemd=given.systemd,
                 podman=given.podman,
                 folder=given.folder,
                 words=words,
                 ledger=given.ledger,
-                orders=orders,
+                overrides=overrides,
                 health=health,
                 probes=probes,
                 secrets=secrets,
@@ -314,7 +314,7 @@ def assemble(
             folder=given.folder,
             reader=given.reader,
             ledger=given.ledger,
-            orders=orders,
+            overrides=overrides,
             board=board,
             clock=given.clock,
             images=images,
@@ -335,15 +335,15 @@ def assemble(
     ready: list[bool] = []
     loop = Loop(
         queue=queue,
-        desires=desires,
+        desired_state=desired_state,
         sources=SourceController(
             reader=given.reader,
-            desires=desires,
+            desired_state=desired_state,
             ledger=given.ledger,
             board=board,
             clock=given.clock,
         ),
-        apps=app_controller(desires),
+        apps=app_controller(desired_state),
         images=images,
         health=health,
         probes=probes,
@@ -363,40 +363,40 @@ def assemble(
         await loop.take_settings(new)
 
     reloader = SettingsReloader(
-        load=lambda: load_settings(config) if config else Reading(settings=desires.settings),
+        load=lambda: load_settings(config) if config else Reading(settings=desired_state.settings),
         take=take_settings,
-        in_force=lambda: desires.settings,
-        leaving=desires.leaving,
+        in_force=lambda: desired_state.settings,
+        leaving=desired_state.leaving,
         shown=str(config or ""),
         ledger=given.ledger,
         clock=given.clock,
     )
     board.settings_findings = reloader.findings
-    return House(
+    return Daemon(
         clock=given.clock,
         ledger=given.ledger,
         board=board,
         queue=queue,
         loop=loop,
-        desk=Desk(
-            statuses=StatusDesk(
+        service=ControlService(
+            statuses=StatusService(
                 queue=queue,
                 loop=loop,
-                desires=desires,
+                desired_state=desired_state,
                 systemd=given.systemd,
                 board=board,
                 clock=given.clock,
             ),
             queue=queue,
             loop=loop,
-            desires=desires,
+            desired_state=desired_state,
             reader=given.reader,
             ledger=given.ledger,
-            orders=OrderDesk(
+            overrides=AppActions(
                 queue=queue,
-                desires=desires,
+                desired_state=desired_state,
                 ledger=given.ledger,
-                orders=orders,
+                overrides=overrides,
                 board=board,
                 clock=given.clock,
             ),
@@ -404,12 +404,12 @@ def assemble(
             clock=given.clock,
             planning=app_controller,
             secrets=secrets,
-            new_desires=lambda: _desires(desires.settings, given),
-            differ=lambda of: Differ(desires=of, reader=given.reader, folder=given.folder),
+            new_desired_state=lambda: _desired_state(desired_state.settings, given),
+            differ=lambda of: Differ(desired_state=of, reader=given.reader, folder=given.folder),
             settings=reloader,
             webhook_tester=WebhookTester(
                 listener=given.listener,
-                reception=webhooks.reception,
+                authenticator=webhooks.authenticator,
                 queue=queue,
                 board=board,
                 clock=given.clock,
@@ -417,32 +417,32 @@ def assemble(
         ),
         watches=Watches(
             queue=queue,
-            desires=desires,
+            desired_state=desired_state,
             systemd=given.systemd,
             folder=given.folder,
             podman=given.podman,
             folders=given.folders,
             host=given.host,
             on_resume=loop.resume,
-            on_network=loop.hurry,
+            on_network=loop.expedite,
             ledger=given.ledger,
             board=board,
             clock=given.clock,
         ),
-        webhooks=partial(given.listener.run, webhooks.reception),
+        webhooks=partial(given.listener.run, webhooks.authenticator),
         ready=ready,
         settings=reloader,
         close=given.close,
     )
 
 
-def _desires(settings: Settings, given: Ports) -> Desires:
-    return Desires(
+def _desired_state(settings: Settings, given: Ports) -> DesiredState:
+    return DesiredState(
         reader=given.reader,
         generator=given.generator,
         folder=given.folder,
         ledger=given.ledger,
-        orders=Orders(ledger=given.ledger, clock=given.clock),
+        overrides=Overrides(ledger=given.ledger, clock=given.clock),
         settings=settings,
         aside=given.aside,
         specifiers=_specifiers,
@@ -463,10 +463,10 @@ async def offline_plan(
     config: Path | None, apps: Collection[str], *, prune_all: bool = False
 ) -> Plan:
     """Work out, without a daemon, what one would do now. Raises Stalled on refused settings."""
-    return await _offline(config, lambda house: house.desk.plan(apps, prune_all=prune_all))
+    return await _offline(config, lambda daemon: daemon.service.plan(apps, prune_all=prune_all))
 
 
-async def _offline(config: Path | None, ask: Callable[[House], Awaitable[T]]) -> T:
+async def _offline(config: Path | None, ask: Callable[[Daemon], Awaitable[T]]) -> T:
     """Ask a house of its own, which looks at everything and changes nothing of the daemon's."""
     import tempfile  # noqa: PLC0415
 
@@ -477,8 +477,8 @@ async def _offline(config: Path | None, ask: Callable[[House], Awaitable[T]]) ->
     with tempfile.TemporaryDirectory(prefix="podvisor-") as scratch:
         given = make_ports(reading.settings, paths, scratch=Path(scratch))
         try:
-            house = assemble(reading.settings, given, notifier=Notifier())
-            return await ask(house)
+            daemon = assemble(reading.settings, given, notifier=Notifier())
+            return await ask(daemon)
         finally:
             given.close()
 
@@ -486,15 +486,15 @@ async def _offline(config: Path | None, ask: Callable[[House], Awaitable[T]]) ->
 async def offline_diff(config: Path | None, apps: Collection[str], *, units: bool) -> Diff:
     """Show, without a daemon, what would change. Raises Stalled on refused settings."""
     request = DiffRequest(apps=tuple(apps), units=units)
-    return await _offline(config, lambda house: house.desk.diff(request))
+    return await _offline(config, lambda daemon: daemon.service.diff(request))
 
 
 async def offline_secrets(config: Path | None) -> SecretList:
     """Work out, without a daemon, how all secrets stand. Raises Stalled on refused settings."""
 
-    async def ask(house: House) -> SecretList:
-        await house.loop.restore()
-        return await house.desk.secrets()
+    async def ask(daemon: Daemon) -> SecretList:
+        await daemon.loop.restore()
+        return await daemon.service.secrets()
 
     return await _offline(config, ask)
 
@@ -553,12 +553,12 @@ async def check(
         generator = QuadletGenerator(
             stage=scratch / "stage", quadlets=_user_settings() / "containers" / "systemd"
         )
-        desires = Desires(
+        desired_state = DesiredState(
             reader=reader,
             generator=generator,
             folder=OwnedFolder(root=scratch / "podvisor", user_units=scratch / "units"),
             ledger=ledger,
-            orders=Orders(ledger=ledger, clock=clock),
+            overrides=Overrides(ledger=ledger, clock=clock),
             settings=settings,
             aside=aside,
             specifiers=_specifiers,
@@ -566,7 +566,7 @@ async def check(
         try:
             found = await checker.check(
                 reader=reader,
-                desires=desires,
+                desired_state=desired_state,
                 passed_over=lambda app: generator.passed_over(Path(folder), app),
             )
         finally:

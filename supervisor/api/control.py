@@ -1,6 +1,6 @@
 """The control socket: HTTP over a Unix socket, mode 0600, for the command line.
 
-Asks a `Desk`; `kit.http.server` speaks HTTP.
+Asks a `Service`; `kit.http.server` speaks HTTP.
 
 | request | reply |
 | --- | --- |
@@ -60,7 +60,7 @@ _Query = TypeVar("_Query")
 Tell = Callable[[Event | AppStatus], Awaitable[None]]
 
 
-class Desk(Protocol):
+class Service(Protocol):
     """What the control socket offers; `controllers.operator.service` serves it."""
 
     async def look(self) -> Mapping[str, UnitState]: ...
@@ -123,13 +123,13 @@ class AppQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 async def serve(
-    path: Path, desk: Desk, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    path: Path, service: Service, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
     """Listen until cancelled; `started` once the socket is there."""
     with _listen(path) as listener:
         try:
             task_status.started()
-            await server.serve(listener, _Answers(desk))
+            await server.serve(listener, _Answers(service))
         finally:
             path.unlink(missing_ok=True)  # noqa: ASYNC240  # one system call, in memory
 
@@ -149,8 +149,8 @@ def _listen(path: Path) -> socket.socket:
 class _Answers:
     """What comes of a request."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._routes = {
             ("GET", "/v1/status"): self._status,
             ("POST", "/v1/plan"): self._plan,
@@ -185,67 +185,67 @@ class _Answers:
     async def _status(self, request: Request) -> None:
         app = _query(request, AppQuery).app or ""
         if app:
-            await self._desk.check_names([app])
-        units = await self._desk.look()
-        await _reply(request, 200, self._desk.status(app, units=units))
+            await self._service.check_names([app])
+        units = await self._service.look()
+        await _reply(request, 200, self._service.status(app, units=units))
 
     async def _plan(self, request: Request) -> None:
         body = await request.read(limit=_BODY_LIMIT)
         wish = msgspec.json.decode(body or b"{}", type=PlanRequest)
-        await _reply(request, 200, await self._desk.plan(wish.apps, prune_all=wish.prune_all))
+        await _reply(request, 200, await self._service.plan(wish.apps, prune_all=wish.prune_all))
 
     async def _diff(self, request: Request) -> None:
         body = await request.read(limit=_BODY_LIMIT)
         wish = msgspec.json.decode(body or b"{}", type=DiffRequest)
-        await _reply(request, 200, await self._desk.diff(wish))
+        await _reply(request, 200, await self._service.diff(wish))
 
     async def _webhook_test(self, request: Request) -> None:
         body = await request.read(limit=_BODY_LIMIT)
         wish = msgspec.json.decode(body, type=WebhookTestRequest)
-        await _reply(request, 200, await self._desk.test_webhook(wish.source))
+        await _reply(request, 200, await self._service.test_webhook(wish.source))
 
     async def _sync(self, request: Request) -> None:
         body = await request.read(limit=_BODY_LIMIT)
         wish = msgspec.json.decode(body or b"{}", type=SyncRequest)
         await request.begin(content_type=_LINES)
-        await _write(request, {"reply": await self._desk.sync(wish, _teller(request))})
+        await _write(request, {"reply": await self._service.sync(wish, _teller(request))})
 
     async def _suspend(self, request: Request) -> None:
-        await self._desk.suspend(await _order(request))
-        await _reply(request, 200, self._desk.status())
+        await self._service.suspend(await _order(request))
+        await _reply(request, 200, self._service.status())
 
     async def _resume(self, request: Request) -> None:
-        await self._desk.resume(await _order(request))
-        await _reply(request, 200, self._desk.status())
+        await self._service.resume(await _order(request))
+        await _reply(request, 200, self._service.status())
 
     async def _rollback(self, request: Request) -> None:
         order = await _order(request)
         if len(order.apps) != 1:
             raise ValueError("it names one app")
         await request.begin(content_type=_LINES)
-        await _write(request, {"reply": await self._desk.rollback(order, _teller(request))})
+        await _write(request, {"reply": await self._service.rollback(order, _teller(request))})
 
     async def _reload(self, request: Request) -> None:
-        await _reply(request, 200, await self._desk.reload())
+        await _reply(request, 200, await self._service.reload())
 
     async def _history(self, request: Request) -> None:
-        await _reply(request, 200, await self._desk.history(_query(request, AppQuery).app or ""))
+        await _reply(request, 200, await self._service.history(_query(request, AppQuery).app or ""))
 
     async def _secrets(self, request: Request) -> None:
-        await _reply(request, 200, await self._desk.secrets())
+        await _reply(request, 200, await self._service.secrets())
 
     async def _rotate(self, request: Request) -> None:
         body = await request.read(limit=_BODY_LIMIT)
         wish = msgspec.json.decode(body, type=RotateRequest)
-        await _reply(request, 200, await self._desk.rotate(wish.name))
+        await _reply(request, 200, await self._service.rotate(wish.name))
 
     async def _events(self, request: Request) -> None:
         query = _query(request, EventsQuery)
         if not math.isfinite(query.since):
             raise ValueError("`since` is no moment")
         if query.app:
-            self._desk.check_logged(query.app)
-        entries = self._desk.events(
+            self._service.check_logged(query.app)
+        entries = self._service.events(
             after_id=query.after_id,
             since=query.since,
             app=query.app or "",

@@ -1,6 +1,7 @@
 """The listener for webhooks: the only thing of podvisor's that the network reaches.
 
-Asks a `Reception` who may be heard, and what to answer; `kit.http.public_server` keeps the limits.
+Asks a `WebhookAuthenticator` who may be heard, and what to answer; `kit.http.public_server` keeps
+the limits.
 
 | request | answer |
 | --- | --- |
@@ -22,7 +23,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from supervisor.core.githost.client_address import parse_listen
 from supervisor.kit.http import client as http
-from supervisor.kit.http.public_server import Door, Limits, listen
+from supervisor.kit.http.public_server import LimitedServer, Limits, listen
 from supervisor.kit.http.server import Request
 from supervisor.model.errors import Retry
 from supervisor.model.webhook import Answer, Delivery, Sender
@@ -31,7 +32,7 @@ _KNOCK_SECONDS = 15.0
 _KNOCK_LIMIT = 16 << 10
 
 
-class Reception(Protocol):
+class WebhookAuthenticator(Protocol):
     """Who decides; `controllers.sources.webhooks` serves it."""
 
     @property
@@ -54,7 +55,7 @@ class WebhookListener:
     def __init__(self, *, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._tasks: TaskGroup | None = None
-        self._door: Door | None = None
+        self._door: LimitedServer | None = None
         self._address = ""
         self._scope = anyio.CancelScope()
         self._closed = anyio.Event()
@@ -65,11 +66,14 @@ class WebhookListener:
         return self._address
 
     async def run(
-        self, reception: Reception, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+        self,
+        authenticator: WebhookAuthenticator,
+        *,
+        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
         """Serve whatever is opened, until cancelled."""
-        visitors = _Visitors(reception)
-        self._door = Door(visitors.answer, limits=self._limits, on_slow=visitors.slow)
+        visitors = _Visitors(authenticator)
+        self._door = LimitedServer(visitors.answer, limits=self._limits, on_slow=visitors.slow)
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             task_status.started()
@@ -114,7 +118,7 @@ class WebhookListener:
 
     @staticmethod
     async def _serve(
-        door: Door, listener: socket.socket, scope: anyio.CancelScope, closed: anyio.Event
+        door: LimitedServer, listener: socket.socket, scope: anyio.CancelScope, closed: anyio.Event
     ) -> None:
         try:
             with listener, scope:
@@ -126,25 +130,25 @@ class WebhookListener:
 class _Visitors:
     """What comes of a request."""
 
-    def __init__(self, reception: Reception) -> None:
-        self._reception = reception
+    def __init__(self, authenticator: WebhookAuthenticator) -> None:
+        self._authenticator = authenticator
 
     async def answer(self, request: Request, peer: str) -> None:
-        reception = self._reception
-        sender = reception.sender(peer, request.headers)
-        answer = reception.admit(sender, method=request.method, path=request.path)
+        authenticator = self._authenticator
+        sender = authenticator.sender(peer, request.headers)
+        answer = authenticator.admit(sender, method=request.method, path=request.path)
         if answer is None:
             try:
-                body = await request.read(limit=reception.body_size)
+                body = await request.read(limit=authenticator.body_size)
             except ValueError:
-                answer = reception.too_large(sender)
+                answer = authenticator.too_large(sender)
             else:
                 delivery = Delivery(headers=request.headers, body=body)
-                answer = await reception.receive(sender, path=request.path, delivery=delivery)
+                answer = await authenticator.receive(sender, path=request.path, delivery=delivery)
         content = answer.text.encode() + b"\n"
         await request.reply(answer.status, content, content_type="text/plain; charset=utf-8")
 
     def slow(self, request: Request, peer: str) -> None:
         # Who only looks whether somebody is there, as a proxy may, has done nothing wrong.
         if request.is_begun:
-            self._reception.too_slow(self._reception.sender(peer, request.headers))
+            self._authenticator.too_slow(self._authenticator.sender(peer, request.headers))

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from supervisor.model.errors import Failure, Retry, Stalled, WaitUntil
+from supervisor.model.errors import Failure, Retry, Stalled
 
 log = logging.getLogger(__name__)
 
-_EAGERNESS = (Retry, WaitUntil, Stalled)
+_EAGERNESS = (Retry, Stalled)
 """Of several failures the one counts that is tried again first: the others come again by it."""
 
 

@@ -31,18 +31,18 @@ from supervisor.controllers.apps.health import LOOK_SECONDS, HealthController
 from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.apps.probes import ProbeController
 from supervisor.controllers.apps.reconciler import AppController
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import FolderWatch
 from supervisor.controllers.sources.commit_status import CommitStatusController
 from supervisor.controllers.sources.source import SourceController
 from supervisor.controllers.sources.webhooks import WebhookController
-from supervisor.controllers.state.status_board import Board
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.errors import Failure, Finding, Retry, Stalled, WaitUntil, hint_of
+from supervisor.model.errors import Failure, Finding, Retry, Stalled
 from supervisor.model.settings import Settings
 from supervisor.model.status import SourceStatus
 
@@ -65,7 +65,7 @@ class Loop:
         self,
         *,
         queue: WorkQueue,
-        desires: Desires,
+        desired_state: DesiredState,
         sources: SourceController,
         apps: AppController,
         images: ImageController,
@@ -74,14 +74,14 @@ class Loop:
         webhooks: WebhookController,
         statuses: CommitStatusController,
         folders: FolderWatch,
-        board: Board,
+        board: StatusBoard,
         clock: Clock,
         on_resync: Callable[[], None],
         on_rest: Callable[[], None],
         on_watchdog: Callable[[], float],
     ) -> None:
         self._queue = queue
-        self._desires = desires
+        self._desired_state = desired_state
         self._sources = sources
         self._apps = apps
         self._images = images
@@ -111,14 +111,14 @@ class Loop:
 
     async def restore(self) -> None:
         """Take up what is stored of the sources."""
-        for name in self._desires.settings.sources:
+        for name in self._desired_state.settings.sources:
             if await self._sources.restore(name):
                 self._restored.add(f"source:{name}")
 
     async def take_settings(self, settings: Settings) -> None:
         """Go on with other settings."""
-        self._desires.settings = settings
-        self._desires.invalidate()
+        self._desired_state.settings = settings
+        self._desired_state.invalidate()
         self._webhooks.take_settings(settings)
         self._queue.add("webhooks")
         for gone in set(self._board.sources) - set(settings.sources):
@@ -145,13 +145,13 @@ class Loop:
                     if not key.startswith("app:"):
                         tasks.start_soon(self._pass, (key,), self._reconcile_one)
 
-    def hurry(self) -> None:
+    def expedite(self) -> None:
         """Try now what waits after a failure that a network may mend: it is back, they say."""
         hurried = {key for key in self._failures if key.startswith(_OVER_NETWORKS)}
         for key in hurried:
             # It may take a moment until names resolve again: the backoff starts anew.
             self._failures[key] = 0
-        self._queue.hurry(hurried.__contains__)
+        self._queue.expedite(hurried.__contains__)
 
     def resume(self) -> None:
         """Go on after a suspend: what came due meanwhile is due now, and `hurry`."""
@@ -159,10 +159,10 @@ class Loop:
         self._queue.advance(suspended - self._suspended)
         self._suspended = suspended
         self._apps.renew_trials()
-        self.hurry()
+        self.expedite()
 
     def _name_all(self) -> None:
-        self._queue.add(*(f"source:{name}" for name in self._desires.settings.sources))
+        self._queue.add(*(f"source:{name}" for name in self._desired_state.settings.sources))
         self._resync()
 
     def _resync(self) -> None:
@@ -170,16 +170,20 @@ class Loop:
 
         And what failed until a person mends it: nobody tells when that is done.
         """
-        sources = self._desires.settings.sources.items()
+        sources = self._desired_state.settings.sources.items()
         self._queue.add(*(f"source:{name}" for name, one in sources if one.folder))
         self._queue.add("apps", *self._failures)
-        resync = float(self._desires.settings.repair.resync)
+        resync = float(self._desired_state.settings.repair.resync)
         if resync:
             self._queue.add_by_rhythm("resync", resync)
 
     async def _watch_folders(self) -> None:
         await self._folders.watch_folders(
-            {name: one.folder for name, one in self._desires.settings.sources.items() if one.folder}
+            {
+                name: one.folder
+                for name, one in self._desired_state.settings.sources.items()
+                if one.folder
+            }
         )
 
     async def _pass(
@@ -233,7 +237,7 @@ class Loop:
         """Arm the next look at health and the next probe, where there are any."""
         if seconds := self._health.second_look_in():
             self._queue.add_in("health", seconds)
-        elif any(map(self._desires.apps_of_unit, self._health.checked_units())):
+        elif any(map(self._desired_state.apps_of_unit, self._health.checked_units())):
             self._queue.add_by_rhythm("health", LOOK_SECONDS)
         due = self._probes.due_in()
         if due is not None:
@@ -241,7 +245,7 @@ class Loop:
 
     def _keys_of(self, units: Iterable[str]) -> set[str]:
         """Name the apps that have one of these units."""
-        return {f"app:{app}" for unit in units for app in self._desires.apps_of_unit(unit)}
+        return {f"app:{app}" for unit in units for app in self._desired_state.apps_of_unit(unit)}
 
     async def _reconcile_one(self, keys: set[str]) -> None:
         (key,) = keys
@@ -295,7 +299,7 @@ class Loop:
             self._arm_poll(key, name)
         # What could not be read of the store may be there again.
         stuck = {"apps", "news"} & self._failures.keys()
-        self._queue.add(*(f"app:{app}" for app in self._desires.failed(name)))
+        self._queue.add(*(f"app:{app}" for app in self._desired_state.failed(name)))
         if stuck or key in self._failures:
             self._queue.add("apps", *stuck)
         elif changed:
@@ -315,7 +319,7 @@ class Loop:
         """The one place that knows what each failure means for the queue."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         kind = key.partition(":")[0]
-        hint = hint_of(failure)
+        hint = failure.hint
         if kind not in {"source", "image"}:
             message = f"{_title(key)}: {failure}"
             self._board.problems[key] = Finding(message=message, hint=hint)
@@ -323,8 +327,6 @@ class Loop:
             case Retry():
                 table = _BACKOFFS.get(kind, backoff.PASS_SECONDS)
                 self._queue.add_in(key, backoff.delay(table, failures))
-            case WaitUntil():
-                self._queue.add_in(key, failure.at - self._clock.now(), slack=0.0)
             case Stalled() if kind in {"image", "status"}:
                 # The person who is needed is elsewhere, and does not tell when it is done.
                 self._queue.add_in(key, backoff.PULL_SECONDS[-1])

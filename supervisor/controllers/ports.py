@@ -1,6 +1,6 @@
 """What the controllers need from outside. Adapters serve these; fakes serve them in tests.
 
-Every method that can fail raises one of the three failures of `model.errors`, with a sentence
+Every method that can fail raises one of the two failures of `model.errors`, with a sentence
 for people; anything else that escapes is a defect.
 """
 
@@ -260,7 +260,7 @@ class Secrets(Protocol):
         """Return the secret without a final line end. Raises Retry or Stalled; never says it."""
 
 
-class Vault(Protocol):
+class SecretOpener(Protocol):
     """Clear texts of apps' secrets, and keyed hashes that tell changes without them."""
 
     def made_of(self, secret: DesiredSecret) -> str:

@@ -16,9 +16,9 @@ from typing import TypeVar
 import anyio
 from anyio.abc import TaskStatus
 
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Folder, FolderWatch, Host, Ledger, Podman, Systemd
-from supervisor.controllers.state.status_board import Board
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.status.affected_apps import apps_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
@@ -36,7 +36,7 @@ class Watches:
         self,
         *,
         queue: WorkQueue,
-        desires: Desires,
+        desired_state: DesiredState,
         systemd: Systemd,
         folder: Folder,
         podman: Podman,
@@ -45,11 +45,11 @@ class Watches:
         on_resume: Callable[[], None],
         on_network: Callable[[], None],
         ledger: Ledger,
-        board: Board,
+        board: StatusBoard,
         clock: Clock,
     ) -> None:
         self._queue = queue
-        self._desires = desires
+        self._desired_state = desired_state
         self._systemd = systemd
         self._folder = folder
         self._podman = podman
@@ -84,16 +84,18 @@ class Watches:
 
     def _unit_changed(self, unit: str) -> None:
         if not unit:
-            self._queue.notice(*(f"app:{name}" for name in self._desires.known()))
+            self._queue.add_debounced(*(f"app:{name}" for name in self._desired_state.known()))
             return
-        self._queue.notice(*(f"app:{name}" for name in self._desires.apps_of_unit(unit)))
+        self._queue.add_debounced(
+            *(f"app:{name}" for name in self._desired_state.apps_of_unit(unit))
+        )
 
     def _app_touched(self, app: str) -> None:
-        self._queue.notice(f"app:{app}")
+        self._queue.add_debounced(f"app:{app}")
 
     def _object_changed(self, event: PodmanEvent) -> None:
-        apps = apps_of(event, self._desires.known(), self._desires.secrets())
-        self._queue.notice(*(f"app:{app}" for app in apps))
+        apps = apps_of(event, self._desired_state.known(), self._desired_state.secrets())
+        self._queue.add_debounced(*(f"app:{app}" for app in apps))
 
     def _show(self, status: WatchStatus) -> None:
         """Put on the board how something is watched; a change of that is an event."""
@@ -113,7 +115,7 @@ class Watches:
             )
 
     def _source_changed(self, source: str) -> None:
-        self._queue.notice(f"source:{source}")
+        self._queue.add_debounced(f"source:{source}")
 
     def _host_changed(self, what: str) -> None:
         self._on_host[what]()

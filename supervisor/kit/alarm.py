@@ -24,7 +24,7 @@ _MOST_SECONDS = 300.0
 """Nobody minds whether the resync comes after an hour or five minutes later."""
 
 
-class Stretch(NamedTuple):
+class Window(NamedTuple):
     """A time to do something in."""
 
     earliest: float
@@ -41,6 +41,6 @@ def next_multiple(period: float, *, now: float) -> float:
     return math.floor((now + TICK_SECONDS) / period + 1) * period
 
 
-def ring_at(stretches: Iterable[Stretch]) -> float | None:
+def ring_at(stretches: Iterable[Window]) -> float | None:
     """When to ring for these; None if there are none."""
     return min((one.latest for one in stretches), default=None)

@@ -6,7 +6,7 @@ Time is that of the event loop: a clock that is set back or forward changes noth
 from collections import OrderedDict
 
 
-class Allowances:
+class TokenBuckets:
     """To each key so many a minute, of which all may come at once."""
 
     def __init__(self, *, per_minute: int, most_keys: int = 1_024) -> None:
@@ -28,7 +28,7 @@ class Allowances:
             self._left.popitem(last=False)
 
 
-class Seldom:
+class Throttle:
     """Lets each key through once in a while."""
 
     def __init__(self, *, seconds: float, most_keys: int = 256) -> None:
@@ -48,7 +48,7 @@ class Seldom:
         return True
 
 
-class Recent:
+class SeenSet:
     """Remembers the newest of many things."""
 
     def __init__(self, *, most: int) -> None:

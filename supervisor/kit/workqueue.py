@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from supervisor.kit import alarm
-from supervisor.kit.alarm import Stretch
+from supervisor.kit.alarm import Window
 
 _QUIET_SECONDS = 0.25
 """A burst is over when nothing was seen for so long."""
@@ -49,7 +49,7 @@ class WorkQueue:
         self._held: dict[str, _Burst] = {}
         self._began: dict[str, float] = {}
         """When the newest passes began, in that order; no older ones than matter."""
-        self._due: dict[str, Stretch] = {}
+        self._due: dict[str, Window] = {}
         self._epoch = _now()
         """From which rhythms are counted."""
         self._alarm: asyncio.TimerHandle | None = None
@@ -67,7 +67,7 @@ class WorkQueue:
                 self._ready[key] = None
         self._wake()
 
-    def notice(self, *keys: str) -> None:
+    def add_debounced(self, *keys: str) -> None:
         """Make keys ready for which something was seen: the first at once, a burst when it ends.
 
         A key is held if its last pass began just now, until nothing more is seen for a moment; so a
@@ -100,7 +100,7 @@ class WorkQueue:
         at = self._epoch + alarm.next_multiple(period, now=_now() - self._epoch)
         self._add_at(key, at, alarm.slack(period) if slack is None else slack)
 
-    def hurry(self, concerns: Callable[[str], bool]) -> None:
+    def expedite(self, concerns: Callable[[str], bool]) -> None:
         """Make ready now what is due later and of concern."""
         self.add(*[key for key in self._due if concerns(key)])
 
@@ -110,7 +110,7 @@ class WorkQueue:
         For time that the event loop's clock has not seen: it stands still in a suspend.
         """
         for key, (earliest, latest) in self._due.items():
-            self._due[key] = Stretch(earliest - seconds, latest - seconds)
+            self._due[key] = Window(earliest - seconds, latest - seconds)
         self._rearm()
 
     def forget(self, key: str) -> None:
@@ -165,11 +165,11 @@ class WorkQueue:
                 self._ready[key] = None
         self._wake()
 
-    def mark(self) -> int:
+    def generation(self) -> int:
         """Return a moment, for `passed`."""
         return self._turn
 
-    async def passed(self, keys: Iterable[str], *, since: int | None = None) -> None:
+    async def wait_for_pass(self, keys: Iterable[str], *, since: int | None = None) -> None:
         """Have each key go through a whole pass that begins after `since` (now, if not given)."""
         mark = self._turn if since is None else since
         futures = []
@@ -191,7 +191,7 @@ class WorkQueue:
         busy = (self._ready, self._running, self._held if bursts else ())
         return any(concerns(key) for keys in busy for key in keys)
 
-    async def rest(
+    async def wait_idle(
         self, concerns: Callable[[str], bool] = lambda _key: True, *, bursts: bool = True
     ) -> None:
         """Wait until the queue is not busy; in a storm, that is seldom but without `bursts`."""
@@ -200,7 +200,7 @@ class WorkQueue:
 
     def _add_at(self, key: str, at: float, slack: float) -> None:
         if key not in self._due or at + slack < self._due[key].latest:
-            self._due[key] = Stretch(at, at + slack)
+            self._due[key] = Window(at, at + slack)
             self._rearm()
 
     async def _next_change(self) -> None:
@@ -226,7 +226,7 @@ class WorkQueue:
         if self._alarm:
             self._alarm.cancel()
             self._alarm = None
-        bursts = (Stretch(end, end) for end in (one.ends() for one in self._held.values()))
+        bursts = (Window(end, end) for end in (one.ends() for one in self._held.values()))
         at = alarm.ring_at((*self._due.values(), *bursts))
         if at is not None:
             self._alarm = asyncio.get_running_loop().call_at(at, self._ring)

@@ -1,40 +1,27 @@
-"""The three ways in which something can fail, classified where they are raised.
+"""The two ways in which something can fail, classified where they are raised.
 
 They are interpreted in one place, the controllers' loop: `Retry` goes back to the queue with a
-backoff, `WaitUntil` at its time, `Stalled` waits for a person (or for the world to change).
+backoff, `Stalled` waits for a person (or for the world to change).
 """
 
 import msgspec
 
 
 class Failure(Exception):
-    """Base of the three; `str()` of it is a sentence for people: "cannot X: why"."""
+    """Base of the two; `str()` of it is a sentence for people: "cannot X: why"."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+        """What a person is to do; empty where it may help to wait."""
 
 
 class Retry(Failure):
     """It may work later, unchanged: a network, a registry or a full disk."""
 
 
-class WaitUntil(Failure):
-    """Nothing is wrong; there is nothing to do before `at`."""
-
-    def __init__(self, message: str, *, at: float) -> None:
-        super().__init__(message)
-        self.at = at
-        """Seconds on the clock of `kit.clock`, not before which to look again."""
-
-
 class Stalled(Failure):
     """A person is needed; `hint` says what to do."""
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-def hint_of(failure: Failure) -> str:
-    """What a person is to do; empty where none is needed."""
-    return failure.hint if isinstance(failure, Stalled) else ""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -49,7 +49,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds in which something could run, and no CPU was free for it (pressure)."""
 
 
-class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+class Window(msgspec.Struct, frozen=True, kw_only=True):
     """What one target spent between two readings."""
 
     seconds: float

@@ -100,7 +100,7 @@ class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):
     closed: tuple[str, ...] = ()
     """Folders of such files that may not be looked into, since a container took them to itself;
     what was installed there counts as it was written."""
-    strangers: tuple[str, ...] = ()
+    unowned_files: tuple[str, ...] = ()
     """Quadlet and unit files in the folder that the manifest does not name."""
     links: dict[str, str] = {}
     """Links in the user's unit folder (relative to it) that lead to the app's plain units, each

@@ -30,7 +30,7 @@ class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     outcome: Outcome = Outcome.TRIAL
     reason: str = ""
     """Why it failed."""
-    excused: tuple[str, ...] = ()
+    ignored_units: tuple[str, ...] = ()
     """Units that were down before it came, and that it does not change: not its fault."""
 
 

@@ -82,8 +82,8 @@ def test_odd_answers(path: Path, reply: bytes, said: str) -> None:
         ask(str(path), "/")
 
 
-class FakeDesk:
-    """Serves `api.control.Desk`."""
+class FakeService:
+    """Serves `api.control.Service`."""
 
     def __init__(self) -> None:
         self.seen: list[Any] = []
@@ -121,9 +121,9 @@ class FakeDesk:
 
 
 @pytest.fixture
-def desk(path: Path) -> Iterator[FakeDesk]:
-    """The daemon's own control socket, with a fake desk behind it."""
-    desk, started = FakeDesk(), threading.Event()
+def service(path: Path) -> Iterator[FakeService]:
+    """The daemon's own control socket, with a fake service behind it."""
+    service, started = FakeService(), threading.Event()
     ended: list[Callable[[], None]] = []
 
     async def serve() -> None:
@@ -132,18 +132,18 @@ def desk(path: Path) -> Iterator[FakeDesk]:
             ended.append(
                 partial(anyio.from_thread.run_sync, tasks.cancel_scope.cancel, token=token)
             )
-            await tasks.start(control.serve, path, desk)
+            await tasks.start(control.serve, path, service)
             started.set()
 
     thread = threading.Thread(target=anyio.run, args=(serve,))
     thread.start()
     assert started.wait(5)
-    yield desk
+    yield service
     ended[0]()
     thread.join()
 
 
-def test_speaks_with_the_real_control_socket(path: Path, desk: FakeDesk) -> None:
+def test_speaks_with_the_real_control_socket(path: Path, service: FakeService) -> None:
     address = str(path)
     status = ask(address, "/v1/status", query={"app": "a b&c/é", "other": ""})
     assert msgspec.json.decode(status, type=Status).running
@@ -153,7 +153,7 @@ def test_speaks_with_the_real_control_socket(path: Path, desk: FakeDesk) -> None
     assert [list(line) for line in lines] == [["event"]] * 3 + [["reply"]]
     (event,) = stream(address, "/v1/events", query={"since": 1.5, "limit": 5, "follow": 0})
     assert event["reason"] == "é" * 100_000
-    assert desk.seen == [
+    assert service.seen == [
         "a b&c/é",
         ("web", True),
         SyncRequest(apps=("web",)),
@@ -161,7 +161,7 @@ def test_speaks_with_the_real_control_socket(path: Path, desk: FakeDesk) -> None
     ]
 
 
-def test_hears_the_real_control_sockets_refusals(path: Path, desk: FakeDesk) -> None:
+def test_hears_the_real_control_sockets_refusals(path: Path, service: FakeService) -> None:
     with pytest.raises(Refused, match="no app named nobody"):
         list(stream(str(path), "/v1/events", query={"app": "nobody"}))
     with pytest.raises(Refused, match="no app named nobody") as raised:

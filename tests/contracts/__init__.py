@@ -1,6 +1,6 @@
 """What each port promises, asked of its fake and of its real adapter alike.
 
-A suite says what comes of right questions, and which of the three failures of wrong ones, of an
+A suite says what comes of right questions, and which of the two failures of wrong ones, of an
 outside that is gone, and of one that never answers. The real adapters run here against what a test
 can have without a host; tests/host/contracts holds them to the real outside.
 

@@ -122,7 +122,7 @@ WEB = {"web.container": "[Container]\n", "conf/a": "one"}
 async def test_nothing_is_there_at_first(side: Side) -> None:
     assert await side.folder.manifests() == {}
     seen = await side.folder.observe("web", wanted=["web.container"])
-    assert (seen.name, seen.manifest, seen.files, seen.strangers) == ("web", None, (), ())
+    assert (seen.name, seen.manifest, seen.files, seen.unowned_files) == ("web", None, (), ())
     assert await side.folder.contents("web", ["web.container"], limit=10) == {}
     await side.folder.remove_files("web", ["web.container"])
 
@@ -164,7 +164,7 @@ async def test_what_somebody_else_put_there_is_told_apart(side: Side) -> None:
     side.writes("web", "notes.txt", "x")
     side.writes("web", "conf/a", "mine")
     seen = await side.folder.observe("web")
-    assert seen.strangers == ("theirs.container",)
+    assert seen.unowned_files == ("theirs.container",)
     assert on_disk(seen)["conf/a"] == blob_id(b"mine")
     assert "notes.txt" not in on_disk(seen)
     seen = await side.folder.observe("web", wanted=["notes.txt"])

@@ -27,10 +27,10 @@ from tests.fakes.ports import (
     FakePodman,
     FakeProber,
     FakeReader,
+    FakeSecretOpener,
     FakeSecrets,
     FakeSystemd,
     FakeTokens,
-    FakeVault,
     at_once,
 )
 
@@ -67,7 +67,7 @@ class Defects(logging.Handler):
         assert not self.met, self.met[0]
 
 
-FAULTY = ("reader", "generator", "folder", "systemd", "podman", "secrets", "vault", "git_host")
+FAULTY = ("reader", "generator", "folder", "systemd", "podman", "secrets", "opener", "git_host")
 """Ports of which a call may fail, as their contracts say."""
 
 
@@ -84,7 +84,7 @@ class World:
         self.systemd.now = self.clock.now
         self.podman = FakePodman(self.machine)
         self.secrets = FakeSecrets()
-        self.vault = FakeVault()
+        self.opener = FakeSecretOpener()
         self.tokens = FakeTokens()
         self.listener = FakeListener()
         self.git_host = FakeGitHost()
@@ -119,7 +119,7 @@ class World:
             systemd=self.systemd,
             podman=self.podman,
             secrets=self.secrets,
-            vault=self.vault,
+            opener=self.opener,
             tokens=self.tokens,
             listener=self.listener,
             git_host=self.git_host,
@@ -148,7 +148,7 @@ class World:
                 await house.loop.start()
                 tasks.start_soon(house.loop.run)
                 if first_pass:
-                    await house.queue.rest()
+                    await house.queue.wait_idle()
                 yield house
                 tasks.cancel_scope.cancel()
         house.close()
@@ -162,7 +162,7 @@ class World:
         """Change the source, and let its next poll find it."""
         self.reader.put("home", files)
         house.queue.add("source:home")
-        await house.queue.rest()
+        await house.queue.wait_idle()
 
     def events(self, *kinds):
         return [event for event in self.ledger.events() if not kinds or event.kind in kinds]

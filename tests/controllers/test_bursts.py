@@ -54,8 +54,8 @@ async def test_ten_thousand_unit_signals_and_podman_events_in_ten_seconds(world)
         world.systemd.dies("web.service")
         await anyio.sleep(3)
         assert {"gallery.service", "web.service"} <= set(world.machine.running)
-        await house.queue.rest()
-        assert {one.state for one in house.desk.status().apps} == {AppState.READY}
+        await house.queue.wait_idle()
+        assert {one.state for one in house.service.status().apps} == {AppState.READY}
         assert 0 < passes["blog"] <= 20
         assert 0 < passes["photos"] <= 20
         assert passes["quiet"] == 0
@@ -78,7 +78,7 @@ async def test_a_storming_app_starves_nobody(world):
             await anyio.sleep(0.15)
             assert "quiet.service" in world.machine.running, "the first is at once, as ever"
             tasks.cancel_scope.cancel()
-        await house.queue.rest()
+        await house.queue.wait_idle()
 
 
 async def test_a_person_does_not_wait_for_a_storm_to_end(world):
@@ -95,7 +95,7 @@ async def test_a_person_does_not_wait_for_a_storm_to_end(world):
             tasks.start_soon(storm)
             await anyio.sleep(1)
             with anyio.fail_after(1):
-                await house.desk.sync(SyncRequest(), tell=ignore)
+                await house.service.sync(SyncRequest(), tell=ignore)
             tasks.cancel_scope.cancel()
 
 
@@ -109,12 +109,12 @@ async def test_keys_of_things_that_do_not_exist_leave_nothing_behind(world):
             world.systemd.changes.queue.put_nowait(f"nothing-{number}.service")
             world.folders.changes.queue.put_nowait(f"nothing-{number}")
         await anyio.sleep(5)
-        await house.queue.rest()
-        house.queue.notice("app:quiet")
-        await house.queue.rest()
+        await house.queue.wait_idle()
+        house.queue.add_debounced("app:quiet")
+        await house.queue.wait_idle()
         await anyio.sleep(5)
-        house.queue.notice("app:quiet")
-        await house.queue.rest()
+        house.queue.add_debounced("app:quiet")
+        await house.queue.wait_idle()
         now = sizes(house)
         assert {name for name in now if now[name] > kept[name]} == set()
 
@@ -134,6 +134,6 @@ async def test_at_rest_one_alarm_is_armed_and_no_other_timer(world):
     async with world.running() as house:
         for _ in range(5):
             await anyio.sleep(1_000)
-            await house.queue.rest()
+            await house.queue.wait_idle()
             timers = asyncio.get_running_loop()._scheduled
             assert len([one for one in timers if not one.cancelled()]) == 1

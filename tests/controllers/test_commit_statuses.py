@@ -38,7 +38,7 @@ async def test_pending_then_success_once_for_each_revision(told):
         assert told.git_host.tokens == {b"t0ken"}
         assert told.git_host.contexts == {"podvisor/pi"}
         house.queue.add("source:home", "apps", "resync")
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert len(told.git_host.told) == 2
         await told.push(house, {"apps/web/web.container": "image=img:2"})
         assert states(told)[2:] == [("pending", "1 app"), ("success", "1 app ready")]
@@ -65,9 +65,9 @@ async def test_an_image_that_is_waited_for_is_pending(told):
         told.podman.registry.add("img:3")
         told.reader.put("home", {"apps/web/web.container": "image=img:3"})
         house.queue.add("source:home")
-        await house.queue.rest(lambda key: not key.startswith("image:"))
+        await house.queue.wait_idle(lambda key: not key.startswith("image:"))
         assert states(told)[-1][0] == "pending"
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert states(told)[-1] == ("success", "1 app ready")
 
 
@@ -83,19 +83,19 @@ async def test_a_repair_is_no_news_and_a_crash_loop_no_flood(told):
     async with told.running() as house:
         told.systemd.dies("web.service")
         await anyio.sleep(3)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert len(told.git_host.told) == 2
         told.machine.broken.add("web.service")
         for _ in range(60):
             told.systemd.dies("web.service")
             await anyio.sleep(60)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         later = states(told)[2:]
         assert later[0][0] == "failure"
         assert len(later) <= 12, "an hour of crashes, no more than one each five minutes"
         told.machine.broken.clear()
         await anyio.sleep(7200)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert house.board.apps["web"].state == "ready"
         assert states(told)[-1] == ("success", "1 app ready")
 
@@ -111,8 +111,8 @@ async def test_a_git_host_that_is_down_keeps_nothing_waiting_and_is_told_later(t
         await anyio.sleep(3600)
         assert told.git_host.tries - tries <= 6
         told.git_host.failure = None
-        house.loop.hurry()
-        await house.queue.rest()
+        house.loop.expedite()
+        await house.queue.wait_idle()
         assert states(told)[-1] == ("success", "1 app ready")
         assert "status:home" not in house.board.problems
     assert caplog.text.count("no route to host") == 1
@@ -138,7 +138,7 @@ async def test_other_settings_are_tried_at_once(told):
         assert "cannot read file:~/token" in str(house.board.problems["status:home"])
         told.secrets.known[TOKEN] = b"t0ken"
         await house.settings.take(told.settings)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert states(told)[-1] == ("success", "1 app ready")
         off = msgspec.structs.replace(
             HOME, status="", status_token=SecretRef(""), status_context=""

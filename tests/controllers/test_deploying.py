@@ -21,7 +21,7 @@ async def ignore(_event):
 
 
 def state(house, app):
-    (one,) = [one for one in house.desk.status().apps if one.name == app]
+    (one,) = [one for one in house.service.status().apps if one.name == app]
     return one
 
 
@@ -31,7 +31,7 @@ def started(world):
 
 async def settle(house):
     await anyio.sleep(1)
-    await house.queue.rest()
+    await house.queue.wait_idle()
 
 
 # What is not the source's
@@ -44,7 +44,7 @@ async def test_a_drop_in_of_the_users_own_reaches_what_it_is_laid_over(world):
         world.systemd.jobs.clear()
         reloads = world.machine.reloads
         world.generator.around[own] = "2"
-        reply = await house.desk.sync(SyncRequest(), ignore)
+        reply = await house.service.sync(SyncRequest(), ignore)
         assert {one.state for one in reply.apps} == {AppState.READY}
         assert world.systemd.jobs == [("restart", "web.service")]
         assert world.machine.reloads == reloads + 1, "else systemd would start the old one again"
@@ -52,11 +52,11 @@ async def test_a_drop_in_of_the_users_own_reaches_what_it_is_laid_over(world):
         assert world.machine.running["web.service"].endswith("2")
         *_, step = [one for one in world.events(EventKind.STEP) if one.unit == "web.service"]
         assert step.reason == f"its unit changed ({own}, this host's own, changed)"
-        await house.desk.sync(SyncRequest(), ignore)
+        await house.service.sync(SyncRequest(), ignore)
         assert len(world.systemd.jobs) == 1
         del world.generator.around[own]
-        assert len((await house.desk.plan(())).steps) == 2
-        await house.desk.sync(SyncRequest(), ignore)
+        assert len((await house.service.plan(())).steps) == 2
+        await house.service.sync(SyncRequest(), ignore)
         assert len(world.systemd.jobs) == 2
 
 
@@ -80,7 +80,7 @@ async def test_a_change_of_both_comes_in_order_and_sync_waits_for_all_of_it(worl
         world.systemd.jobs.clear()
         world.systemd.slow["db.service"] = 5
         world.reader.put("home", {"db/db.container": "v=2", "web/web.container": "after=db v=2"})
-        reply = await house.desk.sync(SyncRequest(apps=("web",)), ignore)
+        reply = await house.service.sync(SyncRequest(apps=("web",)), ignore)
         assert world.systemd.jobs == [("restart", "db.service"), ("restart", "web.service")]
         assert [(one.name, one.state) for one in reply.apps] == [("web", AppState.READY)]
 
@@ -128,7 +128,7 @@ async def test_an_app_that_nobody_has_and_a_circle_are_refused(world):
     }
     world.reader.put("home", files)
     async with world.running() as house:
-        told = {one.name: one for one in house.desk.status().apps}
+        told = {one.name: one for one in house.service.status().apps}
         assert {name: one.state for name, one in told.items()} == {
             "a": AppState.REFUSED,
             "b": AppState.REFUSED,
@@ -149,7 +149,7 @@ async def test_a_plan_shows_who_waits(world):
     world.reader.put("home", {**WEB, **DB})
     async with world.running() as house:
         world.reader.put("home", {"db/db.container": "v=2", "web/web.container": "after=db v=2"})
-        plan = await house.desk.plan([])
+        plan = await house.service.plan([])
         (web,) = [one for one in plan.verdicts if one.app == "web"]
         assert web.waiting == ("waits for app db",)
         assert {step.app for step in plan.steps if step.app} == {"db"}
@@ -162,7 +162,7 @@ async def test_without_a_daemon_what_is_installed_counts_as_ready(world):
     world.reader.put("home", {**DB, "web/web.container": "after=db v=2"})
     async with world.running() as house:
         house.board.apps.clear()
-        plan = await house.desk.plan([])
+        plan = await house.service.plan([])
         assert {step.app for step in plan.steps if step.app} <= {"web"}
         assert not any(one.waiting for one in plan.verdicts)
 
@@ -230,7 +230,7 @@ async def test_a_job_runs_before_anything_else_changes(world):
         # While it runs, all else is on disk and in systemd as it was.
         before = world.machine.running["shop.service"]
         assert world.machine.loaded["shop.service"].digest == before
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert world.systemd.jobs == [("restart", "migrate.service"), ("restart", "shop.service")]
         assert world.machine.running["shop.service"] != before
         assert state(house, "shop").state is AppState.READY
@@ -255,7 +255,7 @@ async def test_a_job_that_fails_stops_the_deploy_until_somebody_says_so(world):
         before = dict(world.machine.running), world.machine.manifests["shop"]
         world.machine.broken.add("migrate.service")
         world.reader.put("home", NEXT)
-        reply = await house.desk.sync(SyncRequest(), ignore)
+        reply = await house.service.sync(SyncRequest(), ignore)
         (shop,) = reply.apps
         assert shop.state is AppState.REFUSED
         (finding,) = shop.findings
@@ -269,10 +269,10 @@ async def test_a_job_that_fails_stops_the_deploy_until_somebody_says_so(world):
         assert world.machine.running == before[0], "repaired, at what it was"
         await world.push(house, {**NEXT, "blog/blog.container": ""})
         assert len(world.machine.ran) == runs, "a commit that does not touch it changes nothing"
-        await house.desk.sync(SyncRequest(), ignore)
+        await house.service.sync(SyncRequest(), ignore)
         assert len(world.machine.ran) == runs
         world.machine.broken.clear()
-        reply = await house.desk.sync(SyncRequest(apps=("shop",)), ignore)
+        reply = await house.service.sync(SyncRequest(apps=("shop",)), ignore)
         assert [one.state for one in reply.apps] == [AppState.READY]
         assert len(world.machine.ran) == runs + 1
     assert [one.ok for one in world.events(EventKind.STEP) if one.step == "run"] == [
@@ -292,7 +292,7 @@ async def test_a_job_whose_revision_is_taken_back_in_the_source_is_failed_no_mor
         assert state(house, "shop").state is AppState.READY
         assert "migrate.service" not in world.machine.failed
         steps = len(world.events(EventKind.STEP))
-        await house.desk.sync(SyncRequest(), ignore)
+        await house.service.sync(SyncRequest(), ignore)
         assert len(world.events(EventKind.STEP)) == steps
 
 
@@ -352,7 +352,7 @@ async def test_a_pass_that_is_cut_short_before_a_job_is_mended(world):
         assert len(world.machine.ran) == 1
         world.systemd.reload = systemd_reload
         await anyio.sleep(20)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert len(world.machine.ran) == 2
         assert state(house, "shop").state is AppState.READY
 
@@ -389,7 +389,7 @@ async def test_who_gives_a_unit_away_keeps_it_until_the_other_takes_it(world, wa
         world.podman.registry.add("img:2")
         await world.push(house, {**after, "db/db.container": "v=3"})
         await anyio.sleep(400)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert ("stop", "shop.service") not in world.systemd.jobs
         assert ("restart", "shop.service") not in world.systemd.jobs
         assert world.machine.running["shop.service"] == digest
@@ -460,11 +460,11 @@ async def test_who_takes_a_unit_waits_for_whoever_cannot_give_it_away_yet(world,
 async def test_who_takes_a_unit_waits_for_whoever_is_suspended_with_it(world):
     async with world.running() as house:
         await world.push(house, SPLIT)
-        await house.desk.suspend(OrderRequest(apps=("one",)))
+        await house.service.suspend(OrderRequest(apps=("one",)))
         await world.push(house, MOVES)
         assert definers(world) == ["one"]
         assert "one, which is suspended and has shop" in state(house, "two").waiting[0]
-        await house.desk.resume(OrderRequest(apps=("one",)))
+        await house.service.resume(OrderRequest(apps=("one",)))
         await settle(house)
         assert definers(world) == ["two"]
         assert content(world) == "v=2"
@@ -502,7 +502,7 @@ async def test_an_app_that_is_renamed_and_broken_at_once_is_kept_until_it_is_men
         assert world.systemd.jobs == []
         assert set(world.machine.manifests) == {"other", "two"}
         await world.push(house, {"three/shop.container": "refuse=x", "other/other.container": ""})
-        await house.desk.sync(SyncRequest(prune_all=True), ignore)
+        await house.service.sync(SyncRequest(prune_all=True), ignore)
         assert "shop.service" not in world.machine.running, "if somebody says so"
 
 
@@ -528,7 +528,7 @@ async def test_a_diff_shows_what_is_installed_beside_what_is_wanted(world):
         world.reader.put(
             "home", {"web/web.container": "v=2", "web/new": "y", "db/db.container": ""}
         )
-        diff = await house.desk.diff(DiffRequest(units=True))
+        diff = await house.service.diff(DiffRequest(units=True))
         db, web = diff.apps
         assert [(one.path, one.old, one.new) for one in web.files] == [
             ("new", None, "y"),
@@ -541,10 +541,10 @@ async def test_a_diff_shows_what_is_installed_beside_what_is_wanted(world):
         (edited,) = db.files
         assert (edited.old, edited.new) == ("x", ""), "whoever wrote it"
         assert not db.units
-        (only,) = (await house.desk.diff(DiffRequest(apps=("db",)))).apps
+        (only,) = (await house.service.diff(DiffRequest(apps=("db",)))).apps
         assert only.app == "db"
         with pytest.raises(Stalled, match="no app named “blog”"):
-            await house.desk.diff(DiffRequest(apps=("blog",)))
+            await house.service.diff(DiffRequest(apps=("blog",)))
         assert "v=1" in str(world.machine.blobs), "nothing was done"
         assert world.machine.files["web"].keys() == {"web.container", "old"}
 
@@ -553,7 +553,7 @@ async def test_a_diff_of_what_leaves_and_of_what_is_refused(world):
     world.reader.put("home", {"web/web.container": "", "db/db.container": ""})
     async with world.running() as house:
         world.reader.put("home", {"db/db.container": "refuse=x"})
-        db, web = (await house.desk.diff(DiffRequest())).apps
+        db, web = (await house.service.diff(DiffRequest())).apps
         assert [(one.path, one.old, one.new) for one in web.files] == [("web.container", "", None)]
         assert not db.files
         assert db.findings[0].message == "x"
@@ -571,16 +571,16 @@ async def test_an_owned_folder_that_is_removed_whole_is_made_again(world, meanwh
                 world.systemd.dies(unit)
             for app in ("web", "db"):
                 world.folder.touched.queue.put_nowait(app)
-            await house.queue.rest()
+            await house.queue.wait_idle()
             await anyio.sleep(60)
-            assert {one.state for one in house.desk.status().apps} == {AppState.READY}
+            assert {one.state for one in house.service.status().apps} == {AppState.READY}
     if meanwhile == "stopped":
         world.machine.loses_folder()
         world.machine.reload()
         world.machine.running.clear()
     async with world.running() as house:
         await anyio.sleep(60)
-        assert {one.state for one in house.desk.status().apps} == {AppState.READY}
+        assert {one.state for one in house.service.status().apps} == {AppState.READY}
     assert world.machine.running.keys() == {"web.service", "db.service"}
     assert world.machine.manifests.keys() == {"web", "db"} == world.ledger.applied().keys()
     assert [e.step for e in world.events(EventKind.STEP) if e.step.startswith("remove")] == []
@@ -614,8 +614,8 @@ async def test_an_app_is_known_until_its_volumes_are_gone(world):
         assert not world.machine.files.get("web"), "it does not come back"
         del world.reader.failures["home"]
         world.podman.in_use.clear()
-        await house.desk.sync(SyncRequest(), ignore)
-        assert [one.name for one in house.desk.status().apps] == ["db"]
+        await house.service.sync(SyncRequest(), ignore)
+        assert [one.name for one in house.service.status().apps] == ["db"]
         assert not world.machine.volumes
         assert "web" not in world.machine.manifests
         assert "web" not in world.ledger.applied()

@@ -46,7 +46,7 @@ CALLS = [
     "podman.put_secret",
     "podman.remove_secret",
     "podman.remove_network",
-    "vault.open",
+    "opener.open",
 ]
 WHY = {"retry": Retry("cannot do it: try again"), "stalled": Stalled("cannot do it", hint="mend")}
 
@@ -153,15 +153,15 @@ def test_whatever_fails_for_some_time_the_house_converges(in_world, faults):
             if "other.service" in world.machine.running:
                 world.systemd.dies("other.service")
             await anyio.sleep(1.5 * HOUR)
-            for one in house.desk.status().apps:
+            for one in house.service.status().apps:
                 assert one.state in {AppState.READY, AppState.REVERTED}, one
             assert "other.service" in world.machine.running
             assert not house.board.problems
             world.reader.put("home", apps(3))
             world.machine.running.pop("gone1.service", None)
-            await house.desk.sync(SyncRequest(), ignore)
-            assert stands(world, 3), house.desk.status().apps
-            assert {one.state for one in house.desk.status().apps} == {AppState.READY}
+            await house.service.sync(SyncRequest(), ignore)
+            assert stands(world, 3), house.service.status().apps
+            assert {one.state for one in house.service.status().apps} == {AppState.READY}
 
     in_world(case)
 
@@ -174,7 +174,7 @@ def concerns_db(call, args):
         case "reader.read", (_, oids):
             mine = {oid(text) for v in (1, 2) for path, text in apps(v).items() if "db/" in path}
             return not mine.isdisjoint(oids)
-        case (("podman.pull" | "podman.put_secret" | "podman.secret" | "vault.open"), _):
+        case (("podman.pull" | "podman.put_secret" | "podman.secret" | "opener.open"), _):
             return True
         case _, (str(first), *_):
             return first in {"db", "db.service"}
@@ -185,7 +185,7 @@ def concerns_db(call, args):
 @given(
     calls=st.sets(
         st.sampled_from([one for one in CALLS if one.startswith(("folder", "systemd", "podman"))])
-        | st.sampled_from(["reader.read", "vault.open"]),
+        | st.sampled_from(["reader.read", "opener.open"]),
         min_size=1,
     ),
     why=st.sampled_from(sorted(WHY)),
@@ -211,8 +211,8 @@ def test_what_fails_for_one_app_delays_no_other(in_world, calls, why):
             await anyio.sleep(5)
             assert {"web.service", "other.service"} <= world.machine.running.keys()
             fails.clear()
-            await house.desk.sync(SyncRequest(), ignore)
-            assert stands(world, 2), house.desk.status().apps
+            await house.service.sync(SyncRequest(), ignore)
+            assert stands(world, 2), house.service.status().apps
 
     in_world(case)
 
@@ -254,10 +254,10 @@ def test_settings_may_be_read_anew_at_any_moment(in_world, reloads):
             await anyio.sleep(1)
             await house.settings.take(world.settings)
             await anyio.sleep(HOUR)
-            await house.desk.sync(SyncRequest(prune_all=True), ignore)
-            assert stands(world, 2), house.desk.status().apps
+            await house.service.sync(SyncRequest(prune_all=True), ignore)
+            assert stands(world, 2), house.service.status().apps
             assert "other.service" in world.machine.running
-            assert {one.state for one in house.desk.status().apps} == {AppState.READY}
+            assert {one.state for one in house.service.status().apps} == {AppState.READY}
             assert not house.board.problems
 
     in_world(case)

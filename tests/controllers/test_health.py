@@ -16,7 +16,7 @@ IDLE = {"web/web.container": "health=30 idle=300"}
 
 
 def unit(house):
-    (app,) = house.desk.status().apps
+    (app,) = house.service.status().apps
     return app.units[0]
 
 
@@ -49,10 +49,10 @@ async def test_a_failed_check_brings_the_declared_interval_back_and_then_settles
         world.machine.answers("web.service", Health.UNHEALTHY, streak=3, output="no route")
         await anyio.sleep(170)
         assert unit(house).health is Health.UNHEALTHY
-        assert house.desk.status().apps[0].state is AppState.FAILING
+        assert house.service.status().apps[0].state is AppState.FAILING
         world.machine.answers("web.service", Health.HEALTHY)
         await anyio.sleep(170)
-        assert house.desk.status().apps[0].state is AppState.READY
+        assert house.service.status().apps[0].state is AppState.READY
         assert world.podman.intervals == [300.0, 30.0]
         await anyio.sleep(400)
         assert world.podman.intervals == [300.0, 30.0, 300.0]
@@ -68,23 +68,23 @@ async def test_what_podman_restarts_again_and_again_is_failing_until_it_has_run_
     async with world.running() as house:
         await anyio.sleep(30)
         world.machine.answers("web.service", Health.UNHEALTHY, streak=1, output="no route")
-        await house.desk.look()
+        await house.service.look()
         for _ in range(10):
             world.machine.podman_restarts("web.service", at=world.clock.now())
-            await house.desk.look()
-            assert house.desk.status().apps[0].state is AppState.FAILING
+            await house.service.look()
+            assert house.service.status().apps[0].state is AppState.FAILING
             await anyio.sleep(1)
         assert unit(house).health_output == "Podman has restarted it 10 times: no route"
         world.machine.answers("web.service", Health.HEALTHY)
         await anyio.sleep(280)
-        assert house.desk.status().apps[0].state is AppState.FAILING
+        assert house.service.status().apps[0].state is AppState.FAILING
         await anyio.sleep(30)
-        assert house.desk.status().apps[0].state is AppState.READY
+        assert house.service.status().apps[0].state is AppState.READY
     bad, good = world.events(EventKind.HEALTH)
     assert (bad.ok, good.ok) == (False, True)
     # Long after that, it is known to Podman still.
     async with world.running() as house:
-        assert house.desk.status().apps[0].state is AppState.READY
+        assert house.service.status().apps[0].state is AppState.READY
 
 
 async def test_a_restart_in_place_is_known_at_once_by_the_end_of_what_ran(world):
@@ -168,10 +168,10 @@ async def test_whoever_asks_hears_of_it_at_once(world, hides):
     async with world.running() as house:
         await anyio.sleep(30)
         world.machine.answers("web.service", Health.UNHEALTHY, streak=3, output="slow")
-        await house.desk.look()
+        await house.service.look()
         assert unit(house).health is Health.UNHEALTHY
         asked = world.podman.asked_for_health
-        await house.desk.look()
+        await house.service.look()
         assert world.podman.asked_for_health == asked, "it is known"
 
 
@@ -187,8 +187,8 @@ async def test_podman_that_does_not_answer_is_no_reason_to_fail(world):
     async with world.running() as house:
         world.podman.down = True
         house.queue.add("app:web")
-        await house.queue.rest()
-        assert house.desk.status().apps[0].state is AppState.READY
+        await house.queue.wait_idle()
+        assert house.service.status().apps[0].state is AppState.READY
         assert unit(house).health is Health.HEALTHY
 
 
@@ -201,19 +201,19 @@ async def test_a_probe_judges(world):
         assert unit(house).health is Health.STARTING
         await anyio.sleep(5)
         assert unit(house).health is Health.HEALTHY
-        assert house.desk.status().apps[0].state is AppState.READY
+        assert house.service.status().apps[0].state is AppState.READY
         world.prober.failures["tcp://one:1"] = "connection refused"
         await anyio.sleep(61)
         assert unit(house).health is Health.HEALTHY
         await anyio.sleep(30)
         assert unit(house).health is Health.UNHEALTHY
-        assert house.desk.status().apps[0].state is AppState.FAILING
+        assert house.service.status().apps[0].state is AppState.FAILING
         jobs = list(world.systemd.jobs)
         await anyio.sleep(1000)
         assert world.systemd.jobs == jobs, "nobody asked for a restart"
         world.prober.failures.clear()
         await anyio.sleep(31)
-        assert house.desk.status().apps[0].state is AppState.READY
+        assert house.service.status().apps[0].state is AppState.READY
     bad, good = world.events(EventKind.HEALTH)
     assert (bad.ok, bad.detail, good.ok) == (False, "connection refused", True)
 
@@ -265,7 +265,7 @@ async def test_an_unhealthy_unit_is_restarted_if_it_says_so_with_a_backoff(world
         assert 4 <= len(world.systemd.jobs) <= 12
         world.prober.failures.clear()
         await anyio.sleep(1800)
-        assert house.desk.status().apps[0].state is AppState.READY
+        assert house.service.status().apps[0].state is AppState.READY
     steps = [one for one in world.events(EventKind.STEP) if one.step == "restart"]
     assert steps[0].reason == "its probe failed 3 times in a row: connection refused"
 
@@ -297,20 +297,20 @@ async def test_a_container_of_a_kube_that_podman_leaves_dead_is_seen_and_brought
         await anyio.sleep(400)
         ended(world, code=137)
         await anyio.sleep(2)
-        assert house.desk.status().apps[0].state is AppState.FAILING
+        assert house.service.status().apps[0].state is AppState.FAILING
         assert unit(house).health_output == "container k-two has ended (exit status 137)"
         assert ("restart", "k.service") not in world.systemd.jobs, "it is Podman's turn"
         await anyio.sleep(20)
         assert world.systemd.jobs.count(("restart", "k.service")) == 1
-        assert house.desk.status().apps[0].state is AppState.READY
+        assert house.service.status().apps[0].state is AppState.READY
         for _ in range(3):
             ended(world)
             await anyio.sleep(20)
-        assert house.desk.status().apps[0].state is AppState.FAILING, "it is a crash loop"
+        assert house.service.status().apps[0].state is AppState.FAILING, "it is a crash loop"
         tried = world.systemd.jobs.count(("restart", "k.service"))
         await anyio.sleep(3600)
         assert world.systemd.jobs.count(("restart", "k.service")) <= tried + 1
-        assert house.desk.status().apps[0].state is AppState.READY
+        assert house.service.status().apps[0].state is AppState.READY
     bad, good, *_ = world.events(EventKind.HEALTH)
     assert (bad.ok, bad.detail) == (False, "container k-two has ended (exit status 137)")
     assert (good.ok, good.reason) == (True, "no longer unhealthy")
@@ -332,7 +332,7 @@ async def test_a_container_of_a_kube_that_is_not_to_run_again_stays_as_it_ended(
         await anyio.sleep(400)
         ended(world, code=code, policy=policy)
         await anyio.sleep(3600)
-        assert house.desk.status().apps[0].state is state
+        assert house.service.status().apps[0].state is state
     assert ("restart", "k.service") not in world.systemd.jobs
 
 
@@ -346,13 +346,13 @@ async def test_a_container_of_a_kube_that_podman_restarts_is_failing_until_it_ha
         )
         world.podman.dies(again)
         await anyio.sleep(2)
-        assert house.desk.status().apps[0].state is AppState.FAILING
+        assert house.service.status().apps[0].state is AppState.FAILING
         assert unit(house).health_output == "Podman has restarted container k-two 2 times"
         world.podman.down = True
         await anyio.sleep(30)
-        assert house.desk.status().apps[0].state is AppState.FAILING, "what is known stands"
+        assert house.service.status().apps[0].state is AppState.FAILING, "what is known stands"
         await anyio.sleep(40)
-        assert house.desk.status().apps[0].state is AppState.READY
+        assert house.service.status().apps[0].state is AppState.READY
     assert ("restart", "k.service") not in world.systemd.jobs
 
 
@@ -366,6 +366,6 @@ async def test_a_revision_of_which_a_container_of_its_kube_ends_is_taken_back(wo
         await anyio.sleep(3)
         ended(world, code=3)
         await anyio.sleep(60)
-        (app,) = house.desk.status().apps
+        (app,) = house.service.status().apps
         assert app.state is AppState.REVERTED
         assert "container k-two has ended (exit status 3)" in str(app.findings)

@@ -98,7 +98,7 @@ async def answers(path, requests):
     world.reader.put("home", {"web/web.container": ""})
     try:
         async with world.running() as house:
-            answer = _Answers(house.desk)
+            answer = _Answers(house.service)
             for one in requests:
                 with anyio.fail_after(10_000):
                     await answer(one)

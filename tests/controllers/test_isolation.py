@@ -19,7 +19,7 @@ async def ignore(_):
 
 
 def states(house):
-    return {one.name: one.state for one in house.desk.status().apps}
+    return {one.name: one.state for one in house.service.status().apps}
 
 
 def with_sources(world, *names):
@@ -41,8 +41,8 @@ async def test_an_app_that_cannot_be_observed_keeps_no_other(world):
         await world.push(house, {"web/web.container": "v=2", "db/db.container": "v=2"})
         assert world.machine.running["web.service"] == oid("v=2")
         assert states(house) == {"db": AppState.REFUSED, "web": AppState.READY}
-        assert "Permission denied" in str(house.desk.status("db").apps[0].findings)
-        planned = await house.desk.plan(())
+        assert "Permission denied" in str(house.service.status("db").apps[0].findings)
+        planned = await house.service.plan(())
         assert "Permission denied" in str(planned.problems)
     async with world.running() as house:  # nothing is known from before
         assert states(house) == {"db": AppState.REFUSED, "web": AppState.READY}
@@ -50,7 +50,7 @@ async def test_an_app_that_cannot_be_observed_keeps_no_other(world):
         await anyio.sleep(60)
         assert "web.service" in world.machine.running
         world.folder.observe = observe
-        await house.desk.sync(SyncRequest(), ignore)
+        await house.service.sync(SyncRequest(), ignore)
         assert states(house) == {"db": AppState.READY, "web": AppState.READY}
         assert world.machine.running["db.service"] == oid("v=2")
 
@@ -95,7 +95,7 @@ async def test_there_is_no_way_back_to_what_is_not_stored(world):
         await world.push(house, {"web/web.container": "v=2", "db/db.container": ""})
         world.reader.blobs.pop(oid("v=1"))
         with pytest.raises(Stalled, match="its files are not stored any more"):
-            await house.desk.rollback(OrderRequest(apps=("web",)), ignore)
+            await house.service.rollback(OrderRequest(apps=("web",)), ignore)
         assert world.machine.running["web.service"] == oid("v=2")
 
 
@@ -103,15 +103,15 @@ async def test_a_hold_that_cannot_be_had_is_a_finding_of_its_app(world):
     world.reader.put("home", {"web/web.container": "v=1", "db/db.container": ""})
     async with world.running() as house:
         await world.push(house, {"web/web.container": "v=2", "db/db.container": ""})
-        await house.desk.rollback(OrderRequest(apps=("web",)), ignore)
+        await house.service.rollback(OrderRequest(apps=("web",)), ignore)
     world.reader.blobs.pop(oid("v=1"))
     async with world.running() as house:
         assert states(house) == {"db": AppState.READY, "web": AppState.REFUSED}
-        (web,) = house.desk.status("web").apps
+        (web,) = house.service.status("web").apps
         assert "where it is held: its files are not stored any more" in str(web.findings)
         assert "podvisor resume web" in str(web.findings)
         assert world.machine.running["web.service"] == oid("v=1"), "it is left as it is"
-        await house.desk.resume(OrderRequest(apps=("web",)))
+        await house.service.resume(OrderRequest(apps=("web",)))
         assert world.machine.running["web.service"] == oid("v=2")
 
 
@@ -157,11 +157,11 @@ async def test_a_defect_met_with_one_app_keeps_no_other(world, port, method):
         await anyio.sleep(60)
         assert "web.service" in world.machine.running
         assert states(house) == {"bad": AppState.FAILING, "web": AppState.READY}
-        assert "internal error: KeyError('of a test')" in str(house.desk.status("bad").apps)
+        assert "internal error: KeyError('of a test')" in str(house.service.status("bad").apps)
         assert world.defects.met, "it is told with all that is known of it"
         world.defects.met.clear()
         setattr(defective, method, real)
-        await house.desk.sync(SyncRequest(), ignore)
+        await house.service.sync(SyncRequest(), ignore)
         assert states(house) == {"bad": AppState.READY, "web": AppState.READY}
         assert world.machine.running["bad.service"] == oid("v=2")
 
@@ -260,15 +260,15 @@ async def test_what_may_go_is_what_a_person_saw(world):
         world.reader.put("home", {})
         world.reader.put("other", {"db/db.container": "", "slow/slow.container": "v=2"})
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(house.desk.sync, SyncRequest(prune_all=True), ignore)
+            tasks.start_soon(house.service.sync, SyncRequest(prune_all=True), ignore)
             await anyio.sleep(10)
             assert "web.service" not in world.machine.running
-            await house.desk.sync(SyncRequest(apps=("db",)), ignore)  # takes nothing from it
+            await house.service.sync(SyncRequest(apps=("db",)), ignore)  # takes nothing from it
             world.reader.put("other", {})  # by accident, while that sync waits
             house.queue.add("source:other")
             await anyio.sleep(10)
             assert "db.service" in world.machine.running
         await anyio.sleep(HOUR)
         assert "db.service" in world.machine.running
-        await house.desk.sync(SyncRequest(apps=("db",), prune_all=True), ignore)
+        await house.service.sync(SyncRequest(apps=("db",), prune_all=True), ignore)
         assert set(world.machine.running) == {"slow.service"}, "what is named goes, and no more"

@@ -25,11 +25,11 @@ def source(*apps, **more):
 
 async def take(world, house, **sources):
     await house.settings.take(msgspec.structs.replace(world.settings, sources=sources))
-    await house.queue.rest()
+    await house.queue.wait_idle()
 
 
 def states(house):
-    return {one.name: one.state for one in house.desk.status().apps}
+    return {one.name: one.state for one in house.service.status().apps}
 
 
 async def test_a_flat_folder_becomes_an_app_for_each_unit_and_nothing_restarts(world):
@@ -54,7 +54,7 @@ async def test_the_first_comment_after_a_move_to_another_app_is_no_reason_to_res
             file = f"quadlets/{edited}"
             await world.push(house, FLAT | {file: f"{FLAT[file]} # as {layout}"})
             (app,) = {edited.partition(".")[0], "quadlets"} & states(house).keys()
-            assert house.desk.status(app).apps[0].findings == ()
+            assert house.service.status(app).apps[0].findings == ()
             assert (world.machine.since, len(world.systemd.jobs)) == before
 
 
@@ -68,8 +68,10 @@ async def test_files_of_a_refused_app_are_no_files_of_no_app(world):
         async def passed_over(_app):
             return ()
 
-        desires = house.loop._desires
-        found = await check(reader=world.reader, desires=desires, passed_over=passed_over)
+        desired_state = house.loop._desired_state
+        found = await check(
+            reader=world.reader, desired_state=desired_state, passed_over=passed_over
+        )
         (refused,) = (one for one in found.apps if one.refused)
         assert refused.root == "web"
         assert refused.files == ("web/a/x.container", "web/b/x.container")
@@ -100,34 +102,34 @@ async def test_a_unit_that_goes_to_and_fro_is_restarted_for_its_changes_only(wor
 async def test_what_is_in_no_app_is_shown_with_the_source(world):
     world.reader.put("home", {"apps/web/web.container": "", "proxy/p.container": ""})
     async with world.running() as house:
-        (finding,) = house.desk.status().sources[0].findings
+        (finding,) = house.service.status().sources[0].findings
         assert 'apps = ["apps/*", "proxy"]' in finding.hint
         await take(world, house, home=source("apps/*", "proxy"))
-        assert house.desk.status().sources[0].findings == ()
+        assert house.service.status().sources[0].findings == ()
         assert set(states(house)) == {"web", "proxy"}
 
 
 async def test_what_is_missing_is_said_until_a_person_put_it_there(world):
     world.reader.put("home", {"web/web.container": "lacks=.env"})
     async with world.running() as house:
-        assert house.desk.status("web").apps[0].findings[0].absent == ".env"
+        assert house.service.status("web").apps[0].findings[0].absent == ".env"
         world.folder.by_hand["web"] = {".env"}
         world.folder.touched.queue.put_nowait("web")
         await anyio.sleep(1)
-        await house.queue.rest()
-        assert house.desk.status("web").apps[0].findings == ()
+        await house.queue.wait_idle()
+        assert house.service.status("web").apps[0].findings == ()
         world.folder.by_hand.clear()
         world.folder.touched.queue.put_nowait("web")
         await anyio.sleep(1)
-        await house.queue.rest()
-        assert house.desk.status("web").apps[0].findings
+        await house.queue.wait_idle()
+        assert house.service.status("web").apps[0].findings
 
 
 async def test_a_folder_that_can_name_no_app_holds_up_nobody(world):
     world.reader.put("home", {"-x/a.container": "", "web/web.container": ""})
     async with world.running() as house:
         assert states(house) == {"web": AppState.READY}
-        (finding,) = house.desk.status().sources[0].findings
+        (finding,) = house.service.status().sources[0].findings
         assert "'-x' cannot name an app" in finding.message
 
 
@@ -155,13 +157,13 @@ async def test_a_source_that_cannot_be_divided_keeps_its_apps_and_others_go_on(w
         world.reader.put("other", {"db/db.container": "v=2"})
         await world.push(house, {"web.container": "v=2"})
         house.queue.add("source:other")
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert "web.service" in world.machine.running
         assert states(house)["db"] is AppState.READY
-        (finding,) = house.desk.status().sources[0].findings
+        (finding,) = house.service.status().sources[0].findings
         assert "cannot read what is stored" in finding.message
         world.reader.read = read
         house.queue.add("source:home")
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert states(house) == {"web": AppState.READY, "db": AppState.READY}
-        assert house.desk.status().sources[0].findings == ()
+        assert house.service.status().sources[0].findings == ()

@@ -39,7 +39,7 @@ def world(world):
 async def deployed(world, house, files):
     await world.push(house, files)
     await anyio.sleep(SETTLE + 1)
-    await house.queue.rest()
+    await house.queue.wait_idle()
 
 
 def content(world, unit):
@@ -80,7 +80,7 @@ async def test_a_network_that_cannot_be_made_anew_is_taken_back_with_its_guests(
         await deployed(world, house, ONE)
         good = world.ledger.applied()["home"].revision
         world.reader.put("home", BAD)
-        reply = await house.desk.sync(SyncRequest(), nothing)
+        reply = await house.service.sync(SyncRequest(), nothing)
         assert {one.name: one.state for one in reply.apps} == {
             "home": AppState.REVERTED,
             "duo": AppState.READY,
@@ -126,7 +126,7 @@ async def test_the_trial_of_a_network_lasts_until_its_guests_are_up_again(world)
         world.systemd.slow[GUEST] = 3 * SETTLE
         world.reader.put("home", TWO)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(house.desk.sync, SyncRequest(), nothing)
+            tasks.start_soon(house.service.sync, SyncRequest(), nothing)
             await anyio.sleep(2 * SETTLE)
             now = {one.name: one for one in house.board.now()}
             assert {one.state for one in now.values()} == {AppState.CHANGING}
@@ -198,7 +198,7 @@ def test_whatever_is_pushed_of_a_network_its_guests_end_up_in_one_that_works(in_
                 await world.push(house, {**ONE, "home/proxy.network": f"v={n}{' dies' * dies}"})
                 await anyio.sleep(wait)
             await anyio.sleep(60)
-            await house.queue.rest()
+            await house.queue.wait_idle()
             taken_back = bool(pushes) and pushes[-1][0]
             assert states(house) == {
                 "home": AppState.REVERTED if taken_back else AppState.READY,
@@ -223,7 +223,7 @@ async def test_a_sync_waits_for_what_systemd_starts_by_itself(world):
             ended = []
 
             async def sync():
-                ended.append(await house.desk.sync(SyncRequest(), nothing))
+                ended.append(await house.service.sync(SyncRequest(), nothing))
 
             tasks.start_soon(sync)
             await anyio.sleep(20)
@@ -235,5 +235,5 @@ async def test_a_sync_waits_for_what_systemd_starts_by_itself(world):
         world.systemd.states[GUEST] = starting
         world.systemd.changes.queue.put_nowait(GUEST)
         await anyio.sleep(1)
-        await house.desk.sync(SyncRequest(), nothing)
+        await house.service.sync(SyncRequest(), nothing)
         assert states(house)["duo"] is AppState.CHANGING, "no longer than a start may take"

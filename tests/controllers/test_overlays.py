@@ -76,7 +76,7 @@ async def _holds_the_last_good(world, house):
     world.folder.touched.queue.put_nowait("web")
     world.systemd.dies("web.service")
     await anyio.sleep(3)
-    await house.queue.rest()
+    await house.queue.wait_idle()
     assert installed(world, "site.conf") == "for the pi", "repaired from the overlay"
     assert "web.service" in world.machine.running
 
@@ -110,6 +110,6 @@ async def _rolled_back(world, house):
     async def hear(event):
         pass
 
-    await house.desk.rollback(OrderRequest(apps=("web",)), hear)
+    await house.service.rollback(OrderRequest(apps=("web",)), hear)
     assert installed(world, "site.conf") == "first"
     assert installed(world, "more.conf") == "for all"

@@ -41,7 +41,7 @@ async def settle():
 async def deployed(world, house, files):
     await world.push(house, files)
     await settle()
-    await house.queue.rest()
+    await house.queue.wait_idle()
 
 
 def breaks(world, name, *, unless):
@@ -183,7 +183,7 @@ async def test_a_person_may_have_it_tried_again(world):
         breaks(world, "web", unless="v=1")
         await world.push(house, TWO)
         world.machine.broken.clear()
-        await house.desk.resume(OrderRequest(apps=("web",)))
+        await house.service.resume(OrderRequest(apps=("web",)))
         await settle()
         assert unit(world) == "v=2"
         assert state(house) is AppState.READY
@@ -199,11 +199,11 @@ async def test_what_is_tried_again_is_the_revision_that_failed(world):
         await world.push(house, THREE)
         before = [one.revision for one in world.ledger.rollouts("web")]
         await world.push(house, THREE | {"README.md": "more"})
-        await house.desk.resume(OrderRequest(apps=("web",)))
+        await house.service.resume(OrderRequest(apps=("web",)))
         await settle()
         assert state(house) is AppState.REVERTED
         world.machine.broken.clear()
-        await house.desk.resume(OrderRequest(apps=("web",)))
+        await house.service.resume(OrderRequest(apps=("web",)))
         await settle()
         assert unit(world) == "v=3"
         rollouts = world.ledger.rollouts("web")
@@ -297,12 +297,12 @@ async def test_sync_waits_for_the_gate_and_tells_how_it_ended(world):
         async def tell(one):
             told.append(getattr(one, "gate", "") or one.kind)
 
-        reply = await house.desk.sync(SyncRequest(), tell)
+        reply = await house.service.sync(SyncRequest(), tell)
         assert reply.apps[0].state is AppState.READY
         assert told[-2:] == ["web.service has to stay up for 10s", EventKind.APPLIED]
         world.reader.put("home", THREE)
         breaks(world, "web", unless="v=2")
-        reply = await house.desk.sync(SyncRequest(), nothing)
+        reply = await house.service.sync(SyncRequest(), nothing)
         assert reply.apps[0].state is AppState.REVERTED
 
 
@@ -350,7 +350,7 @@ async def test_a_person_rolls_back_and_is_not_overruled(world):
         first = world.ledger.applied()["web"].revision
         await deployed(world, house, TWO)
         second = world.ledger.applied()["web"].revision
-        reply = await house.desk.rollback(OrderRequest(apps=("web",), reason="slow"), nothing)
+        reply = await house.service.rollback(OrderRequest(apps=("web",), reason="slow"), nothing)
         assert unit(world) == "v=1"
         assert reply.apps[0].state is AppState.HELD
         await deployed(world, house, TWO | {"db/db.container": "v=1"})
@@ -358,7 +358,7 @@ async def test_a_person_rolls_back_and_is_not_overruled(world):
         assert unit(world) == "v=1"
         held = house.board.apps["web"].held
         assert (held.revision, held.instead_of) == (first, second)
-        plan = await house.desk.plan(["web"])
+        plan = await house.service.plan(["web"])
         assert [one.held for one in plan.verdicts] == [held]
         await deployed(world, house, THREE)
         assert unit(world) == "v=3"
@@ -374,7 +374,7 @@ async def test_a_rollback_outlives_commits_that_do_not_touch_the_app(world, newe
             await deployed(world, house, {"web/web.container": f"v={number}", **OTHER})
         never_tried = {"web/web.container": newest}
         await world.push(house, never_tried | OTHER)
-        await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
+        await house.service.rollback(OrderRequest(apps=("web",)), nothing)
         await world.push(house, never_tried | {"other/other.container": "v=2"})
         assert unit(world) == "v=1"
         assert state(house) is AppState.HELD
@@ -388,8 +388,8 @@ async def test_a_rollback_ends_when_it_is_resumed(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
         await deployed(world, house, TWO)
-        await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
-        await house.desk.resume(OrderRequest(apps=("web",)))
+        await house.service.rollback(OrderRequest(apps=("web",)), nothing)
+        await house.service.resume(OrderRequest(apps=("web",)))
         await settle()
         assert unit(world) == "v=2"
         assert state(house) is AppState.READY
@@ -400,14 +400,14 @@ async def test_each_rollback_goes_further_back(world):
         for number in range(1, 6):
             await deployed(world, house, {"web/web.container": f"v={number}"})
         third = world.ledger.rollouts("web")[2].revision
-        await house.desk.rollback(OrderRequest(apps=("web",), revision=third), nothing)
+        await house.service.rollback(OrderRequest(apps=("web",), revision=third), nothing)
         for number in (2, 1):
-            await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
+            await house.service.rollback(OrderRequest(apps=("web",)), nothing)
             assert unit(world) == f"v={number}"
             assert state(house) is AppState.HELD
         with pytest.raises(Stalled, match="no earlier revision was good here"):
-            await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
-        await house.desk.rollback(OrderRequest(apps=("web",), revision=third), nothing)
+            await house.service.rollback(OrderRequest(apps=("web",)), nothing)
+        await house.service.rollback(OrderRequest(apps=("web",), revision=third), nothing)
         assert unit(world) == "v=3"
 
 
@@ -416,7 +416,7 @@ async def test_a_rollback_to_what_fails_now_leads_back(world):
         await deployed(world, house, ONE)
         await deployed(world, house, TWO)
         breaks(world, "web", unless="v=2")
-        await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
+        await house.service.rollback(OrderRequest(apps=("web",)), nothing)
         assert unit(world) == "v=2"
         assert state(house) is AppState.REVERTED
 
@@ -430,7 +430,7 @@ async def test_there_is_no_rollback_to_what_failed(world):
         world.machine.broken.clear()
         await deployed(world, house, THREE)
         with pytest.raises(Stalled, match="failed here: web"):
-            await house.desk.rollback(OrderRequest(apps=("web",), revision=failed), nothing)
+            await house.service.rollback(OrderRequest(apps=("web",), revision=failed), nothing)
         assert state(house) is AppState.READY
 
 
@@ -439,13 +439,13 @@ async def test_there_may_be_nothing_to_roll_back_to(world, wish):
     async with world.running() as house:
         await deployed(world, house, ONE)
         with pytest.raises(Stalled, match="cannot roll back"):
-            await house.desk.rollback(OrderRequest(apps=("web",), revision=wish), nothing)
+            await house.service.rollback(OrderRequest(apps=("web",), revision=wish), nothing)
 
 
 async def test_a_suspended_app_is_looked_at_but_not_touched(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
-        await house.desk.suspend(OrderRequest(apps=("web",), reason="night"))
+        await house.service.suspend(OrderRequest(apps=("web",), reason="night"))
         jobs = len(world.systemd.jobs)
         world.systemd.dies("web.service")
         await deployed(world, house, TWO)
@@ -455,7 +455,7 @@ async def test_a_suspended_app_is_looked_at_but_not_touched(world):
         assert app.state is AppState.SUSPENDED
         assert app.suspension.reason == "night"
         assert any("web.service" in line for line in app.held_back)
-        await house.desk.resume(OrderRequest(apps=("web",)))
+        await house.service.resume(OrderRequest(apps=("web",)))
         await settle()
         assert unit(world) == "v=2"
         assert state(house) is AppState.READY
@@ -464,7 +464,7 @@ async def test_a_suspended_app_is_looked_at_but_not_touched(world):
 async def test_a_suspension_ends_by_itself(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
-        await house.desk.suspend(OrderRequest(seconds=3600))
+        await house.service.suspend(OrderRequest(seconds=3600))
     async with world.running() as house:
         world.systemd.dies("web.service")
         await anyio.sleep(3000)
@@ -481,7 +481,7 @@ async def test_history_tells_what_came_of_each_revision(world):
         await deployed(world, house, TWO)
         breaks(world, "web", unless="v=2")
         await world.push(house, THREE)
-        history = await house.desk.history("web")
+        history = await house.service.history("web")
         outcomes = [one.outcome for one in history.rollouts]
         assert outcomes == [Outcome.FAILED, Outcome.GOOD, Outcome.GOOD]
         assert history.running == history.rollouts[1].revision
@@ -510,7 +510,7 @@ async def test_what_has_left_takes_its_orders_and_history_along(world):
     async with world.running() as house:
         await deployed(world, house, ONE | db)
         await deployed(world, house, TWO | db)
-        await house.desk.rollback(OrderRequest(apps=("web",)), nothing)
+        await house.service.rollback(OrderRequest(apps=("web",)), nothing)
         await world.push(house, db)
         assert "web.service" not in world.machine.running
         assert world.ledger.rollouts("web") == ()
@@ -576,7 +576,7 @@ async def test_a_job_is_not_run_again_for_the_way_back(world):
         assert unit(world, "shop") == "v=1"
         assert len(world.machine.ran) == before + 1
         world.machine.broken.clear()
-        await house.desk.resume(OrderRequest(apps=("shop",)))
+        await house.service.resume(OrderRequest(apps=("shop",)))
         await settle()
         assert state(house, "shop") is AppState.READY
         assert len(world.machine.ran) == before + 2, "it is a deploy once more"
@@ -587,7 +587,7 @@ async def test_sync_does_not_wait_for_a_first_revision_that_fails(world):
         world.machine.broken.add("web.service")
         world.reader.put("home", ONE)
         before = house.clock.now()
-        reply = await house.desk.sync(SyncRequest(), nothing)
+        reply = await house.service.sync(SyncRequest(), nothing)
         assert reply.apps[0].state is AppState.FAILING
         assert house.clock.now() - before < SETTLE
 
@@ -595,17 +595,17 @@ async def test_sync_does_not_wait_for_a_first_revision_that_fails(world):
 async def test_one_app_cannot_be_resumed_while_all_are_suspended(world):
     async with world.running() as house:
         await deployed(world, house, ONE)
-        await house.desk.suspend(OrderRequest())
+        await house.service.suspend(OrderRequest())
         with pytest.raises(Stalled, match="all apps are suspended"):
-            await house.desk.resume(OrderRequest(apps=("web",)))
-        await house.desk.resume(OrderRequest())
+            await house.service.resume(OrderRequest(apps=("web",)))
+        await house.service.resume(OrderRequest())
         assert state(house) is AppState.READY
 
 
 async def test_sync_of_one_app_waits_for_the_gates_before_it(world):
     async with world.running() as house:
         world.reader.put("home", {"db/db.container": "v=1", "web/web.container": "after=db"})
-        reply = await house.desk.sync(SyncRequest(apps=("web",)), nothing)
+        reply = await house.service.sync(SyncRequest(apps=("web",)), nothing)
         assert [(one.name, one.state) for one in reply.apps] == [("web", AppState.READY)]
 
 
@@ -671,12 +671,12 @@ async def test_time_in_which_nobody_looked_after_it_is_not_counted_against_a_tri
                 world.clock.slept += 7200
                 house.loop.resume()
             case "suspended":
-                await house.desk.suspend(OrderRequest(seconds=3600))
+                await house.service.suspend(OrderRequest(seconds=3600))
                 await anyio.sleep(3700)
             case "suspended by name":
-                await house.desk.suspend(OrderRequest(apps=("web",)))
+                await house.service.suspend(OrderRequest(apps=("web",)))
                 await anyio.sleep(3700)
-                await house.desk.resume(OrderRequest(apps=("web",)))
+                await house.service.resume(OrderRequest(apps=("web",)))
         if away != "restart":
             await goes_on(house)
             return
@@ -763,7 +763,7 @@ async def test_what_is_on_trial_stays_until_its_own_verdict_though_a_newer_one_i
         if ends is Outcome.FAILED:
             world.systemd.dies("web.service")
         await settle()
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert world.ledger.rollouts("web")[-1].outcome is ends
         assert unit(world) == ("v=2" if ends is Outcome.GOOD else "v=1")
         assert len(jobs()) == before + (ends is Outcome.FAILED)

@@ -28,7 +28,7 @@ APP = {
 async def settle(house):
     """What the watches saw is seen to."""
     await anyio.sleep(2)
-    await house.queue.rest()
+    await house.queue.wait_idle()
 
 
 def steps(world, step):
@@ -50,10 +50,10 @@ async def test_a_secret_is_made_before_the_unit_that_uses_it(world):
 async def test_a_pass_that_finds_nothing_to_do_opens_nothing(world):
     async with world.running() as house:
         await world.push(house, APP)
-        opened = list(world.vault.opened)
+        opened = list(world.opener.opened)
         house.queue.add("app:web", "resync")
-        await house.queue.rest()
-        assert world.vault.opened == opened
+        await house.queue.wait_idle()
+        assert world.opener.opened == opened
         assert not steps(world, "restart")
 
 
@@ -69,7 +69,7 @@ async def test_a_changed_secret_restarts_its_users_only_and_once(world):
 async def test_a_file_encrypted_anew_with_the_same_content_restarts_nothing(world):
     async with world.running() as house:
         await world.push(house, APP)
-        # The fake vault opens both to the same text; what was made is another secret to Podman.
+        # The fake opener opens both to the same text; what was made is another secret to Podman.
         await world.push(house, {**APP, "apps/web/db.secret": f"# moved\n{AGE}"})
         again = {**APP, "apps/web/db.secret": AGE.replace("db.age", "b.age")}
         again["apps/web/b.age"] = again.pop("apps/web/db.age")
@@ -264,7 +264,7 @@ async def test_a_rotated_secret_restarts_its_users(world):
                 "apps/b/c.container": "",
             },
         )
-        await house.desk.rotate("key")
+        await house.service.rotate("key")
         assert world.podman.secrets == {"key": b"generated-2"}
         assert {event.unit for event in steps(world, "restart")} == {"web.service", "b.service"}
         assert {event.reason for event in steps(world, "restart")} == {"secret key changed"}
@@ -274,10 +274,10 @@ async def test_what_is_encrypted_is_rotated_where_it_is(world):
     async with world.running() as house:
         await world.push(house, APP)
         with pytest.raises(Stalled, match="cannot rotate db") as caught:
-            await house.desk.rotate("db")
+            await house.service.rotate("db")
         assert "podvisor secret edit apps/web/db.age" in caught.value.hint
         with pytest.raises(Stalled, match="no app describes such a secret"):
-            await house.desk.rotate("nothing")
+            await house.service.rotate("nothing")
 
 
 async def test_one_app_that_cannot_be_opened_keeps_no_other(world):
@@ -310,7 +310,7 @@ async def test_how_secrets_stand(world):
                 "apps/lack/lack.container": "secret=none",
             },
         )
-        told = {one.name: one for one in (await house.desk.secrets()).secrets}
+        told = {one.name: one for one in (await house.service.secrets()).secrets}
         assert {name: str(one.state) for name, one in told.items()} == {
             "db": "current",
             "none": "missing",
@@ -323,14 +323,14 @@ async def test_a_clear_text_is_nowhere(world, caplog):
     async with world.running() as house:
         plans = []
         await world.push(house, APP)
-        plans.append(await house.desk.plan([]))
+        plans.append(await house.service.plan([]))
         world.podman.loses_secret("db")
-        plans.append(await house.desk.plan([]))
+        plans.append(await house.service.plan([]))
         await settle(house)
         told = [
             *map(msgspec.json.encode, plans),
             msgspec.json.encode(house.board.status()),
-            msgspec.json.encode(await house.desk.secrets()),
+            msgspec.json.encode(await house.service.secrets()),
             *map(msgspec.json.encode, world.events()),
             world.path.read_bytes(),
             *(path.read_bytes() for path in world.path.parent.iterdir()),
@@ -372,7 +372,7 @@ PRINTS = {
 async def everything_told(world, house, caplog):
     return [
         msgspec.json.encode(house.board.status()),
-        repr(await house.desk.history("web")).encode(),
+        repr(await house.service.history("web")).encode(),
         *map(msgspec.json.encode, world.events()),
         *(path.read_bytes() for path in world.path.parent.iterdir()),
         caplog.text.encode(),

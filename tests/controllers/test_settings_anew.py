@@ -27,7 +27,7 @@ def config(world, tmp_path):
 
 
 def in_force(house):
-    return house.loop._desires.settings
+    return house.loop._desired_state.settings
 
 
 def on_disk(config):
@@ -42,11 +42,11 @@ async def test_are_taken_up_whatever_a_pass_is_doing(world, config):
         assert house.queue.is_busy("app:web".__eq__), "it starts web.service"
         config.write_text(OTHER)
         began = anyio.current_time()
-        assert (await house.desk.reload()).ok
+        assert (await house.service.reload()).ok
         assert anyio.current_time() == began
         assert in_force(house) == on_disk(config)
         config.write_text(REFUSED)
-        assert not (await house.desk.reload()).ok
+        assert not (await house.service.reload()).ok
         assert anyio.current_time() == began
 
 
@@ -54,7 +54,7 @@ async def test_that_changed_are_said_until_they_are_taken_up(world, config):
     async with world.running(config=config) as house:
 
         async def told():
-            (plan, status) = await house.desk.plan([]), house.desk.status()
+            (plan, status) = await house.service.plan([]), house.service.status()
             assert plan.problems == status.problems
             return [(one.message, one.fatal) for one in status.problems]
 
@@ -69,10 +69,10 @@ async def test_that_changed_are_said_until_they_are_taken_up(world, config):
         assert "resync" in why
         assert fatal
         assert "those from before stay in force" in stays
-        await house.desk.reload()
+        await house.service.reload()
         config.write_text(OTHER)
         assert await told() == [(changed, False)]
-        await house.desk.reload()
+        await house.service.reload()
         assert await told() == []
         config.unlink()
         assert (await told())[0] == ("there are no settings", True)

@@ -61,6 +61,6 @@ async def test_an_app_whose_content_cannot_be_read_keeps_no_other_from_being_wri
     world.reader.trees["home"] |= {"a/x": "1", "b/x": "2", "c/x": "3"}
     world.reader.read = broken
     async with world.running() as house:
-        states = {one.name: one.state for one in house.desk.status().apps}
+        states = {one.name: one.state for one in house.service.status().apps}
         assert (states["a"], states["c"]) == ("ready", "ready")
         assert states["b"] != "ready"

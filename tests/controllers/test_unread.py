@@ -32,7 +32,7 @@ def with_source(world, **source):
 
 
 def states(house):
-    return {one.name: str(one.state) for one in house.desk.status().apps}
+    return {one.name: str(one.state) for one in house.service.status().apps}
 
 
 async def look_again(world, house, *, unread=(), files=None, empty=()):
@@ -66,10 +66,10 @@ async def test_an_app_that_cannot_be_read_is_refused_and_runs_on(world, kind, un
         found = {name for name, state in states(house).items() if state == "refused"}
         assert found == refused, "and no app comes: home/ was none before"
         assert not world.events(EventKind.REMOVED)
-        for app in house.desk.status().apps:
+        for app in house.service.status().apps:
             if app.name in refused:
                 assert any(one.path == unread and one.fatal for one in app.findings)
-        plan = await house.desk.plan([])
+        plan = await house.service.plan([])
         assert not [step for step in plan.steps if isinstance(step, StopUnit | RemoveFile)]
         world.systemd.crashes("db.service")
         await anyio.sleep(600)
@@ -108,9 +108,9 @@ async def test_an_app_of_which_the_folder_was_emptied_is_kept(world, kind, gone,
             return
         assert world.machine.running == before
         assert states(house) == {"db": "kept", "web": "ready"}
-        app = next(one for one in house.desk.status().apps if one.name == "db")
+        app = next(one for one in house.service.status().apps if one.name == "db")
         assert where in app.findings[0].message
-        await house.desk.sync(SyncRequest(prune_all=True), ignore)
+        await house.service.sync(SyncRequest(prune_all=True), ignore)
         assert states(house) == {"web": "ready"}
 
 
@@ -161,11 +161,11 @@ async def test_a_reload_names_the_apps_that_the_settings_leave_out(
     world.reader.put("home", TREE)
     async with world.running(config=config) as house:
         config.write_text(text + line)
-        told = (await house.desk.reload()).findings
+        told = (await house.service.reload()).findings
         assert {one.app for one in told} == gone
         assert all(why in one.message and not one.fatal for one in told)
         assert all(one.app in world.events(EventKind.SETTINGS)[-1].detail for one in told)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert {"db", "web"} - set(states(house)) == gone
         for app in gone:
             removed = [one for one in world.events(EventKind.STEP) if one.app == app]

@@ -66,7 +66,7 @@ def another(number):
 
 
 def hook(house):
-    (source,) = house.desk.status().sources
+    (source,) = house.service.status().sources
     return source.webhook
 
 
@@ -84,7 +84,7 @@ async def test_a_push_that_is_told_is_fetched_at_once_and_deployed(hooked):
         status, text = await deliver(hooked)
         assert (status, text) == (202, "podvisor looks at source home")
         assert anyio.current_time() - began < 0.001
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert len(hooked.reader.fetches) == fetched + 1
         assert hooked.ledger.applied()["blog"].revision == hooked.reader.latest["home"].revision
         stands = hook(house)
@@ -104,7 +104,7 @@ async def test_a_storm_is_few_fetches_and_what_comes_last_is_found(hooked):
             hooked.reader.put("home", {"blog/web.container": f"v={number}"})
             assert (await deliver(hooked, another(number)))[0] == 202
             await anyio.sleep(0.005)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert len(hooked.reader.fetches) - fetched <= 5
         assert hooked.ledger.applied()["blog"].revision == hooked.reader.latest["home"].revision
         assert hooked.reader.trees["home"] == {"blog/web.container": "v=999"}
@@ -121,7 +121,7 @@ async def test_what_is_told_while_it_is_fetched_is_fetched_after(hooked):
         assert house.queue.is_busy("source:home".__eq__)
         hooked.reader.put("home", {"blog/web.container": "v=3"})
         await deliver(hooked, another(3))
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert hooked.reader.latest["home"].files[0].oid == sent_oid("v=3")
 
 
@@ -161,7 +161,7 @@ async def test_of_anything_else_nothing_comes(hooked, payload, more, status, tex
         assert not house.queue.is_busy()
         assert len(hooked.reader.fetches) == fetched
         assert hook(house).accepted == 0
-        refused = house.desk.status().webhooks.refused
+        refused = house.service.status().webhooks.refused
         assert sum(refused.values()) == (status >= 400)
 
 
@@ -210,7 +210,7 @@ async def test_who_is_refused_too_often_is_not_heard_for_a_while(hooked):
         await anyio.sleep(13)
         hooked.clock.offset -= 1e9
         assert (await deliver(hooked))[0] == 202, "whatever the clock says"
-        assert house.desk.status().webhooks.refused == {"signature": 5, "limit": 2}
+        assert house.service.status().webhooks.refused == {"signature": 5, "limit": 2}
     refusals = [one for one in hook_events(hooked) if not one.ok]
     assert [(one.subject, one.reason[:8]) for one in refusals] == [("198.51.100.7", "refused:")] * 2
 
@@ -242,7 +242,7 @@ async def test_nobody_silences_a_git_host_through_a_proxy(hooked, who):
             status, _ = await deliver(hooked, peer="127.0.0.1", secret=b"x", headers=who)
             assert status == expected
         assert (await deliver(hooked, peer="127.0.0.1", headers=who))[0] == 202
-        assert house.desk.status().webhooks.refused == {"signature": 2, "limit": 2}
+        assert house.service.status().webhooks.refused == {"signature": 2, "limit": 2}
 
 
 async def test_refusals_are_logged_once_an_hour_and_hold_no_secret(hooked, caplog):
@@ -264,12 +264,12 @@ async def test_a_recording_that_is_played_again_is_one_more_look_and_no_sign_of_
     async with hooked.running() as house:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert hook(house).works
         await anyio.sleep(7_200)
         fetched = len(hooked.reader.fetches)
         assert (await deliver(hooked))[0] == 202
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert len(hooked.reader.fetches) == fetched + 1
         assert hook(house).repeated == 1
         assert not [
@@ -281,17 +281,17 @@ async def test_a_recording_does_not_make_polls_seldom(hooked):
     async with hooked.running() as house:
         await anyio.sleep(10)
         await deliver(hooked)  # which finds nothing new
-        await house.queue.rest()
+        await house.queue.wait_idle()
         hooked.reader.put("home", MORE)
         await anyio.sleep(10)
         await deliver(hooked)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert hooked.reader.latest["home"].files[0].oid == sent_oid("v=2")
         assert not hook(house).works
         hooked.reader.put("home", BLOG)
         await anyio.sleep(10)
         await deliver(hooked, another(1))
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert hook(house).works
 
 
@@ -300,7 +300,7 @@ async def test_polls_come_back_when_webhooks_stop_arriving(hooked):
         await anyio.sleep(10)
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         before = len(hooked.reader.fetches)
         await anyio.sleep(3_500)
         assert len(hooked.reader.fetches) == before, "nobody asks: all is told"
@@ -319,7 +319,7 @@ async def test_a_webhook_that_is_slower_than_the_poll_is_none_that_was_missed(ho
     async with hooked.running() as house:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         await hooked.push(house, BLOG)  # found by a poll, or by whoever asked for it
         assert not hook(house).works
         await anyio.sleep(20)
@@ -331,13 +331,13 @@ async def test_a_webhook_that_comes_while_a_poll_finds_the_change_is_none_that_w
     async with hooked.running() as house:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         await anyio.sleep(10)
         hooked.reader.put("home", BLOG)
         house.queue.add("source:home")
         await anyio.sleep(0.05)
         await deliver(hooked, another(5))
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert hook(house).works
 
 
@@ -345,7 +345,7 @@ async def test_how_often_it_is_polled_outlasts_a_restart(hooked):
     async with hooked.running() as house:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         heard = hook(house).heard_at
     hooked.reader.put("home", BLOG)  # pushed while nobody could hear
     async with hooked.running() as house:
@@ -358,11 +358,11 @@ async def test_what_is_told_while_the_git_host_is_down_is_not_taken_for_missed(h
     async with hooked.running() as house:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         await anyio.sleep(10)
         hooked.reader.failures["home"] = Retry("it is down")
         await deliver(hooked, another(7))
-        await house.queue.rest()
+        await house.queue.wait_idle()
         hooked.reader.failures.clear()
         hooked.reader.put("home", BLOG)
         await anyio.sleep(60)
@@ -373,14 +373,14 @@ async def test_what_is_told_while_the_git_host_is_down_is_not_taken_for_missed(h
 async def test_a_port_that_is_in_use_is_said_and_tried_again(hooked):
     hooked.listener.taken.add(LISTEN)
     async with hooked.running() as house:
-        status = house.desk.status()
+        status = house.service.status()
         assert "cannot listen for webhooks on 127.0.0.1:9078" in status.problems[0].message
         assert not status.webhooks.open
-        assert house.desk.status().apps, "everything else is done"
+        assert house.service.status().apps, "everything else is done"
         await anyio.sleep(1_000)
         hooked.listener.taken.clear()
         await anyio.sleep(400)
-        status = house.desk.status()
+        status = house.service.status()
         assert not status.problems
         assert status.webhooks.open
     said = hooked.events(EventKind.WEBHOOK)
@@ -391,13 +391,13 @@ async def test_while_nobody_can_be_heard_it_polls_as_told(hooked):
     async with hooked.running() as house:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert hook(house).poll == 3_600
         hooked.listener.taken.add("127.0.0.1:9079")
         hooked.reader.put("home", BLOG)
         new = set_up(hooked, listen="127.0.0.1:9079")
         await house.settings.take(new)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert hook(house).poll == 300
         assert house.queue.due_in("source:home") <= 300
         assert hook(house).works, "what could not be heard was not missed"
@@ -406,12 +406,12 @@ async def test_while_nobody_can_be_heard_it_polls_as_told(hooked):
 async def test_other_settings_move_and_close_the_listener(hooked):
     async with hooked.running() as house:
         await house.settings.take(set_up(hooked, listen="127.0.0.1:9100"))
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert hooked.listener.address == "127.0.0.1:9100"
         await house.settings.take(set_up(hooked, listen=""))
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert hooked.listener.address == ""
-        assert house.desk.status().webhooks is None
+        assert house.service.status().webhooks is None
         await house.settings.take(Settings(sources={}))
         with pytest.raises(Retry, match="does not listen"):
             await deliver(hooked)
@@ -424,7 +424,7 @@ async def test_without_settings_for_it_nothing_listens_and_nothing_is_shown(worl
     world.reader.put("home", BLOG)
     async with world.running() as house:
         assert world.listener.moves == []
-        assert house.desk.status().webhooks is None
+        assert house.service.status().webhooks is None
         assert hook(house) is None
 
 
@@ -493,7 +493,7 @@ async def test_a_workflow_tells_by_its_token(actions):
     async with actions.running() as house:
         actions.reader.put("home", MORE)
         assert await by_token(actions, good) == (202, "podvisor looks at source home")
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert actions.ledger.applied()["blog"].revision == actions.reader.latest["home"].revision
         assert (await by_token(actions, good))[0] == 202
         assert actions.tokens.asked == 1, "once verified is enough"
@@ -540,33 +540,33 @@ async def test_a_test_goes_the_whole_way(world, name):
     world.secrets.known[HOOK] = secret
     async with world.running() as house:
         world.reader.put("home", MORE)
-        came = await house.desk.test_webhook("home")
+        came = await house.service.test_webhook("home")
         assert (came.status, came.read, came.error) == (202, True, "")
         assert came.revision == world.reader.latest["home"].revision
-        await house.queue.rest()
+        await house.queue.wait_idle()
         stands = hook(house)
         assert (stands.works, stands.heard_at) == (False, 0), "it shows nothing of what reaches it"
         assert stands.last == "a test of podvisor's own"
         world.reader.failures["home"] = Retry("it is down")
         await anyio.sleep(1)
-        came = await house.desk.test_webhook("home")
+        came = await house.service.test_webhook("home")
         assert (came.read, came.error) == (False, "it is down")
 
 
 async def test_a_test_that_cannot_be_says_what_to_do(hooked, actions):
     async with actions.running() as house:
         with pytest.raises(Stalled, match="only GitHub can make its tokens"):
-            await house.desk.test_webhook("home")
+            await house.service.test_webhook("home")
         with pytest.raises(Stalled, match="no source named away"):
-            await house.desk.test_webhook("away")
+            await house.service.test_webhook("away")
     set_up(hooked, webhook="")
     async with hooked.running() as house:
         with pytest.raises(Stalled, match="takes no webhooks"):
-            await house.desk.test_webhook("home")
+            await house.service.test_webhook("home")
     set_up(hooked, listen="")
     async with hooked.running() as house:
         with pytest.raises(Stalled, match="nothing listens"):
-            await house.desk.test_webhook("home")
+            await house.service.test_webhook("home")
 
 
 async def test_a_poll_of_never_stays_so(hooked):
@@ -574,7 +574,7 @@ async def test_a_poll_of_never_stays_so(hooked):
     async with hooked.running() as house:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         assert house.queue.due_in("source:home") is None
 
 
@@ -582,7 +582,7 @@ async def test_what_is_noted_is_small(hooked):
     async with hooked.running() as house:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.rest()
+        await house.queue.wait_idle()
         note = hooked.ledger.note("webhook:home")
         assert msgspec.json.decode(note)["works"] is True
     assert sent.SECRET not in hooked.path.read_bytes()

@@ -93,7 +93,7 @@ class Machine:
     """Targets that some `[Install]` names and that systemd does not have."""
     images: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
-    strangers: set[Container] = field(default_factory=set)
+    unowned_files: set[Container] = field(default_factory=set)
     """Containers that somebody made by hand."""
     volumes: set[str] = field(default_factory=set)
     pods: set[str] = field(default_factory=set)
@@ -189,7 +189,7 @@ class Machine:
             for unit, networks in sorted(there.items())
             if networks
         )
-        return (*mine, *sorted(self.strangers, key=lambda one: one.name))
+        return (*mine, *sorted(self.unowned_files, key=lambda one: one.name))
 
     def cut_power(self) -> None:
         """End everything; containers stay as they were, until their unit makes them anew."""

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 import msgspec
 from anyio.abc import TaskStatus
 
-from supervisor.api.webhooks import Reception
+from supervisor.api.webhooks import WebhookAuthenticator
 from supervisor.controllers import ports
 from supervisor.core.files.names import shapes_units, unit_kind
 from supervisor.core.files.source_paths import is_below
@@ -370,7 +370,9 @@ class FakeFolder:
             name=app,
             manifest=manifest,
             files=tuple(file for path, file in here.items() if path in claimed | set(wanted)),
-            strangers=tuple(sorted(path for path in here.keys() - claimed if shapes_units(path))),
+            unowned_files=tuple(
+                sorted(path for path in here.keys() - claimed if shapes_units(path))
+            ),
             links={
                 link: path for link, (owner, path) in self.machine.links.items() if owner == app
             },
@@ -833,7 +835,7 @@ class FakeSecrets:
         return self.known[reference]
 
 
-class FakeVault:
+class FakeSecretOpener:
     """Files that begin with `sealed:` are open to it."""
 
     def __init__(self) -> None:
@@ -881,10 +883,12 @@ class FakeListener:
         self.moves: list[str] = []
         self.taken: set[str] = set()
         """Addresses on which somebody else listens."""
-        self.reception: Reception | None = None
+        self.authenticator: WebhookAuthenticator | None = None
 
-    async def run(self, reception: Reception, *, task_status: TaskStatus[None]) -> None:
-        self.reception = reception
+    async def run(
+        self, authenticator: WebhookAuthenticator, *, task_status: TaskStatus[None]
+    ) -> None:
+        self.authenticator = authenticator
         task_status.started()
 
     async def move(self, address: str) -> None:
@@ -906,16 +910,16 @@ class FakeListener:
         peer: str = "127.0.0.1",
         method: str = "POST",
     ) -> tuple[int, str]:
-        if not self.address or self.reception is None:
+        if not self.address or self.authenticator is None:
             raise Retry("cannot reach the listener for webhooks: it does not listen")
         headers = {name.lower(): value for name, value in headers.items()}
-        sender = self.reception.sender(peer, headers)
-        answer = self.reception.admit(sender, method=method, path=path)
-        if answer is None and len(body) > self.reception.body_size:
-            answer = self.reception.too_large(sender)
+        sender = self.authenticator.sender(peer, headers)
+        answer = self.authenticator.admit(sender, method=method, path=path)
+        if answer is None and len(body) > self.authenticator.body_size:
+            answer = self.authenticator.too_large(sender)
         if answer is None:
             delivery = Delivery(headers=headers, body=body)
-            answer = await self.reception.receive(sender, path=path, delivery=delivery)
+            answer = await self.authenticator.receive(sender, path=path, delivery=delivery)
         return answer.status, answer.text
 
 
@@ -997,7 +1001,7 @@ def _held_to_ports(
     ports.Systemd,
     ports.Podman,
     ports.Secrets,
-    ports.Vault,
+    ports.SecretOpener,
     ports.Tokens,
     ports.Listener,
     ports.GitHost,
@@ -1014,7 +1018,7 @@ def _held_to_ports(
         FakeSystemd(machine),
         FakePodman(machine),
         FakeSecrets(),
-        FakeVault(),
+        FakeSecretOpener(),
         FakeTokens(),
         FakeListener(),
         FakeGitHost(),

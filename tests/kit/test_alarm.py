@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.kit.alarm import TICK_SECONDS, Stretch, next_multiple, ring_at, slack
+from supervisor.kit.alarm import TICK_SECONDS, Window, next_multiple, ring_at, slack
 
 seconds = st.floats(0, 100_000)
 
 
 def stretches():
-    return st.lists(st.builds(lambda at, more: Stretch(at, at + more), seconds, st.floats(0, 500)))
+    return st.lists(st.builds(lambda at, more: Window(at, at + more), seconds, st.floats(0, 500)))
 
 
 def rings(waiting):
@@ -74,14 +74,14 @@ PATIENT = {key: (first, period, slack(period)) for key, (first, period, _) in EX
 def an_hour(keys, following):
     """Rings within the second hour of what is done again and again: first time, period, slack."""
     rings, at = 0, 0.0
-    due = {key: Stretch(first, first + more) for key, (first, _, more) in keys.items()}
+    due = {key: Window(first, first + more) for key, (first, _, more) in keys.items()}
     while at <= 7_200:
         at = ring_at(due.values())
         rings += 3_600 < at <= 7_200
         for key, (_, period, more) in keys.items():
             if due[key].earliest <= at:
                 again = following(at, period)
-                due[key] = Stretch(again, again + more)
+                due[key] = Window(again, again + more)
     return rings
 
 

@@ -1,8 +1,8 @@
-from supervisor.kit.rates import Allowances, Recent, Seldom
+from supervisor.kit.rates import SeenSet, Throttle, TokenBuckets
 
 
 def test_so_many_a_minute_and_all_of_them_at_once():
-    rates = Allowances(per_minute=3)
+    rates = TokenBuckets(per_minute=3)
     for _ in range(3):
         assert rates.left("a", now=0) >= 1
         rates.take("a", now=0)
@@ -13,7 +13,11 @@ def test_so_many_a_minute_and_all_of_them_at_once():
 
 
 def test_tables_cannot_grow():
-    rates, seldom, recent = Allowances(per_minute=1, most_keys=9), Seldom(seconds=9), Recent(most=9)
+    rates, seldom, recent = (
+        TokenBuckets(per_minute=1, most_keys=9),
+        Throttle(seconds=9),
+        SeenSet(most=9),
+    )
     for number in range(10_000):
         rates.take(str(number), now=number)
         seldom.passes(str(number), now=0)
@@ -26,6 +30,6 @@ def test_tables_cannot_grow():
 
 
 def test_once_in_a_while():
-    seldom = Seldom(seconds=60)
+    seldom = Throttle(seconds=60)
     assert [seldom.passes("a", now=now) for now in (0, 1, 59, 60, 61)] == [1, 0, 0, 1, 0]
     assert seldom.passes("b", now=1)

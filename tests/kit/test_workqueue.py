@@ -46,7 +46,7 @@ async def test_a_key_named_while_it_runs_runs_once_more_after():
     queue.done(keys)
     assert await queue.take() == ("a",)
     queue.done(["a", "b"])
-    await queue.rest()
+    await queue.wait_idle()
 
 
 async def test_keys_may_be_taken_along_unless_they_run():
@@ -66,13 +66,13 @@ async def test_keys_may_be_taken_along_unless_they_run():
 
 async def test_who_does_not_mind_bursts_need_not_wait_for_a_storm_to_end():
     queue = WorkQueue()
-    queue.notice("a")
+    queue.add_debounced("a")
     keys = await queue.take()
-    queue.notice("a")
+    queue.add_debounced("a")
     queue.done(keys)
-    await queue.rest(bursts=False)
+    await queue.wait_idle(bursts=False)
     assert queue.is_busy()
-    await queue.rest(lambda key: key == "b")
+    await queue.wait_idle(lambda key: key == "b")
 
 
 async def test_the_nearest_time_counts():
@@ -100,7 +100,7 @@ async def test_hurry_makes_ready_what_is_of_concern_and_due_later():
     queue = WorkQueue()
     queue.add_in("a", 50)
     queue.add_in("b", 60)
-    queue.hurry(lambda key: key == "a")
+    queue.expedite(lambda key: key == "a")
     loop = asyncio.get_running_loop()
     assert (await queue.take(), loop.time()) == (("a",), 0)
     assert queue.due_in("a") is None
@@ -122,19 +122,19 @@ async def test_rest_waits_for_what_runs_but_not_for_what_is_due_later():
     queue.add_in("late", 1_000)
     queue.add("a")
     keys = await queue.take()
-    waiter = asyncio.ensure_future(queue.rest())
+    waiter = asyncio.ensure_future(queue.wait_idle())
     await asyncio.sleep(1)
     assert not waiter.done()
     queue.done(keys)
     await asyncio.wait_for(waiter, 1)
-    await queue.rest(lambda key: key == "b")
+    await queue.wait_idle(lambda key: key == "b")
 
 
 async def test_passed_waits_for_a_whole_pass_that_begins_after_the_call():
     queue = WorkQueue()
     queue.add("a")
     running = await queue.take()
-    waiter = asyncio.ensure_future(queue.passed(["a"]))
+    waiter = asyncio.ensure_future(queue.wait_for_pass(["a"]))
     await asyncio.sleep(1)
     queue.done(running)
     await asyncio.sleep(1)
@@ -148,14 +148,14 @@ async def test_passed_waits_for_a_whole_pass_that_begins_after_the_call():
 
 async def test_passed_joins_a_pass_that_began_after_the_mark():
     queue = WorkQueue()
-    mark = queue.mark()
+    mark = queue.generation()
     queue.add("a")
     running = await queue.take()
-    waiter = asyncio.ensure_future(queue.passed(["a"], since=mark))
+    waiter = asyncio.ensure_future(queue.wait_for_pass(["a"], since=mark))
     await asyncio.sleep(1)
     queue.done(running)
     await asyncio.wait_for(waiter, 1)
-    await queue.rest()
+    await queue.wait_idle()
 
 
 async def test_a_taker_that_is_cancelled_takes_nothing():
@@ -189,7 +189,7 @@ async def test_what_follows_a_rhythm_falls_together_whenever_it_ran_last():
 async def test_what_is_seen_first_after_a_rest_is_ready_at_once():
     queue = WorkQueue()
     for _ in range(3):
-        queue.notice("a")
+        queue.add_debounced("a")
         before = asyncio.get_running_loop().time()
         queue.done(await queue.take())
         assert asyncio.get_running_loop().time() == before
@@ -198,11 +198,11 @@ async def test_what_is_seen_first_after_a_rest_is_ready_at_once():
 
 async def test_what_is_seen_soon_after_waits_until_it_is_quiet():
     queue = WorkQueue()
-    queue.notice("a")
+    queue.add_debounced("a")
     queue.done(await queue.take())
     for _ in range(10):
         await asyncio.sleep(0.1)
-        queue.notice("a")
+        queue.add_debounced("a")
     assert queue.is_busy()
     assert await queue.take() == ("a",)
     assert asyncio.get_running_loop().time() == pytest.approx(1.25)
@@ -210,15 +210,15 @@ async def test_what_is_seen_soon_after_waits_until_it_is_quiet():
 
 async def test_whoever_names_a_key_does_not_wait_for_a_burst_to_end():
     queue = WorkQueue()
-    queue.notice("a")
+    queue.add_debounced("a")
     queue.done(await queue.take())
-    queue.notice("a")
-    asked = asyncio.ensure_future(queue.passed(["a"]))
+    queue.add_debounced("a")
+    asked = asyncio.ensure_future(queue.wait_for_pass(["a"]))
     await asyncio.sleep(0)
     queue.done(await queue.take())
     await asked
     assert asyncio.get_running_loop().time() == 0
-    await queue.rest()
+    await queue.wait_idle()
 
 
 def on_a_virtual_clock(work):
@@ -254,9 +254,9 @@ def test_a_storm_of_ten_seconds_is_few_passes_and_the_last_word_is_heard(pauses,
             if loop.time() + pause > 10:
                 break
             await asyncio.sleep(pause)
-            queue.notice("a")
+            queue.add_debounced("a")
         last = loop.time()
-        await queue.rest()
+        await queue.wait_idle()
         runner.cancel()
         assert len(began) <= 20
         assert last <= began[-1] <= last + 2.01 + takes
@@ -321,7 +321,7 @@ class Queue(RuleBasedStateMachine):
         def act():
             self.owed.setdefault(key, self.loop.time() + 2)
             for _ in range(times):
-                self.queue.notice(key)
+                self.queue.add_debounced(key)
 
         self.do(act)
 
@@ -349,7 +349,7 @@ class Queue(RuleBasedStateMachine):
         def act():
             if key in self.later:
                 self.owed[key] = self.loop.time()
-            self.queue.hurry(lambda one: one == key)
+            self.queue.expedite(lambda one: one == key)
 
         self.do(act)
 

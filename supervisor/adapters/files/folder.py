@@ -122,9 +122,9 @@ class OwnedFolder:
         many = len(paths) > _THREAD_FILES
 
         def beside() -> tuple[tuple[str, ...], frozenset[str], dict[str, str]]:
-            return *self._strangers(app, paths, owned), self._links.found(app, owned)
+            return *self._unowned_files(app, paths, owned), self._links.found(app, owned)
 
-        strangers, closed, links = await in_thread(beside) if many else beside()
+        unowned_files, closed, links = await in_thread(beside) if many else beside()
         asked = [path for path in asked if not path_problem(path)]
         await self._watch_app(app, [*paths, *asked], map(self._links.absolute, links))
         known = self._known.get(app, {})
@@ -140,13 +140,13 @@ class OwnedFolder:
         ]
         if manifest and app in self._torn:
             # What stands here was put here by podvisor, whatever it remembers of that.
-            claimed = {path: TreeFile(path, "") for path in strangers}
+            claimed = {path: TreeFile(path, "") for path in unowned_files}
             claimed |= {file.path: file for file in files}
             claimed |= {file.path: file for file in manifest.files}
             everything = tuple(claimed[path] for path in sorted(claimed))
             manifest = msgspec.structs.replace(manifest, files=everything)
             self._owned[app] = frozenset(claimed)
-            strangers = ()
+            unowned_files = ()
         standing = [file for file in files if self._links.stands(app, file.path)]
         if manifest and manifest.sealed:
             standing.extend(one for one in manifest.files if _folder_of(one.path) in closed)
@@ -155,7 +155,7 @@ class OwnedFolder:
             manifest=manifest,
             files=tuple(sorted(standing)),
             closed=tuple(sorted(closed)),
-            strangers=strangers,
+            unowned_files=unowned_files,
             links=links,
             by_hand=tuple(one for one in asked if os.path.exists(f"{self._root}/{app}/{one}")),  # noqa: ASYNC240, PTH110
         )
@@ -336,7 +336,7 @@ class OwnedFolder:
         self._owned[app] = frozenset(file.path for file in manifest.files)
         return msgspec.structs.replace(manifest, sealed=False)
 
-    def _strangers(
+    def _unowned_files(
         self, app: str, paths: Iterable[str], owned: Collection[str]
     ) -> tuple[tuple[str, ...], frozenset[str]]:
         """Return unit files and drop-ins that no manifest names.
@@ -346,7 +346,7 @@ class OwnedFolder:
         """
         pending = {"", *(_folder_of(path) for path in paths)}
         seen: set[str] = set()
-        strangers = []
+        unowned_files = []
         closed = set()
         while pending:
             folder = pending.pop()
@@ -364,8 +364,8 @@ class OwnedFolder:
                     if name.endswith(".d") and path not in seen:
                         pending.add(path)
                 elif path not in owned and shapes_units(path) and not is_leftover(name):
-                    strangers.append(path)
-        return tuple(sorted(strangers)), frozenset(closed)
+                    unowned_files.append(path)
+        return tuple(sorted(unowned_files)), frozenset(closed)
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
         """List what is in a folder below the root, and whether it is a folder; nothing if none."""

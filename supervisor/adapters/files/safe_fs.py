@@ -38,7 +38,7 @@ def is_leftover(name: str) -> bool:
 
 @contextmanager
 def told(doing: str) -> Iterator[None]:
-    """Turn what the system says into one of the three failures; `doing` completes "cannot …"."""
+    """Turn what the system says into one of the two failures; `doing` completes "cannot …"."""
     try:
         yield
     except InTheWay as error:
@@ -71,7 +71,7 @@ def put_all(
 ) -> None:
     """Write files, each atomically, in this order; none before all of them are on the disk.
 
-    One that cannot be written is told of as one of the three failures.
+    One that cannot be written is told of as one of the two failures.
     """
     waiting: list[tuple[str, str]] = []
     try:

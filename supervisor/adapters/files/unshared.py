@@ -44,7 +44,7 @@ async def make_unshared(change: Change) -> bool:
 
 
 def carry_out(change: Change) -> None:
-    """Make a change in this process. Raises one of the three failures, or OSError."""
+    """Make a change in this process. Raises one of the two failures, or OSError."""
     sweep(change.root, {path.rpartition("/")[0] for path, _, _ in change.files})
     if change.files:
         put_all(change.root, change.files, removable=change.owned.__contains__)

@@ -1,4 +1,4 @@
-"""What git's words mean: from the stderr of a failed command to one of the three failures."""
+"""What git's words mean: from the stderr of a failed command to one of the two failures."""
 
 import re
 from typing import NamedTuple

@@ -55,7 +55,7 @@ class Remote(Protocol):
     def authorization(self) -> str: ...
 
 
-class Glance:
+class RefProbe:
     """Remembers whom it is no use to ask."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from supervisor.adapters.git.command import environment, git
 from supervisor.adapters.git.errors import TooLarge, remote_failure, without_credentials
-from supervisor.adapters.git.ls_refs import Glance, basic
+from supervisor.adapters.git.ls_refs import RefProbe, basic
 from supervisor.adapters.git.store import HEAD, Store
 from supervisor.model.errors import Stalled
 
@@ -67,7 +67,7 @@ class Fetcher:
     def __init__(self, *, timeout_seconds: float, size: int) -> None:
         self._timeout = timeout_seconds
         self._size = size
-        self._glance = Glance()
+        self._glance = RefProbe()
         self._ssh: str | None = None
         self._names: dict[tuple[str, str], str] = {}
         """Full names of refs at their remotes, as they were resolved."""

@@ -145,7 +145,7 @@ def command(  # noqa: PLR0917 - click names them
             raise click.UsageError(f"two of them are called “{twice}”: give one another LABEL=")
         report = measure(own, targets, settle=settle, window=window, others=others, say=_tell)
     except Failure as failure:
-        hint = failure.hint if isinstance(failure, Stalled) else ""
+        hint = failure.hint
         raise Refused(str(failure), hint=hint) from failure
     finally:
         for one in started:

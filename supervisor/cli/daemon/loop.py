@@ -6,7 +6,7 @@ from typing import TypeVar
 import anyio
 
 from supervisor.cli.daemon.client import Refused
-from supervisor.model.errors import Failure, Stalled
+from supervisor.model.errors import Failure
 
 _T = TypeVar("_T")
 
@@ -25,7 +25,7 @@ def in_loop(function: Callable[[], Awaitable[_T]]) -> _T:
 
 
 def _refused(failure: Failure) -> Refused:
-    return Refused(str(failure), hint=failure.hint if isinstance(failure, Stalled) else "")
+    return Refused(str(failure), hint=failure.hint)
 
 
 def _failures(group: BaseExceptionGroup[BaseException]) -> Iterator[Failure]:

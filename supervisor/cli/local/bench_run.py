@@ -16,7 +16,7 @@ from supervisor.adapters.host.targets import Target, Unit, manager_group, with_l
 from supervisor.core.measure import idle_cost
 from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Stalled
-from supervisor.model.idle import Difference, Figures, Load, Reading, Report, Stretch
+from supervisor.model.idle import Difference, Figures, Load, Reading, Report, Window
 
 _ON_ITS_BEHALF = "podman.service"
 """Podman's API: a process that begins with a question and ends soon after the last one."""
@@ -46,7 +46,7 @@ def measure(
     bystanders = list(_bystanders()) if others else []
     turns = TURNS if others else (True,)
     loads: list[tuple[Load, Load]] = []
-    spent: dict[Target, list[list[Stretch]]] = {}
+    spent: dict[Target, list[list[Window]]] = {}
     last: dict[Target, Reading] = {}
     with _restored(own) if own and others else contextlib.nullcontext():
         for number, with_it in enumerate(turns):
@@ -60,8 +60,8 @@ def measure(
             load, readings = _window(present, window)
             loads.append(load)
             for target, taken in zip(present, readings, strict=True):
-                stretches = [idle_cost.stretch(*pair) for pair in itertools.pairwise(taken)]
-                spent.setdefault(target, []).append(stretches)
+                windows = [idle_cost.window_between(*pair) for pair in itertools.pairwise(taken)]
+                spent.setdefault(target, []).append(windows)
                 last[target] = taken[-1]
     everything = [*([podvisor] if podvisor else []), *targets]
     found = tuple(
@@ -130,11 +130,11 @@ def _report(
     )
 
 
-def _difference(label: str, turns: Sequence[Sequence[Stretch]]) -> Difference:
+def _difference(label: str, turns: Sequence[Sequence[Window]]) -> Difference:
     """Compare the turns with podvisor, all together, to those without."""
-    sides: dict[bool, list[Stretch]] = {True: [], False: []}
-    for with_it, stretches in zip(TURNS, turns, strict=True):
-        sides[with_it].extend(stretches)
+    sides: dict[bool, list[Window]] = {True: [], False: []}
+    for with_it, windows in zip(TURNS, turns, strict=True):
+        sides[with_it].extend(windows)
     return idle_cost.difference(label, sides[True], sides[False])
 
 

@@ -5,7 +5,7 @@ Serves `controllers.operator.service`. Texts are compared by whoever asks: that 
 
 from collections.abc import Collection
 
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Folder, SourceReader
 from supervisor.core.status.diff import LIMIT, pair, too_large
 from supervisor.model.app import Deployment, DesiredApp
@@ -16,14 +16,16 @@ from supervisor.model.source import TreeFile
 class Differ:
     """Reads both sides."""
 
-    def __init__(self, *, desires: Desires, reader: SourceReader, folder: Folder) -> None:
-        self._desires = desires
+    def __init__(
+        self, *, desired_state: DesiredState, reader: SourceReader, folder: Folder
+    ) -> None:
+        self._desired_state = desired_state
         self._reader = reader
         self._folder = folder
 
     async def diff(self, names: Collection[str], *, units: bool) -> tuple[AppDiff, ...]:
         """Compare these apps (all, if empty). Raises what reading raises."""
-        everything = await self._desires.deployments()
+        everything = await self._desired_state.deployments()
         chosen = [everything[name] for name in names or everything]
         return tuple([await self._app(one, units=units) for one in chosen])
 
@@ -79,8 +81,8 @@ class Differ:
         self, last: DesiredApp | None, wanted: DesiredApp | None
     ) -> tuple[TextPair, ...]:
         """Compare what the generator makes of the last good state and of the wanted one."""
-        old = await self._desires.unit_texts(last) if last else {}
-        new = await self._desires.unit_texts(wanted) if wanted else {}
+        old = await self._desired_state.unit_texts(last) if last else {}
+        new = await self._desired_state.unit_texts(wanted) if wanted else {}
         return tuple(
             TextPair(path=name, old=old.get(name), new=new.get(name))
             for name in sorted({*old, *new})

@@ -91,7 +91,7 @@ class HealthController:
             usual = is_usual(units.get(seen.unit))
             self._checked[one] = noted(self._checked.get(one), seen, usual=usual, now=now)
 
-    def stir(self, units: Collection[str]) -> None:
+    def mark_suspect(self, units: Collection[str]) -> None:
         """Something happened to these units: whether their containers are well is to be seen."""
         for key, one in self._checked.items():
             if one.container.unit in units:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from supervisor.controllers.apps.observer import Observer
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.ports import Aside, Folder
 from supervisor.core.desired.unit_moves import changing, elsewhere, owners_of, taken_units
@@ -35,9 +35,15 @@ class Lookout:
     """Observes and plans."""
 
     def __init__(
-        self, *, desires: Desires, observer: Observer, folder: Folder, clock: Clock, aside: Aside
+        self,
+        *,
+        desired_state: DesiredState,
+        observer: Observer,
+        folder: Folder,
+        clock: Clock,
+        aside: Aside,
     ) -> None:
-        self._desires = desires
+        self._desired_state = desired_state
         self._observer = observer
         self._folder = folder
         self._clock = clock
@@ -53,15 +59,21 @@ class Lookout:
     async def look(self, deployments: Sequence[Deployment]) -> Look:
         """Plan a pass over these apps. Raises what keeps all of them from being observed."""
         observed, failures = await self._observer.observe(
-            deployments, targets=self._desires.targets(), everything=self._desires.latest()
+            deployments,
+            targets=self._desired_state.targets(),
+            everything=self._desired_state.latest(),
         )
         observed = msgspec.structs.replace(observed, hindered=dict(self._hindered))
         foreign = await self._folder.foreign_units()
         able = [one for one in deployments if one.name not in failures]
         # Worked out of what holds now: while a plan is made, apps may come to stand elsewhere.
-        latest, settings = dict(self._desires.latest()), self._desires.settings
+        latest, settings = dict(self._desired_state.latest()), self._desired_state.settings
         now = self._clock.now()
-        owners, taken, offered = owners_of(latest), taken_units(latest), self._desires.secrets()
+        owners, taken, offered = (
+            owners_of(latest),
+            taken_units(latest),
+            self._desired_state.secrets(),
+        )
 
         def plan(some: Sequence[Deployment]) -> Plan:
             return planner.plan(

@@ -17,7 +17,7 @@ from supervisor.controllers.isolate import each
 from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
 from supervisor.controllers.state.job_state import job_run
 from supervisor.controllers.state.left_behind import left_behind
-from supervisor.controllers.state.overrides import Orders
+from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.files.names import runtime_names
 from supervisor.core.health import wanted_units
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
@@ -61,7 +61,7 @@ class Observer:
         folder: Folder,
         words: LastWords,
         ledger: Ledger,
-        orders: Orders,
+        overrides: Overrides,
         health: HealthController,
         probes: ProbeController,
         secrets: SecretController,
@@ -78,7 +78,7 @@ class Observer:
         self._folder = folder
         self._words = words
         self._ledger = ledger
-        self._orders = orders
+        self._overrides = overrides
 
     async def observe(
         self,
@@ -168,7 +168,7 @@ class Observer:
                 asked=[found.absent for found in one.findings if found.absent],
             ),
             rollouts=self._ledger.rollouts(one.name),
-            suspended=self._orders.suspended([one.name]).get(one.name),
+            suspended=self._overrides.suspended([one.name]).get(one.name),
             job=job_run(self._ledger, one.name) if has_jobs else None,
             made_of=self._secrets.made_of([one]),
         )

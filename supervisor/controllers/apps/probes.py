@@ -34,7 +34,7 @@ class ProbeController:
         """What every probed unit's answers add up to so far."""
         return dict(self._verdicts)
 
-    def attend(self, of_app: Collection[str], probes: Mapping[str, Probe]) -> None:
+    def set_probes(self, of_app: Collection[str], probes: Mapping[str, Probe]) -> None:
         """Probe these, and none else of the units `of_app`."""
         now = self._clock.now()
         for unit in of_app:

@@ -19,19 +19,19 @@ from supervisor.controllers.apps.look import Look, Lookout
 from supervisor.controllers.apps.observer import Observer
 from supervisor.controllers.apps.probes import ProbeController, probes_of
 from supervisor.controllers.apps.recorder import Recorder, units_of
-from supervisor.controllers.apps.waiting import Turns
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.apps.waiting import AppDependencies
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.ports import Aside, Folder, Ledger, SourceReader, Systemd
-from supervisor.controllers.state.overrides import Orders
-from supervisor.controllers.state.status_board import Board
+from supervisor.controllers.state.overrides import Overrides
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.desired.unit_moves import along, owners_of
 from supervisor.core.health.crash_backoff import looks_again
 from supervisor.core.status.app_status import app_status, changes_of_state, unseen
 from supervisor.kit.clock import Clock
 from supervisor.kit.streams import batches
 from supervisor.model.app import Deployment
-from supervisor.model.errors import Failure, Finding, hint_of
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Observed
 from supervisor.model.plan import (
     BuildImage,
@@ -72,51 +72,53 @@ class AppController:
     def __init__(
         self,
         *,
-        desires: Desires,
+        desired_state: DesiredState,
         observer: Observer,
         executor: Executor,
         systemd: Systemd,
         folder: Folder,
         reader: SourceReader,
         ledger: Ledger,
-        orders: Orders,
-        board: Board,
+        overrides: Overrides,
+        board: StatusBoard,
         clock: Clock,
         images: Images,
         health: HealthController,
         probes: ProbeController,
         aside: Aside,
     ) -> None:
-        self._desires = desires
+        self._desired_state = desired_state
         self._observer = observer
         self._lookout = Lookout(
-            desires=desires, observer=observer, folder=folder, clock=clock, aside=aside
+            desired_state=desired_state, observer=observer, folder=folder, clock=clock, aside=aside
         )
         self._executor = executor
         self._systemd = systemd
         self._reader = reader
         self._ledger = ledger
-        self._orders = orders
+        self._overrides = overrides
         self._board = board
         self._clock = clock
         self._images = images
         self._health = health
         self._probes = probes
-        self._turns = Turns()
-        self._recorder = Recorder(desires=desires, ledger=ledger, orders=orders, clock=clock)
+        self._dependencies = AppDependencies()
+        self._recorder = Recorder(
+            desired_state=desired_state, ledger=ledger, overrides=overrides, clock=clock
+        )
 
     async def names(self) -> tuple[str, ...]:
         """All apps that should be or still are."""
-        await self._desires.news()
-        return tuple(await self._desires.deployments())
+        await self._desired_state.news()
+        return tuple(await self._desired_state.deployments())
 
     async def news(self) -> tuple[str, ...]:
         """Those of which something else is asked than when they were named last."""
-        return await self._desires.news()
+        return await self._desired_state.news()
 
     def renew_trials(self) -> None:
         """Say that time went by in which nobody looked after the apps."""
-        self._orders.renew_trials(self._ledger.applied())
+        self._overrides.renew_trials(self._ledger.applied())
 
     async def protect(self, source: str) -> None:
         """Keep the content of what was applied in the store: it is the way back."""
@@ -135,11 +137,11 @@ class AppController:
 
     def unfinished(self, apps: Collection[str]) -> frozenset[str]:
         """Keys that these apps (all, if empty) wait for: of those that they come after, and own."""
-        return self._turns.unfinished(apps)
+        return self._dependencies.unfinished(apps)
 
     def along(self, names: Collection[str]) -> set[str]:
         """Other apps that a pass over these should take along: units go between them."""
-        return along(names, self._desires.latest())
+        return along(names, self._desired_state.latest())
 
     async def plan(self, names: Collection[str]) -> Plan:
         """Work out a pass without carrying it out; what has to come along is part of it."""
@@ -147,7 +149,7 @@ class AppController:
         look = await self._lookout.look(chosen)
         unread = {one.name: one.failure for one in chosen if one.failure}
         problems = tuple(
-            Finding(message=f"app {name}: {failure}", app=name, hint=hint_of(failure))
+            Finding(message=f"app {name}: {failure}", app=name, hint=failure.hint)
             for name, failure in sorted({**look.failures, **unread}.items())
         )
         return msgspec.structs.replace(look.plan, problems=problems)
@@ -160,7 +162,7 @@ class AppController:
             self._board.end(names)
 
     async def _reconcile(self, names: Collection[str], ended: Callable[[AppPass], None]) -> None:
-        self._desires.ask_again(names)
+        self._desired_state.ask_again(names)
         chosen = await self._chosen(names)
         _, failures = each_now(chosen, self._recorder.end_suspension, doing="resuming")
         outcome = Outcome()
@@ -168,7 +170,7 @@ class AppController:
         look = await self._look_with_secrets(able, outcome)
         failures.update(look.failures)
         deployments = {one.name: one for one in able if one.name not in failures}
-        self._turns.begin(names, look.plan, self._desires.latest())
+        self._dependencies.begin(names, look.plan, self._desired_state.latest())
         await self._watch()
         gone = tuple(name for name in names if name not in {one.name for one in chosen})
         for name in gone:
@@ -213,7 +215,7 @@ class AppController:
                 # Building takes as long as it takes: what was built has the time of a trial.
                 began = any(isinstance(step, TryRevision) for step in mine)
                 if began and any(isinstance(step, BuildImage) for step in mine):
-                    self._orders.renew_trials((one.name,))
+                    self._overrides.renew_trials((one.name,))
             if look.plan.steps:
                 observed = await self._observer.observe_units(deployments, look.observed)
                 look = msgspec.structs.replace(look, observed=observed)
@@ -269,14 +271,14 @@ class AppController:
                 self._probes.forget(step.unit)
                 self._observer.forget_words(step.unit)
         if any(not isinstance(step, SetHealthInterval) for step in steps):
-            self._health.stir(units_of(deployment))
+            self._health.mark_suspect(units_of(deployment))
 
     async def _chosen(
         self, names: Collection[str], *, unseen_is_ready: bool = False
     ) -> list[Deployment]:
-        everything = await self._desires.deployments()
+        everything = await self._desired_state.deployments()
         chosen = [everything[name] for name in names if name in everything]
-        return self._turns.ordered(
+        return self._dependencies.ordered(
             chosen, everything, self._board.apps, unseen_is_ready=unseen_is_ready
         )
 
@@ -297,8 +299,8 @@ class AppController:
 
     async def _watch(self) -> None:
         """Have systemd tell of every unit that podvisor has or is about to have, and of targets."""
-        names = {unit for one in self._desires.latest().values() for unit in units_of(one)}
-        names.update(self._desires.targets())
+        names = {unit for one in self._desired_state.latest().values() for unit in units_of(one)}
+        names.update(self._desired_state.targets())
         await self._systemd.watch_units(names)
 
     def _conclude(
@@ -315,7 +317,7 @@ class AppController:
             self._recorder.forget_failures([s.unit for s in mine if isinstance(s, ResetFailed)])
         before = {name: one.revision for name, one in self._ledger.applied().items()}
         verdicts = {one.app: one for one in look.plan.verdicts}
-        owners = owners_of(self._desires.latest())
+        owners = owners_of(self._desired_state.latest())
         ends, failures = each_now(
             deployments,
             lambda one: self._conclude_one(
@@ -334,7 +336,7 @@ class AppController:
         changed = {name for name, one in ends.items() if one.changed}
         if not all(verdicts[one.name].complete for one in deployments):
             stirred.update(self.along(verdicts) - verdicts.keys())
-        stirred.update(self._turns.after(changed, self._desires.latest()))
+        stirred.update(self._dependencies.after(changed, self._desired_state.latest()))
         moved = {
             one.source
             for name, one in self._ledger.applied().items()
@@ -372,7 +374,7 @@ class AppController:
         if name in outcome.taken_back:
             end.stirred.update(self._recorder.free_dependents(deployment))
         self._images.wants(name, _pulls(steps))
-        self._probes.attend(units_of(deployment), probes_of(deployment, observed))
+        self._probes.set_probes(units_of(deployment), probes_of(deployment, observed))
         if verdict.next_at:
             end.again.append(verdict.next_at)
         if verdict.gate and (at := self._gate_looks_at(name, verdict.gate, now)):

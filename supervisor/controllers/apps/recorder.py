@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.job_state import forget
 from supervisor.controllers.state.left_behind import note_left, note_taken
-from supervisor.controllers.state.overrides import Orders
+from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.files.names import runtime_names
 from supervisor.core.health import gate
 from supervisor.core.plan.rollout import has_way_back
@@ -26,12 +26,14 @@ from supervisor.model.status import AppStatus
 
 
 class Recorder:
-    """Writes into the ledger, and tells `desires` what stands."""
+    """Writes into the ledger, and tells `desired_state` what stands."""
 
-    def __init__(self, *, desires: Desires, ledger: Ledger, orders: Orders, clock: Clock) -> None:
-        self._desires = desires
+    def __init__(
+        self, *, desired_state: DesiredState, ledger: Ledger, overrides: Overrides, clock: Clock
+    ) -> None:
+        self._desired_state = desired_state
         self._ledger = ledger
-        self._orders = orders
+        self._overrides = overrides
         self._clock = clock
         self.broken: dict[str, JobFailed] = {}
         """Why units that are down did not start when that was tried last."""
@@ -51,7 +53,7 @@ class Recorder:
         trial = gate.trial_of(wanted, observed)
         if trial is None:
             return verdict
-        settings = self._desires.settings.rollout
+        settings = self._desired_state.settings.rollout
         strict = has_way_back(deployment, observed, settings)
         word = gate.judge(
             wanted,
@@ -128,7 +130,7 @@ class Recorder:
             reason="; ".join(filter(None, (was, word.reason if word else ""))),
         )
         self._end_trial(app, word or Gate(state=GateState.PASSED))
-        self._desires.applied(app.name)
+        self._desired_state.applied(app.name)
 
     def _remove(self, name: str, before: AppliedApp | None, *, why: str) -> None:
         """Forget an app that is gone."""
@@ -136,17 +138,17 @@ class Recorder:
         for unit in before.units if before else ():
             self._ledger.put_note(f"failed:{unit}", "")
         self._ledger.drop_app(name)
-        self._orders.release(name)
+        self._overrides.release(name)
         forget(self._ledger, name)
         reason = f"left out ({why})" if why else "no longer in the source"
         self._log(EventKind.REMOVED, name, reason=reason)
-        self._desires.removed(name)
+        self._desired_state.removed(name)
 
     def _end_hold(self, deployment: Deployment) -> None:
         """End a hold that something newer has overtaken."""
-        hold = self._orders.hold(deployment.name)
+        hold = self._overrides.hold(deployment.name)
         if hold and deployment.newest and deployment.held is None:
-            self._orders.release(deployment.name)
+            self._overrides.release(deployment.name)
             reason = f"no longer held at {hold.revision[:12]}: there is a newer revision"
             self._log(EventKind.RESUMED, deployment.name, reason=reason, revision=deployment.newest)
 
@@ -162,7 +164,7 @@ class Recorder:
         applied = self._ledger.applied().get(app)
         gone = gate.forgotten(
             self._ledger.rollouts(app),
-            keep=self._desires.settings.rollout.history,
+            keep=self._desired_state.settings.rollout.history,
             good=applied.revision if applied else "",
         )
         self._ledger.drop_rollouts(app, gone)
@@ -189,7 +191,7 @@ class Recorder:
     def free_dependents(self, deployment: Deployment) -> set[str]:
         """Take the backoff off what went down with a revision that is taken back; name its apps."""
         units = units_of(deployment)
-        known = self._desires.known()
+        known = self._desired_state.known()
         names = {deployment.name}
         names.update(
             app for app, theirs in known.items() if any(units & {*unit.requires} for unit in theirs)
@@ -200,7 +202,7 @@ class Recorder:
 
     def end_suspension(self, deployment: Deployment) -> None:
         """Say of an app's suspension, or that of all, that its time is over."""
-        for order in self._orders.over([deployment.name]):
+        for order in self._overrides.over([deployment.name]):
             self._log(EventKind.RESUMED, order.app, reason="the time of its suspension is over")
 
     def forget_failures(self, units: Collection[str]) -> None:

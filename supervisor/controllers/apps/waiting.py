@@ -15,7 +15,7 @@ from supervisor.model.plan import Plan, RunJob
 from supervisor.model.status import AppStatus
 
 
-class Turns:
+class AppDependencies:
     """Knows which apps have more to do as soon as others are done."""
 
     def __init__(self) -> None:

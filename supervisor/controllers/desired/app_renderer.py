@@ -51,7 +51,7 @@ class _Gathered(msgspec.Struct, kw_only=True):
     """Apps whose files, or those that they refer to, cannot be read."""
 
 
-class Judge:
+class AppRenderer:
     """Reads contents and runs the generator as little as it can."""
 
     def __init__(self, *, reader: SourceReader, generator: Generator) -> None:

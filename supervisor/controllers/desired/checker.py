@@ -4,39 +4,39 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec.structs import replace
 
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import SourceReader
 from supervisor.core.desired.unfitting import ignores_nothing
 from supervisor.core.health import unstarted
 from supervisor.model.app import Candidate, Deployment, DesiredApp
 from supervisor.model.check import Check, CheckedApp, CheckedLeftOut, CheckedUnit
-from supervisor.model.errors import Failure, Finding, Stalled
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.source import Snapshot
 
 
 async def check(
     *,
     reader: SourceReader,
-    desires: Desires,
+    desired_state: DesiredState,
     passed_over: Callable[[DesiredApp], Awaitable[Iterable[Finding]]],
 ) -> Check:
-    """Judge all sources of the settings that `desires` has; `passed_over` asks systemd of an app.
+    """Judge all sources of the settings; `passed_over` asks systemd of an app.
 
     Raises what reading a source raises.
     """
     snapshots: list[Snapshot] = []
     findings: list[Finding] = []
-    for name, settings in desires.settings.sources.items():
+    for name, settings in desired_state.settings.sources.items():
         snapshot = await reader.fetch(name, settings)
         snapshots.append(snapshot)
-        desires.put(snapshot)
+        desired_state.put(snapshot)
         findings.extend(ignores_nothing(settings, source=name, paths=snapshot.paths))
-    deployments = await desires.deployments()
-    compositions = desires.compositions
+    deployments = await desired_state.deployments()
+    compositions = desired_state.compositions
     held = [c for one in compositions.values() for c in (*one.unfit, *one.candidates)]
     unfit = {one.name: one for one in reversed(held)}
-    units = [unit for some in desires.known().values() for unit in some]
-    findings.extend(one for some in desires.source_findings.values() for one in some)
+    units = [unit for some in desired_state.known().values() for unit in some]
+    findings.extend(one for some in desired_state.source_findings.values() for one in some)
     apps: list[CheckedApp] = []
     for name, one in deployments.items():
         told = list(one.findings)
@@ -48,7 +48,7 @@ async def check(
             more = await passed_over(one.wanted)
             told.extend(found for found in more if (found.path, found.line) not in places)
         findings.extend(dict.fromkeys(told))
-        apps.append(_app(one, desires.newest(name) or unfit.get(name)))
+        apps.append(_app(one, desired_state.newest(name) or unfit.get(name)))
     if not deployments:
         message = "no app found: no folder holds a Quadlet or unit file"
         findings.append(Finding(message=message, hint="name the apps' folders: --apps GLOB"))
@@ -87,5 +87,5 @@ def _app(one: Deployment, newest: Candidate | None) -> CheckedApp:
 
 
 def _failed(app: str, failure: Failure) -> Finding:
-    hint = failure.hint if isinstance(failure, Stalled) else ""
+    hint = failure.hint
     return Finding(message=str(failure), app=app, hint=hint)

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 import anyio
 import msgspec
 
-from supervisor.controllers.desired.app_renderer import Judge
+from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.desired.compositions import Compositions
-from supervisor.controllers.desired.revisions import Tried
+from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
-from supervisor.controllers.state.overrides import Orders
+from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.desired.dependencies import refused_for_order
 from supervisor.core.desired.discovery import Composition, told
@@ -32,7 +32,7 @@ from supervisor.core.desired.unread import (
 from supervisor.core.files.names import runtime_names
 from supervisor.core.files.published_ports import port_findings
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
-from supervisor.model.errors import Failure, Finding, Stalled
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot
@@ -47,7 +47,7 @@ class _Permit(msgspec.Struct, frozen=True, kw_only=True):
     """Those apps alone; any, if empty."""
 
 
-class Desires:
+class DesiredState:
     """What every app should be now. Reads contents and runs the generator as little as it can."""
 
     def __init__(
@@ -57,14 +57,16 @@ class Desires:
         generator: Generator,
         folder: Folder,
         ledger: Ledger,
-        orders: Orders,
+        overrides: Overrides,
         settings: Settings,
         aside: Aside,
         specifiers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.settings = settings
-        self._judge = Judge(reader=reader, generator=generator)
-        self._tried = Tried(reader=reader, ledger=ledger, orders=orders, judge=self._judge)
+        self._renderer = AppRenderer(reader=reader, generator=generator)
+        self._history = RevisionHistory(
+            reader=reader, ledger=ledger, overrides=overrides, renderer=self._renderer
+        )
         self._folder = folder
         self._compositions = Compositions(reader=reader, aside=aside, specifiers=specifiers)
         self._snapshots: dict[str, Snapshot] = {}
@@ -161,7 +163,7 @@ class Desires:
     async def deployments(self) -> dict[str, Deployment]:
         """Every app that should be, or that is still here, by name."""
         async with self._working:
-            if await self._judge.is_new():
+            if await self._renderer.is_new():
                 self._forget()
             while self._current is None:
                 # What comes in while this is worked out must not be lost under its result.
@@ -252,7 +254,7 @@ class Desires:
         composed, undivided = await self._compositions.of(self._snapshots, self.settings, manifests)
         self._undivided, self.compositions = undivided, composed
         for name, failure in undivided.items():
-            hint = failure.hint if isinstance(failure, Stalled) else ""
+            hint = failure.hint
             self.source_findings[name] = (Finding(message=str(failure), source=name, hint=hint),)
         for name, composition in composed.items():
             beside = [composed[other] for other in self._same_source(name) if other in composed]
@@ -272,15 +274,15 @@ class Desires:
         candidates = [one for one in candidates if one.name not in refused]
         self._newest, failures = each_now(
             candidates,
-            lambda one: self._tried.as_tried(one, manifests.get(one.name)),
+            lambda one: self._history.as_tried(one, manifests.get(one.name)),
             doing="recognizing",
         )
-        asked, more = each_now(self._newest.values(), self._tried.held, doing="holding")
+        asked, more = each_now(self._newest.values(), self._history.held, doing="holding")
         held = {name: hold for name, (_, hold) in asked.items() if hold}
         candidates = [one for one, _ in asked.values()]
-        lost = await self._tried.lost(one for one in candidates if one.name in held)
+        lost = await self._history.lost(one for one in candidates if one.name in held)
         refused.update(lost)
-        judged = await self._judge.judge([one for one in candidates if one.name not in lost])
+        judged = await self._renderer.judge([one for one in candidates if one.name not in lost])
         failures.update(more)
         for name, manifest in manifests.items():
             if manifest.source in undivided:
@@ -295,7 +297,7 @@ class Desires:
         out = {*refused, *failures}
         able = {name: one.app for name, one in judged.items() if one.app and name not in out}
         installed = {name: one for name, one in manifests.items() if one.files}
-        good = await self._tried.last_good(installed, able, candidates)
+        good = await self._history.last_good(installed, able, candidates)
         kept = self._kept(installed, {*able, *out}, composed, units_by_source(able.values()))
         unordered = refused_for_order(able, {*able, *out, *kept})
         refused.update(unordered)
@@ -312,7 +314,7 @@ class Desires:
         kept.update(leaned_on(going, standing))
         standing = [one for name, one in good.items() if name in out or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
-        trials = await self._tried.on_trial(manifests, refused, candidates)
+        trials = await self._history.on_trial(manifests, refused, candidates)
         wanted = {name: one for name, one in able.items() if name not in refused} | trials
         for name, found in port_findings(wanted).items():
             warnings[name] = (*warnings.get(name, ()), *found)
@@ -324,7 +326,7 @@ class Desires:
             revisions.setdefault(name, set()).add(app.revision)
         for candidate in candidates:
             revisions.setdefault(candidate.name, set()).add(candidate.revision)
-        self._judge.remember_only(revisions)
+        self._renderer.remember_only(revisions)
         here = {name: one for name, one in manifests.items() if one.source in composed}
         without = {name: left_out(one, composed[one.source]) for name, one in here.items()}
         spared = {name for name, one in here.items() if spares_volumes(one, composed[one.source])}
@@ -355,12 +357,12 @@ class Desires:
 
     async def is_stored(self, app: str, revision: str) -> bool:
         """Whether the whole content of a revision of an app that was tried here is still there."""
-        return await self._tried.is_stored(app, revision)
+        return await self._history.is_stored(app, revision)
 
     async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
         """Return the units that the generator makes of an app, by name."""
         others = (one.wanted or one.last_good for one in self.latest().values())
-        return await self._judge.texts(app, [one for one in others if one])
+        return await self._renderer.texts(app, [one for one in others if one])
 
     def _unread(
         self, source: str, composition: Composition, manifests: Mapping[str, Manifest]

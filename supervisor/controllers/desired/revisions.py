@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from supervisor.controllers.desired.app_renderer import Judge, is_made_of
+from supervisor.controllers.desired.app_renderer import AppRenderer, is_made_of
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Ledger, SourceReader
-from supervisor.controllers.state.overrides import Orders
+from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.health.gate import is_on
 from supervisor.core.plan.jobs import content_of
 from supervisor.model.app import Candidate, DesiredApp
@@ -19,16 +19,16 @@ from supervisor.model.observed import Manifest
 from supervisor.model.rollout import Hold, Rollout
 
 
-class Tried:
+class RevisionHistory:
     """Revisions that were tried here, as candidates again."""
 
     def __init__(
-        self, *, reader: SourceReader, ledger: Ledger, orders: Orders, judge: Judge
+        self, *, reader: SourceReader, ledger: Ledger, overrides: Overrides, renderer: AppRenderer
     ) -> None:
         self._reader = reader
         self._ledger = ledger
-        self._orders = orders
-        self._judge = judge
+        self._overrides = overrides
+        self._renderer = renderer
 
     def as_tried(self, one: Candidate, manifest: Manifest | None) -> Candidate:
         """Return the candidate, at the revision that it was tried at if its content is the same.
@@ -45,7 +45,7 @@ class Tried:
 
     def held(self, one: Candidate) -> tuple[Candidate, Hold | None]:
         """Return what an app is held at, if it is, else itself; a hold ends with anything newer."""
-        hold = self._orders.hold(one.name)
+        hold = self._overrides.hold(one.name)
         if hold is None:
             return one, None
         if one.revision not in {hold.revision, hold.instead_of} and content_of(one) != hold.content:
@@ -57,7 +57,7 @@ class Tried:
 
     async def lost(self, held: Iterable[Candidate]) -> dict[str, tuple[Finding, ...]]:
         """Say of those of these that are held, and of which the content is gone, that they are."""
-        unknown = [one for one in held if self._judge.known(one) is None]
+        unknown = [one for one in held if self._renderer.known(one) is None]
         stored = {one.name for one in await self._stored(unknown)}
         return {
             one.name: (
@@ -125,7 +125,7 @@ class Tried:
         unknown: list[Candidate] = []
         stored = await self._stored(others)
         for one in stored:
-            if app := self._judge.known(one):
+            if app := self._renderer.known(one):
                 good[one.name] = app
             else:
                 unknown.append(one)
@@ -133,7 +133,7 @@ class Tried:
             # What leaves its source is still here for those who need it.
             held = {one.name for one in candidates}
             beside = [*candidates, *(one for one in stored if one.name not in held)]
-            for name, judged in (await self._judge.judge(unknown, beside)).items():
+            for name, judged in (await self._renderer.judge(unknown, beside)).items():
                 if judged.app:
                     good[name] = judged.app
         return good

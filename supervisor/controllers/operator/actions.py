@@ -1,17 +1,17 @@
 """Orders of people for apps: leave them alone, go back, go on; and what was tried of them.
 
-Serves `controllers.operator.service`. Each order is written down (`orders`), said in the event log,
-and ends with a pass over the apps.
+Serves `controllers.operator.service`. Each order is written down (`overrides`), said in the event
+log, and ends with a pass over the apps.
 """
 
 from collections.abc import Collection
 
 import msgspec
 
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger
-from supervisor.controllers.state.overrides import Orders
-from supervisor.controllers.state.status_board import Board
+from supervisor.controllers.state.overrides import Overrides
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.plan.jobs import content_of
 from supervisor.core.plan.rollout import older_revision
 from supervisor.kit.clock import Clock
@@ -23,23 +23,23 @@ from supervisor.model.rollout import Hold, Outcome, Suspension
 from supervisor.model.status import History, OrderRequest
 
 
-class OrderDesk:
+class AppActions:
     """Takes orders for apps that are there; raises Stalled for what cannot be ordered."""
 
     def __init__(
         self,
         *,
         queue: WorkQueue,
-        desires: Desires,
+        desired_state: DesiredState,
         ledger: Ledger,
-        orders: Orders,
-        board: Board,
+        overrides: Overrides,
+        board: StatusBoard,
         clock: Clock,
     ) -> None:
         self._queue = queue
-        self._desires = desires
+        self._desired_state = desired_state
         self._ledger = ledger
-        self._orders = orders
+        self._overrides = overrides
         self._board = board
         self._clock = clock
 
@@ -49,7 +49,7 @@ class OrderDesk:
         until = now + order.seconds if order.seconds else 0.0
         length = f"for {format_duration(order.seconds)}" if order.seconds else "until resumed"
         for app in order.apps or ("",):
-            self._orders.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
+            self._overrides.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
             self._log(EventKind.SUSPENDED, app, reason=_with_why(length, order.reason))
         await self._look_at(order.apps)
 
@@ -58,27 +58,27 @@ class OrderDesk:
 
         Without a name, what was ordered of all and of each ends; what failed is not tried again.
         """
-        if order.apps and self._orders.is_whole_suspended():
+        if order.apps and self._overrides.is_whole_suspended():
             raise Stalled(
                 f"cannot resume {order.apps[0]} alone: all apps are suspended",
                 hint="podvisor resume, without a name; or suspend the others by their names first",
             )
-        if not order.apps and self._orders.lift(""):
+        if not order.apps and self._overrides.lift(""):
             self._log(EventKind.RESUMED, "", reason="no longer suspended")
         for app in order.apps or sorted({*self._board.apps, *self._ledger.applied()}):
             if words := self._go_on(app, again=bool(order.apps)):
                 self._log(EventKind.RESUMED, app, reason=", ".join(words))
-        self._desires.invalidate()
+        self._desired_state.invalidate()
         await self._look_at(order.apps)
 
     def _go_on(self, app: str, *, again: bool) -> list[str]:
         """End what was ordered of an app; with `again`, its quarantine too. Says what ended."""
         words = []
-        if self._orders.lift(app):
+        if self._overrides.lift(app):
             words.append("no longer suspended")
-        if hold := self._orders.release(app):
+        if hold := self._overrides.release(app):
             words.append(f"no longer held at {hold.revision[:12]}")
-        asked = {one.revision for one in (self._desires.newest(app), hold) if one}
+        asked = {one.revision for one in (self._desired_state.newest(app), hold) if one}
         for one in self._ledger.rollouts(app) if again else ():
             if one.outcome is Outcome.FAILED and one.revision in asked:
                 # It stays known: it must not come again under the name of a newer commit.
@@ -93,9 +93,9 @@ class OrderDesk:
         If none is named, that is the last good one before; of one that is held, before that at
         which it is. Raises Stalled if there is none such.
         """
-        deployment = (await self._desires.deployments()).get(app)
+        deployment = (await self._desired_state.deployments()).get(app)
         applied = self._ledger.applied().get(app)
-        newest = self._desires.newest(app)
+        newest = self._desired_state.newest(app)
         hold = deployment.held if deployment else None
         rollouts = self._ledger.rollouts(app)
         passed = {*hold.passed, hold.revision} if hold else set()
@@ -108,7 +108,7 @@ class OrderDesk:
                 f"cannot roll back {app} to {target[:12]}: it is what the source asks for",
                 hint=f"podvisor resume {app} brings it there",
             )
-        if not await self._desires.is_stored(app, target):
+        if not await self._desired_state.is_stored(app, target):
             raise Stalled(
                 f"cannot roll back {app} to {target[:12]}: its files are not stored any more",
                 hint="push them once more: git revert, or git checkout the old ones and commit",
@@ -116,7 +116,7 @@ class OrderDesk:
         now = self._clock.now()
         tried = [one.revision for one in rollouts]
         after = set(tried[tried.index(target) + 1 :])
-        self._orders.put_hold(
+        self._overrides.put_hold(
             Hold(
                 app=app,
                 revision=target,
@@ -128,7 +128,7 @@ class OrderDesk:
         )
         words = _with_why("a person rolled it back", reason)
         self._log(EventKind.HELD, app, revision=target, reason=words)
-        self._desires.invalidate()
+        self._desired_state.invalidate()
         await self._look_at([app])
 
     def history(self, app: str) -> History:
@@ -137,13 +137,13 @@ class OrderDesk:
         return History(
             app=app,
             running=applied.revision if applied else "",
-            held=self._orders.hold(app),
+            held=self._overrides.hold(app),
             rollouts=tuple(reversed(self._ledger.rollouts(app))),
         )
 
     async def _look_at(self, apps: Collection[str]) -> None:
-        names = apps or await self._desires.deployments()
-        await self._queue.passed([f"app:{name}" for name in names])
+        names = apps or await self._desired_state.deployments()
+        await self._queue.wait_for_pass([f"app:{name}" for name in names])
 
     def _log(self, kind: EventKind, app: str, *, reason: str, revision: str = "") -> None:
         now = self._clock.now()

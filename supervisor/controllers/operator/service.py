@@ -14,15 +14,15 @@ from anyio.streams.memory import MemoryObjectSendStream
 from supervisor.controllers.apps.diff import Differ
 from supervisor.controllers.apps.reconciler import AppController
 from supervisor.controllers.apps.secrets import SecretController
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.loop import Loop
-from supervisor.controllers.operator.actions import OrderDesk
+from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.operator.reload import SettingsReloader
-from supervisor.controllers.operator.status import NO_SOURCE, StatusDesk
+from supervisor.controllers.operator.status import NO_SOURCE, StatusService
 from supervisor.controllers.ports import Ledger, SourceReader
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.controllers.state.job_state import forgive
-from supervisor.controllers.state.status_board import Board
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.files.names import unknown_app
 from supervisor.core.files.redact import without_values
 from supervisor.kit.clock import Clock
@@ -56,7 +56,7 @@ _BACKLOG = 1_000
 """Entries that a slow reader may be behind; then it is cut off, and reads on from its last id."""
 
 
-class Desk:
+class ControlService:
     """One for the daemon."""
 
     def __init__(
@@ -64,42 +64,42 @@ class Desk:
         *,
         queue: WorkQueue,
         loop: Loop,
-        desires: Desires,
+        desired_state: DesiredState,
         reader: SourceReader,
         ledger: Ledger,
-        orders: OrderDesk,
-        board: Board,
+        overrides: AppActions,
+        board: StatusBoard,
         clock: Clock,
-        planning: Callable[[Desires], AppController],
+        planning: Callable[[DesiredState], AppController],
         secrets: SecretController,
-        new_desires: Callable[[], Desires],
-        differ: Callable[[Desires], Differ],
+        new_desired_state: Callable[[], DesiredState],
+        differ: Callable[[DesiredState], Differ],
         webhook_tester: WebhookTester,
         settings: SettingsReloader,
-        statuses: StatusDesk,
+        statuses: StatusService,
     ) -> None:
         self._queue = queue
         self._loop = loop
-        self._desires = desires
+        self._desired_state = desired_state
         self._reader = reader
         self._ledger = ledger
-        self._orders = orders
+        self._overrides = overrides
         self._board = board
         self._clock = clock
         self._planning = planning
         self._secrets = secrets
-        self._new_desires = new_desires
+        self._new_desires = new_desired_state
         self._differ = differ
         self._webhook_tester = webhook_tester
         self._settings = settings
         self._statuses = statuses
 
     def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status:
-        """How everything (or one app) stands; see `StatusDesk`."""
+        """How everything (or one app) stands; see `StatusService`."""
         return self._statuses.status(app, units=units)
 
     async def look(self) -> Mapping[str, UnitState]:
-        """Look at what may have changed unnoticed; see `StatusDesk`."""
+        """Look at what may have changed unnoticed; see `StatusService`."""
         return await self._statuses.look()
 
     async def reload(self) -> Reloaded:
@@ -108,16 +108,18 @@ class Desk:
 
     async def test_webhook(self, source: str) -> WebhookTest:
         """Send a webhook of the source's kind to the listener. Raises Retry or Stalled."""
-        return await self._webhook_tester.test(source, self._desires.settings)
+        return await self._webhook_tester.test(source, self._desired_state.settings)
 
     async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan:
         """Read the sources, and work out what the daemon would do now; nothing is done.
 
         Raises Stalled for an app that is not there.
         """
-        desires = self._new_desires()
+        desired_state = self._new_desires()
         prune = self._all_sources() if prune_all else ()
-        plan = await plan_now(desires, self._planning(desires), self._reader, apps, prune=prune)
+        plan = await plan_now(
+            desired_state, self._planning(desired_state), self._reader, apps, prune=prune
+        )
         problems = (*self._settings.findings(), *plan.problems)
         return msgspec.structs.replace(plan, problems=problems)
 
@@ -126,10 +128,10 @@ class Desk:
 
         Raises Stalled for an app that is not there.
         """
-        desires = self._new_desires()
-        problems = await read_now(desires, self._reader)
-        check_known(request.apps, await desires.deployments())
-        apps = await self._differ(desires).diff(request.apps, units=request.units)
+        desired_state = self._new_desires()
+        problems = await read_now(desired_state, self._reader)
+        check_known(request.apps, await desired_state.deployments())
+        apps = await self._differ(desired_state).diff(request.apps, units=request.units)
         return Diff(apps=apps, problems=tuple(problems))
 
     async def sync(self, request: SyncRequest, tell: Tell) -> SyncReply:
@@ -180,11 +182,11 @@ class Desk:
 
         for name in request.apps:
             forgive(self._ledger, name)
-        sources = tuple(self._desires.settings.sources)
-        await self._queue.passed(f"source:{name}" for name in sources)
+        sources = tuple(self._desired_state.settings.sources)
+        await self._queue.wait_for_pass(f"source:{name}" for name in sources)
         prune = self._all_sources() if request.prune_all else ()
-        with self._desires.pruning(prune, request.apps) if prune else nullcontext():
-            mark = self._queue.mark()
+        with self._desired_state.pruning(prune, request.apps) if prune else nullcontext():
+            mark = self._queue.generation()
             known = await self._names()
             await self.check_names(request.apps)
             # A person who asks does not want to hear of backoffs.
@@ -195,10 +197,10 @@ class Desk:
             )
             keys = [f"app:{name}" for name in request.apps or known]
             self._queue.add(*self._loop.waiting_images(request.apps))
-            await self._queue.passed(keys, since=mark)
+            await self._queue.wait_for_pass(keys, since=mark)
             while self._queue.is_busy(awaited, bursts=False):
-                await self._queue.rest(awaited, bursts=False)
-                await self._queue.passed(keys)
+                await self._queue.wait_idle(awaited, bursts=False)
+                await self._queue.wait_for_pass(keys)
             await self._settled(request.apps, say)
 
     async def _settled(self, apps: Collection[str], say: Say) -> None:
@@ -208,11 +210,11 @@ class Desk:
         take.
         """
         said: dict[str, str] = {}
-        until = self._clock.now() + float(self._desires.settings.repair.start_timeout)
+        until = self._clock.now() + float(self._desired_state.settings.repair.start_timeout)
         while True:
             keys = {f"app:{name}" for name in apps or self._board.apps}
             keys |= self._loop.unfinished(apps)
-            await self._queue.rest(keys.__contains__, bursts=False)
+            await self._queue.wait_idle(keys.__contains__, bursts=False)
             waiting = {
                 f"app:{one.name}": one
                 for one in self._board.apps.values()
@@ -236,17 +238,17 @@ class Desk:
             seconds = min(dues, default=_PATIENCE_SECONDS)
             await anyio.sleep(min(seconds, _PATIENCE_SECONDS))
             if seconds <= _PATIENCE_SECONDS:
-                await self._queue.passed(waiting)
+                await self._queue.wait_for_pass(waiting)
 
     async def suspend(self, order: OrderRequest) -> None:
-        """Have apps left alone; see `OrderDesk`."""
+        """Have apps left alone; see `AppActions`."""
         await self.check_names(order.apps)
-        await self._orders.suspend(order)
+        await self._overrides.suspend(order)
 
     async def resume(self, order: OrderRequest) -> None:
-        """Have apps go on; see `OrderDesk`."""
+        """Have apps go on; see `AppActions`."""
         await self.check_names(order.apps)
-        await self._orders.resume(order)
+        await self._overrides.resume(order)
 
     async def rollback(self, order: OrderRequest, tell: Tell) -> SyncReply:
         """Bring an app back to an older revision and hold it there; as `sync` else.
@@ -256,7 +258,7 @@ class Desk:
 
         async def work(say: Say) -> None:
             await self.check_names(order.apps)
-            await self._orders.roll_back(order.apps[0], order.revision, reason=order.reason)
+            await self._overrides.roll_back(order.apps[0], order.revision, reason=order.reason)
             await self._settled(order.apps, say)
 
         return await self._told(work, order.apps, tell)
@@ -264,11 +266,11 @@ class Desk:
     async def history(self, app: str) -> History:
         """Revisions of an app that were tried here. Raises Stalled for an unknown app."""
         await self.check_names([app])
-        return self._orders.history(app)
+        return self._overrides.history(app)
 
     async def secrets(self) -> SecretList:
         """How all secrets stand. Raises Retry if Podman cannot be asked."""
-        everything = await self._desires.deployments()
+        everything = await self._desired_state.deployments()
         return SecretList(secrets=await self._secrets.look(tuple(everything.values())))
 
     async def rotate(self, name: str) -> SyncReply:
@@ -276,16 +278,16 @@ class Desk:
 
         Raises Stalled for any other secret.
         """
-        everything = await self._desires.deployments()
+        everything = await self._desired_state.deployments()
         app = self._secrets.rotate(name, everything.values())
         users = [
             one
-            for one, units in self._desires.known().items()
+            for one, units in self._desired_state.known().items()
             if any(name in unit.secrets for unit in units)
         ]
         try:
-            await self._queue.passed([f"app:{app}"])
-            await self._queue.passed(f"app:{one}" for one in users if one != app)
+            await self._queue.wait_for_pass([f"app:{app}"])
+            await self._queue.wait_for_pass(f"app:{one}" for one in users if one != app)
         finally:
             made = name not in self._secrets.rotating
             self._secrets.rotating.discard(name)
@@ -299,13 +301,13 @@ class Desk:
     def _all_sources(self) -> frozenset[str]:
         """Sources of the settings, and those that some app still comes from."""
         held = {one.source for one in self._ledger.applied().values()}
-        latest = self._desires.latest().values()
+        latest = self._desired_state.latest().values()
         held.update(one.last_good.source for one in latest if one.last_good)  # on trial as yet
-        return frozenset((*self._desires.settings.sources, *held))
+        return frozenset((*self._desired_state.settings.sources, *held))
 
     async def _names(self) -> Collection[str]:
         try:
-            return await self._desires.deployments()
+            return await self._desired_state.deployments()
         except Failure:
             return ()  # the loop's own pass meets the same failure, and shows it
 
@@ -322,7 +324,7 @@ class Desk:
         known = self._known()
         for name in apps:
             if name not in known:
-                raise unknown_app(name, known, sources=self._desires.settings.sources)
+                raise unknown_app(name, known, sources=self._desired_state.settings.sources)
 
     def check_logged(self, app: str) -> None:
         """Raise Stalled if an app is not known, and was not while the event log goes back."""
@@ -331,7 +333,7 @@ class Desk:
             raise unknown_app(app, known)
 
     def _known(self) -> frozenset[str]:
-        return frozenset((*self._board.apps, *self._ledger.applied(), *self._desires.known()))
+        return frozenset((*self._board.apps, *self._ledger.applied(), *self._desired_state.known()))
 
     async def events(
         self, *, after_id: int, since: float, app: str, unit: str, limit: int, follow: bool
@@ -360,20 +362,20 @@ class Desk:
 
 
 async def plan_now(
-    desires: Desires,
+    desired_state: DesiredState,
     apps: AppController,
     reader: SourceReader,
     names: Collection[str],
     *,
     prune: Collection[str] = (),
 ) -> Plan:
-    """Read the sources into `desires` and plan these apps (all, if empty).
+    """Read the sources into `desired_state` and plan these apps (all, if empty).
 
     Those that left one of the sources in `prune` go, all of them too. Raises Stalled for an unknown
     app.
     """
-    problems = await read_now(desires, reader)
-    with desires.pruning(prune, names):
+    problems = await read_now(desired_state, reader)
+    with desired_state.pruning(prune, names):
         everything = await apps.names()
         check_known(names, everything)
         plan = await apps.plan(names or everything)
@@ -381,20 +383,20 @@ async def plan_now(
     return msgspec.structs.replace(without_values(plan), problems=tuple(problems))
 
 
-async def read_now(desires: Desires, reader: SourceReader) -> list[Finding]:
-    """Read the sources into `desires`; one that cannot be read stands as it was stored."""
-    problems = [] if desires.settings.sources else [NO_SOURCE]
-    for name, settings in desires.settings.sources.items():
+async def read_now(desired_state: DesiredState, reader: SourceReader) -> list[Finding]:
+    """Read the sources into `desired_state`; one that cannot be read stands as it was stored."""
+    problems = [] if desired_state.settings.sources else [NO_SOURCE]
+    for name, settings in desired_state.settings.sources.items():
         try:
             snapshot = await reader.fetch(name, settings)
         except Failure as failure:
-            hint = failure.hint if isinstance(failure, Stalled) else ""
+            hint = failure.hint
             problems.append(Finding(message=f"source {name}: {failure}", source=name, hint=hint))
             stored = await reader.stored(name)
             if stored is None:
                 continue
             snapshot = stored
-        desires.put(snapshot)
+        desired_state.put(snapshot)
     return problems
 
 

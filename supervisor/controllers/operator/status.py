@@ -9,10 +9,10 @@ from contextlib import suppress
 import anyio
 import msgspec
 
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.ports import Systemd
-from supervisor.controllers.state.status_board import Board
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure, Finding
@@ -28,7 +28,7 @@ _PATIENCE_SECONDS = 1.0
 """How long whoever asks waits for news of health, and of units."""
 
 
-class StatusDesk:
+class StatusService:
     """One for the daemon."""
 
     def __init__(
@@ -36,14 +36,14 @@ class StatusDesk:
         *,
         queue: WorkQueue,
         loop: Loop,
-        desires: Desires,
+        desired_state: DesiredState,
         systemd: Systemd,
-        board: Board,
+        board: StatusBoard,
         clock: Clock,
     ) -> None:
         self._queue = queue
         self._loop = loop
-        self._desires = desires
+        self._desired_state = desired_state
         self._systemd = systemd
         self._board = board
         self._clock = clock
@@ -55,7 +55,7 @@ class StatusDesk:
             self._board.sources[name] = self._loop.with_next_poll(one, due)
         status = self._board.status(app, units=units)
         problems = status.problems
-        if not self._desires.settings.sources:
+        if not self._desired_state.settings.sources:
             problems = (*problems, NO_SOURCE)
         apps = tuple(self._with_next_pull(one) for one in status.apps)
         return msgspec.structs.replace(status, apps=apps, problems=problems)
@@ -83,5 +83,5 @@ class StatusDesk:
         apps = [f"app:{name}" for name in self._board.apps]
         idle = frozenset(key for key in apps if not self._queue.is_busy(key.__eq__))
         with anyio.move_on_after(_PATIENCE_SECONDS):
-            await self._queue.passed(["health"])
-            await self._queue.rest(idle.__contains__)
+            await self._queue.wait_for_pass(["health"])
+            await self._queue.wait_idle(idle.__contains__)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import GitHost, Ledger, Secrets
-from supervisor.controllers.state.status_board import Board
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.config.source_rules import without_password
 from supervisor.core.githost.commit_status_api import CommitStatus, api_of
 from supervisor.core.status.commit_status import hold_back, status_of
@@ -36,15 +36,15 @@ class CommitStatusController:
         *,
         git_host: GitHost,
         secrets: Secrets,
-        desires: Desires,
+        desired_state: DesiredState,
         ledger: Ledger,
-        board: Board,
+        board: StatusBoard,
         clock: Clock,
         is_busy: Callable[[Callable[[str], bool]], bool],
     ) -> None:
         self._git_host = git_host
         self._secrets = secrets
-        self._desires = desires
+        self._desired_state = desired_state
         self._ledger = ledger
         self._board = board
         self._clock = clock
@@ -57,7 +57,7 @@ class CommitStatusController:
 
     def due(self) -> Iterator[str]:
         """Yield the keys of sources of which there is something new to tell. Cheap, asks nobody."""
-        for name, settings in self._desires.settings.sources.items():
+        for name, settings in self._desired_state.settings.sources.items():
             if not settings.status:
                 continue
             wanted = self._wanted(name)
@@ -76,7 +76,7 @@ class CommitStatusController:
 
         Raises what reading the token and telling raise.
         """
-        settings = self._desires.settings.sources.get(name)
+        settings = self._desired_state.settings.sources.get(name)
         wanted = self._wanted(name)
         if settings is None or wanted is None:
             # `due` names it when it is known again what to tell.
@@ -109,7 +109,7 @@ class CommitStatusController:
 
     def _wanted(self, name: str) -> CommitStatus | None:
         source = self._board.sources.get(name)
-        settings = self._desires.settings.sources.get(name)
+        settings = self._desired_state.settings.sources.get(name)
         if source is None or settings is None or not settings.status:
             return None
         said = self._last(name)

@@ -1,12 +1,12 @@
 """Reconcile a source: read it, hand its snapshot on, arm its next poll. Keys `source:NAME`."""
 
-from supervisor.controllers.desired.desired_state import Desires
+from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger, SourceReader
-from supervisor.controllers.state.status_board import Board
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.config.source_rules import without_password
 from supervisor.core.files.source_paths import ignoring, is_hidden
 from supervisor.kit.clock import Clock
-from supervisor.model.errors import Failure, Finding, Stalled
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.events import Event, EventKind
 from supervisor.model.settings import SourceSettings
 from supervisor.model.source import Snapshot
@@ -20,20 +20,20 @@ class SourceController:
         self,
         *,
         reader: SourceReader,
-        desires: Desires,
+        desired_state: DesiredState,
         ledger: Ledger,
-        board: Board,
+        board: StatusBoard,
         clock: Clock,
     ) -> None:
         self._reader = reader
-        self._desires = desires
+        self._desired_state = desired_state
         self._ledger = ledger
         self._board = board
         self._clock = clock
 
     async def restore(self, name: str) -> bool:
         """Take up the newest stored snapshot, without asking the source; False if there is none."""
-        settings = self._desires.settings.sources[name]
+        settings = self._desired_state.settings.sources[name]
         try:
             snapshot = await self._reader.stored(name)
         except Failure:
@@ -47,7 +47,7 @@ class SourceController:
         )
         if snapshot is None:
             return False
-        self._desires.put(snapshot)
+        self._desired_state.put(snapshot)
         return True
 
     async def reconcile(self, name: str) -> bool:
@@ -55,20 +55,20 @@ class SourceController:
 
         What was read by settings that are not the present ones any more is passed over.
         """
-        settings = self._desires.settings.sources.get(name)
+        settings = self._desired_state.settings.sources.get(name)
         if settings is None:
             self._board.sources.pop(name, None)
             return False
         try:
             snapshot = await self._reader.fetch(name, settings)
         except Failure as failure:
-            if self._desires.settings.sources.get(name) != settings:
+            if self._desired_state.settings.sources.get(name) != settings:
                 return False
             self._show_failure(name, settings, failure)
             raise
-        if self._desires.settings.sources.get(name) != settings:
+        if self._desired_state.settings.sources.get(name) != settings:
             return False
-        changed = self._desires.put(snapshot)
+        changed = self._desired_state.put(snapshot)
         self._show(name, settings, snapshot)
         return changed
 
@@ -116,7 +116,7 @@ class SourceController:
         now = self._clock.now()
         old = self._board.sources.get(name)
         same_place = old and (old.location, old.ref) == (_location(settings), settings.ref)
-        hint = failure.hint if isinstance(failure, Stalled) else ""
+        hint = failure.hint
         error = f"{failure} ({hint})" if hint else str(failure)
         self._board.sources[name] = SourceStatus(
             name=name,

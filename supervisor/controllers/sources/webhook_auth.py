@@ -14,11 +14,11 @@ import msgspec
 
 from supervisor.controllers.ports import Ledger, Secrets, Tokens
 from supervisor.core.githost import oidc, payloads, signatures
-from supervisor.core.githost.client_address import household, sender
+from supervisor.core.githost.client_address import rate_limit_key, sender
 from supervisor.core.githost.payloads import shown
 from supervisor.kit.clock import Clock
-from supervisor.kit.rates import Allowances, Recent, Seldom
-from supervisor.model.errors import Failure, Stalled
+from supervisor.kit.rates import SeenSet, Throttle, TokenBuckets
+from supervisor.model.errors import Failure
 from supervisor.model.events import Event, EventKind
 from supervisor.model.settings import SecretRef, Settings, SourceSettings
 from supervisor.model.webhook import PREFIX, Answer, Delivery, Message, Refusal, Scheme, Sender
@@ -54,8 +54,8 @@ class _Secret(msgspec.Struct):
     read_at: float
 
 
-class Reception:
-    """Hears senders, for all sources. Serves `api.webhooks.Reception`."""
+class WebhookAuthenticator:
+    """Hears senders, for all sources. Serves `api.webhooks.WebhookAuthenticator`."""
 
     def __init__(
         self,
@@ -74,12 +74,12 @@ class Reception:
         self._clock = clock
         self._hear = hear
         self._kept: dict[SecretRef, _Secret] = {}
-        self._seen = Recent(most=_MOST_KNOWN)
-        self._genuine = Recent(most=_MOST_KNOWN)
+        self._seen = SeenSet(most=_MOST_KNOWN)
+        self._genuine = SeenSet(most=_MOST_KNOWN)
         """Tokens whose signature was verified."""
-        self._allowances = Allowances(per_minute=settings.webhooks.refusals_per_minute)
-        self._seldom = Seldom(seconds=_SAID_AGAIN_SECONDS)
-        self._sayings = Allowances(per_minute=_SAID_PER_MINUTE)
+        self._allowances = TokenBuckets(per_minute=settings.webhooks.refusals_per_minute)
+        self._seldom = Throttle(seconds=_SAID_AGAIN_SECONDS)
+        self._sayings = TokenBuckets(per_minute=_SAID_PER_MINUTE)
         self._began: tuple[float, float] | None = None
         """What time it was when the first delivery came, and how long the machine had run."""
         self.refused: Counter[str] = Counter()
@@ -133,7 +133,7 @@ class Reception:
 
     def _is_spent(self, sender: Sender) -> bool:
         """Whether a sender was refused too often lately."""
-        return self._allowances.left(household(sender.address), now=anyio.current_time()) < 1
+        return self._allowances.left(rate_limit_key(sender.address), now=anyio.current_time()) < 1
 
     async def receive(self, sender: Sender, *, path: str, delivery: Delivery) -> Answer:
         """Hear a delivery; what it tells has been handed on when this returns."""
@@ -152,7 +152,7 @@ class Reception:
         except payloads.Unreadable as error:
             return self._refuse(sender, Refusal.PAYLOAD, str(error), name)
         except Failure as failure:
-            hint = f" ({failure.hint})" if isinstance(failure, Stalled) and failure.hint else ""
+            hint = f" ({failure.hint})" if failure.hint else ""
             self.problems[name] = f"{failure}{hint}"
             # Where secrets are, and why they cannot be read, is nobody's business outside.
             text = "it cannot be checked at present"
@@ -236,7 +236,7 @@ class Reception:
     ) -> Answer:
         if blame and self._is_spent(sender):
             why, text = Refusal.LIMIT, _TOO_OFTEN
-        now, whose = anyio.current_time(), household(sender.address)
+        now, whose = anyio.current_time(), rate_limit_key(sender.address)
         self.refused[why] += 1
         if source:
             self.refused_of[source] += 1

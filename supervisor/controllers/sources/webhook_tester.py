@@ -4,9 +4,9 @@ Asked by `controllers.operator.service`.
 """
 
 from supervisor.controllers.ports import Listener
-from supervisor.controllers.sources.webhook_auth import Reception
+from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
 from supervisor.controllers.sources.webhooks import TEST_DELIVERY
-from supervisor.controllers.state.status_board import Board
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.githost.samples import sample
 from supervisor.core.githost.signatures import signed
 from supervisor.kit.clock import Clock
@@ -25,13 +25,13 @@ class WebhookTester:
         self,
         *,
         listener: Listener,
-        reception: Reception,
+        authenticator: WebhookAuthenticator,
         queue: WorkQueue,
-        board: Board,
+        board: StatusBoard,
         clock: Clock,
     ) -> None:
         self._listener = listener
-        self._reception = reception
+        self._authenticator = authenticator
         self._queue = queue
         self._board = board
         self._clock = clock
@@ -55,16 +55,16 @@ class WebhookTester:
         if scheme is Scheme.ACTIONS:
             hint = f"run the workflow that podvisor webhook show {name} prints"
             raise Stalled("cannot test: only GitHub can make its tokens", hint=hint)
-        secret = await self._reception.secret(source.webhook_secret)
+        secret = await self._authenticator.secret(source.webhook_secret)
         now = self._clock.now()
         delivery = f"{TEST_DELIVERY}{int(now)}"
         headers, body = sample(scheme, source, delivery=delivery)
         headers |= signed(scheme, body, secret=secret, delivery=delivery, time=now)
-        mark = self._queue.mark()
+        mark = self._queue.generation()
         status, answer = await self._listener.knock(PREFIX + name, headers=headers, body=body)
         stands = None
         if status == _ACCEPTED and not answer.startswith("ignored"):
-            await self._queue.passed([f"source:{name}"], since=mark)
+            await self._queue.wait_for_pass([f"source:{name}"], since=mark)
             stands = self._board.sources.get(name)
         return WebhookTest(
             address=self._listener.address,

@@ -11,12 +11,12 @@ import anyio
 import msgspec
 
 from supervisor.controllers.ports import Ledger, Listener, Secrets, Tokens
-from supervisor.controllers.sources.webhook_auth import Reception
+from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
 from supervisor.core.githost import poll_interval
 from supervisor.core.githost.payloads import concern, pushed_revision, shown
 from supervisor.core.githost.poll_interval import Told, Trust
 from supervisor.kit.clock import Clock
-from supervisor.kit.rates import Seldom
+from supervisor.kit.rates import Throttle
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Retry
 from supervisor.model.events import Event, EventKind
@@ -75,9 +75,9 @@ class WebhookController:
         self._queue = queue
         self._clock = clock
         self._sources: dict[str, _Source] = {}
-        self._pings = Seldom(seconds=_PING_SAID_AGAIN_SECONDS)
+        self._pings = Throttle(seconds=_PING_SAID_AGAIN_SECONDS)
         self._problem = ""
-        self.reception = Reception(
+        self.authenticator = WebhookAuthenticator(
             settings=settings,
             secrets=secrets,
             tokens=tokens,
@@ -89,7 +89,7 @@ class WebhookController:
     def take_settings(self, settings: Settings) -> None:
         """Go on with other settings."""
         self._settings = settings
-        self.reception.take_settings(settings)
+        self.authenticator.take_settings(settings)
         for name in [name for name in self._sources if not self._takes(name)]:
             del self._sources[name]
 
@@ -202,7 +202,7 @@ class WebhookController:
         if one.told is Told.NEWS:
             one.trust = poll_interval.after_webhook(one.trust, now=now)
         one.last = one.newest
-        self._queue.notice(f"source:{name}")
+        self._queue.add_debounced(f"source:{name}")
         return Answer(status=202, text=f"podvisor looks at source {name}")
 
     # How it stands
@@ -217,12 +217,12 @@ class WebhookController:
             accepted=one.accepted,
             repeated=one.repeated,
             ignored=one.ignored,
-            refused=self.reception.refused_of[name],
+            refused=self.authenticator.refused_of[name],
             heard_at=one.heard_at,
             last=one.last,
             works=one.trust.works,
             poll=self.poll_seconds(name),
-            problem=self.reception.problems.get(name, ""),
+            problem=self.authenticator.problems.get(name, ""),
         )
 
     def status(self) -> ListenerStatus | None:
@@ -232,7 +232,7 @@ class WebhookController:
         return ListenerStatus(
             address=self._settings.webhooks.listen,
             open=bool(self._listener.address),
-            refused=dict(self.reception.refused),
+            refused=dict(self.authenticator.refused),
         )
 
     def _takes(self, name: str) -> bool:

@@ -17,7 +17,7 @@ from supervisor.model.rollout import Hold, Suspension
 _T = TypeVar("_T")
 
 
-class Orders:
+class Overrides:
     """Reads and writes the orders."""
 
     def __init__(self, *, ledger: Ledger, clock: Clock) -> None:
@@ -27,8 +27,8 @@ class Orders:
     def suspended(self, apps: Collection[str]) -> dict[str, Suspension]:
         """Return those of these apps that are to be left alone, each with the order that counts."""
         whole = self._suspension("")
-        orders = {app: self._suspension(app) or whole for app in apps}
-        return {app: order for app, order in orders.items() if order}
+        overrides = {app: self._suspension(app) or whole for app in apps}
+        return {app: order for app, order in overrides.items() if order}
 
     def is_whole_suspended(self) -> bool:
         """Whether all apps are to be left alone, by one order."""

@@ -19,7 +19,7 @@ _UNNOTICED = (*BOOKKEEPING, LeaveUnit, SetHealthInterval)
 """Steps that change nothing of how an app is."""
 
 
-class Board:
+class StatusBoard:
     """The daemon's present state, in memory only: every pass writes its part anew."""
 
     def __init__(self, *, version: str, config: str, started_at: float) -> None:

@@ -40,7 +40,7 @@ def sender(peer: str, forwarded: str, proxies: Sequence[str]) -> Sender:
     return Sender(str(address), by_proxy=True)
 
 
-def household(address: str) -> str:
+def rate_limit_key(address: str) -> str:
     """Return what limits are counted by: an IPv4 address, or the network of an IPv6 one."""
     parsed = _address(address)
     if isinstance(parsed, ipaddress.IPv6Address):

@@ -65,7 +65,9 @@ def begin_trial(
         for user in observed.needed_by.get(name, ())
         if not _is_up(observed.units.get(user))
     )
-    return Rollout.of(app, subject=subject, began_at=now, excused=tuple(sorted(down - changing)))
+    return Rollout.of(
+        app, subject=subject, began_at=now, ignored_units=tuple(sorted(down - changing))
+    )
 
 
 def judge(
@@ -163,7 +165,7 @@ def _judged(
     for unit in app.units:
         for name in runtime_names(unit.name, unit.instances):
             is_judged = name in wanted or _failed_for_others(name, unit, observed)
-            if is_judged and name not in trial.excused:
+            if is_judged and name not in trial.ignored_units:
                 yield name, unit
 
 
@@ -185,7 +187,7 @@ def _shaken(app: DesiredApp, observed: Observed, trial: Rollout) -> Iterator[tup
                 continue
             for user, owner in observed.needed_by.get(need, {}).items():
                 there = observed.units.get(user)
-                if user not in trial.excused and there and not (there.is_up or there.unmet):
+                if user not in trial.ignored_units and there and not (there.is_up or there.unmet):
                     yield user, owner, need
 
 

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from supervisor.kit.texts import count, format_duration
-from supervisor.model.idle import Difference, Figures, Load, Reading, Spread, Stretch
+from supervisor.model.idle import Difference, Figures, Load, Reading, Spread, Window
 
 _MINUTE = 60.0
 _BUSY_SHARE = 0.2
@@ -21,7 +21,7 @@ _LEAST_ENDED_US = 100
 """Below this it is the moment between reading a group and reading its processes."""
 
 
-def stretch(before: Reading, after: Reading) -> Stretch:
+def window_between(before: Reading, after: Reading) -> Window:
     """What was spent between two readings of one target."""
     cpu = sum(max(0, value - before.cpu_us.get(key, 0)) for key, value in after.cpu_us.items())
     sampled = after.user_us - before.user_us, after.system_us - before.system_us
@@ -35,7 +35,7 @@ def stretch(before: Reading, after: Reading) -> Stretch:
             slept += by_itself - known[0]
             all_switches += by_itself - known[0] + taken_off - known[1]
     ended = cpu - alive
-    return Stretch(
+    return Window(
         seconds=after.at - before.at,
         cpu_us=cpu,
         user_us=user,
@@ -83,15 +83,15 @@ def spread(values: Sequence[float], weights: Sequence[float]) -> Spread:
 def figures(
     label: str,
     what: str,
-    stretches: Sequence[Stretch],
+    windows: Sequence[Window],
     last: Reading,
     *,
     notes: Sequence[str] = (),
 ) -> Figures:
     """Sum up all stretches of a target."""
-    seconds = [one.seconds for one in stretches]
+    seconds = [one.seconds for one in windows]
     minutes = sum(seconds) / _MINUTE
-    ended = sum(one.ended_cpu_us for one in stretches)
+    ended = sum(one.ended_cpu_us for one in windows)
     memory = _sum([one.pss for one in last.processes.values()])
     more = list(notes)
     if not last.processes:
@@ -103,21 +103,21 @@ def figures(
     return Figures(
         label=label,
         what=what,
-        cpu_ms=spread([one.cpu_us / 1000 * _MINUTE / one.seconds for one in stretches], seconds),
-        user_ms=sum(one.user_us for one in stretches) / 1000 / minutes,
-        system_ms=sum(one.system_us for one in stretches) / 1000 / minutes,
+        cpu_ms=spread([one.cpu_us / 1000 * _MINUTE / one.seconds for one in windows], seconds),
+        user_ms=sum(one.user_us for one in windows) / 1000 / minutes,
+        system_ms=sum(one.system_us for one in windows) / 1000 / minutes,
         ended_cpu_ms=ended / 1000 / minutes,
-        wakeups=spread([one.wakeups * _MINUTE / one.seconds for one in stretches], seconds),
-        switches=sum(one.switches for one in stretches) / minutes,
+        wakeups=spread([one.wakeups * _MINUTE / one.seconds for one in windows], seconds),
+        switches=sum(one.switches for one in windows) / minutes,
         switches_complete=not ended,
         memory=memory,
-        written=_sum([one.written for one in stretches]),
+        written=_sum([one.written for one in windows]),
         processes=tuple(sorted(one.name for one in last.processes.values())),
         notes=tuple(more),
     )
 
 
-def difference(label: str, with_it: Sequence[Stretch], without_it: Sequence[Stretch]) -> Difference:
+def difference(label: str, with_it: Sequence[Window], without_it: Sequence[Window]) -> Difference:
     """What somebody else spends with podvisor beyond what it spends without."""
     cpu = [_cpu(each) for each in (with_it, without_it)]
     wakeups = [
@@ -135,9 +135,9 @@ def difference(label: str, with_it: Sequence[Stretch], without_it: Sequence[Stre
     )
 
 
-def _cpu(stretches: Sequence[Stretch]) -> Spread:
-    rates = [one.cpu_us / 1000 * _MINUTE / one.seconds for one in stretches]
-    return spread(rates, [one.seconds for one in stretches])
+def _cpu(windows: Sequence[Window]) -> Spread:
+    rates = [one.cpu_us / 1000 * _MINUTE / one.seconds for one in windows]
+    return spread(rates, [one.seconds for one in windows])
 
 
 def shares(loads: Sequence[tuple[Load, Load]], targets_us: int) -> tuple[float, float, float]:

@@ -204,7 +204,7 @@ def _converge(
             hint="left alone; move it into the source, or out of the folder",
             fatal=False,
         )
-        for path in (folder.strangers if folder else ())
+        for path in (folder.unowned_files if folder else ())
     )
     return draft
 

@@ -54,7 +54,7 @@ class _Visit:
         self.scope = anyio.CancelScope()
 
 
-class Door:
+class LimitedServer:
     """Takes connections on a listener until cancelled."""
 
     def __init__(

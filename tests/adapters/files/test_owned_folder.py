@@ -88,7 +88,7 @@ async def test_wanted_paths_are_observed_without_a_manifest(home, make):
     observed = await home.folder.observe("web", wanted=["a.container", "../../etc", "none/x"])
     assert observed.manifest is None
     assert [file.path for file in observed.files] == ["a.container"]
-    assert observed.strangers == ("a.container",)
+    assert observed.unowned_files == ("a.container",)
 
 
 async def test_what_a_person_put_beside_the_files_of_an_app_is_told_if_it_is_asked_for(home):
@@ -131,7 +131,7 @@ async def test_strangers_are_told_of_and_left_alone(home):
     (home.root / "web/data").mkdir()
     (home.root / "web/data/e.container").write_text("a container's own data is not looked at")
     observed = await home.folder.observe("web")
-    assert observed.strangers == (
+    assert observed.unowned_files == (
         "a.container.d/10.conf", "b.container", "c.timer", "conf/d.volume",
     )  # fmt: skip
 
@@ -148,7 +148,7 @@ async def test_a_torn_manifest_says_what_the_ledger_remembers(home, text):
     assert (observed.manifest.units, observed.manifest.sealed) == (("a.service",), False)
     paths = {file.path for file in observed.manifest.files}
     assert paths == {"a.container", "b.container", "conf/x", "conf/new"}
-    assert observed.strangers == ()
+    assert observed.unowned_files == ()
     assert (await home.folder.manifests())["web"].units == ("a.service",)
 
 
@@ -168,7 +168,7 @@ async def test_a_manifest_that_is_a_link_counts_as_none(home):
     manifest.unlink()
     manifest.symlink_to("/etc/passwd")
     observed = await home.folder.observe("web")
-    assert (observed.manifest, observed.strangers) == (None, ("a.container",))
+    assert (observed.manifest, observed.unowned_files) == (None, ("a.container",))
     assert await home.folder.manifests() == {}
 
 

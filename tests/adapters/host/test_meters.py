@@ -10,7 +10,7 @@ import pytest
 from supervisor.adapters.host import meters
 from supervisor.adapters.host.meters import Meter
 from supervisor.core.measure import idle_cost
-from supervisor.model.idle import Reading, Stretch
+from supervisor.model.idle import Reading, Window
 
 PROGRAM = """
 import subprocess, sys, threading, time
@@ -32,13 +32,13 @@ BURN = "import time\\nwhile time.process_time() < 0.3: pass"
 
 
 @pytest.fixture
-def doing() -> Iterator[Callable[..., tuple[Stretch, Reading, float]]]:
+def doing() -> Iterator[Callable[..., tuple[Window, Reading, float]]]:
     """`doing(work)` measures a process while it works; and what the process says that it spent."""
     started: list[subprocess.Popen[str]] = []
 
     def measure(
         work: str, meter: Callable[[int], Meter] | None = None
-    ) -> tuple[Stretch, Reading, float]:
+    ) -> tuple[Window, Reading, float]:
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM.format(work=work)],
             stdin=subprocess.PIPE,
@@ -55,7 +55,7 @@ def doing() -> Iterator[Callable[..., tuple[Stretch, Reading, float]]]:
         process.stdin.flush()
         spent = float(process.stdout.readline())
         after = one.read(memory=True)
-        return idle_cost.stretch(before, after), after, spent
+        return idle_cost.window_between(before, after), after, spent
 
     yield measure
     for process in started:
@@ -63,27 +63,27 @@ def doing() -> Iterator[Callable[..., tuple[Stretch, Reading, float]]]:
         process.communicate()
 
 
-def test_cpu_time_is_exact(doing: Callable[..., tuple[Stretch, Reading, float]]) -> None:
+def test_cpu_time_is_exact(doing: Callable[..., tuple[Window, Reading, float]]) -> None:
     found, _, spent = doing("burn(0.05)")
     assert 0.05 <= found.cpu_us / 1e6 <= spent
     assert found.user_us + found.system_us == found.cpu_us
 
 
-def test_ended_threads_count(doing: Callable[..., tuple[Stretch, Reading, float]]) -> None:
+def test_ended_threads_count(doing: Callable[..., tuple[Window, Reading, float]]) -> None:
     work = "one = threading.Thread(target=burn, args=(0.2,)); one.start(); one.join()"
     found, _, _ = doing(work)
     assert found.cpu_us >= 200_000
 
 
 def test_ended_children_count_and_are_known_as_such(
-    doing: Callable[..., tuple[Stretch, Reading, float]],
+    doing: Callable[..., tuple[Window, Reading, float]],
 ) -> None:
     found, _, _ = doing(CHILD.format(BURN))
     assert found.cpu_us >= 280_000
     assert found.ended_cpu_us >= 250_000
 
 
-def test_running_children_count(doing: Callable[..., tuple[Stretch, Reading, float]]) -> None:
+def test_running_children_count(doing: Callable[..., tuple[Window, Reading, float]]) -> None:
     work = (
         "child = subprocess.Popen([sys.executable, '-c', "
         "'import time\\nwhile time.process_time() < 0.2: pass\\nprint(flush=True)\\ntime.sleep(60)'"
@@ -95,14 +95,14 @@ def test_running_children_count(doing: Callable[..., tuple[Stretch, Reading, flo
     assert found.ended_cpu_us == 0
 
 
-def test_each_sleep_is_a_wakeup(doing: Callable[..., tuple[Stretch, Reading, float]]) -> None:
+def test_each_sleep_is_a_wakeup(doing: Callable[..., tuple[Window, Reading, float]]) -> None:
     found, _, _ = doing("for _ in range(50): time.sleep(0.001)")
     assert 50 <= found.wakeups <= 80
     assert found.switches >= found.wakeups
 
 
 def test_memory_is_asked_for_at_the_end(
-    doing: Callable[..., tuple[Stretch, Reading, float]],
+    doing: Callable[..., tuple[Window, Reading, float]],
 ) -> None:
     _, last, _ = doing("kept = b'x' * 30_000_000")
     (process,) = last.processes.values()
@@ -111,7 +111,7 @@ def test_memory_is_asked_for_at_the_end(
 
 
 def test_a_group_counts_by_itself_and_knows_its_processes(
-    tmp_path: Path, doing: Callable[..., tuple[Stretch, Reading, float]]
+    tmp_path: Path, doing: Callable[..., tuple[Window, Reading, float]]
 ) -> None:
     stat = "usage_usec {}\nuser_usec 30\nsystem_usec 10\nnice_usec 0\n"
     (tmp_path / "inner").mkdir()

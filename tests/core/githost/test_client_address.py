@@ -1,9 +1,9 @@
 import pytest
 
 from supervisor.core.githost.client_address import (
-    household,
     network_fault,
     parse_listen,
+    rate_limit_key,
     sender,
 )
 from supervisor.model.webhook import Sender
@@ -47,10 +47,14 @@ def test_what_a_proxy_passes_on_is_hearsay(forwarded: str) -> None:
 
 
 def test_a_customer_of_a_provider_has_many_addresses_in_ipv6() -> None:
-    assert household("2001:db8:1:2:3::4") == household("2001:db8:1:2::9") == "2001:db8:1:2::/64"
-    assert household("192.0.2.1") == "192.0.2.1"
-    assert household("::ffff:192.0.2.1") == "192.0.2.1"
-    assert household("nonsense") == "nonsense"
+    assert (
+        rate_limit_key("2001:db8:1:2:3::4")
+        == rate_limit_key("2001:db8:1:2::9")
+        == "2001:db8:1:2::/64"
+    )
+    assert rate_limit_key("192.0.2.1") == "192.0.2.1"
+    assert rate_limit_key("::ffff:192.0.2.1") == "192.0.2.1"
+    assert rate_limit_key("nonsense") == "nonsense"
 
 
 @pytest.mark.parametrize(

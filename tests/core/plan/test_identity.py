@@ -501,7 +501,7 @@ def test_a_changed_network_waits_until_no_stranger_uses_it(machine):
     old = app("a", network("n"), web)
     new = app("a", network("n", version="2"), web, revision="r2")
     do(machine, deploy(old))
-    machine.strangers.add(Container(id="2", name="theirs", networks=("systemd-n",)))
+    machine.unowned_files.add(Container(id="2", name="theirs", networks=("systemd-n",)))
     plans = do(machine, deploy(new, old))
     assert not steps(plans, StopUnit, StartUnit, RestartUnit), "nothing restarts in vain"
     for _ in range(2):
@@ -510,7 +510,7 @@ def test_a_changed_network_waits_until_no_stranger_uses_it(machine):
         assert not finding.fatal
         assert "network systemd-n keeps the options" in finding.message
         assert "theirs" in finding.message
-    machine.strangers.clear()
+    machine.unowned_files.clear()
     plans = do(machine, deploy(new, new))
     assert steps(plans, RemoveNetwork)
     assert machine.running["n-network.service"] == "n-network-2"

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from supervisor.kit.http import client, public_server
-from supervisor.kit.http.public_server import Door, Limits
+from supervisor.kit.http.public_server import LimitedServer, Limits
 from supervisor.kit.http.server import Request
 
 LIMIT = 1 << 20
@@ -26,7 +26,7 @@ class Served:
         self.listener = public_server.listen("127.0.0.1", 0)
         self.address = self.listener.getsockname()
         self.url = f"http://127.0.0.1:{self.address[1]}/x"
-        self.door = Door(self.answer, limits=limits, on_slow=self.noted)
+        self.door = LimitedServer(self.answer, limits=limits, on_slow=self.noted)
 
     def noted(self, request: Request, peer: str) -> None:
         self.slow.append(peer)
