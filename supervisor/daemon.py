@@ -23,11 +23,15 @@ from pathlib import Path
 
 import anyio
 
-from supervisor import __version__, wiring
+from supervisor import __version__
+from supervisor.adapters.host.checks import prerequisites
 from supervisor.api import control
 from supervisor.kit.notify import Notifier
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import Event, EventKind
+from supervisor.wiring.daemon import Daemon, assemble
+from supervisor.wiring.environment import Paths, load_settings
+from supervisor.wiring.ports import Ports, make_ports
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -42,19 +46,17 @@ _EXTEND_EVERY_SECONDS = 60.0
 log = logging.getLogger(__name__)
 
 
-async def run(
-    config: Path, *, wrap: Callable[[wiring.Ports], wiring.Ports] = lambda ports: ports
-) -> int:
+async def run(config: Path, *, wrap: Callable[[Ports], Ports] = lambda ports: ports) -> int:
     """Run until SIGTERM; returns the exit code. `wrap` may put something around the ports."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     notifier = Notifier.take()
-    paths = wiring.Paths.from_environment(config)
-    reading = wiring.load_settings(paths.config)
+    paths = Paths.from_environment(config)
+    reading = load_settings(paths.config)
     for finding in reading.findings:
         log.error("%s", finding)
     if reading.settings is None:
         return EXIT_SETTINGS
-    problems = wiring.prerequisites()
+    problems = prerequisites()
     for finding in problems:
         log.error("%s", finding)
     if any(finding.fatal for finding in problems):
@@ -64,10 +66,14 @@ async def run(
     try:
         with _only_one(paths.runtime / "lock"):
             code = EXIT_SETTINGS  # what the ledger says at once, only a person can mend
-            ports = wrap(wiring.make_ports(reading.settings, paths))
+            ports = wrap(make_ports(reading.settings, paths))
             code = EXIT_ERROR
-            daemon = wiring.assemble(
-                reading.settings, ports, notifier=notifier, config=paths.config
+            daemon = assemble(
+                reading.settings,
+                ports,
+                notifier=notifier,
+                config=paths.config,
+                host_problems=prerequisites,
             )
             await _serve(daemon, paths, notifier)
     except* Failure as group:
@@ -78,11 +84,10 @@ async def run(
     return code if failures else EXIT_OK
 
 
-async def _serve(daemon: wiring.Daemon, paths: wiring.Paths, notifier: Notifier) -> None:
+async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     """Everything between the first and the last line of the log."""
     now = daemon.clock.now
     reason = "asked to"
-    daemon.board.host_problems = wiring.prerequisites
     daemon.ledger.append(
         Event(time=now(), kind=EventKind.STARTED, reason=f"podvisor {__version__}")
     )
@@ -92,7 +97,7 @@ async def _serve(daemon: wiring.Daemon, paths: wiring.Paths, notifier: Notifier)
             await root.start(daemon.watches.run)
             await root.start(control.serve, paths.socket, daemon.service)
             await root.start(daemon.webhooks)
-            await daemon.loop.start()
+            await daemon.lifecycle.start()
             root.start_soon(daemon.loop.run)
             root.start_soon(_tell_ready, daemon, notifier)
     except Exception as error:
@@ -105,22 +110,21 @@ async def _serve(daemon: wiring.Daemon, paths: wiring.Paths, notifier: Notifier)
         daemon.close()
 
 
-async def _tell_ready(daemon: wiring.Daemon, notifier: Notifier) -> None:
+async def _tell_ready(daemon: Daemon, notifier: Notifier) -> None:
     """READY=1 once the first pass is through; systemd's patience is extended while it lasts."""
     while True:
         with anyio.move_on_after(_EXTEND_EVERY_SECONDS):
-            await daemon.queue.wait_idle(daemon.loop.first_pass, bursts=False)
+            await daemon.queue.wait_idle(daemon.lifecycle.is_first_pass, bursts=False)
             break
         notifier.extend_timeout(2 * _EXTEND_EVERY_SECONDS)
     for finding in (await daemon.settings.catch_up()).findings:
         log.error("%s", finding)
     daemon.board.has_looked = True
-    daemon.ready.append(True)
     notifier.ready(daemon.board.summary())
     log.info("ready: %s", daemon.board.summary())
 
 
-async def _signals(daemon: wiring.Daemon, notifier: Notifier, root: anyio.CancelScope) -> None:
+async def _signals(daemon: Daemon, notifier: Notifier, root: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async for number in signals:
             if number is not signal.SIGHUP:

@@ -17,6 +17,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Folder, FolderWatch, Host, Ledger, Podman, Systemd
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.status.affected_apps import apps_of
@@ -84,18 +85,16 @@ class Watches:
 
     def _unit_changed(self, unit: str) -> None:
         if not unit:
-            self._queue.add_debounced(*(f"app:{name}" for name in self._desired_state.known()))
+            self._queue.add_debounced(*Kind.APP.keys(self._desired_state.known()))
             return
-        self._queue.add_debounced(
-            *(f"app:{name}" for name in self._desired_state.apps_of_unit(unit))
-        )
+        self._queue.add_debounced(*Kind.APP.keys(self._desired_state.apps_of_unit(unit)))
 
     def _app_touched(self, app: str) -> None:
-        self._queue.add_debounced(f"app:{app}")
+        self._queue.add_debounced(Kind.APP.key(app))
 
     def _object_changed(self, event: PodmanEvent) -> None:
         apps = apps_of(event, self._desired_state.known(), self._desired_state.secrets())
-        self._queue.add_debounced(*(f"app:{app}" for app in apps))
+        self._queue.add_debounced(*Kind.APP.keys(apps))
 
     def _show(self, status: WatchStatus) -> None:
         """Put on the board how something is watched; a change of that is an event."""
@@ -115,7 +114,7 @@ class Watches:
             )
 
     def _source_changed(self, source: str) -> None:
-        self._queue.add_debounced(f"source:{source}")
+        self._queue.add_debounced(Kind.SOURCE.key(source))
 
     def _host_changed(self, what: str) -> None:
         self._on_host[what]()

@@ -272,7 +272,9 @@ class TestDiff:
             assert (config, apps, units) == (Path("/x/y.toml"), ("web",), True)
             return self.DIFF
 
-        monkeypatch.setitem(sys.modules, "supervisor.wiring", module(offline_diff=offline_diff))
+        monkeypatch.setitem(
+            sys.modules, "supervisor.wiring.offline", module(offline_diff=offline_diff)
+        )
         said = podvisor("--config", "/x/y.toml", "diff", "web", "--units")
         assert tuple(said.out.splitlines()) == self.LINES
 
@@ -373,7 +375,9 @@ class TestPlan:
             asked.append((config, apps, prune_all))
             return self.PLAN
 
-        monkeypatch.setitem(sys.modules, "supervisor.wiring", module(offline_plan=offline_plan))
+        monkeypatch.setitem(
+            sys.modules, "supervisor.wiring.offline", module(offline_plan=offline_plan)
+        )
         said = podvisor("--config", "/x/y.toml", "plan", "web", "--prune-all")
         assert said.out.endswith("4 steps for 2 apps.\n")
         assert asked == [(Path("/x/y.toml"), ("web",), True)]
@@ -384,7 +388,9 @@ class TestPlan:
         async def offline_plan(*_: object, **__: object) -> Plan:
             raise ExceptionGroup("", [Stalled("cannot plan: x", hint="do y"), Retry("z")])
 
-        monkeypatch.setitem(sys.modules, "supervisor.wiring", module(offline_plan=offline_plan))
+        monkeypatch.setitem(
+            sys.modules, "supervisor.wiring.offline", module(offline_plan=offline_plan)
+        )
         said = podvisor("plan")
         assert said.code == 1
         assert said.err == "podvisor: cannot plan: x\n  do y\n"
@@ -490,7 +496,7 @@ class TestCheck:
             return found
 
         asked: list[dict[str, object]] = []
-        monkeypatch.setitem(sys.modules, "supervisor.wiring", module(check=check))
+        monkeypatch.setitem(sys.modules, "supervisor.wiring.offline", module(check=check))
         said = podvisor("check", str(tmp_path))
         assert said.code == 1
         assert said.out.splitlines() == [
@@ -539,7 +545,7 @@ class TestCheck:
 
 
 def module(**members: object) -> ModuleType:
-    made = ModuleType("supervisor.wiring")
+    made = ModuleType("supervisor.wiring.offline")
     vars(made).update(members)
     return made
 

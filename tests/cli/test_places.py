@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.cli.daemon import places
-from supervisor.wiring import Paths
+from supervisor.wiring.environment import Paths
 
 
 @pytest.mark.parametrize("said", [True, False])

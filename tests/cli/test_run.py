@@ -26,7 +26,7 @@ def test_the_daemon_carries_nothing_dear(home: Path) -> None:
     assert done.returncode == 78, done.stderr
     assert "there are no settings" in done.stderr
     loaded = set(done.stdout.split())
-    assert "supervisor.wiring" in loaded
+    assert "supervisor.wiring.daemon" in loaded
     assert not loaded & DEAR
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from supervisor.adapters.secrets import age
-from supervisor.adapters.secrets.decryptor import SecretOpener as RealVault
+from supervisor.adapters.secrets.decryptor import Decryptor as RealVault
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.controllers.ports import SecretOpener, Secrets
 from supervisor.model.errors import Failure, Stalled

@@ -1,4 +1,4 @@
-"""The whole house on fakes, in virtual time."""
+"""The whole daemon on fakes, in virtual time."""
 
 import dataclasses
 import logging
@@ -10,10 +10,11 @@ import anyio
 import looptime
 import pytest
 
-from supervisor import wiring
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.kit.notify import Notifier
 from supervisor.model.settings import LedgerSettings, RolloutSettings, Settings, SourceSettings
+from supervisor.wiring.daemon import assemble
+from supervisor.wiring.ports import Ports
 from tests.fakes.faults import Faulty
 from tests.fakes.machine import Machine
 from tests.fakes.ports import (
@@ -46,7 +47,7 @@ def anyio_backend():
 
 
 class Defects(logging.Handler):
-    """Exceptions that the house logs: there are none, whatever happens to it."""
+    """Exceptions that the daemon logs: there are none, whatever happens to it."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -72,7 +73,7 @@ FAULTY = ("reader", "generator", "folder", "systemd", "podman", "secrets", "open
 
 
 class World:
-    """Fakes, and the house on them."""
+    """Fakes, and the daemon on them."""
 
     def __init__(self, path) -> None:
         self.machine = Machine()
@@ -112,7 +113,7 @@ class World:
         return dataclasses.replace(ports, **proxies)
 
     def _ports(self):
-        return wiring.Ports(
+        return Ports(
             reader=self.reader,
             generator=self.generator,
             folder=self.folder,
@@ -140,29 +141,29 @@ class World:
         It is there when its first pass is through, unless that is not to be waited for.
         """
         ports = self.ports()
-        house = wiring.assemble(self.settings, ports, notifier=Notifier(), config=config)
+        daemon = assemble(self.settings, ports, notifier=Notifier(), config=config)
         with self.defects.heard():
             async with anyio.create_task_group() as tasks:
-                await tasks.start(house.watches.run)
-                await tasks.start(house.webhooks)
-                await house.loop.start()
-                tasks.start_soon(house.loop.run)
+                await tasks.start(daemon.watches.run)
+                await tasks.start(daemon.webhooks)
+                await daemon.lifecycle.start()
+                tasks.start_soon(daemon.loop.run)
                 if first_pass:
-                    await house.queue.wait_idle()
-                yield house
+                    await daemon.queue.wait_idle()
+                yield daemon
                 tasks.cancel_scope.cancel()
-        house.close()
+        daemon.close()
 
     def close(self):
         """Let go of the ledger's file, which reading opens again."""
         if self.ledger:
             self.ledger.close()
 
-    async def push(self, house, files):
+    async def push(self, daemon, files):
         """Change the source, and let its next poll find it."""
         self.reader.put("home", files)
-        house.queue.add("source:home")
-        await house.queue.wait_idle()
+        daemon.queue.add("source:home")
+        await daemon.queue.wait_idle()
 
     def events(self, *kinds):
         return [event for event in self.ledger.events() if not kinds or event.kind in kinds]

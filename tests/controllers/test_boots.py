@@ -20,10 +20,10 @@ def world(world):
 
 
 async def deployed(world, files):
-    async with world.running() as house:
-        await world.push(house, files)
+    async with world.running() as daemon:
+        await world.push(daemon, files)
         await anyio.sleep(10)
-        assert house.board.apps["web"].state is AppState.READY
+        assert daemon.board.apps["web"].state is AppState.READY
 
 
 def content(world):
@@ -50,14 +50,14 @@ async def test_what_failed_at_a_boot_is_brought_back(world):
     world.systemd.boots()
     world.machine.failed.add("web.service")
     world.machine.broken.add("web.service")
-    async with world.running() as house:
-        assert house.board.apps["web"].state is AppState.FAILING
+    async with world.running() as daemon:
+        assert daemon.board.apps["web"].state is AppState.FAILING
         world.systemd.has_booted()
         await anyio.sleep(30)
         world.machine.broken.clear()
         await anyio.sleep(600)
         assert content(world) == "v=1"
-        assert house.board.apps["web"].state is AppState.READY
+        assert daemon.board.apps["web"].state is AppState.READY
 
 
 async def test_what_was_pushed_before_a_boot_goes_through_the_gate(world):
@@ -66,10 +66,10 @@ async def test_what_was_pushed_before_a_boot_goes_through_the_gate(world):
     world.systemd.boots()
     world.systemd.mends = {"web.service": "v=1"}
     world.machine.broken.add("web.service")
-    async with world.running() as house:
+    async with world.running() as daemon:
         world.systemd.has_booted()
         await anyio.sleep(120)
-        assert house.board.apps["web"].state is AppState.REVERTED
+        assert daemon.board.apps["web"].state is AppState.REVERTED
         assert content(world) == "v=1"
 
 
@@ -77,15 +77,15 @@ async def test_what_is_just_starting_is_waited_for(world):
     await deployed(world, ONE)
     world.systemd.boots()
     starting(world)
-    async with world.running() as house:
+    async with world.running() as daemon:
         before = list(world.systemd.jobs)
-        assert house.board.apps["web"].state is AppState.CHANGING
+        assert daemon.board.apps["web"].state is AppState.CHANGING
         await anyio.sleep(120)
         assert world.systemd.jobs == before
         world.machine.running["web.service"] = world.machine.loaded["web.service"].digest
         started(world)
         await anyio.sleep(5)
-        assert house.board.apps["web"].state is AppState.READY
+        assert daemon.board.apps["web"].state is AppState.READY
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ async def test_what_starts_as_it_was_is_not_taken_for_what_was_pushed(world, mov
     world.systemd.boots()
     old = world.machine.loaded["web.service"].digest
     starting(world, **moving)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(3)
         if content(world) != "v=2":
             world.machine.running["web.service"] = old
@@ -111,7 +111,7 @@ async def test_what_starts_as_it_was_is_not_taken_for_what_was_pushed(world, mov
         world.systemd.has_booted()
         await anyio.sleep(60)
         assert content(world) == "v=2"
-        assert house.board.apps["web"].state is AppState.READY
+        assert daemon.board.apps["web"].state is AppState.READY
 
 
 async def test_a_start_that_began_before_the_new_form_was_loaded_is_not_joined(world):
@@ -138,9 +138,9 @@ async def test_a_target_counts_from_the_moment_it_is_wanted(world, target):
         name="own.target", load="loaded", wanted_by=("default.target",)
     )
     world.machine.broken.add("web.service")
-    async with world.running() as house:
-        await world.push(house, {"web/web.container": f"v=1 install={target}"})
-        status = house.board.apps["web"]
+    async with world.running() as daemon:
+        await world.push(daemon, {"web/web.container": f"v=1 install={target}"})
+        status = daemon.board.apps["web"]
         assert status.units[0].wanted == (target != "not-there.target")
         assert target in world.systemd.watched
         if target == "not-there.target":
@@ -149,8 +149,8 @@ async def test_a_target_counts_from_the_moment_it_is_wanted(world, target):
 
 
 async def test_nothing_is_judged_or_started_while_systemd_shuts_down(world):
-    async with world.running() as house:
-        await world.push(house, ONE)
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
         jobs = list(world.systemd.jobs)
         world.systemd.states["shutdown.target"] = UnitState(
             name="shutdown.target", load="loaded", job="start"

@@ -39,7 +39,7 @@ def count_passes(world):
 
 async def test_ten_thousand_unit_signals_and_podman_events_in_ten_seconds(world):
     world.reader.put("home", APPS)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(60)
         passes = count_passes(world)
         for _ in range(100):
@@ -54,8 +54,8 @@ async def test_ten_thousand_unit_signals_and_podman_events_in_ten_seconds(world)
         world.systemd.dies("web.service")
         await anyio.sleep(3)
         assert {"gallery.service", "web.service"} <= set(world.machine.running)
-        await house.queue.wait_idle()
-        assert {one.state for one in house.service.status().apps} == {AppState.READY}
+        await daemon.queue.wait_idle()
+        assert {one.state for one in daemon.service.status().apps} == {AppState.READY}
         assert 0 < passes["blog"] <= 20
         assert 0 < passes["photos"] <= 20
         assert passes["quiet"] == 0
@@ -63,7 +63,7 @@ async def test_ten_thousand_unit_signals_and_podman_events_in_ten_seconds(world)
 
 async def test_a_storming_app_starves_nobody(world):
     world.reader.put("home", APPS)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(60)
         async with anyio.create_task_group() as tasks:
 
@@ -78,12 +78,12 @@ async def test_a_storming_app_starves_nobody(world):
             await anyio.sleep(0.15)
             assert "quiet.service" in world.machine.running, "the first is at once, as ever"
             tasks.cancel_scope.cancel()
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
 
 
 async def test_a_person_does_not_wait_for_a_storm_to_end(world):
     world.reader.put("home", APPS)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(60)
         async with anyio.create_task_group() as tasks:
 
@@ -95,35 +95,35 @@ async def test_a_person_does_not_wait_for_a_storm_to_end(world):
             tasks.start_soon(storm)
             await anyio.sleep(1)
             with anyio.fail_after(1):
-                await house.service.sync(SyncRequest(), tell=ignore)
+                await daemon.service.sync(SyncRequest(), tell=ignore)
             tasks.cancel_scope.cancel()
 
 
 async def test_keys_of_things_that_do_not_exist_leave_nothing_behind(world):
     world.reader.put("home", APPS)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(60)
-        kept = sizes(house)
+        kept = sizes(daemon)
         for number in range(2_000):
             world.folder.touched.queue.put_nowait(f"nothing-{number}")
             world.systemd.changes.queue.put_nowait(f"nothing-{number}.service")
             world.folders.changes.queue.put_nowait(f"nothing-{number}")
         await anyio.sleep(5)
-        await house.queue.wait_idle()
-        house.queue.add_debounced("app:quiet")
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
+        daemon.queue.add_debounced("app:quiet")
+        await daemon.queue.wait_idle()
         await anyio.sleep(5)
-        house.queue.add_debounced("app:quiet")
-        await house.queue.wait_idle()
-        now = sizes(house)
+        daemon.queue.add_debounced("app:quiet")
+        await daemon.queue.wait_idle()
+        now = sizes(daemon)
         assert {name for name in now if now[name] > kept[name]} == set()
 
 
-def sizes(house):
+def sizes(daemon):
     """How much each collection of those who deal with keys holds."""
     return {
         f"{type(thing).__name__}.{name}": len(value)
-        for thing in (house.queue, house.loop, house.board)
+        for thing in (daemon.queue, daemon.loop, daemon.loop._failures, daemon.board)
         for name, value in vars(thing).items()
         if isinstance(value, dict | set | list)
     }
@@ -131,9 +131,9 @@ def sizes(house):
 
 async def test_at_rest_one_alarm_is_armed_and_no_other_timer(world):
     world.reader.put("home", APPS)
-    async with world.running() as house:
+    async with world.running() as daemon:
         for _ in range(5):
             await anyio.sleep(1_000)
-            await house.queue.wait_idle()
+            await daemon.queue.wait_idle()
             timers = asyncio.get_running_loop()._scheduled
             assert len([one for one in timers if not one.cancelled()]) == 1

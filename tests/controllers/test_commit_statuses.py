@@ -1,4 +1,4 @@
-"""What a Git host hears through the whole house: when, how often, and not at all."""
+"""What a Git host hears through the whole daemon: when, how often, and not at all."""
 
 import anyio
 import msgspec
@@ -32,15 +32,15 @@ def states(world):
 
 
 async def test_pending_then_success_once_for_each_revision(told):
-    async with told.running() as house:
+    async with told.running() as daemon:
         assert states(told) == [("pending", "0 apps"), ("success", "1 app ready")]
-        assert {one for one, _, _ in told.git_host.told} == {house.board.sources["home"].revision}
+        assert {one for one, _, _ in told.git_host.told} == {daemon.board.sources["home"].revision}
         assert told.git_host.tokens == {b"t0ken"}
         assert told.git_host.contexts == {"podvisor/pi"}
-        house.queue.add("source:home", "apps", "resync")
-        await house.queue.wait_idle()
+        daemon.queue.add("source:home", "all-apps", "resync")
+        await daemon.queue.wait_idle()
         assert len(told.git_host.told) == 2
-        await told.push(house, {"apps/web/web.container": "image=img:2"})
+        await told.push(daemon, {"apps/web/web.container": "image=img:2"})
         assert states(told)[2:] == [("pending", "1 app"), ("success", "1 app ready")]
 
 
@@ -55,19 +55,19 @@ async def test_a_password_in_a_url_is_not_written_down(told):
 
 
 async def test_a_refused_app_is_a_failure_with_its_reason(told):
-    async with told.running() as house:
-        await told.push(house, {**WEB, "apps/db/db.container": "refuse=why-it-is"})
+    async with told.running() as daemon:
+        await told.push(daemon, {**WEB, "apps/db/db.container": "refuse=why-it-is"})
         assert states(told)[-1] == ("failure", "db is refused: apps/db/db.container: why-it-is")
 
 
 async def test_an_image_that_is_waited_for_is_pending(told):
-    async with told.running() as house:
+    async with told.running() as daemon:
         told.podman.registry.add("img:3")
         told.reader.put("home", {"apps/web/web.container": "image=img:3"})
-        house.queue.add("source:home")
-        await house.queue.wait_idle(lambda key: not key.startswith("image:"))
+        daemon.queue.add("source:home")
+        await daemon.queue.wait_idle(lambda key: not key.startswith("image:"))
         assert states(told)[-1][0] == "pending"
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         assert states(told)[-1] == ("success", "1 app ready")
 
 
@@ -80,49 +80,49 @@ async def test_nothing_is_told_twice_across_a_restart(told):
 
 
 async def test_a_repair_is_no_news_and_a_crash_loop_no_flood(told):
-    async with told.running() as house:
+    async with told.running() as daemon:
         told.systemd.dies("web.service")
         await anyio.sleep(3)
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         assert len(told.git_host.told) == 2
         told.machine.broken.add("web.service")
         for _ in range(60):
             told.systemd.dies("web.service")
             await anyio.sleep(60)
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         later = states(told)[2:]
         assert later[0][0] == "failure"
         assert len(later) <= 12, "an hour of crashes, no more than one each five minutes"
         told.machine.broken.clear()
         await anyio.sleep(7200)
-        await house.queue.wait_idle()
-        assert house.board.apps["web"].state == "ready"
+        await daemon.queue.wait_idle()
+        assert daemon.board.apps["web"].state == "ready"
         assert states(told)[-1] == ("success", "1 app ready")
 
 
 async def test_a_git_host_that_is_down_keeps_nothing_waiting_and_is_told_later(told, caplog):
     told.git_host.failure = Retry("cannot tell: no route to host")
-    async with told.running() as house:
-        assert house.board.apps["web"].state == "ready"
-        await told.push(house, {"apps/web/web.container": "image=img:2"})
+    async with told.running() as daemon:
+        assert daemon.board.apps["web"].state == "ready"
+        await told.push(daemon, {"apps/web/web.container": "image=img:2"})
         assert "web.service" in told.machine.running
-        assert "no route to host" in str(house.board.problems["status:home"])
+        assert "no route to host" in str(daemon.board.problems["commit-status:home"])
         tries = told.git_host.tries
         await anyio.sleep(3600)
         assert told.git_host.tries - tries <= 6
         told.git_host.failure = None
-        house.loop.expedite()
-        await house.queue.wait_idle()
+        daemon.loop.expedite()
+        await daemon.queue.wait_idle()
         assert states(told)[-1] == ("success", "1 app ready")
-        assert "status:home" not in house.board.problems
+        assert "commit-status:home" not in daemon.board.problems
     assert caplog.text.count("no route to host") == 1
 
 
 async def test_a_wrong_token_is_said_once_and_shown(told, caplog):
     told.git_host.failure = Stalled("cannot tell: 401", hint="check the token")
-    async with told.running() as house:
-        await told.push(house, {"apps/web/web.container": "image=img:2"})
-        (problem,) = house.board.status().problems
+    async with told.running() as daemon:
+        await told.push(daemon, {"apps/web/web.container": "image=img:2"})
+        (problem,) = daemon.board.status().problems
         assert "source home" not in problem.message
         assert "401" in problem.message
         assert problem.hint == "check the token"
@@ -133,19 +133,19 @@ async def test_a_wrong_token_is_said_once_and_shown(told, caplog):
 
 async def test_other_settings_are_tried_at_once(told):
     told.secrets.known.clear()
-    async with told.running() as house:
+    async with told.running() as daemon:
         assert not told.git_host.told
-        assert "cannot read file:~/token" in str(house.board.problems["status:home"])
+        assert "cannot read file:~/token" in str(daemon.board.problems["commit-status:home"])
         told.secrets.known[TOKEN] = b"t0ken"
-        await house.settings.take(told.settings)
-        await house.queue.wait_idle()
+        await daemon.settings.take(told.settings)
+        await daemon.queue.wait_idle()
         assert states(told)[-1] == ("success", "1 app ready")
         off = msgspec.structs.replace(
             HOME, status="", status_token=SecretRef(""), status_context=""
         )
-        await house.settings.take(Settings(sources={"home": off}))
+        await daemon.settings.take(Settings(sources={"home": off}))
         before = len(told.git_host.told)
-        await told.push(house, {"apps/web/web.container": "image=img:2"})
+        await told.push(daemon, {"apps/web/web.container": "image=img:2"})
         assert len(told.git_host.told) == before
 
 
@@ -159,10 +159,10 @@ async def test_without_the_setting_nobody_is_told(world):
 async def test_a_revision_that_is_taken_back_is_a_failure(told):
     """Not before its gate has decided, and not a success although the old one runs."""
     told.settings = msgspec.structs.replace(told.settings, rollout=RolloutSettings(settle=10))
-    async with told.running() as house:
+    async with told.running() as daemon:
         await anyio.sleep(12)
         assert states(told)[-1] == ("success", "1 app ready")
-        await told.push(house, {"apps/web/web.container": "image=img:2"})
+        await told.push(daemon, {"apps/web/web.container": "image=img:2"})
         assert states(told)[-1][0] == "pending"
         told.systemd.dies("web.service")
         await anyio.sleep(12)

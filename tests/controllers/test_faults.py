@@ -1,4 +1,4 @@
-"""Whatever fails, and whenever: the house converges, and what fails for one app delays no other."""
+"""Whatever fails, whenever: the daemon converges, and what fails for one app delays no other."""
 
 import anyio
 import msgspec
@@ -55,7 +55,7 @@ class Fault(msgspec.Struct, frozen=True):
     call: str
     why: str
     begins: float
-    """Seconds after the start of the house."""
+    """Seconds after the start of the daemon."""
     lasts: float
     every: int
     """Which of the calls fail."""
@@ -145,23 +145,23 @@ def test_whatever_fails_for_some_time_the_house_converges(in_world, faults):
             return None
 
         world.whether = whether
-        async with world.running() as house:
+        async with world.running() as daemon:
             await anyio.sleep(30)
             world.reader.put("home", apps(2))
-            house.queue.add("source:home")
+            daemon.queue.add("source:home")
             await anyio.sleep(10)
             if "other.service" in world.machine.running:
                 world.systemd.dies("other.service")
             await anyio.sleep(1.5 * HOUR)
-            for one in house.service.status().apps:
+            for one in daemon.service.status().apps:
                 assert one.state in {AppState.READY, AppState.REVERTED}, one
             assert "other.service" in world.machine.running
-            assert not house.board.problems
+            assert not daemon.board.problems
             world.reader.put("home", apps(3))
             world.machine.running.pop("gone1.service", None)
-            await house.service.sync(SyncRequest(), ignore)
-            assert stands(world, 3), house.service.status().apps
-            assert {one.state for one in house.service.status().apps} == {AppState.READY}
+            await daemon.service.sync(SyncRequest(), ignore)
+            assert stands(world, 3), daemon.service.status().apps
+            assert {one.state for one in daemon.service.status().apps} == {AppState.READY}
 
     in_world(case)
 
@@ -197,11 +197,11 @@ def test_what_fails_for_one_app_delays_no_other(in_world, calls, why):
         world.whether = lambda call, args: (
             WHY[why] if fails and call in calls and concerns_db(call, args) else None
         )
-        async with world.running() as house:
+        async with world.running() as daemon:
             await anyio.sleep(100)
             fails.append(True)
             world.reader.put("home", apps(2))
-            house.queue.add("source:home")
+            daemon.queue.add("source:home")
             await anyio.sleep(5)
             assert world.machine.running["web.service"] == oid(apps(2)["web/web.container"])
             assert "gone2.service" in world.machine.running
@@ -211,8 +211,8 @@ def test_what_fails_for_one_app_delays_no_other(in_world, calls, why):
             await anyio.sleep(5)
             assert {"web.service", "other.service"} <= world.machine.running.keys()
             fails.clear()
-            await house.service.sync(SyncRequest(), ignore)
-            assert stands(world, 2), house.service.status().apps
+            await daemon.service.sync(SyncRequest(), ignore)
+            assert stands(world, 2), daemon.service.status().apps
 
     in_world(case)
 
@@ -245,19 +245,19 @@ def test_settings_may_be_read_anew_at_any_moment(in_world, reloads):
     async def case(world):
         set_up(world)
         world.reader.put("new", {"new/new.container": ""})
-        async with world.running() as house:
+        async with world.running() as daemon:
             world.reader.put("home", apps(2))
-            house.queue.add("source:home")
+            daemon.queue.add("source:home")
             for seconds, other in reloads:
                 await anyio.sleep(seconds)
-                await house.settings.take(other)
+                await daemon.settings.take(other)
             await anyio.sleep(1)
-            await house.settings.take(world.settings)
+            await daemon.settings.take(world.settings)
             await anyio.sleep(HOUR)
-            await house.service.sync(SyncRequest(prune_all=True), ignore)
-            assert stands(world, 2), house.service.status().apps
+            await daemon.service.sync(SyncRequest(prune_all=True), ignore)
+            assert stands(world, 2), daemon.service.status().apps
             assert "other.service" in world.machine.running
-            assert {one.state for one in house.service.status().apps} == {AppState.READY}
-            assert not house.board.problems
+            assert {one.state for one in daemon.service.status().apps} == {AppState.READY}
+            assert not daemon.board.problems
 
     in_world(case)

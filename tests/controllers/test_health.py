@@ -15,19 +15,19 @@ pytestmark = pytest.mark.anyio
 IDLE = {"web/web.container": "health=30 idle=300"}
 
 
-def unit(house):
-    (app,) = house.service.status().apps
+def unit(daemon):
+    (app,) = daemon.service.status().apps
     return app.units[0]
 
 
 async def test_a_container_that_is_well_is_asked_less_often(world):
     world.reader.put("home", IDLE)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(280)
         assert world.podman.intervals == []
         await anyio.sleep(60)
         assert world.podman.intervals == [300.0]
-        assert unit(house).health_interval == 300.0
+        assert unit(daemon).health_interval == 300.0
         asked = world.podman.asked_for_health
         await anyio.sleep(3000)
         assert world.podman.asked_for_health == asked, "at rest nobody asks Podman"
@@ -41,18 +41,18 @@ async def test_a_container_that_is_well_is_asked_less_often(world):
 async def test_a_failed_check_brings_the_declared_interval_back_and_then_settles_anew(world, hides):
     world.machine.hides_failed_checks = hides
     world.reader.put("home", IDLE)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(400)
         world.machine.answers("web.service", Health.HEALTHY, streak=1, output="no route")
         await anyio.sleep(170)
         assert world.podman.intervals == [300.0, 30.0]
         world.machine.answers("web.service", Health.UNHEALTHY, streak=3, output="no route")
         await anyio.sleep(170)
-        assert unit(house).health is Health.UNHEALTHY
-        assert house.service.status().apps[0].state is AppState.FAILING
+        assert unit(daemon).health is Health.UNHEALTHY
+        assert daemon.service.status().apps[0].state is AppState.FAILING
         world.machine.answers("web.service", Health.HEALTHY)
         await anyio.sleep(170)
-        assert house.service.status().apps[0].state is AppState.READY
+        assert daemon.service.status().apps[0].state is AppState.READY
         assert world.podman.intervals == [300.0, 30.0]
         await anyio.sleep(400)
         assert world.podman.intervals == [300.0, 30.0, 300.0]
@@ -65,39 +65,39 @@ async def test_a_failed_check_brings_the_declared_interval_back_and_then_settles
 async def test_what_podman_restarts_again_and_again_is_failing_until_it_has_run_on(world):
     """HealthOnFailure=restart: each look falls between two restarts."""
     world.reader.put("home", IDLE)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(30)
         world.machine.answers("web.service", Health.UNHEALTHY, streak=1, output="no route")
-        await house.service.look()
+        await daemon.service.look()
         for _ in range(10):
             world.machine.podman_restarts("web.service", at=world.clock.now())
-            await house.service.look()
-            assert house.service.status().apps[0].state is AppState.FAILING
+            await daemon.service.look()
+            assert daemon.service.status().apps[0].state is AppState.FAILING
             await anyio.sleep(1)
-        assert unit(house).health_output == "Podman has restarted it 10 times: no route"
+        assert unit(daemon).health_output == "Podman has restarted it 10 times: no route"
         world.machine.answers("web.service", Health.HEALTHY)
         await anyio.sleep(280)
-        assert house.service.status().apps[0].state is AppState.FAILING
+        assert daemon.service.status().apps[0].state is AppState.FAILING
         await anyio.sleep(30)
-        assert house.service.status().apps[0].state is AppState.READY
+        assert daemon.service.status().apps[0].state is AppState.READY
     bad, good = world.events(EventKind.HEALTH)
     assert (bad.ok, good.ok) == (False, True)
     # Long after that, it is known to Podman still.
-    async with world.running() as house:
-        assert house.service.status().apps[0].state is AppState.READY
+    async with world.running() as daemon:
+        assert daemon.service.status().apps[0].state is AppState.READY
 
 
 async def test_a_restart_in_place_is_known_at_once_by_the_end_of_what_ran(world):
     """Nothing of it is seen by systemd; Podman's stores tell that the container's process ended."""
     world.reader.put("home", IDLE)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(100)
         world.machine.answers("web.service", Health.UNHEALTHY, streak=1, output="no route")
         world.machine.podman_restarts("web.service", at=world.clock.now())
         died = PodmanEvent(type="container", action="died", name="x", unit="web.service")
         world.podman.events.queue.put_nowait(died)
         await anyio.sleep(3)
-        assert house.board.apps["web"].state is AppState.FAILING
+        assert daemon.board.apps["web"].state is AppState.FAILING
     assert not world.events(EventKind.HEALTH)[0].ok
 
 
@@ -105,19 +105,19 @@ async def test_a_daemon_that_comes_back_reads_the_interval_from_the_container(wo
     world.reader.put("home", IDLE)
     async with world.running():
         await anyio.sleep(400)
-    async with world.running() as house:
-        assert unit(house).health_interval == 300.0
+    async with world.running() as daemon:
+        assert unit(daemon).health_interval == 300.0
         await anyio.sleep(400)
         assert world.podman.intervals == [300.0]
 
 
 async def test_a_new_container_is_asked_as_declared_until_it_has_settled(world):
     world.reader.put("home", IDLE)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(400)
         world.systemd.dies("web.service")
         await anyio.sleep(5)
-        assert unit(house).health_interval == 0.0
+        assert unit(daemon).health_interval == 0.0
         await anyio.sleep(250)
         assert world.podman.intervals == [300.0]
         await anyio.sleep(170)
@@ -126,9 +126,9 @@ async def test_a_new_container_is_asked_as_declared_until_it_has_settled(world):
 
 async def test_a_change_of_its_app_brings_the_declared_interval_back(world):
     world.reader.put("home", {**IDLE, "web/db.container": ""})
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(400)
-        await world.push(house, {**IDLE, "web/db.container": "v=2"})
+        await world.push(daemon, {**IDLE, "web/db.container": "v=2"})
         assert world.podman.intervals == [300.0, 30.0]
         await anyio.sleep(400)
         assert world.podman.intervals == [300.0, 30.0, 300.0]
@@ -165,31 +165,31 @@ async def test_the_unit_beats_the_app_and_the_app_the_rest(world):
 async def test_whoever_asks_hears_of_it_at_once(world, hides):
     world.machine.hides_failed_checks = hides
     world.reader.put("home", IDLE)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(30)
         world.machine.answers("web.service", Health.UNHEALTHY, streak=3, output="slow")
-        await house.service.look()
-        assert unit(house).health is Health.UNHEALTHY
+        await daemon.service.look()
+        assert unit(daemon).health is Health.UNHEALTHY
         asked = world.podman.asked_for_health
-        await house.service.look()
+        await daemon.service.look()
         assert world.podman.asked_for_health == asked, "it is known"
 
 
 async def test_without_checks_there_is_no_look(world):
     world.reader.put("home", {"web/web.container": ""})
-    async with world.running() as house:
-        assert house.queue.due_in("health") is None
+    async with world.running() as daemon:
+        assert daemon.queue.due_in("health") is None
         assert world.podman.asked_for_health == 0
 
 
 async def test_podman_that_does_not_answer_is_no_reason_to_fail(world):
     world.reader.put("home", IDLE)
-    async with world.running() as house:
+    async with world.running() as daemon:
         world.podman.down = True
-        house.queue.add("app:web")
-        await house.queue.wait_idle()
-        assert house.service.status().apps[0].state is AppState.READY
-        assert unit(house).health is Health.HEALTHY
+        daemon.queue.add("app:web")
+        await daemon.queue.wait_idle()
+        assert daemon.service.status().apps[0].state is AppState.READY
+        assert unit(daemon).health is Health.HEALTHY
 
 
 PROBED = {"web/web.container": "probe=tcp://one:1 every=30"}
@@ -197,23 +197,23 @@ PROBED = {"web/web.container": "probe=tcp://one:1 every=30"}
 
 async def test_a_probe_judges(world):
     world.reader.put("home", PROBED)
-    async with world.running() as house:
-        assert unit(house).health is Health.STARTING
+    async with world.running() as daemon:
+        assert unit(daemon).health is Health.STARTING
         await anyio.sleep(5)
-        assert unit(house).health is Health.HEALTHY
-        assert house.service.status().apps[0].state is AppState.READY
+        assert unit(daemon).health is Health.HEALTHY
+        assert daemon.service.status().apps[0].state is AppState.READY
         world.prober.failures["tcp://one:1"] = "connection refused"
         await anyio.sleep(61)
-        assert unit(house).health is Health.HEALTHY
+        assert unit(daemon).health is Health.HEALTHY
         await anyio.sleep(30)
-        assert unit(house).health is Health.UNHEALTHY
-        assert house.service.status().apps[0].state is AppState.FAILING
+        assert unit(daemon).health is Health.UNHEALTHY
+        assert daemon.service.status().apps[0].state is AppState.FAILING
         jobs = list(world.systemd.jobs)
         await anyio.sleep(1000)
         assert world.systemd.jobs == jobs, "nobody asked for a restart"
         world.prober.failures.clear()
         await anyio.sleep(31)
-        assert house.service.status().apps[0].state is AppState.READY
+        assert daemon.service.status().apps[0].state is AppState.READY
     bad, good = world.events(EventKind.HEALTH)
     assert (bad.ok, bad.detail, good.ok) == (False, "connection refused", True)
 
@@ -242,7 +242,7 @@ async def test_a_clock_that_is_set_back_does_not_stop_the_probes(world):
 
 async def test_what_does_not_run_is_not_probed(world):
     world.reader.put("home", PROBED)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(100)
         world.machine.broken.add("web.service")
         world.systemd.dies("web.service")
@@ -250,12 +250,12 @@ async def test_what_does_not_run_is_not_probed(world):
         world.prober.asked.clear()
         await anyio.sleep(100)
         assert world.prober.asked == []
-        assert unit(house).health is Health.NONE
+        assert unit(daemon).health is Health.NONE
 
 
 async def test_an_unhealthy_unit_is_restarted_if_it_says_so_with_a_backoff(world):
     world.reader.put("home", {"web/web.container": "probe=tcp://one:1 every=5 fails=restart"})
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(30)
         world.prober.failures["tcp://one:1"] = "connection refused"
         world.systemd.jobs.clear()
@@ -265,19 +265,19 @@ async def test_an_unhealthy_unit_is_restarted_if_it_says_so_with_a_backoff(world
         assert 4 <= len(world.systemd.jobs) <= 12
         world.prober.failures.clear()
         await anyio.sleep(1800)
-        assert house.service.status().apps[0].state is AppState.READY
+        assert daemon.service.status().apps[0].state is AppState.READY
     steps = [one for one in world.events(EventKind.STEP) if one.step == "restart"]
     assert steps[0].reason == "its probe failed 3 times in a row: connection refused"
 
 
 async def test_a_probe_beside_a_health_check_the_worst_counts(world):
     world.reader.put("home", {"web/web.container": "health=30 probe=tcp://one:1"})
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(5)
-        assert unit(house).health is Health.HEALTHY
+        assert unit(daemon).health is Health.HEALTHY
         world.machine.answers("web.service", Health.UNHEALTHY, streak=3, output="slow")
         await anyio.sleep(170)
-        assert (unit(house).health, unit(house).health_output) == (Health.UNHEALTHY, "slow")
+        assert (unit(daemon).health, unit(daemon).health_output) == (Health.UNHEALTHY, "slow")
 
 
 ENDED = PlayedContainer(name="k-two", unit="k.service", state="exited", restart_policy="always")
@@ -293,24 +293,24 @@ def ended(world, *, code=0, policy="always"):
 
 async def test_a_container_of_a_kube_that_podman_leaves_dead_is_seen_and_brought_back(world):
     world.reader.put("home", {"k/k.kube": ""})
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(400)
         ended(world, code=137)
         await anyio.sleep(2)
-        assert house.service.status().apps[0].state is AppState.FAILING
-        assert unit(house).health_output == "container k-two has ended (exit status 137)"
+        assert daemon.service.status().apps[0].state is AppState.FAILING
+        assert unit(daemon).health_output == "container k-two has ended (exit status 137)"
         assert ("restart", "k.service") not in world.systemd.jobs, "it is Podman's turn"
         await anyio.sleep(20)
         assert world.systemd.jobs.count(("restart", "k.service")) == 1
-        assert house.service.status().apps[0].state is AppState.READY
+        assert daemon.service.status().apps[0].state is AppState.READY
         for _ in range(3):
             ended(world)
             await anyio.sleep(20)
-        assert house.service.status().apps[0].state is AppState.FAILING, "it is a crash loop"
+        assert daemon.service.status().apps[0].state is AppState.FAILING, "it is a crash loop"
         tried = world.systemd.jobs.count(("restart", "k.service"))
         await anyio.sleep(3600)
         assert world.systemd.jobs.count(("restart", "k.service")) <= tried + 1
-        assert house.service.status().apps[0].state is AppState.READY
+        assert daemon.service.status().apps[0].state is AppState.READY
     bad, good, *_ = world.events(EventKind.HEALTH)
     assert (bad.ok, bad.detail) == (False, "container k-two has ended (exit status 137)")
     assert (good.ok, good.reason) == (True, "no longer unhealthy")
@@ -328,17 +328,17 @@ async def test_a_container_of_a_kube_that_is_not_to_run_again_stays_as_it_ended(
     world, code, policy, state
 ):
     world.reader.put("home", {"k/k.kube": ""})
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(400)
         ended(world, code=code, policy=policy)
         await anyio.sleep(3600)
-        assert house.service.status().apps[0].state is state
+        assert daemon.service.status().apps[0].state is state
     assert ("restart", "k.service") not in world.systemd.jobs
 
 
 async def test_a_container_of_a_kube_that_podman_restarts_is_failing_until_it_has_run_on(world):
     world.reader.put("home", {"k/k.kube": ""})
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(400)
         now = world.clock.now()
         again = PlayedContainer(
@@ -346,26 +346,26 @@ async def test_a_container_of_a_kube_that_podman_restarts_is_failing_until_it_ha
         )
         world.podman.dies(again)
         await anyio.sleep(2)
-        assert house.service.status().apps[0].state is AppState.FAILING
-        assert unit(house).health_output == "Podman has restarted container k-two 2 times"
+        assert daemon.service.status().apps[0].state is AppState.FAILING
+        assert unit(daemon).health_output == "Podman has restarted container k-two 2 times"
         world.podman.down = True
         await anyio.sleep(30)
-        assert house.service.status().apps[0].state is AppState.FAILING, "what is known stands"
+        assert daemon.service.status().apps[0].state is AppState.FAILING, "what is known stands"
         await anyio.sleep(40)
-        assert house.service.status().apps[0].state is AppState.READY
+        assert daemon.service.status().apps[0].state is AppState.READY
     assert ("restart", "k.service") not in world.systemd.jobs
 
 
 async def test_a_revision_of_which_a_container_of_its_kube_ends_is_taken_back(world):
     world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
     world.reader.put("home", {"k/k.kube": "v=1"})
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(400)
         world.reader.put("home", {"k/k.kube": "v=2"})
-        house.queue.add("source:home")
+        daemon.queue.add("source:home")
         await anyio.sleep(3)
         ended(world, code=3)
         await anyio.sleep(60)
-        (app,) = house.service.status().apps
+        (app,) = daemon.service.status().apps
         assert app.state is AppState.REVERTED
         assert "container k-two has ended (exit status 3)" in str(app.findings)

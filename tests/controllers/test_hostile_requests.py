@@ -97,8 +97,8 @@ async def answers(path, requests):
     world = World(path)
     world.reader.put("home", {"web/web.container": ""})
     try:
-        async with world.running() as house:
-            answer = _Answers(house.service)
+        async with world.running() as daemon:
+            answer = _Answers(daemon.service)
             for one in requests:
                 with anyio.fail_after(10_000):
                     await answer(one)

@@ -24,93 +24,93 @@ async def asked(service: ControlService) -> AppStatus:
 
 @pytest.mark.parametrize("before", [{}, ONE])
 async def test_an_app_is_changing_with_its_step_while_a_pass_has_work_for_it(world, before):
-    async with world.running() as house:
+    async with world.running() as daemon:
         if before:
-            await world.push(house, before)
-            assert (await asked(house.service)).state is AppState.READY
+            await world.push(daemon, before)
+            assert (await asked(daemon.service)).state is AppState.READY
         world.systemd.slow["web.service"] = 20
         world.reader.put("home", TWO)
-        house.queue.add("source:home")
+        daemon.queue.add("source:home")
         await anyio.sleep(10)
-        app = await asked(house.service)
+        app = await asked(daemon.service)
         assert app.state is AppState.CHANGING
         assert app.waiting[0].startswith("restart web.service: " if before else "start web.service")
         assert app.wanted_revision != app.revision
-        assert "1 changing" in house.board.summary()
-        await house.queue.wait_idle()
-        app = await asked(house.service)
+        assert "1 changing" in daemon.board.summary()
+        await daemon.queue.wait_idle()
+        app = await asked(daemon.service)
         assert (app.state, app.waiting) == (AppState.READY, ())
 
 
 async def test_after_a_start_an_app_is_what_it_was_while_its_first_pass_goes_on(world):
-    async with world.running() as house:
-        await world.push(house, ONE)
-        good = await asked(house.service)
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
+        good = await asked(daemon.service)
     world.systemd.slow["web.service"] = 20
     world.reader.put("home", TWO)
-    async with world.running(first_pass=False) as house:
+    async with world.running(first_pass=False) as daemon:
         await anyio.sleep(10)
-        app = await asked(house.service)
+        app = await asked(daemon.service)
         assert app.state is AppState.CHANGING
         assert (app.revision, app.applied_at) == (good.revision, good.applied_at)
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
 
 
 async def test_a_pass_that_brings_back_a_failing_app_leaves_it_failing(world):
-    async with world.running() as house:
-        await world.push(house, ONE)
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
         world.machine.broken.add("web.service")
         world.systemd.slow["web.service"] = 5
         world.systemd.dies("web.service")
         states = []
         for _ in range(60):
             await anyio.sleep(1)
-            states.append((await asked(house.service)).state)
+            states.append((await asked(daemon.service)).state)
         changes = [b for a, b in itertools.pairwise(states) if a is not b]
         assert changes in ([], [AppState.FAILING])
         assert states[-1] is AppState.FAILING
 
 
 async def test_a_unit_is_shown_as_it_is_before_its_pass_has_heard_of_it(world):
-    async with world.running() as house:
-        await world.push(house, ONE)
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
         world.machine.running.clear()
         world.machine.failed.add("web.service")
-        app = await asked(house.service)
+        app = await asked(daemon.service)
         assert app.state is AppState.CHANGING
         assert (app.units[0].active, app.units[0].up) == ("failed", False)
         assert app.waiting == ("web.service: failed",)
 
 
 async def test_a_systemd_that_cannot_be_asked_keeps_nobody_from_the_status(world):
-    async with world.running() as house:
-        await world.push(house, ONE)
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
         world.systemd.lost = True
-        assert (await asked(house.service)).state is AppState.READY
+        assert (await asked(daemon.service)).state is AppState.READY
 
 
 async def test_a_daemon_that_has_read_nothing_yet_says_so(world):
-    async with world.running() as house:
-        assert house.board.summary() == "no apps"
+    async with world.running() as daemon:
+        assert daemon.board.summary() == "no apps"
     world.reader.latest.clear()
-    async with world.running(first_pass=False) as house:
-        assert house.board.summary() == "no apps: not read yet: home"
-        assert house.board.status().starting
+    async with world.running(first_pass=False) as daemon:
+        assert daemon.board.summary() == "no apps: not read yet: home"
+        assert daemon.board.status().starting
 
 
 @pytest.mark.parametrize("before", [{}, ONE])
 async def test_a_condition_that_is_not_met_is_neither_failure_nor_success(world, before):
-    async with world.running() as house:
+    async with world.running() as daemon:
         if before:
-            await world.push(house, before)
+            await world.push(daemon, before)
         world.systemd.unmet["web.service"] = "ConditionPathExists=/mnt/x"
-        await world.push(house, TWO)
+        await world.push(daemon, TWO)
         await anyio.sleep(120)
-        app = await asked(house.service)
+        app = await asked(daemon.service)
         assert app.state is AppState.INACTIVE
         assert not app.units[0].up
         assert app.units[0].unmet == "ConditionPathExists=/mnt/x"
-        (tried, *_) = (await house.service.history("web")).rollouts
+        (tried, *_) = (await daemon.service.history("web")).rollouts
         assert tried.outcome is Outcome.GOOD
         assert "ConditionPathExists=/mnt/x is not met" in tried.reason
         starts = len(world.systemd.jobs)
@@ -118,12 +118,12 @@ async def test_a_condition_that_is_not_met_is_neither_failure_nor_success(world,
         assert len(world.systemd.jobs) == starts
         world.systemd.unmet.clear()
         await anyio.sleep(1200)
-        assert (await asked(house.service)).state is AppState.READY
+        assert (await asked(daemon.service)).state is AppState.READY
 
 
 async def test_what_a_timer_starts_is_logged_once_each_time_that_it_fails(world):
-    async with world.running() as house:
-        await world.push(house, {"web/web.container": "v=1 install=none.target"})
+    async with world.running() as daemon:
+        await world.push(daemon, {"web/web.container": "v=1 install=none.target"})
 
         async def fails(at):
             world.systemd.states["web.service"] = UnitState(
@@ -136,61 +136,61 @@ async def test_what_a_timer_starts_is_logged_once_each_time_that_it_fails(world)
         await fails(1.0)
         await fails(2.0)
         assert [one.unit for one in world.events(EventKind.FAILED)] == ["web.service"] * 2
-        assert (await asked(house.service)).units[0].failed_at == 2.0
+        assert (await asked(daemon.service)).units[0].failed_at == 2.0
     async with world.running():
         assert len(world.events(EventKind.FAILED)) == 2, "a restart tells nothing twice"
 
 
 async def test_an_app_of_which_somebody_paused_a_container_is_failing_until_it_goes_on(world):
-    async with world.running() as house:
-        await world.push(house, ONE)
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
         jobs = list(world.systemd.jobs)
         world.systemd.pauses("web.service")
         await anyio.sleep(3600)
-        app = await asked(house.service)
+        app = await asked(daemon.service)
         assert (app.state, app.units[0].up, app.units[0].paused) == (AppState.FAILING, False, True)
         assert app.waiting == ("web.service: paused (podman unpause systemd-web)",)
         assert world.systemd.jobs == jobs, "who paused it, meant it"
         world.systemd.pauses("web.service", paused=False)
         await anyio.sleep(5)
-        assert (await asked(house.service)).state is AppState.READY
+        assert (await asked(daemon.service)).state is AppState.READY
 
 
 async def test_a_paused_container_is_seen_before_its_app_is_looked_at(world):
-    async with world.running() as house:
-        await world.push(house, ONE)
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
         world.systemd.paused.add("web.service")
-        app = await asked(house.service)
+        app = await asked(daemon.service)
         assert (app.state, app.waiting) == (AppState.CHANGING, ("web.service: paused",))
 
 
 async def test_a_revision_on_trial_is_not_good_while_it_is_paused(world):
     world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
-    async with world.running() as house:
-        await world.push(house, ONE)
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
         world.reader.put("home", TWO)
-        house.queue.add("source:home")
+        daemon.queue.add("source:home")
         await anyio.sleep(5)
         world.systemd.pauses("web.service")
         await anyio.sleep(60)
-        app = await asked(house.service)
+        app = await asked(daemon.service)
         assert (app.state, app.gate) == (AppState.FAILING, "web.service is paused")
         world.systemd.pauses("web.service", paused=False)
         await anyio.sleep(60)
-        assert (await asked(house.service)).state is AppState.READY
+        assert (await asked(daemon.service)).state is AppState.READY
     assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD
 
 
 async def test_what_failed_and_is_started_by_nothing_now_is_inactive_at_once(world):
     """The failure is of the revision before."""
-    async with world.running() as house:
+    async with world.running() as daemon:
         world.machine.broken.add("web.service")
         world.systemd.said["web.service"] = "Failed to bind port 80"
-        await world.push(house, ONE)
+        await world.push(daemon, ONE)
         await anyio.sleep(60)
-        assert (await asked(house.service)).state is AppState.FAILING
-        await world.push(house, {"web/web.container": "v=2 install=none.target"})
-        app = await asked(house.service)
+        assert (await asked(daemon.service)).state is AppState.FAILING
+        await world.push(daemon, {"web/web.container": "v=2 install=none.target"})
+        app = await asked(daemon.service)
         assert app.state is AppState.INACTIVE
         assert (app.units[0].active, app.units[0].unstarted) == ("inactive", True)
         assert not [text for text in app.waiting if "port 80" in text]
@@ -203,18 +203,18 @@ async def test_a_revision_that_takes_from_a_unit_what_starts_it_is_on_trial_and_
     world, install
 ):
     world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
-    async with world.running() as house:
-        await world.push(house, ONE)
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
         await anyio.sleep(20)
-        await world.push(house, {"web/web.container": f"v=2 {install}"})
-        app = await asked(house.service)
+        await world.push(daemon, {"web/web.container": f"v=2 {install}"})
+        app = await asked(daemon.service)
         assert app.state is AppState.CHANGING
         assert "nothing starts web.service" in app.findings[0].message
         assert app.gate == "nothing of it is to run: it counts after 10s"
         assert len(world.events(EventKind.APPLIED)) == 1
         assert ("restart", "web.service") not in world.systemd.jobs
         await anyio.sleep(20)
-        app = await asked(house.service)
+        app = await asked(daemon.service)
         assert (app.state, app.gate, app.units[0].active) == (AppState.INACTIVE, "", "inactive")
         assert "nothing starts web.service" in app.findings[0].message
         assert len(world.events(EventKind.APPLIED)) == 2

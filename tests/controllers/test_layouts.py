@@ -23,23 +23,23 @@ def source(*apps, **more):
     return SourceSettings(git="https://git.example/home", apps=Globs(apps), **more)
 
 
-async def take(world, house, **sources):
-    await house.settings.take(msgspec.structs.replace(world.settings, sources=sources))
-    await house.queue.wait_idle()
+async def take(world, daemon, **sources):
+    await daemon.settings.take(msgspec.structs.replace(world.settings, sources=sources))
+    await daemon.queue.wait_idle()
 
 
-def states(house):
-    return {one.name: one.state for one in house.service.status().apps}
+def states(daemon):
+    return {one.name: one.state for one in daemon.service.status().apps}
 
 
 async def test_a_flat_folder_becomes_an_app_for_each_unit_and_nothing_restarts(world):
     world.reader.put("home", FLAT)
-    async with world.running() as house:
-        assert states(house) == {"quadlets": AppState.READY}
+    async with world.running() as daemon:
+        assert states(daemon) == {"quadlets": AppState.READY}
         before = dict(world.machine.running)
-        await take(world, house, home=source("units"))
-        assert set(states(house)) == {"web", "db", "front"}
-        assert set(states(house).values()) == {AppState.READY}
+        await take(world, daemon, home=source("units"))
+        assert set(states(daemon)) == {"web", "db", "front"}
+        assert set(states(daemon).values()) == {AppState.READY}
         assert world.machine.running == before
         assert not [one for one in world.events(EventKind.STOPPED) if one.unit in before]
 
@@ -47,14 +47,14 @@ async def test_a_flat_folder_becomes_an_app_for_each_unit_and_nothing_restarts(w
 @pytest.mark.parametrize("edited", ["web.container", "db.container", "front.network"])
 async def test_the_first_comment_after_a_move_to_another_app_is_no_reason_to_restart(world, edited):
     world.reader.put("home", FLAT)
-    async with world.running() as house:
+    async with world.running() as daemon:
         for layout in ("units", "quadlets"):
-            await take(world, house, home=source(layout))
+            await take(world, daemon, home=source(layout))
             before = (dict(world.machine.since), len(world.systemd.jobs))
             file = f"quadlets/{edited}"
-            await world.push(house, FLAT | {file: f"{FLAT[file]} # as {layout}"})
-            (app,) = {edited.partition(".")[0], "quadlets"} & states(house).keys()
-            assert house.service.status(app).apps[0].findings == ()
+            await world.push(daemon, FLAT | {file: f"{FLAT[file]} # as {layout}"})
+            (app,) = {edited.partition(".")[0], "quadlets"} & states(daemon).keys()
+            assert daemon.service.status(app).apps[0].findings == ()
             assert (world.machine.since, len(world.systemd.jobs)) == before
 
 
@@ -63,12 +63,12 @@ async def test_files_of_a_refused_app_are_no_files_of_no_app(world):
         "home",
         {"web/a/x.container": "", "web/b/x.container": "", "db/db.container": "", "a.md": ""},
     )
-    async with world.running() as house:
+    async with world.running() as daemon:
 
         async def passed_over(_app):
             return ()
 
-        desired_state = house.loop._desired_state
+        desired_state = daemon.desired_state
         found = await check(
             reader=world.reader, desired_state=desired_state, passed_over=passed_over
         )
@@ -82,7 +82,7 @@ async def test_files_of_a_refused_app_are_no_files_of_no_app(world):
 async def test_a_unit_that_goes_to_and_fro_is_restarted_for_its_changes_only(world, one, other):
     rest = {"a/rest.container": "", "b/more.container": ""}
     runs = ""
-    async with world.running() as house:
+    async with world.running() as daemon:
         for where, text in (
             (one, "v=1"),
             (other, "v=2"),
@@ -93,7 +93,7 @@ async def test_a_unit_that_goes_to_and_fro_is_restarted_for_its_changes_only(wor
             (other, "v=2"),
         ):
             before = len(world.systemd.jobs)
-            await world.push(house, rest | {f"{where}/web.container": text})
+            await world.push(daemon, rest | {f"{where}/web.container": text})
             assert world.reader.blobs[world.machine.running["web.service"]].decode() == text
             assert len(world.systemd.jobs) - before == (3 if not runs else text != runs)
             runs = text
@@ -101,35 +101,35 @@ async def test_a_unit_that_goes_to_and_fro_is_restarted_for_its_changes_only(wor
 
 async def test_what_is_in_no_app_is_shown_with_the_source(world):
     world.reader.put("home", {"apps/web/web.container": "", "proxy/p.container": ""})
-    async with world.running() as house:
-        (finding,) = house.service.status().sources[0].findings
+    async with world.running() as daemon:
+        (finding,) = daemon.service.status().sources[0].findings
         assert 'apps = ["apps/*", "proxy"]' in finding.hint
-        await take(world, house, home=source("apps/*", "proxy"))
-        assert house.service.status().sources[0].findings == ()
-        assert set(states(house)) == {"web", "proxy"}
+        await take(world, daemon, home=source("apps/*", "proxy"))
+        assert daemon.service.status().sources[0].findings == ()
+        assert set(states(daemon)) == {"web", "proxy"}
 
 
 async def test_what_is_missing_is_said_until_a_person_put_it_there(world):
     world.reader.put("home", {"web/web.container": "lacks=.env"})
-    async with world.running() as house:
-        assert house.service.status("web").apps[0].findings[0].absent == ".env"
+    async with world.running() as daemon:
+        assert daemon.service.status("web").apps[0].findings[0].absent == ".env"
         world.folder.by_hand["web"] = {".env"}
         world.folder.touched.queue.put_nowait("web")
         await anyio.sleep(1)
-        await house.queue.wait_idle()
-        assert house.service.status("web").apps[0].findings == ()
+        await daemon.queue.wait_idle()
+        assert daemon.service.status("web").apps[0].findings == ()
         world.folder.by_hand.clear()
         world.folder.touched.queue.put_nowait("web")
         await anyio.sleep(1)
-        await house.queue.wait_idle()
-        assert house.service.status("web").apps[0].findings
+        await daemon.queue.wait_idle()
+        assert daemon.service.status("web").apps[0].findings
 
 
 async def test_a_folder_that_can_name_no_app_holds_up_nobody(world):
     world.reader.put("home", {"-x/a.container": "", "web/web.container": ""})
-    async with world.running() as house:
-        assert states(house) == {"web": AppState.READY}
-        (finding,) = house.service.status().sources[0].findings
+    async with world.running() as daemon:
+        assert states(daemon) == {"web": AppState.READY}
+        (finding,) = daemon.service.status().sources[0].findings
         assert "'-x' cannot name an app" in finding.message
 
 
@@ -144,8 +144,8 @@ async def test_a_source_that_cannot_be_divided_keeps_its_apps_and_others_go_on(w
     )
     world.reader.put("home", {"web.container": ""})
     world.reader.put("other", {"db/db.container": ""})
-    async with world.running() as house:
-        assert states(house) == {"web": AppState.READY, "db": AppState.READY}
+    async with world.running() as daemon:
+        assert states(daemon) == {"web": AppState.READY, "db": AppState.READY}
         read = world.reader.read
 
         async def fails(name, oids):
@@ -155,15 +155,15 @@ async def test_a_source_that_cannot_be_divided_keeps_its_apps_and_others_go_on(w
 
         world.reader.read = fails
         world.reader.put("other", {"db/db.container": "v=2"})
-        await world.push(house, {"web.container": "v=2"})
-        house.queue.add("source:other")
-        await house.queue.wait_idle()
+        await world.push(daemon, {"web.container": "v=2"})
+        daemon.queue.add("source:other")
+        await daemon.queue.wait_idle()
         assert "web.service" in world.machine.running
-        assert states(house)["db"] is AppState.READY
-        (finding,) = house.service.status().sources[0].findings
+        assert states(daemon)["db"] is AppState.READY
+        (finding,) = daemon.service.status().sources[0].findings
         assert "cannot read what is stored" in finding.message
         world.reader.read = read
-        house.queue.add("source:home")
-        await house.queue.wait_idle()
-        assert states(house) == {"web": AppState.READY, "db": AppState.READY}
-        assert house.service.status().sources[0].findings == ()
+        daemon.queue.add("source:home")
+        await daemon.queue.wait_idle()
+        assert states(daemon) == {"web": AppState.READY, "db": AppState.READY}
+        assert daemon.service.status().sources[0].findings == ()

@@ -34,12 +34,12 @@ async def cost(world, apps):
     world.machine.images.add("img:1")
     world.reader.put("home", files(apps))
     began = time.process_time()
-    async with world.running() as house:
+    async with world.running() as daemon:
         first = time.process_time() - began
         assert len(world.machine.running) == apps
-        assert {one.state for one in house.board.apps.values()} == {"ready"}
+        assert {one.state for one in daemon.board.apps.values()} == {"ready"}
         began = time.process_time()
-        await world.push(house, {**files(apps), "apps/a7/site.conf": "new"})
+        await world.push(daemon, {**files(apps), "apps/a7/site.conf": "new"})
         second = time.process_time() - began
         assert world.systemd.jobs[-1] == ("restart", "a7.service")
     return first, second
@@ -64,9 +64,9 @@ async def test_ten_times_the_units_of_an_app_take_no_hundred_times_the_work(tmp_
         made = {f"apps/big/b{n}.service": "reads=" for n in range(units)}
         world.reader.put("home", made)
         began = time.process_time()
-        async with world.running() as house:
-            assert len(house.board.apps["big"].units) == units
-            assert house.board.apps["big"].state == "inactive"
+        async with world.running() as daemon:
+            assert len(daemon.board.apps["big"].units) == units
+            assert daemon.board.apps["big"].state == "inactive"
         return time.process_time() - began
 
     for attempt in range(TRIES):

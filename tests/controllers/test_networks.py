@@ -36,18 +36,18 @@ def world(world):
     return world
 
 
-async def deployed(world, house, files):
-    await world.push(house, files)
+async def deployed(world, daemon, files):
+    await world.push(daemon, files)
     await anyio.sleep(SETTLE + 1)
-    await house.queue.wait_idle()
+    await daemon.queue.wait_idle()
 
 
 def content(world, unit):
     return world.reader.blobs.get(world.machine.running.get(unit, ""), b"").decode()
 
 
-def states(house):
-    return {name: one.state for name, one in house.board.apps.items()}
+def states(daemon):
+    return {name: one.state for name, one in daemon.board.apps.items()}
 
 
 def outcomes(world, app):
@@ -63,24 +63,24 @@ async def nothing(_event):
 
 
 async def test_a_network_that_other_apps_need_is_on_trial_like_what_runs(world):
-    async with world.running() as house:
-        await deployed(world, house, ONE)
-        await world.push(house, TWO)
-        assert states(house) == {"home": AppState.CHANGING, "duo": AppState.READY}
-        assert house.board.apps["home"].gate == f"{NETWORK} has to stay up for {SETTLE}s"
-        assert [one.wanted for one in house.board.apps["home"].units] == [True]
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
+        await world.push(daemon, TWO)
+        assert states(daemon) == {"home": AppState.CHANGING, "duo": AppState.READY}
+        assert daemon.board.apps["home"].gate == f"{NETWORK} has to stay up for {SETTLE}s"
+        assert [one.wanted for one in daemon.board.apps["home"].units] == [True]
         assert outcomes(world, "home") == [Outcome.GOOD, Outcome.TRIAL]
         await anyio.sleep(SETTLE + 1)
-        assert states(house) == dict.fromkeys(("home", "duo"), AppState.READY)
+        assert states(daemon) == dict.fromkeys(("home", "duo"), AppState.READY)
         assert outcomes(world, "home") == [Outcome.GOOD, Outcome.GOOD]
 
 
 async def test_a_network_that_cannot_be_made_anew_is_taken_back_with_its_guests(world):
-    async with world.running() as house:
-        await deployed(world, house, ONE)
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
         good = world.ledger.applied()["home"].revision
         world.reader.put("home", BAD)
-        reply = await house.service.sync(SyncRequest(), nothing)
+        reply = await daemon.service.sync(SyncRequest(), nothing)
         assert {one.name: one.state for one in reply.apps} == {
             "home": AppState.REVERTED,
             "duo": AppState.READY,
@@ -98,48 +98,48 @@ async def test_a_network_that_cannot_be_made_anew_is_taken_back_with_its_guests(
 
 
 async def test_a_network_that_others_need_and_that_failed_leaves_no_app_ready(world):
-    async with world.running() as house:
-        await world.push(house, BAD)
-        assert states(house) == dict.fromkeys(("home", "duo"), AppState.FAILING)
+    async with world.running() as daemon:
+        await world.push(daemon, BAD)
+        assert states(daemon) == dict.fromkeys(("home", "duo"), AppState.FAILING)
         assert outcomes(world, "home") == [Outcome.TRIAL]
         why = f"{GUEST}: needs {NETWORK} of app home, which failed: {TAKEN}"
-        assert why in house.board.apps["duo"].waiting
+        assert why in daemon.board.apps["duo"].waiting
         assert f"{GUEST} needs {NETWORK} of app home, which failed: {TAKEN}" == (
-            house.board.apps["duo"].gate
+            daemon.board.apps["duo"].gate
         )
 
 
 async def test_what_an_app_needs_of_its_own_is_the_reason_that_it_is_taken_back_for(world):
-    async with world.running() as house:
+    async with world.running() as daemon:
         guest = {"web/a.container": "v=1 needs=n.network", "web/n.network": "v=1"}
         world.systemd.said["n-network.service"] = TAKEN
-        await deployed(world, house, guest)
-        await world.push(house, {**guest, "web/n.network": "v=2 dies"})
+        await deployed(world, daemon, guest)
+        await world.push(daemon, {**guest, "web/n.network": "v=2 dies"})
         (reverted,) = world.events(EventKind.REVERTED)
         assert f"a.service needs n-network.service, which failed: {TAKEN}" in reverted.reason
         assert world.machine.running.keys() == {"a.service", "n-network.service"}
 
 
 async def test_the_trial_of_a_network_lasts_until_its_guests_are_up_again(world):
-    async with world.running() as house:
-        await deployed(world, house, ONE)
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
         world.systemd.slow[GUEST] = 3 * SETTLE
         world.reader.put("home", TWO)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(house.service.sync, SyncRequest(), nothing)
+            tasks.start_soon(daemon.service.sync, SyncRequest(), nothing)
             await anyio.sleep(2 * SETTLE)
-            now = {one.name: one for one in house.board.now()}
+            now = {one.name: one for one in daemon.board.now()}
             assert {one.state for one in now.values()} == {AppState.CHANGING}
             assert GUEST not in world.machine.running
             assert "is not up again" in now["home"].gate
             assert outcomes(world, "home")[-1] is Outcome.TRIAL
-        assert states(house) == dict.fromkeys(("home", "duo"), AppState.READY)
+        assert states(daemon) == dict.fromkeys(("home", "duo"), AppState.READY)
         assert outcomes(world, "home")[-1] is Outcome.GOOD
 
 
 async def test_what_a_network_does_to_its_guests_takes_it_back(world):
-    async with world.running() as house:
-        await deployed(world, house, ONE)
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
         start = world.systemd.start
 
         async def with_another_network(unit, **more):
@@ -148,7 +148,7 @@ async def test_what_a_network_does_to_its_guests_takes_it_back(world):
             return await start(unit, **more)
 
         world.systemd.start = with_another_network
-        await world.push(house, TWO)
+        await world.push(daemon, TWO)
         await anyio.sleep(SETTLE + 1)
         assert content(world, NETWORK) == "v=1"
         assert GUEST in world.machine.running
@@ -157,9 +157,9 @@ async def test_what_a_network_does_to_its_guests_takes_it_back(world):
 
 
 async def test_what_is_done_to_a_guest_is_its_apps(world):
-    async with world.running() as house:
-        await deployed(world, house, ONE)
-        await deployed(world, house, TWO)
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
+        await deployed(world, daemon, TWO)
         done = {
             (one.app, one.step)
             for one in world.events(EventKind.STEP)
@@ -169,10 +169,10 @@ async def test_what_is_done_to_a_guest_is_its_apps(world):
 
 
 async def test_a_guest_that_does_not_stop_is_its_apps_failure_and_the_network_is_kept(world):
-    async with world.running() as house:
-        await deployed(world, house, ONE)
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
         world.systemd.slow_to_stop[GUEST] = 10_000
-        await world.push(house, TWO)
+        await world.push(daemon, TWO)
         assert {one.step for one in failed_steps(world, "duo")} == {"stop"}
         assert {one.step for one in failed_steps(world, "home")} == {"remove-network"}
         assert world.machine.networks == {"systemd-proxy"}
@@ -181,7 +181,7 @@ async def test_a_guest_that_does_not_stop_is_its_apps_failure_and_the_network_is
         await anyio.sleep(400)
         assert content(world, NETWORK) == "v=2"
         assert GUEST in world.machine.running
-        assert states(house) == dict.fromkeys(("home", "duo"), AppState.READY)
+        assert states(daemon) == dict.fromkeys(("home", "duo"), AppState.READY)
 
 
 @hypothesis.settings(
@@ -192,15 +192,15 @@ async def test_a_guest_that_does_not_stop_is_its_apps_failure_and_the_network_is
 def test_whatever_is_pushed_of_a_network_its_guests_end_up_in_one_that_works(in_world, pushes):
     async def case(world):
         prepare(world)
-        async with world.running() as house:
-            await deployed(world, house, ONE)
+        async with world.running() as daemon:
+            await deployed(world, daemon, ONE)
             for n, (dies, wait) in enumerate(pushes, start=2):
-                await world.push(house, {**ONE, "home/proxy.network": f"v={n}{' dies' * dies}"})
+                await world.push(daemon, {**ONE, "home/proxy.network": f"v={n}{' dies' * dies}"})
                 await anyio.sleep(wait)
             await anyio.sleep(60)
-            await house.queue.wait_idle()
+            await daemon.queue.wait_idle()
             taken_back = bool(pushes) and pushes[-1][0]
-            assert states(house) == {
+            assert states(daemon) == {
                 "home": AppState.REVERTED if taken_back else AppState.READY,
                 "duo": AppState.READY,
             }
@@ -213,8 +213,8 @@ def test_whatever_is_pushed_of_a_network_its_guests_end_up_in_one_that_works(in_
 
 
 async def test_a_sync_waits_for_what_systemd_starts_by_itself(world):
-    async with world.running() as house:
-        await deployed(world, house, ONE)
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
         starting = UnitState(name=GUEST, load="loaded", active="activating", sub="start")
         world.systemd.states[GUEST] = starting
         world.systemd.changes.queue.put_nowait(GUEST)
@@ -223,11 +223,11 @@ async def test_a_sync_waits_for_what_systemd_starts_by_itself(world):
             ended = []
 
             async def sync():
-                ended.append(await house.service.sync(SyncRequest(), nothing))
+                ended.append(await daemon.service.sync(SyncRequest(), nothing))
 
             tasks.start_soon(sync)
             await anyio.sleep(20)
-            assert states(house)["duo"] is AppState.CHANGING
+            assert states(daemon)["duo"] is AppState.CHANGING
             assert not ended
             del world.systemd.states[GUEST]
             world.systemd.changes.queue.put_nowait(GUEST)
@@ -235,5 +235,5 @@ async def test_a_sync_waits_for_what_systemd_starts_by_itself(world):
         world.systemd.states[GUEST] = starting
         world.systemd.changes.queue.put_nowait(GUEST)
         await anyio.sleep(1)
-        await house.service.sync(SyncRequest(), nothing)
-        assert states(house)["duo"] is AppState.CHANGING, "no longer than a start may take"
+        await daemon.service.sync(SyncRequest(), nothing)
+        assert states(daemon)["duo"] is AppState.CHANGING, "no longer than a start may take"

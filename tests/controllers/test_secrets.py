@@ -25,10 +25,10 @@ APP = {
 }
 
 
-async def settle(house):
+async def settle(daemon):
     """What the watches saw is seen to."""
     await anyio.sleep(2)
-    await house.queue.wait_idle()
+    await daemon.queue.wait_idle()
 
 
 def steps(world, step):
@@ -36,52 +36,52 @@ def steps(world, step):
 
 
 async def test_a_secret_is_made_before_the_unit_that_uses_it(world):
-    async with world.running() as house:
-        await world.push(house, APP)
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
         assert world.podman.secrets == {"db": CANARY.encode()}
         assert world.machine.running.keys() == {"web.service", "side.service"}
         names = [event.step for event in world.events(EventKind.STEP)]
         assert names.index("put-secrets") < names.index("write") < names.index("start")
-        assert house.board.apps["web"].state is AppState.READY
+        assert daemon.board.apps["web"].state is AppState.READY
         (put,) = steps(world, "put-secrets")
         assert (put.subject, put.reason) == ("db", "db is not there")
 
 
 async def test_a_pass_that_finds_nothing_to_do_opens_nothing(world):
-    async with world.running() as house:
-        await world.push(house, APP)
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
         opened = list(world.opener.opened)
-        house.queue.add("app:web", "resync")
-        await house.queue.wait_idle()
+        daemon.queue.add("app:web", "resync")
+        await daemon.queue.wait_idle()
         assert world.opener.opened == opened
         assert not steps(world, "restart")
 
 
 async def test_a_changed_secret_restarts_its_users_only_and_once(world):
-    async with world.running() as house:
-        await world.push(house, APP)
-        await world.push(house, {**APP, "apps/web/db.age": sealed("another")})
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
+        await world.push(daemon, {**APP, "apps/web/db.age": sealed("another")})
         assert world.podman.secrets["db"] == b"another"
         (restart,) = steps(world, "restart")
         assert (restart.unit, restart.reason) == ("web.service", "secret db changed")
 
 
 async def test_a_file_encrypted_anew_with_the_same_content_restarts_nothing(world):
-    async with world.running() as house:
-        await world.push(house, APP)
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
         # The fake opener opens both to the same text; what was made is another secret to Podman.
-        await world.push(house, {**APP, "apps/web/db.secret": f"# moved\n{AGE}"})
+        await world.push(daemon, {**APP, "apps/web/db.secret": f"# moved\n{AGE}"})
         again = {**APP, "apps/web/db.secret": AGE.replace("db.age", "b.age")}
         again["apps/web/b.age"] = again.pop("apps/web/db.age")
-        await world.push(house, again)
+        await world.push(daemon, again)
         assert not steps(world, "restart")
-        assert house.board.apps["web"].state is AppState.READY
+        assert daemon.board.apps["web"].state is AppState.READY
 
 
 async def test_a_secret_that_cannot_be_opened_leaves_all_as_it_is(world):
-    async with world.running() as house:
+    async with world.running() as daemon:
         await world.push(
-            house,
+            daemon,
             {
                 **APP,
                 "apps/web/b.secret": "[Secret]\nSource=age:b.age\n",
@@ -89,7 +89,7 @@ async def test_a_secret_that_cannot_be_opened_leaves_all_as_it_is(world):
             },
         )
         await world.push(
-            house,
+            daemon,
             {
                 **APP,
                 "apps/web/web.container": "secret=db changed",
@@ -100,69 +100,69 @@ async def test_a_secret_that_cannot_be_opened_leaves_all_as_it_is(world):
         )
         assert world.podman.secrets["db"] == CANARY.encode(), "none, if not all"
         assert not steps(world, "restart")
-        status = house.board.apps["web"]
+        status = daemon.board.apps["web"]
         assert status.state is AppState.REFUSED
         (found,) = status.findings
         assert "apps/web/b.secret: cannot open b.age" in str(found)
         world.systemd.dies("web.service")
-        await settle(house)
+        await settle(daemon)
         assert "web.service" in world.machine.running, "the last good state is repaired meanwhile"
-        await world.push(house, {**APP, "apps/web/db.age": sealed("new")})
-        assert house.board.apps["web"].state is AppState.READY
+        await world.push(daemon, {**APP, "apps/web/db.age": sealed("new")})
+        assert daemon.board.apps["web"].state is AppState.READY
         assert world.podman.secrets["db"] == b"new"
 
 
 async def test_a_missing_secret_stops_its_app_until_somebody_makes_it(world):
-    async with world.running() as house:
+    async with world.running() as daemon:
         await world.push(
-            house, {"apps/web/web.container": "secret=token", "apps/b/b.container": ""}
+            daemon, {"apps/web/web.container": "secret=token", "apps/b/b.container": ""}
         )
         assert world.machine.running.keys() == {"b.service"}
-        (found,) = house.board.apps["web"].findings
+        (found,) = daemon.board.apps["web"].findings
         assert (found.path, found.line) == ("apps/web/web.container", 1)
         assert "podman secret create token -" in found.hint
         world.podman.has_secret("token", b"1")
-        await settle(house)
-        assert house.board.apps["web"].state is AppState.READY
+        await settle(daemon)
+        assert daemon.board.apps["web"].state is AppState.READY
         assert "web.service" in world.machine.running
 
 
 async def test_a_secret_that_is_taken_away_is_made_again_and_one_by_hand_is_missed(world):
-    async with world.running() as house:
+    async with world.running() as daemon:
         world.podman.has_secret("token", b"1")
-        await world.push(house, {**APP, "apps/hand/hand.container": "secret=token"})
+        await world.push(daemon, {**APP, "apps/hand/hand.container": "secret=token"})
         world.podman.loses_secret("db")
         world.podman.loses_secret("token")
-        await settle(house)
+        await settle(daemon)
         assert world.podman.secrets == {"db": CANARY.encode()}
-        assert house.board.apps["web"].state is AppState.READY
-        assert house.board.apps["hand"].state is AppState.REFUSED
+        assert daemon.board.apps["web"].state is AppState.READY
+        assert daemon.board.apps["hand"].state is AppState.REFUSED
         assert world.machine.running.keys() >= {"hand.service"}, "what runs keeps running"
         world.systemd.dies("hand.service")
-        await settle(house)
+        await settle(daemon)
         assert world.systemd.jobs.count(("start", "hand.service")) == 1, "it would fail"
-        assert "secret token" in str(house.board.apps["hand"].findings)
+        assert "secret token" in str(daemon.board.apps["hand"].findings)
         world.podman.has_secret("token", b"1")
-        await settle(house)
+        await settle(daemon)
         assert "hand.service" in world.machine.running
 
 
 async def test_a_secret_that_is_not_podvisors_is_never_overwritten(world):
-    async with world.running() as house:
+    async with world.running() as daemon:
         world.podman.has_secret("db", b"mine")
-        await world.push(house, APP)
+        await world.push(daemon, APP)
         assert world.podman.secrets == {"db": b"mine"}
-        (found,) = house.board.apps["web"].findings
+        (found,) = daemon.board.apps["web"].findings
         assert "not podvisor's" in found.message
         assert (found.path, found.line) == ("apps/web/db.secret", 2)
 
 
 async def test_one_app_uses_what_another_describes(world):
-    async with world.running() as house:
-        await world.push(house, {**APP, "apps/a/a.container": "secret=db"})
+    async with world.running() as daemon:
+        await world.push(daemon, {**APP, "apps/a/a.container": "secret=db"})
         assert world.machine.running.keys() == {"a.service", "web.service", "side.service"}
         await world.push(
-            house, {**APP, "apps/a/a.container": "secret=db", "apps/web/db.age": sealed(2)}
+            daemon, {**APP, "apps/a/a.container": "secret=db", "apps/web/db.age": sealed(2)}
         )
         assert {event.unit for event in steps(world, "restart")} == {"a.service", "web.service"}
 
@@ -175,20 +175,20 @@ async def test_what_waits_for_anothers_secret_leaves_those_that_are_used_as_they
         "apps/late/late.secret": AGE.replace("db.age", "late.age"),
         "apps/late/late.age": sealed("at last"),
     }
-    async with world.running() as house:
-        await world.push(house, APP)
-        await world.push(house, APP | later)
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
+        await world.push(daemon, APP | later)
         for _ in range(4):
-            house.queue.add("app:web")
-            await settle(house)
+            daemon.queue.add("app:web")
+            await settle(daemon)
         assert world.podman.secrets["db"] == CANARY.encode()
         assert not steps(world, "restart")
-        assert "secret late of app late" in house.board.apps["web"].waiting
+        assert "secret late of app late" in daemon.board.apps["web"].waiting
         world.podman.registry.add("img:late")
         await anyio.sleep(1000)
         assert world.podman.secrets == {"db": b"another", "late": b"at last"}
         assert [event.unit for event in steps(world, "restart")] == ["web.service"]
-        assert house.board.apps["web"].state is AppState.READY
+        assert daemon.board.apps["web"].state is AppState.READY
 
 
 async def test_two_apps_that_describe_a_secret_for_each_other_come_up(world):
@@ -199,17 +199,17 @@ async def test_two_apps_that_describe_a_secret_for_each_other_come_up(world):
             f"apps/{name}/{name}.age": sealed(name),
         }
 
-    async with world.running() as house:
-        await world.push(house, one("a", "b") | one("b", "a"))
-        await settle(house)
+    async with world.running() as daemon:
+        await world.push(daemon, one("a", "b") | one("b", "a"))
+        await settle(daemon)
         assert world.machine.running.keys() == {"a.service", "b.service"}
 
 
 async def test_a_secret_leaves_with_its_file(world):
-    async with world.running() as house:
-        await world.push(house, APP)
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
         rest = {"apps/web/web.container": "v2", "apps/web/side.container": "v1"}
-        await world.push(house, rest)
+        await world.push(daemon, rest)
         assert world.podman.secrets == {}
         assert "secret=db" not in str(world.machine.files)
         (gone,) = steps(world, "remove-secret")
@@ -217,22 +217,22 @@ async def test_a_secret_leaves_with_its_file(world):
 
 
 async def test_a_secret_leaves_with_its_app(world):
-    async with world.running() as house:
+    async with world.running() as daemon:
         world.podman.has_secret("others", b"1")
-        await world.push(house, {**APP, "apps/b/b.container": ""})
-        await world.push(house, {"apps/b/b.container": ""})
+        await world.push(daemon, {**APP, "apps/b/b.container": ""})
+        await world.push(daemon, {"apps/b/b.container": ""})
         assert world.podman.secrets == {"others": b"1"}
 
 
 async def test_a_secret_moves_to_an_app_of_another_name(world):
-    async with world.running() as house:
+    async with world.running() as daemon:
         generated = {**APP, "apps/web/key.secret": "[Secret]\nGenerate=32\n"}
-        await world.push(house, {**generated, "apps/b/b.container": ""})
+        await world.push(daemon, {**generated, "apps/b/b.container": ""})
         moved = {path.replace("apps/web", "apps/site"): text for path, text in generated.items()}
-        await world.push(house, {**moved, "apps/b/b.container": ""})
+        await world.push(daemon, {**moved, "apps/b/b.container": ""})
         assert world.podman.secrets == {"db": CANARY.encode(), "key": b"generated-1"}
         assert {one["io.podvisor.app"] for one in world.podman.labels.values()} == {"site"}
-        assert house.board.apps["site"].state is AppState.READY
+        assert daemon.board.apps["site"].state is AppState.READY
 
 
 async def test_a_generated_secret_is_made_once_and_stays(world):
@@ -241,22 +241,22 @@ async def test_a_generated_secret_is_made_once_and_stays(world):
         "apps/web/key.secret": "[Secret]\nGenerate=32\n",
         "apps/b/b.container": "",
     }
-    async with world.running() as house:
-        await world.push(house, generated)
+    async with world.running() as daemon:
+        await world.push(daemon, generated)
         assert world.podman.secrets == {"key": b"generated-1"}
         longer = {**generated, "apps/web/key.secret": "[Secret]\nGenerate=64\n"}
-        await world.push(house, longer)
-        await world.push(house, {"apps/b/b.container": ""})
-        await world.push(house, generated)
+        await world.push(daemon, longer)
+        await world.push(daemon, {"apps/b/b.container": ""})
+        await world.push(daemon, generated)
         assert world.podman.secrets == {"key": b"generated-1"}
         assert not steps(world, "restart")
         assert not steps(world, "remove-secret")
 
 
 async def test_a_rotated_secret_restarts_its_users(world):
-    async with world.running() as house:
+    async with world.running() as daemon:
         await world.push(
-            house,
+            daemon,
             {
                 "apps/web/web.container": "secret=key",
                 "apps/web/key.secret": "[Secret]\nGenerate=32\n",
@@ -264,20 +264,20 @@ async def test_a_rotated_secret_restarts_its_users(world):
                 "apps/b/c.container": "",
             },
         )
-        await house.service.rotate("key")
+        await daemon.service.rotate("key")
         assert world.podman.secrets == {"key": b"generated-2"}
         assert {event.unit for event in steps(world, "restart")} == {"web.service", "b.service"}
         assert {event.reason for event in steps(world, "restart")} == {"secret key changed"}
 
 
 async def test_what_is_encrypted_is_rotated_where_it_is(world):
-    async with world.running() as house:
-        await world.push(house, APP)
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
         with pytest.raises(Stalled, match="cannot rotate db") as caught:
-            await house.service.rotate("db")
+            await daemon.service.rotate("db")
         assert "podvisor secret edit apps/web/db.age" in caught.value.hint
         with pytest.raises(Stalled, match="no app describes such a secret"):
-            await house.service.rotate("nothing")
+            await daemon.service.rotate("nothing")
 
 
 async def test_one_app_that_cannot_be_opened_keeps_no_other(world):
@@ -291,26 +291,26 @@ async def test_one_app_that_cannot_be_opened_keeps_no_other(world):
         many[f"apps/w{n}/w{n}.container"] = f"secret=d{n}"
         many[f"apps/w{n}/s{n}.container"] = many.pop(f"apps/w{n}/side.container")
     many["apps/w3/d3.age"] = "age-encryption.org/damaged"
-    async with world.running() as house:
-        await world.push(house, many)
-        states = {name: one.state for name, one in house.board.apps.items()}
+    async with world.running() as daemon:
+        await world.push(daemon, many)
+        states = {name: one.state for name, one in daemon.board.apps.items()}
         assert states.pop("w3") is AppState.REFUSED
         assert set(states.values()) == {AppState.READY}
         assert world.podman.secrets.keys() == {"d0", "d1", "d2", "d4"}
 
 
 async def test_how_secrets_stand(world):
-    async with world.running() as house:
+    async with world.running() as daemon:
         world.podman.has_secret("token", b"1")
         await world.push(
-            house,
+            daemon,
             {
                 **APP,
                 "apps/hand/hand.container": "secret=token",
                 "apps/lack/lack.container": "secret=none",
             },
         )
-        told = {one.name: one for one in (await house.service.secrets()).secrets}
+        told = {one.name: one for one in (await daemon.service.secrets()).secrets}
         assert {name: str(one.state) for name, one in told.items()} == {
             "db": "current",
             "none": "missing",
@@ -320,17 +320,17 @@ async def test_how_secrets_stand(world):
 
 
 async def test_a_clear_text_is_nowhere(world, caplog):
-    async with world.running() as house:
+    async with world.running() as daemon:
         plans = []
-        await world.push(house, APP)
-        plans.append(await house.service.plan([]))
+        await world.push(daemon, APP)
+        plans.append(await daemon.service.plan([]))
         world.podman.loses_secret("db")
-        plans.append(await house.service.plan([]))
-        await settle(house)
+        plans.append(await daemon.service.plan([]))
+        await settle(daemon)
         told = [
             *map(msgspec.json.encode, plans),
-            msgspec.json.encode(house.board.status()),
-            msgspec.json.encode(await house.service.secrets()),
+            msgspec.json.encode(daemon.board.status()),
+            msgspec.json.encode(await daemon.service.secrets()),
             *map(msgspec.json.encode, world.events()),
             world.path.read_bytes(),
             *(path.read_bytes() for path in world.path.parent.iterdir()),
@@ -343,12 +343,12 @@ async def test_a_clear_text_is_nowhere(world, caplog):
 
 
 async def test_a_failing_revision_with_another_secret_is_taken_back_once(world):
-    async with world.running() as house:
-        await world.push(house, APP)
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
         bad = {"apps/web/web.container": "secret=db dies", "apps/web/db.age": sealed("another")}
-        await world.push(house, APP | bad)
+        await world.push(daemon, APP | bad)
         await anyio.sleep(600)
-        assert house.board.apps["web"].state is AppState.REVERTED
+        assert daemon.board.apps["web"].state is AppState.REVERTED
         assert world.podman.secrets["db"] == CANARY.encode()
         assert world.podman.puts == ["db"] * 3
         assert len(world.events(EventKind.REVERTED)) == 1
@@ -369,10 +369,10 @@ PRINTS = {
 }
 
 
-async def everything_told(world, house, caplog):
+async def everything_told(world, daemon, caplog):
     return [
-        msgspec.json.encode(house.board.status()),
-        repr(await house.service.history("web")).encode(),
+        msgspec.json.encode(daemon.board.status()),
+        repr(await daemon.service.history("web")).encode(),
         *map(msgspec.json.encode, world.events()),
         *(path.read_bytes() for path in world.path.parent.iterdir()),
         caplog.text.encode(),
@@ -384,19 +384,19 @@ async def everything_told(world, house, caplog):
 async def test_a_secret_that_a_failing_program_prints_is_nowhere(world, caplog, what, unreadable):
     unit, change = PRINTS[what]
     said = f"password {CANARY} failed"
-    async with world.running() as house:
-        await world.push(house, LOUD)
+    async with world.running() as daemon:
+        await world.push(daemon, LOUD)
         world.systemd.said[unit] = said
         world.podman.unreadable = unreadable
         if what in ("a job", "a reload"):
             world.machine.broken.add(unit)
-        await world.push(house, LOUD | change)
+        await world.push(daemon, LOUD | change)
         if what == "a health check":
             world.machine.answers(unit, Health.UNHEALTHY, streak=3, output=said)
         seen = []
         for _ in range(10):
             await anyio.sleep(20)
-            seen += await everything_told(world, house, caplog)
+            seen += await everything_told(world, daemon, caplog)
     for one in seen:
         assert CANARY.encode() not in one
     shown = "its words are withheld" if unreadable else "password … failed"
@@ -410,17 +410,17 @@ async def test_a_replaced_secret_that_is_printed_yet_is_nowhere(world, caplog, w
     change = {"apps/web/db.age": sealed(other)}
     if what == "no secret any more":
         change = {"apps/web/db.age": None, "apps/web/web.container": "v=2"}
-    async with world.running() as house:
-        await world.push(house, APP)
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
         files = {path: text for path, text in (APP | change).items() if text is not None}
         world.systemd.said["web.service"] = f"old {CANARY}, new {other}"
-        await world.push(house, files)
+        await world.push(daemon, files)
         world.machine.broken.add("web.service")
         world.systemd.dies("web.service")
         seen = []
         for _ in range(5):
             await anyio.sleep(20)
-            seen += await everything_told(world, house, caplog)
+            seen += await everything_told(world, daemon, caplog)
     for one in seen:
         assert CANARY.encode() not in one
         assert what == "no secret any more" or other.encode() not in one
@@ -430,19 +430,19 @@ async def test_a_replaced_secret_that_is_printed_yet_is_nowhere(world, caplog, w
 async def test_words_of_an_app_without_secrets_are_shown_without_asking_podman(world):
     world.podman.unreadable = True
     world.systemd.said["b.service"] = "no such table"
-    async with world.running() as house:
-        await world.push(house, {**APP, "apps/b/b.container": "dies"})
+    async with world.running() as daemon:
+        await world.push(daemon, {**APP, "apps/b/b.container": "dies"})
         assert "no such table" in str(world.events())
 
 
 async def test_words_that_were_withheld_are_shown_when_the_secrets_can_be_read(world):
     world.systemd.said["web.service"] = f"password {CANARY} failed"
-    async with world.running() as house:
-        await world.push(house, APP)
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
         world.podman.unreadable = True
         world.machine.broken.add("web.service")
         world.systemd.dies("web.service")
-        await settle(house)
+        await settle(daemon)
         world.podman.unreadable = False
         await anyio.sleep(600)
-        assert "password … failed" in str(house.board.apps["web"])
+        assert "password … failed" in str(daemon.board.apps["web"])

@@ -3,8 +3,9 @@
 import anyio
 import pytest
 
-from supervisor import daemon, wiring
+from supervisor import daemon as daemon_module
 from supervisor.kit.notify import Notifier
+from supervisor.wiring.environment import load_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -22,39 +23,39 @@ REFUSED = ONE + "[repair]\nresync = 2\n"
 def config(world, tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(ONE)
-    world.settings = wiring.load_settings(path).settings
+    world.settings = load_settings(path).settings
     return path
 
 
-def in_force(house):
-    return house.loop._desired_state.settings
+def in_force(daemon):
+    return daemon.desired_state.settings
 
 
 def on_disk(config):
-    return wiring.load_settings(config).settings
+    return load_settings(config).settings
 
 
 async def test_are_taken_up_whatever_a_pass_is_doing(world, config):
     world.reader.put("home", {"web/web.container": "v=1"})
     world.systemd.slow["web.service"] = 600.0
-    async with world.running(first_pass=False, config=config) as house:
+    async with world.running(first_pass=False, config=config) as daemon:
         await anyio.sleep(100)
-        assert house.queue.is_busy("app:web".__eq__), "it starts web.service"
+        assert daemon.queue.is_busy("app:web".__eq__), "it starts web.service"
         config.write_text(OTHER)
         began = anyio.current_time()
-        assert (await house.service.reload()).ok
+        assert (await daemon.service.reload()).ok
         assert anyio.current_time() == began
-        assert in_force(house) == on_disk(config)
+        assert in_force(daemon) == on_disk(config)
         config.write_text(REFUSED)
-        assert not (await house.service.reload()).ok
+        assert not (await daemon.service.reload()).ok
         assert anyio.current_time() == began
 
 
 async def test_that_changed_are_said_until_they_are_taken_up(world, config):
-    async with world.running(config=config) as house:
+    async with world.running(config=config) as daemon:
 
         async def told():
-            (plan, status) = await house.service.plan([]), house.service.status()
+            (plan, status) = await daemon.service.plan([]), daemon.service.status()
             assert plan.problems == status.problems
             return [(one.message, one.fatal) for one in status.problems]
 
@@ -69,10 +70,10 @@ async def test_that_changed_are_said_until_they_are_taken_up(world, config):
         assert "resync" in why
         assert fatal
         assert "those from before stay in force" in stays
-        await house.service.reload()
+        await daemon.service.reload()
         config.write_text(OTHER)
         assert await told() == [(changed, False)]
-        await house.service.reload()
+        await daemon.service.reload()
         assert await told() == []
         config.unlink()
         assert (await told())[0] == ("there are no settings", True)
@@ -82,10 +83,10 @@ async def test_asked_of_systemd_during_the_start_they_are_taken_up_at_its_end(wo
     """To systemd, such a reload is a part of the start: nobody calls for it."""
     world.reader.put("home", {"web/web.container": "v=1"})
     world.systemd.slow["web.service"] = 600.0
-    async with world.running(first_pass=False, config=config) as house:
+    async with world.running(first_pass=False, config=config) as daemon:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(daemon._tell_ready, house, Notifier())
+            tasks.start_soon(daemon_module._tell_ready, daemon, Notifier())
             await anyio.sleep(100)
             config.write_text(OTHER)
-        assert house.ready
-        assert in_force(house) == on_disk(config)
+        assert daemon.board.has_looked
+        assert in_force(daemon) == on_disk(config)

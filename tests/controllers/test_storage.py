@@ -30,11 +30,11 @@ async def test_files_are_held_in_memory_a_few_at_a_time(world):
 async def test_each_file_that_was_written_stands_in_the_event_log(world):
     files = {"web/web.container": ""} | {f"web/conf/{n}": str(n) for n in range(600)}
     world.reader.put("home", files)
-    async with world.running() as house:
+    async with world.running() as daemon:
         written = [one for one in world.events(EventKind.STEP) if one.step == "write"]
         assert {f"web/{one.subject}" for one in written} == files.keys()
         assert [one.id for one in written] == sorted({one.id for one in written})
-        await world.push(house, {"web/web.container": ""})
+        await world.push(daemon, {"web/web.container": ""})
         removed = [one for one in world.events(EventKind.STEP) if one.step == "remove"]
         assert len(removed) == 600
 
@@ -60,7 +60,7 @@ async def test_an_app_whose_content_cannot_be_read_keeps_no_other_from_being_wri
     world.reader.put("home", {f"{a}/{a}.container": "reads=x" for a in "abc"})
     world.reader.trees["home"] |= {"a/x": "1", "b/x": "2", "c/x": "3"}
     world.reader.read = broken
-    async with world.running() as house:
-        states = {one.name: one.state for one in house.service.status().apps}
+    async with world.running() as daemon:
+        states = {one.name: one.state for one in daemon.service.status().apps}
         assert (states["a"], states["c"]) == ("ready", "ready")
         assert states["b"] != "ready"

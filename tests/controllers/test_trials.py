@@ -1,4 +1,4 @@
-"""No trial lasts for ever, whatever fails: the whole house, in virtual time."""
+"""No trial lasts for ever, whatever fails: the whole daemon, in virtual time."""
 
 import tempfile
 from pathlib import Path
@@ -50,28 +50,28 @@ def with_faults(faults):
     return files
 
 
-def push(world, house, files):
+def push(world, daemon, files):
     world.reader.put("home", files)
-    house.queue.add("source:home")
+    daemon.queue.add("source:home")
 
 
 async def tried(world, faults, *, restart_after):
     world.settings = msgspec.structs.replace(
         world.settings, rollout=RolloutSettings(settle=10, gate_timeout=GATE_SECONDS)
     )
-    async with world.running() as house:
-        push(world, house, GOOD)
+    async with world.running() as daemon:
+        push(world, daemon, GOOD)
         await anyio.sleep(60)
-        assert house.board.apps["web"].state is AppState.READY
+        assert daemon.board.apps["web"].state is AppState.READY
         good = world.ledger.applied()["web"].revision
         world.podman.in_use = {"systemd-back"} if "network" in faults else set()
         reloads, jobs = world.machine.reloads, len(world.systemd.jobs)
-        push(world, house, with_faults(faults))
+        push(world, daemon, with_faults(faults))
         await anyio.sleep(5)
         if "health" in faults and "db.service" in world.machine.checks:
             world.machine.answers("db.service", Health.STARTING)
         await anyio.sleep(restart_after)
-    async with world.running() as house:
+    async with world.running() as daemon:
         await anyio.sleep(GATE_SECONDS + 60)
         tried = world.ledger.rollouts("web")
         assert not any(is_on(one) for one in tried)
@@ -81,9 +81,9 @@ async def tried(world, faults, *, restart_after):
         await anyio.sleep(3600)
         assert world.machine.reloads - reloads < 80, "it costs no more than its backoff"
         assert len(world.systemd.jobs) - jobs < 150
-        assert not house.board.problems or faults & {"network"}
+        assert not daemon.board.problems or faults & {"network"}
         if not faults & {"network"}:
-            assert house.board.apps["web"].state is AppState.REVERTED
+            assert daemon.board.apps["web"].state is AppState.REVERTED
         assert world.machine.files["web"]["conf"].oid
         assert world.machine.words(world.machine.running["web.service"])["v"] == "1"
 

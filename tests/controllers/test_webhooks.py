@@ -65,8 +65,8 @@ def another(number):
     return {**sent.GITHUB_PUSH, "after": f"{number:040x}"}
 
 
-def hook(house):
-    (source,) = house.service.status().sources
+def hook(daemon):
+    (source,) = daemon.service.status().sources
     return source.webhook
 
 
@@ -75,7 +75,7 @@ def hook_events(world):
 
 
 async def test_a_push_that_is_told_is_fetched_at_once_and_deployed(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         assert hooked.listener.address == LISTEN
         fetched = len(hooked.reader.fetches)
         await anyio.sleep(10)
@@ -84,10 +84,10 @@ async def test_a_push_that_is_told_is_fetched_at_once_and_deployed(hooked):
         status, text = await deliver(hooked)
         assert (status, text) == (202, "podvisor looks at source home")
         assert anyio.current_time() - began < 0.001
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         assert len(hooked.reader.fetches) == fetched + 1
         assert hooked.ledger.applied()["blog"].revision == hooked.reader.latest["home"].revision
-        stands = hook(house)
+        stands = hook(daemon)
         assert (stands.accepted, stands.works, stands.poll) == (1, True, 3_600)
     told, slower = hook_events(hooked)
     assert told.source == "home"
@@ -97,31 +97,31 @@ async def test_a_push_that_is_told_is_fetched_at_once_and_deployed(hooked):
 
 
 async def test_a_storm_is_few_fetches_and_what_comes_last_is_found(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         await anyio.sleep(10)
         fetched = len(hooked.reader.fetches)
         for number in range(1_000):
             hooked.reader.put("home", {"blog/web.container": f"v={number}"})
             assert (await deliver(hooked, another(number)))[0] == 202
             await anyio.sleep(0.005)
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         assert len(hooked.reader.fetches) - fetched <= 5
         assert hooked.ledger.applied()["blog"].revision == hooked.reader.latest["home"].revision
         assert hooked.reader.trees["home"] == {"blog/web.container": "v=999"}
-        assert hook(house).accepted == 1_000
+        assert hook(daemon).accepted == 1_000
     assert len([one for one in hook_events(hooked) if "pushed" in one.reason]) <= 5
 
 
 async def test_what_is_told_while_it_is_fetched_is_fetched_after(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         await anyio.sleep(10)
         hooked.reader.put("home", MORE)
         await deliver(hooked)
         await anyio.sleep(0.05)  # it is fetched just now
-        assert house.queue.is_busy("source:home".__eq__)
+        assert daemon.queue.is_busy("source:home".__eq__)
         hooked.reader.put("home", {"blog/web.container": "v=3"})
         await deliver(hooked, another(3))
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         assert hooked.reader.latest["home"].files[0].oid == sent_oid("v=3")
 
 
@@ -152,16 +152,16 @@ def sent_oid(text):
     ],
 )
 async def test_of_anything_else_nothing_comes(hooked, payload, more, status, text):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         await anyio.sleep(10)
         fetched = len(hooked.reader.fetches)
         said = await deliver(hooked, payload, **more)
         assert said[0] == status
         assert text in said[1]
-        assert not house.queue.is_busy()
+        assert not daemon.queue.is_busy()
         assert len(hooked.reader.fetches) == fetched
-        assert hook(house).accepted == 0
-        refused = house.service.status().webhooks.refused
+        assert hook(daemon).accepted == 0
+        refused = daemon.service.status().webhooks.refused
         assert sum(refused.values()) == (status >= 400)
 
 
@@ -170,38 +170,38 @@ async def test_every_kind_of_git_host(world, name):
     set_up(world, webhook=name)
     world.reader.put("home", BLOG)
     world.secrets.known[HOOK] = sent.SECRET
-    async with world.running() as house:
+    async with world.running() as daemon:
         assert (await deliver(world, name=name))[0] == 202
         assert (await deliver(world, name=name, secret=b"wrong"))[0] == 401
-        assert hook(house).accepted == 1
+        assert hook(daemon).accepted == 1
 
 
 async def test_a_secret_that_was_changed_counts_at_once(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         assert (await deliver(hooked))[0] == 202
         await anyio.sleep(5)
         hooked.secrets.known[HOOK] = b"another"
         assert (await deliver(hooked, another(2), secret=b"another"))[0] == 202
         assert (await deliver(hooked, another(3)))[0] == 401
-        assert hook(house).refused == 1
+        assert hook(daemon).refused == 1
 
 
 async def test_a_secret_that_is_not_there_is_said_here_and_not_outside(hooked):
     hooked.secrets.known.clear()
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         status, text = await deliver(hooked)
         assert status == 503
         assert "secret" not in text
-        assert hook(house).problem == "cannot read file:/secret (make it)"
+        assert hook(daemon).problem == "cannot read file:/secret (make it)"
         hooked.secrets.known[HOOK] = sent.SECRET
         assert (await deliver(hooked))[0] == 202
-        assert hook(house).problem == ""
+        assert hook(daemon).problem == ""
     assert "cannot read file:/secret" in hook_events(hooked)[0].detail
 
 
 async def test_who_is_refused_too_often_is_not_heard_for_a_while(hooked):
     set_up(hooked, refusals_per_minute=5)
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         for _ in range(5):
             assert (await deliver(hooked, secret=b"guess"))[0] == 401
         assert (await deliver(hooked, secret=b"guess"))[0] == 429
@@ -210,7 +210,7 @@ async def test_who_is_refused_too_often_is_not_heard_for_a_while(hooked):
         await anyio.sleep(13)
         hooked.clock.offset -= 1e9
         assert (await deliver(hooked))[0] == 202, "whatever the clock says"
-        assert house.service.status().webhooks.refused == {"signature": 5, "limit": 2}
+        assert daemon.service.status().webhooks.refused == {"signature": 5, "limit": 2}
     refusals = [one for one in hook_events(hooked) if not one.ok]
     assert [(one.subject, one.reason[:8]) for one in refusals] == [("198.51.100.7", "refused:")] * 2
 
@@ -237,12 +237,12 @@ async def test_behind_a_proxy_senders_are_told_apart(hooked):
 )
 async def test_nobody_silences_a_git_host_through_a_proxy(hooked, who):
     set_up(hooked, refusals_per_minute=2, trusted_proxies=("127.0.0.1",))
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         for expected in (401, 401, 429, 429):
             status, _ = await deliver(hooked, peer="127.0.0.1", secret=b"x", headers=who)
             assert status == expected
         assert (await deliver(hooked, peer="127.0.0.1", headers=who))[0] == 202
-        assert house.service.status().webhooks.refused == {"signature": 2, "limit": 2}
+        assert daemon.service.status().webhooks.refused == {"signature": 2, "limit": 2}
 
 
 async def test_refusals_are_logged_once_an_hour_and_hold_no_secret(hooked, caplog):
@@ -261,53 +261,53 @@ async def test_refusals_are_logged_once_an_hour_and_hold_no_secret(hooked, caplo
 
 
 async def test_a_recording_that_is_played_again_is_one_more_look_and_no_sign_of_life(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.wait_idle()
-        assert hook(house).works
+        await daemon.queue.wait_idle()
+        assert hook(daemon).works
         await anyio.sleep(7_200)
         fetched = len(hooked.reader.fetches)
         assert (await deliver(hooked))[0] == 202
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         assert len(hooked.reader.fetches) == fetched + 1
-        assert hook(house).repeated == 1
+        assert hook(daemon).repeated == 1
         assert not [
             one for one in hooked.events(EventKind.STEP) if one.time > hooked.clock.now() - 60
         ]
 
 
 async def test_a_recording_does_not_make_polls_seldom(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         await anyio.sleep(10)
         await deliver(hooked)  # which finds nothing new
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         hooked.reader.put("home", MORE)
         await anyio.sleep(10)
         await deliver(hooked)
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         assert hooked.reader.latest["home"].files[0].oid == sent_oid("v=2")
-        assert not hook(house).works
+        assert not hook(daemon).works
         hooked.reader.put("home", BLOG)
         await anyio.sleep(10)
         await deliver(hooked, another(1))
-        await house.queue.wait_idle()
-        assert hook(house).works
+        await daemon.queue.wait_idle()
+        assert hook(daemon).works
 
 
 async def test_polls_come_back_when_webhooks_stop_arriving(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         await anyio.sleep(10)
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         before = len(hooked.reader.fetches)
         await anyio.sleep(3_500)
         assert len(hooked.reader.fetches) == before, "nobody asks: all is told"
         hooked.reader.put("home", BLOG)  # and its webhook is lost
         await anyio.sleep(4_000)
         assert len(hooked.reader.fetches) > before
-        stands = hook(house)
+        stands = hook(daemon)
         assert (stands.works, stands.poll) == (False, 300)
         before = len(hooked.reader.fetches)
         await anyio.sleep(3_600)
@@ -316,71 +316,71 @@ async def test_polls_come_back_when_webhooks_stop_arriving(hooked):
 
 
 async def test_a_webhook_that_is_slower_than_the_poll_is_none_that_was_missed(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.wait_idle()
-        await hooked.push(house, BLOG)  # found by a poll, or by whoever asked for it
-        assert not hook(house).works
+        await daemon.queue.wait_idle()
+        await hooked.push(daemon, BLOG)  # found by a poll, or by whoever asked for it
+        assert not hook(daemon).works
         await anyio.sleep(20)
         await deliver(hooked, another(5))
-        assert hook(house).works
+        assert hook(daemon).works
 
 
 async def test_a_webhook_that_comes_while_a_poll_finds_the_change_is_none_that_was_missed(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         await anyio.sleep(10)
         hooked.reader.put("home", BLOG)
-        house.queue.add("source:home")
+        daemon.queue.add("source:home")
         await anyio.sleep(0.05)
         await deliver(hooked, another(5))
-        await house.queue.wait_idle()
-        assert hook(house).works
+        await daemon.queue.wait_idle()
+        assert hook(daemon).works
 
 
 async def test_how_often_it_is_polled_outlasts_a_restart(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.wait_idle()
-        heard = hook(house).heard_at
+        await daemon.queue.wait_idle()
+        heard = hook(daemon).heard_at
     hooked.reader.put("home", BLOG)  # pushed while nobody could hear
-    async with hooked.running() as house:
-        stands = hook(house)
+    async with hooked.running() as daemon:
+        stands = hook(daemon)
         assert (stands.works, stands.poll, stands.heard_at) == (True, 3_600, heard)
         assert hooked.reader.latest["home"].files[0].oid == sent_oid("v=1")
 
 
 async def test_what_is_told_while_the_git_host_is_down_is_not_taken_for_missed(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         await anyio.sleep(10)
         hooked.reader.failures["home"] = Retry("it is down")
         await deliver(hooked, another(7))
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         hooked.reader.failures.clear()
         hooked.reader.put("home", BLOG)
         await anyio.sleep(60)
         assert hooked.reader.latest["home"].files[0].oid == sent_oid("v=1")
-        assert hook(house).works
+        assert hook(daemon).works
 
 
 async def test_a_port_that_is_in_use_is_said_and_tried_again(hooked):
     hooked.listener.taken.add(LISTEN)
-    async with hooked.running() as house:
-        status = house.service.status()
+    async with hooked.running() as daemon:
+        status = daemon.service.status()
         assert "cannot listen for webhooks on 127.0.0.1:9078" in status.problems[0].message
         assert not status.webhooks.open
-        assert house.service.status().apps, "everything else is done"
+        assert daemon.service.status().apps, "everything else is done"
         await anyio.sleep(1_000)
         hooked.listener.taken.clear()
         await anyio.sleep(400)
-        status = house.service.status()
+        status = daemon.service.status()
         assert not status.problems
         assert status.webhooks.open
     said = hooked.events(EventKind.WEBHOOK)
@@ -388,31 +388,31 @@ async def test_a_port_that_is_in_use_is_said_and_tried_again(hooked):
 
 
 async def test_while_nobody_can_be_heard_it_polls_as_told(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.wait_idle()
-        assert hook(house).poll == 3_600
+        await daemon.queue.wait_idle()
+        assert hook(daemon).poll == 3_600
         hooked.listener.taken.add("127.0.0.1:9079")
         hooked.reader.put("home", BLOG)
         new = set_up(hooked, listen="127.0.0.1:9079")
-        await house.settings.take(new)
-        await house.queue.wait_idle()
-        assert hook(house).poll == 300
-        assert house.queue.due_in("source:home") <= 300
-        assert hook(house).works, "what could not be heard was not missed"
+        await daemon.settings.take(new)
+        await daemon.queue.wait_idle()
+        assert hook(daemon).poll == 300
+        assert daemon.queue.due_in("source:home") <= 300
+        assert hook(daemon).works, "what could not be heard was not missed"
 
 
 async def test_other_settings_move_and_close_the_listener(hooked):
-    async with hooked.running() as house:
-        await house.settings.take(set_up(hooked, listen="127.0.0.1:9100"))
-        await house.queue.wait_idle()
+    async with hooked.running() as daemon:
+        await daemon.settings.take(set_up(hooked, listen="127.0.0.1:9100"))
+        await daemon.queue.wait_idle()
         assert hooked.listener.address == "127.0.0.1:9100"
-        await house.settings.take(set_up(hooked, listen=""))
-        await house.queue.wait_idle()
+        await daemon.settings.take(set_up(hooked, listen=""))
+        await daemon.queue.wait_idle()
         assert hooked.listener.address == ""
-        assert house.service.status().webhooks is None
-        await house.settings.take(Settings(sources={}))
+        assert daemon.service.status().webhooks is None
+        await daemon.settings.take(Settings(sources={}))
         with pytest.raises(Retry, match="does not listen"):
             await deliver(hooked)
     said = [one.reason for one in hooked.events(EventKind.WEBHOOK)]
@@ -422,17 +422,17 @@ async def test_other_settings_move_and_close_the_listener(hooked):
 
 async def test_without_settings_for_it_nothing_listens_and_nothing_is_shown(world):
     world.reader.put("home", BLOG)
-    async with world.running() as house:
+    async with world.running() as daemon:
         assert world.listener.moves == []
-        assert house.service.status().webhooks is None
-        assert hook(house) is None
+        assert daemon.service.status().webhooks is None
+        assert hook(daemon) is None
 
 
 async def test_at_rest_it_costs_nothing(hooked):
-    async with hooked.running() as house:
-        due = {key for key in house.queue._due if "webhook" in key}
+    async with hooked.running() as daemon:
+        due = {key for key in daemon.queue._due if "webhook" in key}
         assert not due
-        assert not house.queue.is_busy()
+        assert not daemon.queue.is_busy()
 
 
 # GitLab's signed time, and clocks
@@ -490,10 +490,10 @@ async def by_token(world, text, body=b""):
 async def test_a_workflow_tells_by_its_token(actions):
     good = token()
     actions.tokens.genuine.add(good)
-    async with actions.running() as house:
+    async with actions.running() as daemon:
         actions.reader.put("home", MORE)
         assert await by_token(actions, good) == (202, "podvisor looks at source home")
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         assert actions.ledger.applied()["blog"].revision == actions.reader.latest["home"].revision
         assert (await by_token(actions, good))[0] == 202
         assert actions.tokens.asked == 1, "once verified is enough"
@@ -524,9 +524,9 @@ async def test_other_tokens_are_refused_and_most_without_much_ado(actions, text,
 
 async def test_an_issuer_that_cannot_be_asked_is_tried_again_by_the_sender(actions):
     actions.tokens.failure = Retry("cannot verify a token: no route to host")
-    async with actions.running() as house:
+    async with actions.running() as daemon:
         assert (await by_token(actions, token()))[0] == 503
-        assert "no route" in hook(house).problem
+        assert "no route" in hook(daemon).problem
 
 
 # podvisor webhook test
@@ -538,51 +538,51 @@ async def test_a_test_goes_the_whole_way(world, name):
     set_up(world, webhook=name.removesuffix("-signed"))
     world.reader.put("home", BLOG)
     world.secrets.known[HOOK] = secret
-    async with world.running() as house:
+    async with world.running() as daemon:
         world.reader.put("home", MORE)
-        came = await house.service.test_webhook("home")
+        came = await daemon.service.test_webhook("home")
         assert (came.status, came.read, came.error) == (202, True, "")
         assert came.revision == world.reader.latest["home"].revision
-        await house.queue.wait_idle()
-        stands = hook(house)
+        await daemon.queue.wait_idle()
+        stands = hook(daemon)
         assert (stands.works, stands.heard_at) == (False, 0), "it shows nothing of what reaches it"
         assert stands.last == "a test of podvisor's own"
         world.reader.failures["home"] = Retry("it is down")
         await anyio.sleep(1)
-        came = await house.service.test_webhook("home")
+        came = await daemon.service.test_webhook("home")
         assert (came.read, came.error) == (False, "it is down")
 
 
 async def test_a_test_that_cannot_be_says_what_to_do(hooked, actions):
-    async with actions.running() as house:
+    async with actions.running() as daemon:
         with pytest.raises(Stalled, match="only GitHub can make its tokens"):
-            await house.service.test_webhook("home")
+            await daemon.service.test_webhook("home")
         with pytest.raises(Stalled, match="no source named away"):
-            await house.service.test_webhook("away")
+            await daemon.service.test_webhook("away")
     set_up(hooked, webhook="")
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         with pytest.raises(Stalled, match="takes no webhooks"):
-            await house.service.test_webhook("home")
+            await daemon.service.test_webhook("home")
     set_up(hooked, listen="")
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         with pytest.raises(Stalled, match="nothing listens"):
-            await house.service.test_webhook("home")
+            await daemon.service.test_webhook("home")
 
 
 async def test_a_poll_of_never_stays_so(hooked):
     set_up(hooked, source={"poll": Seconds(0)})
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.wait_idle()
-        assert house.queue.due_in("source:home") is None
+        await daemon.queue.wait_idle()
+        assert daemon.queue.due_in("source:home") is None
 
 
 async def test_what_is_noted_is_small(hooked):
-    async with hooked.running() as house:
+    async with hooked.running() as daemon:
         hooked.reader.put("home", MORE)
         await deliver(hooked)
-        await house.queue.wait_idle()
+        await daemon.queue.wait_idle()
         note = hooked.ledger.note("webhook:home")
         assert msgspec.json.decode(note)["works"] is True
     assert sent.SECRET not in hooked.path.read_bytes()

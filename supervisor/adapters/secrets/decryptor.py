@@ -1,4 +1,4 @@
-"""Gets the clear text of apps' secrets, and marks what they are made of. The `SecretOpener` port.
+"""Gets the clear text of apps' secrets, and marks what they are made of. The `Decryptor` port.
 
 age files are opened by a child process (`age`), sops files by the program sops; a clear text comes
 through a pipe, is handed on, and is never written, logged or named in a failure.
@@ -30,7 +30,7 @@ _SOPS_SECONDS = 60.0
 _WORDS = 300
 
 
-class SecretOpener:
+class Decryptor:
     """Opens what is encrypted for this host. Keeps no clear text, and reads keys anew each time."""
 
     def __init__(

@@ -54,7 +54,7 @@ def command(
     from supervisor.cli.daemon.loop import in_loop
     from supervisor.core.config.overlay_setting import problem
     from supervisor.core.files.source_paths import glob_problem
-    from supervisor.wiring import check
+    from supervisor.wiring.offline import check
 
     if not (place := Path(path)).is_dir():
         is_there = place.exists()

@@ -61,7 +61,7 @@ def _made(config: str, apps: tuple[str, ...], *, units: bool) -> "Diff":
     from supervisor.model.diff import Diff
 
     async def offline() -> Diff:
-        from supervisor.wiring import offline_diff
+        from supervisor.wiring.offline import offline_diff
 
         return await offline_diff(Path(config), apps, units=units)
 

@@ -54,7 +54,7 @@ def _made(config: str, apps: tuple[str, ...], *, prune_all: bool) -> "Plan":
     from supervisor.model.plan import Plan
 
     async def offline() -> Plan:
-        from supervisor.wiring import offline_plan
+        from supervisor.wiring.offline import offline_plan
 
         return await offline_plan(Path(config), apps, prune_all=prune_all)
 

@@ -76,7 +76,7 @@ def _asked(config: str) -> list[dict[str, str]]:
         import msgspec
 
         from supervisor.cli.daemon.loop import in_loop
-        from supervisor.wiring import offline_secrets
+        from supervisor.wiring.offline import offline_secrets
 
         reply = msgspec.json.encode(in_loop(partial(offline_secrets, Path(config))))
     secrets: list[dict[str, str]] = json.loads(reply)["secrets"]

@@ -42,7 +42,7 @@ def command(config: str, what: str, source: str, reveal: bool, as_json: bool) ->
 
 def _show(config: str, source: str, *, reveal: bool, as_json: bool) -> int:
     from supervisor.cli.show.webhook_forms import form_for
-    from supervisor.wiring import load_settings
+    from supervisor.wiring.environment import load_settings
 
     reading = load_settings(Path(config))
     settings = reading.settings
@@ -57,7 +57,8 @@ def _show(config: str, source: str, *, reveal: bool, as_json: bool) -> int:
     form = form_for(source, settings)
     if reveal and settings.sources[source].webhook_secret:
         from supervisor.cli.daemon.loop import in_loop
-        from supervisor.wiring import Paths, webhook_secret
+        from supervisor.wiring.environment import Paths
+        from supervisor.wiring.offline import webhook_secret
 
         paths = Paths.from_environment(Path(config))
         secret = in_loop(partial(webhook_secret, settings, source, paths))

@@ -11,11 +11,11 @@ class AppPass(msgspec.Struct, kw_only=True):
     apps: tuple[str, ...]
     failures: dict[str, Failure] = {}
     """App to why its pass was cut short."""
-    look_again: dict[str, float] = {}
+    requeue_at: dict[str, float] = {}
     """App to when it wants to be looked at again, seconds since the epoch."""
-    moved: frozenset[str] = frozenset()
+    sources_changed: frozenset[str] = frozenset()
     """Sources of which something else is applied now."""
-    stirred: tuple[str, ...] = ()
+    requeue_now: tuple[str, ...] = ()
     """Apps to look at again at once: they come after one that is not as it was, their jobs have
     ended, or what they need is back."""
 
@@ -26,6 +26,6 @@ class AppEnd(msgspec.Struct, kw_only=True):
     failure: Failure | None = None
     again: list[float] = []
     """When to look at it again, seconds since the epoch."""
-    stirred: set[str] = set()
+    requeue_now: set[str] = set()
     changed: bool = False
     """Whether its state or revision is another one than before."""

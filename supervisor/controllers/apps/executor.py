@@ -19,6 +19,7 @@ from supervisor.controllers.apps.last_words import LastWords
 from supervisor.controllers.apps.secrets import SecretController
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
+from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.job_state import forget, job_run, put_job_run
 from supervisor.core.plan.jobs import after_job
 from supervisor.core.plan.step_text import in_words, subject_of
@@ -97,6 +98,7 @@ class Executor:
         clock: Clock,
         want_image: Callable[[PullImage], None],
         secrets: SecretController,
+        settings: CurrentSettings,
         doing: Callable[[Step], AbstractContextManager[None]],
     ) -> None:
         self._reader = reader
@@ -109,7 +111,11 @@ class Executor:
         self._want_image = want_image
         self._secrets = secrets
         self._doing = doing
-        self.settings = RepairSettings()
+        self._settings = settings
+
+    @property
+    def _repair(self) -> RepairSettings:
+        return self._settings.now.repair
 
     async def execute(
         self,
@@ -224,7 +230,7 @@ class Executor:
         self, step: Step, together: Sequence[Step]
     ) -> JobFailed | None:
         systemd, folder, podman = self._systemd, self._folder, self._podman
-        patience = float(self.settings.start_timeout)
+        patience = float(self._repair.start_timeout)
         match step:
             case PullImage():
                 self._want_image(step)
@@ -235,7 +241,7 @@ class Executor:
                     f"podvisor-{step.unit}",
                     command=step.command,
                     folder=step.folder,
-                    timeout_seconds=float(self.settings.pull_timeout),
+                    timeout_seconds=float(self._repair.pull_timeout),
                 )
                 failed = await self._words.of_job(failed, step.unit)
                 if failed:
@@ -303,7 +309,7 @@ class Executor:
         await self._systemd.reset_failed(step.unit)
         anew = isinstance(step, RestartUnit) or await self._is_older(step)
         act = self._systemd.restart if anew else self._systemd.start
-        failed = await act(step.unit, timeout_seconds=float(self.settings.start_timeout))
+        failed = await act(step.unit, timeout_seconds=float(self._repair.start_timeout))
         failed = await self._words.of_job(failed, step.unit)
         if failed and failed.result == "refused" and await self._is_up(step.unit):
             # It runs on as what it was, which is not to count as what it should be.
@@ -326,7 +332,7 @@ class Executor:
 
     async def _reload_unit(self, step: ReloadUnit) -> None:
         """Have it take up its files; what it runs with is recorded if it says that it has."""
-        patience = float(self.settings.start_timeout)
+        patience = float(self._repair.start_timeout)
         failed = await self._systemd.reload_unit(step.unit, timeout_seconds=patience)
         failed = await self._words.of_job(failed, step.unit)
         if failed:
@@ -349,10 +355,10 @@ class Executor:
 
     async def _run_to_its_end(self, unit: str) -> JobFailed | None:
         """Run a oneshot unit; one that takes too long is stopped, and has failed."""
-        limit = float(self.settings.job_timeout)
+        limit = float(self._repair.job_timeout)
         with anyio.move_on_after(limit):
             return await self._systemd.restart(unit, timeout_seconds=limit + _GRACE_SECONDS)
-        await self._systemd.stop(unit, timeout_seconds=float(self.settings.start_timeout))
+        await self._systemd.stop(unit, timeout_seconds=float(self._repair.start_timeout))
         detail = f"it had not ended after {format_duration(limit)} ([repair] job_timeout)"
         return JobFailed(unit=unit, result="timeout", detail=detail)
 

@@ -6,19 +6,26 @@ others, are kept as they are.
 
 from collections.abc import Callable, Collection
 
+from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger, Podman
+from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.plan import PullImage
-from supervisor.model.settings import RepairSettings
 
 
 class ImageController:
     """Has images pulled, once each, however many apps wait."""
 
     def __init__(
-        self, *, podman: Podman, ledger: Ledger, clock: Clock, name_key: Callable[[str], None]
+        self,
+        *,
+        podman: Podman,
+        ledger: Ledger,
+        clock: Clock,
+        name_key: Callable[[str], None],
+        settings: CurrentSettings,
     ) -> None:
         self._podman = podman
         self._ledger = ledger
@@ -26,13 +33,13 @@ class ImageController:
         self._name_key = name_key
         self._waiting: dict[str, set[str]] = {}
         self._errors: dict[str, str] = {}
-        self.settings = RepairSettings()
+        self._settings = settings
 
     def want(self, step: PullImage) -> None:
         """Have an image pulled for an app; a pull that is waiting for its next try goes on so."""
         waiting = self._waiting.setdefault(step.image, set())
         if not waiting:
-            self._name_key(f"image:{step.image}")
+            self._name_key(Kind.IMAGE.key(step.image))
         if step.app not in waiting:
             waiting.add(step.app)
             self._log(step.image, [step.app], ok=True, reason=step.reason)
@@ -50,7 +57,7 @@ class ImageController:
         """Keys of the images that these apps (all, if empty) wait for."""
         chosen = set(apps)
         return tuple(
-            f"image:{image}"
+            Kind.IMAGE.key(image)
             for image, waiting in self._waiting.items()
             if not chosen or chosen & waiting
         )
@@ -59,12 +66,13 @@ class ImageController:
         """Why the last pull failed; empty if it did not."""
         return self._errors.get(image, "")
 
-    async def reconcile(self, image: str) -> None:
+    async def reconcile(self, image: str) -> tuple[str, ...]:
         """Pull it and name the apps that wait for it. Raises what pulling raises."""
         if not self._waiting.get(image):
-            return
+            return ()
         try:
-            await self._podman.pull(image, timeout_seconds=float(self.settings.pull_timeout))
+            timeout = float(self._settings.now.repair.pull_timeout)
+            await self._podman.pull(image, timeout_seconds=timeout)
         except Failure as failure:
             apps = self._waiting.get(image, set())
             if self._errors.get(image) != str(failure):
@@ -73,14 +81,15 @@ class ImageController:
             if apps:
                 self._errors[image] = str(failure)
             for app in sorted(apps):
-                self._name_key(f"app:{app}")
+                self._name_key(Kind.APP.key(app))
             raise
         self._errors.pop(image, None)
         # Whoever waits now: some came, some went, while it was pulled.
         apps = self._waiting.pop(image, set())
         self._log(image, apps, ok=True, reason="pulled")
         for app in sorted(apps):
-            self._name_key(f"app:{app}")
+            self._name_key(Kind.APP.key(app))
+        return ()
 
     def _log(
         self, image: str, apps: Collection[str], *, ok: bool, reason: str, detail: str = ""

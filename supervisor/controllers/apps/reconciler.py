@@ -22,6 +22,7 @@ from supervisor.controllers.apps.recorder import Recorder, units_of
 from supervisor.controllers.apps.waiting import AppDependencies
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import each_now, failure_of
+from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Aside, Folder, Ledger, SourceReader, Systemd
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.controllers.state.status_board import StatusBoard
@@ -112,16 +113,21 @@ class AppController:
         await self._desired_state.news()
         return tuple(await self._desired_state.deployments())
 
-    async def news(self) -> tuple[str, ...]:
-        """Those of which something else is asked than when they were named last."""
-        return await self._desired_state.news()
+    async def name_all(self, _: str) -> list[str]:
+        """Reconcile `all-apps`: name every app."""
+        # One that was refused and is gone now stands on the board alone.
+        return Kind.APP.keys(sorted({*await self.names(), *self._board.apps}))
+
+    async def name_changed(self, _: str) -> list[str]:
+        """Reconcile `changed-apps`: name those of which something else is asked than before."""
+        return Kind.APP.keys(await self._desired_state.news())
 
     def renew_trials(self) -> None:
         """Say that time went by in which nobody looked after the apps."""
         self._overrides.renew_trials(self._ledger.applied())
 
-    async def protect(self, source: str) -> None:
-        """Keep the content of what was applied in the store: it is the way back."""
+    async def protect(self, source: str) -> tuple[str, ...]:
+        """Reconcile `gc-roots`: keep what was applied of a source, the way back, in its store."""
         await self._reader.keep(
             source,
             {
@@ -134,6 +140,7 @@ class AppController:
                 if at == source
             },
         )
+        return ()
 
     def unfinished(self, apps: Collection[str]) -> frozenset[str]:
         """Keys that these apps (all, if empty) wait for: of those that they come after, and own."""
@@ -332,12 +339,12 @@ class AppController:
         )
         self._unseen([one for one in deployments if one.name in failures], failures)
         failures.update({name: one.failure for name, one in ends.items() if one.failure})
-        stirred = {name for one in ends.values() for name in one.stirred}
+        requeue = {name for one in ends.values() for name in one.requeue_now}
         changed = {name for name, one in ends.items() if one.changed}
         if not all(verdicts[one.name].complete for one in deployments):
-            stirred.update(self.along(verdicts) - verdicts.keys())
-        stirred.update(self._dependencies.after(changed, self._desired_state.latest()))
-        moved = {
+            requeue.update(self.along(verdicts) - verdicts.keys())
+        requeue.update(self._dependencies.after(changed, self._desired_state.latest()))
+        changed_sources = {
             one.source
             for name, one in self._ledger.applied().items()
             if before.get(name) != one.revision
@@ -345,9 +352,9 @@ class AppController:
         return AppPass(
             apps=tuple(one.name for one in deployments),
             failures=failures,
-            look_again={name: min(one.again) for name, one in ends.items() if one.again},
-            moved=frozenset(moved),
-            stirred=tuple(sorted(stirred)),
+            requeue_at={name: min(one.again) for name, one in ends.items() if one.again},
+            sources_changed=frozenset(changed_sources),
+            requeue_now=tuple(sorted(requeue)),
         )
 
     def _conclude_one(
@@ -372,7 +379,7 @@ class AppController:
         if any(isinstance(step, TryRevision) for step in steps):
             self._recorder.forget_old_trials(name)
         if name in outcome.taken_back:
-            end.stirred.update(self._recorder.free_dependents(deployment))
+            end.requeue_now.update(self._recorder.free_dependents(deployment))
         self._images.wants(name, _pulls(steps))
         self._probes.set_probes(units_of(deployment), probes_of(deployment, observed))
         if verdict.next_at:
@@ -385,7 +392,7 @@ class AppController:
         end.again.extend(looks_again(units_of(deployment), observed.units, repairs, now))
         # What is left to do after these is planned when they are done.
         if not end.failure and any(isinstance(step, RunJob | RemoveVolume) for step in steps):
-            end.stirred.add(name)
+            end.requeue_now.add(name)
         end.changed = self._show(deployment, verdict, observed, end.failure)
         return end
 

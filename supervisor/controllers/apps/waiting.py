@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
+from supervisor.controllers.keys import Kind
 from supervisor.core.desired.dependencies import comes_after, held_by, waits_for
 from supervisor.core.desired.unit_moves import gives_to
 from supervisor.model.app import Deployment
@@ -48,10 +49,10 @@ class AppDependencies:
         for one in plan.verdicts:
             if one.after:
                 others = {other for name in one.after for other in comes_after(name, everything)}
-                self._unfinished[one.app] = frozenset(f"app:{name}" for name in {one.app, *others})
+                self._unfinished[one.app] = frozenset(Kind.APP.keys({one.app, *others}))
         for step in plan.steps:
             if isinstance(step, RunJob):
-                self._unfinished[step.app] = frozenset({f"app:{step.app}"})
+                self._unfinished[step.app] = frozenset({Kind.APP.key(step.app)})
 
     def unfinished(self, apps: Collection[str]) -> frozenset[str]:
         """Keys that these apps (all, if empty) wait for: of those that they come after, and own."""

@@ -17,6 +17,7 @@ from supervisor.controllers.desired.compositions import Compositions
 from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
+from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.desired.dependencies import refused_for_order
@@ -58,11 +59,12 @@ class DesiredState:
         folder: Folder,
         ledger: Ledger,
         overrides: Overrides,
-        settings: Settings,
+        settings: CurrentSettings,
         aside: Aside,
         specifiers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        self.settings = settings
+        self._settings = settings
+        settings.subscribe(lambda _: self.invalidate())
         self._renderer = AppRenderer(reader=reader, generator=generator)
         self._history = RevisionHistory(
             reader=reader, ledger=ledger, overrides=overrides, renderer=self._renderer
@@ -90,6 +92,11 @@ class DesiredState:
         """What was found in each source that belongs to no app."""
         self.compositions: Mapping[str, Composition] = {}
         """Each source as it was divided into apps last."""
+
+    @property
+    def settings(self) -> Settings:
+        """Those in force."""
+        return self._settings.now
 
     def put(self, snapshot: Snapshot) -> bool:
         """Take a source's newest snapshot; returns whether it says anything new.

@@ -9,6 +9,7 @@ from collections.abc import Collection
 import msgspec
 
 from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.controllers.state.status_board import StatusBoard
@@ -143,7 +144,7 @@ class AppActions:
 
     async def _look_at(self, apps: Collection[str]) -> None:
         names = apps or await self._desired_state.deployments()
-        await self._queue.wait_for_pass([f"app:{name}" for name in names])
+        await self._queue.wait_for_pass(Kind.APP.keys(names))
 
     def _log(self, kind: EventKind, app: str, *, reason: str, revision: str = "") -> None:
         now = self._clock.now()

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from supervisor.controllers.ports import Ledger
+from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.config.reader import Reading
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Failure, Finding
@@ -17,36 +18,64 @@ _OLD_ONES_STAY = Finding(
 )
 
 
+class SettingsFile:
+    """The settings on disk, beside those in force."""
+
+    def __init__(
+        self, *, load: Callable[[], Reading], in_force: CurrentSettings, shown: str
+    ) -> None:
+        """Keep how to `load` them; `shown` is what their file is called."""
+        self.load = load
+        self._in_force = in_force
+        self._shown = shown
+
+    def is_in_force(self) -> bool:
+        """Whether what is on disk is what the daemon goes by."""
+        return self.load().settings == self._in_force.now
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the settings on disk, and whether they are those in force."""
+        reading = self.load()
+        if reading.settings is None:
+            return (*reading.findings, _OLD_ONES_STAY)
+        if reading.settings != self._in_force.now:
+            message = "the settings were changed since the daemon read them"
+            hint = "podvisor reload has the daemon take them up"
+            changed = Finding(message=message, path=self._shown, hint=hint, fatal=False)
+            return (*reading.findings, changed)
+        return reading.findings
+
+
 class SettingsReloader:
-    """Takes up changed settings, and tells how those on disk stand to those in force."""
+    """Takes up changed settings."""
 
     def __init__(
         self,
         *,
-        load: Callable[[], Reading],
+        file: SettingsFile,
         take: Callable[[Settings], Awaitable[None]],
-        in_force: Callable[[], Settings],
         leaving: Callable[[Settings], Awaitable[tuple[Finding, ...]]],
-        shown: str,
         ledger: Ledger,
         clock: Clock,
     ) -> None:
-        """`leaving` says which apps settings leave out; `shown` is what their file is called."""
-        self._load = load
+        """`leaving` says which apps settings leave out."""
+        self._file = file
         self.take = take
         """Go on with these settings."""
-        self._in_force = in_force
         self._leaving = leaving
-        self._shown = shown
         self._ledger = ledger
         self._clock = clock
+
+    def findings(self) -> tuple[Finding, ...]:
+        """See `SettingsFile`."""
+        return self._file.findings()
 
     async def reload(self) -> Reloaded:
         """Take up what is on disk, if it is not refused; passes that are under way go on.
 
         Apps that will be removed for it are named, in the answer and in the event log.
         """
-        reading = self._load()
+        reading = self._file.load()
         findings = reading.findings
         if reading.settings is not None:
             with suppress(Failure):  # the passes say what cannot be read
@@ -70,18 +99,6 @@ class SettingsReloader:
         For the end of the start: systemd takes a reload that is asked of a service that is starting
         for a part of the start, and never calls for it.
         """
-        if self._load().settings == self._in_force():
+        if self._file.is_in_force():
             return Reloaded(ok=True)
         return await self.reload()
-
-    def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with the settings on disk, and whether they are those in force."""
-        reading = self._load()
-        if reading.settings is None:
-            return (*reading.findings, _OLD_ONES_STAY)
-        if reading.settings != self._in_force():
-            message = "the settings were changed since the daemon read them"
-            hint = "podvisor reload has the daemon take them up"
-            changed = Finding(message=message, path=self._shown, hint=hint, fatal=False)
-            return (*reading.findings, changed)
-        return reading.findings

@@ -12,10 +12,11 @@ import msgspec
 from anyio.streams.memory import MemoryObjectSendStream
 
 from supervisor.controllers.apps.diff import Differ
+from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.apps.reconciler import AppController
 from supervisor.controllers.apps.secrets import SecretController
 from supervisor.controllers.desired.desired_state import DesiredState
-from supervisor.controllers.loop import Loop
+from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.operator.reload import SettingsReloader
 from supervisor.controllers.operator.status import NO_SOURCE, StatusService
@@ -63,7 +64,8 @@ class ControlService:
         self,
         *,
         queue: WorkQueue,
-        loop: Loop,
+        apps: AppController,
+        images: ImageController,
         desired_state: DesiredState,
         reader: SourceReader,
         ledger: Ledger,
@@ -79,7 +81,8 @@ class ControlService:
         statuses: StatusService,
     ) -> None:
         self._queue = queue
-        self._loop = loop
+        self._apps = apps
+        self._images = images
         self._desired_state = desired_state
         self._reader = reader
         self._ledger = ledger
@@ -88,7 +91,7 @@ class ControlService:
         self._clock = clock
         self._planning = planning
         self._secrets = secrets
-        self._new_desires = new_desired_state
+        self._new_desired_state = new_desired_state
         self._differ = differ
         self._webhook_tester = webhook_tester
         self._settings = settings
@@ -115,7 +118,7 @@ class ControlService:
 
         Raises Stalled for an app that is not there.
         """
-        desired_state = self._new_desires()
+        desired_state = self._new_desired_state()
         prune = self._all_sources() if prune_all else ()
         plan = await plan_now(
             desired_state, self._planning(desired_state), self._reader, apps, prune=prune
@@ -128,7 +131,7 @@ class ControlService:
 
         Raises Stalled for an app that is not there.
         """
-        desired_state = self._new_desires()
+        desired_state = self._new_desired_state()
         problems = await read_now(desired_state, self._reader)
         check_known(request.apps, await desired_state.deployments())
         apps = await self._differ(desired_state).diff(request.apps, units=request.units)
@@ -177,13 +180,13 @@ class ControlService:
     async def _sync(self, request: SyncRequest, say: Say) -> None:
         def awaited(key: str) -> bool:
             """Whether a pass for this key brings on what is asked for."""
-            images = self._loop.waiting_images(request.apps)
-            return key in images or key in self._loop.unfinished(request.apps)
+            images = self._images.keys(request.apps)
+            return key in images or key in self._apps.unfinished(request.apps)
 
         for name in request.apps:
             forgive(self._ledger, name)
         sources = tuple(self._desired_state.settings.sources)
-        await self._queue.wait_for_pass(f"source:{name}" for name in sources)
+        await self._queue.wait_for_pass(Kind.SOURCE.keys(sources))
         prune = self._all_sources() if request.prune_all else ()
         with self._desired_state.pruning(prune, request.apps) if prune else nullcontext():
             mark = self._queue.generation()
@@ -195,8 +198,8 @@ class ControlService:
                 for name in self._ledger.repairs()
                 if not request.apps or name in self._units(request.apps)
             )
-            keys = [f"app:{name}" for name in request.apps or known]
-            self._queue.add(*self._loop.waiting_images(request.apps))
+            keys = Kind.APP.keys(request.apps or known)
+            self._queue.add(*self._images.keys(request.apps))
             await self._queue.wait_for_pass(keys, since=mark)
             while self._queue.is_busy(awaited, bursts=False):
                 await self._queue.wait_idle(awaited, bursts=False)
@@ -212,16 +215,16 @@ class ControlService:
         said: dict[str, str] = {}
         until = self._clock.now() + float(self._desired_state.settings.repair.start_timeout)
         while True:
-            keys = {f"app:{name}" for name in apps or self._board.apps}
-            keys |= self._loop.unfinished(apps)
+            keys = set(Kind.APP.keys(apps or self._board.apps))
+            keys |= self._apps.unfinished(apps)
             await self._queue.wait_idle(keys.__contains__, bursts=False)
             waiting = {
-                f"app:{one.name}": one
+                Kind.APP.key(one.name): one
                 for one in self._board.apps.values()
-                if one.gate and one.state is AppState.CHANGING and f"app:{one.name}" in keys
+                if one.gate and one.state is AppState.CHANGING and Kind.APP.key(one.name) in keys
             }
             moves = any(
-                f"app:{one.name}" in keys and one.state is AppState.CHANGING and one.is_moving
+                Kind.APP.key(one.name) in keys and one.state is AppState.CHANGING and one.is_moving
                 for one in self._board.apps.values()
             )
             for key, one in waiting.items():
@@ -286,13 +289,13 @@ class ControlService:
             if any(name in unit.secrets for unit in units)
         ]
         try:
-            await self._queue.wait_for_pass([f"app:{app}"])
-            await self._queue.wait_for_pass(f"app:{one}" for one in users if one != app)
+            await self._queue.wait_for_pass([Kind.APP.key(app)])
+            await self._queue.wait_for_pass(Kind.APP.key(one) for one in users if one != app)
         finally:
             made = name not in self._secrets.rotating
             self._secrets.rotating.discard(name)
         if not made:
-            problem = self._board.problems.get(f"app:{app}")
+            problem = self._board.problems.get(Kind.APP.key(app))
             hint = f"podvisor status {app} says why: {problem.message}" if problem else ""
             raise Stalled(f"cannot rotate {name}: app {app} cannot be changed now", hint=hint)
         apps = self.status().apps

@@ -9,8 +9,9 @@ from contextlib import suppress
 import anyio
 import msgspec
 
+from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.desired.desired_state import DesiredState
-from supervisor.controllers.loop import Loop
+from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Systemd
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
@@ -35,14 +36,14 @@ class StatusService:
         self,
         *,
         queue: WorkQueue,
-        loop: Loop,
+        images: ImageController,
         desired_state: DesiredState,
         systemd: Systemd,
         board: StatusBoard,
         clock: Clock,
     ) -> None:
         self._queue = queue
-        self._loop = loop
+        self._images = images
         self._desired_state = desired_state
         self._systemd = systemd
         self._board = board
@@ -51,8 +52,9 @@ class StatusService:
     def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status:
         """How everything (or one app) stands; `units` are what `look` saw."""
         for name, one in self._board.sources.items():
-            due = self._queue.due_in(f"source:{name}")
-            self._board.sources[name] = self._loop.with_next_poll(one, due)
+            due = self._queue.due_in(Kind.SOURCE.key(name))
+            at = self._clock.now() + due if due is not None else 0.0
+            self._board.sources[name] = msgspec.structs.replace(one, next_poll_at=at)
         status = self._board.status(app, units=units)
         problems = status.problems
         if not self._desired_state.settings.sources:
@@ -61,7 +63,7 @@ class StatusService:
         return msgspec.structs.replace(status, apps=apps, problems=problems)
 
     def _with_next_pull(self, app: AppStatus) -> AppStatus:
-        keys = self._loop.waiting_images([app.name])
+        keys = self._images.keys([app.name])
         dues = [due for key in keys if (due := self._queue.due_in(key)) is not None]
         at = self._clock.now() + min(dues) if dues else 0.0
         return msgspec.structs.replace(app, next_pull_at=at)
@@ -78,10 +80,10 @@ class StatusService:
         return {}
 
     async def _look_at_health(self) -> None:
-        if self._queue.due_in("health") is None:
+        if self._queue.due_in(Kind.HEALTH) is None:
             return
-        apps = [f"app:{name}" for name in self._board.apps]
+        apps = Kind.APP.keys(self._board.apps)
         idle = frozenset(key for key in apps if not self._queue.is_busy(key.__eq__))
         with anyio.move_on_after(_PATIENCE_SECONDS):
-            await self._queue.wait_for_pass(["health"])
+            await self._queue.wait_for_pass([Kind.HEALTH])
             await self._queue.wait_idle(idle.__contains__)

@@ -1,23 +1,25 @@
-"""Tell Git hosts how the newest revision of each source fares. Keys `status:SOURCE`.
+"""Tell Git hosts how the newest revision of each source fares. Keys `commit-status:SOURCE`.
 
 A key of its own, so that a Git host that is slow or down keeps no app waiting. What was told last
 is a note in the ledger, so that nothing is told twice.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
-from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.keys import Kind, parse
 from supervisor.controllers.ports import GitHost, Ledger, Secrets
+from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.config.source_rules import without_password
 from supervisor.core.githost.commit_status_api import CommitStatus, api_of
 from supervisor.core.status.commit_status import hold_back, status_of
 from supervisor.kit.clock import Clock
+from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure
-from supervisor.model.settings import SourceSettings
+from supervisor.model.settings import Settings, SourceSettings
 
 
 class _Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,26 +31,27 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommitStatusController:
-    """Compares the board with what was told; `is_busy` asks the queue for keys."""
+    """Compares the board with what was told."""
 
     def __init__(
         self,
         *,
         git_host: GitHost,
         secrets: Secrets,
-        desired_state: DesiredState,
         ledger: Ledger,
         board: StatusBoard,
         clock: Clock,
-        is_busy: Callable[[Callable[[str], bool]], bool],
+        queue: WorkQueue,
+        settings: CurrentSettings,
     ) -> None:
         self._git_host = git_host
         self._secrets = secrets
-        self._desired_state = desired_state
+        self._settings = settings
+        settings.subscribe(self._forget)
         self._ledger = ledger
         self._board = board
         self._clock = clock
-        self._is_busy = is_busy
+        self._queue = queue
         self._said: dict[str, _Said | None] = {}
         self._tried: dict[str, tuple[CommitStatus, str]] = {}
         """What is under way, or waits until it may be told."""
@@ -57,43 +60,41 @@ class CommitStatusController:
 
     def due(self) -> Iterator[str]:
         """Yield the keys of sources of which there is something new to tell. Cheap, asks nobody."""
-        for name, settings in self._desired_state.settings.sources.items():
+        for name, settings in self._settings.now.sources.items():
             if not settings.status:
                 continue
             wanted = self._wanted(name)
             if wanted is None or wanted.revision == self._failing.get(name):
                 continue
             if (wanted, _target(settings)) != self._tried.get(name):
-                yield f"status:{name}"
+                yield Kind.COMMIT_STATUS.key(name)
 
-    def forget(self) -> None:
+    def _forget(self, _: Settings) -> None:
         """Try anew what could not be told: the settings are other ones."""
         self._tried.clear()
         self._failing.clear()
 
-    async def reconcile(self, name: str) -> float:
-        """Tell it now, if it is news; returns in how many seconds to try again, 0 for never.
-
-        Raises what reading the token and telling raise.
-        """
-        settings = self._desired_state.settings.sources.get(name)
+    async def reconcile(self, name: str) -> tuple[str, ...]:
+        """Tell it now, if it is news. Raises what reading the token and telling raise."""
+        settings = self._settings.now.sources.get(name)
         wanted = self._wanted(name)
         if settings is None or wanted is None:
             # `due` names it when it is known again what to tell.
             self._tried.pop(name, None)
             self._failing.pop(name, None)
-            return 0.0
+            return ()
         target = _target(settings)
         self._tried[name] = (wanted, target)
         said = self._last(name)
         before = said.status if said and said.target == target else None
         if wanted == before:
-            return 0.0
+            return ()
         if seconds := hold_back(wanted, before, said.at if said else 0.0, self._clock.now()):
-            return seconds
+            self._queue.add_in(Kind.COMMIT_STATUS.key(name), seconds)
+            return ()
         api = api_of(settings.status, git=settings.git, url=settings.status_url)
         if api is None:
-            return 0.0  # the settings are not accepted like that
+            return ()  # the settings are not accepted like that
         context = settings.status_context or f"podvisor/{os.uname().nodename}"
         try:
             token = await self._secrets.read(settings.status_token)
@@ -105,11 +106,11 @@ class CommitStatusController:
         told = _Said(status=wanted, target=target, at=self._clock.now())
         self._said[name] = told
         self._ledger.put_note(_note(name), msgspec.json.encode(told).decode())
-        return 0.0
+        return ()
 
     def _wanted(self, name: str) -> CommitStatus | None:
         source = self._board.sources.get(name)
-        settings = self._desired_state.settings.sources.get(name)
+        settings = self._settings.now.sources.get(name)
         if source is None or settings is None or not settings.status:
             return None
         said = self._last(name)
@@ -117,15 +118,17 @@ class CommitStatusController:
         others = {key for key, one in self._board.apps.items() if one.source != name}
 
         def concerns(key: str) -> bool:
-            kind, _, app = key.partition(":")
-            return key in {"apps", "news", f"source:{name}"} or (
-                kind == "app" and app not in others
+            kind, about = parse(key)
+            return (
+                kind in {Kind.ALL_APPS, Kind.CHANGED_APPS}
+                or (kind is Kind.SOURCE and about == name)
+                or (kind is Kind.APP and about not in others)
             )
 
         return status_of(
             source,
             sorted(apps, key=lambda one: one.name),
-            busy=self._is_busy(concerns),
+            busy=self._queue.is_busy(concerns),
             said=said.status if said and said.target == _target(settings) else None,
         )
 

@@ -13,6 +13,7 @@ import anyio
 import msgspec
 
 from supervisor.controllers.ports import Ledger, Secrets, Tokens
+from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.githost import oidc, payloads, signatures
 from supervisor.core.githost.client_address import rate_limit_key, sender
 from supervisor.core.githost.payloads import shown
@@ -60,7 +61,7 @@ class WebhookAuthenticator:
     def __init__(
         self,
         *,
-        settings: Settings,
+        settings: CurrentSettings,
         secrets: Secrets,
         tokens: Tokens,
         ledger: Ledger,
@@ -77,7 +78,7 @@ class WebhookAuthenticator:
         self._seen = SeenSet(most=_MOST_KNOWN)
         self._genuine = SeenSet(most=_MOST_KNOWN)
         """Tokens whose signature was verified."""
-        self._allowances = TokenBuckets(per_minute=settings.webhooks.refusals_per_minute)
+        self._allowances = TokenBuckets(per_minute=settings.now.webhooks.refusals_per_minute)
         self._seldom = Throttle(seconds=_SAID_AGAIN_SECONDS)
         self._sayings = TokenBuckets(per_minute=_SAID_PER_MINUTE)
         self._began: tuple[float, float] | None = None
@@ -88,10 +89,10 @@ class WebhookAuthenticator:
         """By source, of those that named one."""
         self.problems: dict[str, str] = {}
         """Why the deliveries of a source cannot be checked."""
+        settings.subscribe(self._take)
 
-    def take_settings(self, settings: Settings) -> None:
+    def _take(self, settings: Settings) -> None:
         """Go on with other settings; secrets are read anew."""
-        self._settings = settings
         self._allowances.per_minute = settings.webhooks.refusals_per_minute
         self._kept.clear()
         self.problems.clear()
@@ -99,11 +100,11 @@ class WebhookAuthenticator:
     @property
     def body_size(self) -> int:
         """Largest body that is read."""
-        return int(self._settings.webhooks.body_size)
+        return int(self._settings.now.webhooks.body_size)
 
     def sender(self, peer: str, headers: Mapping[str, str]) -> Sender:
         """Return who sends, where a proxy that is trusted says so."""
-        proxies = self._settings.webhooks.trusted_proxies
+        proxies = self._settings.now.webhooks.trusted_proxies
         return sender(peer, headers.get("x-forwarded-for", ""), proxies)
 
     def admit(self, sender: Sender, *, method: str, path: str) -> Answer | None:
@@ -140,7 +141,7 @@ class WebhookAuthenticator:
         name = self._source(path)
         if name is None:  # the settings were read anew in the meantime
             return self._refuse(sender, Refusal.PATH, f"nobody takes webhooks on {shown(path)}")
-        settings = self._settings.sources[name]
+        settings = self._settings.now.sources[name]
         scheme = Scheme(settings.webhook)
         try:
             if scheme is Scheme.ACTIONS:
@@ -165,7 +166,7 @@ class WebhookAuthenticator:
     def _source(self, path: str) -> str | None:
         """Return the source that takes webhooks on this path."""
         name = path.removeprefix(PREFIX)
-        settings = self._settings.sources.get(name)
+        settings = self._settings.now.sources.get(name)
         return name if path == PREFIX + name and settings and settings.webhook else None
 
     def _is_repeat(self, name: str, delivery: Delivery) -> bool:
@@ -208,7 +209,7 @@ class WebhookAuthenticator:
             token = oidc.parse(text.strip())
         except ValueError as error:
             return str(error), Message()
-        issuer = self._settings.webhooks.oidc_issuer
+        issuer = self._settings.now.webhooks.oidc_issuer
         if fault := oidc.fault(token.claims, settings, issuer=issuer, times=self._times()):
             return fault, Message()
         digest = hashlib.sha256(f"{issuer} {token.text}".encode()).digest()

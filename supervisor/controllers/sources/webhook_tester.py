@@ -3,6 +3,7 @@
 Asked by `controllers.operator.service`.
 """
 
+from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Listener
 from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
 from supervisor.controllers.sources.webhooks import TEST_DELIVERY
@@ -64,7 +65,7 @@ class WebhookTester:
         status, answer = await self._listener.knock(PREFIX + name, headers=headers, body=body)
         stands = None
         if status == _ACCEPTED and not answer.startswith("ignored"):
-            await self._queue.wait_for_pass([f"source:{name}"], since=mark)
+            await self._queue.wait_for_pass([Kind.SOURCE.key(name)], since=mark)
             stands = self._board.sources.get(name)
         return WebhookTest(
             address=self._listener.address,

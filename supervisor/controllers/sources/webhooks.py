@@ -10,8 +10,10 @@ import logging
 import anyio
 import msgspec
 
+from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger, Listener, Secrets, Tokens
 from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
+from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.githost import poll_interval
 from supervisor.core.githost.payloads import concern, pushed_revision, shown
 from supervisor.core.githost.poll_interval import Told, Trust
@@ -61,7 +63,7 @@ class WebhookController:
     def __init__(
         self,
         *,
-        settings: Settings,
+        settings: CurrentSettings,
         listener: Listener,
         secrets: Secrets,
         tokens: Tokens,
@@ -85,19 +87,18 @@ class WebhookController:
             clock=clock,
             hear=self._hear,
         )
+        settings.subscribe(self._forget)
 
-    def take_settings(self, settings: Settings) -> None:
-        """Go on with other settings."""
-        self._settings = settings
-        self.authenticator.take_settings(settings)
+    def _forget(self, _: Settings) -> None:
+        """Forget the sources that the settings have no webhooks for any more."""
         for name in [name for name in self._sources if not self._takes(name)]:
             del self._sources[name]
 
-    async def listen(self) -> None:
+    async def reconcile(self, _: str) -> tuple[str, ...]:
         """Have the listener where the settings say. Raises Retry if it cannot be there."""
         before = self._listener.address
         try:
-            await self._listener.move(self._settings.webhooks.listen)
+            await self._listener.move(self._settings.now.webhooks.listen)
         except Retry as failure:
             if str(failure) != self._problem:
                 self._problem = str(failure)
@@ -112,26 +113,27 @@ class WebhookController:
             reason = f"listening on {now}" if now else "not listening any more"
             log.info("webhooks: %s", reason)
             self._log(reason=reason)
+        return ()
 
     def _poll_as_told(self) -> None:
         """Poll as the settings say: nobody is heard now."""
         for one in self._sources.values():
             one.listened = False
-        for name, settings in self._settings.sources.items():
+        for name, settings in self._settings.now.sources.items():
             if settings.git and settings.poll and self._takes(name):
-                self._queue.add_by_rhythm(f"source:{name}", float(settings.poll))
+                self._queue.add_by_rhythm(Kind.SOURCE.key(name), float(settings.poll))
 
     # Reading a source
 
     def poll_seconds(self, name: str) -> float:
         """How often a source is to be polled at present; 0 is never."""
-        settings = self._settings.sources.get(name)
+        settings = self._settings.now.sources.get(name)
         if settings is None or not settings.git:
             return 0.0
         if not self._takes(name):
             return float(settings.poll)
         # At the start it is yet to be opened; what matters is that it is not known to be shut.
-        listening = bool(self._settings.webhooks.listen) and not self._problem
+        listening = bool(self._settings.now.webhooks.listen) and not self._problem
         trust = self._source(name).trust
         return poll_interval.poll_seconds(float(settings.poll), trust, listening=listening)
 
@@ -182,7 +184,7 @@ class WebhookController:
             if self._pings.passes(name, now=now):
                 self._log(name, subject=message.delivery, reason="a ping")
             return Answer(status=200, text=f"podvisor hears of source {name}")
-        if why := concern(message, self._settings.sources[name]):
+        if why := concern(message, self._settings.now.sources[name]):
             one.ignored += 1
             one.last = f"ignored: {why}"
             return Answer(status=202, text=one.last)
@@ -202,7 +204,7 @@ class WebhookController:
         if one.told is Told.NEWS:
             one.trust = poll_interval.after_webhook(one.trust, now=now)
         one.last = one.newest
-        self._queue.add_debounced(f"source:{name}")
+        self._queue.add_debounced(Kind.SOURCE.key(name))
         return Answer(status=202, text=f"podvisor looks at source {name}")
 
     # How it stands
@@ -213,7 +215,7 @@ class WebhookController:
             return None
         one = self._source(name)
         return SourceWebhook(
-            scheme=self._settings.sources[name].webhook,
+            scheme=self._settings.now.sources[name].webhook,
             accepted=one.accepted,
             repeated=one.repeated,
             ignored=one.ignored,
@@ -227,16 +229,16 @@ class WebhookController:
 
     def status(self) -> ListenerStatus | None:
         """Return how the listener stands; None if there is to be none."""
-        if not self._settings.webhooks.listen:
+        if not self._settings.now.webhooks.listen:
             return None
         return ListenerStatus(
-            address=self._settings.webhooks.listen,
+            address=self._settings.now.webhooks.listen,
             open=bool(self._listener.address),
             refused=dict(self.authenticator.refused),
         )
 
     def _takes(self, name: str) -> bool:
-        settings = self._settings.sources.get(name)
+        settings = self._settings.now.sources.get(name)
         return settings is not None and bool(settings.webhook)
 
     def _source(self, name: str) -> _Source:

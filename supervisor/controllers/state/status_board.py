@@ -22,10 +22,34 @@ _UNNOTICED = (*BOOKKEEPING, LeaveUnit, SetHealthInterval)
 class StatusBoard:
     """The daemon's present state, in memory only: every pass writes its part anew."""
 
-    def __init__(self, *, version: str, config: str, started_at: float) -> None:
+    def __init__(
+        self,
+        *,
+        version: str,
+        config: str,
+        started_at: float,
+        ledger_problem: Callable[[], str],
+        host_problems: Callable[[], Sequence[Finding]],
+        settings_findings: Callable[[], Sequence[Finding]],
+        source_findings: Callable[[], Mapping[str, tuple[Finding, ...]]],
+        webhook_of: Callable[[str], SourceWebhook | None],
+        webhooks: Callable[[], ListenerStatus | None],
+    ) -> None:
+        """Keep whom to ask when somebody asks.
+
+        `host_problems` is what of the host is not as it should be, `settings_findings` how the
+        settings on disk stand to those in force, `source_findings` what was found in each source as
+        a whole: what is an app's stands with the app.
+        """
         self._version = version
         self._config = config
         self._started_at = started_at
+        self._ledger_problem = ledger_problem
+        self._host_problems = host_problems
+        self._settings_findings = settings_findings
+        self._source_findings = source_findings
+        self._webhook_of = webhook_of
+        self._webhooks = webhooks
         self.sources: dict[str, SourceStatus] = {}
         self.apps: dict[str, AppStatus] = {}
         """As they stood when their last pass ended."""
@@ -39,20 +63,11 @@ class StatusBoard:
         """What passes are doing."""
         self.watches: dict[str, WatchStatus] = {}
         self.problems: dict[str, Finding] = {}
-        self.ledger_problem: Callable[[], str] = str
-        self.host_problems: Callable[[], Sequence[Finding]] = tuple
-        """What of the host is not as it should be, looked up when somebody asks."""
-        self.settings_findings: Callable[[], Sequence[Finding]] = tuple
-        """How the settings on disk stand to those in force."""
-        self.source_findings: Callable[[], Mapping[str, tuple[Finding, ...]]] = dict
-        """What was found in each source as a whole; what is an app's stands with the app."""
-        self.webhook_of: Callable[[str], SourceWebhook | None] = lambda _name: None
-        self.webhooks: Callable[[], ListenerStatus | None] = lambda: None
 
     def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status:
         """Everything, or everything about one app; `units` as in `now`."""
         problems = dict(self.problems)
-        if trouble := self.ledger_problem():
+        if trouble := self._ledger_problem():
             problems["ledger"] = Finding(message=f"cannot write the ledger: {trouble}")
         return Status(
             running=True,
@@ -63,8 +78,8 @@ class StatusBoard:
             apps=tuple(one for one in self.now(units) if not app or one.name == app),
             starting=not self.has_looked,
             watches=tuple(self.watches.values()),
-            webhooks=self.webhooks(),
-            problems=(*self.host_problems(), *self.settings_findings(), *problems.values()),
+            webhooks=self._webhooks(),
+            problems=(*self._host_problems(), *self._settings_findings(), *problems.values()),
         )
 
     def now(self, units: Mapping[str, UnitState] | None = None) -> list[AppStatus]:
@@ -103,8 +118,8 @@ class StatusBoard:
             self._applied_at.pop(name, None)
 
     def _with_findings(self, source: SourceStatus) -> SourceStatus:
-        findings = self.source_findings().get(source.name, ())
-        webhook = self.webhook_of(source.name)
+        findings = self._source_findings().get(source.name, ())
+        webhook = self._webhook_of(source.name)
         return msgspec.structs.replace(source, findings=findings, webhook=webhook)
 
     def summary(self) -> str:

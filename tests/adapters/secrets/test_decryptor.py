@@ -9,7 +9,7 @@ import pyrage
 import pytest
 
 from supervisor.adapters.secrets import age
-from supervisor.adapters.secrets.decryptor import SecretOpener
+from supervisor.adapters.secrets.decryptor import Decryptor
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.secret import DesiredSecret, SecretKind
@@ -29,11 +29,11 @@ class Host:
         self.key.chmod(0o600)
         self.opener = self.anew()
 
-    def anew(self) -> SecretOpener:
+    def anew(self) -> Decryptor:
         async def none(_: str) -> bytes | None:
             return None
 
-        return SecretOpener(
+        return Decryptor(
             state=self.folder / "state",
             runtime=self.folder / "run",
             identity=SecretRef(f"file:{self.key}"),
@@ -140,7 +140,7 @@ async def test_a_key_that_cannot_be_used(host: Host, change, why: str) -> None:
 
 
 def test_the_daemon_never_loads_the_library() -> None:
-    code = "import sys, supervisor.wiring; print([m for m in sys.modules if 'pyrage' in m])"
+    code = "import sys, supervisor.wiring.daemon; print([m for m in sys.modules if 'pyrage' in m])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
 
@@ -153,7 +153,7 @@ async def test_nothing_of_it_is_written_anywhere(host: Host) -> None:
 
 async def test_generated_ones_are_letters_and_digits(host: Host) -> None:
     secret = DesiredSecret(name="k", kind=SecretKind.GENERATE, path="k.secret", length=32)
-    one, other = await host.opener.open("apps/web", [(secret, b"")]), SecretOpener.generate(32)
+    one, other = await host.opener.open("apps/web", [(secret, b"")]), Decryptor.generate(32)
     assert len(one[0]) == 32
     assert one[0].isalnum()
     assert one[0].isascii()

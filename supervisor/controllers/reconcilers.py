@@ -1,0 +1,32 @@
+"""The registry of reconcilers: for each kind of key, who brings it on, and what if that fails.
+
+To have something else reconciled, add a kind to `controllers.keys`, and a `Reconciler` to the
+registry in `wiring.daemon`.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from supervisor.controllers.keys import Kind
+from supervisor.kit import backoff
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciler:
+    """Who reconciles the keys of a kind."""
+
+    reconcile: Callable[[str], Awaitable[Iterable[str]]]
+    """Gets the name of a key, and returns the keys that come of it. Raises Retry or Stalled; what
+    is to be looked at again later it gives to the queue itself."""
+    backoff: tuple[int, ...] = backoff.PASS_SECONDS
+    """Seconds to wait after failures in a row."""
+    stalled_retry: float = 0.0
+    """Seconds after which it is tried again although a person is needed: one who is elsewhere, and
+    does not tell when it is done. 0 is never, but at a resync."""
+    over_network: bool = False
+    """Whether a network that comes up may mend what failed."""
+    shows_failures: bool = False
+    """Whether it shows its failures on the status board itself."""
+
+
+Registry = Mapping[Kind, Reconciler]

@@ -1,0 +1,347 @@
+"""The controllers, wired over the ports."""
+
+import os
+import pwd
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from supervisor import __version__
+from supervisor.controllers.apps.diff import Differ
+from supervisor.controllers.apps.executor import Executor
+from supervisor.controllers.apps.health import HealthController
+from supervisor.controllers.apps.health_schedule import HealthSchedule
+from supervisor.controllers.apps.images import ImageController
+from supervisor.controllers.apps.last_words import LastWords
+from supervisor.controllers.apps.observer import Observer
+from supervisor.controllers.apps.probes import ProbeController
+from supervisor.controllers.apps.reconciler import AppController
+from supervisor.controllers.apps.secrets import SecretController
+from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.keys import Kind
+from supervisor.controllers.lifecycle import Lifecycle
+from supervisor.controllers.loop import Loop
+from supervisor.controllers.operator.actions import AppActions
+from supervisor.controllers.operator.reload import SettingsFile, SettingsReloader
+from supervisor.controllers.operator.service import ControlService
+from supervisor.controllers.operator.status import StatusService
+from supervisor.controllers.ports import Ledger
+from supervisor.controllers.reconcilers import Reconciler, Registry
+from supervisor.controllers.resync import Resync
+from supervisor.controllers.sources.commit_status import CommitStatusController
+from supervisor.controllers.sources.poller import SourcePoller
+from supervisor.controllers.sources.source import SourceController
+from supervisor.controllers.sources.webhook_tester import WebhookTester
+from supervisor.controllers.sources.webhooks import WebhookController
+from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.state.failures import Failures
+from supervisor.controllers.state.overrides import Overrides
+from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.watches import Watches
+from supervisor.core.config.reader import Reading
+from supervisor.kit import backoff
+from supervisor.kit.clock import Clock
+from supervisor.kit.notify import Notifier
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.errors import Finding
+from supervisor.model.settings import Settings
+from supervisor.wiring.environment import load_settings
+from supervisor.wiring.ports import Ports
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daemon:
+    """The controllers, wired."""
+
+    clock: Clock
+    ledger: Ledger
+    board: StatusBoard
+    queue: WorkQueue
+    loop: Loop
+    lifecycle: Lifecycle
+    desired_state: DesiredState
+    service: ControlService
+    watches: Watches
+    webhooks: Callable[..., Coroutine[Any, Any, None]]
+    """Serves the listener for webhooks, until cancelled; `started` at once."""
+    settings: SettingsReloader
+    close: Callable[[], None]
+
+
+def assemble(
+    settings: Settings,
+    ports: Ports,
+    *,
+    notifier: Notifier,
+    config: Path | None = None,
+    host_problems: Callable[[], Sequence[Finding]] = tuple,
+) -> Daemon:
+    """Wire the controllers over the ports; `config` is the settings file that is told of."""
+    ledger, clock = ports.ledger, ports.clock
+    current = CurrentSettings(settings)
+    current.subscribe(ports.configure)
+    queue = WorkQueue()
+    failures = Failures()
+    overrides = Overrides(ledger=ledger, clock=clock)
+    desired_state = new_desired_state(current, ports)
+    webhooks = WebhookController(
+        settings=current,
+        listener=ports.listener,
+        secrets=ports.secrets,
+        tokens=ports.tokens,
+        ledger=ledger,
+        queue=queue,
+        clock=clock,
+    )
+    file = SettingsFile(
+        load=lambda: load_settings(config) if config else Reading(settings=current.now),
+        in_force=current,
+        shown=str(config or ""),
+    )
+    board = StatusBoard(
+        version=__version__,
+        config=str(config or ""),
+        started_at=clock.now(),
+        ledger_problem=ledger.problem,
+        host_problems=host_problems,
+        settings_findings=file.findings,
+        source_findings=lambda: desired_state.source_findings,
+        webhook_of=webhooks.status_of,
+        webhooks=webhooks.status,
+    )
+    images = ImageController(
+        podman=ports.podman, ledger=ledger, clock=clock, name_key=queue.add, settings=current
+    )
+    words = LastWords(systemd=ports.systemd, podman=ports.podman, host=ports.host)
+    secrets = SecretController(
+        opener=ports.opener, podman=ports.podman, reader=ports.reader, ledger=ledger, words=words
+    )
+    executor = Executor(
+        reader=ports.reader,
+        folder=ports.folder,
+        systemd=ports.systemd,
+        podman=ports.podman,
+        words=words,
+        ledger=ledger,
+        clock=clock,
+        want_image=images.want,
+        secrets=secrets,
+        settings=current,
+        doing=board.doing,
+    )
+    probes = ProbeController(prober=ports.prober, clock=clock)
+    health = HealthController(systemd=ports.systemd, podman=ports.podman, words=words, clock=clock)
+    statuses = CommitStatusController(
+        git_host=ports.git_host,
+        secrets=ports.secrets,
+        ledger=ledger,
+        board=board,
+        clock=clock,
+        queue=queue,
+        settings=current,
+    )
+
+    def app_controller(of: DesiredState) -> AppController:
+        return AppController(
+            desired_state=of,
+            observer=Observer(
+                systemd=ports.systemd,
+                podman=ports.podman,
+                folder=ports.folder,
+                words=words,
+                ledger=ledger,
+                overrides=overrides,
+                health=health,
+                probes=probes,
+                secrets=secrets,
+            ),
+            executor=executor,
+            systemd=ports.systemd,
+            folder=ports.folder,
+            reader=ports.reader,
+            ledger=ledger,
+            overrides=overrides,
+            board=board,
+            clock=clock,
+            images=images,
+            health=health,
+            probes=probes,
+            aside=ports.aside,
+        )
+
+    def tell() -> None:
+        queue.add(*statuses.due())
+        if board.has_looked:
+            notifier.status(board.summary())
+
+    async def watchdog(_: str) -> tuple[str, ...]:
+        notifier.watchdog()
+        if again := notifier.watchdog_seconds / 2:
+            queue.add_by_rhythm(Kind.WATCHDOG, again, slack=again / 2)
+        return ()
+
+    apps = app_controller(desired_state)
+    schedule = HealthSchedule(
+        queue=queue, desired_state=desired_state, health=health, probes=probes
+    )
+    sources = SourceController(
+        reader=ports.reader, desired_state=desired_state, ledger=ledger, board=board, clock=clock
+    )
+    poller = SourcePoller(
+        queue=queue,
+        sources=sources,
+        webhooks=webhooks,
+        desired_state=desired_state,
+        failures=failures,
+    )
+    resync = Resync(
+        queue=queue, settings=current, failures=failures, on_resync=ports.podman.recheck
+    )
+    registry: Registry = {
+        Kind.SOURCE: Reconciler(
+            reconcile=poller.reconcile,
+            backoff=backoff.FETCH_SECONDS,
+            over_network=True,
+            shows_failures=True,
+        ),
+        Kind.IMAGE: Reconciler(
+            reconcile=images.reconcile,
+            backoff=backoff.PULL_SECONDS,
+            stalled_retry=backoff.PULL_SECONDS[-1],
+            over_network=True,
+            shows_failures=True,
+        ),
+        Kind.COMMIT_STATUS: Reconciler(
+            reconcile=statuses.reconcile,
+            backoff=backoff.FETCH_SECONDS,
+            stalled_retry=backoff.FETCH_SECONDS[-1],
+            over_network=True,
+        ),
+        Kind.WEBHOOKS: Reconciler(reconcile=webhooks.reconcile, over_network=True),
+        Kind.ALL_APPS: Reconciler(reconcile=apps.name_all),
+        Kind.CHANGED_APPS: Reconciler(reconcile=apps.name_changed),
+        Kind.GC_ROOTS: Reconciler(reconcile=apps.protect),
+        Kind.HEALTH: Reconciler(reconcile=schedule.look),
+        Kind.PROBES: Reconciler(reconcile=schedule.probe),
+        Kind.RESYNC: Reconciler(reconcile=resync.reconcile),
+        Kind.WATCHDOG: Reconciler(reconcile=watchdog),
+    }
+    loop = Loop(
+        queue=queue,
+        apps=apps,
+        reconcilers=registry,
+        failures=failures,
+        board=board,
+        clock=clock,
+        on_apps_ended=schedule.arm,
+        on_rest=tell,
+    )
+    lifecycle = Lifecycle(
+        queue=queue,
+        loop=loop,
+        settings=current,
+        sources=sources,
+        apps=apps,
+        folders=ports.folders,
+        board=board,
+        clock=clock,
+        failures=failures,
+        resync=resync,
+    )
+    reloader = SettingsReloader(
+        file=file,
+        take=lifecycle.take_settings,
+        leaving=desired_state.leaving,
+        ledger=ledger,
+        clock=clock,
+    )
+    return Daemon(
+        clock=clock,
+        ledger=ledger,
+        board=board,
+        queue=queue,
+        loop=loop,
+        lifecycle=lifecycle,
+        desired_state=desired_state,
+        service=ControlService(
+            statuses=StatusService(
+                queue=queue,
+                images=images,
+                desired_state=desired_state,
+                systemd=ports.systemd,
+                board=board,
+                clock=clock,
+            ),
+            queue=queue,
+            apps=apps,
+            images=images,
+            desired_state=desired_state,
+            reader=ports.reader,
+            ledger=ledger,
+            overrides=AppActions(
+                queue=queue,
+                desired_state=desired_state,
+                ledger=ledger,
+                overrides=overrides,
+                board=board,
+                clock=clock,
+            ),
+            board=board,
+            clock=clock,
+            planning=app_controller,
+            secrets=secrets,
+            new_desired_state=lambda: new_desired_state(CurrentSettings(current.now), ports),
+            differ=lambda of: Differ(desired_state=of, reader=ports.reader, folder=ports.folder),
+            settings=reloader,
+            webhook_tester=WebhookTester(
+                listener=ports.listener,
+                authenticator=webhooks.authenticator,
+                queue=queue,
+                board=board,
+                clock=clock,
+            ),
+        ),
+        watches=Watches(
+            queue=queue,
+            desired_state=desired_state,
+            systemd=ports.systemd,
+            folder=ports.folder,
+            podman=ports.podman,
+            folders=ports.folders,
+            host=ports.host,
+            on_resume=lifecycle.resume,
+            on_network=loop.expedite,
+            ledger=ledger,
+            board=board,
+            clock=clock,
+        ),
+        webhooks=partial(ports.listener.run, webhooks.authenticator),
+        settings=reloader,
+        close=ports.close,
+    )
+
+
+def new_desired_state(settings: CurrentSettings, ports: Ports) -> DesiredState:
+    """Return the desired state, of which nothing is worked out yet."""
+    return DesiredState(
+        reader=ports.reader,
+        generator=ports.generator,
+        folder=ports.folder,
+        ledger=ports.ledger,
+        overrides=Overrides(ledger=ports.ledger, clock=ports.clock),
+        settings=settings,
+        aside=ports.aside,
+        specifiers=specifiers,
+    )
+
+
+def specifiers() -> dict[str, str]:
+    """Return what an overlay's specifiers stand for; a host can be renamed while podvisor runs."""
+    host = os.uname().nodename
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = ""  # no folder has this name: the overlay says so
+    return {"H": host, "l": host.partition(".")[0], "u": user}

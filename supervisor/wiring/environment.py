@@ -1,0 +1,71 @@
+"""Where things are, for this user, and what the settings file there says."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.core.config.reader import Reading, read_settings
+from supervisor.model.errors import Finding, Stalled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """Where things are, for this user."""
+
+    config: Path
+    state: Path
+    runtime: Path
+    quadlets: Path
+    """The user's Quadlet folder, below which podvisor owns `podvisor/`."""
+    user_units: Path
+    podman_socket: Path
+
+    @classmethod
+    def from_environment(cls, config: Path | None = None) -> "Paths":
+        """Read $HOME and the XDG variables. Raises Stalled without a runtime folder."""
+        home = Path.home()
+        runtime = os.environ.get("XDG_RUNTIME_DIR")
+        if not runtime:
+            raise Stalled(
+                "cannot start: XDG_RUNTIME_DIR is not set, so there is no user session",
+                hint=f"loginctl enable-linger {home.name}, then log in anew (not with su)",
+            )
+        settings = user_settings()
+        state = Path(os.environ.get("XDG_STATE_HOME") or home / ".local" / "state")
+        return cls(
+            config=config or settings / "podvisor" / "config.toml",
+            state=state / "podvisor",
+            runtime=Path(runtime) / "podvisor",
+            quadlets=settings / "containers" / "systemd",
+            user_units=settings / "systemd" / "user",
+            podman_socket=Path(runtime) / "podman" / "podman.sock",
+        )
+
+    @property
+    def socket(self) -> Path:
+        """The control socket."""
+        return self.runtime / "control.sock"
+
+    @property
+    def ledger(self) -> Path:
+        return self.state / "ledger.db"
+
+
+def user_settings() -> Path:
+    """Return the folder of the user's settings."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+
+
+def load_settings(path: Path) -> Reading:
+    """Read the settings file; a file that cannot be read is a finding too."""
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        finding = Finding(
+            message="there are no settings", path=str(path), hint="podvisor init writes them"
+        )
+        return Reading(settings=None, findings=(finding,))
+    except (OSError, UnicodeDecodeError) as error:
+        finding = Finding(message=f"cannot read the settings: {error}", path=str(path))
+        return Reading(settings=None, findings=(finding,))
+    return read_settings(text, path=str(path))

@@ -1,0 +1,150 @@
+"""What commands ask where no daemon is to answer, worked out in a scratch folder."""
+
+import tempfile
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from supervisor.adapters.files.folder import OwnedFolder
+from supervisor.adapters.git.reader import GitSources
+from supervisor.adapters.git.working_copy import BRANCH, WorkingCopy
+from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.adapters.podman.client import PodmanClient
+from supervisor.adapters.quadlet.generator import QuadletGenerator
+from supervisor.adapters.secrets.references import SecretReader
+from supervisor.controllers.desired import checker
+from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.state.overrides import Overrides
+from supervisor.core.config.checking import settings_for_check, sources_of
+from supervisor.kit.clock import SystemClock
+from supervisor.kit.notify import Notifier
+from supervisor.kit.threads import aside
+from supervisor.model.check import Check
+from supervisor.model.diff import Diff, DiffRequest
+from supervisor.model.errors import Finding, Stalled
+from supervisor.model.plan import Plan
+from supervisor.model.secret import SecretList
+from supervisor.model.settings import Settings
+from supervisor.wiring.daemon import Daemon, assemble, specifiers
+from supervisor.wiring.environment import Paths, load_settings, user_settings
+from supervisor.wiring.ports import make_ports
+
+T = TypeVar("T")
+
+
+async def offline_plan(
+    config: Path | None, apps: Collection[str], *, prune_all: bool = False
+) -> Plan:
+    """Work out, without a daemon, what one would do now. Raises Stalled on refused settings."""
+    return await _offline(config, lambda daemon: daemon.service.plan(apps, prune_all=prune_all))
+
+
+async def _offline(config: Path | None, ask: Callable[[Daemon], Awaitable[T]]) -> T:
+    """Ask a house of its own, which looks at everything and changes nothing of the daemon's."""
+    paths = Paths.from_environment(config)
+    reading = load_settings(paths.config)
+    if reading.settings is None:
+        raise Stalled("; ".join(str(finding) for finding in reading.findings))
+    with tempfile.TemporaryDirectory(prefix="podvisor-") as scratch:
+        ports = make_ports(reading.settings, paths, scratch=Path(scratch))
+        try:
+            daemon = assemble(reading.settings, ports, notifier=Notifier())
+            return await ask(daemon)
+        finally:
+            ports.close()
+
+
+async def offline_diff(config: Path | None, apps: Collection[str], *, units: bool) -> Diff:
+    """Show, without a daemon, what would change. Raises Stalled on refused settings."""
+    request = DiffRequest(apps=tuple(apps), units=units)
+    return await _offline(config, lambda daemon: daemon.service.diff(request))
+
+
+async def offline_secrets(config: Path | None) -> SecretList:
+    """Work out, without a daemon, how all secrets stand. Raises Stalled on refused settings."""
+
+    async def ask(daemon: Daemon) -> SecretList:
+        await daemon.lifecycle.restore()
+        return await daemon.service.secrets()
+
+    return await _offline(config, ask)
+
+
+async def webhook_secret(settings: Settings, source: str, paths: Paths) -> bytes:
+    """Return what a source's webhooks are signed with. Raises Retry or Stalled."""
+    reader = SecretReader(PodmanClient(paths.podman_socket).secret)
+    return await reader.read(settings.sources[source].webhook_secret)
+
+
+async def check(
+    path: Path,
+    *,
+    config: Path,
+    apps: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    overlay: str = "",
+) -> Check:
+    """Judge a folder, or a Git working copy as a clone of it would be; nothing is kept.
+
+    What is not ports is as the settings say, if they have a source that this is, or is a copy of.
+    """
+    folder = str(path.resolve())  # noqa: ASYNC240  # nothing else runs
+    reading = load_settings(config)
+    known = reading.settings or Settings()
+    copy = await WorkingCopy.at(folder)
+    origins = await copy.origins() if copy and copy.is_whole() else ()
+    folders = {
+        name: str(Path(one.folder).expanduser().resolve())  # noqa: ASYNC240
+        for name, one in known.sources.items()
+        if one.folder
+    }
+    sources = sources_of(folder, origins, known.sources, folders)
+    with tempfile.TemporaryDirectory(prefix="podvisor-check-") as made:
+        scratch = Path(made)
+        place = {"folder": folder}
+        if copy and not any(one.folder for one in sources.values()):
+            await copy.commit_to(scratch / "copy.git")
+            place = {"git": f"file://{scratch}/copy.git", "ref": BRANCH}
+        settings = Settings(
+            limits=known.limits,
+            sources={
+                name: settings_for_check(one, **place, apps=apps, ignore=ignore, overlay=overlay)
+                for name, one in sources.items()
+            },
+        )
+        reader = GitSources(folder=scratch / "sources", limits=settings.limits)
+        clock = SystemClock()
+        ledger = SqliteLedger(scratch / "ledger.db", settings=settings.ledger, clock=clock)
+        generator = QuadletGenerator(
+            stage=scratch / "stage", quadlets=user_settings() / "containers" / "systemd"
+        )
+        desired_state = DesiredState(
+            reader=reader,
+            generator=generator,
+            folder=OwnedFolder(root=scratch / "podvisor", user_units=scratch / "units"),
+            ledger=ledger,
+            overrides=Overrides(ledger=ledger, clock=clock),
+            settings=CurrentSettings(settings),
+            aside=aside,
+            specifiers=specifiers,
+        )
+        try:
+            found = await checker.check(
+                reader=reader,
+                desired_state=desired_state,
+                passed_over=lambda app: generator.passed_over(Path(folder), app),
+            )
+        finally:
+            ledger.close()
+    matched = tuple(name for name in sources if name in known.sources)
+    unheeded: tuple[Finding, ...] = ()
+    if reading.settings is None and config.exists():  # noqa: ASYNC240
+        message = "these settings are refused, and count for nothing here"
+        unheeded = (
+            Finding(message=message, path=str(config), fatal=False),
+            *(msgspec.structs.replace(one, fatal=False) for one in reading.findings),
+        )
+    return msgspec.structs.replace(found, sources=matched, findings=(*unheeded, *found.findings))

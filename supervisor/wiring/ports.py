@@ -1,0 +1,128 @@
+"""One adapter for each port."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.adapters.files.folder import OwnedFolder
+from supervisor.adapters.files.watch import SourceFolders
+from supervisor.adapters.forge.commit_status import CommitStatusSender
+from supervisor.adapters.git.reader import GitSources
+from supervisor.adapters.host.probe import NetworkProber
+from supervisor.adapters.host.watch import HostWatch
+from supervisor.adapters.ledger.reader import ReadOnlyLedger
+from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.adapters.oidc.tokens import TokenVerifier
+from supervisor.adapters.podman.client import PodmanClient
+from supervisor.adapters.quadlet.generator import QuadletGenerator
+from supervisor.adapters.secrets.decryptor import Decryptor
+from supervisor.adapters.secrets.references import SecretReader
+from supervisor.adapters.systemd.manager import SystemdManager
+from supervisor.api.webhooks import WebhookListener
+from supervisor.controllers.ports import (
+    Aside,
+    Folder,
+    FolderWatch,
+    Generator,
+    GitHost,
+    Host,
+    Ledger,
+    Podman,
+    Prober,
+    SecretOpener,
+    Secrets,
+    SourceReader,
+    Systemd,
+    Tokens,
+)
+from supervisor.kit.clock import Clock, SystemClock
+from supervisor.kit.threads import aside
+from supervisor.model.settings import Settings
+from supervisor.wiring.environment import Paths
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """One adapter for each port."""
+
+    reader: SourceReader
+    generator: Generator
+    folder: Folder
+    systemd: Systemd
+    podman: Podman
+    secrets: Secrets
+    opener: SecretOpener
+    tokens: Tokens
+    listener: WebhookListener
+    git_host: GitHost
+    prober: Prober
+    folders: FolderWatch
+    host: Host
+    ledger: Ledger
+    clock: Clock
+    aside: Aside
+    configure: Callable[[Settings], None]
+    """Hand other settings to the adapters that hold some."""
+    close: Callable[[], None]
+
+
+def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None) -> Ports:
+    """Make the adapters. Nothing is asked of the outside yet.
+
+    With `scratch`, whatever they have to write goes into that folder: they work on what the daemon
+    has written, beside it or without it, and leave that as it is.
+    """
+    clock = SystemClock()
+    state, runtime = (scratch, scratch) if scratch else (paths.state, paths.runtime)
+    ledger = SqliteLedger(state / paths.ledger.name, settings=settings.ledger, clock=clock)
+    if scratch:
+        with ReadOnlyLedger(paths.ledger) as there:
+            there.copy_to(ledger)
+    systemd = SystemdManager()
+    podman = PodmanClient(paths.podman_socket)
+    secrets = SecretReader(podman.secret)
+    reader = GitSources(
+        folder=state / "sources",
+        limits=settings.limits,
+        read_secret=secrets.read,
+        installed=paths.quadlets / "podvisor",
+        base=paths.state / "sources" if scratch else None,
+    )
+    opener = Decryptor(
+        state=paths.state,
+        runtime=paths.runtime,
+        identity=settings.secrets.identity,
+        read=secrets.read,
+    )
+
+    def configure(new: Settings) -> None:
+        ledger.configure(new.ledger)
+        reader.configure(new.limits)
+        opener.identity = new.secrets.identity
+
+    def close() -> None:
+        systemd.close()
+        ledger.close()
+
+    return Ports(
+        reader=reader,
+        generator=QuadletGenerator(stage=runtime / "stage", quadlets=paths.quadlets),
+        folder=OwnedFolder(
+            root=paths.quadlets / "podvisor", user_units=paths.user_units, memory=ledger
+        ),
+        systemd=systemd,
+        podman=podman,
+        secrets=secrets,
+        opener=opener,
+        tokens=TokenVerifier(),
+        listener=WebhookListener(),
+        git_host=CommitStatusSender(),
+        prober=NetworkProber(),
+        folders=SourceFolders(),
+        host=HostWatch(),
+        ledger=ledger,
+        clock=clock,
+        aside=aside,
+        configure=configure,
+        close=close,
+    )
