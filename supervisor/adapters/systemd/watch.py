@@ -57,6 +57,7 @@ class UnitWatch:
         self._heard: set[str] = set()
         """Units of which a signal came while they were being read."""
         self._due = anyio.Event()
+        self._asked: frozenset[str] = frozenset()
         self._pending: dict[str, None] = {}
         self._news = anyio.Event()
 
@@ -78,6 +79,11 @@ class UnitWatch:
 
     def set_names(self, names: Collection[str]) -> None:
         """Set the units to follow; what is read of new ones is compared with what was read."""
+        asked = frozenset(names)
+        if asked == self._asked:  # as in nearly every pass
+            self._read.clear()
+            return
+        self._asked = asked
         wanted = {unit_path(name): name for name in names if can_be_loaded(name)}
         for path in self._names.keys() - wanted.keys():
             self._told.pop(self._names[path], None)

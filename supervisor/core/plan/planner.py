@@ -4,6 +4,7 @@ Before it: `controllers.apps.observer` and `controllers.desired.desired_state` h
 After it: `controllers.apps.executor` carries the steps out, and has no choices left to make.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
@@ -64,9 +65,12 @@ def plan(
     everyone = everyone or deployments
     coming = _units(one.wanted or one.last_good for one in everyone)
     standing = _units(one.last_good or one.wanted for one in everyone)
-    own = {n for unit in (*coming, *standing) for n in runtime_names(unit.name, unit.instances)}
-    # What is about to come is there.
-    observed = msgspec.structs.replace(observed, missing=observed.missing - own)
+    own: frozenset[str] = frozenset()
+    if observed.missing:
+        names = (runtime_names(one.name, one.instances) for one in (*coming, *standing))
+        own = frozenset(itertools.chain.from_iterable(names))
+        # What is about to come is there.
+        observed = msgspec.structs.replace(observed, missing=observed.missing - own)
     idle = unstarted.unstarted(coming, observed.targets)
     idle_until = idle if standing == coming else unstarted.unstarted(standing, observed.targets)
 
