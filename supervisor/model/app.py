@@ -6,23 +6,10 @@ import msgspec
 
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.health import Probe
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Hold
 from supervisor.model.secret import DesiredSecret, SecretUse
 from supervisor.model.source import AppRevision
-
-
-class UnitKind(enum.StrEnum):
-    """What a unit comes from: a kind of Quadlet file, or a plain unit file."""
-
-    CONTAINER = "container"
-    POD = "pod"
-    VOLUME = "volume"
-    NETWORK = "network"
-    IMAGE = "image"
-    ARTIFACT = "artifact"
-    BUILD = "build"
-    KUBE = "kube"
-    PLAIN = "plain"
 
 
 class Candidate(AppRevision, frozen=True, kw_only=True):

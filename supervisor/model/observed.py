@@ -2,14 +2,16 @@
 
 import msgspec
 
-from supervisor.model.app import UnitKind
 from supervisor.model.health import Checked, PlayedContainer, Probed
+from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret, OwnedSecret
 from supervisor.model.source import AppRevision, TreeFile
 
 UP = frozenset({"active", "reloading", "refreshing"})
 """ActiveState= of what runs; everywhere the same."""
+
+_MADE = {row.kind: row.makes for row in QUADLETS.values()}
 
 
 class PodmanObject(msgspec.Struct, frozen=True, order=True):
@@ -19,7 +21,7 @@ class PodmanObject(msgspec.Struct, frozen=True, order=True):
     name: str
 
     def __str__(self) -> str:
-        return f"{'image' if self.kind is UnitKind.BUILD else self.kind} {self.name}"
+        return f"{_MADE.get(self.kind, self.kind)} {self.name}"
 
 
 class UnitState(msgspec.Struct, frozen=True, kw_only=True):

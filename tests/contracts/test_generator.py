@@ -12,8 +12,9 @@ import pytest
 from supervisor.adapters.quadlet import QuadletGenerator
 from supervisor.adapters.quadlet.runner import BINARIES
 from supervisor.controllers.ports import Generator
-from supervisor.model.app import Candidate, Generated, UnitKind
+from supervisor.model.app import Candidate, Generated
 from supervisor.model.errors import Stalled
+from supervisor.model.quadlet import UnitKind
 from tests.core.candidates import from_texts
 from tests.fakes.machine import Machine
 from tests.fakes.ports import FakeGenerator

@@ -9,8 +9,9 @@ import pytest
 
 from supervisor.adapters.systemd import SystemdManager
 from supervisor.controllers.ports import Systemd
-from supervisor.model.app import DesiredUnit, UnitKind
+from supervisor.model.app import DesiredUnit
 from supervisor.model.errors import Retry
+from supervisor.model.quadlet import UnitKind
 from tests.fakes.bus import BusError, FakeBus
 from tests.fakes.machine import Machine
 from tests.fakes.ports import FakeSystemd

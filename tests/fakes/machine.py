@@ -14,7 +14,7 @@ from supervisor.core.health.wanted_units import needed_by
 from supervisor.core.plan import planner
 from supervisor.core.plan.jobs import after_job
 from supervisor.kit.stamps import blob_id
-from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.health import Checked, ContainerHealth, Health, PlayedContainer
 from supervisor.model.observed import (
     AppliedApp,
@@ -56,6 +56,7 @@ from supervisor.model.plan import (
     TryRevision,
     WriteFile,
 )
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import GateState, Rollout
 from supervisor.model.settings import RolloutSettings, Seconds
 from supervisor.model.source import TreeFile

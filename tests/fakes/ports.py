@@ -29,12 +29,12 @@ from supervisor.model.app import (
     DesiredUnit,
     Generated,
     InstallLine,
-    UnitKind,
 )
 from supervisor.model.errors import Failure, Finding, Retry, Stalled
 from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, PlayedContainer, Probe
 from supervisor.model.observed import Inventory, JobFailed, Manifest, ObservedApp, UnitState
 from supervisor.model.podman import PodmanEvent
+from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.secret import (
     APP_LABEL,
     CONTENT_LABEL,
@@ -53,14 +53,7 @@ from tests.fakes.machine import ROOT, Machine
 
 T = TypeVar("T")
 
-SUFFIX = {
-    UnitKind.CONTAINER: "",
-    UnitKind.NETWORK: "-network",
-    UnitKind.VOLUME: "-volume",
-    UnitKind.BUILD: "-build",
-    UnitKind.PLAIN: "",
-    UnitKind.KUBE: "",
-}
+SUFFIX = {UnitKind.PLAIN: "", **{row.kind: row.service for row in QUADLETS.values()}}
 RUN = frozenset({UnitKind.CONTAINER, UnitKind.KUBE})
 
 

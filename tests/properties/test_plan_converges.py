@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from supervisor.core.files.names import shapes_units
 from supervisor.core.health.wanted_units import should_run
-from supervisor.model.app import ChangeAction, ChangeRule, UnitKind
+from supervisor.model.app import ChangeAction, ChangeRule
 from supervisor.model.plan import (
     LeaveUnit,
     Reload,
@@ -19,6 +19,7 @@ from supervisor.model.plan import (
     StopUnit,
     WriteFile,
 )
+from supervisor.model.quadlet import UnitKind
 from tests.fakes.machine import Machine, app, container, deploy, network, pod, volume
 
 RULES = [(), *((ChangeRule(action=action),) for action in ChangeAction)]

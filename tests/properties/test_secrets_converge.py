@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from supervisor.core.plan.planner import plan
-from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.observed import (
     AppliedApp,
     Inventory,
@@ -15,6 +15,7 @@ from supervisor.model.observed import (
     UnitState,
 )
 from supervisor.model.plan import PutSecrets, RemoveSecret
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.secret import DesiredSecret, OwnedSecret, SecretKind, SecretUse
 
 NAMES = ("a", "b", "c")

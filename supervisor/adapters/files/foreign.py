@@ -9,14 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from supervisor.core.files.names import PLAIN_SUFFIXES, QUADLET_KINDS
+from supervisor.core.files.names import PLAIN_SUFFIXES
 from supervisor.core.files.unitfile import parse
 from supervisor.kit.stamps import SETTLED_NS
-from supervisor.model.app import UnitKind
+from supervisor.model.quadlet import QUADLETS
 
 _FILE_LIMIT = 1 << 20
-_OWN_NAME = {UnitKind.CONTAINER, UnitKind.KUBE}
-"""Kinds whose service has the file's own name; the others have their kind behind it."""
 
 Found = tuple[tuple[str, str], ...]
 """Names of units and the paths that define them."""
@@ -119,19 +117,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _quadlet(entry: os.DirEntry[str]) -> str:
     name = entry.name
-    return name if os.path.splitext(name)[1] in QUADLET_KINDS and not _is_folder(entry) else ""  # noqa: PTH122
+    return name if os.path.splitext(name)[1] in QUADLETS and not _is_folder(entry) else ""  # noqa: PTH122
 
 
 def _service_name(path: str) -> str:
     """Return the name of the service that Quadlet makes of a file."""
     stem, suffix = os.path.splitext(os.path.basename(path))  # noqa: PTH119, PTH122
-    kind = QUADLET_KINDS[suffix]
+    quadlet = QUADLETS[suffix]
     text = ""
     with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123
         text = file.read(_FILE_LIMIT).decode(errors="replace")
-    given = parse(text).last(kind.value.capitalize(), "ServiceName")
-    if given:
-        return f"{given}.service"
-    if kind in _OWN_NAME:
-        return f"{stem}.service"
-    return f"{stem}-{kind.value}.service"
+    given = parse(text).last(quadlet.section, "ServiceName")
+    return f"{given or stem + quadlet.service}.service"

@@ -12,16 +12,17 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from supervisor.adapters.quadlet.runner import Crashed, Runner
-from supervisor.core.files.names import QUADLET_KINDS, is_drop_in
+from supervisor.core.files.names import is_drop_in
 from supervisor.core.render.generator_errors import is_staged
 from supervisor.kit.process import Completed
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding, Retry
+from supervisor.model.quadlet import QUADLETS
 from supervisor.model.source import FileKind, TreeFile
 
 _T = TypeVar("_T")
 _File = tuple[Candidate, TreeFile]
-_KINDS = tuple(QUADLET_KINDS)
+_KINDS = tuple(QUADLETS)
 _ASSIGNMENT = re.compile(r"\s*[A-Za-z]\w*\s*=")
 _MOST_LINES = 200
 """Of a file with more lines that assign something, the one to blame is not looked for."""

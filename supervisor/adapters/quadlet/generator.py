@@ -36,8 +36,9 @@ from supervisor.core.render.quadlet_output import Reading, divide, read_units
 from supervisor.core.render.vocabulary import Vocabulary, report_unknown
 from supervisor.kit.process import Completed
 from supervisor.kit.threads import aside
-from supervisor.model.app import Candidate, DesiredApp, Generated, UnitKind
+from supervisor.model.app import Candidate, DesiredApp, Generated
 from supervisor.model.errors import Finding, Retry
+from supervisor.model.quadlet import UnitKind
 
 ADMIN_FOLDER = Path("/etc/containers/systemd/users")
 """For all users; in it, a folder named by its uid for each who has more."""

@@ -20,7 +20,7 @@ from supervisor.controllers.state.left_behind import left_behind
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.files.names import runtime_names
 from supervisor.core.health import wanted_units
-from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import Checked
 from supervisor.model.observed import (
@@ -32,6 +32,7 @@ from supervisor.model.observed import (
     ObservedApp,
     UnitState,
 )
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret
 

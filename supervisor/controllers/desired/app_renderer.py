@@ -13,13 +13,14 @@ from supervisor.controllers.ports import Generator, SourceReader
 from supervisor.core.desired.discovery import references
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.lfs import may_be_pointer, pointers
-from supervisor.core.files.names import QUADLET_KINDS, shapes_units
+from supervisor.core.files.names import shapes_units
 from supervisor.core.files.secret_files import is_secret, read_secret_files
 from supervisor.core.files.templates import rendered_findings
 from supervisor.core.render.drop_ins import shaped_outside
 from supervisor.core.render.generator_errors import is_staged
 from supervisor.model.app import Candidate, DesiredApp, Generated
 from supervisor.model.errors import Failure, Finding
+from supervisor.model.quadlet import QUADLETS
 from supervisor.model.source import TreeFile
 
 _Identity = tuple[object, ...]
@@ -264,7 +265,7 @@ def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:
         file.path.rpartition("/")[2]: one.name
         for one in pool.values()
         for file in one.files
-        if file.path.endswith(tuple(QUADLET_KINDS))
+        if file.path.endswith(tuple(QUADLETS))
     }
 
 

@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from supervisor.core.files.names import unit_kind
-from supervisor.model.app import Candidate, DesiredApp, UnitKind
+from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Finding
+from supervisor.model.quadlet import UnitKind
 
 
 def app_conflicts(

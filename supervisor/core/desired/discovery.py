@@ -33,20 +33,21 @@ from supervisor.core.desired.left_out import (
 from supervisor.core.desired.overlay import Overlay, lay_over
 from supervisor.core.desired.unfitting import selected, unfitting, used
 from supervisor.core.files.image_context import ImageContexts
-from supervisor.core.files.names import LEADING_KINDS, QUADLET_KINDS, unit_kind
 from supervisor.core.files.names import shapes_units as shapes
+from supervisor.core.files.names import unit_kind
 from supervisor.core.files.secret_files import is_secret
 from supervisor.core.files.source_paths import ignoring, is_hidden, with_parents
 from supervisor.core.files.templates import template_of, template_problem
-from supervisor.model.app import Candidate, UnitKind
+from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding
+from supervisor.model.quadlet import LEADING, QUADLETS, UnitKind
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import FileKind, Snapshot, TreeFile
 
 _UNIT_NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}")
 """What systemd takes as the name of a unit."""
 _REFERENCE = re.compile(
-    rb"([A-Za-z0-9@:_.\\-]+\.(?:" + b"|".join(s[1:].encode() for s in QUADLET_KINDS) + rb"))\b"
+    rb"([A-Za-z0-9@:_.\\-]+\.(?:" + b"|".join(s[1:].encode() for s in QUADLETS) + rb"))\b"
 )
 
 
@@ -146,7 +147,7 @@ def compose(
             found_twice.append(candidate)
         if not settings.apps:
             units = [path for path in units if candidate.source_path(path) not in images]
-            leading = [path for path in units if unit_kind(path) in LEADING_KINDS]
+            leading = [path for path in units if unit_kind(path) in LEADING]
             one = apart(
                 part, units, leading, source=source, settings=settings, globs=globs, divide=again
             )

@@ -16,7 +16,7 @@ from supervisor.core.files.image_context import ImageContexts
 from supervisor.core.files.names import unit_kind
 from supervisor.core.files.source_paths import fits, is_below, is_hidden, is_wild, parents, split
 from supervisor.core.files.templates import template_of
-from supervisor.model.app import UnitKind
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.source import TreeFile
 
 APP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")

@@ -12,12 +12,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
-from supervisor.core.files.names import LEADING_KINDS, is_drop_in, unit_kind
+from supervisor.core.files.names import is_drop_in, unit_kind
 from supervisor.core.files.templates import template_of
 from supervisor.core.files.unitfile import UnitFile, parse, split_words
-from supervisor.model.app import UnitKind
+from supervisor.model.quadlet import LEADING, QUADLETS, UnitKind
 
 _SEPARATORS = re.compile(r"[,=:\s]")
+_OF_OWN_NAME = (".service", *(suffix for suffix, row in QUADLETS.items() if not row.service))
+"""Suffixes of the files that make a service of their own name."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +38,7 @@ def group_units(
     units = set(seeds)
     while more := {path for unit in units for path in refers.units(unit)} - units:
         units |= more
-    serving = {unit for unit in units if _kind(unit) not in LEADING_KINDS}
+    serving = {unit for unit in units if _kind(unit) not in LEADING}
     leaders = _Union(sorted(units - serving))
     named: dict[str, str] = {}
     for unit in leaders.members:
@@ -185,9 +187,10 @@ class _References:
 
     def _services(self, name: str) -> Iterator[str]:
         stem = name.rpartition(".")[0].partition("@")[0]
-        for suffix in (".service", ".container", ".kube", "@.container", "@.service"):
-            if path := self._by_name.get(f"{stem}{suffix}"):
-                yield path
+        for suffix in _OF_OWN_NAME:
+            for mark in ("", "@"):
+                if path := self._by_name.get(f"{stem}{mark}{suffix}"):
+                    yield path
 
     def _shaping(self, path: str) -> list[str]:
         stem, dot, suffix = posixpath.basename(path).rpartition(".")

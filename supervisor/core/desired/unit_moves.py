@@ -10,8 +10,9 @@ import msgspec
 
 from supervisor.core.desired.dependencies import comes_after
 from supervisor.core.files.names import unit_kind
-from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit, UnitKind, Wait
+from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit, Wait
 from supervisor.model.observed import Manifest, Observed
+from supervisor.model.quadlet import UnitKind
 
 
 def holds_of_giver(

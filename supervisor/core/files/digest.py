@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from supervisor.core.files.unitfile import UnitFile, split_words
+from supervisor.model.quadlet import GENERATED
 
 _NOT_RUN = ("Install",)
 _UNORDERED = frozenset(
@@ -33,18 +34,6 @@ _UNORDERED = frozenset(
         "WantsMountsFor",
     }
 )
-
-_MADE_BY = {
-    "X-Artifact": ("ExecStart", ("artifact", "pull")),
-    "X-Build": ("ExecStart", ("build",)),
-    "X-Container": ("ExecStart", ("run",)),
-    "X-Image": ("ExecStart", ("image", "pull")),
-    "X-Kube": ("ExecStart", ("kube", "play")),
-    "X-Network": ("ExecStart", ("network", "create")),
-    "X-Pod": ("ExecStartPre", ("pod", "create")),
-    "X-Volume": ("ExecStart", ("volume", "create")),
-}
-"""Section to the key of [Service] in which Podman makes what the unit stands for, and how."""
 
 _KEYED = frozenset({"--annotation", "--build-arg", "--env", "--label", "--opt", "--sysctl"})
 """Options whose values are NAME=VALUE: of one name the last counts, of two the order does not."""
@@ -82,7 +71,7 @@ def digest(
 ) -> str:
     """Hash a unit; `leave_out` names (section, key) pairs that do not count for this one."""
     ignored = {("Unit", "SourcePath"), *leave_out}
-    made_by = {_MADE_BY[name][0]: name for name in unit.sections if name in _MADE_BY}
+    made_by = {GENERATED[name].command_key: name for name in unit.sections if name in GENERATED}
     values: dict[tuple[str, str], list[str]] = {}
     for entry in unit.entries:
         if entry.section in _NOT_RUN or entry.section.startswith("X-"):
@@ -108,7 +97,7 @@ def digest(
 def _normal(value: str, unit: UnitFile, section: str) -> Iterator[str]:
     """Yield a command of systemd's, its options sorted where it is the one that makes the unit."""
     words = split_words(value)
-    making = _MADE_BY[section][1]
+    making = tuple(GENERATED[section].command.split())
     places = (at for at in range(1, len(words)) if tuple(words[at:][: len(making)]) == making)
     if (at := next(places, 0)) == 0:
         yield value

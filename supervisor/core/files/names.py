@@ -4,36 +4,18 @@ from collections.abc import Container, Iterable
 from functools import lru_cache
 
 from supervisor.kit.texts import nearest
-from supervisor.model.app import UnitKind
 from supervisor.model.errors import Stalled
-
-QUADLET_KINDS = {
-    ".volume": UnitKind.VOLUME,
-    ".network": UnitKind.NETWORK,
-    ".image": UnitKind.IMAGE,
-    ".artifact": UnitKind.ARTIFACT,
-    ".build": UnitKind.BUILD,
-    ".pod": UnitKind.POD,
-    ".container": UnitKind.CONTAINER,
-    ".kube": UnitKind.KUBE,
-}
-"""Suffix to kind, in the order in which a reader would need them: the referred to come first."""
-
-FIRST_PODMAN = {".artifact": "5.7", ".build": "5.2", ".pod": "5.0", ".image": "4.8"}
-"""Suffixes that not every Podman's generator knows: the first one that does."""
+from supervisor.model.quadlet import QUADLETS, UnitKind
 
 PLAIN_SUFFIXES = (".service", ".timer", ".socket", ".path", ".target")
 
-_SUFFIXES = (*QUADLET_KINDS, *PLAIN_SUFFIXES)
+_SUFFIXES = (*QUADLETS, *PLAIN_SUFFIXES)
 
 UNSUPPORTED = (".slice", ".mount", ".automount", ".swap", ".scope", ".device")
 """Kinds of systemd's units that no app can bring."""
 
 SEVERAL_UNITS = ".quadlets"
 """Suffix of a file that `podman quadlet install` (5.8) divides; no generator reads it."""
-
-LEADING_KINDS = frozenset({UnitKind.CONTAINER, UnitKind.POD, UnitKind.KUBE, UnitKind.PLAIN})
-"""Kinds that run by themselves; all others are there for these."""
 
 
 def image_name(tag: str) -> str:
@@ -70,7 +52,9 @@ def unit_kind(path: str) -> UnitKind | None:
     if not path.endswith(_SUFFIXES):  # most files
         return None
     suffix = _suffix(path.rpartition("/")[2])
-    return QUADLET_KINDS.get(suffix) or (UnitKind.PLAIN if suffix in PLAIN_SUFFIXES else None)
+    if quadlet := QUADLETS.get(suffix):
+        return quadlet.kind
+    return UnitKind.PLAIN if suffix in PLAIN_SUFFIXES else None
 
 
 def shapes_units(path: str) -> bool:

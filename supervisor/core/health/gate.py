@@ -10,13 +10,14 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from supervisor.core.files.names import LEADING_KINDS, runtime_names
+from supervisor.core.files.names import runtime_names
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.health.wanted_units import failed_need, should_run
 from supervisor.kit.texts import format_duration
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.health import Health
 from supervisor.model.observed import Observed, UnitState
+from supervisor.model.quadlet import LEADING
 from supervisor.model.rollout import Gate, GateState, Outcome, Rollout
 from supervisor.model.settings import RolloutSettings
 
@@ -172,7 +173,7 @@ def _judged(
 def _failed_for_others(name: str, unit: DesiredUnit, observed: Observed) -> bool:
     """Whether it is a network, a volume or the like that failed, be it needed by now or not."""
     state = observed.units.get(name)
-    return unit.kind not in LEADING_KINDS and state is not None and state.active == "failed"
+    return unit.kind not in LEADING and state is not None and state.active == "failed"
 
 
 def _shaken(app: DesiredApp, observed: Observed, trial: Rollout) -> Iterator[tuple[str, str, str]]:

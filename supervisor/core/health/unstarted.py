@@ -14,10 +14,11 @@ from supervisor.core.files.unitfile import is_template
 from supervisor.core.health.gate import trial_of
 from supervisor.core.health.wanted_units import DEFAULT_TARGET
 from supervisor.kit.texts import nearest
-from supervisor.model.app import Deployment, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed
 from supervisor.model.plan import ResetFailed, Verdict
+from supervisor.model.quadlet import LEADING, UnitKind
 
 USER_TARGETS = frozenset(
     f"{name}.target"
@@ -28,8 +29,6 @@ USER_TARGETS = frozenset(
     )
 )
 """Targets that come with systemd for a user."""
-_RUN = (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD, UnitKind.PLAIN)
-"""Kinds that are there to run; the others are there for these."""
 _TARGET = ".target"
 
 
@@ -55,7 +54,9 @@ def unstarted(units: Iterable[DesiredUnit], targets: Collection[str]) -> frozens
             if one and one not in reached:
                 reached[one] = None
                 queue.append(one)
-    return frozenset(unit.name for unit in units if unit.kind in _RUN and unit.name not in reached)
+    return frozenset(
+        unit.name for unit in units if unit.kind in LEADING and unit.name not in reached
+    )
 
 
 def told(

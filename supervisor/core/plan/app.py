@@ -25,7 +25,7 @@ from supervisor.core.plan.secrets import (
 )
 from supervisor.core.plan.step_text import BOOKKEEPING, in_words
 from supervisor.core.plan.units import plan_units
-from supervisor.model.app import Deployment, DesiredApp, UnitKind
+from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed, PodmanObject
 from supervisor.model.plan import (
@@ -41,6 +41,7 @@ from supervisor.model.plan import (
     Verdict,
     WriteFile,
 )
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import GateState
 from supervisor.model.settings import HealthSettings, RolloutSettings
 

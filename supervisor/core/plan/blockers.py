@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from supervisor.core.plan.ownership import is_owned, stranger
-from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed, PodmanObject
+from supervisor.model.quadlet import UnitKind
 
 
 def blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -> list[Finding]:

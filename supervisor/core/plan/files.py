@@ -6,7 +6,7 @@ removed after those that refer to it are gone or replaced.
 
 import msgspec
 
-from supervisor.core.files.names import QUADLET_KINDS, shapes_units, unit_kind
+from supervisor.core.files.names import shapes_units, unit_kind
 from supervisor.core.health import crash_backoff
 from supervisor.core.plan.draft import Draft, FileChanges
 from supervisor.core.plan.ownership import owned_after
@@ -22,9 +22,10 @@ from supervisor.model.plan import (
     StartUnit,
     WriteFile,
 )
+from supervisor.model.quadlet import QUADLETS
 from supervisor.model.source import TreeFile
 
-_RANKS = {kind: rank for rank, kind in enumerate(QUADLET_KINDS.values())}
+_RANKS = {row.kind: rank for rank, row in enumerate(QUADLETS.values())}
 
 
 def plan_files(app: DesiredApp, observed: Observed, now: float, draft: Draft) -> FileChanges:

@@ -11,11 +11,12 @@ from supervisor.core.health import crash_backoff, played
 from supervisor.core.health.unit_health import is_restless, is_usual, unit_health
 from supervisor.core.plan.draft import Draft
 from supervisor.kit.texts import count
-from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.health import Checked, ContainerHealth, Health, OnFailure
 from supervisor.model.observed import Observed
 from supervisor.model.plan import RestartUnit, SetHealthInterval, StartUnit, StopUnit
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.settings import HealthSettings
 
 _ANSWERS_TO_SETTLE = 3

@@ -16,7 +16,7 @@ from supervisor.core.files.names import runtime_names, shapes_units
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.ownership import owned_after
 from supervisor.kit.texts import count
-from supervisor.model.app import Candidate, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import Candidate, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.observed import JobRun, Manifest, Observed, PodmanObject, UnitState
 from supervisor.model.plan import (
@@ -32,8 +32,9 @@ from supervisor.model.plan import (
     StopUnit,
     WriteFile,
 )
+from supervisor.model.quadlet import QUADLETS
 
-_REMADE = (UnitKind.BUILD, UnitKind.IMAGE, UnitKind.ARTIFACT)
+_REMADE = {row.kind for row in QUADLETS.values() if row.makes in ("image", "artifact")}
 """What a job needs in its new form, even if the old one is here."""
 
 

@@ -5,7 +5,6 @@ Serves `core.plan.planner`, which calls it with the steps of all apps of a pass.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from supervisor.model.app import UnitKind
 from supervisor.model.observed import Observed
 from supervisor.model.plan import (
     RemoveContainer,
@@ -16,6 +15,7 @@ from supervisor.model.plan import (
     Step,
     StopUnit,
 )
+from supervisor.model.quadlet import UnitKind
 
 
 def users_of_network(

@@ -9,16 +9,15 @@ from collections.abc import Mapping
 
 from supervisor.core.files.names import runtime_names
 from supervisor.core.plan.draft import Draft
-from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.observed import Inventory, Observed, PodmanObject
 from supervisor.model.plan import RemoveNetwork, RemovePod, RemoveVolume
-
-OWNABLE = (UnitKind.NETWORK, UnitKind.VOLUME, UnitKind.POD, UnitKind.BUILD)
+from supervisor.model.quadlet import OWNED, UnitKind
 
 
 def object_of(unit: DesiredUnit) -> PodmanObject | None:
     """Return what a unit makes, if it is of a kind that belongs to somebody."""
-    if unit.kind not in OWNABLE or not unit.object_name:
+    if unit.kind not in OWNED or not unit.object_name:
         return None
     return PodmanObject(unit.kind, unit.object_name)
 
@@ -165,7 +164,7 @@ def _lost(app: DesiredApp, observed: Observed) -> frozenset[PodmanObject]:
     made = {
         PodmanObject(one.kind, one.object_name)
         for one in known.units.values()
-        if one.kind in OWNABLE and one.object_name
+        if one.kind in OWNED and one.object_name
     }
     return frozenset(made - adopted)
 

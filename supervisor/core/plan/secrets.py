@@ -7,10 +7,11 @@ import posixpath
 from collections.abc import Collection, Iterator, Mapping
 
 from supervisor.core.files.names import runtime_names
-from supervisor.model.app import DesiredApp, UnitKind
+from supervisor.model.app import DesiredApp
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed
 from supervisor.model.plan import PutSecrets, RemoveSecret, RestartUnit, StartUnit, Step
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.secret import SecretKind, SecretPut
 
 

@@ -9,9 +9,10 @@ from collections.abc import Container
 from supervisor.core.files.names import runtime_names
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.unit_inputs import inputs_of
-from supervisor.model.app import DesiredApp, UnitKind
+from supervisor.model.app import DesiredApp
 from supervisor.model.observed import Observed, UnitState
 from supervisor.model.plan import RestartUnit, StartUnit, Step, StopUnit
+from supervisor.model.quadlet import UnitKind
 
 _DOWN = frozenset({"inactive", "failed"})
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from supervisor.core.plan.handover import claims_of
-from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.observed import AppliedApp, Observed, UnitInputs
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.source import FileKind, TreeFile
 
 

@@ -15,7 +15,7 @@ from supervisor.core.plan.ownership import is_there, object_of, owned_before
 from supervisor.core.plan.together import plan_pods, plan_sockets
 from supervisor.core.plan.unit_inputs import inputs_of, is_another, recorded
 from supervisor.kit.texts import count
-from supervisor.model.app import ChangeAction, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import ChangeAction, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.observed import (
     Observed,
@@ -37,6 +37,7 @@ from supervisor.model.plan import (
     Step,
     StopUnit,
 )
+from supervisor.model.quadlet import UnitKind
 
 
 class _Seen(msgspec.Struct, frozen=True, kw_only=True):

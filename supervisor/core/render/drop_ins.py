@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from supervisor.core.files.names import QUADLET_KINDS, is_drop_in
+from supervisor.core.files.names import is_drop_in
 from supervisor.core.files.unitfile import is_template
 from supervisor.core.render.quadlet_output import Reading
 from supervisor.model.app import DesiredUnit
+from supervisor.model.quadlet import QUADLETS
 
 _OF_SYSTEMD = frozenset({"service", "timer", "socket", "path", "target", "slice", "mount"})
-_OF_QUADLET = frozenset(suffix.removeprefix(".") for suffix in QUADLET_KINDS)
+_OF_QUADLET = frozenset(suffix.removeprefix(".") for suffix in QUADLETS)
 _HINT = (
     "name the folder after one unit of this app, such as {example}; what is meant for all"
     " apps is this host's: put it into ~/.config/containers/systemd/{folder} by hand"

@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from supervisor.core.files.app_files import AppFiles
-from supervisor.core.files.names import FIRST_PODMAN, QUADLET_KINDS, is_drop_in
+from supervisor.core.files.names import is_drop_in
 from supervisor.core.files.redact import redacted
 from supervisor.core.files.unitfile import Entry
 from supervisor.core.render.quadlet_output import Reading
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding
+from supervisor.model.quadlet import QUADLETS
 from supervisor.model.source import FileKind
 
 _PROGRAM = re.compile(r"^quadlet-generator\[\d+\]: ")
@@ -25,7 +26,7 @@ _NOISE = re.compile(r"^(Loading source |processing encountered some errors)")
 
 _LINE = re.compile(r"\bline (\d+)\b")
 _QUOTED = re.compile(r"'([^']+)'|\"([^\"]+)\"|“([^”]+)”")
-_REFERENCE = re.compile(r"[^\s'\"=:,]+\.(?:" + "|".join(s[1:] for s in QUADLET_KINDS) + r")\b")
+_REFERENCE = re.compile(r"[^\s'\"=:,]+\.(?:" + "|".join(s[1:] for s in QUADLETS) + r")\b")
 _KEY = re.compile(r"\b([A-Z]\w+)(?: key|=)")
 _CAPITALISED = re.compile(r"\b[A-Z]\w+\b")
 _WORD = re.compile(r"[a-z]+\b")
@@ -60,7 +61,7 @@ class Owners:
 
 def quadlet_files(app: Candidate) -> list[str]:
     """Paths of the files that the generator makes units of, symlinked instances included."""
-    return [file.path for file in app.files if file.path.endswith(tuple(QUADLET_KINDS))]
+    return [file.path for file in app.files if file.path.endswith(tuple(QUADLETS))]
 
 
 def read_refusals(errors: str, readings: Mapping[str, Reading], stage: str) -> None:
@@ -96,7 +97,7 @@ def report_missing(reading: Reading) -> None:
             suffix = posixpath.splitext(path)[1]
             message = "Podman's generator made no unit of it and did not say why"
             hint = "this version of Podman may not know this kind of file"
-            if first := FIRST_PODMAN.get(suffix):
+            if first := QUADLETS[suffix].since:
                 hint = f"Podman knows {suffix} files from {first} on: podman --version"
             reading.findings.append(reading.files.finding(message, path=path, hint=hint))
 
@@ -204,5 +205,5 @@ def _assigns(keys: Collection[str], *, section: str = "") -> Callable[[Entry], b
 
 def is_staged(path: str, kind: FileKind) -> bool:
     """Whether the generator looks at a file of this path: Quadlet files, drop-ins, links."""
-    quadlet = path.endswith(tuple(QUADLET_KINDS)) or is_drop_in(path)
+    quadlet = path.endswith(tuple(QUADLETS)) or is_drop_in(path)
     return kind is FileKind.SYMLINK or quadlet

@@ -5,16 +5,12 @@ import re
 
 from supervisor.core.files.unitfile import Entry
 from supervisor.core.render.quadlet_output import Reading
-from supervisor.model.app import DesiredUnit, UnitKind
+from supervisor.model.app import DesiredUnit
 from supervisor.model.errors import Finding
+from supervisor.model.quadlet import QUADLETS, UnitKind
 
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_NAMING = {
-    UnitKind.CONTAINER: "ContainerName",
-    UnitKind.NETWORK: "NetworkName",
-    UnitKind.POD: "PodName",
-    UnitKind.VOLUME: "VolumeName",
-}
+_NAMING = {row.kind: f"{row.section}Name" for row in QUADLETS.values() if row.named}
 
 
 def report_pitfalls(reading: Reading) -> None:

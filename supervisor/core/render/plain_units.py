@@ -20,7 +20,8 @@ from supervisor.core.files.unitfile import (
 )
 from supervisor.core.render.quadlet_output import Reading, is_true, requirements, take_in
 from supervisor.core.render.x_podvisor import read_own_section
-from supervisor.model.app import DesiredUnit, UnitKind
+from supervisor.model.app import DesiredUnit
+from supervisor.model.quadlet import UnitKind
 
 _FOLDERS = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
 _LISTENS = {"ListenStream": "tcp", "ListenDatagram": "udp", "ListenSequentialPacket": ""}

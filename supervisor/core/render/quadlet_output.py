@@ -19,7 +19,7 @@ from supervisor.core.files.file_references import Place, Reads
 from supervisor.core.files.install import install_lines, starts
 from supervisor.core.files.kube import KubeError, read_kube
 from supervisor.core.files.mounts import writable_mounts
-from supervisor.core.files.names import QUADLET_KINDS, image_name
+from supervisor.core.files.names import image_name
 from supervisor.core.files.published_ports import publishes
 from supervisor.core.files.unitfile import (
     Entry,
@@ -35,13 +35,12 @@ from supervisor.core.files.unitfile import (
 from supervisor.core.render.x_podvisor import OwnSection, read_own_section
 from supervisor.core.render.x_podvisor_deploy import judge_rules
 from supervisor.kit.texts import parse_duration
-from supervisor.model.app import AppNeed, DesiredUnit, UnitKind
+from supervisor.model.app import AppNeed, DesiredUnit
 from supervisor.model.errors import Finding
+from supervisor.model.quadlet import GENERATED, OWNED, RUNNING, UnitKind
 from supervisor.model.secret import SecretUse
 
 _HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
-_KINDS = {f"X-{kind.capitalize()}": kind for kind in QUADLET_KINDS.values()}
-"""Section of a generated unit that holds the Quadlet file's own, to the file's kind."""
 _GENERATORS_OWN = "podman-user-wait-network-online.service"
 _PODMANS_INTERVAL = "30s"
 _OTHER_TRANSPORTS = re.compile(
@@ -87,8 +86,8 @@ def read_units(output: str, readings: Mapping[str, Reading], place: Place) -> No
 
 def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Place) -> DesiredUnit:
     files = reading.files
-    section = next((one for one in unit.sections if one in _KINDS), "")
-    kind = _KINDS.get(section, UnitKind.CONTAINER)
+    section = next((one for one in unit.sections if one in GENERATED), "")
+    kind = GENERATED[section].kind if section else UnitKind.CONTAINER
     known = specifiers(name, home=place.home)
     # What systemd runs is the generated unit with the app's drop-ins for it (`web.service.d`).
     whole = merge([unit, *map(files.unit_file, files.drop_ins(name))])
@@ -105,8 +104,8 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         images, uses, pods = _look_at_yaml(unit, path, reading, reads, folder)
     else:
         images = _images(unit, section, name)
-    keeps = kind in (UnitKind.NETWORK, UnitKind.VOLUME, UnitKind.BUILD)
-    runs = kind in (UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
+    runs = kind in RUNNING
+    keeps = kind in OWNED and not runs
     own = read_own_section(unit, path, files, known=known, runs=runs, keeps=keeps)
     can_reload = bool(whole.values("Service", "ExecReload"))
     take_in(own, reading, path, reads=reads, can_reload=can_reload)

@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterator, Mapping
 
 from supervisor.core.files.app_files import AppFiles
-from supervisor.core.files.names import PLAIN_SUFFIXES, QUADLET_KINDS, is_drop_in
+from supervisor.core.files.names import PLAIN_SUFFIXES, is_drop_in
 from supervisor.core.files.unitfile import Entry
 from supervisor.core.render.generator_errors import quadlet_files
 from supervisor.core.render.quadlet_output import Reading
 from supervisor.kit.texts import nearest
 from supervisor.model.errors import Finding
+from supervisor.model.quadlet import QUADLETS
 
 Vocabulary = Mapping[str, frozenset[str]]
 """Section to the keys that systemd knows there; empty where systemd cannot be asked."""
@@ -76,7 +77,7 @@ def _specifiers(path: str, files: AppFiles) -> Iterator[Finding]:
 
 def _ends_in_a_command(entry: Entry) -> bool:
     """Whether the value is part of what is run: all that Quadlet takes, and systemd's commands."""
-    return f".{entry.section.lower()}" in QUADLET_KINDS or entry.key.startswith("Exec")
+    return f".{entry.section.lower()}" in QUADLETS or entry.key.startswith("Exec")
 
 
 def _known_sections(path: str) -> tuple[str, ...]:
@@ -86,7 +87,7 @@ def _known_sections(path: str) -> tuple[str, ...]:
         name = posixpath.basename(posixpath.dirname(path)).removesuffix(".d")
     suffix = f".{name.rpartition('.')[2]}"
     own = suffix.removeprefix(".").capitalize()
-    if suffix in QUADLET_KINDS:
+    if suffix in QUADLETS:
         return (own, *_COMMON, "Service", "Quadlet")
     return (own, *_COMMON) if suffix in PLAIN_SUFFIXES else ()
 

@@ -6,15 +6,15 @@ When in doubt the answer is yes: a pass too many finds nothing to do.
 from collections.abc import Iterable, Iterator, Mapping
 
 from supervisor.core.files.names import runtime_names
-from supervisor.model.app import DesiredUnit, UnitKind
+from supervisor.model.app import DesiredUnit
 from supervisor.model.podman import CHANGED, PodmanEvent
+from supervisor.model.quadlet import RUNNING, UnitKind
 
-_WITH_CONTAINERS = frozenset({UnitKind.CONTAINER, UnitKind.POD, UnitKind.KUBE})
 _NAMED_KINDS = {
     "network": frozenset({UnitKind.NETWORK}),
     "volume": frozenset({UnitKind.VOLUME}),
-    "container": _WITH_CONTAINERS,
-    "pod": _WITH_CONTAINERS,
+    "container": RUNNING,
+    "pod": RUNNING,
 }
 _ENDS = frozenset({CHANGED, "died", "remove", "rename"})
 """What of a container or pod matters, its health aside; that it starts says its unit."""

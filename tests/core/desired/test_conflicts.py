@@ -3,7 +3,8 @@
 import pytest
 
 from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
-from supervisor.model.app import Candidate, DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import Candidate, DesiredApp, DesiredUnit
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.source import TreeFile
 
 

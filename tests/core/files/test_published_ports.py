@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.files.published_ports import parse_publish, port_findings
-from supervisor.model.app import DesiredApp, DesiredUnit, UnitKind
+from supervisor.model.app import DesiredApp, DesiredUnit
+from supervisor.model.quadlet import UnitKind
 
 
 def read(text: str) -> tuple[str, int, int, str] | None:

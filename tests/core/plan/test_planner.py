@@ -7,7 +7,6 @@ import pytest
 
 from supervisor.core.health.crash_backoff import BACKOFF_SECONDS
 from supervisor.core.plan import planner
-from supervisor.model.app import UnitKind
 from supervisor.model.errors import Finding
 from supervisor.model.observed import UnitState
 from supervisor.model.plan import (
@@ -20,6 +19,7 @@ from supervisor.model.plan import (
     TryRevision,
     WriteFile,
 )
+from supervisor.model.quadlet import UnitKind
 from tests.fakes.machine import Machine, app, container, deploy, network, volume
 
 

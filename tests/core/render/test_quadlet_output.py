@@ -8,7 +8,7 @@ from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.digest import digest
 from supervisor.core.files.file_references import Place
 from supervisor.core.files.kube import KubeError, read_kube
-from supervisor.core.files.names import QUADLET_KINDS, shapes_units
+from supervisor.core.files.names import shapes_units
 from supervisor.core.files.unitfile import parse
 from supervisor.core.render.generator_errors import (
     is_staged,
@@ -20,7 +20,8 @@ from supervisor.core.render.generator_errors import (
 )
 from supervisor.core.render.plain_units import read_plain_units
 from supervisor.core.render.quadlet_output import Reading, divide, read_units
-from supervisor.model.app import DesiredUnit, UnitKind
+from supervisor.model.app import DesiredUnit
+from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.secret import SecretUse
 from supervisor.model.source import FileKind
 from tests.core.candidates import from_folder, from_texts
@@ -283,18 +284,16 @@ def test_an_artifact_is_a_unit_like_others() -> None:
     assert "model-artifact.service" in units["web.service"].requires
 
 
-@pytest.mark.parametrize("suffix", QUADLET_KINDS)
+@pytest.mark.parametrize("suffix", QUADLETS)
 def test_every_kind_of_quadlet_file_is_known_everywhere(suffix: str) -> None:
     path = f"a{suffix}"
     assert shapes_units(path)
     assert is_staged(path, FileKind.FILE)
-    kind = QUADLET_KINDS[suffix]
-    text = (
-        f"---a.service---\n[X-{kind.capitalize()}]\n[Unit]\nSourcePath={PLACE.stage}/app/{path}\n"
-    )
+    quadlet = QUADLETS[suffix]
+    text = f"---a.service---\n[X-{quadlet.section}]\n[Unit]\nSourcePath={PLACE.stage}/app/{path}\n"
     reading = reading_of({path: ""})
     read_units(text, {"app": reading}, PLACE)
-    assert [unit.kind for unit in reading.units] == [kind]
+    assert [unit.kind for unit in reading.units] == [quadlet.kind]
 
 
 def test_two_files_or_units_of_one_name_are_refused(readings: dict[str, Reading]) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from supervisor.core.status.affected_apps import apps_of, same_image
-from supervisor.model.app import UnitKind
 from supervisor.model.podman import PodmanEvent
+from supervisor.model.quadlet import UnitKind
 from tests.fakes.machine import container, network, volume
 
 ID = "5cf6fdfd720d9d4617b86089c8bbd13fea0dbb196f60d25257fce308ea018a9a"
