@@ -1,6 +1,5 @@
 """What has everything looked at: the start, other settings, the end of a suspend."""
 
-from supervisor.controllers.apps.reconciler import AppController
 from supervisor.controllers.keys import Kind, parse
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.ports import FolderWatch
@@ -8,6 +7,7 @@ from supervisor.controllers.resync import Resync
 from supervisor.controllers.sources.source import SourceController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.failures import Failures
+from supervisor.controllers.state.overrides import Overrides
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
@@ -24,7 +24,7 @@ class Lifecycle:
         loop: Loop,
         settings: CurrentSettings,
         sources: SourceController,
-        apps: AppController,
+        overrides: Overrides,
         folders: FolderWatch,
         board: StatusBoard,
         clock: Clock,
@@ -35,7 +35,7 @@ class Lifecycle:
         self._loop = loop
         self._settings = settings
         self._sources = sources
-        self._apps = apps
+        self._overrides = overrides
         self._folders = folders
         self._board = board
         self._clock = clock
@@ -48,7 +48,7 @@ class Lifecycle:
     async def start(self) -> None:
         """Take up what is stored, and name every key once."""
         await self.restore()
-        self._apps.renew_trials()
+        self._overrides.renew_trials()
         await self._watch_folders()
         self._queue.add(Kind.WATCHDOG, Kind.WEBHOOKS, *Kind.SOURCE.keys(self._settings.now.sources))
         self._resync.name()
@@ -77,7 +77,7 @@ class Lifecycle:
         suspended = self._clock.suspended()
         self._queue.advance(suspended - self._suspended)
         self._suspended = suspended
-        self._apps.renew_trials()
+        self._overrides.renew_trials()
         self._loop.expedite()
 
     def is_first_pass(self, key: str) -> bool:

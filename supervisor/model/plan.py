@@ -1,5 +1,7 @@
 """What to do, as a value: steps with reasons. `podvisor plan` prints what the daemon executes."""
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import ClassVar
 
 import msgspec
@@ -278,10 +280,27 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Units that already run as wanted but that the ledger does not know: recorded, not touched."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The whole of one pass: steps in their order, and a verdict for each app."""
 
     steps: tuple[Step, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     problems: tuple[Finding, ...] = ()
     """Of sources: one that cannot be read is planned as it was read last."""
+
+    @property
+    def revisions(self) -> dict[str, str]:
+        """App to the revision that its steps lead to."""
+        return {one.app: one.revision for one in self.verdicts}
+
+    def steps_of(self, app: str) -> Sequence[Step]:
+        """Steps of one app, in their order."""
+        return self._by_app.get(app, ())
+
+    @cached_property
+    def _by_app(self) -> dict[str, list[Step]]:
+        # With many apps, looking for each in all steps takes for ever.
+        steps: dict[str, list[Step]] = {}
+        for step in self.steps:
+            steps.setdefault(step.app, []).append(step)
+        return steps

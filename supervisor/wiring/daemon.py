@@ -1,7 +1,5 @@
 """The controllers, wired over the ports."""
 
-import os
-import pwd
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,24 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from supervisor import __version__
-from supervisor.controllers.apps.diff import Differ
+from supervisor.controllers.apps.conclusion import Concluder
 from supervisor.controllers.apps.executor import Executor
-from supervisor.controllers.apps.health import HealthController
 from supervisor.controllers.apps.health_schedule import HealthSchedule
 from supervisor.controllers.apps.images import ImageController
-from supervisor.controllers.apps.last_words import LastWords
-from supervisor.controllers.apps.observer import Observer
-from supervisor.controllers.apps.probes import ProbeController
-from supervisor.controllers.apps.reconciler import AppController
-from supervisor.controllers.apps.secrets import SecretController
+from supervisor.controllers.apps.reconciler import AppReconciler
+from supervisor.controllers.apps.recorder import Recorder
+from supervisor.controllers.apps.waiting import AppDependencies
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.lifecycle import Lifecycle
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.operator.actions import AppActions
+from supervisor.controllers.operator.app_names import AppNames
+from supervisor.controllers.operator.event_log import EventLog
 from supervisor.controllers.operator.reload import SettingsFile, SettingsReloader
+from supervisor.controllers.operator.secrets import SecretService
 from supervisor.controllers.operator.service import ControlService
 from supervisor.controllers.operator.status import StatusService
+from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.reconcilers import Reconciler, Registry
 from supervisor.controllers.resync import Resync
@@ -37,7 +36,6 @@ from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.failures import Failures
-from supervisor.controllers.state.overrides import Overrides
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.watches import Watches
 from supervisor.core.config.reader import Reading
@@ -48,6 +46,7 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Finding
 from supervisor.model.settings import Settings
 from supervisor.wiring.environment import load_settings
+from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
 
 
@@ -84,8 +83,8 @@ def assemble(
     current.subscribe(ports.configure)
     queue = WorkQueue()
     failures = Failures()
-    overrides = Overrides(ledger=ledger, clock=clock)
-    desired_state = new_desired_state(current, ports)
+    planning = Planning(ports)
+    desired_state = planning.desired_state(current)
     webhooks = WebhookController(
         settings=current,
         listener=ports.listener,
@@ -114,25 +113,19 @@ def assemble(
     images = ImageController(
         podman=ports.podman, ledger=ledger, clock=clock, name_key=queue.add, settings=current
     )
-    words = LastWords(systemd=ports.systemd, podman=ports.podman, host=ports.host)
-    secrets = SecretController(
-        opener=ports.opener, podman=ports.podman, reader=ports.reader, ledger=ledger, words=words
-    )
     executor = Executor(
         reader=ports.reader,
         folder=ports.folder,
         systemd=ports.systemd,
         podman=ports.podman,
-        words=words,
+        words=planning.words,
         ledger=ledger,
         clock=clock,
         want_image=images.want,
-        secrets=secrets,
+        secrets=planning.secrets,
         settings=current,
         doing=board.doing,
     )
-    probes = ProbeController(prober=ports.prober, clock=clock)
-    health = HealthController(systemd=ports.systemd, podman=ports.podman, words=words, clock=clock)
     statuses = CommitStatusController(
         git_host=ports.git_host,
         secrets=ports.secrets,
@@ -142,34 +135,6 @@ def assemble(
         queue=queue,
         settings=current,
     )
-
-    def app_controller(of: DesiredState) -> AppController:
-        return AppController(
-            desired_state=of,
-            observer=Observer(
-                systemd=ports.systemd,
-                podman=ports.podman,
-                folder=ports.folder,
-                words=words,
-                ledger=ledger,
-                overrides=overrides,
-                health=health,
-                probes=probes,
-                secrets=secrets,
-            ),
-            executor=executor,
-            systemd=ports.systemd,
-            folder=ports.folder,
-            reader=ports.reader,
-            ledger=ledger,
-            overrides=overrides,
-            board=board,
-            clock=clock,
-            images=images,
-            health=health,
-            probes=probes,
-            aside=ports.aside,
-        )
 
     def tell() -> None:
         queue.add(*statuses.due())
@@ -182,9 +147,32 @@ def assemble(
             queue.add_by_rhythm(Kind.WATCHDOG, again, slack=again / 2)
         return ()
 
-    apps = app_controller(desired_state)
+    planner = planning.planner(desired_state, board.apps)
+    recorder = Recorder(
+        desired_state=desired_state, ledger=ledger, overrides=planning.overrides, clock=clock
+    )
+    dependencies = AppDependencies()
+    apps = AppReconciler(
+        desired_state=desired_state,
+        planner=planner,
+        executor=executor,
+        recorder=recorder,
+        concluder=Concluder(
+            planner=planner,
+            recorder=recorder,
+            desired_state=desired_state,
+            ledger=ledger,
+            board=board,
+            images=images,
+            probes=planning.probes,
+            clock=clock,
+        ),
+        dependencies=dependencies,
+        systemd=ports.systemd,
+        board=board,
+    )
     schedule = HealthSchedule(
-        queue=queue, desired_state=desired_state, health=health, probes=probes
+        queue=queue, desired_state=desired_state, health=planning.health, probes=planning.probes
     )
     sources = SourceController(
         reader=ports.reader, desired_state=desired_state, ledger=ledger, board=board, clock=clock
@@ -222,7 +210,7 @@ def assemble(
         Kind.WEBHOOKS: Reconciler(reconcile=webhooks.reconcile, over_network=True),
         Kind.ALL_APPS: Reconciler(reconcile=apps.name_all),
         Kind.CHANGED_APPS: Reconciler(reconcile=apps.name_changed),
-        Kind.GC_ROOTS: Reconciler(reconcile=apps.protect),
+        Kind.GC_ROOTS: Reconciler(reconcile=sources.protect),
         Kind.HEALTH: Reconciler(reconcile=schedule.look),
         Kind.PROBES: Reconciler(reconcile=schedule.probe),
         Kind.RESYNC: Reconciler(reconcile=resync.reconcile),
@@ -243,7 +231,7 @@ def assemble(
         loop=loop,
         settings=current,
         sources=sources,
-        apps=apps,
+        overrides=planning.overrides,
         folders=ports.folders,
         board=board,
         clock=clock,
@@ -257,6 +245,55 @@ def assemble(
         ledger=ledger,
         clock=clock,
     )
+    status_service = StatusService(
+        queue=queue,
+        images=images,
+        desired_state=desired_state,
+        systemd=ports.systemd,
+        board=board,
+        clock=clock,
+    )
+    names = AppNames(desired_state=desired_state, ledger=ledger, board=board)
+    service = ControlService(
+        statuses=status_service,
+        syncs=SyncService(
+            queue=queue,
+            dependencies=dependencies,
+            images=images,
+            desired_state=desired_state,
+            names=names,
+            ledger=ledger,
+            board=board,
+            clock=clock,
+        ),
+        actions=AppActions(
+            queue=queue,
+            desired_state=desired_state,
+            ledger=ledger,
+            overrides=planning.overrides,
+            board=board,
+            clock=clock,
+        ),
+        secrets=SecretService(
+            secrets=planning.secrets,
+            desired_state=desired_state,
+            statuses=status_service,
+            queue=queue,
+            board=board,
+        ),
+        event_log=EventLog(ledger),
+        names=names,
+        preview=lambda: planning.preview(current.now, board.apps),
+        settings=reloader,
+        webhook_tester=WebhookTester(
+            listener=ports.listener,
+            authenticator=webhooks.authenticator,
+            queue=queue,
+            board=board,
+            clock=clock,
+            settings=current,
+        ),
+    )
     return Daemon(
         clock=clock,
         ledger=ledger,
@@ -265,44 +302,7 @@ def assemble(
         loop=loop,
         lifecycle=lifecycle,
         desired_state=desired_state,
-        service=ControlService(
-            statuses=StatusService(
-                queue=queue,
-                images=images,
-                desired_state=desired_state,
-                systemd=ports.systemd,
-                board=board,
-                clock=clock,
-            ),
-            queue=queue,
-            apps=apps,
-            images=images,
-            desired_state=desired_state,
-            reader=ports.reader,
-            ledger=ledger,
-            overrides=AppActions(
-                queue=queue,
-                desired_state=desired_state,
-                ledger=ledger,
-                overrides=overrides,
-                board=board,
-                clock=clock,
-            ),
-            board=board,
-            clock=clock,
-            planning=app_controller,
-            secrets=secrets,
-            new_desired_state=lambda: new_desired_state(CurrentSettings(current.now), ports),
-            differ=lambda of: Differ(desired_state=of, reader=ports.reader, folder=ports.folder),
-            settings=reloader,
-            webhook_tester=WebhookTester(
-                listener=ports.listener,
-                authenticator=webhooks.authenticator,
-                queue=queue,
-                board=board,
-                clock=clock,
-            ),
-        ),
+        service=service,
         watches=Watches(
             queue=queue,
             desired_state=desired_state,
@@ -321,27 +321,3 @@ def assemble(
         settings=reloader,
         close=ports.close,
     )
-
-
-def new_desired_state(settings: CurrentSettings, ports: Ports) -> DesiredState:
-    """Return the desired state, of which nothing is worked out yet."""
-    return DesiredState(
-        reader=ports.reader,
-        generator=ports.generator,
-        folder=ports.folder,
-        ledger=ports.ledger,
-        overrides=Overrides(ledger=ports.ledger, clock=ports.clock),
-        settings=settings,
-        aside=ports.aside,
-        specifiers=specifiers,
-    )
-
-
-def specifiers() -> dict[str, str]:
-    """Return what an overlay's specifiers stand for; a host can be renamed while podvisor runs."""
-    host = os.uname().nodename
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        user = ""  # no folder has this name: the overlay says so
-    return {"H": host, "l": host.partition(".")[0], "u": user}

@@ -1,9 +1,9 @@
 """What commands ask where no daemon is to answer, worked out in a scratch folder."""
 
 import tempfile
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -20,30 +20,49 @@ from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.config.checking import settings_for_check, sources_of
 from supervisor.kit.clock import SystemClock
-from supervisor.kit.notify import Notifier
 from supervisor.kit.threads import aside
 from supervisor.model.check import Check
 from supervisor.model.diff import Diff, DiffRequest
-from supervisor.model.errors import Finding, Stalled
+from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
 from supervisor.model.settings import Settings
-from supervisor.wiring.daemon import Daemon, assemble, specifiers
 from supervisor.wiring.environment import Paths, load_settings, user_settings
-from supervisor.wiring.ports import make_ports
-
-T = TypeVar("T")
+from supervisor.wiring.planning import Planning, specifiers
+from supervisor.wiring.ports import Ports, make_ports
 
 
 async def offline_plan(
     config: Path | None, apps: Collection[str], *, prune_all: bool = False
 ) -> Plan:
     """Work out, without a daemon, what one would do now. Raises Stalled on refused settings."""
-    return await _offline(config, lambda daemon: daemon.service.plan(apps, prune_all=prune_all))
+    with _scratch_ports(config) as (settings, ports):
+        return await Planning(ports).preview(settings, {}).plan(apps, prune_all=prune_all)
 
 
-async def _offline(config: Path | None, ask: Callable[[Daemon], Awaitable[T]]) -> T:
-    """Ask a house of its own, which looks at everything and changes nothing of the daemon's."""
+async def offline_diff(config: Path | None, apps: Collection[str], *, units: bool) -> Diff:
+    """Show, without a daemon, what would change. Raises Stalled on refused settings."""
+    with _scratch_ports(config) as (settings, ports):
+        request = DiffRequest(apps=tuple(apps), units=units)
+        return await Planning(ports).preview(settings, {}).diff(request)
+
+
+async def offline_secrets(config: Path | None) -> SecretList:
+    """Work out, without a daemon, how all secrets stand. Raises Stalled on refused settings."""
+    with _scratch_ports(config) as (settings, ports):
+        planning = Planning(ports)
+        desired_state = planning.desired_state(CurrentSettings(settings))
+        for name in settings.sources:
+            with suppress(Failure):  # what it holds is not known: nothing is said of it
+                if stored := await ports.reader.stored(name):
+                    desired_state.put(stored)
+        everything = await desired_state.deployments()
+        return SecretList(secrets=await planning.secrets.look(tuple(everything.values())))
+
+
+@contextmanager
+def _scratch_ports(config: Path | None) -> Iterator[tuple[Settings, Ports]]:
+    """Make ports of its own, over which everything can be looked at: the daemon's stay as is."""
     paths = Paths.from_environment(config)
     reading = load_settings(paths.config)
     if reading.settings is None:
@@ -51,26 +70,9 @@ async def _offline(config: Path | None, ask: Callable[[Daemon], Awaitable[T]]) -
     with tempfile.TemporaryDirectory(prefix="podvisor-") as scratch:
         ports = make_ports(reading.settings, paths, scratch=Path(scratch))
         try:
-            daemon = assemble(reading.settings, ports, notifier=Notifier())
-            return await ask(daemon)
+            yield reading.settings, ports
         finally:
             ports.close()
-
-
-async def offline_diff(config: Path | None, apps: Collection[str], *, units: bool) -> Diff:
-    """Show, without a daemon, what would change. Raises Stalled on refused settings."""
-    request = DiffRequest(apps=tuple(apps), units=units)
-    return await _offline(config, lambda daemon: daemon.service.diff(request))
-
-
-async def offline_secrets(config: Path | None) -> SecretList:
-    """Work out, without a daemon, how all secrets stand. Raises Stalled on refused settings."""
-
-    async def ask(daemon: Daemon) -> SecretList:
-        await daemon.lifecycle.restore()
-        return await daemon.service.secrets()
-
-    return await _offline(config, ask)
 
 
 async def webhook_secret(settings: Settings, source: str, paths: Paths) -> bytes:

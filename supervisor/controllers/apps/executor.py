@@ -121,21 +121,22 @@ class Executor:
         self,
         plan: Plan,
         *,
-        revisions: dict[str, str],
         outcome: Outcome,
         ended: Callable[[str], None],
     ) -> None:
-        """Carry out all steps, and say of each app of `revisions` when it has come to its end.
+        """Carry out all steps, and say of each app with a verdict when it has come to its end.
 
-        `revisions` (app to revision) go into the event log; how it went goes into `outcome`.
+        How it went goes into `outcome`.
         """
+        revisions = plan.revisions
         shared = [step for step in plan.steps if step.phase <= SealManifest.phase]
         await self._execute(shared, outcome, revisions)
-        own = [step for step in plan.steps if step.phase > SealManifest.phase]
+        others = [step.app for step in plan.steps if step.phase > SealManifest.phase]
 
         async def finish(app: str) -> None:
+            steps = [step for step in plan.steps_of(app) if step.phase > SealManifest.phase]
             try:
-                await self._execute([step for step in own if step.app == app], outcome, revisions)
+                await self._execute(steps, outcome, revisions)
             except Exception as error:  # noqa: BLE001  # a defect: the other apps' jobs go on
                 outcome.failures[app] = failure_of(error, doing=f"carrying out app {app}")
             if app in revisions:
@@ -143,12 +144,10 @@ class Executor:
 
         # Whose network is made anew may be in another app's pass, and has its units started too.
         async with anyio.create_task_group() as tasks:
-            for app in {**revisions, **{step.app: "" for step in own}}:
+            for app in dict.fromkeys((*revisions, *others)):
                 tasks.start_soon(finish, app)
 
-    async def put_secrets(
-        self, plan: Plan, *, revisions: dict[str, str], outcome: Outcome
-    ) -> frozenset[str]:
+    async def put_secrets(self, plan: Plan, *, outcome: Outcome) -> frozenset[str]:
         """Carry out this part of a plan; returns the apps that it went well for.
 
         What it fails for is in `outcome.unmade`: the app's other steps are not cut by that. What
@@ -158,7 +157,7 @@ class Executor:
         steps = [step for step in plan.steps if isinstance(step, PutSecrets)]
         apps = {step.app for step in steps}
         first = [step for step in plan.steps if isinstance(step, Quarantine) and step.app in apps]
-        await self._execute([*first, *steps], part, revisions)
+        await self._execute([*first, *steps], part, plan.revisions)
         outcome.unmade.update(part.failures)
         outcome.taken_back.update(part.taken_back)
         return frozenset(step.app for step in steps if step.app not in part.failures)

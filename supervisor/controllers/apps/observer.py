@@ -12,6 +12,7 @@ import msgspec
 from supervisor.controllers.apps.health import HealthController
 from supervisor.controllers.apps.last_words import WITHHELD, LastWords
 from supervisor.controllers.apps.probes import ProbeController
+from supervisor.controllers.apps.recorder import units_of
 from supervisor.controllers.apps.secrets import SecretController
 from supervisor.controllers.isolate import each
 from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
@@ -32,6 +33,7 @@ from supervisor.model.observed import (
     ObservedApp,
     UnitState,
 )
+from supervisor.model.plan import RestartUnit, SetHealthInterval, StartUnit, Step, StopUnit
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret
@@ -152,9 +154,14 @@ class Observer:
         )
         return observed, failures
 
-    def forget_words(self, unit: str) -> None:
-        """What a unit said before it was started (or stopped) is not why it is down now."""
-        self._causes.pop(unit, None)
+    def forget(self, deployment: Deployment, steps: Sequence[Step]) -> None:
+        """What was known of what these steps have touched does not hold any more."""
+        for step in steps:
+            if isinstance(step, StartUnit | RestartUnit | StopUnit):
+                self._probes.forget(step.unit)
+                self._causes.pop(step.unit, None)
+        if any(not isinstance(step, SetHealthInterval) for step in steps):
+            self._health.mark_suspect(units_of(deployment))
 
     async def _look_at(self, one: Deployment) -> _Own:
         """Read what is one app's alone."""

@@ -200,6 +200,10 @@ class Recorder:
             self.forget_failures(tuple(_runtime_names(known.get(app, ()))))
         return names
 
+    def renew_trial(self, app: str) -> None:
+        """Give an app that is on trial its whole time again."""
+        self._overrides.renew_trials(app)
+
     def end_suspension(self, deployment: Deployment) -> None:
         """Say of an app's suspension, or that of all, that its time is over."""
         for order in self._overrides.over([deployment.name]):

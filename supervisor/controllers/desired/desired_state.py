@@ -6,7 +6,7 @@ to, or the generator changes. What cannot be read or judged of one app or source
 all others are worked out.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import anyio
@@ -43,7 +43,7 @@ class _Permit(msgspec.Struct, frozen=True, kw_only=True):
     """A person's word that apps may go, all of a source's too."""
 
     revisions: dict[str, str]
-    """Source to its revision, empty where it is not read."""
+    """Source to its revision; nothing for one that is not read."""
     apps: frozenset[str]
     """Those apps alone; any, if empty."""
 
@@ -140,13 +140,13 @@ class DesiredState:
         )
 
     @contextmanager
-    def pruning(self, sources: Iterable[str], apps: Collection[str] = ()) -> Iterator[None]:
-        """Let apps of these sources (any, if none is named) go for the time of a person's request.
+    def pruning(self, apps: Collection[str]) -> Iterator[None]:
+        """Let these apps (any, if none is named) go for the time of a person's request.
 
         That holds for what each source says now: one that says something else meanwhile, as by a
         push that empties it, is guarded again.
         """
-        revisions = {name: self._revision(name) for name in sources}
+        revisions = {name: one.revision for name, one in self._snapshots.items()}
         permit = _Permit(revisions=revisions, apps=frozenset(apps))
         self._permits.append(permit)
         self._forget()
@@ -156,12 +156,9 @@ class DesiredState:
             self._permits.remove(permit)
             self._forget()
 
-    def _revision(self, source: str) -> str:
-        snapshot = self._snapshots.get(source)
-        return snapshot.revision if snapshot else ""
-
     def _may_prune(self, source: str, app: str) -> bool:
-        revision = self._revision(source)
+        snapshot = self._snapshots.get(source)
+        revision = snapshot.revision if snapshot else None
         return any(
             one.revisions.get(source) == revision and (not one.apps or app in one.apps)
             for one in self._permits

@@ -72,6 +72,16 @@ class SourceController:
         self._show(name, settings, snapshot)
         return changed
 
+    async def protect(self, name: str) -> tuple[str, ...]:
+        """Reconcile `gc-roots`: keep what is applied of a source, and the way back, stored."""
+        applied = self._ledger.applied().items()
+        revisions = {one.revision for _, one in applied if one.source == name}
+        for app, _ in applied:
+            rollouts = self._ledger.rollouts(app)
+            revisions.update(one.revision for one in rollouts if one.source == name)
+        await self._reader.keep(name, revisions)
+        return ()
+
     def _show(self, name: str, settings: SourceSettings, snapshot: Snapshot) -> None:
         now = self._clock.now()
         old = self._board.sources.get(name)

@@ -7,13 +7,13 @@ from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Listener
 from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
 from supervisor.controllers.sources.webhooks import TEST_DELIVERY
+from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.githost.samples import sample
 from supervisor.core.githost.signatures import signed
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Stalled
-from supervisor.model.settings import Settings
 from supervisor.model.webhook import PREFIX, Scheme, WebhookTest
 
 _ACCEPTED = 202
@@ -30,21 +30,24 @@ class WebhookTester:
         queue: WorkQueue,
         board: StatusBoard,
         clock: Clock,
+        settings: CurrentSettings,
     ) -> None:
+        self._settings = settings
         self._listener = listener
         self._authenticator = authenticator
         self._queue = queue
         self._board = board
         self._clock = clock
 
-    async def test(self, name: str, settings: Settings) -> WebhookTest:
+    async def test(self, name: str) -> WebhookTest:
         """Send a push as the source's Git host would; returns what came of it.
 
         Raises Stalled where there is nothing to test, Retry or Stalled without the secret.
         """
-        source = settings.sources.get(name)
+        sources = self._settings.now.sources
+        source = sources.get(name)
         if source is None:
-            known = ", ".join(settings.sources) or "none"
+            known = ", ".join(sources) or "none"
             raise Stalled(f"no source named {name}", hint=f"there are: {known}")
         if not source.webhook:
             hint = f'webhook = "github" or another, below [sources.{name}]; then reload podvisor'

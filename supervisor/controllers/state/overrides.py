@@ -43,13 +43,16 @@ class Overrides:
         order = self._read(f"suspend:{app}", Suspension)
         self._ledger.put_note(f"suspend:{app}", "")
         if order:
-            self.renew_trials((app,) if app else self._ledger.applied())
+            self.renew_trials(app)
         return order
 
-    def renew_trials(self, apps: Collection[str]) -> None:
-        """Give those on trial their whole time again: it went by while nobody looked after them."""
-        for app in apps:
-            for one in self._ledger.rollouts(app)[-1:]:
+    def renew_trials(self, app: str = "") -> None:
+        """Give an app (all, without a name) on trial its whole time again.
+
+        For when it went by while nobody looked after them.
+        """
+        for name in (app,) if app else self._ledger.applied():
+            for one in self._ledger.rollouts(name)[-1:]:
                 if is_on(one):
                     renewed = msgspec.structs.replace(one, began_at=self._clock.now())
                     self._ledger.put_rollout(renewed)

@@ -1,10 +1,11 @@
-"""Look at the world and plan a pass: each app for itself as far as it goes.
+"""Plan a pass over apps: look at the world, and work out what to do; nothing is done.
 
-Serves `controllers.apps.reconciler`. An app that cannot be observed, or that the planner has a
-defect with, is left out of the pass; for the others it counts as one of another pass.
+Serves `controllers.apps.reconciler`, and whoever asks what would be done. An app that cannot be
+observed, or that the planner has a defect with, is left out of the pass; for the others it counts
+as one of another pass.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -12,13 +13,15 @@ from supervisor.controllers.apps.observer import Observer
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.ports import Aside, Folder
-from supervisor.core.desired.unit_moves import changing, elsewhere, owners_of, taken_units
+from supervisor.core.desired.dependencies import waits_for
+from supervisor.core.desired.unit_moves import along, changing, elsewhere, owners_of, taken_units
 from supervisor.core.plan import planner
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
-from supervisor.model.errors import Failure
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Observed
 from supervisor.model.plan import Plan
+from supervisor.model.status import AppStatus
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +34,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """App to why there is no plan for it."""
 
 
-class Lookout:
+class AppPlanner:
     """Observes and plans."""
 
     def __init__(
@@ -40,12 +43,15 @@ class Lookout:
         desired_state: DesiredState,
         observer: Observer,
         folder: Folder,
+        standing: Mapping[str, AppStatus],
         clock: Clock,
         aside: Aside,
     ) -> None:
+        """Keep whom to ask; `standing` is how apps were when their last pass ended."""
         self._desired_state = desired_state
         self._observer = observer
         self._folder = folder
+        self._standing = standing
         self._clock = clock
         self._aside = aside
         self._hindered: dict[str, str] = {}
@@ -55,6 +61,42 @@ class Lookout:
         self._hindered.pop(app, None)
         if failure:
             self._hindered[app] = str(failure)
+
+    def along(self, names: Collection[str]) -> set[str]:
+        """Other apps that a pass over these should take along: units go between them."""
+        return along(names, self._desired_state.latest())
+
+    async def plan(self, names: Collection[str]) -> Plan:
+        """Work out a pass that nobody carries out; what has to come along is part of it."""
+        chosen = await self.choose({*names, *self.along(names)}, unseen_is_ready=True)
+        look = await self.look(chosen)
+        unread = {one.name: one.failure for one in chosen if one.failure}
+        problems = tuple(
+            Finding(message=f"app {name}: {failure}", app=name, hint=failure.hint)
+            for name, failure in sorted({**look.failures, **unread}.items())
+        )
+        return msgspec.structs.replace(look.plan, problems=problems)
+
+    async def choose(
+        self, names: Collection[str], *, unseen_is_ready: bool = False
+    ) -> list[Deployment]:
+        """Return those of these apps that there are; one that changes says what it waits for.
+
+        With `unseen_is_ready`, another app that no pass has seen keeps nobody waiting.
+        """
+        everything = await self._desired_state.deployments()
+        return [
+            msgspec.structs.replace(
+                one,
+                waits=tuple(
+                    waits_for(one, everything, self._standing, unseen_is_ready=unseen_is_ready)
+                ),
+            )
+            if one.changes
+            else one
+            for one in map(everything.get, names)
+            if one
+        ]
 
     async def look(self, deployments: Sequence[Deployment]) -> Look:
         """Plan a pass over these apps. Raises what keeps all of them from being observed."""
@@ -96,6 +138,15 @@ class Lookout:
             items=sum(len(one.wanted.units) for one in able if one.wanted),
         )
         return Look(observed=observed, plan=plans, failures={**failures, **defects})
+
+    async def look_again(self, deployments: Sequence[Deployment], look: Look) -> Look:
+        """Read the units anew after these apps' steps; the plan is the same."""
+        for one in deployments:
+            self._observer.forget(one, look.plan.steps_of(one.name))
+        if not look.plan.steps:
+            return look
+        observed = await self._observer.observe_units(deployments, look.observed)
+        return msgspec.structs.replace(look, observed=observed)
 
 
 def _planned(

@@ -1,0 +1,206 @@
+"""Conclude for apps that have come to their end: record, show, and say when to look again.
+
+Serves `controllers.apps.reconciler`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from supervisor.controllers.apps.app_pass import AppEnd, AppPass
+from supervisor.controllers.apps.executor import Outcome
+from supervisor.controllers.apps.planner import AppPlanner, Look
+from supervisor.controllers.apps.probes import ProbeController, probes_of
+from supervisor.controllers.apps.recorder import Recorder, units_of
+from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.isolate import each_now, failure_of
+from supervisor.controllers.ports import Ledger
+from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.core.desired.dependencies import held_by
+from supervisor.core.desired.unit_moves import gives_to, owners_of
+from supervisor.core.health.crash_backoff import looks_again
+from supervisor.core.status.app_status import app_status, changes_of_state, unseen
+from supervisor.kit.clock import Clock
+from supervisor.model.app import Deployment
+from supervisor.model.errors import Failure
+from supervisor.model.observed import Observed
+from supervisor.model.plan import PullImage, RemoveVolume, ResetFailed, RunJob, TryRevision, Verdict
+from supervisor.model.rollout import Gate, GateState
+
+_STUCK_SECONDS = 5.0
+"""Before the next try to take back a revision, if something kept the last one from it."""
+
+
+class Images(Protocol):
+    """What is known of images that are waited for; `controllers.apps.images` serves it."""
+
+    def error(self, image: str) -> str: ...
+
+    def wants(self, app: str, images: Collection[str]) -> None: ...
+
+
+class Concluder:
+    """Says what came of a pass: to the ledger, to the board, and to the loop."""
+
+    def __init__(
+        self,
+        *,
+        planner: AppPlanner,
+        recorder: Recorder,
+        desired_state: DesiredState,
+        ledger: Ledger,
+        board: StatusBoard,
+        images: Images,
+        probes: ProbeController,
+        clock: Clock,
+    ) -> None:
+        self._planner = planner
+        self._recorder = recorder
+        self._desired_state = desired_state
+        self._ledger = ledger
+        self._board = board
+        self._images = images
+        self._probes = probes
+        self._clock = clock
+
+    def gone(self, apps: Collection[str]) -> AppPass:
+        """Say of apps that they neither are nor should be."""
+        for name in apps:
+            self._board.apps.pop(name, None)
+            self._images.wants(name, ())
+        return AppPass(apps=tuple(apps))
+
+    def unseen(self, deployments: Sequence[Deployment], failures: Mapping[str, Failure]) -> AppPass:
+        """Say of apps why it is not known how they stand."""
+        now = self._clock.now()
+        for one in deployments:
+            old = self._board.apps.get(one.name)
+            self._board.apps[one.name] = new = unseen(one, old, failures[one.name])
+            for event in changes_of_state(old, new, now=now):
+                self._ledger.append(event)
+        return AppPass(
+            apps=tuple(one.name for one in deployments),
+            failures={one.name: failures[one.name] for one in deployments},
+        )
+
+    def conclude(self, deployments: Sequence[Deployment], look: Look, outcome: Outcome) -> AppPass:
+        """Record what stands now, in one transaction, and say what changed. Raises nothing."""
+        try:
+            with self._ledger.together():
+                return self._conclude(deployments, look, outcome)
+        except Exception as error:  # noqa: BLE001  # a defect
+            failure = failure_of(error, doing="ending a pass")
+            return self.unseen(deployments, {one.name: failure for one in deployments})
+
+    def _conclude(self, deployments: Sequence[Deployment], look: Look, outcome: Outcome) -> AppPass:
+        self._recorder.note_broken(outcome.broken, look.observed)
+        for one in deployments:
+            mine = look.plan.steps_of(one.name)
+            self._recorder.forget_failures([s.unit for s in mine if isinstance(s, ResetFailed)])
+        before = {name: one.revision for name, one in self._ledger.applied().items()}
+        verdicts = {one.app: one for one in look.plan.verdicts}
+        owners = owners_of(self._desired_state.latest())
+        ends, failures = each_now(
+            deployments,
+            lambda one: self._conclude_one(one, verdicts[one.name], look, outcome, owners=owners),
+            doing="recording",
+        )
+        self.unseen([one for one in deployments if one.name in failures], failures)
+        failures.update({name: one.failure for name, one in ends.items() if one.failure})
+        requeue = {name for one in ends.values() for name in one.requeue_now}
+        changed = {name for name, one in ends.items() if one.changed}
+        if not all(verdicts[one.name].complete for one in deployments):
+            requeue.update(self._planner.along(verdicts) - verdicts.keys())
+        latest = self._desired_state.latest()
+        requeue.update(held_by(changed, latest), gives_to(changed, latest))
+        changed_sources = {
+            one.source
+            for name, one in self._ledger.applied().items()
+            if before.get(name) != one.revision
+        }
+        return AppPass(
+            apps=tuple(one.name for one in deployments),
+            failures=failures,
+            requeue_at={name: min(one.again) for name, one in ends.items() if one.again},
+            sources_changed=frozenset(changed_sources),
+            requeue_now=tuple(sorted(requeue)),
+        )
+
+    def _conclude_one(
+        self,
+        deployment: Deployment,
+        verdict: Verdict,
+        look: Look,
+        outcome: Outcome,
+        *,
+        owners: Mapping[str, str],
+    ) -> AppEnd:
+        name, now = deployment.name, self._clock.now()
+        observed, steps = look.observed, look.plan.steps_of(deployment.name)
+        repairs = self._ledger.repairs()
+        failure = outcome.failures.get(name) or outcome.failures.get("")
+        end = AppEnd(failure=failure or outcome.unmade.get(name) or deployment.failure)
+        self._planner.note(name, end.failure)
+        if not end.failure:
+            verdict = self._recorder.with_gate(deployment, verdict, observed)
+            before = self._ledger.applied().get(name)
+            self._recorder.record(deployment, verdict, before, observed, owners=owners)
+        if any(isinstance(step, TryRevision) for step in steps):
+            self._recorder.forget_old_trials(name)
+        if name in outcome.taken_back:
+            end.requeue_now.update(self._recorder.free_dependents(deployment))
+        self._images.wants(name, {step.image for step in steps if isinstance(step, PullImage)})
+        self._probes.set_probes(units_of(deployment), probes_of(deployment, observed))
+        if verdict.next_at:
+            end.again.append(verdict.next_at)
+        if verdict.gate and (at := self._gate_looks_at(name, verdict.gate, now)):
+            end.again.append(at)
+        for unit in outcome.broken.keys() & units_of(deployment):
+            memory = repairs.get(unit)
+            end.again.append(memory.next_at if memory else now)
+        end.again.extend(looks_again(units_of(deployment), observed.units, repairs, now))
+        # What is left to do after these is planned when they are done.
+        if not end.failure and any(isinstance(step, RunJob | RemoveVolume) for step in steps):
+            end.requeue_now.add(name)
+        end.changed = self._show(deployment, verdict, observed, end.failure)
+        return end
+
+    def _gate_looks_at(self, name: str, word: Gate, now: float) -> float:
+        """When to look at a trial again: at once if it failed, to take it back; 0 is never."""
+        if word.state is not GateState.FAILED:
+            return word.look_at
+        before = self._board.apps.get(name)
+        said_already = before is not None and before.gate == word.reason
+        return now + _STUCK_SECONDS if said_already else now
+
+    def _show(
+        self,
+        deployment: Deployment,
+        verdict: Verdict,
+        observed: Observed,
+        failure: Failure | None,
+    ) -> bool:
+        """Put the app's new status on the board, and into the event log what changed in it.
+
+        Returns whether its state or its revision is another one than before.
+        """
+        name = deployment.name
+        if deployment.wanted is None and verdict.complete and not failure:
+            return self._board.apps.pop(name, None) is not None
+        old = self._board.apps.get(name)
+        status = app_status(
+            deployment,
+            verdict,
+            observed,
+            applied=self._ledger.applied().get(name),
+            repairs=self._ledger.repairs(),
+            failure=failure,
+            broken=self._recorder.broken,
+            image_error=self._images.error,
+            now=self._clock.now(),
+        )
+        self._board.apps[name] = status
+        self._recorder.note_failed(status)
+        for event in changes_of_state(old, status, now=self._clock.now()):
+            self._ledger.append(event)
+        before = (old.state, old.revision) if old else None
+        return before != (status.state, status.revision)

@@ -1,0 +1,92 @@
+"""The event log, for whoever reads it, and goes on reading.
+
+Part of `controllers.operator.service`.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
+
+from supervisor.controllers.ports import Ledger
+from supervisor.model.errors import Failure
+from supervisor.model.events import Event
+from supervisor.model.status import AppStatus
+
+_T = TypeVar("_T")
+Tell = Callable[[Event | AppStatus], Awaitable[None]]
+"""Hears every event, and of apps that are waited for, at what their trial is."""
+Say = Callable[[Event | AppStatus], None]
+_BACKLOG = 1_000
+"""Entries that a slow reader may be behind; then it is cut off, and reads on from its last id."""
+
+
+class EventLog:
+    """Reads the ledger, and hears of what it takes up."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def events(
+        self, *, after_id: int, since: float, app: str, unit: str, limit: int, follow: bool
+    ) -> AsyncGenerator[Event]:
+        """Entries of the log, and those to come if `follow`."""
+        send, receive = anyio.create_memory_object_stream[Event](_BACKLOG)
+        stop = self._ledger.subscribe(_into(send)) if follow else None
+        last = after_id
+        try:
+            for event in self._ledger.events(
+                after_id=after_id, since=since, app=app, unit=unit, limit=limit
+            ):
+                last = event.id
+                yield event
+            if not follow:
+                return
+            async for event in receive:
+                fits = (not app or event.app == app) and (not unit or event.unit == unit)
+                if fits and not 0 < event.id <= last:
+                    yield event
+        finally:
+            if stop:
+                stop()
+            send.close()
+            receive.close()
+
+    async def tell_of(self, work: Callable[[Say], Awaitable[None]], tell: Tell) -> None:
+        """Do something of which `tell` hears, with what it says itself; raises what it raises."""
+        failure: Failure | None = None
+        send, receive = anyio.create_memory_object_stream[Event | AppStatus](_BACKLOG)
+        say = _into(send)
+        stop = self._ledger.subscribe(say)
+
+        async def hand_on() -> None:
+            async for one in receive:
+                await tell(one)
+
+        with receive:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(hand_on)
+                try:
+                    await work(say)
+                except Failure as error:
+                    failure = error
+                finally:
+                    stop()
+                    send.close()
+        if failure:
+            raise failure
+
+
+def _into(send: MemoryObjectSendStream[_T]) -> Callable[[_T], None]:
+    """A listener that never blocks the writer: a reader that is too slow is cut off."""
+
+    def put(one: _T) -> None:
+        try:
+            send.send_nowait(one)
+        except anyio.WouldBlock:
+            send.close()
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+            pass
+
+    return put

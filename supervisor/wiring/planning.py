@@ -1,0 +1,96 @@
+"""What plans are made with, wired over the ports: for the daemon's passes, and for previews."""
+
+import os
+import pwd
+from collections.abc import Mapping
+
+from supervisor.controllers.apps.diff import Differ
+from supervisor.controllers.apps.health import HealthController
+from supervisor.controllers.apps.last_words import LastWords
+from supervisor.controllers.apps.observer import Observer
+from supervisor.controllers.apps.planner import AppPlanner
+from supervisor.controllers.apps.probes import ProbeController
+from supervisor.controllers.apps.secrets import SecretController
+from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.operator.preview import Preview
+from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.state.overrides import Overrides
+from supervisor.model.settings import Settings
+from supervisor.model.status import AppStatus
+from supervisor.wiring.ports import Ports
+
+
+class Planning:
+    """Makes planners; all of them know what is remembered of secrets, health and probes."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self.overrides = Overrides(ledger=ports.ledger, clock=ports.clock)
+        self.words = LastWords(systemd=ports.systemd, podman=ports.podman, host=ports.host)
+        self.secrets = SecretController(
+            opener=ports.opener,
+            podman=ports.podman,
+            reader=ports.reader,
+            ledger=ports.ledger,
+            words=self.words,
+        )
+        self.probes = ProbeController(prober=ports.prober, clock=ports.clock)
+        self.health = HealthController(
+            systemd=ports.systemd, podman=ports.podman, words=self.words, clock=ports.clock
+        )
+
+    def desired_state(self, settings: CurrentSettings) -> DesiredState:
+        """Return the desired state, of which nothing is worked out yet."""
+        return DesiredState(
+            reader=self._ports.reader,
+            generator=self._ports.generator,
+            folder=self._ports.folder,
+            ledger=self._ports.ledger,
+            overrides=self.overrides,
+            settings=settings,
+            aside=self._ports.aside,
+            specifiers=specifiers,
+        )
+
+    def planner(self, desired_state: DesiredState, standing: Mapping[str, AppStatus]) -> AppPlanner:
+        """Return a planner for that state; `standing` is how apps were after their last pass."""
+        observer = Observer(
+            systemd=self._ports.systemd,
+            podman=self._ports.podman,
+            folder=self._ports.folder,
+            words=self.words,
+            ledger=self._ports.ledger,
+            overrides=self.overrides,
+            health=self.health,
+            probes=self.probes,
+            secrets=self.secrets,
+        )
+        return AppPlanner(
+            desired_state=desired_state,
+            observer=observer,
+            folder=self._ports.folder,
+            standing=standing,
+            clock=self._ports.clock,
+            aside=self._ports.aside,
+        )
+
+    def preview(self, settings: Settings, standing: Mapping[str, AppStatus]) -> Preview:
+        """Return what answers one question; `standing` as of `planner`."""
+        desired_state = self.desired_state(CurrentSettings(settings))
+        reader, folder = self._ports.reader, self._ports.folder
+        return Preview(
+            desired_state=desired_state,
+            planner=self.planner(desired_state, standing),
+            differ=Differ(desired_state=desired_state, reader=reader, folder=folder),
+            reader=reader,
+        )
+
+
+def specifiers() -> dict[str, str]:
+    """Return what an overlay's specifiers stand for; a host can be renamed while podvisor runs."""
+    host = os.uname().nodename
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = ""  # no folder has this name: the overlay says so
+    return {"H": host, "l": host.partition(".")[0], "u": user}
