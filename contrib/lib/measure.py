@@ -630,6 +630,7 @@ def measure_poll() -> list[dict]:
     import asyncio
 
     from supervisor.adapters.git.reader import GitSources
+    from supervisor.model.git_url import GitUrl
     from supervisor.model.settings import LimitSettings, SourceSettings
 
     repository = Repository("poll")
@@ -646,7 +647,7 @@ def measure_poll() -> list[dict]:
             if number and not by_git:
                 os.environ.pop("GIT_SSL_CAINFO", None)
             before = cpu_so_far()
-            await sources.fetch("s", SourceSettings(git=url))
+            await sources.fetch("s", SourceSettings(git=GitUrl(url)))
             if number > 2:  # the first fetches, the others fill the caches
                 taken.setdefault(kind, []).append(cpu_so_far() - before)
 

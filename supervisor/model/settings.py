@@ -8,6 +8,8 @@ from typing import Annotated
 
 import msgspec
 
+from supervisor.model.git_url import GitUrl
+
 
 class Seconds(float):
     """A duration in seconds; in the file, a text such as `1h30m`."""
@@ -50,7 +52,7 @@ class Globs(tuple[str, ...]):
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One `[sources.NAME]`: where apps come from. Exactly one of `git` and `folder`."""
 
-    git: str = ""
+    git: GitUrl = GitUrl()
     """URL of a Git repository: https://, ssh:// (or user@host:path), file://."""
     folder: str = ""
     """Absolute path of a folder (or one that begins with `~/`)."""

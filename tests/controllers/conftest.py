@@ -12,6 +12,7 @@ import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.kit.notify import Notifier
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LedgerSettings, RolloutSettings, Settings, SourceSettings
 from supervisor.wiring.daemon import assemble
 from supervisor.wiring.ports import Ports
@@ -98,7 +99,7 @@ class World:
         self.path = path
         self.ledger = None
         self.settings = Settings(
-            sources={"home": SourceSettings(git="https://git.example/home")},
+            sources={"home": SourceSettings(git=GitUrl("https://git.example/home"))},
             rollout=RolloutSettings(settle=0),
         )
         self.reader.put("home", {})

@@ -5,12 +5,13 @@ import msgspec
 import pytest
 
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import RolloutSettings, SecretRef, Settings, SourceSettings
 
 pytestmark = pytest.mark.anyio
 TOKEN = SecretRef("file:~/token")
 HOME = SourceSettings(
-    git="https://git.example/me/home",
+    git=GitUrl("https://git.example/me/home"),
     status="gitea",
     status_token=TOKEN,
     status_context="podvisor/pi",
@@ -45,7 +46,7 @@ async def test_pending_then_success_once_for_each_revision(told):
 
 
 async def test_a_password_in_a_url_is_not_written_down(told):
-    home = msgspec.structs.replace(HOME, git="https://me:hunter2@git.example/me/home")
+    home = msgspec.structs.replace(HOME, git=GitUrl("https://me:hunter2@git.example/me/home"))
     told.settings = msgspec.structs.replace(told.settings, sources={"home": home})
     async with told.running():
         assert states(told)[-1] == ("success", "1 app ready")

@@ -8,6 +8,7 @@ import pytest
 
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
+from supervisor.model.git_url import GitUrl
 from supervisor.model.observed import Container
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.settings import Seconds, SourceSettings
@@ -243,7 +244,7 @@ async def test_since_when_begins_anew_with_another_place(world):
         await daemon.queue.wait_idle()
         since = daemon.service.status().sources[0].error_since
         await anyio.sleep(100)
-        other = {"home": SourceSettings(git="https://git.example/other")}
+        other = {"home": SourceSettings(git=GitUrl("https://git.example/other"))}
         await daemon.settings.take(msgspec.structs.replace(world.settings, sources=other))
         await daemon.queue.wait_idle()
         assert daemon.service.status().sources[0].error_since >= since + 100
@@ -596,7 +597,7 @@ async def test_a_plan_is_what_the_daemon_does_next_and_does_nothing_itself(world
 
 
 async def test_select_and_exclude(world):
-    only = SourceSettings(git="https://git.example/home", exclude=("photos",))
+    only = SourceSettings(git=GitUrl("https://git.example/home"), exclude=("photos",))
     world.settings = msgspec.structs.replace(world.settings, sources={"home": only})
     world.reader.put("home", {**BLOG, **PHOTOS})
     async with world.running() as daemon:
@@ -631,7 +632,7 @@ async def test_a_refused_app_that_was_never_installed_is_forgotten_when_it_leave
 async def test_the_names_of_an_app_that_is_kept_stay_taken(world):
     world.reader.put("home", {"b/web.container": ""})
     world.reader.put("also", {"x/x.container": ""})
-    also = SourceSettings(git="https://git.example/also")
+    also = SourceSettings(git=GitUrl("https://git.example/also"))
     world.settings = msgspec.structs.replace(
         world.settings, sources={**world.settings.sources, "also": also}
     )
@@ -656,7 +657,7 @@ async def test_an_app_of_two_sources_is_shown_with_the_source_that_lost(world):
     world.reader.put("home", {"a/web.container": ""})
     async with world.running() as daemon:
         world.reader.put("also", {"a/web.container": "v=2", "x/x.container": ""})
-        also = SourceSettings(git="https://git.example/also")
+        also = SourceSettings(git=GitUrl("https://git.example/also"))
         sources = {**daemon.desired_state.settings.sources, "also": also}
         await daemon.settings.take(msgspec.structs.replace(world.settings, sources=sources))
         await daemon.queue.wait_idle()
@@ -709,7 +710,7 @@ async def test_how_podman_is_watched_is_shown_and_a_change_of_it_logged_once(wor
 async def test_a_resync_reads_folders_but_asks_no_git_server(world):
     world.reader.put("files", {})
     sources = {
-        "home": SourceSettings(git="https://git.example/home", poll=Seconds(0)),
+        "home": SourceSettings(git=GitUrl("https://git.example/home"), poll=Seconds(0)),
         "files": SourceSettings(folder="/srv/files"),
     }
     world.settings = msgspec.structs.replace(world.settings, sources=sources)

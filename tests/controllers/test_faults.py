@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import RepairSettings, RolloutSettings, Settings, SourceSettings
 from supervisor.model.status import AppState, SyncRequest
 from tests.fakes.ports import oid
@@ -100,7 +101,7 @@ def set_up(world):
     world.settings = msgspec.structs.replace(
         world.settings,
         sources={
-            name: SourceSettings(git=f"https://git.example/{name}", poll=1200.0)
+            name: SourceSettings(git=GitUrl(f"https://git.example/{name}"), poll=1200.0)
             for name in ("home", "o")
         },
         repair=RepairSettings(resync=1200.0),
@@ -223,7 +224,9 @@ some_settings = st.builds(
         st.sampled_from(["home", "o", "new"]),
         st.builds(
             SourceSettings,
-            git=st.sampled_from(["https://git.example/home", "https://git.example/moved"]),
+            git=st.sampled_from(
+                [GitUrl("https://git.example/home"), GitUrl("https://git.example/moved")]
+            ),
             poll=st.sampled_from([0.0, 60.0]),
             exclude=st.sampled_from([(), ("web",), ("*",)]),
         ),

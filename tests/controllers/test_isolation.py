@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import SourceSettings
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
 from tests.fakes.ports import oid
@@ -23,7 +24,7 @@ def states(daemon):
 
 
 def with_sources(world, *names):
-    git = {name: SourceSettings(git=f"https://git.example/{name}") for name in names}
+    git = {name: SourceSettings(git=GitUrl(f"https://git.example/{name}")) for name in names}
     return msgspec.structs.replace(world.settings, sources=git)
 
 
@@ -195,7 +196,7 @@ async def test_what_was_read_of_a_source_by_older_settings_does_not_count(world)
     world.reader.put("home", {"web/web.container": "v=1"})
     fetch = world.reader.fetch
     moved = msgspec.structs.replace(
-        world.settings, sources={"home": SourceSettings(git="https://git.example/moved")}
+        world.settings, sources={"home": SourceSettings(git=GitUrl("https://git.example/moved"))}
     )
 
     async def by_address(name, settings):

@@ -7,6 +7,7 @@ import pytest
 from supervisor.controllers.desired.checker import check
 from supervisor.model.errors import Retry
 from supervisor.model.events import EventKind
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import Globs, SourceSettings
 from supervisor.model.status import AppState
 
@@ -20,7 +21,7 @@ FLAT = {
 
 
 def source(*apps, **more):
-    return SourceSettings(git="https://git.example/home", apps=Globs(apps), **more)
+    return SourceSettings(git=GitUrl("https://git.example/home"), apps=Globs(apps), **more)
 
 
 async def take(world, daemon, **sources):
@@ -139,7 +140,7 @@ async def test_a_source_that_cannot_be_divided_keeps_its_apps_and_others_go_on(w
         world.settings,
         sources={
             "home": source("units"),
-            "other": SourceSettings(git="https://git.example/other"),
+            "other": SourceSettings(git=GitUrl("https://git.example/other")),
         },
     )
     world.reader.put("home", {"web.container": ""})

@@ -11,6 +11,7 @@ from supervisor.core.render.drop_ins import report_reaching
 from supervisor.core.render.plain_units import read_plain_units
 from supervisor.core.render.quadlet_output import Reading
 from supervisor.model.app import Candidate
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
@@ -114,7 +115,7 @@ def test_five_thousand_apps_are_divided_in_a_moment():
             ]
         ),
     )
-    settings = SourceSettings(git="https://git.example/home", overlay="hosts/%l")
+    settings = SourceSettings(git=GitUrl("https://git.example/home"), overlay="hosts/%l")
     began = time.process_time()
     done = compose(snapshot, settings, LimitSettings(), specifiers={"l": "pi"})
     assert time.process_time() - began < 10

@@ -5,6 +5,7 @@ import os
 import anyio
 import pytest
 
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import Settings, SourceSettings
 from supervisor.model.status import AppState, OrderRequest
 
@@ -20,7 +21,7 @@ BASE = {
 @pytest.fixture
 def fleet(world):
     world.settings = Settings(
-        sources={"home": SourceSettings(git="https://git.example/home", overlay="hosts/%l")}
+        sources={"home": SourceSettings(git=GitUrl("https://git.example/home"), overlay="hosts/%l")}
     )
     world.machine.images.update({"img:1", "img:2"})
     return world

@@ -7,6 +7,7 @@ import pytest
 from supervisor.core.githost.signatures import signed
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import Seconds, SecretRef, Settings, SourceSettings, WebhookSettings
 from supervisor.model.webhook import Scheme
 from tests.core.githost.test_oidc import CLAIMS, NOW, token
@@ -30,7 +31,7 @@ def hooked(world):
 
 def set_up(world, *, webhook="github", secret=HOOK, source=None, **webhooks):
     home = SourceSettings(
-        git="https://github.com/me/home.git",
+        git=GitUrl("https://github.com/me/home.git"),
         webhook=webhook,
         webhook_secret=secret,
         **(source or {}),

@@ -9,10 +9,10 @@ import shlex
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from supervisor.adapters.git.ls_refs import basic
-from supervisor.adapters.git.remote import Remote, parse_remote
+from supervisor.adapters.git.remote import Remote, remote_of
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.settings import SecretRef, SourceSettings
 
@@ -30,7 +30,7 @@ class Access:
 
     async def remote(self, name: str, settings: SourceSettings) -> Remote:
         """Read what the settings refer to. Raises Stalled if a key or password cannot be used."""
-        remote = parse_remote(settings.git)
+        remote = remote_of(settings.git)
         if settings.password:
             password = await self._read_secret(settings.password)
             return _with_password(remote, settings.user, password)
@@ -73,17 +73,14 @@ class Access:
 
 def _with_password(remote: Remote, user: str, password: bytes) -> Remote:
     """Carry the password as a header; a user in the URL is taken out of it."""
-    parts = urlsplit(remote.url)
-    in_url, at, host = parts.netloc.rpartition("@")
-    who = user or unquote(in_url) or "git"
-    url = parts._replace(netloc=host).geturl() if at else remote.url
+    who = user or unquote(remote.url.user) or "git"
     try:
         text = password.decode()
     except UnicodeDecodeError as error:
         raise Stalled(
             "cannot use the password: it is not UTF-8", hint="put the token there, and nothing else"
         ) from error
-    return remote._replace(url=url, authorization=basic(who, text))
+    return remote._replace(url=remote.url.without_user(), authorization=basic(who, text))
 
 
 def _private_key(text: str) -> Path:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from supervisor.kit.texts import format_size
 from supervisor.model.errors import Failure, Retry, Stalled
+from supervisor.model.git_url import without_credentials
 
 
 class StoreBroken(Exception):
@@ -62,7 +63,7 @@ _STALLED = (
         "check `ref`: a branch, a tag, or a commit's full id of 40 digits",
     ),
     _meaning(
-        r"transport '.*' not allowed|unable to find remote helper|is not allowed by",
+        r"transport '.*' not allowed|unable to find remote helper|is not allowed by|strange \w+ '",
         "use https://, ssh:// or file://",
     ),
     _meaning(
@@ -86,12 +87,6 @@ _NOISE = re.compile(
     re.IGNORECASE,
 )
 _PREFIX = re.compile(r"^((fatal|error|remote|warning|ERROR): *)+")
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-
-
-def without_credentials(text: str) -> str:
-    """Return `text` with user names and passwords cut out of its URLs."""
-    return _CREDENTIALS.sub("", text)
 
 
 def last_words(stderr: str) -> str:

@@ -11,13 +11,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import anyio
 
 from supervisor import __version__
 from supervisor.adapters.git.command import git
 from supervisor.kit.http import client as http
+from supervisor.model.git_url import GitUrl
 
 _LEFT_TO_GIT_SECONDS = 3_600.0
 """After that a server, or the configuration, may have become plain."""
@@ -49,7 +49,7 @@ class Remote(Protocol):
     """The repository's address; `authorization` is the header for it, if any."""
 
     @property
-    def url(self) -> str: ...
+    def url(self) -> GitUrl: ...
 
     @property
     def authorization(self) -> str: ...
@@ -68,7 +68,7 @@ class RefProbe:
         """Whether the server says, beyond doubt, that the ref `name` still leads to `oid`."""
         url = remote.url
         now = anyio.current_time()
-        if not url.startswith(("http://", "https://")) or now < self._left.get(url, 0.0):
+        if not url.over_http or now < self._left.get(url, 0.0):
             return False
         # A user in the URL means that git may know the password.
         if not set("@?#") & set(url) and await self._is_plain():
@@ -99,7 +99,7 @@ class RefProbe:
 async def _ask(remote: Remote, name: str) -> str:
     """Return what `name` leads to. Raises HttpError or ValueError if the answer leaves doubt."""
     headers = dict(_HEADERS)
-    if authorization := remote.authorization or _of_netrc(urlsplit(remote.url).hostname or ""):
+    if authorization := remote.authorization or _of_netrc(remote.url.host):
         headers["Authorization"] = authorization
     async with http.ask(
         "POST",

@@ -9,23 +9,23 @@ first whether it is worth while to start git at all.
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from supervisor.adapters.git.command import environment, git
-from supervisor.adapters.git.errors import TooLarge, remote_failure, without_credentials
+from supervisor.adapters.git.errors import TooLarge, remote_failure
 from supervisor.adapters.git.ls_refs import RefProbe, basic
 from supervisor.adapters.git.store import HEAD, Store
 from supervisor.model.errors import Stalled
+from supervisor.model.git_url import GitUrl
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_BAD_URL = re.compile(r"[\x00-\x20\x7f]")
 _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/.]|[/.]$|\.lock$")
 
 
 class Remote(NamedTuple):
     """A repository's address, parted into what may be seen and what may not."""
 
-    url: str
+    url: GitUrl
     """Without a password; goes to git's command line."""
     authorization: str = ""
     """Value of the header that carries the password, if there was one."""
@@ -35,30 +35,19 @@ class Remote(NamedTuple):
     @property
     def config(self) -> dict[str, str]:
         """Git configuration with the password, for the environment."""
-        parts = urlsplit(self.url)
-        key = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
+        key = f"http.{self.url.scheme}://{self.url.server}/.extraHeader"
         return {key: f"Authorization: {self.authorization}"} if self.authorization else {}
 
     @property
     def shown(self) -> str:
-        return without_credentials(self.url)
+        return self.url.shown
 
 
-def parse_remote(text: str) -> Remote:
-    """Read a `git =` setting. A password in an http(s) URL becomes a header: argv is public."""
-    if not text or _BAD_URL.search(text):
-        raise Stalled("cannot fetch: the URL has spaces or control characters, or is empty")
-    if not text.startswith(("https://", "http://")):
-        return Remote(text)
-    try:
-        parts = urlsplit(text)
-    except ValueError as error:
-        raise Stalled(f"cannot fetch {without_credentials(text)}: {error}") from error
-    user, _, host = parts.netloc.rpartition("@")
-    name, colon, password = user.partition(":")
-    if not colon:
-        return Remote(text)
-    return Remote(parts._replace(netloc=host).geturl(), basic(unquote(name), unquote(password)))
+def remote_of(url: GitUrl) -> Remote:
+    """Part a source's URL: a password in it becomes a header, for git's command line is public."""
+    if not url.over_http or url.password is None:
+        return Remote(url)
+    return Remote(url.without_user(), basic(unquote(url.user), unquote(url.password)))
 
 
 class Fetcher:
@@ -212,8 +201,7 @@ class Fetcher:
         if remote.ssh:
             env.pop("GIT_SSH", None)
             return env | {"GIT_SSH_COMMAND": remote.ssh, "GIT_SSH_VARIANT": "ssh"}
-        local = remote.url.startswith(("https:", "http:", "file:", "/"))
-        if local or "GIT_SSH_COMMAND" in env or "GIT_SSH" in env:
+        if not remote.url.over_ssh or "GIT_SSH_COMMAND" in env or "GIT_SSH" in env:
             return env
         if self._ssh is None:
             done = await git(

@@ -13,7 +13,6 @@ from supervisor.controllers.keys import Kind, parse
 from supervisor.controllers.ports import GitHost, Ledger, Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.core.config.source_rules import without_password
 from supervisor.core.githost.commit_status_api import CommitStatus, api_of
 from supervisor.core.status.commit_status import hold_back, status_of
 from supervisor.kit.clock import Clock
@@ -147,5 +146,5 @@ def _note(name: str) -> str:
 
 def _target(settings: SourceSettings) -> str:
     """Identify whom it is told, so that another one is told, too; it is written down."""
-    where = (without_password(settings.git), settings.status_url)
+    where = (settings.git.shown, settings.status_url)
     return " ".join((settings.status, *where, settings.status_context))

@@ -3,7 +3,6 @@
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger, SourceReader
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.core.config.source_rules import without_password
 from supervisor.core.files.source_paths import ignoring, is_hidden
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Failure, Finding
@@ -169,4 +168,4 @@ class SourceController:
 
 def _location(settings: SourceSettings) -> str:
     """Where the source is, fit to be shown."""
-    return without_password(settings.git) if settings.git else settings.folder
+    return settings.git.shown if settings.git else settings.folder

@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections.abc import Collection, Mapping
 
-from supervisor.core.config.source_rules import without_password
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import Globs, SourceSettings
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
@@ -24,7 +24,7 @@ def sources_of(
     """
     if same := {name: one for name, one in sources.items() if folders.get(name) == folder}:
         return same
-    places = {_place(url) for url in origins} | {_place(folder)}
+    places = {_place(GitUrl(url)) for url in (*origins, folder)}
     cloned = {name: one for name, one in sources.items() if one.git and _place(one.git) in places}
     if cloned:
         return cloned
@@ -47,7 +47,7 @@ def settings_for_check(
     `apps`, `ignore` and `overlay` take the place of the source's, if they are given.
     """
     return SourceSettings(
-        git=git,
+        git=GitUrl(git),
         ref=ref,
         folder=folder,
         apps=Globs(apps) or source.apps,
@@ -58,12 +58,6 @@ def settings_for_check(
     )
 
 
-def _place(url: str) -> str:
-    """Return a URL or path in one of the forms in which the same repository is named."""
-    text = without_password(url).removeprefix("file://")
-    if "://" in text:
-        host, slash, path = text.partition("://")[2].partition("/")
-        text = f"{host.rpartition('@')[2]}{slash}{path}"
-    elif "@" in text.partition(":")[0]:
-        text = text.partition("@")[2].replace(":", "/", 1)
-    return text.rstrip("/").removesuffix(".git")
+def _place(url: GitUrl) -> str:
+    """Return what URLs and paths of the same repository have in common."""
+    return f"{url.server}/{url.repository}"

@@ -17,6 +17,7 @@ from supervisor.core.config.toml_lines import Path, key_lines
 from supervisor.core.config.webhook_rules import webhook_problems
 from supervisor.kit import texts
 from supervisor.model.errors import Finding
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import (
     Bytes,
     Globs,
@@ -218,7 +219,7 @@ def _expectation(kind: object, name: str) -> tuple[str, str]:
         return "where the secret is, in quotes", f'"file:~/.config/podvisor/{name}"'
     if kind is Globs:
         return "a text, or a list of texts", '["apps/*", "proxy"]'
-    if kind is str:
+    if kind in (str, GitUrl):
         return "a text, in quotes", f'"{_TEXT_EXAMPLES.get(name, "apps/*")}"'
     if kind == dict[str, Seconds]:
         return "a table of durations", '{ web = "10m" }'
@@ -226,11 +227,13 @@ def _expectation(kind: object, name: str) -> tuple[str, str]:
 
 
 def _decode(kind: type, value: object) -> object:
-    """For msgspec: durations, sizes, globs and references to secrets from their texts."""
+    """For msgspec: URLs, durations, sizes, globs and references to secrets from their texts."""
     if kind is Globs:
         return Globs([value] if isinstance(value, str) else msgspec.convert(value, list[str]))
     if not isinstance(value, str):
         raise TypeError(f"expected a text, got {value!r}")
+    if kind is GitUrl:
+        return GitUrl(value)
     if kind is Seconds:
         return Seconds(texts.parse_duration(value))
     if kind is Bytes:

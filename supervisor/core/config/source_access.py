@@ -11,6 +11,7 @@ from supervisor.core.config.overlay_setting import problem as overlay_problem
 from supervisor.core.config.problem import Problem, shown_text
 from supervisor.core.config.toml_lines import Path
 from supervisor.core.githost import commit_status_api
+from supervisor.model.git_url import GitUrl
 
 _GIT_ONLY = (
     *("user", "password", "ssh_key", "known_hosts", "verify", "allowed_signers"),
@@ -27,7 +28,7 @@ def access_problems(key: Path, source: Mapping[str, Any]) -> Iterator[Problem]:
     given: dict[str, str] = {
         name: value for name, value in source.items() if isinstance(value, str) and value
     }
-    git = given.get("git", "")
+    git = GitUrl(given.get("git", ""))
     if not git:
         for name in _GIT_ONLY:
             if name in given:
@@ -35,24 +36,23 @@ def access_problems(key: Path, source: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem((*key, name), f"“{name}” does nothing for a folder", hint)
         yield from _overlay_problems(key, given)
         return
-    yield from _https_problems(key, given, over_http=git.startswith(("https://", "http://")))
-    over_ssh = not git.startswith(("https://", "http://", "file://"))
-    yield from _ssh_problems(key, given, over_ssh=over_ssh)
+    yield from _https_problems(key, given, git)
+    yield from _ssh_problems(key, given, over_ssh=git.over_ssh)
     yield from _verify_problems(key, given)
     yield from _overlay_problems(key, given)
-    yield from _status_problems(key, given)
+    yield from _status_problems(key, given, git)
 
 
-def _https_problems(key: Path, given: Mapping[str, str], *, over_http: bool) -> Iterator[Problem]:
+def _https_problems(key: Path, given: Mapping[str, str], git: GitUrl) -> Iterator[Problem]:
     for name in ("user", "password"):
-        if name in given and not over_http:
+        if name in given and not git.over_http:
             yield Problem((*key, name), f"“{name}” is for https://", "over ssh, name “ssh_key”")
     if "user" in given and "password" not in given:
         hint = 'say where it is: password = "file:~/.config/podvisor/git-token"'
         yield Problem((*key, "user"), "“user” needs “password”", hint)
     if "user" in given and (":" in given["user"] or not given["user"].isprintable()):
         yield Problem((*key, "user"), f"{shown_text(given['user'])} cannot be a user")
-    if "password" in given and re.match(r"https?://[^/@]*:[^/@]*@", given["git"]):
+    if "password" in given and git.over_http and git.password is not None:
         hint = "take it out of “git”"
         yield Problem((*key, "password"), "there is a password in “git”, too", hint)
 
@@ -100,7 +100,7 @@ def _overlay_problems(key: Path, given: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem((*key, "overlay"), f"cannot use {shown_text(text)} as an overlay: {why}")
 
 
-def _status_problems(key: Path, given: Mapping[str, str]) -> Iterator[Problem]:
+def _status_problems(key: Path, given: Mapping[str, str], git: GitUrl) -> Iterator[Problem]:
     kind = given.get("status", "")
     if not kind:
         for name in ("status_token", "status_url", "status_context"):
@@ -117,13 +117,13 @@ def _status_problems(key: Path, given: Mapping[str, str]) -> Iterator[Problem]:
         hint = 'say where it is: status_token = "file:~/.config/podvisor/status-token"'
         yield Problem((*key, "status"), "“status” needs “status_token”", hint)
     url = given.get("status_url", "")
-    place = commit_status_api.api_of(kind, git=given["git"], url=url)
-    if place is None:
+    place = commit_status_api.api_of(kind, git=git, url=url)
+    if place is None and git.scheme and not git.fault:
         name = "status_url" if url else "status"
         message = f"cannot tell from “{'status_url' if url else 'git'}” where the API is"
         hint = 'status_url = "https://git.example.org/api/v1", and OWNER/NAME at the end of “git”'
         yield Problem((*key, name), message, hint)
-    elif place.base.startswith("http://") and not commit_status_api.is_local(place.base):
+    elif place and place.base.startswith("http://") and not commit_status_api.is_local(place.base):
         hint = "whoever is on the way can read the token; use https://"
         name = "status_url" if url else "status"
         yield Problem((*key, name), f"“{place.base}” is not encrypted", hint, fatal=False)

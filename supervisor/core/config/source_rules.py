@@ -4,34 +4,20 @@
 answers shows when the source is read.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from supervisor.core.config.problem import Problem, shown_text
 from supervisor.core.config.source_access import access_problems
 from supervisor.core.config.toml_lines import Path
 from supervisor.core.files.source_paths import glob_problem
 from supervisor.kit import texts
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import Seconds
 
 _SCHEMES = ("https", "http", "ssh", "git+ssh", "file")
-_SCP_STYLE = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9._-]+:(?!//)[^:].*")
 _FASTEST_POLL = Seconds(10)
 _GIT_HINT = "write https://…, ssh://…, user@host:path or file:///…"
-
-
-def without_password(url: str) -> str:
-    """Return the URL as it may be shown: a password in it is replaced by `***`."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    if parts.password is None:
-        return url
-    place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{place}"))
 
 
 def source_problems(
@@ -51,7 +37,7 @@ def source_problems(
         hint = 'say where its apps come from: git = "https://…" or folder = "~/apps"'
         yield Problem(key, f"source “{name}” has neither “git” nor “folder”", hint)
     if git and isinstance(git, str):
-        yield from _git_problems((*key, "git"), git)
+        yield from _git_problems((*key, "git"), GitUrl(git))
     if folder and isinstance(folder, str):
         yield from _folder_problems((*key, "folder"), folder)
         for word in ("ref", "poll"):
@@ -64,46 +50,36 @@ def source_problems(
     yield from access_problems(key, source)
 
 
-def _git_problems(key: Path, url: str) -> Iterator[Problem]:
-    if _control_characters(url) or url != url.strip() or url.startswith("-"):
+def _git_problems(key: Path, url: GitUrl) -> Iterator[Problem]:
+    odd = _control_characters(url) or url != url.strip() or url.startswith("-")
+    if odd or (" " in url and url.scheme in _SCHEMES):
         yield Problem(key, f"cannot use {shown_text(url)} as the URL of a Git repository")
         return
-    try:
-        parts = urlsplit(url)
-        password, host, _ = parts.password, parts.hostname, parts.port
-    except ValueError as error:
-        yield Problem(key, f"cannot read the URL of the Git repository: {error}")
-        return
-    shown = without_password(url)
-    if "://" not in url:
+    if url.fault:
+        yield Problem(key, f"cannot read the URL of the Git repository: {url.fault}")
+    elif "://" not in url:
         if url.startswith(("/", "~", ".")):
             hint = f"write file://{url if url.startswith('/') else '/…'}, or use “folder”"
             yield Problem(key, f"“{url}” is a path, not a URL", hint)
-        elif not _SCP_STYLE.fullmatch(url) or "::" in url:
+        elif not url.scheme:
             yield Problem(key, f"“{url}” is not the URL of a Git repository", _GIT_HINT)
-        return
-    if parts.scheme not in _SCHEMES:
-        message = f"cannot fetch “{shown}”: {parts.scheme}:// is not supported"
+    elif url.scheme not in _SCHEMES:
+        message = f"cannot fetch “{url.shown}”: {url.scheme}:// is not supported"
         yield Problem(key, message, _GIT_HINT)
-    elif parts.scheme == "file":
-        if host or not parts.path.startswith("/"):
-            yield Problem(key, f"“{shown}” is not absolute", "write three slashes: file:///srv/…")
-    elif not host or not parts.path.strip("/"):
-        yield Problem(key, f"“{shown}” names no repository", "write https://HOST/PATH")
-    elif parts.scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
-        yield Problem(
-            key,
-            f"“{shown}” is not encrypted",
-            "whoever is on the way can decide what runs here; use https://",
-            fatal=False,
+    elif url.scheme == "file":
+        if url.host or not url.path.startswith("/"):
+            hint = "write three slashes: file:///srv/…"
+            yield Problem(key, f"“{url.shown}” is not absolute", hint)
+    elif not url.host or not url.repository:
+        yield Problem(key, f"“{url.shown}” names no repository", "write https://HOST/PATH")
+    elif url.scheme == "http" and url.host not in ("localhost", "127.0.0.1", "::1"):
+        hint = "whoever is on the way can decide what runs here; use https://"
+        yield Problem(key, f"“{url.shown}” is not encrypted", hint, fatal=False)
+    if url.password is not None:
+        hint = (
+            "whoever reads this file has it; use “password”, which says where it is, or an SSH key"
         )
-    if password is not None:
-        yield Problem(
-            key,
-            f"“{shown}” holds a password",
-            "whoever reads this file has it; use “password”, which says where it is, or an SSH key",
-            fatal=False,
-        )
+        yield Problem(key, f"“{url.shown}” holds a password", hint, fatal=False)
 
 
 def _folder_problems(key: Path, folder: str) -> Iterator[Problem]:

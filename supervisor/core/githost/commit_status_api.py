@@ -10,11 +10,12 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from supervisor.model.git_url import GitUrl
+
 KINDS = ("github", "gitea", "forgejo", "gitlab")
 _LONGEST = 140
 """Characters of a description; GitHub takes no more."""
 _LONGEST_CONTEXT = 100
-_SCP_STYLE = re.compile(r"(?:[^@/]+@)?([A-Za-z0-9.-]+):(?!//)(.+)")
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _ELSEWHERE = {"github": "/api/v3", "gitea": "/api/v1", "forgejo": "/api/v1", "gitlab": "/api/v4"}
 _HARMLESS = re.compile(r"cannot transition status", re.IGNORECASE)
@@ -54,17 +55,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     token_prefix: str
 
 
-def api_of(kind: str, *, git: str, url: str = "") -> Api | None:
+def api_of(kind: str, *, git: GitUrl, url: str = "") -> Api | None:
     """Find the API of a source's Git host; None where its settings do not tell."""
-    if match := _SCP_STYLE.fullmatch(git) if "://" not in git else None:
-        scheme, host, path = "https", match[1], match[2]
-    else:
-        parts = urlsplit(git)
-        place = parts.netloc.rpartition("@")[2]
-        over_http = parts.scheme in ("http", "https")
-        scheme = parts.scheme if over_http else "https"
-        host, path = place if over_http else parts.hostname or "", parts.path
-    repository = path.strip("/").removesuffix(".git")
+    repository = git.repository
     if kind != "gitlab":
         repository = "/".join(repository.split("/")[-2:])
     if "/" not in repository:
@@ -74,12 +67,14 @@ def api_of(kind: str, *, git: str, url: str = "") -> Api | None:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
             return None
         base = url.rstrip("/")
-    elif not host:
+    elif not git.host:
         return None
-    elif kind == "github" and host == "github.com":
+    elif kind == "github" and git.host == "github.com":
         base = "https://api.github.com"
+    elif git.over_http:
+        base = f"{git.scheme}://{git.server}{_ELSEWHERE[kind]}"
     else:
-        base = f"{scheme}://{host}{_ELSEWHERE[kind]}"
+        base = f"https://{git.host}{_ELSEWHERE[kind]}"
     return Api(kind=kind, base=base, repository=repository)
 
 

@@ -4,12 +4,12 @@ To be read only after `core.githost.signatures` found its signature good. Even t
 names a source: what there is to do is found by looking at the source.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import SourceSettings
 from supervisor.model.webhook import Change, Delivery, Message, Scheme
 
@@ -19,7 +19,6 @@ _LONGEST_SHOWN = 100
 _FORM = "application/x-www-form-urlencoded"
 _HEADS = "refs/heads/"
 _TAGS = "refs/tags/"
-_SCP_STYLE = re.compile(r"(?:[^@/]+@)?[^@/:]+:(?!//)(.+)")
 
 
 class Unreadable(ValueError):
@@ -137,12 +136,7 @@ def repository_path(url: str) -> str:
     A Git host knows itself under other names than whoever fetches from it, and over SSH under
     none: hosts are not compared. The signature is by the secret of this one source anyway.
     """
-    scp = None if "://" in url else _SCP_STYLE.fullmatch(url)
-    try:
-        path = scp[1] if scp else urlsplit(url).path if "://" in url else url
-    except ValueError:
-        return ""
-    return path.strip("/").removesuffix(".git").strip("/").casefold()
+    return GitUrl(url).repository.casefold()
 
 
 def shown(text: str, longest: int = _LONGEST_SHOWN) -> str:

@@ -10,6 +10,7 @@ import pytest
 from supervisor.adapters.forge.commit_status import CommitStatusSender
 from supervisor.core.githost.commit_status_api import CommitState, CommitStatus, api_of
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.git_url import GitUrl
 
 pytestmark = pytest.mark.anyio
 REVISION = "1234567890" * 4
@@ -52,7 +53,7 @@ def server():
 
 async def tell(server, kind, status=FAILURE, *, url="", path="me/home.git", token=TOKEN):
     base = f"http://127.0.0.1:{server.server_port}"
-    api = api_of(kind, git=f"{base}/{path}", url=url and f"{base}{url}")
+    api = api_of(kind, git=GitUrl(f"{base}/{path}"), url=url and f"{base}{url}")
     await CommitStatusSender().tell(api, status, context="podvisor/pi", token=token)
 
 
@@ -142,7 +143,7 @@ async def test_an_endless_answer_is_cut_off(server):
 
 
 async def test_nobody_there_is_tried_again():
-    api = api_of("gitea", git="http://127.0.0.1:1/me/home.git")
+    api = api_of("gitea", git=GitUrl("http://127.0.0.1:1/me/home.git"))
     with pytest.raises(Retry, match=r"127\.0\.0\.1:1/api/v1 how 123456789012 fares"):
         await CommitStatusSender().tell(api, FAILURE, context="x", token=TOKEN)
 

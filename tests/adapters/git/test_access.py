@@ -8,6 +8,7 @@ import pytest
 
 from supervisor.adapters.git.reader import GitSources
 from supervisor.model.errors import Stalled
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LimitSettings, Seconds, SourceSettings
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +58,7 @@ def key(tmp_path):
 
 
 def settings(tmp_path, **more):
-    return SourceSettings(git=f"git@git.example.org:{tmp_path}/repo", **more)
+    return SourceSettings(git=GitUrl(f"git@git.example.org:{tmp_path}/repo"), **more)
 
 
 async def test_ssh_is_given_this_key_and_no_other(sources, told, key, tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.adapters.git.reader import GitSources
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LimitSettings, SourceSettings
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +50,7 @@ def sources(folder: Path, base: Path | None = None) -> GitSources:
 
 
 async def test_what_is_stored_is_read_on_and_left_as_it_is(repository, tmp_path):
-    settings = SourceSettings(git=f"file://{repository.path}")
+    settings = SourceSettings(git=GitUrl(f"file://{repository.path}"))
     repository.commit({"web/web.container": "[Container]\n", "web/conf": "1"})
     base = tmp_path / "sources"
     first = await sources(base).fetch("home", settings)
@@ -72,7 +73,7 @@ async def test_what_is_stored_is_read_on_and_left_as_it_is(repository, tmp_path)
 
 
 async def test_where_nothing_is_stored_it_is_fetched(repository, tmp_path):
-    settings = SourceSettings(git=f"file://{repository.path}")
+    settings = SourceSettings(git=GitUrl(f"file://{repository.path}"))
     repository.commit({"web/web.container": "[Container]\n"})
     borrowed = sources(tmp_path / "one", tmp_path / "none")
     assert await borrowed.stored("home") is None
@@ -81,7 +82,7 @@ async def test_where_nothing_is_stored_it_is_fetched(repository, tmp_path):
 
 
 async def test_a_damaged_store_is_passed_over_and_left(repository, tmp_path):
-    settings = SourceSettings(git=f"file://{repository.path}")
+    settings = SourceSettings(git=GitUrl(f"file://{repository.path}"))
     repository.commit({"web/web.container": "[Container]\n", "web/conf": "1"})
     base = tmp_path / "sources"
     await sources(base).fetch("home", settings)

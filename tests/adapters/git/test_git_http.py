@@ -11,6 +11,7 @@ import pytest
 
 from supervisor.adapters.git.reader import GitSources
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LimitSettings, Seconds, SecretRef, SourceSettings
 
 pytestmark = pytest.mark.anyio
@@ -145,7 +146,9 @@ async def read_secret(reference):
 
 
 def url(server, path, user=""):
-    return SourceSettings(git=f"http://{user}127.0.0.1:{server.server_port}/{path}/repo.git")
+    return SourceSettings(
+        git=GitUrl(f"http://{user}127.0.0.1:{server.server_port}/{path}/repo.git")
+    )
 
 
 def commit(tmp_path, subject):
@@ -314,7 +317,9 @@ async def test_without_the_right_password_it_stalls(sources, server, user):
 async def test_what_is_not_there_stalls_and_what_is_broken_is_tried_again(sources, server):
     port = server.server_port
     with pytest.raises(Stalled, match="not found") as caught:
-        await sources.fetch("s", SourceSettings(git=f"http://127.0.0.1:{port}/open/none.git"))
+        await sources.fetch(
+            "s", SourceSettings(git=GitUrl(f"http://127.0.0.1:{port}/open/none.git"))
+        )
     assert "check the URL" in caught.value.hint
     with pytest.raises(Retry, match="500"):
         await sources.fetch("s", url(server, "broken"))

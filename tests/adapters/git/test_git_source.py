@@ -12,6 +12,7 @@ from supervisor.adapters.git import command
 from supervisor.adapters.git.reader import GitSources
 from supervisor.kit.stamps import blob_id
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import Bytes, LimitSettings, Seconds, SourceSettings
 from supervisor.model.source import FileKind
 
@@ -94,7 +95,7 @@ def sources(tmp_path):
 
 
 def at(upstream: Upstream, ref: str = "") -> SourceSettings:
-    return SourceSettings(git=upstream.url, ref=ref)
+    return SourceSettings(git=GitUrl(upstream.url), ref=ref)
 
 
 async def test_the_default_branch_comes_with_its_files_and_subject(sources, upstream):
@@ -223,20 +224,20 @@ async def test_a_ref_that_is_no_commit_stalls(sources, upstream):
 
 async def test_failures_are_classified(sources, tmp_path):
     with pytest.raises(Stalled, match=r"cannot fetch file:///.*/none: .*does not (appear|exist)"):
-        await sources.fetch("s", SourceSettings(git=f"file://{tmp_path}/none"))
+        await sources.fetch("s", SourceSettings(git=GitUrl(f"file://{tmp_path}/none")))
     with pytest.raises(Retry, match=r"cannot fetch http://127\.0\.0\.1:1/x"):
-        await sources.fetch("s", SourceSettings(git="http://127.0.0.1:1/x"))
+        await sources.fetch("s", SourceSettings(git=GitUrl("http://127.0.0.1:1/x")))
     for url in ("ext::touch /tmp/x", "git://127.0.0.1:1/x", "fd::17"):
         with pytest.raises(Stalled):
-            await sources.fetch("s", SourceSettings(git=url))
+            await sources.fetch("s", SourceSettings(git=GitUrl(url)))
     with pytest.raises(Stalled):
-        await sources.fetch("s", SourceSettings(git="--upload-pack=touch x"))
+        await sources.fetch("s", SourceSettings(git=GitUrl("--upload-pack=touch x")))
 
 
 async def test_credentials_are_never_shown_nor_put_on_a_command_line(sources, monkeypatch):
     calls = count_processes(monkeypatch)
     with pytest.raises(Retry) as caught:
-        await sources.fetch("s", SourceSettings(git="http://me:s3cret@127.0.0.1:1/x"))
+        await sources.fetch("s", SourceSettings(git=GitUrl("http://me:s3cret@127.0.0.1:1/x")))
     assert "s3cret" not in str(caught.value)
     assert "me" not in str(caught.value).split("127.0.0.1")[0].split("//")[-1]
     assert calls
@@ -516,7 +517,7 @@ async def test_the_users_configuration_does_no_harm(upstream, tmp_path, monkeypa
     contents = await sources.read("s", [f.oid for f in snapshot.files])
     assert sorted(contents.values()) == [b"* filter=x text\n", b"a\r\n"]
     with pytest.raises(Stalled):
-        await sources.fetch("s", SourceSettings(git=f"ext::touch {touched}"))
+        await sources.fetch("s", SourceSettings(git=GitUrl(f"ext::touch {touched}")))
     assert not touched.exists()
 
 
@@ -530,7 +531,7 @@ async def test_a_fetch_that_takes_too_long_is_ended(upstream, tmp_path, monkeypa
         folder=tmp_path / "state", limits=LimitSettings(fetch_timeout=Seconds(0.3))
     )
     with pytest.raises(Retry, match=r"no end after 0\.3 s"):
-        await sources.fetch("s", SourceSettings(git="git@example.invalid:x.git"))
+        await sources.fetch("s", SourceSettings(git=GitUrl("git@example.invalid:x.git")))
 
 
 @pytest.mark.parametrize(
@@ -552,7 +553,7 @@ async def test_what_ssh_says_is_understood(sources, tmp_path, monkeypatch, words
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     monkeypatch.delenv("GIT_SSH_COMMAND", raising=False)
     with pytest.raises(expected) as caught:
-        await sources.fetch("s", SourceSettings(git="ssh://git@example.invalid/x.git"))
+        await sources.fetch("s", SourceSettings(git=GitUrl("ssh://git@example.invalid/x.git")))
     assert words.removeprefix("ERROR: ").removeprefix("git@") in str(caught.value).replace(
         "git@", ""
     )
@@ -567,7 +568,7 @@ async def test_ssh_is_told_to_ask_nothing(sources, tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     monkeypatch.delenv("GIT_SSH_COMMAND", raising=False)
     with pytest.raises(Retry):
-        await sources.fetch("s", SourceSettings(git="git@example.invalid:x.git"))
+        await sources.fetch("s", SourceSettings(git=GitUrl("git@example.invalid:x.git")))
     assert "BatchMode=yes" in (tmp_path / "args").read_text()
 
 

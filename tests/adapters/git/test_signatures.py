@@ -11,6 +11,7 @@ import pytest
 from supervisor.adapters.git import command
 from supervisor.adapters.git.reader import GitSources
 from supervisor.model.errors import Stalled
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LimitSettings, Seconds, SourceSettings
 
 pytestmark = pytest.mark.anyio
@@ -105,7 +106,7 @@ def by_ssh(author, tmp_path):
     signers = tmp_path / "allowed_signers"
     signers.write_text(f"alice@example.org {key.with_suffix('.pub').read_text()}")
     settings = SourceSettings(
-        git=f"file://{author.work}", verify="ssh", allowed_signers=str(signers)
+        git=GitUrl(f"file://{author.work}"), verify="ssh", allowed_signers=str(signers)
     )
     return settings, key, signers
 
@@ -115,7 +116,7 @@ def by_gpg(author, tmp_path):
     signers = tmp_path / "signers.asc"
     signers.write_text(author.gpg_key("alice"))
     return SourceSettings(
-        git=f"file://{author.work}", verify="gpg", allowed_signers=str(signers)
+        git=GitUrl(f"file://{author.work}"), verify="gpg", allowed_signers=str(signers)
     ), signers
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from supervisor.adapters.git.reader import GitSources
 from supervisor.adapters.git.working_copy import BRANCH, WorkingCopy
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LimitSettings, SourceSettings
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +42,7 @@ async def read(folder: Path, scratch: Path) -> dict[str, str]:
     assert copy is not None
     await copy.commit_to(scratch / "copy.git")
     reader = GitSources(folder=scratch / "sources", limits=LimitSettings())
-    settings = SourceSettings(git=f"file://{scratch}/copy.git", ref=BRANCH)
+    settings = SourceSettings(git=GitUrl(f"file://{scratch}/copy.git"), ref=BRANCH)
     snapshot = await reader.fetch("check", settings)
     contents = await reader.read("check", [file.oid for file in snapshot.files])
     found = {file.path: contents[file.oid].decode() for file in snapshot.files}

@@ -3,13 +3,16 @@
 import pytest
 
 from supervisor.core.config.checking import settings_for_check, sources_of
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import Globs, SourceSettings
 
 SOURCES = {
-    "home": SourceSettings(git="https://me:token@git.example/me/home.git", apps=Globs(["a/*"])),
+    "home": SourceSettings(
+        git=GitUrl("https://me:token@git.example/me/home.git"), apps=Globs(["a/*"])
+    ),
     "local": SourceSettings(folder="~/apps"),
-    "ssh": SourceSettings(git="git@git.example:me/other.git"),
-    "bare": SourceSettings(git="file:///srv/bare.git"),
+    "ssh": SourceSettings(git=GitUrl("git@git.example:me/other.git")),
+    "bare": SourceSettings(git=GitUrl("file:///srv/bare.git")),
 }
 
 
@@ -33,7 +36,11 @@ def test_a_folder_is_known_by_its_place_and_by_its_remotes(folder, origins, expe
 
 def test_what_is_given_takes_the_place_of_the_settings_and_secrets_are_left_behind():
     home = SourceSettings(
-        git="https://x/y", apps=Globs(["a/*"]), ignore=Globs(["b"]), exclude=("c",), verify="ssh"
+        git=GitUrl("https://x/y"),
+        apps=Globs(["a/*"]),
+        ignore=Globs(["b"]),
+        exclude=("c",),
+        verify="ssh",
     )
     assert settings_for_check(home, folder="/x", apps=["d"]) == SourceSettings(
         folder="/x", apps=Globs(["d"]), ignore=Globs(["b"]), exclude=("c",)

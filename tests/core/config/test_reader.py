@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.config.reader import read_settings
-from supervisor.core.config.source_rules import without_password
+from supervisor.model.git_url import GitUrl, without_credentials
 from supervisor.model.settings import Globs, RepairSettings, Settings, SourceSettings
 
 
@@ -48,7 +48,7 @@ def test_reads_everything() -> None:
     assert reading.settings is not None
     assert reading.settings.sources == {
         "web": SourceSettings(
-            git="ssh://git@example.org/apps.git",
+            git=GitUrl("ssh://git@example.org/apps.git"),
             ref="main",
             poll=5400,
             apps=Globs(["apps/*"]),
@@ -141,6 +141,8 @@ def test_says_what_is_wrong_with_the_file(text: str, said: str) -> None:
         ("git = 'https://a'", "“https://a” names no repository"),
         ("git = 'https://[a/b'", "cannot read the URL of the Git repository: Invalid IPv6 URL"),
         ("git = 'https://a:x/b'", "cannot read the URL of the Git repository: Port could not"),
+        ("git = 'https://[a/b'\nstatus = 'gitea'\nstatus_token = 'file:/t'", "cannot read the URL"),
+        ("git = 'file:///a b'", "cannot use “file:///a b” as the URL of a Git repository"),
         ("git = 'apps'", "“apps” is not the URL of a Git repository"),
         ("git = 5", '“git” must be a text, in quotes (such as git = "https://example.org'),
         ("git = 'https://a/b'\nref = '-x'", "cannot follow “-x” (a branch, a tag or a commit)"),
@@ -259,12 +261,13 @@ def test_names_the_file_as_it_is_told_to() -> None:
     [
         ("https://me:pw@h:1/p?q", "https://me:***@h:1/p?q"),
         ("https://me@h/p", "https://me@h/p"),
+        ("https://glpat-0123456789abcdefghij@h/p", "https://***@h/p"),
         ("git@h:p", "git@h:p"),
         ("https://[", "https://["),
     ],
 )
 def test_hides_passwords(url: str, shown: str) -> None:
-    assert without_password(url) == shown
+    assert GitUrl(url).shown == without_credentials(url) == shown
 
 
 WORDS = st.sampled_from(

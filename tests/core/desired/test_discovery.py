@@ -6,6 +6,7 @@ import pytest
 from supervisor.core.desired.discovery import compose, references, told
 from supervisor.core.desired.layout import find_layout
 from supervisor.model.errors import Finding
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import Bytes, Globs, LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
@@ -19,7 +20,7 @@ def composed(*paths, findings=(), limits=None, **settings):
     for word in ("apps", "ignore"):
         if isinstance(settings.get(word), str):
             settings[word] = Globs([settings[word]] if settings[word] else ())
-    source = SourceSettings(git="https://git.example/home", **settings)
+    source = SourceSettings(git=GitUrl("https://git.example/home"), **settings)
     return compose(snapshot(*paths, findings=findings), source, limits or LimitSettings())
 
 

@@ -5,6 +5,7 @@ import pytest
 from supervisor.core.config.overlay_setting import common_folder, folder_of, problem
 from supervisor.core.desired.discovery import compose
 from supervisor.model.errors import Finding
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
@@ -28,7 +29,7 @@ def composed(*paths, findings=(), overlay="hosts/%l", specifiers=HERE, **setting
         files=tuple(sorted(TreeFile(path=path, oid=f"oid of {path}", size=1) for path in paths)),
         findings=tuple(findings),
     )
-    source = SourceSettings(git="https://git.example/home", overlay=overlay, **settings)
+    source = SourceSettings(git=GitUrl("https://git.example/home"), overlay=overlay, **settings)
     return compose(snapshot, source, LimitSettings(), specifiers=specifiers)
 
 

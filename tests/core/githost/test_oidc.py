@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from supervisor.core.githost import oidc
 from supervisor.core.githost.payloads import concern
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import SourceSettings
 
 ISSUER = "https://token.actions.githubusercontent.com"
 NOW = 1_700_000_000.0
 SETTINGS = SourceSettings(
-    git="https://github.com/me/home",
+    git=GitUrl("https://github.com/me/home"),
     webhook="github-actions",
     webhook_repository="me/home",
     webhook_audience="podvisor-home",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from supervisor.core.githost import payloads, signatures
 from supervisor.core.githost.payloads import Unreadable, concern, repository_path
 from supervisor.core.githost.samples import sample
+from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import SourceSettings
 from supervisor.model.webhook import Change, Delivery, Scheme
 from tests.fakes import webhooks as sent
@@ -42,7 +43,7 @@ def read(name, payload, **more):
 
 
 def source(git="https://git.example.org/me/home.git", ref=""):
-    return SourceSettings(git=git, ref=ref)
+    return SourceSettings(git=GitUrl(git), ref=ref)
 
 
 # Signatures

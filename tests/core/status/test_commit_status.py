@@ -5,6 +5,7 @@ import pytest
 from supervisor.core.githost.commit_status_api import CommitState, CommitStatus, api_of, plain
 from supervisor.core.status.commit_status import hold_back, status_of
 from supervisor.model.errors import Finding
+from supervisor.model.git_url import GitUrl
 from supervisor.model.status import AppState, AppStatus, SourceStatus
 
 SOURCE = SourceStatus(name="home", location="x", revision="r2")
@@ -121,7 +122,7 @@ def test_a_change_of_mind_waits(before, at, seconds):
     ],
 )  # fmt: skip
 def test_where_the_api_is(kind, git, url, base, repository):
-    api = api_of(kind, git=git, url=url)
+    api = api_of(kind, git=GitUrl(git), url=url)
     assert (api.base, api.repository) == (base, repository)
 
 
@@ -135,7 +136,7 @@ def test_where_the_api_is(kind, git, url, base, repository):
     ],
 )
 def test_where_the_api_cannot_be_known(git, url):
-    assert api_of("github", git=git, url=url) is None
+    assert api_of("github", git=GitUrl(git), url=url) is None
 
 
 def test_a_text_becomes_one_short_line():
