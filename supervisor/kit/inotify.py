@@ -16,26 +16,31 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ATTRIB = 0x4
-CLOSE_WRITE = 0x8
-MOVED_FROM = 0x40
-MOVED_TO = 0x80
-CREATE = 0x100
-DELETE = 0x200
-DELETE_SELF = 0x400
-MOVE_SELF = 0x800
-UNMOUNT = 0x2000
-OVERFLOW = 0x4000
-IGNORED = 0x8000
-ADD = 0x20000000
-ONLY_FOLDER = 0x1000000
-DONT_FOLLOW = 0x2000000
-EXCLUDE_UNLINKED = 0x4000000
-FOLDER = 0x40000000
-GONE = DELETE_SELF | MOVE_SELF | UNMOUNT
-
 _QUIET_SECONDS = 0.05
 _LATEST_SECONDS = 1.0
+
+
+class Mask:
+    """What to watch for, what happened, and how to watch; plain numbers, as events are many."""
+
+    MODIFY = 0x2
+    ATTRIB = 0x4
+    CLOSE_WRITE = 0x8
+    MOVED_FROM = 0x40
+    MOVED_TO = 0x80
+    CREATE = 0x100
+    DELETE = 0x200
+    DELETE_SELF = 0x400
+    MOVE_SELF = 0x800
+    UNMOUNT = 0x2000
+    OVERFLOW = 0x4000
+    IGNORED = 0x8000
+    ONLY_FOLDER = 0x1000000
+    DONT_FOLLOW = 0x2000000
+    EXCLUDE_UNLINKED = 0x4000000
+    ADD = 0x20000000
+    FOLDER = 0x40000000
+    GONE = DELETE_SELF | MOVE_SELF | UNMOUNT
 
 
 class InotifyEvent(NamedTuple):
@@ -66,10 +71,10 @@ class Inotify:
 
     def add(self, path: str, mask: int) -> int | None:
         """Watch what is at a path; None if nothing is there or it cannot be watched."""
-        from asyncinotify import Mask  # noqa: PLC0415
+        import asyncinotify  # noqa: PLC0415
 
         try:
-            watch = self._inotify.add_watch(path, Mask(mask))
+            watch = self._inotify.add_watch(path, asyncinotify.Mask(mask))
         except OSError as error:
             if error.errno == errno.ENOSPC and not self._told:
                 self._told = True
@@ -93,10 +98,10 @@ class Inotify:
         while event := self._inotify.sync_get():
             watch = event.watch
             name = str(event.name) if event.name else ""
-            if event.mask & OVERFLOW:
-                events.append(InotifyEvent(-1, OVERFLOW, ""))
+            if event.mask & Mask.OVERFLOW:
+                events.append(InotifyEvent(-1, Mask.OVERFLOW, ""))
             elif watch is not None and watch.wd in self._watches:
-                if event.mask & IGNORED:
+                if event.mask & Mask.IGNORED:
                     del self._watches[watch.wd]
                 events.append(InotifyEvent(watch.wd, int(event.mask), name))
         return events

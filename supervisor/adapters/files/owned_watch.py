@@ -14,20 +14,10 @@ import anyio
 import anyio.lowlevel
 
 from supervisor.adapters.files.watch import open_inotify
-from supervisor.kit.inotify import (
-    ATTRIB,
-    CLOSE_WRITE,
-    DONT_FOLLOW,
-    GONE,
-    IGNORED,
-    OVERFLOW,
-    Inotify,
-    InotifyEvent,
-    settled,
-)
+from supervisor.kit.inotify import Inotify, InotifyEvent, Mask, settled
 
-_FILE = CLOSE_WRITE | ATTRIB | GONE | DONT_FOLLOW
-_FOLDER = GONE | DONT_FOLLOW
+_FILE = Mask.CLOSE_WRITE | Mask.ATTRIB | Mask.GONE | Mask.DONT_FOLLOW
+_FOLDER = Mask.GONE | Mask.DONT_FOLLOW
 _EVERYONE = ""
 _AT_ONCE = 100
 """Watches between two turns of others: some milliseconds."""
@@ -132,10 +122,10 @@ class OwnedWatch:
     def _judge(self, events: Iterable[InotifyEvent]) -> set[str]:
         touched: set[str] = set()
         for event in events:
-            if event.mask & OVERFLOW:
+            if event.mask & Mask.OVERFLOW:
                 touched.add(_EVERYONE)
             touched |= self._apps.get(event.watch, set())
-            if event.mask & IGNORED:
+            if event.mask & Mask.IGNORED:
                 self._forget(event.watch)
         return set(self._masks) if _EVERYONE in touched else touched
 

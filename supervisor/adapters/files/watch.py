@@ -10,30 +10,14 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import NamedTuple
 
-from supervisor.kit.inotify import (
-    ADD,
-    ATTRIB,
-    CLOSE_WRITE,
-    CREATE,
-    DELETE,
-    DONT_FOLLOW,
-    EXCLUDE_UNLINKED,
-    FOLDER,
-    GONE,
-    MOVED_FROM,
-    MOVED_TO,
-    ONLY_FOLDER,
-    OVERFLOW,
-    Inotify,
-    InotifyEvent,
-    settled,
-)
+from supervisor.kit.inotify import Inotify, InotifyEvent, Mask, settled
 from supervisor.model.errors import Retry
 
-_ENTRIES = CREATE | DELETE | MOVED_FROM | MOVED_TO | ATTRIB
-_TREE = _ENTRIES | CLOSE_WRITE | GONE | ONLY_FOLDER | DONT_FOLLOW | EXCLUDE_UNLINKED
-_WAY = GONE | DONT_FOLLOW
-_GAP = _ENTRIES | GONE | ONLY_FOLDER | DONT_FOLLOW
+_ENTRIES = Mask.CREATE | Mask.DELETE | Mask.MOVED_FROM | Mask.MOVED_TO | Mask.ATTRIB
+_CHANGES = _ENTRIES | Mask.CLOSE_WRITE
+_WAY = Mask.GONE | Mask.DONT_FOLLOW
+_GAP = _ENTRIES | _WAY | Mask.ONLY_FOLDER
+_TREE = _CHANGES | _WAY | Mask.ONLY_FOLDER | Mask.EXCLUDE_UNLINKED
 _SKIPPED = ".git"
 _MAX_LINKS = 40
 _TRIES = 3
@@ -104,18 +88,18 @@ class SourceFolders:
         changed: set[str] = set()
         moved = False
         for event in events:
-            if event.mask & OVERFLOW:
+            if event.mask & Mask.OVERFLOW:
                 changed.update(self._folders)
                 moved = True
             watched = self._watched.get(event.watch)
             for role in watched.roles if watched else ():
-                if event.mask & GONE:
+                if event.mask & Mask.GONE:
                     changed.add(role.source)
                     moved = True
-                elif role.tree and event.mask & (_ENTRIES | CLOSE_WRITE) and event.name != _SKIPPED:
+                elif role.tree and event.mask & _CHANGES and event.name != _SKIPPED:
                     changed.add(role.source)
                     # A folder's mode counts: one that could not be read may be readable now.
-                    moved = moved or bool(event.mask & FOLDER) or not event.name
+                    moved = moved or bool(event.mask & Mask.FOLDER) or not event.name
                 elif role.awaited and event.name == role.awaited:
                     changed.add(role.source)
                     moved = True
@@ -159,7 +143,7 @@ def _ask(inotify: Inotify, ways: Mapping[str, _Way]) -> dict[int, _Watched]:
     for source, way in ways.items():
         for path, mask, role in _wanted(source, way):
             # Only ever adding, for a mask that shrank for a moment would lose events.
-            watch = inotify.add(path, mask | ADD)
+            watch = inotify.add(path, mask | Mask.ADD)
             if watch is not None:
                 one = watched.setdefault(watch, _Watched(path))
                 one.mask |= mask

@@ -14,19 +14,17 @@ Podman's log. Used by `follow` and `client`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import anyio
 
 from supervisor.adapters.podman import containers_conf
 from supervisor.adapters.podman.store_index import Index, read_images, read_secrets
 from supervisor.adapters.podman.stores import Stores
+from supervisor.kit.inotify import Inotify, InotifyEvent, Mask
 from supervisor.model.podman import PodmanEvent
-
-if TYPE_CHECKING:
-    from asyncinotify import Event, Inotify
 
 SETTINGS = "settings"
 """Type of the sign that Podman's settings changed."""
@@ -34,11 +32,9 @@ SETTINGS = "settings"
 _SETTLE_SECONDS = 0.25
 """Podman makes a volume's folder first and writes its database then."""
 _LONGEST_SETTLE_SECONDS = 1.0
-_CREATE, _DELETE, _DELETE_SELF = 0x100, 0x200, 0x400
-_MOVED_FROM, _MOVED_TO, _CLOSE_WRITE = 0x40, 0x80, 0x8
-_COMES_AND_GOES = _CREATE | _DELETE | _MOVED_FROM | _MOVED_TO | _DELETE_SELF
-_REPLACED = _MOVED_TO | _DELETE_SELF
-_WRITTEN = _MOVED_TO | _CLOSE_WRITE | _DELETE
+_REPLACED = Mask.MOVED_TO | Mask.DELETE_SELF
+_COMES_AND_GOES = Mask.CREATE | Mask.DELETE | Mask.MOVED_FROM | _REPLACED
+_WRITTEN = Mask.MOVED_TO | Mask.CLOSE_WRITE | Mask.DELETE
 _AT_ONCE = frozenset({"image"})
 """Types of which the index is the whole truth, as soon as it is replaced."""
 
@@ -57,7 +53,7 @@ class StoreWatch:
     def __init__(self) -> None:
         self._stores: Stores | None = None
         self._inotify: Inotify | None = None
-        self._watched: dict[Path, _Watched] = {}
+        self._watched: dict[int, _Watched] = {}
         self._indexes: dict[str, list[Index]] = {}
         self._dirty: dict[str, set[str]] = {}
         """Types to the names that are known to have changed; with none, the index is to tell."""
@@ -78,9 +74,7 @@ class StoreWatch:
         self, prepare: Callable[[], Awaitable[Stores | None]]
     ) -> AsyncIterator[AsyncIterator[PodmanEvent]]:
         """Give the stream of signs; `prepare` is asked once where the stores are."""
-        from asyncinotify import Inotify  # noqa: PLC0415
-
-        with Inotify(sync_timeout=0) as inotify:
+        with closing(Inotify()) as inotify:
             self._inotify = inotify
             try:
                 self._arm_settings()
@@ -111,7 +105,7 @@ class StoreWatch:
         self._add(_Watched(stores.networks, "network", _COMES_AND_GOES, ".json"))
         self._add(_Watched(stores.volumes, "volume", _COMES_AND_GOES))
         self._add(_Watched(stores.secrets, "secret", _COMES_AND_GOES, ".json"))
-        self._add(_Watched(stores.secret_index, "secret", _CLOSE_WRITE | _DELETE_SELF))
+        self._add(_Watched(stores.secret_index, "secret", Mask.CLOSE_WRITE | Mask.DELETE_SELF))
         self._add(_Watched(stores.containers, "container", _REPLACED, "containers.json"))
         self._add(_Watched(stores.exits, "container", _REPLACED))
 
@@ -121,20 +115,16 @@ class StoreWatch:
                 self._add(_Watched(one, SETTINGS, _WRITTEN, ".conf"))
 
     def _add(self, watched: _Watched) -> None:
-        from asyncinotify import Mask  # noqa: PLC0415
-
-        if watched.path in self._watched or self._inotify is None:
+        if self._inotify is None or watched in self._watched.values():
             return
-        try:
-            self._inotify.add_watch(watched.path, Mask(watched.mask))
-        except OSError:
-            return  # not there yet: what makes it is followed by an inventory
-        self._watched[watched.path] = watched
+        # Where it is not there yet: what makes it is followed by an inventory.
+        if (watch := self._inotify.add(str(watched.path), watched.mask)) is not None:
+            self._watched[watch] = watched
 
-    async def _changes(self, inotify: "Inotify") -> AsyncIterator[PodmanEvent]:
+    async def _changes(self, inotify: Inotify) -> AsyncIterator[PodmanEvent]:
         settle = _SETTLE_SECONDS
         while True:
-            self._take(await inotify.get())
+            await inotify.wait()
             self._take_all(inotify)
             if not self._dirty:
                 continue
@@ -148,28 +138,24 @@ class StoreWatch:
             for event in self._tell(frozenset(self._dirty)):
                 yield event
 
-    def _take_all(self, inotify: "Inotify") -> bool:
-        # Not `get()` with a deadline: what it has just read when it is cancelled is lost.
-        any_event = False
-        while (event := inotify.sync_get()) is not None:
+    def _take_all(self, inotify: Inotify) -> bool:
+        events = inotify.take()
+        for event in events:
             self._take(event)
-            any_event = True
-        return any_event
+        return bool(events)
 
-    def _take(self, event: "Event") -> None:
+    def _take(self, event: InotifyEvent) -> None:
         """Note what an event means, and forget watches that have ended."""
-        from asyncinotify import Mask  # noqa: PLC0415
-
-        if Mask.Q_OVERFLOW in event.mask:
+        if event.mask & Mask.OVERFLOW:
             for one in (*self.telling, "container"):
                 self._dirty.setdefault(one, set())
             return
-        watched = self._watched.get(event.watch.path) if event.watch else None
+        watched = self._watched.get(event.watch)
         if watched is None:
             return
-        if Mask.IGNORED in event.mask:
-            del self._watched[watched.path]
-        name = str(event.name) if event.name else ""
+        if event.mask & Mask.IGNORED:
+            del self._watched[event.watch]
+        name = event.name
         if not name or name.endswith(watched.ending):
             names = self._dirty.setdefault(watched.type, set())
             if name and watched.type in {"network", "volume"}:

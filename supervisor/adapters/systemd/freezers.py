@@ -7,18 +7,15 @@ is told of every change; at rest nothing is done. Used by `manager`.
 
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio
 
-if TYPE_CHECKING:
-    from asyncinotify import Inotify, Watch
+from supervisor.kit.inotify import Inotify, Mask
 
 _CONTAINER = "libpod-payload-"
 _EVENTS = "cgroup.events"
-_MODIFY = 0x2
 
 
 def manager_folder() -> Path:
@@ -34,8 +31,10 @@ class Freezers:
         """Keep the cgroup of the user's systemd; a machine without cgroups v2 has none."""
         self._folder = folder
         self._inotify: Inotify | None = None
-        self._followed: dict[Path, tuple[str, Watch]] = {}
-        """`cgroup.events` to its unit."""
+        self._watches: dict[Path, int] = {}
+        """`cgroup.events` to the watch of it."""
+        self._followed: dict[int, tuple[Path, str]] = {}
+        """The watch to the file, and to its unit."""
         self._known: dict[Path, bool] = {}
         """Whether it was frozen when it was read last."""
 
@@ -44,9 +43,7 @@ class Freezers:
         there = {
             events: unit for unit, folder in self._folders(units) for events in _containers(folder)
         }
-        self._follow(
-            {events: unit for events, unit in there.items() if events not in self._followed}
-        )
+        self._follow({path: unit for path, unit in there.items() if path not in self._watches})
         frozen = {events: _is_frozen(events) for events in there}
         self._known.update(frozen)
         return frozenset(unit for events, unit in there.items() if frozen[events])
@@ -54,9 +51,7 @@ class Freezers:
     @asynccontextmanager
     async def watch(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
         """Tell of every unit of which a container is paused, or goes on."""
-        from asyncinotify import Inotify  # noqa: PLC0415
-
-        with Inotify() as inotify:
+        with closing(Inotify()) as inotify:
             self._inotify = inotify
             try:
                 async with anyio.create_task_group() as tasks:
@@ -65,19 +60,19 @@ class Freezers:
                     tasks.cancel_scope.cancel()
             finally:
                 self._inotify = None
+                self._watches.clear()
                 self._followed.clear()
                 self._known.clear()
 
-    async def _heed(self, inotify: "Inotify", tell: Callable[[str], None]) -> None:
+    async def _heed(self, inotify: Inotify, tell: Callable[[str], None]) -> None:
         while True:
-            event = await inotify.get()
-            path = event.watch.path if event.watch else None
-            if path is None or path not in self._followed:
-                continue
-            # The kernel tells of the end of its last process, too.
-            if (frozen := _is_frozen(path)) != self._known.get(path):
-                self._known[path] = frozen
-                tell(self._followed[path][0])
+            await inotify.wait()
+            for event in inotify.take():
+                path, unit = self._followed.get(event.watch, (None, ""))
+                # The kernel tells of the end of its last process, too.
+                if path and (frozen := _is_frozen(path)) != self._known.get(path):
+                    self._known[path] = frozen
+                    tell(unit)
 
     def _folders(self, units: Collection[str]) -> Iterator[tuple[str, Path]]:
         """Yield the cgroups of those units that have one: of most, where systemd puts services."""
@@ -93,19 +88,18 @@ class Freezers:
                 yield unit, elsewhere[unit]
 
     def _follow(self, new: Mapping[Path, str]) -> None:
-        from asyncinotify import Mask  # noqa: PLC0415
-
         if self._inotify is None or not new:
             return
         # The kernel does not end the watch of a cgroup that is gone.
-        for gone in [path for path in self._followed if not path.exists()]:
-            _, watch = self._followed.pop(gone)
+        for gone in [path for path in self._watches if not path.exists()]:
+            watch = self._watches.pop(gone)
+            del self._followed[watch]
             self._known.pop(gone, None)
-            with suppress(OSError):
-                self._inotify.rm_watch(watch)
-        for events, unit in new.items():
-            with suppress(OSError):  # it has just ended, or the user has too many watches
-                self._followed[events] = (unit, self._inotify.add_watch(events, Mask(_MODIFY)))
+            self._inotify.remove(watch)
+        for path, unit in new.items():
+            if (added := self._inotify.add(str(path), Mask.MODIFY)) is not None:
+                self._watches[path] = added
+                self._followed[added] = (path, unit)
 
 
 def _services(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from supervisor.adapters.files.watch import SourceFolders
-from supervisor.kit.inotify import OVERFLOW, InotifyEvent
+from supervisor.kit.inotify import InotifyEvent, Mask
 
 pytestmark = pytest.mark.anyio
 SILENCE = 0.1
@@ -220,7 +220,7 @@ async def test_an_overflow_names_every_source(folder, tmp_path):
     sources = SourceFolders()
     await sources.watch_folders({"a": str(folder), "b": str(tmp_path / "none")})
     async with sources.watch():
-        assert sources._judge([InotifyEvent(-1, OVERFLOW, "")]) == {"a", "b"}
+        assert sources._judge([InotifyEvent(-1, Mask.OVERFLOW, "")]) == {"a", "b"}
 
 
 async def test_owned_files_wake_when_anyone_touches_them(home):
