@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol, TypeVar
 
-from supervisor.core.githost.commit_status_api import Api, CommitStatus
+from supervisor.core.githost.commit_status_api import Api
 from supervisor.model.app import Candidate, Generated
+from supervisor.model.commit_status import CommitStatus
+from supervisor.model.documents import D, Document
 from supervisor.model.events import Event
 from supervisor.model.health import CheckRun, ContainerHealth, PlayedContainer, Probe
 from supervisor.model.observed import (
@@ -331,14 +333,8 @@ class Host(Protocol):
         """Say in words who listens on a port (`tcp`, `udp`, or empty: either); empty if nobody."""
 
 
-class Ledger(Protocol):
-    """The durable record. Synchronous: SQLite in WAL mode, microseconds for an entry."""
-
-    def together(self) -> AbstractContextManager[None]:
-        """Write what is recorded within in one transaction, and tell of it, at the end.
-
-        Nothing may be waited for within.
-        """
+class Events(Protocol):
+    """What happened, to what, and why."""
 
     def append(self, *events: Event) -> Event:
         """Write entries, all at once; returns the last with its id.
@@ -360,7 +356,28 @@ class Ledger(Protocol):
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Hear every entry as it is written; returns the way to stop."""
 
-    def applied(self) -> dict[str, AppliedApp]: ...
+
+class Documents(Protocol):
+    """What outlives a restart, by type and key; see `model.documents`.
+
+    One that cannot be read, as that of another podvisor, counts as none.
+    """
+
+    def get(self, kind: type[D], key: str = "") -> D | None: ...
+
+    def all(self, kind: type[D]) -> dict[str, D]:
+        """Documents of a type by key."""
+
+    def put(self, document: Document, key: str = "") -> None: ...
+
+    def drop(self, kind: type[Document], key: str = "") -> None: ...
+
+
+class AppliedState(Protocol):
+    """What was applied, tried and repaired."""
+
+    def applied(self) -> dict[str, AppliedApp]:
+        """Apps by name. One whose first pass was cut short has units, but no revision yet."""
 
     def put_applied(self, app: AppliedApp) -> None: ...
 
@@ -383,10 +400,15 @@ class Ledger(Protocol):
     def put_repairs(self, states: Iterable[RepairState]) -> None:
         """Write these; one without failures is forgotten."""
 
-    def note(self, key: str) -> str:
-        """Return a small text kept under a key, empty if none."""
 
-    def put_note(self, key: str, text: str) -> None: ...
+class Ledger(Events, Documents, AppliedState, Protocol):
+    """The durable record. Synchronous: SQLite in WAL mode, microseconds for an entry."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Write what is recorded within in one transaction, and tell of it, at the end.
+
+        Nothing may be waited for within.
+        """
 
     def problem(self) -> str:
         """Why it cannot write now, empty if it can."""

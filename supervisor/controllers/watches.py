@@ -99,16 +99,16 @@ class Watches:
     def _show(self, status: WatchStatus) -> None:
         """Put on the board how something is watched; a change of that is an event."""
         self._board.watches[status.what] = status
-        key, known_from = f"watch:{status.what}", f"{status.way}: {status.reason}"
-        if self._ledger.note(key) != known_from:
-            self._ledger.put_note(key, known_from)
+        known = self._ledger.get(WatchStatus, status.what)
+        if known is None or (known.way, known.reason) != (status.way, status.reason):
+            self._ledger.put(status, status.what)
             self._ledger.append(
                 Event(
                     time=self._clock.now(),
                     kind=EventKind.WATCH,
                     ok=not status.hint,
                     subject=status.what,
-                    reason=known_from,
+                    reason=f"{status.way}: {status.reason}",
                     detail=status.hint,
                 )
             )

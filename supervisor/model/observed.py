@@ -188,6 +188,13 @@ class RepairState(msgspec.Struct, frozen=True, kw_only=True):
     """Not to be started again before; seconds since the epoch."""
 
 
+class LoggedFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """The failure of a unit that the event log told of last; kept in the ledger."""
+
+    at: float
+    """When it failed, as `UnitStatus.failed_at`."""
+
+
 class JobRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of an app's jobs before its newest deploy; kept in the ledger."""
 

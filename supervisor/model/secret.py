@@ -107,6 +107,10 @@ class SecretState(enum.StrEnum):
     """Made for an app that does not describe it any more."""
 
 
+class SecretsMade(msgspec.Struct, frozen=True):
+    """Podman may have secrets that are podvisor's; kept in the ledger."""
+
+
 class SecretStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One secret: `GET /v1/secrets`."""
 

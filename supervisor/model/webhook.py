@@ -109,6 +109,13 @@ class SourceWebhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     problem: str = ""
 
 
+class WebhookMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one source's webhooks across restarts; kept in the ledger."""
+
+    works: bool = False
+    heard_at: float = 0.0
+
+
 class ListenerStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where webhooks are taken."""
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from supervisor.controllers import ports
 
-WITHOUT_FAKE = {"Ledger"}
+WITHOUT_FAKE = {"Ledger", "Events", "Documents", "AppliedState"}
 
 
 def test_every_port_has_a_suite() -> None:

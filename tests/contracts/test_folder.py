@@ -17,17 +17,20 @@ from tests.fakes.ports import FakeFolder
 pytestmark = pytest.mark.anyio
 
 
-class Notes:
+class Memory:
     """What the ledger keeps for the folder."""
 
     def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
+        self.manifests: dict[str, Manifest] = {}
 
-    def note(self, key: str) -> str:
-        return self.texts.get(key, "")
+    def get(self, _: type[Manifest], key: str, /) -> Manifest | None:
+        return self.manifests.get(key)
 
-    def put_note(self, key: str, text: str) -> None:
-        self.texts[key] = text
+    def put(self, document: Manifest, key: str, /) -> None:
+        self.manifests[key] = document
+
+    def drop(self, _: type[Manifest], key: str, /) -> None:
+        self.manifests.pop(key, None)
 
 
 class Side(Protocol):
@@ -65,7 +68,7 @@ class RealSide:
             root=self.root,
             user_units=home / "config/systemd/user",
             etc=home / "etc",
-            memory=Notes(),
+            memory=Memory(),
         )
 
     def writes(self, app: str, path: str, text: str) -> None:

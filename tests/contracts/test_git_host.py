@@ -9,7 +9,8 @@ import pytest
 from supervisor.adapters.forge import commit_status
 from supervisor.adapters.forge.commit_status import CommitStatusSender
 from supervisor.controllers.ports import GitHost
-from supervisor.core.githost.commit_status_api import Api, CommitState, CommitStatus
+from supervisor.core.githost.commit_status_api import Api
+from supervisor.model.commit_status import CommitState, CommitStatus
 from supervisor.model.errors import Retry, Stalled
 from tests.fakes.ports import FakeGitHost
 from tests.fakes.web import Web

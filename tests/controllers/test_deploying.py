@@ -7,6 +7,7 @@ import pytest
 from supervisor.model.diff import DiffRequest
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
+from supervisor.model.observed import JobRun
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
 
@@ -336,7 +337,7 @@ async def test_an_app_that_was_removed_while_its_job_had_failed_is_forgotten(wor
         await world.push(daemon, {**NEXT, "blog/blog.container": ""})
         await world.push(daemon, {"blog/blog.container": ""})
         assert set(world.machine.manifests) == {"blog"}
-        assert world.ledger.note("jobs:shop") == ""
+        assert world.ledger.get(JobRun, "shop") is None
 
 
 async def test_a_pass_that_is_cut_short_before_a_job_is_mended(world):

@@ -119,7 +119,7 @@ async def test_a_hold_that_cannot_be_had_is_a_finding_of_its_app(world):
 def mentions(value, app):
     """Whether a call's argument is about this app."""
     if isinstance(value, str):
-        return value in {app, f"suspend:{app}", f"hold:{app}", f"{app}.service"}
+        return value in {app, f"{app}.service"}
     if isinstance(value, list | tuple):
         return any(mentions(one, app) for one in value)
     return app in {getattr(value, "name", ""), getattr(value, "app", "")}
@@ -134,7 +134,8 @@ def mentions(value, app):
         ("folder", "write_files"),
         ("systemd", "restart"),
         ("ledger", "rollouts"),
-        ("ledger", "note"),
+        ("ledger", "get"),
+        ("ledger", "put"),
         ("ledger", "put_rollout"),
     ],
 )

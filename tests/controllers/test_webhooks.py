@@ -9,7 +9,7 @@ from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import Seconds, SecretRef, Settings, SourceSettings, WebhookSettings
-from supervisor.model.webhook import Scheme
+from supervisor.model.webhook import Scheme, WebhookMemory
 from tests.core.githost.test_oidc import CLAIMS, NOW, token
 from tests.fakes import webhooks as sent
 
@@ -584,8 +584,7 @@ async def test_what_is_noted_is_small(hooked):
         hooked.reader.put("home", MORE)
         await deliver(hooked)
         await daemon.queue.wait_idle()
-        note = hooked.ledger.note("webhook:home")
-        assert msgspec.json.decode(note)["works"] is True
+        assert hooked.ledger.get(WebhookMemory, "home").works
     assert sent.SECRET not in hooked.path.read_bytes()
     proof = signed(Scheme.GITHUB, b"", secret=sent.SECRET, delivery="d", time=0)
     assert proof["x-hub-signature-256"] == f"sha256={sent.mac(b'')}"

@@ -19,7 +19,7 @@ from supervisor.api.webhooks import WebhookAuthenticator
 from supervisor.controllers import ports
 from supervisor.core.files.names import shapes_units, unit_kind
 from supervisor.core.files.source_paths import is_below
-from supervisor.core.githost.commit_status_api import Api, CommitStatus
+from supervisor.core.githost.commit_status_api import Api
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import (
     AppNeed,
@@ -30,6 +30,7 @@ from supervisor.model.app import (
     Generated,
     InstallLine,
 )
+from supervisor.model.commit_status import CommitStatus
 from supervisor.model.errors import Failure, Finding, Retry, Stalled
 from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, PlayedContainer, Probe
 from supervisor.model.observed import Inventory, JobFailed, Manifest, ObservedApp, UnitState

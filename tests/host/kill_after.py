@@ -31,7 +31,7 @@ ACTS = {
         "disable",
     ),
     "podman": ("pull", "remove_container", "remove_network", "remove_volume"),
-    "ledger": ("put_applied", "put_unit", "put_repairs", "put_rollout", "put_note", "drop_app"),
+    "ledger": ("put_applied", "put_unit", "put_repairs", "put_rollout", "put", "drop", "drop_app"),
 }
 
 

@@ -45,11 +45,13 @@ _MANIFEST_LIMIT = 64 << 20
 
 
 class Memory(Protocol):
-    """Small texts by key that outlast a power cut; the ledger's notes."""
+    """Manifests by app that outlast a power cut; the ledger's documents."""
 
-    def note(self, key: str) -> str: ...
+    def get(self, kind: type[Manifest], key: str, /) -> Manifest | None: ...
 
-    def put_note(self, key: str, text: str) -> None: ...
+    def put(self, document: Manifest, key: str, /) -> None: ...
+
+    def drop(self, kind: type[Manifest], key: str, /) -> None: ...
 
 
 class OwnedFolder:
@@ -190,14 +192,14 @@ class OwnedFolder:
         if gone:
             await self._watch.replace(app, files=(), folders=())
         elif self._memory:
-            self._memory.put_note(_note_of(app), text.decode())
+            self._memory.put(manifest, app)
         with told(f"write {self._root}/{path}"):
             await in_thread(write)
         if gone:
             self._known.pop(app, None)
             self._owned.pop(app, None)
             if self._memory:
-                self._memory.put_note(_note_of(app), "")
+                self._memory.drop(Manifest, app)
         else:
             self._owned[app] = frozenset(file.path for file in manifest.files)
 
@@ -326,13 +328,10 @@ class OwnedFolder:
         """What a manifest said that is torn now: that of a pass which was cut short."""
         self._torn.add(app)
         self._manifests.pop(app, None)
-        try:
-            text = self._memory.note(_note_of(app)) if self._memory else ""
-            manifest = msgspec.json.decode(text or "null", type=Manifest)
-        except msgspec.MsgspecError:
-            manifest = Manifest(
-                name=app, source="", revision="", root="", files=(), units=(), sealed=False
-            )
+        nothing = Manifest(
+            name=app, source="", revision="", root="", files=(), units=(), sealed=False
+        )
+        manifest = (self._memory and self._memory.get(Manifest, app)) or nothing
         self._owned[app] = frozenset(file.path for file in manifest.files)
         return msgspec.structs.replace(manifest, sealed=False)
 
@@ -388,10 +387,6 @@ class OwnedFolder:
                 "/".join([self._root, app, *parts[:depth]]) for depth in range(len(parts) + 1)
             )
         await self._watch.replace(app, files=files, folders=folders)
-
-
-def _note_of(app: str) -> str:
-    return f"manifest:{app}"
 
 
 def _check_app(app: str) -> None:

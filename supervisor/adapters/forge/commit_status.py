@@ -6,14 +6,9 @@ What is sent and where is `core.githost.commit_status_api`'s; here is what comes
 import msgspec
 
 from supervisor import __version__
-from supervisor.core.githost.commit_status_api import (
-    Api,
-    CommitStatus,
-    is_said_already,
-    plain,
-    request,
-)
+from supervisor.core.githost.commit_status_api import Api, is_said_already, plain, request
 from supervisor.kit.http import client as http
+from supervisor.model.commit_status import CommitStatus
 from supervisor.model.errors import Failure, Retry, Stalled
 
 _TIMEOUT_SECONDS = 30.0

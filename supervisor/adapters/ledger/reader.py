@@ -7,19 +7,20 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from supervisor.adapters.ledger import rows, schema
+from supervisor.adapters.ledger.queries import Queries
 from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.model.documents import KINDS, D
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event
-from supervisor.model.observed import AppliedApp, RepairState
-from supervisor.model.rollout import Rollout
 
 _T = TypeVar("_T")
 
 
-class ReadOnlyLedger:
+class ReadOnlyLedger(Queries):
     """One file, as it is now; a file that is not there is empty. Raises Stalled if unreadable."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
         self._connection: sqlite3.Connection | None = None
         if path.exists():
@@ -63,36 +64,16 @@ class ReadOnlyLedger:
 
         return self._ask(read, [])
 
-    def applied(self) -> dict[str, AppliedApp]:
-        """Apps by name. One whose first pass was cut short has units, but no revision yet."""
-        return self._ask(rows.read_applied, {})
-
     def copy_to(self, ledger: SqliteLedger) -> None:
         """Put everything but the event log into another one."""
-        for app in self.applied().values():
-            ledger.put_applied(app)
-        rollouts: dict[str, dict[str, Rollout]] = self._ask(rows.read_rollouts, {})
-        for mine in rollouts.values():
-            for one in mine.values():
-                ledger.put_rollout(one)
-        ledger.put_repairs(self.repairs().values())
-        notes: dict[str, str] = self._ask(rows.read_notes, {})
-        for key, text in notes.items():
-            ledger.put_note(key, text)
+        with ledger.together():
+            for kind in KINDS:
+                for key, parts in self._of(kind).items():
+                    for part, document in parts.items():
+                        ledger.put(document, key, part)
 
-    def rollouts(self, app: str) -> tuple[Rollout, ...]:
-        """Revisions of an app that were tried, the newest last."""
-        found: dict[str, dict[str, Rollout]] = self._ask(rows.read_rollouts, {})
-        return tuple(found.get(app, {}).values())
-
-    def repairs(self) -> dict[str, RepairState]:
-        """Crash-loop memories by unit."""
-        return self._ask(rows.read_repairs, {})
-
-    def note(self, key: str) -> str:
-        """Return a small text kept under a key, empty if none."""
-        notes: dict[str, str] = self._ask(rows.read_notes, {})
-        return notes.get(key, "")
+    def _of(self, kind: type[D]) -> dict[str, dict[str, D]]:
+        return self._ask(lambda connection: rows.read_documents(connection, kind), {})
 
     def _ask(self, question: Callable[[sqlite3.Connection], _T], nothing: _T) -> _T:
         if self._connection is None:

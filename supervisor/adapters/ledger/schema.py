@@ -34,35 +34,19 @@ MIGRATIONS = (
     CREATE INDEX events_by_app ON events (app) WHERE app <> '';
     CREATE INDEX events_by_unit ON events (unit) WHERE unit <> '';
     CREATE INDEX events_by_time ON events (time);
-    CREATE TABLE apps (
-        name TEXT PRIMARY KEY,
-        source TEXT NOT NULL,
-        revision TEXT NOT NULL,
-        root TEXT NOT NULL,
-        applied_at REAL NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE units (
-        app TEXT NOT NULL,
-        name TEXT NOT NULL,
-        inputs BLOB NOT NULL,
-        PRIMARY KEY (app, name)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE repairs (
-        unit TEXT PRIMARY KEY,
-        failures INTEGER NOT NULL,
-        last_at REAL NOT NULL,
-        next_at REAL NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE rollouts (
-        app TEXT NOT NULL,
-        revision TEXT NOT NULL,
-        began_at REAL NOT NULL,
-        rollout BLOB NOT NULL,
-        PRIMARY KEY (app, revision)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE notes (
-        key TEXT PRIMARY KEY,
-        text TEXT NOT NULL
+    """,
+    """
+    DROP TABLE IF EXISTS apps;
+    DROP TABLE IF EXISTS units;
+    DROP TABLE IF EXISTS repairs;
+    DROP TABLE IF EXISTS rollouts;
+    DROP TABLE IF EXISTS notes;
+    CREATE TABLE documents (
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        part TEXT NOT NULL,
+        content BLOB NOT NULL,
+        PRIMARY KEY (kind, key, part)
     ) STRICT, WITHOUT ROWID;
     """,
 )
@@ -72,7 +56,7 @@ _WRITER_WAITS_SECONDS = 0.25
 _READER_WAITS_SECONDS = 2.0
 _LARGEST_WAL = 1 << 20
 _LONG_WAL = 2 << 20
-_TABLES = ("events", "apps", "units", "repairs", "rollouts", "notes")
+_TABLES = ("events", "documents")
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 

@@ -1,8 +1,8 @@
 """The ledger as the daemon writes it; serves `controllers.ports.Ledger`.
 
-What is applied, repaired and noted is held in memory as well (it is small), and is the truth; the
-file follows with each call. So a full disk costs nothing but durability: what could not be written
-is remembered, and goes into the file with the next call that finds room. Only one process writes.
+Documents are held in memory as well (they are small), and that is the truth; the file follows with
+each call. So a full disk costs nothing but durability: what could not be written is remembered, and
+goes into the file with the next call that finds room. Only one process writes.
 """
 
 import contextlib
@@ -12,13 +12,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from supervisor.adapters.ledger import retention, rows, schema
+from supervisor.adapters.ledger.queries import Queries
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import count
+from supervisor.model.documents import KINDS, D, Document
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
@@ -38,25 +40,21 @@ _PASSING = (
 
 _T = TypeVar("_T")
 
-_Key = tuple[str, ...]
-"""What is to be written: ("app", name), ("unit", app, name), ("rollout", app, revision),
-("repair", unit) or ("note", key)."""
 
-
-class SqliteLedger:
+class SqliteLedger(Queries):
     """One file. Raises Stalled when it is made, for that of a podvisor too new; then never."""
 
     def __init__(self, path: Path, *, settings: LedgerSettings, clock: Clock) -> None:
+        super().__init__()
         self._path = path
         self._settings = settings
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
         self._listeners: list[Callable[[Event], None]] = []
-        self._applied: dict[str, AppliedApp] = {}
-        self._rollouts: dict[str, dict[str, Rollout]] = {}
-        self._repairs: dict[str, RepairState] = {}
-        self._notes: dict[str, str] = {}
-        self._unwritten: dict[_Key, None] = {}
+        self._documents: dict[type[Document], dict[str, dict[str, Any]]]
+        self._documents = {kind: {} for kind in KINDS}
+        self._unwritten: dict[tuple[type[Document], str, str], None] = {}
+        """What is to be written, or removed: kind, key and part."""
         self._pending: deque[Event] = deque(maxlen=_BUFFERED_ENTRIES)
         self._together: list[Event] | None = None
         """Entries that are to be written together."""
@@ -144,103 +142,78 @@ class SqliteLedger:
         found = written + rows.matching(self._pending, since=since, app=app, unit=unit)
         return found[-limit:] if limit else found
 
-    # What is applied
+    # Documents
 
-    def applied(self) -> dict[str, AppliedApp]:
-        """Apps by name. One whose first pass was cut short has units, but no revision yet."""
-        return dict(self._applied)
+    def put(self, document: Document, key: str = "", part: str = "") -> None:
+        """Keep a document under its type, in place of what was there."""
+        self._put(type(document), key, part, document)
+
+    def drop(self, kind: type[Document], key: str = "", part: str = "") -> None:
+        """Forget a document."""
+        self._put(kind, key, part, None)
 
     def put_applied(self, app: AppliedApp) -> None:
         """Record an app as applied, its units with it."""
-        if self._applied.get(app.name) != app:
-            self._applied[app.name] = app
-            self._put("app", app.name)
+        with self.together():
+            for unit in self._of(UnitInputs).get(app.name, {}).keys() - app.units.keys():
+                self.drop(UnitInputs, app.name, unit)
+            for unit, inputs in app.units.items():
+                self.put(inputs, app.name, unit)
+            self.put(msgspec.structs.replace(app, units={}), app.name)
 
     def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:
         """Record what one unit was made of, once it runs with it: under this app alone."""
-        known = self._applied.get(app) or rows.unfinished(app, {})
-        if unit not in known.units:
-            for other in [one for one in self._applied.values() if unit in one.units]:
-                units = {name: one for name, one in other.units.items() if name != unit}
-                self._applied[other.name] = msgspec.structs.replace(other, units=units)
-                self._unwritten["app", other.name] = None
-        if known.units.get(unit) != inputs:
-            units = {**known.units, unit: inputs}
-            self._applied[app] = msgspec.structs.replace(known, units=units)
-            self._put("unit", app, unit)
+        with self.together():
+            for other, units in tuple(self._of(UnitInputs).items()):
+                if unit in units and other != app:
+                    self.drop(UnitInputs, other, unit)
+            self.put(inputs, app, unit)
 
     def drop_app(self, app: str) -> None:
         """Forget an app, its units and its revisions."""
-        self.drop_rollouts(app, tuple(self._rollouts.get(app, ())))
-        if self._applied.pop(app, None) is not None:
-            self._put("app", app)
-
-    def rollouts(self, app: str) -> tuple[Rollout, ...]:
-        """Revisions of an app that were tried, the newest last."""
-        return tuple(self._rollouts.get(app, {}).values())
+        with self.together():
+            self.drop(AppliedApp, app)
+            for unit in tuple(self._of(UnitInputs).get(app, ())):
+                self.drop(UnitInputs, app, unit)
+            self.drop_rollouts(app, tuple(self._of(Rollout).get(app, ())))
 
     def put_rollout(self, rollout: Rollout) -> None:
         """Record a revision that is tried, or what came of it."""
-        mine = self._rollouts.setdefault(rollout.name, {})
-        before = mine.get(rollout.revision)
-        if before == rollout:
-            return
-        if before and before.began_at != rollout.began_at:
-            del mine[rollout.revision]  # tried anew: it is the newest
-        mine[rollout.revision] = rollout
-        self._put("rollout", rollout.name, rollout.revision)
+        self.put(rollout, rollout.name, rollout.revision)
 
     def drop_rollouts(self, app: str, revisions: Collection[str]) -> None:
         """Forget these revisions of an app."""
-        mine = self._rollouts.get(app, {})
-        gone = [one for one in revisions if mine.pop(one, None)]
-        if not mine:
-            self._rollouts.pop(app, None)
-        if gone:
-            self._unwritten |= dict.fromkeys(("rollout", app, one) for one in gone)
-            self._commit()
-
-    # What is being repaired, and notes
-
-    def repairs(self) -> dict[str, RepairState]:
-        """Crash-loop memories by unit."""
-        return dict(self._repairs)
+        with self.together():
+            for revision in revisions:
+                self.drop(Rollout, app, revision)
 
     def put_repairs(self, states: Iterable[RepairState]) -> None:
         """Write these; one without failures is forgotten."""
-        changed = False
-        for state in states:
-            new = state if state.failures else None
-            if self._repairs.get(state.unit) == new:
-                continue
-            changed = True
-            self._unwritten["repair", state.unit] = None
-            if new is None:
-                del self._repairs[state.unit]
-            else:
-                self._repairs[state.unit] = new
-        if changed:
-            self._commit()
+        with self.together():
+            for state in states:
+                if state.failures:
+                    self.put(state, state.unit)
+                else:
+                    self.drop(RepairState, state.unit)
 
-    def note(self, key: str) -> str:
-        """Return a small text kept under a key, empty if none."""
-        return self._notes.get(key, "")
+    def _of(self, kind: type[D]) -> dict[str, dict[str, D]]:
+        return self._documents[kind]
 
-    def put_note(self, key: str, text: str) -> None:
-        """Keep a small text under a key; an empty one is forgotten."""
-        if self.note(key) == text:
+    def _put(self, kind: type[Document], key: str, part: str, document: Document | None) -> None:
+        if self.get(kind, key, part) == document:
             return
-        if text:
-            self._notes[key] = text
+        parts = self._documents[kind].setdefault(key, {})
+        if document is not None:
+            parts[part] = document
         else:
-            del self._notes[key]
-        self._put("note", key)
+            del parts[part]
+        if not parts:
+            del self._documents[kind][key]
+        self._applied.pop(key, None)
+        self._unwritten[kind, key, part] = None
+        self._commit()
 
     # Writing
-
-    def _put(self, *key: str) -> None:
-        self._unwritten[key] = None
-        self._commit()
 
     def _commit(self, *entries: Event) -> Sequence[Event]:
         """Write everything that is not in the file yet, and these; returns them with their ids."""
@@ -277,8 +250,8 @@ class SqliteLedger:
             # With a full buffer a failing try is dear; whether there is room shows in one page.
             schema.write_one_page(connection)
         connection.execute("BEGIN IMMEDIATE")
-        for key in self._unwritten:
-            self._write_one(connection, key)
+        for kind, key, part in self._unwritten:
+            rows.write_document(connection, kind, key, part, self.get(kind, key, part))
         written = [rows.insert_event(connection, event) for event in self._pending]
         connection.execute("COMMIT")
         self._unwritten.clear()
@@ -286,22 +259,6 @@ class SqliteLedger:
         self._until_trim -= len(written)
         self._problem = ""
         return written
-
-    def _write_one(self, connection: sqlite3.Connection, key: _Key) -> None:
-        match key:
-            case ("app", name):
-                rows.write_app(connection, name, self._applied.get(name))
-            case ("unit", name, unit):
-                app = self._applied.get(name)
-                if app is not None and unit in app.units:
-                    rows.write_unit(connection, name, unit, app.units[unit])
-            case ("rollout", name, revision):
-                mine = self._rollouts.get(name, {})
-                rows.write_rollout(connection, name, revision, mine.get(revision))
-            case ("repair", unit):
-                rows.write_repair(connection, unit, self._repairs.get(unit))
-            case (_, name):
-                rows.write_note(connection, name, self._notes.get(name))
 
     def _trim(self) -> None:
         more = retention.trim(self._open(), self._settings, now=self._clock.now())
@@ -314,12 +271,12 @@ class SqliteLedger:
             self._connection = schema.open_for_writing(self._path)
             if self._loaded:
                 # Whatever happened to the file meanwhile: memory is the truth.
-                self._unwritten |= dict.fromkeys(("app", name) for name in self._applied)
-                self._unwritten |= dict.fromkeys(
-                    ("rollout", name, one) for name, mine in self._rollouts.items() for one in mine
-                )
-                self._unwritten |= dict.fromkeys(("repair", unit) for unit in self._repairs)
-                self._unwritten |= dict.fromkeys(("note", key) for key in self._notes)
+                self._unwritten |= {
+                    (kind, key, part): None
+                    for kind, documents in self._documents.items()
+                    for key, parts in documents.items()
+                    for part in parts
+                }
             else:
                 self._load(self._connection)
                 self._loaded = True
@@ -327,21 +284,15 @@ class SqliteLedger:
 
     def _load(self, connection: sqlite3.Connection) -> None:
         """Read the file into memory; what was put there before it could be opened stays."""
-        applied = rows.read_applied(connection)
-        for name, app in self._applied.items():
-            known = applied.get(name)
-            if app.revision or known is None:
-                applied[name] = app
-            else:
-                units = {**known.units, **app.units}
-                applied[name] = msgspec.structs.replace(known, units=units)
-        rollouts = rows.read_rollouts(connection)
-        for name, mine in self._rollouts.items():
-            rollouts[name] = rollouts.get(name, {}) | mine
-        self._rollouts = rollouts
-        self._repairs = rows.read_repairs(connection) | self._repairs
-        self._notes = rows.read_notes(connection) | self._notes
-        self._applied = applied
+        for kind, documents in self._documents.items():
+            for key, parts in rows.read_documents(connection, kind).items():
+                is_stale = kind is UnitInputs and (AppliedApp, key, "") in self._unwritten
+                for part, document in parts.items():
+                    if is_stale:
+                        self._unwritten[kind, key, part] = None
+                    elif (kind, key, part) not in self._unwritten:
+                        documents.setdefault(key, {})[part] = document
+        self._applied.clear()
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

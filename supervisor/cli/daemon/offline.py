@@ -52,7 +52,7 @@ def history_from_ledger(path: str, app: str) -> bytes:
     try:
         with ReadOnlyLedger(Path(path)) as ledger:
             applied, rollouts = ledger.applied(), ledger.rollouts(app)
-            hold = ledger.note(f"hold:{app}")
+            hold = ledger.get(Hold, app)
     except Stalled as error:
         raise Refused(str(error), hint=error.hint) from error
     if app not in applied and not rollouts:
@@ -61,17 +61,10 @@ def history_from_ledger(path: str, app: str) -> bytes:
         History(
             app=app,
             running=applied[app].revision if app in applied else "",
-            held=_hold(hold),
+            held=hold,
             rollouts=tuple(reversed(rollouts)),
         )
     )
-
-
-def _hold(text: str) -> Hold | None:
-    try:
-        return msgspec.json.decode(text, type=Hold) if text else None
-    except msgspec.MsgspecError:
-        return None  # of another podvisor
 
 
 def events_from_ledger(

@@ -20,14 +20,13 @@ from supervisor.controllers.apps.secrets import SecretController
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.controllers.state.job_state import forget, job_run, put_job_run
 from supervisor.core.plan.jobs import after_job
 from supervisor.core.plan.step_text import in_words, subject_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.events import Event, EventKind
-from supervisor.model.observed import JobFailed
+from supervisor.model.observed import JobFailed, JobRun
 from supervisor.model.plan import (
     BuildImage,
     CutTrial,
@@ -267,7 +266,7 @@ class Executor:
                 self._ledger.put_rollout(rollout)
             case Quarantine(failed=rollout):
                 self._ledger.put_rollout(rollout)
-                forget(self._ledger, step.app)  # if it is tried again, its jobs run again
+                self._ledger.drop(JobRun, step.app)  # if it is tried again, its jobs run again
             case OpenManifest() | SealManifest():
                 await folder.write_manifest(step.manifest)
             case WriteFile():
@@ -348,8 +347,8 @@ class Executor:
         await self._systemd.reset_failed(step.unit)
         failed = await self._words.of_job(await self._run_to_its_end(step.unit), step.unit)
         why = f"{failed.result}: {failed.detail}" if failed else ""
-        run = after_job(job_run(self._ledger, step.app), step.content, step.unit, why=why)
-        put_job_run(self._ledger, step.app, run)
+        run = after_job(self._ledger.get(JobRun, step.app), step.content, step.unit, why=why)
+        self._ledger.put(run, step.app)
         return failed
 
     async def _run_to_its_end(self, unit: str) -> JobFailed | None:

@@ -16,7 +16,6 @@ from supervisor.controllers.apps.recorder import units_of
 from supervisor.controllers.apps.secrets import SecretController
 from supervisor.controllers.isolate import each
 from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
-from supervisor.controllers.state.job_state import job_run
 from supervisor.controllers.state.left_behind import left_behind
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.files.names import runtime_names
@@ -177,7 +176,7 @@ class Observer:
             ),
             rollouts=self._ledger.rollouts(one.name),
             suspended=self._overrides.suspended([one.name]).get(one.name),
-            job=job_run(self._ledger, one.name) if has_jobs else None,
+            job=self._ledger.get(JobRun, one.name) if has_jobs else None,
             made_of=self._secrets.made_of([one]),
         )
 

@@ -10,7 +10,6 @@ import msgspec
 
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger
-from supervisor.controllers.state.job_state import forget
 from supervisor.controllers.state.left_behind import note_left, note_taken
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.files.names import runtime_names
@@ -19,7 +18,14 @@ from supervisor.core.plan.rollout import has_way_back
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.events import Event, EventKind
-from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState
+from supervisor.model.observed import (
+    AppliedApp,
+    JobFailed,
+    JobRun,
+    LoggedFailure,
+    Observed,
+    RepairState,
+)
 from supervisor.model.plan import Verdict
 from supervisor.model.rollout import Gate, GateState
 from supervisor.model.status import AppStatus
@@ -136,10 +142,10 @@ class Recorder:
         """Forget an app that is gone."""
         self.forget_failures(before.units if before else ())
         for unit in before.units if before else ():
-            self._ledger.put_note(f"failed:{unit}", "")
+            self._ledger.drop(LoggedFailure, unit)
         self._ledger.drop_app(name)
         self._overrides.release(name)
-        forget(self._ledger, name)
+        self._ledger.drop(JobRun, name)
         reason = f"left out ({why})" if why else "no longer in the source"
         self._log(EventKind.REMOVED, name, reason=reason)
         self._desired_state.removed(name)
@@ -172,10 +178,11 @@ class Recorder:
     def note_failed(self, app: AppStatus) -> None:
         """Log of units that are not to run all the time that they failed, once each failure."""
         for unit in app.units:
-            key = f"failed:{unit.name}"
-            if unit.wanted or not unit.failed_at or self._ledger.note(key) == str(unit.failed_at):
+            failure = LoggedFailure(at=unit.failed_at)
+            logged = self._ledger.get(LoggedFailure, unit.name)
+            if unit.wanted or not unit.failed_at or logged == failure:
                 continue
-            self._ledger.put_note(key, str(unit.failed_at))
+            self._ledger.put(failure, unit.name)
             self._ledger.append(
                 Event(
                     time=self._clock.now(),

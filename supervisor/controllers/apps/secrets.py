@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import anyio
 
 from supervisor.controllers.apps.last_words import LastWords
-from supervisor.controllers.ports import Ledger, Podman, SecretOpener, SourceReader
+from supervisor.controllers.ports import Documents, Podman, SecretOpener, SourceReader
 from supervisor.core.status.secret_status import report
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Stalled
@@ -24,10 +24,10 @@ from supervisor.model.secret import (
     DesiredSecret,
     SecretKind,
     SecretPut,
+    SecretsMade,
     SecretStatus,
 )
 
-_NOTE = "secrets"
 _AT_ONCE = 2
 """Apps whose secrets are opened at the same time: each takes a process."""
 
@@ -41,7 +41,7 @@ class SecretController:
         opener: SecretOpener,
         podman: Podman,
         reader: SourceReader,
-        ledger: Ledger,
+        ledger: Documents,
         words: LastWords,
     ) -> None:
         self._opener = opener
@@ -56,7 +56,7 @@ class SecretController:
     @property
     def has_made_some(self) -> bool:
         """Whether there may be secrets in Podman that are podvisor's."""
-        return bool(self._ledger.note(_NOTE))
+        return self._ledger.get(SecretsMade) is not None
 
     def made_of(self, deployments: Iterable[Deployment]) -> dict[DesiredSecret, str]:
         """Mark what each secret of these apps is to be made of. Nothing is decrypted."""
@@ -81,7 +81,7 @@ class SecretController:
             step.root, [(put.secret, sealed.get(put.secret.oid, b"")) for put in new]
         )
         clear = known | dict(zip(new, opened, strict=True))
-        self._ledger.put_note(_NOTE, "made")
+        self._ledger.put(SecretsMade())
         for put in step.puts:
             secret, content = put.secret, clear[put] or b""
             await self._words.overtake(secret.name)

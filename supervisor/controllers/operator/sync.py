@@ -7,6 +7,7 @@ from collections.abc import Collection
 from contextlib import nullcontext
 
 import anyio
+import msgspec
 
 from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.apps.waiting import AppDependencies
@@ -15,12 +16,11 @@ from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.event_log import Say
 from supervisor.controllers.ports import Ledger
-from supervisor.controllers.state.job_state import forgive
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure
-from supervisor.model.observed import RepairState
+from supervisor.model.observed import JobRun, RepairState
 from supervisor.model.status import AppState, SyncRequest
 
 _PATIENCE_SECONDS = 1.0
@@ -63,7 +63,9 @@ class SyncService:
             return key in images or key in self._dependencies.unfinished(request.apps)
 
         for name in request.apps:
-            forgive(self._ledger, name)
+            run = self._ledger.get(JobRun, name)
+            if run and run.failed:
+                self._ledger.put(msgspec.structs.replace(run, failed="", why=""), name)
         sources = tuple(self._desired_state.settings.sources)
         await self._queue.wait_for_pass(Kind.SOURCE.keys(sources))
         pruning = self._desired_state.pruning(request.apps) if request.prune_all else nullcontext()

@@ -1,32 +1,23 @@
 """Tell Git hosts how the newest revision of each source fares. Keys `commit-status:SOURCE`.
 
 A key of its own, so that a Git host that is slow or down keeps no app waiting. What was told last
-is a note in the ledger, so that nothing is told twice.
+is kept in the ledger, so that nothing is told twice.
 """
 
 import os
 from collections.abc import Iterator
 
-import msgspec
-
 from supervisor.controllers.keys import Kind, parse
-from supervisor.controllers.ports import GitHost, Ledger, Secrets
+from supervisor.controllers.ports import Documents, GitHost, Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.core.githost.commit_status_api import CommitStatus, api_of
+from supervisor.core.githost.commit_status_api import api_of
 from supervisor.core.status.commit_status import hold_back, status_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.commit_status import CommitStatus, ReportedStatus
 from supervisor.model.errors import Failure
 from supervisor.model.settings import Settings, SourceSettings
-
-
-class _Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What was told last, whom, and when."""
-
-    status: CommitStatus
-    target: str
-    at: float
 
 
 class CommitStatusController:
@@ -37,7 +28,7 @@ class CommitStatusController:
         *,
         git_host: GitHost,
         secrets: Secrets,
-        ledger: Ledger,
+        ledger: Documents,
         board: StatusBoard,
         clock: Clock,
         queue: WorkQueue,
@@ -51,7 +42,6 @@ class CommitStatusController:
         self._board = board
         self._clock = clock
         self._queue = queue
-        self._said: dict[str, _Said | None] = {}
         self._tried: dict[str, tuple[CommitStatus, str]] = {}
         """What is under way, or waits until it may be told."""
         self._failing: dict[str, str] = {}
@@ -84,7 +74,7 @@ class CommitStatusController:
             return ()
         target = _target(settings)
         self._tried[name] = (wanted, target)
-        said = self._last(name)
+        said = self._ledger.get(ReportedStatus, name)
         before = said.status if said and said.target == target else None
         if wanted == before:
             return ()
@@ -102,9 +92,8 @@ class CommitStatusController:
             self._failing[name] = wanted.revision
             raise
         self._failing.pop(name, None)
-        told = _Said(status=wanted, target=target, at=self._clock.now())
-        self._said[name] = told
-        self._ledger.put_note(_note(name), msgspec.json.encode(told).decode())
+        told = ReportedStatus(status=wanted, target=target, at=self._clock.now())
+        self._ledger.put(told, name)
         return ()
 
     def _wanted(self, name: str) -> CommitStatus | None:
@@ -112,7 +101,7 @@ class CommitStatusController:
         settings = self._settings.now.sources.get(name)
         if source is None or settings is None or not settings.status:
             return None
-        said = self._last(name)
+        said = self._ledger.get(ReportedStatus, name)
         apps = [one for one in self._board.apps.values() if one.source == name]
         others = {key for key, one in self._board.apps.items() if one.source != name}
 
@@ -130,18 +119,6 @@ class CommitStatusController:
             busy=self._queue.is_busy(concerns),
             said=said.status if said and said.target == _target(settings) else None,
         )
-
-    def _last(self, name: str) -> _Said | None:
-        if name not in self._said:
-            try:
-                self._said[name] = msgspec.json.decode(self._ledger.note(_note(name)), type=_Said)
-            except msgspec.MsgspecError:
-                self._said[name] = None
-        return self._said[name]
-
-
-def _note(name: str) -> str:
-    return f"commit-status:{name}"
 
 
 def _target(settings: SourceSettings) -> str:

@@ -8,7 +8,6 @@ one pass. Nothing else comes of it, whatever it says.
 import logging
 
 import anyio
-import msgspec
 
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger, Listener, Secrets, Tokens
@@ -23,7 +22,7 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Retry
 from supervisor.model.events import Event, EventKind
 from supervisor.model.settings import Settings
-from supervisor.model.webhook import Answer, ListenerStatus, Message, SourceWebhook
+from supervisor.model.webhook import Answer, ListenerStatus, Message, SourceWebhook, WebhookMemory
 
 TEST_DELIVERY = "podvisor-test-"
 """How the deliveries are called that podvisor sends itself."""
@@ -32,17 +31,10 @@ _PING_SAID_AGAIN_SECONDS = 3_600.0
 log = logging.getLogger(__name__)
 
 
-class _Memory(msgspec.Struct):
-    """What is kept of a source across restarts, as a note of the ledger."""
-
-    works: bool = False
-    heard_at: float = 0.0
-
-
 class _Source:
     """What is known of one source's webhooks."""
 
-    def __init__(self, memory: _Memory) -> None:
+    def __init__(self, memory: WebhookMemory) -> None:
         self.trust = Trust(works=memory.works)
         self.heard_at = memory.heard_at
         self.told = Told.NOTHING
@@ -243,17 +235,14 @@ class WebhookController:
 
     def _source(self, name: str) -> _Source:
         if name not in self._sources:
-            try:
-                memory = msgspec.json.decode(self._ledger.note(_note(name)), type=_Memory)
-            except msgspec.DecodeError:
-                memory = _Memory()
+            memory = self._ledger.get(WebhookMemory, name) or WebhookMemory()
             self._sources[name] = _Source(memory)
         return self._sources[name]
 
     def _keep(self, name: str, one: _Source) -> None:
-        memory = _Memory(works=one.trust.works, heard_at=one.heard_at)
-        if memory != _Memory():
-            self._ledger.put_note(_note(name), msgspec.json.encode(memory).decode())
+        memory = WebhookMemory(works=one.trust.works, heard_at=one.heard_at)
+        if memory != WebhookMemory():
+            self._ledger.put(memory, name)
 
     def _log(self, source: str = "", *, reason: str, ok: bool = True, subject: str = "") -> None:
         self._ledger.append(
@@ -266,7 +255,3 @@ class WebhookController:
                 reason=reason,
             )
         )
-
-
-def _note(source: str) -> str:
-    return f"webhook:{source}"

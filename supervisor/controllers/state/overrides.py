@@ -1,11 +1,10 @@
 """What people ordered of apps: to be left alone, or to be held at an older revision.
 
-Kept in the ledger as notes, so that it outlives a restart. `controllers.operator.actions` gives the
+Kept in the ledger, so that it outlives a restart. `controllers.operator.actions` gives the
 orders, the passes obey them.
 """
 
 from collections.abc import Collection
-from typing import TypeVar
 
 import msgspec
 
@@ -13,8 +12,6 @@ from supervisor.controllers.ports import Ledger
 from supervisor.core.health.gate import is_on
 from supervisor.kit.clock import Clock
 from supervisor.model.rollout import Hold, Suspension
-
-_T = TypeVar("_T")
 
 
 class Overrides:
@@ -36,12 +33,12 @@ class Overrides:
 
     def suspend(self, order: Suspension) -> None:
         """Have an app (or all) left alone."""
-        self._ledger.put_note(f"suspend:{order.app}", msgspec.json.encode(order).decode())
+        self._ledger.put(order, order.app)
 
     def lift(self, app: str) -> Suspension | None:
         """End a suspension; returns it if there was one."""
-        order = self._read(f"suspend:{app}", Suspension)
-        self._ledger.put_note(f"suspend:{app}", "")
+        order = self._ledger.get(Suspension, app)
+        self._ledger.drop(Suspension, app)
         if order:
             self.renew_trials(app)
         return order
@@ -61,7 +58,7 @@ class Overrides:
         """End the suspensions of these apps, and that of all, whose time is over; return them."""
         ended = []
         for app in ("", *apps):
-            order = self._read(f"suspend:{app}", Suspension)
+            order = self._ledger.get(Suspension, app)
             if order and self._is_over(order):
                 self.lift(app)
                 ended.append(order)
@@ -69,28 +66,21 @@ class Overrides:
 
     def hold(self, app: str) -> Hold | None:
         """Return the order to stay at a revision."""
-        return self._read(f"hold:{app}", Hold)
+        return self._ledger.get(Hold, app)
 
     def put_hold(self, order: Hold) -> None:
         """Have an app stay at a revision."""
-        self._ledger.put_note(f"hold:{order.app}", msgspec.json.encode(order).decode())
+        self._ledger.put(order, order.app)
 
     def release(self, app: str) -> Hold | None:
         """End a hold; returns it if there was one."""
         order = self.hold(app)
-        self._ledger.put_note(f"hold:{app}", "")
+        self._ledger.drop(Hold, app)
         return order
 
     def _suspension(self, app: str) -> Suspension | None:
-        order = self._read(f"suspend:{app}", Suspension)
+        order = self._ledger.get(Suspension, app)
         return None if order is None or self._is_over(order) else order
 
     def _is_over(self, order: Suspension) -> bool:
         return bool(order.until) and order.until <= self._clock.now()
-
-    def _read(self, key: str, kind: type[_T]) -> _T | None:
-        text = self._ledger.note(key)
-        try:
-            return msgspec.json.decode(text, type=kind) if text else None
-        except msgspec.MsgspecError:
-            return None  # of a podvisor that knew other orders

@@ -4,12 +4,12 @@ GitHub, Gitea and Forgejo, and GitLab; pure, so that each is one table row. `con
 what to tell, `adapters.forge` sends it.
 """
 
-import enum
 import re
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from supervisor.model.commit_status import CommitState, CommitStatus
 from supervisor.model.git_url import GitUrl
 
 KINDS = ("github", "gitea", "forgejo", "gitlab")
@@ -19,22 +19,6 @@ _LONGEST_CONTEXT = 100
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _ELSEWHERE = {"github": "/api/v3", "gitea": "/api/v1", "forgejo": "/api/v1", "gitlab": "/api/v4"}
 _HARMLESS = re.compile(r"cannot transition status", re.IGNORECASE)
-
-
-class CommitState(enum.StrEnum):
-    """The three words that all Git hosts have."""
-
-    PENDING = "pending"
-    SUCCESS = "success"
-    FAILURE = "failure"
-
-
-class CommitStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of one revision of a source."""
-
-    revision: str
-    state: CommitState
-    description: str
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from supervisor.core.githost.commit_status_api import CommitState, CommitStatus
 from supervisor.kit.texts import count
+from supervisor.model.commit_status import CommitState, CommitStatus
 from supervisor.model.status import AppState, AppStatus, SourceStatus
 
 _FAILED = frozenset({AppState.REFUSED, AppState.FAILING, AppState.REVERTED, AppState.KEPT})

@@ -15,13 +15,18 @@ class Memory:
     """What the ledger keeps."""
 
     def __init__(self) -> None:
-        self.texts = {}
+        self.manifests = {}
 
-    def note(self, key):
-        return self.texts.get(key, "")
+    def get(self, kind, key):
+        assert kind is Manifest
+        return self.manifests.get(key)
 
-    def put_note(self, key, text):
-        self.texts[key] = text
+    def put(self, document, key):
+        self.manifests[key] = document
+
+    def drop(self, kind, key):
+        assert kind is Manifest
+        self.manifests.pop(key, None)
 
 
 class Home:

@@ -155,7 +155,7 @@ async def test_a_torn_manifest_says_what_the_ledger_remembers(home, text):
 async def test_a_torn_manifest_that_nobody_remembers_claims_what_stands_there(home):
     await home.write("web", {"a.container": UNIT})
     (home.root / "web" / MANIFEST).write_text("")
-    home.memory.texts.clear()
+    home.memory.manifests.clear()
     observed = await home.folder.observe("web", wanted=["a.container"])
     assert observed.manifest is not None
     assert [file.path for file in observed.manifest.files] == ["a.container"]

@@ -15,7 +15,8 @@ from supervisor.controllers.ports import Ledger
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
-from supervisor.model.rollout import Outcome, Rollout
+from supervisor.model.rollout import Hold, Outcome, Rollout
+from supervisor.model.secret import SecretsMade
 from supervisor.model.settings import Bytes, LedgerSettings, Seconds
 from supervisor.model.source import TreeFile
 
@@ -68,6 +69,10 @@ def app(name: str = "web", revision: str = "r1", **units: str) -> AppliedApp:
         applied_at=NOW,
         units={f"{unit}.service": UnitInputs(digest=digest) for unit, digest in units.items()},
     )
+
+
+def hold(revision: str) -> Hold:
+    return Hold(app="web", revision=revision, instead_of="r9", at=NOW)
 
 
 @contextmanager
@@ -188,19 +193,24 @@ def test_a_first_pass_that_was_cut_short_leaves_units_without_a_revision(opened:
     assert unfinished.units == {"web.service": UnitInputs(digest="d1")}
 
 
-def test_remembers_repairs_and_notes(opened: Open) -> None:
+def test_remembers_repairs_and_documents(opened: Open) -> None:
     ledger = opened()
     failing = RepairState(unit="web.service", failures=3, last_at=NOW, next_at=NOW + 60)
     well = RepairState(unit="db.service")
     ledger.put_repairs([failing, well, RepairState(unit="x.service", failures=1)])
     ledger.put_repairs([RepairState(unit="x.service")])
-    ledger.put_note("boot", "a")
-    ledger.put_note("boot", "b")
-    ledger.put_note("gone", "x")
-    ledger.put_note("gone", "")
+    ledger.put(hold("r1"), "web")
+    ledger.put(hold("r2"), "web")
+    ledger.put(hold("r1"), "gone")
+    ledger.drop(Hold, "gone")
+    ledger.drop(Hold, "never")
+    ledger.put(SecretsMade())
     for reader in (ledger, opened()):
         assert reader.repairs() == {"web.service": failing}
-        assert (reader.note("boot"), reader.note("gone")) == ("b", "")
+        assert reader.get(Hold, "web") == hold("r2")
+        assert reader.get(Hold, "gone") is None
+        assert reader.all(Hold) == {"web": hold("r2")}
+        assert reader.get(SecretsMade) == SecretsMade()
 
 
 def test_any_text_can_be_logged(opened: Open) -> None:
@@ -258,7 +268,7 @@ class TestFullDisk:
             assert entry.id == 0
             ledger.put_applied(app("web", web="d1"))
             ledger.put_unit("web", "web.service", UnitInputs(digest="d2"))
-            ledger.put_note("boot", "a")
+            ledger.put(hold("r1"), "web")
             ledger.put_repairs([RepairState(unit="web.service", failures=1)])
             assert "cannot write the ledger" in ledger.problem()
             assert ledger.applied()["web"].units["web.service"].digest == "d2"
@@ -280,7 +290,7 @@ class TestFullDisk:
         ]
         reopened = opened()
         assert reopened.applied()["web"].units["web.service"].digest == "d2"
-        assert reopened.note("boot") == "a"
+        assert reopened.get(Hold, "web") == hold("r1")
         assert reopened.repairs()["web.service"].failures == 1
 
     def test_keeps_no_more_than_a_bounded_number(self, opened: Open) -> None:
@@ -313,7 +323,7 @@ class TestFullDisk:
         ledger.put_unit("web", "web.service", UnitInputs(digest="d2"))
         path.parent.unlink()
         path.parent.with_name("away").rename(path.parent)
-        ledger.put_note("a", "b")
+        ledger.put(hold("r1"), "web")
         ledger.close()
         assert opened().applied() == {"web": app("web", web="d2", cache="d1")}
 
@@ -348,7 +358,7 @@ class TestDamage:
     ) -> None:
         ledger = opened()
         ledger.put_applied(app("web", web="d1"))
-        ledger.put_note("a", "b")
+        ledger.put(hold("r1"), "web")
         for number in range(300):
             ledger.append(step(number, detail="x" * 500))
         ledger.close()
@@ -364,7 +374,7 @@ class TestDamage:
         assert len(list(path.parent.glob("ledger.db.corrupt-*"))) == 1
         reopened = opened()
         assert reopened.applied() == {"web": app("web", web="d1")}
-        assert reopened.note("a") == "b"
+        assert reopened.get(Hold, "web") == hold("r1")
 
     def test_a_newer_file_with_more_in_it_is_used_and_kept(self, opened: Open, path: Path) -> None:
         ledger = opened()
@@ -375,7 +385,7 @@ class TestDamage:
         with sqlite3.connect(path) as connection:
             connection.executescript(
                 f"PRAGMA user_version={newer};"
-                "ALTER TABLE apps ADD COLUMN mood TEXT NOT NULL DEFAULT 'well';"
+                "ALTER TABLE documents ADD COLUMN mood TEXT NOT NULL DEFAULT 'well';"
                 "CREATE TABLE moods (name TEXT);"
             )
             connection.execute("INSERT INTO moods VALUES ('well')")
@@ -391,12 +401,29 @@ class TestDamage:
             assert connection.execute("SELECT * FROM moods").fetchall() == [("well",)]
         connection.close()
 
+    def test_an_older_file_is_brought_up_to_date_and_keeps_its_log(
+        self, opened: Open, path: Path
+    ) -> None:
+        path.parent.mkdir()
+        with sqlite3.connect(path) as connection:
+            connection.executescript(
+                f"{MIGRATIONS[0]}; CREATE TABLE notes (key, text); PRAGMA user_version=1;"
+            )
+            connection.execute(
+                "INSERT INTO events VALUES (7, 1.0, 'step', 1, '', '', '', '', '', '', '', '')"
+            )
+        connection.close()
+        ledger = opened()
+        ledger.put_applied(app("web", web="d1"))
+        assert [event.id for event in ledger.events()] == [7]
+        assert opened().applied() == {"web": app("web", web="d1")}
+
     @pytest.mark.parametrize(
         "change",
         [
-            "ALTER TABLE apps DROP COLUMN root",
-            "DROP TABLE rollouts",
-            "ALTER TABLE notes RENAME TO old; CREATE TABLE notes (key, text, mood NOT NULL)",
+            "ALTER TABLE events DROP COLUMN detail",
+            "DROP TABLE documents",
+            "DROP TABLE documents; CREATE TABLE documents (kind, key, part, content, x NOT NULL)",
         ],
     )
     def test_a_newer_file_that_is_too_different_is_left_alone(
@@ -413,7 +440,7 @@ class TestDamage:
             ReadOnlyLedger(path)
 
     def test_what_a_newer_podvisor_wrote_is_read_as_far_as_it_is_known(
-        self, opened: Open, path: Path
+        self, opened: Open, path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         ledger = opened()
         ledger.put_applied(app("web", web="d1", db="d2"))
@@ -422,16 +449,17 @@ class TestDamage:
         ledger.append(step(app="web"))
         ledger.close()
         with sqlite3.connect(path) as connection:
-            for table, column, key, value, where in (
-                ("units", "inputs", "$.mood", "well", "name = 'web.service'"),
-                ("units", "inputs", "$.digest", 7, "name = 'db.service'"),
-                ("rollouts", "rollout", "$.outcome", "mellow", "revision = 'r2'"),
+            for key, value, part in (
+                ("$.mood", "well", "web.service"),
+                ("$.digest", 7, "db.service"),
+                ("$.outcome", "mellow", "r2"),
             ):
                 connection.execute(
-                    f"UPDATE {table} SET {column} ="  # noqa: S608
-                    f" CAST(json_set(CAST({column} AS TEXT), ?, ?) AS BLOB) WHERE {where}",
-                    (key, value),
+                    "UPDATE documents SET content ="
+                    " CAST(json_set(CAST(content AS TEXT), ?, ?) AS BLOB) WHERE part = ?",
+                    (key, value, part),
                 )
+            connection.execute("INSERT INTO documents VALUES ('mood', 'web', '', x'7B7D')")
             connection.execute("UPDATE events SET kind = 'mood'")
         connection.close()
         ledger = opened()
@@ -441,9 +469,13 @@ class TestDamage:
         ledger.put_rollout(rollout("r3", 3.0))
         ledger.close()
         with sqlite3.connect(path) as connection:
-            (kept,) = connection.execute("SELECT count(*) FROM rollouts").fetchone()
+            found = connection.execute("SELECT kind, part FROM documents").fetchall()
         connection.close()
-        assert kept == 3, "what it could not read is still there"
+        kept = {("unit", "db.service"), ("rollout", "r2"), ("mood", "")}
+        assert kept <= set(found), "what it could not read is still there"
+        said = [record.getMessage() for record in caplog.records]
+        assert len(said) == 2
+        assert all(what in "".join(said) for what in ("unit web db.service", "rollout web r2"))
 
 
 class TestReadOnly:
@@ -451,7 +483,7 @@ class TestReadOnly:
         ledger = opened()
         ledger.append(step(app="web"))
         ledger.put_applied(app("web", web="d1"))
-        ledger.put_note("a", "b")
+        ledger.put(hold("r1"), "web")
         ledger.put_repairs([RepairState(unit="web.service", failures=1)])
         events, applied, repairs = ledger.events(), ledger.applied(), ledger.repairs()
         for files in (3, 1):
@@ -460,7 +492,7 @@ class TestReadOnly:
                 assert reader.events(app="web", limit=5) == events
                 assert reader.applied() == applied
                 assert reader.repairs() == repairs
-                assert reader.note("a") == "b"
+                assert reader.get(Hold, "web") == hold("r1")
             assert len(list(path.parent.iterdir())) == files
             ledger.close()
 
@@ -469,7 +501,7 @@ class TestReadOnly:
             assert reader.events() == []
             assert reader.applied() == {}
             assert reader.repairs() == {}
-            assert reader.note("a") == ""
+            assert reader.get(Hold, "web") is None
         assert not path.parent.exists()
 
     def test_a_damaged_file_is_said(self, path: Path) -> None:

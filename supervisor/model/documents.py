@@ -1,0 +1,46 @@
+"""What the ledger keeps besides the event log: documents, each under its kind, a key and a part."""
+
+from typing import TypeVar
+
+import msgspec
+
+from supervisor.model.commit_status import ReportedStatus
+from supervisor.model.observed import (
+    AppliedApp,
+    JobRun,
+    LoggedFailure,
+    Manifest,
+    PodmanObject,
+    RepairState,
+    UnitInputs,
+)
+from supervisor.model.rollout import Hold, Rollout, Suspension
+from supervisor.model.secret import SecretsMade
+from supervisor.model.status import WatchStatus
+from supervisor.model.webhook import WebhookMemory
+
+Document = msgspec.Struct
+D = TypeVar("D", bound=Document)
+
+KINDS: dict[type[Document], str] = {
+    AppliedApp: "applied",
+    UnitInputs: "unit",
+    Rollout: "rollout",
+    Hold: "hold",
+    Suspension: "suspension",
+    JobRun: "jobs",
+    Manifest: "manifest",
+    RepairState: "repair",
+    LoggedFailure: "failure",
+    WebhookMemory: "webhook",
+    ReportedStatus: "commit-status",
+    WatchStatus: "watch",
+    PodmanObject: "left-behind",
+    SecretsMade: "secrets-made",
+}
+"""Type to the name of the kind in the file.
+
+The key is the name of an app, of a unit (`repair`, `failure`), of a source (`webhook`,
+`commit-status`) or of whatever it is that there may be one of; the part tells the units and
+rollouts of one app from each other.
+"""
