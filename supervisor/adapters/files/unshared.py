@@ -1,17 +1,15 @@
 """The same changes below the owned folder, made as root of the user's own user namespace.
 
 A container that was given a folder (`Volume=./conf:/conf:U`) owns it under a subordinate id, so
-that its user's own processes may not write there. `podman unshare` runs this file as a program in
-the namespace in which they may; it goes down from the root by the same steps (`beneath`), and
+that its user's own processes may not write there. `podman unshare` runs this helper in the
+namespace in which they may; it goes down from the root by the same steps (`beneath`), and
 owners stay who they are.
 """
-
-import sys
 
 import msgspec
 
 from supervisor.adapters.files.safe_fs import put_all, remove, remove_empty, sweep
-from supervisor.kit.process import ProcessError, run
+from supervisor.kit.helper import HelperError, ask, serve
 from supervisor.model.source import FileKind
 
 _TIMEOUT_SECONDS = 60.0
@@ -33,14 +31,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 async def make_unshared(change: Change) -> bool:
     """Make a change; returns whether it was made."""
-    argv = [*_BESIDE, "podman", "unshare", sys.executable, "-I", "-m", __name__]
+    through = [*_BESIDE, "podman", "unshare"]
     try:
-        done = await run(
-            argv, stdin=msgspec.msgpack.encode(change), timeout_seconds=_TIMEOUT_SECONDS
-        )
-    except (ProcessError, OSError):
+        await ask(__name__, change, type(None), timeout_seconds=_TIMEOUT_SECONDS, through=through)
+    except HelperError:
         return False
-    return done.code == 0
+    return True
 
 
 def carry_out(change: Change) -> None:
@@ -55,4 +51,4 @@ def carry_out(change: Change) -> None:
 
 
 if __name__ == "__main__":
-    carry_out(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Change))
+    serve(carry_out, Change)

@@ -4,7 +4,6 @@ Used by `reader`, before `remote` fetches. Passwords are read anew each time, an
 environment only.
 """
 
-import os
 import shlex
 import stat
 from collections.abc import Awaitable, Callable
@@ -13,6 +12,7 @@ from urllib.parse import unquote
 
 from supervisor.adapters.git.ls_refs import basic
 from supervisor.adapters.git.remote import Remote, remote_of
+from supervisor.kit.credentials import credential_path, how_to_load
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.settings import SecretRef, SourceSettings
 
@@ -86,12 +86,12 @@ def _with_password(remote: Remote, user: str, password: bytes) -> Remote:
 def _private_key(text: str) -> Path:
     """Return the key's path, for ssh would refuse one that others can read, with other words."""
     if text.startswith("credential:"):
-        folder = os.environ.get("CREDENTIALS_DIRECTORY")
         name = text.partition(":")[2]
-        hint = f"systemctl --user edit podvisor, and in [Service] LoadCredential={name}:PATH"
-        if not folder:
+        hint = how_to_load(name)
+        credential = credential_path(name)
+        if credential is None:
             raise Stalled(f"cannot use credential {name}: the service has none", hint=hint)
-        path = Path(folder) / name
+        path = credential
     else:
         path = Path(text).expanduser()
         hint = f"ssh-keygen -t ed25519 -N '' -f {path}"

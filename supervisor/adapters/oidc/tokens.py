@@ -6,15 +6,14 @@ a process that ends (`verify`).
 """
 
 import base64
-import sys
 from typing import Any
 
 import anyio
 import msgspec
 
 from supervisor.adapters.oidc import verify
+from supervisor.kit.helper import HelperError, ask
 from supervisor.kit.http import client as http
-from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Retry
 
 _ASK_SECONDS = 10.0
@@ -68,20 +67,12 @@ class TokenVerifier:
         text, _, signature = token.rpartition(".")
         if not _may_be_signed(signature, key):
             return False
-        given = {"text": text, "signature": signature, "n": key.n, "e": key.e}
+        signed = verify.Signed(text, signature, key.n, key.e)
         async with self._verifying:
             try:
-                done = await run(
-                    # -P: nothing beside the program, or where it runs, is taken for a library.
-                    [sys.executable, "-P", verify.__file__],
-                    stdin=msgspec.json.encode(given),
-                    timeout_seconds=_VERIFY_SECONDS,
-                )
-            except (OSError, ProcessError) as error:
+                return await ask(verify.__name__, signed, bool, timeout_seconds=_VERIFY_SECONDS)
+            except HelperError as error:
                 raise Retry(f"cannot verify a token: {error}") from error
-        if done.code not in {verify.GENUINE, verify.FORGED}:
-            raise Retry(f"cannot verify a token: {done.errors.strip() or 'its key is unusable'}")
-        return done.code == verify.GENUINE
 
     async def _key(self, issuer: str, name: str) -> _Key | None:
         if known := self._keys.get(issuer, {}).get(name):

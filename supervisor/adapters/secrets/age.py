@@ -1,19 +1,17 @@
 """age (https://age-encryption.org) by the library pyrage, which costs memory and is loaded late.
 
-The daemon never loads it: this file, run as a program, opens files in a process that ends, and
-speaks by pipes only. On standard input come the identities and the encrypted files, on standard
-output goes an answer for each, all of them framed by their lengths. The command line calls the
-functions. Nothing of podvisor is imported here, so that the program starts at once.
+The daemon never loads it, but has this module open files as a helper; the command line calls the
+functions.
 """
 
 import binascii
-import resource
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-_LENGTH = 4
-_OPENED, _REFUSED = b"+", b"-"
+import msgspec
+
+from supervisor.kit.helper import serve
+
 _ARMOUR = b"-----BEGIN AGE ENCRYPTED FILE-----"
 _SSH = ("ssh-ed25519", "ssh-rsa")
 
@@ -24,6 +22,20 @@ class AgeError(Exception):
 
 class NoKeyFits(AgeError):
     """It is encrypted for others."""
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """Files to be opened, and the identities to do it with."""
+
+    identities: bytes
+    files: tuple[bytes, ...]
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Why a file cannot be opened."""
+
+    why: str
+    for_others: bool
 
 
 def new_identity() -> tuple[str, str]:
@@ -72,48 +84,9 @@ def count_recipients(sealed: bytes) -> int:
 
 def decrypt(sealed: bytes, identities: bytes) -> bytes:
     """Decrypt with any of the identities of a file. Raises AgeError."""
-    return _decrypt(sealed, _identities(identities))
-
-
-def question(identities: bytes, files: Sequence[bytes]) -> bytes:
-    """Frame what the child process reads."""
-    return b"".join(map(_framed, (identities, *files)))
-
-
-def answers(output: bytes) -> list[bytes | AgeError]:
-    """Read what the child process wrote. Raises AgeError if it is not whole."""
-    found: list[bytes | AgeError] = []
-    for frame in _frames(output):
-        mark, content = frame[:1], frame[1:]
-        if mark == _OPENED:
-            found.append(content)
-        else:
-            name, _, words = content.decode(errors="replace").partition(":")
-            found.append(NoKeyFits(words) if name == NoKeyFits.__name__ else AgeError(words))
-    return found
-
-
-def _main() -> None:
-    # What is opened here must not end in a core dump.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    identities, *files = _frames(sys.stdin.buffer.read())
-    try:
-        keys = _identities(identities)
-    except AgeError as error:
-        answer = _REFUSED + f"{type(error).__name__}:{error}".encode()
-        sys.stdout.buffer.write(_framed(answer) * len(files))
-        return
-    for sealed in files:
-        try:
-            answer = _OPENED + _decrypt(sealed, keys)
-        except AgeError as error:
-            answer = _REFUSED + f"{type(error).__name__}:{error}".encode()
-        sys.stdout.buffer.write(_framed(answer))
-
-
-def _decrypt(sealed: bytes, keys: list[Any]) -> bytes:
     import pyrage  # noqa: PLC0415
 
+    keys = _identities(identities)
     try:
         clear: bytes = pyrage.decrypt(sealed, keys)
     except pyrage.DecryptError as error:
@@ -121,6 +94,17 @@ def _decrypt(sealed: bytes, keys: list[Any]) -> bytes:
             raise NoKeyFits("it is encrypted for other keys than this host's") from None
         raise AgeError("it is cut short, damaged, or not encrypted by age") from None
     return clear
+
+
+def decrypt_all(sealed: Sealed) -> list[bytes | Refused]:
+    """Decrypt each of some files, or say why not."""
+    answers: list[bytes | Refused] = []
+    for file in sealed.files:
+        try:
+            answers.append(decrypt(file, sealed.identities))
+        except AgeError as error:
+            answers.append(Refused(str(error), isinstance(error, NoKeyFits)))
+    return answers
 
 
 def _identities(text: bytes) -> list[Any]:
@@ -149,20 +133,5 @@ def _recipient(text: str) -> Any:
         raise AgeError(f"“{text[:80]}” is no recipient; write age1… or ssh-ed25519 …") from None
 
 
-def _framed(content: bytes) -> bytes:
-    return len(content).to_bytes(_LENGTH, "big") + content
-
-
-def _frames(text: bytes) -> Iterator[bytes]:
-    at = 0
-    while at < len(text):
-        length = int.from_bytes(text[at : at + _LENGTH], "big")
-        at += _LENGTH
-        if at + length > len(text):
-            raise AgeError("the answer is cut short")
-        yield text[at : at + length]
-        at += length
-
-
 if __name__ == "__main__":
-    _main()
+    serve(decrypt_all, Sealed)

@@ -11,12 +11,14 @@ import posixpath
 import secrets
 import shutil
 import string
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from supervisor.adapters.secrets import age
+from supervisor.adapters.secrets.references import read_credential
+from supervisor.kit.credentials import credential_path
+from supervisor.kit.helper import HelperError, ask
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.secret import LARGEST, DesiredSecret, SecretKind
@@ -57,7 +59,7 @@ class Decryptor:
         match secret.kind:
             case SecretKind.CREDENTIAL:
                 try:
-                    content = _credential(secret.place)
+                    content = read_credential(secret.place, limit=LARGEST + 1)
                 except Stalled:
                     return ""
                 return self.mark(secret.kind.encode(), content)
@@ -90,7 +92,7 @@ class Decryptor:
                 case SecretKind.SOPS:
                     found[secret] = await self._open_sops(root, secret, text)
                 case SecretKind.CREDENTIAL:
-                    found[secret] = _credential(secret.place)
+                    found[secret] = read_credential(secret.place, limit=LARGEST + 1)
                 case SecretKind.GENERATE:
                     found[secret] = self.generate(secret.length)
                 case _:
@@ -116,27 +118,19 @@ class Decryptor:
         except Stalled as error:
             hint = "podvisor secret init makes this host's key; then: podvisor sync"
             raise _stalled(root, sealed[0][0], str(error), hint) from error
-        # The key goes by a pipe: arguments and environment are for all to see.
-        argv = [sys.executable, "-P", age.__file__]
+        question = age.Sealed(identities, tuple(text for _, text in sealed))
+        kind = list[bytes | age.Refused]
         try:
-            done = await run(
-                argv,
-                stdin=age.question(identities, [text for _, text in sealed]),
-                timeout_seconds=_AGE_SECONDS,
-            )
-            answers = age.answers(done.output)
-        except (ProcessError, OSError, age.AgeError) as error:
+            answers = await ask(age.__name__, question, kind, timeout_seconds=_AGE_SECONDS)
+        except HelperError as error:
             raise Retry(f"cannot open the secrets of {root}: {error}") from error
-        if done.code or len(answers) != len(sealed):
-            last = (done.errors.strip().splitlines() or ["it said nothing"])[-1]
-            raise Retry(f"cannot open the secrets of {root}: {last[:_WORDS]}")
         found = {}
         for (secret, _), answer in zip(sealed, answers, strict=True):
-            if isinstance(answer, age.NoKeyFits):
-                hint = "encrypt it for this host too: podvisor secret init shows its recipient"
-                raise _stalled(root, secret, str(answer), hint)
-            if isinstance(answer, age.AgeError):
-                raise _stalled(root, secret, str(answer), "encrypt it anew")
+            if isinstance(answer, age.Refused):
+                hint = "encrypt it anew"
+                if answer.for_others:
+                    hint = "encrypt it for this host too: podvisor secret init shows its recipient"
+                raise _stalled(root, secret, answer.why, hint)
             found[secret] = answer
         return found
 
@@ -176,8 +170,7 @@ class Decryptor:
             case "file":
                 known["SOPS_AGE_KEY_FILE"] = str(Path(self.identity.place).expanduser())
             case "credential":
-                folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
-                known["SOPS_AGE_KEY_FILE"] = f"{folder}/{self.identity.place}"
+                known["SOPS_AGE_KEY_FILE"] = str(credential_path(self.identity.place) or "")
             case _:
                 pass
         return known | os.environ
@@ -210,19 +203,6 @@ class Decryptor:
             scratch.replace(self._key_file)
         except OSError as error:
             raise Retry(f"cannot keep {self._key_file}: {error.strerror}") from error
-
-
-def _credential(name: str) -> bytes:
-    """Read one of systemd's credentials of this service, as it is."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    hint = f"systemctl --user edit podvisor, and in [Service] LoadCredential={name}:PATH"
-    if not folder:
-        raise Stalled(f"cannot read credential {name}: the service has none", hint=hint)
-    try:
-        with (Path(folder) / name).open("rb") as file:
-            return file.read(LARGEST + 1)
-    except OSError as error:
-        raise Stalled(f"cannot read credential {name}: {error.strerror}", hint=hint) from error
 
 
 def _stalled(root: str, secret: DesiredSecret, why: str, hint: str) -> Stalled:

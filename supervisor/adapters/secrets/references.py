@@ -8,6 +8,7 @@ import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from supervisor.kit.credentials import credential_path, how_to_load
 from supervisor.model.errors import Stalled
 from supervisor.model.settings import SecretRef
 
@@ -27,7 +28,8 @@ class SecretReader:
             case "file":
                 content = _read_private(reference.place)
             case "credential":
-                content = _read_credential(reference.place)
+                content = read_credential(reference.place, limit=_LARGEST + 1)
+                content = _bounded(content, f"credential {reference.place}")
             case _:
                 found = await self._podman_secret(reference.place)
                 if found is None:
@@ -63,14 +65,14 @@ def _read_private(place: str) -> bytes:
         ) from error
 
 
-def _read_credential(name: str) -> bytes:
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    hint = f"systemctl --user edit podvisor, and in [Service] LoadCredential={name}:PATH"
-    if not folder:
+def read_credential(name: str, *, limit: int) -> bytes:
+    """Read the beginning of a credential of this service. Raises Stalled."""
+    path, hint = credential_path(name), how_to_load(name)
+    if path is None:
         raise Stalled(f"cannot read credential {name}: the service has none", hint=hint)
     try:
-        with (Path(folder) / name).open("rb") as file:
-            return _bounded(file.read(_LARGEST + 1), f"credential {name}")
+        with path.open("rb") as file:
+            return file.read(limit)
     except OSError as error:
         raise Stalled(f"cannot read credential {name}: {error.strerror}", hint=hint) from error
 

@@ -1,0 +1,60 @@
+"""A module of ours in a process that ends: one question goes in, one answer comes out.
+
+What a library costs in memory, or what the service has no right to, is there only as long as that
+takes. Both go through pipes: arguments and environment are for all to see.
+"""
+
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+_WORDS = 300
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+class HelperError(Exception):
+    """It gave no answer; says why."""
+
+
+async def ask(
+    module: str,
+    question: msgspec.Struct,
+    answer: type[Answer],
+    *,
+    timeout_seconds: float,
+    answer_limit: int = 16 << 20,
+    through: Sequence[str] = (),
+) -> Answer:
+    """Have a module answer that calls `serve` when it is run; `through` is what else to run it by.
+
+    Raises HelperError if it cannot be started, breaks a limit, fails or answers something else.
+    """
+    # Not for the helper, which imports this module too.
+    from supervisor.kit.process import ProcessError, run  # noqa: PLC0415
+
+    try:
+        done = await run(
+            # -P: nothing beside where it runs is taken for a library.
+            [*through, sys.executable, "-P", "-m", module],
+            stdin=msgspec.msgpack.encode(question),
+            timeout_seconds=timeout_seconds,
+            output_limit=answer_limit,
+        )
+        if done.code == 0:
+            return msgspec.msgpack.decode(done.output, type=answer)
+    except (ProcessError, OSError, msgspec.DecodeError) as error:
+        raise HelperError(str(error)) from error
+    last = (done.errors.strip().splitlines() or ["it said nothing"])[-1]
+    raise HelperError(last[:_WORDS])
+
+
+def serve(answer: Callable[[Question], object], question: type[Question]) -> None:
+    """Answer the question on standard input; what that raises ends the process."""
+    # What is opened here must not end in a core dump.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    asked = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=question)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(answer(asked)))
