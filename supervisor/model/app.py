@@ -1,6 +1,8 @@
 """Desired state: apps and their units, as they should be."""
 
 import enum
+from collections.abc import Iterator
+from functools import cached_property
 
 import msgspec
 
@@ -10,6 +12,7 @@ from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Hold
 from supervisor.model.secret import DesiredSecret, SecretUse
 from supervisor.model.source import AppRevision
+from supervisor.model.unit_name import instance_of, is_template
 
 
 class Candidate(AppRevision, frozen=True, kw_only=True):
@@ -135,13 +138,20 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Of a `.socket`: the service that gets its connections."""
 
     @property
+    def runtime_names(self) -> tuple[str, ...]:
+        """Names under which it can run: itself, or for a template its instances."""
+        if not is_template(self.name):
+            return (self.name,)
+        return tuple(instance_of(self.name, one) for one in self.instances)
+
+    @property
     def makes(self) -> tuple[tuple[UnitKind, str], ...]:
         """What it makes that has a name of its own in Podman: kind and name."""
         own = ((self.kind, self.object_name),) if self.object_name else ()
         return (*own, *((UnitKind.POD, pod) for pod in self.pods))
 
 
-class DesiredApp(AppRevision, frozen=True, kw_only=True):
+class DesiredApp(AppRevision, frozen=True, kw_only=True, dict=True):
     """An app that can be deployed: its files, and the units that come out of them."""
 
     units: tuple[DesiredUnit, ...]
@@ -157,6 +167,11 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
     """`[X-Podvisor] After=`: apps that must be ready before this one changes."""
     secrets: tuple[DesiredSecret, ...] = ()
     """What its `.secret` files ask for."""
+
+    @cached_property
+    def runtime_units(self) -> dict[str, DesiredUnit]:
+        """Every name under which something of it can run, with the unit."""
+        return {name: unit for unit in self.units for name in unit.runtime_names}
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +213,22 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """Why it cannot be said now what the source asks of it; it is kept meanwhile."""
     waits: tuple[Wait, ...] = ()
     """Why a change has to wait."""
+
+    @property
+    def apps(self) -> tuple[DesiredApp, ...]:
+        """`wanted` and `last_good`: those that there are, once if they are the same."""
+        one, other = self.wanted, self.last_good
+        return tuple(app for app in ((one,) if one is other else (one, other)) if app)
+
+    @property
+    def units(self) -> Iterator[DesiredUnit]:
+        """All of these."""
+        return (unit for app in self.apps for unit in app.units)
+
+    @property
+    def runtime_names(self) -> frozenset[str]:
+        """Names of everything of it that can run."""
+        return frozenset(name for app in self.apps for name in app.runtime_units)
 
     @property
     def changes(self) -> bool:

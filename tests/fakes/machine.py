@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from supervisor.core.files.names import runtime_names
 from supervisor.core.health.gate import ended
 from supervisor.core.health.wanted_units import needed_by
 from supervisor.core.plan import planner
@@ -151,9 +150,7 @@ class Machine:
                 },
             )
             units = set(manifest.units if manifest else ())
-            for app in (one.wanted, one.last_good):
-                for unit in app.units if app else ():
-                    units.update(runtime_names(unit.name, unit.instances))
+            units |= one.runtime_names
             names.update({unit: self.state(unit) for unit in units})
         targets = frozenset({"default.target", "timers.target"})
         return Observed(

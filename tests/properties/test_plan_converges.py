@@ -171,7 +171,7 @@ def test_what_nothing_starts_is_not_started(data):
     machine.images.update(image for unit in new.units for image in unit.images)
     before = set(machine.running)
     had = {unit.name for unit in old.units if "default.target" in unit.wanted_by}
-    wanted = should_run(new.units, {"default.target"})
+    wanted = should_run(new.runtime_units, {"default.target"})
     for plan in machine.converge([deploy(new, old)]):
         for step in plan.steps:
             if isinstance(step, StartUnit | RestartUnit) and step.unit not in wanted:

@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 
 from supervisor.adapters.files.safe_fs import InTheWay, is_leftover, put, remove
-from supervisor.core.files.names import PLAIN_SUFFIXES, template_of
+from supervisor.core.files.names import PLAIN_SUFFIXES
 from supervisor.model.source import FileKind
+from supervisor.model.unit_name import template_of
 
 _DROP_IN_FOLDER = re.compile(r"[^/]+\.(service|timer|socket|path|target|slice|mount)\.d")
 _INSTALL_FOLDERS = (".wants", ".requires", ".upholds")

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from supervisor.core.files.redact import without_value
-from supervisor.core.files.unitfile import is_template, parse
+from supervisor.core.files.unitfile import parse
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Finding
+from supervisor.model.unit_name import is_template
 
 _SAID = re.compile(r"(/.+?):(\d+): (.*\b[Ii]gnoring\b.*)")
 _IGNORING = re.compile(r"[,.] [Ii]gnoring\b.*")

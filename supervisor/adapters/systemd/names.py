@@ -3,6 +3,8 @@
 import re
 import string
 
+from supervisor.model.unit_name import is_template
+
 SYSTEMD = "org.freedesktop.systemd1"
 MANAGER_PATH = "/org/freedesktop/systemd1"
 MANAGER = f"{SYSTEMD}.Manager"
@@ -41,7 +43,7 @@ def typed_interface(name: str) -> str:
 
 def can_be_loaded(name: str) -> bool:
     """Whether systemd can have a unit of this name: well-formed, and no template."""
-    return _UNIT_NAME.fullmatch(name) is not None and "." in name and "@." not in name
+    return _UNIT_NAME.fullmatch(name) is not None and "." in name and not is_template(name)
 
 
 def unit_rules(name: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from supervisor.controllers.apps.app_pass import AppEnd, AppPass
 from supervisor.controllers.apps.executor import Outcome
 from supervisor.controllers.apps.planner import AppPlanner, Look
 from supervisor.controllers.apps.probes import ProbeController, probes_of
-from supervisor.controllers.apps.recorder import Recorder, units_of
+from supervisor.controllers.apps.recorder import Recorder
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.ports import Ledger
@@ -149,15 +149,15 @@ class Concluder:
         if name in outcome.taken_back:
             end.requeue_now.update(self._recorder.free_dependents(deployment))
         self._images.wants(name, {step.image for step in steps if isinstance(step, PullImage)})
-        self._probes.set_probes(units_of(deployment), probes_of(deployment, observed))
+        self._probes.set_probes(deployment.runtime_names, probes_of(deployment, observed))
         if verdict.next_at:
             end.again.append(verdict.next_at)
         if verdict.gate and (at := self._gate_looks_at(name, verdict.gate, now)):
             end.again.append(at)
-        for unit in outcome.broken.keys() & units_of(deployment):
+        for unit in outcome.broken.keys() & deployment.runtime_names:
             memory = repairs.get(unit)
             end.again.append(memory.next_at if memory else now)
-        end.again.extend(looks_again(units_of(deployment), observed.units, repairs, now))
+        end.again.extend(looks_again(deployment.runtime_names, observed.units, repairs, now))
         # What is left to do after these is planned when they are done.
         if not end.failure and any(isinstance(step, RunJob | RemoveVolume) for step in steps):
             end.requeue_now.add(name)

@@ -11,13 +11,13 @@ from contextlib import suppress
 import msgspec
 
 from supervisor.controllers.ports import Host, Podman, Systemd
-from supervisor.core.files.names import template_of
 from supervisor.core.health.wanted_units import needs_failed
 from supervisor.core.status.masking import masked
 from supervisor.core.status.port_trouble import refused_port, refused_port_mend, taken_port
 from supervisor.model.app import DesiredApp
 from supervisor.model.errors import Failure
 from supervisor.model.observed import JobFailed
+from supervisor.model.unit_name import template_of
 
 WITHHELD = "… its words are withheld: its secrets cannot be read now"
 _MOST_PORTS = 1_000

@@ -12,13 +12,11 @@ import msgspec
 from supervisor.controllers.apps.health import HealthController
 from supervisor.controllers.apps.last_words import WITHHELD, LastWords
 from supervisor.controllers.apps.probes import ProbeController
-from supervisor.controllers.apps.recorder import units_of
 from supervisor.controllers.apps.secrets import SecretController
 from supervisor.controllers.isolate import each
 from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
 from supervisor.controllers.state.left_behind import left_behind
 from supervisor.controllers.state.overrides import Overrides
-from supervisor.core.files.names import runtime_names
 from supervisor.core.health import wanted_units
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Retry
@@ -36,6 +34,7 @@ from supervisor.model.plan import RestartUnit, SetHealthInterval, StartUnit, Ste
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret
+from supervisor.model.unit_name import is_template
 
 _ASK_AGAIN = ("", 0, 0.0)
 _MADE_OF_CONTAINERS = frozenset({UnitKind.CONTAINER, UnitKind.KUBE})
@@ -103,8 +102,8 @@ class Observer:
         for one in deployments:
             mine = _names([one], apps, applied)
             self._words.note(mine, _secrets(one, applied), app=one.name)
-            self._words.note_needs({unit.name: unit.requires for _, unit in _units(one)})
-            for app in filter(None, (one.last_good, one.wanted)):
+            self._words.note_needs({unit.name: unit.requires for unit in one.units})
+            for app in reversed(one.apps):
                 self._words.note_ports(app)
             names |= mine
         on_trial = _on_trial(deployments, applied)
@@ -160,18 +159,15 @@ class Observer:
                 self._probes.forget(step.unit)
                 self._causes.pop(step.unit, None)
         if any(not isinstance(step, SetHealthInterval) for step in steps):
-            self._health.mark_suspect(units_of(deployment))
+            self._health.mark_suspect(deployment.runtime_names)
 
     async def _look_at(self, one: Deployment) -> _Own:
         """Read what is one app's alone."""
-        wanted = [file.path for file in one.wanted.files] if one.wanted else []
-        if one.last_good:
-            wanted.extend(file.path for file in one.last_good.files)
         has_jobs = one.wanted and any(unit.before_deploy for unit in one.wanted.units)
         return _Own(
             folder=await self._folder.observe(
                 one.name,
-                wanted=wanted,
+                wanted=[file.path for app in one.apps for file in app.files],
                 asked=[found.absent for found in one.findings if found.absent],
             ),
             rollouts=self._ledger.rollouts(one.name),
@@ -254,11 +250,11 @@ class Observer:
         changing: set[str],
         applied: Mapping[str, AppliedApp],
     ) -> Inventory:
-        everything = [unit for one in deployments for _, unit in _units(one)]
+        everything = [unit for one in deployments for unit in one.units]
         images = {
             image
             for one in deployments
-            for _, unit in _units(one)
+            for unit in one.units
             if one.name in changing or one.wanted is not one.last_good or not _is_up(unit, units)
             for image in unit.images
         }
@@ -268,15 +264,14 @@ class Observer:
         for one in deployments:
             manifest = apps[one.name].manifest
             mine = manifest.units if manifest else ()
-            new = any(unit.name not in mine for _, unit in _units(one))
+            new = any(unit.name not in mine for unit in one.units)
             leaving = one.wanted is None and not one.keep and not one.findings
             left = one.wanted and set(mine) - {unit.name for unit in one.wanted.units}
             known = applied[one.name].units if one.name in applied else {}
             other = one.wanted and any(
                 was.kind is not None
                 and (was.kind, was.object_name) != (unit.kind, unit.object_name)
-                for unit in one.wanted.units
-                for name in runtime_names(unit.name, unit.instances)
+                for name, unit in one.wanted.runtime_units.items()
                 if (was := known.get(name))
             )
             outdated = one.wanted and any(
@@ -286,13 +281,13 @@ class Observer:
             )
             remade = one.name in changing and UnitKind.NETWORK in _kinds(one, manifest)
             named["containers"] |= bool(new or leaving or left or other or outdated or remade)
-            plays = any(unit.pods for _, unit in _units(one))
+            plays = any(unit.pods for unit in one.units)
             has_pods = plays or UnitKind.POD in _kinds(one, manifest)
             named["containers"] |= one.name in changing and plays
             named["pods"] |= one.name in changing and has_pods
             named["networks"] |= UnitKind.NETWORK in _kinds(one, manifest)
             named["volumes"] |= UnitKind.VOLUME in _kinds(one, manifest)
-        described = any(a.secrets for one in deployments for a in (one.wanted, one.last_good) if a)
+        described = any(app.secrets for one in deployments for app in one.apps)
         named["secrets"] = (
             described or self._secrets.has_made_some or any(unit.secrets for unit in everything)
         )
@@ -306,15 +301,9 @@ def _built(deployments: Iterable[Deployment]) -> set[str]:
     return {
         unit.object_name
         for one in deployments
-        for _, unit in _units(one)
+        for unit in one.units
         if unit.kind is UnitKind.BUILD and unit.object_name
     }
-
-
-def _units(one: Deployment) -> Iterable[tuple[DesiredApp, DesiredUnit]]:
-    for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None):
-        for unit in app.units if app else ():
-            yield app, unit  # type: ignore[misc]
 
 
 def _begun(
@@ -324,24 +313,23 @@ def _begun(
     return {
         name: units[name]
         for one in deployments
-        for _, unit in _units(one)
-        if unit.kind in kinds
-        for name in runtime_names(unit.name, unit.instances)
-        if name in units and units[name].active not in {"inactive", "failed"}
+        for app in one.apps
+        for name, unit in app.runtime_units.items()
+        if unit.kind in kinds and name in units and units[name].active not in {"inactive", "failed"}
     }
 
 
 def _secrets(one: Deployment, applied: Mapping[str, AppliedApp]) -> set[str]:
     """Names of the secrets that an app's units use, or did when they were started."""
     known = applied[one.name].units.values() if one.name in applied else ()
-    return {name for _, unit in _units(one) for name in unit.secrets}.union(
+    return {name for unit in one.units for name in unit.secrets}.union(
         name for inputs in known for name in inputs.secrets
     )
 
 
 def _kinds(one: Deployment, manifest: Manifest | None) -> set[UnitKind]:
     """Kinds of what an app has, had, or will have."""
-    kinds = {unit.kind for _, unit in _units(one)}
+    kinds = {unit.kind for unit in one.units}
     return kinds.union(made.kind for made in (manifest.objects if manifest else ()))
 
 
@@ -355,8 +343,8 @@ def _down(
     return {name for name, state in units.items() if state.active == "failed"} | {
         name
         for one in deployments
-        for app in (one.wanted, one.last_good)
-        for name in wanted_units.should_run(app.units if app else (), targets, needed)
+        for app in one.apps
+        for name in wanted_units.should_run(app.runtime_units, targets, needed)
         if name in units and not units[name].is_up
     }
 
@@ -369,8 +357,7 @@ def _on_trial(
         name: unit
         for one in deployments
         if one.wanted and not _stands(one.wanted, applied.get(one.name))
-        for unit in one.wanted.units
-        for name in runtime_names(unit.name, unit.instances)
+        for name, unit in one.wanted.runtime_units.items()
     }
 
 
@@ -379,8 +366,7 @@ def _stands(app: DesiredApp, applied: AppliedApp | None) -> bool:
 
 
 def _is_up(unit: DesiredUnit, units: Mapping[str, UnitState]) -> bool:
-    names = runtime_names(unit.name, unit.instances)
-    return all((state := units.get(name)) and state.is_up for name in names)
+    return all((state := units.get(name)) and state.is_up for name in unit.runtime_names)
 
 
 def _names(
@@ -392,10 +378,10 @@ def _names(
     names: set[str] = set()
     for one in deployments:
         manifest = apps[one.name].manifest
-        names.update(name for name in (manifest.units if manifest else ()) if "@." not in name)
+        installed = manifest.units if manifest else ()
+        names.update(name for name in installed if not is_template(name))
         names.update(applied[one.name].units if one.name in applied else ())
-        for _, unit in _units(one):
-            names.update(runtime_names(unit.name, unit.instances))
+        names |= one.runtime_names
     return names
 
 

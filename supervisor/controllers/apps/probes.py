@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 import anyio
 
 from supervisor.controllers.ports import Prober
-from supervisor.core.files.names import runtime_names
 from supervisor.core.health.unit_health import after_answer, next_probe_at
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
@@ -87,8 +86,7 @@ def probes_of(deployment: Deployment, observed: Observed) -> dict[str, Probe]:
     """Probes of the app's units that run now."""
     return {
         name: unit.probe
-        for app in (deployment.last_good, deployment.wanted)
-        for unit in (app.units if app else ())
-        for name in runtime_names(unit.name, unit.instances)
+        for app in reversed(deployment.apps)
+        for name, unit in app.runtime_units.items()
         if unit.probe and (state := observed.units.get(name)) and state.is_up
     }

@@ -15,7 +15,7 @@ from supervisor.controllers.apps.app_pass import AppPass
 from supervisor.controllers.apps.conclusion import Concluder
 from supervisor.controllers.apps.executor import Executor, Outcome
 from supervisor.controllers.apps.planner import AppPlanner, Look
-from supervisor.controllers.apps.recorder import Recorder, units_of
+from supervisor.controllers.apps.recorder import Recorder
 from supervisor.controllers.apps.waiting import AppDependencies
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import each_now, failure_of
@@ -154,6 +154,6 @@ class AppReconciler:
 
     async def _watch(self) -> None:
         """Have systemd tell of every unit that podvisor has or is about to have, and of targets."""
-        names = {unit for one in self._desired_state.latest().values() for unit in units_of(one)}
-        names.update(self._desired_state.targets())
-        await self._systemd.watch_units(names)
+        everything = self._desired_state.latest().values()
+        names = (unit for one in everything for unit in one.runtime_names)
+        await self._systemd.watch_units({*names, *self._desired_state.targets()})

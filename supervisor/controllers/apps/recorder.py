@@ -4,7 +4,7 @@ Called by `controllers.apps.reconciler` at the end of a pass; the gate is asked 
 what is observed after the steps.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -12,11 +12,10 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.left_behind import note_left, note_taken
 from supervisor.controllers.state.overrides import Overrides
-from supervisor.core.files.names import runtime_names
 from supervisor.core.health import gate
 from supervisor.core.plan.rollout import has_way_back
 from supervisor.kit.clock import Clock
-from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
+from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import (
     AppliedApp,
@@ -111,7 +110,7 @@ class Recorder:
         """Record that a revision has passed its gate: it is the way back from now on."""
         was = f"was at {before.revision[:12]}" if before and before.revision else "new"
         started = self._ledger.applied().get(app.name)
-        units = set(_runtime_names(app.units))
+        units = set(app.runtime_units)
         # What another app is about to take is known by what it was started with here.
         units.update(
             unit
@@ -197,14 +196,15 @@ class Recorder:
 
     def free_dependents(self, deployment: Deployment) -> set[str]:
         """Take the backoff off what went down with a revision that is taken back; name its apps."""
-        units = units_of(deployment)
+        units = deployment.runtime_names
         known = self._desired_state.known()
         names = {deployment.name}
         names.update(
             app for app, theirs in known.items() if any(units & {*unit.requires} for unit in theirs)
         )
         for app in names:
-            self.forget_failures(tuple(_runtime_names(known.get(app, ()))))
+            names_of = [name for unit in known.get(app, ()) for name in unit.runtime_names]
+            self.forget_failures(names_of)
         return names
 
     def renew_trial(self, app: str) -> None:
@@ -235,18 +235,3 @@ class Recorder:
                 reason=reason,
             )
         )
-
-
-def units_of(deployment: Deployment) -> frozenset[str]:
-    """Names of everything of an app that can run."""
-    wanted, good = deployment.wanted, deployment.last_good
-    return frozenset(
-        name
-        for app in ((wanted,) if good is wanted else (wanted, good))
-        for name in _runtime_names(app.units if app else ())
-    )
-
-
-def _runtime_names(units: Sequence[DesiredUnit]) -> Iterator[str]:
-    for unit in units:
-        yield from runtime_names(unit.name, unit.instances)

@@ -63,8 +63,8 @@ class SecretController:
         return {
             secret: self._opener.made_of(secret)
             for one in deployments
-            for app in (one.wanted, one.last_good)
-            for secret in (app.secrets if app else ())
+            for app in one.apps
+            for secret in app.secrets
         }
 
     async def put(self, step: PutSecrets) -> None:

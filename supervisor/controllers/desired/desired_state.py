@@ -30,7 +30,6 @@ from supervisor.core.desired.unread import (
     spares_volumes,
     unread_apps,
 )
-from supervisor.core.files.names import runtime_names
 from supervisor.core.files.published_ports import port_findings
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Finding
@@ -203,14 +202,7 @@ class DesiredState:
 
     def known(self) -> dict[str, tuple[DesiredUnit, ...]]:
         """Units of every app, as far as they were worked out; for watches, which only name keys."""
-        return {
-            name: tuple(
-                unit
-                for app in (one.wanted, one.last_good if one.last_good is not one.wanted else None)
-                for unit in (app.units if app else ())
-            )
-            for name, one in self.latest().items()
-        }
+        return {name: tuple(one.units) for name, one in self.latest().items()}
 
     def targets(self) -> frozenset[str]:
         """What the `[Install]` of any unit names."""
@@ -226,8 +218,9 @@ class DesiredState:
         return {
             secret.name: name
             for name, one in self.latest().items()
-            for app in (one.last_good, one.wanted)
-            for secret in (app.secrets if app and (one.wanted or one.keep or one.findings) else ())
+            if one.wanted or one.keep or one.findings
+            for app in one.apps
+            for secret in app.secrets
         }
 
     def apps_of_unit(self, unit: str) -> Collection[str]:
@@ -244,7 +237,7 @@ class DesiredState:
         for app, units in self.known().items():
             for one in units:
                 targets.update(one.wanted_by)
-                for name in (*runtime_names(one.name, one.instances), *one.wanted_by):
+                for name in (*one.runtime_names, *one.wanted_by):
                     self._index.setdefault(name, {})[app] = None
         self._targets = frozenset(targets)
 

@@ -66,15 +66,3 @@ def _suffix(name: str) -> str:
     """What a name ends with, from its last dot on; nothing if that is how it begins."""
     dot = name.rfind(".")
     return name[dot:] if dot > 0 else ""
-
-
-def template_of(unit: str) -> str:
-    """Name of the unit that defines one: `web@.service` of `web@1.service`, else its own."""
-    prefix, at, rest = unit.partition("@")
-    return f"{prefix}@.{rest.rpartition('.')[2]}" if at else unit
-
-
-def runtime_names(unit: str, instances: tuple[str, ...]) -> tuple[str, ...]:
-    """Names under which a unit can run: itself, or for a template its instances."""
-    prefix, at, suffix = unit.partition("@.")
-    return tuple(f"{prefix}@{one}.{suffix}" for one in instances) if at else (unit,)

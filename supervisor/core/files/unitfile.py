@@ -222,14 +222,3 @@ def specifiers(unit: str, *, home: str = "") -> dict[str, str]:
     if home:
         known["h"] = home
     return known
-
-
-def instance_of(template: str, instance: str) -> str:
-    """Name of a template's instance: `web@.service` and `1` make `web@1.service`."""
-    prefix, _, suffix = template.partition("@")
-    return f"{prefix}@{instance}{suffix}"
-
-
-def is_template(unit: str) -> bool:
-    """Whether a unit's name (or a Quadlet file's) is that of a template: `web@.service`."""
-    return unit.rpartition(".")[0].endswith("@")

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from supervisor.core.files.names import runtime_names
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.health.wanted_units import failed_need, should_run
 from supervisor.kit.texts import format_duration
@@ -56,8 +55,8 @@ def begin_trial(
     app: DesiredApp, observed: Observed, *, subject: str, changing: frozenset[str], now: float
 ) -> Rollout:
     """Return the record of a trial that begins; `changing` are the units that it (re)starts."""
-    wanted = should_run(app.units, observed.targets, observed.needed_by)
-    names = {name: unit for unit in app.units for name in runtime_names(unit.name, unit.instances)}
+    wanted = should_run(app.runtime_units, observed.targets, observed.needed_by)
+    names = app.runtime_units
     down = {name for name in wanted if not _is_up(observed.units.get(name))}
     down.update(name for name, unit in names.items() if _failed_for_others(name, unit, observed))
     down.update(
@@ -162,12 +161,11 @@ def _judged(
     app: DesiredApp, observed: Observed, trial: Rollout
 ) -> Iterator[tuple[str, DesiredUnit]]:
     """Yield what is to be well: what should run, and what failed of what is there for others."""
-    wanted = should_run(app.units, observed.targets, observed.needed_by)
-    for unit in app.units:
-        for name in runtime_names(unit.name, unit.instances):
-            is_judged = name in wanted or _failed_for_others(name, unit, observed)
-            if is_judged and name not in trial.ignored_units:
-                yield name, unit
+    wanted = should_run(app.runtime_units, observed.targets, observed.needed_by)
+    for name, unit in app.runtime_units.items():
+        is_judged = name in wanted or _failed_for_others(name, unit, observed)
+        if is_judged and name not in trial.ignored_units:
+            yield name, unit
 
 
 def _failed_for_others(name: str, unit: DesiredUnit, observed: Observed) -> bool:
@@ -181,15 +179,14 @@ def _shaken(app: DesiredApp, observed: Observed, trial: Rollout) -> Iterator[tup
 
     Each with its app and with what it needs: that was stopped, and they with it.
     """
-    for unit in app.units:
-        for need in runtime_names(unit.name, unit.instances):
-            state = observed.units.get(need)
-            if state is None or not state.is_up or state.active_since < trial.began_at:
-                continue
-            for user, owner in observed.needed_by.get(need, {}).items():
-                there = observed.units.get(user)
-                if user not in trial.ignored_units and there and not (there.is_up or there.unmet):
-                    yield user, owner, need
+    for need in app.runtime_units:
+        state = observed.units.get(need)
+        if state is None or not state.is_up or state.active_since < trial.began_at:
+            continue
+        for user, owner in observed.needed_by.get(need, {}).items():
+            there = observed.units.get(user)
+            if user not in trial.ignored_units and there and not (there.is_up or there.unmet):
+                yield user, owner, need
 
 
 def _failure_since(state: UnitState, need: UnitState, observed: Observed) -> str:

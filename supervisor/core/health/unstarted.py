@@ -9,8 +9,6 @@ from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
-from supervisor.core.files.names import runtime_names
-from supervisor.core.files.unitfile import is_template
 from supervisor.core.health.gate import trial_of
 from supervisor.core.health.wanted_units import DEFAULT_TARGET
 from supervisor.kit.texts import nearest
@@ -19,6 +17,7 @@ from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed
 from supervisor.model.plan import ResetFailed, Verdict
 from supervisor.model.quadlet import LEADING, UnitKind
+from supervisor.model.unit_name import is_template, template_of
 
 USER_TARGETS = frozenset(
     f"{name}.target"
@@ -49,9 +48,8 @@ def unstarted(units: Iterable[DesiredUnit], targets: Collection[str]) -> frozens
     queue = list(reached)
     while queue:
         name = queue.pop()
-        template = _template_of(name)
-        for one in (*leads.get(name, ()), *by_target.get(name, ()), template):
-            if one and one not in reached:
+        for one in (*leads.get(name, ()), *by_target.get(name, ()), template_of(name)):
+            if one not in reached:
                 reached[one] = None
                 queue.append(one)
     return frozenset(
@@ -104,7 +102,7 @@ def forgotten(
         return
     trial = trial_of(wanted, observed)
     for unit in wanted.units:
-        for name in runtime_names(unit.name, unit.instances) if unit.name in idle else ():
+        for name in unit.runtime_names if unit.name in idle else ():
             state = observed.units.get(name)
             is_old = state is not None and (trial is None or state.failed_at <= trial.began_at)
             if state and state.active == "failed" and is_old:
@@ -163,7 +161,8 @@ def waits(app: DesiredApp, idle: Collection[str], *, missing: Collection[str]) -
 
 def _nothing_starts(unit: DesiredUnit, app: DesiredApp) -> Iterator[Finding]:
     if is_template(unit.name) and not unit.instances:
-        links = [file.path for file in app.files if _template_of(_base(file.path)) == unit.name]
+        instances = [file.path for file in app.files if _base(file.path) != unit.name]
+        links = [path for path in instances if template_of(_base(path)) == unit.name]
         link = f" (systemd does not see {links[0]})" if links else ""
         yield _finding(
             app,
@@ -200,13 +199,6 @@ def _usual(unit: str) -> str:
 
 def _type_of(unit: str) -> str:
     return unit.rpartition(".")[2] if "." in unit else "unit"
-
-
-def _template_of(name: str) -> str:
-    """Name of an instance's template, empty if it is no instance."""
-    prefix, at, rest = name.partition("@")
-    instance, dot, suffix = rest.rpartition(".")
-    return f"{prefix}@.{suffix}" if at and dot and instance else ""
 
 
 def _base(path: str) -> str:

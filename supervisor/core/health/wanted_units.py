@@ -7,7 +7,6 @@ should run is the same as ever after.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from supervisor.core.files.names import runtime_names
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.observed import Observed, UnitState
 
@@ -16,19 +15,18 @@ SHUTDOWN_TARGET = "shutdown.target"
 
 
 def should_run(
-    units: Iterable[DesiredUnit],
+    units: Mapping[str, DesiredUnit],
     wanted_targets: Collection[str],
     needed: Iterable[str] = (),
 ) -> dict[str, DesiredUnit]:
-    """Names that should be active (instances in place of templates), with what they come from.
+    """Return those of these units, by runtime name, that should be active.
 
     `needed` are names that something else needs which should be active.
     """
     by_runtime_name = {
         name: unit
-        for unit in units
+        for name, unit in units.items()
         if not unit.before_deploy  # a job is run by a deploy, and by nothing else
-        for name in runtime_names(unit.name, unit.instances)
     }
     wanted: dict[str, DesiredUnit] = {}
     queue = [
@@ -85,13 +83,8 @@ def _between(
     """Yield units that another app needs, with the unit that needs each and its app."""
     if not any(map(_looks_beyond, apps.values())):
         return
-    owners = {
-        name: app
-        for app, one in apps.items()
-        for unit in one.units
-        for name in runtime_names(unit.name, unit.instances)
-    }
-    units = [unit for one in apps.values() for unit in one.units]
+    owners = {name: app for app, one in apps.items() for name in one.runtime_units}
+    units = {name: unit for one in apps.values() for name, unit in one.runtime_units.items()}
     for user, unit in should_run(units, wanted_targets).items():
         for need in unit.requires:
             if owners.get(need, owners[user]) != owners[user]:

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from supervisor.core.files.names import runtime_names, template_of
 from supervisor.core.health.gate import is_installed, trial_of
 from supervisor.core.plan.blockers import blockers
 from supervisor.core.plan.draft import Draft
@@ -44,6 +43,7 @@ from supervisor.model.plan import (
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import GateState
 from supervisor.model.settings import HealthSettings, RolloutSettings
+from supervisor.model.unit_name import is_template, template_of
 
 _LEFT_SECONDS = 5.0
 _GONE = "no longer in the source"
@@ -264,14 +264,11 @@ def _remove_units(
     installed = folder.manifest.units if folder and folder.manifest else ()
     had = {name: None for name in (known.units if known else ()) if template_of(name) in installed}
     for name in installed:
-        had.update(
-            dict.fromkeys(runtime_names(name, units[name].instances if name in units else ()))
-        )
-    stays = {
-        name
-        for unit in (app.units if app else ())
-        for name in runtime_names(unit.name, unit.instances)
-    }
+        if name in units:
+            had.update(dict.fromkeys(units[name].runtime_names))
+        elif not is_template(name):
+            had[name] = None
+    stays = app.runtime_units if app else {}
     for name in had:
         if name not in stays and owners.get(template_of(name), draft.app) == draft.app:
             _remove_unit(name, observed, draft, reason)
@@ -298,11 +295,8 @@ def _remove_unit(name: str, observed: Observed, draft: Draft, reason: str) -> No
 
 def _starts_without(step: Step, app: DesiredApp, missing: Collection[str]) -> bool:
     """Whether a step starts a unit whose image is not here."""
-    return isinstance(step, StartUnit | RestartUnit) and any(
-        step.unit in runtime_names(unit.name, unit.instances)
-        for unit in app.units
-        if not set(missing).isdisjoint(unit.images)
-    )
+    unit = app.runtime_units.get(step.unit) if isinstance(step, StartUnit | RestartUnit) else None
+    return unit is not None and not set(missing).isdisjoint(unit.images)
 
 
 def _missing_images(
@@ -317,8 +311,7 @@ def _missing_images(
     writing = {step.file.path for step in steps if isinstance(step, WriteFile)}
     missing: dict[str, str] = {}
     for unit in app.units:
-        names = runtime_names(unit.name, unit.instances)
-        if unit.path in writing or starting.intersection(names):
+        if unit.path in writing or starting.intersection(unit.runtime_names):
             missing.update((image, unit.name) for image in unit.images if image not in present)
     return [
         PullImage(app=app.name, image=image, reason=f"{unit} needs it, and it is not here")

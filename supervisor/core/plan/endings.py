@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 
-from supervisor.core.files.names import runtime_names
 from supervisor.core.plan.unit_inputs import is_enabled, recorded
 from supervisor.model.app import DesiredApp
 from supervisor.model.observed import AppliedApp, Observed
@@ -20,10 +19,8 @@ def ending_units(
     """
     units = {
         name: unit
-        for unit in app.units
-        if not unit.before_deploy
-        for name in runtime_names(unit.name, unit.instances)
-        if name not in wanted
+        for name, unit in app.runtime_units.items()
+        if not unit.before_deploy and name not in wanted
     }
     ending: dict[str, str] = {}
     for name, unit in units.items():

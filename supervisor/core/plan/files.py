@@ -24,6 +24,7 @@ from supervisor.model.plan import (
 )
 from supervisor.model.quadlet import QUADLETS
 from supervisor.model.source import TreeFile
+from supervisor.model.unit_name import is_template
 
 _RANKS = {row.kind: rank for rank, row in enumerate(QUADLETS.values())}
 
@@ -166,7 +167,7 @@ def _reload_reason(
 def _stale(state: UnitState | None) -> bool:
     return (
         state is not None
-        and "@." not in state.name
+        and not is_template(state.name)
         and (state.needs_reload or state.load == "not-found")
     )
 

@@ -6,7 +6,6 @@ What is seen of them is put together by `core.health.unit_health`.
 import enum
 from collections.abc import Iterator
 
-from supervisor.core.files.names import runtime_names
 from supervisor.core.health import crash_backoff, played
 from supervisor.core.health.unit_health import is_restless, is_usual, unit_health
 from supervisor.core.plan.draft import Draft
@@ -70,11 +69,10 @@ def plan_health(
 ) -> None:
     """Add the steps that change how often containers are asked, and when to look again."""
     touched = _touched(draft)
-    for unit in app.units:
-        for name in runtime_names(unit.name, unit.instances):
-            if name not in touched and is_usual(observed.units.get(name)):
-                _plan_repair(unit, name, observed, now, draft)
-                _plan_played(name, observed, now, draft)
+    for name, unit in app.runtime_units.items():
+        if name not in touched and is_usual(observed.units.get(name)):
+            _plan_repair(unit, name, observed, now, draft)
+            _plan_played(name, observed, now, draft)
     changing, touched = bool(draft.steps), _touched(draft)
     for unit, checked in _containers(app, observed):
         container = checked.container
@@ -139,11 +137,10 @@ def _wanted_interval(
 
 
 def _containers(app: DesiredApp, observed: Observed) -> Iterator[tuple[DesiredUnit, Checked]]:
-    for unit in app.units:
-        for name in runtime_names(unit.name, unit.instances):
-            for checked in observed.checked:
-                if checked.container.unit == name:
-                    yield unit, checked
+    for name, unit in app.runtime_units.items():
+        for checked in observed.checked:
+            if checked.container.unit == name:
+                yield unit, checked
 
 
 def _doubt(checked: Checked, observed: Observed, now: float) -> str:

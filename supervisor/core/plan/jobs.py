@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from supervisor.core.files.names import runtime_names, shapes_units
+from supervisor.core.files.names import shapes_units
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.ownership import owned_after
 from supervisor.kit.texts import count
@@ -48,13 +48,7 @@ def content_of(app: DesiredApp | Candidate) -> str:
 
 def pending_jobs(wanted: DesiredApp, observed: Observed) -> tuple[str, ...]:
     """Units that have to run before the app becomes what is wanted, in runtime names."""
-    names = [
-        name
-        for unit in wanted.units
-        if unit.before_deploy
-        for name in runtime_names(unit.name, unit.instances)
-        if "@." not in name
-    ]
+    names = [name for name, unit in wanted.runtime_units.items() if unit.before_deploy]
     folder = observed.apps.get(wanted.name)
     manifest = folder.manifest if folder else None
     if manifest and manifest.sealed and manifest.revision == wanted.revision:
@@ -71,7 +65,7 @@ def failed_job(wanted: DesiredApp, observed: Observed) -> Finding | None:
         return None
     if run.failed not in pending_jobs(wanted, observed):
         return None
-    unit = next((u for u in wanted.units if run.failed in runtime_names(u.name, u.instances)), None)
+    unit = wanted.runtime_units.get(run.failed)
     path = unit.path if unit else ""
     return Finding(
         message=f"its job {run.failed} failed, so nothing else was changed: {run.why}",
@@ -148,14 +142,11 @@ def _closure(
     observed: Observed,
 ) -> list[DesiredUnit]:
     """Jobs, and what they need that is not here yet or has to be another one for them."""
-    by_name = {
-        name: unit for unit in wanted.units for name in runtime_names(unit.name, unit.instances)
-    }
     here = {unit.name for unit in last_good.units} if last_good else set()
     found: dict[str, DesiredUnit] = {}
     queue = list(pending)
     for name in queue:
-        unit = by_name.get(name)
+        unit = wanted.runtime_units.get(name)
         if unit is None or unit.name in found:
             continue
         # What another app still has is not written twice.

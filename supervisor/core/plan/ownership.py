@@ -7,7 +7,6 @@ unit that makes it is written. Anything else is somebody's: it is used where a u
 
 from collections.abc import Mapping
 
-from supervisor.core.files.names import runtime_names
 from supervisor.core.plan.draft import Draft
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.observed import Inventory, Observed, PodmanObject
@@ -74,9 +73,11 @@ def stranger(unit: DesiredUnit, app: str, observed: Observed) -> PodmanObject | 
     mine = (owned_before(app, observed), _of_others(app, observed), observed.left)
     if any(one in some for some in mine) or _is_of_units(one, observed):
         return None
-    names = runtime_names(unit.name, unit.instances)
     records = [
-        known.units[n] for known in observed.applied.values() for n in names if n in known.units
+        known.units[name]
+        for known in observed.applied.values()
+        for name in unit.runtime_names
+        if name in known.units
     ]
     if records:
         # It was used here before; nobody knows any more who made it.

@@ -4,7 +4,6 @@ Before it: `controllers.apps.observer` and `controllers.desired.desired_state` h
 After it: `controllers.apps.executor` carries the steps out, and has no choices left to make.
 """
 
-import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
@@ -18,7 +17,6 @@ from supervisor.core.desired.unit_moves import (
     lost_for_good,
     owners_of,
 )
-from supervisor.core.files.names import runtime_names
 from supervisor.core.health import unstarted
 from supervisor.core.plan.app import left_alone, plan_app
 from supervisor.core.plan.handover import make_room
@@ -67,8 +65,7 @@ def plan(
     standing = _units(one.last_good or one.wanted for one in everyone)
     own: frozenset[str] = frozenset()
     if observed.missing:
-        names = (runtime_names(one.name, one.instances) for one in (*coming, *standing))
-        own = frozenset(itertools.chain.from_iterable(names))
+        own = frozenset(name for one in (*coming, *standing) for name in one.runtime_names)
         # What is about to come is there.
         observed = msgspec.structs.replace(observed, missing=observed.missing - own)
     idle = unstarted.unstarted(coming, observed.targets)

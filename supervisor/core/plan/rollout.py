@@ -7,7 +7,6 @@ from collections.abc import Container, Iterator, Sequence
 
 import msgspec
 
-from supervisor.core.files.names import runtime_names
 from supervisor.core.health import gate
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.step_text import in_words
@@ -63,7 +62,7 @@ def ask_gate(
         attempt.steps.insert(0, TryRevision(app=wanted.name, trial=trial, reason=reason))
         # What is down now, before anything of it is done, is not its fault.
         undone = "nothing of it is done yet"
-        untried = {n for one in wanted.units for n in runtime_names(one.name, one.instances)}
+        untried = set(wanted.runtime_units)
     elif changes:
         undone = observed.hindered.get(wanted.name) or f"not done yet: {in_words(changes[0])}"
     else:

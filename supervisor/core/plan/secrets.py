@@ -6,7 +6,6 @@ Called by `core.plan.app`. Of a clear text nothing is known here but keyed hashe
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
 
-from supervisor.core.files.names import runtime_names
 from supervisor.model.app import DesiredApp
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed
@@ -128,9 +127,8 @@ def without_lacking(steps: Collection[Step], app: DesiredApp, observed: Observed
         return list(steps)
     lacking = {
         name
-        for unit in app.units
+        for name, unit in app.runtime_units.items()
         if any(use.name not in there for use in unit.secret_uses)
-        for name in runtime_names(unit.name, unit.instances)
     }
     return [
         step

@@ -6,7 +6,6 @@ refuses to open a socket while its service runs.
 
 from collections.abc import Container
 
-from supervisor.core.files.names import runtime_names
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.unit_inputs import inputs_of
 from supervisor.model.app import DesiredApp
@@ -28,9 +27,8 @@ def plan_pods(app: DesiredApp, observed: Observed, draft: Draft) -> None:
             continue
         members = {
             name
-            for unit in app.units
+            for name, unit in app.runtime_units.items()
             if unit.kind is UnitKind.CONTAINER and pod.name in unit.requires
-            for name in runtime_names(unit.name, unit.instances)
         }
         running = {name for name in members if _state(name, observed).active not in _DOWN}
         goes = {

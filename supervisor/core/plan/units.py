@@ -4,8 +4,6 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from supervisor.core.files.names import runtime_names
-from supervisor.core.files.unitfile import is_template
 from supervisor.core.health import crash_backoff, wanted_units
 from supervisor.core.plan.change_policy import uptake
 from supervisor.core.plan.draft import Draft, FileChanges
@@ -38,6 +36,7 @@ from supervisor.model.plan import (
     StopUnit,
 )
 from supervisor.model.quadlet import UnitKind
+from supervisor.model.unit_name import is_template
 
 
 class _Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +60,7 @@ def plan_units(
     app: DesiredApp, observed: Observed, now: float, files: FileChanges, draft: Draft
 ) -> None:
     """Add the steps for the app's units."""
-    wanted = wanted_units.should_run(app.units, observed.targets, observed.needed_by)
+    wanted = wanted_units.should_run(app.runtime_units, observed.targets, observed.needed_by)
     folder, applied = observed.apps.get(app.name), observed.applied.get(app.name)
     links_to: dict[str, set[str]] = {}
     for link, path in folder.links.items() if folder else ():
@@ -86,7 +85,7 @@ def plan_units(
             )
             draft.steps.append(Reload(reason=f"{app.name}: {unit.name} is linked"))
         inputs = inputs_of(app, unit, observed)
-        for name in runtime_names(unit.name, unit.instances):
+        for name in unit.runtime_names:
             state = observed.units.get(name, UnitState(name=name))
             old = recorded(name, applied, observed)
             change, action = _change(unit, state, old, inputs, files)
@@ -353,7 +352,7 @@ def _plan_dependents(
     planned = {step.unit for step in draft.steps if isinstance(step, StartUnit | RestartUnit)}
     networks = {step.unit for step in draft.steps if isinstance(step, StopUnit)}
     for unit in app.units:
-        for name in runtime_names(unit.name, unit.instances):
+        for name in unit.runtime_names:
             causes = [pulled_along[need] for need in unit.requires if need in pulled_along]
             state = observed.units.get(name)
             if not causes or state is None or not state.is_up or unit.before_deploy:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from supervisor.core.files.names import is_drop_in
-from supervisor.core.files.unitfile import is_template
 from supervisor.core.render.quadlet_output import Reading
 from supervisor.model.app import DesiredUnit
 from supervisor.model.quadlet import QUADLETS
+from supervisor.model.unit_name import is_template
 
 _OF_SYSTEMD = frozenset({"service", "timer", "socket", "path", "target", "slice", "mount"})
 _OF_QUADLET = frozenset(suffix.removeprefix(".") for suffix in QUADLETS)

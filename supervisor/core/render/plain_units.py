@@ -13,8 +13,6 @@ from supervisor.core.files.install import install_lines, starts
 from supervisor.core.files.unitfile import (
     UnitFile,
     expand,
-    instance_of,
-    is_template,
     merge,
     specifiers,
 )
@@ -22,6 +20,7 @@ from supervisor.core.render.quadlet_output import Reading, is_true, requirements
 from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.model.app import DesiredUnit
 from supervisor.model.quadlet import UnitKind
+from supervisor.model.unit_name import instance_of, is_template
 
 _FOLDERS = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
 _LISTENS = {"ListenStream": "tcp", "ListenDatagram": "udp", "ListenSequentialPacket": ""}

@@ -25,8 +25,6 @@ from supervisor.core.files.unitfile import (
     Entry,
     UnitFile,
     expand,
-    instance_of,
-    is_template,
     merge,
     parse,
     specifiers,
@@ -39,6 +37,7 @@ from supervisor.model.app import AppNeed, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.quadlet import GENERATED, OWNED, RUNNING, UnitKind
 from supervisor.model.secret import SecretUse
+from supervisor.model.unit_name import instance_of, is_template
 
 _HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
 _GENERATORS_OWN = "podman-user-wait-network-online.service"

@@ -5,7 +5,6 @@ When in doubt the answer is yes: a pass too many finds nothing to do.
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from supervisor.core.files.names import runtime_names
 from supervisor.model.app import DesiredUnit
 from supervisor.model.podman import CHANGED, PodmanEvent
 from supervisor.model.quadlet import RUNNING, UnitKind
@@ -56,7 +55,7 @@ def _is_about(event: PodmanEvent, unit: DesiredUnit) -> bool:
         case "secret":
             return bool(unit.secrets) if nameless else event.name in unit.secrets
         case _:
-            if event.unit and event.unit in runtime_names(unit.name, unit.instances):
+            if event.unit and event.unit in unit.runtime_names:
                 return True
             kinds = _NAMED_KINDS.get(event.type, frozenset())
             return unit.kind in kinds and (nameless or event.name == unit.object_name)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from supervisor.core.files.names import runtime_names
 from supervisor.core.health import wanted_units
 from supervisor.core.health.crash_backoff import SETTLE_SECONDS, calm_at, is_looping, settles_at
 from supervisor.core.health.gate import rollout_of
@@ -38,14 +37,14 @@ def app_status(
     wanted, last_good = deployment.wanted, deployment.last_good
     stands = wanted if wanted and verdict.complete else last_good
     should = wanted_units.should_run(
-        stands.units if stands else (), observed.targets, observed.needed_by
+        stands.runtime_units if stands else {}, observed.targets, observed.needed_by
     )
     units = []
     paused = []
     for unit in stands.units if stands else ():
         idle = (unit.name,) if unit.name in verdict.unstarted else ()
         # A template of which nothing starts an instance stands for itself.
-        for name in runtime_names(unit.name, unit.instances) or idle:
+        for name in unit.runtime_names or idle:
             state = observed.units.get(name, UnitState(name=name))
             memory = repairs.get(name)
             down = not state.is_up

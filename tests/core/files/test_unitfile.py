@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 from supervisor.core.files.unitfile import (
     Entry,
     expand,
-    instance_of,
-    is_template,
     merge,
     parse,
     specifiers,
@@ -133,9 +131,3 @@ def test_known_specifiers_are_replaced_and_others_stay() -> None:
 
 def test_a_template_has_no_name_of_its_own() -> None:
     assert expand("systemd-%p_%i", specifiers("web@.service")) == "systemd-web_%i"
-
-
-def test_template_names() -> None:
-    assert is_template("web@.service")
-    assert not is_template("web@1.service")
-    assert instance_of("web@.service", "1") == "web@1.service"
