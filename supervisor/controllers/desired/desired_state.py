@@ -22,9 +22,9 @@ from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.desired.dependencies import refused_for_order
 from supervisor.core.desired.discovery import Composition, told
+from supervisor.core.desired.prune_guard import Permit, PruneGuard
 from supervisor.core.desired.unit_moves import leaned_on, still_needed, units_by_source
 from supervisor.core.desired.unread import (
-    emptied_apps,
     leaving,
     left_out,
     spares_volumes,
@@ -36,15 +36,6 @@ from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot
-
-
-class _Permit(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's word that apps may go, all of a source's too."""
-
-    revisions: dict[str, str]
-    """Source to its revision; nothing for one that is not read."""
-    apps: frozenset[str]
-    """Those apps alone; any, if empty."""
 
 
 class DesiredState:
@@ -85,7 +76,7 @@ class DesiredState:
         many."""
         self._targets: frozenset[str] = frozenset()
         self._newest: dict[str, Candidate] = {}
-        self._permits: list[_Permit] = []
+        self._permits: list[Permit] = []
         """One for each request that is under way."""
         self.source_findings: dict[str, tuple[Finding, ...]] = {}
         """What was found in each source that belongs to no app."""
@@ -145,8 +136,7 @@ class DesiredState:
         That holds for what each source says now: one that says something else meanwhile, as by a
         push that empties it, is guarded again.
         """
-        revisions = {name: one.revision for name, one in self._snapshots.items()}
-        permit = _Permit(revisions=revisions, apps=frozenset(apps))
+        permit = Permit.given_now(apps, self._snapshots)
         self._permits.append(permit)
         self._forget()
         try:
@@ -154,14 +144,6 @@ class DesiredState:
         finally:
             self._permits.remove(permit)
             self._forget()
-
-    def _may_prune(self, source: str, app: str) -> bool:
-        snapshot = self._snapshots.get(source)
-        revision = snapshot.revision if snapshot else None
-        return any(
-            one.revisions.get(source) == revision and (not one.apps or app in one.apps)
-            for one in self._permits
-        )
 
     async def deployments(self) -> dict[str, Deployment]:
         """Every app that should be, or that is still here, by name."""
@@ -295,16 +277,17 @@ class DesiredState:
         able = {name: one.app for name, one in judged.items() if one.app and name not in out}
         installed = {name: one for name, one in manifests.items() if one.files}
         good = await self._history.last_good(installed, able, candidates)
-        kept = self._kept(installed, {*able, *out}, composed, units_by_source(able.values()))
+        guard = PruneGuard(self.settings.sources, self._snapshots, tuple(self._permits))
+        kept = guard.kept(installed, {*able, *out}, composed, units_by_source(able.values()))
         unordered = refused_for_order(able, {*able, *out, *kept})
         refused.update(unordered)
         out.update(unordered)
         able = {name: one for name, one in able.items() if name not in unordered}
-        kept = self._kept(installed, {*able, *out}, composed, units_by_source(able.values()))
+        kept = guard.kept(installed, {*able, *out}, composed, units_by_source(able.values()))
         going = {
             name: one
             for name, one in manifests.items()
-            if name not in {*able, *out, *kept} and not self._may_prune(one.source, name)
+            if name not in {*able, *out, *kept} and not guard.lets_go(name, one.source)
         }
         kept.update(still_needed(going, [one for one in candidates if one.name in out]))
         standing = [one for name, one in good.items() if name in out or name in kept]
@@ -386,45 +369,6 @@ class DesiredState:
             if newest and one.revision == newest.revision:
                 return one.subject
         return ""
-
-    def _kept(
-        self,
-        manifests: Mapping[str, Manifest],
-        held: Collection[str],
-        composed: Collection[str],
-        units: Mapping[str, frozenset[str]],
-    ) -> dict[str, str]:
-        """Apps that left their source but stay, with the reason: nothing prunes everything.
-
-        `composed` are the sources that could be read. An app of which another of its source has a
-        unit now (`units`, by source) is not lost: it goes by another name.
-        """
-        kept: dict[str, str] = {}
-        by_source: dict[str, list[str]] = {}
-        for name, manifest in manifests.items():
-            by_source.setdefault(manifest.source, []).append(name)
-        for source, names in by_source.items():
-            going = [name for name in names if name not in held]
-            is_emptied = len(going) == len(names)
-            going = [name for name in going if not self._may_prune(source, name)]
-            if not going:
-                continue
-            if source not in self.settings.sources:
-                reason = f"source {source} is no longer in the settings"
-            elif source not in composed:
-                reason = f"source {source} could not be read yet"
-            elif is_emptied:
-                reason = f"source {source} no longer holds any of its {len(names)} apps"
-                taken = units.get(source, frozenset())
-                going = [name for name in going if taken.isdisjoint(manifests[name].units)]
-            else:
-                if self.settings.sources[source].folder:  # what Git holds no file of, is gone
-                    mine = {name: manifests[name] for name in going}
-                    taken = units.get(source, frozenset())
-                    kept.update(emptied_apps(mine, self._snapshots[source], taken))
-                continue
-            kept.update(dict.fromkeys(going, reason))
-        return kept
 
 
 def _says(one: Snapshot) -> tuple[object, ...]:

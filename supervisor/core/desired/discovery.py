@@ -1,7 +1,7 @@
 """From a source's files to candidate apps: which folders are apps, and which files are theirs.
 
 Before it: a `Snapshot` from the source reader. After it: Podman's generator judges the candidates.
-`core.desired.layout` divides the files; here each app's share is looked at.
+`core.desired.layout` divides the files; `core.desired.candidates` looks at each app's share.
 """
 
 import posixpath
@@ -13,39 +13,33 @@ import msgspec
 from msgspec.structs import replace
 
 from supervisor.core.desired.advice import apart, with_advice
+from supervisor.core.desired.candidates import candidate_finding, candidate_of, look_through
 from supervisor.core.desired.layout import (
     APP_NAME,
     Part,
-    builds_of,
     divide,
     find_layout,
     is_unit,
     names_units,
-    texts_of,
 )
 from supervisor.core.desired.left_out import (
     LeftOut,
-    not_deployed,
     of_several_units,
     overlooked,
     weighed,
 )
-from supervisor.core.desired.overlay import Overlay, lay_over
+from supervisor.core.desired.overlay import Overlay
 from supervisor.core.desired.unfitting import selected, unfitting, used
-from supervisor.core.files.image_context import ImageContexts
 from supervisor.core.files.names import shapes_units as shapes
 from supervisor.core.files.names import unit_kind
 from supervisor.core.files.secret_files import is_secret
 from supervisor.core.files.source_paths import ignoring, is_hidden, with_parents
-from supervisor.core.files.templates import template_of, template_problem
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding
-from supervisor.model.quadlet import LEADING, QUADLETS, UnitKind
+from supervisor.model.quadlet import LEADING, QUADLETS
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import FileKind, Snapshot, TreeFile
 
-_UNIT_NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}")
-"""What systemd takes as the name of a unit."""
 _REFERENCE = re.compile(
     rb"([A-Za-z0-9@:_.\\-]+\.(?:" + b"|".join(s[1:].encode() for s in QUADLETS) + rb"))\b"
 )
@@ -130,12 +124,12 @@ def compose(
     for part in sorted(parts, key=lambda one: (one.root, one.name)):
         if not selected(part.name, settings):
             continue
-        candidate, image = _candidate(snapshot, part, over, contents or {})
+        candidate, image = candidate_of(snapshot, part, over, contents or {})
         images.update(image)
         units = [file.path for file in candidate.files if is_unit(file.path)]
         if all(candidate.source_path(path) in image for path in units):
             continue
-        found = [*unread.get(part.name, ()), *_judge(candidate, limits, image)]
+        found = [*unread.get(part.name, ()), *look_through(candidate, limits, image)]
         if not APP_NAME.fullmatch(part.name):
             hint = "use letters, digits, '.', '_' and '-', 63 at most, a letter or digit first"
             message = f"{part.name!r} cannot name an app"
@@ -143,7 +137,7 @@ def compose(
             continue
         if first := candidates.get(part.name):
             message = f"two folders make an app named {part.name}: {first.root} and {part.root}"
-            found.append(_finding(candidate, message, part.root, "rename one of them"))
+            found.append(candidate_finding(candidate, message, part.root, "rename one of them"))
             found_twice.append(candidate)
         if not settings.apps:
             units = [path for path in units if candidate.source_path(path) not in images]
@@ -340,94 +334,3 @@ def _left_out(
             reason = "in a hidden folder that `apps` does not name" if hidden else "in no app"
             left.append(LeftOut(path=path, reason=reason))
     return tuple(left)
-
-
-def _finding(
-    one: Candidate, message: str, path: str, hint: str = "", *, fatal: bool = True
-) -> Finding:
-    return Finding(
-        message=message, source=one.source, app=one.name, path=path, hint=hint, fatal=fatal
-    )
-
-
-def _candidate(
-    snapshot: Snapshot, part: Part, over: Overlay, contents: Mapping[str, bytes]
-) -> tuple[Candidate, dict[str, str]]:
-    """Return an app, and what of its units is an image's: path in the source to its folder.
-
-    Quadlet would make units of those of its own kinds wherever they stand in its folder: they are
-    not installed. Others are files like any other.
-    """
-    name, root = part.name, part.root
-    overlay, overlaid = f"{over.folder}/{name}", over.files.get(name, ())
-    files = part.files
-    if root == overlay:
-        files, overlaid = overlaid, ()
-    files = lay_over(files, overlaid) if overlaid else files
-    contexts = ImageContexts((file.path for file in files), builds_of(texts_of(files, contents)))
-    image = {
-        file.path: posixpath.join(root, folder).rstrip("/")
-        for file in files
-        if is_unit(file.path) and (folder := contexts.holding(file.path)) is not None
-    }
-    candidate = Candidate(
-        name=name,
-        source=snapshot.source,
-        revision=snapshot.revision,
-        root=root,
-        files=tuple(f for f in files if f.path not in image or _is_plain(f.path)),
-        overlay=overlay if overlaid else "",
-        overlaid=tuple(file.path for file in overlaid),
-    )
-    return candidate, {posixpath.join(root, path): folder for path, folder in image.items()}
-
-
-def _is_plain(path: str) -> bool:
-    return unit_kind(path) is UnitKind.PLAIN
-
-
-def _judge(one: Candidate, limits: LimitSettings, image: Mapping[str, str]) -> list[Finding]:
-    """List what keeps a folder from being an app, and what of it comes to nothing."""
-    name, files = one.name, one.files
-    problems: list[Finding] = []
-    size = sum(file.size for file in files)
-    if size > limits.app_size or len(files) > limits.app_files:
-        message = f"app {name} is too large: {len(files)} files, {size} bytes"
-        hint = "keep data out of the source, or raise [limits] app_size / app_files"
-        problems.append(_finding(one, message, one.root, hint))
-    problems += _image_findings(one, image)
-    seen: dict[str, str] = {}
-    for file in files:
-        place = one.source_path(file.path)
-        base = posixpath.basename(file.path)
-        if why := not_deployed(file.path):
-            problems.append(_finding(one, why[0], place, why[1], fatal=False))
-        if not is_unit(file.path) or place in image:
-            continue
-        if template_of(file.path):
-            message, hint = template_problem(file.path)
-            problems.append(_finding(one, message, place, hint))
-            continue
-        if not _UNIT_NAME.fullmatch(base):
-            message = "systemd takes no unit of this name"
-            hint = "use letters, digits, and : - _ . @"
-            problems.append(_finding(one, message, place, hint))
-        if base in seen:
-            message = f"{seen[base]} and {file.path} define the same unit"
-            problems.append(_finding(one, message, place, "rename one of them"))
-        seen.setdefault(base, file.path)
-    return problems
-
-
-def _image_findings(one: Candidate, image: Mapping[str, str]) -> Iterable[Finding]:
-    """Warn of Quadlet files that an image is to hold, and would become units of this host."""
-    for path, folder in image.items():
-        if not _is_plain(path):
-            place = folder or "the source's root"
-            message = f"is not installed: it is part of what an image is built from ({place})"
-            hint = (
-                "Quadlet would make a unit of this host of it; `ignore` it, or give it another"
-                " name, and the right one in the Containerfile; a folder of units has to be named"
-                " in `apps`"
-            )
-            yield _finding(one, message, path, hint, fatal=False)
