@@ -354,6 +354,46 @@ def measure_pass() -> list[dict]:
     return [figure("pass over 120 files, nothing to do, CPU", "ms", passes, 2, **base)]
 
 
+def measure_process() -> list[dict]:
+    """A child process of something as large as the daemon, against the event loop's own way."""
+    taken = json.loads(run(sys.executable, "-c", STARTING_PROCESSES).stdout)
+    loop = {"base": taken["loop"], "base_name": "started by uvloop"}
+    return [figure("a child process, CPU", "ms", taken["ours"], 0.5, **loop)]
+
+
+STARTING_PROCESSES = """
+import json, resource, subprocess, anyio
+import supervisor.wiring.daemon
+from supervisor.kit import process
+
+ballast = [bytes(1_000) for _ in range(20_000)]
+
+async def ours():
+    await process.run(["true"], timeout_seconds=10)
+
+async def loop():
+    async with await anyio.open_process(["true"], stdin=subprocess.DEVNULL) as started:
+        await started.wait()
+
+def spent():
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return 1_000 * sum(one.ru_utime + one.ru_stime for one in both)
+
+async def main():
+    taken = {"ours": [], "loop": []}
+    for number in range(16):
+        for way in (ours, loop):
+            before = spent()
+            for _ in range(20):
+                await way()
+            if number:
+                taken[way.__name__].append((spent() - before) / 20)
+    print(json.dumps(taken))
+
+anyio.run(main, backend_options={"use_uvloop": True})
+"""
+
+
 def measure_many() -> list[dict]:
     """One changed app among 10 and among 200 of three units; and a pass over all 200."""
     repository = Repository("many")
