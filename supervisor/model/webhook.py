@@ -11,18 +11,6 @@ PREFIX = "/hooks/"
 """Of the paths on which webhooks are taken; the source's name follows."""
 
 
-class Scheme(enum.StrEnum):
-    """How a sender proves who it is: the values of `webhook` in the settings."""
-
-    GITHUB = "github"
-    FORGEJO = "forgejo"
-    GITEA = "gitea"
-    GITLAB = "gitlab"
-    BITBUCKET = "bitbucket"
-    GENERIC = "generic"
-    ACTIONS = "github-actions"
-
-
 class Refusal(enum.StrEnum):
     """Why a request was refused; counted by these."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from supervisor.model.webhook import ListenerStatus, Scheme, SourceWebhook, WebhookTest
+from supervisor.model.webhook import ListenerStatus, SourceWebhook, WebhookTest
 
 Podvisor = Callable[..., Any]
 SECRET = "not to be shown unless it is asked for"
@@ -51,7 +51,6 @@ def test_shows_what_to_enter(
         assert text in shown.out
     assert SECRET not in shown.out
     assert SECRET in podvisor("webhook", "show", "home", "--reveal").out
-    assert scheme in tuple(Scheme)
 
 
 def test_shows_a_workflow_for_tokens(podvisor: Podvisor, settings: Callable[..., None]) -> None:

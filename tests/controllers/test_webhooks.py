@@ -4,12 +4,12 @@ import anyio
 import msgspec
 import pytest
 
-from supervisor.core.githost.signatures import signed
+from supervisor.core.githost.hosts import github
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import Seconds, SecretRef, Settings, SourceSettings, WebhookSettings
-from supervisor.model.webhook import Scheme, WebhookMemory
+from supervisor.model.webhook import WebhookMemory
 from tests.core.githost.test_oidc import CLAIMS, NOW, token
 from tests.fakes import webhooks as sent
 
@@ -586,5 +586,5 @@ async def test_what_is_noted_is_small(hooked):
         await daemon.queue.wait_idle()
         assert hooked.ledger.get(WebhookMemory, "home").works
     assert sent.SECRET not in hooked.path.read_bytes()
-    proof = signed(Scheme.GITHUB, b"", secret=sent.SECRET, delivery="d", time=0)
+    proof = github.HOST.signature.sign(b"", secret=sent.SECRET, delivery="d", time=0)
     assert proof["x-hub-signature-256"] == f"sha256={sent.mac(b'')}"

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+import msgspec
 
 from supervisor.cli import codes
 from supervisor.cli.daemon import places
@@ -62,9 +63,10 @@ def _show(config: str, source: str, *, reveal: bool, as_json: bool) -> int:
 
         paths = Paths.from_environment(Path(config))
         secret = in_loop(partial(webhook_secret, settings, source, paths))
-        form = form.with_secret(secret.decode("utf-8", "backslashreplace"))
+        fields = {**form.fields, "Secret": secret.decode("utf-8", "backslashreplace")}
+        form = msgspec.structs.replace(form, fields=fields)
     if as_json:
-        print(json.dumps(form.as_json(), ensure_ascii=False, indent=2))
+        print(json.dumps(msgspec.to_builtins(form), ensure_ascii=False, indent=2))
         return codes.OK
     say(form.where, ":")
     say()

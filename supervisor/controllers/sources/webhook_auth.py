@@ -14,15 +14,17 @@ import msgspec
 
 from supervisor.controllers.ports import Ledger, Secrets, Tokens
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.core.githost import oidc, payloads, signatures
+from supervisor.core.githost import oidc, payloads
 from supervisor.core.githost.client_address import rate_limit_key, sender
+from supervisor.core.githost.host import Signature, Unreadable
+from supervisor.core.githost.hosts.registry import HOSTS
 from supervisor.core.githost.payloads import shown
 from supervisor.kit.clock import Clock
 from supervisor.kit.rates import SeenSet, Throttle, TokenBuckets
 from supervisor.model.errors import Failure
 from supervisor.model.events import Event, EventKind
 from supervisor.model.settings import SecretRef, Settings, SourceSettings
-from supervisor.model.webhook import PREFIX, Answer, Delivery, Message, Refusal, Scheme, Sender
+from supervisor.model.webhook import PREFIX, Answer, Delivery, Message, Refusal, Sender
 
 _SECRET_SECONDS = 60.0
 """So long a secret is kept: a storm of webhooks must not be one of questions to Podman."""
@@ -142,15 +144,13 @@ class WebhookAuthenticator:
         if name is None:  # the settings were read anew in the meantime
             return self._refuse(sender, Refusal.PATH, f"nobody takes webhooks on {shown(path)}")
         settings = self._settings.now.sources[name]
-        scheme = Scheme(settings.webhook)
+        host, message = HOSTS[settings.webhook], Message()
         try:
-            if scheme is Scheme.ACTIONS:
+            if host.signature is None or host.payload is None:
                 fault, message = await self._token(settings, delivery)
-            elif fault := await self._signature_fault(scheme, settings, delivery):
-                message = Message()
-            else:
-                message = payloads.read(scheme, delivery)
-        except payloads.Unreadable as error:
+            elif not (fault := await self._fault(host.signature, settings, delivery)):
+                message = payloads.read(host.payload, delivery)
+        except Unreadable as error:
             return self._refuse(sender, Refusal.PAYLOAD, str(error), name)
         except Failure as failure:
             hint = f" ({failure.hint})" if failure.hint else ""
@@ -177,19 +177,20 @@ class WebhookAuthenticator:
         digest.update(b"\0" + delivery.body)
         return self._seen.saw(digest.digest())
 
-    async def _signature_fault(
-        self, scheme: Scheme, settings: SourceSettings, delivery: Delivery
+    async def _fault(
+        self, signature: Signature, settings: SourceSettings, delivery: Delivery
     ) -> str:
+        """Why a delivery proves nothing, by the secret as it is now; empty if it does."""
         reference, times = settings.webhook_secret, self._times()
         secret = await self.secret(reference)
-        fault = signatures.fault(scheme, delivery, secret=secret, times=times)
+        fault = signature.fault(delivery, secret=secret, times=times)
         if not fault:
             return ""
         # It may have been changed just now.
         fresh = await self.secret(reference, no_older=_FRESH_SECONDS)
         if fresh == secret:
             return fault
-        return signatures.fault(scheme, delivery, secret=fresh, times=times)
+        return signature.fault(delivery, secret=fresh, times=times)
 
     async def secret(self, reference: SecretRef, *, no_older: float = _SECRET_SECONDS) -> bytes:
         """Return a secret as it was read lately. Raises Retry or Stalled."""

@@ -9,12 +9,12 @@ from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
 from supervisor.controllers.sources.webhooks import TEST_DELIVERY
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.core.githost.samples import sample
-from supervisor.core.githost.signatures import signed
+from supervisor.core.githost.hosts.registry import HOSTS
+from supervisor.core.githost.payloads import sample
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Stalled
-from supervisor.model.webhook import PREFIX, Scheme, WebhookTest
+from supervisor.model.webhook import PREFIX, WebhookTest
 
 _ACCEPTED = 202
 
@@ -55,15 +55,15 @@ class WebhookTester:
         if not self._listener.address:
             hint = 'listen = "127.0.0.1:9078", below [webhooks]; podvisor status says what is wrong'
             raise Stalled("nothing listens for webhooks", hint=hint)
-        scheme = Scheme(source.webhook)
-        if scheme is Scheme.ACTIONS:
+        host = HOSTS[source.webhook]
+        if host.signature is None or host.payload is None:
             hint = f"run the workflow that podvisor webhook show {name} prints"
             raise Stalled("cannot test: only GitHub can make its tokens", hint=hint)
         secret = await self._authenticator.secret(source.webhook_secret)
         now = self._clock.now()
         delivery = f"{TEST_DELIVERY}{int(now)}"
-        headers, body = sample(scheme, source, delivery=delivery)
-        headers |= signed(scheme, body, secret=secret, delivery=delivery, time=now)
+        headers, body = sample(host.payload, source, delivery=delivery)
+        headers |= host.signature.sign(body, secret=secret, delivery=delivery, time=now)
         mark = self._queue.generation()
         status, answer = await self._listener.knock(PREFIX + name, headers=headers, body=body)
         stands = None

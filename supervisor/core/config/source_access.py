@@ -11,6 +11,7 @@ from supervisor.core.config.overlay_setting import problem as overlay_problem
 from supervisor.core.config.problem import Problem, shown_text
 from supervisor.core.config.toml_lines import Path
 from supervisor.core.githost import commit_status_api
+from supervisor.core.githost.hosts.registry import STATUS_APIS
 from supervisor.model.git_url import GitUrl
 
 _GIT_ONLY = (
@@ -105,12 +106,12 @@ def _status_problems(key: Path, given: Mapping[str, str], git: GitUrl) -> Iterat
     if not kind:
         for name in ("status_token", "status_url", "status_context"):
             if name in given:
-                kinds = ", ".join(commit_status_api.KINDS)
+                kinds = ", ".join(STATUS_APIS)
                 hint = f"say what the Git host is: status = one of {kinds}"
                 yield Problem((*key, name), f"“{name}” needs “status”", hint)
         return
-    if kind not in commit_status_api.KINDS:
-        hint = f"there are {', '.join(commit_status_api.KINDS)}"
+    if kind not in STATUS_APIS:
+        hint = f"there are {', '.join(STATUS_APIS)}"
         yield Problem((*key, "status"), f"cannot tell a Git host {shown_text(kind)}", hint)
         return
     if "status_token" not in given:

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 from supervisor.core.config.problem import Problem, shown_text
 from supervisor.core.config.toml_lines import Path
 from supervisor.core.githost.client_address import network_fault, parse_listen
+from supervisor.core.githost.hosts import github_actions
+from supervisor.core.githost.hosts.registry import HOSTS
 from supervisor.core.githost.payloads import repository_path
 from supervisor.kit import texts
-from supervisor.model.webhook import Scheme
 
-_SCHEMES = ", ".join(Scheme)
+_ACTIONS = github_actions.HOST.name
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -48,19 +49,19 @@ def _source_problems(
         return
     if scheme is None:
         word = next(iter(given))
-        hint = f"say who sends them: webhook = one of {_SCHEMES}"
+        hint = f"say who sends them: webhook = one of {', '.join(HOSTS)}"
         yield Problem((*key, word), f"“{word}” does nothing without “webhook”", hint)
         return
-    if scheme not in tuple(Scheme):
-        meant = texts.nearest(str(scheme), Scheme)
-        hint = f"did you mean “{meant}”?" if meant else f"there are {_SCHEMES}"
+    if scheme not in HOSTS:
+        meant = texts.nearest(str(scheme), HOSTS)
+        hint = f"did you mean “{meant}”?" if meant else f"there are {', '.join(HOSTS)}"
         message = f"no webhooks are known that are called {shown_text(str(scheme))}"
         yield Problem((*key, "webhook"), message, hint)
         return
     if not source.get("git"):
         hint = "a folder is watched, and needs nobody to tell"
         yield Problem((*key, "webhook"), "“webhook” does nothing for a folder", hint, fatal=False)
-    if scheme == Scheme.ACTIONS:
+    if scheme == _ACTIONS:
         yield from _actions_problems(key, name, given)
         return
     if "webhook_secret" not in given:
@@ -72,7 +73,7 @@ def _source_problems(
     for word in ("webhook_repository", "webhook_audience"):
         if word in given:
             hint = "the signature is by the secret"
-            message = f"“{word}” is for {Scheme.ACTIONS} only"
+            message = f"“{word}” is for {_ACTIONS} only"
             yield Problem((*key, word), message, hint, fatal=False)
 
 
@@ -91,7 +92,7 @@ def _actions_problems(key: Path, name: str, given: Mapping[str, Any]) -> Iterato
         yield Problem((*key, "webhook_repository"), message, 'write it as "me/home"')
     if "webhook_secret" in given:
         hint = "the token is signed by its issuer"
-        message = f"“webhook_secret” does nothing for {Scheme.ACTIONS}"
+        message = f"“webhook_secret” does nothing for {_ACTIONS}"
         yield Problem((*key, "webhook_secret"), message, hint, fatal=False)
 
 

@@ -1,24 +1,21 @@
 """Git hosts' APIs for the status of a commit: where they are, what they are sent, what they answer.
 
-GitHub, Gitea and Forgejo, and GitLab; pure, so that each is one table row. `controllers` decides
-what to tell, `adapters.forge` sends it.
+What differs between them stands in `core.githost.hosts`. `controllers` decides what to tell,
+`adapters.forge` sends it.
 """
 
-import re
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from supervisor.core.githost.hosts.registry import STATUS_APIS
 from supervisor.model.commit_status import CommitState, CommitStatus
 from supervisor.model.git_url import GitUrl
 
-KINDS = ("github", "gitea", "forgejo", "gitlab")
 _LONGEST = 140
 """Characters of a description; GitHub takes no more."""
 _LONGEST_CONTEXT = 100
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-_ELSEWHERE = {"github": "/api/v3", "gitea": "/api/v1", "forgejo": "/api/v1", "gitlab": "/api/v4"}
-_HARMLESS = re.compile(r"cannot transition status", re.IGNORECASE)
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +38,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 def api_of(kind: str, *, git: GitUrl, url: str = "") -> Api | None:
     """Find the API of a source's Git host; None where its settings do not tell."""
-    repository = git.repository
-    if kind != "gitlab":
+    api, repository = STATUS_APIS[kind], git.repository
+    if not api.has_subgroups:
         repository = "/".join(repository.split("/")[-2:])
     if "/" not in repository:
         return None
@@ -53,12 +50,10 @@ def api_of(kind: str, *, git: GitUrl, url: str = "") -> Api | None:
         base = url.rstrip("/")
     elif not git.host:
         return None
-    elif kind == "github" and git.host == "github.com":
-        base = "https://api.github.com"
     elif git.over_http:
-        base = f"{git.scheme}://{git.server}{_ELSEWHERE[kind]}"
+        base = api.base_of.get(git.host) or f"{git.scheme}://{git.server}{api.path}"
     else:
-        base = f"https://{git.host}{_ELSEWHERE[kind]}"
+        base = api.base_of.get(git.host) or f"https://{git.host}{api.path}"
     return Api(kind=kind, base=base, repository=repository)
 
 
@@ -69,26 +64,26 @@ def is_local(url: str) -> bool:
 
 def request(api: Api, status: CommitStatus, *, context: str) -> Request:
     """Make the request that tells a Git host of a status."""
-    name = plain(context, _LONGEST_CONTEXT)
-    text = plain(status.description, _LONGEST)
-    if api.kind == "gitlab":
-        state = "failed" if status.state is CommitState.FAILURE else status.state.value
-        url = f"{api.base}/projects/{quote(api.repository, safe='')}/statuses/{status.revision}"
-        body = {"state": state, "name": name, "description": text}
-        header, prefix = "PRIVATE-TOKEN", ""
-    else:
-        url = f"{api.base}/repos/{quote(api.repository)}/statuses/{status.revision}"
-        body = {"state": status.state.value, "context": name, "description": text}
-        header = "Authorization"
-        prefix = "Bearer " if api.kind == "github" else "token "
+    words = STATUS_APIS[api.kind]
+    repository = quote(api.repository, safe="" if words.has_subgroups else "/")
+    url = words.url.format(base=api.base, repository=repository, revision=status.revision)
+    body = {
+        "state": words.failure if status.state is CommitState.FAILURE else status.state.value,
+        words.context: plain(context, _LONGEST_CONTEXT),
+        "description": plain(status.description, _LONGEST),
+    }
     return Request(
-        url=url, body=msgspec.json.encode(body), token_header=header, token_prefix=prefix
+        url=url,
+        body=msgspec.json.encode(body),
+        token_header=words.token_header,
+        token_prefix=words.token_prefix,
     )
 
 
 def is_said_already(kind: str, answer: str) -> bool:
-    """Whether a refusal only means that the commit has that state: GitLab refuses repetitions."""
-    return kind == "gitlab" and _HARMLESS.search(answer) is not None
+    """Whether a refusal only means that the commit has that state already."""
+    repeated = STATUS_APIS[kind].repeated
+    return bool(repeated) and repeated in answer.lower()
 
 
 def plain(text: str, longest: int) -> str:

@@ -8,19 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.githost import payloads, signatures
-from supervisor.core.githost.payloads import Unreadable, concern, repository_path
-from supervisor.core.githost.samples import sample
+from supervisor.core.githost import payloads
+from supervisor.core.githost.host import Unreadable
+from supervisor.core.githost.hosts import gitlab
+from supervisor.core.githost.hosts.registry import HOSTS
+from supervisor.core.githost.payloads import concern, repository_path, sample
 from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import SourceSettings
-from supervisor.model.webhook import Change, Delivery, Scheme
+from supervisor.model.webhook import Change, Delivery
 from tests.fakes import webhooks as sent
 
 MUTATIONS_OF_EACH = 60
 
 
-def scheme_of(name):
-    return Scheme(name.removesuffix("-signed"))
+def host_of(name):
+    return HOSTS[name.removesuffix("-signed")]
 
 
 def secret_of(name):
@@ -28,8 +30,7 @@ def secret_of(name):
 
 
 def fault(name, headers, body, *, secret=None, now=sent.NOW):
-    return signatures.fault(
-        scheme_of(name),
+    return host_of(name).signature.fault(
         Delivery(headers=headers, body=body),
         secret=secret or secret_of(name),
         times=[now],
@@ -39,7 +40,7 @@ def fault(name, headers, body, *, secret=None, now=sent.NOW):
 def read(name, payload, **more):
     body = payload if isinstance(payload, bytes) else sent.as_json(payload)
     headers = sent.headers(name, body, **more)
-    return payloads.read(scheme_of(name), Delivery(headers=headers, body=body))
+    return payloads.read(host_of(name).payload, Delivery(headers=headers, body=body))
 
 
 def source(git="https://git.example.org/me/home.git", ref=""):
@@ -117,8 +118,8 @@ def test_a_recording_is_refused_where_its_time_is_signed(off):
 @pytest.mark.parametrize("stamp", ["", "-1", "1e9", "²", "1_700_000_000", "9" * 400, "nan", " 1"])
 def test_odd_times_are_refused(stamp):
     body = b"{}"
-    key = signatures._key(sent.SIGNING_TOKEN)
-    good = signatures._standard(key, "d", stamp.encode("latin-1").decode("latin-1"), body)
+    key = gitlab.key_of(sent.SIGNING_TOKEN)
+    good = gitlab.standard(key, "d", stamp.encode("latin-1").decode("latin-1"), body)
     headers = {"webhook-id": "d", "webhook-timestamp": stamp, "webhook-signature": f"v1,{good}"}
     assert fault("gitlab-signed", headers, body) == "its webhook-timestamp is no time"
 
@@ -138,14 +139,14 @@ def test_a_signing_token_that_is_none_is_said(secret):
 @pytest.mark.parametrize("name", sent.PUSHES)
 def test_podvisors_own_test_is_signed_as_the_git_host_does(name):
     settings = source(ref="main")
-    headers, body = sample(scheme_of(name), settings, delivery="podvisor-test-1")
+    headers, body = sample(host_of(name).payload, settings, delivery="podvisor-test-1")
     secret = secret_of(name)
-    proof = signatures.signed(
-        scheme_of(name), body, secret=secret, delivery="podvisor-test-1", time=sent.NOW
+    proof = host_of(name).signature.sign(
+        body, secret=secret, delivery="podvisor-test-1", time=sent.NOW
     )
     delivery = Delivery(headers=headers | proof, body=body)
     assert fault(name, delivery.headers, body) == ""
-    message = payloads.read(scheme_of(name), delivery)
+    message = payloads.read(host_of(name).payload, delivery)
     assert concern(message, settings) == ""
     assert message.delivery == "podvisor-test-1"
 
@@ -299,7 +300,7 @@ def test_a_form_is_unwrapped():
     headers = sent.headers("github", body) | {
         "content-type": "application/x-www-form-urlencoded; charset=utf-8"
     }
-    message = payloads.read(Scheme.GITHUB, Delivery(headers=headers, body=body))
+    message = payloads.read(HOSTS["github"].payload, Delivery(headers=headers, body=body))
     assert message.changes == (Change("refs/heads/main", sent.AFTER),)
 
 
@@ -336,7 +337,7 @@ def test_many_fields_of_a_form_are_refused():
     body = b"&".join(b"a=1" for _ in range(50_000))
     headers = {"content-type": "application/x-www-form-urlencoded", "x-github-event": "push"}
     with pytest.raises(Unreadable):
-        payloads.read(Scheme.GITHUB, Delivery(headers=headers, body=body))
+        payloads.read(HOSTS["github"].payload, Delivery(headers=headers, body=body))
 
 
 KEYS = st.sampled_from(
@@ -396,7 +397,7 @@ def test_large_bodies_are_read_without_making_objects_of_them():
     body = sent.as_json({**sent.GITHUB_PUSH, "commits": commits})
     delivery = Delivery(headers=sent.headers("github", body), body=body)
     tracemalloc.start()
-    payloads.read(Scheme.GITHUB, delivery)
+    payloads.read(HOSTS["github"].payload, delivery)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100_000
