@@ -28,7 +28,7 @@ from supervisor.adapters.host.checks import prerequisites
 from supervisor.api import control
 from supervisor.kit.notify import Notifier
 from supervisor.model.errors import Failure, Finding, Stalled
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import EventKind
 from supervisor.wiring.daemon import Daemon, assemble
 from supervisor.wiring.environment import Paths, load_settings
 from supervisor.wiring.ports import Ports, make_ports
@@ -86,11 +86,8 @@ async def run(config: Path, *, wrap: Callable[[Ports], Ports] = lambda ports: po
 
 async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     """Everything between the first and the last line of the log."""
-    now = daemon.clock.now
     reason = "asked to"
-    daemon.ledger.append(
-        Event(time=now(), kind=EventKind.STARTED, reason=f"podvisor {__version__}")
-    )
+    daemon.ledger.log(EventKind.STARTED, reason=f"podvisor {__version__}")
     try:
         async with anyio.create_task_group() as root:
             root.start_soon(_signals, daemon, notifier, root.cancel_scope)
@@ -106,7 +103,7 @@ async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     finally:
         notifier.stopping()
         ok = reason == "asked to"
-        daemon.ledger.append(Event(time=now(), kind=EventKind.STOPPED, ok=ok, reason=reason))
+        daemon.ledger.log(EventKind.STOPPED, ok=ok, reason=reason)
         daemon.close()
 
 

@@ -12,7 +12,7 @@ from supervisor.core.githost.commit_status_api import Api
 from supervisor.model.app import Candidate, Generated
 from supervisor.model.commit_status import CommitStatus
 from supervisor.model.documents import D, Document
-from supervisor.model.events import Event
+from supervisor.model.events import Event, EventKind
 from supervisor.model.health import CheckRun, ContainerHealth, PlayedContainer, Probe
 from supervisor.model.observed import (
     AppliedApp,
@@ -335,6 +335,22 @@ class Host(Protocol):
 
 class Events(Protocol):
     """What happened, to what, and why."""
+
+    def log(
+        self,
+        kind: EventKind,
+        *,
+        ok: bool = True,
+        app: str = "",
+        unit: str = "",
+        source: str = "",
+        revision: str = "",
+        step: str = "",
+        subject: str = "",
+        reason: str = "",
+        detail: str = "",
+    ) -> None:
+        """Write an entry of what happened now."""
 
     def append(self, *events: Event) -> Event:
         """Write entries, all at once; returns the last with its id.

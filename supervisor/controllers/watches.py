@@ -21,9 +21,8 @@ from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Folder, FolderWatch, Host, Ledger, Podman, Systemd
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.status.affected_apps import apps_of
-from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import EventKind
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
 
@@ -47,7 +46,6 @@ class Watches:
         on_network: Callable[[], None],
         ledger: Ledger,
         board: StatusBoard,
-        clock: Clock,
     ) -> None:
         self._queue = queue
         self._desired_state = desired_state
@@ -59,7 +57,6 @@ class Watches:
         self._on_host = {"resumed": on_resume, "network": on_network}
         self._ledger = ledger
         self._board = board
-        self._clock = clock
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Watch until cancelled; `started` once every watch stands."""
@@ -102,15 +99,12 @@ class Watches:
         known = self._ledger.get(WatchStatus, status.what)
         if known is None or (known.way, known.reason) != (status.way, status.reason):
             self._ledger.put(status, status.what)
-            self._ledger.append(
-                Event(
-                    time=self._clock.now(),
-                    kind=EventKind.WATCH,
-                    ok=not status.hint,
-                    subject=status.what,
-                    reason=f"{status.way}: {status.reason}",
-                    detail=status.hint,
-                )
+            self._ledger.log(
+                EventKind.WATCH,
+                ok=not status.hint,
+                subject=status.what,
+                reason=f"{status.way}: {status.reason}",
+                detail=status.hint,
             )
 
     def _source_changed(self, source: str) -> None:

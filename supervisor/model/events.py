@@ -53,8 +53,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: int = 0
     """Ascending, given by the ledger; 0 before it is written."""
-    time: float
-    """Seconds since the epoch."""
+    time: float = 0.0
+    """Seconds since the epoch; given by the ledger to one that has none."""
     kind: EventKind
     ok: bool = True
     app: str = ""

@@ -111,7 +111,7 @@ def assemble(
         webhooks=webhooks.status,
     )
     images = ImageController(
-        podman=ports.podman, ledger=ledger, clock=clock, name_key=queue.add, settings=current
+        podman=ports.podman, ledger=ledger, name_key=queue.add, settings=current
     )
     executor = Executor(
         reader=ports.reader,
@@ -120,7 +120,6 @@ def assemble(
         podman=ports.podman,
         words=planning.words,
         ledger=ledger,
-        clock=clock,
         want_image=images.want,
         secrets=planning.secrets,
         settings=current,
@@ -243,7 +242,6 @@ def assemble(
         take=lifecycle.take_settings,
         leaving=desired_state.leaving,
         ledger=ledger,
-        clock=clock,
     )
     status_service = StatusService(
         queue=queue,
@@ -315,7 +313,6 @@ def assemble(
             on_network=loop.expedite,
             ledger=ledger,
             board=board,
-            clock=clock,
         ),
         webhooks=partial(ports.listener.run, webhooks.authenticator),
         settings=reloader,

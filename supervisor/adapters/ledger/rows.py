@@ -26,14 +26,17 @@ _LONGEST_TEXT = 8_000
 log = logging.getLogger(__name__)
 
 
-def storable(event: Event) -> Event:
-    """Return the entry as it can be written: without what UTF-8 cannot hold, and not endless."""
+def storable(event: Event, *, now: float) -> Event:
+    """Return the entry as it can be written: without what UTF-8 cannot hold, and not endless.
+
+    One without a time happened `now`.
+    """
     texts = {
         field: _storable_text(value)
         for field in ("app", "unit", "source", "revision", "step", "subject", "reason", "detail")
         if (value := getattr(event, field))
     }
-    return msgspec.structs.replace(event, **texts)
+    return msgspec.structs.replace(event, time=event.time or now, **texts)
 
 
 def _storable_text(text: str) -> str:

@@ -110,12 +110,43 @@ class SqliteLedger(Queries):
 
     # The event log
 
+    def log(
+        self,
+        kind: EventKind,
+        *,
+        ok: bool = True,
+        app: str = "",
+        unit: str = "",
+        source: str = "",
+        revision: str = "",
+        step: str = "",
+        subject: str = "",
+        reason: str = "",
+        detail: str = "",
+    ) -> None:
+        """Write an entry of what happened now."""
+        self.append(
+            Event(
+                kind=kind,
+                ok=ok,
+                app=app,
+                unit=unit,
+                source=source,
+                revision=revision,
+                step=step,
+                subject=subject,
+                reason=reason,
+                detail=detail,
+            )
+        )
+
     def append(self, *events: Event) -> Event:
         """Write entries in one transaction; returns the last with its id.
 
         That is 0 if it cannot be written (see `problem`), or not before the end of `together`.
         """
-        return self._commit(*(rows.storable(event) for event in events))[-1]
+        now = self._clock.now()
+        return self._commit(*(rows.storable(event, now=now) for event in events))[-1]
 
     def events(
         self,
@@ -340,22 +371,13 @@ class SqliteLedger(Queries):
         """Log what happened to the ledger itself since `before` was its problem."""
         if self._moved_to is not None:
             moved_to, self._moved_to = self._moved_to, None
-            self._log(
-                EventKind.ERROR,
-                reason="the ledger was damaged and was begun anew",
-                detail=f"the damaged file is kept as {moved_to}",
-            )
+            reason = "the ledger was damaged and was begun anew"
+            detail = f"the damaged file is kept as {moved_to}"
+            self.log(EventKind.ERROR, ok=False, reason=reason, detail=detail)
         if self._problem and not before:
-            self._log(EventKind.ERROR, reason=self._problem)
+            self.log(EventKind.ERROR, ok=False, reason=self._problem)
         elif before and not self._problem:
             lost, self._lost = self._lost, 0
-            self._log(
-                EventKind.RECOVERED,
-                reason="the ledger can be written again",
-                detail=f"{count(lost, 'entry', 'entries')} could not be kept" if lost else "",
-            )
-
-    def _log(self, kind: EventKind, *, reason: str, detail: str = "") -> None:
-        ok = kind is not EventKind.ERROR
-        entry = Event(time=self._clock.now(), kind=kind, ok=ok, reason=reason, detail=detail)
-        self._commit(rows.storable(entry))
+            reason = "the ledger can be written again"
+            detail = f"{count(lost, 'entry', 'entries')} could not be kept" if lost else ""
+            self.log(EventKind.RECOVERED, reason=reason, detail=detail)

@@ -22,7 +22,6 @@ from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, S
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.plan.jobs import after_job
 from supervisor.core.plan.step_text import in_words, subject_of
-from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.events import Event, EventKind
@@ -94,7 +93,6 @@ class Executor:
         podman: Podman,
         words: LastWords,
         ledger: Ledger,
-        clock: Clock,
         want_image: Callable[[PullImage], None],
         secrets: SecretController,
         settings: CurrentSettings,
@@ -106,7 +104,6 @@ class Executor:
         self._podman = podman
         self._words = words
         self._ledger = ledger
-        self._clock = clock
         self._want_image = want_image
         self._secrets = secrets
         self._doing = doing
@@ -212,7 +209,6 @@ class Executor:
         self, step: Step, revisions: dict[str, str], *, ok: bool = True, detail: str = ""
     ) -> Event:
         return Event(
-            time=self._clock.now(),
             kind=EventKind.STEP,
             ok=ok,
             app=step.app,

@@ -7,11 +7,10 @@ others, are kept as they are.
 from collections.abc import Callable, Collection
 
 from supervisor.controllers.keys import Kind
-from supervisor.controllers.ports import Ledger, Podman
+from supervisor.controllers.ports import Events, Podman
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.kit.clock import Clock
 from supervisor.model.errors import Failure, Stalled
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import EventKind
 from supervisor.model.plan import PullImage
 
 
@@ -22,14 +21,12 @@ class ImageController:
         self,
         *,
         podman: Podman,
-        ledger: Ledger,
-        clock: Clock,
+        ledger: Events,
         name_key: Callable[[str], None],
         settings: CurrentSettings,
     ) -> None:
         self._podman = podman
         self._ledger = ledger
-        self._clock = clock
         self._name_key = name_key
         self._waiting: dict[str, set[str]] = {}
         self._errors: dict[str, str] = {}
@@ -96,15 +93,12 @@ class ImageController:
     ) -> None:
         """Write it down for each app: who looks at the events of one sees it, too."""
         for app in sorted(apps):
-            self._ledger.append(
-                Event(
-                    time=self._clock.now(),
-                    kind=EventKind.STEP if ok else EventKind.WAITING,
-                    ok=ok,
-                    app=app,
-                    step="pull",
-                    subject=image,
-                    reason=reason,
-                    detail=detail,
-                )
+            self._ledger.log(
+                EventKind.STEP if ok else EventKind.WAITING,
+                ok=ok,
+                app=app,
+                step="pull",
+                subject=image,
+                reason=reason,
+                detail=detail,
             )

@@ -16,7 +16,7 @@ from supervisor.core.health import gate
 from supervisor.core.plan.rollout import has_way_back
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment, DesiredApp
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import EventKind
 from supervisor.model.observed import (
     AppliedApp,
     JobFailed,
@@ -127,9 +127,9 @@ class Recorder:
                 units={u: i for u, i in started.units.items() if u in units} if started else {},
             )
         )
-        self._log(
+        self._ledger.log(
             EventKind.APPLIED,
-            app.name,
+            app=app.name,
             source=app.source,
             revision=app.revision,
             reason="; ".join(filter(None, (was, word.reason if word else ""))),
@@ -146,7 +146,7 @@ class Recorder:
         self._overrides.release(name)
         self._ledger.drop(JobRun, name)
         reason = f"left out ({why})" if why else "no longer in the source"
-        self._log(EventKind.REMOVED, name, reason=reason)
+        self._ledger.log(EventKind.REMOVED, app=name, reason=reason)
         self._desired_state.removed(name)
 
     def _end_hold(self, deployment: Deployment) -> None:
@@ -155,7 +155,8 @@ class Recorder:
         if hold and deployment.newest and deployment.held is None:
             self._overrides.release(deployment.name)
             reason = f"no longer held at {hold.revision[:12]}: there is a newer revision"
-            self._log(EventKind.RESUMED, deployment.name, reason=reason, revision=deployment.newest)
+            now = deployment.newest
+            self._ledger.log(EventKind.RESUMED, app=hold.app, revision=now, reason=reason)
 
     def _end_trial(self, app: DesiredApp, word: Gate) -> None:
         """Remember a revision as one to come back to."""
@@ -182,16 +183,13 @@ class Recorder:
             if unit.wanted or not unit.failed_at or logged == failure:
                 continue
             self._ledger.put(failure, unit.name)
-            self._ledger.append(
-                Event(
-                    time=self._clock.now(),
-                    kind=EventKind.FAILED,
-                    ok=False,
-                    app=app.name,
-                    unit=unit.name,
-                    revision=app.revision,
-                    reason=f"failed ({unit.result})",
-                )
+            self._ledger.log(
+                EventKind.FAILED,
+                ok=False,
+                app=app.name,
+                unit=unit.name,
+                revision=app.revision,
+                reason=f"failed ({unit.result})",
             )
 
     def free_dependents(self, deployment: Deployment) -> set[str]:
@@ -214,24 +212,11 @@ class Recorder:
     def end_suspension(self, deployment: Deployment) -> None:
         """Say of an app's suspension, or that of all, that its time is over."""
         for order in self._overrides.over([deployment.name]):
-            self._log(EventKind.RESUMED, order.app, reason="the time of its suspension is over")
+            over = "the time of its suspension is over"
+            self._ledger.log(EventKind.RESUMED, app=order.app, reason=over)
 
     def forget_failures(self, units: Collection[str]) -> None:
         """A unit of the same name that comes one day is not to blame for them."""
         self._ledger.put_repairs(RepairState(unit=unit) for unit in units)
         for unit in units:
             self.broken.pop(unit, None)
-
-    def _log(
-        self, kind: EventKind, app: str, *, reason: str, source: str = "", revision: str = ""
-    ) -> None:
-        self._ledger.append(
-            Event(
-                time=self._clock.now(),
-                kind=kind,
-                app=app,
-                source=source,
-                revision=revision,
-                reason=reason,
-            )
-        )

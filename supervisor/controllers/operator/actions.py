@@ -19,7 +19,7 @@ from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Stalled
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import EventKind
 from supervisor.model.rollout import Hold, Outcome, Suspension
 from supervisor.model.status import History, OrderRequest
 
@@ -51,7 +51,8 @@ class AppActions:
         length = f"for {format_duration(order.seconds)}" if order.seconds else "until resumed"
         for app in order.apps or ("",):
             self._overrides.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
-            self._log(EventKind.SUSPENDED, app, reason=_with_why(length, order.reason))
+            why = _with_why(length, order.reason)
+            self._ledger.log(EventKind.SUSPENDED, app=app, reason=why)
         await self._look_at(order.apps)
 
     async def resume(self, order: OrderRequest) -> None:
@@ -65,10 +66,11 @@ class AppActions:
                 hint="podvisor resume, without a name; or suspend the others by their names first",
             )
         if not order.apps and self._overrides.lift(""):
-            self._log(EventKind.RESUMED, "", reason="no longer suspended")
+            self._ledger.log(EventKind.RESUMED, reason="no longer suspended")
         for app in order.apps or sorted({*self._board.apps, *self._ledger.applied()}):
             if words := self._go_on(app, again=bool(order.apps)):
-                self._log(EventKind.RESUMED, app, reason=", ".join(words))
+                why = ", ".join(words)
+                self._ledger.log(EventKind.RESUMED, app=app, reason=why)
         self._desired_state.invalidate()
         await self._look_at(order.apps)
 
@@ -128,7 +130,7 @@ class AppActions:
             )
         )
         words = _with_why("a person rolled it back", reason)
-        self._log(EventKind.HELD, app, revision=target, reason=words)
+        self._ledger.log(EventKind.HELD, app=app, revision=target, reason=words)
         self._desired_state.invalidate()
         await self._look_at([app])
 
@@ -145,10 +147,6 @@ class AppActions:
     async def _look_at(self, apps: Collection[str]) -> None:
         names = apps or await self._desired_state.deployments()
         await self._queue.wait_for_pass(Kind.APP.keys(names))
-
-    def _log(self, kind: EventKind, app: str, *, reason: str, revision: str = "") -> None:
-        now = self._clock.now()
-        self._ledger.append(Event(time=now, kind=kind, app=app, reason=reason, revision=revision))
 
 
 def _with_why(text: str, why: str) -> str:

@@ -3,12 +3,11 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from supervisor.controllers.ports import Ledger
+from supervisor.controllers.ports import Events
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.config.reader import Reading
-from supervisor.kit.clock import Clock
 from supervisor.model.errors import Failure, Finding
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import EventKind
 from supervisor.model.settings import Settings
 from supervisor.model.status import Reloaded
 
@@ -55,8 +54,7 @@ class SettingsReloader:
         file: SettingsFile,
         take: Callable[[Settings], Awaitable[None]],
         leaving: Callable[[Settings], Awaitable[tuple[Finding, ...]]],
-        ledger: Ledger,
-        clock: Clock,
+        ledger: Events,
     ) -> None:
         """`leaving` says which apps settings leave out."""
         self._file = file
@@ -64,7 +62,6 @@ class SettingsReloader:
         """Go on with these settings."""
         self._leaving = leaving
         self._ledger = ledger
-        self._clock = clock
 
     def findings(self) -> tuple[Finding, ...]:
         """See `SettingsFile`."""
@@ -80,14 +77,11 @@ class SettingsReloader:
         if reading.settings is not None:
             with suppress(Failure):  # the passes say what cannot be read
                 findings = (*findings, *await self._leaving(reading.settings))
-        self._ledger.append(
-            Event(
-                time=self._clock.now(),
-                kind=EventKind.SETTINGS,
-                ok=reading.settings is not None,
-                reason="read anew" if reading.settings else "refused, the old ones stay",
-                detail="; ".join(str(finding) for finding in findings),
-            )
+        self._ledger.log(
+            EventKind.SETTINGS,
+            ok=reading.settings is not None,
+            reason="read anew" if reading.settings else "refused, the old ones stay",
+            detail="; ".join(str(finding) for finding in findings),
         )
         if reading.settings is not None:
             await self.take(reading.settings)

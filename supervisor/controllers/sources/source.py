@@ -6,7 +6,7 @@ from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.files.source_paths import ignoring, is_hidden
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Failure, Finding
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import EventKind
 from supervisor.model.settings import SourceSettings
 from supervisor.model.source import Snapshot
 from supervisor.model.status import SourceStatus
@@ -94,11 +94,11 @@ class SourceController:
             findings=snapshot.findings,
         )
         if old and old.error:
-            self._log(EventKind.SOURCE, name, reason="can be read again")
+            self._ledger.log(EventKind.SOURCE, source=name, reason="can be read again")
         if not old or old.revision != snapshot.revision:
-            self._log(
+            self._ledger.log(
                 EventKind.REVISION,
-                name,
+                source=name,
                 revision=snapshot.revision,
                 reason=snapshot.subject or "its content changed",
             )
@@ -111,10 +111,10 @@ class SourceController:
                 self._refuse(name, snapshot.revision, finding)
 
     def _refuse(self, name: str, revision: str, finding: Finding) -> None:
-        self._log(
+        self._ledger.log(
             EventKind.REFUSED,
-            name,
             ok=False,
+            source=name,
             revision=revision,
             subject=finding.path,
             reason=finding.message,
@@ -139,31 +139,8 @@ class SourceController:
             findings=old.findings if old else (),
         )
         if not old or old.error != error:
-            self._log(EventKind.SOURCE, name, ok=False, reason=str(failure), detail=hint)
-
-    def _log(
-        self,
-        kind: EventKind,
-        source: str,
-        *,
-        reason: str,
-        ok: bool = True,
-        revision: str = "",
-        subject: str = "",
-        detail: str = "",
-    ) -> None:
-        self._ledger.append(
-            Event(
-                time=self._clock.now(),
-                kind=kind,
-                ok=ok,
-                source=source,
-                revision=revision,
-                subject=subject,
-                reason=reason,
-                detail=detail,
-            )
-        )
+            reason = str(failure)
+            self._ledger.log(EventKind.SOURCE, ok=False, source=name, reason=reason, detail=hint)
 
 
 def _location(settings: SourceSettings) -> str:

@@ -22,7 +22,7 @@ from supervisor.core.githost.payloads import shown
 from supervisor.kit.clock import Clock
 from supervisor.kit.rates import SeenSet, Throttle, TokenBuckets
 from supervisor.model.errors import Failure
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import EventKind
 from supervisor.model.settings import SecretRef, Settings, SourceSettings
 from supervisor.model.webhook import PREFIX, Answer, Delivery, Message, Refusal, Sender
 
@@ -248,15 +248,12 @@ class WebhookAuthenticator:
         if self._sayings.left("", now=now) >= 1 and self._seldom.passes(f"{why} {whose}", now=now):
             self._sayings.take("", now=now)
             log.warning("webhook of %s refused: %s", sender.address, text)
-            self._ledger.append(
-                Event(
-                    time=self._clock.now(),
-                    kind=EventKind.WEBHOOK,
-                    ok=False,
-                    source=source,
-                    subject=sender.address,
-                    reason=f"refused: {text}",
-                    detail=self.problems.get(source, "") if why is Refusal.SECRET else "",
-                )
+            self._ledger.log(
+                EventKind.WEBHOOK,
+                ok=False,
+                source=source,
+                subject=sender.address,
+                reason=f"refused: {text}",
+                detail=self.problems.get(source, "") if why is Refusal.SECRET else "",
             )
         return Answer(status=_STATUS[why], text=f"refused: {text}")

@@ -20,7 +20,7 @@ from supervisor.kit.clock import Clock
 from supervisor.kit.rates import Throttle
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Retry
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import EventKind
 from supervisor.model.settings import Settings
 from supervisor.model.webhook import Answer, ListenerStatus, Message, SourceWebhook, WebhookMemory
 
@@ -94,7 +94,7 @@ class WebhookController:
         except Retry as failure:
             if str(failure) != self._problem:
                 self._problem = str(failure)
-                self._log(ok=False, reason=self._problem)
+                self._ledger.log(EventKind.WEBHOOK, ok=False, reason=self._problem)
             raise
         finally:
             now = self._listener.address
@@ -104,7 +104,7 @@ class WebhookController:
         if now != before:
             reason = f"listening on {now}" if now else "not listening any more"
             log.info("webhooks: %s", reason)
-            self._log(reason=reason)
+            self._ledger.log(EventKind.WEBHOOK, reason=reason)
         return ()
 
     def _poll_as_told(self) -> None:
@@ -136,7 +136,8 @@ class WebhookController:
             return Told.NOTHING
         if one.unsaid:
             more = f"; {one.unsaid} webhooks since the last look" if one.unsaid > 1 else ""
-            self._log(name, subject=one.newest_delivery, reason=one.newest + more)
+            reason, delivery = one.newest + more, one.newest_delivery
+            self._ledger.log(EventKind.WEBHOOK, source=name, subject=delivery, reason=reason)
             one.unsaid = 0
         told, one.told = one.told, Told.NOTHING
         return told
@@ -160,11 +161,12 @@ class WebhookController:
         self._keep(name, one)
         if one.trust.works == before.works:
             return False
-        if one.trust.works:
-            self._log(name, reason="webhooks arrive: it is polled less often")
-        else:
-            reason = "no webhook told of the newest change: it is polled as often as before"
-            self._log(name, ok=False, reason=reason)
+        reason = (
+            "webhooks arrive: it is polled less often"
+            if one.trust.works
+            else "no webhook told of the newest change: it is polled as often as before"
+        )
+        self._ledger.log(EventKind.WEBHOOK, ok=one.trust.works, source=name, reason=reason)
         return True
 
     # What is told
@@ -174,7 +176,9 @@ class WebhookController:
         if message.is_ping:
             one.last = "a ping"
             if self._pings.passes(name, now=now):
-                self._log(name, subject=message.delivery, reason="a ping")
+                self._ledger.log(
+                    EventKind.WEBHOOK, source=name, subject=message.delivery, reason="a ping"
+                )
             return Answer(status=200, text=f"podvisor hears of source {name}")
         if why := concern(message, self._settings.now.sources[name]):
             one.ignored += 1
@@ -243,15 +247,3 @@ class WebhookController:
         memory = WebhookMemory(works=one.trust.works, heard_at=one.heard_at)
         if memory != WebhookMemory():
             self._ledger.put(memory, name)
-
-    def _log(self, source: str = "", *, reason: str, ok: bool = True, subject: str = "") -> None:
-        self._ledger.append(
-            Event(
-                time=self._clock.now(),
-                kind=EventKind.WEBHOOK,
-                ok=ok,
-                source=source,
-                subject=subject,
-                reason=reason,
-            )
-        )

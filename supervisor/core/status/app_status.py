@@ -279,7 +279,6 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
     for finding in new.findings:
         if finding.fatal and str(finding) not in known:
             yield Event(
-                time=now,
                 kind=refusal,
                 ok=False,
                 app=new.name,
@@ -294,7 +293,6 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
         was = before.get(unit.name)
         if unit.failures > 1 and unit.next_try_at and (not was or was.failures != unit.failures):
             yield Event(
-                time=now,
                 kind=EventKind.WAITING,
                 ok=False,
                 app=new.name,
@@ -302,12 +300,11 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
                 reason=f"{unit.active} again after {count(unit.failures, 'try', 'tries')} in a row",
                 detail=f"next try in {max(0, round(unit.next_try_at - now))} s",
             )
-        if event := _change_of_health(was, unit, new, now=now):
+        if event := _change_of_health(was, unit, new):
             yield event
     bad = {AppState.REFUSED, AppState.FAILING, AppState.REVERTED}
     if old and old.state in bad and new.state in {AppState.READY, AppState.INACTIVE}:
         yield Event(
-            time=now,
             kind=EventKind.RECOVERED,
             app=new.name,
             source=new.source,
@@ -316,9 +313,7 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
         )
 
 
-def _change_of_health(
-    was: UnitStatus | None, unit: UnitStatus, app: AppStatus, *, now: float
-) -> Event | None:
+def _change_of_health(was: UnitStatus | None, unit: UnitStatus, app: AppStatus) -> Event | None:
     """Return the entry for a unit that became unhealthy, or healthy after that."""
     before = was.health if was else Health.NONE
     if unit.health is before or Health.UNHEALTHY not in {unit.health, before}:
@@ -327,7 +322,6 @@ def _change_of_health(
     streak = unit.health_streak
     failed = f" after {count(streak, 'failed check')} in a row" if streak else ""
     return Event(
-        time=now,
         kind=EventKind.HEALTH,
         ok=ok,
         app=app.name,
