@@ -4,6 +4,7 @@ import anyio
 import pytest
 
 from supervisor.model.events import EventKind
+from supervisor.model.git_url import GitUrl
 from supervisor.model.plan import RemoveFile, StopUnit
 from supervisor.model.settings import Globs, RolloutSettings, Settings, SourceSettings
 from supervisor.model.status import SyncRequest
@@ -42,7 +43,9 @@ async def look_again(world, daemon, *, unread=(), files=None, empty=()):
 
 @pytest.fixture(params=("git", "folder"))
 def kind(request, world):
-    with_source(world, **{request.param: {"git": "https://x.example/r"}.get(request.param, "/a")})
+    with_source(
+        world, **{request.param: {"git": GitUrl("https://x.example/r")}.get(request.param, "/a")}
+    )
     world.reader.put("home", TREE)
     return request.param
 
