@@ -8,6 +8,7 @@ import msgspec
 
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.health import Probe
+from supervisor.model.need import Need
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Hold
 from supervisor.model.secret import DesiredSecret, SecretUse
@@ -174,14 +175,6 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True, dict=True):
         return {name: unit for unit in self.units for name in unit.runtime_names}
 
 
-class Wait(msgspec.Struct, frozen=True, kw_only=True):
-    """Another app that must be somewhere before this one changes."""
-
-    app: str
-    text: str
-    """For people: which, and why."""
-
-
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """What the source asks of one app now: the newest that can be had, and the way back.
 
@@ -211,8 +204,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its volumes stay, whatever it says: the settings leave out units of its folder."""
     failure: Failure | None = None
     """Why it cannot be said now what the source asks of it; it is kept meanwhile."""
-    waits: tuple[Wait, ...] = ()
-    """Why a change has to wait."""
+    waits: tuple[Need, ...] = ()
+    """Other apps that a change has to wait for."""
 
     @property
     def apps(self) -> tuple[DesiredApp, ...]:

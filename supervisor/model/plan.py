@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from supervisor.model.errors import Finding
+from supervisor.model.need import Need
 from supervisor.model.observed import Manifest, RepairState, UnitInputs
 from supervisor.model.rollout import Gate, Hold, Rollout
 from supervisor.model.secret import SecretPut
@@ -259,12 +260,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """That the steps lead to (or that already stands)."""
     complete: bool = True
     """Whether the app is as wanted once the steps have ended well (no image awaited …)."""
-    waiting: tuple[str, ...] = ()
-    """What it waits for, in words: images, other apps, backoffs, systemd's own restarts."""
-    after: tuple[str, ...] = ()
-    """The apps among these."""
-    postponed: str = ""
-    """What is not as it should be, though no step mends it yet; among these too."""
+    waiting: tuple[Need, ...] = ()
+    """What it waits for: images, other apps, backoffs, systemd's own restarts."""
     next_at: float = 0.0
     """When to look again, seconds since the epoch; 0 is "when something changes"."""
     gate: Gate | None = None

@@ -6,6 +6,7 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.health import Health
+from supervisor.model.need import Need
 from supervisor.model.rollout import Hold, Rollout, Suspension
 from supervisor.model.webhook import ListenerStatus, SourceWebhook
 from supervisor.model.wire import Names, Remark, Revision, Span
@@ -94,7 +95,8 @@ class AppStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """That the source asks for."""
     applied_at: float = 0.0
     units: tuple[UnitStatus, ...] = ()
-    waiting: tuple[str, ...] = ()
+    waiting: tuple[Need, ...] = ()
+    """What it waits for, and what a pass that is under way does for it."""
     gate: str = ""
     """What its revision, which is on trial, is to show yet."""
     held: Hold | None = None

@@ -18,6 +18,7 @@ from supervisor.model.check import Check, CheckedApp, CheckedLeftOut, CheckedUni
 from supervisor.model.diff import AppDiff, Diff, TextPair
 from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.events import Event, EventKind
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.plan import (
     Plan,
     PullImage,
@@ -293,7 +294,15 @@ class TestPlan:
             RestartUnit(app="web", unit="web.service", reason="its unit changed"),
         ),
         verdicts=(
-            Verdict(app="db", revision="3f2a91c0ffee", waiting=("image localhost/db:2",)),
+            Verdict(
+                app="db",
+                revision="3f2a91c0ffee",
+                waiting=(
+                    Need(
+                        kind=NeedKind.IMAGE, subject="localhost/db:2", text="image localhost/db:2"
+                    ),
+                ),
+            ),
             Verdict(app="web", revision="3f2a91c0ffee"),
             Verdict(app="idle"),
         ),

@@ -14,6 +14,7 @@ from supervisor.cli.commands import check, plan
 from supervisor.cli.show import log_lines, screen, status_view
 from supervisor.model.check import Check, CheckedApp
 from supervisor.model.errors import Finding
+from supervisor.model.need import unit_need
 from supervisor.model.plan import Plan, Reload, RestartUnit, Verdict
 
 WIDTH = 80
@@ -95,7 +96,7 @@ def test_a_status(
             {**unit, "health": "unhealthy", "health_since": 1.0, "health_output": place},
         ],
         "findings": plain(found),
-        "waiting": more,
+        "waiting": [{"text": name, "detail": one} for one in more],
         "held_back": more,
         "gate": place,
     }
@@ -129,7 +130,7 @@ def test_a_plan(name: str, more: list[str], found: list[Finding]) -> None:
         app=name,
         revision="3f2a91c0ffee",
         findings=tuple(found),
-        waiting=tuple(more),
+        waiting=tuple(unit_need(f"{name}.service", one) for one in more),
         held_back=tuple(more),
         complete=False,
     )

@@ -12,6 +12,7 @@ from supervisor.cli.fast.status_report import is_well, quick
 from supervisor.cli.show import status_view
 from supervisor.kit.clock import SystemClock
 from supervisor.model.errors import Finding
+from supervisor.model.need import Need, NeedKind, unit_need
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
 from supervisor.model.settings import LedgerSettings
 from supervisor.model.status import (
@@ -74,7 +75,9 @@ ILL = msgspec.structs.replace(
             findings=(
                 Finding(message="unknown key “Imgae”", path="db.container", line=3, hint="Image?"),
             ),
-            waiting=("image localhost/db:1",),
+            waiting=(
+                Need(kind=NeedKind.IMAGE, subject="localhost/db:1", text="image localhost/db:1"),
+            ),
             units=(
                 UnitStatus(
                     name="db.service",
@@ -194,8 +197,8 @@ def failing(name: str = "web.service", **more: Any) -> UnitStatus:
             {
                 "gate": f"web.service failed (exit-code): {WHY}",
                 "waiting": (
-                    "web.service: failed (exit-code) after 4 tries in a row",
-                    f"web.service: failed: {WHY}",
+                    unit_need("web.service", "failed (exit-code) after 4 tries in a row"),
+                    unit_need("web.service", f"failed: {WHY}"),
                 ),
                 "units": (failing(failures=4, next_try_at=NOW + 40),),
             },
@@ -207,9 +210,9 @@ def failing(name: str = "web.service", **more: Any) -> UnitStatus:
         (
             {
                 "waiting": (
-                    f"web.service: failed: {WHY}",
-                    f"db.service: failed: {WHY}",
-                    f"db.service: failed: {WHY}",
+                    unit_need("web.service", f"failed: {WHY}"),
+                    unit_need("db.service", f"failed: {WHY}"),
+                    unit_need("db.service", f"failed: {WHY}"),
                 ),
                 "units": (failing(), failing("db.service")),
             },
@@ -223,7 +226,7 @@ def failing(name: str = "web.service", **more: Any) -> UnitStatus:
         (
             {
                 "gate": f"web.service failed (exit-code): {WHY}",
-                "waiting": (f"web.service: failed: {OTHER_WHY}",),
+                "waiting": (unit_need("web.service", f"failed: {OTHER_WHY}"),),
                 "units": (failing(),),
             },
             [
@@ -255,12 +258,17 @@ def failing(name: str = "web.service", **more: Any) -> UnitStatus:
         (
             {
                 "findings": (Finding(message=f"taken back: web.service failed: {WHY}"),),
-                "waiting": (f"web.service: failed: {WHY}",),
+                "waiting": (unit_need("web.service", f"failed: {WHY}"),),
             },
             [f"  ✗ taken back: web.service failed: {WHY}"],
         ),
         (
-            {"waiting": ("web.service: activating", "db.service: activating")},
+            {
+                "waiting": (
+                    unit_need("web.service", "activating"),
+                    unit_need("db.service", "activating"),
+                )
+            },
             ["  … web.service: activating", "  … db.service: activating"],
         ),
     ],

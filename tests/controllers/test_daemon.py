@@ -13,6 +13,7 @@ from supervisor.model.observed import Container
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.settings import Seconds, SourceSettings
 from supervisor.model.status import AppState, SyncRequest
+from tests.words import waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -121,7 +122,7 @@ async def test_a_crash_loop_is_not_over_when_the_unit_just_runs_for_a_moment(wor
         (status,) = daemon.service.status().apps
         assert status.state is AppState.FAILING
         text = "gallery.service runs, after 2 tries in a row: it has to stay up for 30s"
-        assert status.waiting == (text,)
+        assert waiting(status) == (text,)
         assert not world.events(EventKind.RECOVERED)
         await anyio.sleep(30)
         assert daemon.service.status().apps[0].state is AppState.READY
@@ -344,10 +345,10 @@ async def test_an_image_that_cannot_be_pulled_keeps_the_old_container(world):
         await world.push(daemon, {"photos/gallery.container": "image=img:2"})
         (status,) = daemon.service.status().apps
         assert status.state is AppState.FAILING
-        assert "no route to host" in status.waiting[0]
+        assert "no route to host" in waiting(status)[0]
         assert 0 < status.next_pull_at - world.clock.now() < 20
-        (waiting,) = world.events(EventKind.WAITING)
-        assert (waiting.app, waiting.subject) == ("photos", "img:2")
+        (late,) = world.events(EventKind.WAITING)
+        assert (late.app, late.subject) == ("photos", "img:2")
         assert "gallery.service" in world.machine.running
         tries = len(world.podman.pulls)
         world.podman.registry.add("img:2")
@@ -514,14 +515,14 @@ async def test_why_a_unit_does_not_start_is_shown_until_it_does(world):
             daemon.queue.add("app:blog")
             await daemon.queue.wait_idle()
             (status,) = daemon.service.status().apps
-            assert "web.service: failed: exit code 1" in status.waiting
-        assert "web.service: failed (exit-code) after 1 try in a row" in status.waiting
+            assert "web.service: failed: exit code 1" in waiting(status)
+        assert "web.service: failed (exit-code) after 1 try in a row" in waiting(status)
         world.machine.broken.clear()
         await anyio.sleep(30)
-        (text,) = daemon.service.status().apps[0].waiting
+        (text,) = waiting(daemon.service.status().apps[0])
         assert text.startswith("web.service runs, ")
         await anyio.sleep(30)
-        assert daemon.service.status().apps[0].waiting == ()
+        assert waiting(daemon.service.status().apps[0]) == ()
 
 
 async def test_without_podmans_api_units_are_still_repaired(world):

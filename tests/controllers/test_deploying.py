@@ -10,6 +10,7 @@ from supervisor.model.events import EventKind
 from supervisor.model.observed import JobRun
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
+from tests.words import waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -94,7 +95,7 @@ async def test_what_does_not_become_ready_holds_what_comes_after_it(world, db, w
         await world.push(daemon, {"db/db.container": db, "web/web.container": "after=db v=2"})
         await settle(daemon)
         web = state(daemon, "web")
-        assert web.waiting == (f"waits for app db, which is {why}",)
+        assert waiting(web) == (f"waits for app db, which is {why}",)
         assert web.state is AppState.CHANGING
         assert web.revision != web.wanted_revision
         held = world.machine.running["web.service"]
@@ -143,7 +144,7 @@ async def test_an_app_that_nobody_has_and_a_circle_are_refused(world):
         assert finding.hint == "did you mean app:db?"
         (circle,) = told["b"].findings
         assert circle.message == "a circle: b comes after c, c comes after a, a comes after b"
-        assert told["other"].waiting == ("waits for app a, which is refused",)
+        assert waiting(told["other"]) == ("waits for app a, which is refused",)
 
 
 async def test_a_plan_shows_who_waits(world):
@@ -152,7 +153,7 @@ async def test_a_plan_shows_who_waits(world):
         world.reader.put("home", {"db/db.container": "v=2", "web/web.container": "after=db v=2"})
         plan = await daemon.service.plan([])
         (web,) = [one for one in plan.verdicts if one.app == "web"]
-        assert web.waiting == ("waits for app db",)
+        assert waiting(web) == ("waits for app db",)
         assert {step.app for step in plan.steps if step.app} == {"db"}
 
 
@@ -380,7 +381,7 @@ async def test_who_gives_a_unit_away_keeps_it_until_the_other_takes_it(world, wa
         world.machine.reload()  # by somebody else, in the worst moment
         assert world.machine.loaded["shop.service"].digest == digest
         if waits != "job=yes":
-            assert state(daemon, "one").waiting == (
+            assert waiting(state(daemon, "one")) == (
                 "waits for app two, which takes over shop.service",
             )
             world.systemd.dies("shop.service")
@@ -447,7 +448,7 @@ async def test_who_takes_a_unit_waits_for_whoever_cannot_give_it_away_yet(world,
         await world.push(daemon, MOVES | gone | {"one/x.container": own})
         assert definers(world) == ["one"]
         assert content(world) == "v=1"
-        assert state(daemon, "two").waiting == ("waits for app one, which still has shop.service",)
+        assert waiting(state(daemon, "two")) == ("waits for app one, which still has shop.service",)
         world.machine.broken.clear()
         world.podman.registry.add("img:3")
         gone = {"gone/gone.container": "v=3"}
@@ -464,7 +465,7 @@ async def test_who_takes_a_unit_waits_for_whoever_is_suspended_with_it(world):
         await daemon.service.suspend(OrderRequest(apps=("one",)))
         await world.push(daemon, MOVES)
         assert definers(world) == ["one"]
-        assert "one, which is suspended and has shop" in state(daemon, "two").waiting[0]
+        assert "one, which is suspended and has shop" in waiting(state(daemon, "two"))[0]
         await daemon.service.resume(OrderRequest(apps=("one",)))
         await settle(daemon)
         assert definers(world) == ["two"]

@@ -12,6 +12,7 @@ from supervisor.model.observed import UnitState
 from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, AppStatus
+from tests.words import waiting
 
 ONE, TWO = ({"web/web.container": f"v={n}"} for n in (1, 2))
 
@@ -34,12 +35,14 @@ async def test_an_app_is_changing_with_its_step_while_a_pass_has_work_for_it(wor
         await anyio.sleep(10)
         app = await asked(daemon.service)
         assert app.state is AppState.CHANGING
-        assert app.waiting[0].startswith("restart web.service: " if before else "start web.service")
+        assert waiting(app)[0].startswith(
+            "restart web.service: " if before else "start web.service"
+        )
         assert app.wanted_revision != app.revision
         assert "1 changing" in daemon.board.summary()
         await daemon.queue.wait_idle()
         app = await asked(daemon.service)
-        assert (app.state, app.waiting) == (AppState.READY, ())
+        assert (app.state, waiting(app)) == (AppState.READY, ())
 
 
 async def test_after_a_start_an_app_is_what_it_was_while_its_first_pass_goes_on(world):
@@ -79,7 +82,7 @@ async def test_a_unit_is_shown_as_it_is_before_its_pass_has_heard_of_it(world):
         app = await asked(daemon.service)
         assert app.state is AppState.CHANGING
         assert (app.units[0].active, app.units[0].up) == ("failed", False)
-        assert app.waiting == ("web.service: failed",)
+        assert waiting(app) == ("web.service: failed",)
 
 
 async def test_a_systemd_that_cannot_be_asked_keeps_nobody_from_the_status(world):
@@ -149,7 +152,7 @@ async def test_an_app_of_which_somebody_paused_a_container_is_failing_until_it_g
         await anyio.sleep(3600)
         app = await asked(daemon.service)
         assert (app.state, app.units[0].up, app.units[0].paused) == (AppState.FAILING, False, True)
-        assert app.waiting == ("web.service: paused (podman unpause systemd-web)",)
+        assert waiting(app) == ("web.service: paused (podman unpause systemd-web)",)
         assert world.systemd.jobs == jobs, "who paused it, meant it"
         world.systemd.pauses("web.service", paused=False)
         await anyio.sleep(5)
@@ -161,7 +164,7 @@ async def test_a_paused_container_is_seen_before_its_app_is_looked_at(world):
         await world.push(daemon, ONE)
         world.systemd.paused.add("web.service")
         app = await asked(daemon.service)
-        assert (app.state, app.waiting) == (AppState.CHANGING, ("web.service: paused",))
+        assert (app.state, waiting(app)) == (AppState.CHANGING, ("web.service: paused",))
 
 
 async def test_a_revision_on_trial_is_not_good_while_it_is_paused(world):
@@ -193,7 +196,7 @@ async def test_what_failed_and_is_started_by_nothing_now_is_inactive_at_once(wor
         app = await asked(daemon.service)
         assert app.state is AppState.INACTIVE
         assert (app.units[0].active, app.units[0].unstarted) == ("inactive", True)
-        assert not [text for text in app.waiting if "port 80" in text]
+        assert not [text for text in waiting(app) if "port 80" in text]
         assert "nothing starts web.service" in app.findings[0].message
         assert not world.events(EventKind.FAILED)
 

@@ -13,6 +13,7 @@ from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, SyncRequest
 from tests.fakes.ports import oid
+from tests.words import waiting
 
 SETTLE = 10
 NETWORK, GUEST = "proxy-network.service", "sleeper.service"
@@ -103,7 +104,7 @@ async def test_a_network_that_others_need_and_that_failed_leaves_no_app_ready(wo
         assert states(daemon) == dict.fromkeys(("home", "duo"), AppState.FAILING)
         assert outcomes(world, "home") == [Outcome.TRIAL]
         why = f"{GUEST}: needs {NETWORK} of app home, which failed: {TAKEN}"
-        assert why in daemon.board.apps["duo"].waiting
+        assert why in waiting(daemon.board.apps["duo"])
         assert f"{GUEST} needs {NETWORK} of app home, which failed: {TAKEN}" == (
             daemon.board.apps["duo"].gate
         )

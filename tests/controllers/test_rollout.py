@@ -10,6 +10,7 @@ from supervisor.model.health import Health
 from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
+from tests.words import waiting
 
 SETTLE = 10
 OTHER = {"other/other.container": "v=1"}
@@ -321,7 +322,7 @@ async def test_an_image_of_the_way_back_that_is_gone_is_pulled_first(world):
         world.systemd.dies("web.service")
         await anyio.sleep(5)
         assert world.systemd.jobs[-1] == ("restart", "web.service"), "not without its image"
-        assert daemon.board.apps["web"].waiting[0].startswith("image img:1")
+        assert waiting(daemon.board.apps["web"])[0].startswith("image img:1")
         world.podman.registry.add("img:1")
         await anyio.sleep(600)
         assert unit(world) == "v=3 image=img:1"
@@ -542,7 +543,7 @@ async def test_who_comes_after_what_was_taken_back_waits_on(world):
             world, daemon, {"db/db.container": "v=2", "web/web.container": "after=db v=2"}
         )
         assert unit(world, "web") == "after=db v=1"
-        assert daemon.board.apps["web"].waiting == (
+        assert waiting(daemon.board.apps["web"]) == (
             "waits for app db, of which the newest revision failed",
         )
 
@@ -649,7 +650,7 @@ async def test_a_revision_whose_trial_was_cut_short_waits_for_its_turn_when_it_c
         breaks(world, "db", unless="v=1")
         await deployed(world, daemon, both(2, 2))
         assert unit(world) == "after=db v=3"
-        assert "waits for app db" in daemon.board.apps["web"].waiting[0]
+        assert "waits for app db" in waiting(daemon.board.apps["web"])[0]
 
 
 @pytest.mark.parametrize("away", ["restart", "sleep", "suspended", "suspended by name"])
@@ -694,7 +695,7 @@ async def test_a_crash_loop_is_failing_however_the_moment_falls(world):
         for _ in range(100):
             await anyio.sleep(1.7)
             assert state(daemon) is AppState.FAILING
-            assert "no such table" in str(daemon.board.apps["web"].waiting)
+            assert "no such table" in str(waiting(daemon.board.apps["web"]))
 
 
 async def test_one_crash_is_forgotten_when_the_unit_stays_up(world):
@@ -744,7 +745,7 @@ async def test_a_trial_is_told_of_by_what_was_seen_in_it(world, before):
         await world.push(daemon, THREE)
         await anyio.sleep(3)
         app = daemon.board.apps["web"]
-        told = [app.gate, *app.waiting, *(one.message for one in app.findings)]
+        told = [app.gate, *waiting(app), *(one.message for one in app.findings)]
         assert [text for text in told if "port 80" in text]
         assert not [text for text in told if "port 8095" in text]
 

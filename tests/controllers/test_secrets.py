@@ -8,6 +8,7 @@ from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.health import Health
 from supervisor.model.status import AppState
+from tests.words import waiting
 
 CANARY = "c4n4ry-in-clear"
 AGE = "[Secret]\nSource=age:db.age\n"
@@ -183,7 +184,7 @@ async def test_what_waits_for_anothers_secret_leaves_those_that_are_used_as_they
             await settle(daemon)
         assert world.podman.secrets["db"] == CANARY.encode()
         assert not steps(world, "restart")
-        assert "secret late of app late" in daemon.board.apps["web"].waiting
+        assert "secret late of app late" in waiting(daemon.board.apps["web"])
         world.podman.registry.add("img:late")
         await anyio.sleep(1000)
         assert world.podman.secrets == {"db": b"another", "late": b"at last"}

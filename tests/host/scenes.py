@@ -65,6 +65,12 @@ def app_of(user, name):
     return next((one for one in status(user).get("apps", ()) if one["name"] == name), {})
 
 
+def waiting_of(user, name):
+    """What one app waits for, as it is shown."""
+    needs = app_of(user, name).get("waiting", ())
+    return [": ".join(filter(None, (one["text"], one.get("detail")))) for one in needs]
+
+
 def states(user):
     """App to state."""
     return {one["name"]: one["state"] for one in status(user).get("apps", ())}

@@ -24,6 +24,7 @@ from tests.host.scenes import (
     states,
     status,
     sync,
+    waiting_of,
 )
 
 # --- what Podman's generator refuses --------------------------------------------------------------
@@ -469,8 +470,8 @@ def test_a_port_that_cannot_be_had_is_told_with_its_holder_or_the_mend(user):
     user.write("apps/low/low.container", publishing("80:80"))
     assert sync(user).returncode == 3
     assert "publishes port 18437/tcp, and so does a.service of a" in str(app_of(user, "b"))
-    assert "port 18437 is taken by a.service (pasta" in str(app_of(user, "b")["waiting"])
-    said = str(app_of(user, "low")["waiting"])
+    assert "port 18437 is taken by a.service (pasta" in str(waiting_of(user, "b"))
+    said = str(waiting_of(user, "low"))
     assert "Permission denied" in said
     assert "net.ipv4.ip_unprivileged_port_start=80" in said
     assert states(user)["a"] == "ready"

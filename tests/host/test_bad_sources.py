@@ -26,6 +26,7 @@ from tests.host.scenes import (
     stop_podvisor,
     sync,
     wait_for_states,
+    waiting_of,
 )
 
 APPS = {"apps/one/one.service": service(), "apps/two/two.service": service()}
@@ -373,7 +374,7 @@ def test_an_image_that_does_not_exist(user, git_server, registry):
     assert states(user) == {"web": "failing", "fine": "ready"}
     web = app_of(user, "web")
     assert web["revision"] == first
-    (waiting,) = web["waiting"]
+    (waiting,) = waiting_of(user, "web")
     assert image in waiting
     assert "unknown" in waiting or "not found" in waiting, waiting
     assert main_pid(user, "web.service") == pid
@@ -384,7 +385,7 @@ def test_an_image_that_does_not_exist(user, git_server, registry):
     registry.push("podvisor-test:2", f"{user.name}:later")
     assert sync(user).returncode == 0
     ready(user, "web", "fine")
-    assert "tag" not in app_of(user, "web").get("waiting", ())
+    assert "tag" not in waiting_of(user, "web")
     assert active(user, "web.service", "more.service")
     assert user.podman("inspect", "--format={{.ImageName}}", "systemd-web").stdout.strip() == image
     registry.delete(f"{user.name}:later")
@@ -400,7 +401,7 @@ def test_a_registry_that_is_down(user, git_server, registry):
         repository.commit({"apps/web/web.container": sleeper(image=f"{registry.url}/{name}")})
         assert sync(user).returncode == 3
         assert states(user) == {"web": "failing"}
-        assert "refused" in app_of(user, "web")["waiting"][0]
+        assert "refused" in waiting_of(user, "web")[0]
         assert main_pid(user, "web.service") == pid
         # Through a restart as well.
         user.systemctl("restart", "podvisor.service")
@@ -422,7 +423,7 @@ def test_an_image_is_pulled_before_anything_stops(user, git_server, registry, sl
         {"apps/web/web.container": sleeper(image=image), "apps/two/two.service": service()}
     )
     user.run("systemd-run", "--user", "--quiet", "--unit=sync", "podvisor", "sync")
-    user.wait_for(lambda: any(image in text for text in app_of(user, "web").get("waiting", ())))
+    user.wait_for(lambda: any(image in text for text in waiting_of(user, "web")))
     ready_now = states(user)
     assert ready_now["web"] == "changing"
     user.wait_for(lambda: active(user, "two.service"), what="others do not wait for the pull")
@@ -447,7 +448,7 @@ def test_a_private_registry(user, git_server, registry):
     image = f"{registry.private_url}/{name}"
     deploy(user, git_server, {"apps/web/web.container": sleeper(image=image)})
     user.wait_for(lambda: states(user) == {"web": "failing"})
-    (waiting,) = app_of(user, "web")["waiting"]
+    (waiting,) = waiting_of(user, "web")
     assert "unauthorized" in waiting or "authentication required" in waiting
     assert not (user.home / OWNED / "web").exists()
     # Where Podman keeps it for good; the default place goes at a reboot.

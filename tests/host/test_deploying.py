@@ -6,7 +6,6 @@ from tests.host.scenes import (
     IMAGE,
     OWNED,
     active,
-    app_of,
     deploy,
     events,
     finding,
@@ -17,6 +16,7 @@ from tests.host.scenes import (
     sleeper,
     states,
     sync,
+    waiting_of,
 )
 
 
@@ -53,8 +53,7 @@ def test_apps_come_one_after_the_other_and_a_failing_one_holds_the_next(user, gi
         {"apps/zz-db/db.service": bad + WANTED, "apps/web/web.service": service(5000000) + after}
     )
     assert sync(user).returncode == 3
-    web = app_of(user, "web")
-    assert web["waiting"] == ["waits for app zz-db, of which the newest revision failed"]
+    assert waiting_of(user, "web") == ["waits for app zz-db, of which the newest revision failed"]
     assert main_pid(user, "web.service") == pid
     user.systemctl("kill", "-sKILL", "web.service")
     user.wait_for(lambda: runs_anew(user, "web.service", pid))
@@ -322,7 +321,7 @@ def test_an_app_that_is_renamed_while_it_has_a_migration_is_never_without_its_un
     repository.commit({**dict.fromkeys(SHOP), **renamed})
     user.systemctl("reload", "podvisor.service")
     user.wait_for(lambda: user.unit_state("migrate.service")["ActiveState"] == "activating")
-    (waiting,) = app_of(user, "shop")["waiting"]
+    (waiting,) = waiting_of(user, "shop")
     assert waiting.startswith("waits for app store, which takes over ")
     assert (user.home / OWNED / "shop/shop.container").exists()
     assert not (user.home / OWNED / "store/data.volume").exists(), "not twice"

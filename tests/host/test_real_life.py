@@ -28,6 +28,7 @@ from tests.host.scenes import (
     stop_podvisor,
     sync,
     wait_for_states,
+    waiting_of,
 )
 
 # --- layouts --------------------------------------------------------------------------------------
@@ -187,7 +188,7 @@ def test_a_pod_of_two_containers(user, git_server):
     assert main_pid(user, "two.service") != before["two.service"]
     user.podman("pause", "systemd-one")
     user.wait_for(lambda: app_of(user, "duo")["state"] == "failing")
-    assert any("podman unpause systemd-one" in text for text in app_of(user, "duo")["waiting"])
+    assert any("podman unpause systemd-one" in text for text in waiting_of(user, "duo"))
     user.podman("unpause", "systemd-one")
     user.wait_for(lambda: app_of(user, "duo")["state"] == "ready")
     user.podman("rm", "--force", "--time=0", "systemd-one")

@@ -110,7 +110,7 @@ def _show_app(verdict: "Verdict", rows: list[list[Cell]]) -> None:
     if verdict.held_back:
         due = count(len(verdict.held_back), "step")
         orders.append(f"suspended (podvisor resume {verdict.app} ends that): {due} held back")
-    for text in (*orders, *verdict.waiting):
+    for text in (*orders, *(str(need) for need in verdict.waiting)):
         say("  ", ("… ", "warn"), text)
     for text in verdict.held_back:
         say("    ", (text, "dim"))

@@ -188,7 +188,7 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
     """What a person should know of an app: its findings, waits and units in trouble."""
     units = app.get("units", ())
     shown = [unit for unit in units if all_units or _is_troubled(unit)]
-    findings, waiting = app.get("findings", ()), app.get("waiting", ())
+    findings, waiting = app.get("findings", ()), [*map(_need, app.get("waiting", ()))]
     orders = list(_orders(app, now))
     if not (shown or findings or waiting or orders):
         return
@@ -208,6 +208,11 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
     if app.get("next_pull_at", 0.0) > now:
         say("    ", (f"next try {relative(app['next_pull_at'], now=now)}", "dim"))
     screen.table([_unit(unit, now, once) for unit in shown], indent="  ")
+
+
+def _need(one: dict[str, Any]) -> str:
+    """As `str()` of a Need."""
+    return ": ".join(filter(None, (one["text"], one.get("detail"))))
 
 
 def _is_troubled(unit: dict[str, Any]) -> bool:

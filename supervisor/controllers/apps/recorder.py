@@ -17,6 +17,7 @@ from supervisor.core.plan.rollout import has_way_back
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.events import EventKind
+from supervisor.model.need import undone
 from supervisor.model.observed import (
     AppliedApp,
     JobFailed,
@@ -67,7 +68,7 @@ class Recorder:
             self._clock.now(),
             settings,
             strict=strict,
-            undone=verdict.postponed,
+            undone=undone(verdict.waiting),
         )
         return msgspec.structs.replace(verdict, gate=word)
 

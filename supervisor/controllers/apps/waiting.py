@@ -8,7 +8,10 @@ from collections.abc import Collection, Iterable, Mapping
 from supervisor.controllers.keys import Kind
 from supervisor.core.desired.dependencies import comes_after
 from supervisor.model.app import Deployment
+from supervisor.model.need import NeedKind
 from supervisor.model.plan import Plan, RunJob
+
+_OF_APPS = (NeedKind.APP, NeedKind.MOVE)
 
 
 class AppDependencies:
@@ -23,8 +26,9 @@ class AppDependencies:
         for name in names:
             self._unfinished.pop(name, None)
         for one in plan.verdicts:
-            if one.after:
-                others = {other for name in one.after for other in comes_after(name, everything)}
+            after = {need.app for need in one.waiting if need.kind in _OF_APPS}
+            if after:
+                others = {other for name in after for other in comes_after(name, everything)}
                 self._unfinished[one.app] = frozenset(Kind.APP.keys({one.app, *others}))
         for step in plan.steps:
             if isinstance(step, RunJob):

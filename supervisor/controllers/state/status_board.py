@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from supervisor.core.plan.step_text import BOOKKEEPING, in_words
+from supervisor.core.plan.step_text import BOOKKEEPING, as_need
 from supervisor.core.status.app_status import as_it_is, under_way
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment
@@ -89,7 +89,7 @@ class StatusBoard:
         """
         apps = {name: as_it_is(one, units or {}) for name, one in self.apps.items()}
         for name, one in self._passes.items():
-            steps = [in_words(step) for step in self._steps if step.app in ("", name)]
+            steps = [as_need(step) for step in self._steps if step.app in ("", name)]
             applied_at = self._applied_at.get(name, 0.0)
             apps[name] = under_way(apps.get(name), one, steps, applied_at=applied_at)
         return [apps[name] for name in sorted(apps)]

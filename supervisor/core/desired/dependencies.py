@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 
 from supervisor.kit.texts import nearest
-from supervisor.model.app import AppNeed, Deployment, DesiredApp, Wait
+from supervisor.model.app import AppNeed, Deployment, DesiredApp
 from supervisor.model.errors import Finding
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.status import AppState, AppStatus
 
 _SETTLED = frozenset({AppState.READY, AppState.INACTIVE, AppState.HELD, AppState.KEPT})
@@ -51,7 +52,7 @@ def waits_for(
     standing: Mapping[str, AppStatus],
     *,
     unseen_is_ready: bool = False,
-) -> Iterator[Wait]:
+) -> Iterator[Need]:
     """Say what keeps an app's change waiting: apps that are not ready at their newest revision.
 
     `standing` is how apps were after their last pass. Of one that is not in it nobody knows more
@@ -76,7 +77,8 @@ def waits_for(
         if not is_ready:
             state = AppState.REFUSED if not newest else status.state if status else None
             why = _WHY.get(state, "") if state else ""
-            yield Wait(app=name, text=f"waits for app {name}{why}")
+            text = f"waits for app {name}{why}"
+            yield Need(kind=NeedKind.APP, subject=name, text=text, app=name)
 
 
 def held_by(names: Collection[str], everything: Mapping[str, Deployment]) -> Iterator[str]:

@@ -10,7 +10,8 @@ import msgspec
 
 from supervisor.core.desired.dependencies import comes_after
 from supervisor.core.files.names import unit_kind
-from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit, Wait
+from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import Manifest, Observed
 from supervisor.model.quadlet import UnitKind
 
@@ -21,7 +22,7 @@ def holds_of_giver(
     *,
     owners: Mapping[str, str],
     taken: Collection[str],
-) -> Iterator[Wait]:
+) -> Iterator[Need]:
     """Say what an app has to wait for before it gives its units away.
 
     `owners` maps units to the apps that want them; `taken` are those that these have, or get now.
@@ -32,12 +33,13 @@ def holds_of_giver(
         taker = owners.get(unit, deployment.name)
         if taker != deployment.name and unit not in taken and taker not in told:
             told.add(taker)
-            yield Wait(app=taker, text=f"waits for app {taker}, which takes over {unit}")
+            text = f"waits for app {taker}, which takes over {unit}"
+            yield Need(kind=NeedKind.MOVE, subject=unit, text=text, app=taker)
 
 
 def holds_of_taker(
     deployment: Deployment, kept: Mapping[str, str], suspended: Collection[str]
-) -> Iterator[Wait]:
+) -> Iterator[Need]:
     """Say what an app has to wait for before it takes units of others, who have `kept` them.
 
     Of two files of one name Podman would take either.
@@ -49,7 +51,8 @@ def holds_of_taker(
             givers.setdefault(giver, unit.name)
     for giver, name in givers.items():
         why = "is suspended and" if giver in suspended else "still"
-        yield Wait(app=giver, text=f"waits for app {giver}, which {why} has {name}")
+        text = f"waits for app {giver}, which {why} has {name}"
+        yield Need(kind=NeedKind.MOVE, subject=name, text=text, app=giver)
 
 
 def holds_of_needed(
@@ -58,7 +61,7 @@ def holds_of_needed(
     users: Iterable[Deployment],
     *,
     owners: Mapping[str, str],
-) -> Iterator[Wait]:
+) -> Iterator[Need]:
     """Say what an app has to wait for before its units go that others still need.
 
     `users` are apps that are not as wanted, or not yet. One that comes after this app must not be
@@ -78,7 +81,7 @@ def holds_of_needed(
         needs = {need for unit in _units(user.last_good) for need in unit.requires}
         if lacking := sorted(goes & needs):
             text = f"waits for app {user.name}, which still needs {lacking[0]}"
-            yield Wait(app=user.name, text=text)
+            yield Need(kind=NeedKind.MOVE, subject=lacking[0], text=text, app=user.name)
 
 
 def changing(names: Collection[str], everything: Mapping[str, Deployment]) -> list[Deployment]:
@@ -127,7 +130,7 @@ def lost_for_good(
             yield unit.name
 
 
-def keeping(deployment: Deployment, holds: Iterable[Wait], gone: Collection[str]) -> Deployment:
+def keeping(deployment: Deployment, holds: Iterable[Need], gone: Collection[str]) -> Deployment:
     """Return the deployment of an app that keeps what it gives away for now, but for what is gone.
 
     Such as jobs: one runs as it is where it is wanted; of two files of one name Podman would take

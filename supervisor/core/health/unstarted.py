@@ -14,6 +14,7 @@ from supervisor.core.health.wanted_units import DEFAULT_TARGET
 from supervisor.kit.texts import nearest
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import Observed
 from supervisor.model.plan import ResetFailed, Verdict
 from supervisor.model.quadlet import LEADING, UnitKind
@@ -151,12 +152,13 @@ def findings(
             yield from _nothing_starts(unit, app)
 
 
-def waits(app: DesiredApp, idle: Collection[str], *, missing: Collection[str]) -> Iterator[str]:
+def waits(app: DesiredApp, idle: Collection[str], *, missing: Collection[str]) -> Iterator[Need]:
     """Say for which targets units wait that are there and are not on the way."""
     for unit in app.units:
         there = [one for one in unit.wanted_by if one not in missing]
         if unit.name in idle and there and not is_template(unit.name):
-            yield f"{unit.name} waits for {' or '.join(there)}, which nothing has started"
+            text = f"{unit.name} waits for {' or '.join(there)}, which nothing has started"
+            yield Need(kind=NeedKind.UNIT, subject=unit.name, text=text)
 
 
 def _nothing_starts(unit: DesiredUnit, app: DesiredApp) -> Iterator[Finding]:

@@ -3,29 +3,25 @@
 `planner.plan` calls it for each app of a pass and puts the steps in their order.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from supervisor.core.health.gate import is_installed, trial_of
 from supervisor.core.plan.blockers import blockers
-from supervisor.core.plan.draft import Draft
+from supervisor.core.plan.draft import Draft, without_starts
 from supervisor.core.plan.files import plan_files, plan_folder_removal, plan_fresh_load
 from supervisor.core.plan.health import plan_health
 from supervisor.core.plan.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
+from supervisor.core.plan.needs import blocked_units, unmet_images, unmet_needs
 from supervisor.core.plan.ownership import plan_leftovers, pruned_volumes
 from supervisor.core.plan.rollout import ask_gate, cut_short, quarantined, take_back
-from supervisor.core.plan.secrets import (
-    awaited,
-    plan_left,
-    plan_puts,
-    secret_blockers,
-    without_lacking,
-)
+from supervisor.core.plan.secrets import plan_left, plan_puts, secret_blockers
 from supervisor.core.plan.step_text import BOOKKEEPING, in_words
 from supervisor.core.plan.units import plan_units
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.errors import Finding
+from supervisor.model.need import NeedKind
 from supervisor.model.observed import Observed, PodmanObject
 from supervisor.model.plan import (
     DisableUnit,
@@ -33,12 +29,10 @@ from supervisor.model.plan import (
     PutSecrets,
     RemoveContainer,
     ResetFailed,
-    RestartUnit,
     StartUnit,
     Step,
     StopUnit,
     Verdict,
-    WriteFile,
 )
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import GateState
@@ -49,121 +43,139 @@ _LEFT_SECONDS = 5.0
 _GONE = "no longer in the source"
 
 
-def plan_app(
-    deployment: Deployment,
-    observed: Observed,
-    now: float,
-    *,
-    foreign: Mapping[str, str],
-    owners: Mapping[str, str],
-    health: HealthSettings,
-    rollout: RolloutSettings,
-    offered: Mapping[str, str],
-) -> tuple[list[Step], Verdict]:
-    """Plan one app.
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plan for one app is made from."""
 
-    `foreign` maps unit names that the user's own files define to those files, `owners` those
-    that some app wants to that app: a unit that moves to another app is not stopped. `offered` maps
-    the secrets that any app describes to that app.
-    """
+    deployment: Deployment
+    observed: Observed
+    now: float
+    foreign: Mapping[str, str]
+    """Unit names that the user's own files define, each with its file."""
+    owners: Mapping[str, str]
+    """Units that some app wants, each with that app: one that moves there is not stopped."""
+    offered: Mapping[str, str]
+    """Secrets that some app describes, each with that app."""
+    health: HealthSettings
+    rollout: RolloutSettings
+
+
+def plan_app(given: Given) -> tuple[list[Step], Verdict]:
+    """Plan one app."""
+    deployment = given.deployment
+    wanted, last_good = deployment.wanted, deployment.last_good
+    draft = Draft(app=deployment.name, findings=list(_findings(given)))
+    refused = any(finding.fatal for finding in draft.findings)
+    draft.findings.extend(deployment.refusal)
+    has_to_wait = deployment.waits and _changes(given)
+    goes_on = not refused and not has_to_wait
+    draft.steps.extend(cut_short(deployment, given.observed, given.now, goes_on=goes_on))
+    if refused:
+        pass
+    elif has_to_wait:
+        draft.waiting.extend(deployment.waits)
+    elif wanted:
+        if verdict := _plan_wanted(given, wanted, draft):
+            return draft.steps, verdict
+    elif not deployment.keep and not deployment.waits:
+        is_gone = _remove_app(given, draft)
+        draft.steps.extend(plan_left(deployment.name, (), given.offered, given.observed))
+        return draft.steps, draft.verdict(revision="", complete=is_gone)
+    if last_good and (wanted is None or last_good.revision != wanted.revision or refused):
+        _plan_last_good(given, last_good, draft)
+    revision = last_good.revision if last_good else ""
+    return draft.steps, draft.verdict(revision=revision, complete=False)
+
+
+def _findings(given: Given) -> Iterator[Finding]:
+    """Yield what was found of what is asked; the fatal ones keep it out."""
+    deployment, observed = given.deployment, given.observed
     folder = observed.apps.get(deployment.name)
     by_hand = folder.by_hand if folder else ()
-    found_here = [one for one in deployment.findings if one.absent not in by_hand]
-    draft = Draft(app=deployment.name, findings=found_here)
-    wanted, last_good = deployment.wanted, deployment.last_good
+    yield from (one for one in deployment.findings if one.absent not in by_hand)
     if deployment.keep and deployment.keep_reason:
         hint = "podvisor sync --prune-all removes it"
         message = f"kept as it is: {deployment.keep_reason}"
-        draft.findings.append(Finding(message=message, app=draft.app, hint=hint, fatal=False))
-    if wanted:
-        draft.findings.extend(blockers(wanted, observed, foreign))
-        draft.findings.extend(quarantined(deployment, observed))
-        draft.findings.extend(secret_blockers(wanted, observed, offered))
+        yield Finding(message=message, app=deployment.name, hint=hint, fatal=False)
+    if wanted := deployment.wanted:
+        yield from blockers(wanted, observed, given.foreign)
+        yield from quarantined(deployment, observed)
+        yield from secret_blockers(wanted, observed, given.offered)
         if found := failed_job(wanted, observed):
-            draft.findings.append(found)
-    refused = any(finding.fatal for finding in draft.findings)
-    draft.findings.extend(deployment.refusal)
-    on_trial = wanted and trial_of(wanted, observed) and is_installed(wanted, observed)
-    changes = not wanted or (deployment.changes and not on_trial)
-    has_to_wait = deployment.waits and changes
-    goes_on = not refused and not has_to_wait
-    draft.steps.extend(cut_short(deployment, observed, now, goes_on=goes_on))
-    if has_to_wait and not refused:
-        draft.waiting.extend(one.text for one in deployment.waits)
-        draft.after.extend(one.app for one in deployment.waits)
-    elif wanted and not refused:
-        attempt = _converge(wanted, last_good, observed, now, owners)
-        plan_health(wanted, observed, now, health, attempt)
-        jobs = pending_jobs(wanted, observed)
-        pulls = _missing_images(wanted, attempt.steps, observed, jobs)
-        # Secrets come last of what is had ahead: what runs must not meet new ones too early.
-        others = awaited(wanted, observed, offered)
-        puts = None if pulls else plan_puts(wanted, observed, lacking_only=bool(others))
-        is_ready = not pulls and not puts and not others
-        if is_ready and jobs:
-            plan_jobs(wanted, last_good, jobs, observed, attempt=attempt, draft=draft)
-            if last_good:
-                draft.extend(_repairs(_converge(last_good, last_good, observed, now, owners)))
-            revision = last_good.revision if last_good else ""
-            return draft.steps, draft.verdict(revision=revision, complete=False)
-        waiting = [f"image {step.image}" for step in pulls]
-        waiting.extend(f"secret {name} of app {app}" for name, app in others.items())
-        waiting.extend(f"secret {p.secret.name}: {p.reason}" for p in (puts.puts if puts else ()))
-        lacking = next(iter(waiting), "")
-        word = ask_gate(deployment, attempt, observed, now, settings=rollout, lacking=lacking)
-        if word and word.state is GateState.FAILED:
-            take_back(deployment, word, observed, now, draft)
-            refused = True
-        elif is_ready:
-            names = {secret.name for secret in wanted.secrets}
-            left: list[Step] = [*plan_left(wanted.name, names, offered, observed)]
-            if wanted.prune_volumes and not deployment.spare_volumes:
-                left.extend(pruned_volumes(wanted.name, wanted, observed, owners))
-            if attempt.steps and left:
-                # What uses them may still run: they go when all else is done.
-                draft.look_again(now + _LEFT_SECONDS)
-            elif word is None or word.state is GateState.PASSED:
-                draft.steps.extend(left)
-            draft.extend(attempt)
-            plan_forgetting(wanted, observed, draft)
-            verdict = draft.verdict(revision=wanted.revision, complete=True)
-            return draft.steps, msgspec.structs.replace(verdict, gate=word)
-        else:
-            if word and word.look_at:
-                draft.look_again(word.look_at)
-            draft.steps.extend(pulls)
-            draft.waiting.extend(waiting)
-            if puts:
-                draft.steps.append(puts)
-            if last_good and last_good.revision == wanted.revision:
-                missing = {step.image for step in pulls}
-                attempt.steps[:] = [
-                    step for step in attempt.steps if not _starts_without(step, wanted, missing)
-                ]
-                attempt.steps[:] = without_lacking(attempt.steps, wanted, observed)
-                draft.extend(attempt)
-    elif not wanted and not refused and not deployment.keep and not deployment.waits:
-        is_gone = _remove_app(deployment, observed, owners, draft)
-        draft.steps.extend(plan_left(deployment.name, (), offered, observed))
-        return draft.steps, draft.verdict(revision="", complete=is_gone)
-    if last_good and (wanted is None or last_good.revision != wanted.revision or refused):
-        attempt = _converge(last_good, wanted, observed, now, owners)
-        plan_health(last_good, observed, now, health, attempt)
-        attempt.steps[:] = without_lacking(attempt.steps, last_good, observed)
-        pulls = _missing_images(last_good, attempt.steps, observed, ())
-        missing = {step.image for step in pulls}
-        attempt.steps[:] = [
-            step for step in attempt.steps if not _starts_without(step, last_good, missing)
-        ]
-        missing.difference_update(step.image for step in draft.steps if isinstance(step, PullImage))
-        draft.steps.extend(step for step in pulls if step.image in missing)
-        draft.waiting.extend(f"image {image}" for image in sorted(missing))
-        puts = plan_puts(last_good, observed)
-        if puts and not any(isinstance(step, PutSecrets) for step in draft.steps):
-            draft.steps.append(puts)
-        draft.extend(attempt)
-    revision = last_good.revision if last_good else ""
-    return draft.steps, draft.verdict(revision=revision, complete=False)
+            yield found
+
+
+def _changes(given: Given) -> bool:
+    """Whether what is asked is another thing than what is here, or is being tried here."""
+    wanted, observed = given.deployment.wanted, given.observed
+    if wanted is None:
+        return True
+    on_trial = trial_of(wanted, observed) and is_installed(wanted, observed)
+    return given.deployment.changes and not on_trial
+
+
+def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | None:
+    """Bring the app to what is wanted, or first what that needs.
+
+    Returns None if the app is to be as it was last good meanwhile.
+    """
+    deployment, observed, now = given.deployment, given.observed, given.now
+    last_good = deployment.last_good
+    attempt = _converge(given, wanted, last_good)
+    jobs = pending_jobs(wanted, observed)
+    unmet = unmet_needs(wanted, attempt.steps, observed, jobs=jobs, offered=given.offered)
+    if jobs and not unmet.needs:
+        plan_jobs(wanted, last_good, jobs, observed, attempt=attempt, draft=draft)
+        if last_good:
+            draft.extend(_repairs(_way(given, last_good, last_good)))
+        revision = last_good.revision if last_good else ""
+        return draft.verdict(revision=revision, complete=False)
+    word = ask_gate(deployment, attempt, observed, now, settings=given.rollout, lacking=unmet.needs)
+    if word and word.state is GateState.FAILED:
+        take_back(deployment, word, observed, now, draft)
+        return None
+    if unmet.needs:
+        if word and word.look_at:
+            draft.look_again(word.look_at)
+        draft.steps.extend(unmet.steps)
+        draft.waiting.extend(unmet.needs)
+        if last_good and last_good.revision == wanted.revision:
+            draft.extend(attempt, blocked=blocked_units(wanted, observed))
+        return None
+    left = list(_left(given, wanted))
+    if attempt.steps and left:
+        # What uses them may still run: they go when all else is done.
+        draft.look_again(now + _LEFT_SECONDS)
+    elif word is None or word.state is GateState.PASSED:
+        draft.steps.extend(left)
+    draft.extend(attempt)
+    plan_forgetting(wanted, observed, draft)
+    verdict = draft.verdict(revision=wanted.revision, complete=True)
+    return msgspec.structs.replace(verdict, gate=word)
+
+
+def _left(given: Given, wanted: DesiredApp) -> Iterator[Step]:
+    """Yield the removals of what was made for the app as it was, and is not to stay."""
+    names = {secret.name for secret in wanted.secrets}
+    yield from plan_left(wanted.name, names, given.offered, given.observed)
+    if wanted.prune_volumes and not given.deployment.spare_volumes:
+        yield from pruned_volumes(wanted.name, wanted, given.observed, given.owners)
+
+
+def _plan_last_good(given: Given, last_good: DesiredApp, draft: Draft) -> None:
+    """Keep the app as it was last good, as far as what it needs is there; that is had, too."""
+    observed = given.observed
+    attempt = _converge(given, last_good, given.deployment.wanted)
+    without_secret = blocked_units(last_good, observed, kinds={NeedKind.SECRET})
+    startable = without_starts(attempt.steps, without_secret)
+    asked = {step.image for step in draft.steps if isinstance(step, PullImage)}
+    for need, pull in unmet_images(last_good, startable, observed):
+        if pull.image not in asked:
+            draft.waiting.append(need)
+            draft.steps.append(pull)
+    puts = plan_puts(last_good, observed)
+    if puts and not any(isinstance(step, PutSecrets) for step in draft.steps):
+        draft.steps.append(puts)
+    draft.extend(attempt, blocked=blocked_units(last_good, observed))
 
 
 def left_alone(
@@ -179,21 +191,23 @@ def left_alone(
     )
 
 
-def _converge(
-    app: DesiredApp,
-    other: DesiredApp | None,
-    observed: Observed,
-    now: float,
-    owners: Mapping[str, str],
-) -> Draft:
+def _converge(given: Given, app: DesiredApp, other: DesiredApp | None) -> Draft:
+    """As `_way`, and keep it healthy there."""
+    draft = _way(given, app, other)
+    plan_health(app, given.observed, given.now, given.health, draft)
+    return draft
+
+
+def _way(given: Given, app: DesiredApp, other: DesiredApp | None) -> Draft:
     """Bring the machine to `app`: what left it, its files, its units.
 
     `other` is what it is brought from, or may have been on the way to.
     """
+    observed, now = given.observed, given.now
     draft = Draft(app=app.name)
     folder = observed.apps.get(app.name)
-    _remove_units(app, other, observed, owners, draft)
-    plan_leftovers(app, observed, owners, draft)
+    _remove_units(given, app, other, draft)
+    plan_leftovers(app, observed, given.owners, draft)
     files = plan_files(app, observed, now, draft)
     plan_units(app, observed, now, files, draft)
     plan_fresh_load(app, observed, draft)
@@ -212,21 +226,16 @@ def _converge(
 
 def _repairs(attempt: Draft) -> Draft:
     """Keep of the way back to the last good state only what brings its units back."""
-    attempt.steps[:] = [
-        step for step in attempt.steps if isinstance(step, StartUnit) and step.repair
-    ]
-    attempt.findings.clear()
-    attempt.adopt.clear()
-    return attempt
+    steps = [step for step in attempt.steps if isinstance(step, StartUnit) and step.repair]
+    return msgspec.structs.replace(attempt, steps=steps, findings=[], adopt={})
 
 
-def _remove_app(
-    deployment: Deployment, observed: Observed, owners: Mapping[str, str], draft: Draft
-) -> bool:
+def _remove_app(given: Given, draft: Draft) -> bool:
     """Take away everything that is left of an app; returns whether that is all.
 
     Its volumes go last, if it says so: what is left of its manifest remembers them until then.
     """
+    deployment, observed, owners = given.deployment, given.observed, given.owners
     folder = observed.apps.get(deployment.name)
     if folder is None or folder.manifest is None:
         return True
@@ -237,7 +246,7 @@ def _remove_app(
     reason = f"left out ({why}); its volumes stay" if why else _GONE
     volumes = pruned_volumes(draft.app, None, observed, owners) if prune else []
     if manifest.files:
-        _remove_units(None, last_good, observed, owners, draft, reason=reason)
+        _remove_units(given, None, last_good, draft, reason=reason)
         plan_leftovers(None, observed, owners, draft, reason=reason)
     left = tuple(PodmanObject(UnitKind.VOLUME, step.volume) for step in volumes)
     plan_folder_removal(deployment.name, manifest, draft, left=left, reason=reason)
@@ -246,10 +255,9 @@ def _remove_app(
 
 
 def _remove_units(
+    given: Given,
     app: DesiredApp | None,
     other: DesiredApp | None,
-    observed: Observed,
-    owners: Mapping[str, str],
     draft: Draft,
     *,
     reason: str = _GONE,
@@ -259,6 +267,7 @@ def _remove_units(
     `other` is what the app was, as far as that is known; which instances of a template were
     started is in the ledger.
     """
+    observed, owners = given.observed, given.owners
     folder, known = observed.apps.get(draft.app), observed.applied.get(draft.app)
     units = {unit.name: unit for unit in (other.units if other else ())}
     installed = folder.manifest.units if folder and folder.manifest else ()
@@ -291,29 +300,3 @@ def _remove_unit(name: str, observed: Observed, draft: Draft, reason: str) -> No
         for container in observed.inventory.containers or ()
         if container.unit == name
     )
-
-
-def _starts_without(step: Step, app: DesiredApp, missing: Collection[str]) -> bool:
-    """Whether a step starts a unit whose image is not here."""
-    unit = app.runtime_units.get(step.unit) if isinstance(step, StartUnit | RestartUnit) else None
-    return unit is not None and not set(missing).isdisjoint(unit.images)
-
-
-def _missing_images(
-    app: DesiredApp, steps: Collection[Step], observed: Observed, jobs: Collection[str]
-) -> list[PullImage]:
-    """Images to have before any of these steps: of what starts, and of what is new."""
-    present = observed.inventory.images
-    if present is None:
-        return []
-    starting = {step.unit for step in steps if isinstance(step, StartUnit | RestartUnit)}
-    starting.update(jobs)
-    writing = {step.file.path for step in steps if isinstance(step, WriteFile)}
-    missing: dict[str, str] = {}
-    for unit in app.units:
-        if unit.path in writing or starting.intersection(unit.runtime_names):
-            missing.update((image, unit.name) for image in unit.images if image not in present)
-    return [
-        PullImage(app=app.name, image=image, reason=f"{unit} needs it, and it is not here")
-        for image, unit in sorted(missing.items())
-    ]

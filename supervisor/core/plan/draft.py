@@ -1,10 +1,13 @@
 """What grows while one app is planned: shared by the parts of the planner."""
 
+from collections.abc import Collection, Iterable
+
 import msgspec
 
 from supervisor.model.errors import Finding
+from supervisor.model.need import Need
 from supervisor.model.observed import UnitInputs
-from supervisor.model.plan import Step, Verdict
+from supervisor.model.plan import RestartUnit, StartUnit, Step, Verdict
 
 
 class Draft(msgspec.Struct, kw_only=True):
@@ -12,25 +15,21 @@ class Draft(msgspec.Struct, kw_only=True):
 
     app: str
     steps: list[Step] = []
-    waiting: list[str] = []
-    after: list[str] = []
+    waiting: list[Need] = []
     findings: list[Finding] = []
     adopt: dict[str, UnitInputs] = {}
     next_at: float = 0.0
-    postponed: str = ""
-    """What keeps it from being as it should, though no step does anything about it yet."""
 
     def look_again(self, at: float) -> None:
         """Have the app planned again at `at` (or at an earlier wish)."""
         self.next_at = min(self.next_at or at, at)
 
-    def extend(self, other: "Draft") -> None:
-        """Take over everything of another draft of the same app."""
-        self.steps.extend(other.steps)
+    def extend(self, other: "Draft", *, blocked: Collection[str] = ()) -> None:
+        """Take over everything of another draft of the same app, but starts of what is blocked."""
+        self.steps.extend(without_starts(other.steps, blocked))
         self.waiting.extend(other.waiting)
         self.findings.extend(other.findings)
         self.adopt.update(other.adopt)
-        self.postponed = self.postponed or other.postponed
         if other.next_at:
             self.look_again(other.next_at)
 
@@ -40,12 +39,19 @@ class Draft(msgspec.Struct, kw_only=True):
             revision=revision,
             complete=complete,
             waiting=tuple(self.waiting),
-            after=tuple(self.after),
-            postponed=self.postponed,
             next_at=self.next_at,
             findings=tuple(self.findings),
             adopt=self.adopt,
         )
+
+
+def without_starts(steps: Iterable[Step], units: Collection[str]) -> list[Step]:
+    """Return the steps but for those that start one of these units."""
+    return [
+        step
+        for step in steps
+        if not (isinstance(step, StartUnit | RestartUnit) and step.unit in units)
+    ]
 
 
 class FileChanges(msgspec.Struct, frozen=True):

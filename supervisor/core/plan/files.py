@@ -12,6 +12,7 @@ from supervisor.core.plan.draft import Draft, FileChanges
 from supervisor.core.plan.ownership import owned_after
 from supervisor.kit.texts import count
 from supervisor.model.app import DesiredApp
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import Manifest, Observed, PodmanObject, UnitState
 from supervisor.model.plan import (
     OpenManifest,
@@ -108,8 +109,16 @@ def _restore(
     due = crash_backoff.due_at(memory, now)
     if due > now:
         tries = count(memory.failures if memory else 0, "time")
-        draft.postponed = f"{writes[0].file.path} is changed outside podvisor again and again"
-        draft.waiting.append(f"{draft.postponed}: restored {tries} in a row")
+        path = writes[0].file.path
+        draft.waiting.append(
+            Need(
+                kind=NeedKind.FILE,
+                subject=path,
+                text=f"{path} is changed outside podvisor again and again",
+                detail=f"restored {tries} in a row",
+                failing=True,
+            )
+        )
         draft.look_again(due)
         return []
     after = crash_backoff.after_try(key, memory, now)

@@ -13,6 +13,7 @@ from supervisor.kit.texts import count
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.health import Checked, ContainerHealth, Health, OnFailure
+from supervisor.model.need import unit_need
 from supervisor.model.observed import Observed
 from supervisor.model.plan import RestartUnit, SetHealthInterval, StartUnit, StopUnit
 from supervisor.model.quadlet import UnitKind
@@ -203,7 +204,7 @@ def _plan_restart(name: str, reason: str, observed: Observed, now: float, draft:
     memory = observed.repairs.get(name)
     due = crash_backoff.due_at(memory, now)
     if due > now:
-        draft.waiting.append(f"{name}: {reason}")
+        draft.waiting.append(unit_need(name, reason))
         draft.look_again(due)
         return
     after = crash_backoff.after_try(name, memory, now)

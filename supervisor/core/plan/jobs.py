@@ -18,6 +18,7 @@ from supervisor.core.plan.ownership import owned_after
 from supervisor.kit.texts import count
 from supervisor.model.app import Candidate, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import JobRun, Manifest, Observed, PodmanObject, UnitState
 from supervisor.model.plan import (
     BuildImage,
@@ -100,7 +101,10 @@ def plan_jobs(
         name for name in pending if _state(name, observed).active in {"activating", "deactivating"}
     ]
     if running:
-        draft.waiting.extend(f"{name}: the job runs" for name in running)
+        draft.waiting.extend(
+            Need(kind=NeedKind.JOB, subject=name, text=name, detail="the job runs")
+            for name in running
+        )
         return
     needed = _closure(pending, wanted, last_good, observed)
     paths = {
@@ -132,7 +136,8 @@ def plan_jobs(
             RunJob(app=wanted.name, unit=name, content=content_of(wanted), reason=reason)
         )
     later = _told(attempt.steps)
-    draft.waiting.append(f"{', '.join(pending)} first{f', then {later}' if later else ''}")
+    text = f"{', '.join(pending)} first{f', then {later}' if later else ''}"
+    draft.waiting.append(Need(kind=NeedKind.JOB, subject=pending[0], text=text))
 
 
 def _closure(

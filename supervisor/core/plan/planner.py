@@ -18,7 +18,7 @@ from supervisor.core.desired.unit_moves import (
     owners_of,
 )
 from supervisor.core.health import unstarted
-from supervisor.core.plan.app import left_alone, plan_app
+from supervisor.core.plan.app import Given, left_alone, plan_app
 from supervisor.core.plan.handover import make_room
 from supervisor.core.plan.networks import free_networks
 from supervisor.kit.texts import count
@@ -72,16 +72,17 @@ def plan(
     idle_until = idle if standing == coming else unstarted.unstarted(standing, observed.targets)
 
     def planned(deployment: Deployment) -> AppPlan:
-        steps, verdict = plan_app(
-            deployment,
-            observed,
-            now,
+        given = Given(
+            deployment=deployment,
+            observed=observed,
+            now=now,
             foreign=foreign or {},
             owners=owners,
+            offered=offered or {},
             health=health,
             rollout=rollout,
-            offered=offered or {},
         )
+        steps, verdict = plan_app(given)
         verdict = msgspec.structs.replace(verdict, held=deployment.held)
         if verdict.complete:
             steps.extend(unstarted.forgotten(deployment, observed, idle))

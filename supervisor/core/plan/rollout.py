@@ -12,6 +12,7 @@ from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.step_text import in_words
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Finding, Stalled
+from supervisor.model.need import Need, undone
 from supervisor.model.observed import Observed
 from supervisor.model.plan import (
     CutTrial,
@@ -33,14 +34,14 @@ def ask_gate(
     now: float,
     *,
     settings: RolloutSettings,
-    lacking: str = "",
+    lacking: Sequence[Need] = (),
 ) -> Gate | None:
     """Ask the gate about a revision that is to stand; one that is not on trial goes on it.
 
     So does one whose trial something newer cut short, when it comes again. A trial is asked about
     in every pass, whatever is still to be done: what never ends must not keep it from its verdict.
 
-    `attempt` holds the steps towards `wanted`; `lacking` says what they wait for, empty if they can
+    `attempt` holds the steps towards `wanted`; `lacking` is what they wait for, empty if they can
     be done now. None means that there is nothing to judge.
     """
     wanted = deployment.wanted
@@ -61,15 +62,15 @@ def ask_gate(
         reason = f"{wanted.revision[:12]} is on trial"
         attempt.steps.insert(0, TryRevision(app=wanted.name, trial=trial, reason=reason))
         # What is down now, before anything of it is done, is not its fault.
-        undone = "nothing of it is done yet"
+        left = "nothing of it is done yet"
         untried = set(wanted.runtime_units)
     elif changes:
-        undone = observed.hindered.get(wanted.name) or f"not done yet: {in_words(changes[0])}"
+        left = observed.hindered.get(wanted.name) or f"not done yet: {in_words(changes[0])}"
     else:
-        undone = lacking or attempt.postponed
+        left = str(lacking[0]) if lacking else undone(attempt.waiting)
     strict = has_way_back(deployment, observed, settings)
     return gate.judge(
-        wanted, observed, trial, now, settings, strict=strict, undone=undone, untried=untried
+        wanted, observed, trial, now, settings, strict=strict, undone=left, untried=untried
     )
 
 

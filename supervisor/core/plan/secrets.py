@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator, Mapping
 
 from supervisor.model.app import DesiredApp
 from supervisor.model.errors import Finding
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import Observed
-from supervisor.model.plan import PutSecrets, RemoveSecret, RestartUnit, StartUnit, Step
+from supervisor.model.plan import PutSecrets, RemoveSecret
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.secret import SecretKind, SecretPut
 
@@ -106,35 +107,28 @@ def plan_puts(
     )
 
 
-def awaited(app: DesiredApp, observed: Observed, offered: Mapping[str, str]) -> dict[str, str]:
-    """Secrets that the app's units need and that another app is to make; with that app."""
+def met_by(step: PutSecrets, app: DesiredApp) -> Iterator[Need]:
+    """Yield what a step of `plan_puts` meets."""
+    for put in step.puts:
+        name = put.secret.name
+        yield _need(name, app, text=f"secret {name}", detail=put.reason)
+
+
+def awaited(app: DesiredApp, observed: Observed, offered: Mapping[str, str]) -> Iterator[Need]:
+    """Yield the secrets that the app's units need and that another app is to make."""
     there = observed.inventory.secrets
-    if there is None:
-        return {}
     own = {secret.name for secret in app.secrets}
-    return {
-        name: offered[name]
-        for unit in app.units
-        for name in unit.secrets
-        if name not in there and name not in own and name in offered
-    }
+    for name in dict.fromkeys(name for unit in app.units for name in unit.secrets):
+        if there is not None and name not in there and name not in own and name in offered:
+            other = offered[name]
+            yield _need(name, app, text=f"secret {name} of app {other}", other=other)
 
 
-def without_lacking(steps: Collection[Step], app: DesiredApp, observed: Observed) -> list[Step]:
-    """Leave out starts of units that need a secret which is not there: they would fail."""
-    there = observed.inventory.secrets
-    if there is None:
-        return list(steps)
-    lacking = {
-        name
-        for name, unit in app.runtime_units.items()
-        if any(use.name not in there for use in unit.secret_uses)
-    }
-    return [
-        step
-        for step in steps
-        if not (isinstance(step, StartUnit | RestartUnit) and step.unit in lacking)
-    ]
+def _need(name: str, app: DesiredApp, *, text: str, detail: str = "", other: str = "") -> Need:
+    users = tuple(unit for unit, one in app.runtime_units.items() if name in one.secrets)
+    return Need(
+        kind=NeedKind.SECRET, subject=name, text=text, detail=detail, units=users, app=other
+    )
 
 
 def plan_left(

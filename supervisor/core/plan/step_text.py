@@ -1,6 +1,7 @@
 """What a step is about, in words: for the event log, and for plans that are held back."""
 
 from supervisor.kit.texts import format_duration
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.plan import (
     CutTrial,
     OpenManifest,
@@ -32,6 +33,12 @@ def subject_of(step: Step) -> str:
 
 def in_words(step: Step) -> str:
     """Return a step in a line: what, to what, and why."""
+    return str(as_need(step))
+
+
+def as_need(step: Step) -> Need:
+    """Return a step as what its app waits for while it is done."""
     thing = getattr(step, "unit", "") or subject_of(step)
     tag = str(step.__struct_config__.tag)
-    return f"{' '.join(filter(None, (tag, thing)))}: {step.reason}"
+    text = " ".join(filter(None, (tag, thing)))
+    return Need(kind=NeedKind.STEP, subject=thing, text=text, detail=step.reason)

@@ -15,12 +15,8 @@ from supervisor.core.plan.unit_inputs import inputs_of, is_another, recorded
 from supervisor.kit.texts import count
 from supervisor.model.app import ChangeAction, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
-from supervisor.model.observed import (
-    Observed,
-    RepairState,
-    UnitInputs,
-    UnitState,
-)
+from supervisor.model.need import unit_need
+from supervisor.model.observed import Observed, RepairState, UnitInputs, UnitState
 from supervisor.model.plan import (
     BuildImage,
     DisableUnit,
@@ -194,13 +190,13 @@ def _plan_one(draft: Draft, unit: DesiredUnit, seen: _Seen, observed: Observed, 
     elif not seen.wanted and (ends_by_itself or state.active not in _MOVING):
         _adopt(draft, seen)
     elif state.active == "deactivating":
-        draft.waiting.append(f"{state.name}: {state.active}")
+        draft.waiting.append(unit_need(state.name, state.active))
     elif change and state.active in _MOVING:
         # A unit that systemd keeps restarting needs its new self at once, not its old backoff.
         _restart(draft, seen, change)
     elif state.active in _MOVING or state.job:
         word = "systemd is restarting it" if state.sub == "auto-restart" else state.active
-        draft.waiting.append(f"{state.name}: {word}")
+        draft.waiting.append(unit_need(state.name, word))
     elif change or (seen.old is None and not ended_well):
         _start(draft, seen, change or "new")
     elif state.unmet:
@@ -257,7 +253,7 @@ def _repair(draft: Draft, seen: _Seen, observed: Observed, now: float) -> None:
     what = f"failed ({state.result})" if state.active == "failed" else "stopped"
     if due > now:
         tries = count(memory.failures if memory else 0, "try", "tries")
-        draft.waiting.append(f"{name}: {what} after {tries} in a row")
+        draft.waiting.append(unit_need(name, f"{what} after {tries} in a row"))
         draft.look_again(due)
         return
     after = crash_backoff.after_try(name, memory, now)

@@ -13,6 +13,7 @@ from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.health import Health
+from supervisor.model.need import Need, NeedKind, unit_need
 from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState, UnitState
 from supervisor.model.plan import Verdict
 from supervisor.model.rollout import GateState, Outcome
@@ -49,7 +50,7 @@ def app_status(
             memory = repairs.get(name)
             down = not state.is_up
             if state.paused:
-                paused.append(f"{name}: paused (podman unpause {unit.object_name})")
+                paused.append(unit_need(name, f"paused (podman unpause {unit.object_name})"))
             health = unit_health(name, observed, now)
             units.append(
                 UnitStatus(
@@ -83,11 +84,10 @@ def app_status(
     refused = any(finding.fatal for finding in findings) or isinstance(failure, Stalled)
     if failure:
         findings.append(_as_finding(deployment.name, failure))
-    images = {text: image_error(text.removeprefix("image ")) for text in verdict.waiting}
-    waiting = [f"{text}: {images[text]}" if images[text] else text for text in verdict.waiting]
+    waiting = [_with_error(need, image_error) for need in verdict.waiting]
     waiting.extend(paused)
     waiting.extend(
-        f"{name}: {job.result}{': ' if job.detail else ''}{job.detail}"
+        unit_need(name, f"{job.result}{': ' if job.detail else ''}{job.detail}")
         for name, job in broken.items()
         if any(unit.name == name and not unit.unmet for unit in units)
     )
@@ -97,13 +97,21 @@ def app_status(
         if one.name in should and settles_at(repairs.get(one.name)) > now
     }
     waiting.extend(
-        f"{one.name} runs, after {count(settling[one.name], 'try', 'tries')} in a row:"
-        f" it has to stay up for {format_duration(SETTLE_SECONDS)}"
+        Need(
+            kind=NeedKind.UNIT,
+            subject=one.name,
+            text=f"{one.name} runs, after {count(settling[one.name], 'try', 'tries')} in a row",
+            detail=f"it has to stay up for {format_duration(SETTLE_SECONDS)}",
+            failing=True,
+        )
         for one in units
         if one.name in settling and one.up
     )
     looping = [one for one in units if one.wanted and is_looping(_seen(one.name, observed), now)]
-    waiting.extend(_loop_in_words(_seen(one.name, observed), observed) for one in looping)
+    waiting.extend(
+        unit_need(one.name, _loop_in_words(_seen(one.name, observed), observed), failing=True)
+        for one in looping
+    )
     source = wanted.source if wanted else last_good.source if last_good else ""
     if not source:
         source = next((finding.source for finding in deployment.findings), "")
@@ -116,7 +124,7 @@ def app_status(
             else AppState.REFUSED
             if refused and not reverted
             else AppState.FAILING
-            if failure or any(images.values()) or settling or looping or verdict.postponed
+            if failure or settling or any(need.failing for need in waiting)
             else _state(deployment, verdict, units, reverted=reverted)
         ),
         revision=stands.revision if stands else "",
@@ -165,8 +173,8 @@ def as_it_is(status: AppStatus, units: Mapping[str, UnitState]) -> AppStatus:
         return status
     status = msgspec.structs.replace(status, units=seen)
     down = [one for one in seen if one.is_down]
-    words = [f"{one.name}: {'paused' if one.paused else one.active}" for one in down]
-    return _changing(status, words) if down else status
+    needs = [unit_need(one.name, "paused" if one.paused else one.active) for one in down]
+    return _changing(status, needs) if down else status
 
 
 def _as_it_is(unit: UnitStatus, state: UnitState | None) -> UnitStatus:
@@ -183,7 +191,7 @@ def _as_it_is(unit: UnitStatus, state: UnitState | None) -> UnitStatus:
 
 
 def under_way(
-    status: AppStatus | None, deployment: Deployment, steps: Sequence[str], *, applied_at: float
+    status: AppStatus | None, deployment: Deployment, steps: Sequence[Need], *, applied_at: float
 ) -> AppStatus:
     """Return the status of an app that a pass has work for, and does these steps now.
 
@@ -200,10 +208,11 @@ def under_way(
         )
     newest = deployment.newest or (wanted.revision if wanted else "")
     status = msgspec.structs.replace(status, wanted_revision=newest)
-    return _changing(status, steps or ["a pass is under way"])
+    pending = Need(kind=NeedKind.STEP, subject="", text="a pass is under way")
+    return _changing(status, steps or [pending])
 
 
-def _changing(status: AppStatus, why: Sequence[str]) -> AppStatus:
+def _changing(status: AppStatus, why: Sequence[Need]) -> AppStatus:
     """Return the status of an app that is not at rest; what is worse than that stays its state."""
     state = AppState.CHANGING if status.state in _AT_REST else status.state
     waiting = tuple(dict.fromkeys((*why, *status.waiting)))
@@ -214,13 +223,19 @@ def _seen(name: str, observed: Observed) -> UnitState:
     return observed.units.get(name, UnitState(name=name))
 
 
+def _with_error(need: Need, image_error: Callable[[str], str]) -> Need:
+    """Say of an image why it could not be had."""
+    error = image_error(need.subject) if need.kind is NeedKind.IMAGE else ""
+    return msgspec.structs.replace(need, detail=error, failing=True) if error else need
+
+
 def _loop_in_words(state: UnitState, observed: Observed) -> str:
     """Say of a unit that crashes again and again how often, and its last words."""
     tries = f"{count(state.restarts, 'time')}" if state.restarts else "again and again"
     stay = format_duration(round(calm_at(state) - state.active_since))
     lasts = f"; it has to stay up for {stay}" if state.is_up else ""
     cause = observed.because(state.name)
-    return f"{state.name}: systemd has restarted it {tries}{lasts}{cause}"
+    return f"systemd has restarted it {tries}{lasts}{cause}"
 
 
 def _longer_interval(unit: DesiredUnit, name: str, observed: Observed) -> float:

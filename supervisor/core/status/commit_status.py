@@ -78,7 +78,7 @@ def _reason(app: AppStatus) -> str:
     public = (
         msgspec.structs.replace(one, message=_unquoted(one.message), hint="") for one in findings
     )
-    why = next(iter([*map(str, public), *map(_unquoted, app.waiting)]), "")
+    why = next(iter([*map(str, public), *(need.text for need in app.waiting)]), "")
     down = next((unit.name for unit in app.units if unit.is_down), "")
     why = why or (f"{down} does not run" if down else "")
     return f"{app.name} is {app.state}{': ' if why else ''}{why}"

@@ -23,6 +23,7 @@ from supervisor.model.plan import (
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.source import FileKind, TreeFile
 from tests.fakes.machine import Machine, app, container, deploy, network, pod, volume
+from tests.words import waiting
 
 NOTHING = Machine().observe([])
 KINDS = (UnitKind.PLAIN, UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
@@ -463,7 +464,7 @@ def test_what_an_app_still_needs_does_not_go_before_it_has_changed(machine, is_i
     observed = machine.observe([*leaving, change])
     plan = planner.plan(leaving, observed, 0.0, changing=[] if is_in_the_pass else [change])
     assert not [step for step in plan.steps if step.app == "proxy"]
-    assert plan.verdicts[0].waiting == ("waits for app web, which still needs n-network.service",)
+    assert waiting(plan.verdicts[0]) == ("waits for app web, which still needs n-network.service",)
     do(machine, deploy(None, proxy()), change)
     assert machine.running == {"web.service": "web-2"}
     assert not machine.networks

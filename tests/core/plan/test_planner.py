@@ -21,6 +21,7 @@ from supervisor.model.plan import (
 )
 from supervisor.model.quadlet import UnitKind
 from tests.fakes.machine import Machine, app, container, deploy, network, volume
+from tests.words import waiting
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_images_come_before_anything_stops(machine):
     machine.teach(new)
     plan = machine.plan([deploy(new, old)])
     assert [type(step) for step in plan.steps] == [PullImage]
-    assert plan.verdicts[0].waiting == ("image img:2",)
+    assert waiting(plan.verdicts[0]) == ("image img:2",)
     assert not plan.verdicts[0].complete
     assert machine.running["web.service"] == "web-1"
     machine.images.add("img:2")
@@ -414,7 +415,7 @@ def test_what_systemd_restarts_is_left_to_it(machine):
     )
     plan = planner.plan(deployments, observed, 0.0)
     assert plan.steps == ()
-    assert plan.verdicts[0].waiting == ("web.service: systemd is restarting it",)
+    assert waiting(plan.verdicts[0]) == ("web.service: systemd is restarting it",)
 
 
 def test_a_lost_ledger_restarts_nothing(machine):
@@ -465,7 +466,7 @@ def test_what_a_job_needs_is_put_in_place_and_nothing_else(machine):
     assert written == ["data.volume", "migrate.container"]
     (verdict,) = plan.verdicts
     assert not verdict.complete
-    assert verdict.waiting[0].startswith("migrate.service first, then ")
+    assert waiting(verdict)[0].startswith("migrate.service first, then ")
     assert verdict.revision == "r1"
 
 
@@ -477,4 +478,4 @@ def test_a_job_that_runs_already_is_waited_for(machine):
     observed = msgspec.structs.replace(observed, units={**observed.units, state.name: state})
     result = planner.plan([deploy(new)], observed, 0.0)
     assert result.steps == ()
-    assert result.verdicts[0].waiting == ("migrate.service: the job runs",)
+    assert waiting(result.verdicts[0]) == ("migrate.service: the job runs",)

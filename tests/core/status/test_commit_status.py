@@ -7,6 +7,7 @@ from supervisor.core.status.commit_status import hold_back, status_of
 from supervisor.model.commit_status import CommitState, CommitStatus
 from supervisor.model.errors import Finding
 from supervisor.model.git_url import GitUrl
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.status import AppState, AppStatus, SourceStatus
 
 SOURCE = SourceStatus(name="home", location="x", revision="r2")
@@ -69,8 +70,11 @@ def test_a_new_revision(states, busy, expected):
 
 @pytest.mark.parametrize("where", ["findings", "waiting"])
 def test_what_programs_wrote_is_not_for_whoever_reads_the_repository(where):
-    text = "web.service is unhealthy: no such user: root:hunter2"
-    texts = {"findings": (Finding(message=text, hint="push a newer one"),), "waiting": (text,)}
+    said, wrote = "web.service is unhealthy", "no such user: root:hunter2"
+    texts = {
+        "findings": (Finding(message=f"{said}: {wrote}", hint="push a newer one"),),
+        "waiting": (Need(kind=NeedKind.UNIT, subject="web.service", text=said, detail=wrote),),
+    }
     app = AppStatus(name="web", source="home", state=AppState.REVERTED, **{where: texts[where]})
     status = status_of(SOURCE, [app], busy=False, said=None)
     assert status.description == "web is reverted: web.service is unhealthy"

@@ -1,0 +1,90 @@
+"""What an app needs before its units can start: what of it is lacking, and the steps that meet it.
+
+Called by `core.plan.app`, which decides by it what is done now. What another app is to do first
+comes with the deployment (`core.desired.dependencies`, `core.desired.unit_moves`).
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+import msgspec
+
+from supervisor.core.plan.secrets import awaited, met_by, plan_puts
+from supervisor.model.app import DesiredApp, DesiredUnit
+from supervisor.model.need import Need, NeedKind
+from supervisor.model.observed import Observed
+from supervisor.model.plan import PullImage, PutSecrets, RestartUnit, StartUnit, Step, WriteFile
+
+
+class Unmet(msgspec.Struct, frozen=True, kw_only=True):
+    """What is lacking, and the steps that meet it; what another app meets has none here."""
+
+    needs: tuple[Need, ...] = ()
+    steps: tuple[PullImage | PutSecrets, ...] = ()
+
+
+def lacking_of(unit: DesiredUnit, observed: Observed) -> Iterator[tuple[NeedKind, str]]:
+    """Yield what a unit needs to start and what is known not to be there."""
+    inventory = observed.inventory
+    rows: tuple[tuple[NeedKind, Iterable[str], Collection[str] | None], ...] = (
+        (NeedKind.IMAGE, unit.images, inventory.images),
+        (NeedKind.SECRET, (use.name for use in unit.secret_uses), inventory.secrets),
+    )
+    for kind, needed, there in rows:
+        if there is not None:
+            yield from ((kind, name) for name in needed if name not in there)
+
+
+def blocked_units(
+    app: DesiredApp, observed: Observed, *, kinds: Collection[NeedKind] = tuple(NeedKind)
+) -> frozenset[str]:
+    """Return the units that cannot start, by runtime name: something of these kinds is lacking."""
+    return frozenset(
+        name
+        for name, unit in app.runtime_units.items()
+        if any(kind in kinds for kind, _ in lacking_of(unit, observed))
+    )
+
+
+def unmet_needs(
+    app: DesiredApp,
+    steps: Collection[Step],
+    observed: Observed,
+    *,
+    jobs: Collection[str],
+    offered: Mapping[str, str],
+) -> Unmet:
+    """Return what is lacking for these steps; `offered` are secrets with the apps that make them.
+
+    Secrets come last of what is had ahead: what runs must not meet new ones too early.
+    """
+    pulls = tuple(unmet_images(app, steps, observed, jobs=jobs))
+    others = tuple(awaited(app, observed, offered))
+    puts = None if pulls else plan_puts(app, observed, lacking_only=bool(others))
+    made = met_by(puts, app) if puts else ()
+    return Unmet(
+        needs=(*(need for need, _ in pulls), *others, *made),
+        steps=(*(pull for _, pull in pulls), *((puts,) if puts else ())),
+    )
+
+
+def unmet_images(
+    app: DesiredApp, steps: Iterable[Step], observed: Observed, *, jobs: Collection[str] = ()
+) -> Iterator[tuple[Need, PullImage]]:
+    """Yield the images to have before any of these steps: of what starts, and of what is new."""
+    starting, writing = set(jobs), set()
+    for step in steps:
+        if isinstance(step, StartUnit | RestartUnit):
+            starting.add(step.unit)
+        elif isinstance(step, WriteFile):
+            writing.add(step.file.path)
+    users: dict[str, list[DesiredUnit]] = {}
+    for unit in app.units:
+        if unit.path in writing or not starting.isdisjoint(unit.runtime_names):
+            for kind, image in lacking_of(unit, observed):
+                if kind is NeedKind.IMAGE:
+                    users.setdefault(image, []).append(unit)
+    for image, units in sorted(users.items()):
+        names = tuple(name for one in units for name in one.runtime_names)
+        need = Need(kind=NeedKind.IMAGE, subject=image, text=f"image {image}", units=names)
+        reason = f"{units[-1].name} needs it, and it is not here"
+        yield need, PullImage(app=app.name, image=image, reason=reason)
