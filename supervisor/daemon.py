@@ -86,7 +86,7 @@ async def run(config: Path, *, wrap: Callable[[Ports], Ports] = lambda ports: po
 
 async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     """Everything between the first and the last line of the log."""
-    reason = "asked to"
+    reason, is_asked_to = "asked to", True
     daemon.ledger.log(EventKind.STARTED, reason=f"podvisor {__version__}")
     try:
         async with anyio.create_task_group() as root:
@@ -98,12 +98,11 @@ async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
             root.start_soon(daemon.loop.run)
             root.start_soon(_tell_ready, daemon, notifier)
     except Exception as error:
-        reason = f"cannot go on: {error!r}"
+        reason, is_asked_to = f"cannot go on: {error!r}", False
         raise
     finally:
         notifier.stopping()
-        ok = reason == "asked to"
-        daemon.ledger.log(EventKind.STOPPED, ok=ok, reason=reason)
+        daemon.ledger.log(EventKind.STOPPED, ok=is_asked_to, reason=reason)
         daemon.close()
 
 

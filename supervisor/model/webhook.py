@@ -90,6 +90,8 @@ class SourceWebhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """When it was told of a push last; kept across restarts."""
     last: str = ""
     """What was heard last of all, and what came of it."""
+    last_ignored: bool = False
+    """Whether that is one of those `ignored`."""
     works: bool = False
     """A webhook told of the newest change, so Git is asked seldom."""
     poll: float = 0.0

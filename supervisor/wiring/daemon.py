@@ -285,7 +285,7 @@ def assemble(
         settings=reloader,
         webhook_tester=WebhookTester(
             listener=ports.listener,
-            authenticator=webhooks.authenticator,
+            webhooks=webhooks,
             queue=queue,
             board=board,
             clock=clock,

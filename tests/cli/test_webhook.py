@@ -123,7 +123,7 @@ def test_a_test_needs_the_daemon(podvisor: Podvisor) -> None:
 def test_the_status_shows_how_webhooks_stand(podvisor: Podvisor, daemon: Any) -> None:
     webhook = SourceWebhook(
         scheme="github", accepted=3, ignored=1, refused=2, heard_at=1.0, works=True, poll=3600.0,
-        last="ignored: it is of refs/heads/dev, not of main",
+        last="ignored: it is of refs/heads/dev, not of main", last_ignored=True,
     )  # fmt: skip
     listener = ListenerStatus(address="127.0.0.1:9078", open=True, refused={"signature": 2})
     source = {"name": "home", "location": "x", "webhook": msgspec.to_builtins(webhook)}

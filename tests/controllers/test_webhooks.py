@@ -162,6 +162,7 @@ async def test_of_anything_else_nothing_comes(hooked, payload, more, status, tex
         assert not daemon.queue.is_busy()
         assert len(hooked.reader.fetches) == fetched
         assert hook(daemon).accepted == 0
+        assert hook(daemon).last_ignored == bool(hook(daemon).ignored)
         refused = daemon.service.status().webhooks.refused
         assert sum(refused.values()) == (status >= 400)
 

@@ -24,7 +24,7 @@ def source(name: str, webhook: dict[str, Any], now: float) -> None:
     ]
     parts = [state, ", ".join(counts), poll]
     say((f"{name}: webhooks of {webhook['scheme']}: {'; '.join(filter(None, parts))}", "dim"))
-    if webhook.get("last", "").startswith("ignored"):
+    if webhook.get("last_ignored"):
         say((f"  the last one was {webhook['last']}", "dim"))
 
 

@@ -61,6 +61,8 @@ class Concluder:
         self._images = images
         self._probes = probes
         self._clock = clock
+        self._failed: dict[str, str] = {}
+        """App to the revision that its gate failed at the end of its last pass."""
 
     def gone(self, apps: Collection[str]) -> AppPass:
         """Say of apps that they neither are nor should be."""
@@ -152,7 +154,7 @@ class Concluder:
         self._probes.set_probes(deployment.runtime_names, probes_of(deployment, observed))
         if verdict.next_at:
             end.again.append(verdict.next_at)
-        if verdict.gate and (at := self._gate_looks_at(name, verdict.gate, now)):
+        if at := self._gate_looks_at(deployment, verdict.gate, now):
             end.again.append(at)
         for unit in outcome.broken.keys() & deployment.runtime_names:
             memory = repairs.get(unit)
@@ -164,13 +166,13 @@ class Concluder:
         end.changed = self._show(deployment, verdict, observed, end.failure)
         return end
 
-    def _gate_looks_at(self, name: str, word: Gate, now: float) -> float:
+    def _gate_looks_at(self, deployment: Deployment, word: Gate | None, now: float) -> float:
         """When to look at a trial again: at once if it failed, to take it back; 0 is never."""
-        if word.state is not GateState.FAILED:
-            return word.look_at
-        before = self._board.apps.get(name)
-        said_already = before is not None and before.gate == word.reason
-        return now + _STUCK_SECONDS if said_already else now
+        failed_before = self._failed.pop(deployment.name, "")
+        if word is None or word.state is not GateState.FAILED or deployment.wanted is None:
+            return word.look_at if word else 0.0
+        self._failed[deployment.name] = revision = deployment.wanted.revision
+        return now + _STUCK_SECONDS if failed_before == revision else now
 
     def _show(
         self,

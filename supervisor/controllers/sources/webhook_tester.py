@@ -5,8 +5,7 @@ Asked by `controllers.operator.service`.
 
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Listener
-from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
-from supervisor.controllers.sources.webhooks import TEST_DELIVERY
+from supervisor.controllers.sources.webhooks import TEST_DELIVERY, WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.githost.hosts.registry import HOSTS
@@ -26,7 +25,7 @@ class WebhookTester:
         self,
         *,
         listener: Listener,
-        authenticator: WebhookAuthenticator,
+        webhooks: WebhookController,
         queue: WorkQueue,
         board: StatusBoard,
         clock: Clock,
@@ -34,7 +33,7 @@ class WebhookTester:
     ) -> None:
         self._settings = settings
         self._listener = listener
-        self._authenticator = authenticator
+        self._webhooks = webhooks
         self._queue = queue
         self._board = board
         self._clock = clock
@@ -59,7 +58,7 @@ class WebhookTester:
         if host.signature is None or host.payload is None:
             hint = f"run the workflow that podvisor webhook show {name} prints"
             raise Stalled("cannot test: only GitHub can make its tokens", hint=hint)
-        secret = await self._authenticator.secret(source.webhook_secret)
+        secret = await self._webhooks.authenticator.secret(source.webhook_secret)
         now = self._clock.now()
         delivery = f"{TEST_DELIVERY}{int(now)}"
         headers, body = sample(host.payload, source, delivery=delivery)
@@ -67,7 +66,8 @@ class WebhookTester:
         mark = self._queue.generation()
         status, answer = await self._listener.knock(PREFIX + name, headers=headers, body=body)
         stands = None
-        if status == _ACCEPTED and not answer.startswith("ignored"):
+        heard = self._webhooks.status_of(name)
+        if status == _ACCEPTED and heard and not heard.last_ignored:
             await self._queue.wait_for_pass([Kind.SOURCE.key(name)], since=mark)
             stands = self._board.sources.get(name)
         return WebhookTest(

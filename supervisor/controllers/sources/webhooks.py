@@ -47,6 +47,7 @@ class _Source:
         """Whatever was sent since the source was last read has been heard."""
         self.accepted = self.repeated = self.ignored = 0
         self.last = ""
+        self.last_ignored = False
 
 
 class WebhookController:
@@ -173,6 +174,7 @@ class WebhookController:
 
     def _hear(self, name: str, message: Message, repeated: bool) -> Answer:  # noqa: FBT001  # a callback
         one, now = self._source(name), anyio.current_time()
+        one.last_ignored = False
         if message.is_ping:
             one.last = "a ping"
             if self._pings.passes(name, now=now):
@@ -182,6 +184,7 @@ class WebhookController:
             return Answer(status=200, text=f"podvisor hears of source {name}")
         if why := concern(message, self._settings.now.sources[name]):
             one.ignored += 1
+            one.last_ignored = True
             one.last = f"ignored: {why}"
             return Answer(status=202, text=one.last)
         one.accepted += 1
@@ -218,6 +221,7 @@ class WebhookController:
             refused=self.authenticator.refused_of[name],
             heard_at=one.heard_at,
             last=one.last,
+            last_ignored=one.last_ignored,
             works=one.trust.works,
             poll=self.poll_seconds(name),
             problem=self.authenticator.problems.get(name, ""),
