@@ -15,7 +15,7 @@ Asks a `Service`; `kit.http.server` speaks HTTP.
 | `GET /v1/secrets` | `model.secret.SecretList` |
 | `POST /v1/secrets/rotate` `model.secret.RotateRequest` | `model.status.SyncReply` |
 | `POST /v1/webhook-test` `model.webhook.WebhookTestRequest` | `model.webhook.WebhookTest` |
-| `GET /v1/events?after_id=&since=&app=&unit=&limit=&follow=` | lines of `model.events.Event` |
+| `GET /v1/events?` `model.events.EventQuery` | lines of `model.events.Event` |
 
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
 """
@@ -36,7 +36,7 @@ from supervisor.kit.http import server
 from supervisor.kit.http.server import Gone, Request
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Stalled
-from supervisor.model.events import Event
+from supervisor.model.events import Event, EventQuery
 from supervisor.model.observed import UnitState
 from supervisor.model.plan import Plan
 from supervisor.model.secret import RotateRequest, SecretList
@@ -50,7 +50,7 @@ from supervisor.model.status import (
     SyncRequest,
 )
 from supervisor.model.webhook import WebhookTest, WebhookTestRequest
-from supervisor.model.wire import Moment, Name, Names, Number
+from supervisor.model.wire import Name, Names
 
 _BODY_LIMIT = 1 << 16
 _LINES = "application/x-ndjson"
@@ -93,9 +93,7 @@ class Service(Protocol):
 
     def check_logged(self, app: str) -> None: ...
 
-    def events(
-        self, *, after_id: int, since: float, app: str, unit: str, limit: int, follow: bool
-    ) -> AsyncGenerator[Event]: ...
+    def events(self, query: EventQuery) -> AsyncGenerator[Event]: ...
 
 
 class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,17 +101,6 @@ class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     apps: Names = ()
     prune_all: bool = False
-
-
-class EventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Query of `GET /v1/events`."""
-
-    after_id: Number = 0
-    since: Moment = 0.0
-    app: Name | None = None
-    unit: Name | None = None
-    limit: Number = 0
-    follow: bool = False
 
 
 class AppQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -240,19 +227,12 @@ class _Answers:
         await _reply(request, 200, await self._service.rotate(wish.name))
 
     async def _events(self, request: Request) -> None:
-        query = _query(request, EventsQuery)
+        query = _query(request, EventQuery)
         if not math.isfinite(query.since):
             raise ValueError("`since` is no moment")
         if query.app:
             self._service.check_logged(query.app)
-        entries = self._service.events(
-            after_id=query.after_id,
-            since=query.since,
-            app=query.app or "",
-            unit=query.unit or "",
-            limit=query.limit,
-            follow=query.follow,
-        )
+        entries = self._service.events(query)
         await request.begin(content_type=_LINES)
         with request.while_connected():
             async with aclosing(entries):

@@ -1,8 +1,11 @@
 """The event log's entries: what happened, to what, and why."""
 
 import enum
+from typing import TypedDict
 
 import msgspec
+
+from supervisor.model.wire import Moment, Name, Number
 
 
 class EventKind(enum.StrEnum):
@@ -68,3 +71,37 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     detail: str = ""
     """The error's text, or what else helps."""
+
+
+class EventFields(TypedDict, total=False):
+    """What may be said of an entry besides its kind; fields of `Event`."""
+
+    ok: bool
+    app: str
+    unit: str
+    source: str
+    revision: str
+    step: str
+    subject: str
+    reason: str
+    detail: str
+
+
+class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query of `GET /v1/events`: which entries, in ascending order."""
+
+    after_id: Number = 0
+    since: Moment = 0.0
+    app: Name = ""
+    unit: Name = ""
+    limit: Number = 0
+    """The newest so many; 0 is all."""
+    follow: bool = False
+    """And those to come."""
+
+    def fits(self, event: Event) -> bool:
+        """Whether an entry is about the app and the unit that are asked for."""
+        return self.app in ("", event.app) and self.unit in ("", event.unit)
+
+
+EVERYTHING = EventQuery()

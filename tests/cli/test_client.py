@@ -13,7 +13,7 @@ import pytest
 from supervisor.api import control
 from supervisor.cli.daemon.client import NotRunning, Refused, ask, stream
 from supervisor.model.errors import Stalled
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import Event, EventKind, EventQuery
 from supervisor.model.plan import Plan, Reload
 from supervisor.model.status import Status, SyncReply, SyncRequest
 
@@ -115,8 +115,8 @@ class FakeService:
         if app == "nobody":
             raise Stalled("no app named nobody", hint="look")
 
-    async def events(self, **wanted: Any) -> AsyncGenerator[Event]:
-        self.seen.append(wanted)
+    async def events(self, query: EventQuery) -> AsyncGenerator[Event]:
+        self.seen.append(query)
         yield Event(id=1, time=0, kind=EventKind.STARTED, reason="é" * 100_000)
 
 
@@ -157,7 +157,7 @@ def test_speaks_with_the_real_control_socket(path: Path, service: FakeService) -
         "a b&c/é",
         ("web", True),
         SyncRequest(apps=("web",)),
-        {"after_id": 0, "since": 1.5, "app": "", "unit": "", "limit": 5, "follow": False},
+        EventQuery(since=1.5, limit=5),
     ]
 
 

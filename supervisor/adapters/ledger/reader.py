@@ -11,7 +11,7 @@ from supervisor.adapters.ledger.queries import Queries
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.model.documents import KINDS, D
 from supervisor.model.errors import Stalled
-from supervisor.model.events import Event
+from supervisor.model.events import EVERYTHING, Event, EventQuery
 
 _T = TypeVar("_T")
 
@@ -46,23 +46,9 @@ class ReadOnlyLedger(Queries):
             self._connection.close()
             self._connection = None
 
-    def events(
-        self,
-        *,
-        after_id: int = 0,
-        since: float = 0.0,
-        app: str = "",
-        unit: str = "",
-        limit: int = 0,
-    ) -> list[Event]:
-        """Entries in ascending order, the newest `limit` of them (0: all)."""
-
-        def read(connection: sqlite3.Connection) -> list[Event]:
-            return rows.read_events(
-                connection, after_id=after_id, since=since, app=app, unit=unit, limit=limit
-            )
-
-        return self._ask(read, [])
+    def events(self, query: EventQuery = EVERYTHING) -> list[Event]:
+        """Entries in ascending order."""
+        return self._ask(lambda connection: rows.read_events(connection, query), [])
 
     def copy_to(self, ledger: SqliteLedger) -> None:
         """Put everything but the event log into another one."""

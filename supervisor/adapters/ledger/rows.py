@@ -5,13 +5,12 @@ Used by `store` and `reader`; everything here takes an open connection and may r
 
 import logging
 import sqlite3
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from supervisor.model.documents import KINDS, D, Document
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import Event, EventKind, EventQuery
 
 _COLUMNS = Event.__struct_fields__
 _INSERT = (
@@ -51,26 +50,19 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> Event:
     return msgspec.structs.replace(event, id=cursor.lastrowid)
 
 
-def read_events(
-    connection: sqlite3.Connection,
-    *,
-    after_id: int = 0,
-    since: float = 0.0,
-    app: str = "",
-    unit: str = "",
-    limit: int = 0,
-) -> list[Event]:
-    """Entries in ascending order, the newest `limit` of them (0: all)."""
-    query = _SELECT
-    values: list[int | float | str] = [after_id or -1]
-    for clause, value in (("time >= ?", since), ("app = ?", app), ("unit = ?", unit)):
+def read_events(connection: sqlite3.Connection, query: EventQuery) -> list[Event]:
+    """Entries in ascending order."""
+    app, unit = query.app, query.unit
+    select = _SELECT
+    values: list[int | float | str] = [query.after_id or -1]
+    for clause, value in (("time >= ?", query.since), ("app = ?", app), ("unit = ?", unit)):
         if value:
-            query += f" AND {clause}"
+            select += f" AND {clause}"
             values.append(value)
     # Said so that SQLite may use the indexes, which leave the empty names out.
-    query += " AND app <> ''" * bool(app) + " AND unit <> ''" * bool(unit)
-    query += " ORDER BY id DESC LIMIT ?"
-    rows = connection.execute(query, [*values, limit or -1]).fetchall()
+    select += " AND app <> ''" * bool(app) + " AND unit <> ''" * bool(unit)
+    select += " ORDER BY id DESC LIMIT ?"
+    rows = connection.execute(select, [*values, query.limit or -1]).fetchall()
     return [event for row in reversed(rows) if (event := _event(row)) is not None]
 
 
@@ -79,17 +71,6 @@ def _event(row: tuple[Any, ...]) -> Event | None:
     # A kind that a newer podvisor wrote is passed over.
     kind = _KINDS.get(fields.pop("kind"))
     return None if kind is None else Event(kind=kind, ok=bool(fields.pop("ok")), **fields)
-
-
-def matching(
-    events: Iterable[Event], *, since: float = 0.0, app: str = "", unit: str = ""
-) -> list[Event]:
-    """Choose among entries that are not in the file as `read_events` does among those that are."""
-    return [
-        event
-        for event in events
-        if event.time >= since and app in ("", event.app) and unit in ("", event.unit)
-    ]
 
 
 def read_documents(connection: sqlite3.Connection, kind: type[D]) -> dict[str, dict[str, D]]:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import msgspec
 
@@ -22,7 +22,7 @@ from supervisor.kit.clock import Clock
 from supervisor.kit.texts import count
 from supervisor.model.documents import KINDS, D, Document
 from supervisor.model.errors import Stalled
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import EVERYTHING, Event, EventFields, EventKind, EventQuery
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
 from supervisor.model.rollout import Rollout
 from supervisor.model.settings import LedgerSettings
@@ -110,35 +110,9 @@ class SqliteLedger(Queries):
 
     # The event log
 
-    def log(
-        self,
-        kind: EventKind,
-        *,
-        ok: bool = True,
-        app: str = "",
-        unit: str = "",
-        source: str = "",
-        revision: str = "",
-        step: str = "",
-        subject: str = "",
-        reason: str = "",
-        detail: str = "",
-    ) -> None:
+    def log(self, kind: EventKind, **fields: Unpack[EventFields]) -> None:
         """Write an entry of what happened now."""
-        self.append(
-            Event(
-                kind=kind,
-                ok=ok,
-                app=app,
-                unit=unit,
-                source=source,
-                revision=revision,
-                step=step,
-                subject=subject,
-                reason=reason,
-                detail=detail,
-            )
-        )
+        self.append(Event(kind=kind, **fields))
 
     def append(self, *events: Event) -> Event:
         """Write entries in one transaction; returns the last with its id.
@@ -148,30 +122,13 @@ class SqliteLedger(Queries):
         now = self._clock.now()
         return self._commit(*(rows.storable(event, now=now) for event in events))[-1]
 
-    def events(
-        self,
-        *,
-        after_id: int = 0,
-        since: float = 0.0,
-        app: str = "",
-        unit: str = "",
-        limit: int = 0,
-    ) -> list[Event]:
-        """Entries in ascending order, the newest `limit` of them (0: all).
-
-        Last come those that are not written yet, without an id.
-        """
-
-        def read() -> list[Event]:
-            return rows.read_events(
-                self._open(), after_id=after_id, since=since, app=app, unit=unit, limit=limit
-            )
-
+    def events(self, query: EventQuery = EVERYTHING) -> list[Event]:
+        """Entries in ascending order; last those that are not written yet, without an id."""
         before = self._problem
-        written = self._attempt(read) or []
+        written = self._attempt(lambda: rows.read_events(self._open(), query)) or []
         self._tell_troubles(before)
-        found = written + rows.matching(self._pending, since=since, app=app, unit=unit)
-        return found[-limit:] if limit else found
+        pending = (one for one in self._pending if one.time >= query.since and query.fits(one))
+        return [*written, *pending][-query.limit :]
 
     # Documents
 

@@ -96,10 +96,10 @@ def _from_ledger(*, since: float, app: str, unit: str, limit: int) -> Iterator[d
     import msgspec
 
     from supervisor.cli.daemon.offline import events_from_ledger
+    from supervisor.model.events import EventQuery
 
-    for entry in events_from_ledger(
-        places.ledger_file(), after_id=0, since=since, app=app, unit=unit, limit=limit
-    ):
+    query = EventQuery(since=since, app=app, unit=unit, limit=limit)
+    for entry in events_from_ledger(places.ledger_file(), query):
         yield msgspec.to_builtins(entry)
 
 

@@ -10,7 +10,7 @@ from supervisor.adapters.ledger.reader import ReadOnlyLedger
 from supervisor.cli.daemon.client import Refused
 from supervisor.core.files.names import unknown_app
 from supervisor.model.errors import Stalled
-from supervisor.model.events import Event
+from supervisor.model.events import Event, EventQuery
 from supervisor.model.rollout import Hold
 from supervisor.model.status import AppState, AppStatus, History, Status, UnitStatus
 
@@ -67,15 +67,13 @@ def history_from_ledger(path: str, app: str) -> bytes:
     )
 
 
-def events_from_ledger(
-    path: str, *, after_id: int, since: float, app: str, unit: str, limit: int
-) -> list[Event]:
+def events_from_ledger(path: str, query: EventQuery) -> list[Event]:
     """Return entries of the event log. Raises Refused for an app that the ledger does not know."""
     try:
         with ReadOnlyLedger(Path(path)) as ledger:
-            found = ledger.events(after_id=after_id, since=since, app=app, unit=unit, limit=limit)
+            found, app = ledger.events(query), query.app
             applied = ledger.applied()
-            is_known = not app or app in applied or ledger.events(app=app, limit=1)
+            is_known = not app or app in applied or ledger.events(EventQuery(app=app, limit=1))
     except Stalled as error:
         raise Refused(str(error), hint=error.hint) from error
     if not is_known:

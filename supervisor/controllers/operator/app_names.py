@@ -6,6 +6,7 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.files.names import unknown_app
+from supervisor.model.events import EventQuery
 
 
 class AppNames:
@@ -26,7 +27,7 @@ class AppNames:
     def check_logged(self, app: str) -> None:
         """Raise Stalled if an app is not known, and was not while the event log goes back."""
         known = self._known()
-        if app not in known and not self._ledger.events(app=app, limit=1):
+        if app not in known and not self._ledger.events(EventQuery(app=app, limit=1)):
             raise unknown_app(app, known)
 
     def _known(self) -> frozenset[str]:

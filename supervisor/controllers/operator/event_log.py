@@ -11,7 +11,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from supervisor.controllers.ports import Ledger
 from supervisor.model.errors import Failure
-from supervisor.model.events import Event
+from supervisor.model.events import Event, EventQuery
 from supervisor.model.status import AppStatus
 
 _T = TypeVar("_T")
@@ -28,24 +28,19 @@ class EventLog:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def events(
-        self, *, after_id: int, since: float, app: str, unit: str, limit: int, follow: bool
-    ) -> AsyncGenerator[Event]:
-        """Entries of the log, and those to come if `follow`."""
+    async def events(self, query: EventQuery) -> AsyncGenerator[Event]:
+        """Entries of the log, and those to come if it says so."""
         send, receive = anyio.create_memory_object_stream[Event](_BACKLOG)
-        stop = self._ledger.subscribe(_into(send)) if follow else None
-        last = after_id
+        stop = self._ledger.subscribe(_into(send)) if query.follow else None
+        last = query.after_id
         try:
-            for event in self._ledger.events(
-                after_id=after_id, since=since, app=app, unit=unit, limit=limit
-            ):
+            for event in self._ledger.events(query):
                 last = event.id
                 yield event
-            if not follow:
+            if not query.follow:
                 return
             async for event in receive:
-                fits = (not app or event.app == app) and (not unit or event.unit == unit)
-                if fits and not 0 < event.id <= last:
+                if query.fits(event) and not 0 < event.id <= last:
                     yield event
         finally:
             if stop:

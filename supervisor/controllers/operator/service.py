@@ -18,7 +18,7 @@ from supervisor.controllers.operator.status import StatusService
 from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.model.diff import Diff, DiffRequest
-from supervisor.model.events import Event
+from supervisor.model.events import Event, EventQuery
 from supervisor.model.observed import UnitState
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
@@ -146,10 +146,6 @@ class ControlService:
         """Raise Stalled if an app is not known, and was not while the event log goes back."""
         self._names.check_logged(app)
 
-    def events(
-        self, *, after_id: int, since: float, app: str, unit: str, limit: int, follow: bool
-    ) -> AsyncGenerator[Event]:
-        """Entries of the log, and those to come if `follow`."""
-        return self._event_log.events(
-            after_id=after_id, since=since, app=app, unit=unit, limit=limit, follow=follow
-        )
+    def events(self, query: EventQuery) -> AsyncGenerator[Event]:
+        """Entries of the log, and those to come if it says so."""
+        return self._event_log.events(query)

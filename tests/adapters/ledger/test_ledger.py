@@ -13,7 +13,7 @@ from supervisor.adapters.ledger.schema import MIGRATIONS
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.controllers.ports import Ledger
 from supervisor.model.errors import Stalled
-from supervisor.model.events import Event, EventKind
+from supervisor.model.events import Event, EventKind, EventQuery
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
 from supervisor.model.rollout import Hold, Outcome, Rollout
 from supervisor.model.secret import SecretsMade
@@ -109,13 +109,13 @@ def test_keeps_the_event_log(opened: Open) -> None:
     assert [event.id for event in written] == [1, 2, 3]
     for reader in (ledger, opened()):
         assert reader.events() == written
-        assert reader.events(after_id=1) == written[1:]
-        assert reader.events(since=NOW + 2) == written[1:]
-        assert reader.events(app="web") == [written[0], written[2]]
-        assert reader.events(unit="db.service") == [written[1]]
-        assert reader.events(limit=2) == written[1:]
-        assert reader.events(app="web", limit=1) == [written[2]]
-        assert reader.events(app="other") == []
+        assert reader.events(EventQuery(after_id=1)) == written[1:]
+        assert reader.events(EventQuery(since=NOW + 2)) == written[1:]
+        assert reader.events(EventQuery(app="web")) == [written[0], written[2]]
+        assert reader.events(EventQuery(unit="db.service")) == [written[1]]
+        assert reader.events(EventQuery(limit=2)) == written[1:]
+        assert reader.events(EventQuery(app="web", limit=1)) == [written[2]]
+        assert reader.events(EventQuery(app="other")) == []
 
 
 def test_tells_listeners_until_they_have_enough(opened: Open) -> None:
@@ -272,7 +272,7 @@ class TestFullDisk:
             ledger.put_repairs([RepairState(unit="web.service", failures=1)])
             assert "cannot write the ledger" in ledger.problem()
             assert ledger.applied()["web"].units["web.service"].digest == "d2"
-            assert [event.kind for event in ledger.events(since=NOW)] == [
+            assert [event.kind for event in ledger.events(EventQuery(since=NOW))] == [
                 EventKind.STEP,
                 EventKind.STEP,
                 EventKind.ERROR,
@@ -489,7 +489,7 @@ class TestReadOnly:
         for files in (3, 1):
             assert len(list(path.parent.iterdir())) == files
             with ReadOnlyLedger(path) as reader:
-                assert reader.events(app="web", limit=5) == events
+                assert reader.events(EventQuery(app="web", limit=5)) == events
                 assert reader.applied() == applied
                 assert reader.repairs() == repairs
                 assert reader.get(Hold, "web") == hold("r1")
@@ -546,4 +546,4 @@ def test_the_log_of_what_was_written_does_not_grow_for_ever(opened: Open, path: 
             ledger._mover.join()
     assert path.with_name("ledger.db-wal").stat().st_size < 8 << 20
     assert path.stat().st_size > 8 << 20
-    assert len(opened().events(limit=10)) == 10
+    assert len(opened().events(EventQuery(limit=10))) == 10

@@ -1,0 +1,39 @@
+"""What the controllers need from outside. Adapters serve these; fakes serve them in tests.
+
+Every method that can fail raises one of the two failures of `model.errors`, with a sentence
+for people; anything else that escapes is a defect.
+"""
+
+from supervisor.controllers.ports.ledger import AppliedState, Documents, Events, Ledger
+from supervisor.controllers.ports.machine import Aside, Host, Prober
+from supervisor.controllers.ports.podman import Podman
+from supervisor.controllers.ports.secrets import SecretOpener, Secrets
+from supervisor.controllers.ports.sources import (
+    FolderWatch,
+    GitHost,
+    Listener,
+    SourceReader,
+    Tokens,
+)
+from supervisor.controllers.ports.units import Folder, Generator, Systemd
+
+__all__ = (
+    "AppliedState",
+    "Aside",
+    "Documents",
+    "Events",
+    "Folder",
+    "FolderWatch",
+    "Generator",
+    "GitHost",
+    "Host",
+    "Ledger",
+    "Listener",
+    "Podman",
+    "Prober",
+    "SecretOpener",
+    "Secrets",
+    "SourceReader",
+    "Systemd",
+    "Tokens",
+)

@@ -1,0 +1,90 @@
+"""The durable record, by role."""
+
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
+from typing import Protocol, Unpack
+
+from supervisor.model.documents import D, Document
+from supervisor.model.events import Event, EventFields, EventKind, EventQuery
+from supervisor.model.observed import (
+    AppliedApp,
+    RepairState,
+    UnitInputs,
+)
+from supervisor.model.rollout import Rollout
+
+
+class Events(Protocol):
+    """What happened, to what, and why."""
+
+    def log(self, kind: EventKind, **fields: Unpack[EventFields]) -> None:
+        """Write an entry of what happened now."""
+
+    def append(self, *events: Event) -> Event:
+        """Write entries, all at once; returns the last with its id.
+
+        That is 0 if the disk is full; then it is written later (see `problem`).
+        """
+
+    def events(self, query: EventQuery = ...) -> list[Event]:
+        """Entries in ascending order, as there are now; all, if nothing is asked."""
+
+    def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Hear every entry as it is written; returns the way to stop."""
+
+
+class Documents(Protocol):
+    """What outlives a restart, by type and key; see `model.documents`.
+
+    One that cannot be read, as that of another podvisor, counts as none.
+    """
+
+    def get(self, kind: type[D], key: str = "") -> D | None: ...
+
+    def all(self, kind: type[D]) -> dict[str, D]:
+        """Documents of a type by key."""
+
+    def put(self, document: Document, key: str = "") -> None: ...
+
+    def drop(self, kind: type[Document], key: str = "") -> None: ...
+
+
+class AppliedState(Protocol):
+    """What was applied, tried and repaired."""
+
+    def applied(self) -> dict[str, AppliedApp]:
+        """Apps by name. One whose first pass was cut short has units, but no revision yet."""
+
+    def put_applied(self, app: AppliedApp) -> None: ...
+
+    def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:
+        """Record what one unit was made of, once it runs with it: under this app alone."""
+
+    def drop_app(self, app: str) -> None:
+        """Forget an app, its units and its revisions."""
+
+    def rollouts(self, app: str) -> tuple[Rollout, ...]:
+        """Revisions of an app that were tried, the newest last."""
+
+    def put_rollout(self, rollout: Rollout) -> None:
+        """Record a revision that is tried, or what came of it."""
+
+    def drop_rollouts(self, app: str, revisions: Collection[str]) -> None: ...
+
+    def repairs(self) -> dict[str, RepairState]: ...
+
+    def put_repairs(self, states: Iterable[RepairState]) -> None:
+        """Write these; one without failures is forgotten."""
+
+
+class Ledger(Events, Documents, AppliedState, Protocol):
+    """The durable record. Synchronous: SQLite in WAL mode, microseconds for an entry."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Write what is recorded within in one transaction, and tell of it, at the end.
+
+        Nothing may be waited for within.
+        """
+
+    def problem(self) -> str:
+        """Why it cannot write now, empty if it can."""

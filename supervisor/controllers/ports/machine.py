@@ -1,0 +1,37 @@
+"""The machine that podvisor runs on."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
+
+from supervisor.model.health import Probe
+
+T = TypeVar("T")
+
+
+class Host(Protocol):
+    """The machine as a whole."""
+
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """`resumed` after a suspend, `network` when there is a way out or another one."""
+
+    async def port_holder(self, port: int, protocol: str) -> str:
+        """Say in words who listens on a port (`tcp`, `udp`, or empty: either); empty if nobody."""
+
+
+class Prober(Protocol):
+    """Makes podvisor's own checks."""
+
+    async def probe(self, probe: Probe) -> str:
+        """Return why the answer is not a good one, empty if it is; within the probe's time-out."""
+
+
+class Aside(Protocol):
+    """Where long work is done, so that the event loop turns meanwhile; `kit.threads` serves it.
+
+    The work must not touch anything that changes while it is waited for.
+    """
+
+    async def __call__(self, work: Callable[[], T], *, items: int) -> T:
+        """Return what `work` returns (or raises), which goes through so many files or units."""
+        ...

@@ -1,0 +1,71 @@
+"""Podman's objects."""
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from supervisor.model.health import ContainerHealth, PlayedContainer
+from supervisor.model.observed import (
+    Inventory,
+)
+from supervisor.model.podman import PodmanEvent
+from supervisor.model.status import WatchStatus
+
+
+class Podman(Protocol):
+    """Podman's objects: open, ask, close."""
+
+    async def inventory(
+        self,
+        *,
+        images: Collection[str] = (),
+        networks: bool = False,
+        volumes: bool = False,
+        pods: bool = False,
+        secrets: bool = False,
+        containers: bool = False,
+    ) -> Inventory:
+        """Ask for what is named, no more. Raises Retry if Podman does not answer."""
+
+    async def pull(self, image: str, *, timeout_seconds: float) -> None:
+        """Pull an image. Raises Retry (registry, network) or Stalled (denied, no such tag)."""
+
+    async def health(self, containers: Collection[str]) -> dict[str, ContainerHealth]:
+        """Health of these containers, by id; those that are gone are left out. Raises Retry."""
+
+    async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
+        """Containers of these `.kube` services, those that have ended as well. Raises Retry."""
+
+    async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:
+        """Of these, whose health was asked for: those whose last check failed. Raises Retry.
+
+        None where `Systemd.health_checks` tells. Costs next to nothing.
+        """
+
+    async def set_health_interval(self, container: str, seconds: float) -> None:
+        """Have the running container's health check run at this interval. Raises Retry."""
+
+    async def secret(self, name: str) -> bytes | None:
+        """Return what a secret holds; None if there is none of this name. Raises Retry."""
+
+    async def put_secret(self, name: str, content: bytes, *, labels: Mapping[str, str]) -> None:
+        """Make or replace a secret. Raises Stalled if one is there that podvisor did not make."""
+
+    async def remove_secret(self, name: str) -> None:
+        """Remove a secret that podvisor made; gone already, or another's, is well."""
+
+    async def remove_container(self, container: str) -> None: ...
+
+    async def remove_pod(self, pod: str) -> None: ...
+
+    async def remove_network(self, network: str) -> None: ...
+
+    async def remove_volume(self, volume: str) -> None: ...
+
+    def watch(
+        self, show: Callable[[WatchStatus], None]
+    ) -> AbstractAsyncContextManager[AsyncIterator[PodmanEvent]]:
+        """What happens to Podman's objects; `show` hears where that is known from."""
+
+    def recheck(self) -> None:
+        """Look anew for a better place to know from, if there may be one."""
