@@ -1,7 +1,7 @@
 """The Folder port: the apps' files below the Quadlet search path, with a manifest for each app.
 
 Called by the controllers' observer (`observe`, `apps`, `foreign_units`) and executor (the rest).
-Below: `beneath` changes the disk, `contents` reads it, `unit_links` serves the user's unit folder,
+Below: `safe_fs` changes the disk, `contents` reads it, `unit_links` serves the user's unit folder,
 `owned_watch` tells when someone else was here.
 """
 

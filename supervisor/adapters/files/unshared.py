@@ -2,7 +2,7 @@
 
 A container that was given a folder (`Volume=./conf:/conf:U`) owns it under a subordinate id, so
 that its user's own processes may not write there. `podman unshare` runs this helper in the
-namespace in which they may; it goes down from the root by the same steps (`beneath`), and
+namespace in which they may; it goes down from the root by the same steps (`safe_fs`), and
 owners stay who they are.
 """
 

@@ -1,7 +1,7 @@
 """What podvisor asks of Podman and tells it. The `Podman` port.
 
 `api` speaks with it, `stores` knows when an answer still holds without asking again, `watch`
-notices changes in the stores, `pulling` understands why a pull failed.
+notices changes in the stores, `pull_errors` understands why a pull failed.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Podman's own settings, as far as they say where its events are. Used by `choice` and `watch`."""
+"""Podman's own settings, as far as they say where its events are."""
 
 import os
 import tomllib

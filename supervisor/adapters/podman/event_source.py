@@ -1,10 +1,11 @@
 """Choosing where Podman's events are read, by asking where it logs them and trying it out.
 
-A tiny volume is made and removed again; whoever sees that come back can be relied on. Used by
-`follow`, at the start and when something speaks against the choice.
+A tiny volume is made and removed again; whoever sees that come back can be relied on. Done at the
+start, and when something speaks against the choice.
 """
 
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,106 +15,76 @@ from supervisor.adapters.podman.api import Api, ApiError
 from supervisor.adapters.podman.containers_conf import log_file
 from supervisor.adapters.podman.events import SELF_TEST, from_api
 from supervisor.adapters.podman.readers import FileReader, JournalReader, Reader
-from supervisor.model.errors import Failure, Retry
+from supervisor.adapters.podman.stream import seconds
+from supervisor.model.errors import Failure
+from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
 
 _WAITS_SECONDS = (0.0, 0.02, 0.1, 0.3, 0.6, 1.0)
 _TEST_SECONDS = 30.0
+_LOGGER_HINT = 'events_logger = "file" below [engine] in ~/.config/containers/containers.conf'
 _JOURNAL_HINT = (
     "sudo usermod -aG systemd-journal $USER, or keep the journal on disk (Storage=persistent in"
-    ' /etc/systemd/journald.conf), or events_logger = "file" below [engine] in'
-    " ~/.config/containers/containers.conf"
+    f" /etc/systemd/journald.conf), or {_LOGGER_HINT}"
 )
-_LOGGER_HINT = 'events_logger = "file" below [engine] in ~/.config/containers/containers.conf'
-_STORES_COST = "nothing at rest; more passes: whatever comes or goes is a reason to look everywhere"
 
 
-class Choice(NamedTuple):
-    """Where events are read, if anywhere; without a reader and `streamed`, nowhere."""
+class Source(NamedTuple):
+    """Where events are read; with neither `reader` nor `stream_since`, the stores have to do."""
 
     status: WatchStatus
     reader: Reader | None = None
-    streamed: bool = False
-    since_ns: int = 0
-    """From where on a stream has to tell."""
+    stream_since: int = 0
+    """From when on the API's stream has to tell, in nanoseconds since the epoch."""
 
 
-async def choose(api: Api, *, runtime: Path, signs: bool) -> Choice:
-    """Ask and try. Without `signs` nothing says when to read. Raises Retry if it cannot ask."""
+async def choose(api: Api, *, runtime: Path, signs: bool) -> Source:
+    """Ask and try. Without `signs` nothing says when to read."""
     try:
         with anyio.fail_after(_TEST_SECONDS):
             return await _choose(api, runtime, signs=signs)
+    except Failure as failure:
+        return _stores(str(failure))
     except (ApiError, TimeoutError, KeyError, TypeError) as error:
-        raise Retry(f"cannot find out where Podman logs its events: {error}") from error
+        return _stores(f"cannot find out where Podman logs its events: {error}")
 
 
-def no_choice(why: str) -> Choice:
-    """Where Podman cannot be asked: its stores have to do."""
-    return Choice(_status("stores", why, _STORES_COST))
-
-
-async def _choose(api: Api, runtime: Path, *, signs: bool) -> Choice:
+async def _choose(api: Api, runtime: Path, *, signs: bool) -> Source:
     logger = str((await api.get("/info"))["host"]["eventLogger"])
+    hint = _JOURNAL_HINT if logger == "journald" else _LOGGER_HINT
     began = time.time_ns()
     if logger == "none":
-        why = "Podman is told to log no events (events_logger)"
-        return Choice(_status("stores", why, _STORES_COST, hint=_LOGGER_HINT))
+        return _stores("Podman is told to log no events (events_logger)", hint)
     trouble = f"Podman logs to {logger}, which is not known here"
     if not signs:
         trouble = "the stores of this Podman cannot be watched"
-    elif logger == "journald":
-        journal = JournalReader()
-        trouble = await _trouble(api, journal)
+    elif logger in ("journald", "file"):
+        reader = JournalReader() if logger == "journald" else FileReader(log_file(runtime))
+        trouble = await _trouble(api, reader)
         if not trouble:
-            why = "Podman logs to it, and a test event came back"
-            cost = "nothing at rest; one journalctl when a container comes or goes"
-            return Choice(_status("journal", why, cost), journal)
-        trouble = f"Podman logs to the journal: {trouble}"
-    elif logger == "file":
-        path = log_file(runtime)
-        file = FileReader(path)
-        trouble = await _trouble(api, file)
-        if not trouble:
-            why = f"Podman logs to {path}, and a test event came back"
-            cost = "nothing at rest; the file is read when a container comes or goes"
-            return Choice(_status("file", why, cost), file)
-        trouble = f"Podman logs to a file: {trouble}"
-    hint = _JOURNAL_HINT if logger == "journald" else _LOGGER_HINT
-    if await _api_tells(api, began):
+            why = f"Podman logs to {reader.place}, and a test event came back"
+            cost = f"nothing at rest; {reader.cost} when a container comes or goes"
+            return Source(_status(reader.way, why, cost), reader)
+        trouble = f"Podman logs to {reader.place}: {trouble}"
+    if await _comes_back(api, lambda: _told_by_api(api, began)):
         cost = "high: it keeps a process of Podman's running"
-        return Choice(_status("api", trouble, cost, hint=hint), streamed=True, since_ns=began)
-    return Choice(_status("stores", trouble, _STORES_COST, hint=hint))
+        return Source(_status("api", trouble, cost, hint), stream_since=began)
+    return _stores(trouble, hint)
 
 
 async def _trouble(api: Api, reader: Reader) -> str:
-    """Make an event, and see whether it comes back; empty if it does."""
+    """Say why events cannot be read there; nothing if they can."""
     try:
         await reader.mark()
-        await _make_event(api)
-        for seconds in _WAITS_SECONDS:
-            await anyio.sleep(seconds)
-            if any(event.name == SELF_TEST for event in (await reader.read()).events):
-                return ""
+        if await _comes_back(api, reader.read):
+            return ""
     except Failure as failure:
         return str(failure)
     return "a test event did not come back: it cannot be read"
 
 
-async def _api_tells(api: Api, since_ns: int) -> bool:
-    """Whether Podman itself tells of the test event that was made."""
-    seconds = f"{since_ns // 10**9}.{since_ns % 10**9:09}"
-    await _make_event(api)
-    for wait in _WAITS_SECONDS:
-        await anyio.sleep(wait)
-        async with api.stream("GET", "/events", stream="false", since=seconds) as objects:
-            async for one in objects:
-                event = from_api(one)
-                if event and event.name == SELF_TEST:
-                    return True
-    return False
-
-
-async def _make_event(api: Api) -> None:
+async def _comes_back(api: Api, read: Callable[[], Awaitable[Iterable[PodmanEvent]]]) -> bool:
+    """Make an event, and see whether it comes back."""
     path = f"/volumes/{SELF_TEST}"
     try:
         await api.delete(path)  # a test that was cut short left it
@@ -121,7 +92,22 @@ async def _make_event(api: Api) -> None:
     finally:
         with anyio.move_on_after(5, shield=True):
             await api.delete(path)
+    for wait in _WAITS_SECONDS:
+        await anyio.sleep(wait)
+        if any(event.name == SELF_TEST for event in await read()):
+            return True
+    return False
 
 
-def _status(way: str, reason: str, cost: str, *, hint: str = "") -> WatchStatus:
+async def _told_by_api(api: Api, since_ns: int) -> list[PodmanEvent]:
+    async with api.stream("GET", "/events", stream="false", since=seconds(since_ns)) as objects:
+        return [event async for one in objects if (event := from_api(one))]
+
+
+def _stores(why: str, hint: str = "") -> Source:
+    cost = "nothing at rest; more passes: whatever comes or goes is a reason to look everywhere"
+    return Source(_status("stores", why, cost, hint))
+
+
+def _status(way: str, reason: str, cost: str, hint: str = "") -> WatchStatus:
     return WatchStatus(what="Podman's events", way=way, reason=reason, cost=cost, hint=hint)

@@ -21,8 +21,8 @@ _UNIT_LABEL = "PODMAN_SYSTEMD_UNIT"
 
 def from_journal(line: bytes) -> PodmanEvent | None:
     """Read a line of `journalctl --output=json`."""
-    fields = _object(line)
-    labels = _object(_text(fields.get("PODMAN_LABELS"), longest=1 << 20).encode())
+    fields = as_object(line)
+    labels = as_object(_text(fields.get("PODMAN_LABELS"), longest=1 << 20).encode())
     return _event(
         type=fields.get("PODMAN_TYPE"),
         action=fields.get("PODMAN_EVENT"),
@@ -35,7 +35,7 @@ def from_journal(line: bytes) -> PodmanEvent | None:
 
 def from_file(line: bytes) -> PodmanEvent | None:
     """Read a line of `events.log`."""
-    fields = _object(line)
+    fields = as_object(line)
     return _event(
         type=fields.get("Type"),
         action=fields.get("Status"),
@@ -82,7 +82,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _object(text: bytes) -> Mapping[str, Any]:
+def as_object(text: bytes) -> Mapping[str, Any]:
+    """Read a JSON object; an empty one for anything else."""
     try:
         return _mapping(msgspec.json.decode(text))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

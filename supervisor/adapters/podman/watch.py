@@ -2,8 +2,8 @@
 
 Every Podman process (each health check is one) opens the lock files in these folders, so only what
 comes and goes is listened to, and of the secrets' index, which is written in place, that one file.
-What a store can tell by itself is told by name (`contents`); for the rest someone has to read
-Podman's log. Used by `follow` and `client`.
+What a store can tell by itself is told by name (`store_index`); for the rest someone has to
+read Podman's log.
 
 | watched | tells |
 | --- | --- |

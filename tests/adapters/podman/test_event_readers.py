@@ -1,6 +1,7 @@
 """Podman's events as they are written: shapes recorded from Podman 5.4.2 and 5.8.6."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ API: dict[str, Any] = {
     "time": 1795488264,
     "timeNano": 1795488264219672178,
 }
+ROTATION = {"Name": "events.log", "Status": "log-rotation", "Type": "system", "Attributes": None}
 
 
 def test_every_shape_is_read() -> None:
@@ -106,14 +108,14 @@ def line(number: int) -> bytes:
 def rotate(path: Path) -> None:
     """As Podman does: the newer half of the lines, between two of its own, in a new file."""
     lines = path.read_bytes().splitlines(keepends=True)
-    note = b'{"Name":"events.log","Status":"log-rotation","Type":"system","Attributes":null}\n'
+    begin, end = (json.dumps({**ROTATION, "Time": time.monotonic_ns()}).encode() for _ in "12")
     scratch = path.with_suffix(".tmp")
-    scratch.write_bytes(note + b"".join(lines[len(lines) // 2 :]) + note)
+    scratch.write_bytes(b"\n".join((begin, b"".join(lines[len(lines) // 2 :]) + end, b"")))
     scratch.rename(path)
 
 
 async def names(reader: FileReader) -> list[str]:
-    return [event.name for event in (await reader.read()).events]
+    return [event.name for event in await reader.read()]
 
 
 async def test_a_log_file_is_read_once(tmp_path: Path) -> None:
@@ -148,9 +150,9 @@ async def test_a_log_that_is_far_ahead_is_not_read_whole(tmp_path: Path) -> None
     await reader.mark()
     with path.open("ab") as file:
         file.write(b"".join(line(number) for number in range(100_000)))
-    news = await reader.read()
-    assert news.lost
-    assert news.events[-1].name == "v99999"
+    events = await reader.read()
+    assert PodmanEvent(type="container") in events, "anything may have happened"
+    assert events[-1].name == "v99999"
     assert await names(reader) == []
 
 
