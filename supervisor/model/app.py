@@ -152,7 +152,7 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
         return (*own, *((UnitKind.POD, pod) for pod in self.pods))
 
 
-class DesiredApp(AppRevision, frozen=True, kw_only=True, dict=True):
+class DesiredApp(AppRevision, frozen=True, kw_only=True):
     """An app that can be deployed: its files, and the units that come out of them."""
 
     units: tuple[DesiredUnit, ...]
@@ -227,7 +227,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     def changes(self) -> bool:
         """Whether what is wanted is another revision than the one that is here."""
         last = self.last_good
-        return self.wanted is not None and (last is None or last.revision != self.wanted.revision)
+        return self.wanted is not None and (last is None or last.content != self.wanted.content)
 
 
 class Generated(msgspec.Struct, frozen=True, kw_only=True):

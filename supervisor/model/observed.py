@@ -170,7 +170,8 @@ class AppliedApp(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     source: str
     revision: str
-    root: str
+    content: str
+    """As of `AppRevision.content`."""
     applied_at: float
     """Seconds since the epoch."""
     units: dict[str, UnitInputs]

@@ -1,6 +1,8 @@
 """A source at one revision. Files are named by their Git blob id, never held in memory."""
 
 import enum
+import hashlib
+from functools import cached_property
 from typing import Any, Self
 
 import msgspec
@@ -52,7 +54,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-class AppRevision(msgspec.Struct, frozen=True, kw_only=True):
+class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """An app at one revision of its source: what is wanted, installed or tried of it is one."""
 
     name: str
@@ -73,6 +75,15 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True):
         """Return the same revision as this kind of record, with the fields that only that has."""
         shared = {name: getattr(app, name) for name in AppRevision.__struct_fields__}
         return cls(**{**shared, **more})
+
+    @cached_property
+    def content(self) -> str:
+        """Identify what it is made of: a commit that does not touch the app gives no new one."""
+        words = [self.source, self.root, self.overlay]
+        for file in self.files:
+            words += (file.path, file.oid, file.kind)
+        text = "\0".join(words).encode(errors="surrogatepass")
+        return hashlib.sha256(text).hexdigest()[:40]
 
     def source_path(self, path: str) -> str:
         """Return where a file of it stands in its source, for people to find it."""

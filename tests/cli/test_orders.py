@@ -123,7 +123,7 @@ def test_history_is_read_from_the_ledger_without_a_daemon(podvisor: Podvisor, ho
         ledger.put_rollout(one)
     ledger.put_applied(
         AppliedApp(
-            name="web", source="home", revision="bbbb2222", root="", applied_at=1.0, units={}
+            name="web", source="home", revision="bbbb2222", content="", applied_at=1.0, units={}
         )
     )
     ledger.close()

@@ -396,7 +396,7 @@ def test_without_a_daemon_the_ledger_speaks(podvisor: Callable[..., Any], home: 
         name="web",
         source="main",
         revision="3f2a91c0ffee",
-        root="",
+        content="",
         applied_at=NOW,
         units={"web.service": UnitInputs(digest="1")},
     )

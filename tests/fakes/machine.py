@@ -457,7 +457,7 @@ class Machine:
             name=app,
             source="home",
             revision=before.revision if before else "",
-            root="",
+            content=before.content if before else "",
             applied_at=0.0,
             units={**(before.units if before else {}), unit: inputs},
         )
@@ -518,7 +518,7 @@ class Machine:
                     name=verdict.app,
                     source="home",
                     revision=verdict.revision,
-                    root="",
+                    content=mine[verdict.revision].content,
                     applied_at=0.0,
                     units=known.units if known else {},
                 )

@@ -136,7 +136,12 @@ def look(wanted, inventory):
         inventory=inventory,
         applied={
             app.name: AppliedApp(
-                name=app.name, source="home", revision="r1", root="", applied_at=0.0, units={}
+                name=app.name,
+                source="home",
+                revision="r1",
+                content=app.wanted.content,
+                applied_at=0.0,
+                units={},
             )
             for app in wanted
         },

@@ -50,4 +50,4 @@ class Queries(abc.ABC):
 
 
 def _unfinished(app: str) -> AppliedApp:
-    return AppliedApp(name=app, source="", revision="", root="", applied_at=0.0, units={})
+    return AppliedApp(name=app, source="", revision="", content="", applied_at=0.0, units={})

@@ -18,6 +18,7 @@ from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
 from supervisor.controllers.state.left_behind import left_behind
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.health import wanted_units
+from supervisor.core.health.gate import stands
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import Checked
@@ -356,13 +357,9 @@ def _on_trial(
     return {
         name: unit
         for one in deployments
-        if one.wanted and not _stands(one.wanted, applied.get(one.name))
+        if one.wanted and not stands(one.wanted, applied)
         for name, unit in one.wanted.runtime_units.items()
     }
-
-
-def _stands(app: DesiredApp, applied: AppliedApp | None) -> bool:
-    return applied is not None and applied.revision == app.revision
 
 
 def _is_up(unit: DesiredUnit, units: Mapping[str, UnitState]) -> bool:
@@ -392,4 +389,4 @@ def _changes(one: Deployment, observed: ObservedApp) -> bool:
         return not one.keep or manifest is None
     there = {(file.path, file.oid, file.kind) for file in observed.files}
     should = {(file.path, file.oid, file.kind) for file in one.wanted.files}
-    return bool(should - there) or manifest.revision != one.wanted.revision
+    return bool(should - there) or manifest.content != one.wanted.content

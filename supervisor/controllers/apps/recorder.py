@@ -93,10 +93,9 @@ class Recorder:
             return
         note_taken(self._ledger, name, observed)
         passed = verdict.gate is None or verdict.gate.state is GateState.PASSED
-        if wanted and verdict.complete and passed:
-            at = (before.revision, before.source) if before else None
-            if at != (wanted.revision, wanted.source):
-                self._apply(wanted, before, owners, word=verdict.gate)
+        is_new = wanted and (before is None or before.content != wanted.content)
+        if wanted and is_new and verdict.complete and passed:
+            self._apply(wanted, before, owners, word=verdict.gate)
         for unit, inputs in verdict.adopt.items():
             self._ledger.put_unit(name, unit, inputs)
 
@@ -123,7 +122,7 @@ class Recorder:
                 name=app.name,
                 source=app.source,
                 revision=app.revision,
-                root=app.root,
+                content=app.content,
                 applied_at=self._clock.now(),
                 units={u: i for u, i in started.units.items() if u in units} if started else {},
             )

@@ -4,7 +4,7 @@ Serves `controllers.desired.desired_state`. A judgement is kept until the candid
 to, or the generator changes. What keeps one app from being judged keeps no other.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -21,7 +21,7 @@ from supervisor.core.render.generator_errors import is_staged
 from supervisor.model.app import Candidate, DesiredApp, Generated
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.quadlet import QUADLETS
-from supervisor.model.source import TreeFile
+from supervisor.model.source import AppRevision, TreeFile
 
 _Identity = tuple[object, ...]
 _LARGEST_AGE_FILE = 1 << 20
@@ -59,7 +59,7 @@ class AppRenderer:
         self._reader = reader
         self._generator = generator
         self._judged: dict[tuple[str, str], Judged] = {}
-        """By app and revision."""
+        """By app and content."""
         self._version = ""
         self._around: dict[str, str] = {}
         """The user's own Quadlet files and drop-ins, as they were judged with."""
@@ -83,19 +83,23 @@ class AppRenderer:
 
     def known(self, one: Candidate) -> DesiredApp | None:
         """Return what is remembered of a candidate that was judged before."""
-        judged = self._judged.get((one.name, one.revision))
-        app = judged.app if judged else None
-        if judged is None or app is None or judged.identity[-1] != self._surroundings():
-            return None
-        return app if app.generator == self._version and is_made_of(app, one) else None
+        judged = self._remembered(one)
+        return judged.app if judged else None
 
-    def remember_only(self, revisions: Mapping[str, Collection[str]]) -> None:
-        """Forget all but these revisions of these apps."""
-        self._judged = {
-            key: judged
-            for key, judged in self._judged.items()
-            if key[1] in revisions.get(key[0], ())
-        }
+    def _remembered(self, one: Candidate) -> Judged | None:
+        judged = self._judged.get((one.name, one.content))
+        if judged is None or judged.identity != self._identity(one):
+            return None
+        if judged.app and judged.app.revision != one.revision:
+            app = msgspec.structs.replace(judged.app, revision=one.revision)
+            judged = msgspec.structs.replace(judged, app=app)
+            self._judged[one.name, one.content] = judged
+        return judged
+
+    def remember_only(self, apps: Iterable[AppRevision]) -> None:
+        """Forget all but what these hold."""
+        kept = {(one.name, one.content) for one in apps}
+        self._judged = {key: judged for key, judged in self._judged.items() if key in kept}
 
     async def judge(
         self, candidates: Sequence[Candidate], others: Sequence[Candidate] = ()
@@ -114,9 +118,7 @@ class AppRenderer:
         known = {
             one.name: judged
             for one in candidates
-            if (judged := self._judged.get((one.name, one.revision)))
-            and judged.identity == identities[one.name]
-            and judged.near == near(judged.near)
+            if (judged := self._remembered(one)) and judged.near == near(judged.near)
         }
         fresh = [one for one in candidates if one.name not in known]
         if not fresh:
@@ -140,7 +142,7 @@ class AppRenderer:
                 failure=failures.get(one.name),
             )
             if one.name not in failures:
-                self._judged[one.name, one.revision] = known[one.name]
+                self._judged[one.name, one.content] = known[one.name]
         return known
 
     async def _generate(
@@ -247,16 +249,7 @@ class AppRenderer:
         return await self._reader.read(source, tuple(oids)) if oids else {}
 
     def _identity(self, one: Candidate) -> _Identity:
-        files = tuple((file.path, file.oid, file.kind) for file in one.files)
-        return (one.source, one.root, one.overlay, files, self._version, self._surroundings())
-
-    def _surroundings(self) -> tuple[tuple[str, str], ...]:
-        return tuple(sorted(self._around.items()))
-
-
-def is_made_of(app: DesiredApp, one: Candidate) -> bool:
-    """Whether it comes from the same folders of its source."""
-    return (app.source, app.root, app.overlay) == (one.source, one.root, one.overlay)
+        return (one.content, self._version, tuple(sorted(self._around.items())))
 
 
 def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:

@@ -301,12 +301,7 @@ class DesiredState:
         for name in failures:
             if name in good and good[name].revision != manifests[name].revision:
                 del good[name]  # a trial that cannot be judged is no reason to go back
-        revisions = {name: {one.revision} for name, one in manifests.items()}
-        for name, app in good.items():
-            revisions.setdefault(name, set()).add(app.revision)
-        for candidate in candidates:
-            revisions.setdefault(candidate.name, set()).add(candidate.revision)
-        self._renderer.remember_only(revisions)
+        self._renderer.remember_only((*candidates, *good.values(), *trials.values()))
         here = {name: one for name, one in manifests.items() if one.source in composed}
         without = {name: left_out(one, composed[one.source]) for name, one in here.items()}
         spared = {name for name, one in here.items() if spares_volumes(one, composed[one.source])}

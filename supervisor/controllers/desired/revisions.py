@@ -7,16 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from supervisor.controllers.desired.app_renderer import AppRenderer, is_made_of
+from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Ledger, SourceReader
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.health.gate import is_on
-from supervisor.core.plan.jobs import content_of
 from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
-from supervisor.model.rollout import Hold, Rollout
+from supervisor.model.rollout import Hold
 
 
 class RevisionHistory:
@@ -39,7 +38,7 @@ class RevisionHistory:
         # What lies there ahead of a deploy, for its jobs, is no revision.
         known = () if manifest is None or manifest.ahead else (manifest,)
         for other in (*known, *reversed(self._ledger.rollouts(one.name))):
-            if _same_content(one, other):
+            if one.content == other.content:
                 return msgspec.structs.replace(one, revision=other.revision)
         return one
 
@@ -48,7 +47,7 @@ class RevisionHistory:
         hold = self._overrides.hold(one.name)
         if hold is None:
             return one, None
-        if one.revision not in {hold.revision, hold.instead_of} and content_of(one) != hold.content:
+        if one.revision not in {hold.revision, hold.instead_of} and one.content != hold.content:
             return one, None
         for other in self._ledger.rollouts(one.name):
             if other.revision == hold.revision:
@@ -92,7 +91,7 @@ class RevisionHistory:
         ways, _ = each_now(here, self._way_back, doing="looking for the way back of")
         for name, one in ways.items():
             now = wanted.get(name)
-            if now and now.revision == one.revision and is_made_of(now, one):
+            if now and now.content == one.content:
                 good[name] = now
             else:
                 others.append(one)
@@ -163,10 +162,3 @@ class RevisionHistory:
             return await self._reader.holds(source, oids)
         except Failure:
             return False
-
-
-def _same_content(one: Candidate, other: Rollout | Manifest) -> bool:
-    if (one.source, one.root, one.overlay) != (other.source, other.root, other.overlay):
-        return False
-    mine = [(file.path, file.oid, file.kind) for file in one.files]
-    return mine == [(file.path, file.oid, file.kind) for file in other.files]

@@ -13,7 +13,6 @@ from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.core.plan.jobs import content_of
 from supervisor.core.plan.rollout import older_revision
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
@@ -124,7 +123,7 @@ class AppActions:
                 app=app,
                 revision=target,
                 instead_of=newest.revision,
-                content=content_of(newest),
+                content=newest.content,
                 passed=tuple(sorted(after if target in passed else after | passed)),
                 at=now,
             )

@@ -6,7 +6,7 @@ and what was stopped of theirs for it is to be up again. `core.plan.rollout` tak
 failed, `controllers.apps.recorder` writes down what passed.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -15,10 +15,11 @@ from supervisor.core.health.wanted_units import failed_need, should_run
 from supervisor.kit.texts import format_duration
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.health import Health
-from supervisor.model.observed import Observed, UnitState
+from supervisor.model.observed import AppliedApp, Observed, UnitState
 from supervisor.model.quadlet import LEADING
 from supervisor.model.rollout import Gate, GateState, Outcome, Rollout
 from supervisor.model.settings import RolloutSettings
+from supervisor.model.source import AppRevision
 
 _FIRST_LOOK_SECONDS = 1.0
 _LONGEST_LOOK_SECONDS = 15.0
@@ -27,10 +28,9 @@ _LONGEST_LOOK_SECONDS = 15.0
 
 def trial_of(app: DesiredApp, observed: Observed) -> Rollout | None:
     """Return the trial of this very revision, if it is on one."""
-    applied = observed.applied.get(app.name)
-    if applied and applied.revision == app.revision:
+    if stands(app, observed.applied):
         return None
-    known = rollout_of(app.name, app.revision, observed)
+    known = rollout_of(app, observed)
     return known if known and is_on(known) else None
 
 
@@ -46,9 +46,16 @@ def is_installed(app: DesiredApp, observed: Observed) -> bool:
     return manifest is not None and manifest.revision == app.revision
 
 
-def rollout_of(app: str, revision: str, observed: Observed) -> Rollout | None:
-    """Return what is remembered of a revision."""
-    return next((one for one in observed.rollouts.get(app, ()) if one.revision == revision), None)
+def stands(app: AppRevision, applied: Mapping[str, AppliedApp]) -> bool:
+    """Whether it is what passed its gate last."""
+    last = applied.get(app.name)
+    return last is not None and last.content == app.content
+
+
+def rollout_of(app: AppRevision, observed: Observed) -> Rollout | None:
+    """Return what is remembered of it: the newest of its releases that were tried."""
+    tried = reversed(observed.rollouts.get(app.name, ()))
+    return next((one for one in tried if one.content == app.content), None)
 
 
 def begin_trial(

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
-from supervisor.core.health.gate import trial_of
+from supervisor.core.health.gate import stands, trial_of
 from supervisor.core.health.wanted_units import DEFAULT_TARGET
 from supervisor.kit.texts import nearest
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
@@ -98,8 +98,7 @@ def forgotten(
     They are of the revision before: this one has not run them.
     """
     wanted = deployment.wanted
-    applied = observed.applied.get(deployment.name)
-    if wanted is None or (applied and applied.revision == wanted.revision):
+    if wanted is None or stands(wanted, observed.applied):
         return
     trial = trial_of(wanted, observed)
     for unit in wanted.units:

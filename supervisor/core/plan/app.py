@@ -80,7 +80,7 @@ def plan_app(given: Given) -> tuple[list[Step], Verdict]:
         is_gone = _remove_app(given, draft)
         draft.steps.extend(plan_left(deployment.name, (), given.offered, given.observed))
         return draft.steps, draft.verdict(revision="", complete=is_gone)
-    if last_good and (wanted is None or last_good.revision != wanted.revision or refused):
+    if last_good and (wanted is None or last_good.content != wanted.content or refused):
         _plan_last_good(given, last_good, draft)
     revision = last_good.revision if last_good else ""
     return draft.steps, draft.verdict(revision=revision, complete=False)
@@ -138,7 +138,7 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
             draft.look_again(word.look_at)
         draft.steps.extend(unmet.steps)
         draft.waiting.extend(unmet.needs)
-        if last_good and last_good.revision == wanted.revision:
+        if last_good and last_good.content == wanted.content:
             draft.extend(attempt, blocked=blocked_units(wanted, observed))
         return None
     left = list(_left(given, wanted))

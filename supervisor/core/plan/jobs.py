@@ -7,7 +7,6 @@ If one fails there is no second: the app is at its last good revision, and what 
 back to it.
 """
 
-import hashlib
 from collections.abc import Mapping
 
 import msgspec
@@ -16,7 +15,7 @@ from supervisor.core.files.names import shapes_units
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.ownership import owned_after
 from supervisor.kit.texts import count
-from supervisor.model.app import Candidate, DesiredApp, DesiredUnit
+from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import JobRun, Manifest, Observed, PodmanObject, UnitState
@@ -39,30 +38,22 @@ _REMADE = {row.kind for row in QUADLETS.values() if row.makes in ("image", "arti
 """What a job needs in its new form, even if the old one is here."""
 
 
-def content_of(app: DesiredApp | Candidate) -> str:
-    """Identify what an app holds: a commit that does not touch it gives no new one."""
-    state = hashlib.sha256()
-    for file in sorted(app.files):
-        state.update(f"{file.path}\0{file.oid}\0{file.kind}\0".encode(errors="replace"))
-    return state.hexdigest()[:40]
-
-
 def pending_jobs(wanted: DesiredApp, observed: Observed) -> tuple[str, ...]:
     """Units that have to run before the app becomes what is wanted, in runtime names."""
     names = [name for name, unit in wanted.runtime_units.items() if unit.before_deploy]
     folder = observed.apps.get(wanted.name)
     manifest = folder.manifest if folder else None
-    if manifest and manifest.sealed and manifest.revision == wanted.revision:
+    if manifest and manifest.sealed and manifest.content == wanted.content:
         return ()
     run = observed.jobs.get(wanted.name)
-    done = run.done if run and run.content == content_of(wanted) else ()
+    done = run.done if run and run.content == wanted.content else ()
     return tuple(name for name in names if name not in done)
 
 
 def failed_job(wanted: DesiredApp, observed: Observed) -> Finding | None:
     """Return what keeps a revision out whose job failed, until somebody has it tried again."""
     run = observed.jobs.get(wanted.name)
-    if not run or not run.failed or run.content != content_of(wanted):
+    if not run or not run.failed or run.content != wanted.content:
         return None
     if run.failed not in pending_jobs(wanted, observed):
         return None
@@ -80,7 +71,7 @@ def failed_job(wanted: DesiredApp, observed: Observed) -> Finding | None:
 def plan_forgetting(wanted: DesiredApp, observed: Observed, draft: Draft) -> None:
     """Have systemd forget that a job failed of a revision that nobody asks for any more."""
     run = observed.jobs.get(wanted.name)
-    if run is None or run.content == content_of(wanted):
+    if run is None or run.content == wanted.content:
         return
     if _state(run.failed, observed).active == "failed":
         reason = "it failed for a revision that is not wanted any more"
@@ -133,7 +124,7 @@ def plan_jobs(
     for name in pending:
         reason = "before anything else of the app changes"
         draft.steps.append(
-            RunJob(app=wanted.name, unit=name, content=content_of(wanted), reason=reason)
+            RunJob(app=wanted.name, unit=name, content=wanted.content, reason=reason)
         )
     later = _told(attempt.steps)
     text = f"{', '.join(pending)} first{f', then {later}' if later else ''}"

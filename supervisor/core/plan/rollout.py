@@ -45,8 +45,7 @@ def ask_gate(
     be done now. None means that there is nothing to judge.
     """
     wanted = deployment.wanted
-    applied = observed.applied.get(deployment.name)
-    if wanted is None or (applied and applied.revision == wanted.revision):
+    if wanted is None or gate.stands(wanted, observed.applied):
         return None
     changes = [step for step in attempt.steps if _is_change(step)]
     untried = {step.unit for step in changes if isinstance(step, StartUnit | RestartUnit)}
@@ -54,7 +53,7 @@ def ask_gate(
     if trial is None:
         if lacking:
             return None
-        before = gate.rollout_of(wanted.name, wanted.revision, observed)
+        before = gate.rollout_of(wanted, observed)
         subject = before.subject if before else deployment.subject
         trial = gate.begin_trial(
             wanted, observed, subject=subject, changing=frozenset(untried), now=now
@@ -81,9 +80,9 @@ def cut_short(
 
     `goes_on`: what is wanted can be had. If one comes again, it is tried anew.
     """
-    wanted = deployment.wanted.revision if deployment.wanted and goes_on else ""
+    wanted = deployment.wanted.content if deployment.wanted and goes_on else ""
     for one in observed.rollouts.get(deployment.name, ()):
-        if gate.is_on(one) and one.revision != wanted:
+        if gate.is_on(one) and one.content != wanted:
             reason = _why_cut(deployment, one.revision, observed, goes_on=goes_on)
             ended = msgspec.structs.replace(one, ended_at=now, reason=reason)
             yield CutTrial(app=deployment.name, trial=ended, reason=reason)
@@ -111,7 +110,8 @@ def has_way_back(deployment: Deployment, observed: Observed, settings: RolloutSe
     applied = observed.applied.get(deployment.name)
     if wanted is None or last_good is None or applied is None:
         return False
-    was_good = last_good.revision == applied.revision != wanted.revision
+    # By its name: what it gave away to another app is not among its content any more.
+    was_good = last_good.revision == applied.revision and wanted.content != applied.content
     return was_good and settings.rollback and wanted.rollback
 
 
@@ -132,7 +132,7 @@ def take_back(
 def quarantined(deployment: Deployment, observed: Observed) -> Iterator[Finding]:
     """Refuse a revision that failed its gate before."""
     wanted = deployment.wanted
-    known = gate.rollout_of(wanted.name, wanted.revision, observed) if wanted else None
+    known = gate.rollout_of(wanted, observed) if wanted else None
     if known and known.outcome is Outcome.FAILED:
         yield from _findings(deployment, known)
 

@@ -251,9 +251,9 @@ def _longer_interval(unit: DesiredUnit, name: str, observed: Observed) -> float:
 def _is_reverted(deployment: Deployment, observed: Observed) -> bool:
     """Whether what the source asks for failed its gate, and something else runs."""
     wanted, last_good = deployment.wanted, deployment.last_good
-    if wanted is None or last_good is None or wanted.revision == last_good.revision:
+    if wanted is None or last_good is None or wanted.content == last_good.content:
         return False
-    known = rollout_of(wanted.name, wanted.revision, observed)
+    known = rollout_of(wanted, observed)
     return known is not None and known.outcome is Outcome.FAILED
 
 

@@ -65,7 +65,7 @@ def app(name: str = "web", revision: str = "r1", **units: str) -> AppliedApp:
         name=name,
         source="main",
         revision=revision,
-        root=f"apps/{name}",
+        content=f"{name} at {revision}",
         applied_at=NOW,
         units={f"{unit}.service": UnitInputs(digest=digest) for unit, digest in units.items()},
     )
