@@ -129,8 +129,8 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """Podman's objects, as far as they were asked for; None is "not asked"."""
 
-    images: frozenset[str] | None = None
-    """Of the references that were asked about, those that are there."""
+    images: dict[str, str] | None = None
+    """Of the references that were asked about, those that are there, each with the image's id."""
     networks: frozenset[str] | None = None
     volumes: frozenset[str] | None = None
     pods: frozenset[str] | None = None
@@ -151,6 +151,8 @@ class UnitInputs(msgspec.Struct, frozen=True, kw_only=True):
     file that the unit mounts or reads."""
     secrets: dict[str, str] = {}
     """Name to what told its content from another, as of `Inventory.secrets`."""
+    images: dict[str, str] = {}
+    """Reference to the id of the image that was there, as far as that is known."""
     generator: str = ""
     outside: dict[str, str] = {}
     """As of `DesiredUnit.outside`."""

@@ -92,6 +92,8 @@ class Machine:
     missing: set[str] = field(default_factory=set)
     """Targets that some `[Install]` names and that systemd does not have."""
     images: set[str] = field(default_factory=set)
+    pulled_anew: dict[str, str] = field(default_factory=dict)
+    """References whose image is another one since, to its id."""
     networks: set[str] = field(default_factory=set)
     unowned_files: set[Container] = field(default_factory=set)
     """Containers that somebody made by hand."""
@@ -160,7 +162,7 @@ class Machine:
             missing=frozenset(self.missing),
             apps=apps,
             inventory=Inventory(
-                images=frozenset(self.images),
+                images=self.image_ids(),
                 networks=frozenset(self.networks),
                 volumes=frozenset(self.volumes),
                 pods=frozenset(self.pods),
@@ -445,6 +447,9 @@ class Machine:
             self.started[unit] = definition
             self.since[unit] = self.now
         self.record(app, unit, inputs)
+
+    def image_ids(self) -> dict[str, str]:
+        return {name: self.pulled_anew.get(name, f"id of {name}") for name in sorted(self.images)}
 
     def record(self, app: str, unit: str, inputs: UnitInputs | None) -> None:
         if inputs is None:

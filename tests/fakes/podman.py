@@ -184,8 +184,6 @@ class FakePodman:
                 await self.happens("volume", "remove", rest)
             return web.json_response([])
         name, _, question = rest.rpartition("/")
-        if question == "exists":
-            return web.Response(status=204 if name in self.images else 404)
         if question == "json" and name:
             found = self._find(kind, name)
             if found and kind == "secrets" and request.query.get("showsecret") == "true":
@@ -253,7 +251,9 @@ class FakePodman:
         if kind == "volumes":
             return next(({"Name": n} for n in sorted(self.volumes) if n.startswith(asked)), None)
         if kind == "images":
-            return self.inspected_images.get(asked)
+            ids = {name: f"{number:064x}" for number, name in self._numbered()}
+            known = self.inspected_images.get(asked)
+            return known or ({"Id": ids[asked]} if asked in ids else None)
         if kind == "secrets":
             those = (n for n, i in self.secrets.items() if n == asked or i.startswith(asked))
             return next((self._secret(name) for name in those), None)

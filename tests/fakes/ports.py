@@ -729,7 +729,9 @@ class FakePodman:
         if images or any((networks, volumes, pods, secrets, containers)):
             self._reach()
         return Inventory(
-            images=frozenset(self.machine.images & set(images)) if images else None,
+            images={name: one for name, one in self.machine.image_ids().items() if name in images}
+            if images
+            else None,
             networks=frozenset(self.machine.networks) if networks else None,
             volumes=frozenset(self.machine.volumes) if volumes else None,
             pods=frozenset(self.machine.pods) if pods else None,

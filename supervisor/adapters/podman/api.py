@@ -58,16 +58,6 @@ class Api:
                 return None
             raise
 
-    async def exists(self, path: str) -> bool:
-        """GET one of the `…/exists`."""
-        try:
-            await self._read("GET", path, {})
-        except ApiError as error:
-            if error.is_not_found:
-                return False
-            raise
-        return True
-
     async def post(self, path: str, body: Mapping[str, Any]) -> None:
         """POST a JSON object. Raises ApiError."""
         text = json.dumps(body).encode()

@@ -24,8 +24,10 @@ from supervisor.adapters.podman.secrets import (
     remove_secret,
     secrets_there,
 )
+from supervisor.adapters.podman.store_index import read_images
 from supervisor.adapters.podman.stores import Kept, Stores, state_of, stores_of
 from supervisor.adapters.podman.watch import StoreWatch
+from supervisor.core.files.image_names import stored_name
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import ContainerHealth, PlayedContainer
@@ -47,7 +49,7 @@ class PodmanClient:
         self._api = Api(socket)
         clock = clock or SystemClock()
         self._stores: Stores | None = None
-        self._images: Kept[dict[str, bool]] = Kept(clock.now)
+        self._images: Kept[dict[str, str]] = Kept(clock.now)
         self._networks: Kept[frozenset[str]] = Kept(clock.now)
         self._volumes: Kept[frozenset[str]] = Kept(clock.now)
         self._secrets: Kept[SecretsThere] = Kept(clock.now)
@@ -72,7 +74,7 @@ class PodmanClient:
         try:
             known = await self._list_secrets() if secrets else None
             return Inventory(
-                images=await self._which_images(images) if images else None,
+                images=await self._find_images(images) if images else None,
                 networks=await self._list_networks() if networks else None,
                 volumes=await self._list_volumes() if volumes else None,
                 pods=frozenset(str(one["Name"]) for one in await self._api.get("/pods/json"))
@@ -271,19 +273,28 @@ class PodmanClient:
         self._signs.arm(self._stores)
         return self._stores
 
-    async def _which_images(self, images: Collection[str]) -> frozenset[str]:
+    async def _find_images(self, images: Collection[str]) -> dict[str, str]:
+        """Return the ids of those that are there, from Podman's index as far as that tells."""
         stores = await self._find_stores()
         paths = stores.images if stores else ()
         before = state_of(paths)
         known = (self._images.get(paths) if paths else None) or {}
         if not known.keys() >= set(images):
             answers = dict(known) if len(known) < _REMEMBERED_IMAGES else {}
+            index = dict[str, str]()
+            for path in reversed(paths):
+                index.update(read_images(path) or {})
             for image in images:
                 if image not in answers:
-                    answers[image] = await self._api.exists(f"/images/{name_in_path(image)}/exists")
+                    name = stored_name(image)
+                    answers[image] = index.get(name) or await self._ask_for_image(image)
             self._images.put(answers, before=before)
             known = answers
-        return frozenset(image for image in images if known[image])
+        return {image: known[image] for image in images if known[image]}
+
+    async def _ask_for_image(self, image: str) -> str:
+        found = await self._api.find(f"/images/{name_in_path(image)}/json")
+        return str(found["Id"]) if found else ""
 
     async def _list_networks(self) -> frozenset[str]:
         stores = await self._find_stores()

@@ -19,7 +19,7 @@ from supervisor.controllers.state.left_behind import left_behind
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.health import wanted_units
 from supervisor.core.health.gate import stands
-from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
+from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import Checked
 from supervisor.model.observed import (
@@ -256,7 +256,7 @@ class Observer:
             image
             for one in deployments
             for unit in one.units
-            if one.name in changing or one.wanted is not one.last_good or not _is_up(unit, units)
+            if one.name in changing or _may_start(one, unit, units, applied)
             for image in unit.images
         }
         if images or any(one.name in changing and _built([one]) for one in deployments):
@@ -360,6 +360,21 @@ def _on_trial(
         if one.wanted and not stands(one.wanted, applied)
         for name, unit in one.wanted.runtime_units.items()
     }
+
+
+def _may_start(
+    one: Deployment,
+    unit: DesiredUnit,
+    units: Mapping[str, UnitState],
+    applied: Mapping[str, AppliedApp],
+) -> bool:
+    """Whether a pass may (re)start a unit of an app whose files are as they should be."""
+    stays = one.wanted is one.last_good and one.wanted and stands(one.wanted, applied)
+    if not stays or not _is_up(unit, units) or unit.secrets:
+        return True
+    known = applied[one.name].units
+    names = [name for name in unit.runtime_names if name in known]
+    return any(known[name].digest != unit.digest for name in names)
 
 
 def _is_up(unit: DesiredUnit, units: Mapping[str, UnitState]) -> bool:

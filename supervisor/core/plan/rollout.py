@@ -97,7 +97,7 @@ def _why_cut(deployment: Deployment, tried: str, observed: Observed, *, goes_on:
     why = f"was still on trial when {newest[:12]} came"
     here = observed.inventory.images
     images = {image for unit in (wanted.units if wanted else ()) for image in unit.images}
-    is_awaited = here is not None and not images <= here
+    is_awaited = here is not None and not images <= here.keys()
     if (goes_on and not is_awaited) or last_good is None or last_good.revision == tried:
         return why
     which = "waits for its image" if goes_on else "cannot be had now"

@@ -10,8 +10,11 @@ from supervisor.model.source import FileKind, TreeFile
 
 
 def inputs_of(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> UnitInputs:
-    """Everything that, when it changes, makes the unit need a restart; and what ends it."""
-    secrets = observed.inventory.secrets or {}
+    """Everything that, when it changes, makes the unit need a restart; and what ends it.
+
+    And the images that it would be started with now, which alone make none.
+    """
+    secrets, images = observed.inventory.secrets or {}, observed.inventory.images or {}
     folders = tuple(f"{path}/" for path in unit.reads)
     return UnitInputs(
         digest=unit.digest,
@@ -21,6 +24,7 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> UnitInp
             if file.path in unit.reads or file.path.startswith(folders)
         },
         secrets={name: secrets.get(name, "") for name in unit.secrets},
+        images={name: images[name] for name in unit.images if name in images},
         generator=app.generator,
         outside=unit.outside,
         kind=unit.kind,

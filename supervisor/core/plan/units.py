@@ -48,6 +48,12 @@ class _Seen(msgspec.Struct, frozen=True, kw_only=True):
     """How a unit that runs takes the change up."""
     wanted: bool
 
+    @property
+    def kept(self) -> UnitInputs:
+        """The inputs while it is not started: it runs with the images that it was started with."""
+        images = self.old.images if self.old else {}
+        return msgspec.structs.replace(self.inputs, images=images)
+
 
 _MOVING = frozenset({"activating", "deactivating", "maintenance"})
 
@@ -212,13 +218,13 @@ def _adopt(draft: Draft, seen: _Seen) -> None:
 
     What it brings along from another app too: that one must not keep it, or take it away.
     """
-    if seen.inputs != seen.old or not seen.is_recorded:
-        draft.adopt[seen.state.name] = seen.inputs
+    if seen.kept != seen.old or not seen.is_recorded:
+        draft.adopt[seen.state.name] = seen.kept
 
 
 def _take_up(draft: Draft, seen: _Seen, change: str) -> None:
     """Have a unit that runs become what it should be."""
-    app, unit, inputs = draft.app, seen.state.name, seen.inputs
+    app, unit, inputs = draft.app, seen.state.name, seen.kept
     match seen.action:
         case ChangeAction.NONE:
             draft.steps.append(LeaveUnit(app=app, unit=unit, inputs=inputs, reason=change))

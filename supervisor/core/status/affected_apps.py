@@ -5,6 +5,7 @@ When in doubt the answer is yes: a pass too many finds nothing to do.
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from supervisor.core.files.image_names import full_name, has_registry, name_and_tag
 from supervisor.model.app import DesiredUnit
 from supervisor.model.podman import CHANGED, PodmanEvent
 from supervisor.model.quadlet import RUNNING, UnitKind
@@ -17,7 +18,6 @@ _NAMED_KINDS = {
 }
 _ENDS = frozenset({CHANGED, "died", "remove", "rename"})
 """What of a container or pod matters, its health aside; that it starts says its unit."""
-_DEFAULT_REGISTRY = "docker.io/"
 _LEAST_OF_ID = 12
 
 
@@ -70,32 +70,10 @@ def same_image(wanted: str, event: PodmanEvent) -> bool:
     bare = wanted.removeprefix("sha256:")
     if len(bare) >= _LEAST_OF_ID and any(text.startswith(bare) for text in (name, identity)):
         return True
-    repository, tag = _parts(wanted)
-    other, other_tag = _parts(name)
+    repository, tag = name_and_tag(wanted)
+    other, other_tag = name_and_tag(name)
     if tag and other_tag and tag != other_tag:
         return False
-    if _has_registry(repository):
-        return other == _full(repository)
+    if has_registry(repository):
+        return other == full_name(repository)
     return other == repository or other.endswith(f"/{repository}")
-
-
-def _parts(reference: str) -> tuple[str, str]:
-    """Repository and tag of a reference; no tag where a digest says which."""
-    repository, at, _ = reference.partition("@")
-    head, colon, tag = repository.rpartition(":")
-    if colon and "/" not in tag:
-        return head, "" if at else tag
-    return repository, "" if at else "latest"
-
-
-def _has_registry(repository: str) -> bool:
-    first, slash, _ = repository.partition("/")
-    return bool(slash) and (bool(set(".:") & set(first)) or first == "localhost")
-
-
-def _full(repository: str) -> str:
-    """Write Docker Hub's official images as Podman stores them."""
-    rest = repository.removeprefix(_DEFAULT_REGISTRY)
-    if rest != repository and "/" not in rest:
-        return f"{_DEFAULT_REGISTRY}library/{rest}"
-    return repository

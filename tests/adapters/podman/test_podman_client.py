@@ -48,7 +48,8 @@ async def test_everything(podman: FakePodman, client: PodmanClient) -> None:
         secrets=True,
         containers=True,
     )
-    assert found.images == {"docker.io/library/nginx:1", "x@sha256:1"}
+    assert found.images
+    assert found.images.keys() == {"docker.io/library/nginx:1", "x@sha256:1"}
     assert found.networks == {"podman", "n"}
     assert found.volumes == {"v"}
     assert found.secrets == {"s": "1"}
@@ -79,7 +80,7 @@ async def test_what_did_not_change_is_not_asked_again(
     assert await client.inventory(**EVERYTHING) == first
     assert podman.asked == []
     await client.inventory(images=["a", "c"])
-    assert podman.asked == ["GET images/c/exists"], "what is known of a is known"
+    assert podman.asked == ["GET images/c/json"], "what is known of a is known"
     await client.inventory(containers=True)
     assert podman.asked[1:] == ["GET containers/json"], "containers are always asked for"
 
@@ -93,10 +94,25 @@ async def test_what_changed_is_asked_again(podman: FakePodman, client: PodmanCli
     podman.add_volume("v")
     podman.add_secret("s", "2")
     found = await client.inventory(**EVERYTHING)
-    assert found.images == {"b"}
+    assert found.images
+    assert found.images.keys() == {"b"}
     assert found.networks == {"podman", "n"}
     assert found.volumes == {"v"}
     assert found.secrets == {"s": "2"}
+
+
+async def test_the_index_of_the_store_tells_an_images_id(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.add_image("docker.io/library/nginx:latest")
+    podman.add_image("quay.io/a/b:1")
+    podman.rest()
+    names = ["docker.io/nginx", "quay.io/a/b:1"]
+    found = (await client.inventory(images=names)).images
+    assert podman.asked == ["GET info"], "Podman need not be asked"
+    stored = json.loads((podman.root / "overlay-images" / "images.json").read_text())
+    ids = {name: one["id"] for one in stored for name in one.get("names", ())}
+    assert found == dict(zip(names, map(ids.get, sorted(ids)), strict=True))
 
 
 async def test_a_young_store_is_asked_again(podman: FakePodman, client: PodmanClient) -> None:
@@ -154,7 +170,7 @@ async def test_a_pull_fetches_what_is_absent(podman: FakePodman, client: PodmanC
     await client.pull("c", timeout_seconds=5)
     podman.asked.clear()
     await client.inventory(images=["a"])
-    assert podman.asked == ["GET images/a/exists"], "after a pull, images are asked for again"
+    assert podman.asked == ["GET images/a/json"], "after a pull, images are asked for again"
 
 
 async def test_a_pull_that_fails_ends_in_the_registrys_words(
