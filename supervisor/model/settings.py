@@ -9,6 +9,16 @@ from typing import Annotated
 import msgspec
 
 from supervisor.model.git_url import GitUrl
+from supervisor.model.setting_rule import PATH, PATH_HINT, Rule
+
+_CREDENTIAL = r"credential:[A-Za-z0-9][A-Za-z0-9._-]*"
+_NO_REVISIONS = "a folder is watched, and has no revisions of its own"
+_MAY_BE_ZERO = Rule(may_be_zero=True)
+
+
+def _with_status(example: str = "") -> Rule:
+    hint = "say what the Git host is: status = one of {hosts}"
+    return Rule(example=example, over="git", needs="status", needs_hint=hint)
 
 
 class Seconds(float):
@@ -52,54 +62,122 @@ class Globs(tuple[str, ...]):
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One `[sources.NAME]`: where apps come from. Exactly one of `git` and `folder`."""
 
-    git: GitUrl = GitUrl()
+    git: Annotated[GitUrl, Rule(example="https://example.org/apps.git", format="git")] = GitUrl()
     """URL of a Git repository: https://, ssh:// (or user@host:path), file://."""
-    folder: str = ""
+    folder: Annotated[str, Rule(example="~/apps", format="folder")] = ""
     """Absolute path of a folder (or one that begins with `~/`)."""
-    ref: str = ""
+    ref: Annotated[
+        str,
+        Rule(
+            example="main",
+            pattern=r"(?!-)[^ ]*",
+            refusal="cannot follow {}",
+            hint="a branch, a tag or a commit",
+            idle=_NO_REVISIONS,
+        ),
+    ] = ""
     """Branch, tag or commit to follow; empty is the repository's default branch."""
-    poll: Seconds = Seconds(300)
+    poll: Annotated[Seconds, Rule(may_be_zero=True, idle=_NO_REVISIONS)] = Seconds(300)
     """How often the Git repository is asked for something new; 0s is never."""
-    apps: Globs = Globs()
+    apps: Annotated[Globs, Rule(may_be_empty=False, format="glob")] = Globs()
     """Globs of the apps' folders, such as `apps/*` (`.` is the source itself), or of unit files,
     `quadlets/*.container`: each is an app, with what it refers to; `units` is every unit file.
     Empty finds them."""
-    ignore: Globs = Globs()
+    ignore: Annotated[Globs, Rule(may_be_empty=False, format="glob")] = Globs()
     """Globs of files and folders that are left out, as in .gitignore: `archive`, `apps/x/image`."""
     select: tuple[str, ...] = ()
     """Globs of app names; if any are given, only these apps are deployed."""
     exclude: tuple[str, ...] = ()
     """Globs of app names that are not deployed."""
-    overlay: str = ""
+    overlay: Annotated[str, Rule(example="hosts/%H", format="overlay")] = ""
     """Folder of the source whose files are laid over the apps', `hosts/%H`: %H host, %u user."""
-    user: str = ""
+    user: Annotated[
+        str,
+        Rule(
+            example="me",
+            pattern="[^:]*",
+            refusal="{} cannot be a user",
+            over="https",
+            needs="password",
+            needs_hint='say where it is: password = "file:~/.config/podvisor/git-token"',
+        ),
+    ] = ""
     """For https: the user that `password` is of; empty is the URL's, or `git`."""
-    password: SecretRef = SecretRef("")
+    password: Annotated[SecretRef, Rule(over="https")] = SecretRef("")
     """For https: where the password or token is."""
-    ssh_key: str = ""
+    ssh_key: Annotated[
+        str,
+        Rule(
+            example="~/.ssh/podvisor",
+            pattern=f"{PATH.pattern}|{_CREDENTIAL}",
+            refusal="“ssh_key” names no file",
+            hint=f"{PATH_HINT}; or credential:",
+            over="ssh",
+        ),
+    ] = ""
     """For ssh: the deploy key, a file of your own or `credential:NAME`; empty is as ssh has it."""
-    known_hosts: str = ""
+    known_hosts: Annotated[
+        str, Rule(example="~/.config/podvisor/known_hosts", format="known-hosts", over="ssh")
+    ] = ""
     """For ssh: a file of the server's keys, or its lines; then no other key is accepted."""
-    verify: str = ""
+    verify: Annotated[
+        str,
+        Rule(
+            example="ssh",
+            pattern="ssh|gpg",
+            refusal="cannot verify by {}",
+            hint="ssh or gpg",
+            over="git",
+            needs="allowed_signers",
+            needs_hint='say whose: allowed_signers = "~/.config/podvisor/allowed_signers"',
+        ),
+    ] = ""
     """`ssh` or `gpg`: only revisions that `allowed_signers` signed are deployed."""
-    allowed_signers: str = ""
+    allowed_signers: Annotated[
+        str,
+        Rule(
+            example="~/.config/podvisor/allowed_signers",
+            pattern=PATH.pattern,
+            refusal="“allowed_signers” names no file of this machine",
+            hint=f"{PATH_HINT}; it must not come from the repository itself",
+            over="git",
+            needs="verify",
+            needs_hint='say how: verify = "ssh" or "gpg"',
+        ),
+    ] = ""
     """For ssh a file as in ssh-keygen(1), ALLOWED SIGNERS; for gpg one of armoured public keys."""
-    status: str = ""
+    status: Annotated[
+        str,
+        Rule(
+            example="github",
+            format="status-host",
+            over="git",
+            needs="status_token",
+            needs_hint='say where it is: status_token = "file:~/.config/podvisor/status-token"',
+        ),
+    ] = ""
     """`github`, `gitea`, `forgejo` or `gitlab`: tell the Git host how each revision fares."""
-    status_token: SecretRef = SecretRef("")
+    status_token: Annotated[SecretRef, _with_status()] = SecretRef("")
     """Where the Git host's token for that is."""
-    status_url: str = ""
+    status_url: Annotated[str, _with_status("https://git.example.org/api/v1")] = ""
     """Base of the Git host's API, where it is not where `git` lets one expect it."""
-    status_context: str = ""
+    status_context: Annotated[str, _with_status("podvisor/pi")] = ""
     """What the status is called at the Git host; empty is `podvisor/HOSTNAME`."""
-    webhook: str = ""
+    webhook: Annotated[
+        str,
+        Rule(
+            example="github",
+            format="webhook-host",
+            idle="a folder is watched, and needs nobody to tell",
+        ),
+    ] = ""
     """Whose webhooks tell of pushes: `github`, `forgejo`, `gitea`, `gitlab`, `bitbucket`, `generic`
     or `github-actions` (OIDC tokens of a workflow, without a secret)."""
     webhook_secret: SecretRef = SecretRef("")
     """Where the secret is that the webhooks are signed with."""
-    webhook_repository: str = ""
+    webhook_repository: Annotated[str, Rule(example="me/home")] = ""
     """For `github-actions`: OWNER/NAME of the repository whose workflows may tell."""
-    webhook_audience: str = ""
+    webhook_audience: Annotated[str, Rule(example="podvisor-home")] = ""
     """For `github-actions`: the audience that the workflow asks its token for."""
 
 
@@ -130,7 +208,7 @@ class LedgerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class RepairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[repair]`: how what broke is brought back."""
 
-    resync: Seconds = Seconds(3_600)
+    resync: Annotated[Seconds, _MAY_BE_ZERO] = Seconds(3_600)
     """The backstop: every app is looked at this often, even if nothing was noticed. 0s is never."""
     pull_timeout: Seconds = Seconds(1_800)
     """An image pull that takes longer is ended and tried again later."""
@@ -143,7 +221,7 @@ class RepairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[rollout]`: when a new revision of an app counts, and what follows when it fails."""
 
-    settle: Seconds = Seconds(10)
+    settle: Annotated[Seconds, _MAY_BE_ZERO] = Seconds(10)
     """How long everything must have stayed up, and well, before a revision counts."""
     gate_timeout: Seconds = Seconds(600)
     """A revision that is not well after so long has failed."""
@@ -156,7 +234,7 @@ class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[health]`: how often containers that are well are asked how they are."""
 
-    idle_interval: Seconds = Seconds(0)
+    idle_interval: Annotated[Seconds, _MAY_BE_ZERO] = Seconds(0)
     """How often Podman runs the health check of a container that is well; 0s is as declared."""
     idle_after: Seconds = Seconds(300)
     """How long it must have been well before; three checks at least."""
@@ -174,17 +252,23 @@ class SecretSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[webhooks]`: where Git hosts can tell of pushes."""
 
-    listen: str = ""
+    listen: Annotated[str, Rule(example="127.0.0.1:9078", format="listen")] = ""
     """ADDRESS:PORT to listen on, such as `127.0.0.1:9078` or `[::]:9078`; empty is not at all."""
-    public_url: str = ""
+    public_url: Annotated[str, Rule(example="https://hooks.example.org", format="url")] = ""
     """How Git hosts reach it: `https://hooks.example.org`. For `podvisor webhook show`."""
-    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Rule(example='["127.0.0.1", "10.0.0.0/8"]', may_be_empty=False, format="network"),
+    ] = ("127.0.0.1", "::1")
     """Addresses and networks of reverse proxies, whose word on the sender's address counts."""
     body_size: Bytes = Bytes(2 << 20)
     """Largest body that is read."""
     refusals_per_minute: int = 30
     """An address that was refused more often is not listened to for a while."""
-    oidc_issuer: str = "https://token.actions.githubusercontent.com"
+    oidc_issuer: Annotated[
+        str,
+        Rule(example="https://git.example.org/token", may_be_empty=False, format="issuer"),
+    ] = "https://token.actions.githubusercontent.com"
     """Whose tokens `github-actions` takes; another one for GitHub Enterprise."""
 
 

@@ -1,23 +1,24 @@
 """The text of `config.toml` → `Settings`, or everything that is wrong with it, line by line.
 
-`core.config.toml_lines` finds the lines; the shape and the defaults are those of `model.settings`,
-and what must hold for a source as a whole stands in `core.config.source_rules`.
+`core.config.toml_lines` finds the lines; the shape, the defaults and the rule of each field are
+those of `model.settings`; what must hold for a source as a whole is in `core.config.source_rules`.
 """
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from supervisor.core.config.formats import FORMATS
 from supervisor.core.config.problem import Problem, shown_text
 from supervisor.core.config.source_rules import source_problems
 from supervisor.core.config.toml_lines import Path, key_lines
-from supervisor.core.config.webhook_rules import webhook_problems
 from supervisor.kit import texts
 from supervisor.model.errors import Finding
 from supervisor.model.git_url import GitUrl
+from supervisor.model.setting_rule import Rule, typed
 from supervisor.model.settings import (
     Bytes,
     Globs,
@@ -46,24 +47,23 @@ _SAID_TWICE = (
 _SECRET_REF = re.compile(
     r"file:(?:/|~/)[^\x00-\x1f]+|(?:credential|podman):[A-Za-z0-9][A-Za-z0-9._-]*"
 )
-_LISTS = {"trusted_proxies": '["127.0.0.1", "10.0.0.0/8"]'}
-_TEXT_EXAMPLES = {
-    "git": "https://example.org/apps.git",
-    "folder": "~/apps",
-    "ref": "main",
-    "overlay": "hosts/%H",
-    "user": "me",
-    "ssh_key": "~/.ssh/podvisor",
-    "known_hosts": "~/.config/podvisor/known_hosts",
-    "verify": "ssh",
-    "allowed_signers": "~/.config/podvisor/allowed_signers",
-    "webhook": "github",
-    "listen": "127.0.0.1:9078",
-    "status": "github",
-    "status_url": "https://git.example.org/api/v1",
-    "status_context": "podvisor/pi",
+_PARSERS: dict[type, Callable[[str], object]] = {
+    Seconds: texts.parse_duration,
+    Bytes: texts.parse_size,
 }
-_MAY_BE_ZERO = ("poll", "resync", "settle", "idle_interval")
+_EXPECTED: dict[object, tuple[str, str]] = {
+    GitUrl: ("a text, in quotes", '"apps/*"'),
+    str: ("a text, in quotes", '"apps/*"'),
+    Seconds: ("a duration, in quotes", '"1h30m"'),
+    Bytes: ("a size, in quotes", '"16M"'),
+    int: ("a whole number", "100"),
+    bool: ("true or false", "true"),
+    SecretRef: ("where the secret is, in quotes", '"file:~/.config/podvisor/{}"'),
+    Globs: ("a text, or a list of texts", '["apps/*", "proxy"]'),
+    dict[str, Seconds]: ("a table of durations", '{{ web = "10m" }}'),
+    tuple[str, ...]: ("a list of texts", '["web", "db-*"]'),
+}
+"""What each type wants, and an example, where the rule of the field has none; {} is its name."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +80,6 @@ def read_settings(text: str, *, path: str = "config.toml") -> Reading:
     except (ValueError, RecursionError) as error:
         return Reading(settings=None, findings=(_syntax_finding(text, path, error),))
     problems = list(_problems(document))
-    problems += webhook_problems(document, [problem.key for problem in problems])
     lines = key_lines(text) if problems else {}
     findings = tuple(
         sorted(
@@ -130,7 +129,9 @@ def _line(lines: Mapping[Path, int], key: Path) -> int:
 def _problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     for name, value in document.items():
         if name == "sources":
-            yield from _sources_problems(value)
+            webhooks = document.get("webhooks")
+            is_heard = isinstance(webhooks, dict) and bool(webhooks.get("listen"))
+            yield from _sources_problems(value, is_heard=is_heard)
         elif name in _SECTIONS:
             yield from _table_problems((name,), value, _SECTIONS[name])
         else:
@@ -155,7 +156,7 @@ def _unknown_section(name: str, value: object) -> Problem:
     return Problem((name,), f"there is no setting “{name}” outside of a section", hint)
 
 
-def _sources_problems(value: object) -> Iterator[Problem]:
+def _sources_problems(value: object, *, is_heard: bool) -> Iterator[Problem]:
     if not isinstance(value, dict):
         yield Problem(("sources",), "“sources” is not a section", "write [sources.NAME]")
         return
@@ -173,57 +174,51 @@ def _sources_problems(value: object) -> Iterator[Problem]:
         problems = list(_table_problems(key, source, SourceSettings))
         yield from problems
         if isinstance(source, dict):
-            yield from source_problems(key, name, source, [problem.key for problem in problems])
+            wrong = {problem.key[-1] for problem in problems if problem.fatal}
+            yield from source_problems(key, source, wrong, is_heard=is_heard)
 
 
 def _table_problems(key: Path, value: object, shape: type[msgspec.Struct]) -> Iterator[Problem]:
-    """Check each field on its own against its type, so that none hides another."""
+    """Check each field on its own against its type and rule, so that none hides another."""
     title = ".".join(shown_text(part, quotes=False) for part in key)
     if not isinstance(value, dict):
         yield Problem(key, f"“{title}” is not a section", f"write [{title}] on a line of its own")
         return
     fields = {field.name: field for field in msgspec.structs.fields(shape)}
     for name, item in value.items():
-        place = (*key, name)
-        field = fields.get(name)
-        if field is None:
-            meant = texts.nearest(name, fields)
-            hint = f"did you mean “{meant}”?" if meant else f"there are {', '.join(fields)}"
-            yield Problem(place, f"there is no setting {shown_text(name)} in [{title}]", hint)
+        if field := fields.get(name):
+            yield from _field_problems((*key, name), item, *typed(field))
             continue
-        expected, example = _expectation(field.type, name)
-        try:
-            decoded = msgspec.convert(item, field.type, dec_hook=_decode)
-        except msgspec.ValidationError as error:
-            if isinstance(item, str) and field.type in (Seconds, Bytes, SecretRef):
-                yield Problem(place, f"cannot read “{name}”: {error}")
-            else:
-                yield Problem(place, f"“{name}” must be {expected}", f"such as {name} = {example}")
-            continue
-        is_number = isinstance(decoded, int | float) and not isinstance(decoded, bool)
-        if is_number and not decoded > 0 and name not in _MAY_BE_ZERO:
-            yield Problem(place, f"“{name}” must be more than 0")
+        meant = texts.nearest(name, fields)
+        hint = f"did you mean “{meant}”?" if meant else f"there are {', '.join(fields)}"
+        yield Problem((*key, name), f"there is no setting {shown_text(name)} in [{title}]", hint)
 
 
-def _expectation(kind: object, name: str) -> tuple[str, str]:
-    """Say what a field wants, and give an example of it."""
-    if kind is Seconds:
-        return "a duration, in quotes", '"1h30m"'
-    if kind is Bytes:
-        return "a size, in quotes", '"16M"'
-    if kind is int:
-        return "a whole number", "100"
-    if kind is bool:
-        return "true or false", "true"
-    if kind is SecretRef:
-        return "where the secret is, in quotes", f'"file:~/.config/podvisor/{name}"'
-    if kind is Globs:
-        return "a text, or a list of texts", '["apps/*", "proxy"]'
-    if kind in (str, GitUrl):
-        return "a text, in quotes", f'"{_TEXT_EXAMPLES.get(name, "apps/*")}"'
-    if kind == dict[str, Seconds]:
-        return "a table of durations", '{ web = "10m" }'
-    return "a list of texts", _LISTS.get(name, '["web", "db-*"]')
+def _field_problems(key: Path, item: object, kind: Any, rule: Rule) -> Iterator[Problem]:
+    name = key[-1]
+    try:
+        value = msgspec.convert(item, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        if isinstance(item, str) and kind in (Seconds, Bytes, SecretRef):
+            yield Problem(key, f"cannot read “{name}”: {error}")
+        else:
+            expected, example = _EXPECTED[kind]
+            if rule.example:
+                example = rule.example if kind == tuple[str, ...] else f'"{rule.example}"'
+            hint = f"such as {name} = {example.format(name)}"
+            yield Problem(key, f"“{name}” must be {expected}", hint)
+        return
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not value > 0 and not rule.may_be_zero:
+            yield Problem(key, f"“{name}” must be more than 0")
+        return
+    for text in [value] if isinstance(value, str) else value if isinstance(value, tuple) else ():
+        if not text and rule.may_be_empty:
+            continue
+        if rule.pattern and not (text.isprintable() and re.fullmatch(rule.pattern, text)):
+            yield Problem(key, rule.refusal.format(shown_text(text)), rule.hint)
+        if rule.format:
+            yield from FORMATS[rule.format](key, text)
 
 
 def _decode(kind: type, value: object) -> object:
@@ -232,17 +227,9 @@ def _decode(kind: type, value: object) -> object:
         return Globs([value] if isinstance(value, str) else msgspec.convert(value, list[str]))
     if not isinstance(value, str):
         raise TypeError(f"expected a text, got {value!r}")
-    if kind is GitUrl:
-        return GitUrl(value)
-    if kind is Seconds:
-        return Seconds(texts.parse_duration(value))
-    if kind is Bytes:
-        return Bytes(texts.parse_size(value))
-    if kind is SecretRef:
-        if value and not _SECRET_REF.fullmatch(value):
-            # What stands there may be the secret itself: it is not repeated.
-            raise ValueError(
-                "write file:/PATH, credential:NAME or podman:NAME, and keep the secret there"
-            )
-        return SecretRef(value)
-    raise NotImplementedError(kind)
+    if kind is SecretRef and value and not _SECRET_REF.fullmatch(value):
+        # What stands there may be the secret itself: it is not repeated.
+        raise ValueError(
+            "write file:/PATH, credential:NAME or podman:NAME, and keep the secret there"
+        )
+    return kind(_PARSERS.get(kind, str)(value))

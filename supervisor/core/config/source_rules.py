@@ -1,120 +1,142 @@
-"""What must hold for one source of the settings as a whole, beyond the types of its fields.
+"""What must hold for one source of the settings as a whole, beyond the rule of each of its fields.
 
-`core.config.reader` asks here; nothing is looked at outside: whether a folder is there or a server
-answers shows when the source is read.
+Checked by `core.config.reader`, after the fields.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from supervisor.core.config.problem import Problem, shown_text
-from supervisor.core.config.source_access import access_problems
 from supervisor.core.config.toml_lines import Path
-from supervisor.core.files.source_paths import glob_problem
+from supervisor.core.githost import commit_status_api
+from supervisor.core.githost.hosts import github_actions
+from supervisor.core.githost.hosts.registry import HOSTS, STATUS_APIS
+from supervisor.core.githost.payloads import repository_path
 from supervisor.kit import texts
 from supervisor.model.git_url import GitUrl
-from supervisor.model.settings import Seconds
+from supervisor.model.setting_rule import typed
+from supervisor.model.settings import Seconds, SourceSettings
 
-_SCHEMES = ("https", "http", "ssh", "git+ssh", "file")
+_RULES = {field.name: typed(field)[1] for field in msgspec.structs.fields(SourceSettings)}
+_STATUS_HOSTS = ", ".join(STATUS_APIS)
+_ACTIONS = github_actions.HOST.name
 _FASTEST_POLL = Seconds(10)
-_GIT_HINT = "write https://…, ssh://…, user@host:path or file:///…"
 
 
 def source_problems(
-    key: Path, name: str, source: Mapping[str, Any], wrong: Collection[Path]
+    key: Path, source: Mapping[str, Any], wrong: Collection[str], *, is_heard: bool
 ) -> Iterator[Problem]:
-    """Check a source as a whole; `wrong` names its settings that were complained of already."""
-    git, folder = source.get("git", ""), source.get("folder", "")
-    if git and folder:
+    """Check a source as a whole; `wrong` names its settings that were complained of already.
+
+    `is_heard` if the settings say where webhooks are listened for.
+    """
+    given = {name: value for name, value in source.items() if isinstance(value, str) and value}
+    git = GitUrl(given.get("git", ""))
+    yield from _place_problems(key, source, wrong)
+    yield from _rule_problems(key, given, git, wrong)
+    yield from _git_problems(key, given, git, wrong)
+    words = ("webhook", "webhook_secret", "webhook_repository", "webhook_audience")
+    if not any(word in wrong for word in words):
+        yield from _webhook_problems(key, {one: given[one] for one in words if one in given})
+    if "webhook" in given and not is_heard:
+        message = f"nobody hears the webhooks of source “{key[-1]}”"
+        hint = 'say where to listen, below [webhooks]: listen = "127.0.0.1:9078"'
+        yield Problem((*key, "webhook"), message, hint, fatal=False)
+
+
+def _place_problems(
+    key: Path, source: Mapping[str, Any], wrong: Collection[str]
+) -> Iterator[Problem]:
+    places = [name for name in ("git", "folder") if source.get(name)]
+    if len(places) > 1:
         hint = "a source has one of them; make two sources of it"
-        yield Problem((*key, "folder"), f"source “{name}” has both “git” and “folder”", hint)
-    elif (
-        not git
-        and not folder
-        # One that is there but misspelt or mistyped was complained of already.
-        and not any(texts.nearest(word[-1], ("git", "folder")) for word in wrong)
-    ):
+        message = f"source “{key[-1]}” has both “git” and “folder”"
+        yield Problem((*key, "folder"), message, hint)
+    # One that is there but misspelt or mistyped was complained of already.
+    if not places and not any(texts.nearest(word, ("git", "folder")) for word in wrong):
         hint = 'say where its apps come from: git = "https://…" or folder = "~/apps"'
-        yield Problem(key, f"source “{name}” has neither “git” nor “folder”", hint)
-    if git and isinstance(git, str):
-        yield from _git_problems((*key, "git"), GitUrl(git))
-    if folder and isinstance(folder, str):
-        yield from _folder_problems((*key, "folder"), folder)
-        for word in ("ref", "poll"):
-            if word in source and not git:
-                hint = "a folder is watched, and has no revisions of its own"
-                yield Problem(
-                    (*key, word), f"“{word}” does nothing for a folder", hint, fatal=False
-                )
-    yield from _detail_problems(key, source)
-    yield from access_problems(key, source)
+        yield Problem(key, f"source “{key[-1]}” has neither “git” nor “folder”", hint)
 
 
-def _git_problems(key: Path, url: GitUrl) -> Iterator[Problem]:
-    odd = _control_characters(url) or url != url.strip() or url.startswith("-")
-    if odd or (" " in url and url.scheme in _SCHEMES):
-        yield Problem(key, f"cannot use {shown_text(url)} as the URL of a Git repository")
-        return
-    if url.fault:
-        yield Problem(key, f"cannot read the URL of the Git repository: {url.fault}")
-    elif "://" not in url:
-        if url.startswith(("/", "~", ".")):
-            hint = f"write file://{url if url.startswith('/') else '/…'}, or use “folder”"
-            yield Problem(key, f"“{url}” is a path, not a URL", hint)
-        elif not url.scheme:
-            yield Problem(key, f"“{url}” is not the URL of a Git repository", _GIT_HINT)
-    elif url.scheme not in _SCHEMES:
-        message = f"cannot fetch “{url.shown}”: {url.scheme}:// is not supported"
-        yield Problem(key, message, _GIT_HINT)
-    elif url.scheme == "file":
-        if url.host or not url.path.startswith("/"):
-            hint = "write three slashes: file:///srv/…"
-            yield Problem(key, f"“{url.shown}” is not absolute", hint)
-    elif not url.host or not url.repository:
-        yield Problem(key, f"“{url.shown}” names no repository", "write https://HOST/PATH")
-    elif url.scheme == "http" and url.host not in ("localhost", "127.0.0.1", "::1"):
-        hint = "whoever is on the way can decide what runs here; use https://"
-        yield Problem(key, f"“{url.shown}” is not encrypted", hint, fatal=False)
-    if url.password is not None:
-        hint = (
-            "whoever reads this file has it; use “password”, which says where it is, or an SSH key"
-        )
-        yield Problem(key, f"“{url.shown}” holds a password", hint, fatal=False)
+def _rule_problems(
+    key: Path, given: Mapping[str, str], git: GitUrl, wrong: Collection[str]
+) -> Iterator[Problem]:
+    """Check which settings go together, by the rules at their fields."""
+    for name in given:
+        rule, place = _RULES.get(name), (*key, name)
+        if rule is None:
+            continue
+        if rule.over and not git:
+            hint = "only a Git repository has it"
+            yield Problem(place, f"“{name}” does nothing for a folder", hint)
+            continue
+        if rule.idle and not git and "folder" in given:
+            yield Problem(place, f"“{name}” does nothing for a folder", rule.idle, fatal=False)
+        elif rule.over == "https" and not git.over_http:
+            yield Problem(place, f"“{name}” is for https://", "over ssh, name “ssh_key”")
+        elif rule.over == "ssh" and not git.over_ssh:
+            yield Problem(place, f"“{name}” is for ssh://", "over https, name “password”")
+        if rule.needs and rule.needs not in given and name not in wrong:
+            hint = rule.needs_hint.format(hosts=_STATUS_HOSTS)
+            yield Problem(place, f"“{name}” needs “{rule.needs}”", hint)
 
 
-def _folder_problems(key: Path, folder: str) -> Iterator[Problem]:
-    if _control_characters(folder):
-        yield Problem(key, f"cannot use {shown_text(folder)} as a folder")
-    elif folder != "~" and not folder.startswith(("/", "~/")):
-        hint = f"write it from the root, or ~/{folder.removeprefix('./')}"
-        yield Problem(key, f"the folder “{folder}” is relative", hint)
-
-
-def _detail_problems(key: Path, source: Mapping[str, Any]) -> Iterator[Problem]:
-    ref, poll = source.get("ref", ""), source.get("poll")
-    if isinstance(ref, str) and (_control_characters(ref) or ref.startswith("-") or " " in ref):
-        hint = "a branch, a tag or a commit"
-        yield Problem((*key, "ref"), f"cannot follow {shown_text(ref)}", hint)
-    for word in ("apps", "ignore"):
-        yield from _glob_problems((*key, word), source.get(word, ()))
-    if isinstance(poll, str) and source.get("git"):
-        try:
-            seconds = texts.parse_duration(poll)
-        except ValueError:
-            return
-        if 0 < seconds < _FASTEST_POLL:
+def _git_problems(
+    key: Path, given: Mapping[str, str], git: GitUrl, wrong: Collection[str]
+) -> Iterator[Problem]:
+    if "password" in given and git.over_http and git.password is not None:
+        hint = "take it out of “git”"
+        yield Problem((*key, "password"), "there is a password in “git”, too", hint)
+    if git and "poll" in given and "poll" not in wrong:
+        poll = given["poll"]
+        if 0 < texts.parse_duration(poll) < _FASTEST_POLL:
             fastest = texts.format_duration(_FASTEST_POLL)
             hint = f"{fastest} or more is kinder to the server, and to this machine's rest"
             yield Problem((*key, "poll"), f"asking every {poll} is very often", hint, fatal=False)
+    if git and "status" in given and "status" not in wrong and "git" not in wrong:
+        name, word = ("status_url",) * 2 if "status_url" in given else ("status", "git")
+        url = given.get("status_url", "")
+        api = commit_status_api.api_of(given["status"], git=git, url=url)
+        if api is None:
+            message = f"cannot tell from “{word}” where the API is"
+            hint = (
+                'status_url = "https://git.example.org/api/v1", and OWNER/NAME at the end of “git”'
+            )
+            yield Problem((*key, name), message, hint)
+        elif api.base.startswith("http://") and not commit_status_api.is_local(api.base):
+            hint = "whoever is on the way can read the token; use https://"
+            yield Problem((*key, name), f"“{api.base}” is not encrypted", hint, fatal=False)
 
 
-def _glob_problems(key: Path, value: object) -> Iterator[Problem]:
-    globs = [value] if isinstance(value, str) else value
-    for glob in globs if isinstance(globs, list) else ():
-        if isinstance(glob, str) and (why := glob_problem(key[-1], glob)):
-            hint = "it is looked up within the source, such as apps/*"
-            yield Problem(key, f"“{key[-1]}” cannot be {shown_text(glob)}: {why}", hint)
-
-
-def _control_characters(text: str) -> bool:
-    return not text.isprintable()
+def _webhook_problems(key: Path, given: Mapping[str, str]) -> Iterator[Problem]:
+    name = key[-1]
+    if "webhook" not in given:
+        for word in list(given)[:1]:
+            hint = f"say who sends them: webhook = one of {', '.join(HOSTS)}"
+            yield Problem((*key, word), f"“{word}” does nothing without “webhook”", hint)
+    elif given["webhook"] != _ACTIONS:
+        if "webhook_secret" not in given:
+            message = f"source “{name}” takes webhooks, but says no “webhook_secret”"
+            hint = f'webhook_secret = "file:~/.config/podvisor/webhook-{name}"'
+            yield Problem((*key, "webhook"), message, hint)
+        for word in ("webhook_repository", "webhook_audience"):
+            if word in given:
+                hint = "the signature is by the secret"
+                message = f"“{word}” is for {_ACTIONS} only"
+                yield Problem((*key, word), message, hint, fatal=False)
+    else:
+        examples = {"webhook_repository": "me/home", "webhook_audience": f"podvisor-{name}"}
+        for word, example in examples.items():
+            if word not in given:
+                message = f"source “{name}” takes tokens of GitHub Actions, but says no “{word}”"
+                yield Problem((*key, "webhook"), message, f'such as {word} = "{example}"')
+        repository = given.get("webhook_repository")
+        if repository and repository_path(repository).count("/") != 1:
+            message = f"{shown_text(repository)} is not OWNER/NAME"
+            yield Problem((*key, "webhook_repository"), message, 'write it as "me/home"')
+        if "webhook_secret" in given:
+            hint = "the token is signed by its issuer"
+            message = f"“webhook_secret” does nothing for {_ACTIONS}"
+            yield Problem((*key, "webhook_secret"), message, hint, fatal=False)

@@ -1,0 +1,146 @@
+"""What texts of the settings are, by the names that their rules have for it (`Rule.format`).
+
+Nothing is looked at outside: whether a folder is there or a server answers shows when the source is
+read.
+"""
+
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+from supervisor.core.config import overlay_setting
+from supervisor.core.config.problem import Problem, shown_text
+from supervisor.core.config.toml_lines import Path
+from supervisor.core.files.source_paths import glob_problem
+from supervisor.core.githost.client_address import network_fault, parse_listen
+from supervisor.core.githost.hosts.registry import HOSTS, STATUS_APIS
+from supervisor.kit import texts
+from supervisor.model.git_url import GitUrl
+from supervisor.model.setting_rule import PATH, PATH_HINT
+
+_GIT_SCHEMES = ("https", "http", "ssh", "git+ssh", "file")
+_GIT_HINT = "write https://…, ssh://…, user@host:path or file:///…"
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
+def _git(key: Path, text: str) -> Iterator[Problem]:
+    url = GitUrl(text)
+    odd = not url.isprintable() or url != url.strip() or url.startswith("-")
+    if odd or (" " in url and url.scheme in _GIT_SCHEMES):
+        yield Problem(key, f"cannot use {shown_text(url)} as the URL of a Git repository")
+        return
+    if url.fault:
+        yield Problem(key, f"cannot read the URL of the Git repository: {url.fault}")
+    elif url.startswith(("/", "~", ".")):
+        hint = f"write file://{url if url.startswith('/') else '/…'}, or use “folder”"
+        yield Problem(key, f"“{url}” is a path, not a URL", hint)
+    elif not url.scheme:
+        yield Problem(key, f"“{url}” is not the URL of a Git repository", _GIT_HINT)
+    elif url.scheme not in _GIT_SCHEMES:
+        message = f"cannot fetch “{url.shown}”: {url.scheme}:// is not supported"
+        yield Problem(key, message, _GIT_HINT)
+    elif url.scheme == "file":
+        if url.host or not url.path.startswith("/"):
+            hint = "write three slashes: file:///srv/…"
+            yield Problem(key, f"“{url.shown}” is not absolute", hint)
+    elif not url.host or not url.repository:
+        yield Problem(key, f"“{url.shown}” names no repository", "write https://HOST/PATH")
+    elif url.scheme == "http" and url.host not in _LOCAL:
+        hint = "whoever is on the way can decide what runs here; use https://"
+        yield Problem(key, f"“{url.shown}” is not encrypted", hint, fatal=False)
+    if url.password is not None:
+        hint = (
+            "whoever reads this file has it; use “password”, which says where it is, or an SSH key"
+        )
+        yield Problem(key, f"“{url.shown}” holds a password", hint, fatal=False)
+
+
+def _folder(key: Path, text: str) -> Iterator[Problem]:
+    if not text.isprintable():
+        yield Problem(key, f"cannot use {shown_text(text)} as a folder")
+    elif text != "~" and not text.startswith(("/", "~/")):
+        hint = f"write it from the root, or ~/{text.removeprefix('./')}"
+        yield Problem(key, f"the folder “{text}” is relative", hint)
+
+
+def _glob(key: Path, text: str) -> Iterator[Problem]:
+    if why := glob_problem(key[-1], text):
+        hint = "it is looked up within the source, such as apps/*"
+        yield Problem(key, f"“{key[-1]}” cannot be {shown_text(text)}: {why}", hint)
+
+
+def _overlay(key: Path, text: str) -> Iterator[Problem]:
+    if why := overlay_setting.problem(text):
+        yield Problem(key, f"cannot use {shown_text(text)} as an overlay: {why}")
+
+
+def _known_hosts(key: Path, text: str) -> Iterator[Problem]:
+    if text.startswith(("/", "~")):
+        if not PATH.fullmatch(text):
+            yield Problem(key, "“known_hosts” names no file", PATH_HINT)
+    elif not all(_is_host_line(line) for line in text.splitlines()):
+        hint = 'a path, or the lines that ssh-keyscan HOST prints, between """ and """'
+        yield Problem(key, "“known_hosts” holds no lines of that kind", hint)
+
+
+def _is_host_line(line: str) -> bool:
+    words = line.split()
+    return not words or words[0].startswith("#") or (len(words) >= 3 and line.isprintable())  # noqa: PLR2004
+
+
+def _status_host(key: Path, text: str) -> Iterator[Problem]:
+    if text not in STATUS_APIS:
+        hint = f"there are {', '.join(STATUS_APIS)}"
+        yield Problem(key, f"cannot tell a Git host {shown_text(text)}", hint)
+
+
+def _webhook_host(key: Path, text: str) -> Iterator[Problem]:
+    if text not in HOSTS:
+        meant = texts.nearest(text, HOSTS)
+        hint = f"did you mean “{meant}”?" if meant else f"there are {', '.join(HOSTS)}"
+        yield Problem(key, f"no webhooks are known that are called {shown_text(text)}", hint)
+
+
+def _listen(key: Path, text: str) -> Iterator[Problem]:
+    try:
+        parse_listen(text)
+    except ValueError as error:
+        hint = "write ADDRESS:PORT, such as 127.0.0.1:9078, 0.0.0.0:9078 or [::]:9078"
+        yield Problem(key, f"cannot listen on {shown_text(text)}: {error}", hint)
+
+
+def _network(key: Path, text: str) -> Iterator[Problem]:
+    if fault := network_fault(text):
+        hint = 'write addresses and networks, such as "127.0.0.1", "10.0.0.0/8"'
+        yield Problem(key, f"cannot trust {shown_text(text)}: {fault}", hint)
+
+
+def _url(key: Path, text: str, *, encrypted: bool = False) -> Iterator[Problem]:
+    try:
+        parts = urlsplit(text)
+        scheme, host = parts.scheme, parts.hostname
+    except ValueError:
+        scheme, host = "", None
+    if text and (scheme not in {"https", "http"} or not host or not text.isprintable()):
+        yield Problem(key, f"{shown_text(text)} is no URL", "write https://…")
+    elif encrypted and scheme != "https" and host not in _LOCAL:
+        message = f"cannot trust what {shown_text(text)} says: it is not encrypted"
+        yield Problem(key, message, "write https://…")
+
+
+def _issuer(key: Path, text: str) -> Iterator[Problem]:
+    return _url(key, text, encrypted=True)
+
+
+FORMATS: dict[str, Callable[[Path, str], Iterator[Problem]]] = {
+    "git": _git,
+    "folder": _folder,
+    "glob": _glob,
+    "overlay": _overlay,
+    "known-hosts": _known_hosts,
+    "status-host": _status_host,
+    "webhook-host": _webhook_host,
+    "listen": _listen,
+    "network": _network,
+    "url": _url,
+    "issuer": _issuer,
+}
