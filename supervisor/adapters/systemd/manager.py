@@ -1,13 +1,13 @@
 """The user's systemd manager: states, jobs, unit files. The `Systemd` port.
 
-`bus` holds the connection, `jobs` waits for jobs, `watch` follows the units. One connection serves
-everything; it is made when it is first needed, and again after it was lost. A systemd that has come
-to the bus anew (after `daemon-reexec`, or after the bus was restarted) counts as a lost connection:
-what was asked of the one before may or may not still stand.
+`bus` holds the connection, `unit_reader` reads states, `jobs` waits for jobs, `watch` follows the
+units. One connection serves everything; it is made when it is first needed, and again after it was
+lost. A systemd that has come to the bus anew (after `daemon-reexec`, or after the bus was
+restarted) counts as a lost connection: what was asked of the one before may or may not still stand.
 """
 
 import os
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,12 @@ from supervisor.adapters.systemd.health import CHECK_PATTERN, check_run
 from supervisor.adapters.systemd.jobs import Jobs
 from supervisor.adapters.systemd.journal import last_lines
 from supervisor.adapters.systemd.names import (
-    MANAGER,
     PEER,
-    PROPERTIES,
     UNIT,
-    can_be_loaded,
     owner_rule,
     typed_interface,
-    unit_path,
 )
-from supervisor.adapters.systemd.values import seconds, unmet_condition
+from supervisor.adapters.systemd.unit_reader import UnitReader
 from supervisor.adapters.systemd.watch import UnitWatch
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.model.errors import Failure, Retry, Stalled
@@ -39,11 +35,8 @@ from supervisor.model.observed import JobFailed, UnitState
 
 _RELOAD_SECONDS = 300.0
 _GRACE_SECONDS = 15.0
-_LOOKED_AT_AT_ONCE = 50
-"""Units; as many long answers may be there to be read in one turn of the event loop."""
 _LATELY_SECONDS = 600.0
 _DONE = "done"
-_STARTED_BY = ("WantedBy", "RequiredBy", "BoundBy", "UpheldBy")
 _NOT_THERE = frozenset({"NoSuchUnit", "UnitNotFound", "FileNotFound"})
 
 
@@ -73,7 +66,8 @@ class SystemdManager:
         self._connecting = anyio.Lock()
         self._connection: Connection | None = None
         self._once_connected = False
-        self._units = UnitWatch(connect=self._connected, states=self._states)
+        self._reader = UnitReader(self._call)
+        self._units = UnitWatch(connect=self._connected, states=self._reader.states)
         self._freezers = Freezers(cgroup or manager_folder())
         self._jobs = Jobs()
         self._reloading = anyio.Lock()
@@ -90,24 +84,7 @@ class SystemdManager:
         self, names: Collection[str], *, details: Collection[str] = ()
     ) -> dict[str, UnitState]:
         """States of these units in one call; `details` of them with the further properties."""
-        states = await self._states(names)
-        wanted = [name for name in details if can_be_loaded(name) and name in states]
-
-        loaded_at = await self._loaded_at() if wanted else 0
-        failures: list[Failure] = []
-
-        async def look(name: str) -> None:
-            try:
-                states[name] = await self._with_details(states[name], loaded_at=loaded_at)
-            except Failure as failure:  # raised below, not wrapped in a group
-                failures.append(failure)
-
-        for at in range(0, len(wanted), _LOOKED_AT_AT_ONCE):
-            async with anyio.create_task_group() as tasks:
-                for name in wanted[at : at + _LOOKED_AT_AT_ONCE]:
-                    tasks.start_soon(look, name)
-        if failures:
-            raise failures[0]
+        states = await self._reader.read(names, details)
         self._units.note_read(states.values())
         running = [one.name for one in states.values() if one.is_up]
         for name in self._freezers.paused([name for name in running if name.endswith(".service")]):
@@ -236,75 +213,6 @@ class SystemdManager:
         roots = {str(self._owned_root), os.path.realpath(self._owned_root)}
         return any(target.startswith(f"{root}/") for root in roots)
 
-    async def _states(self, names: Collection[str]) -> dict[str, UnitState]:
-        states = {name: UnitState(name=name) for name in names}
-        loadable = [name for name in names if can_be_loaded(name)]
-        if loadable:
-            try:
-                (rows,) = await self._call("ListUnitsByNames", "as", [loadable])
-            except Refused as error:
-                raise Retry(f"cannot read the units' states: {error}") from error
-            # A row bears the unit's first name, which is another one where an alias was asked for.
-            for name, row in zip(loadable, rows, strict=True):
-                _, _, load, active, sub, _, _, _, job, _ = row
-                states[name] = UnitState(name=name, load=load, active=active, sub=sub, job=job)
-        return states
-
-    async def _loaded_at(self) -> int:
-        """When systemd loaded its units last, in µs of the monotonic clock; 0 if never again."""
-        body = [MANAGER, "UnitsLoadTimestampMonotonic"]
-        try:
-            (variant,) = await self._call("Get", "ss", body, interface=PROPERTIES)
-        except Refused as error:
-            raise Retry(f"cannot read when systemd loaded its units: {error}") from error
-        return int(variant.value)
-
-    async def _with_details(self, state: UnitState, *, loaded_at: int) -> UnitState:
-        interface = typed_interface(state.name)
-        try:
-            values = await self._properties(state.name, UNIT)
-            result, restarts = "success", 0
-            if interface and state.load == "loaded":
-                result = str(await self._property(state.name, interface, "Result"))
-                if state.name.endswith(".service"):
-                    restarts = int(await self._property(state.name, interface, "NRestarts"))
-        except Refused:
-            return state  # it was unloaded in the meantime: what is known of it stands
-        started_at = int(values.get("InactiveExitTimestampMonotonic", 0))
-        unmet, tested_at = unmet_condition(values)
-        return UnitState(
-            name=state.name,
-            load=state.load,
-            active=state.active,
-            sub=state.sub,
-            job=state.job,
-            result=result,
-            path=str(values.get("SourcePath") or values.get("FragmentPath") or ""),
-            file_state=str(values.get("UnitFileState", "")),
-            needs_reload=bool(values.get("NeedDaemonReload", False)),
-            ever_started=bool(started_at),
-            active_since=seconds(values, "ActiveEnterTimestamp"),
-            restarts=restarts,
-            failed_at=seconds(values, "InactiveEnterTimestamp")
-            if state.active == "failed"
-            else 0.0,
-            unmet=unmet if state.active == "inactive" and not state.job else "",
-            tested_at=tested_at if unmet else 0.0,
-            before_load=started_at < loaded_at,
-            wanted_by=tuple(name for key in _STARTED_BY for name in values.get(key, ())),
-        )
-
-    async def _properties(self, unit: str, interface: str) -> Mapping[str, Any]:
-        path = unit_path(unit)
-        (values,) = await self._call("GetAll", "s", [interface], path=path, interface=PROPERTIES)
-        return {key: variant.value for key, variant in values.items()}
-
-    async def _property(self, unit: str, interface: str, name: str) -> Any:
-        body = [interface, name]
-        path = unit_path(unit)
-        (variant,) = await self._call("Get", "ss", body, path=path, interface=PROPERTIES)
-        return variant.value
-
     async def _job(
         self,
         member: str,
@@ -349,7 +257,7 @@ class SystemdManager:
         if lines:
             return lines
         try:
-            service = await self._properties(unit, typed_interface(unit) or UNIT)
+            service = await self._reader.properties(unit, typed_interface(unit) or UNIT)
         except (Refused, Failure):
             return ""
         status = service.get("ExecMainStatus", 0)

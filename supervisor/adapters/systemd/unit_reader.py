@@ -1,0 +1,123 @@
+"""States of units, as systemd says them on the bus. Serves `adapters.systemd.manager`."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
+
+import anyio
+
+from supervisor.adapters.systemd.bus import Refused
+from supervisor.adapters.systemd.names import (
+    MANAGER,
+    PROPERTIES,
+    UNIT,
+    can_be_loaded,
+    typed_interface,
+    unit_path,
+)
+from supervisor.adapters.systemd.values import seconds, unmet_condition
+from supervisor.model.errors import Failure, Retry
+from supervisor.model.observed import UnitState
+
+_LOOKED_AT_AT_ONCE = 50
+"""Units; as many long answers may be there to be read in one turn of the event loop."""
+_STARTED_BY = ("WantedBy", "RequiredBy", "BoundBy", "UpheldBy")
+
+
+class UnitReader:
+    """Reads over a connection that somebody else keeps."""
+
+    def __init__(self, call: Callable[..., Awaitable[list[Any]]]) -> None:
+        self._call = call
+
+    async def read(self, names: Collection[str], details: Collection[str]) -> dict[str, UnitState]:
+        """States of these units in one call; `details` of them with the further properties."""
+        states = await self.states(names)
+        wanted = [name for name in details if can_be_loaded(name) and name in states]
+
+        loaded_at = await self._loaded_at() if wanted else 0
+        failures: list[Failure] = []
+
+        async def look(name: str) -> None:
+            try:
+                states[name] = await self._with_details(states[name], loaded_at=loaded_at)
+            except Failure as failure:  # raised below, not wrapped in a group
+                failures.append(failure)
+
+        for at in range(0, len(wanted), _LOOKED_AT_AT_ONCE):
+            async with anyio.create_task_group() as tasks:
+                for name in wanted[at : at + _LOOKED_AT_AT_ONCE]:
+                    tasks.start_soon(look, name)
+        if failures:
+            raise failures[0]
+        return states
+
+    async def states(self, names: Collection[str]) -> dict[str, UnitState]:
+        """How these units are, without further properties."""
+        states = {name: UnitState(name=name) for name in names}
+        loadable = [name for name in names if can_be_loaded(name)]
+        if loadable:
+            try:
+                (rows,) = await self._call("ListUnitsByNames", "as", [loadable])
+            except Refused as error:
+                raise Retry(f"cannot read the units' states: {error}") from error
+            # A row bears the unit's first name, which is another one where an alias was asked for.
+            for name, row in zip(loadable, rows, strict=True):
+                _, _, load, active, sub, _, _, _, job, _ = row
+                states[name] = UnitState(name=name, load=load, active=active, sub=sub, job=job)
+        return states
+
+    async def _loaded_at(self) -> int:
+        """When systemd loaded its units last, in µs of the monotonic clock; 0 if never again."""
+        body = [MANAGER, "UnitsLoadTimestampMonotonic"]
+        try:
+            (variant,) = await self._call("Get", "ss", body, interface=PROPERTIES)
+        except Refused as error:
+            raise Retry(f"cannot read when systemd loaded its units: {error}") from error
+        return int(variant.value)
+
+    async def _with_details(self, state: UnitState, *, loaded_at: int) -> UnitState:
+        interface = typed_interface(state.name)
+        try:
+            values = await self.properties(state.name, UNIT)
+            result, restarts = "success", 0
+            if interface and state.load == "loaded":
+                result = str(await self._property(state.name, interface, "Result"))
+                if state.name.endswith(".service"):
+                    restarts = int(await self._property(state.name, interface, "NRestarts"))
+        except Refused:
+            return state  # it was unloaded in the meantime: what is known of it stands
+        started_at = int(values.get("InactiveExitTimestampMonotonic", 0))
+        unmet, tested_at = unmet_condition(values)
+        return UnitState(
+            name=state.name,
+            load=state.load,
+            active=state.active,
+            sub=state.sub,
+            job=state.job,
+            result=result,
+            path=str(values.get("SourcePath") or values.get("FragmentPath") or ""),
+            file_state=str(values.get("UnitFileState", "")),
+            needs_reload=bool(values.get("NeedDaemonReload", False)),
+            ever_started=bool(started_at),
+            active_since=seconds(values, "ActiveEnterTimestamp"),
+            restarts=restarts,
+            failed_at=seconds(values, "InactiveEnterTimestamp")
+            if state.active == "failed"
+            else 0.0,
+            unmet=unmet if state.active == "inactive" and not state.job else "",
+            tested_at=tested_at if unmet else 0.0,
+            before_load=started_at < loaded_at,
+            wanted_by=tuple(name for key in _STARTED_BY for name in values.get(key, ())),
+        )
+
+    async def properties(self, unit: str, interface: str) -> Mapping[str, Any]:
+        """All that a unit has by an interface of its. Raises Refused."""
+        path = unit_path(unit)
+        (values,) = await self._call("GetAll", "s", [interface], path=path, interface=PROPERTIES)
+        return {key: variant.value for key, variant in values.items()}
+
+    async def _property(self, unit: str, interface: str, name: str) -> Any:
+        body = [interface, name]
+        path = unit_path(unit)
+        (variant,) = await self._call("Get", "ss", body, path=path, interface=PROPERTIES)
+        return variant.value
