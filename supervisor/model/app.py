@@ -152,12 +152,9 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
         return (*own, *((UnitKind.POD, pod) for pod in self.pods))
 
 
-class DesiredApp(AppRevision, frozen=True, kw_only=True):
-    """An app that can be deployed: its files, and the units that come out of them."""
+class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What `[X-Podvisor]` of any of its units says of an app as a whole."""
 
-    units: tuple[DesiredUnit, ...]
-    generator: str
-    """Version of Podman's generator that made `units`."""
     prune_volumes: bool = False
     """`[X-Podvisor] Prune=volumes`: its volumes go when it goes."""
     settle: float | None = None
@@ -166,6 +163,26 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
     """`[X-Podvisor] Rollback=no`: it is never taken back."""
     after: tuple[AppNeed, ...] = ()
     """`[X-Podvisor] After=`: apps that must be ready before this one changes."""
+
+    def joined(self, other: "AppOptions") -> "AppOptions":
+        """Return what two units of one app say together; the longest time to settle counts."""
+        return AppOptions(
+            prune_volumes=self.prune_volumes or other.prune_volumes,
+            settle=max(
+                (one.settle for one in (self, other) if one.settle is not None), default=None
+            ),
+            rollback=self.rollback and other.rollback,
+            after=(*self.after, *other.after),
+        )
+
+
+class DesiredApp(AppRevision, frozen=True, kw_only=True):
+    """An app that can be deployed: its files, and the units that come out of them."""
+
+    units: tuple[DesiredUnit, ...]
+    generator: str
+    """Version of Podman's generator that made `units`."""
+    options: AppOptions = AppOptions()
     secrets: tuple[DesiredSecret, ...] = ()
     """What its `.secret` files ask for."""
 
@@ -235,13 +252,7 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
 
     units: dict[str, tuple[DesiredUnit, ...]]
     """App name to its units, plain ones included."""
-    prune_volumes: frozenset[str] = frozenset()
-    """Apps that say `[X-Podvisor] Prune=volumes`."""
-    settle: dict[str, float] = {}
-    """Apps that say `[X-Podvisor] Settle=`, in seconds; the longest of their units counts."""
-    no_rollback: frozenset[str] = frozenset()
-    """Apps that say `[X-Podvisor] Rollback=no`."""
-    after: dict[str, tuple[AppNeed, ...]] = {}
-    """App name to the apps that it says it comes after."""
+    options: dict[str, AppOptions] = {}
+    """App name to what its units say of it; nothing for one that says nothing."""
     findings: dict[str, tuple[Finding, ...]] = {}
     """App name to what the generator (or the unit file's parser) refused or warned of."""

@@ -9,7 +9,7 @@ from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Place
 from supervisor.core.render.drop_ins import report_reaching
 from supervisor.core.render.plain_units import read_plain_units
-from supervisor.core.render.quadlet_output import Reading
+from supervisor.core.render.reading import Reading
 from supervisor.model.app import Candidate
 from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LimitSettings, SourceSettings

@@ -23,6 +23,7 @@ from supervisor.core.githost.commit_status_api import Api
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import (
     AppNeed,
+    AppOptions,
     Candidate,
     ChangeAction,
     ChangeRule,
@@ -191,8 +192,7 @@ class FakeGenerator:
         there = {f.path.rpartition("/")[2] for one in (*apps, *beside) for f in one.files}
         units: dict[str, tuple[DesiredUnit, ...]] = {}
         findings: dict[str, tuple[Finding, ...]] = {}
-        after: dict[str, tuple[AppNeed, ...]] = {}
-        prune: set[str] = set()
+        options: dict[str, AppOptions] = {}
         for one in apps:
             texts = [
                 (file, contents[file.oid].decode()) for file in one.files if unit_kind(file.path)
@@ -203,13 +203,11 @@ class FakeGenerator:
                 findings[one.name] = found
             if not any(finding.fatal for finding in found):
                 units[one.name] = tuple(made)
-                if any("prune" in words_of(text) for _, text in texts):
-                    prune.add(one.name)
-                if needs := tuple(need for text in texts for need in _needs(one, *text)):
-                    after[one.name] = needs
-        return Generated(
-            units=units, findings=findings, after=after, prune_volumes=frozenset(prune)
-        )
+                options[one.name] = AppOptions(
+                    prune_volumes=any("prune" in words_of(text) for _, text in texts),
+                    after=tuple(need for text in texts for need in _needs(one, *text)),
+                )
+        return Generated(units=units, findings=findings, options=options)
 
     def _unit(self, file: TreeFile, text: str) -> DesiredUnit:
         kind = unit_kind(file.path)

@@ -12,7 +12,8 @@ from supervisor.core.files.redact import without_value, without_values
 from supervisor.core.files.secret_files import read_secret_files
 from supervisor.core.render.generator_errors import read_refusals, report_missing, report_twice
 from supervisor.core.render.plain_units import read_plain_units
-from supervisor.core.render.quadlet_output import Reading, read_units
+from supervisor.core.render.quadlet_output import read_units
+from supervisor.core.render.reading import Reading
 from supervisor.model.plan import BuildImage, Plan
 from tests.core.candidates import from_texts
 

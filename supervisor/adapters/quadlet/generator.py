@@ -32,7 +32,8 @@ from supervisor.core.render.generator_errors import (
 )
 from supervisor.core.render.pitfalls import report_pitfalls
 from supervisor.core.render.plain_units import read_plain_units
-from supervisor.core.render.quadlet_output import Reading, divide, read_units
+from supervisor.core.render.quadlet_output import divide, read_units
+from supervisor.core.render.reading import Reading
 from supervisor.core.render.vocabulary import Vocabulary, report_unknown
 from supervisor.kit.process import Completed
 from supervisor.kit.threads import aside
@@ -263,10 +264,7 @@ def _conclude(readings: Mapping[str, Reading], vocabulary: Vocabulary) -> Genera
             name: tuple(sorted(reading.units, key=lambda unit: unit.name))
             for name, reading in whole.items()
         },
-        prune_volumes=frozenset(n for n, reading in whole.items() if reading.prune_volumes),
-        settle={n: one.settle for n, one in whole.items() if one.settle is not None},
-        no_rollback=frozenset(n for n, reading in whole.items() if not reading.rollback),
-        after={name: tuple(one.after) for name, one in whole.items() if one.after},
+        options={name: reading.options for name, reading in whole.items()},
         findings={
             name: tuple(dict.fromkeys(reading.findings))
             for name, reading in readings.items()

@@ -18,7 +18,7 @@ from supervisor.core.files.secret_files import is_secret, read_secret_files
 from supervisor.core.files.templates import rendered_findings
 from supervisor.core.render.drop_ins import shaped_outside
 from supervisor.core.render.generator_errors import is_staged
-from supervisor.model.app import Candidate, DesiredApp, Generated
+from supervisor.model.app import AppOptions, Candidate, DesiredApp, Generated
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.quadlet import QUADLETS
 from supervisor.model.source import AppRevision, TreeFile
@@ -182,10 +182,7 @@ class AppRenderer:
                 shaped_outside(unit, self._around) for unit in generated.units.get(one.name, ())
             ),
             generator=self._version,
-            prune_volumes=one.name in generated.prune_volumes,
-            settle=generated.settle.get(one.name),
-            rollback=one.name not in generated.no_rollback,
-            after=generated.after.get(one.name, ()),
+            options=generated.options.get(one.name, AppOptions()),
             secrets=secrets,
         )
         return app, findings

@@ -27,7 +27,7 @@ def refused_for_order(
     apps: Mapping[str, DesiredApp], known: Collection[str]
 ) -> dict[str, tuple[Finding, ...]]:
     """Apps that can never have their turn: they wait for an app that nobody has, or in a circle."""
-    needs = {name: {need.app: need for need in one.after} for name, one in apps.items()}
+    needs = {name: {need.app: need for need in one.options.after} for name, one in apps.items()}
     refused: dict[str, tuple[Finding, ...]] = {}
     for name, mine in needs.items():
         findings = []
@@ -59,7 +59,7 @@ def waits_for(
     than what is installed; `unseen_is_ready` says to be content with that.
     """
     wanted = deployment.wanted
-    for name in dict.fromkeys(need.app for need in wanted.after) if wanted else ():
+    for name in dict.fromkeys(need.app for need in wanted.options.after) if wanted else ():
         other = everything.get(name)
         # A kept app has nothing newer: its source holds it no more, or cannot be read.
         newest = other.wanted or (other.last_good if other.keep else None) if other else None
@@ -84,7 +84,7 @@ def waits_for(
 def held_by(names: Collection[str], everything: Mapping[str, Deployment]) -> Iterator[str]:
     """Yield the apps that come after one of these."""
     for other, one in everything.items():
-        if one.wanted and any(need.app in names for need in one.wanted.after):
+        if one.wanted and any(need.app in names for need in one.wanted.options.after):
             yield other
 
 
@@ -94,7 +94,7 @@ def comes_after(name: str, everything: Mapping[str, Deployment]) -> frozenset[st
     queue = [name]
     for one in queue:
         deployment = everything.get(one)
-        for need in deployment.wanted.after if deployment and deployment.wanted else ():
+        for need in deployment.wanted.options.after if deployment and deployment.wanted else ():
             if need.app not in found:
                 found.add(need.app)
                 queue.append(need.app)

@@ -75,7 +75,7 @@ def holds_of_needed(
         if unit not in stays and owners.get(unit, name) == name
     }
     for user in users if goes else ():
-        comes_after = user.wanted and any(need.app == name for need in user.wanted.after)
+        comes_after = user.wanted and any(need.app == name for need in user.wanted.options.after)
         if user.name == name or comes_after:
             continue
         needs = {need for unit in _units(user.last_good) for need in unit.requires}
@@ -218,7 +218,7 @@ def taken_units(everything: Mapping[str, Deployment]) -> frozenset[str]:
         if one.wanted is one.last_good:
             taken |= units.get(name, set())
         elif one.wanted:
-            before = comes_after(name, everything) if one.wanted.after else {name}
+            before = comes_after(name, everything) if one.wanted.options.after else {name}
             taken.update(
                 unit.name
                 for unit in one.wanted.units

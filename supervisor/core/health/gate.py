@@ -94,7 +94,7 @@ def judge(
     units that this will start: it cannot pass before, but it can fail. Without `strict` (there is
     no way back) nothing fails: it counts when it is well at last.
     """
-    settle = float(settings.settle if app.settle is None else app.settle)
+    settle = float(settings.settle if app.options.settle is None else app.options.settle)
     since = trial.began_at if strict else None
     waits: list[str] = [undone] if undone else []
     is_failing = False

@@ -157,7 +157,7 @@ def _left(given: Given, wanted: DesiredApp) -> Iterator[Step]:
     """Yield the removals of what was made for the app as it was, and is not to stay."""
     names = {secret.name for secret in wanted.secrets}
     yield from plan_left(wanted.name, names, given.offered, given.observed)
-    if wanted.prune_volumes and not given.deployment.spare_volumes:
+    if wanted.options.prune_volumes and not given.deployment.spare_volumes:
         yield from pruned_volumes(wanted.name, wanted, given.observed, given.owners)
 
 
@@ -240,7 +240,7 @@ def _remove_app(given: Given, draft: Draft) -> bool:
     if folder is None or folder.manifest is None:
         return True
     last_good, manifest = deployment.last_good, folder.manifest
-    says_so = last_good is not None and last_good.prune_volumes
+    says_so = last_good is not None and last_good.options.prune_volumes
     prune = not manifest.files or (says_so and not deployment.spare_volumes)
     why = deployment.left_out
     reason = f"left out ({why}); its volumes stay" if why else _GONE

@@ -112,7 +112,7 @@ def has_way_back(deployment: Deployment, observed: Observed, settings: RolloutSe
         return False
     # By its name: what it gave away to another app is not among its content any more.
     was_good = last_good.revision == applied.revision and wanted.content != applied.content
-    return was_good and settings.rollback and wanted.rollback
+    return was_good and settings.rollback and wanted.options.rollback
 
 
 def take_back(

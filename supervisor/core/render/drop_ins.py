@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from supervisor.core.files.names import is_drop_in
-from supervisor.core.render.quadlet_output import Reading
+from supervisor.core.render.reading import Reading
 from supervisor.model.app import DesiredUnit
 from supervisor.model.quadlet import QUADLETS
 from supervisor.model.unit_name import is_template

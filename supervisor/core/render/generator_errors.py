@@ -12,7 +12,7 @@ from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.names import is_drop_in
 from supervisor.core.files.redact import redacted
 from supervisor.core.files.unitfile import Entry
-from supervisor.core.render.quadlet_output import Reading
+from supervisor.core.render.reading import Reading
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding
 from supervisor.model.quadlet import QUADLETS

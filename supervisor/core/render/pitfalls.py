@@ -4,7 +4,7 @@ import posixpath
 import re
 
 from supervisor.core.files.unitfile import Entry
-from supervisor.core.render.quadlet_output import Reading
+from supervisor.core.render.reading import Reading
 from supervisor.model.app import DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.quadlet import QUADLETS, UnitKind

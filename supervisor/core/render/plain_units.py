@@ -9,16 +9,14 @@ from collections.abc import Iterator, Mapping
 
 from supervisor.core.files.digest import digest
 from supervisor.core.files.file_references import Place, Reads
-from supervisor.core.files.install import install_lines, starts
 from supervisor.core.files.unitfile import (
     UnitFile,
     expand,
     merge,
     specifiers,
 )
-from supervisor.core.render.quadlet_output import Reading, is_true, requirements, take_in
+from supervisor.core.render.reading import Reading, instances, is_true
 from supervisor.core.render.x_podvisor import read_own_section
-from supervisor.model.app import DesiredUnit
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.unit_name import instance_of, is_template
 
@@ -56,32 +54,20 @@ def _read(path: str, reading: Reading, place: Place) -> None:
     reads = Reads(files, place, path, plain=True)
     reads.look_at(unit, known)
     own = read_own_section(unit, path, files, known=known, runs=name.endswith(".service"))
-    can_reload = bool(unit.values("Service", "ExecReload"))
-    take_in(own, reading, path, reads=reads, can_reload=can_reload)
-    reading.units.append(
-        DesiredUnit(
-            name=name,
-            kind=UnitKind.PLAIN,
-            path=path,
-            digest=digest(unit),
-            wanted_by=unit.words("Install", "WantedBy", "RequiredBy", "UpheldBy"),
-            installs=install_lines(path, files),
-            starts=starts(name, unit, known),
-            instances=_instances(name, unit),
-            requires=requirements(unit, known),
-            oneshot=unit.last("Service", "Type") == "oneshot",
-            remain_after_exit=is_true(unit.last("Service", "RemainAfterExit")),
-            reads=reads.paths,
-            probe=own.probe,
-            can_reload=can_reload,
-            on_change=tuple(rule for _, rule in own.rules),
-            live=reads.live,
-            before_deploy=own.before_deploy,
-            drop_ins=tuple(files.drop_ins(path)),
-            listens=tuple(_listens(unit, known)),
-            links=tuple(sorted(_links(name, unit))),
-            activates=_activates(name, unit, known),
-        )
+    reading.add(
+        name,
+        path,
+        own,
+        reads,
+        installed=unit,
+        loaded=unit,
+        known=known,
+        kind=UnitKind.PLAIN,
+        digest=digest(unit),
+        drop_ins=tuple(files.drop_ins(path)),
+        listens=tuple(_listens(unit, known)),
+        links=tuple(sorted(_links(name, unit))),
+        activates=_activates(name, unit, known),
     )
 
 
@@ -97,8 +83,8 @@ def _listens(unit: UnitFile, known: Mapping[str, str]) -> Iterator[str]:
 def _links(name: str, unit: UnitFile) -> Iterator[str]:
     """Yield what systemd links when it enables a unit; of a template that is its instances."""
     yield name
-    instances = [instance_of(name, one) for one in _instances(name, unit)]
-    for one in instances if is_template(name) else [name]:
+    mine = [instance_of(name, one) for one in instances(name, unit)]
+    for one in mine if is_template(name) else [name]:
         for key, suffix in _FOLDERS.items():
             for target in unit.words("Install", key):
                 yield f"{expand(target, specifiers(one))}.{suffix}/{one}"
@@ -113,8 +99,3 @@ def _activates(name: str, unit: UnitFile, known: Mapping[str, str]) -> str:
         return ""
     service = expand(unit.last("Socket", "Service"), known)
     return service or f"{name.removesuffix('.socket')}.service"
-
-
-def _instances(name: str, unit: UnitFile) -> tuple[str, ...]:
-    instance = unit.last("Install", "DefaultInstance")
-    return (instance,) if instance and is_template(name) else ()

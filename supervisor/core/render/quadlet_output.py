@@ -16,7 +16,6 @@ from itertools import pairwise
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.digest import digest
 from supervisor.core.files.file_references import Place, Reads
-from supervisor.core.files.install import install_lines, starts
 from supervisor.core.files.kube import KubeError, read_kube
 from supervisor.core.files.mounts import writable_mounts
 from supervisor.core.files.names import image_name
@@ -30,38 +29,18 @@ from supervisor.core.files.unitfile import (
     specifiers,
     split_words,
 )
-from supervisor.core.render.x_podvisor import OwnSection, read_own_section
-from supervisor.core.render.x_podvisor_deploy import judge_rules
+from supervisor.core.render.reading import Reading, instances
+from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.kit.texts import parse_duration
-from supervisor.model.app import AppNeed, DesiredUnit
-from supervisor.model.errors import Finding
 from supervisor.model.quadlet import GENERATED, OWNED, RUNNING, UnitKind
 from supervisor.model.secret import SecretUse
-from supervisor.model.unit_name import instance_of, is_template
+from supervisor.model.unit_name import instance_of
 
 _HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
-_GENERATORS_OWN = "podman-user-wait-network-online.service"
 _PODMANS_INTERVAL = "30s"
 _OTHER_TRANSPORTS = re.compile(
     r"^(?:containers-storage|dir|docker-archive|docker-daemon|oci|oci-archive|ostree|sif):"
 )
-
-
-class Reading:
-    """One app's units, as far as they are understood, and what was found on the way."""
-
-    def __init__(self, files: AppFiles) -> None:
-        self.files = files
-        self.units: list[DesiredUnit] = []
-        self.findings: list[Finding] = []
-        self.prune_volumes = False
-        self.settle: float | None = None
-        self.rollback = True
-        self.after: list[AppNeed] = []
-
-    @property
-    def refused(self) -> bool:
-        return any(finding.fatal for finding in self.findings)
 
 
 def divide(output: str) -> Iterator[tuple[str, str]]:
@@ -80,10 +59,10 @@ def read_units(output: str, readings: Mapping[str, Reading], place: Place) -> No
         app, _, path = source[len(place.stage) + 1 :].partition("/")
         if app in readings and path:
             reading = readings[app]
-            reading.units.append(_read_unit(name, unit, path, reading, place))
+            _read_unit(name, unit, path, reading, place)
 
 
-def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Place) -> DesiredUnit:
+def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Place) -> None:
     files = reading.files
     section = next((one for one in unit.sections if one in GENERATED), "")
     kind = GENERATED[section].kind if section else UnitKind.CONTAINER
@@ -106,12 +85,15 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
     runs = kind in RUNNING
     keeps = kind in OWNED and not runs
     own = read_own_section(unit, path, files, known=known, runs=runs, keeps=keeps)
-    can_reload = bool(whole.values("Service", "ExecReload"))
-    take_in(own, reading, path, reads=reads, can_reload=can_reload)
-    return DesiredUnit(
-        name=name,
+    reading.add(
+        name,
+        path,
+        own,
+        reads,
+        installed=unit,
+        loaded=whole,
+        known=known,
         kind=kind,
-        path=path,
         digest=digest(
             whole,
             stage=place.stage,
@@ -119,17 +101,9 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
             # A pod's unit names its containers; one more of them is no reason to restart the rest.
             leave_out=(("Unit", "Wants"), ("Unit", "Before")) if kind is UnitKind.POD else (),
         ),
-        wanted_by=unit.words("Install", "WantedBy", "RequiredBy", "UpheldBy"),
-        installs=install_lines(path, files),
-        starts=starts(name, whole, known),
-        instances=_instances(name, unit),
-        requires=requirements(whole, known),
-        oneshot=whole.last("Service", "Type") == "oneshot",
-        remain_after_exit=is_true(whole.last("Service", "RemainAfterExit")),
         images=tuple(dict.fromkeys(images)),
         object_name=_object_name(kind, unit, command, known),
         pods=pods,
-        reads=reads.paths,
         secrets=tuple(dict.fromkeys(use.name for use in uses)),
         secret_uses=uses,
         publishes=publishes(_published(unit, section, path, files, known)),
@@ -142,44 +116,9 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         build_folder=place.to_live(folder) if kind is UnitKind.BUILD else "",
         health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,
         idle_interval=own.idle_interval,
-        probe=own.probe,
-        can_reload=can_reload,
-        on_change=tuple(rule for _, rule in own.rules),
-        live=reads.live,
-        before_deploy=own.before_deploy,
         adopt=own.adopt,
         drop_ins=(*files.drop_ins(path), *files.drop_ins(name)),
     )
-
-
-def take_in(
-    own: OwnSection, reading: Reading, path: str, *, reads: Reads, can_reload: bool
-) -> None:
-    """Add to an app's reading what one of its units says of it, and what was found."""
-    reading.prune_volumes |= own.prune_volumes
-    reading.rollback &= own.rollback
-    if own.settle is not None:
-        reading.settle = max(own.settle, reading.settle or 0.0)
-    reading.after.extend(own.after)
-    rules = judge_rules(own.rules, path, reading.files, reads=reads.paths, can_reload=can_reload)
-    reading.findings.extend((*own.findings, *rules, *reads.findings))
-
-
-def requirements(unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:
-    """Units that a unit needs, targets and the generator's own helper aside."""
-    words = unit.words("Unit", "Requires", "BindsTo", "Wants", "Requisite")
-    names = (expand(word, known) for word in words)
-    return tuple(name for name in names if name != _GENERATORS_OWN and not name.endswith(".target"))
-
-
-def is_true(value: str) -> bool:
-    """Read a boolean as systemd does."""
-    return value.lower() in ("1", "yes", "y", "true", "t", "on")
-
-
-def _instances(name: str, unit: UnitFile) -> tuple[str, ...]:
-    instance = unit.last("Install", "DefaultInstance")
-    return (instance,) if instance and is_template(name) else ()
 
 
 def _images(unit: UnitFile, section: str, name: str) -> Iterator[str]:
@@ -190,7 +129,7 @@ def _images(unit: UnitFile, section: str, name: str) -> Iterator[str]:
         return
     if section == "X-Volume" and unit.last(section, "Driver") != "image":
         return
-    names = [instance_of(name, one) for one in _instances(name, unit)] or [name]
+    names = [instance_of(name, one) for one in instances(name, unit)] or [name]
     for one in names:
         reference = expand(image, specifiers(one)).removeprefix("docker://")
         # Variables are known to the unit's environment only, archives and folders are not pulled.
@@ -299,7 +238,7 @@ def _secret_uses(name: str, unit: UnitFile, path: str, files: AppFiles) -> Itera
         entry = files.find_entry(path, lambda one, value=value: _says(one, "Secret", value))  # type: ignore[misc]
         where = (entry.path, entry.line) if entry else (path, 0)
         for word in split_words(value)[:1]:
-            for one in [instance_of(name, i) for i in _instances(name, unit)] or [name]:
+            for one in [instance_of(name, i) for i in instances(name, unit)] or [name]:
                 secret = expand(word.partition(",")[0], specifiers(one))
                 # What only the unit's environment knows cannot be looked for.
                 if secret and not set("$%") & set(secret):

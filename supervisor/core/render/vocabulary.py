@@ -12,7 +12,7 @@ from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.names import PLAIN_SUFFIXES, is_drop_in
 from supervisor.core.files.unitfile import Entry
 from supervisor.core.render.generator_errors import quadlet_files
-from supervisor.core.render.quadlet_output import Reading
+from supervisor.core.render.reading import Reading
 from supervisor.kit.texts import nearest
 from supervisor.model.errors import Finding
 from supervisor.model.quadlet import QUADLETS

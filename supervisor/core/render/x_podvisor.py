@@ -21,7 +21,7 @@ from supervisor.core.render.x_podvisor_deploy import (
     read_run,
 )
 from supervisor.kit.texts import nearest, parse_duration
-from supervisor.model.app import AppNeed, ChangeRule
+from supervisor.model.app import AppOptions, ChangeRule
 from supervisor.model.errors import Finding
 from supervisor.model.health import RUNTIME_FOLDER, OnFailure, Probe
 
@@ -40,14 +40,10 @@ _OFF = ("0", "off", "no", "false")
 class OwnSection(msgspec.Struct, kw_only=True):
     """What one unit's `[X-Podvisor]` asks."""
 
-    prune_volumes: bool = False
-    settle: float | None = None
-    """Seconds; None is "not said here"."""
-    rollback: bool = True
+    app: AppOptions = AppOptions()
     idle_interval: float | None = None
     """Seconds; 0 is "never less often", None is "not said here"."""
     probe: Probe | None = None
-    after: tuple[AppNeed, ...] = ()
     rules: list[tuple[Entry, ChangeRule]] = []
     before_deploy: bool = False
     adopt: bool = False
@@ -109,24 +105,24 @@ def read_own_section(
                 problem = refused
         if problem:
             own.findings.append(_finding(problem, entry, path, files))
-    own.prune_volumes = bool(values.get("Prune"))
-    own.settle = values.get("Settle")
-    own.rollback = values.get("Rollback", True)
+    own.app = AppOptions(
+        after=tuple(needs_of(many.get("After", ()), path, files)),
+        **{option: value for name, value in values.items() if (option := _KEYS[name].option)},
+    )
     own.idle_interval = values.get("HealthIdleInterval")
-    own.after = tuple(needs_of(many.get("After", ()), path, files))
     own.rules = many.get("OnChange", [])
     own.adopt = values.get("Adopt", False)
     own.before_deploy = bool(values.get("Run"))
     if own.before_deploy:
         own.findings.extend(judge_job(entries["Run"], unit, path, files))
     if "Probe" in values:
-        more = {_KEYS[name].field: value for name, value in values.items() if _KEYS[name].field}
+        more = {at: value for name, value in values.items() if (at := _KEYS[name].probe)}
         own.probe = msgspec.structs.replace(values["Probe"], **more)
         if own.probe.timeout > own.probe.interval:
             own.probe = msgspec.structs.replace(own.probe, timeout=own.probe.interval)
     elif "Probe" not in entries:
         for name in values:
-            if _KEYS[name].field:
+            if _KEYS[name].probe:
                 alone = _Refused(f"{name}= has no meaning without Probe=", _PROBE_HINT)
                 own.findings.append(_finding(alone, entries[name], path, files))
     return own
@@ -231,8 +227,10 @@ def read_probe(text: str) -> Probe:
 
 class _Key(NamedTuple):
     read: Callable[[str], Any]
-    field: str = ""
-    """Of `Probe`, that the value goes into."""
+    probe: str = ""
+    """The field of `Probe` that the value goes into."""
+    option: str = ""
+    """The field of `AppOptions` that the value goes into."""
     of_services: bool = True
     """Whether it has a meaning only where something runs."""
     of_keepers: bool = False
@@ -242,9 +240,9 @@ class _Key(NamedTuple):
 
 
 _KEYS = {
-    "Prune": _Key(_prune, of_services=False),
-    "Settle": _Key(parse_duration, of_services=False),
-    "Rollback": _Key(_yes_or_no, of_services=False),
+    "Prune": _Key(_prune, option="prune_volumes", of_services=False),
+    "Settle": _Key(parse_duration, option="settle", of_services=False),
+    "Rollback": _Key(_yes_or_no, option="rollback", of_services=False),
     "Adopt": _Key(_yes_or_no, of_services=False, of_keepers=True),
     "After": _Key(read_after, of_services=False, many=True),
     "OnChange": _Key(read_on_change, many=True),

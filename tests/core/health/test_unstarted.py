@@ -6,7 +6,7 @@ from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Place
 from supervisor.core.health import unstarted
 from supervisor.core.render.plain_units import read_plain_units
-from supervisor.core.render.quadlet_output import Reading
+from supervisor.core.render.reading import Reading
 from supervisor.model.app import DesiredApp
 from supervisor.model.quadlet import UnitKind
 from tests.core.candidates import from_texts

@@ -8,7 +8,7 @@ import pytest
 from supervisor.core.plan import planner
 from supervisor.core.plan.change_policy import uptake
 from supervisor.core.plan.unit_inputs import inputs_of
-from supervisor.model.app import AppNeed, ChangeAction, ChangeRule, PublishedPort
+from supervisor.model.app import AppNeed, AppOptions, ChangeAction, ChangeRule, PublishedPort
 from supervisor.model.observed import Container, PodmanObject
 from supervisor.model.plan import (
     DisableUnit,
@@ -25,6 +25,7 @@ from supervisor.model.source import FileKind, TreeFile
 from tests.fakes.machine import Machine, app, container, deploy, network, pod, volume
 from tests.words import waiting
 
+PRUNES = AppOptions(prune_volumes=True)
 NOTHING = Machine().observe([])
 KINDS = (UnitKind.PLAIN, UnitKind.CONTAINER, UnitKind.KUBE, UnitKind.POD)
 
@@ -274,7 +275,7 @@ def test_what_others_made_is_neither_taken_over_nor_removed(machine, unit, other
         return
     assert "Adopt=yes" in finding.hint
     adopting = msgspec.structs.replace(unit, adopt=True)
-    taken = msgspec.structs.replace(app("a", adopting, container("web")), prune_volumes=True)
+    taken = msgspec.structs.replace(app("a", adopting, container("web")), options=PRUNES)
     do(machine, deploy(taken))
     changed = msgspec.structs.replace(adopting, digest="other")
     do(machine, deploy(app("a", changed, revision="r2"), taken))
@@ -476,7 +477,7 @@ def test_apps_that_wait_for_each_other_both_begin(machine):
     after = (AppNeed(app="proxy", path="web.container"),)
     alone = app("web", container("web", version="2", images=("img:2",)), revision="r2")
     machine.teach(alone)
-    change = deploy(msgspec.structs.replace(alone, after=after), web)
+    change = deploy(msgspec.structs.replace(alone, options=AppOptions(after=after)), web)
     less = app("proxy", container("proxy"), revision="r2")
     machine.teach(less)
     plan = machine.plan([deploy(less, proxy()), change])
@@ -546,7 +547,8 @@ def test_volumes_that_podvisor_made_go_when_the_app_says_so(machine):
     do(machine, deploy(old))
     machine.volumes.add("theirs")
     less = msgspec.structs.replace(
-        app("a", container("web", version="2"), revision="r2"), prune_volumes=True
+        app("a", container("web", version="2"), revision="r2"),
+        options=PRUNES,
     )
     plans = do(machine, deploy(less, old))
     assert [step.volume for step in steps(plans, RemoveVolume)] == ["systemd-v"]

@@ -7,6 +7,7 @@ import pytest
 
 from supervisor.core.health.crash_backoff import BACKOFF_SECONDS
 from supervisor.core.plan import planner
+from supervisor.model.app import AppOptions
 from supervisor.model.errors import Finding
 from supervisor.model.observed import UnitState
 from supervisor.model.plan import (
@@ -22,6 +23,8 @@ from supervisor.model.plan import (
 from supervisor.model.quadlet import UnitKind
 from tests.fakes.machine import Machine, app, container, deploy, network, volume
 from tests.words import waiting
+
+PRUNES = AppOptions(prune_volumes=True)
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ def test_an_app_that_left_is_removed_but_its_volumes_stay(machine):
 
 def test_volumes_go_only_if_the_app_says_so(machine):
     unit = container("web", requires=("data-volume.service",))
-    old = msgspec.structs.replace(app("blog", unit, volume("data")), prune_volumes=True)
+    old = msgspec.structs.replace(app("blog", unit, volume("data")), options=PRUNES)
     do(machine, deploy(old))
     do(machine, deploy(None, old))
     assert machine.volumes == set()
@@ -125,9 +128,9 @@ def test_volumes_go_only_if_the_app_says_so(machine):
 
 def test_no_volume_goes_for_what_only_the_settings_leave_out(machine):
     unit = container("web", requires=("data-volume.service",))
-    old = msgspec.structs.replace(app("blog", unit, volume("data")), prune_volumes=True)
+    old = msgspec.structs.replace(app("blog", unit, volume("data")), options=PRUNES)
     do(machine, deploy(old))
-    less = msgspec.structs.replace(app("blog", container("web"), revision="r2"), prune_volumes=True)
+    less = msgspec.structs.replace(app("blog", container("web"), revision="r2"), options=PRUNES)
     machine.teach(less)
     do(machine, msgspec.structs.replace(deploy(less, old), spare_volumes=True))
     assert machine.volumes == {"systemd-data"}

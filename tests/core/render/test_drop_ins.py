@@ -4,7 +4,7 @@ import pytest
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.render.drop_ins import report_reaching, shaped_outside
-from supervisor.core.render.quadlet_output import Reading
+from supervisor.core.render.reading import Reading
 from supervisor.model.app import DesiredUnit
 from supervisor.model.quadlet import UnitKind
 from tests.core.candidates import from_texts

@@ -6,7 +6,8 @@ from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Place
 from supervisor.core.render.pitfalls import report_pitfalls
 from supervisor.core.render.plain_units import read_plain_units
-from supervisor.core.render.quadlet_output import Reading, read_units
+from supervisor.core.render.quadlet_output import read_units
+from supervisor.core.render.reading import Reading
 from tests.core.candidates import from_texts
 
 LIVE = "/home/pi/.config/containers/systemd/podvisor"

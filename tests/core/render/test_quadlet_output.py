@@ -19,7 +19,8 @@ from supervisor.core.render.generator_errors import (
     report_twice,
 )
 from supervisor.core.render.plain_units import read_plain_units
-from supervisor.core.render.quadlet_output import Reading, divide, read_units
+from supervisor.core.render.quadlet_output import divide, read_units
+from supervisor.core.render.reading import Reading
 from supervisor.model.app import DesiredUnit
 from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.secret import SecretUse
@@ -170,8 +171,8 @@ def test_oneshots(units: dict[str, DesiredUnit]) -> None:
 
 
 def test_prune_is_read_whatever_its_case(readings: dict[str, Reading]) -> None:
-    assert readings["blog"].prune_volumes
-    assert not readings["mixed"].prune_volumes
+    assert readings["blog"].options.prune_volumes
+    assert not readings["mixed"].options.prune_volumes
 
 
 def texts_of(reading: Reading, *, fatal: bool) -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from supervisor.core.files.app_files import AppFiles
-from supervisor.core.render.quadlet_output import Reading
+from supervisor.core.render.reading import Reading
 from supervisor.core.render.vocabulary import report_unknown
 from tests.core.candidates import from_texts
 

@@ -5,7 +5,8 @@ from supervisor.core.files.file_references import Place
 from supervisor.core.files.unitfile import parse
 from supervisor.core.plan.change_policy import uptake
 from supervisor.core.render.plain_units import read_plain_units
-from supervisor.core.render.quadlet_output import Reading, read_units
+from supervisor.core.render.quadlet_output import read_units
+from supervisor.core.render.reading import Reading
 from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.core.render.x_podvisor_deploy import fits
 from supervisor.model.app import AppNeed, ChangeAction, ChangeRule
@@ -25,7 +26,7 @@ def read(*lines, runs=True, head="[Service]\nType=oneshot\n"):
 
 def test_apps_to_come_after_each_with_its_line():
     own = read("After=app:db app:cache", "After=app:mail", runs=False)
-    assert own.after == (
+    assert own.app.after == (
         AppNeed(app="db", path="apps/web/web.service", line=4),
         AppNeed(app="cache", path="apps/web/web.service", line=4),
         AppNeed(app="mail", path="apps/web/web.service", line=5),
@@ -34,7 +35,7 @@ def test_apps_to_come_after_each_with_its_line():
 
 
 def test_an_empty_line_takes_back_those_before_it():
-    assert [need.app for need in read("After=app:a", "After=", "After=app:b").after] == ["b"]
+    assert [need.app for need in read("After=app:a", "After=", "After=app:b").app.after] == ["b"]
     assert not read("OnChange=reload", "OnChange=").rules
 
 

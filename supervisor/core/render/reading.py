@@ -1,0 +1,89 @@
+"""What is understood of an app while its units are read, whatever they come from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.file_references import Reads
+from supervisor.core.files.install import install_lines, starts
+from supervisor.core.files.unitfile import UnitFile, expand
+from supervisor.core.render.x_podvisor import OwnSection
+from supervisor.core.render.x_podvisor_deploy import judge_rules
+from supervisor.model.app import AppOptions, DesiredUnit
+from supervisor.model.errors import Finding
+from supervisor.model.unit_name import is_template
+
+_GENERATORS_OWN = "podman-user-wait-network-online.service"
+
+
+class Reading:
+    """One app's units, as far as they are understood, and what was found on the way."""
+
+    def __init__(self, files: AppFiles) -> None:
+        self.files = files
+        self.units: list[DesiredUnit] = []
+        self.findings: list[Finding] = []
+        self.options = AppOptions()
+
+    @property
+    def refused(self) -> bool:
+        return any(finding.fatal for finding in self.findings)
+
+    def add(
+        self,
+        name: str,
+        path: str,
+        own: OwnSection,
+        reads: Reads,
+        *,
+        installed: UnitFile,
+        loaded: UnitFile,
+        known: Mapping[str, str],
+        **more: Any,
+    ) -> None:
+        """Add a unit that comes from the file at `path`, what it says of its app, what was found.
+
+        `installed` holds its `[Install]`, `loaded` is what systemd will run, `known` are its
+        specifiers; `more` is what only its kind of unit has.
+        """
+        can_reload = bool(loaded.values("Service", "ExecReload"))
+        self.options = self.options.joined(own.app)
+        rules = judge_rules(own.rules, path, self.files, reads=reads.paths, can_reload=can_reload)
+        self.findings.extend((*own.findings, *rules, *reads.findings))
+        unit = DesiredUnit(
+            name=name,
+            path=path,
+            wanted_by=installed.words("Install", "WantedBy", "RequiredBy", "UpheldBy"),
+            installs=install_lines(path, self.files),
+            starts=starts(name, loaded, known),
+            instances=instances(name, installed),
+            requires=_requirements(loaded, known),
+            oneshot=loaded.last("Service", "Type") == "oneshot",
+            remain_after_exit=is_true(loaded.last("Service", "RemainAfterExit")),
+            reads=reads.paths,
+            live=reads.live,
+            probe=own.probe,
+            can_reload=can_reload,
+            on_change=tuple(rule for _, rule in own.rules),
+            before_deploy=own.before_deploy,
+            **more,
+        )
+        self.units.append(unit)
+
+
+def instances(name: str, unit: UnitFile) -> tuple[str, ...]:
+    """Names of the instances that a template's `[Install]` makes."""
+    instance = unit.last("Install", "DefaultInstance")
+    return (instance,) if instance and is_template(name) else ()
+
+
+def is_true(value: str) -> bool:
+    """Read a boolean as systemd does."""
+    return value.lower() in ("1", "yes", "y", "true", "t", "on")
+
+
+def _requirements(unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:
+    """Units that a unit needs, targets and the generator's own helper aside."""
+    words = unit.words("Unit", "Requires", "BindsTo", "Wants", "Requisite")
+    names = (expand(word, known) for word in words)
+    return tuple(name for name in names if name != _GENERATORS_OWN and not name.endswith(".target"))
