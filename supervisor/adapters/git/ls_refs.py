@@ -10,7 +10,6 @@ import base64
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import anyio
 
@@ -45,16 +44,6 @@ def basic(name: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
-class Remote(Protocol):
-    """The repository's address; `authorization` is the header for it, if any."""
-
-    @property
-    def url(self) -> GitUrl: ...
-
-    @property
-    def authorization(self) -> str: ...
-
-
 class RefProbe:
     """Remembers whom it is no use to ask."""
 
@@ -64,16 +53,18 @@ class RefProbe:
         self._plain_until = 0.0
         """Until then, git is known not to be configured for HTTP in a way of its own."""
 
-    async def finds(self, remote: Remote, name: str, oid: str) -> bool:
-        """Whether the server says, beyond doubt, that the ref `name` still leads to `oid`."""
-        url = remote.url
+    async def finds(self, url: GitUrl, authorization: str, name: str, oid: str) -> bool:
+        """Whether the server says, beyond doubt, that the ref `name` still leads to `oid`.
+
+        `authorization` is the header for it, if any.
+        """
         now = anyio.current_time()
         if not url.over_http or now < self._left.get(url, 0.0):
             return False
         # A user in the URL means that git may know the password.
         if not set("@?#") & set(url) and await self._is_plain():
             try:
-                return await _ask(remote, name) == oid
+                return await _ask(url, authorization, name) == oid
             except http.Unreachable:
                 return False
             except (http.HttpError, ValueError):
@@ -96,14 +87,14 @@ class RefProbe:
         return True
 
 
-async def _ask(remote: Remote, name: str) -> str:
+async def _ask(url: GitUrl, authorization: str, name: str) -> str:
     """Return what `name` leads to. Raises HttpError or ValueError if the answer leaves doubt."""
     headers = dict(_HEADERS)
-    if authorization := remote.authorization or _of_netrc(remote.url.host):
+    if authorization := authorization or _of_netrc(url.host):
         headers["Authorization"] = authorization
     async with http.ask(
         "POST",
-        f"{remote.url.rstrip('/')}/git-upload-pack",
+        f"{url.rstrip('/')}/git-upload-pack",
         headers=headers,
         body=_line("command=ls-refs\n") + b"0001" + _line(f"ref-prefix {name}\n") + b"0000",
         timeout_seconds=_ANSWER_SECONDS,

@@ -2,8 +2,8 @@
 
 The first time `ls-remote` tells what the ref is, and one commit is fetched. From then on a plain
 fetch of that name does both: where nothing is new it costs what `ls-remote` does, and else it
-brings the commits since. (With `--depth` it would negotiate every time.) Over HTTP, `glance` tells
-first whether it is worth while to start git at all.
+brings the commits since. (With `--depth` it would negotiate every time.) Over HTTP, `ls_refs`
+tells first whether it is worth while to start git at all.
 """
 
 import re
@@ -56,7 +56,7 @@ class Fetcher:
     def __init__(self, *, timeout_seconds: float, size: int) -> None:
         self._timeout = timeout_seconds
         self._size = size
-        self._glance = RefProbe()
+        self._probe = RefProbe()
         self._ssh: str | None = None
         self._names: dict[tuple[str, str], str] = {}
         """Full names of refs at their remotes, as they were resolved."""
@@ -95,7 +95,7 @@ class Fetcher:
     async def _fetch(self, store: Store, remote: Remote, ref: str, env: Mapping[str, str]) -> None:
         before = store.head()
         name = self._names.get((remote.url, ref)) if before else None
-        if name and await self._glance.finds(remote, name, before):
+        if name and await self._probe.finds(remote.url, remote.authorization, name, before):
             return
         if name:
             try:

@@ -13,16 +13,10 @@ class Unreadable(ValueError):
 
 
 class Signature(Protocol):
-    """How a delivery proves that its sender knows the secret.
-
-    A check sees the raw body, before anything of it is parsed, and compares in constant time.
-    """
+    """How a delivery proves that its sender knows the secret: by the raw body, in constant time."""
 
     def fault(self, delivery: Delivery, *, secret: bytes, times: Collection[float]) -> str:
-        """Why it proves nothing; empty if it does.
-
-        `times` are what the clocks say: a time that is signed must be near one of them.
-        """
+        """Why it does not, if a time that is signed is to be near one of `times`; empty if so."""
 
     def sign(self, body: bytes, *, secret: bytes, delivery: str, time: float) -> dict[str, str]:
         """Return the headers that prove it, as the Git host would send them."""
