@@ -46,7 +46,7 @@ async def ask(
         )
         if done.code == 0:
             return msgspec.msgpack.decode(done.output, type=answer)
-    except (ProcessError, OSError, msgspec.DecodeError) as error:
+    except (ProcessError, OSError, ValueError) as error:
         raise HelperError(str(error)) from error
     last = (done.errors.strip().splitlines() or ["it said nothing"])[-1]
     raise HelperError(last[:_WORDS])

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from supervisor.adapters.podman.events import TYPES, as_object, from_file, from_journal
-from supervisor.kit.process import OutputLimit, ProcessError, run
+from supervisor.kit.process import OutputLimit, ProcessTimeout, run
 from supervisor.model.errors import Retry
 from supervisor.model.podman import PodmanEvent
 
@@ -82,12 +82,12 @@ class FileReader:
     async def read(self) -> tuple[PodmanEvent, ...]:
         """Read the whole lines behind the bookmark, and move it. Raises Retry if that cannot be."""
         text, whole = self._end()
-        at = text.rfind(self._last) if self._last else -1
-        found, text = at >= 0, text[max(at, 0) + len(self._last) * (at >= 0) :]
+        if self._last and (at := text.rfind(self._last)) >= 0:
+            text, whole = text[at + len(self._last) :], True
         if text:
             self._last = text[text.rfind(b"\n", 0, -1) + 1 :]
         events = tuple(event for line in text.splitlines() if (event := from_file(line)))
-        return events if found or whole else (*_ANYTHING, *events)
+        return events if whole else (*_ANYTHING, *events)
 
     def _end(self) -> tuple[bytes, bool]:
         """Return the last whole lines, and whether these are all."""
@@ -107,12 +107,11 @@ Reader = JournalReader | FileReader
 
 
 async def _journalctl(*arguments: str) -> bytes:
+    """Run it. Raises Retry, or OutputLimit."""
     argv = ("journalctl", "--user", "--quiet", "--no-pager", "--output=json", *arguments)
     try:
         done = await run(argv, timeout_seconds=_TIMEOUT_SECONDS, output_limit=_MOST_BYTES)
-    except OutputLimit:
-        raise
-    except (ProcessError, OSError) as error:
+    except (ProcessTimeout, OSError) as error:
         raise Retry(f"cannot read the journal: {error}") from error
     if done.code:
         words = done.errors.strip().splitlines()

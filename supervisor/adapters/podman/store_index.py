@@ -7,6 +7,7 @@ for the ids of images.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,50 +30,43 @@ class _Secrets(msgspec.Struct, rename={"ids": "nameToID"}):
     ids: dict[str, str] | None = None
 
 
-def read_images(path: Path) -> Contents | None:
-    """Read names and ids of an image store's `images.json`; None if it cannot be understood."""
-    images = _read(path, list[_Image]) if path.exists() else []
-    if images is None:
-        return None
+def read_images(path: Path) -> Contents:
+    """Read names and ids of an image store's `images.json`. Raises ValueError if it is odd."""
     contents = {}
-    for image in images:
+    for image in _read(path, list[_Image]):
         contents[image.id] = image.id
         contents.update(dict.fromkeys(image.names or (), image.id))
     return contents
 
 
-def read_secrets(path: Path) -> Contents | None:
-    """Read names and ids of `secrets.json`; None if it cannot be understood."""
-    secrets = _read(path, _Secrets) if path.exists() else _Secrets()
-    return None if secrets is None else secrets.ids or {}
-
-
-def differences(before: Contents, after: Contents) -> list[str]:
-    """Names that came, went, or stand for something else."""
-    names = before.keys() | after.keys()
-    return sorted(name for name in names if before.get(name) != after.get(name))
+def read_secrets(path: Path) -> Contents:
+    """Read names and ids of `secrets.json`. Raises ValueError if it is odd."""
+    return _read(path, _Secrets).ids or {}
 
 
 class Index:
     """An index file, with what it held when it was looked at last."""
 
-    def __init__(self, path: Path, read: Callable[[Path], Contents | None]) -> None:
+    def __init__(self, path: Path, read: Callable[[Path], Contents]) -> None:
         self._path = path
         self._read = read
-        self._contents = read(path)
+        self._contents: Contents | None = None
+        self.changes()
 
-    def changes(self) -> list[str] | None:
-        """Names that changed since the last look; None if that cannot be told."""
-        before, self._contents = self._contents, self._read(self._path)
+    def changes(self) -> set[str]:
+        """Names that came, went or stand for something else; "" if that cannot be told."""
+        before, self._contents = self._contents, None
+        with suppress(OSError, ValueError, RecursionError):
+            self._contents = self._read(self._path)
         if before is None or self._contents is None:
-            return None
-        return differences(before, self._contents)
+            return {""}
+        return {name for name, _ in before.items() ^ self._contents.items()}
 
 
-def _read(path: Path, kind: type[T]) -> T | None:
+def _read(path: Path, kind: type[T]) -> T:
     try:
         with path.open("rb") as file:
             text = file.read(_LARGEST_INDEX + 1)
-        return msgspec.json.decode(text, type=kind)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+    except FileNotFoundError:
+        return kind()  # there are none yet
+    return msgspec.json.decode(text, type=kind)

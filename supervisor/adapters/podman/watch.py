@@ -23,7 +23,7 @@ import anyio
 from supervisor.adapters.podman import containers_conf
 from supervisor.adapters.podman.store_index import Index, read_images, read_secrets
 from supervisor.adapters.podman.stores import Stores
-from supervisor.kit.inotify import Inotify, InotifyEvent, Mask
+from supervisor.kit.inotify import Inotify, Mask
 from supervisor.model.podman import PodmanEvent
 
 SETTINGS = "settings"
@@ -125,50 +125,42 @@ class StoreWatch:
         settle = _SETTLE_SECONDS
         while True:
             await inotify.wait()
-            self._take_all(inotify)
+            self._take(inotify)
             if not self._dirty:
                 continue
             for event in self._tell(_AT_ONCE):
                 yield event
             await anyio.sleep(settle)
-            busy = self._take_all(inotify)
+            busy = self._take(inotify)
             settle = min(2 * settle, _LONGEST_SETTLE_SECONDS) if busy else _SETTLE_SECONDS
             if self._stores:
                 self.arm(self._stores)  # the secrets' index may just have been made
             for event in self._tell(frozenset(self._dirty)):
                 yield event
 
-    def _take_all(self, inotify: Inotify) -> bool:
+    def _take(self, inotify: Inotify) -> bool:
+        """Note what has happened, if anything, and forget watches that have ended."""
         events = inotify.take()
         for event in events:
-            self._take(event)
+            if event.mask & Mask.OVERFLOW:
+                for one in (*self.telling, "container"):
+                    self._dirty.setdefault(one, set())
+            elif watched := self._watched.get(event.watch):
+                if event.mask & Mask.IGNORED:
+                    del self._watched[event.watch]
+                if not event.name or event.name.endswith(watched.ending):
+                    names = self._dirty.setdefault(watched.type, set())
+                    if event.name and watched.type in {"network", "volume"}:
+                        names.add(event.name.removesuffix(watched.ending))
         return bool(events)
-
-    def _take(self, event: InotifyEvent) -> None:
-        """Note what an event means, and forget watches that have ended."""
-        if event.mask & Mask.OVERFLOW:
-            for one in (*self.telling, "container"):
-                self._dirty.setdefault(one, set())
-            return
-        watched = self._watched.get(event.watch)
-        if watched is None:
-            return
-        if event.mask & Mask.IGNORED:
-            del self._watched[event.watch]
-        name = event.name
-        if not name or name.endswith(watched.ending):
-            names = self._dirty.setdefault(watched.type, set())
-            if name and watched.type in {"network", "volume"}:
-                names.add(name.removesuffix(watched.ending))
 
     def _tell(self, types: frozenset[str]) -> list[PodmanEvent]:
         events = []
         for one in sorted(types & self._dirty.keys()):
             names = self._dirty.pop(one)
-            for index in self._indexes.get(one, ()):
-                changes = index.changes()
-                names.update({""} if changes is None else changes)
-            if one not in self._indexes and not names:
+            indexes = self._indexes.get(one, ())
+            names.update(*(index.changes() for index in indexes))
+            if not indexes and not names:
                 names = {""}
             events += [PodmanEvent(type=one, name=name) for name in sorted(names)]
         return events
