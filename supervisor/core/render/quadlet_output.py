@@ -32,11 +32,12 @@ from supervisor.core.files.unitfile import (
 from supervisor.core.render.reading import Reading, instances
 from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.kit.texts import parse_duration
-from supervisor.model.quadlet import GENERATED, OWNED, RUNNING, UnitKind
+from supervisor.model.quadlet import GENERATED, OWNED, QUADLETS, RUNNING, UnitKind
 from supervisor.model.secret import SecretUse
 from supervisor.model.unit_name import instance_of
 
 _HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
+_IMAGE_FILES = tuple(suffix for suffix, row in QUADLETS.items() if row.makes == "image")
 _PODMANS_INTERVAL = "30s"
 _OTHER_TRANSPORTS = re.compile(
     r"^(?:containers-storage|dir|docker-archive|docker-daemon|oci|oci-archive|ostree|sif):"
@@ -124,7 +125,7 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
 def _images(unit: UnitFile, section: str, name: str) -> Iterator[str]:
     """Yield what must be in the store before the unit starts."""
     image = unit.last(section, "Image")
-    provided = image.endswith((".image", ".build"))
+    provided = image.endswith(_IMAGE_FILES)
     if not image or provided or unit.last(section, "Pull").lower() == "never":
         return
     if section == "X-Volume" and unit.last(section, "Driver") != "image":

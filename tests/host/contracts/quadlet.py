@@ -4,6 +4,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import uvloop
 from supervisor.adapters.quadlet import QuadletGenerator
 from supervisor.core.files.digest import digest
 from supervisor.core.files.unitfile import parse
+from supervisor.model import quadlet
 from supervisor.model.app import Candidate
 from supervisor.model.source import FileKind, TreeFile
 
@@ -45,6 +47,14 @@ LOST = {"lost.container": "[Container]\nImage=localhost/x:1\n\nNetwork=nowhere.n
 OWN = {"own.container": "[Container]\nImage=localhost/x:1\nNetwork=mine.network\n"}
 TWICE = {"web.container": "[Container]\nImage=localhost/x:1\n"}
 
+SMALLEST = {
+    "container": "Image=localhost/x:1",
+    "image": "Image=localhost/x:1",
+    "artifact": "Artifact=localhost/x:1",
+    "build": "ImageTag=localhost/x:1\nSetWorkingDirectory=unit",
+    "kube": "Yaml=./play.yml",
+}
+
 contents: dict[str, bytes] = {}
 
 
@@ -67,6 +77,29 @@ def install(candidate: Candidate) -> None:
             path.symlink_to(contents[file.oid].decode())
         else:
             path.write_bytes(contents[file.oid])
+
+
+async def one_of_each_kind(generator: QuadletGenerator) -> None:
+    """The table of kinds says what Podman's generator makes of each."""
+    version = tuple(map(int, re.findall(r"\d+", await generator.version())[:2]))
+    rows = {
+        f"x{row.kind}{suffix}": row
+        for suffix, row in quadlet.QUADLETS.items()
+        if tuple(map(int, (row.since or "0").split("."))) <= version
+    }
+    texts = {name: f"[{row.section}]\n{SMALLEST.get(row.kind, '')}\n" for name, row in rows.items()}
+    kinds = app("kinds", texts | {"play.yml": GOOD["play.yml"], "Containerfile": "FROM scratch\n"})
+    answer = await generator.generate([kinds], contents=contents)
+    made = {unit.path: (unit.name, unit.kind) for unit in answer.units["kinds"]}
+    assert made == {
+        name: (f"x{row.kind}{row.service}.service", row.kind) for name, row in rows.items()
+    }, answer
+    install(kinds)
+    subprocess.run(["systemctl", "--user", "daemon-reload"], check=True)
+    for name, row in rows.items():
+        text = (GENERATED / made[name][0]).read_text()
+        assert f"\n[X-{row.section}]\n" in f"\n{text}", text
+        assert re.search(rf"(?m)^{row.command_key}=\S*podman .*\b{row.command}\b", text), text
 
 
 async def main() -> None:
@@ -102,6 +135,8 @@ async def main() -> None:
     assert units["web.service"].reads == ("conf", "env")
     assert units["play.service"].images == ("localhost/podvisor-test:2",)
     assert units["one@.service"].instances == ("a",)
+
+    await one_of_each_kind(generator)
 
     # what was staged is what systemd gets: the digests agree
     install(good)
