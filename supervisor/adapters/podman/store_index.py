@@ -7,7 +7,6 @@ for the ids of images.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,43 +29,45 @@ class _Secrets(msgspec.Struct, rename={"ids": "nameToID"}):
     ids: dict[str, str] | None = None
 
 
-def read_images(path: Path) -> Contents:
-    """Read names and ids of an image store's `images.json`. Raises ValueError if it is odd."""
+def read_images(path: Path) -> Contents | None:
+    """Read names and ids of an image store's `images.json`; None if it cannot be understood."""
+    images = _read(path, list[_Image])
+    if images is None:
+        return None
     contents = {}
-    for image in _read(path, list[_Image]):
+    for image in images:
         contents[image.id] = image.id
         contents.update(dict.fromkeys(image.names or (), image.id))
     return contents
 
 
-def read_secrets(path: Path) -> Contents:
-    """Read names and ids of `secrets.json`. Raises ValueError if it is odd."""
-    return _read(path, _Secrets).ids or {}
+def read_secrets(path: Path) -> Contents | None:
+    """Read names and ids of `secrets.json`; None if it cannot be understood."""
+    secrets = _read(path, _Secrets)
+    return None if secrets is None else secrets.ids or {}
 
 
 class Index:
     """An index file, with what it held when it was looked at last."""
 
-    def __init__(self, path: Path, read: Callable[[Path], Contents]) -> None:
+    def __init__(self, path: Path, read: Callable[[Path], Contents | None]) -> None:
         self._path = path
         self._read = read
-        self._contents: Contents | None = None
-        self.changes()
+        self._contents = read(path)
 
     def changes(self) -> set[str]:
         """Names that came, went or stand for something else; "" if that cannot be told."""
-        before, self._contents = self._contents, None
-        with suppress(OSError, ValueError, RecursionError):
-            self._contents = self._read(self._path)
+        before, self._contents = self._contents, self._read(self._path)
         if before is None or self._contents is None:
             return {""}
         return {name for name, _ in before.items() ^ self._contents.items()}
 
 
-def _read(path: Path, kind: type[T]) -> T:
+def _read(path: Path, kind: type[T]) -> T | None:
     try:
         with path.open("rb") as file:
-            text = file.read(_LARGEST_INDEX + 1)
+            return msgspec.json.decode(file.read(_LARGEST_INDEX + 1), type=kind)
     except FileNotFoundError:
         return kind()  # there are none yet
-    return msgspec.json.decode(text, type=kind)
+    except (OSError, ValueError, RecursionError):
+        return None
