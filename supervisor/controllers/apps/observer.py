@@ -19,6 +19,7 @@ from supervisor.controllers.state.left_behind import left_behind
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.health import wanted_units
 from supervisor.core.health.gate import stands
+from supervisor.core.plan.asked_objects import asked_images, asked_kinds
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import Checked
@@ -26,7 +27,6 @@ from supervisor.model.observed import (
     AppliedApp,
     Inventory,
     JobRun,
-    Manifest,
     Observed,
     ObservedApp,
     UnitState,
@@ -251,60 +251,13 @@ class Observer:
         changing: set[str],
         applied: Mapping[str, AppliedApp],
     ) -> Inventory:
-        everything = [unit for one in deployments for unit in one.units]
-        images = {
-            image
-            for one in deployments
-            for unit in one.units
-            if one.name in changing or _may_start(one, unit, units, applied)
-            for image in unit.images
-        }
-        if images or any(one.name in changing and _built([one]) for one in deployments):
-            images |= _built(deployments)
-        named = dict.fromkeys(("containers", "networks", "volumes", "pods", "secrets"), False)
-        for one in deployments:
-            manifest = apps[one.name].manifest
-            mine = manifest.units if manifest else ()
-            new = any(unit.name not in mine for unit in one.units)
-            leaving = one.wanted is None and not one.keep and not one.findings
-            left = one.wanted and set(mine) - {unit.name for unit in one.wanted.units}
-            known = applied[one.name].units if one.name in applied else {}
-            other = one.wanted and any(
-                was.kind is not None
-                and (was.kind, was.object_name) != (unit.kind, unit.object_name)
-                for name, unit in one.wanted.runtime_units.items()
-                if (was := known.get(name))
-            )
-            outdated = one.wanted and any(
-                unit.kind is UnitKind.NETWORK and known[unit.name].digest != unit.digest
-                for unit in one.wanted.units
-                if unit.name in known
-            )
-            remade = one.name in changing and UnitKind.NETWORK in _kinds(one, manifest)
-            named["containers"] |= bool(new or leaving or left or other or outdated or remade)
-            plays = any(unit.pods for unit in one.units)
-            has_pods = plays or UnitKind.POD in _kinds(one, manifest)
-            named["containers"] |= one.name in changing and plays
-            named["pods"] |= one.name in changing and has_pods
-            named["networks"] |= UnitKind.NETWORK in _kinds(one, manifest)
-            named["volumes"] |= UnitKind.VOLUME in _kinds(one, manifest)
-        described = any(app.secrets for one in deployments for app in one.apps)
-        named["secrets"] = (
-            described or self._secrets.has_made_some or any(unit.secrets for unit in everything)
-        )
-        if not images and not any(named.values()):
+        images = asked_images(deployments, units, applied, changing=changing)
+        kinds = asked_kinds(deployments, apps, applied, changing=changing)
+        if self._secrets.has_made_some:
+            kinds.add("secrets")
+        if not images and not kinds:
             return Inventory()
-        return await self._podman.inventory(images=images, **named)
-
-
-def _built(deployments: Iterable[Deployment]) -> set[str]:
-    """Names of the images that apps build."""
-    return {
-        unit.object_name
-        for one in deployments
-        for unit in one.units
-        if unit.kind is UnitKind.BUILD and unit.object_name
-    }
+        return await self._podman.inventory(images=images, **dict.fromkeys(kinds, True))
 
 
 def _begun(
@@ -326,12 +279,6 @@ def _secrets(one: Deployment, applied: Mapping[str, AppliedApp]) -> set[str]:
     return {name for unit in one.units for name in unit.secrets}.union(
         name for inputs in known for name in inputs.secrets
     )
-
-
-def _kinds(one: Deployment, manifest: Manifest | None) -> set[UnitKind]:
-    """Kinds of what an app has, had, or will have."""
-    kinds = {unit.kind for unit in one.units}
-    return kinds.union(made.kind for made in (manifest.objects if manifest else ()))
 
 
 def _down(
@@ -360,25 +307,6 @@ def _on_trial(
         if one.wanted and not stands(one.wanted, applied)
         for name, unit in one.wanted.runtime_units.items()
     }
-
-
-def _may_start(
-    one: Deployment,
-    unit: DesiredUnit,
-    units: Mapping[str, UnitState],
-    applied: Mapping[str, AppliedApp],
-) -> bool:
-    """Whether a pass may (re)start a unit of an app whose files are as they should be."""
-    stays = one.wanted is one.last_good and one.wanted and stands(one.wanted, applied)
-    if not stays or not _is_up(unit, units) or unit.secrets:
-        return True
-    known = applied[one.name].units
-    names = [name for name in unit.runtime_names if name in known]
-    return any(known[name].digest != unit.digest for name in names)
-
-
-def _is_up(unit: DesiredUnit, units: Mapping[str, UnitState]) -> bool:
-    return all((state := units.get(name)) and state.is_up for name in unit.runtime_names)
 
 
 def _names(
