@@ -13,6 +13,7 @@ from supervisor.controllers.apps.health_schedule import HealthSchedule
 from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.apps.reconciler import AppReconciler
 from supervisor.controllers.apps.recorder import Recorder
+from supervisor.controllers.apps.unit_jobs import UnitJobs
 from supervisor.controllers.apps.waiting import AppDependencies
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
@@ -118,11 +119,16 @@ def assemble(
         folder=ports.folder,
         systemd=ports.systemd,
         podman=ports.podman,
-        words=planning.words,
         ledger=ledger,
+        jobs=UnitJobs(
+            systemd=ports.systemd,
+            words=planning.words,
+            ledger=ledger,
+            settings=current,
+            owned_root=ports.folder.root,
+        ),
         want_image=images.want,
         secrets=planning.secrets,
-        settings=current,
         doing=board.doing,
     )
     statuses = CommitStatusController(

@@ -15,15 +15,12 @@ from typing import assert_never
 import anyio
 import msgspec
 
-from supervisor.controllers.apps.last_words import LastWords
 from supervisor.controllers.apps.secrets import SecretController
+from supervisor.controllers.apps.unit_jobs import UnitJobs
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
-from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.core.plan.jobs import after_job
 from supervisor.core.plan.step_text import in_words, subject_of
-from supervisor.kit.texts import format_duration
-from supervisor.model.errors import Failure, Retry
+from supervisor.model.errors import Failure
 from supervisor.model.events import Event, EventKind
 from supervisor.model.observed import JobFailed, JobRun
 from supervisor.model.plan import (
@@ -56,11 +53,8 @@ from supervisor.model.plan import (
     TryRevision,
     WriteFile,
 )
-from supervisor.model.settings import RepairSettings
 
 _TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, PutSecrets)
-_GRACE_SECONDS = 15.0
-_AT_REST = ("inactive", "failed")
 _BYTES_AT_ONCE = 4 << 20
 """Contents of files that are held in memory at a time, unless a single one is larger."""
 _FILES_AT_ONCE = 256
@@ -91,27 +85,21 @@ class Executor:
         folder: Folder,
         systemd: Systemd,
         podman: Podman,
-        words: LastWords,
         ledger: Ledger,
+        jobs: UnitJobs,
         want_image: Callable[[PullImage], None],
         secrets: SecretController,
-        settings: CurrentSettings,
         doing: Callable[[Step], AbstractContextManager[None]],
     ) -> None:
         self._reader = reader
         self._folder = folder
         self._systemd = systemd
         self._podman = podman
-        self._words = words
         self._ledger = ledger
+        self._jobs = jobs
         self._want_image = want_image
         self._secrets = secrets
         self._doing = doing
-        self._settings = settings
-
-    @property
-    def _repair(self) -> RepairSettings:
-        return self._settings.now.repair
 
     async def execute(
         self,
@@ -224,27 +212,15 @@ class Executor:
         self, step: Step, together: Sequence[Step]
     ) -> JobFailed | None:
         systemd, folder, podman = self._systemd, self._folder, self._podman
-        patience = float(self._repair.start_timeout)
         match step:
             case PullImage():
                 self._want_image(step)
             case PutSecrets():
                 await self._secrets.put(step)
             case BuildImage():
-                failed = await systemd.run_once(
-                    f"podvisor-{step.unit}",
-                    command=step.command,
-                    folder=step.folder,
-                    timeout_seconds=float(self._repair.pull_timeout),
-                )
-                failed = await self._words.of_job(failed, step.unit)
-                if failed:
-                    raise Retry(f"cannot build the image of {step.unit}: {failed.detail}")
+                await self._jobs.build(step)
             case StopUnit():
-                failed = await systemd.stop(step.unit, timeout_seconds=patience)
-                failed = await self._words.of_job(failed, step.unit)
-                if failed:
-                    raise Retry(f"cannot stop {step.unit}: {failed.result} {failed.detail}")
+                await self._jobs.stop(step)
             case DisableUnit():
                 await systemd.disable(step.unit)
             case RemoveContainer():
@@ -254,8 +230,7 @@ class Executor:
             case RemovePod():
                 await podman.remove_pod(step.pod)
             case RemoveSecret():
-                await self._words.overtake(step.secret)
-                await podman.remove_secret(step.secret)
+                await self._secrets.remove(step.secret)
             case RemoveVolume():
                 await podman.remove_volume(step.volume)
             case TryRevision(trial=rollout) | CutTrial(trial=rollout):
@@ -276,13 +251,13 @@ class Executor:
             case Reload():
                 await systemd.reload()
             case StartUnit() | RestartUnit():
-                return await self._start(step)
+                return await self._jobs.start(step)
             case ReloadUnit():
-                await self._reload_unit(step)
+                await self._jobs.reload(step)
             case LeaveUnit():
-                self._remember(step)
+                self._jobs.remember(step)
             case RunJob():
-                return await self._run_job(step)
+                return await self._jobs.run(step)
             case SetHealthInterval():
                 await podman.set_health_interval(step.container_id, step.seconds)
             case ResetFailed():
@@ -297,71 +272,6 @@ class Executor:
         contents = await self._reader.read(steps[0].source, tuple(oids))
         await self._folder.write_files(app, [(one.file, contents[one.file.oid]) for one in steps])
         self._ledger.put_repairs(one.repair for one in steps if one.repair)
-
-    async def _start(self, step: StartUnit | RestartUnit) -> JobFailed | None:
-        # systemd's start limit guards against its own restarts; podvisor has its backoff.
-        await self._systemd.reset_failed(step.unit)
-        anew = isinstance(step, RestartUnit) or await self._is_older(step)
-        act = self._systemd.restart if anew else self._systemd.start
-        failed = await act(step.unit, timeout_seconds=float(self._repair.start_timeout))
-        failed = await self._words.of_job(failed, step.unit)
-        if failed and failed.result == "refused" and await self._is_up(step.unit):
-            # It runs on as what it was, which is not to count as what it should be.
-            raise Retry(f"cannot restart {step.unit}: {failed.detail}")
-        self._remember(step)
-        return failed
-
-    async def _is_older(self, step: StartUnit) -> bool:
-        """Whether somebody else began to start it before this pass had its new form loaded.
-
-        A start job would join theirs, and what it was would run and be taken for what it is.
-        """
-        unit = step.unit
-        if step.repair or (await self._systemd.units([unit]))[unit].active in _AT_REST:
-            return False
-        return (await self._systemd.units([unit], details=[unit]))[unit].before_load
-
-    async def _is_up(self, unit: str) -> bool:
-        return (await self._systemd.units([unit]))[unit].active not in _AT_REST
-
-    async def _reload_unit(self, step: ReloadUnit) -> None:
-        """Have it take up its files; what it runs with is recorded if it says that it has."""
-        patience = float(self._repair.start_timeout)
-        failed = await self._systemd.reload_unit(step.unit, timeout_seconds=patience)
-        failed = await self._words.of_job(failed, step.unit)
-        if failed:
-            raise Retry(f"cannot reload {step.unit}: {failed.result} {failed.detail}")
-        self._remember(step)
-
-    async def _run_job(self, step: RunJob) -> JobFailed | None:
-        states = await self._systemd.units([step.unit], details=[step.unit])
-        path = states[step.unit].path
-        root = self._folder.root
-        if path.startswith(f"{root}/") and not path.startswith(f"{root}/{step.app}/"):
-            # Another app is still giving it away: what would run is not this app's job.
-            raise Retry(f"cannot run {step.unit}: systemd has it from {path} still")
-        await self._systemd.reset_failed(step.unit)
-        failed = await self._words.of_job(await self._run_to_its_end(step.unit), step.unit)
-        why = f"{failed.result}: {failed.detail}" if failed else ""
-        run = after_job(self._ledger.get(JobRun, step.app), step.content, step.unit, why=why)
-        self._ledger.put(run, step.app)
-        return failed
-
-    async def _run_to_its_end(self, unit: str) -> JobFailed | None:
-        """Run a oneshot unit; one that takes too long is stopped, and has failed."""
-        limit = float(self._repair.job_timeout)
-        with anyio.move_on_after(limit):
-            return await self._systemd.restart(unit, timeout_seconds=limit + _GRACE_SECONDS)
-        await self._systemd.stop(unit, timeout_seconds=float(self._repair.start_timeout))
-        detail = f"it had not ended after {format_duration(limit)} ([repair] job_timeout)"
-        return JobFailed(unit=unit, result="timeout", detail=detail)
-
-    def _remember(self, step: StartUnit | RestartUnit | ReloadUnit | LeaveUnit) -> None:
-        """Record what was tried, even in vain: the next try is a repair, with its backoff."""
-        if step.inputs:
-            self._ledger.put_unit(step.app, step.unit, step.inputs)
-        if isinstance(step, StartUnit | RestartUnit) and step.repair:
-            self._ledger.put_repairs([step.repair])
 
 
 def _batches(steps: Iterable[Step]) -> Iterator[list[Step]]:

@@ -98,6 +98,11 @@ class SecretController:
             if put.anew:
                 self.rotating.discard(secret.name)
 
+    async def remove(self, name: str) -> None:
+        """Remove a secret; what it held is kept in mind for what still runs with it."""
+        await self._words.overtake(name)
+        await self._podman.remove_secret(name)
+
     async def _value_that_stays(self, put: SecretPut) -> bytes | None:
         """Return the value of a generated secret that is there and is to be kept."""
         if put.secret.kind is not SecretKind.GENERATE or put.anew:
