@@ -226,23 +226,14 @@ class DesiredState:
     async def _work_out(self) -> dict[str, Deployment]:
         manifests = await self._manifests()
         holders = {name: one.source for name, one in manifests.items()}
-        refused: dict[str, tuple[Finding, ...]] = {}
-        candidates: list[Candidate] = []
-        known: dict[str, tuple[Finding, ...]] = {}
-        self.source_findings = {}
         composed, undivided = await self._compositions.of(self._snapshots, self.settings, manifests)
         self._undivided, self.compositions = undivided, composed
-        for name, failure in undivided.items():
-            hint = failure.hint
-            self.source_findings[name] = (Finding(message=str(failure), source=name, hint=hint),)
-        for name, composition in composed.items():
-            beside = [composed[other] for other in self._same_source(name) if other in composed]
-            self.source_findings[name] = told(composition, name, beside)
-            candidates.extend(composition.candidates)
-            refused.update(composition.refused)
-            known.update(composition.warnings)
-            for gone, unread in self._unread(name, composition, manifests).items():
-                refused[gone] = tuple(dict.fromkeys((*refused.get(gone, ()), *unread)))
+        self.source_findings = {
+            name: (Finding(message=str(failure), source=name, hint=failure.hint),)
+            for name, failure in undivided.items()
+        }
+        refused, known = self._look_through(composed, manifests)
+        candidates = [one for some in composed.values() for one in some.candidates]
         candidates, clashes = app_conflicts(candidates, holders)
         for name, findings in clashes.items():
             source, slash, _ = name.partition("/")
@@ -339,12 +330,26 @@ class DesiredState:
         others = (one.wanted or one.last_good for one in self.latest().values())
         return await self._renderer.texts(app, [one for one in others if one])
 
-    def _unread(
-        self, source: str, composition: Composition, manifests: Mapping[str, Manifest]
-    ) -> dict[str, tuple[Finding, ...]]:
-        mine = {name: one for name, one in manifests.items() if one.source == source}
-        settings = self.settings.sources[source]
-        return unread_apps(self._snapshots[source], settings, composition, mine)
+    def _look_through(
+        self, composed: Mapping[str, Composition], manifests: Mapping[str, Manifest]
+    ) -> tuple[dict[str, tuple[Finding, ...]], dict[str, tuple[Finding, ...]]]:
+        """Say what was found in sources: of apps that are refused for it, and of others.
+
+        What belongs to no app is kept with the source.
+        """
+        refused: dict[str, tuple[Finding, ...]] = {}
+        warnings: dict[str, tuple[Finding, ...]] = {}
+        for name, composition in composed.items():
+            beside = [composed[other] for other in self._same_source(name) if other in composed]
+            self.source_findings[name] = told(composition, name, beside)
+            refused.update(composition.refused)
+            warnings.update(composition.warnings)
+            mine = {app: one for app, one in manifests.items() if one.source == name}
+            settings = self.settings.sources[name]
+            gone = unread_apps(self._snapshots[name], settings, composition, mine)
+            for app, unread in gone.items():
+                refused[app] = tuple(dict.fromkeys((*refused.get(app, ()), *unread)))
+        return refused, warnings
 
     def _same_source(self, name: str) -> Iterator[str]:
         """Yield other sources of the settings that read the same by other globs."""
