@@ -69,12 +69,8 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
     """Folders of its apps."""
 
 
-def layout_of(snapshot: Snapshot, settings: SourceSettings) -> tuple[str, ...]:
-    """Globs of a source's apps, as the settings say or as they are found."""
-    return _layout(settings, _considered(snapshot, settings))
-
-
 def _layout(settings: SourceSettings, considered: Iterable[TreeFile]) -> tuple[str, ...]:
+    """Globs of a source's apps, as the settings say or as they are found."""
     return tuple(settings.apps) or find_layout(considered)
 
 
