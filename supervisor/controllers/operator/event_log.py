@@ -9,7 +9,7 @@ from typing import TypeVar
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
-from supervisor.controllers.ports import Ledger
+from supervisor.controllers.ports import Events
 from supervisor.model.errors import Failure
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.status import AppStatus
@@ -25,7 +25,7 @@ _BACKLOG = 1_000
 class EventLog:
     """Reads the ledger, and hears of what it takes up."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Events) -> None:
         self._ledger = ledger
 
     async def events(self, query: EventQuery) -> AsyncGenerator[Event]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import anyio
 import msgspec
 
-from supervisor.controllers.ports import Ledger, Secrets, Tokens
+from supervisor.controllers.ports import Events, Secrets, Tokens
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.githost import oidc, payloads
 from supervisor.core.githost.client_address import rate_limit_key, sender
@@ -66,7 +66,7 @@ class WebhookAuthenticator:
         settings: CurrentSettings,
         secrets: Secrets,
         tokens: Tokens,
-        ledger: Ledger,
+        ledger: Events,
         clock: Clock,
         hear: Hear,
     ) -> None:

@@ -3,10 +3,14 @@ import resource
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from supervisor.adapters.ledger.reader import ReadOnlyLedger
 from supervisor.adapters.ledger.schema import MIGRATIONS
@@ -321,11 +325,29 @@ class TestFullDisk:
         path.parent.write_text("in the way")
         ledger = SqliteLedger(path, settings=LedgerSettings(), clock=StillClock())
         ledger.put_unit("web", "web.service", UnitInputs(digest="d2"))
+        assert ledger.applied()["web"].revision == "", "as far as that is known"
         path.parent.unlink()
         path.parent.with_name("away").rename(path.parent)
-        ledger.put(hold("r1"), "web")
+        ledger.put(hold("r1"), "db")
+        assert ledger.applied() == {"web": app("web", web="d2", cache="d1")}
         ledger.close()
         assert opened().applied() == {"web": app("web", web="d2", cache="d1")}
+
+    def test_an_app_that_was_applied_before_the_file_could_be_read_counts_as_a_whole(
+        self, opened: Open, path: Path
+    ) -> None:
+        opened().put_applied(app("web", web="d1", cache="d1"))
+        opened().close()
+        path.parent.rename(path.parent.with_name("away"))
+        path.parent.write_text("in the way")
+        ledger = SqliteLedger(path, settings=LedgerSettings(), clock=StillClock())
+        ledger.put_applied(app("web", "r2", web="d2"))
+        path.parent.unlink()
+        path.parent.with_name("away").rename(path.parent)
+        ledger.append(step())
+        assert ledger.applied() == {"web": app("web", "r2", web="d2")}
+        ledger.close()
+        assert opened().applied() == {"web": app("web", "r2", web="d2")}
 
     def test_a_reader_that_holds_the_file_is_no_disaster(self, opened: Open, path: Path) -> None:
         ledger = opened()
@@ -547,3 +569,61 @@ def test_the_log_of_what_was_written_does_not_grow_for_ever(opened: Open, path: 
     assert path.with_name("ledger.db-wal").stat().st_size < 8 << 20
     assert path.stat().st_size > 8 << 20
     assert len(opened().events(EventQuery(limit=10))) == 10
+
+
+APPS, UNITS = ("web", "db"), ("a.service", "b.service")
+PARTS = st.dictionaries(st.sampled_from("ab"), st.sampled_from(("d1", "d2")))
+CHANGES = st.one_of(
+    st.builds(
+        lambda name, revision, units: lambda to: to.put_applied(app(name, revision, **units)),
+        st.sampled_from(APPS),
+        st.sampled_from(("r1", "r2")),
+        PARTS,
+    ),
+    st.builds(
+        lambda name, unit, digest: lambda to: to.put_unit(name, unit, UnitInputs(digest=digest)),
+        st.sampled_from(APPS),
+        st.sampled_from(UNITS),
+        st.sampled_from(("d1", "d2")),
+    ),
+    st.builds(
+        lambda revision, began: lambda to: to.put_rollout(rollout(revision, began)),
+        st.sampled_from(("r1", "r2")),
+        st.floats(0, 9),
+    ),
+    st.builds(
+        lambda unit, failures: (
+            lambda to: to.put_repairs([RepairState(unit=unit, failures=failures)])
+        ),
+        st.sampled_from(UNITS),
+        st.integers(0, 2),
+    ),
+    st.sampled_from(APPS).map(lambda name: lambda to: to.drop_app(name)),
+    st.sampled_from(APPS).map(lambda name: lambda to: to.put(hold("r1"), name)),
+    st.sampled_from(APPS).map(lambda name: lambda to: to.drop(Hold, name)),
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(CHANGES, st.booleans()), max_size=12))
+def test_memory_and_file_say_the_same_whatever_was_written(changes) -> None:
+    """Also of what could not be written when it was put."""
+
+    def said(of: Any) -> object:
+        applied, repairs, holds = of.applied(), of.repairs(), of.all(Hold)
+        return applied, [of.rollouts(one) for one in APPS], repairs, holds
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "ledger.db")
+        ledger = SqliteLedger(path, settings=LedgerSettings(), clock=StillClock())
+        for change, is_full in changes:
+            with full_disk() if is_full else nullcontext():
+                change(ledger)
+            ledger.applied()  # what is remembered of it must not outlive the next change
+        ledger.append(step())
+        with ReadOnlyLedger(path) as reader:
+            assert said(reader) == said(ledger)
+        ledger.close()
+        reopened = SqliteLedger(path, settings=LedgerSettings(), clock=StillClock())
+        assert said(reopened) == said(ledger)
+        reopened.close()
