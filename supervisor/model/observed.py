@@ -9,6 +9,7 @@ from supervisor.model.secret import DesiredSecret, OwnedSecret
 from supervisor.model.source import AppRevision, TreeFile
 
 UP = frozenset({"active", "reloading", "refreshing"})
+DOWN = frozenset({"inactive", "failed"})
 """ActiveState= of what runs; everywhere the same."""
 
 _MADE = {row.kind: row.makes for row in QUADLETS.values()}
@@ -66,6 +67,11 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     def is_up(self) -> bool:
         """Whether it runs."""
         return self.active in UP
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of it runs, or is about to."""
+        return self.active in DOWN
 
 
 class Manifest(AppRevision, frozen=True, kw_only=True):

@@ -77,7 +77,7 @@ def is_looping(state: UnitState, now: float) -> bool:
     """Whether a unit crashes, and is restarted by systemd, again and again."""
     if state.sub.startswith("auto-restart"):
         return True
-    if not state.restarts or state.active in {"inactive", "failed"} or state.job == "stop":
+    if not state.restarts or state.has_ended or state.job == "stop":
         return False
     # A clock that was set back says nothing of the age.
     return not state.is_up or state.active_since <= now < calm_at(state)

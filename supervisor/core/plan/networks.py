@@ -107,11 +107,7 @@ def _without_the_dead(
 
     After a power cut containers are still there, until their unit makes them anew.
     """
-    ended = {
-        unit
-        for unit in users
-        if unit in observed.units and observed.units[unit].active in {"inactive", "failed"}
-    }
+    ended = {unit for unit in users if unit in observed.units and observed.units[unit].has_ended}
     found = [
         one
         for one in observed.inventory.containers or ()

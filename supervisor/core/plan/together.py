@@ -6,72 +6,70 @@ refuses to open a socket while its service runs.
 
 from collections.abc import Container
 
-from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.unit_inputs import inputs_of
 from supervisor.model.app import DesiredApp
-from supervisor.model.observed import Observed, UnitState
+from supervisor.model.observed import Observed, UnitInputs, UnitState
 from supervisor.model.plan import RestartUnit, StartUnit, Step, StopUnit
 from supervisor.model.quadlet import UnitKind
 
-_DOWN = frozenset({"inactive", "failed"})
 
-
-def plan_pods(app: DesiredApp, observed: Observed, draft: Draft) -> None:
-    """Restart a pod as a whole where nothing of it would be left running.
+def with_pods(app: DesiredApp, observed: Observed, steps: list[Step]) -> list[Step]:
+    """Return the steps so that a pod restarts as a whole where nothing of it would be left running.
 
     Its own restart is that of its containers, so these are asked to start only.
     """
     for pod in app.units:
         state = _state(pod.name, observed)
-        if pod.kind is not UnitKind.POD or state.active in _DOWN:
+        if pod.kind is not UnitKind.POD or state.has_ended:
             continue
         members = {
             name
             for name, unit in app.runtime_units.items()
             if unit.kind is UnitKind.CONTAINER and pod.name in unit.requires
         }
-        running = {name for name in members if _state(name, observed).active not in _DOWN}
+        running = {name for name in members if not _state(name, observed).has_ended}
         goes = {
             step.unit
-            for step in draft.steps
+            for step in steps
             if isinstance(step, RestartUnit | StopUnit) and step.unit in members
         }
-        restarts = [step for step in draft.steps if _restarts(step, pod.name)]
+        restarts = [step for step in steps if _restarts(step, pod.name)]
         if not restarts:
-            is_planned = any(_runs(step, {pod.name}) for step in draft.steps)
+            is_planned = any(_runs(step, {pod.name}) for step in steps)
             # What leaves the app, or became another kind, may have been in the pod as well.
-            leaves = any(isinstance(step, StopUnit) for step in draft.steps)
+            leaves = any(isinstance(step, StopUnit) for step in steps)
             if is_planned or not (goes or leaves) or not running <= goes:
                 continue
             reason = "none of its containers runs on, and it ends with the last"
             inputs = inputs_of(app, pod, observed)
             restarts.append(RestartUnit(app=app.name, unit=pod.name, inputs=inputs, reason=reason))
         # The pod comes first, so that systemd makes one transaction of all of it.
-        others = [_only_started(one, members) for one in draft.steps if one not in restarts]
-        draft.steps[:] = [
-            *others[: _first_start(others)],
-            *restarts,
-            *others[_first_start(others) :],
-        ]
+        others = [_only_started(one, members) for one in steps if one not in restarts]
+        at = _first_start(others)
+        steps = [*others[:at], *restarts, *others[at:]]
+    return steps
 
 
-def plan_sockets(app: DesiredApp, wanted: Container[str], observed: Observed, draft: Draft) -> None:
-    """Stop the service of a socket before the socket is opened (again).
+def with_sockets(
+    app: DesiredApp, wanted: Container[str], observed: Observed, steps: list[Step]
+) -> tuple[list[Step], dict[str, UnitInputs]]:
+    """Return the steps so that a socket's service is stopped before the socket is opened (again).
 
     `wanted` are the units that should run; a service that is not among them is started by its
-    next connection.
+    next connection. These are returned, too, with what they are made of.
     """
+    left: dict[str, UnitInputs] = {}
     units = {unit.name: unit for unit in app.units}
     for socket in app.units:
         service = units.get(socket.activates)
-        if service is None or _state(service.name, observed).active in _DOWN:
+        if service is None or _state(service.name, observed).has_ended:
             continue
-        opens = [step for step in draft.steps if _starts(step, socket.name)]
+        opens = [step for step in steps if _starts(step, socket.name)]
         if not opens:
             continue
         reason = f"{socket.name} cannot be opened while it runs"
         stops = [StopUnit(app=app.name, unit=service.name, reason=reason)]
-        if _state(socket.name, observed).active not in _DOWN:
+        if not _state(socket.name, observed).has_ended:
             reason = opens[0].reason
             stops.insert(0, StopUnit(app=app.name, unit=socket.name, reason=reason))
         inputs = inputs_of(app, service, observed)
@@ -80,10 +78,11 @@ def plan_sockets(app: DesiredApp, wanted: Container[str], observed: Observed, dr
             reason = f"{socket.name} is opened again"
             starts.append(StartUnit(app=app.name, unit=service.name, inputs=inputs, reason=reason))
         else:
-            draft.adopt[service.name] = inputs
+            left[service.name] = inputs
         both = {service.name, socket.name}
-        others = [step for step in draft.steps if not _runs(step, both)]
-        draft.steps[:] = [*others, *stops, *opens, *starts]
+        others = [step for step in steps if not _runs(step, both)]
+        steps = [*others, *stops, *opens, *starts]
+    return steps, left
 
 
 def _state(name: str, observed: Observed) -> UnitState:
