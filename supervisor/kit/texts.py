@@ -130,6 +130,12 @@ def _distance(one: str, other: str, *, most: int) -> int:
     return min(last[-1], most)
 
 
+def one_line(text: str, longest: int = 100) -> str:
+    """Write a foreign text in one line, without control characters, and not too long."""
+    plain = text if text.isprintable() else ascii(text)[1:-1]
+    return plain if len(plain) <= longest else plain[:longest] + "…"
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """Say how many: `1 step`, `3 steps`."""
     return f"{number} {one if number == 1 else many or one + 's'}"

@@ -66,6 +66,11 @@ class GitUrl(str):
         return self.scheme in ("https", "http")
 
     @property
+    def is_local(self) -> bool:
+        """Whether it leads to this machine itself."""
+        return self.host in ("localhost", "127.0.0.1", "::1")
+
+    @property
     def over_ssh(self) -> bool:
         """Whether git would use ssh, unless it refuses it."""
         return self.scheme not in ("https", "http", "file")

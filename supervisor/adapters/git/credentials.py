@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from supervisor.adapters.git.ls_refs import basic
-from supervisor.adapters.git.remote import Remote, remote_of
+from supervisor.adapters.git.remote import Remote
 from supervisor.kit.credentials import credential_path, how_to_load
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.settings import SecretRef, SourceSettings
@@ -30,13 +30,16 @@ class Access:
 
     async def remote(self, name: str, settings: SourceSettings) -> Remote:
         """Read what the settings refer to. Raises Stalled if a key or password cannot be used."""
-        remote = remote_of(settings.git)
+        url = settings.git
         if settings.password:
-            password = await self._read_secret(settings.password)
-            return _with_password(remote, settings.user, password)
+            password = _text(await self._read_secret(settings.password))
+            user = settings.user or unquote(url.user) or "git"
+            return Remote(url.without_user(), basic(user, password))
+        if url.over_http and url.password is not None:
+            return Remote(url.without_user(), basic(unquote(url.user), unquote(url.password)))
         if settings.ssh_key or settings.known_hosts:
-            return remote._replace(ssh=self._ssh_command(name, settings))
-        return remote
+            return Remote(url, ssh=self._ssh_command(name, settings))
+        return Remote(url)
 
     def _ssh_command(self, name: str, settings: SourceSettings) -> str:
         """Make the command that git calls through a shell; ssh splits paths at spaces itself."""
@@ -71,16 +74,13 @@ class Access:
         return path
 
 
-def _with_password(remote: Remote, user: str, password: bytes) -> Remote:
-    """Carry the password as a header; a user in the URL is taken out of it."""
-    who = user or unquote(remote.url.user) or "git"
+def _text(password: bytes) -> str:
     try:
-        text = password.decode()
+        return password.decode()
     except UnicodeDecodeError as error:
         raise Stalled(
             "cannot use the password: it is not UTF-8", hint="put the token there, and nothing else"
         ) from error
-    return remote._replace(url=remote.url.without_user(), authorization=basic(who, text))
 
 
 def _private_key(text: str) -> Path:

@@ -9,11 +9,10 @@ tells first whether it is worth while to start git at all.
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from supervisor.adapters.git.command import environment, git
 from supervisor.adapters.git.errors import TooLarge, remote_failure
-from supervisor.adapters.git.ls_refs import RefProbe, basic
+from supervisor.adapters.git.ls_refs import RefProbe
 from supervisor.adapters.git.store import HEAD, Store
 from supervisor.model.errors import Stalled
 from supervisor.model.git_url import GitUrl
@@ -41,13 +40,6 @@ class Remote(NamedTuple):
     @property
     def shown(self) -> str:
         return self.url.shown
-
-
-def remote_of(url: GitUrl) -> Remote:
-    """Part a source's URL: a password in it becomes a header, for git's command line is public."""
-    if not url.over_http or url.password is None:
-        return Remote(url)
-    return Remote(url.without_user(), basic(unquote(url.user), unquote(url.password)))
 
 
 class Fetcher:

@@ -17,6 +17,7 @@ from supervisor.kit.texts import format_duration, format_size
 from supervisor.model import settings
 from supervisor.model.settings import Bytes, Seconds, Settings, SourceSettings
 
+_Docs = dict[str, tuple[str, dict[str, str]]]
 _WIDTH = 96
 _HEAD = """\
 # Settings of podvisor. Uncomment what should differ from the default that is shown.
@@ -50,41 +51,32 @@ _OVER_SSH = ("ssh_key", "known_hosts")
 def default_text() -> str:
     """Return the text of the file."""
     explained = docstrings()
-    source, effects = explained[SourceSettings.__name__]
-    parts = [_HEAD, *_source("apps", source, effects, without=("folder", *_OVER_SSH))]
+    parts = [_HEAD]
+    parts += _section("sources.apps", SourceSettings, explained, without=("folder", *_OVER_SSH))
     parts += ["# A second source, a folder of this machine:", "#[sources.local]"]
     parts += [f"#folder = {value_text(_EXAMPLES['folder'])}", ""]
     parts += ["# A third one, over ssh:", "#[sources.over-ssh]"]
     parts.append('#git = "ssh://git@example.org/me/apps.git"')
     for field in msgspec.structs.fields(SourceSettings):
         if field.name in _OVER_SSH:
-            parts += _setting(field, effects)
+            parts += _setting(field, explained[SourceSettings.__name__][1])
     parts.append("")
     for field in msgspec.structs.fields(Settings):
         shape = field.type
         if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
-            parts += _section(field.name, shape, *explained[shape.__name__])
+            parts += _section(field.name, shape, explained)
     return "\n".join(parts)
 
 
-def _source(
-    name: str, text: str, effects: dict[str, str], *, without: Collection[str]
-) -> Iterator[str]:
-    yield from _prose(text)
-    yield f"#[sources.{name}]"
-    for field in msgspec.structs.fields(SourceSettings):
-        if field.name not in without:
-            yield from _setting(field, effects)
-    yield ""
-
-
 def _section(
-    name: str, shape: type[msgspec.Struct], text: str, effects: dict[str, str]
+    name: str, shape: type[msgspec.Struct], explained: _Docs, *, without: Collection[str] = ()
 ) -> Iterator[str]:
+    text, effects = explained[shape.__name__]
     yield from _prose(text)
     yield f"#[{name}]"
     for field in msgspec.structs.fields(shape):
-        yield from _setting(field, effects)
+        if field.name not in without:
+            yield from _setting(field, effects)
     yield ""
 
 
@@ -115,7 +107,7 @@ def value_text(value: object) -> str:
     return json.dumps(value)
 
 
-def docstrings() -> dict[str, tuple[str, dict[str, str]]]:
+def docstrings() -> _Docs:
     """Return each class of `model.settings` with its docstring and those of its fields."""
     found = {}
     for node in ast.parse(inspect.getsource(settings)).body:

@@ -18,9 +18,9 @@ from supervisor.core.githost import oidc, payloads
 from supervisor.core.githost.client_address import rate_limit_key, sender
 from supervisor.core.githost.host import Signature, Unreadable
 from supervisor.core.githost.hosts.registry import HOSTS
-from supervisor.core.githost.payloads import shown
 from supervisor.kit.clock import Clock
 from supervisor.kit.rates import SeenSet, Throttle, TokenBuckets
+from supervisor.kit.texts import one_line
 from supervisor.model.errors import Failure
 from supervisor.model.events import EventKind
 from supervisor.model.settings import SecretRef, Settings, SourceSettings
@@ -119,7 +119,7 @@ class WebhookAuthenticator:
             return self._refuse(sender, Refusal.LIMIT, _TOO_OFTEN)
         name = self._source(path)
         if name is None:
-            return self._refuse(sender, Refusal.PATH, f"nobody takes webhooks on {shown(path)}")
+            return self._refuse(sender, Refusal.PATH, f"nobody takes webhooks on {one_line(path)}")
         if method != "POST":
             answer = self._refuse(sender, Refusal.PATH, "webhooks are sent with POST", name)
             return Answer(status=_METHOD_NOT_ALLOWED, text=answer.text)
@@ -142,7 +142,7 @@ class WebhookAuthenticator:
         """Hear a delivery; what it tells has been handed on when this returns."""
         name = self._source(path)
         if name is None:  # the settings were read anew in the meantime
-            return self._refuse(sender, Refusal.PATH, f"nobody takes webhooks on {shown(path)}")
+            return self._refuse(sender, Refusal.PATH, f"nobody takes webhooks on {one_line(path)}")
         settings = self._settings.now.sources[name]
         host, message = HOSTS[settings.webhook], Message()
         try:

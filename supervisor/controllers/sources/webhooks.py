@@ -14,10 +14,11 @@ from supervisor.controllers.ports import Ledger, Listener, Secrets, Tokens
 from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.githost import poll_interval
-from supervisor.core.githost.payloads import concern, pushed_revision, shown
+from supervisor.core.githost.payloads import concern, pushed_revision
 from supervisor.core.githost.poll_interval import Told, Trust
 from supervisor.kit.clock import Clock
 from supervisor.kit.rates import Throttle
+from supervisor.kit.texts import one_line
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Retry
 from supervisor.model.events import EventKind
@@ -196,7 +197,7 @@ class WebhookController:
             one.newest = "a test of podvisor's own"
             one.told = max(one.told, Told.AGAIN)
         else:
-            told = f"pushed: {pushed_revision(message)} {shown(message.changes[0].ref)}"
+            told = f"pushed: {pushed_revision(message)} {one_line(message.changes[0].ref)}"
             one.newest = " ".join(told.split())
             one.heard_at = self._clock.now()
             one.told = max(one.told, Told.AGAIN if repeated else Told.NEWS)

@@ -5,7 +5,6 @@ read.
 """
 
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
 
 from supervisor.core.config import overlay_setting
 from supervisor.core.config.problem import Problem, shown_text
@@ -19,7 +18,6 @@ from supervisor.model.setting_rule import PATH, PATH_HINT
 
 _GIT_SCHEMES = ("https", "http", "ssh", "git+ssh", "file")
 _GIT_HINT = "write https://…, ssh://…, user@host:path or file:///…"
-_LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def _git(key: Path, text: str) -> Iterator[Problem]:
@@ -44,7 +42,7 @@ def _git(key: Path, text: str) -> Iterator[Problem]:
             yield Problem(key, f"“{url.shown}” is not absolute", hint)
     elif not url.host or not url.repository:
         yield Problem(key, f"“{url.shown}” names no repository", "write https://HOST/PATH")
-    elif url.scheme == "http" and url.host not in _LOCAL:
+    elif url.scheme == "http" and not url.is_local:
         hint = "whoever is on the way can decide what runs here; use https://"
         yield Problem(key, f"“{url.shown}” is not encrypted", hint, fatal=False)
     if url.password is not None:
@@ -115,14 +113,10 @@ def _network(key: Path, text: str) -> Iterator[Problem]:
 
 
 def _url(key: Path, text: str, *, encrypted: bool = False) -> Iterator[Problem]:
-    try:
-        parts = urlsplit(text)
-        scheme, host = parts.scheme, parts.hostname
-    except ValueError:
-        scheme, host = "", None
-    if text and (scheme not in {"https", "http"} or not host or not text.isprintable()):
+    url = GitUrl(text)
+    if text and not (url.over_http and url.host and text.isprintable()):
         yield Problem(key, f"{shown_text(text)} is no URL", "write https://…")
-    elif encrypted and scheme != "https" and host not in _LOCAL:
+    elif encrypted and url.scheme != "https" and not url.is_local:
         message = f"cannot trust what {shown_text(text)} says: it is not encrypted"
         yield Problem(key, message, "write https://…")
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from supervisor.core.config.toml_lines import Path
+from supervisor.kit.texts import one_line
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -16,7 +17,5 @@ class Problem(msgspec.Struct, frozen=True):
 
 def shown_text(text: str, *, quotes: bool = True) -> str:
     """Write a text of the file for a message: in one line, and not too long."""
-    longest = 60
-    plain = text if text.isprintable() else ascii(text)[1:-1]
-    plain = plain if len(plain) <= longest else plain[:longest] + "…"
+    plain = one_line(text, 60)
     return f"“{plain}”" if quotes else plain

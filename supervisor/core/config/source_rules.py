@@ -105,7 +105,7 @@ def _git_problems(
                 'status_url = "https://git.example.org/api/v1", and OWNER/NAME at the end of “git”'
             )
             yield Problem((*key, name), message, hint)
-        elif api.base.startswith("http://") and not commit_status_api.is_local(api.base):
+        elif api.base.startswith("http://") and not GitUrl(api.base).is_local:
             hint = "whoever is on the way can read the token; use https://"
             yield Problem((*key, name), f"“{api.base}” is not encrypted", hint, fatal=False)
 

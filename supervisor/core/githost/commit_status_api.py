@@ -4,7 +4,7 @@ What differs between them stands in `core.githost.hosts`. `controllers` decides 
 `adapters.forge` sends it.
 """
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
@@ -15,7 +15,6 @@ from supervisor.model.git_url import GitUrl
 _LONGEST = 140
 """Characters of a description; GitHub takes no more."""
 _LONGEST_CONTEXT = 100
-_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,23 +42,14 @@ def api_of(kind: str, *, git: GitUrl, url: str = "") -> Api | None:
         repository = "/".join(repository.split("/")[-2:])
     if "/" not in repository:
         return None
-    if url:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-            return None
-        base = url.rstrip("/")
-    elif not git.host:
+    base = url.rstrip("/")
+    if not base and git.host:
+        server = f"{git.scheme}://{git.server}" if git.over_http else f"https://{git.host}"
+        base = api.base_of.get(git.host) or f"{server}{api.path}"
+    place = GitUrl(base)
+    if not place.over_http or not place.host or "?" in base:
         return None
-    elif git.over_http:
-        base = api.base_of.get(git.host) or f"{git.scheme}://{git.server}{api.path}"
-    else:
-        base = api.base_of.get(git.host) or f"https://{git.host}{api.path}"
     return Api(kind=kind, base=base, repository=repository)
-
-
-def is_local(url: str) -> bool:
-    """Whether a URL leads to this machine itself."""
-    return urlsplit(url).hostname in _LOCAL
 
 
 def request(api: Api, status: CommitStatus, *, context: str) -> Request:

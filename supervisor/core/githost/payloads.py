@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from supervisor.core.githost.host import Payload, Unreadable
+from supervisor.kit.texts import one_line
 from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import SourceSettings
 from supervisor.model.webhook import Delivery, Message
 
 _LONGEST_DELIVERY = 64
-_LONGEST_SHOWN = 100
 _FORM = "application/x-www-form-urlencoded"
 _HEADS = "refs/heads/"
 _TAGS = "refs/tags/"
@@ -32,7 +32,7 @@ def read(payload: Payload, delivery: Delivery) -> Message:
         raise Unreadable(f"cannot read it: {error}") from None
     except RecursionError:
         raise Unreadable("cannot read it: it is nested too deeply") from None
-    return msgspec.structs.replace(message, delivery=shown(identity, _LONGEST_DELIVERY))
+    return msgspec.structs.replace(message, delivery=one_line(identity, _LONGEST_DELIVERY))
 
 
 def sample(
@@ -52,20 +52,22 @@ def sample(
 def concern(message: Message, settings: SourceSettings) -> str:
     """Why a push does not concern the source; empty if it does."""
     if not message.changes:
-        return f"it is no push but “{shown(message.event)}”" if message.event else "it is no push"
+        return (
+            f"it is no push but “{one_line(message.event)}”" if message.event else "it is no push"
+        )
     ours = repository_path(settings.git)
     named = [repository_path(one) for one in message.repositories]
     if ours and any(named) and not any(_is_same(ours, one) for one in named if one):
-        return f"it is of {shown(message.repositories[0])}, not of this source's repository"
+        return f"it is of {one_line(message.repositories[0])}, not of this source's repository"
     if any(_follows(settings.ref, message.default_branch, one.ref) for one in message.changes):
         return ""
     followed = settings.ref or message.default_branch or "a branch"
-    return f"it is of {shown(message.changes[0].ref)}, not of {followed}"
+    return f"it is of {one_line(message.changes[0].ref)}, not of {followed}"
 
 
 def pushed_revision(message: Message) -> str:
     """Return the revision that it names first, shortened, as a word for people."""
-    return next((shown(one.revision[:8]) for one in message.changes if one.revision), "")
+    return next((one_line(one.revision[:8]) for one in message.changes if one.revision), "")
 
 
 def repository_path(url: str) -> str:
@@ -75,12 +77,6 @@ def repository_path(url: str) -> str:
     none: hosts are not compared. The signature is by the secret of this one source anyway.
     """
     return GitUrl(url).repository.casefold()
-
-
-def shown(text: str, longest: int = _LONGEST_SHOWN) -> str:
-    """Write a foreign text in one line, without control characters, and not too long."""
-    plain = text if text.isprintable() else ascii(text)[1:-1]
-    return plain if len(plain) <= longest else plain[:longest] + "…"
 
 
 def _is_same(ours: str, named: str) -> bool:

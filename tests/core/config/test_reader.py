@@ -141,6 +141,10 @@ def test_says_what_is_wrong_with_the_file(text: str, said: str) -> None:
         ("git = 'https://a'", "“https://a” names no repository"),
         ("git = 'https://[a/b'", "cannot read the URL of the Git repository: Invalid IPv6 URL"),
         ("git = 'https://a:x/b'", "cannot read the URL of the Git repository: Port could not"),
+        (
+            "git = 'https://a/b/c'\nstatus='gitea'\nstatus_token='file:/t'\nstatus_url='https://['",
+            ":5: cannot tell from “status_url” where the API is",
+        ),
         ("git = 'https://[a/b'\nstatus = 'gitea'\nstatus_token = 'file:/t'", "cannot read the URL"),
         ("git = 'file:///a b'", "cannot use “file:///a b” as the URL of a Git repository"),
         ("git = 'apps'", "“apps” is not the URL of a Git repository"),
