@@ -180,6 +180,8 @@ class AppliedApp(msgspec.Struct, frozen=True, kw_only=True):
     revision: str
     content: str
     """As of `AppRevision.content`."""
+    release: str = ""
+    """Id of the release that passed its gate."""
     applied_at: float
     """Seconds since the epoch."""
     units: dict[str, UnitInputs]
@@ -233,7 +235,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     applied: dict[str, AppliedApp]
     repairs: dict[str, RepairState] = {}
     rollouts: dict[str, tuple[Rollout, ...]] = {}
-    """App to its revisions that were tried here, the newest last."""
+    """App to its releases that were tried here, the newest last."""
     suspended: dict[str, Suspension] = {}
     """Apps that a person had podvisor leave alone."""
     checked: tuple[Checked, ...] = ()

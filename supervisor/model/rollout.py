@@ -1,4 +1,4 @@
-"""Revisions of an app that were tried here, and what people ordered: holds and suspensions."""
+"""Releases of an app that were tried here, and what people ordered: holds and suspensions."""
 
 import enum
 
@@ -19,8 +19,13 @@ class Outcome(enum.StrEnum):
 
 
 class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
-    """One revision of an app that was installed on this machine."""
+    """One release of an app that was tried on this machine: its content, and what ran it."""
 
+    release: str
+    """Its id, of `content` and `images`."""
+    images: dict[str, str] = msgspec.field(default_factory=dict)
+    """Images that its units run with: reference to Podman's id, as far as that is known. Those that
+    it builds come of its content."""
     subject: str = ""
     """First line of the commit's message; empty for a folder."""
     began_at: float
@@ -58,14 +63,16 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A person rolled an app back: it stays there until resumed, or until something newer comes."""
 
     app: str
-    revision: str
+    release: str
     """That it is held at."""
+    revision: str
+    """Of that release."""
     instead_of: str
-    """That the source asked for then; another content of the app ends the hold."""
+    """Revision that the source asked for then."""
     content: str = ""
-    """What identifies that content: a commit that does not touch the app gives no new one."""
+    """Of the app at that revision; another one ends the hold."""
     passed: tuple[str, ...] = ()
-    """Those that came after it: going back once more passes them over."""
+    """Releases that came after it: going back once more passes them over."""
     at: float
 
 

@@ -198,10 +198,12 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`GET /v1/history?app=`: revisions of an app that were tried here, the newest first."""
+    """`GET /v1/history?app=`: releases of an app that were tried here, the newest first."""
 
     app: str
     running: str = ""
     """The revision that passed its gate last."""
+    release: str = ""
+    """Its release: the same revision may have run with other images before."""
     held: Hold | None = None
     rollouts: tuple[Rollout, ...] = ()

@@ -335,7 +335,9 @@ class TestPlan:
     def test_says_who_is_kept_from_what_the_source_says(
         self, podvisor: Podvisor, daemon: Any
     ) -> None:
-        held = Hold(app="db", revision="bbbb2222ffee", instead_of="cccc3333ffee", at=1.0)
+        held = Hold(
+            app="db", release="1", revision="bbbb2222ffee", instead_of="cccc3333ffee", at=1.0
+        )
         suspended = ("write www/index.html: changed",)
         verdicts = (
             Verdict(app="db", revision="bbbb2222ffee", held=held),

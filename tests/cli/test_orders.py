@@ -27,6 +27,7 @@ def rollout(revision: str, outcome: Outcome, **more: Any) -> Rollout:
         name="web",
         source="home",
         revision=revision,
+        release=revision[::-1],
         root="",
         files=(),
         began_at=1.0,
@@ -37,7 +38,7 @@ def rollout(revision: str, outcome: Outcome, **more: Any) -> Rollout:
 
 ROLLOUTS = (
     rollout("aaaa1111", Outcome.FAILED, reason="web.service failed (exit-code)"),
-    rollout("bbbb2222", Outcome.GOOD, subject="Make it blue"),
+    rollout("bbbb2222", Outcome.GOOD, subject="Make it blue", images={"web:1": "f" * 64}),
 )
 SUSPENDED = AppStatus(
     name="web",
@@ -49,7 +50,7 @@ SUSPENDED = AppStatus(
 
 
 def test_rollback_shows_what_is_done_and_how_it_ended(podvisor: Podvisor, daemon: Any) -> None:
-    hold = Hold(app="web", revision="bbbb2222", instead_of="cccc3333", at=1.0)
+    hold = Hold(app="web", release="2222bbbb", revision="bbbb2222", instead_of="cccc3333", at=1.0)
     web = AppStatus(name="web", source="home", state=AppState.HELD, revision="bbbb2222", held=hold)
     event = {"time": 1.0, "kind": "held", "app": "web", "reason": "a person rolled it back"}
     daemon.answer("/v1/rollback", {"event": event}, {"reply": plain(SyncReply(apps=(web,)))})
@@ -96,14 +97,18 @@ def test_orders_need_the_daemon(podvisor: Podvisor, arguments: list[str]) -> Non
 
 
 def test_history_tells_revisions_and_what_came_of_them(podvisor: Podvisor, daemon: Any) -> None:
-    daemon.answer("/v1/history", plain(History(app="web", running="bbbb2222", rollouts=ROLLOUTS)))
+    daemon.answer(
+        "/v1/history",
+        plain(History(app="web", running="bbbb2222", release="2222bbbb", rollouts=ROLLOUTS)),
+    )
     said = podvisor("history", "web")
     head, failed, good = said.out.splitlines()
-    assert head.split() == ["REVISION", "OUTCOME", "TRIED", "COMMIT"]
+    assert head.split() == ["REVISION", "RELEASE", "OUTCOME", "TRIED", "COMMIT", "IMAGES"]
     assert "failed" in failed
     assert "web.service failed (exit-code)" in failed
     assert "runs" in good
     assert "Make it blue" in good
+    assert f"web:1@{'f' * 12}" in good
 
 
 def test_of_all_that_are_undecided_only_the_newest_is_on_trial(
@@ -112,7 +117,7 @@ def test_of_all_that_are_undecided_only_the_newest_is_on_trial(
     undecided = (rollout("cccc3333", Outcome.TRIAL), rollout("dddd4444", Outcome.TRIAL))
     daemon.answer("/v1/history", plain(History(app="web", rollouts=(*undecided, *ROLLOUTS))))
     lines = podvisor("history", "web").out.splitlines()
-    assert [line.split()[1] for line in lines[1:]] == ["trial", "overtaken", "failed", "good"]
+    assert [line.split()[2] for line in lines[1:]] == ["trial", "overtaken", "failed", "good"]
 
 
 def test_history_is_read_from_the_ledger_without_a_daemon(podvisor: Podvisor, home: Path) -> None:

@@ -488,6 +488,39 @@ async def test_history_tells_what_came_of_each_revision(world):
         assert history.running == history.rollouts[1].revision
 
 
+async def test_a_release_is_told_with_the_images_that_it_runs_with(world):
+    """Another image of the same name is no deploy; the next one that starts a unit is with it."""
+    world.machine.images.add("img:1")
+    one, two = ({"web/web.container": f"v={number} image=img:1"} for number in (1, 2))
+    async with world.running() as daemon:
+        await deployed(world, daemon, one)
+        world.machine.pulled_anew["img:1"] = "newer"
+        steps = len(world.events())
+        await daemon.service.sync(SyncRequest(), nothing)
+        assert len(world.events()) == steps
+        assert unit(world).startswith("v=1")
+        (first,) = (await daemon.service.history("web")).rollouts
+        assert first.images == {"img:1": "id of img:1"}
+    async with world.running() as daemon:
+        history = await daemon.service.history("web")
+        assert (history.release, history.rollouts) == (first.release, (first,))
+        await deployed(world, daemon, two)
+        await deployed(world, daemon, one)
+        history = await daemon.service.history("web")
+        assert [dict(tried.images) for tried in history.rollouts] == [
+            *({"img:1": "newer"}, {"img:1": "newer"}, {"img:1": "id of img:1"}),
+        ]
+        again, second, before = history.rollouts
+        assert history.release == again.release != before.release
+        assert (before, again.revision, again.content) == (first, first.revision, first.content)
+        said = world.events(EventKind.APPLIED)[-1].detail
+        assert said == f"release {again.release} runs with img:1@newer"
+        order = OrderRequest(apps=("web",), revision=second.release[:6])
+        await daemon.service.rollback(order, nothing)
+        assert daemon.board.apps["web"].held.release == second.release
+        assert unit(world).startswith("v=2")
+
+
 async def test_no_more_history_is_kept_than_is_wanted(world):
     world.settings = msgspec.structs.replace(
         world.settings, rollout=RolloutSettings(settle=0, history=3)

@@ -279,7 +279,7 @@ class Machine:
     def carry_out(self, step: Step) -> None:
         match step:
             case TryRevision(trial=one) | CutTrial(trial=one) | Quarantine(failed=one):
-                self.rollouts.setdefault(one.name, {})[one.revision] = one
+                self.rollouts.setdefault(one.name, {})[one.release] = one
             case PullImage():
                 self.images.add(step.image)
             case RemoveContainer():
@@ -458,14 +458,11 @@ class Machine:
             units = {one: of for one, of in other.units.items() if one != unit or name == app}
             self.applied[name] = msgspec.structs.replace(other, units=units)
         before = self.applied.get(app)
-        self.applied[app] = AppliedApp(
-            name=app,
-            source="home",
-            revision=before.revision if before else "",
-            content=before.content if before else "",
-            applied_at=0.0,
-            units={**(before.units if before else {}), unit: inputs},
+        known = before or AppliedApp(
+            name=app, source="home", revision="", content="", applied_at=0.0, units={}
         )
+        units = {**known.units, unit: inputs}
+        self.applied[app] = msgspec.structs.replace(known, units=units)
 
     def make_object(self, unit: str) -> None:
         definition = self.loaded[unit]
@@ -512,18 +509,23 @@ class Machine:
             restarts=one.restarts + 1,
         )
 
+    def tried(self, app: str, revision: str) -> Rollout:
+        """The newest release of this revision."""
+        return [one for one in self.rollouts[app].values() if one.revision == revision][-1]
+
     def adopt(self, plan: Plan) -> None:
         """Record what the controller records after a pass."""
         for verdict in plan.verdicts:
             if verdict.gate and verdict.gate.state is GateState.PASSED:
-                mine = self.rollouts[verdict.app]
-                mine[verdict.revision] = ended(mine[verdict.revision], verdict.gate, self.now)
+                one = self.tried(verdict.app, verdict.revision)
+                self.rollouts[verdict.app][one.release] = ended(one, verdict.gate, self.now)
                 known = self.applied.get(verdict.app)
                 self.applied[verdict.app] = AppliedApp(
                     name=verdict.app,
                     source="home",
                     revision=verdict.revision,
-                    content=mine[verdict.revision].content,
+                    content=one.content,
+                    release=one.release,
                     applied_at=0.0,
                     units=known.units if known else {},
                 )

@@ -68,6 +68,14 @@ def test_a_revision_counts_only_after_it_settled(user, repository):
     assert [one["outcome"] for one in history["rollouts"]] == ["good", "good"]
     assert history["rollouts"][0]["subject"] == "Say two"
     assert [one["revision"] for one in history["rollouts"]] == [repository.head, good]
+    (image,) = json.loads(user.podman("image", "inspect", f"{IMAGE}:1").stdout)
+    newest, older = history["rollouts"]
+    assert newest["images"] == older["images"] == {f"{IMAGE}:1": image["Id"]}
+    assert history["release"] == newest["release"] != older["release"]
+    said = user.podvisor("history", "web").stdout.splitlines()[1]
+    assert f"{IMAGE}:1@{image['Id'][:12]}" in said
+    (applied,) = [one for one in events(user, kind="applied") if one["revision"] == repository.head]
+    assert applied["detail"].startswith(f"release {newest['release']} runs with {IMAGE}:1@")
 
 
 def test_what_dies_while_it_settles_is_taken_back(user, repository):

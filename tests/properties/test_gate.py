@@ -49,6 +49,7 @@ def observations(draw):
         name="web",
         source="home",
         revision="r1",
+        release="1",
         root="web",
         files=(),
         began_at=NOW - draw(st.floats(0, 1000)),
@@ -116,6 +117,6 @@ def test_a_failing_revision_leads_back_wherever_it_is_cut_short(data):
     assert machine.applied["web"].revision == stands.revision
     assert machine.manifests["web"].revision == stands.revision
     if broken:
-        assert machine.rollouts["web"]["r2"].outcome is Outcome.FAILED
+        assert machine.tried("web", "r2").outcome is Outcome.FAILED
         assert "r2" in str(machine.plan(after).verdicts[0].findings)
     assert sum(isinstance(s, Quarantine) for plan in plans for s in plan.steps) <= 1

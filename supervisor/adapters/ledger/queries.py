@@ -40,7 +40,7 @@ class Queries(abc.ABC):
         return dict(self._applied)
 
     def rollouts(self, app: str) -> tuple[Rollout, ...]:
-        """Revisions of an app that were tried, the newest last."""
+        """Releases of an app that were tried, the newest last."""
         tried = self._of(Rollout).get(app, {}).values()
         return tuple(sorted(tried, key=lambda one: one.began_at))
 

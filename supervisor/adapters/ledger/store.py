@@ -158,7 +158,7 @@ class SqliteLedger(Queries):
             self.put(inputs, app, unit)
 
     def drop_app(self, app: str) -> None:
-        """Forget an app, its units and its revisions."""
+        """Forget an app, its units and its releases."""
         with self.together():
             self.drop(AppliedApp, app)
             for unit in tuple(self._of(UnitInputs).get(app, ())):
@@ -166,14 +166,14 @@ class SqliteLedger(Queries):
             self.drop_rollouts(app, tuple(self._of(Rollout).get(app, ())))
 
     def put_rollout(self, rollout: Rollout) -> None:
-        """Record a revision that is tried, or what came of it."""
-        self.put(rollout, rollout.name, rollout.revision)
+        """Record a release that is tried, or what came of it."""
+        self.put(rollout, rollout.name, rollout.release)
 
-    def drop_rollouts(self, app: str, revisions: Collection[str]) -> None:
-        """Forget these revisions of an app."""
+    def drop_rollouts(self, app: str, releases: Collection[str]) -> None:
+        """Forget these releases of an app."""
         with self.together():
-            for revision in revisions:
-                self.drop(Rollout, app, revision)
+            for release in releases:
+                self.drop(Rollout, app, release)
 
     def put_repairs(self, states: Iterable[RepairState]) -> None:
         """Write these; one without failures is forgotten."""

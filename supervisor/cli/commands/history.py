@@ -1,4 +1,4 @@
-"""`podvisor history`: the revisions of an app that were tried on this machine."""
+"""`podvisor history`: the releases of an app that were tried on this machine."""
 
 import json
 import sys
@@ -12,6 +12,7 @@ from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, ask
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
+from supervisor.core.health.release import images_in_words
 from supervisor.kit.texts import relative
 
 _STYLES = {"good": "good", "failed": "bad", "trial": "warn", "overtaken": "dim"}
@@ -27,8 +28,10 @@ _SHORT = 12
 def command(app: str, as_json: bool) -> int:
     """Show which revisions of an app were tried here, when, and what came of them.
 
-    `podvisor rollback APP REVISION` goes back to one. One that was `overtaken` had not passed its
-    gate when something newer came. Without a daemon it is read from the ledger.
+    Each has a release, which is another one when it runs with other images; these are shown with
+    the beginning of their ids. `podvisor rollback APP REVISION` goes back to one, by its revision
+    or its release. One that was `overtaken` had not passed its gate when something newer came.
+    Without a daemon it is read from the ledger.
     """
     try:
         body = ask(places.control_socket(), "/v1/history", query={"app": app})
@@ -51,23 +54,24 @@ def _show(history: dict[str, Any], *, now: float) -> None:
         if outcome == "trial" and (age or one.get("ended_at")):
             outcome = "overtaken"
         marks = []
-        if one["revision"] == history.get("running"):
+        if one["release"] == history.get("release"):
             marks.append("runs")
-        if one["revision"] == held.get("revision"):
+        if one["release"] == held.get("release"):
             marks.append("held")
         rows.append(
             [
                 (one["revision"][:_SHORT], "strong"),
+                (one["release"], "dim"),
                 (outcome, _STYLES.get(outcome, "")),
                 relative(one["began_at"], now=now),
                 (", ".join(marks), "good"),
                 one.get("subject", ""),
+                (images_in_words(one.get("images", {})), "dim"),
                 (one.get("reason", ""), "dim"),
             ]
         )
     if rows:
-        screen.table(
-            rows, header=("REVISION", "OUTCOME", "TRIED", "", "COMMIT", ""), cut=("COMMIT",)
-        )
+        header = ("REVISION", "RELEASE", "OUTCOME", "TRIED", "", "COMMIT", "IMAGES", "")
+        screen.table(rows, header=header, cut=("COMMIT", "IMAGES"))
     else:
         say("No revision was tried yet.")

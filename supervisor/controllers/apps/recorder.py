@@ -13,6 +13,7 @@ from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.left_behind import note_left, note_taken
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.health import gate
+from supervisor.core.health.release import release_in_words
 from supervisor.core.plan.rollout import has_way_back
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment, DesiredApp
@@ -27,7 +28,7 @@ from supervisor.model.observed import (
     RepairState,
 )
 from supervisor.model.plan import Verdict
-from supervisor.model.rollout import Gate, GateState
+from supervisor.model.rollout import Gate, GateState, Rollout
 from supervisor.model.status import AppStatus
 
 
@@ -95,7 +96,8 @@ class Recorder:
         passed = verdict.gate is None or verdict.gate.state is GateState.PASSED
         is_new = wanted and (before is None or before.content != wanted.content)
         if wanted and is_new and verdict.complete and passed:
-            self._apply(wanted, before, owners, word=verdict.gate)
+            tried = gate.rollout_of(wanted, observed)
+            self._apply(wanted, before, owners, word=verdict.gate, tried=tried)
         for unit, inputs in verdict.adopt.items():
             self._ledger.put_unit(name, unit, inputs)
 
@@ -106,6 +108,7 @@ class Recorder:
         owners: Mapping[str, str],
         *,
         word: Gate | None,
+        tried: Rollout | None,
     ) -> None:
         """Record that a revision has passed its gate: it is the way back from now on."""
         was = f"was at {before.revision[:12]}" if before and before.revision else "new"
@@ -123,6 +126,7 @@ class Recorder:
                 source=app.source,
                 revision=app.revision,
                 content=app.content,
+                release=tried.release if tried else "",
                 applied_at=self._clock.now(),
                 units={u: i for u, i in started.units.items() if u in units} if started else {},
             )
@@ -133,8 +137,12 @@ class Recorder:
             source=app.source,
             revision=app.revision,
             reason="; ".join(filter(None, (was, word.reason if word else ""))),
+            detail=release_in_words(tried) if tried else "",
         )
-        self._end_trial(app, word or Gate(state=GateState.PASSED))
+        if tried:
+            word = word or Gate(state=GateState.PASSED)
+            self._ledger.put_rollout(gate.ended(tried, word, self._clock.now()))
+        self.forget_old_trials(app.name)
         self._desired_state.applied(app.name)
 
     def _remove(self, name: str, before: AppliedApp | None, *, why: str) -> None:
@@ -158,20 +166,13 @@ class Recorder:
             now = deployment.newest
             self._ledger.log(EventKind.RESUMED, app=hold.app, revision=now, reason=reason)
 
-    def _end_trial(self, app: DesiredApp, word: Gate) -> None:
-        """Remember a revision as one to come back to."""
-        for one in self._ledger.rollouts(app.name):
-            if one.revision == app.revision:
-                self._ledger.put_rollout(gate.ended(one, word, self._clock.now()))
-        self.forget_old_trials(app.name)
-
     def forget_old_trials(self, app: str) -> None:
-        """Remember no more revisions than are wanted, whatever came of them."""
+        """Remember no more releases than are wanted, whatever came of them."""
         applied = self._ledger.applied().get(app)
         gone = gate.forgotten(
             self._ledger.rollouts(app),
             keep=self._desired_state.settings.rollout.history,
-            good=applied.revision if applied else "",
+            good=applied.release if applied else "",
         )
         self._ledger.drop_rollouts(app, gone)
 

@@ -34,6 +34,7 @@ from supervisor.core.files.published_ports import port_findings
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
+from supervisor.model.rollout import Rollout
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot
 
@@ -321,9 +322,9 @@ class DesiredState:
         composed, _ = await self._compositions.of(self._snapshots, settings, manifests)
         return tuple(leaving(composed, manifests))
 
-    async def is_stored(self, app: str, revision: str) -> bool:
+    async def is_stored(self, tried: Rollout) -> bool:
         """Whether the whole content of a revision of an app that was tried here is still there."""
-        return await self._history.is_stored(app, revision)
+        return await self._history.is_stored(tried)
 
     async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
         """Return the units that the generator makes of an app, by name."""

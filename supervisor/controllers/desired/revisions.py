@@ -15,7 +15,7 @@ from supervisor.core.health.gate import is_on
 from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
-from supervisor.model.rollout import Hold
+from supervisor.model.rollout import Hold, Rollout
 
 
 class RevisionHistory:
@@ -47,10 +47,8 @@ class RevisionHistory:
         hold = self._overrides.hold(one.name)
         if hold is None:
             return one, None
-        if one.revision not in {hold.revision, hold.instead_of} and one.content != hold.content:
-            return one, None
         for other in self._ledger.rollouts(one.name):
-            if other.revision == hold.revision:
+            if other.release == hold.release and one.content in {hold.content, other.content}:
                 return Candidate.of(other), hold
         return one, None
 
@@ -72,10 +70,9 @@ class RevisionHistory:
             if one.name not in stored
         }
 
-    async def is_stored(self, app: str, revision: str) -> bool:
-        """Whether the whole content of a revision that was tried is still there."""
-        tried = [one for one in self._ledger.rollouts(app) if one.revision == revision]
-        return bool(tried) and bool(await self._stored([Candidate.of(tried[-1])]))
+    async def is_stored(self, tried: Rollout) -> bool:
+        """Whether its whole content is still there."""
+        return bool(await self._stored([Candidate.of(tried)]))
 
     async def last_good(
         self,
@@ -139,11 +136,11 @@ class RevisionHistory:
 
     def _way_back(self, installed: Candidate) -> Candidate:
         """Return what of an app passed its gate last; what is installed, where nothing has."""
-        tried = {one.revision: one for one in self._ledger.rollouts(installed.name)}
+        tried = self._ledger.rollouts(installed.name)
         applied = self._ledger.applied().get(installed.name)
-        good = tried.get(applied.revision) if applied else None
-        good = good or tried.get(installed.revision)
-        return Candidate.of(good) if good else installed
+        good = [one for one in tried if applied and one.release == applied.release]
+        good = good or [one for one in tried if one.revision == installed.revision]
+        return Candidate.of(good[-1]) if good else installed
 
     async def _stored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Those of which the whole content is still in the store: one question, if all is."""

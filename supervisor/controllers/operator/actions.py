@@ -13,7 +13,7 @@ from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.overrides import Overrides
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.core.plan.rollout import older_revision
+from supervisor.core.plan.rollout import older_release
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
 from supervisor.kit.workqueue import WorkQueue
@@ -80,9 +80,12 @@ class AppActions:
             words.append("no longer suspended")
         if hold := self._overrides.release(app):
             words.append(f"no longer held at {hold.revision[:12]}")
-        asked = {one.revision for one in (self._desired_state.newest(app), hold) if one}
-        for one in self._ledger.rollouts(app) if again else ():
-            if one.outcome is Outcome.FAILED and one.revision in asked:
+        newest = self._desired_state.newest(app)
+        rollouts = self._ledger.rollouts(app) if again else ()
+        asked = {hold.release} if hold else set()
+        asked.update(one.release for one in rollouts if newest and one.content == newest.content)
+        for one in rollouts:
+            if one.outcome is Outcome.FAILED and one.release in asked:
                 # It stays known: it must not come again under the name of a newer commit.
                 cut = msgspec.structs.replace(one, outcome=Outcome.TRIAL, reason="")
                 self._ledger.put_rollout(cut)
@@ -90,7 +93,7 @@ class AppActions:
         return words
 
     async def roll_back(self, app: str, revision: str, *, reason: str) -> None:
-        """Bring an app to an older revision, and hold it there.
+        """Bring an app to an older release, and hold it there.
 
         If none is named, that is the last good one before; of one that is held, before that at
         which it is. Raises Stalled if there is none such.
@@ -100,45 +103,48 @@ class AppActions:
         newest = self._desired_state.newest(app)
         hold = deployment.held if deployment else None
         rollouts = self._ledger.rollouts(app)
-        passed = {*hold.passed, hold.revision} if hold else set()
-        now_at = {one.revision for one in (applied, newest) if one}
-        target = older_revision(rollouts, revision, passed=passed | now_at)
+        passed = {*hold.passed, hold.release} if hold else set()
+        now_at = {one.content for one in (applied, newest) if one}
+        here = {one.release for one in rollouts if one.content in now_at}
+        target = older_release(rollouts, revision, passed=passed | here)
+        name = target.revision[:12]
         if deployment is None or newest is None:
             raise Stalled(f"cannot roll back {app}: its source does not hold it any more")
-        if target == newest.revision:
+        if target.content == newest.content:
             raise Stalled(
-                f"cannot roll back {app} to {target[:12]}: it is what the source asks for",
+                f"cannot roll back {app} to {name}: it is what the source asks for",
                 hint=f"podvisor resume {app} brings it there",
             )
-        if not await self._desired_state.is_stored(app, target):
+        if not await self._desired_state.is_stored(target):
             raise Stalled(
-                f"cannot roll back {app} to {target[:12]}: its files are not stored any more",
+                f"cannot roll back {app} to {name}: its files are not stored any more",
                 hint="push them once more: git revert, or git checkout the old ones and commit",
             )
         now = self._clock.now()
-        tried = [one.revision for one in rollouts]
-        after = set(tried[tried.index(target) + 1 :])
+        after = {one.release for one in rollouts[rollouts.index(target) + 1 :]}
         self._overrides.put_hold(
             Hold(
                 app=app,
-                revision=target,
+                release=target.release,
+                revision=target.revision,
                 instead_of=newest.revision,
                 content=newest.content,
-                passed=tuple(sorted(after if target in passed else after | passed)),
+                passed=tuple(sorted(after if target.release in passed else after | passed)),
                 at=now,
             )
         )
         words = _with_why("a person rolled it back", reason)
-        self._ledger.log(EventKind.HELD, app=app, revision=target, reason=words)
+        self._ledger.log(EventKind.HELD, app=app, revision=target.revision, reason=words)
         self._desired_state.invalidate()
         await self._look_at([app])
 
     def history(self, app: str) -> History:
-        """Revisions of an app that were tried here, the newest first."""
+        """Releases of an app that were tried here, the newest first."""
         applied = self._ledger.applied().get(app)
         return History(
             app=app,
             running=applied.revision if applied else "",
+            release=applied.release if applied else "",
             held=self._overrides.hold(app),
             rollouts=tuple(reversed(self._ledger.rollouts(app))),
         )

@@ -61,15 +61,15 @@ class AppliedState(Protocol):
         """Record what one unit was made of, once it runs with it: under this app alone."""
 
     def drop_app(self, app: str) -> None:
-        """Forget an app, its units and its revisions."""
+        """Forget an app, its units and its releases."""
 
     def rollouts(self, app: str) -> tuple[Rollout, ...]:
-        """Revisions of an app that were tried, the newest last."""
+        """Releases of an app that were tried, the newest last."""
 
     def put_rollout(self, rollout: Rollout) -> None:
-        """Record a revision that is tried, or what came of it."""
+        """Record a release that is tried, or what came of it."""
 
-    def drop_rollouts(self, app: str, revisions: Collection[str]) -> None: ...
+    def drop_rollouts(self, app: str, releases: Collection[str]) -> None: ...
 
     def repairs(self) -> dict[str, RepairState]: ...
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
+from supervisor.core.health.release import release_id
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.health.wanted_units import failed_need, should_run
 from supervisor.kit.texts import format_duration
@@ -59,7 +60,13 @@ def rollout_of(app: AppRevision, observed: Observed) -> Rollout | None:
 
 
 def begin_trial(
-    app: DesiredApp, observed: Observed, *, subject: str, changing: frozenset[str], now: float
+    app: DesiredApp,
+    observed: Observed,
+    *,
+    images: dict[str, str],
+    subject: str,
+    changing: frozenset[str],
+    now: float,
 ) -> Rollout:
     """Return the record of a trial that begins; `changing` are the units that it (re)starts."""
     wanted = should_run(app.runtime_units, observed.targets, observed.needed_by)
@@ -73,7 +80,12 @@ def begin_trial(
         if not _is_up(observed.units.get(user))
     )
     return Rollout.of(
-        app, subject=subject, began_at=now, ignored_units=tuple(sorted(down - changing))
+        app,
+        release=release_id(app.content, images),
+        images=images,
+        subject=subject,
+        began_at=now,
+        ignored_units=tuple(sorted(down - changing)),
     )
 
 
@@ -287,6 +299,6 @@ def ended(trial: Rollout, gate: Gate, now: float) -> Rollout:
 
 
 def forgotten(rollouts: tuple[Rollout, ...], *, keep: int, good: str) -> tuple[str, ...]:
-    """Name the revisions to be forgotten, so that `keep` are left; never the one that is good."""
-    surplus = [one.revision for one in rollouts if one.revision != good][: -max(1, keep - 1)]
+    """Name the releases to be forgotten, so that `keep` are left; never the one that is good."""
+    surplus = [one.release for one in rollouts if one.release != good][: -max(1, keep - 1)]
     return tuple(surplus)

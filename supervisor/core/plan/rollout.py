@@ -10,7 +10,8 @@ import msgspec
 from supervisor.core.health import gate
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.step_text import in_words
-from supervisor.model.app import Deployment
+from supervisor.core.plan.unit_inputs import recorded
+from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.errors import Finding, Stalled
 from supervisor.model.need import Need, undone
 from supervisor.model.observed import Observed
@@ -56,7 +57,12 @@ def ask_gate(
         before = gate.rollout_of(wanted, observed)
         subject = before.subject if before else deployment.subject
         trial = gate.begin_trial(
-            wanted, observed, subject=subject, changing=frozenset(untried), now=now
+            wanted,
+            observed,
+            images=_images(wanted, observed, untried),
+            subject=subject,
+            changing=frozenset(untried),
+            now=now,
         )
         reason = f"{wanted.revision[:12]} is on trial"
         attempt.steps.insert(0, TryRevision(app=wanted.name, trial=trial, reason=reason))
@@ -71,6 +77,19 @@ def ask_gate(
     return gate.judge(
         wanted, observed, trial, now, settings, strict=strict, undone=left, untried=untried
     )
+
+
+def _images(app: DesiredApp, observed: Observed, starting: Container[str]) -> dict[str, str]:
+    """Return the images that an app runs with once these units are started.
+
+    What runs on does so with what it was started with.
+    """
+    here, applied = observed.inventory.images or {}, observed.applied.get(app.name)
+    images = {one: here[one] for unit in app.units for one in unit.images if one in here}
+    for name, unit in app.runtime_units.items():
+        if name not in starting and (old := recorded(name, applied, observed)):
+            images.update({one: old.images[one] for one in unit.images if one in old.images})
+    return images
 
 
 def cut_short(
@@ -148,27 +167,29 @@ def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
         )
 
 
-def older_revision(rollouts: Sequence[Rollout], wish: str, *, passed: Container[str]) -> str:
-    """Return the revision to go back to; `wish` may be its beginning.
+def older_release(rollouts: Sequence[Rollout], wish: str, *, passed: Container[str]) -> Rollout:
+    """Return the release to go back to; `wish` may be the beginning of its id or its revision.
 
     If it is empty, that is the last one that was good, but for those in `passed`. Raises Stalled
-    if there is none, if more than one begins so, or if it failed here.
+    if there is none, if more than one begins so, or if it failed here. Of those that differ in
+    their images alone, it is the last.
     """
     hint = "podvisor history shows those that were tried"
     if not wish:
-        others = [one for one in rollouts if one.revision not in passed]
+        others = [one for one in rollouts if one.release not in passed]
         good = [one for one in others if one.outcome is Outcome.GOOD]
         if not good:
             raise Stalled(
                 "cannot roll back: no earlier revision was good here", hint=f"{hint}: name one"
             )
-        return good[-1].revision
+        return good[-1]
     found = [one for one in rollouts if one.revision.startswith(wish)]
-    if len(found) == 1:
-        if found[0].outcome is Outcome.FAILED:
-            why = f"{found[0].revision[:12]} failed here: {found[0].reason}"
+    found = found or [one for one in rollouts if one.release.startswith(wish)]
+    if len({one.content for one in found}) == 1:
+        if found[-1].outcome is Outcome.FAILED:
+            why = f"{found[-1].revision[:12]} failed here: {found[-1].reason}"
             raise Stalled(f"cannot roll back: {why}", hint=hint)
-        return found[0].revision
+        return found[-1]
     what = "more than one revision begins" if found else "no revision that was tried here begins"
     raise Stalled(f"cannot roll back: {what} with {wish}", hint=hint)
 

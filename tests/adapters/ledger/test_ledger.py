@@ -76,7 +76,7 @@ def app(name: str = "web", revision: str = "r1", **units: str) -> AppliedApp:
 
 
 def hold(revision: str) -> Hold:
-    return Hold(app="web", revision=revision, instead_of="r9", at=NOW)
+    return Hold(app="web", release="1", revision=revision, instead_of="r9", at=NOW)
 
 
 @contextmanager
@@ -542,7 +542,7 @@ class TestReadOnly:
 def rollout(revision: str, began_at: float, **more: object) -> Rollout:
     files = (TreeFile(path="web.container", oid="1" * 40),)
     fields = {"source": "home", "root": "web", "files": files, "began_at": began_at, **more}
-    return Rollout(name="web", revision=revision, **fields)
+    return Rollout(name="web", revision=revision, release=revision, **fields)
 
 
 def test_rollouts_are_kept_in_the_order_in_which_they_were_tried(opened):

@@ -85,6 +85,19 @@ def test_only_the_changed_unit_restarts(machine):
     assert machine.running == {"web.service": "web-2", "db.service": "db-1"}
 
 
+def test_another_image_of_the_same_name_restarts_nothing_and_is_known_of_what_restarts(machine):
+    web, db = (container(name, images=("img:1",)) for name in ("web", "db"))
+    old = app("blog", web, db)
+    do(machine, deploy(old))
+    machine.pulled_anew["img:1"] = "newer"
+    assert not machine.plan([deploy(old, old)]).steps
+    new = app("blog", container("web", version="2", images=("img:1",)), db, revision="r2")
+    do(machine, deploy(new, old))
+    runs = {name: one.images for name, one in machine.applied["blog"].units.items()}
+    assert runs == {"web.service": {"img:1": "newer"}, "db.service": {"img:1": "id of img:1"}}
+    assert not machine.plan([deploy(new, new)]).verdicts[0].adopt
+
+
 def test_a_changed_config_restarts_its_readers_without_a_reload(machine):
     units = (container("web", reads=("conf",)), container("db"))
     old = app("blog", *units, data={"conf/a.conf": "a1", "README": "x"})

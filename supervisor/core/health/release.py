@@ -1,0 +1,28 @@
+"""What tells one release of an app from another, and says it in words."""
+
+import hashlib
+from collections.abc import Mapping
+
+from supervisor.model.rollout import Rollout
+
+_SHORT = 12
+
+
+def release_id(content: str, images: Mapping[str, str]) -> str:
+    """Return the id of a release: another one for another content, and for another image.
+
+    `content` is as of `AppRevision`, `images` as of `Rollout`.
+    """
+    words = [content, *(word for one in sorted(images.items()) for word in one)]
+    return hashlib.sha256("\0".join(words).encode(errors="surrogatepass")).hexdigest()[:_SHORT]
+
+
+def images_in_words(images: Mapping[str, str]) -> str:
+    """Say which images a release runs with, each with the beginning of its id."""
+    return ", ".join(f"{name}@{one[:_SHORT]}" for name, one in sorted(images.items()))
+
+
+def release_in_words(rollout: Rollout) -> str:
+    """Say which release it is, in one line."""
+    images = images_in_words(rollout.images)
+    return f"release {rollout.release}" + (f" runs with {images}" if images else "")
