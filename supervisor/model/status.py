@@ -202,8 +202,6 @@ class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     app: str
     running: str = ""
-    """The revision that passed its gate last."""
-    release: str = ""
-    """Its release: the same revision may have run with other images before."""
+    """The release that passed its gate last."""
     held: Hold | None = None
     rollouts: tuple[Rollout, ...] = ()

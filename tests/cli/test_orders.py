@@ -99,7 +99,7 @@ def test_orders_need_the_daemon(podvisor: Podvisor, arguments: list[str]) -> Non
 def test_history_tells_revisions_and_what_came_of_them(podvisor: Podvisor, daemon: Any) -> None:
     daemon.answer(
         "/v1/history",
-        plain(History(app="web", running="bbbb2222", release="2222bbbb", rollouts=ROLLOUTS)),
+        plain(History(app="web", running="2222bbbb", rollouts=ROLLOUTS)),
     )
     said = podvisor("history", "web")
     head, failed, good = said.out.splitlines()
@@ -128,10 +128,16 @@ def test_history_is_read_from_the_ledger_without_a_daemon(podvisor: Podvisor, ho
         ledger.put_rollout(one)
     ledger.put_applied(
         AppliedApp(
-            name="web", source="home", revision="bbbb2222", content="", applied_at=1.0, units={}
+            name="web",
+            source="home",
+            revision="bbbb2222",
+            content="",
+            release="2222bbbb",
+            applied_at=1.0,
+            units={},
         )
     )
     ledger.close()
     said = podvisor("history", "web", "--json")
-    assert msgspec.json.decode(said.out, type=History).running == "bbbb2222"
+    assert msgspec.json.decode(said.out, type=History).running == "2222bbbb"
     assert podvisor("history", "none").code == 1

@@ -3,9 +3,11 @@
 import os
 
 import anyio
+import msgspec
 import pytest
 
 from supervisor.model.git_url import GitUrl
+from supervisor.model.rollout import Outcome
 from supervisor.model.settings import Settings, SourceSettings
 from supervisor.model.status import AppState, OrderRequest
 
@@ -70,6 +72,26 @@ async def test_the_last_good_state_is_found_with_its_overlay(fleet, restarted):
             await _holds_the_last_good(fleet, daemon)
 
 
+async def test_an_overlay_that_the_settings_bring_is_tried_as_a_commit_is(fleet):
+    fleet.reader.put("home", {**BASE, f"{HERE}/web/site.conf": "for the pi"})
+    with_overlay = fleet.settings
+    (source,) = with_overlay.sources.values()
+    without = msgspec.structs.replace(source, overlay="")
+    fleet.settings = msgspec.structs.replace(with_overlay, sources={"home": without})
+    async with fleet.running() as daemon:
+        await anyio.sleep(30)
+        assert installed(fleet, "site.conf") == "for all"
+    fleet.settings = with_overlay
+    async with fleet.running() as daemon:
+        await anyio.sleep(30)
+        assert installed(fleet, "site.conf") == "for the pi"
+        newest, before = (await daemon.service.history("web")).rollouts
+        assert (newest.outcome, newest.revision) == (Outcome.GOOD, before.revision)
+        order = OrderRequest(apps=("web",), revision=before.release)
+        await daemon.service.rollback(order, _hear)
+        assert installed(fleet, "site.conf") == "for all"
+
+
 async def _holds_the_last_good(world, daemon):
     assert daemon.board.apps["web"].state is AppState.REFUSED
     assert installed(world, "site.conf") == "for the pi"
@@ -107,10 +129,11 @@ async def test_a_rollback_brings_the_overlay_of_that_revision_back(fleet, restar
             await _rolled_back(fleet, daemon)
 
 
-async def _rolled_back(world, daemon):
-    async def hear(event):
-        pass
+async def _hear(event):
+    pass
 
-    await daemon.service.rollback(OrderRequest(apps=("web",)), hear)
+
+async def _rolled_back(world, daemon):
+    await daemon.service.rollback(OrderRequest(apps=("web",)), _hear)
     assert installed(world, "site.conf") == "first"
     assert installed(world, "more.conf") == "for all"

@@ -485,7 +485,7 @@ async def test_history_tells_what_came_of_each_revision(world):
         history = await daemon.service.history("web")
         outcomes = [one.outcome for one in history.rollouts]
         assert outcomes == [Outcome.FAILED, Outcome.GOOD, Outcome.GOOD]
-        assert history.running == history.rollouts[1].revision
+        assert history.running == history.rollouts[1].release
 
 
 async def test_a_release_is_told_with_the_images_that_it_runs_with(world):
@@ -503,7 +503,7 @@ async def test_a_release_is_told_with_the_images_that_it_runs_with(world):
         assert first.images == {"img:1": "id of img:1"}
     async with world.running() as daemon:
         history = await daemon.service.history("web")
-        assert (history.release, history.rollouts) == (first.release, (first,))
+        assert (history.running, history.rollouts) == (first.release, (first,))
         await deployed(world, daemon, two)
         await deployed(world, daemon, one)
         history = await daemon.service.history("web")
@@ -511,7 +511,7 @@ async def test_a_release_is_told_with_the_images_that_it_runs_with(world):
             *({"img:1": "newer"}, {"img:1": "newer"}, {"img:1": "id of img:1"}),
         ]
         again, second, before = history.rollouts
-        assert history.release == again.release != before.release
+        assert history.running == again.release != before.release
         assert (before, again.revision, again.content) == (first, first.revision, first.content)
         said = world.events(EventKind.APPLIED)[-1].detail
         assert said == f"release {again.release} runs with img:1@newer"
@@ -519,6 +519,41 @@ async def test_a_release_is_told_with_the_images_that_it_runs_with(world):
         await daemon.service.rollback(order, nothing)
         assert daemon.board.apps["web"].held.release == second.release
         assert unit(world).startswith("v=2")
+
+
+async def test_what_is_held_is_not_forgotten_though_it_runs_with_another_image(world):
+    more = msgspec.structs.replace(world.settings.rollout, history=2)
+    world.settings = msgspec.structs.replace(world.settings, rollout=more)
+    world.machine.images.add("img:1")
+    async with world.running() as daemon:
+        for number in (1, 2):
+            await deployed(world, daemon, {"web/web.container": f"v={number} image=img:1"})
+        first, _ = world.ledger.rollouts("web")
+        world.machine.pulled_anew["img:1"] = "newer"
+        await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        assert world.ledger.applied()["web"].release != first.release
+        daemon.queue.add("source:home")
+        await settle()
+        assert daemon.board.apps["web"].held.release == first.release
+        assert unit(world).startswith("v=1")
+
+
+async def test_what_failed_with_another_image_is_no_way_back(world):
+    world.machine.images.add("img:1")
+    one, two, three = ({"web/web.container": f"v={number} image=img:1"} for number in (1, 2, 3))
+    async with world.running() as daemon:
+        for files in (one, two):
+            await deployed(world, daemon, files)
+        world.machine.pulled_anew["img:1"] = "newer"
+        breaks(world, "web", unless="v=2 image=img:1")
+        await world.push(daemon, one)
+        assert state(daemon) is AppState.REVERTED
+        world.machine.broken.clear()
+        await deployed(world, daemon, three)
+        await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        assert unit(world).startswith("v=2")
+        with pytest.raises(Stalled, match="no earlier revision was good here"):
+            await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
 
 
 async def test_no_more_history_is_kept_than_is_wanted(world):

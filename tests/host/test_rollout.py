@@ -71,7 +71,7 @@ def test_a_revision_counts_only_after_it_settled(user, repository):
     (image,) = json.loads(user.podman("image", "inspect", f"{IMAGE}:1").stdout)
     newest, older = history["rollouts"]
     assert newest["images"] == older["images"] == {f"{IMAGE}:1": image["Id"]}
-    assert history["release"] == newest["release"] != older["release"]
+    assert history["running"] == newest["release"] != older["release"]
     said = user.podvisor("history", "web").stdout.splitlines()[1]
     assert f"{IMAGE}:1@{image['Id'][:12]}" in said
     (applied,) = [one for one in events(user, kind="applied") if one["revision"] == repository.head]

@@ -54,7 +54,7 @@ def _show(history: dict[str, Any], *, now: float) -> None:
         if outcome == "trial" and (age or one.get("ended_at")):
             outcome = "overtaken"
         marks = []
-        if one["release"] == history.get("release"):
+        if one["release"] == history.get("running"):
             marks.append("runs")
         if one["release"] == held.get("release"):
             marks.append("held")

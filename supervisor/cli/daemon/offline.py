@@ -60,8 +60,7 @@ def history_from_ledger(path: str, app: str) -> bytes:
     return msgspec.json.encode(
         History(
             app=app,
-            running=applied[app].revision if app in applied else "",
-            release=applied[app].release if app in applied else "",
+            running=applied[app].release if app in applied else "",
             held=hold,
             rollouts=tuple(reversed(rollouts)),
         )

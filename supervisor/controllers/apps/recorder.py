@@ -168,11 +168,11 @@ class Recorder:
 
     def forget_old_trials(self, app: str) -> None:
         """Remember no more releases than are wanted, whatever came of them."""
-        applied = self._ledger.applied().get(app)
+        needed = (self._ledger.applied().get(app), self._overrides.hold(app))
         gone = gate.forgotten(
             self._ledger.rollouts(app),
             keep=self._desired_state.settings.rollout.history,
-            good=applied.release if applied else "",
+            needed={one.release for one in needed if one},
         )
         self._ledger.drop_rollouts(app, gone)
 

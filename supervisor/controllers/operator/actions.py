@@ -143,8 +143,7 @@ class AppActions:
         applied = self._ledger.applied().get(app)
         return History(
             app=app,
-            running=applied.revision if applied else "",
-            release=applied.release if applied else "",
+            running=applied.release if applied else "",
             held=self._overrides.hold(app),
             rollouts=tuple(reversed(self._ledger.rollouts(app))),
         )

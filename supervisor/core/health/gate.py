@@ -6,7 +6,7 @@ and what was stopped of theirs for it is to be up again. `core.plan.rollout` tak
 failed, `controllers.apps.recorder` writes down what passed.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -298,7 +298,9 @@ def ended(trial: Rollout, gate: Gate, now: float) -> Rollout:
     return msgspec.structs.replace(trial, outcome=outcome, ended_at=now, reason=gate.reason)
 
 
-def forgotten(rollouts: tuple[Rollout, ...], *, keep: int, good: str) -> tuple[str, ...]:
-    """Name the releases to be forgotten, so that `keep` are left; never the one that is good."""
-    surplus = [one.release for one in rollouts if one.release != good][: -max(1, keep - 1)]
-    return tuple(surplus)
+def forgotten(
+    rollouts: Sequence[Rollout], *, keep: int, needed: Collection[str]
+) -> tuple[str, ...]:
+    """Name the releases to be forgotten, so that `keep` are left; never one that is needed."""
+    others = [one.release for one in rollouts if one.release not in needed]
+    return tuple(others[: -max(1, keep - len(rollouts) + len(others))])

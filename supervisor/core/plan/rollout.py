@@ -176,8 +176,9 @@ def older_release(rollouts: Sequence[Rollout], wish: str, *, passed: Container[s
     """
     hint = "podvisor history shows those that were tried"
     if not wish:
+        last = {one.content: one for one in rollouts}
         others = [one for one in rollouts if one.release not in passed]
-        good = [one for one in others if one.outcome is Outcome.GOOD]
+        good = [one for one in others if one.outcome is last[one.content].outcome is Outcome.GOOD]
         if not good:
             raise Stalled(
                 "cannot roll back: no earlier revision was good here", hint=f"{hint}: name one"
