@@ -7,8 +7,8 @@ from supervisor.controllers.resync import Resync
 from supervisor.controllers.sources.source import SourceController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.failures import Failures
-from supervisor.controllers.state.overrides import Overrides
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.settings import Settings
@@ -24,7 +24,7 @@ class Lifecycle:
         loop: Loop,
         settings: CurrentSettings,
         sources: SourceController,
-        overrides: Overrides,
+        suspensions: Suspensions,
         folders: FolderWatch,
         board: StatusBoard,
         clock: Clock,
@@ -35,7 +35,7 @@ class Lifecycle:
         self._loop = loop
         self._settings = settings
         self._sources = sources
-        self._overrides = overrides
+        self._suspensions = suspensions
         self._folders = folders
         self._board = board
         self._clock = clock
@@ -48,7 +48,7 @@ class Lifecycle:
     async def start(self) -> None:
         """Take up what is stored, and name every key once."""
         await self.restore()
-        self._overrides.renew_trials()
+        self._suspensions.renew_trials()
         await self._watch_folders()
         self._queue.add(Kind.WATCHDOG, Kind.WEBHOOKS, *Kind.SOURCE.keys(self._settings.now.sources))
         self._resync.name()
@@ -77,7 +77,7 @@ class Lifecycle:
         suspended = self._clock.suspended()
         self._queue.advance(suspended - self._suspended)
         self._suspended = suspended
-        self._overrides.renew_trials()
+        self._suspensions.renew_trials()
         self._loop.expedite()
 
     def is_first_pass(self, key: str) -> bool:

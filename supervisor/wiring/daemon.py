@@ -154,7 +154,7 @@ def assemble(
 
     planner = planning.planner(desired_state, board.apps)
     recorder = Recorder(
-        desired_state=desired_state, ledger=ledger, overrides=planning.overrides, clock=clock
+        desired_state=desired_state, ledger=ledger, suspensions=planning.suspensions, clock=clock
     )
     dependencies = AppDependencies()
     apps = AppReconciler(
@@ -236,7 +236,7 @@ def assemble(
         loop=loop,
         settings=current,
         sources=sources,
-        overrides=planning.overrides,
+        suspensions=planning.suspensions,
         folders=ports.folders,
         board=board,
         clock=clock,
@@ -274,7 +274,7 @@ def assemble(
             queue=queue,
             desired_state=desired_state,
             ledger=ledger,
-            overrides=planning.overrides,
+            suspensions=planning.suspensions,
             board=board,
             clock=clock,
         ),

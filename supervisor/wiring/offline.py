@@ -17,7 +17,6 @@ from supervisor.adapters.secrets.references import SecretReader
 from supervisor.controllers.desired import checker
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.config.checking import settings_for_check, sources_of
 from supervisor.kit.clock import SystemClock
 from supervisor.kit.threads import aside
@@ -128,7 +127,6 @@ async def check(
             generator=generator,
             folder=OwnedFolder(root=scratch / "podvisor", user_units=scratch / "units"),
             ledger=ledger,
-            overrides=Overrides(ledger=ledger, clock=clock),
             settings=CurrentSettings(settings),
             aside=aside,
             specifiers=specifiers,

@@ -14,7 +14,7 @@ from supervisor.controllers.apps.secrets import SecretController
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.operator.preview import Preview
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.controllers.state.overrides import Overrides
+from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.model.settings import Settings
 from supervisor.model.status import AppStatus
 from supervisor.wiring.ports import Ports
@@ -25,7 +25,7 @@ class Planning:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self.overrides = Overrides(ledger=ports.ledger, clock=ports.clock)
+        self.suspensions = Suspensions(ledger=ports.ledger, clock=ports.clock)
         self.words = LastWords(systemd=ports.systemd, podman=ports.podman, host=ports.host)
         self.secrets = SecretController(
             opener=ports.opener,
@@ -46,7 +46,6 @@ class Planning:
             generator=self._ports.generator,
             folder=self._ports.folder,
             ledger=self._ports.ledger,
-            overrides=self.overrides,
             settings=settings,
             aside=self._ports.aside,
             specifiers=specifiers,
@@ -60,7 +59,7 @@ class Planning:
             folder=self._ports.folder,
             words=self.words,
             ledger=self._ports.ledger,
-            overrides=self.overrides,
+            suspensions=self.suspensions,
             health=self.health,
             probes=self.probes,
             secrets=self.secrets,

@@ -29,8 +29,8 @@ class Memory:
     def put(self, document: Manifest, key: str, /) -> None:
         self.manifests[key] = document
 
-    def drop(self, _: type[Manifest], key: str, /) -> None:
-        self.manifests.pop(key, None)
+    def drop(self, _: type[Manifest], key: str, /) -> Manifest | None:
+        return self.manifests.pop(key, None)
 
 
 class Side(Protocol):

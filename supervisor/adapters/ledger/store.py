@@ -136,9 +136,11 @@ class SqliteLedger(Queries):
         """Keep a document under its type, in place of what was there."""
         self._put(type(document), key, part, document)
 
-    def drop(self, kind: type[Document], key: str = "", part: str = "") -> None:
-        """Forget a document."""
+    def drop(self, kind: type[D], key: str = "", part: str = "") -> D | None:
+        """Forget a document; returns it if there was one."""
+        document = self.get(kind, key, part)
         self._put(kind, key, part, None)
+        return document
 
     def put_applied(self, app: AppliedApp) -> None:
         """Record an app as applied, its units with it."""

@@ -16,7 +16,7 @@ from supervisor.controllers.apps.secrets import SecretController
 from supervisor.controllers.isolate import each
 from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
 from supervisor.controllers.state.left_behind import left_behind
-from supervisor.controllers.state.overrides import Overrides
+from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.health import wanted_units
 from supervisor.core.health.gate import stands
 from supervisor.core.plan.asked_objects import asked_images, asked_kinds
@@ -63,7 +63,7 @@ class Observer:
         folder: Folder,
         words: LastWords,
         ledger: Ledger,
-        overrides: Overrides,
+        suspensions: Suspensions,
         health: HealthController,
         probes: ProbeController,
         secrets: SecretController,
@@ -80,7 +80,7 @@ class Observer:
         self._folder = folder
         self._words = words
         self._ledger = ledger
-        self._overrides = overrides
+        self._suspensions = suspensions
 
     async def observe(
         self,
@@ -172,7 +172,7 @@ class Observer:
                 asked=[found.absent for found in one.findings if found.absent],
             ),
             rollouts=self._ledger.rollouts(one.name),
-            suspended=self._overrides.suspended([one.name]).get(one.name),
+            suspended=self._suspensions.of(one.name),
             job=self._ledger.get(JobRun, one.name) if has_jobs else None,
             made_of=self._secrets.made_of([one]),
         )

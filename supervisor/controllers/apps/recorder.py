@@ -11,7 +11,7 @@ import msgspec
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.left_behind import note_left, note_taken
-from supervisor.controllers.state.overrides import Overrides
+from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.health import gate
 from supervisor.core.health.release import release_in_words
 from supervisor.core.plan.rollout import has_way_back
@@ -28,7 +28,7 @@ from supervisor.model.observed import (
     RepairState,
 )
 from supervisor.model.plan import Verdict
-from supervisor.model.rollout import Gate, GateState, Rollout
+from supervisor.model.rollout import Gate, GateState, Hold, Rollout
 from supervisor.model.status import AppStatus
 
 
@@ -36,11 +36,11 @@ class Recorder:
     """Writes into the ledger, and tells `desired_state` what stands."""
 
     def __init__(
-        self, *, desired_state: DesiredState, ledger: Ledger, overrides: Overrides, clock: Clock
+        self, *, desired_state: DesiredState, ledger: Ledger, suspensions: Suspensions, clock: Clock
     ) -> None:
         self._desired_state = desired_state
         self._ledger = ledger
-        self._overrides = overrides
+        self._suspensions = suspensions
         self._clock = clock
         self.broken: dict[str, JobFailed] = {}
         """Why units that are down did not start when that was tried last."""
@@ -151,7 +151,7 @@ class Recorder:
         for unit in before.units if before else ():
             self._ledger.drop(LoggedFailure, unit)
         self._ledger.drop_app(name)
-        self._overrides.release(name)
+        self._ledger.drop(Hold, name)
         self._ledger.drop(JobRun, name)
         reason = f"left out ({why})" if why else "no longer in the source"
         self._ledger.log(EventKind.REMOVED, app=name, reason=reason)
@@ -159,16 +159,16 @@ class Recorder:
 
     def _end_hold(self, deployment: Deployment) -> None:
         """End a hold that something newer has overtaken."""
-        hold = self._overrides.hold(deployment.name)
+        hold = self._ledger.get(Hold, deployment.name)
         if hold and deployment.newest and deployment.held is None:
-            self._overrides.release(deployment.name)
+            self._ledger.drop(Hold, deployment.name)
             reason = f"no longer held at {hold.revision[:12]}: there is a newer revision"
             now = deployment.newest
             self._ledger.log(EventKind.RESUMED, app=hold.app, revision=now, reason=reason)
 
     def forget_old_trials(self, app: str) -> None:
         """Remember no more releases than are wanted, whatever came of them."""
-        needed = (self._ledger.applied().get(app), self._overrides.hold(app))
+        needed = (self._ledger.applied().get(app), self._ledger.get(Hold, app))
         gone = gate.forgotten(
             self._ledger.rollouts(app),
             keep=self._desired_state.settings.rollout.history,
@@ -208,11 +208,11 @@ class Recorder:
 
     def renew_trial(self, app: str) -> None:
         """Give an app that is on trial its whole time again."""
-        self._overrides.renew_trials(app)
+        self._suspensions.renew_trials(app)
 
     def end_suspension(self, deployment: Deployment) -> None:
         """Say of an app's suspension, or that of all, that its time is over."""
-        for order in self._overrides.over([deployment.name]):
+        for order in self._suspensions.over([deployment.name]):
             over = "the time of its suspension is over"
             self._ledger.log(EventKind.RESUMED, app=order.app, reason=over)
 

@@ -18,7 +18,6 @@ from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.desired.dependencies import refused_for_order
 from supervisor.core.desired.discovery import Composition, told
@@ -49,7 +48,6 @@ class DesiredState:
         generator: Generator,
         folder: Folder,
         ledger: Ledger,
-        overrides: Overrides,
         settings: CurrentSettings,
         aside: Aside,
         specifiers: Callable[[], Mapping[str, str]] = dict,
@@ -57,9 +55,7 @@ class DesiredState:
         self._settings = settings
         settings.subscribe(lambda _: self.invalidate())
         self._renderer = AppRenderer(reader=reader, generator=generator)
-        self._history = RevisionHistory(
-            reader=reader, ledger=ledger, overrides=overrides, renderer=self._renderer
-        )
+        self._history = RevisionHistory(reader=reader, ledger=ledger, renderer=self._renderer)
         self._folder = folder
         self._compositions = Compositions(reader=reader, aside=aside, specifiers=specifiers)
         self._snapshots: dict[str, Snapshot] = {}

@@ -10,7 +10,6 @@ import msgspec
 from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Ledger, SourceReader
-from supervisor.controllers.state.overrides import Overrides
 from supervisor.core.health.gate import is_on
 from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Failure, Finding
@@ -21,12 +20,9 @@ from supervisor.model.rollout import Hold, Rollout
 class RevisionHistory:
     """Revisions that were tried here, as candidates again."""
 
-    def __init__(
-        self, *, reader: SourceReader, ledger: Ledger, overrides: Overrides, renderer: AppRenderer
-    ) -> None:
+    def __init__(self, *, reader: SourceReader, ledger: Ledger, renderer: AppRenderer) -> None:
         self._reader = reader
         self._ledger = ledger
-        self._overrides = overrides
         self._renderer = renderer
 
     def as_tried(self, one: Candidate, manifest: Manifest | None) -> Candidate:
@@ -44,7 +40,7 @@ class RevisionHistory:
 
     def held(self, one: Candidate) -> tuple[Candidate, Hold | None]:
         """Return what an app is held at, if it is, else itself; a hold ends with anything newer."""
-        hold = self._overrides.hold(one.name)
+        hold = self._ledger.get(Hold, one.name)
         if hold is None:
             return one, None
         for other in self._ledger.rollouts(one.name):

@@ -1,6 +1,6 @@
 """Orders of people for apps: leave them alone, go back, go on; and what was tried of them.
 
-Serves `controllers.operator.service`. Each order is written down (`overrides`), said in the event
+Serves `controllers.operator.service`. Each order is written down, said in the event
 log, and ends with a pass over the apps.
 """
 
@@ -11,8 +11,8 @@ import msgspec
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger
-from supervisor.controllers.state.overrides import Overrides
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.plan.rollout import older_release
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
@@ -32,14 +32,14 @@ class AppActions:
         queue: WorkQueue,
         desired_state: DesiredState,
         ledger: Ledger,
-        overrides: Overrides,
+        suspensions: Suspensions,
         board: StatusBoard,
         clock: Clock,
     ) -> None:
         self._queue = queue
         self._desired_state = desired_state
         self._ledger = ledger
-        self._overrides = overrides
+        self._suspensions = suspensions
         self._board = board
         self._clock = clock
 
@@ -49,7 +49,7 @@ class AppActions:
         until = now + order.seconds if order.seconds else 0.0
         length = f"for {format_duration(order.seconds)}" if order.seconds else "until resumed"
         for app in order.apps or ("",):
-            self._overrides.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
+            self._suspensions.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
             why = _with_why(length, order.reason)
             self._ledger.log(EventKind.SUSPENDED, app=app, reason=why)
         await self._look_at(order.apps)
@@ -59,12 +59,12 @@ class AppActions:
 
         Without a name, what was ordered of all and of each ends; what failed is not tried again.
         """
-        if order.apps and self._overrides.is_whole_suspended():
+        if order.apps and self._suspensions.is_for_all():
             raise Stalled(
                 f"cannot resume {order.apps[0]} alone: all apps are suspended",
                 hint="podvisor resume, without a name; or suspend the others by their names first",
             )
-        if not order.apps and self._overrides.lift(""):
+        if not order.apps and self._suspensions.lift(""):
             self._ledger.log(EventKind.RESUMED, reason="no longer suspended")
         for app in order.apps or sorted({*self._board.apps, *self._ledger.applied()}):
             if words := self._go_on(app, again=bool(order.apps)):
@@ -76,9 +76,9 @@ class AppActions:
     def _go_on(self, app: str, *, again: bool) -> list[str]:
         """End what was ordered of an app; with `again`, its quarantine too. Says what ended."""
         words = []
-        if self._overrides.lift(app):
+        if self._suspensions.lift(app):
             words.append("no longer suspended")
-        if hold := self._overrides.release(app):
+        if hold := self._ledger.drop(Hold, app):
             words.append(f"no longer held at {hold.revision[:12]}")
         newest = self._desired_state.newest(app)
         rollouts = self._ledger.rollouts(app) if again else ()
@@ -120,9 +120,8 @@ class AppActions:
                 f"cannot roll back {app} to {name}: its files are not stored any more",
                 hint="push them once more: git revert, or git checkout the old ones and commit",
             )
-        now = self._clock.now()
         after = {one.release for one in rollouts[rollouts.index(target) + 1 :]}
-        self._overrides.put_hold(
+        self._ledger.put(
             Hold(
                 app=app,
                 release=target.release,
@@ -130,8 +129,9 @@ class AppActions:
                 instead_of=newest.revision,
                 content=newest.content,
                 passed=tuple(sorted(after if target.release in passed else after | passed)),
-                at=now,
-            )
+                at=self._clock.now(),
+            ),
+            app,
         )
         words = _with_why("a person rolled it back", reason)
         self._ledger.log(EventKind.HELD, app=app, revision=target.revision, reason=words)
@@ -144,7 +144,7 @@ class AppActions:
         return History(
             app=app,
             running=applied.release if applied else "",
-            held=self._overrides.hold(app),
+            held=self._ledger.get(Hold, app),
             rollouts=tuple(reversed(self._ledger.rollouts(app))),
         )
 

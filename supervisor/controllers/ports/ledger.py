@@ -46,7 +46,8 @@ class Documents(Protocol):
 
     def put(self, document: Document, key: str = "") -> None: ...
 
-    def drop(self, kind: type[Document], key: str = "") -> None: ...
+    def drop(self, kind: type[D], key: str = "") -> D | None:
+        """Forget a document; returns it if there was one."""
 
 
 class AppliedState(Protocol):

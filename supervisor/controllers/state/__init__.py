@@ -1,1 +1,1 @@
-"""What controllers share: the status board, overrides by people, memories in the ledger."""
+"""What controllers share: the status board, suspensions, memories in the ledger."""

@@ -1,7 +1,6 @@
-"""What people ordered of apps: to be left alone, or to be held at an older revision.
+"""Apps that people ordered to be left alone; kept in the ledger.
 
-Kept in the ledger, so that it outlives a restart. `controllers.operator.actions` gives the
-orders, the passes obey them.
+`controllers.operator.actions` gives the orders, the passes obey them.
 """
 
 from collections.abc import Collection
@@ -11,25 +10,23 @@ import msgspec
 from supervisor.controllers.ports import Ledger
 from supervisor.core.health.gate import is_on
 from supervisor.kit.clock import Clock
-from supervisor.model.rollout import Hold, Suspension
+from supervisor.model.rollout import Suspension
 
 
-class Overrides:
+class Suspensions:
     """Reads and writes the orders."""
 
     def __init__(self, *, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
 
-    def suspended(self, apps: Collection[str]) -> dict[str, Suspension]:
-        """Return those of these apps that are to be left alone, each with the order that counts."""
-        whole = self._suspension("")
-        overrides = {app: self._suspension(app) or whole for app in apps}
-        return {app: order for app, order in overrides.items() if order}
+    def of(self, app: str) -> Suspension | None:
+        """Return the order that counts for an app: its own, or that for all."""
+        return self._in_force(app) or self._in_force("")
 
-    def is_whole_suspended(self) -> bool:
+    def is_for_all(self) -> bool:
         """Whether all apps are to be left alone, by one order."""
-        return self._suspension("") is not None
+        return self._in_force("") is not None
 
     def suspend(self, order: Suspension) -> None:
         """Have an app (or all) left alone."""
@@ -37,8 +34,7 @@ class Overrides:
 
     def lift(self, app: str) -> Suspension | None:
         """End a suspension; returns it if there was one."""
-        order = self._ledger.get(Suspension, app)
-        self._ledger.drop(Suspension, app)
+        order = self._ledger.drop(Suspension, app)
         if order:
             self.renew_trials(app)
         return order
@@ -64,21 +60,7 @@ class Overrides:
                 ended.append(order)
         return ended
 
-    def hold(self, app: str) -> Hold | None:
-        """Return the order to stay at a revision."""
-        return self._ledger.get(Hold, app)
-
-    def put_hold(self, order: Hold) -> None:
-        """Have an app stay at a revision."""
-        self._ledger.put(order, order.app)
-
-    def release(self, app: str) -> Hold | None:
-        """End a hold; returns it if there was one."""
-        order = self.hold(app)
-        self._ledger.drop(Hold, app)
-        return order
-
-    def _suspension(self, app: str) -> Suspension | None:
+    def _in_force(self, app: str) -> Suspension | None:
         order = self._ledger.get(Suspension, app)
         return None if order is None or self._is_over(order) else order
 
