@@ -36,7 +36,7 @@ class ChangeRule(msgspec.Struct, frozen=True, kw_only=True):
     """Of paths relative to the app's root, `*` across folders too; none is "any file"."""
 
 
-class AppNeed(msgspec.Struct, frozen=True, kw_only=True):
+class AfterApp(msgspec.Struct, frozen=True, kw_only=True):
     """One `[X-Podvisor] After=app:NAME`."""
 
     app: str
@@ -161,7 +161,7 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`[X-Podvisor] Settle=`, seconds; None is "not said"."""
     rollback: bool = True
     """`[X-Podvisor] Rollback=no`: it is never taken back."""
-    after: tuple[AppNeed, ...] = ()
+    after: tuple[AfterApp, ...] = ()
     """`[X-Podvisor] After=`: apps that must be ready before this one changes."""
 
     def joined(self, other: "AppOptions") -> "AppOptions":

@@ -22,7 +22,7 @@ from supervisor.core.files.source_paths import is_below
 from supervisor.core.githost.commit_status_api import Api
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import (
-    AppNeed,
+    AfterApp,
     AppOptions,
     Candidate,
     ChangeAction,
@@ -284,10 +284,10 @@ def _found(
         yield finding(f"requested Quadlet unit {need} was not found")
 
 
-def _needs(app: Candidate, file: TreeFile, text: str) -> Iterator[AppNeed]:
+def _needs(app: Candidate, file: TreeFile, text: str) -> Iterator[AfterApp]:
     names = words_of(text).get("after", "")
     for name in names.split(",") if names else ():
-        yield AppNeed(app=name, path=f"{app.root}/{file.path}", line=1)
+        yield AfterApp(app=name, path=f"{app.root}/{file.path}", line=1)
 
 
 def unit_text(file: TreeFile, contents: Mapping[str, bytes]) -> str:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from supervisor.model.app import AppNeed, AppOptions
+from supervisor.model.app import AfterApp, AppOptions
 from tests.fakes.machine import app, container, deploy
 
 
@@ -22,7 +22,7 @@ def test_an_app_that_stands_as_wanted_counts_once():
 
 
 def test_what_units_of_one_app_say_is_joined():
-    need = AppNeed(app="db", path="web.container")
+    need = AfterApp(app="db", path="web.container")
     one = AppOptions(settle=5.0, after=(need,))
     other = AppOptions(prune_volumes=True, rollback=False, settle=10.0)
     whole = AppOptions(prune_volumes=True, rollback=False, settle=10.0, after=(need,))

@@ -62,7 +62,7 @@ class Concluder:
         self._probes = probes
         self._clock = clock
         self._failed: dict[str, str] = {}
-        """App to the revision that its gate failed at the end of its last pass."""
+        """App to the content that its gate failed at the end of its last pass."""
 
     def gone(self, apps: Collection[str]) -> AppPass:
         """Say of apps that they neither are nor should be."""
@@ -171,8 +171,8 @@ class Concluder:
         failed_before = self._failed.pop(deployment.name, "")
         if word is None or word.state is not GateState.FAILED or deployment.wanted is None:
             return word.look_at if word else 0.0
-        self._failed[deployment.name] = revision = deployment.wanted.revision
-        return now + _STUCK_SECONDS if failed_before == revision else now
+        self._failed[deployment.name] = content = deployment.wanted.content
+        return now + _STUCK_SECONDS if failed_before == content else now
 
     def _show(
         self,

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 
 from supervisor.kit.texts import nearest
-from supervisor.model.app import AppNeed, Deployment, DesiredApp
+from supervisor.model.app import AfterApp, Deployment, DesiredApp
 from supervisor.model.errors import Finding
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.status import AppState, AppStatus
@@ -101,7 +101,7 @@ def comes_after(name: str, everything: Mapping[str, Deployment]) -> frozenset[st
     return frozenset(found)
 
 
-def _circle(start: str, needs: Mapping[str, Mapping[str, AppNeed]]) -> list[str]:
+def _circle(start: str, needs: Mapping[str, Mapping[str, AfterApp]]) -> list[str]:
     """Return the shortest way from an app back to itself, with it at both ends; empty if none."""
     came_from: dict[str, str] = {}
     queue = [start]
@@ -118,7 +118,7 @@ def _circle(start: str, needs: Mapping[str, Mapping[str, AppNeed]]) -> list[str]
     return []
 
 
-def _finding(app: DesiredApp, need: AppNeed, message: str, hint: str) -> Finding:
+def _finding(app: DesiredApp, need: AfterApp, message: str, hint: str) -> Finding:
     return Finding(
         message=message, source=app.source, app=app.name, path=need.path, line=need.line, hint=hint
     )

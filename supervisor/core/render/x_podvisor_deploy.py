@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.unitfile import Entry, UnitFile
-from supervisor.model.app import AppNeed, ChangeAction, ChangeRule
+from supervisor.model.app import AfterApp, ChangeAction, ChangeRule
 from supervisor.model.errors import Finding
 
 _APP = "app:"
@@ -43,13 +43,13 @@ def read_run(text: str) -> bool:
 
 def needs_of(
     entries: Iterable[tuple[Entry, tuple[str, ...]]], path: str, files: AppFiles
-) -> Iterator[AppNeed]:
+) -> Iterator[AfterApp]:
     """Say of each app that is named where that stands."""
     for entry, names in entries:
         origin = _origin(entry, path, files)
         for name in names:
             at = files.finding("", path=origin.path or path, line=origin.line)
-            yield AppNeed(app=name, path=at.path, line=at.line)
+            yield AfterApp(app=name, path=at.path, line=at.line)
 
 
 def judge_rules(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.desired.dependencies import comes_after, refused_for_order, waits_for
-from supervisor.model.app import AppNeed, AppOptions
+from supervisor.model.app import AfterApp, AppOptions
 from supervisor.model.status import AppState, AppStatus
 from tests.fakes.machine import app, container, deploy
 
@@ -13,7 +13,7 @@ NAMES = "abcdef"
 
 
 def an_app(name, needs):
-    after = tuple(AppNeed(app=one, path=f"{name}.container", line=1) for one in needs)
+    after = tuple(AfterApp(app=one, path=f"{name}.container", line=1) for one in needs)
     return msgspec.structs.replace(app(name, container(name)), options=AppOptions(after=after))
 
 

@@ -8,7 +8,7 @@ import pytest
 from supervisor.core.plan import planner
 from supervisor.core.plan.change_policy import uptake
 from supervisor.core.plan.unit_inputs import inputs_of
-from supervisor.model.app import AppNeed, AppOptions, ChangeAction, ChangeRule, PublishedPort
+from supervisor.model.app import AfterApp, AppOptions, ChangeAction, ChangeRule, PublishedPort
 from supervisor.model.observed import Container, PodmanObject
 from supervisor.model.plan import (
     DisableUnit,
@@ -474,7 +474,7 @@ def test_what_an_app_still_needs_does_not_go_before_it_has_changed(machine, is_i
 def test_apps_that_wait_for_each_other_both_begin(machine):
     web = app("web", container("web", requires=("n-network.service",)))
     do(machine, deploy(proxy()), deploy(web))
-    after = (AppNeed(app="proxy", path="web.container"),)
+    after = (AfterApp(app="proxy", path="web.container"),)
     alone = app("web", container("web", version="2", images=("img:2",)), revision="r2")
     machine.teach(alone)
     change = deploy(msgspec.structs.replace(alone, options=AppOptions(after=after)), web)

@@ -9,7 +9,7 @@ from supervisor.core.render.quadlet_output import read_units
 from supervisor.core.render.reading import Reading
 from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.core.render.x_podvisor_deploy import fits
-from supervisor.model.app import AppNeed, ChangeAction, ChangeRule
+from supervisor.model.app import AfterApp, ChangeAction, ChangeRule
 from supervisor.model.observed import UnitInputs
 from tests.core.candidates import from_texts
 from tests.fakes.machine import container
@@ -27,9 +27,9 @@ def read(*lines, runs=True, head="[Service]\nType=oneshot\n"):
 def test_apps_to_come_after_each_with_its_line():
     own = read("After=app:db app:cache", "After=app:mail", runs=False)
     assert own.app.after == (
-        AppNeed(app="db", path="apps/web/web.service", line=4),
-        AppNeed(app="cache", path="apps/web/web.service", line=4),
-        AppNeed(app="mail", path="apps/web/web.service", line=5),
+        AfterApp(app="db", path="apps/web/web.service", line=4),
+        AfterApp(app="cache", path="apps/web/web.service", line=4),
+        AfterApp(app="mail", path="apps/web/web.service", line=5),
     )
     assert not own.findings
 
