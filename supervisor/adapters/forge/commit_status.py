@@ -32,7 +32,6 @@ class CommitStatusSender:
 
     async def tell(self, api: Api, status: CommitStatus, *, context: str, token: bytes) -> None:
         """Post the status. Raises Retry (unreachable, overloaded) or Stalled (token, URL)."""
-        made = request(api, status, context=context)
         doing = f"tell {api.base} how {status.revision[:12]} fares"
         secret = token.decode("ascii", errors="replace")
         if not secret.isascii() or not secret.isprintable():
@@ -40,27 +39,27 @@ class CommitStatusSender:
                 f"cannot {doing}: the token has odd characters",
                 hint="put the token alone where `status_token` leads to, in one line",
             )
-        headers = {
+        url, proof, body = request(api, status, context=context, token=secret)
+        headers = proof | {
             "User-Agent": f"podvisor/{__version__}",
             "Content-Type": "application/json",
             "Accept": "application/json",
-            made.token_header: f"{made.token_prefix}{secret}",
         }
         try:
             async with http.ask(
                 "POST",
-                made.url,
+                url,
                 headers=headers,
-                body=made.body,
+                body=body,
                 timeout_seconds=_TIMEOUT_SECONDS,
             ) as answer:
                 if answer.status in range(200, 300):
                     return
-                body = await answer.read(limit=_ANSWER_LIMIT)
+                said = await answer.read(limit=_ANSWER_LIMIT)
                 number, limited = answer.status, _is_limited(answer)
         except http.HttpError as error:
             raise Retry(f"cannot {doing}: {_without(secret, str(error))}") from error
-        words = _without(secret, _words(body))
+        words = _without(secret, _words(said))
         if is_said_already(api.kind, words):
             return
         raise _failure(f"cannot {doing}", number, words, limited=limited)

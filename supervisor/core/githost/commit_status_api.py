@@ -26,15 +26,6 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     """`OWNER/NAME`; GitLab has groups in groups."""
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What to POST; the token is not in it yet."""
-
-    url: str
-    body: bytes
-    token_header: str
-    token_prefix: str
-
-
 def api_of(kind: str, *, git: GitUrl, url: str = "") -> Api | None:
     """Find the API of a source's Git host; None where its settings do not tell."""
     api, repository = STATUS_APIS[kind], git.repository
@@ -52,8 +43,10 @@ def api_of(kind: str, *, git: GitUrl, url: str = "") -> Api | None:
     return Api(kind=kind, base=base, repository=repository)
 
 
-def request(api: Api, status: CommitStatus, *, context: str) -> Request:
-    """Make the request that tells a Git host of a status."""
+def request(
+    api: Api, status: CommitStatus, *, context: str, token: str
+) -> tuple[str, dict[str, str], bytes]:
+    """Return the URL, the header with the token, and the body to POST."""
     words = STATUS_APIS[api.kind]
     repository = quote(api.repository, safe="" if words.has_subgroups else "/")
     url = words.url.format(base=api.base, repository=repository, revision=status.revision)
@@ -62,12 +55,7 @@ def request(api: Api, status: CommitStatus, *, context: str) -> Request:
         words.context: plain(context, _LONGEST_CONTEXT),
         "description": plain(status.description, _LONGEST),
     }
-    return Request(
-        url=url,
-        body=msgspec.json.encode(body),
-        token_header=words.token_header,
-        token_prefix=words.token_prefix,
-    )
+    return url, {words.token_header: words.token_prefix + token}, msgspec.json.encode(body)
 
 
 def is_said_already(kind: str, answer: str) -> bool:
