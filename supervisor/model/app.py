@@ -187,6 +187,11 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
     """What its `.secret` files ask for."""
 
     @cached_property
+    def by_name(self) -> dict[str, DesiredUnit]:
+        """Its units by name, templates as themselves."""
+        return {unit.name: unit for unit in self.units}
+
+    @cached_property
     def runtime_units(self) -> dict[str, DesiredUnit]:
         """Every name under which something of it can run, with the unit."""
         return {name: unit for unit in self.units for name in unit.runtime_names}

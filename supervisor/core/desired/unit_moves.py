@@ -68,7 +68,7 @@ def holds_of_needed(
     waited for: one of the two must begin.
     """
     name, folder = deployment.name, observed.apps.get(deployment.name)
-    stays = {unit.name for unit in _units(deployment.wanted)}
+    stays = _units(deployment.wanted)
     goes = {
         unit
         for unit in (folder.manifest.units if folder and folder.manifest else ())
@@ -78,7 +78,7 @@ def holds_of_needed(
         comes_after = user.wanted and any(need.app == name for need in user.wanted.options.after)
         if user.name == name or comes_after:
             continue
-        needs = {need for unit in _units(user.last_good) for need in unit.requires}
+        needs = {need for unit in _units(user.last_good).values() for need in unit.requires}
         if lacking := sorted(goes & needs):
             text = f"waits for app {user.name}, which still needs {lacking[0]}"
             yield Need(kind=NeedKind.MOVE, subject=lacking[0], text=text, app=user.name)
@@ -117,17 +117,15 @@ def lost_for_good(
     """
     folder = observed.apps.get(deployment.name)
     mine = folder.manifest.units if folder and folder.manifest else ()
-    for unit in deployment.last_good.units if deployment.last_good else ():
-        owner = owners.get(unit.name, deployment.name)
-        if owner == deployment.name or unit.name in mine:
+    for unit in _units(deployment.last_good):
+        owner = owners.get(unit, deployment.name)
+        if owner == deployment.name or unit in mine:
             continue
         other = everything.get(owner)
         theirs = observed.apps[owner].manifest if owner in observed.apps else None
-        was_theirs = other and other.last_good and unit.name in _names(other.last_good)
-        if other is None or (
-            theirs and unit.name in theirs.units and (owner in complete or was_theirs)
-        ):
-            yield unit.name
+        was_theirs = other and unit in _units(other.last_good)
+        if other is None or (theirs and unit in theirs.units and (owner in complete or was_theirs)):
+            yield unit
 
 
 def keeping(deployment: Deployment, holds: Iterable[Need], gone: Collection[str]) -> Deployment:
@@ -187,19 +185,14 @@ def leaned_on(leaving: Mapping[str, Manifest], standing: Iterable[DesiredApp]) -
 
 def owners_of(everything: Mapping[str, Deployment]) -> dict[str, str]:
     """Return units with the app that wants each; no two want one."""
-    return {
-        unit.name: name
-        for name, one in everything.items()
-        if one.wanted
-        for unit in one.wanted.units
-    }
+    return {unit: name for name, one in everything.items() for unit in _units(one.wanted)}
 
 
 def units_by_source(apps: Iterable[DesiredApp]) -> dict[str, frozenset[str]]:
     """Return the names of the units of these apps, for each source."""
     units: dict[str, set[str]] = {}
     for app in apps:
-        units.setdefault(app.source, set()).update(unit.name for unit in app.units)
+        units.setdefault(app.source, set()).update(app.by_name)
     return {source: frozenset(names) for source, names in units.items()}
 
 
@@ -208,21 +201,17 @@ def taken_units(everything: Mapping[str, Deployment]) -> frozenset[str]:
 
     They have them; or they come after the app that has them, so that one of the two must begin.
     """
-    units = {
-        name: {unit.name for unit in one.last_good.units}
-        for name, one in everything.items()
-        if one.last_good
-    }
+    units = {name: _units(one.last_good) for name, one in everything.items()}
     taken: set[str] = set()
     for name, one in everything.items():
         if one.wanted is one.last_good:
-            taken |= units.get(name, set())
+            taken.update(units[name])
         elif one.wanted:
             before = comes_after(name, everything) if one.wanted.options.after else {name}
             taken.update(
-                unit.name
-                for unit in one.wanted.units
-                if any(unit.name in units.get(other, ()) for other in before)
+                unit
+                for unit in one.wanted.by_name
+                if any(unit in units.get(other, ()) for other in before)
             )
     return frozenset(taken)
 
@@ -231,8 +220,7 @@ def gives_to(names: Collection[str], everything: Mapping[str, Deployment]) -> It
     """Yield the apps that have a unit which another one, of these, wants."""
     wanted = owners_of({name: everything[name] for name in names if name in everything})
     for other, one in everything.items():
-        has = one.last_good.units if one.last_good else ()
-        if any(wanted.get(unit.name, other) != other for unit in has):
+        if any(wanted.get(unit, other) != other for unit in _units(one.last_good)):
             yield other
 
 
@@ -241,8 +229,7 @@ def elsewhere(names: Collection[str], everything: Mapping[str, Deployment]) -> d
     return {
         unit: one.name
         for one in changing(names, everything)
-        for unit in {each.name for each in _units(one.last_good)}
-        - {each.name for each in _units(one.wanted)}
+        for unit in _units(one.last_good).keys() - _units(one.wanted).keys()
     }
 
 
@@ -256,15 +243,15 @@ def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[s
     owners = owners_of(everything)
     between: dict[str, set[str]] = {}
     for name, one in everything.items():
-        for unit in one.last_good.units if one.last_good else ():
-            taker = owners.get(unit.name, name)
+        for unit in _units(one.last_good):
+            taker = owners.get(unit, name)
             if taker != name:
                 between.setdefault(name, set()).add(taker)
                 between.setdefault(taker, set()).add(name)
     unsteady = {unit: name for name, one in everything.items() for unit in _unsteady(one)}
     for name, one in everything.items() if unsteady else ():
-        for unit in one.last_good.units if one.last_good else ():
-            for maker in {unsteady[need] for need in unit.requires if need in unsteady} - {name}:
+        for own in _units(one.last_good).values():
+            for maker in {unsteady[need] for need in own.requires if need in unsteady} - {name}:
                 between.setdefault(name, set()).add(maker)
                 between.setdefault(maker, set()).add(name)
     found = dict.fromkeys(names)
@@ -280,16 +267,12 @@ def _unsteady(one: Deployment) -> Iterator[str]:
     """Yield the units that are to go, and those of networks that are to become others."""
     if one.last_good is None or one.wanted is one.last_good or (one.wanted is None and one.keep):
         return
-    new = {unit.name: unit for unit in _units(one.wanted)}
+    new = _units(one.wanted)
     for unit in one.last_good.units:
         now = new.get(unit.name)
         if now is None or (now.kind is UnitKind.NETWORK and now.digest != unit.digest):
             yield unit.name
 
 
-def _units(app: DesiredApp | None) -> tuple[DesiredUnit, ...]:
-    return app.units if app else ()
-
-
-def _names(app: DesiredApp) -> frozenset[str]:
-    return frozenset(unit.name for unit in app.units)
+def _units(app: DesiredApp | None) -> Mapping[str, DesiredUnit]:
+    return app.by_name if app else {}

@@ -263,10 +263,9 @@ def _has_answered(
 
 def _waits_for(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> str:
     """Name a unit of another app that this one needs and that is down: not this app's fault."""
-    own = {one.name for one in app.units}
     for need in unit.requires:
         state = observed.units.get(need)
-        if need not in own and state and state.load != "not-found" and not _is_up(state):
+        if need not in app.by_name and state and state.load != "not-found" and not _is_up(state):
             return need
     return ""
 

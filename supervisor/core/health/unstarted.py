@@ -84,9 +84,7 @@ def told(
         verdict,
         findings=(*verdict.findings, *more),
         waiting=(*verdict.waiting, *waiting),
-        unstarted=frozenset(unit.name for unit in (stands.units if stands else ())).intersection(
-            idle_now
-        ),
+        unstarted=frozenset(stands.by_name if stands else ()).intersection(idle_now),
     )
 
 

@@ -73,8 +73,7 @@ def needed_by(
 
 def _looks_beyond(app: DesiredApp) -> bool:
     """Whether an app may need what it does not hold; a template's instance counts, too."""
-    own = {unit.name for unit in app.units}
-    return any(not own.issuperset(unit.requires) for unit in app.units)
+    return any(need not in app.by_name for unit in app.units for need in unit.requires)
 
 
 def _between(

@@ -269,7 +269,7 @@ def _remove_units(
     """
     observed, owners = given.observed, given.owners
     folder, known = observed.apps.get(draft.app), observed.applied.get(draft.app)
-    units = {unit.name: unit for unit in (other.units if other else ())}
+    units = other.by_name if other else {}
     installed = folder.manifest.units if folder and folder.manifest else ()
     had = {name: None for name in (known.units if known else ()) if template_of(name) in installed}
     for name in installed:

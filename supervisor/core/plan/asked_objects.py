@@ -72,7 +72,7 @@ def _comes_or_goes(one: Deployment, there: ObservedApp) -> bool:
     installed = {*there.manifest.units} if there.manifest else set()
     if one.wanted is None and not one.keep and not one.findings:
         return True
-    left = installed - {unit.name for unit in one.wanted.units} if one.wanted else ()
+    left = installed - one.wanted.by_name.keys() if one.wanted else ()
     return bool(left) or any(unit.name not in installed for unit in one.units)
 
 

@@ -138,7 +138,7 @@ def _closure(
     observed: Observed,
 ) -> list[DesiredUnit]:
     """Jobs, and what they need that is not here yet or has to be another one for them."""
-    here = {unit.name for unit in last_good.units} if last_good else set()
+    here = last_good.by_name if last_good else {}
     found: dict[str, DesiredUnit] = {}
     queue = list(pending)
     for name in queue:

@@ -59,9 +59,8 @@ def with_sockets(
     next connection. These are returned, too, with what they are made of.
     """
     left: dict[str, UnitInputs] = {}
-    units = {unit.name: unit for unit in app.units}
     for socket in app.units:
-        service = units.get(socket.activates)
+        service = app.by_name.get(socket.activates)
         if service is None or _state(service.name, observed).has_ended:
             continue
         opens = [step for step in steps if _starts(step, socket.name)]
