@@ -2,6 +2,7 @@
 
 import re
 
+from supervisor.core.files.image_names import has_registry
 from supervisor.model.errors import Failure, Retry, Stalled
 
 # Looked for first: a registry that is down says "unauthorized" and "not found" as well.
@@ -65,5 +66,4 @@ def failure_of(image: str, words: str) -> Failure:
 
 def registry_of(image: str) -> str:
     """Return the registry that an image's name begins with, or where short names usually lead."""
-    first, slash, _ = image.partition("/")
-    return first if slash and (set(".:") & set(first) or first == "localhost") else "docker.io"
+    return image.partition("/")[0] if has_registry(image) else "docker.io"

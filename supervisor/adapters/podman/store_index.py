@@ -2,8 +2,7 @@
 
 Podman writes its store first and its event log some tenths of a second later; on secrets its log is
 silent or nameless, and it logs a pull for every container that starts. So what a store can tell
-is taken from the store. Used by `watch`, and by `client`
-for the ids of images.
+is taken from the store. Used by `watch`, and by `client` for the ids of images.
 """
 
 from collections.abc import Callable, Mapping

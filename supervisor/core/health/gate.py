@@ -65,7 +65,7 @@ def begin_trial(
     *,
     images: dict[str, str],
     subject: str,
-    changing: frozenset[str],
+    changing: Collection[str],
     now: float,
 ) -> Rollout:
     """Return the record of a trial that begins; `changing` are the units that it (re)starts."""
@@ -85,7 +85,7 @@ def begin_trial(
         images=images,
         subject=subject,
         began_at=now,
-        ignored_units=tuple(sorted(down - changing)),
+        ignored_units=tuple(sorted(down.difference(changing))),
     )
 
 

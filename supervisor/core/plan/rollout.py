@@ -3,7 +3,7 @@
 Asked by `core.plan.app` once the steps towards the revision are known; `core.health.gate` judges.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -55,13 +55,12 @@ def ask_gate(
         if lacking:
             return None
         before = gate.rollout_of(wanted, observed)
-        subject = before.subject if before else deployment.subject
         trial = gate.begin_trial(
             wanted,
             observed,
-            images=_images(wanted, observed, untried),
-            subject=subject,
-            changing=frozenset(untried),
+            images=_images(wanted, observed, attempt.steps),
+            subject=before.subject if before else deployment.subject,
+            changing=untried,
             now=now,
         )
         reason = f"{wanted.revision[:12]} is on trial"
@@ -79,11 +78,12 @@ def ask_gate(
     )
 
 
-def _images(app: DesiredApp, observed: Observed, starting: Container[str]) -> dict[str, str]:
-    """Return the images that an app runs with once these units are started.
+def _images(app: DesiredApp, observed: Observed, steps: Iterable[Step]) -> dict[str, str]:
+    """Return the images that an app runs with once these steps are done.
 
     What runs on does so with what it was started with.
     """
+    starting = {step.unit for step in steps if isinstance(step, StartUnit | RestartUnit)}
     here, applied = observed.inventory.images or {}, observed.applied.get(app.name)
     images = {one: here[one] for unit in app.units for one in unit.images if one in here}
     for name, unit in app.runtime_units.items():
