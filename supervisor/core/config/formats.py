@@ -4,7 +4,9 @@ Nothing is looked at outside: whether a folder is there or a server answers show
 read.
 """
 
+import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from supervisor.core.config import overlay_setting
 from supervisor.core.config.problem import Problem, shown_text
@@ -17,6 +19,7 @@ from supervisor.model.git_url import GitUrl
 from supervisor.model.setting_rule import PATH, PATH_HINT
 
 _GIT_SCHEMES = ("https", "http", "ssh", "git+ssh", "file")
+_HOST_LINE = re.compile(r"\s*(?:#.*|(?:\S+\s+){2}\S[^\x00-\x1f\x7f]*)?")
 _GIT_HINT = "write https://…, ssh://…, user@host:path or file:///…"
 
 
@@ -75,14 +78,9 @@ def _known_hosts(key: Path, text: str) -> Iterator[Problem]:
     if text.startswith(("/", "~")):
         if not PATH.fullmatch(text):
             yield Problem(key, "“known_hosts” names no file", PATH_HINT)
-    elif not all(_is_host_line(line) for line in text.splitlines()):
+    elif not all(_HOST_LINE.fullmatch(line) for line in text.splitlines()):
         hint = 'a path, or the lines that ssh-keyscan HOST prints, between """ and """'
         yield Problem(key, "“known_hosts” holds no lines of that kind", hint)
-
-
-def _is_host_line(line: str) -> bool:
-    words = line.split()
-    return not words or words[0].startswith("#") or (len(words) >= 3 and line.isprintable())  # noqa: PLR2004
 
 
 def _status_host(key: Path, text: str) -> Iterator[Problem]:
@@ -121,10 +119,6 @@ def _url(key: Path, text: str, *, encrypted: bool = False) -> Iterator[Problem]:
         yield Problem(key, message, "write https://…")
 
 
-def _issuer(key: Path, text: str) -> Iterator[Problem]:
-    return _url(key, text, encrypted=True)
-
-
 FORMATS: dict[str, Callable[[Path, str], Iterator[Problem]]] = {
     "git": _git,
     "folder": _folder,
@@ -136,5 +130,5 @@ FORMATS: dict[str, Callable[[Path, str], Iterator[Problem]]] = {
     "listen": _listen,
     "network": _network,
     "url": _url,
-    "issuer": _issuer,
+    "issuer": partial(_url, encrypted=True),
 }

@@ -19,14 +19,7 @@ from supervisor.kit import texts
 from supervisor.model.errors import Finding
 from supervisor.model.git_url import GitUrl
 from supervisor.model.setting_rule import Rule, typed
-from supervisor.model.settings import (
-    Bytes,
-    Globs,
-    Seconds,
-    SecretRef,
-    Settings,
-    SourceSettings,
-)
+from supervisor.model.settings import Bytes, Globs, Seconds, SecretRef, Settings, SourceSettings
 
 _SECTIONS: dict[str, type[msgspec.Struct]] = {
     field.name: field.type
@@ -35,14 +28,9 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
 }
 """Limits, ledger and so on: every section but that of the sources."""
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_NAMES_HINT = "names are of a-z 0-9 . _ -, begin with a letter or digit, and are 63 long at most"
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_SAID_TWICE = (
-    "Cannot overwrite",
-    "Cannot declare",
-    "Cannot mutate",
-    "Cannot redefine",
-    "Duplicate",
-)
+_SAID_TWICE = re.compile("Cannot (overwrite|declare|mutate|redefine)|Duplicate")
 """How `tomllib` begins its complaint of a key or a section that is there already."""
 _SECRET_REF = re.compile(
     r"file:(?:/|~/)[^\x00-\x1f]+|(?:credential|podman):[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -109,7 +97,7 @@ def _syntax_finding(text: str, path: str, error: Exception) -> Finding:
     place = _AT_LINE.search(message)
     line = int(place[1]) if place and place[1] else text.count("\n") + 1 if place else 0
     hint = 'texts stand in quotes: git = "https://…"; the rules are at https://toml.io'
-    if any(word in message for word in _SAID_TWICE):
+    if _SAID_TWICE.search(message):
         hint = "it stands twice in the file: leave out one of them"
     return Finding(
         message=f"cannot read this as TOML: {_AT_LINE.sub('', message)}",
@@ -167,10 +155,7 @@ def _sources_problems(value: object, *, is_heard: bool) -> Iterator[Problem]:
             yield Problem(key, f"“{name}” stands outside a source", hint)
             continue
         if not _SOURCE_NAME.fullmatch(name):
-            hint = (
-                "names are of a-z 0-9 . _ -, begin with a letter or digit, and are 63 long at most"
-            )
-            yield Problem(key, f"cannot call a source {shown_text(name)}", hint)
+            yield Problem(key, f"cannot call a source {shown_text(name)}", _NAMES_HINT)
         problems = list(_table_problems(key, source, SourceSettings))
         yield from problems
         if isinstance(source, dict):

@@ -3,7 +3,7 @@
 Checked by `core.config.reader`, after the fields.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -22,11 +22,12 @@ from supervisor.model.settings import Seconds, SourceSettings
 _RULES = {field.name: typed(field)[1] for field in msgspec.structs.fields(SourceSettings)}
 _STATUS_HOSTS = ", ".join(STATUS_APIS)
 _ACTIONS = github_actions.HOST.name
+_STATUS_HINT = 'status_url = "https://git.example.org/api/v1", and OWNER/NAME at the end of “git”'
 _FASTEST_POLL = Seconds(10)
 
 
 def source_problems(
-    key: Path, source: Mapping[str, Any], wrong: Collection[str], *, is_heard: bool
+    key: Path, source: Mapping[str, Any], wrong: set[str], *, is_heard: bool
 ) -> Iterator[Problem]:
     """Check a source as a whole; `wrong` names its settings that were complained of already.
 
@@ -46,9 +47,7 @@ def source_problems(
         yield Problem((*key, "webhook"), message, hint, fatal=False)
 
 
-def _place_problems(
-    key: Path, source: Mapping[str, Any], wrong: Collection[str]
-) -> Iterator[Problem]:
+def _place_problems(key: Path, source: Mapping[str, Any], wrong: set[str]) -> Iterator[Problem]:
     places = [name for name in ("git", "folder") if source.get(name)]
     if len(places) > 1:
         hint = "a source has one of them; make two sources of it"
@@ -61,7 +60,7 @@ def _place_problems(
 
 
 def _rule_problems(
-    key: Path, given: Mapping[str, str], git: GitUrl, wrong: Collection[str]
+    key: Path, given: Mapping[str, str], git: GitUrl, wrong: set[str]
 ) -> Iterator[Problem]:
     """Check which settings go together, by the rules at their fields."""
     for name in given:
@@ -84,7 +83,7 @@ def _rule_problems(
 
 
 def _git_problems(
-    key: Path, given: Mapping[str, str], git: GitUrl, wrong: Collection[str]
+    key: Path, given: Mapping[str, str], git: GitUrl, wrong: set[str]
 ) -> Iterator[Problem]:
     if "password" in given and git.over_http and git.password is not None:
         hint = "take it out of “git”"
@@ -101,10 +100,7 @@ def _git_problems(
         api = commit_status_api.api_of(given["status"], git=git, url=url)
         if api is None:
             message = f"cannot tell from “{word}” where the API is"
-            hint = (
-                'status_url = "https://git.example.org/api/v1", and OWNER/NAME at the end of “git”'
-            )
-            yield Problem((*key, name), message, hint)
+            yield Problem((*key, name), message, _STATUS_HINT)
         elif api.base.startswith("http://") and not GitUrl(api.base).is_local:
             hint = "whoever is on the way can read the token; use https://"
             yield Problem((*key, name), f"“{api.base}” is not encrypted", hint, fatal=False)
