@@ -5,22 +5,24 @@ Both also send the headers of whom they descend from, with the signature of each
 
 import msgspec
 
-from supervisor.core.githost.host import Form, GitHost, Payload, StatusApi
+from supervisor.core.githost.host import Form, GitHost, StatusApi
 from supervisor.core.githost.hosts import github
 from supervisor.core.githost.signatures import HexHmac
 
-_SIGNATURES = (("x-gitea-signature", ""), ("x-hub-signature-256", "sha256="))
-_EVENTS = ("x-gitea-event", "x-github-event")
-_DELIVERIES = ("x-gitea-delivery", "x-github-delivery")
 
-
-def _host(name: str, *, signatures: tuple[tuple[str, str], ...], payload: Payload) -> GitHost:
-    title = name.title()
+def _host(*line: str) -> GitHost:
+    """Make the first of a line of descent that ends with GitHub."""
+    name, title = line[0], line[0].title()
+    own = [(f"x-{one}-signature", "") for one in line[:-1]]
     return GitHost(
         name=name,
-        signature=HexHmac(*signatures),
+        signature=HexHmac(*own, ("x-hub-signature-256", "sha256=")),
         checked_by=f"X-{title}-Signature",
-        payload=payload,
+        payload=msgspec.structs.replace(
+            github.PAYLOAD,
+            event_headers=tuple(f"x-{one}-event" for one in line),
+            delivery_headers=tuple(f"x-{one}-delivery" for one in line),
+        ),
         status_api=StatusApi(path="/api/v1", token_prefix="token "),  # noqa: S106  # before it
         form=Form(
             where=f"Enter this at {title}, in the repository's Settings → Webhooks → Add webhook",
@@ -35,19 +37,5 @@ def _host(name: str, *, signatures: tuple[tuple[str, str], ...], payload: Payloa
     )
 
 
-GITEA = _host(
-    "gitea",
-    signatures=_SIGNATURES,
-    payload=msgspec.structs.replace(
-        github.PAYLOAD, event_headers=_EVENTS, delivery_headers=_DELIVERIES
-    ),
-)
-FORGEJO = _host(
-    "forgejo",
-    signatures=(("x-forgejo-signature", ""), *_SIGNATURES),
-    payload=msgspec.structs.replace(
-        github.PAYLOAD,
-        event_headers=("x-forgejo-event", *_EVENTS),
-        delivery_headers=("x-forgejo-delivery", *_DELIVERIES),
-    ),
-)
+GITEA = _host("gitea", "github")
+FORGEJO = _host("forgejo", "gitea", "github")
