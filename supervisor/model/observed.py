@@ -259,6 +259,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     owned_root: str
     """Absolute real path of the folder that holds the apps' folders."""
 
+    def unit(self, name: str) -> UnitState:
+        """Return a unit's state; one that systemd does not know is inactive."""
+        return self.units.get(name, UnitState(name=name))
+
     def because(self, unit: str) -> str:
         """Return a unit's last words, to stand behind what is said of it; empty if not known."""
         return f": {said}" if (said := self.causes.get(unit)) else ""

@@ -269,7 +269,7 @@ def _begun(
         for one in deployments
         for app in one.apps
         for name, unit in app.runtime_units.items()
-        if unit.kind in kinds and name in units and units[name].active not in {"inactive", "failed"}
+        if unit.kind in kinds and name in units and not units[name].has_ended
     }
 
 

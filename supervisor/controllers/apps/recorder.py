@@ -49,7 +49,7 @@ class Recorder:
         """Remember jobs that failed in this pass; forget those of units that are up."""
         self.broken.update(broken)
         for name, state in observed.units.items():
-            if state.active not in {"failed", "inactive"} and name not in broken:
+            if not state.has_ended and name not in broken:
                 self.broken.pop(name, None)
 
     def with_gate(self, deployment: Deployment, verdict: Verdict, observed: Observed) -> Verdict:

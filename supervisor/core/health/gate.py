@@ -120,7 +120,7 @@ def judge(
     for name, unit in judged:
         if name in untried:
             continue
-        state = observed.units.get(name, UnitState(name=name))
+        state = observed.unit(name)
         if state.unmet:
             # systemd was told not to start it here: that says nothing of the revision.
             unmet.append(f"{name} was not started: {state.unmet} is not met")
@@ -153,7 +153,7 @@ def judge(
                 looks.append(now + left)
     for user, owner, need in () if undone else _shaken(app, observed, trial):
         said = f"{user} of app {owner}, which needs {need},"
-        state = observed.units.get(user, UnitState(name=user))
+        state = observed.unit(user)
         failure = _failure_since(state, observed.units[need], observed)
         # What is on trial itself has its own gate to answer for it, and comes back without this.
         if strict and failure and not any(map(is_on, observed.rollouts.get(owner, ()))):

@@ -122,22 +122,22 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
     last_good = deployment.last_good
     attempt = _converge(given, wanted, last_good)
     jobs = pending_jobs(wanted, observed)
-    unmet = unmet_needs(wanted, attempt.steps, observed, jobs=jobs, offered=given.offered)
-    if jobs and not unmet.needs:
+    needs, meeting = unmet_needs(wanted, attempt.steps, observed, jobs=jobs, offered=given.offered)
+    if jobs and not needs:
         plan_jobs(wanted, last_good, jobs, observed, attempt=attempt, draft=draft)
         if last_good:
             draft.extend(_repairs(_way(given, last_good, last_good)))
         revision = last_good.revision if last_good else ""
         return draft.verdict(revision=revision, complete=False)
-    word = ask_gate(deployment, attempt, observed, now, settings=given.rollout, lacking=unmet.needs)
+    word = ask_gate(deployment, attempt, observed, now, settings=given.rollout, lacking=needs)
     if word and word.state is GateState.FAILED:
         take_back(deployment, word, observed, now, draft)
         return None
-    if unmet.needs:
+    if needs:
         if word and word.look_at:
             draft.look_again(word.look_at)
-        draft.steps.extend(unmet.steps)
-        draft.waiting.extend(unmet.needs)
+        draft.steps.extend(meeting)
+        draft.waiting.extend(needs)
         if last_good and last_good.content == wanted.content:
             draft.extend(attempt, blocked=blocked_units(wanted, observed))
         return None

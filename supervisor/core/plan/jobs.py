@@ -18,7 +18,7 @@ from supervisor.kit.texts import count
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.need import Need, NeedKind
-from supervisor.model.observed import JobRun, Manifest, Observed, PodmanObject, UnitState
+from supervisor.model.observed import JobRun, Manifest, Observed, PodmanObject
 from supervisor.model.plan import (
     BuildImage,
     EnableUnit,
@@ -73,7 +73,7 @@ def plan_forgetting(wanted: DesiredApp, observed: Observed, draft: Draft) -> Non
     run = observed.jobs.get(wanted.name)
     if run is None or run.content == wanted.content:
         return
-    if _state(run.failed, observed).active == "failed":
+    if observed.unit(run.failed).active == "failed":
         reason = "it failed for a revision that is not wanted any more"
         draft.steps.append(ResetFailed(app=wanted.name, unit=run.failed, reason=reason))
 
@@ -89,7 +89,7 @@ def plan_jobs(
 ) -> None:
     """Add the steps that run the jobs; `attempt` is the whole way to what is wanted."""
     running = [
-        name for name in pending if _state(name, observed).active in {"activating", "deactivating"}
+        name for name in pending if observed.unit(name).active in {"activating", "deactivating"}
     ]
     if running:
         draft.waiting.extend(
@@ -146,7 +146,7 @@ def _closure(
         if unit is None or unit.name in found:
             continue
         # What another app still has is not written twice.
-        is_here = unit.name in here or _state(name, observed).load == "loaded"
+        is_here = unit.name in here or observed.unit(name).load == "loaded"
         if name in pending or not is_here or unit.kind in _REMADE:
             found[unit.name] = unit
             queue.extend(unit.requires)
@@ -180,10 +180,6 @@ def _claim(
         ahead=wanted.revision,
         objects=tuple(sorted(objects)),
     )
-
-
-def _state(name: str, observed: Observed) -> UnitState:
-    return observed.units.get(name, UnitState(name=name))
 
 
 def _told(steps: list[Step]) -> str:

@@ -6,20 +6,11 @@ comes with the deployment (`core.desired.dependencies`, `core.desired.unit_moves
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-import msgspec
-
 from supervisor.core.plan.secrets import awaited, met_by, plan_puts
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import Observed
-from supervisor.model.plan import PullImage, PutSecrets, RestartUnit, StartUnit, Step, WriteFile
-
-
-class Unmet(msgspec.Struct, frozen=True, kw_only=True):
-    """What is lacking, and the steps that meet it; what another app meets has none here."""
-
-    needs: tuple[Need, ...] = ()
-    steps: tuple[PullImage | PutSecrets, ...] = ()
+from supervisor.model.plan import PullImage, RestartUnit, StartUnit, Step, WriteFile
 
 
 def lacking_of(unit: DesiredUnit, observed: Observed) -> Iterator[tuple[NeedKind, str]]:
@@ -52,19 +43,18 @@ def unmet_needs(
     *,
     jobs: Collection[str],
     offered: Mapping[str, str],
-) -> Unmet:
-    """Return what is lacking for these steps; `offered` are secrets with the apps that make them.
+) -> tuple[list[Need], list[Step]]:
+    """Return what is lacking for these steps, and the steps that meet it.
 
+    `offered` are secrets with the apps that make them; what another app meets has no step here.
     Secrets come last of what is had ahead: what runs must not meet new ones too early.
     """
     pulls = tuple(unmet_images(app, steps, observed, jobs=jobs))
     others = tuple(awaited(app, observed, offered))
     puts = None if pulls else plan_puts(app, observed, lacking_only=bool(others))
     made = met_by(puts, app) if puts else ()
-    return Unmet(
-        needs=(*(need for need, _ in pulls), *others, *made),
-        steps=(*(pull for _, pull in pulls), *((puts,) if puts else ())),
-    )
+    needs = [*(need for need, _ in pulls), *others, *made]
+    return needs, [*(pull for _, pull in pulls), *([puts] if puts else [])]
 
 
 def unmet_images(

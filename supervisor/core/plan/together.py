@@ -8,7 +8,7 @@ from collections.abc import Container
 
 from supervisor.core.plan.unit_inputs import inputs_of
 from supervisor.model.app import DesiredApp
-from supervisor.model.observed import Observed, UnitInputs, UnitState
+from supervisor.model.observed import Observed, UnitInputs
 from supervisor.model.plan import RestartUnit, StartUnit, Step, StopUnit
 from supervisor.model.quadlet import UnitKind
 
@@ -19,7 +19,7 @@ def with_pods(app: DesiredApp, observed: Observed, steps: list[Step]) -> list[St
     Its own restart is that of its containers, so these are asked to start only.
     """
     for pod in app.units:
-        state = _state(pod.name, observed)
+        state = observed.unit(pod.name)
         if pod.kind is not UnitKind.POD or state.has_ended:
             continue
         members = {
@@ -27,7 +27,7 @@ def with_pods(app: DesiredApp, observed: Observed, steps: list[Step]) -> list[St
             for name, unit in app.runtime_units.items()
             if unit.kind is UnitKind.CONTAINER and pod.name in unit.requires
         }
-        running = {name for name in members if not _state(name, observed).has_ended}
+        running = {name for name in members if not observed.unit(name).has_ended}
         goes = {
             step.unit
             for step in steps
@@ -61,14 +61,14 @@ def with_sockets(
     left: dict[str, UnitInputs] = {}
     for socket in app.units:
         service = app.by_name.get(socket.activates)
-        if service is None or _state(service.name, observed).has_ended:
+        if service is None or observed.unit(service.name).has_ended:
             continue
         opens = [step for step in steps if _starts(step, socket.name)]
         if not opens:
             continue
         reason = f"{socket.name} cannot be opened while it runs"
         stops = [StopUnit(app=app.name, unit=service.name, reason=reason)]
-        if not _state(socket.name, observed).has_ended:
+        if not observed.unit(socket.name).has_ended:
             reason = opens[0].reason
             stops.insert(0, StopUnit(app=app.name, unit=socket.name, reason=reason))
         inputs = inputs_of(app, service, observed)
@@ -82,10 +82,6 @@ def with_sockets(
         others = [step for step in steps if not _runs(step, both)]
         steps = [*others, *stops, *opens, *starts]
     return steps, left
-
-
-def _state(name: str, observed: Observed) -> UnitState:
-    return observed.units.get(name, UnitState(name=name))
 
 
 def _restarts(step: Step, unit: str) -> bool:

@@ -101,7 +101,7 @@ def seen_units(app: DesiredApp, observed: Observed, files: FileChanges) -> Itera
         inputs = inputs_of(app, unit, observed)
         one = object_of(unit)
         for name in unit.runtime_names:
-            state = observed.units.get(name, UnitState(name=name))
+            state = observed.unit(name)
             old = recorded(name, applied, observed)
             change, action = _change(unit, state, old, inputs, files)
             was = is_another(old, inputs) if old else ""

@@ -46,7 +46,7 @@ def app_status(
         idle = (unit.name,) if unit.name in verdict.unstarted else ()
         # A template of which nothing starts an instance stands for itself.
         for name in unit.runtime_names or idle:
-            state = observed.units.get(name, UnitState(name=name))
+            state = observed.unit(name)
             memory = repairs.get(name)
             down = not state.is_up
             if state.paused:
@@ -107,9 +107,9 @@ def app_status(
         for one in units
         if one.name in settling and one.up
     )
-    looping = [one for one in units if one.wanted and is_looping(_seen(one.name, observed), now)]
+    looping = [one for one in units if one.wanted and is_looping(observed.unit(one.name), now)]
     waiting.extend(
-        unit_need(one.name, _loop_in_words(_seen(one.name, observed), observed), failing=True)
+        unit_need(one.name, _loop_in_words(observed.unit(one.name), observed), failing=True)
         for one in looping
     )
     source = wanted.source if wanted else last_good.source if last_good else ""
@@ -217,10 +217,6 @@ def _changing(status: AppStatus, why: Sequence[Need]) -> AppStatus:
     state = AppState.CHANGING if status.state in _AT_REST else status.state
     waiting = tuple(dict.fromkeys((*why, *status.waiting)))
     return msgspec.structs.replace(status, state=state, waiting=waiting)
-
-
-def _seen(name: str, observed: Observed) -> UnitState:
-    return observed.units.get(name, UnitState(name=name))
 
 
 def _with_error(need: Need, image_error: Callable[[str], str]) -> Need:
