@@ -26,7 +26,7 @@ import anyio
 from supervisor import __version__
 from supervisor.adapters.host.checks import prerequisites
 from supervisor.api import control
-from supervisor.kit.notify import Notifier
+from supervisor.kit.sd_notify import Notifier
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import EventKind
 from supervisor.wiring.daemon import Daemon, assemble

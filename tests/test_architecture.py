@@ -4,12 +4,15 @@ Core and model are pure: no coroutines, no clock, no files. Every module says wh
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import supervisor
+from supervisor.controllers import ports as controllers_ports
+from supervisor.controllers.keys import Kind
 
 ROOT = Path(supervisor.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
@@ -83,3 +86,59 @@ def test_core_and_model_are_pure() -> None:
 def test_every_module_says_what_it_is_for() -> None:
     trees = {module: ast.parse((ROOT / module).read_text()) for module in MODULES}
     assert [str(module) for module, tree in trees.items() if not ast.get_docstring(tree)] == []
+
+
+PROSE = [
+    *(ROOT / module for module in MODULES),
+    *(ROOT.parent / name for name in ("docs/architecture.md", "CONTRIBUTING.md")),
+]
+FLOORS = "adapters|api|cli|controllers|core|kit|model|wiring"
+MENTIONED = re.compile(rf"`((?:{FLOORS})(?:\.\w+)+|(?:{FLOORS})(?:/\w+)+(?:\.py|/))(?:\(\))?`")
+PORT = re.compile(r"The `?(\w+)`? port\b")
+KEYS = re.compile(r"[Kk]eys? ((?:`[a-z-]+(?::\w*)?`(?:, | and )?)+)")
+
+
+def mentions(path: Path, pattern: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    """What is mentioned in a file, with its place."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        for found in pattern.finditer(line):
+            yield f"{path.relative_to(ROOT.parent)}:{number}", found[1]
+
+
+def is_there(mention: str) -> bool:
+    """Whether a module, a folder, or what is defined in a module is there, by its dotted name."""
+    place, *names = ROOT, *mention.removesuffix(".py").strip("/").replace("/", ".").split(".")
+    for at, name in enumerate(names):
+        place /= name
+        if place.is_dir():
+            continue
+        module = place.with_suffix(".py")
+        if not module.exists():
+            module, at = place.parent / "__init__.py", at - 1  # noqa: PLW2901
+        return all(re.search(rf"\b{word}\b", module.read_text()) for word in names[at + 1 :])
+    return True
+
+
+def test_what_texts_mention_is_there() -> None:
+    assert not is_there("core.nowhere")
+    assert not is_there("core/files/nowhere.py")
+    assert not is_there("controllers.loop.Nothing")
+    found = [f"{at}: {name}" for path in PROSE for at, name in mentions(path, MENTIONED)]
+    assert len(found) > 100
+    assert [one for one in found if not is_there(one.rpartition(": ")[2])] == []
+
+
+def test_ports_and_keys_have_the_names_that_texts_give_them() -> None:
+    ports = {name for name in vars(controllers_ports) if name[0].isupper()}
+    named = [(at, name) for path in PROSE for at, name in mentions(path, PORT)]
+    assert len(named) > 5
+    assert [one for one in named if one[1] not in ports] == []
+    kinds = {str(kind) for kind in Kind}
+    keys = [
+        (at, key)
+        for path in PROSE
+        for at, some in mentions(path, KEYS)
+        for key in re.findall(r"`([a-z-]+)", some)
+    ]
+    assert len(keys) > 5
+    assert [one for one in keys if one[1] not in kinds] == []

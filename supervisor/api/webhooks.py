@@ -33,7 +33,7 @@ _KNOCK_LIMIT = 16 << 10
 
 
 class WebhookAuthenticator(Protocol):
-    """Who decides; `controllers.sources.webhooks` serves it."""
+    """Who decides; `controllers.sources.webhook_auth` does."""
 
     @property
     def body_size(self) -> int: ...

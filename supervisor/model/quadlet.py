@@ -1,4 +1,7 @@
-"""Kinds of units, and the one table of Quadlet's: a new kind is a member and a row here."""
+"""Kinds of units, and the one table of Quadlet's: a new kind is a member and a row here.
+
+One whose objects are owned is also listed and removed by `adapters.podman.client`.
+"""
 
 import enum
 from typing import NamedTuple

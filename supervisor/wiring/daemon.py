@@ -8,13 +8,13 @@ from typing import Any
 
 from supervisor import __version__
 from supervisor.controllers.apps.conclusion import Concluder
+from supervisor.controllers.apps.dependents import AppDependencies
 from supervisor.controllers.apps.executor import Executor
-from supervisor.controllers.apps.health_schedule import HealthSchedule
 from supervisor.controllers.apps.images import ImageController
+from supervisor.controllers.apps.look_schedule import LookSchedule
 from supervisor.controllers.apps.reconciler import AppReconciler
 from supervisor.controllers.apps.recorder import Recorder
 from supervisor.controllers.apps.unit_jobs import UnitJobs
-from supervisor.controllers.apps.waiting import AppDependencies
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.lifecycle import Lifecycle
@@ -42,7 +42,7 @@ from supervisor.controllers.watches import Watches
 from supervisor.core.config.reader import Reading
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
-from supervisor.kit.notify import Notifier
+from supervisor.kit.sd_notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Finding
 from supervisor.model.settings import Settings
@@ -176,7 +176,7 @@ def assemble(
         systemd=ports.systemd,
         board=board,
     )
-    schedule = HealthSchedule(
+    schedule = LookSchedule(
         queue=queue, desired_state=desired_state, health=planning.health, probes=planning.probes
     )
     sources = SourceController(

@@ -28,7 +28,7 @@ class Planning:
         self.suspensions = Suspensions(ledger=ports.ledger, clock=ports.clock)
         self.words = LastWords(systemd=ports.systemd, podman=ports.podman, host=ports.host)
         self.secrets = SecretController(
-            opener=ports.opener,
+            decryptor=ports.decryptor,
             podman=ports.podman,
             reader=ports.reader,
             ledger=ports.ledger,

@@ -15,12 +15,13 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
-from supervisor.adapters.secrets.decryptor import Decryptor
+from supervisor.adapters.secrets.decryptor import FileDecryptor
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.api.webhooks import WebhookListener
 from supervisor.controllers.ports import (
     Aside,
+    Decryptor,
     Folder,
     FolderWatch,
     Generator,
@@ -29,7 +30,6 @@ from supervisor.controllers.ports import (
     Ledger,
     Podman,
     Prober,
-    SecretOpener,
     Secrets,
     SourceReader,
     Systemd,
@@ -51,7 +51,7 @@ class Ports:
     systemd: Systemd
     podman: Podman
     secrets: Secrets
-    opener: SecretOpener
+    decryptor: Decryptor
     tokens: Tokens
     listener: WebhookListener
     git_host: GitHost
@@ -88,7 +88,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         installed=paths.quadlets / "podvisor",
         base=paths.state / "sources" if scratch else None,
     )
-    opener = Decryptor(
+    decryptor = FileDecryptor(
         state=paths.state,
         runtime=paths.runtime,
         identity=settings.secrets.identity,
@@ -98,7 +98,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
     def configure(new: Settings) -> None:
         ledger.configure(new.ledger)
         reader.configure(new.limits)
-        opener.identity = new.secrets.identity
+        decryptor.identity = new.secrets.identity
 
     def close() -> None:
         systemd.close()
@@ -113,7 +113,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         systemd=systemd,
         podman=podman,
         secrets=secrets,
-        opener=opener,
+        decryptor=decryptor,
         tokens=TokenVerifier(),
         listener=WebhookListener(),
         git_host=CommitStatusSender(),

@@ -11,7 +11,7 @@ import looptime
 import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
-from supervisor.kit.notify import Notifier
+from supervisor.kit.sd_notify import Notifier
 from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LedgerSettings, RolloutSettings, Settings, SourceSettings
 from supervisor.wiring.daemon import assemble
@@ -20,6 +20,7 @@ from tests.fakes.faults import Faulty
 from tests.fakes.machine import Machine
 from tests.fakes.ports import (
     FakeClock,
+    FakeDecryptor,
     FakeFolder,
     FakeFolders,
     FakeGenerator,
@@ -29,7 +30,6 @@ from tests.fakes.ports import (
     FakePodman,
     FakeProber,
     FakeReader,
-    FakeSecretOpener,
     FakeSecrets,
     FakeSystemd,
     FakeTokens,
@@ -69,7 +69,7 @@ class Defects(logging.Handler):
         assert not self.met, self.met[0]
 
 
-FAULTY = ("reader", "generator", "folder", "systemd", "podman", "secrets", "opener", "git_host")
+FAULTY = ("reader", "generator", "folder", "systemd", "podman", "secrets", "decryptor", "git_host")
 """Ports of which a call may fail, as their contracts say."""
 
 
@@ -86,7 +86,7 @@ class World:
         self.systemd.now = self.clock.now
         self.podman = FakePodman(self.machine)
         self.secrets = FakeSecrets()
-        self.opener = FakeSecretOpener()
+        self.decryptor = FakeDecryptor()
         self.tokens = FakeTokens()
         self.listener = FakeListener()
         self.git_host = FakeGitHost()
@@ -121,7 +121,7 @@ class World:
             systemd=self.systemd,
             podman=self.podman,
             secrets=self.secrets,
-            opener=self.opener,
+            decryptor=self.decryptor,
             tokens=self.tokens,
             listener=self.listener,
             git_host=self.git_host,

@@ -47,7 +47,7 @@ CALLS = [
     "podman.put_secret",
     "podman.remove_secret",
     "podman.remove_network",
-    "opener.open",
+    "decryptor.open",
 ]
 WHY = {"retry": Retry("cannot do it: try again"), "stalled": Stalled("cannot do it", hint="mend")}
 
@@ -175,7 +175,7 @@ def concerns_db(call, args):
         case "reader.read", (_, oids):
             mine = {oid(text) for v in (1, 2) for path, text in apps(v).items() if "db/" in path}
             return not mine.isdisjoint(oids)
-        case (("podman.pull" | "podman.put_secret" | "podman.secret" | "opener.open"), _):
+        case (("podman.pull" | "podman.put_secret" | "podman.secret" | "decryptor.open"), _):
             return True
         case _, (str(first), *_):
             return first in {"db", "db.service"}
@@ -186,7 +186,7 @@ def concerns_db(call, args):
 @given(
     calls=st.sets(
         st.sampled_from([one for one in CALLS if one.startswith(("folder", "systemd", "podman"))])
-        | st.sampled_from(["reader.read", "opener.open"]),
+        | st.sampled_from(["reader.read", "decryptor.open"]),
         min_size=1,
     ),
     why=st.sampled_from(sorted(WHY)),

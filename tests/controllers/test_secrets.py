@@ -51,10 +51,10 @@ async def test_a_secret_is_made_before_the_unit_that_uses_it(world):
 async def test_a_pass_that_finds_nothing_to_do_opens_nothing(world):
     async with world.running() as daemon:
         await world.push(daemon, APP)
-        opened = list(world.opener.opened)
+        opened = list(world.decryptor.opened)
         daemon.queue.add("app:web", "resync")
         await daemon.queue.wait_idle()
-        assert world.opener.opened == opened
+        assert world.decryptor.opened == opened
         assert not steps(world, "restart")
 
 
@@ -70,7 +70,7 @@ async def test_a_changed_secret_restarts_its_users_only_and_once(world):
 async def test_a_file_encrypted_anew_with_the_same_content_restarts_nothing(world):
     async with world.running() as daemon:
         await world.push(daemon, APP)
-        # The fake opener opens both to the same text; what was made is another secret to Podman.
+        # The fake decryptor opens both to the same text; what was made is another secret to Podman.
         await world.push(daemon, {**APP, "apps/web/db.secret": f"# moved\n{AGE}"})
         again = {**APP, "apps/web/db.secret": AGE.replace("db.age", "b.age")}
         again["apps/web/b.age"] = again.pop("apps/web/db.age")

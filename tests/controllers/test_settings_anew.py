@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from supervisor import daemon as daemon_module
-from supervisor.kit.notify import Notifier
+from supervisor.kit.sd_notify import Notifier
 from supervisor.wiring.environment import load_settings
 
 pytestmark = pytest.mark.anyio

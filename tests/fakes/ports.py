@@ -829,7 +829,7 @@ class FakeSecrets:
         return self.known[reference]
 
 
-class FakeSecretOpener:
+class FakeDecryptor:
     """Files that begin with `sealed:` are open to it."""
 
     def __init__(self) -> None:
@@ -995,7 +995,7 @@ def _held_to_ports(
     ports.Systemd,
     ports.Podman,
     ports.Secrets,
-    ports.SecretOpener,
+    ports.Decryptor,
     ports.Tokens,
     ports.Listener,
     ports.GitHost,
@@ -1012,7 +1012,7 @@ def _held_to_ports(
         FakeSystemd(machine),
         FakePodman(machine),
         FakeSecrets(),
-        FakeSecretOpener(),
+        FakeDecryptor(),
         FakeTokens(),
         FakeListener(),
         FakeGitHost(),

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.health.unit_health import after_answer, is_restless, next_probe_at, noted
+from supervisor.core.plan.check_intervals import NEXT_PACE, Pace, Sign, plan_health, settle_seconds
 from supervisor.core.plan.draft import Draft
-from supervisor.core.plan.health import NEXT_PACE, Pace, Sign, plan_health, settle_seconds
 from supervisor.model.health import Checked, ContainerHealth, Health, Probe, Probed
 from supervisor.model.observed import Inventory, Observed, UnitState
 from supervisor.model.plan import SetHealthInterval

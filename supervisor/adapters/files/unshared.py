@@ -14,7 +14,8 @@ from supervisor.model.source import FileKind
 
 _TIMEOUT_SECONDS = 60.0
 _BESIDE = ("systemd-run", "--user", "--pipe", "--wait", "--collect", "--quiet", "--")
-"""podvisor's own service may not enter a namespace, nor may what it starts (`cli.unit_file`)."""
+"""podvisor's own service, as `cli.local.unit_file` has it, may not enter a namespace, nor may its
+processes."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

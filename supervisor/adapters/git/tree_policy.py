@@ -1,6 +1,7 @@
-"""What a source may hold: names, sizes and links are judged here, for both kinds of source.
+"""What a source may hold: the names, sizes and links of both kinds of source.
 
-Before: `listing` (a Git tree) or `walk` (a folder). After: the files and findings of a Snapshot.
+Before: `reader` (a Git tree) or `walk` (a folder, which has limits of its own as it goes). After:
+the files and findings of a Snapshot.
 """
 
 import unicodedata

@@ -12,7 +12,7 @@ from functools import partial
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
-from supervisor.adapters.host import routes, sleep
+from supervisor.adapters.host import routes, suspend
 from supervisor.adapters.host.listeners import port_holder
 
 RESUMED = "resumed"
@@ -26,7 +26,7 @@ class HostWatch:
 
     def __init__(self, *, system_bus: str | None = None) -> None:
         """Keep the system bus's address; nothing is opened yet."""
-        self._system_bus = sleep.default_address() if system_bus is None else system_bus
+        self._system_bus = suspend.default_address() if system_bus is None else system_bus
 
     async def port_holder(self, port: int, protocol: str) -> str:
         """Say in words who listens on a port of this machine; empty if nobody does."""
@@ -40,7 +40,7 @@ class HostWatch:
         with send, receive:
             async with anyio.create_task_group() as tasks:
                 resumed = partial(send.send_nowait, RESUMED)
-                tasks.start_soon(sleep.follow, self._system_bus, resumed)
+                tasks.start_soon(suspend.follow, self._system_bus, resumed)
                 tasks.start_soon(_follow_routes, send)
                 yield receive
                 tasks.cancel_scope.cancel()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from supervisor.model.documents import D
+from supervisor.model.ledger_documents import D
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
 from supervisor.model.rollout import Rollout
 

@@ -9,9 +9,9 @@ from typing import Self, TypeVar
 from supervisor.adapters.ledger import rows, schema
 from supervisor.adapters.ledger.queries import Queries
 from supervisor.adapters.ledger.store import SqliteLedger
-from supervisor.model.documents import KINDS, D
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EVERYTHING, Event, EventQuery
+from supervisor.model.ledger_documents import KINDS, D
 
 _T = TypeVar("_T")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from supervisor.model.documents import KINDS, D, Document
 from supervisor.model.events import Event, EventKind, EventQuery
+from supervisor.model.ledger_documents import KINDS, D, Document
 
 _COLUMNS = Event.__struct_fields__
 _INSERT = (

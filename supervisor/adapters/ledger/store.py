@@ -20,9 +20,9 @@ from supervisor.adapters.ledger import retention, rows, schema
 from supervisor.adapters.ledger.queries import Queries
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import count
-from supervisor.model.documents import KINDS, D, Document
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EVERYTHING, Event, EventFields, EventKind, EventQuery
+from supervisor.model.ledger_documents import KINDS, D, Document
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
 from supervisor.model.rollout import Rollout
 from supervisor.model.settings import LedgerSettings

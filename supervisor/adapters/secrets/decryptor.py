@@ -32,7 +32,7 @@ _SOPS_SECONDS = 60.0
 _WORDS = 300
 
 
-class Decryptor:
+class FileDecryptor:
     """Opens what is encrypted for this host. Keeps no clear text, and reads keys anew each time."""
 
     def __init__(

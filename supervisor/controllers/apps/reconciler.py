@@ -13,10 +13,10 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from supervisor.controllers.apps.app_pass import AppPass
 from supervisor.controllers.apps.conclusion import Concluder
+from supervisor.controllers.apps.dependents import AppDependencies
 from supervisor.controllers.apps.executor import Executor, Outcome
 from supervisor.controllers.apps.planner import AppPlanner, Look
 from supervisor.controllers.apps.recorder import Recorder
-from supervisor.controllers.apps.waiting import AppDependencies
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.keys import Kind

@@ -1,7 +1,7 @@
 """Apps' secrets: what they are made of, making them, and another value for a generated one.
 
 `controllers.apps.observer` asks for the marks, the executor has secrets made, people ask the
-service. A clear text goes from the opener to Podman within `put`; what it takes the place of, to
+service. A clear text goes from the decryptor to Podman within `put`; what it takes the place of, to
 `LastWords`.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import anyio
 
 from supervisor.controllers.apps.last_words import LastWords
-from supervisor.controllers.ports import Documents, Podman, SecretOpener, SourceReader
+from supervisor.controllers.ports import Decryptor, Documents, Podman, SourceReader
 from supervisor.core.status.secret_status import report
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Stalled
@@ -38,13 +38,13 @@ class SecretController:
     def __init__(
         self,
         *,
-        opener: SecretOpener,
+        decryptor: Decryptor,
         podman: Podman,
         reader: SourceReader,
         ledger: Documents,
         words: LastWords,
     ) -> None:
-        self._opener = opener
+        self._decryptor = decryptor
         self._words = words
         self._podman = podman
         self._reader = reader
@@ -61,7 +61,7 @@ class SecretController:
     def made_of(self, deployments: Iterable[Deployment]) -> dict[DesiredSecret, str]:
         """Mark what each secret of these apps is to be made of. Nothing is decrypted."""
         return {
-            secret: self._opener.made_of(secret)
+            secret: self._decryptor.made_of(secret)
             for one in deployments
             for app in one.apps
             for secret in app.secrets
@@ -77,7 +77,7 @@ class SecretController:
         sealed = await self._reader.read(step.source, tuple(oids)) if oids else {}
         known = {put: await self._value_that_stays(put) for put in step.puts}
         new = [put for put in step.puts if known[put] is None]
-        opened = await self._opener.open(
+        opened = await self._decryptor.open(
             step.root, [(put.secret, sealed.get(put.secret.oid, b"")) for put in new]
         )
         clear = known | dict(zip(new, opened, strict=True))
@@ -90,8 +90,8 @@ class SecretController:
                 content,
                 labels={
                     APP_LABEL: step.app,
-                    MADE_OF_LABEL: self._opener.made_of(secret),
-                    CONTENT_LABEL: self._opener.mark(b"content", content),
+                    MADE_OF_LABEL: self._decryptor.made_of(secret),
+                    CONTENT_LABEL: self._decryptor.mark(b"content", content),
                     REMOVAL_LABEL: "never" if secret.stays else "with its file",
                 },
             )

@@ -9,8 +9,8 @@ from contextlib import nullcontext
 import anyio
 import msgspec
 
+from supervisor.controllers.apps.dependents import AppDependencies
 from supervisor.controllers.apps.images import ImageController
-from supervisor.controllers.apps.waiting import AppDependencies
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.app_names import AppNames

@@ -7,7 +7,7 @@ for people; anything else that escapes is a defect.
 from supervisor.controllers.ports.ledger import AppliedState, Documents, Events, Ledger
 from supervisor.controllers.ports.machine import Aside, Host, Prober
 from supervisor.controllers.ports.podman import Podman
-from supervisor.controllers.ports.secrets import SecretOpener, Secrets
+from supervisor.controllers.ports.secrets import Decryptor, Secrets
 from supervisor.controllers.ports.sources import (
     FolderWatch,
     GitHost,
@@ -20,6 +20,7 @@ from supervisor.controllers.ports.units import Folder, Generator, Systemd
 __all__ = (
     "AppliedState",
     "Aside",
+    "Decryptor",
     "Documents",
     "Events",
     "Folder",
@@ -31,7 +32,6 @@ __all__ = (
     "Listener",
     "Podman",
     "Prober",
-    "SecretOpener",
     "Secrets",
     "SourceReader",
     "Systemd",

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from typing import Protocol, Unpack
 
-from supervisor.model.documents import D, Document
 from supervisor.model.events import Event, EventFields, EventKind, EventQuery
+from supervisor.model.ledger_documents import D, Document
 from supervisor.model.observed import (
     AppliedApp,
     RepairState,
@@ -34,7 +34,7 @@ class Events(Protocol):
 
 
 class Documents(Protocol):
-    """What outlives a restart, by type and key; see `model.documents`.
+    """What outlives a restart, by type and key; see `model.ledger_documents`.
 
     One that cannot be read, as that of another podvisor, counts as none.
     """

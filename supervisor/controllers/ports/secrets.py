@@ -14,7 +14,7 @@ class Secrets(Protocol):
         """Return the secret without a final line end. Raises Retry or Stalled; never says it."""
 
 
-class SecretOpener(Protocol):
+class Decryptor(Protocol):
     """Clear texts of apps' secrets, and keyed hashes that tell changes without them."""
 
     def made_of(self, secret: DesiredSecret) -> str:

@@ -1,1 +1,1 @@
-"""Reading sources, hearing webhooks, telling Git hosts: keys `source:`, `webhooks`, `status:`."""
+"""Sources, webhooks, commit statuses: keys `source:`, `webhooks`, `commit-status:`."""

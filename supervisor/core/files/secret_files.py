@@ -2,7 +2,7 @@
 
 No value is ever repeated: what stands there may be the secret itself.
 
-`controllers.desired.desired_state` reads them beside what Podman's generator said of the app, which
+`controllers.desired.app_renderer` reads them beside what Podman's generator said of the app, which
 never sees them. Keys and values are documented in docs/reference/secrets.md.
 """
 

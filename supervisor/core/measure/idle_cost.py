@@ -1,6 +1,6 @@
 """From readings of counters to what idling costs a minute, and how far to trust it.
 
-Pure: `adapters.host.meters` reads, `cli.bench` waits and shows.
+Pure: `adapters.host.meters` reads, `cli.local.bench_run` waits and shows.
 """
 
 import math

@@ -9,9 +9,9 @@ import msgspec
 
 from supervisor.core.health.gate import is_installed, trial_of
 from supervisor.core.plan.blockers import blockers
+from supervisor.core.plan.check_intervals import plan_health
 from supervisor.core.plan.draft import Draft, without_starts
 from supervisor.core.plan.files import plan_files, plan_folder_removal, plan_fresh_load
-from supervisor.core.plan.health import plan_health
 from supervisor.core.plan.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
 from supervisor.core.plan.needs import blocked_units, unmet_images, unmet_needs
 from supervisor.core.plan.ownership import plan_leftovers, pruned_volumes

@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from supervisor.adapters.host import sleep
+from supervisor.adapters.host import suspend
 from supervisor.adapters.host.watch import HostWatch
 from tests.fakes.bus import FakeBus
 
@@ -48,7 +48,7 @@ async def test_waking_up_is_told_and_falling_asleep_is_not(bus: FakeBus) -> None
 async def test_a_bus_that_was_lost_may_have_had_something_to_say(
     bus: FakeBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sleep, "_AGAIN_SECONDS", (0.01, 10))
+    monkeypatch.setattr(suspend, "_AGAIN_SECONDS", (0.01, 10))
     async with HostWatch(system_bus=bus.address).watch() as seen:
         await listened_to(bus)
         await bus.die()
@@ -63,9 +63,9 @@ async def test_a_bus_that_was_lost_may_have_had_something_to_say(
 async def test_without_a_system_bus_it_is_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(sleep, "_AGAIN_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(suspend, "_AGAIN_SECONDS", (0.01, 0.01))
     with anyio.fail_after(60):
-        await sleep.follow(f"unix:path={tmp_path}/none", lambda: None)
+        await suspend.follow(f"unix:path={tmp_path}/none", lambda: None)
     (record,) = caplog.records
     assert "cannot hear of suspends" in record.message
     assert "No such file" in record.message

@@ -9,7 +9,7 @@ import pyrage
 import pytest
 
 from supervisor.adapters.secrets import age
-from supervisor.adapters.secrets.decryptor import Decryptor
+from supervisor.adapters.secrets.decryptor import FileDecryptor
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.secret import DesiredSecret, SecretKind
@@ -27,13 +27,13 @@ class Host:
         secret, self.recipient = age.new_identity()
         self.key.write_text(f"# made by a test\n{secret}\n")
         self.key.chmod(0o600)
-        self.opener = self.anew()
+        self.decryptor = self.anew()
 
-    def anew(self) -> Decryptor:
+    def anew(self) -> FileDecryptor:
         async def none(_: str) -> bytes | None:
             return None
 
-        return Decryptor(
+        return FileDecryptor(
             state=self.folder / "state",
             runtime=self.folder / "run",
             identity=SecretRef(f"file:{self.key}"),
@@ -44,7 +44,7 @@ class Host:
         return age.encrypt(clear, [self.recipient])
 
     async def open(self, sealed: bytes, secret: DesiredSecret | None = None) -> bytes:
-        (clear,) = await self.opener.open("apps/web", [(secret or of_age(), sealed)])
+        (clear,) = await self.decryptor.open("apps/web", [(secret or of_age(), sealed)])
         return clear
 
 
@@ -80,7 +80,7 @@ async def test_opens_text_and_binary_forms(host: Host) -> None:
 
 async def test_opens_several_at_once_in_one_process(host: Host) -> None:
     wanted = [(of_age(str(n), str(n)), host.sealed(b"%d" % n)) for n in range(5)]
-    assert await host.opener.open("apps/web", wanted) == [b"0", b"1", b"2", b"3", b"4"]
+    assert await host.decryptor.open("apps/web", wanted) == [b"0", b"1", b"2", b"3", b"4"]
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def ssh_key(tmp_path: Path) -> Path:
 
 async def test_opens_with_an_ssh_key(host: Host, ssh_key: Path) -> None:
     sealed = age.encrypt(CANARY, [ssh_key.with_suffix(".pub").read_text()])
-    host.opener.identity = SecretRef(f"file:{ssh_key}")
+    host.decryptor.identity = SecretRef(f"file:{ssh_key}")
     assert await host.open(sealed) == CANARY
 
 
@@ -153,7 +153,7 @@ async def test_nothing_of_it_is_written_anywhere(host: Host) -> None:
 
 async def test_generated_ones_are_letters_and_digits(host: Host) -> None:
     secret = DesiredSecret(name="k", kind=SecretKind.GENERATE, path="k.secret", length=32)
-    one, other = await host.opener.open("apps/web", [(secret, b"")]), Decryptor.generate(32)
+    one, other = await host.decryptor.open("apps/web", [(secret, b"")]), FileDecryptor.generate(32)
     assert len(one[0]) == 32
     assert one[0].isalnum()
     assert one[0].isascii()
@@ -165,16 +165,16 @@ class TestCredentials:
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
         (tmp_path / "pass").write_bytes(b"1\n")
         assert await host.open(b"", of_credential("pass")) == b"1\n"
-        before = host.opener.made_of(of_credential("pass"))
+        before = host.decryptor.made_of(of_credential("pass"))
         (tmp_path / "pass").write_bytes(b"2\n")
-        assert host.opener.made_of(of_credential("pass")) != before
+        assert host.decryptor.made_of(of_credential("pass")) != before
 
     async def test_one_that_is_not_there(self, host, monkeypatch, tmp_path) -> None:
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
         with pytest.raises(Stalled, match="cannot read credential none") as caught:
             await host.open(b"", of_credential("none"))
         assert "LoadCredential=none:" in caught.value.hint
-        assert host.opener.made_of(of_credential("none")) == ""
+        assert host.decryptor.made_of(of_credential("none")) == ""
 
 
 class TestSops:
@@ -218,23 +218,25 @@ class TestSops:
 class TestMarks:
     async def test_they_hold_across_restarts_once_something_was_made(self, host: Host) -> None:
         await host.open(host.sealed())
-        assert host.anew().made_of(of_age()) == host.opener.made_of(of_age())
+        assert host.anew().made_of(of_age()) == host.decryptor.made_of(of_age())
         key = host.folder / "state" / "marks.key"
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
     def test_they_are_this_hosts(self, host: Host, tmp_path: Path) -> None:
         (tmp_path / "other").mkdir()
-        assert Host(tmp_path / "other").opener.made_of(of_age()) != host.opener.made_of(of_age())
+        assert Host(tmp_path / "other").decryptor.made_of(of_age()) != host.decryptor.made_of(
+            of_age()
+        )
 
     def test_looking_writes_nothing(self, host: Host) -> None:
-        host.opener.made_of(of_age())
+        host.decryptor.made_of(of_age())
         assert not (host.folder / "state").exists()
 
     def test_they_tell_changes(self, host: Host) -> None:
-        mark = host.opener.made_of
+        mark = host.decryptor.made_of
         assert mark(of_age(oid="1")) != mark(of_age(oid="2"))
         assert mark(of_sops("a", "b")) != mark(of_sops("ab"))
-        assert host.opener.mark(b"a", b"b") != host.opener.mark(b"ab")
+        assert host.decryptor.mark(b"a", b"b") != host.decryptor.mark(b"ab")
         keys = [
             DesiredSecret(name="k", kind=SecretKind.GENERATE, path="k.secret", length=n)
             for n in (32, 64)
@@ -243,13 +245,13 @@ class TestMarks:
 
     async def test_a_folder_that_cannot_be_written(self, host: Host) -> None:
         (host.folder / "state").write_text("in the way")
-        assert host.opener.made_of(of_age()), "what runs is looked after all the same"
+        assert host.decryptor.made_of(of_age()), "what runs is looked after all the same"
         with pytest.raises(Retry, match="cannot keep"):
             await host.open(host.sealed())
 
     async def test_a_key_that_could_not_be_read_for_a_while(self, host: Host) -> None:
         await host.open(host.sealed())
-        mark, later = host.opener.made_of(of_age()), host.anew()
+        mark, later = host.decryptor.made_of(of_age()), host.anew()
         (host.folder / "state").rename(host.folder / "away")
         assert later.made_of(of_age()) != mark
         (host.folder / "away").rename(host.folder / "state")

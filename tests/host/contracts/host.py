@@ -16,7 +16,7 @@ import uvloop
 from dbus_fast import Message
 from dbus_fast.aio import MessageBus
 
-from supervisor.adapters.host import sleep
+from supervisor.adapters.host import suspend
 from supervisor.adapters.host.watch import HostWatch
 
 LOGIND = "org.freedesktop.login1"
@@ -104,7 +104,7 @@ async def main() -> None:
     root = Root()
     os.setgid(int(sys.argv[1]))
     os.setuid(int(sys.argv[1]))
-    real = await MessageBus(bus_address=sleep.default_address()).connect()
+    real = await MessageBus(bus_address=suspend.default_address()).connect()
     real.disconnect()  # a user can reach the system's own
     daemon = subprocess.Popen(
         ["dbus-daemon", "--session", "--nofork", "--print-address"],

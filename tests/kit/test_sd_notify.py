@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.kit.notify import Notifier
+from supervisor.kit.sd_notify import Notifier
 
 
 @pytest.fixture(params=["path", "abstract"])

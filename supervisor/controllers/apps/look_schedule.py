@@ -9,7 +9,7 @@ from supervisor.controllers.keys import Kind
 from supervisor.kit.workqueue import WorkQueue
 
 
-class HealthSchedule:
+class LookSchedule:
     """Names the apps of which the health changed, and arms the next look and the next probe."""
 
     def __init__(

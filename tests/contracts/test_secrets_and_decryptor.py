@@ -1,4 +1,4 @@
-"""The `Secrets` and `SecretOpener` ports."""
+"""The `Secrets` and `FileDecryptor` ports."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from supervisor.adapters.secrets import age
-from supervisor.adapters.secrets.decryptor import Decryptor as RealVault
+from supervisor.adapters.secrets.decryptor import FileDecryptor as RealVault
 from supervisor.adapters.secrets.references import SecretReader
-from supervisor.controllers.ports import SecretOpener, Secrets
+from supervisor.controllers.ports import Decryptor, Secrets
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.secret import DesiredSecret, SecretKind
 from supervisor.model.settings import SecretRef
-from tests.fakes.ports import FakeSecretOpener, FakeSecrets
+from tests.fakes.ports import FakeDecryptor, FakeSecrets
 
 pytestmark = pytest.mark.anyio
 
@@ -34,22 +34,22 @@ def real_secrets(folder: Path) -> Secrets:
     return SecretReader(none)
 
 
-def fake_vault(_: Path) -> tuple[SecretOpener, bytes]:
-    return FakeSecretOpener(), b"age-encryption.org/sealed:clear"
+def fake_vault(_: Path) -> tuple[Decryptor, bytes]:
+    return FakeDecryptor(), b"age-encryption.org/sealed:clear"
 
 
-def real_vault(folder: Path) -> tuple[SecretOpener, bytes]:
+def real_vault(folder: Path) -> tuple[Decryptor, bytes]:
     secret, recipient = age.new_identity()
     key = folder / "age.key"
     key.write_text(f"{secret}\n")
     key.chmod(0o600)
-    opener = RealVault(
+    decryptor = RealVault(
         state=folder / "state",
         runtime=folder / "run",
         identity=SecretRef(f"file:{key}"),
         read=SecretReader(none).read,
     )
-    return opener, age.encrypt(b"clear", [recipient])
+    return decryptor, age.encrypt(b"clear", [recipient])
 
 
 def desired(kind: SecretKind, oid: str = "1", name: str = "db") -> DesiredSecret:
@@ -65,8 +65,8 @@ def secrets(request: Any, tmp_path: Path) -> Secrets:
 
 
 @pytest.fixture(params=[fake_vault, real_vault])
-def sealed(request: Any, tmp_path: Path) -> tuple[SecretOpener, bytes]:
-    made: tuple[SecretOpener, bytes] = request.param(tmp_path)
+def sealed(request: Any, tmp_path: Path) -> tuple[Decryptor, bytes]:
+    made: tuple[Decryptor, bytes] = request.param(tmp_path)
     return made
 
 
@@ -79,10 +79,10 @@ async def test_a_secret_is_read_and_one_that_is_not_there_stalls(
     assert caught.value.hint
 
 
-async def test_what_is_sealed_is_opened_in_order(sealed: tuple[SecretOpener, bytes]) -> None:
-    opener, content = sealed
+async def test_what_is_sealed_is_opened_in_order(sealed: tuple[Decryptor, bytes]) -> None:
+    decryptor, content = sealed
     made, other = (desired(SecretKind.GENERATE, name=name) for name in ("one", "other"))
-    first, second, third = await opener.open(
+    first, second, third = await decryptor.open(
         "web", [(made, b""), (desired(SecretKind.AGE), content), (other, b"")]
     )
     assert second == b"clear"
@@ -90,16 +90,16 @@ async def test_what_is_sealed_is_opened_in_order(sealed: tuple[SecretOpener, byt
     assert first != third, "each time another value"
 
 
-async def test_what_cannot_be_opened_says_where(sealed: tuple[SecretOpener, bytes]) -> None:
-    opener, _ = sealed
+async def test_what_cannot_be_opened_says_where(sealed: tuple[Decryptor, bytes]) -> None:
+    decryptor, _ = sealed
     with pytest.raises(Failure, match=r"db\.age"):
-        await opener.open("web", [(desired(SecretKind.AGE), b"age-encryption.org/nonsense")])
+        await decryptor.open("web", [(desired(SecretKind.AGE), b"age-encryption.org/nonsense")])
 
 
-async def test_marks_tell_changes(sealed: tuple[SecretOpener, bytes]) -> None:
-    opener, _ = sealed
-    assert opener.mark(b"a", b"b") == opener.mark(b"a", b"b")
-    assert opener.mark(b"a", b"b") != opener.mark(b"ab")
+async def test_marks_tell_changes(sealed: tuple[Decryptor, bytes]) -> None:
+    decryptor, _ = sealed
+    assert decryptor.mark(b"a", b"b") == decryptor.mark(b"a", b"b")
+    assert decryptor.mark(b"a", b"b") != decryptor.mark(b"ab")
     one, other = desired(SecretKind.AGE), desired(SecretKind.AGE, "2")
-    assert opener.made_of(one) == opener.made_of(desired(SecretKind.AGE))
-    assert opener.made_of(one) != opener.made_of(other)
+    assert decryptor.made_of(one) == decryptor.made_of(desired(SecretKind.AGE))
+    assert decryptor.made_of(one) != decryptor.made_of(other)
