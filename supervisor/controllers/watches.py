@@ -82,7 +82,7 @@ class Watches:
 
     def _unit_changed(self, unit: str) -> None:
         if not unit:
-            self._queue.add_debounced(*Kind.APP.keys(self._desired_state.known()))
+            self._queue.add_debounced(*Kind.APP.keys(self._desired_state.latest()))
             return
         self._queue.add_debounced(*Kind.APP.keys(self._desired_state.apps_of_unit(unit)))
 
@@ -90,7 +90,8 @@ class Watches:
         self._queue.add_debounced(Kind.APP.key(app))
 
     def _object_changed(self, event: PodmanEvent) -> None:
-        apps = apps_of(event, self._desired_state.known(), self._desired_state.secrets())
+        units = {name: one.units for name, one in self._desired_state.latest().items()}
+        apps = apps_of(event, units, self._desired_state.secrets())
         self._queue.add_debounced(*Kind.APP.keys(apps))
 
     def _show(self, status: WatchStatus) -> None:

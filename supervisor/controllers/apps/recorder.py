@@ -196,15 +196,14 @@ class Recorder:
     def free_dependents(self, deployment: Deployment) -> set[str]:
         """Take the backoff off what went down with a revision that is taken back; name its apps."""
         units = deployment.runtime_names
-        known = self._desired_state.known()
-        names = {deployment.name}
-        names.update(
-            app for app, theirs in known.items() if any(units & {*unit.requires} for unit in theirs)
-        )
-        for app in names:
-            names_of = [name for unit in known.get(app, ()) for name in unit.runtime_names]
-            self.forget_failures(names_of)
-        return names
+        apps = {deployment.name: deployment} | {
+            app: one
+            for app, one in self._desired_state.latest().items()
+            if any(not units.isdisjoint(unit.requires) for unit in one.units)
+        }
+        for one in apps.values():
+            self.forget_failures(one.runtime_names)
+        return set(apps)
 
     def renew_trial(self, app: str) -> None:
         """Give an app that is on trial its whole time again."""

@@ -35,7 +35,7 @@ async def check(
     compositions = desired_state.compositions
     held = [c for one in compositions.values() for c in (*one.unfit, *one.candidates)]
     unfit = {one.name: one for one in reversed(held)}
-    units = [unit for some in desired_state.known().values() for unit in some]
+    units = [unit for one in desired_state.latest().values() for unit in one.units]
     findings.extend(one for some in desired_state.source_findings.values() for one in some)
     apps: list[CheckedApp] = []
     for name, one in deployments.items():

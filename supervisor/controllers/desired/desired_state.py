@@ -30,7 +30,7 @@ from supervisor.core.desired.unread import (
     unread_apps,
 )
 from supervisor.core.files.published_ports import port_findings
-from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
+from supervisor.model.app import Candidate, Deployment, DesiredApp
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
 from supervisor.model.rollout import Rollout
@@ -179,10 +179,6 @@ class DesiredState:
         """Every app as it was worked out last, without working anything out."""
         return self._current or self._previous
 
-    def known(self) -> dict[str, tuple[DesiredUnit, ...]]:
-        """Units of every app, as far as they were worked out; for watches, which only name keys."""
-        return {name: tuple(one.units) for name, one in self.latest().items()}
-
     def targets(self) -> frozenset[str]:
         """What the `[Install]` of any unit names."""
         self._reindex()
@@ -213,10 +209,10 @@ class DesiredState:
             return
         self._indexed, self._index = current, {}
         targets: set[str] = set()
-        for app, units in self.known().items():
-            for one in units:
-                targets.update(one.wanted_by)
-                for name in (*one.runtime_names, *one.wanted_by):
+        for app, one in current.items():
+            for unit in one.units:
+                targets.update(unit.wanted_by)
+                for name in (*unit.runtime_names, *unit.wanted_by):
                     self._index.setdefault(name, {})[app] = None
         self._targets = frozenset(targets)
 

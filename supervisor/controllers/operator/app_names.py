@@ -31,4 +31,6 @@ class AppNames:
             raise unknown_app(app, known)
 
     def _known(self) -> frozenset[str]:
-        return frozenset((*self._board.apps, *self._ledger.applied(), *self._desired_state.known()))
+        return frozenset(
+            (*self._board.apps, *self._ledger.applied(), *self._desired_state.latest())
+        )

@@ -42,9 +42,9 @@ class SecretService:
         everything = await self._desired_state.deployments()
         app = self._secrets.rotate(name, everything.values())
         users = [
-            one
-            for one, units in self._desired_state.known().items()
-            if any(name in unit.secrets for unit in units)
+            user
+            for user, one in self._desired_state.latest().items()
+            if any(name in unit.secrets for unit in one.units)
         ]
         try:
             await self._queue.wait_for_pass([Kind.APP.key(app)])
