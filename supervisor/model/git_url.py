@@ -82,6 +82,4 @@ class GitUrl(str):
 
     def without_user(self) -> "GitUrl":
         """Return the URL without user and password."""
-        head, slashes, rest = self.partition("://")
-        place, slash, path = rest.partition("/")
-        return GitUrl(f"{head}{slashes}{place.rpartition('@')[2]}{slash}{path}")
+        return GitUrl(re.sub(r"^([^/]*//)[^/]*@", r"\1", self))

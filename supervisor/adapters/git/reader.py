@@ -184,7 +184,7 @@ class GitSources:
             return record.snapshot
         if signers:
             await self._verify(name, store, settings.ref, signers)
-        snapshot = await self._list(name, store, shown=remote.shown)
+        snapshot = await self._list(name, store, shown=remote.url.shown)
         if record and record.snapshot == snapshot:
             snapshot = record.snapshot
         await self._save(name, snapshot, head=head, verified=verified)

@@ -37,10 +37,6 @@ class Remote(NamedTuple):
         key = f"http.{self.url.scheme}://{self.url.server}/.extraHeader"
         return {key: f"Authorization: {self.authorization}"} if self.authorization else {}
 
-    @property
-    def shown(self) -> str:
-        return self.url.shown
-
 
 class Fetcher:
     """Talks to remote repositories; `timeout_seconds` for each command, `size` for a fetch."""
@@ -59,7 +55,7 @@ class Fetcher:
         """Bring what `ref` leads to into the store's HEAD ref, which stands at commit `known`."""
         if ref and _BAD_REF.search(ref):
             raise Stalled(
-                f"cannot fetch {remote.shown}: {ref!r} cannot be the name of a branch or tag",
+                f"cannot fetch {remote.url.shown}: {ref!r} cannot be the name of a branch or tag",
                 hint="set `ref` to a branch, a tag, or a commit's full id",
             )
         if _COMMIT.fullmatch(ref) and ref == known:
@@ -68,7 +64,7 @@ class Fetcher:
         env = await self._environment(store, remote)
         if key in self._too_large:
             if self._too_large[key] == await self._stands_at(store, remote, ref, env):
-                raise TooLarge(f"fetch {remote.shown}", self._size)
+                raise TooLarge(f"fetch {remote.url.shown}", self._size)
             del self._too_large[key]
         try:
             await self._fetch(store, remote, ref, env)
@@ -122,7 +118,7 @@ class Fetcher:
             remote.url,
             f"+{name}:{HEAD}",
             repository=store.path,
-            doing=f"fetch {remote.shown}",
+            doing=f"fetch {remote.url.shown}",
             env=env,
             timeout_seconds=self._timeout,
             file_limit=self._size,
@@ -132,9 +128,9 @@ class Fetcher:
             brought = store.half_written()
             store.clean()
             if brought >= self._size:
-                raise TooLarge(f"fetch {remote.shown}", self._size)
+                raise TooLarge(f"fetch {remote.url.shown}", self._size)
             raise remote_failure(
-                f"fetch {remote.shown}", done.errors, with_password=bool(remote.authorization)
+                f"fetch {remote.url.shown}", done.errors, with_password=bool(remote.authorization)
             )
 
     async def _resolve(
@@ -153,16 +149,16 @@ class Fetcher:
                 return name, refs[name]
         if not await self._list(store, remote, [], env):
             raise Stalled(
-                f"cannot fetch {remote.shown}: the repository has no commit yet",
+                f"cannot fetch {remote.url.shown}: the repository has no commit yet",
                 hint="push a first commit",
             )
         if not ref:
             raise Stalled(
-                f"cannot fetch {remote.shown}: its default branch does not exist",
+                f"cannot fetch {remote.url.shown}: its default branch does not exist",
                 hint="set `ref` to a branch that does",
             )
         raise Stalled(
-            f"cannot fetch {remote.shown}: it has no branch or tag {ref}",
+            f"cannot fetch {remote.url.shown}: it has no branch or tag {ref}",
             hint="check `ref`: a branch, a tag, or a commit's full id of 40 digits",
         )
 
@@ -176,13 +172,13 @@ class Fetcher:
             remote.url,
             *patterns,
             repository=store.path,
-            doing=f"fetch {remote.shown}",
+            doing=f"fetch {remote.url.shown}",
             env=env,
             timeout_seconds=self._timeout,
         )
         if done.code:
             raise remote_failure(
-                f"fetch {remote.shown}", done.errors, with_password=bool(remote.authorization)
+                f"fetch {remote.url.shown}", done.errors, with_password=bool(remote.authorization)
             )
         lines = (line.split("\t", 1) for line in done.output.decode(errors="replace").splitlines())
         return {line[1]: line[0] for line in lines if len(line) == 2}  # noqa: PLR2004

@@ -4,6 +4,7 @@ Nothing is looked at outside: whether a folder is there or a server answers show
 read.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,12 +13,13 @@ from supervisor.core.config import overlay_setting
 from supervisor.core.config.problem import Problem, shown_text
 from supervisor.core.config.toml_lines import Path
 from supervisor.core.files.source_paths import glob_problem
-from supervisor.core.githost.client_address import network_fault, parse_listen
+from supervisor.core.githost.client_address import parse_listen
 from supervisor.core.githost.hosts.registry import HOSTS, STATUS_APIS
 from supervisor.kit import texts
 from supervisor.model.git_url import GitUrl
 from supervisor.model.setting_rule import PATH, PATH_HINT
 
+_Check = Callable[[Path, str], Iterator[Problem]]
 _GIT_SCHEMES = ("https", "http", "ssh", "git+ssh", "file")
 _HOST_LINE = re.compile(r"\s*(?:#.*|(?:\S+\s+){2}\S[^\x00-\x1f\x7f]*)?")
 _GIT_HINT = "write https://…, ssh://…, user@host:path or file:///…"
@@ -96,18 +98,16 @@ def _webhook_host(key: Path, text: str) -> Iterator[Problem]:
         yield Problem(key, f"no webhooks are known that are called {shown_text(text)}", hint)
 
 
-def _listen(key: Path, text: str) -> Iterator[Problem]:
-    try:
-        parse_listen(text)
-    except ValueError as error:
-        hint = "write ADDRESS:PORT, such as 127.0.0.1:9078, 0.0.0.0:9078 or [::]:9078"
-        yield Problem(key, f"cannot listen on {shown_text(text)}: {error}", hint)
+def _by(parse: Callable[[str], object], doing: str, hint: str) -> _Check:
+    """Make the check of a text that `parse` can read, or says why not."""
 
+    def check(key: Path, text: str) -> Iterator[Problem]:
+        try:
+            parse(text)
+        except ValueError as error:
+            yield Problem(key, f"cannot {doing} {shown_text(text)}: {error}", hint)
 
-def _network(key: Path, text: str) -> Iterator[Problem]:
-    if fault := network_fault(text):
-        hint = 'write addresses and networks, such as "127.0.0.1", "10.0.0.0/8"'
-        yield Problem(key, f"cannot trust {shown_text(text)}: {fault}", hint)
+    return check
 
 
 def _url(key: Path, text: str, *, encrypted: bool = False) -> Iterator[Problem]:
@@ -119,7 +119,7 @@ def _url(key: Path, text: str, *, encrypted: bool = False) -> Iterator[Problem]:
         yield Problem(key, message, "write https://…")
 
 
-FORMATS: dict[str, Callable[[Path, str], Iterator[Problem]]] = {
+FORMATS: dict[str, _Check] = {
     "git": _git,
     "folder": _folder,
     "glob": _glob,
@@ -127,8 +127,16 @@ FORMATS: dict[str, Callable[[Path, str], Iterator[Problem]]] = {
     "known-hosts": _known_hosts,
     "status-host": _status_host,
     "webhook-host": _webhook_host,
-    "listen": _listen,
-    "network": _network,
+    "listen": _by(
+        parse_listen,
+        "listen on",
+        "write ADDRESS:PORT, such as 127.0.0.1:9078, 0.0.0.0:9078 or [::]:9078",
+    ),
+    "network": _by(
+        ipaddress.ip_network,
+        "trust",
+        'write addresses and networks, such as "127.0.0.1", "10.0.0.0/8"',
+    ),
     "url": _url,
     "issuer": partial(_url, encrypted=True),
 }

@@ -63,10 +63,8 @@ def _rule_problems(
     key: Path, given: Mapping[str, str], git: GitUrl, wrong: set[str]
 ) -> Iterator[Problem]:
     """Check which settings go together, by the rules at their fields."""
-    for name in given:
-        rule, place = _RULES.get(name), (*key, name)
-        if rule is None:
-            continue
+    for name in [one for one in given if one in _RULES]:
+        rule, place = _RULES[name], (*key, name)
         if rule.over and not git:
             hint = "only a Git repository has it"
             yield Problem(place, f"“{name}” does nothing for a folder", hint)

@@ -48,15 +48,6 @@ def rate_limit_key(address: str) -> str:
     return address if parsed is None else str(parsed)
 
 
-def network_fault(text: str) -> str:
-    """Why this is neither an address nor a network; empty if it is."""
-    try:
-        ipaddress.ip_network(text)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
 def parse_listen(text: str) -> tuple[str, int]:
     """Part `ADDRESS:PORT`. Raises ValueError, with a sentence."""
     host, colon, port = text.rpartition(":")
