@@ -22,6 +22,8 @@ from supervisor.model.setting_rule import PATH, PATH_HINT
 _Check = Callable[[Path, str], Iterator[Problem]]
 _GIT_SCHEMES = ("https", "http", "ssh", "git+ssh", "file")
 _HOST_LINE = re.compile(r"\s*(?:#.*|(?:\S+\s+){2}\S[^\x00-\x1f\x7f]*)?")
+_LISTEN_HINT = "write ADDRESS:PORT, such as 127.0.0.1:9078, 0.0.0.0:9078 or [::]:9078"
+_NETWORK_HINT = 'write addresses and networks, such as "127.0.0.1", "10.0.0.0/8"'
 _GIT_HINT = "write https://…, ssh://…, user@host:path or file:///…"
 
 
@@ -127,16 +129,8 @@ FORMATS: dict[str, _Check] = {
     "known-hosts": _known_hosts,
     "status-host": _status_host,
     "webhook-host": _webhook_host,
-    "listen": _by(
-        parse_listen,
-        "listen on",
-        "write ADDRESS:PORT, such as 127.0.0.1:9078, 0.0.0.0:9078 or [::]:9078",
-    ),
-    "network": _by(
-        ipaddress.ip_network,
-        "trust",
-        'write addresses and networks, such as "127.0.0.1", "10.0.0.0/8"',
-    ),
+    "listen": _by(parse_listen, "listen on", _LISTEN_HINT),
+    "network": _by(ipaddress.ip_network, "trust", _NETWORK_HINT),
     "url": _url,
     "issuer": partial(_url, encrypted=True),
 }
