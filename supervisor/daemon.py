@@ -9,7 +9,7 @@ Tasks, all below the one root group, and what goes in and out of each:
 | control | requests on the control socket | keys, status, plans |
 | webhooks | requests from the network, if the settings say so | keys |
 | signals | SIGTERM, SIGINT, SIGHUP | the end; settings read anew |
-| readiness | the queue coming to rest | READY=1, once |
+| readiness | the end of the first pass | READY=1, once |
 """
 
 import fcntl

@@ -1,6 +1,6 @@
-"""The command line: a file per command, and beside them what they share.
+"""The command line: `commands` has a file per command, the other rooms what they share.
 
-`app` finds the command, `client` talks to the daemon, `screen` writes for people. Whatever is
+`app` finds the command, `daemon.client` talks to the daemon, `show.screen` writes. Whatever is
 heavy (asyncio, msgspec, rich, the daemon itself) is imported by the command that needs it, when it
 needs it.
 """

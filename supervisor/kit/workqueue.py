@@ -166,7 +166,7 @@ class WorkQueue:
         self._wake()
 
     def generation(self) -> int:
-        """Return a moment, for `passed`."""
+        """Return a moment, for `wait_for_pass`."""
         return self._turn
 
     async def wait_for_pass(self, keys: Iterable[str], *, since: int | None = None) -> None:

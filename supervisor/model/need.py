@@ -1,8 +1,10 @@
 """What an app needs before it is as it should be: what, for which units, who meets it, why not yet.
 
 To add a kind: its member here; in `core.plan.needs` its row in `lacking_of`, which says what of it
-a unit lacks, and its line in `unmet_needs`, which has it met; if podvisor meets it, a step in
-`model.plan`, with what it does in `controllers.apps.executor`.
+a unit lacks (by a field of `DesiredUnit`, and of `Inventory`, which `controllers.apps.observer`
+fills), and its line in `unmet_needs`, which has it met; if podvisor meets it, a step in
+`model.plan`, its words in `cli.show.steps`, and what it does in `controllers.apps.executor`, by a
+port.
 """
 
 import enum

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from supervisor.adapters.files.folder import OwnedFolder
 from supervisor.adapters.files.watch import SourceFolders
-from supervisor.adapters.forge.commit_status import CommitStatusSender
 from supervisor.adapters.git.reader import GitSources
+from supervisor.adapters.githost.commit_status import CommitStatusSender
 from supervisor.adapters.host.probe import NetworkProber
 from supervisor.adapters.host.watch import HostWatch
 from supervisor.adapters.ledger.reader import ReadOnlyLedger

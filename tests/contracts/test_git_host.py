@@ -6,8 +6,8 @@ from typing import Any
 import anyio
 import pytest
 
-from supervisor.adapters.forge import commit_status
-from supervisor.adapters.forge.commit_status import CommitStatusSender
+from supervisor.adapters.githost import commit_status
+from supervisor.adapters.githost.commit_status import CommitStatusSender
 from supervisor.controllers.ports import GitHost
 from supervisor.core.githost.commit_status_api import Api
 from supervisor.model.commit_status import CommitState, CommitStatus

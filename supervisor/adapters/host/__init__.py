@@ -1,1 +1,1 @@
-"""The machine under podvisor: what must be there before anything can work."""
+"""The machine under podvisor: prerequisites, suspends, networks, probes, counters."""

@@ -1,4 +1,4 @@
-"""Reconcile a source: read it, hand its snapshot on, arm its next poll. Keys `source:NAME`."""
+"""Read a source, and hand its snapshot on. `controllers.sources.poller` says when."""
 
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger, SourceReader

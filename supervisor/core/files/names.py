@@ -1,4 +1,4 @@
-"""Names of unit files: which kinds there are, what service a Quadlet file becomes."""
+"""Names of files and apps: which kind of unit a file makes, what is no app of this name."""
 
 from collections.abc import Container, Iterable
 from functools import lru_cache

@@ -1,7 +1,7 @@
 """Git hosts' APIs for the status of a commit: where they are, what they are sent, what they answer.
 
 What differs between them stands in `core.githost.hosts`. `controllers` decides what to tell,
-`adapters.forge` sends it.
+`adapters.githost` sends it.
 """
 
 from urllib.parse import quote

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import msgspec
 import pytest
 
-from supervisor.adapters.forge.commit_status import CommitStatusSender
+from supervisor.adapters.githost.commit_status import CommitStatusSender
 from supervisor.core.githost.commit_status_api import api_of
 from supervisor.model.commit_status import CommitState, CommitStatus
 from supervisor.model.errors import Retry, Stalled
