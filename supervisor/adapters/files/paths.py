@@ -13,7 +13,8 @@ def path_problem(path: str) -> str:
     """Return why a path cannot be that of an app's file, empty if it can."""
     if any(part in ("", ".", "..") for part in path.split("/")) or path == MANIFEST:
         return "its path leads elsewhere"
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in path):
+    is_plain = path.isascii() and path.isprintable()
+    if not is_plain and any(unicodedata.category(c) in ("Cc", "Cs") for c in path):
         return "it has control characters in its name"
     return ""
 

@@ -75,7 +75,9 @@ def told(
     """
     wanted = deployment.wanted
     stands = wanted if verdict.complete else deployment.last_good
-    idle_now = idle if verdict.complete else idle_until
+    idle_now = frozenset(stands.by_name if stands else ()).intersection(
+        idle if verdict.complete else idle_until
+    )
     down = [name for name in idle_now if not _runs(name, observed)]
     missing = observed.missing
     more = findings(wanted, idle, missing=missing, own=own) if wanted else ()
@@ -84,7 +86,7 @@ def told(
         verdict,
         findings=(*verdict.findings, *more),
         waiting=(*verdict.waiting, *waiting),
-        unstarted=frozenset(stands.by_name if stands else ()).intersection(idle_now),
+        unstarted=idle_now,
     )
 
 

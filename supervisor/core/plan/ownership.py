@@ -47,6 +47,8 @@ def owned_after(app: DesiredApp, observed: Observed) -> tuple[PodmanObject, ...]
     """Return what is podvisor's once the app is as wanted: for its manifest."""
     before = owned_before(app.name, observed) or _lost(app, observed)
     wanted = {one for unit in app.units if (one := object_of(unit)) and not unit.adopt}
+    if wanted == before:  # as in nearly every pass
+        return tuple(sorted(wanted))
     elsewhere = _of_others(app.name, observed)
     claimed = {
         one
@@ -138,9 +140,10 @@ def _left_by(
 ) -> list[PodmanObject]:
     """Return what is podvisor's of an app and is there, and what no unit asks for any more."""
     wanted = {object_of(unit) for unit in app.units} if app else set()
+    left = owned_before(name, observed) - wanted
     return [
         one
-        for one in sorted(owned_before(name, observed) - wanted - _of_others(name, observed))
+        for one in sorted(left and left - _of_others(name, observed))
         if is_there(one, observed.inventory) and not _moves(one, name, observed, owners)
     ]
 
