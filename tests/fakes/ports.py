@@ -870,7 +870,7 @@ class FakeTokens:
 
 
 class FakeListener:
-    """Hands what tests send to the reception, as `api.webhooks` does."""
+    """Hands what tests send to the authenticator, as `api.webhooks` does."""
 
     def __init__(self) -> None:
         self.address = ""

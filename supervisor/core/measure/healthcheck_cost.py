@@ -9,8 +9,6 @@ from supervisor.model.errors import Finding
 
 IDLE_SECONDS = 300.0
 """What is advised, as HealthIdleInterval=5m."""
-_MANAGED = ("[X-Podvisor]", "HealthIdleInterval=5m")
-_UNMANAGED = ("HealthInterval=5m",)
 _MINUTE_MS = 60_000.0
 _LOCAL_URL = re.compile(
     r"(https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(\d{1,5}))?(/[^\s\"'|;&]*)?"
