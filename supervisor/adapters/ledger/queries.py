@@ -31,13 +31,20 @@ class Queries(abc.ABC):
 
     def applied(self) -> dict[str, AppliedApp]:
         """Apps by name. One whose first pass was cut short has units, but no revision yet."""
-        apps, units = self._of(AppliedApp), self._of(UnitInputs)
-        for name in (*apps, *units):
+        for name in (*self._of(AppliedApp), *self._of(UnitInputs)):
             if name not in self._applied:
-                app = apps[name][""] if name in apps else _unfinished(name)
-                mine = dict(units.get(name, {}))
-                self._applied[name] = msgspec.structs.replace(app, units=mine)
+                self.applied_app(name)
         return dict(self._applied)
+
+    def applied_app(self, name: str) -> AppliedApp | None:
+        """Return one of `applied`, without a look at the others; None if it is none."""
+        if name not in self._applied:
+            app, units = self.get(AppliedApp, name), self._of(UnitInputs).get(name, {})
+            if app is None and not units:
+                return None
+            app = app or _unfinished(name)
+            self._applied[name] = msgspec.structs.replace(app, units=dict(units))
+        return self._applied[name]
 
     def rollouts(self, app: str) -> tuple[Rollout, ...]:
         """Releases of an app that were tried, the newest last."""

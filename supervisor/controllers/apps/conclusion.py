@@ -69,6 +69,8 @@ class Concluder:
         for name in apps:
             self._board.apps.pop(name, None)
             self._images.wants(name, ())
+            self._failed.pop(name, None)
+            self._planner.note(name, None)
         return AppPass(apps=tuple(apps))
 
     def unseen(self, deployments: Sequence[Deployment], failures: Mapping[str, Failure]) -> AppPass:
@@ -144,7 +146,7 @@ class Concluder:
         self._planner.note(name, end.failure)
         if not end.failure:
             verdict = self._recorder.with_gate(deployment, verdict, observed)
-            before = self._ledger.applied().get(name)
+            before = self._ledger.applied_app(name)
             self._recorder.record(deployment, verdict, before, observed, owners=owners)
         if any(isinstance(step, TryRevision) for step in steps):
             self._recorder.forget_old_trials(name)
@@ -193,7 +195,7 @@ class Concluder:
             deployment,
             verdict,
             observed,
-            applied=self._ledger.applied().get(name),
+            applied=self._ledger.applied_app(name),
             repairs=self._ledger.repairs(),
             failure=failure,
             broken=self._recorder.broken,

@@ -112,7 +112,7 @@ class Recorder:
     ) -> None:
         """Record that a revision has passed its gate: it is the way back from now on."""
         was = f"was at {before.revision[:12]}" if before and before.revision else "new"
-        started = self._ledger.applied().get(app.name)
+        started = self._ledger.applied_app(app.name)
         units = set(app.runtime_units)
         # What another app is about to take is known by what it was started with here.
         units.update(
@@ -168,7 +168,7 @@ class Recorder:
 
     def forget_old_trials(self, app: str) -> None:
         """Remember no more releases than are wanted, whatever came of them."""
-        needed = (self._ledger.applied().get(app), self._ledger.get(Hold, app))
+        needed = (self._ledger.applied_app(app), self._ledger.get(Hold, app))
         gone = gate.forgotten(
             self._ledger.rollouts(app),
             keep=self._desired_state.settings.rollout.history,

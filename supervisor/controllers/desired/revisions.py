@@ -133,7 +133,7 @@ class RevisionHistory:
     def _way_back(self, installed: Candidate) -> Candidate:
         """Return what of an app passed its gate last; what is installed, where nothing has."""
         tried = self._ledger.rollouts(installed.name)
-        applied = self._ledger.applied().get(installed.name)
+        applied = self._ledger.applied_app(installed.name)
         good = [one for one in tried if applied and one.release == applied.release]
         good = good or [one for one in tried if one.revision == installed.revision]
         return Candidate.of(good[-1]) if good else installed

@@ -99,7 +99,7 @@ class AppActions:
         which it is. Raises Stalled if there is none such.
         """
         deployment = (await self._desired_state.deployments()).get(app)
-        applied = self._ledger.applied().get(app)
+        applied = self._ledger.applied_app(app)
         newest = self._desired_state.newest(app)
         hold = deployment.held if deployment else None
         rollouts = self._ledger.rollouts(app)
@@ -140,7 +140,7 @@ class AppActions:
 
     def history(self, app: str) -> History:
         """Releases of an app that were tried here, the newest first."""
-        applied = self._ledger.applied().get(app)
+        applied = self._ledger.applied_app(app)
         return History(
             app=app,
             running=applied.release if applied else "",

@@ -74,10 +74,11 @@ class SyncService:
             known = await self._all()
             self._names.check(request.apps)
             # A person who asks does not want to hear of backoffs.
+            units = self._units(request.apps)
             self._ledger.put_repairs(
                 RepairState(unit=name)
                 for name in self._ledger.repairs()
-                if not request.apps or name in self._units(request.apps)
+                if not request.apps or name in units
             )
             keys = Kind.APP.keys(request.apps or known)
             self._queue.add(*self._images.keys(request.apps))
@@ -132,8 +133,5 @@ class SyncService:
 
     def _units(self, apps: Collection[str]) -> frozenset[str]:
         return frozenset(
-            unit
-            for name, one in self._ledger.applied().items()
-            if name in apps
-            for unit in one.units
+            unit for name in apps if (one := self._ledger.applied_app(name)) for unit in one.units
         )

@@ -56,6 +56,9 @@ class AppliedState(Protocol):
     def applied(self) -> dict[str, AppliedApp]:
         """Apps by name. One whose first pass was cut short has units, but no revision yet."""
 
+    def applied_app(self, name: str) -> AppliedApp | None:
+        """Return one of them, without a look at the others; None if it is none."""
+
     def put_applied(self, app: AppliedApp) -> None: ...
 
     def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:

@@ -619,7 +619,9 @@ def test_memory_and_file_say_the_same_whatever_was_written(changes) -> None:
         for change, is_full in changes:
             with full_disk() if is_full else nullcontext():
                 change(ledger)
-            ledger.applied()  # what is remembered of it must not outlive the next change
+            # What is remembered of it must not outlive the next change.
+            each = {name: ledger.applied_app(name) for name in APPS}
+            assert {name: one for name, one in each.items() if one} == ledger.applied()
         ledger.append(step())
         with ReadOnlyLedger(path) as reader:
             assert said(reader) == said(ledger)
