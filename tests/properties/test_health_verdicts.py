@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.health.unit_health import after_answer, is_restless, next_probe_at, noted
-from supervisor.core.plan.check_intervals import NEXT_PACE, Pace, Sign, plan_health, settle_seconds
+from supervisor.core.plan.check_intervals import (
+    NEXT_PACE,
+    Pace,
+    Sign,
+    plan_check_intervals,
+    settle_seconds,
+)
 from supervisor.core.plan.draft import Draft
 from supervisor.model.health import Checked, ContainerHealth, Health, Probe, Probed
 from supervisor.model.observed import Inventory, Observed, UnitState
@@ -45,7 +51,7 @@ def planned(
         owned_root=ROOT,
     )
     draft = Draft(app="web")
-    plan_health(APP, observed, now, settings, draft)
+    plan_check_intervals(APP, observed, now, settings, draft)
     return [step for step in draft.steps if isinstance(step, SetHealthInterval)], draft.next_at
 
 

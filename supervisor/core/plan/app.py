@@ -9,7 +9,7 @@ import msgspec
 
 from supervisor.core.health.gate import is_installed, trial_of
 from supervisor.core.plan.blockers import blockers
-from supervisor.core.plan.check_intervals import plan_health
+from supervisor.core.plan.check_intervals import plan_check_intervals
 from supervisor.core.plan.draft import Draft, without_starts
 from supervisor.core.plan.files import plan_files, plan_folder_removal, plan_fresh_load
 from supervisor.core.plan.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
@@ -18,6 +18,7 @@ from supervisor.core.plan.ownership import plan_leftovers, pruned_volumes
 from supervisor.core.plan.rollout import ask_gate, cut_short, quarantined, take_back
 from supervisor.core.plan.secrets import plan_left, plan_puts, secret_blockers
 from supervisor.core.plan.step_text import BOOKKEEPING, in_words
+from supervisor.core.plan.unhealthy import restart_unhealthy
 from supervisor.core.plan.units import plan_units
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.errors import Finding
@@ -194,7 +195,8 @@ def left_alone(
 def _converge(given: Given, app: DesiredApp, other: DesiredApp | None) -> Draft:
     """As `_way`, and keep it healthy there."""
     draft = _way(given, app, other)
-    plan_health(app, given.observed, given.now, given.health, draft)
+    restart_unhealthy(app, given.observed, given.now, draft)
+    plan_check_intervals(app, given.observed, given.now, given.health, draft)
     return draft
 
 

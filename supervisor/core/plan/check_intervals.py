@@ -1,4 +1,4 @@
-"""Health in a plan: how often containers are asked, and the restart of what is unwell.
+"""How often the containers of an app are asked for their health: seldom, once they are long well.
 
 What is seen of them is put together by `core.health.unit_health`.
 """
@@ -6,16 +6,13 @@ What is seen of them is put together by `core.health.unit_health`.
 import enum
 from collections.abc import Iterator
 
-from supervisor.core.health import crash_backoff, played
 from supervisor.core.health.unit_health import is_restless, is_usual, unit_health
 from supervisor.core.plan.draft import Draft
-from supervisor.kit.texts import count
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
-from supervisor.model.health import Checked, ContainerHealth, Health, OnFailure
-from supervisor.model.need import unit_need
+from supervisor.model.health import Checked, ContainerHealth, Health
 from supervisor.model.observed import Observed
-from supervisor.model.plan import RestartUnit, SetHealthInterval, StartUnit, StopUnit
+from supervisor.model.plan import SetHealthInterval
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.settings import HealthSettings
 
@@ -65,16 +62,11 @@ def idle_interval(unit: DesiredUnit, app: str, settings: HealthSettings) -> floa
     return float(settings.idle_interval_by_app.get(app, settings.idle_interval))
 
 
-def plan_health(
+def plan_check_intervals(
     app: DesiredApp, observed: Observed, now: float, settings: HealthSettings, draft: Draft
 ) -> None:
     """Add the steps that change how often containers are asked, and when to look again."""
-    touched = _touched(draft)
-    for name, unit in app.runtime_units.items():
-        if name not in touched and is_usual(observed.units.get(name)):
-            _plan_repair(unit, name, observed, now, draft)
-            _plan_played(name, observed, now, draft)
-    changing, touched = bool(draft.steps), _touched(draft)
+    changing, touched = bool(draft.steps), draft.touched
     for unit, checked in _containers(app, observed):
         container = checked.container
         if container.unit in touched:
@@ -117,13 +109,6 @@ def plan_health(
                     reason=doubt or ("it was restarted" if young else reason),
                 )
             )
-
-
-def _touched(draft: Draft) -> set[str]:
-    """Units that are about to be started or stopped."""
-    return {
-        step.unit for step in draft.steps if isinstance(step, StartUnit | RestartUnit | StopUnit)
-    }
 
 
 def _wanted_interval(
@@ -170,42 +155,3 @@ def _too_old(app: str, unit: DesiredUnit) -> Finding:
         hint="Podman 5.4.2 and newer can; until then its health check runs as declared",
         fatal=False,
     )
-
-
-def _plan_repair(
-    unit: DesiredUnit, name: str, observed: Observed, now: float, draft: Draft
-) -> None:
-    """Restart what its probe finds unhealthy, if it says so, with the backoff of repairs."""
-    probed = observed.probed.get(name)
-    if probed is None or probed.health is not Health.UNHEALTHY:
-        return
-    if unit.probe is None or unit.probe.on_failure is not OnFailure.RESTART:
-        return
-    reason = f"its probe failed {count(probed.streak, 'time')} in a row: {probed.output}"
-    _plan_restart(name, reason, observed, now, draft)
-
-
-def _plan_played(name: str, observed: Observed, now: float, draft: Draft) -> None:
-    """Restart the service of a `.kube` for a container that Podman leaves ended."""
-    for one in observed.played:
-        if one.unit != name:
-            continue
-        if at := played.calm_at(one, now):
-            draft.look_again(at)
-        if at := played.repaired_at(one, now):
-            if at <= now:
-                _plan_restart(name, played.how_it_ended(one), observed, now, draft)
-                return
-            draft.look_again(at)
-
-
-def _plan_restart(name: str, reason: str, observed: Observed, now: float, draft: Draft) -> None:
-    """Restart a unit that is active and unwell, with the backoff of repairs."""
-    memory = observed.repairs.get(name)
-    due = crash_backoff.due_at(memory, now)
-    if due > now:
-        draft.waiting.append(unit_need(name, reason))
-        draft.look_again(due)
-        return
-    after = crash_backoff.after_try(name, memory, now)
-    draft.steps.append(RestartUnit(app=draft.app, unit=name, repair=after, reason=reason))

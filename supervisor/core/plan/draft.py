@@ -7,7 +7,7 @@ import msgspec
 from supervisor.model.errors import Finding
 from supervisor.model.need import Need
 from supervisor.model.observed import UnitInputs
-from supervisor.model.plan import RestartUnit, StartUnit, Step, Verdict
+from supervisor.model.plan import RestartUnit, StartUnit, Step, StopUnit, Verdict
 
 
 class Draft(msgspec.Struct, kw_only=True):
@@ -19,6 +19,13 @@ class Draft(msgspec.Struct, kw_only=True):
     findings: list[Finding] = []
     adopt: dict[str, UnitInputs] = {}
     next_at: float = 0.0
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """Units that are about to be started or stopped."""
+        return frozenset(
+            step.unit for step in self.steps if isinstance(step, StartUnit | RestartUnit | StopUnit)
+        )
 
     def look_again(self, at: float) -> None:
         """Have the app planned again at `at` (or at an earlier wish)."""
