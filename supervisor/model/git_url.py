@@ -4,14 +4,14 @@ import re
 from typing import Self
 from urllib.parse import urlsplit
 
-_SCP_STYLE = re.compile(r"(?!.*::)(?:([A-Za-z0-9._-]+)@)?([A-Za-z0-9._-]+):(?!//)(.+)")
-_CREDENTIALS = re.compile(r"(?<=://)(?:([^/@:\s]*):[^/\s]*|[^/@:\s]{20,})@")
+_SCP_STYLE = r"(?!.*::)(?:([A-Za-z0-9._-]+)@)?([A-Za-z0-9._-]+):(?!//)(.+)"
+_CREDENTIALS = r"(?<=://)(?:([^/@:\s]*):[^/\s]*|[^/@:\s]{20,})@"
 """A user and a password, or what is long enough to be a token in the place of the user."""
 
 
 def without_credentials(text: str) -> str:
     """Return a text as it may be shown: `***` for the passwords and tokens in its URLs."""
-    return _CREDENTIALS.sub(lambda found: f"{found[1]}:***@" if found[1] else "***@", text)
+    return re.sub(_CREDENTIALS, lambda found: f"{found[1]}:***@" if found[1] else "***@", text)
 
 
 class GitUrl(str):
@@ -49,7 +49,7 @@ class GitUrl(str):
                 return self
             self.user, self.password, self.path = parts.username or "", parts.password, parts.path
             self.server = parts.netloc.rpartition("@")[2]
-        elif scp := _SCP_STYLE.fullmatch(text):
+        elif text and (scp := re.fullmatch(_SCP_STYLE, text)):
             self.scheme, self.user, self.path = "ssh", scp[1] or "", scp[3]
             self.server, self.host = scp[2], scp[2].lower()
         else:

@@ -1,11 +1,10 @@
 """What a setting takes beyond its type: said at its field in `model.settings`, as an annotation."""
 
-import re
 from typing import Any, get_args
 
 import msgspec
 
-PATH = re.compile(r"(?:/|~/)[^\x00-\x1f\"\\$%]+")
+PATH = r"(?:/|~/)[^\x00-\x1f\"\\$%]+"
 """Of a file that ssh, too, takes as it stands."""
 PATH_HINT = "write it from the root or from ~/, without quotes, \\, $ and %"
 

@@ -109,7 +109,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         str,
         Rule(
             example="~/.ssh/podvisor",
-            pattern=f"{PATH.pattern}|{_CREDENTIAL}",
+            pattern=f"{PATH}|{_CREDENTIAL}",
             refusal="“ssh_key” names no file",
             hint=f"{PATH_HINT}; or credential:",
             over="ssh",
@@ -137,7 +137,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         str,
         Rule(
             example="~/.config/podvisor/allowed_signers",
-            pattern=PATH.pattern,
+            pattern=PATH,
             refusal="“allowed_signers” names no file of this machine",
             hint=f"{PATH_HINT}; it must not come from the repository itself",
             over="git",

@@ -1,7 +1,6 @@
 """A source at one revision. Files are named by their Git blob id, never held in memory."""
 
 import enum
-import hashlib
 from functools import cached_property
 from typing import Any, Self
 
@@ -79,6 +78,8 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def content(self) -> str:
         """Identify what it is made of: a commit that does not touch the app gives no new one."""
+        import hashlib  # noqa: PLC0415  # dear to a status without a daemon
+
         words = [self.source, self.root, self.overlay]
         for file in self.files:
             words += (file.path, file.oid, file.kind)

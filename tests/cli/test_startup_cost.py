@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from supervisor.cli import codes
 from supervisor.model.status import Status
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +64,26 @@ def test_nothing_dear_is_imported(arguments: list[str], dear: set[str], daemon: 
         capture_output=True,
         text=True,
     )
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    imported = imports_told(done.stderr)
     assert "supervisor" in imported
     assert not imported & dear
+
+
+def test_nothing_dear_is_imported_for_a_status_without_a_daemon(tmp_path: Path) -> None:
+    places = {"HOME": tmp_path, "XDG_RUNTIME_DIR": tmp_path, "XDG_STATE_HOME": tmp_path}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "supervisor", "status"],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **{name: str(place) for name, place in places.items()}},
+    )
+    assert done.returncode == codes.NOT_RUNNING
+    imported = imports_told(done.stderr)
+    assert "supervisor.adapters.ledger.reader" in imported
+    assert not imported & {"click", "rich", "asyncio", "logging", "hashlib"}
+
+
+def imports_told(errors: str) -> set[str]:
+    return {line.rpartition("|")[2].strip() for line in errors.splitlines()}

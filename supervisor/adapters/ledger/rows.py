@@ -3,7 +3,6 @@
 Used by `store` and `reader`; everything here takes an open connection and may raise sqlite3.Error.
 """
 
-import logging
 import sqlite3
 from typing import Any
 
@@ -21,8 +20,6 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM events WHERE id > ?"  # noqa: S608
 _KINDS = {str(kind): kind for kind in EventKind}
 
 _LONGEST_TEXT = 8_000
-
-log = logging.getLogger(__name__)
 
 
 def storable(event: Event, *, now: float) -> Event:
@@ -87,6 +84,9 @@ def read_documents(connection: sqlite3.Connection, kind: type[D]) -> dict[str, d
             found.setdefault(key, {})[part] = msgspec.json.decode(content, type=kind)
         except msgspec.MsgspecError as error:
             what = " ".join(filter(None, (KINDS[kind], key, part)))
+            import logging  # noqa: PLC0415  # dear to a status without a daemon
+
+            log = logging.getLogger(__name__)
             log.warning("passed over in the ledger: %s cannot be read: %s", what, error)
     return found
 

@@ -80,7 +80,7 @@ def _overlay(key: Path, text: str) -> Iterator[Problem]:
 
 def _known_hosts(key: Path, text: str) -> Iterator[Problem]:
     if text.startswith(("/", "~")):
-        if not PATH.fullmatch(text):
+        if not re.fullmatch(PATH, text):
             yield Problem(key, "“known_hosts” names no file", PATH_HINT)
     elif not all(_HOST_LINE.fullmatch(line) for line in text.splitlines()):
         hint = 'a path, or the lines that ssh-keyscan HOST prints, between """ and """'
