@@ -60,6 +60,8 @@ class Loop:
         self._queue = queue
         self._apps = apps
         self._reconcilers = {Kind.APP: Reconciler(reconcile=_never), **reconcilers}
+        if missing := set(Kind) - self._reconcilers.keys():
+            raise AssertionError(f"nobody reconciles {', '.join(sorted(missing))}")
         self._board = board
         self._clock = clock
         self._on_apps_ended = on_apps_ended
