@@ -98,10 +98,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Of a `.kube`: Podman's names of the pods that its YAML describes."""
     reads: tuple[str, ...] = ()
     """Files and folders of the app (relative) that it mounts or reads."""
-    secrets: tuple[str, ...] = ()
-    """Names of Podman secrets that it uses."""
     secret_uses: tuple[SecretUse, ...] = ()
-    """The same, each with its file and line."""
+    """Podman secrets that it uses, each with its file and line."""
     publishes: tuple[PublishedPort, ...] = ()
     """Fixed ports of the host."""
     mounts: tuple[str, ...] = ()
@@ -137,6 +135,11 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """`[X-Podvisor] Adopt=yes`: what it makes may be there, and not of podvisor's making."""
     activates: str = ""
     """Of a `.socket`: the service that gets its connections."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Names of Podman secrets that it uses."""
+        return tuple(dict.fromkeys(use.name for use in self.secret_uses))
 
     @property
     def runtime_names(self) -> tuple[str, ...]:

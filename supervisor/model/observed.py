@@ -40,8 +40,6 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     """Result= of the service: success, exit-code, start-limit-hit …; read with details only."""
     path: str = ""
     """FragmentPath=, or SourcePath= where the fragment is generated; read with details only."""
-    file_state: str = ""
-    """UnitFileState= (enabled, linked, static …); read with details only."""
     needs_reload: bool = False
     """NeedDaemonReload=; read with details only."""
     ever_started: bool = False

@@ -233,7 +233,6 @@ class FakeGenerator:
             requires=(made_of(need),) if need else (),
             images=(words["image"],) if "image" in words else (),
             reads=(words["reads"],) if "reads" in words else (),
-            secrets=(words["secret"],) if "secret" in words else (),
             secret_uses=(SecretUse(words["secret"], file.path, 1),) if "secret" in words else (),
             health_interval=float(words.get("health", 0)),
             idle_interval=float(words["idle"]) if "idle" in words else None,

@@ -7,13 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.health.unit_health import after_answer, is_restless, next_probe_at, noted
-from supervisor.core.plan.check_intervals import (
-    NEXT_PACE,
-    Pace,
-    Sign,
-    plan_check_intervals,
-    settle_seconds,
-)
+from supervisor.core.plan.check_intervals import plan_check_intervals, settle_seconds
 from supervisor.core.plan.draft import Draft
 from supervisor.model.health import Checked, ContainerHealth, Health, Probe, Probed
 from supervisor.model.observed import Inventory, Observed, UnitState
@@ -53,11 +47,6 @@ def planned(
     draft = Draft(app="web")
     plan_check_intervals(APP, observed, now, settings, draft)
     return [step for step in draft.steps if isinstance(step, SetHealthInterval)], draft.next_at
-
-
-def test_the_table_is_whole() -> None:
-    assert set(NEXT_PACE) == set(itertools.product(Pace, Sign))
-    assert all(NEXT_PACE[pace, Sign.SUSPICIOUS] is Pace.DECLARED for pace in Pace)
 
 
 @given(looks, st.floats(0, 1000), states)

@@ -32,7 +32,6 @@ def deployed(app, secrets, *, uses, before=False):
         kind=UnitKind.CONTAINER,
         path=f"{app}.container",
         digest="1",
-        secrets=tuple(uses),
         secret_uses=tuple(SecretUse(name, f"{app}.container", 1) for name in uses),
     )
     wanted = DesiredApp(

@@ -96,7 +96,6 @@ class UnitReader:
             job=state.job,
             result=result,
             path=str(values.get("SourcePath") or values.get("FragmentPath") or ""),
-            file_state=str(values.get("UnitFileState", "")),
             needs_reload=bool(values.get("NeedDaemonReload", False)),
             ever_started=bool(started_at),
             active_since=seconds(values, "ActiveEnterTimestamp"),

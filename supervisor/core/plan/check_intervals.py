@@ -3,14 +3,13 @@
 What is seen of them is put together by `core.health.unit_health`.
 """
 
-import enum
 from collections.abc import Iterator
 
 from supervisor.core.health.unit_health import is_restless, is_usual, unit_health
 from supervisor.core.plan.draft import Draft
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
-from supervisor.model.health import Checked, ContainerHealth, Health
+from supervisor.model.health import Checked, Health
 from supervisor.model.observed import Observed
 from supervisor.model.plan import SetHealthInterval
 from supervisor.model.quadlet import UnitKind
@@ -22,32 +21,6 @@ _STARTING_LOOK_SECONDS = (5.0, 120.0)
 """A starting container is looked at again when it is half as old again, within these bounds."""
 _GRACE_SECONDS = 1.0
 """What a check may take, when its answer is waited for."""
-
-
-class Pace(enum.StrEnum):
-    """How often a container's health check runs."""
-
-    DECLARED = "declared"
-    IDLE = "idle"
-
-
-class Sign(enum.StrEnum):
-    """What a container looks like."""
-
-    SUSPICIOUS = "suspicious"
-    WELL = "well"
-    LONG_WELL = "long well"
-
-
-NEXT_PACE = {
-    (Pace.DECLARED, Sign.SUSPICIOUS): Pace.DECLARED,
-    (Pace.DECLARED, Sign.WELL): Pace.DECLARED,
-    (Pace.DECLARED, Sign.LONG_WELL): Pace.IDLE,
-    (Pace.IDLE, Sign.SUSPICIOUS): Pace.DECLARED,
-    # Also after podvisor was restarted, and does not know how long all has been well.
-    (Pace.IDLE, Sign.WELL): Pace.IDLE,
-    (Pace.IDLE, Sign.LONG_WELL): Pace.IDLE,
-}
 
 
 def settle_seconds(settings: HealthSettings, declared: float) -> float:
@@ -86,17 +59,19 @@ def plan_check_intervals(
             draft.findings.append(_too_old(app.name, unit))
             continue
         settle = settle_seconds(settings, declared)
-        doubt = "its app is changing" if changing else _doubt(checked, observed, now)
-        # Podman restarts in place what has HealthOnFailure=restart: with the interval that it had.
-        young = 0 <= now - container.started_at < settle
         settles = checked.calm_since + settle
         long_well = bool(checked.calm_since) and now >= settles
-        sign = Sign.LONG_WELL if long_well else Sign.WELL
-        if doubt or young:
-            sign = Sign.SUSPICIOUS
-        if idle > declared and not doubt and not long_well and container.interval <= declared:
+        # Also after podvisor was restarted, and does not know how long all has been well.
+        stays_idle = container.interval > declared
+        doubt = "its app is changing" if changing else _doubt(checked, observed, now)
+        if idle > declared and not (doubt or long_well or stays_idle):
             draft.look_again(settles)
-        wanted, reason = _wanted_interval(container, declared, idle, sign)
+        if not doubt and 0 <= now - container.started_at < settle:
+            # Podman restarts in place what has HealthOnFailure=restart: with the interval it had.
+            doubt = "it was restarted"
+        wanted, reason = declared, doubt or "HealthIdleInterval= is off"
+        if idle > declared and not doubt and (long_well or stays_idle):
+            wanted, reason = idle, "it has been healthy for long enough"
         # What somebody made shorter than declared is left alone.
         if container.interval != wanted and max(container.interval, wanted) > declared:
             draft.steps.append(
@@ -106,20 +81,9 @@ def plan_check_intervals(
                     container=container.name,
                     container_id=container.id,
                     seconds=wanted,
-                    reason=doubt or ("it was restarted" if young else reason),
+                    reason=reason,
                 )
             )
-
-
-def _wanted_interval(
-    container: ContainerHealth, declared: float, idle: float, sign: Sign
-) -> tuple[float, str]:
-    """Return how often the container is to be asked from now on, and why."""
-    if idle <= declared:
-        return declared, "HealthIdleInterval= is off"
-    pace = Pace.IDLE if container.interval > declared else Pace.DECLARED
-    pace = NEXT_PACE[pace, sign]
-    return (idle if pace is Pace.IDLE else declared), "it has been healthy for long enough"
 
 
 def _containers(app: DesiredApp, observed: Observed) -> Iterator[tuple[DesiredUnit, Checked]]:

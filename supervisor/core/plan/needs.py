@@ -18,7 +18,7 @@ def lacking_of(unit: DesiredUnit, observed: Observed) -> Iterator[tuple[NeedKind
     inventory = observed.inventory
     rows: tuple[tuple[NeedKind, Iterable[str], Collection[str] | None], ...] = (
         (NeedKind.IMAGE, unit.images, inventory.images),
-        (NeedKind.SECRET, (use.name for use in unit.secret_uses), inventory.secrets),
+        (NeedKind.SECRET, unit.secrets, inventory.secrets),
     )
     for kind, needed, there in rows:
         if there is not None:

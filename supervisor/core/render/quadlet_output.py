@@ -105,7 +105,6 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         images=tuple(dict.fromkeys(images)),
         object_name=_object_name(kind, unit, command, known),
         pods=pods,
-        secrets=tuple(dict.fromkeys(use.name for use in uses)),
         secret_uses=uses,
         publishes=publishes(_published(unit, section, path, files, known)),
         mounts=writable_mounts(

@@ -5,6 +5,7 @@ import pytest
 
 from supervisor.core.plan.asked_objects import asked_images, asked_kinds
 from supervisor.model.quadlet import UnitKind
+from supervisor.model.secret import SecretUse
 from tests.fakes.machine import Machine, app, container, deploy, network, volume
 
 
@@ -57,7 +58,9 @@ def test_networks_and_volumes_are_always_looked_for(machine):
 
 
 def test_secrets_are_looked_for_where_a_unit_uses_some(machine):
-    one = stands(machine, app("web", container("web", secrets=("token",))))
+    one = stands(
+        machine, app("web", container("web", secret_uses=(SecretUse("token", "web.container"),)))
+    )
     assert "secrets" in asked(one, machine)[1]
 
 

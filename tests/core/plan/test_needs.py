@@ -17,7 +17,7 @@ SECRET = DesiredSecret(name="db", kind=SecretKind.AGE, path="db.secret", place="
 def using(name, secret):
     unit = container(name)
     use = SecretUse(secret, unit.path, 1)
-    return msgspec.structs.replace(unit, secrets=(secret,), secret_uses=(use,))
+    return msgspec.structs.replace(unit, secret_uses=(use,))
 
 
 def needs(new, **more):

@@ -5,12 +5,17 @@ import pytest
 from supervisor.core.status.affected_apps import apps_of, same_image
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.quadlet import UnitKind
+from supervisor.model.secret import SecretUse
 from tests.fakes.machine import container, network, volume
 
 ID = "5cf6fdfd720d9d4617b86089c8bbd13fea0dbb196f60d25257fce308ea018a9a"
 UNITS = {
     "blog": (
-        container("web", images=("docker.io/library/nginx:1",), secrets=("password",)),
+        container(
+            "web",
+            images=("docker.io/library/nginx:1",),
+            secret_uses=(SecretUse("password", "web.container"),),
+        ),
         network("site"),
         volume("data"),
     ),

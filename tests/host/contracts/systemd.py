@@ -91,7 +91,7 @@ async def states(manager: SystemdManager) -> None:
     assert found["default.target"].active == "active"
     assert found["default.target"].ever_started
     ok = found["ct-ok.service"]
-    assert (ok.load, ok.active, ok.file_state) == ("loaded", "inactive", "linked"), ok
+    assert (ok.load, ok.active) == ("loaded", "inactive"), ok
     assert ok.path == str(UNITS / "ct-ok.service") or ok.path == str(OWNED / "ct-ok.service"), ok
     assert not ok.ever_started
 
@@ -202,8 +202,6 @@ async def files(manager: SystemdManager) -> None:
     assert (UNITS / "ct-plain.timer").is_symlink()
     assert (UNITS / "timers.target.wants/ct-plain.timer").is_symlink()
     assert not list(UNITS.glob("*.wants/ct-plain.service"))
-    found = await manager.units(["ct-plain.timer"], details=["ct-plain.timer"])
-    assert found["ct-plain.timer"].file_state == "enabled", found
     # the app moved: a link of ours that leads elsewhere is ours to replace
     moved = OWNED.parent / "moved"
     moved.mkdir(exist_ok=True)
