@@ -247,11 +247,13 @@ def assemble(
         file=file,
         take=lifecycle.take_settings,
         leaving=desired_state.leaving,
+        secrets=ports.secrets,
         ledger=ledger,
     )
     status_service = StatusService(
         queue=queue,
         images=images,
+        webhooks=webhooks.authenticator,
         desired_state=desired_state,
         systemd=ports.systemd,
         board=board,

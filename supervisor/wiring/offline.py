@@ -16,8 +16,10 @@ from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.controllers.desired import checker
 from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.operator.reload import missing_secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.config.checking import settings_for_check, sources_of
+from supervisor.core.config.reader import secret_refs
 from supervisor.kit.clock import SystemClock
 from supervisor.kit.threads import aside
 from supervisor.model.check import Check
@@ -76,8 +78,11 @@ def _scratch_ports(config: Path | None) -> Iterator[tuple[Settings, Ports]]:
 
 async def webhook_secret(settings: Settings, source: str, paths: Paths) -> bytes:
     """Return what a source's webhooks are signed with. Raises Retry or Stalled."""
-    reader = SecretReader(PodmanClient(paths.podman_socket).secret)
-    return await reader.read(settings.sources[source].webhook_secret)
+    return await _secrets(paths).read(settings.sources[source].webhook_secret)
+
+
+def _secrets(paths: Paths) -> SecretReader:
+    return SecretReader(PodmanClient(paths.podman_socket).secret)
 
 
 async def check(
@@ -141,6 +146,15 @@ async def check(
             ledger.close()
     matched = tuple(name for name in sources if name in known.sources)
     unheeded: tuple[Finding, ...] = ()
+    # Only the daemon's service has its credentials.
+    references = {
+        key: one
+        for key, one in secret_refs(known).items()
+        if key[1] in matched and one.kind != "credential"
+    }
+    if references:
+        secrets = _secrets(Paths.from_environment(config))
+        unheeded = await missing_secrets(reading, references, secrets)
     if reading.settings is None and config.exists():  # noqa: ASYNC240
         message = "these settings are refused, and count for nothing here"
         unheeded = (

@@ -5,6 +5,8 @@ import pytest
 
 from supervisor import daemon as daemon_module
 from supervisor.kit.sd_notify import Notifier
+from supervisor.model.events import EventKind
+from supervisor.model.settings import SecretRef
 from supervisor.wiring.environment import load_settings
 
 pytestmark = pytest.mark.anyio
@@ -77,6 +79,27 @@ async def test_that_changed_are_said_until_they_are_taken_up(world, config):
         assert await told() == []
         config.unlink()
         assert (await told())[0] == ("there are no settings", True)
+
+
+async def test_that_name_secrets_that_are_not_there_say_so_and_count(world, config):
+    listed = ONE + '[webhooks]\nlisten = "127.0.0.1:9078"\n'
+    hooked = listed.replace(
+        "[rollout]", 'webhook = "github"\nwebhook_secret = "file:/nowhere"\n[rollout]'
+    )
+    world.reader.put("home", {"web/web.container": "v=1"})
+    async with world.running(config=config) as daemon:
+        config.write_text(hooked)
+        answer = await daemon.service.reload()
+        assert answer.ok
+        assert [str(one) for one in answer.findings] == [
+            f"{config}:4: cannot read file:/nowhere (make it)"
+        ]
+        assert not answer.findings[0].fatal
+        assert in_force(daemon) == on_disk(config)
+        assert "web.service" in world.machine.running
+        assert str(answer.findings[0]) in world.events(EventKind.SETTINGS)[-1].detail
+        world.secrets.known[SecretRef("file:/nowhere")] = b"something"
+        assert (await daemon.service.reload()).findings == ()
 
 
 async def test_asked_of_systemd_during_the_start_they_are_taken_up_at_its_end(world, config):

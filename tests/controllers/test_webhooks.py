@@ -188,6 +188,16 @@ async def test_a_secret_that_was_changed_counts_at_once(hooked):
         assert hook(daemon).refused == 1
 
 
+async def test_a_secret_that_is_not_there_is_said_before_anybody_knocks(hooked):
+    hooked.secrets.known.clear()
+    async with hooked.running() as daemon:
+        await daemon.service.look()
+        assert hook(daemon).problem == "cannot read file:/secret (make it)"
+        hooked.secrets.known[HOOK] = sent.SECRET
+        await daemon.service.look()
+        assert hook(daemon).problem == ""
+
+
 async def test_a_secret_that_is_not_there_is_said_here_and_not_outside(hooked):
     hooked.secrets.known.clear()
     async with hooked.running() as daemon:

@@ -235,6 +235,22 @@ def test_podvisor_webhook_shows_and_tests(user, repository, port):
     assert "chmod 600" in failed.stdout + failed.stderr
 
 
+def test_a_secret_that_is_not_there_is_said_before_anybody_knocks(user, repository, port):
+    deployed(user, repository, port)
+    pid = main_pid(user, "hello.service")
+    user.run("rm", "hook-secret")
+    user.run("git", "-C", "clone", "remote", "set-url", "origin", repository.url)
+    why = f"config.toml:4: cannot read /home/{user.name}/hook-secret: No such file or directory"
+    for command in (("reload",), ("check", "clone")):
+        said = user.podvisor(*command)
+        assert why in " ".join(said.stdout.split()), command
+        assert "mode 0600" in said.stdout
+    assert "hook-secret" in source(user)["webhook"]["problem"]
+    user.write("hook-secret", SECRET, mode=0o600)
+    assert not source(user)["webhook"].get("problem")
+    assert main_pid(user, "hello.service") == pid
+
+
 def test_a_secret_of_podmans(user, repository, port):
     user.write("hook", SECRET, mode=0o600)
     user.podman("secret", "create", "webhook", f"/home/{user.name}/hook")

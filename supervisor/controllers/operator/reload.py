@@ -1,20 +1,37 @@
 """Read the settings anew, at `podvisor reload` or SIGHUP; refused ones leave all as it is."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
-from supervisor.controllers.ports import Events
+from supervisor.controllers.ports import Events, Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.core.config.reader import Reading
-from supervisor.model.errors import Failure, Finding
+from supervisor.core.config.problem import Problem
+from supervisor.core.config.reader import Reading, secret_refs
+from supervisor.core.config.toml_lines import Path
+from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import EventKind
-from supervisor.model.settings import Settings
+from supervisor.model.settings import SecretRef, Settings
 from supervisor.model.status import Reloaded
 
 _OLD_ONES_STAY = Finding(
     message="the settings on disk are refused: those from before stay in force",
     hint="mend them, then podvisor reload; the daemon would not start with them",
 )
+
+
+async def missing_secrets(
+    reading: Reading, references: Mapping[Path, SecretRef], secrets: Secrets
+) -> tuple[Finding, ...]:
+    """Say which of the secrets that settings refer to are not there, or cannot be used."""
+    problems: list[Problem] = []
+    for key, reference in references.items():
+        try:
+            await secrets.read(reference)
+        except Stalled as failure:
+            problems.append(Problem(key, str(failure), failure.hint, fatal=False))
+        except Failure:
+            pass  # it cannot be asked for at present
+    return reading.placed(problems)
 
 
 class SettingsFile:
@@ -54,6 +71,7 @@ class SettingsReloader:
         file: SettingsFile,
         take: Callable[[Settings], Awaitable[None]],
         leaving: Callable[[Settings], Awaitable[tuple[Finding, ...]]],
+        secrets: Secrets,
         ledger: Events,
     ) -> None:
         """`leaving` says which apps settings leave out."""
@@ -61,6 +79,7 @@ class SettingsReloader:
         self.take = take
         """Go on with these settings."""
         self._leaving = leaving
+        self._secrets = secrets
         self._ledger = ledger
 
     def findings(self) -> tuple[Finding, ...]:
@@ -70,11 +89,14 @@ class SettingsReloader:
     async def reload(self) -> Reloaded:
         """Take up what is on disk, if it is not refused; passes that are under way go on.
 
-        Apps that will be removed for it are named, in the answer and in the event log.
+        Apps that will be removed for it, and secrets that are not there, are named in the answer
+        and in the event log.
         """
         reading = self._file.load()
         findings = reading.findings
         if reading.settings is not None:
+            references = secret_refs(reading.settings)
+            findings = (*findings, *await missing_secrets(reading, references, self._secrets))
             with suppress(Failure):  # the passes say what cannot be read
                 findings = (*findings, *await self._leaving(reading.settings))
         self._ledger.log(

@@ -13,6 +13,7 @@ from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Systemd
+from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
@@ -26,7 +27,7 @@ NO_SOURCE = Finding(
     fatal=False,
 )
 _PATIENCE_SECONDS = 1.0
-"""How long whoever asks waits for news of health, and of units."""
+"""How long whoever asks waits for news of health, of secrets, and of units."""
 
 
 class StatusService:
@@ -37,6 +38,7 @@ class StatusService:
         *,
         queue: WorkQueue,
         images: ImageController,
+        webhooks: WebhookAuthenticator,
         desired_state: DesiredState,
         systemd: Systemd,
         board: StatusBoard,
@@ -44,6 +46,7 @@ class StatusService:
     ) -> None:
         self._queue = queue
         self._images = images
+        self._webhooks = webhooks
         self._desired_state = desired_state
         self._systemd = systemd
         self._board = board
@@ -74,6 +77,8 @@ class StatusService:
         They may be ahead of what their apps' passes have seen.
         """
         await self._look_at_health()
+        with anyio.move_on_after(_PATIENCE_SECONDS):
+            await self._webhooks.look()
         units = {unit.name for one in self._board.apps.values() for unit in one.units}
         with anyio.move_on_after(_PATIENCE_SECONDS), suppress(Failure):
             return await self._systemd.units(units)

@@ -153,8 +153,7 @@ class WebhookAuthenticator:
         except Unreadable as error:
             return self._refuse(sender, Refusal.PAYLOAD, str(error), name)
         except Failure as failure:
-            hint = f" ({failure.hint})" if failure.hint else ""
-            self.problems[name] = f"{failure}{hint}"
+            self._cannot_check(name, failure)
             # Where secrets are, and why they cannot be read, is nobody's business outside.
             text = "it cannot be checked at present"
             return self._refuse(sender, Refusal.SECRET, text, name, blame=False)
@@ -162,6 +161,20 @@ class WebhookAuthenticator:
         if fault:
             return self._refuse(sender, Refusal.SIGNATURE, fault, name)
         return self._hear(name, message, self._is_repeat(name, delivery))
+
+    async def look(self) -> None:
+        """Find out of which sources deliveries could not be checked now."""
+        for name, source in self._settings.now.sources.items():
+            if source.webhook_secret:
+                try:
+                    await self.secret(source.webhook_secret)
+                    self.problems.pop(name, None)
+                except Failure as failure:
+                    self._cannot_check(name, failure)
+
+    def _cannot_check(self, name: str, failure: Failure) -> None:
+        hint = f" ({failure.hint})" if failure.hint else ""
+        self.problems[name] = f"{failure}{hint}"
 
     def _source(self, path: str) -> str | None:
         """Return the source that takes webhooks on this path."""

@@ -6,10 +6,11 @@ those of `model.settings`; what must hold for a source as a whole is in `core.co
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from supervisor.core.config.formats import FORMATS
 from supervisor.core.config.problem import Problem, shown_text
@@ -59,6 +60,23 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: Settings | None
     findings: tuple[Finding, ...] = ()
+    text: str = ""
+    path: str = ""
+
+    def placed(self, problems: Collection[Problem]) -> tuple[Finding, ...]:
+        """Say what is wrong with the text, in the order of its lines."""
+        lines = key_lines(self.text) if problems else {}
+        findings = (
+            Finding(
+                message=problem.message,
+                path=self.path,
+                line=_line(lines, problem.key),
+                hint=problem.hint,
+                fatal=problem.fatal,
+            )
+            for problem in problems
+        )
+        return tuple(sorted(findings, key=lambda finding: finding.line))
 
 
 def read_settings(text: str, *, path: str = "config.toml") -> Reading:
@@ -68,26 +86,21 @@ def read_settings(text: str, *, path: str = "config.toml") -> Reading:
     except (ValueError, RecursionError) as error:
         return Reading(settings=None, findings=(_syntax_finding(text, path, error),))
     problems = list(_problems(document))
-    lines = key_lines(text) if problems else {}
-    findings = tuple(
-        sorted(
-            (
-                Finding(
-                    message=problem.message,
-                    path=path,
-                    line=_line(lines, problem.key),
-                    hint=problem.hint,
-                    fatal=problem.fatal,
-                )
-                for problem in problems
-            ),
-            key=lambda finding: finding.line,
-        )
-    )
-    if any(problem.fatal for problem in problems):
-        return Reading(settings=None, findings=findings)
-    settings = msgspec.convert(document, Settings, dec_hook=_decode)
-    return Reading(settings=settings, findings=findings)
+    reading = Reading(settings=None, text=text, path=path)
+    settings = None
+    if not any(problem.fatal for problem in problems):
+        settings = msgspec.convert(document, Settings, dec_hook=_decode)
+    return replace(reading, settings=settings, findings=reading.placed(problems))
+
+
+def secret_refs(settings: Settings) -> dict[Path, SecretRef]:
+    """Return where the secrets of all sources are, by key."""
+    return {
+        ("sources", name, key): value
+        for name, source in settings.sources.items()
+        for key, value in msgspec.structs.asdict(source).items()
+        if value and isinstance(value, SecretRef)
+    }
 
 
 def _syntax_finding(text: str, path: str, error: Exception) -> Finding:
