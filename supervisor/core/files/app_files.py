@@ -14,7 +14,7 @@ from supervisor.core.files.unitfile import Entry, UnitFile, parse, split_words
 from supervisor.kit.links import resolve
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding
-from supervisor.model.source import FileKind, TreeFile
+from supervisor.model.source import FileKind
 
 
 class AppFiles:
@@ -26,7 +26,7 @@ class AppFiles:
         self._files = {file.path: file for file in app.files}
         self._folders = {folder for file in app.files for folder in parents(file.path)}
         self._links = {
-            file.path: self._bytes(file).decode(errors="replace")
+            file.path: contents.get(file.oid, b"").decode(errors="replace")
             for file in app.files
             if file.kind is FileKind.SYMLINK
         }
@@ -76,11 +76,8 @@ class AppFiles:
 
     def text(self, path: str) -> str | None:
         """Return what the file says, links followed; None if it is not there."""
-        real = self.real_path(path)
-        file = self._files.get(real) if real is not None else None
-        if file is None or file.kind is FileKind.SYMLINK or file.oid not in self._contents:
-            return None
-        return self._bytes(file).decode(errors="replace")
+        content = self.content(path)
+        return None if content is None else content.decode(errors="replace")
 
     def content(self, path: str) -> bytes | None:
         """Return the file's bytes, links followed; None if it is not there, or was not read."""
@@ -129,6 +126,17 @@ class AppFiles:
                     found = entry
         return found
 
+    def origin(self, path: str, entry: Entry) -> Entry:
+        """Return an assignment of a generated or merged unit as the unit's own files have it.
+
+        If they do not, that is the file at `path`, without a line.
+        """
+        same = (entry.section.removeprefix("X-"), entry.key, entry.value)
+        found = self.find_entry(
+            path, lambda one: (one.section.removeprefix("X-"), one.key, one.value) == same
+        )
+        return found or Entry(*same, path=path)
+
     def find_reference(self, path: str, target: str) -> Entry | None:
         """Return the assignment in a unit file that leads to `target`, a path within the app."""
         folder = posixpath.dirname(path)
@@ -141,9 +149,18 @@ class AppFiles:
         )
 
     def finding(
-        self, message: str, *, path: str, line: int = 0, hint: str = "", fatal: bool = True
+        self,
+        message: str,
+        *,
+        at: Entry | None = None,
+        path: str = "",
+        line: int = 0,
+        hint: str = "",
+        fatal: bool = True,
     ) -> Finding:
-        """Say something of a file of this app, under its path in the source."""
+        """Say something of an assignment or a file of this app, under its path in the source."""
+        if at:
+            path, line = at.path, at.line
         return Finding(
             message=message,
             source=self.app.source,
@@ -153,9 +170,6 @@ class AppFiles:
             hint=hint,
             fatal=fatal,
         )
-
-    def _bytes(self, file: TreeFile) -> bytes:
-        return self._contents.get(file.oid, b"")
 
 
 def pieces(value: str) -> Iterator[str]:

@@ -70,7 +70,7 @@ class Reads:
         self._paths: dict[str, None] = {}
         self._live: dict[str, None] = {}
         self._fixed: set[str] = set()
-        self._findings: dict[str, Finding] = {}
+        self._findings: dict[object, Finding] = {}
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -167,16 +167,15 @@ class Reads:
 
     def _report_old_place(self, place: str, written: str, mine: str) -> None:
         entry = self._locate(lambda entry: written in entry.value)
-        path, line = (entry.path, entry.line) if entry else (self._path, 0)
         meant = posixpath.relpath(mine, posixpath.dirname(self._path) or ".")
         meant = meant if meant.startswith(".") else f"./{meant}"
         app = self._files.app.name
         self._findings.setdefault(
-            f"{path}:{line}:old",
+            ("old", entry),
             self._files.finding(
                 f"names {place}, but podvisor installs this app in {self._place.live}/{app}",
-                path=path,
-                line=line,
+                at=entry,
+                path=self._path,
                 hint=f"write {meant}",
                 fatal=False,
             ),
@@ -199,7 +198,7 @@ class Reads:
         folder = posixpath.dirname(self._path)
         for piece in pieces(entry.value):
             if piece.startswith(".") and _leaves(posixpath.join(folder, piece)):
-                self._report_leaving(piece, self._locate(_same(entry)))
+                self._report_leaving(piece, self._files.origin(self._path, entry))
 
     def _origin(self, word: str) -> Entry | None:
         """Return the assignment that the staged path in `word` comes from."""
@@ -220,7 +219,6 @@ class Reads:
         return self._files.find_entry(self._path, matches)
 
     def _report_leaving(self, what: str, entry: Entry | None) -> None:
-        path, line = (entry.path, entry.line) if entry else (self._path, 0)
         # Of the value no more than the path: the rest may be anything.
         folder = posixpath.dirname(self._path)
         written = next(
@@ -233,11 +231,11 @@ class Reads:
         )
         message = f"cannot use {written}: it leaves the folder of app {self._files.app.name}"
         self._findings.setdefault(
-            f"{path}:{line}:leaves",
+            ("leaves", entry),
             self._files.finding(
                 message,
-                path=path,
-                line=line,
+                at=entry,
+                path=self._path,
                 hint="an app's files stand in its own folder; copy the file there,"
                 " or name a folder of the host by its absolute path",
             ),
@@ -261,8 +259,8 @@ class Reads:
             hint = f"put {installed} there by hand: the unit does not start without it"
         finding = self._files.finding(
             message,
-            path=entry.path if entry else self._path,
-            line=entry.line if entry else 0,
+            at=entry,
+            path=self._path,
             hint=hint,
             fatal=False,
         )
@@ -296,7 +294,3 @@ def _first_part(rest: str) -> str:
 
 def _leaves(path: str) -> bool:
     return posixpath.normpath(path).split("/")[0] == ".."
-
-
-def _same(wanted: Entry) -> Callable[[Entry], bool]:
-    return lambda entry: (entry.key, entry.value) == (wanted.key, wanted.value)

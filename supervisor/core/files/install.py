@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from supervisor.core.files.app_files import AppFiles
-from supervisor.core.files.unitfile import UnitFile, expand, split_words
+from supervisor.core.files.unitfile import UnitFile, boolean, expand, split_words
 from supervisor.model.app import InstallLine
 
 INSTALL_KEYS = ("WantedBy", "RequiredBy", "UpheldBy")
@@ -29,8 +29,8 @@ def starts(name: str, unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ..
     found = [*unit.words("Unit", *_OTHERS)]
     found.extend(word for word in unit.words("Unit", *_NEEDS) if word.endswith(_TARGET))
     if suffix == "socket":
-        accepts = unit.last("Socket", "Accept").lower() in ("1", "yes", "y", "true", "t", "on")
-        found.append(unit.last("Socket", "Service") or f"{stem}{'@' * accepts}.service")
+        one_each = "@" if boolean(unit.last("Socket", "Accept")) else ""
+        found.append(unit.last("Socket", "Service") or f"{stem}{one_each}.service")
     elif suffix in ("timer", "path"):
         found.append(unit.last(suffix.capitalize(), "Unit") or f"{stem}.service")
     return tuple(expand(word, known) for word in found)

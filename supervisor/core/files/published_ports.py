@@ -5,7 +5,7 @@ ranges; without a host port Podman chooses one.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -95,9 +95,3 @@ def _finding(one: _Taken, other: _Taken) -> Finding:
         hint="only one of them can have it: change one PublishPort=",
         fatal=False,
     )
-
-
-def publishes(texts: Iterable[tuple[str, str, int]]) -> tuple[PublishedPort, ...]:
-    """Read values of PublishPort=, each with the file and line where it stands."""
-    found = (parse_publish(text, path=path, line=line) for text, path, line in texts)
-    return tuple(port for port in found if port)

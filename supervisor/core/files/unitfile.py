@@ -31,6 +31,10 @@ _ESCAPES = {
 _NUMBERED = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})")
 _SPECIFIER = re.compile(r"%(.)", re.DOTALL)
 _LARGEST_CODE_POINT = 0x10FFFF
+_BOOLEANS = {
+    **dict.fromkeys(("1", "yes", "y", "true", "t", "on"), True),
+    **dict.fromkeys(("0", "no", "n", "false", "f", "off"), False),
+}
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -185,6 +189,11 @@ def split_words(text: str) -> list[str]:
     if inside:
         words.append("".join(word))
     return words
+
+
+def boolean(text: str) -> bool | None:
+    """Read a boolean as systemd does; None if it is none."""
+    return _BOOLEANS.get(text.lower())
 
 
 def _unescape(text: str, at: int) -> tuple[str, int]:

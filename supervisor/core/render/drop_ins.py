@@ -38,16 +38,16 @@ def report_reaching(reading: Reading) -> None:
         if not stem and suffix in _OF_SYSTEMD:
             message = f"{folder} has no effect: podvisor gives systemd drop-ins of single units"
             hint = f"name the folder after one unit of this app, such as web.{suffix}.d"
-            reading.findings.append(files.finding(message, path=path, hint=hint, fatal=False))
+            reading.report(message, path=path, hint=hint, fatal=False)
         elif not stem or stem.endswith("-"):
             whose = f"whose name begins with {stem}" if stem else "there is"
             message = f"{folder} changes every .{suffix} {whose}, those of other apps too"
             hint = _HINT.format(example=_example(suffix, own | made), folder=folder)
-            reading.findings.append(files.finding(message, path=path, hint=hint))
+            reading.report(message, path=path, hint=hint)
         elif (suffix in _OF_QUADLET or not reading.refused) and not _has(unit, own | made):
             message = f"{folder} is for {unit}, which is no unit of app {files.app.name}"
             hint = "put it into the app that has this unit, or leave it out"
-            reading.findings.append(files.finding(message, path=path, hint=hint))
+            reading.report(message, path=path, hint=hint)
 
 
 def shaped_outside(unit: DesiredUnit, around: Mapping[str, str]) -> DesiredUnit:

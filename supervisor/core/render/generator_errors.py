@@ -35,30 +35,6 @@ _NO_SOURCE = re.compile(r"(?!.*\btype=(?:tmpfs|devpts|ramfs)\b)(?!.*\b(?:source|
 _GROUP = re.compile(r"in group '([^']+)'")
 
 
-class Owners:
-    """Finds the app and the file that a message means; the generator knows files by name only."""
-
-    def __init__(self, readings: Mapping[str, Reading], stage: str) -> None:
-        self._readings = readings
-        self._stage = stage
-        self._by_name = {
-            posixpath.basename(path): (reading, path)
-            for reading in readings.values()
-            for path in quadlet_files(reading.files.app)
-        }
-
-    def by_name(self, name: str) -> tuple[Reading, str] | None:
-        """Return whose Quadlet file has this name."""
-        return self._by_name.get(name)
-
-    def by_path(self, path: str) -> tuple[Reading, str] | None:
-        """Return whose file is staged at this path."""
-        if not path.startswith(f"{self._stage}/"):
-            return None
-        app, _, rest = path[len(self._stage) + 1 :].partition("/")
-        return (self._readings[app], rest) if app in self._readings else None
-
-
 def quadlet_files(app: Candidate) -> list[str]:
     """Paths of the files that the generator makes units of, symlinked instances included."""
     return [file.path for file in app.files if file.path.endswith(tuple(QUADLETS))]
@@ -66,16 +42,21 @@ def quadlet_files(app: Candidate) -> list[str]:
 
 def read_refusals(errors: str, readings: Mapping[str, Reading], stage: str) -> None:
     """Add what the generator refused or warned of to the reading of the app that it means."""
-    owners = Owners(readings, stage)
+    named = {
+        posixpath.basename(path): (reading, path)
+        for reading in readings.values()
+        for path in quadlet_files(reading.files.app)
+    }
     for raw in errors.splitlines():
         line = _PROGRAM.sub("", raw)
         if not line or _NOISE.match(line):
             continue
         owner = None
         if match := _CONVERTING.match(line) or _WARNING.match(line):
-            owner = owners.by_name(match["name"])
+            owner = named.get(match["name"])
         elif match := _LOADING.match(line):
-            owner = owners.by_path(match["path"])
+            app, _, path = match["path"].removeprefix(f"{stage}/").partition("/")
+            owner = (readings[app], path) if app in readings else None
         if match is None or owner is None:
             continue  # of files that are not ours, or no message on a file
         fatal = match.re is not _WARNING
@@ -99,7 +80,7 @@ def report_missing(reading: Reading) -> None:
             hint = "this version of Podman may not know this kind of file"
             if first := QUADLETS[suffix].since:
                 hint = f"Podman knows {suffix} files from {first} on: podman --version"
-            reading.findings.append(reading.files.finding(message, path=path, hint=hint))
+            reading.report(message, path=path, hint=hint)
 
 
 def report_twice(reading: Reading) -> None:
@@ -109,23 +90,19 @@ def report_twice(reading: Reading) -> None:
         name = posixpath.basename(path)
         if first.setdefault(name, path) != path:
             message = f"another file is named {name} as well: {first[name]}; Quadlet reads only one"
-            reading.findings.append(
-                reading.files.finding(message, path=path, hint="rename one of them")
-            )
+            reading.report(message, path=path, hint="rename one of them")
     units: dict[str, str] = {}
     objects: dict[tuple[str, str], str] = {}
     for unit in reading.units:
         if units.setdefault(unit.name, unit.path) != unit.path:
             message = f"{unit.name} comes out of {units[unit.name]} as well"
             hint = "rename one of the files, or give one a ServiceName="
-            reading.findings.append(reading.files.finding(message, path=unit.path, hint=hint))
+            reading.report(message, path=unit.path, hint=hint)
             continue
         for kind, name in unit.makes:
             if "%" not in name and objects.setdefault((kind, name), unit.path) != unit.path:
                 message = f"{objects[kind, name]} makes a {kind} named {name} as well"
-                reading.findings.append(
-                    reading.files.finding(message, path=unit.path, hint="give one another name")
-                )
+                reading.report(message, path=unit.path, hint="give one another name")
 
 
 def report_dependents(readings: Iterable[Reading]) -> None:
@@ -142,9 +119,7 @@ def report_dependents(readings: Iterable[Reading]) -> None:
             for name in unit.requires:
                 if name in refused:
                     message = f"{unit.name} needs {name} of app {refused[name]}, which is refused"
-                    reading.findings.append(
-                        reading.files.finding(message, path=unit.path, fatal=False)
-                    )
+                    reading.report(message, path=unit.path, fatal=False)
 
 
 def report_links(reading: Reading) -> None:
@@ -152,7 +127,7 @@ def report_links(reading: Reading) -> None:
     for path in reading.files.leaving_links():
         message = f"symbolic link leads out of the folder of app {reading.files.app.name}"
         hint = "an app's files stand in its own folder; put the file itself there"
-        reading.findings.append(reading.files.finding(message, path=path, hint=hint))
+        reading.report(message, path=path, hint=hint)
 
 
 def _finding(files: AppFiles, path: str, words: str, *, fatal: bool) -> Finding:

@@ -67,5 +67,4 @@ def _finding(
     fatal: bool = True,
 ) -> Finding:
     entry = _entry(reading, unit, key)
-    path, line = (entry.path, entry.line) if entry else (unit.path, 0)
-    return reading.files.finding(message, path=path, line=line, hint=hint, fatal=fatal)
+    return reading.files.finding(message, at=entry, path=unit.path, hint=hint, fatal=fatal)

@@ -9,13 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from supervisor.core.files.digest import digest
 from supervisor.core.files.file_references import Place, Reads
-from supervisor.core.files.unitfile import (
-    UnitFile,
-    expand,
-    merge,
-    specifiers,
-)
-from supervisor.core.render.reading import Reading, instances, is_true
+from supervisor.core.files.unitfile import UnitFile, boolean, expand, merge, specifiers
+from supervisor.core.render.reading import Reading, instances
 from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.unit_name import instance_of, is_template
@@ -37,19 +32,11 @@ def _read(path: str, reading: Reading, place: Place) -> None:
     name = posixpath.basename(path)
     unit = merge(files.shaping(path))
     for problem in unit.problems:
-        reading.findings.append(
-            files.finding(
-                f"systemd passes this line over: {problem.message}",
-                path=problem.path,
-                line=problem.line,
-                fatal=False,
-            )
-        )
+        message = f"systemd passes this line over: {problem.message}"
+        reading.report(message, path=problem.path, line=problem.line, fatal=False)
     section = _STARTED_BY.get(posixpath.splitext(name)[1], "")
     if section and section not in unit.sections:
-        reading.findings.append(
-            files.finding(f"systemd refuses it: it has no [{section}] section", path=path)
-        )
+        reading.report(f"systemd refuses it: it has no [{section}] section", path=path)
     known = specifiers(name, home=place.home)
     reads = Reads(files, place, path, plain=True)
     reads.look_at(unit, known)
@@ -95,7 +82,7 @@ def _links(name: str, unit: UnitFile) -> Iterator[str]:
 
 def _activates(name: str, unit: UnitFile, known: Mapping[str, str]) -> str:
     """Return the service that a socket hands its connections to, all of them to one."""
-    if not name.endswith(".socket") or is_true(unit.last("Socket", "Accept")):
+    if not name.endswith(".socket") or boolean(unit.last("Socket", "Accept")):
         return ""
     service = expand(unit.last("Socket", "Service"), known)
     return service or f"{name.removesuffix('.socket')}.service"

@@ -19,7 +19,7 @@ from supervisor.core.files.file_references import Place, Reads
 from supervisor.core.files.kube import KubeError, read_kube
 from supervisor.core.files.mounts import writable_mounts
 from supervisor.core.files.names import image_name
-from supervisor.core.files.published_ports import publishes
+from supervisor.core.files.published_ports import parse_publish
 from supervisor.core.files.unitfile import (
     Entry,
     UnitFile,
@@ -32,6 +32,7 @@ from supervisor.core.files.unitfile import (
 from supervisor.core.render.reading import Reading, instances
 from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.kit.texts import parse_duration
+from supervisor.model.app import PublishedPort
 from supervisor.model.quadlet import GENERATED, OWNED, QUADLETS, RUNNING, UnitKind
 from supervisor.model.secret import SecretUse
 from supervisor.model.unit_name import instance_of
@@ -55,12 +56,9 @@ def read_units(output: str, readings: Mapping[str, Reading], place: Place) -> No
     for name, text in divide(output):
         unit = parse(text)
         source = unit.last("Unit", "SourcePath")
-        if not source.startswith(f"{place.stage}/"):
-            continue
-        app, _, path = source[len(place.stage) + 1 :].partition("/")
+        app, _, path = source.removeprefix(f"{place.stage}/").partition("/")
         if app in readings and path:
-            reading = readings[app]
-            _read_unit(name, unit, path, reading, place)
+            _read_unit(name, unit, path, readings[app], place)
 
 
 def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Place) -> None:
@@ -106,7 +104,7 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         object_name=_object_name(kind, unit, command, known),
         pods=pods,
         secret_uses=uses,
-        publishes=publishes(_published(unit, section, path, files, known)),
+        publishes=tuple(_published(unit, section, path, files, known)),
         mounts=writable_mounts(
             (expand(value, known) for value in unit.values(section, "Volume")),
             (expand(value, known) for value in unit.values(section, "Mount")),
@@ -145,41 +143,41 @@ def _look_at_yaml(
     images: list[str] = []
     uses: list[SecretUse] = []
     pods: dict[str, None] = {}
-    for value in unit.values("X-Kube", "Yaml"):
-        for word in split_words(value):
-            yaml_path = posixpath.normpath(posixpath.join(posixpath.dirname(path), word))
-            text = files.text(yaml_path)
-            if text is None:
-                continue  # absent (told of by `reads`), or outside the app
-            try:
-                needs = read_kube(text)
-            except KubeError as error:
-                message = f"cannot read it as Kubernetes YAML: {error}"
-                reading.findings.append(files.finding(message, path=yaml_path, line=error.line))
-                continue
-            # What is not there, Podman makes where the YAML says DirectoryOrCreate.
-            reads.look_at_relative(needs.host_paths, folder, must_exist=False)
-            images.extend(needs.images)
-            pods.update(dict.fromkeys(needs.pods))
-            lines = text.splitlines()
-            made = _kube_secrets(files) if needs.secrets else frozenset()
-            for name in needs.secrets:
-                if name in made:
-                    continue
+    for yaml_path in _yaml_paths(unit, "X-Kube", path):
+        text = files.text(yaml_path)
+        if text is None:
+            continue  # absent (told of by `reads`), or outside the app
+        try:
+            needs = read_kube(text)
+        except KubeError as error:
+            message = f"cannot read it as Kubernetes YAML: {error}"
+            reading.report(message, path=yaml_path, line=error.line)
+            continue
+        # What is not there, Podman makes where the YAML says DirectoryOrCreate.
+        reads.look_at_relative(needs.host_paths, folder, must_exist=False)
+        images.extend(needs.images)
+        pods.update(dict.fromkeys(needs.pods))
+        lines = text.splitlines()
+        made = _kube_secrets(files) if needs.secrets else frozenset()
+        for name in needs.secrets:
+            if name not in made:
                 line = next((n for n, one in enumerate(lines, start=1) if name in one), 0)
                 uses.append(SecretUse(name, yaml_path, line))
     return images, tuple(uses), tuple(pods)
+
+
+def _yaml_paths(unit: UnitFile, section: str, path: str) -> Iterator[str]:
+    """Yield the YAML files that the `.kube` file at this path plays, relative to the app."""
+    for value in unit.values(section, "Yaml"):
+        for word in split_words(value):
+            yield posixpath.normpath(posixpath.join(posixpath.dirname(path), word))
 
 
 def _kube_secrets(files: AppFiles) -> frozenset[str]:
     """Names of the secrets that the app's own YAML files make: those that a unit plays."""
     made: set[str] = set()
     for path in files.unit_paths():
-        if not path.endswith(".kube"):
-            continue
-        unit = merge(files.shaping(path))
-        for word in (word for text in unit.values("Kube", "Yaml") for word in split_words(text)):
-            yaml_path = posixpath.normpath(posixpath.join(posixpath.dirname(path), word))
+        for yaml_path in _yaml_paths(merge(files.shaping(path)), "Kube", path):
             # One that cannot be read is told of where a unit names it.
             with suppress(KubeError):
                 made.update(read_kube(files.text(yaml_path) or "").defines)
@@ -235,26 +233,22 @@ def _health_interval(command: Sequence[str]) -> float:
 def _secret_uses(name: str, unit: UnitFile, path: str, files: AppFiles) -> Iterator[SecretUse]:
     """Yield the Podman secrets that a container names, with the app's own file and line."""
     for value in unit.values("X-Container", "Secret"):
-        entry = files.find_entry(path, lambda one, value=value: _says(one, "Secret", value))  # type: ignore[misc]
-        where = (entry.path, entry.line) if entry else (path, 0)
+        at = files.origin(path, Entry("X-Container", "Secret", value))
         for word in split_words(value)[:1]:
             for one in [instance_of(name, i) for i in instances(name, unit)] or [name]:
                 secret = expand(word.partition(",")[0], specifiers(one))
                 # What only the unit's environment knows cannot be looked for.
                 if secret and not set("$%") & set(secret):
-                    yield SecretUse(secret, *where)
+                    yield SecretUse(secret, at.path, at.line)
 
 
 def _published(
     unit: UnitFile, section: str, path: str, files: AppFiles, known: Mapping[str, str]
-) -> Iterator[tuple[str, str, int]]:
-    """Yield what a unit publishes, with the app's own file and line."""
+) -> Iterator[PublishedPort]:
+    """Yield the fixed ports of the host that a unit publishes, with the app's own file and line."""
     if unit.last(section, "Network") in {"none", "host"}:
         return  # Podman passes it over
     for value in unit.values(section, "PublishPort"):
-        entry = files.find_entry(path, lambda one, value=value: _says(one, "PublishPort", value))  # type: ignore[misc]
-        yield expand(value, known), entry.path if entry else path, entry.line if entry else 0
-
-
-def _says(entry: Entry, key: str, value: str) -> bool:
-    return (entry.key, entry.value) == (key, value)
+        at = files.origin(path, Entry(section, "PublishPort", value))
+        if port := parse_publish(expand(value, known), path=at.path, line=at.line):
+            yield port

@@ -5,8 +5,8 @@ from typing import Any
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Reads
-from supervisor.core.files.install import install_lines, starts
-from supervisor.core.files.unitfile import UnitFile, expand
+from supervisor.core.files.install import INSTALL_KEYS, install_lines, starts
+from supervisor.core.files.unitfile import UnitFile, boolean, expand
 from supervisor.core.render.x_podvisor import OwnSection
 from supervisor.core.render.x_podvisor_deploy import judge_rules
 from supervisor.model.app import AppOptions, DesiredUnit
@@ -24,6 +24,10 @@ class Reading:
         self.units: list[DesiredUnit] = []
         self.findings: list[Finding] = []
         self.options = AppOptions()
+
+    def report(self, message: str, **where: Any) -> None:
+        """Add a finding; `where` is as of `AppFiles.finding`."""
+        self.findings.append(self.files.finding(message, **where))
 
     @property
     def refused(self) -> bool:
@@ -53,13 +57,13 @@ class Reading:
         unit = DesiredUnit(
             name=name,
             path=path,
-            wanted_by=installed.words("Install", "WantedBy", "RequiredBy", "UpheldBy"),
+            wanted_by=installed.words("Install", *INSTALL_KEYS),
             installs=install_lines(path, self.files),
             starts=starts(name, loaded, known),
             instances=instances(name, installed),
             requires=_requirements(loaded, known),
             oneshot=loaded.last("Service", "Type") == "oneshot",
-            remain_after_exit=is_true(loaded.last("Service", "RemainAfterExit")),
+            remain_after_exit=bool(boolean(loaded.last("Service", "RemainAfterExit"))),
             reads=reads.paths,
             live=reads.live,
             probe=own.probe,
@@ -75,11 +79,6 @@ def instances(name: str, unit: UnitFile) -> tuple[str, ...]:
     """Names of the instances that a template's `[Install]` makes."""
     instance = unit.last("Install", "DefaultInstance")
     return (instance,) if instance and is_template(name) else ()
-
-
-def is_true(value: str) -> bool:
-    """Read a boolean as systemd does."""
-    return value.lower() in ("1", "yes", "y", "true", "t", "on")
 
 
 def _requirements(unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:

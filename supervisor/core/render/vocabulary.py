@@ -56,7 +56,7 @@ def _keys(path: str, files: AppFiles, vocabulary: Vocabulary) -> Iterator[Findin
         close = nearest(entry.key, known)
         message = f"{entry.key}= is no key of [{entry.section}]: systemd passes it over"
         hint = f"did you mean {close}=?" if close else ""
-        yield files.finding(message, path=path, line=entry.line, hint=hint, fatal=False)
+        yield files.finding(message, at=entry, hint=hint, fatal=False)
 
 
 def _specifiers(path: str, files: AppFiles) -> Iterator[Finding]:
@@ -66,13 +66,9 @@ def _specifiers(path: str, files: AppFiles) -> Iterator[Finding]:
             continue
         fatal = _ends_in_a_command(entry)
         effect = "the unit would not be loaded" if fatal else "systemd passes the line over"
-        yield files.finding(
-            f"%{letter} in {entry.key}= is no specifier of systemd: {effect}",
-            path=path,
-            line=entry.line,
-            hint=f"write %%{letter} for a per cent sign and {letter}",
-            fatal=fatal,
-        )
+        message = f"%{letter} in {entry.key}= is no specifier of systemd: {effect}"
+        hint = f"write %%{letter} for a per cent sign and {letter}"
+        yield files.finding(message, at=entry, hint=hint, fatal=fatal)
 
 
 def _ends_in_a_command(entry: Entry) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.redact import HIDDEN
-from supervisor.core.files.unitfile import Entry, UnitFile, expand
+from supervisor.core.files.unitfile import Entry, UnitFile, boolean, expand
 from supervisor.core.render.x_podvisor_deploy import (
     judge_job,
     needs_of,
@@ -33,8 +33,6 @@ _LARGEST_PORT = 65_535
 _PROBE_HINT = (
     "write http://HOST:PORT/PATH, https://HOST:PORT/PATH, tcp://HOST:PORT or unix:/PATH/OF/SOCKET"
 )
-_ON = ("1", "on", "yes", "true")
-_OFF = ("0", "off", "no", "false")
 
 
 class OwnSection(msgspec.Struct, kw_only=True):
@@ -134,19 +132,8 @@ def expand_socket(entry: Entry, known: Mapping[str, str]) -> str:
 
 
 def _finding(problem: _Refused, entry: Entry, path: str, files: AppFiles) -> Finding:
-    origin = files.find_entry(path, _same(entry))
-    return files.finding(
-        str(problem),
-        path=origin.path if origin else path,
-        line=origin.line if origin else 0,
-        hint=problem.hint,
-        fatal=False,
-    )
-
-
-def _same(wanted: Entry) -> Callable[[Entry], bool]:
-    same = (wanted.section, wanted.key, wanted.value)
-    return lambda entry: (entry.section, entry.key, entry.value) == same
+    at = files.origin(path, entry)
+    return files.finding(str(problem), at=at, hint=problem.hint, fatal=False)
 
 
 def _prune(text: str) -> bool:
@@ -156,13 +143,13 @@ def _prune(text: str) -> bool:
 
 
 def _yes_or_no(text: str) -> bool:
-    if text.lower() not in (*_ON, *_OFF):
+    if (meant := boolean(text)) is None:
         raise ValueError("write yes or no")
-    return text.lower() in _ON
+    return meant
 
 
 def _idle(text: str) -> float:
-    return 0.0 if text.lower() in _OFF else _interval(text)
+    return 0.0 if boolean(text) is False else _interval(text)
 
 
 def _interval(text: str) -> float:

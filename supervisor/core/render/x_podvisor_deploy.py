@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.install import INSTALL_KEYS
 from supervisor.core.files.unitfile import Entry, UnitFile
 from supervisor.model.app import AfterApp, ChangeAction, ChangeRule
 from supervisor.model.errors import Finding
@@ -46,10 +47,9 @@ def needs_of(
 ) -> Iterator[AfterApp]:
     """Say of each app that is named where that stands."""
     for entry, names in entries:
-        origin = _origin(entry, path, files)
+        at = files.origin(path, entry)
         for name in names:
-            at = files.finding("", path=origin.path or path, line=origin.line)
-            yield AfterApp(app=name, path=at.path, line=at.line)
+            yield AfterApp(app=name, path=files.app.source_path(at.path), line=at.line)
 
 
 def judge_rules(
@@ -77,47 +77,27 @@ def judge_rules(
             problem = f"{idle[0]} fits no file of the app that this unit reads"
             hint = "paths are as seen from the app's folder"
         if problem:
-            origin = _origin(entry, path, files)
-            yield files.finding(
-                f"{entry.key}={entry.value}: {problem}",
-                path=origin.path or path,
-                line=origin.line,
-                hint=hint,
-                fatal=False,
-            )
+            message = f"{entry.key}={entry.value}: {problem}"
+            at = files.origin(path, entry)
+            yield files.finding(message, at=at, hint=hint, fatal=False)
 
 
 def judge_job(entry: Entry, unit: UnitFile, path: str, files: AppFiles) -> Iterator[Finding]:
     """Say why a unit cannot be a job, or what else starts it."""
-    origin = _origin(entry, path, files)
-
-    def found(message: str, hint: str, *, fatal: bool) -> Finding:
-        return files.finding(
-            f"{entry.key}={entry.value}: {message}",
-            path=origin.path or path,
-            line=origin.line,
-            hint=hint,
-            fatal=fatal,
-        )
-
+    at = files.origin(path, entry)
+    said = f"{entry.key}={entry.value}:"
     if unit.last("Service", "Type") != "oneshot":
-        yield found("it must come to an end", "write Type=oneshot in [Service]", fatal=True)
+        hint = "write Type=oneshot in [Service]"
+        yield files.finding(f"{said} it must come to an end", at=at, hint=hint)
     if unit.last("X-Container", "Pod"):
         hint = "take it out of the pod, and give it the pod's network"
-        yield found("a pod starts its containers itself", hint, fatal=True)
-    if unit.words("Install", "WantedBy", "RequiredBy", "UpheldBy"):
-        hint = "leave out its [Install]"
-        yield found("systemd starts it at every boot as well", hint, fatal=False)
+        yield files.finding(f"{said} a pod starts its containers itself", at=at, hint=hint)
+    if unit.words("Install", *INSTALL_KEYS):
+        message = f"{said} systemd starts it at every boot as well"
+        yield files.finding(message, at=at, hint="leave out its [Install]", fatal=False)
 
 
 def fits(glob: str, path: str) -> bool:
     """Whether a path is what a glob names, or lies below it."""
     glob = glob.removeprefix("./").rstrip("/")
     return fnmatchcase(path, glob) or fnmatchcase(path, f"{glob}/*")
-
-
-def _origin(entry: Entry, path: str, files: AppFiles) -> Entry:
-    """Return the assignment as it stands in the app's own file."""
-    same = (entry.section, entry.key, entry.value)
-    found = files.find_entry(path, lambda one: (one.section, one.key, one.value) == same)
-    return found or Entry(*same)
