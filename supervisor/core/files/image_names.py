@@ -26,6 +26,17 @@ def full_name(repository: str) -> str:
     return repository
 
 
+def built_name(tag: str) -> str:
+    """Return the whole name of an image that is built with this tag: Podman's own registry, latest.
+
+    Empty for none, or for one that only systemd knows.
+    """
+    if not tag or set("$%") & set(tag):
+        return ""
+    name = tag if has_registry(tag) else f"localhost/{tag}"
+    return f"{name}:latest" if name_and_tag(tag) == (tag, "latest") else name
+
+
 def stored_name(reference: str) -> str:
     """Return the name that an image of this reference has in a store.
 

@@ -18,19 +18,6 @@ SEVERAL_UNITS = ".quadlets"
 """Suffix of a file that `podman quadlet install` (5.8) divides; no generator reads it."""
 
 
-def image_name(tag: str) -> str:
-    """Return the whole name of an image that is built with this tag: Podman's own registry, latest.
-
-    Empty for none, or for one that only systemd knows.
-    """
-    if not tag or set("$%") & set(tag):
-        return ""
-    first, slash, _ = tag.partition("/")
-    has_registry = bool(slash) and (first == "localhost" or "." in first or ":" in first)
-    name = tag if has_registry else f"localhost/{tag}"
-    return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
-
-
 def unknown_app(name: str, known: Iterable[str], *, sources: Container[str] = ()) -> Stalled:
     """Say that there is no such app, and which one was probably meant."""
     meant = nearest(name, known)

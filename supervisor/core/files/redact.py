@@ -27,7 +27,7 @@ _SAYS_HOW_IT_RUNS = """
     Subnet TimeoutSec TimeoutStartSec TimeoutStopSec Timezone Tmpfs Type UIDMap Ulimit User UserNS
     Volume VolumeName WorkingDir WorkingDirectory Yaml
 """
-_OPEN_KEYS = frozenset(_SAYS_HOW_IT_RUNS.split())
+OPEN_KEYS = frozenset(_SAYS_HOW_IT_RUNS.split())
 """Whose values are repeated; those of all others, and of keys that nobody knows, may be secret."""
 
 _PLAIN_OPTIONS = frozenset({"--arch", "--file", "--network", "--tag", "--target", "--variant"})
@@ -62,7 +62,7 @@ def without_value(words: str, line: str) -> str:
     """Return what another program said of a line of a unit file, the line's value hidden."""
     key, equals, value = line.partition("=")
     value = value if equals else line
-    if key.strip() in _OPEN_KEYS:
+    if key.strip() in OPEN_KEYS:
         return words
     for text in sorted({value.strip(), *_PIECES.split(value)}, key=len, reverse=True):
         if not _is_plain(text):
@@ -97,7 +97,7 @@ def _masked(command: Sequence[str]) -> tuple[str, ...]:
 
 def is_open(entry: Entry) -> bool:
     """Whether an assignment's value may be repeated to people."""
-    return entry.section in _OPEN_SECTIONS or entry.key in _OPEN_KEYS
+    return entry.section in _OPEN_SECTIONS or entry.key in OPEN_KEYS
 
 
 def _entries(files: AppFiles) -> Iterator[Entry]:
@@ -107,7 +107,7 @@ def _entries(files: AppFiles) -> Iterator[Entry]:
 
 def _public(files: AppFiles) -> set[str]:
     """What is no value, or a plain one: names of files, sections and keys, and their pieces."""
-    known = {"", HIDDEN, *_OPEN_KEYS}
+    known = {"", HIDDEN, *OPEN_KEYS}
     for file in files.app.files:
         known.update((file.path, posixpath.basename(file.path)))
     for path in files.unit_paths():

@@ -9,9 +9,10 @@ never sees them. Keys and values are documented in docs/reference/secrets.md.
 import posixpath
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from supervisor.core.files.app_files import AppFiles
-from supervisor.core.files.unitfile import Entry, UnitFile
+from supervisor.core.files.unitfile import Entry, Refused, UnitFile, boolean
 from supervisor.kit.texts import nearest
 from supervisor.model.errors import Finding
 from supervisor.model.secret import LARGEST, SUFFIX, DesiredSecret, SecretKind
@@ -31,15 +32,6 @@ _FORMS = "Source=age:FILE, Source=sops:FILE#KEY, Source=credential:NAME or Gener
 _FOREIGN = "it describes no secret for podvisor, and is installed as it is"
 _FOREIGN_HINT = f"one that does begins with [{_SECTION}], and has {_FORMS}"
 _OUR_LINE = re.compile(r"^\s*(?:Source\s*=\s*(?:age|sops|credential):|Generate\s*=)", re.MULTILINE)
-_YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
-
-
-class _Refused(Exception):
-    """What keeps a secret from being understood: the sentence, and what to do."""
-
-    def __init__(self, problem: str, hint: str = "") -> None:
-        super().__init__(problem)
-        self.hint = hint
 
 
 def is_secret(path: str) -> bool:
@@ -56,21 +48,18 @@ def read_secret_files(files: AppFiles) -> tuple[tuple[DesiredSecret, ...], tuple
             continue
         unit = files.unit_file(file.path)
         if not _is_ours(unit, files.text(file.path) or ""):
-            findings.append(
-                files.finding(_FOREIGN, path=file.path, hint=_FOREIGN_HINT, fatal=False)
-            )
+            oddity = files.finding(_FOREIGN, path=file.path, hint=_FOREIGN_HINT, fatal=False)
+            findings.append(oddity)
             continue
         findings.extend(_oddities(unit, file.path, files))
         entries = {entry.key: entry for entry in unit.entries if entry.section == _SECTION}
         entries = {key: entry for key, entry in entries.items() if entry.value}
-        at = entries.get("Source") or entries.get("Generate")
         try:
             secret = _read(unit, entries, file.path, files)
-        except _Refused as refused:
-            line = at.line if at else 0
-            findings.append(
-                files.finding(str(refused), path=file.path, line=line, hint=refused.hint)
-            )
+        except Refused as refused:
+            at = entries.get("Source") or entries.get("Generate")
+            found = files.finding(str(refused), at=at, path=file.path, hint=refused.hint)
+            findings.append(found)
             continue
         other = secrets.setdefault(secret.name, secret)
         if other is not secret:
@@ -102,71 +91,58 @@ def _oddities(unit: UnitFile, path: str, files: AppFiles) -> Iterator[Finding]:
             hint = f"did you mean {close}=?" if close else f"there are {'=, '.join(_KEYS)}="
         else:
             continue
-        yield files.finding(message, path=path, line=entry.line, hint=hint, fatal=False)
+        yield files.finding(message, at=entry, hint=hint, fatal=False)
 
 
 def _read(unit: UnitFile, entries: dict[str, Entry], path: str, files: AppFiles) -> DesiredSecret:
     if _SECTION not in unit.sections:
-        raise _Refused(f"it has no [{_SECTION}] section", f"write [{_SECTION}], and {_FORMS}")
+        raise Refused(f"it has no [{_SECTION}] section", f"write [{_SECTION}], and {_FORMS}")
     name = posixpath.basename(path).removesuffix(SUFFIX)
     if "Name" in entries:
         name = entries["Name"].value
     if not _NAME.fullmatch(name):
         hint = "use letters, digits, '.', '_' and '-', a letter or digit first; Name= sets another"
         what = "Name=" if "Name" in entries else name
-        raise _Refused(f"{what} cannot name a secret", hint)
+        raise Refused(f"{what} cannot name a secret", hint)
     if "Source" in entries and "Generate" in entries:
-        raise _Refused("Source= and Generate= exclude each other", "leave out one of them")
-    if "Generate" in entries:
-        return DesiredSecret(
-            name=name,
+        raise Refused("Source= and Generate= exclude each other", "leave out one of them")
+    secret = partial(DesiredSecret, name=name, path=path)
+    if generate := entries.get("Generate"):
+        return secret(
             kind=SecretKind.GENERATE,
-            path=path,
-            line=entries["Generate"].line,
-            length=_length(entries["Generate"].value),
+            line=generate.line,
+            length=_length(generate.value),
             prune=_prune(entries.get("Prune")),
         )
     if "Source" not in entries:
-        raise _Refused("it does not say where the secret comes from", f"write {_FORMS}")
+        raise Refused("it does not say where the secret comes from", f"write {_FORMS}")
     if "Prune" in entries:
         message = "Prune= is for generated secrets: others go with their file anyway"
-        raise _Refused(message, "leave it out")
+        raise Refused(message, "leave it out")
     source = entries["Source"]
     kind, _, place = source.value.partition(":")
-    line = source.line
+    secret = partial(secret, line=source.line)
     match kind:
         case "age":
             oid = _sealed(place, files)
             content = files.content(place)
             if content is not None and not content.startswith(_AGE_BEGINS):
                 hint = f"podvisor secret encrypt --force -o {place} makes one"
-                raise _Refused(f"{place} is no file that age encrypted", hint)
-            return DesiredSecret(
-                name=name, kind=SecretKind.AGE, path=path, line=line, place=place, oid=oid
-            )
+                raise Refused(f"{place} is no file that age encrypted", hint)
+            return secret(kind=SecretKind.AGE, place=place, oid=oid)
         case "sops":
             file, _, key = place.rpartition("#")
             keys = tuple(key.split("."))
             if not file or not all(keys):
                 hint = "write sops:FILE#KEY, such as sops:secrets.yaml#db.password"
-                raise _Refused("Source= does not name a key in a file", hint)
-            return DesiredSecret(
-                name=name,
-                kind=SecretKind.SOPS,
-                path=path,
-                line=line,
-                place=file,
-                oid=_sealed(file, files),
-                key=keys,
-            )
+                raise Refused("Source= does not name a key in a file", hint)
+            return secret(kind=SecretKind.SOPS, place=file, oid=_sealed(file, files), key=keys)
         case "credential":
             if not _CREDENTIAL.fullmatch(place):
-                raise _Refused("Source= cannot name a credential", "see systemd.exec(5)")
-            return DesiredSecret(
-                name=name, kind=SecretKind.CREDENTIAL, path=path, line=line, place=place
-            )
+                raise Refused("Source= cannot name a credential", "see systemd.exec(5)")
+            return secret(kind=SecretKind.CREDENTIAL, place=place)
         case _:
-            raise _Refused("Source= does not say what kind of source it is", f"write {_FORMS}")
+            raise Refused("Source= does not say what kind of source it is", f"write {_FORMS}")
 
 
 def _sealed(place: str, files: AppFiles) -> str:
@@ -175,29 +151,29 @@ def _sealed(place: str, files: AppFiles) -> str:
     shown = place if place.endswith(_SEALED_SUFFIXES) or files.holds(place) else "of Source="
     if real is None:
         hint = "put the encrypted file into the app's folder; the path is relative to it"
-        raise _Refused(f"the encrypted file {shown} is not in the app's folder", hint)
+        raise Refused(f"the encrypted file {shown} is not in the app's folder", hint)
     file = next((one for one in files.app.files if one.path == real), None)
     if file is None or file.kind is FileKind.SYMLINK:
         what = "is a folder" if files.holds(place) else "is not there"
         hint = f"podvisor secret encrypt -o {place if shown == place else 'FILE'} makes it"
-        raise _Refused(f"the encrypted file {shown} {what}", hint)
+        raise Refused(f"the encrypted file {shown} {what}", hint)
     if file.oid == _EMPTY:
-        raise _Refused(f"the encrypted file {shown} is empty", "encrypt it anew")
+        raise Refused(f"the encrypted file {shown} is empty", "encrypt it anew")
     if file.size > _LARGEST_SEALED:
         message = f"the encrypted file {shown} is too large for a secret: {file.size} bytes"
-        raise _Refused(message, f"Podman takes {LARGEST} bytes at most")
+        raise Refused(message, f"Podman takes {LARGEST} bytes at most")
     return file.oid
 
 
 def _length(text: str) -> int:
     if not (text.isascii() and text.isdigit() and _SHORTEST <= int(text[:9]) <= _LONGEST):
         message = "Generate= has no meaning: it says how many letters and digits"
-        raise _Refused(message, f"write a number from {_SHORTEST} to {_LONGEST}")
+        raise Refused(message, f"write a number from {_SHORTEST} to {_LONGEST}")
     return int(text)
 
 
 def _prune(entry: Entry | None) -> bool:
-    text = entry.value.lower() if entry else "no"
-    if text not in (*_YES, *_NO):
-        raise _Refused("Prune= has no meaning", "write yes or no")
-    return text in _YES
+    meant = boolean(entry.value) if entry else False
+    if meant is None:
+        raise Refused("Prune= has no meaning", "write yes or no")
+    return meant

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.names import unit_kind
+from supervisor.core.files.redact import OPEN_KEYS
 from supervisor.model.errors import Finding
 
 _ENGINES = {
@@ -27,28 +28,7 @@ _HINT = (
     "podvisor deploys files as they are: render it ahead, in a pipeline or a commit hook; for what"
     " differs between hosts there are systemd's specifiers (%h, %H) and overlays"
 )
-_LITERAL = frozenset(
-    {
-        "ContainerName",
-        "EnvironmentFile",
-        "File",
-        "HostName",
-        "Image",
-        "ImageTag",
-        "Mount",
-        "Network",
-        "NetworkName",
-        "Pod",
-        "PodName",
-        "PublishPort",
-        "Secret",
-        "Subnet",
-        "User",
-        "Volume",
-        "VolumeName",
-        "Yaml",
-    }
-)
+_LITERAL = OPEN_KEYS | {"Secret"}
 """Keys whose values are never a format of Podman's, as those of commands and labels may be."""
 _CONTROL = re.compile(r"\s*(\{%|\{\{|<%)")
 

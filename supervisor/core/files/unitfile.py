@@ -37,6 +37,14 @@ _BOOLEANS = {
 }
 
 
+class Refused(Exception):
+    """A value that means nothing: the sentence, and what to do."""
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(problem)
+        self.hint = hint
+
+
 class Entry(msgspec.Struct, frozen=True):
     """One assignment, where it stands."""
 

@@ -16,9 +16,9 @@ from itertools import pairwise
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.digest import digest
 from supervisor.core.files.file_references import Place, Reads
+from supervisor.core.files.image_names import built_name
 from supervisor.core.files.kube import KubeError, read_kube
 from supervisor.core.files.mounts import writable_mounts
-from supervisor.core.files.names import image_name
 from supervisor.core.files.published_ports import parse_publish
 from supervisor.core.files.unitfile import (
     Entry,
@@ -211,7 +211,7 @@ def _object_name(
     if kind in (UnitKind.VOLUME, UnitKind.NETWORK) and command:
         return command[-1]
     if kind is UnitKind.BUILD:
-        return image_name(expand(unit.last("X-Build", "ImageTag"), known))
+        return built_name(expand(unit.last("X-Build", "ImageTag"), known))
     return ""
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.redact import HIDDEN
-from supervisor.core.files.unitfile import Entry, UnitFile, boolean, expand
+from supervisor.core.files.unitfile import Entry, Refused, UnitFile, boolean, expand
 from supervisor.core.render.x_podvisor_deploy import (
     judge_job,
     needs_of,
@@ -48,14 +48,6 @@ class OwnSection(msgspec.Struct, kw_only=True):
     findings: list[Finding] = []
 
 
-class _Refused(Exception):
-    """A value that means nothing: the sentence, and what to do."""
-
-    def __init__(self, problem: str, hint: str = "") -> None:
-        super().__init__(problem)
-        self.hint = hint
-
-
 def read_own_section(
     unit: UnitFile,
     path: str,
@@ -76,16 +68,16 @@ def read_own_section(
     for entry in unit.entries:
         if entry.section != _SECTION:
             continue
-        problem: _Refused | None = None
+        problem: Refused | None = None
         key = _KEYS.get(entry.key)
         if key is None:
             close = nearest(entry.key, _KEYS)
             there = f"did you mean {close}=?" if close else f"there are {'=, '.join(_KEYS)}="
-            problem = _Refused(f"{entry.key}= has no meaning in [{_SECTION}]", there)
+            problem = Refused(f"{entry.key}= has no meaning in [{_SECTION}]", there)
         elif key.of_services and not runs:
-            problem = _Refused(f"{entry.key}= has no meaning here: this unit is no service")
+            problem = Refused(f"{entry.key}= has no meaning here: this unit is no service")
         elif key.of_keepers and not keeps:
-            problem = _Refused(
+            problem = Refused(
                 f"{entry.key}= has no meaning here", "it is for .network, .volume and .build files"
             )
         elif key.many and not entry.value:
@@ -98,8 +90,8 @@ def read_own_section(
                 elif entry.value:
                     values[entry.key] = key.read(expand_socket(entry, known))
             except ValueError as error:
-                problem = _Refused(f"{entry.key}={entry.value} has no meaning: {error}")
-            except _Refused as refused:
+                problem = Refused(f"{entry.key}={entry.value} has no meaning: {error}")
+            except Refused as refused:
                 problem = refused
         if problem:
             own.findings.append(_finding(problem, entry, path, files))
@@ -121,7 +113,7 @@ def read_own_section(
     elif "Probe" not in entries:
         for name in values:
             if _KEYS[name].probe:
-                alone = _Refused(f"{name}= has no meaning without Probe=", _PROBE_HINT)
+                alone = Refused(f"{name}= has no meaning without Probe=", _PROBE_HINT)
                 own.findings.append(_finding(alone, entries[name], path, files))
     return own
 
@@ -131,14 +123,14 @@ def expand_socket(entry: Entry, known: Mapping[str, str]) -> str:
     return expand(entry.value, known) if entry.value.startswith("unix:") else entry.value
 
 
-def _finding(problem: _Refused, entry: Entry, path: str, files: AppFiles) -> Finding:
+def _finding(problem: Refused, entry: Entry, path: str, files: AppFiles) -> Finding:
     at = files.origin(path, entry)
     return files.finding(str(problem), at=at, hint=problem.hint, fatal=False)
 
 
 def _prune(text: str) -> bool:
     if text.lower() != "volumes":
-        raise _Refused(f"Prune={text} has no meaning", "write Prune=volumes")
+        raise Refused(f"Prune={text} has no meaning", "write Prune=volumes")
     return True
 
 
@@ -177,13 +169,13 @@ def _on_failure(text: str) -> OnFailure:
         return OnFailure(text.lower())
     except ValueError:
         words = " or ".join(OnFailure)
-        raise _Refused(f"ProbeOnFailure={text} has no meaning", f"write {words}") from None
+        raise Refused(f"ProbeOnFailure={text} has no meaning", f"write {words}") from None
 
 
 def read_probe(text: str) -> Probe:
-    """Read the value of Probe=. Raises _Refused, with the right forms, if it is none."""
+    """Read the value of Probe=. Raises Refused, with the right forms, if it is none."""
     shown = text if not set("@?") & set(text) else HIDDEN  # a password, or a token
-    refused = _Refused(f"Probe={shown} has no meaning", _PROBE_HINT)
+    refused = Refused(f"Probe={shown} has no meaning", _PROBE_HINT)
     if any(not " " < letter < "\x7f" for letter in text):
         raise refused
     if text.startswith("unix:"):

@@ -1,8 +1,8 @@
-"""Names of what units make."""
+"""Names of images."""
 
 import pytest
 
-from supervisor.core.files.names import image_name
+from supervisor.core.files.image_names import built_name
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from supervisor.core.files.names import image_name
     ],
 )
 def test_the_whole_name_of_a_built_image(tag, name):
-    assert image_name(tag) == name
+    assert built_name(tag) == name
