@@ -23,35 +23,25 @@ from supervisor.model.rollout import Hold, Outcome, Suspension
 from supervisor.model.status import History, OrderRequest
 
 
-class AppActions:
+class AppActions(msgspec.Struct, frozen=True, kw_only=True):
     """Takes orders for apps that are there; raises Stalled for what cannot be ordered."""
 
-    def __init__(
-        self,
-        *,
-        queue: WorkQueue,
-        desired_state: DesiredState,
-        ledger: Ledger,
-        suspensions: Suspensions,
-        board: StatusBoard,
-        clock: Clock,
-    ) -> None:
-        self._queue = queue
-        self._desired_state = desired_state
-        self._ledger = ledger
-        self._suspensions = suspensions
-        self._board = board
-        self._clock = clock
+    queue: WorkQueue
+    desired_state: DesiredState
+    ledger: Ledger
+    suspensions: Suspensions
+    board: StatusBoard
+    clock: Clock
 
     async def suspend(self, order: OrderRequest) -> None:
         """Leave these apps (all, if none is named) alone."""
-        now = self._clock.now()
+        now = self.clock.now()
         until = now + order.seconds if order.seconds else 0.0
         length = f"for {format_duration(order.seconds)}" if order.seconds else "until resumed"
         for app in order.apps or ("",):
-            self._suspensions.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
+            self.suspensions.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
             why = _with_why(length, order.reason)
-            self._ledger.log(EventKind.SUSPENDED, app=app, reason=why)
+            self.ledger.log(EventKind.SUSPENDED, app=app, reason=why)
         await self._look_at(order.apps)
 
     async def resume(self, order: OrderRequest) -> None:
@@ -59,36 +49,36 @@ class AppActions:
 
         Without a name, what was ordered of all and of each ends; what failed is not tried again.
         """
-        if order.apps and self._suspensions.is_for_all():
+        if order.apps and self.suspensions.is_for_all():
             raise Stalled(
                 f"cannot resume {order.apps[0]} alone: all apps are suspended",
                 hint="podvisor resume, without a name; or suspend the others by their names first",
             )
-        if not order.apps and self._suspensions.lift(""):
-            self._ledger.log(EventKind.RESUMED, reason="no longer suspended")
-        for app in order.apps or sorted({*self._board.apps, *self._ledger.applied()}):
+        if not order.apps and self.suspensions.lift(""):
+            self.ledger.log(EventKind.RESUMED, reason="no longer suspended")
+        for app in order.apps or sorted({*self.board.apps, *self.ledger.applied()}):
             if words := self._go_on(app, again=bool(order.apps)):
                 why = ", ".join(words)
-                self._ledger.log(EventKind.RESUMED, app=app, reason=why)
-        self._desired_state.invalidate()
+                self.ledger.log(EventKind.RESUMED, app=app, reason=why)
+        self.desired_state.invalidate()
         await self._look_at(order.apps)
 
     def _go_on(self, app: str, *, again: bool) -> list[str]:
         """End what was ordered of an app; with `again`, its quarantine too. Says what ended."""
         words = []
-        if self._suspensions.lift(app):
+        if self.suspensions.lift(app):
             words.append("no longer suspended")
-        if hold := self._ledger.drop(Hold, app):
+        if hold := self.ledger.drop(Hold, app):
             words.append(f"no longer held at {hold.revision[:12]}")
-        newest = self._desired_state.newest(app)
-        rollouts = self._ledger.rollouts(app) if again else ()
+        newest = self.desired_state.newest(app)
+        rollouts = self.ledger.rollouts(app) if again else ()
         asked = {hold.release} if hold else set()
         asked.update(one.release for one in rollouts if newest and one.content == newest.content)
         for one in rollouts:
             if one.outcome is Outcome.FAILED and one.release in asked:
                 # It stays known: it must not come again under the name of a newer commit.
                 cut = msgspec.structs.replace(one, outcome=Outcome.TRIAL, reason="")
-                self._ledger.put_rollout(cut)
+                self.ledger.put_rollout(cut)
                 words.append(f"{one.revision[:12]} may be tried again")
         return words
 
@@ -98,11 +88,11 @@ class AppActions:
         If none is named, that is the last good one before; of one that is held, before that at
         which it is. Raises Stalled if there is none such.
         """
-        deployment = (await self._desired_state.deployments()).get(app)
-        applied = self._ledger.applied_app(app)
-        newest = self._desired_state.newest(app)
+        deployment = (await self.desired_state.deployments()).get(app)
+        applied = self.ledger.applied_app(app)
+        newest = self.desired_state.newest(app)
         hold = deployment.held if deployment else None
-        rollouts = self._ledger.rollouts(app)
+        rollouts = self.ledger.rollouts(app)
         passed = {*hold.passed, hold.release} if hold else set()
         now_at = {one.content for one in (applied, newest) if one}
         here = {one.release for one in rollouts if one.content in now_at}
@@ -115,13 +105,13 @@ class AppActions:
                 f"cannot roll back {app} to {name}: it is what the source asks for",
                 hint=f"podvisor resume {app} brings it there",
             )
-        if not await self._desired_state.is_stored(target):
+        if not await self.desired_state.is_stored(target):
             raise Stalled(
                 f"cannot roll back {app} to {name}: its files are not stored any more",
                 hint="push them once more: git revert, or git checkout the old ones and commit",
             )
         after = {one.release for one in rollouts[rollouts.index(target) + 1 :]}
-        self._ledger.put(
+        self.ledger.put(
             Hold(
                 app=app,
                 release=target.release,
@@ -129,28 +119,28 @@ class AppActions:
                 instead_of=newest.revision,
                 content=newest.content,
                 passed=tuple(sorted(after if target.release in passed else after | passed)),
-                at=self._clock.now(),
+                at=self.clock.now(),
             ),
             app,
         )
         words = _with_why("a person rolled it back", reason)
-        self._ledger.log(EventKind.HELD, app=app, revision=target.revision, reason=words)
-        self._desired_state.invalidate()
+        self.ledger.log(EventKind.HELD, app=app, revision=target.revision, reason=words)
+        self.desired_state.invalidate()
         await self._look_at([app])
 
     def history(self, app: str) -> History:
         """Releases of an app that were tried here, the newest first."""
-        applied = self._ledger.applied_app(app)
+        applied = self.ledger.applied_app(app)
         return History(
             app=app,
             running=applied.release if applied else "",
-            held=self._ledger.get(Hold, app),
-            rollouts=tuple(reversed(self._ledger.rollouts(app))),
+            held=self.ledger.get(Hold, app),
+            rollouts=tuple(reversed(self.ledger.rollouts(app))),
         )
 
     async def _look_at(self, apps: Collection[str]) -> None:
-        names = apps or await self._desired_state.deployments()
-        await self._queue.wait_for_pass(Kind.APP.keys(names))
+        names = apps or await self.desired_state.deployments()
+        await self.queue.wait_for_pass(Kind.APP.keys(names))
 
 
 def _with_why(text: str, why: str) -> str:

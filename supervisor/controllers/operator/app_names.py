@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+import msgspec
+
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
@@ -9,28 +11,25 @@ from supervisor.core.files.names import unknown_app
 from supervisor.model.events import EventQuery
 
 
-class AppNames:
+class AppNames(msgspec.Struct, frozen=True, kw_only=True):
     """Apps that are or should be, those that are refused too."""
 
-    def __init__(self, *, desired_state: DesiredState, ledger: Ledger, board: StatusBoard) -> None:
-        self._desired_state = desired_state
-        self._ledger = ledger
-        self._board = board
+    desired_state: DesiredState
+    ledger: Ledger
+    board: StatusBoard
 
     def check(self, apps: Collection[str]) -> None:
         """Raise Stalled if one of these apps is not known, after the sources were read."""
         known = self._known()
         for name in apps:
             if name not in known:
-                raise unknown_app(name, known, sources=self._desired_state.settings.sources)
+                raise unknown_app(name, known, sources=self.desired_state.settings.sources)
 
     def check_logged(self, app: str) -> None:
         """Raise Stalled if an app is not known, and was not while the event log goes back."""
         known = self._known()
-        if app not in known and not self._ledger.events(EventQuery(app=app, limit=1)):
+        if app not in known and not self.ledger.events(EventQuery(app=app, limit=1)):
             raise unknown_app(app, known)
 
     def _known(self) -> frozenset[str]:
-        return frozenset(
-            (*self._board.apps, *self._ledger.applied(), *self._desired_state.latest())
-        )
+        return frozenset((*self.board.apps, *self.ledger.applied(), *self.desired_state.latest()))

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
 import anyio
+import msgspec
 from anyio.streams.memory import MemoryObjectSendStream
 
 from supervisor.controllers.ports import Events
@@ -22,19 +23,18 @@ _BACKLOG = 1_000
 """Entries that a slow reader may be behind; then it is cut off, and reads on from its last id."""
 
 
-class EventLog:
+class EventLog(msgspec.Struct, frozen=True):
     """Reads the ledger, and hears of what it takes up."""
 
-    def __init__(self, ledger: Events) -> None:
-        self._ledger = ledger
+    ledger: Events
 
     async def events(self, query: EventQuery) -> AsyncGenerator[Event]:
         """Entries of the log, and those to come if it says so."""
         send, receive = anyio.create_memory_object_stream[Event](_BACKLOG)
-        stop = self._ledger.subscribe(_into(send)) if query.follow else None
+        stop = self.ledger.subscribe(_into(send)) if query.follow else None
         last = query.after_id
         try:
-            for event in self._ledger.events(query):
+            for event in self.ledger.events(query):
                 last = event.id
                 yield event
             if not query.follow:
@@ -53,7 +53,7 @@ class EventLog:
         failure: Failure | None = None
         send, receive = anyio.create_memory_object_stream[Event | AppStatus](_BACKLOG)
         say = _into(send)
-        stop = self._ledger.subscribe(say)
+        stop = self.ledger.subscribe(say)
 
         async def hand_on() -> None:
             async for one in receive:

@@ -20,21 +20,13 @@ from supervisor.model.errors import Failure, Finding
 from supervisor.model.plan import Plan
 
 
-class Preview:
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """For one question: it has a desired state of its own, of which nothing is worked out yet."""
 
-    def __init__(
-        self,
-        *,
-        desired_state: DesiredState,
-        planner: AppPlanner,
-        differ: Differ,
-        reader: SourceReader,
-    ) -> None:
-        self._desired_state = desired_state
-        self._planner = planner
-        self._differ = differ
-        self._reader = reader
+    desired_state: DesiredState
+    planner: AppPlanner
+    differ: Differ
+    reader: SourceReader
 
     async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan:
         """Work out what would be done with these apps (all, if empty).
@@ -43,8 +35,8 @@ class Preview:
         unknown app.
         """
         problems = await self._read()
-        with self._desired_state.pruning(apps) if prune_all else nullcontext():
-            plan = await self._planner.plan(await self._known(apps))
+        with self.desired_state.pruning(apps) if prune_all else nullcontext():
+            plan = await self.planner.plan(await self._known(apps))
         problems.extend(plan.problems)
         return msgspec.structs.replace(without_values(plan), problems=tuple(problems))
 
@@ -52,29 +44,29 @@ class Preview:
         """Show what is installed beside what the sources hold; raises as `plan` does."""
         problems = await self._read()
         names = await self._known(request.apps)
-        apps = await self._differ.diff(names, units=request.units)
+        apps = await self.differ.diff(names, units=request.units)
         return Diff(apps=apps, problems=tuple(problems))
 
     async def _read(self) -> list[Finding]:
         """Read the sources; one that cannot be read stands as it was stored."""
-        sources = self._desired_state.settings.sources
+        sources = self.desired_state.settings.sources
         problems = [] if sources else [NO_SOURCE]
         for name, settings in sources.items():
             try:
-                snapshot = await self._reader.fetch(name, settings)
+                snapshot = await self.reader.fetch(name, settings)
             except Failure as failure:
                 message = f"source {name}: {failure}"
                 problems.append(Finding(message=message, source=name, hint=failure.hint))
-                stored = await self._reader.stored(name)
+                stored = await self.reader.stored(name)
                 if stored is None:
                     continue
                 snapshot = stored
-            self._desired_state.put(snapshot)
+            self.desired_state.put(snapshot)
         return problems
 
     async def _known(self, apps: Collection[str]) -> Collection[str]:
         """Return these apps (all, if empty). Raises Stalled if one is not there."""
-        everything = await self._desired_state.deployments()
+        everything = await self.desired_state.deployments()
         for name in apps:
             if name not in everything:
                 raise unknown_app(name, everything)

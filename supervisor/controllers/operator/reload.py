@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
+import msgspec
+
 from supervisor.controllers.ports import Events, Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.config.problem import Problem
@@ -34,57 +36,45 @@ async def missing_secrets(
     return reading.placed(problems)
 
 
-class SettingsFile:
+class SettingsFile(msgspec.Struct, frozen=True, kw_only=True):
     """The settings on disk, beside those in force."""
 
-    def __init__(
-        self, *, load: Callable[[], Reading], in_force: CurrentSettings, shown: str
-    ) -> None:
-        """Keep how to `load` them; `shown` is what their file is called."""
-        self.load = load
-        self._in_force = in_force
-        self._shown = shown
+    load: Callable[[], Reading]
+    in_force: CurrentSettings
+    shown: str
+    """What the file is called."""
 
     def is_in_force(self) -> bool:
         """Whether what is on disk is what the daemon goes by."""
-        return self.load().settings == self._in_force.now
+        return self.load().settings == self.in_force.now
 
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong with the settings on disk, and whether they are those in force."""
         reading = self.load()
         if reading.settings is None:
             return (*reading.findings, _OLD_ONES_STAY)
-        if reading.settings != self._in_force.now:
+        if reading.settings != self.in_force.now:
             message = "the settings were changed since the daemon read them"
             hint = "podvisor reload has the daemon take them up"
-            changed = Finding(message=message, path=self._shown, hint=hint, fatal=False)
+            changed = Finding(message=message, path=self.shown, hint=hint, fatal=False)
             return (*reading.findings, changed)
         return reading.findings
 
 
-class SettingsReloader:
+class SettingsReloader(msgspec.Struct, frozen=True, kw_only=True):
     """Takes up changed settings."""
 
-    def __init__(
-        self,
-        *,
-        file: SettingsFile,
-        take: Callable[[Settings], Awaitable[None]],
-        leaving: Callable[[Settings], Awaitable[tuple[Finding, ...]]],
-        secrets: Secrets,
-        ledger: Events,
-    ) -> None:
-        """`leaving` says which apps settings leave out."""
-        self._file = file
-        self.take = take
-        """Go on with these settings."""
-        self._leaving = leaving
-        self._secrets = secrets
-        self._ledger = ledger
+    file: SettingsFile
+    take: Callable[[Settings], Awaitable[None]]
+    """Goes on with these settings."""
+    leaving: Callable[[Settings], Awaitable[tuple[Finding, ...]]]
+    """Says which apps these settings leave out."""
+    secrets: Secrets
+    ledger: Events
 
     def findings(self) -> tuple[Finding, ...]:
         """See `SettingsFile`."""
-        return self._file.findings()
+        return self.file.findings()
 
     async def reload(self) -> Reloaded:
         """Take up what is on disk, if it is not refused; passes that are under way go on.
@@ -92,14 +82,14 @@ class SettingsReloader:
         Apps that will be removed for it, and secrets that are not there, are named in the answer
         and in the event log.
         """
-        reading = self._file.load()
+        reading = self.file.load()
         findings = reading.findings
         if reading.settings is not None:
             references = secret_refs(reading.settings)
-            findings = (*findings, *await missing_secrets(reading, references, self._secrets))
+            findings = (*findings, *await missing_secrets(reading, references, self.secrets))
             with suppress(Failure):  # the passes say what cannot be read
-                findings = (*findings, *await self._leaving(reading.settings))
-        self._ledger.log(
+                findings = (*findings, *await self.leaving(reading.settings))
+        self.ledger.log(
             EventKind.SETTINGS,
             ok=reading.settings is not None,
             reason="read anew" if reading.settings else "refused, the old ones stay",
@@ -115,6 +105,6 @@ class SettingsReloader:
         For the end of the start: systemd takes a reload that is asked of a service that is starting
         for a part of the start, and never calls for it.
         """
-        if self._file.is_in_force():
+        if self.file.is_in_force():
             return Reloaded(ok=True)
         return await self.reload()

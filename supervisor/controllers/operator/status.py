@@ -30,45 +30,34 @@ _PATIENCE_SECONDS = 1.0
 """How long whoever asks waits for news of health, of secrets, and of units."""
 
 
-class StatusService:
+class StatusService(msgspec.Struct, frozen=True, kw_only=True):
     """One for the daemon."""
 
-    def __init__(
-        self,
-        *,
-        queue: WorkQueue,
-        images: ImageController,
-        webhooks: WebhookAuthenticator,
-        desired_state: DesiredState,
-        systemd: Systemd,
-        board: StatusBoard,
-        clock: Clock,
-    ) -> None:
-        self._queue = queue
-        self._images = images
-        self._webhooks = webhooks
-        self._desired_state = desired_state
-        self._systemd = systemd
-        self._board = board
-        self._clock = clock
+    queue: WorkQueue
+    images: ImageController
+    webhooks: WebhookAuthenticator
+    desired_state: DesiredState
+    systemd: Systemd
+    board: StatusBoard
+    clock: Clock
 
     def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status:
         """How everything (or one app) stands; `units` are what `look` saw."""
-        for name, one in self._board.sources.items():
-            due = self._queue.due_in(Kind.SOURCE.key(name))
-            at = self._clock.now() + due if due is not None else 0.0
-            self._board.sources[name] = msgspec.structs.replace(one, next_poll_at=at)
-        status = self._board.status(app, units=units)
+        for name, one in self.board.sources.items():
+            due = self.queue.due_in(Kind.SOURCE.key(name))
+            at = self.clock.now() + due if due is not None else 0.0
+            self.board.sources[name] = msgspec.structs.replace(one, next_poll_at=at)
+        status = self.board.status(app, units=units)
         problems = status.problems
-        if not self._desired_state.settings.sources:
+        if not self.desired_state.settings.sources:
             problems = (*problems, NO_SOURCE)
         apps = tuple(self._with_next_pull(one) for one in status.apps)
         return msgspec.structs.replace(status, apps=apps, problems=problems)
 
     def _with_next_pull(self, app: AppStatus) -> AppStatus:
-        keys = self._images.keys([app.name])
-        dues = [due for key in keys if (due := self._queue.due_in(key)) is not None]
-        at = self._clock.now() + min(dues) if dues else 0.0
+        keys = self.images.keys([app.name])
+        dues = [due for key in keys if (due := self.queue.due_in(key)) is not None]
+        at = self.clock.now() + min(dues) if dues else 0.0
         return msgspec.structs.replace(app, next_pull_at=at)
 
     async def look(self) -> Mapping[str, UnitState]:
@@ -78,17 +67,17 @@ class StatusService:
         """
         await self._look_at_health()
         with anyio.move_on_after(_PATIENCE_SECONDS):
-            await self._webhooks.look()
-        units = {unit.name for one in self._board.apps.values() for unit in one.units}
+            await self.webhooks.look()
+        units = {unit.name for one in self.board.apps.values() for unit in one.units}
         with anyio.move_on_after(_PATIENCE_SECONDS), suppress(Failure):
-            return await self._systemd.units(units)
+            return await self.systemd.units(units)
         return {}
 
     async def _look_at_health(self) -> None:
-        if self._queue.due_in(Kind.HEALTH) is None:
+        if self.queue.due_in(Kind.HEALTH) is None:
             return
-        apps = Kind.APP.keys(self._board.apps)
-        idle = frozenset(key for key in apps if not self._queue.is_busy(key.__eq__))
+        apps = Kind.APP.keys(self.board.apps)
+        idle = frozenset(key for key in apps if not self.queue.is_busy(key.__eq__))
         with anyio.move_on_after(_PATIENCE_SECONDS):
-            await self._queue.wait_for_pass([Kind.HEALTH])
-            await self._queue.wait_idle(idle.__contains__)
+            await self.queue.wait_for_pass([Kind.HEALTH])
+            await self.queue.wait_idle(idle.__contains__)

@@ -27,29 +27,17 @@ _PATIENCE_SECONDS = 1.0
 """How seldom the board is looked at for whoever waits for a gate."""
 
 
-class SyncService:
+class SyncService(msgspec.Struct, frozen=True, kw_only=True):
     """Asks the queue for passes, and waits until these and all that comes of them have ended."""
 
-    def __init__(
-        self,
-        *,
-        queue: WorkQueue,
-        dependencies: AppDependencies,
-        images: ImageController,
-        desired_state: DesiredState,
-        names: AppNames,
-        ledger: Ledger,
-        board: StatusBoard,
-        clock: Clock,
-    ) -> None:
-        self._queue = queue
-        self._dependencies = dependencies
-        self._images = images
-        self._desired_state = desired_state
-        self._names = names
-        self._ledger = ledger
-        self._board = board
-        self._clock = clock
+    queue: WorkQueue
+    dependencies: AppDependencies
+    images: ImageController
+    desired_state: DesiredState
+    names: AppNames
+    ledger: Ledger
+    board: StatusBoard
+    clock: Clock
 
     async def sync(self, request: SyncRequest, say: Say) -> None:
         """Read the sources, and bring the apps to what they say, through their gates.
@@ -59,33 +47,33 @@ class SyncService:
 
         def awaited(key: str) -> bool:
             """Whether a pass for this key brings on what is asked for."""
-            images = self._images.keys(request.apps)
-            return key in images or key in self._dependencies.unfinished(request.apps)
+            images = self.images.keys(request.apps)
+            return key in images or key in self.dependencies.unfinished(request.apps)
 
         for name in request.apps:
-            run = self._ledger.get(JobRun, name)
+            run = self.ledger.get(JobRun, name)
             if run and run.failed:
-                self._ledger.put(msgspec.structs.replace(run, failed="", why=""), name)
-        sources = tuple(self._desired_state.settings.sources)
-        await self._queue.wait_for_pass(Kind.SOURCE.keys(sources))
-        pruning = self._desired_state.pruning(request.apps) if request.prune_all else nullcontext()
+                self.ledger.put(msgspec.structs.replace(run, failed="", why=""), name)
+        sources = tuple(self.desired_state.settings.sources)
+        await self.queue.wait_for_pass(Kind.SOURCE.keys(sources))
+        pruning = self.desired_state.pruning(request.apps) if request.prune_all else nullcontext()
         with pruning:
-            mark = self._queue.generation()
+            mark = self.queue.generation()
             known = await self._all()
-            self._names.check(request.apps)
+            self.names.check(request.apps)
             # A person who asks does not want to hear of backoffs.
             units = self._units(request.apps)
-            self._ledger.put_repairs(
+            self.ledger.put_repairs(
                 RepairState(unit=name)
-                for name in self._ledger.repairs()
+                for name in self.ledger.repairs()
                 if not request.apps or name in units
             )
             keys = Kind.APP.keys(request.apps or known)
-            self._queue.add(*self._images.keys(request.apps))
-            await self._queue.wait_for_pass(keys, since=mark)
-            while self._queue.is_busy(awaited, bursts=False):
-                await self._queue.wait_idle(awaited, bursts=False)
-                await self._queue.wait_for_pass(keys)
+            self.queue.add(*self.images.keys(request.apps))
+            await self.queue.wait_for_pass(keys, since=mark)
+            while self.queue.is_busy(awaited, bursts=False):
+                await self.queue.wait_idle(awaited, bursts=False)
+                await self.queue.wait_for_pass(keys)
             await self.settle(request.apps, say)
 
     async def settle(self, apps: Collection[str], say: Say) -> None:
@@ -95,43 +83,43 @@ class SyncService:
         take.
         """
         said: dict[str, str] = {}
-        until = self._clock.now() + float(self._desired_state.settings.repair.start_timeout)
+        until = self.clock.now() + float(self.desired_state.settings.repair.start_timeout)
         while True:
-            keys = set(Kind.APP.keys(apps or self._board.apps))
-            keys |= self._dependencies.unfinished(apps)
-            await self._queue.wait_idle(keys.__contains__, bursts=False)
+            keys = set(Kind.APP.keys(apps or self.board.apps))
+            keys |= self.dependencies.unfinished(apps)
+            await self.queue.wait_idle(keys.__contains__, bursts=False)
             waiting = {
                 Kind.APP.key(one.name): one
-                for one in self._board.apps.values()
+                for one in self.board.apps.values()
                 if one.gate and one.state is AppState.CHANGING and Kind.APP.key(one.name) in keys
             }
             moves = any(
                 Kind.APP.key(one.name) in keys and one.state is AppState.CHANGING and one.is_moving
-                for one in self._board.apps.values()
+                for one in self.board.apps.values()
             )
             for key, one in waiting.items():
                 if said.get(key) != one.gate:
                     said[key] = one.gate
                     say(one)
-            dues = [due for key in waiting if (due := self._queue.due_in(key)) is not None]
-            if not waiting and moves and self._clock.now() < until:
+            dues = [due for key in waiting if (due := self.queue.due_in(key)) is not None]
+            if not waiting and moves and self.clock.now() < until:
                 await anyio.sleep(_PATIENCE_SECONDS)  # its end is told, and brings a pass
                 continue
-            if not waiting or not (dues or self._queue.is_busy(keys.__contains__)):
+            if not waiting or not (dues or self.queue.is_busy(keys.__contains__)):
                 return  # what is left may come at any time, or never
             # The pass at which a gate looks again is armed already; others may come before it.
             seconds = min(dues, default=_PATIENCE_SECONDS)
             await anyio.sleep(min(seconds, _PATIENCE_SECONDS))
             if seconds <= _PATIENCE_SECONDS:
-                await self._queue.wait_for_pass(waiting)
+                await self.queue.wait_for_pass(waiting)
 
     async def _all(self) -> Collection[str]:
         try:
-            return await self._desired_state.deployments()
+            return await self.desired_state.deployments()
         except Failure:
             return ()  # the loop's own pass meets the same failure, and shows it
 
     def _units(self, apps: Collection[str]) -> frozenset[str]:
         return frozenset(
-            unit for name in apps if (one := self._ledger.applied_app(name)) for unit in one.units
+            unit for name in apps if (one := self.ledger.applied_app(name)) for unit in one.units
         )

@@ -7,6 +7,8 @@ is kept in the ledger, so that nothing is told twice.
 import os
 from collections.abc import Iterator
 
+import msgspec
+
 from supervisor.controllers.keys import Kind, parse
 from supervisor.controllers.ports import Documents, GitHost, Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
@@ -20,36 +22,27 @@ from supervisor.model.errors import Failure
 from supervisor.model.settings import Settings, SourceSettings
 
 
-class CommitStatusController:
+class CommitStatusController(msgspec.Struct, kw_only=True):
     """Compares the board with what was told."""
 
-    def __init__(
-        self,
-        *,
-        git_host: GitHost,
-        secrets: Secrets,
-        ledger: Documents,
-        board: StatusBoard,
-        clock: Clock,
-        queue: WorkQueue,
-        settings: CurrentSettings,
-    ) -> None:
-        self._git_host = git_host
-        self._secrets = secrets
-        self._settings = settings
-        settings.subscribe(self._forget)
-        self._ledger = ledger
-        self._board = board
-        self._clock = clock
-        self._queue = queue
-        self._tried: dict[str, tuple[CommitStatus, str]] = {}
-        """What is under way, or waits until it may be told."""
-        self._failing: dict[str, str] = {}
-        """Source to the revision that could not be told of; the loop tries it again."""
+    git_host: GitHost
+    secrets: Secrets
+    ledger: Documents
+    board: StatusBoard
+    clock: Clock
+    queue: WorkQueue
+    settings: CurrentSettings
+    _tried: dict[str, tuple[CommitStatus, str]] = {}
+    """What is under way, or waits until it may be told."""
+    _failing: dict[str, str] = {}
+    """Source to the revision that could not be told of; the loop tries it again."""
+
+    def __post_init__(self) -> None:
+        self.settings.subscribe(self._forget)
 
     def due(self) -> Iterator[str]:
         """Yield the keys of sources of which there is something new to tell. Cheap, asks nobody."""
-        for name, settings in self._settings.now.sources.items():
+        for name, settings in self.settings.now.sources.items():
             if not settings.status:
                 continue
             wanted = self._wanted(name)
@@ -65,7 +58,7 @@ class CommitStatusController:
 
     async def reconcile(self, name: str) -> tuple[str, ...]:
         """Tell it now, if it is news. Raises what reading the token and telling raise."""
-        settings = self._settings.now.sources.get(name)
+        settings = self.settings.now.sources.get(name)
         wanted = self._wanted(name)
         if settings is None or wanted is None:
             # `due` names it when it is known again what to tell.
@@ -74,36 +67,36 @@ class CommitStatusController:
             return ()
         target = _target(settings)
         self._tried[name] = (wanted, target)
-        said = self._ledger.get(ReportedStatus, name)
+        said = self.ledger.get(ReportedStatus, name)
         before = said.status if said and said.target == target else None
         if wanted == before:
             return ()
-        if seconds := hold_back(wanted, before, said.at if said else 0.0, self._clock.now()):
-            self._queue.add_in(Kind.COMMIT_STATUS.key(name), seconds)
+        if seconds := hold_back(wanted, before, said.at if said else 0.0, self.clock.now()):
+            self.queue.add_in(Kind.COMMIT_STATUS.key(name), seconds)
             return ()
         api = api_of(settings.status, git=settings.git, url=settings.status_url)
         if api is None:
             return ()  # the settings are not accepted like that
         context = settings.status_context or f"podvisor/{os.uname().nodename}"
         try:
-            token = await self._secrets.read(settings.status_token)
-            await self._git_host.tell(api, wanted, context=context, token=token)
+            token = await self.secrets.read(settings.status_token)
+            await self.git_host.tell(api, wanted, context=context, token=token)
         except Failure:
             self._failing[name] = wanted.revision
             raise
         self._failing.pop(name, None)
-        told = ReportedStatus(status=wanted, target=target, at=self._clock.now())
-        self._ledger.put(told, name)
+        told = ReportedStatus(status=wanted, target=target, at=self.clock.now())
+        self.ledger.put(told, name)
         return ()
 
     def _wanted(self, name: str) -> CommitStatus | None:
-        source = self._board.sources.get(name)
-        settings = self._settings.now.sources.get(name)
+        source = self.board.sources.get(name)
+        settings = self.settings.now.sources.get(name)
         if source is None or settings is None or not settings.status:
             return None
-        said = self._ledger.get(ReportedStatus, name)
-        apps = [one for one in self._board.apps.values() if one.source == name]
-        others = {key for key, one in self._board.apps.items() if one.source != name}
+        said = self.ledger.get(ReportedStatus, name)
+        apps = [one for one in self.board.apps.values() if one.source == name]
+        others = {key for key, one in self.board.apps.items() if one.source != name}
 
         def concerns(key: str) -> bool:
             kind, about = parse(key)
@@ -116,7 +109,7 @@ class CommitStatusController:
         return status_of(
             source,
             sorted(apps, key=lambda one: one.name),
-            busy=self._queue.is_busy(concerns),
+            busy=self.queue.is_busy(concerns),
             said=said.status if said and said.target == _target(settings) else None,
         )
 

@@ -1,5 +1,7 @@
 """When sources are read, and what is named for what they say. Keys `source:NAME`."""
 
+import msgspec
+
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.sources.source import SourceController
@@ -8,47 +10,38 @@ from supervisor.controllers.state.failures import Failures
 from supervisor.kit.workqueue import WorkQueue
 
 
-class SourcePoller:
+class SourcePoller(msgspec.Struct, frozen=True, kw_only=True):
     """Reads a source, names the apps that may have changed, and arms its next poll."""
 
-    def __init__(
-        self,
-        *,
-        queue: WorkQueue,
-        sources: SourceController,
-        webhooks: WebhookController,
-        desired_state: DesiredState,
-        failures: Failures,
-    ) -> None:
-        self._queue = queue
-        self._sources = sources
-        self._webhooks = webhooks
-        self._desired_state = desired_state
-        self._failures = failures
+    queue: WorkQueue
+    sources: SourceController
+    webhooks: WebhookController
+    desired_state: DesiredState
+    failures: Failures
 
     async def reconcile(self, name: str) -> list[str]:
         """Read a source. Raises what reading it raises."""
         key = Kind.SOURCE.key(name)
         # Armed before reading: the poll goes on whatever comes of this one.
         self._arm_poll(key, name)
-        told = self._webhooks.begin(name)
+        told = self.webhooks.begin(name)
         try:
-            changed = await self._sources.reconcile(name)
+            changed = await self.sources.reconcile(name)
         except BaseException:
-            self._webhooks.failed(name, told)
+            self.webhooks.failed(name, told)
             raise
-        if self._webhooks.read(name, told, changed=changed):
-            self._queue.forget(key)
+        if self.webhooks.read(name, told, changed=changed):
+            self.queue.forget(key)
             self._arm_poll(key, name)
         # What could not be read of the store may be there again.
-        named = Kind.APP.keys(self._desired_state.failed(name))
-        stuck = [one for one in (Kind.ALL_APPS, Kind.CHANGED_APPS) if one in self._failures]
-        if stuck or key in self._failures:
+        named = Kind.APP.keys(self.desired_state.failed(name))
+        stuck = [one for one in (Kind.ALL_APPS, Kind.CHANGED_APPS) if one in self.failures]
+        if stuck or key in self.failures:
             named += (Kind.ALL_APPS, *stuck)
         elif changed:
             named.append(Kind.CHANGED_APPS)
         return named
 
     def _arm_poll(self, key: str, name: str) -> None:
-        if poll := self._webhooks.poll_seconds(name):
-            self._queue.add_by_rhythm(key, poll)
+        if poll := self.webhooks.poll_seconds(name):
+            self.queue.add_by_rhythm(key, poll)

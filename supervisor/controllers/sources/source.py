@@ -1,5 +1,7 @@
 """Read a source, and hand its snapshot on. `controllers.sources.poller` says when."""
 
+import msgspec
+
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger, SourceReader
 from supervisor.controllers.state.status_board import StatusBoard
@@ -12,32 +14,23 @@ from supervisor.model.source import Snapshot
 from supervisor.model.status import SourceStatus
 
 
-class SourceController:
+class SourceController(msgspec.Struct, frozen=True, kw_only=True):
     """Keeps snapshots as new as the sources are."""
 
-    def __init__(
-        self,
-        *,
-        reader: SourceReader,
-        desired_state: DesiredState,
-        ledger: Ledger,
-        board: StatusBoard,
-        clock: Clock,
-    ) -> None:
-        self._reader = reader
-        self._desired_state = desired_state
-        self._ledger = ledger
-        self._board = board
-        self._clock = clock
+    reader: SourceReader
+    desired_state: DesiredState
+    ledger: Ledger
+    board: StatusBoard
+    clock: Clock
 
     async def restore(self, name: str) -> bool:
         """Take up the newest stored snapshot, without asking the source; False if there is none."""
-        settings = self._desired_state.settings.sources[name]
+        settings = self.desired_state.settings.sources[name]
         try:
-            snapshot = await self._reader.stored(name)
+            snapshot = await self.reader.stored(name)
         except Failure:
             snapshot = None  # the source is read next, which tells what is wrong
-        self._board.sources[name] = SourceStatus(
+        self.board.sources[name] = SourceStatus(
             name=name,
             location=_location(settings),
             ref=settings.ref,
@@ -46,7 +39,7 @@ class SourceController:
         )
         if snapshot is None:
             return False
-        self._desired_state.put(snapshot)
+        self.desired_state.put(snapshot)
         return True
 
     async def reconcile(self, name: str) -> bool:
@@ -54,37 +47,37 @@ class SourceController:
 
         What was read by settings that are not the present ones any more is passed over.
         """
-        settings = self._desired_state.settings.sources.get(name)
+        settings = self.desired_state.settings.sources.get(name)
         if settings is None:
-            self._board.sources.pop(name, None)
+            self.board.sources.pop(name, None)
             return False
         try:
-            snapshot = await self._reader.fetch(name, settings)
+            snapshot = await self.reader.fetch(name, settings)
         except Failure as failure:
-            if self._desired_state.settings.sources.get(name) != settings:
+            if self.desired_state.settings.sources.get(name) != settings:
                 return False
             self._show_failure(name, settings, failure)
             raise
-        if self._desired_state.settings.sources.get(name) != settings:
+        if self.desired_state.settings.sources.get(name) != settings:
             return False
-        changed = self._desired_state.put(snapshot)
+        changed = self.desired_state.put(snapshot)
         self._show(name, settings, snapshot)
         return changed
 
     async def protect(self, name: str) -> tuple[str, ...]:
         """Reconcile `gc-roots`: keep what is applied of a source, and the way back, stored."""
-        applied = self._ledger.applied().items()
+        applied = self.ledger.applied().items()
         revisions = {one.revision for _, one in applied if one.source == name}
         for app, _ in applied:
-            rollouts = self._ledger.rollouts(app)
+            rollouts = self.ledger.rollouts(app)
             revisions.update(one.revision for one in rollouts if one.source == name)
-        await self._reader.keep(name, revisions)
+        await self.reader.keep(name, revisions)
         return ()
 
     def _show(self, name: str, settings: SourceSettings, snapshot: Snapshot) -> None:
-        now = self._clock.now()
-        old = self._board.sources.get(name)
-        self._board.sources[name] = SourceStatus(
+        now = self.clock.now()
+        old = self.board.sources.get(name)
+        self.board.sources[name] = SourceStatus(
             name=name,
             location=_location(settings),
             ref=settings.ref,
@@ -94,9 +87,9 @@ class SourceController:
             findings=snapshot.findings,
         )
         if old and old.error:
-            self._ledger.log(EventKind.SOURCE, source=name, reason="can be read again")
+            self.ledger.log(EventKind.SOURCE, source=name, reason="can be read again")
         if not old or old.revision != snapshot.revision:
-            self._ledger.log(
+            self.ledger.log(
                 EventKind.REVISION,
                 source=name,
                 revision=snapshot.revision,
@@ -111,7 +104,7 @@ class SourceController:
                 self._refuse(name, snapshot.revision, finding)
 
     def _refuse(self, name: str, revision: str, finding: Finding) -> None:
-        self._ledger.log(
+        self.ledger.log(
             EventKind.REFUSED,
             ok=False,
             source=name,
@@ -122,12 +115,12 @@ class SourceController:
         )
 
     def _show_failure(self, name: str, settings: SourceSettings, failure: Failure) -> None:
-        now = self._clock.now()
-        old = self._board.sources.get(name)
+        now = self.clock.now()
+        old = self.board.sources.get(name)
         same_place = old and (old.location, old.ref) == (_location(settings), settings.ref)
         hint = failure.hint
         error = f"{failure} ({hint})" if hint else str(failure)
-        self._board.sources[name] = SourceStatus(
+        self.board.sources[name] = SourceStatus(
             name=name,
             location=_location(settings),
             ref=settings.ref,
@@ -140,7 +133,7 @@ class SourceController:
         )
         if not old or old.error != error:
             reason = str(failure)
-            self._ledger.log(EventKind.SOURCE, ok=False, source=name, reason=reason, detail=hint)
+            self.ledger.log(EventKind.SOURCE, ok=False, source=name, reason=reason, detail=hint)
 
 
 def _location(settings: SourceSettings) -> str:

@@ -3,6 +3,8 @@
 Asked by `controllers.operator.service`.
 """
 
+import msgspec
+
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Listener
 from supervisor.controllers.sources.webhooks import TEST_DELIVERY, WebhookController
@@ -18,32 +20,22 @@ from supervisor.model.webhook import PREFIX, WebhookTest
 _ACCEPTED = 202
 
 
-class WebhookTester:
+class WebhookTester(msgspec.Struct, frozen=True, kw_only=True):
     """Plays the Git host."""
 
-    def __init__(
-        self,
-        *,
-        listener: Listener,
-        webhooks: WebhookController,
-        queue: WorkQueue,
-        board: StatusBoard,
-        clock: Clock,
-        settings: CurrentSettings,
-    ) -> None:
-        self._settings = settings
-        self._listener = listener
-        self._webhooks = webhooks
-        self._queue = queue
-        self._board = board
-        self._clock = clock
+    listener: Listener
+    webhooks: WebhookController
+    queue: WorkQueue
+    board: StatusBoard
+    clock: Clock
+    settings: CurrentSettings
 
     async def test(self, name: str) -> WebhookTest:
         """Send a push as the source's Git host would; returns what came of it.
 
         Raises Stalled where there is nothing to test, Retry or Stalled without the secret.
         """
-        sources = self._settings.now.sources
+        sources = self.settings.now.sources
         source = sources.get(name)
         if source is None:
             known = ", ".join(sources) or "none"
@@ -51,27 +43,27 @@ class WebhookTester:
         if not source.webhook:
             hint = f'webhook = "github" or another, below [sources.{name}]; then reload podvisor'
             raise Stalled(f"source {name} takes no webhooks", hint=hint)
-        if not self._listener.address:
+        if not self.listener.address:
             hint = 'listen = "127.0.0.1:9078", below [webhooks]; podvisor status says what is wrong'
             raise Stalled("nothing listens for webhooks", hint=hint)
         host = HOSTS[source.webhook]
         if host.signature is None or host.payload is None:
             hint = f"run the workflow that podvisor webhook show {name} prints"
             raise Stalled("cannot test: only GitHub can make its tokens", hint=hint)
-        secret = await self._webhooks.authenticator.secret(source.webhook_secret)
-        now = self._clock.now()
+        secret = await self.webhooks.authenticator.secret(source.webhook_secret)
+        now = self.clock.now()
         delivery = f"{TEST_DELIVERY}{int(now)}"
         headers, body = sample(host.payload, source, delivery=delivery)
         headers |= host.signature.sign(body, secret=secret, delivery=delivery, time=now)
-        mark = self._queue.generation()
-        status, answer = await self._listener.knock(PREFIX + name, headers=headers, body=body)
+        mark = self.queue.generation()
+        status, answer = await self.listener.knock(PREFIX + name, headers=headers, body=body)
         stands = None
-        heard = self._webhooks.status_of(name)
+        heard = self.webhooks.status_of(name)
         if status == _ACCEPTED and heard and not heard.last_ignored:
-            await self._queue.wait_for_pass([Kind.SOURCE.key(name)], since=mark)
-            stands = self._board.sources.get(name)
+            await self.queue.wait_for_pass([Kind.SOURCE.key(name)], since=mark)
+            stands = self.board.sources.get(name)
         return WebhookTest(
-            address=self._listener.address,
+            address=self.listener.address,
             path=PREFIX + name,
             status=status,
             answer=answer,

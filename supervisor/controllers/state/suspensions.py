@@ -13,12 +13,11 @@ from supervisor.kit.clock import Clock
 from supervisor.model.rollout import Suspension
 
 
-class Suspensions:
+class Suspensions(msgspec.Struct, frozen=True, kw_only=True):
     """Reads and writes the orders."""
 
-    def __init__(self, *, ledger: Ledger, clock: Clock) -> None:
-        self._ledger = ledger
-        self._clock = clock
+    ledger: Ledger
+    clock: Clock
 
     def of(self, app: str) -> Suspension | None:
         """Return the order that counts for an app: its own, or that for all."""
@@ -30,11 +29,11 @@ class Suspensions:
 
     def suspend(self, order: Suspension) -> None:
         """Have an app (or all) left alone."""
-        self._ledger.put(order, order.app)
+        self.ledger.put(order, order.app)
 
     def lift(self, app: str) -> Suspension | None:
         """End a suspension; returns it if there was one."""
-        order = self._ledger.drop(Suspension, app)
+        order = self.ledger.drop(Suspension, app)
         if order:
             self.renew_trials(app)
         return order
@@ -44,25 +43,25 @@ class Suspensions:
 
         For when it went by while nobody looked after them.
         """
-        for name in (app,) if app else self._ledger.applied():
-            for one in self._ledger.rollouts(name)[-1:]:
+        for name in (app,) if app else self.ledger.applied():
+            for one in self.ledger.rollouts(name)[-1:]:
                 if is_on(one):
-                    renewed = msgspec.structs.replace(one, began_at=self._clock.now())
-                    self._ledger.put_rollout(renewed)
+                    renewed = msgspec.structs.replace(one, began_at=self.clock.now())
+                    self.ledger.put_rollout(renewed)
 
     def over(self, apps: Collection[str]) -> list[Suspension]:
         """End the suspensions of these apps, and that of all, whose time is over; return them."""
         ended = []
         for app in ("", *apps):
-            order = self._ledger.get(Suspension, app)
+            order = self.ledger.get(Suspension, app)
             if order and self._is_over(order):
                 self.lift(app)
                 ended.append(order)
         return ended
 
     def _in_force(self, app: str) -> Suspension | None:
-        order = self._ledger.get(Suspension, app)
+        order = self.ledger.get(Suspension, app)
         return None if order is None or self._is_over(order) else order
 
     def _is_over(self, order: Suspension) -> bool:
-        return bool(order.until) and order.until <= self._clock.now()
+        return bool(order.until) and order.until <= self.clock.now()
