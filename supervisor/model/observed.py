@@ -114,6 +114,16 @@ class ObservedApp(msgspec.Struct, frozen=True, kw_only=True):
     by_hand: tuple[str, ...] = ()
     """Of the files and folders that were asked for, those that somebody put there."""
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Names of the units that are installed of it."""
+        return self.manifest.units if self.manifest else ()
+
+    @property
+    def objects(self) -> tuple[PodmanObject, ...]:
+        """What its units make, as of `Manifest.objects`."""
+        return self.manifest.objects if self.manifest else ()
+
 
 class Container(msgspec.Struct, frozen=True, kw_only=True):
     """A container as Podman lists it."""
@@ -256,6 +266,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Podvisor's own, of apps that are gone."""
     owned_root: str
     """Absolute real path of the folder that holds the apps' folders."""
+
+    def app(self, name: str) -> ObservedApp:
+        """Return an app's folder; one of which nothing is known is empty."""
+        return self.apps.get(name) or ObservedApp(name=name)
 
     def unit(self, name: str) -> UnitState:
         """Return a unit's state; one that systemd does not know is inactive."""

@@ -317,9 +317,7 @@ def _names(
     """Names of all units that these apps have or will have."""
     names: set[str] = set()
     for one in deployments:
-        manifest = apps[one.name].manifest
-        installed = manifest.units if manifest else ()
-        names.update(name for name in installed if not is_template(name))
+        names.update(name for name in apps[one.name].units if not is_template(name))
         names.update(applied[one.name].units if one.name in applied else ())
         names |= one.runtime_names
     return names

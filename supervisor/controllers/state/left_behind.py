@@ -15,16 +15,14 @@ def left_behind(ledger: Documents) -> frozenset[PodmanObject]:
 
 def note_left(ledger: Documents, app: str, observed: Observed) -> None:
     """Remember what stays of an app that is gone; `observed` is from before it went."""
-    folder = observed.apps.get(app)
-    for one in folder.manifest.objects if folder and folder.manifest else ():
+    for one in observed.app(app).objects:
         if is_there(one, observed.inventory) is not False:
             ledger.put(one, _key(one))
 
 
 def note_taken(ledger: Documents, app: str, observed: Observed) -> None:
     """Forget what an app has again: its manifest names it."""
-    folder = observed.apps.get(app)
-    for one in folder.manifest.objects if folder and folder.manifest else ():
+    for one in observed.app(app).objects:
         ledger.drop(PodmanObject, _key(one))
 
 

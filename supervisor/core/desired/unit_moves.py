@@ -27,9 +27,8 @@ def holds_of_giver(
 
     `owners` maps units to the apps that want them; `taken` are those that these have, or get now.
     """
-    folder = observed.apps.get(deployment.name)
     told: set[str] = set()
-    for unit in folder.manifest.units if folder and folder.manifest else ():
+    for unit in observed.app(deployment.name).units:
         taker = owners.get(unit, deployment.name)
         if taker != deployment.name and unit not in taken and taker not in told:
             told.add(taker)
@@ -67,11 +66,11 @@ def holds_of_needed(
     `users` are apps that are not as wanted, or not yet. One that comes after this app must not be
     waited for: one of the two must begin.
     """
-    name, folder = deployment.name, observed.apps.get(deployment.name)
+    name = deployment.name
     stays = _units(deployment.wanted)
     goes = {
         unit
-        for unit in (folder.manifest.units if folder and folder.manifest else ())
+        for unit in observed.app(name).units
         if unit not in stays and owners.get(unit, name) == name
     }
     for user in users if goes else ():
@@ -98,8 +97,8 @@ def kept_units(observed: Observed, complete: Collection[str]) -> dict[str, str]:
     return {
         unit: name
         for name, folder in observed.apps.items()
-        if name not in complete and folder.manifest
-        for unit in folder.manifest.units
+        if name not in complete
+        for unit in folder.units
     }
 
 
@@ -115,16 +114,15 @@ def lost_for_good(
 
     `everything` are the apps of this pass. Who is taken back at the same time gives back.
     """
-    folder = observed.apps.get(deployment.name)
-    mine = folder.manifest.units if folder and folder.manifest else ()
+    mine = observed.app(deployment.name).units
     for unit in _units(deployment.last_good):
         owner = owners.get(unit, deployment.name)
         if owner == deployment.name or unit in mine:
             continue
         other = everything.get(owner)
-        theirs = observed.apps[owner].manifest if owner in observed.apps else None
         was_theirs = other and unit in _units(other.last_good)
-        if other is None or (theirs and unit in theirs.units and (owner in complete or was_theirs)):
+        theirs = observed.app(owner).units
+        if other is None or (unit in theirs and (owner in complete or was_theirs)):
             yield unit
 
 

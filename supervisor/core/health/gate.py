@@ -42,8 +42,7 @@ def is_on(rollout: Rollout) -> bool:
 
 def is_installed(app: DesiredApp, observed: Observed) -> bool:
     """Whether this very revision is what was installed last."""
-    folder = observed.apps.get(app.name)
-    manifest = folder.manifest if folder else None
+    manifest = observed.app(app.name).manifest
     return manifest is not None and manifest.revision == app.revision
 
 

@@ -90,8 +90,7 @@ def plan_app(given: Given) -> tuple[list[Step], Verdict]:
 def _findings(given: Given) -> Iterator[Finding]:
     """Yield what was found of what is asked; the fatal ones keep it out."""
     deployment, observed = given.deployment, given.observed
-    folder = observed.apps.get(deployment.name)
-    by_hand = folder.by_hand if folder else ()
+    by_hand = observed.app(deployment.name).by_hand
     yield from (one for one in deployment.findings if one.absent not in by_hand)
     if deployment.keep and deployment.keep_reason:
         hint = "podvisor sync --prune-all removes it"
@@ -207,7 +206,6 @@ def _way(given: Given, app: DesiredApp, other: DesiredApp | None) -> Draft:
     """
     observed, now = given.observed, given.now
     draft = Draft(app=app.name)
-    folder = observed.apps.get(app.name)
     _remove_units(given, app, other, draft)
     plan_leftovers(app, observed, given.owners, draft)
     files = plan_files(app, observed, now, draft)
@@ -221,7 +219,7 @@ def _way(given: Given, app: DesiredApp, other: DesiredApp | None) -> Draft:
             hint="left alone; move it into the source, or out of the folder",
             fatal=False,
         )
-        for path in (folder.unowned_files if folder else ())
+        for path in observed.app(app.name).unowned_files
     )
     return draft
 
@@ -238,10 +236,9 @@ def _remove_app(given: Given, draft: Draft) -> bool:
     Its volumes go last, if it says so: what is left of its manifest remembers them until then.
     """
     deployment, observed, owners = given.deployment, given.observed, given.owners
-    folder = observed.apps.get(deployment.name)
-    if folder is None or folder.manifest is None:
+    last_good, manifest = deployment.last_good, observed.app(deployment.name).manifest
+    if manifest is None:
         return True
-    last_good, manifest = deployment.last_good, folder.manifest
     says_so = last_good is not None and last_good.options.prune_volumes
     prune = not manifest.files or (says_so and not deployment.spare_volumes)
     why = deployment.left_out
@@ -270,11 +267,11 @@ def _remove_units(
     started is in the ledger.
     """
     observed, owners = given.observed, given.owners
-    folder, known = observed.apps.get(draft.app), observed.applied.get(draft.app)
+    folder, known = observed.app(draft.app), observed.applied.get(draft.app)
     units = other.by_name if other else {}
-    installed = folder.manifest.units if folder and folder.manifest else ()
-    had = {name: None for name in (known.units if known else ()) if template_of(name) in installed}
-    for name in installed:
+    started = known.units if known else ()
+    had = {name: None for name in started if template_of(name) in folder.units}
+    for name in folder.units:
         if name in units:
             had.update(dict.fromkeys(units[name].runtime_names))
         elif not is_template(name):
@@ -284,8 +281,8 @@ def _remove_units(
         if name not in stays and owners.get(template_of(name), draft.app) == draft.app:
             _remove_unit(name, observed, draft, reason)
     plain = {unit.path for unit in (app.units if app else ()) if unit.kind is UnitKind.PLAIN}
-    links = folder.links.values() if folder else ()
-    for name in sorted({path.rpartition("/")[2] for path in links if path not in plain}):
+    links = set(folder.links.values()) - plain
+    for name in sorted({path.rpartition("/")[2] for path in links}):
         if owners.get(name, draft.app) == draft.app:
             draft.steps.append(DisableUnit(app=draft.app, unit=name, reason=reason))
 

@@ -51,8 +51,7 @@ def _kinds(
 ) -> Iterator[str]:
     units = tuple(one.units)
     kinds = {unit.kind for unit in units}
-    if there.manifest:
-        kinds.update(made.kind for made in there.manifest.objects)
+    kinds.update(made.kind for made in there.objects)
     plays = any(unit.pods for unit in units)
     remade = changes and (plays or UnitKind.NETWORK in kinds)
     if remade or _comes_or_goes(one, there) or _is_another(one, known):
@@ -69,7 +68,7 @@ def _kinds(
 
 def _comes_or_goes(one: Deployment, there: ObservedApp) -> bool:
     """Whether the app, or a unit of it, is not installed as yet, or not wanted any more."""
-    installed = {*there.manifest.units} if there.manifest else set()
+    installed = set(there.units)
     if one.wanted is None and not one.keep and not one.findings:
         return True
     left = installed - one.wanted.by_name.keys() if one.wanted else ()

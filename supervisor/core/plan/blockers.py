@@ -1,6 +1,6 @@
 """What stands in an app's way: names, files and folders of what is not podvisor's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from supervisor.core.plan.ownership import is_owned, stranger
 from supervisor.model.app import DesiredApp, DesiredUnit
@@ -11,8 +11,7 @@ from supervisor.model.quadlet import UnitKind
 
 def blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -> list[Finding]:
     """Names that are taken by what podvisor does not own."""
-    folder = observed.apps.get(app.name)
-    mine = frozenset(folder.manifest.units if folder and folder.manifest else ())
+    mine = observed.app(app.name).units
     findings = []
     for unit in app.units:
         taken = _taken_by(unit, app.name, mine, observed, foreign)
@@ -34,9 +33,7 @@ def blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) ->
 
 def _closed_folders(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
     """Folders into which nothing can be written, since a container took them to itself."""
-    folder = observed.apps.get(app.name)
-    if folder is None:
-        return
+    folder = observed.app(app.name)
     there = {(file.path, file.oid, file.kind) for file in folder.files}
     for closed in folder.closed:
         place = f"{observed.owned_root}/{app.name}/{closed}"
@@ -67,8 +64,8 @@ def _closed_folders(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
 
 def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
     """Files that stand where the app's would be written, and that podvisor did not put there."""
-    folder = observed.apps.get(app.name)
-    if folder is None or (folder.manifest is None and app.name in observed.applied):
+    folder = observed.app(app.name)
+    if folder.manifest is None and app.name in observed.applied:
         return  # of an app that was here, what lies in its folder is podvisor's
     owned = {file.path for file in folder.manifest.files} if folder.manifest else frozenset()
     wanted = {file.path: file for file in app.files}
@@ -88,7 +85,7 @@ def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
 def _taken_by(
     unit: DesiredUnit,
     app: str,
-    mine: frozenset[str],
+    mine: Collection[str],
     observed: Observed,
     foreign: Mapping[str, str],
 ) -> tuple[str, str] | None:
@@ -155,6 +152,5 @@ def _is_ours(unit: str, observed: Observed) -> bool:
 
     Else `core.desired.conflicts` would have refused whoever wants it.
     """
-    return any(
-        unit in folder.manifest.units for folder in observed.apps.values() if folder.manifest
-    ) or any(unit in app.units for app in observed.applied.values())
+    is_installed = any(unit in folder.units for folder in observed.apps.values())
+    return is_installed or any(unit in app.units for app in observed.applied.values())

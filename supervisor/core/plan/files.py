@@ -35,9 +35,9 @@ def plan_files(app: DesiredApp, observed: Observed, now: float, draft: Draft) ->
 
     What somebody changes again and again is restored with the backoff of repairs.
     """
-    folder = observed.apps.get(app.name)
-    manifest = folder.manifest if folder else None
-    there = {file.path: file for file in folder.files} if folder else {}
+    folder = observed.app(app.name)
+    manifest = folder.manifest
+    there = {file.path: file for file in folder.files}
     before = {file.path: file for file in manifest.files} if manifest else {}
     # Somebody took the folder away with its manifest, if the ledger knows of units that ran on it.
     is_lost = manifest is None and bool((known := observed.applied.get(app.name)) and known.units)
@@ -79,8 +79,8 @@ def plan_files(app: DesiredApp, observed: Observed, now: float, draft: Draft) ->
         claim = msgspec.structs.replace(
             sealed,
             files=tuple(sorted((before | after).values())),
-            units=tuple(sorted({*sealed.units, *(manifest.units if manifest else ())})),
-            objects=tuple(sorted({*sealed.objects, *(manifest.objects if manifest else ())})),
+            units=tuple(sorted({*sealed.units, *folder.units})),
+            objects=tuple(sorted({*sealed.objects, *folder.objects})),
             sealed=False,
         )
         if claim != manifest:

@@ -41,8 +41,7 @@ _REMADE = {row.kind for row in QUADLETS.values() if row.makes in ("image", "arti
 def pending_jobs(wanted: DesiredApp, observed: Observed) -> tuple[str, ...]:
     """Units that have to run before the app becomes what is wanted, in runtime names."""
     names = [name for name, unit in wanted.runtime_units.items() if unit.before_deploy]
-    folder = observed.apps.get(wanted.name)
-    manifest = folder.manifest if folder else None
+    manifest = observed.app(wanted.name).manifest
     if manifest and manifest.sealed and manifest.content == wanted.content:
         return ()
     run = observed.jobs.get(wanted.name)
@@ -102,10 +101,9 @@ def plan_jobs(
         file.path for file in wanted.files if any(_is_part(file.path, unit) for unit in needed)
     }
     names = {unit.name for unit in needed}
-    folder = observed.apps.get(wanted.name)
-    manifest = folder.manifest if folder else None
+    manifest = observed.app(wanted.name).manifest
     written = [s for s in attempt.steps if isinstance(s, WriteFile) and s.file.path in paths]
-    objects = {*owned_after(wanted, observed), *(manifest.objects if manifest else ())}
+    objects = {*owned_after(wanted, observed), *observed.app(wanted.name).objects}
     claim = _claim(wanted, manifest, paths, names, objects)
     if claim != manifest:
         reason = "claims what the app's jobs need"

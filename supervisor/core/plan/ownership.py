@@ -32,12 +32,6 @@ def is_there(one: PodmanObject, inventory: Inventory) -> bool | None:
     return None if names is None else one.name in names
 
 
-def owned_before(app: str, observed: Observed) -> frozenset[PodmanObject]:
-    """Return what is podvisor's of an app's objects."""
-    folder = observed.apps.get(app)
-    return frozenset(folder.manifest.objects if folder and folder.manifest else ())
-
-
 def is_owned(one: PodmanObject, observed: Observed) -> bool:
     """Whether it is podvisor's, for any app of this pass or one that is gone."""
     return one in observed.left or one in _of_others("", observed)
@@ -45,7 +39,7 @@ def is_owned(one: PodmanObject, observed: Observed) -> bool:
 
 def owned_after(app: DesiredApp, observed: Observed) -> tuple[PodmanObject, ...]:
     """Return what is podvisor's once the app is as wanted: for its manifest."""
-    before = owned_before(app.name, observed) or _lost(app, observed)
+    before = frozenset(observed.app(app.name).objects) or _lost(app, observed)
     wanted = {one for unit in app.units if (one := object_of(unit)) and not unit.adopt}
     if wanted == before:  # as in nearly every pass
         return tuple(sorted(wanted))
@@ -72,8 +66,7 @@ def stranger(unit: DesiredUnit, app: str, observed: Observed) -> PodmanObject | 
     one = object_of(unit)
     if one is None or unit.adopt or not is_there(one, observed.inventory):
         return None
-    mine = (owned_before(app, observed), _of_others(app, observed), observed.left)
-    if any(one in some for some in mine) or _is_of_units(one, observed):
+    if is_owned(one, observed) or _is_of_units(one, observed):
         return None
     records = [
         known.units[name]
@@ -87,9 +80,7 @@ def stranger(unit: DesiredUnit, app: str, observed: Observed) -> PodmanObject | 
             r.kind is None or (r.kind, r.object_name) == (one.kind, one.name) for r in records
         )
         return None if used else one
-    folder = observed.apps.get(app)
-    is_installed = folder and folder.manifest and unit.name in folder.manifest.units
-    return None if is_installed else one
+    return None if unit.name in observed.app(app).units else one
 
 
 def _is_of_units(one: PodmanObject, observed: Observed) -> bool:
@@ -98,9 +89,7 @@ def _is_of_units(one: PodmanObject, observed: Observed) -> bool:
         return False
     within = {c.unit for c in observed.inventory.containers or () if c.pod == one.name}
     kinds: dict[str, UnitKind | None] = {
-        name: None
-        for folder in observed.apps.values()
-        for name in (folder.manifest.units if folder.manifest else ())
+        name: None for folder in observed.apps.values() for name in folder.units
     }
     for known in observed.applied.values():
         kinds.update({name: inputs.kind for name, inputs in known.units.items()})
@@ -139,8 +128,7 @@ def _left_by(
     name: str, app: DesiredApp | None, observed: Observed, owners: Mapping[str, str]
 ) -> list[PodmanObject]:
     """Return what is podvisor's of an app and is there, and what no unit asks for any more."""
-    wanted = {object_of(unit) for unit in app.units} if app else set()
-    left = owned_before(name, observed) - wanted
+    left = set(observed.app(name).objects).difference(map(object_of, app.units if app else ()))
     return [
         one
         for one in sorted(left and left - _of_others(name, observed))
@@ -151,18 +139,14 @@ def _left_by(
 def _of_others(app: str, observed: Observed) -> frozenset[PodmanObject]:
     """What is podvisor's, for other apps of this pass: it may be on its way to or from them."""
     return frozenset(
-        one
-        for name, folder in observed.apps.items()
-        if name != app and folder.manifest
-        for one in folder.manifest.objects
+        one for name, folder in observed.apps.items() if name != app for one in folder.objects
     )
 
 
 def _lost(app: DesiredApp, observed: Observed) -> frozenset[PodmanObject]:
     """Return what was podvisor's, as the ledger has it, where the manifest was taken away."""
-    folder = observed.apps.get(app.name)
     known = observed.applied.get(app.name)
-    if known is None or (folder and folder.manifest):
+    if known is None or observed.app(app.name).manifest:
         return frozenset()
     adopted = {object_of(unit) for unit in app.units if unit.adopt}
     made = {

@@ -10,7 +10,7 @@ from supervisor.core.plan.change_policy import uptake
 from supervisor.core.plan.draft import FileChanges
 from supervisor.core.plan.endings import ending_units
 from supervisor.core.plan.networks import users_of_network
-from supervisor.core.plan.ownership import is_there, object_of, owned_before
+from supervisor.core.plan.ownership import is_there, object_of
 from supervisor.core.plan.unit_inputs import inputs_of, is_another, recorded
 from supervisor.model.app import ChangeAction, DesiredApp, DesiredUnit
 from supervisor.model.observed import Observed, UnitInputs, UnitState
@@ -95,7 +95,7 @@ def seen_units(app: DesiredApp, observed: Observed, files: FileChanges) -> Itera
     """Yield the app's units, instances in place of templates, in the order of its files."""
     wanted = wanted_units.should_run(app.runtime_units, observed.targets, observed.needed_by)
     applied = observed.applied.get(app.name)
-    owned = owned_before(app.name, observed)
+    owned = observed.app(app.name).objects
     ending = ending_units(app, wanted, applied, observed)
     for unit in app.units:
         inputs = inputs_of(app, unit, observed)

@@ -37,9 +37,8 @@ def plan_units(
     seen = {one.state.name: one for one in seen_units(app, observed, files)}
     stopped = {step.unit for step in draft.steps if isinstance(step, StopUnit)}
     along = pulled_along(seen.values(), stopped)
-    folder = observed.apps.get(app.name)
     links_to: dict[str, set[str]] = {}
-    for link, path in folder.links.items() if folder else ():
+    for link, path in observed.app(app.name).links.items():
         links_to.setdefault(path, set()).add(link)
     for unit in app.units:
         if unit.kind is UnitKind.PLAIN:
