@@ -231,6 +231,22 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """Why it cannot be said now what the source asks of it; it is kept meanwhile."""
     waits: tuple[Need, ...] = ()
     """Other apps that a change has to wait for."""
+    lost: frozenset[str] = frozenset()
+    """Units of `last_good` that other apps have now."""
+
+    @property
+    def way_back(self) -> DesiredApp | None:
+        """`last_good` without what is lost of it."""
+        last = self.last_good
+        units = tuple(unit for unit in last.units if unit.name in self.lost) if last else ()
+        if last is None or not units:
+            return last
+        paths = {path for unit in units for path in (unit.path, *unit.drop_ins)}
+        return msgspec.structs.replace(
+            last,
+            units=tuple(unit for unit in last.units if unit not in units),
+            files=tuple(file for file in last.files if file.path not in paths),
+        )
 
     @property
     def apps(self) -> tuple[DesiredApp, ...]:

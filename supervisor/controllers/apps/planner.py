@@ -14,7 +14,7 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.ports import Aside, Folder
 from supervisor.core.desired.dependencies import waits_for
-from supervisor.core.desired.unit_moves import along, changing, elsewhere, owners_of, taken_units
+from supervisor.core.desired.unit_moves import along
 from supervisor.core.plan import planner
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
@@ -110,12 +110,7 @@ class AppPlanner:
         able = [one for one in deployments if one.name not in failures]
         # Worked out of what holds now: while a plan is made, apps may come to stand elsewhere.
         latest, settings = dict(self._desired_state.latest()), self._desired_state.settings
-        now = self._clock.now()
-        owners, taken, offered = (
-            owners_of(latest),
-            taken_units(latest),
-            self._desired_state.secrets(),
-        )
+        now, offered = self._clock.now(), self._desired_state.secrets()
 
         def plan(some: Sequence[Deployment]) -> Plan:
             return planner.plan(
@@ -125,12 +120,8 @@ class AppPlanner:
                 foreign=foreign,
                 health=settings.health,
                 rollout=settings.rollout,
-                owners=owners,
-                taken=taken,
-                elsewhere=elsewhere({one.name for one in some}, latest),
-                changing=changing({one.name for one in some}, latest),
                 offered=offered,
-                everyone=latest.values(),
+                everyone=latest,
             )
 
         plans, defects = await self._aside(

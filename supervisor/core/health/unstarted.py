@@ -74,7 +74,7 @@ def told(
     not be there after the next boot.
     """
     wanted = deployment.wanted
-    stands = wanted if verdict.complete else deployment.last_good
+    stands = wanted if verdict.complete else deployment.way_back
     idle_now = frozenset(stands.by_name if stands else ()).intersection(
         idle if verdict.complete else idle_until
     )

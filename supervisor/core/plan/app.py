@@ -63,7 +63,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 def plan_app(given: Given) -> tuple[list[Step], Verdict]:
     """Plan one app."""
     deployment = given.deployment
-    wanted, last_good = deployment.wanted, deployment.last_good
+    wanted, last_good = deployment.wanted, deployment.way_back
     draft = Draft(app=deployment.name, findings=list(_findings(given)))
     refused = any(finding.fatal for finding in draft.findings)
     draft.findings.extend(deployment.refusal)
@@ -119,7 +119,7 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
     Returns None if the app is to be as it was last good meanwhile.
     """
     deployment, observed, now = given.deployment, given.observed, given.now
-    last_good = deployment.last_good
+    last_good = deployment.way_back
     attempt = _converge(given, wanted, last_good)
     jobs = pending_jobs(wanted, observed)
     needs, meeting = unmet_needs(wanted, attempt.steps, observed, jobs=jobs, offered=given.offered)

@@ -1,7 +1,7 @@
 """What an app needs before its units can start: what of it is lacking, and the steps that meet it.
 
 Called by `core.plan.app`, which decides by it what is done now. What another app is to do first
-comes with the deployment (`core.desired.dependencies`, `core.desired.unit_moves`).
+comes with the deployment (`core.desired.dependencies`, `core.plan.moves`).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping

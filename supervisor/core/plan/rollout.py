@@ -129,8 +129,7 @@ def has_way_back(deployment: Deployment, observed: Observed, settings: RolloutSe
     applied = observed.applied.get(deployment.name)
     if wanted is None or last_good is None or applied is None:
         return False
-    # By its name: what it gave away to another app is not among its content any more.
-    was_good = last_good.revision == applied.revision and wanted.content != applied.content
+    was_good = last_good.content == applied.content != wanted.content
     return was_good and settings.rollback and wanted.options.rollback
 
 

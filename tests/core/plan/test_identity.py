@@ -463,7 +463,8 @@ def test_what_an_app_still_needs_does_not_go_before_it_has_changed(machine, is_i
     change = deploy(alone, web)
     leaving = [deploy(None, proxy()), *([change] if is_in_the_pass else [])]
     observed = machine.observe([*leaving, change])
-    plan = planner.plan(leaving, observed, 0.0, changing=[] if is_in_the_pass else [change])
+    everyone = {one.name: one for one in (*leaving, change)}
+    plan = planner.plan(leaving, observed, 0.0, everyone=everyone)
     assert not [step for step in plan.steps if step.app == "proxy"]
     assert waiting(plan.verdicts[0]) == ("waits for app web, which still needs n-network.service",)
     do(machine, deploy(None, proxy()), change)
