@@ -10,7 +10,6 @@ from supervisor.adapters.git.reader import GitSources
 from supervisor.adapters.githost.commit_status import CommitStatusSender
 from supervisor.adapters.host.probe import NetworkProber
 from supervisor.adapters.host.watch import HostWatch
-from supervisor.adapters.ledger.reader import ReadOnlyLedger
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
@@ -76,8 +75,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
     state, runtime = (scratch, scratch) if scratch else (paths.state, paths.runtime)
     ledger = SqliteLedger(state / paths.ledger.name, settings=settings.ledger, clock=clock)
     if scratch:
-        with ReadOnlyLedger(paths.ledger) as there:
-            there.copy_to(ledger)
+        ledger.take(paths.ledger)
     systemd = SystemdManager()
     podman = PodmanClient(paths.podman_socket)
     secrets = SecretReader(podman.secret)

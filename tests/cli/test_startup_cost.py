@@ -10,11 +10,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.cli import codes
+from supervisor.kit.clock import SystemClock
+from supervisor.model.observed import AppliedApp, UnitInputs
+from supervisor.model.settings import LedgerSettings
 from supervisor.model.status import Status
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 7
+UNIT = "systemd/user/podvisor.service"
 
 
 def cpu_seconds(*arguments: str) -> float:
@@ -69,20 +74,40 @@ def test_nothing_dear_is_imported(arguments: list[str], dear: set[str], daemon: 
     assert not imported & dear
 
 
-def test_nothing_dear_is_imported_for_a_status_without_a_daemon(tmp_path: Path) -> None:
-    places = {"HOME": tmp_path, "XDG_RUNTIME_DIR": tmp_path, "XDG_STATE_HOME": tmp_path}
+def test_nothing_dear_is_imported_for_a_status_without_a_daemon(home: Path) -> None:
+    """It was ready since the settings were written, and then stopped."""
+    unit, config = (
+        home / "config/systemd/user/podvisor.service",
+        home / "config/podvisor/config.toml",
+    )
+    systemctl = home / "programs/systemctl"
+    for file in (unit, config, systemctl):
+        file.parent.mkdir(parents=True)
+        file.touch(0o700)
+    systemctl.write_text(
+        "#!/bin/sh\nprintf 'ActiveState=inactive\nActiveEnterTimestamp=@4000000000'\n"
+    )
+    settings = LedgerSettings()
+    ledger = SqliteLedger(home / "state/podvisor/ledger.db", settings=settings, clock=SystemClock())
+    units = {"web.service": UnitInputs(digest="1")}
+    words = {"name": "web", "source": "main", "revision": "1", "content": ""}
+    ledger.put_applied(AppliedApp(**words, applied_at=1.0, units=units))
+    ledger.close()
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "supervisor", "status"],
         cwd=ROOT,
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, **{name: str(place) for name, place in places.items()}},
+        env={**os.environ, "PATH": f"{systemctl.parent}:{os.environ['PATH']}"},
     )
     assert done.returncode == codes.NOT_RUNNING
+    assert "systemctl --user start podvisor starts it" in done.stdout
+    assert "web  unknown" in done.stdout
     imported = imports_told(done.stderr)
     assert "supervisor.adapters.ledger.reader" in imported
-    assert not imported & {"click", "rich", "asyncio", "logging", "hashlib"}
+    dear = {"click", "msgspec", "rich", "asyncio", "logging", "hashlib", "shutil"}
+    assert not imported & {*dear, "supervisor.core", "supervisor.model"}
 
 
 def imports_told(errors: str) -> set[str]:

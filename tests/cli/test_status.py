@@ -356,24 +356,31 @@ def test_a_newcomer_is_told_how_to_begin(podvisor: Callable[..., Any], home: Pat
     assert "systemctl --user start podvisor starts it" in podvisor("sync").err
 
 
+NEVER, BEFORE, SINCE = "", "@1700000000", "@4000000000"
+"""When systemd saw the daemon become ready; the settings are written in between."""
+
+
 @pytest.mark.parametrize(
     "case",
     [
-        ("inactive", "", "systemctl --user start podvisor starts it"),
-        ("activating", "", "systemd is starting it; it answers in a moment"),
-        ("failed", "", "it failed; journalctl --user -u podvisor.service -n 20 says why"),
-        ("failed", "[repair]\nnope = 1\n", "config.toml:2"),
-        ("inactive", "[x\n", "config.toml:1"),
-        ("", "", "systemctl --user start podvisor starts it"),
+        ("inactive", NEVER, "", "systemctl --user start podvisor starts it"),
+        ("activating", NEVER, "", "systemd is starting it; it answers in a moment"),
+        ("failed", NEVER, "", "it failed; journalctl --user -u podvisor.service -n 20 says why"),
+        ("failed", NEVER, "[repair]\nnope = 1\n", "config.toml:2"),
+        ("failed", SINCE, "[repair]\nnope = 1\n", "config.toml:2"),
+        ("inactive", NEVER, "[x\n", "config.toml:1"),
+        ("inactive", BEFORE, "[x\n", "config.toml:1"),
+        ("inactive", SINCE, "", "systemctl --user start podvisor starts it"),
+        ("", NEVER, "", "systemctl --user start podvisor starts it"),
     ],
 )
 def test_why_nobody_answers_is_said_by_what_systemd_and_the_settings_say(
     podvisor: Callable[..., Any],
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
-    case: tuple[str, str, str],
+    case: tuple[str, str, str, str],
 ) -> None:
-    state, settings, said = case
+    state, ready_at, settings, said = case
     unit = home / "config/systemd/user/podvisor.service"
     unit.parent.mkdir(parents=True)
     unit.touch()
@@ -381,7 +388,9 @@ def test_why_nobody_answers_is_said_by_what_systemd_and_the_settings_say(
     (home / "config/podvisor/config.toml").write_text(settings)
     programs = home / "programs"
     programs.mkdir()
-    (programs / "systemctl").write_text(f"#!/bin/sh\necho {state}\n")
+    (programs / "systemctl").write_text(
+        f"#!/bin/sh\necho ActiveState={state}\necho ActiveEnterTimestamp={ready_at}\n"
+    )
     (programs / "systemctl").chmod(0o700)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     assert said in podvisor("status").out

@@ -1,5 +1,5 @@
 """The ledger: the durable record, in one SQLite file.
 
 `store.SqliteLedger` serves `controllers.ports.Ledger` to the daemon, its only writer;
-`reader.ReadOnlyLedger` lets the command line look into the file where no daemon runs.
+`schema.reading` lets the command line look into the file where no daemon runs.
 """

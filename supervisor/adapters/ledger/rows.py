@@ -1,16 +1,18 @@
 """Values to rows and back: the only place that knows both the model and the tables.
 
-Used by `store` and `reader`; everything here takes an open connection and may raise sqlite3.Error.
+Everything here takes an open connection and may raise sqlite3.Error.
 """
 
+import logging
 import sqlite3
 from typing import Any
 
 import msgspec
 
-from supervisor.model.events import Event, EventKind, EventQuery
+from supervisor.model.events import EVERYTHING, Event, EventKind, EventQuery
 from supervisor.model.ledger_documents import KINDS, D, Document
 
+log = logging.getLogger(__name__)
 _COLUMNS = Event.__struct_fields__
 _INSERT = (
     f"INSERT INTO events ({', '.join(_COLUMNS[1:])}) "  # noqa: S608 - our own names
@@ -47,7 +49,7 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> Event:
     return msgspec.structs.replace(event, id=cursor.lastrowid)
 
 
-def read_events(connection: sqlite3.Connection, query: EventQuery) -> list[Event]:
+def read_events(connection: sqlite3.Connection, query: EventQuery = EVERYTHING) -> list[Event]:
     """Entries in ascending order."""
     app, unit = query.app, query.unit
     select = _SELECT
@@ -84,9 +86,6 @@ def read_documents(connection: sqlite3.Connection, kind: type[D]) -> dict[str, d
             found.setdefault(key, {})[part] = msgspec.json.decode(content, type=kind)
         except msgspec.MsgspecError as error:
             what = " ".join(filter(None, (KINDS[kind], key, part)))
-            import logging  # noqa: PLC0415  # dear to a status without a daemon
-
-            log = logging.getLogger(__name__)
             log.warning("passed over in the ledger: %s cannot be read: %s", what, error)
     return found
 

@@ -17,7 +17,6 @@ from typing import Any, TypeVar, Unpack
 import msgspec
 
 from supervisor.adapters.ledger import retention, rows, schema
-from supervisor.adapters.ledger.queries import Queries
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import count
 from supervisor.model.errors import Stalled
@@ -41,11 +40,10 @@ _PASSING = (
 _T = TypeVar("_T")
 
 
-class SqliteLedger(Queries):
+class SqliteLedger:
     """One file. Raises Stalled when it is made, for that of a podvisor too new; then never."""
 
     def __init__(self, path: Path, *, settings: LedgerSettings, clock: Clock) -> None:
-        super().__init__()
         self._path = path
         self._settings = settings
         self._clock = clock
@@ -53,6 +51,8 @@ class SqliteLedger(Queries):
         self._listeners: list[Callable[[Event], None]] = []
         self._documents: dict[type[Document], dict[str, dict[str, Any]]]
         self._documents = {kind: {} for kind in KINDS}
+        self._applied: dict[str, AppliedApp] = {}
+        """As `applied` put them together; gone with any change under their name."""
         self._unwritten: dict[tuple[type[Document], str, str], None] = {}
         """What is to be written, or removed: kind, key and part."""
         self._pending: deque[Event] = deque(maxlen=_BUFFERED_ENTRIES)
@@ -132,6 +132,40 @@ class SqliteLedger(Queries):
 
     # Documents
 
+    def get(self, kind: type[D], key: str = "", part: str = "") -> D | None:
+        """Return a document, None if there is none."""
+        return self._of(kind).get(key, {}).get(part)
+
+    def all(self, kind: type[D]) -> dict[str, D]:
+        """Documents of a kind by key."""
+        return {key: parts[""] for key, parts in self._of(kind).items() if "" in parts}
+
+    def applied(self) -> dict[str, AppliedApp]:
+        """Apps by name. One whose first pass was cut short has units, but no revision yet."""
+        for name in (*self._of(AppliedApp), *self._of(UnitInputs)):
+            if name not in self._applied:
+                self.applied_app(name)
+        return dict(self._applied)
+
+    def applied_app(self, name: str) -> AppliedApp | None:
+        """Return one of `applied`, without a look at the others; None if it is none."""
+        if name not in self._applied:
+            app, units = self.get(AppliedApp, name), self._of(UnitInputs).get(name, {})
+            if app is None and not units:
+                return None
+            app = app or _unfinished(name)
+            self._applied[name] = msgspec.structs.replace(app, units=dict(units))
+        return self._applied[name]
+
+    def rollouts(self, app: str) -> tuple[Rollout, ...]:
+        """Releases of an app that were tried, the newest last."""
+        tried = self._of(Rollout).get(app, {}).values()
+        return tuple(sorted(tried, key=lambda one: one.began_at))
+
+    def repairs(self) -> dict[str, RepairState]:
+        """Crash-loop memories by unit."""
+        return self.all(RepairState)
+
     def put(self, document: Document, key: str = "", part: str = "") -> None:
         """Keep a document under its type, in place of what was there."""
         self._put(type(document), key, part, document)
@@ -158,6 +192,14 @@ class SqliteLedger(Queries):
                 if unit in units and other != app:
                     self.drop(UnitInputs, other, unit)
             self.put(inputs, app, unit)
+
+    def take(self, path: Path) -> None:
+        """Put everything but the event log of another file. Raises Stalled if it is unreadable."""
+        with self.together(), schema.reading(path, Stalled) as connection:
+            for kind in KINDS:
+                for key, parts in rows.read_documents(connection, kind).items():
+                    for part, document in parts.items():
+                        self.put(document, key, part)
 
     def drop_app(self, app: str) -> None:
         """Forget an app, its units and its releases."""
@@ -258,7 +300,7 @@ class SqliteLedger(Queries):
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = schema.open_for_writing(self._path)
+            self._connection = schema.open_for_writing(self._path, Stalled)
             if self._loaded:
                 # Whatever happened to the file meanwhile: memory is the truth.
                 self._unwritten |= {
@@ -340,3 +382,7 @@ class SqliteLedger(Queries):
             reason = "the ledger can be written again"
             detail = f"{count(lost, 'entry', 'entries')} could not be kept" if lost else ""
             self.log(EventKind.RECOVERED, reason=reason, detail=detail)
+
+
+def _unfinished(app: str) -> AppliedApp:
+    return AppliedApp(name=app, source="", revision="", content="", applied_at=0.0, units={})

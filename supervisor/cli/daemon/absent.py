@@ -1,6 +1,7 @@
 """Why nobody answers on the control socket, and what to do about it.
 
-Loaded only where that is so: it asks systemd, and reads the settings.
+Loaded only where that is so: it asks systemd, and reads the settings, which is dear, if they may
+be why.
 """
 
 import os
@@ -17,14 +18,23 @@ def way_out() -> str:
     """Say in one sentence, without its full stop, how there comes to be a daemon."""
     if not Path(places.unit_file()).exists():
         return "podvisor setup makes it a service, and starts it"
-    if refused := _refused_settings():
+    state, ready_at = _state()
+    if (state == "failed" or _are_newer(ready_at)) and (refused := _refused_settings()):
         return f"it does not start with its settings: {refused}"
-    state = _state()
     if state in {"activating", "reloading"}:
         return "systemd is starting it; it answers in a moment"
     if state == "failed":
         return f"it failed; journalctl --user -u {_SERVICE} -n 20 says why"
     return "systemctl --user start podvisor starts it"
+
+
+def _are_newer(ready_at: int) -> bool:
+    """Whether the settings may be others than those with which it became ready."""
+    try:
+        # Not by its mtime: it may be an older file that was moved there.
+        return Path(places.config_file()).stat().st_ctime >= ready_at
+    except OSError:
+        return True
 
 
 def _refused_settings() -> str:
@@ -43,11 +53,15 @@ def _refused_settings() -> str:
     return str(next(one for one in reading.findings if one.fatal))
 
 
-def _state() -> str:
-    """What systemd says of the service; empty if it cannot be asked."""
+def _state() -> tuple[str, int]:
+    """What systemd says of the service, and since when (seconds since the epoch) it was ready last.
+
+    Empty if it cannot be asked, 0 if it was not ready since the boot.
+    """
+    shown = ["--property=ActiveState,ActiveEnterTimestamp", "--timestamp=unix"]
     try:
         done = subprocess.run(
-            ["systemctl", "--user", "show", "--property=ActiveState", "--value", _SERVICE],
+            ["systemctl", "--user", "show", *shown, _SERVICE],
             check=False,
             capture_output=True,
             stdin=subprocess.DEVNULL,
@@ -56,5 +70,6 @@ def _state() -> str:
             env={**os.environ, "XDG_RUNTIME_DIR": places.runtime_folder()},
         )
     except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
+        return "", 0
+    said = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    return said.get("ActiveState", ""), int(said.get("ActiveEnterTimestamp", "").lstrip("@") or 0)

@@ -1,86 +1,51 @@
-"""What the ledger says where no daemon runs; read without making or changing any file."""
+"""What the ledger says where no daemon runs, but for the status; no file is made or changed."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from supervisor import __version__
-from supervisor.adapters.ledger.reader import ReadOnlyLedger
+from supervisor.adapters.ledger import schema
+from supervisor.adapters.ledger.rows import read_documents, read_events
 from supervisor.cli.daemon.client import Refused
 from supervisor.core.files.names import unknown_app
-from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventQuery
-from supervisor.model.rollout import Hold
-from supervisor.model.status import AppState, AppStatus, History, Status, UnitStatus
-
-
-def status_from_ledger(path: str, app: str = "") -> bytes:
-    """Return a `Status`, as JSON, of what was applied last."""
-    try:
-        with ReadOnlyLedger(Path(path)) as ledger:
-            applied, repairs = ledger.applied(), ledger.repairs()
-    except Stalled as error:
-        raise Refused(str(error), hint=error.hint) from error
-    apps = [
-        AppStatus(
-            name=one.name,
-            source=one.source,
-            state=AppState.UNKNOWN,
-            revision=one.revision,
-            applied_at=one.applied_at,
-            units=tuple(
-                UnitStatus(
-                    name=unit,
-                    active="",
-                    sub="",
-                    failures=repairs[unit].failures if unit in repairs else 0,
-                )
-                for unit in sorted(one.units)
-            ),
-        )
-        for name, one in sorted(applied.items())
-        if app in ("", name)
-    ]
-    if app and not apps:
-        raise _unknown(app, applied)
-    return msgspec.json.encode(Status(running=False, version=__version__, apps=tuple(apps)))
+from supervisor.model.observed import AppliedApp, UnitInputs
+from supervisor.model.rollout import Hold, Rollout
+from supervisor.model.status import History
 
 
 def history_from_ledger(path: str, app: str) -> bytes:
     """Return a `History`, as JSON. Raises Refused for an app that the ledger does not know."""
-    try:
-        with ReadOnlyLedger(Path(path)) as ledger:
-            applied, rollouts = ledger.applied(), ledger.rollouts(app)
-            hold = ledger.get(Hold, app)
-    except Stalled as error:
-        raise Refused(str(error), hint=error.hint) from error
-    if app not in applied and not rollouts:
-        raise _unknown(app, applied)
+    with schema.reading(Path(path), Refused) as ledger:
+        applied, units = read_documents(ledger, AppliedApp), read_documents(ledger, UnitInputs)
+        holds, rollouts = read_documents(ledger, Hold), read_documents(ledger, Rollout)
+    if app not in {*applied, *units, *rollouts}:
+        raise unknown(app, {*applied, *units})
+    tried = rollouts.get(app, {}).values()
     return msgspec.json.encode(
         History(
             app=app,
-            running=applied[app].release if app in applied else "",
-            held=hold,
-            rollouts=tuple(reversed(rollouts)),
+            running=applied[app][""].release if app in applied else "",
+            held=holds.get(app, {}).get(""),
+            rollouts=tuple(sorted(tried, key=lambda one: one.began_at, reverse=True)),
         )
     )
 
 
 def events_from_ledger(path: str, query: EventQuery) -> list[Event]:
     """Return entries of the event log. Raises Refused for an app that the ledger does not know."""
-    try:
-        with ReadOnlyLedger(Path(path)) as ledger:
-            found, app = ledger.events(query), query.app
-            applied = ledger.applied()
-            is_known = not app or app in applied or ledger.events(EventQuery(app=app, limit=1))
-    except Stalled as error:
-        raise Refused(str(error), hint=error.hint) from error
-    if not is_known:
-        raise _unknown(app, applied)
+    app = query.app
+    with schema.reading(Path(path), Refused) as ledger:
+        found = read_events(ledger, query)
+        if app and not found and not read_events(ledger, EventQuery(app=app, limit=1)):
+            known = {*read_documents(ledger, AppliedApp), *read_documents(ledger, UnitInputs)}
+            if app not in known:
+                raise unknown(app, known)
     return found
 
 
-def _unknown(app: str, known: Iterable[str]) -> Refused:
+def unknown(app: str, known: Iterable[str]) -> Refused:
+    """Say that there is no such app, and which one was probably meant."""
     failure = unknown_app(app, known)
     return Refused(str(failure), hint=failure.hint)

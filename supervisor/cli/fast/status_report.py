@@ -36,7 +36,7 @@ def report(app: str, *, as_json: bool) -> int:
             places.control_socket(), "/v1/status", query=query, timeout_seconds=_PATIENCE_SECONDS
         )
     except NotRunning:
-        from supervisor.cli.daemon.offline import status_from_ledger
+        from supervisor.cli.daemon.last_status import status_from_ledger
 
         body = status_from_ledger(places.ledger_file(), app)
     status = json.loads(body)

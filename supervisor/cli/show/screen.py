@@ -8,7 +8,6 @@ text, and rich is not even imported. A terminal that knows ASCII only gets ASCII
 
 import codecs
 import os
-import shutil
 import sys
 from collections.abc import Collection, Sequence
 from typing import Literal, TextIO
@@ -86,7 +85,9 @@ def say(*cells: Cell, stream: TextIO | None = None, hang: int | None = None) -> 
     line = [(_written(_text(cell), output), _style(cell)) for cell in cells]
     lines = [line]
     if is_terminal(output):
-        width = shutil.get_terminal_size().columns
+        from shutil import get_terminal_size
+
+        width = get_terminal_size().columns
         text = "".join(text for text, _ in line)
         hangs = len(text) - len(text.lstrip()) + len(_GAP) if hang is None else hang
         lines = list(folded(line, width, hang=hangs))

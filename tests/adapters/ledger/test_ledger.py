@@ -1,5 +1,6 @@
 import os
 import resource
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
@@ -8,12 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supervisor.adapters.ledger.reader import ReadOnlyLedger
-from supervisor.adapters.ledger.schema import MIGRATIONS
+from supervisor.adapters.ledger.reader import plain_documents
+from supervisor.adapters.ledger.rows import read_documents, read_events
+from supervisor.adapters.ledger.schema import MIGRATIONS, reading
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.controllers.ports import Ledger
 from supervisor.model.errors import Stalled
@@ -137,8 +140,8 @@ def test_writes_together_what_belongs_together(opened: Open, path: Path) -> None
     ledger.subscribe(heard.append)
 
     def written() -> tuple[int, int]:
-        with ReadOnlyLedger(path) as reader:
-            return len(reader.events()), len(reader.applied())
+        with reading(path, Stalled) as file:
+            return len(read_events(file)), len(read_documents(file, AppliedApp))
 
     with ledger.together():
         assert ledger.append(step(1)).id == 0
@@ -416,8 +419,8 @@ class TestDamage:
         assert ledger.applied() == {"web": app("web", web="d1")}
         ledger.put_applied(app("db", db="d2"))
         ledger.close()
-        with ReadOnlyLedger(path) as reader:
-            assert reader.applied().keys() == {"web", "db"}
+        with reading(path, Stalled) as file:
+            assert read_documents(file, AppliedApp).keys() == {"web", "db"}
         with sqlite3.connect(path) as connection:
             assert connection.execute("PRAGMA user_version").fetchone() == (newer,)
             assert connection.execute("SELECT * FROM moods").fetchall() == [("well",)]
@@ -458,8 +461,8 @@ class TestDamage:
         with pytest.raises(Stalled, match="was written by a newer podvisor") as raised:
             opened()
         assert "upgrade podvisor" in raised.value.hint
-        with pytest.raises(Stalled, match="newer podvisor"):
-            ReadOnlyLedger(path)
+        with pytest.raises(Stalled, match="newer podvisor"), reading(path, Stalled):
+            pass
 
     def test_what_a_newer_podvisor_wrote_is_read_as_far_as_it_is_known(
         self, opened: Open, path: Path, caplog: pytest.LogCaptureFixture
@@ -510,33 +513,44 @@ class TestReadOnly:
         events, applied, repairs = ledger.events(), ledger.applied(), ledger.repairs()
         for files in (3, 1):
             assert len(list(path.parent.iterdir())) == files
-            with ReadOnlyLedger(path) as reader:
-                assert reader.events(EventQuery(app="web", limit=5)) == events
-                assert reader.applied() == applied
-                assert reader.repairs() == repairs
-                assert reader.get(Hold, "web") == hold("r1")
+            with reading(path, Stalled) as file:
+                assert read_events(file, EventQuery(app="web", limit=5)) == events
+                assert read_documents(file, Hold) == {"web": {"": hold("r1")}}
+                plain = plain_documents(file, "repair")
+                assert (
+                    msgspec.convert(plain["web.service"][""], RepairState)
+                    == (repairs["web.service"])
+                )
+            copy = SqliteLedger(
+                path.with_name(f"copy-{files}") / "ledger.db",
+                settings=LedgerSettings(),
+                clock=StillClock(),
+            )
+            copy.take(path)
+            assert (copy.applied(), copy.repairs(), copy.events()) == (applied, repairs, [])
+            copy.close()
+            shutil.rmtree(path.with_name(f"copy-{files}"))
             assert len(list(path.parent.iterdir())) == files
             ledger.close()
 
     def test_what_is_not_there_is_empty_and_is_not_made(self, path: Path) -> None:
-        with ReadOnlyLedger(path) as reader:
-            assert reader.events() == []
-            assert reader.applied() == {}
-            assert reader.repairs() == {}
-            assert reader.get(Hold, "web") is None
+        with reading(path, Stalled) as file:
+            assert read_events(file) == []
+            assert read_documents(file, AppliedApp) == {}
+            assert plain_documents(file, "applied") == {}
         assert not path.parent.exists()
 
     def test_a_damaged_file_is_said(self, path: Path) -> None:
         path.parent.mkdir()
         path.write_bytes(b"this is not SQLite" * 1_000)
-        with pytest.raises(Stalled, match="cannot read the ledger"):
-            ReadOnlyLedger(path)
+        with pytest.raises(Stalled, match="cannot read the ledger"), reading(path, Stalled):
+            pass
 
     def test_an_unfinished_file_is_said(self, path: Path) -> None:
         path.parent.mkdir()
         path.touch()
-        with pytest.raises(Stalled, match="older podvisor"):
-            ReadOnlyLedger(path)
+        with pytest.raises(Stalled, match="older podvisor"), reading(path, Stalled):
+            pass
 
 
 def rollout(revision: str, began_at: float, **more: object) -> Rollout:
@@ -623,8 +637,10 @@ def test_memory_and_file_say_the_same_whatever_was_written(changes) -> None:
             each = {name: ledger.applied_app(name) for name in APPS}
             assert {name: one for name, one in each.items() if one} == ledger.applied()
         ledger.append(step())
-        with ReadOnlyLedger(path) as reader:
-            assert said(reader) == said(ledger)
+        copy = SqliteLedger(Path(folder, "copy.db"), settings=LedgerSettings(), clock=StillClock())
+        copy.take(path)
+        assert said(copy) == said(ledger)
+        copy.close()
         ledger.close()
         reopened = SqliteLedger(path, settings=LedgerSettings(), clock=StillClock())
         assert said(reopened) == said(ledger)

@@ -1,0 +1,48 @@
+"""How apps stood last, as the ledger says where no daemon runs.
+
+It is plain JSON, as the daemon's answer is (see `client`): decoding it would cost a status more
+than all the rest.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from supervisor import __version__
+from supervisor.adapters.ledger import schema
+from supervisor.adapters.ledger.reader import plain_documents
+from supervisor.cli.daemon.client import Refused
+
+
+def status_from_ledger(path: str, app: str = "") -> bytes:
+    """Return a `Status`, as JSON, of what was applied last. Raises Refused for an unknown app."""
+    with schema.reading(Path(path), Refused) as ledger:
+        applied, units, repairs = (
+            plain_documents(ledger, kind) for kind in ("applied", "unit", "repair")
+        )
+    names = applied.keys() | units.keys()
+    if app and app not in names:
+        from supervisor.cli.daemon.offline import unknown
+
+        raise unknown(app, names)
+    apps = [
+        {
+            "name": name,
+            "source": "",
+            "state": "unknown",
+            **_some(applied, name, "source", "revision", "applied_at"),
+            "units": [
+                {"name": unit, "active": "", "sub": "", **_some(repairs, unit, "failures")}
+                for unit in sorted(units.get(name, ()))
+            ],
+        }
+        for name in ([app] if app else sorted(names))
+    ]
+    status = {"running": False, "version": __version__, "apps": apps}
+    return json.dumps(status, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _some(documents: dict[str, dict[str, Any]], key: str, *fields: str) -> dict[str, Any]:
+    """Return these fields of a document, as far as it is there and has them."""
+    document = documents.get(key, {}).get("", {})
+    return {field: document[field] for field in fields if field in document}
