@@ -105,7 +105,7 @@ def must_be_the_daemons(config: str) -> None:
     from supervisor.cli.daemon.client import NotRunning, Refused, ask
 
     try:
-        told = json.loads(ask(places.control_socket(), "/v1/status", timeout_seconds=10))
+        told = json.loads(ask("/v1/status", timeout_seconds=10))
     except NotRunning:
         return
     if told.get("config") and os.path.realpath(told["config"]) != os.path.realpath(config):

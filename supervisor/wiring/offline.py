@@ -1,9 +1,10 @@
 """What commands ask where no daemon is to answer, worked out in a scratch folder."""
 
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -33,22 +34,20 @@ from supervisor.wiring.planning import Planning, specifiers
 from supervisor.wiring.ports import Ports, make_ports
 
 
-async def offline_plan(
-    config: Path | None, apps: Collection[str], *, prune_all: bool = False
-) -> Plan:
+async def _plan(config: Path, *, apps: Collection[str], prune_all: bool) -> Plan:
     """Work out, without a daemon, what one would do now. Raises Stalled on refused settings."""
     with _scratch_ports(config) as (settings, ports):
         return await Planning(ports).preview(settings, {}).plan(apps, prune_all=prune_all)
 
 
-async def offline_diff(config: Path | None, apps: Collection[str], *, units: bool) -> Diff:
+async def _diff(config: Path, *, apps: Collection[str], units: bool) -> Diff:
     """Show, without a daemon, what would change. Raises Stalled on refused settings."""
     with _scratch_ports(config) as (settings, ports):
         request = DiffRequest(apps=tuple(apps), units=units)
         return await Planning(ports).preview(settings, {}).diff(request)
 
 
-async def offline_secrets(config: Path | None) -> SecretList:
+async def _secret_list(config: Path) -> SecretList:
     """Work out, without a daemon, how all secrets stand. Raises Stalled on refused settings."""
     with _scratch_ports(config) as (settings, ports):
         planning = Planning(ports)
@@ -61,8 +60,16 @@ async def offline_secrets(config: Path | None) -> SecretList:
         return SecretList(secrets=await planning.secrets.look(tuple(everything.values())))
 
 
+ANSWERS: dict[str, Callable[..., Awaitable[Any]]] = {
+    "plan": _plan,
+    "diff": _diff,
+    "secrets": _secret_list,
+}
+"""What the daemon answers, and is worked out here: by the settings file, and the request."""
+
+
 @contextmanager
-def _scratch_ports(config: Path | None) -> Iterator[tuple[Settings, Ports]]:
+def _scratch_ports(config: Path) -> Iterator[tuple[Settings, Ports]]:
     """Make ports of its own, over which everything can be looked at: the daemon's stay as is."""
     paths = Paths.from_environment(config)
     reading = load_settings(paths.config)

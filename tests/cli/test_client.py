@@ -38,25 +38,27 @@ def server_that_says(path: Path, reply: bytes) -> Iterator[None]:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "control"
+def path(home: Path) -> Path:
+    return home / "run/podvisor/control.sock"
 
 
 def test_nobody_there(path: Path) -> None:
     with pytest.raises(NotRunning):
-        ask(str(path), "/")
+        ask("/")
     with socket.socket(socket.AF_UNIX) as abandoned:
         abandoned.bind(str(path))
     with pytest.raises(NotRunning):
-        ask(str(path), "/")
+        ask("/")
 
 
-def test_a_socket_that_cannot_be_reached(path: Path) -> None:
-    path.touch()
+def test_a_socket_that_cannot_be_reached(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "file").touch()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", f"{home}/file")
     with pytest.raises(Refused, match="cannot reach the daemon"):
-        ask(f"{path}/x", "/")
+        ask("/")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/x" * 200)
     with pytest.raises(Refused, match="path too long"):
-        ask("/x" * 200, "/")
+        ask("/")
 
 
 def test_a_daemon_that_does_not_answer(path: Path) -> None:
@@ -64,7 +66,7 @@ def test_a_daemon_that_does_not_answer(path: Path) -> None:
         listener.bind(str(path))
         listener.listen()
         with pytest.raises(Refused, match="the daemon does not answer"):
-            ask(str(path), "/", timeout_seconds=0.01)
+            ask("/", timeout_seconds=0.01)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_a_daemon_that_does_not_answer(path: Path) -> None:
 )
 def test_odd_answers(path: Path, reply: bytes, said: str) -> None:
     with server_that_says(path, reply), pytest.raises(Refused, match=said):
-        ask(str(path), "/")
+        ask("/")
 
 
 class FakeService:
@@ -143,15 +145,14 @@ def service(path: Path) -> Iterator[FakeService]:
     thread.join()
 
 
-def test_speaks_with_the_real_control_socket(path: Path, service: FakeService) -> None:
-    address = str(path)
-    status = ask(address, "/v1/status", query={"app": "a b&c/é", "other": ""})
+def test_speaks_with_the_real_control_socket(service: FakeService) -> None:
+    status = ask("/v1/status", query={"app": "a b&c/é", "other": ""})
     assert msgspec.json.decode(status, type=Status).running
-    plan = ask(address, "/v1/plan", body={"apps": ["web"], "prune_all": True})
+    plan = ask("/v1/plan", body={"apps": ["web"], "prune_all": True})
     assert msgspec.json.decode(plan, type=Plan) == Plan(steps=(Reload(reason="x"),))
-    lines = list(stream(address, "/v1/sync", body={"apps": ["web"], "prune_all": False}))
+    lines = list(stream("/v1/sync", body={"apps": ["web"], "prune_all": False}))
     assert [list(line) for line in lines] == [["event"]] * 3 + [["reply"]]
-    (event,) = stream(address, "/v1/events", query={"since": 1.5, "limit": 5, "follow": 0})
+    (event,) = stream("/v1/events", query={"since": 1.5, "limit": 5, "follow": 0})
     assert event["reason"] == "é" * 100_000
     assert service.seen == [
         "a b&c/é",
@@ -161,13 +162,13 @@ def test_speaks_with_the_real_control_socket(path: Path, service: FakeService) -
     ]
 
 
-def test_hears_the_real_control_sockets_refusals(path: Path, service: FakeService) -> None:
+def test_hears_the_real_control_sockets_refusals(service: FakeService) -> None:
     with pytest.raises(Refused, match="no app named nobody"):
-        list(stream(str(path), "/v1/events", query={"app": "nobody"}))
+        list(stream("/v1/events", query={"app": "nobody"}))
     with pytest.raises(Refused, match="no app named nobody") as raised:
-        ask(str(path), "/v1/status", query={"app": "nobody"})
+        ask("/v1/status", query={"app": "nobody"})
     assert raised.value.hint == "look"
     with pytest.raises(Refused, match="cannot read the request"):
-        ask(str(path), "/v1/plan", body={"appps": []})
+        ask("/v1/plan", body={"appps": []})
     with pytest.raises(Refused, match="there is no GET /v2/status"):
-        ask(str(path), "/v2/status")
+        ask("/v2/status")

@@ -269,13 +269,12 @@ class TestDiff:
     def test_without_a_daemon_it_is_made_here(
         self, podvisor: Podvisor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def offline_diff(config: Path, apps: Any, *, units: bool) -> Diff:
+        async def diff(config: Path, *, apps: Any, units: bool) -> Diff:
             assert (config, apps, units) == (Path("/x/y.toml"), ("web",), True)
             return self.DIFF
 
-        monkeypatch.setitem(
-            sys.modules, "supervisor.wiring.offline", module(offline_diff=offline_diff)
-        )
+        answers = module(ANSWERS={"diff": diff})
+        monkeypatch.setitem(sys.modules, "supervisor.wiring.offline", answers)
         said = podvisor("--config", "/x/y.toml", "diff", "web", "--units")
         assert tuple(said.out.splitlines()) == self.LINES
 
@@ -382,13 +381,12 @@ class TestPlan:
     ) -> None:
         asked = []
 
-        async def offline_plan(config: Path, apps: Any, *, prune_all: bool) -> Plan:
+        async def plan(config: Path, *, apps: Any, prune_all: bool) -> Plan:
             asked.append((config, apps, prune_all))
             return self.PLAN
 
-        monkeypatch.setitem(
-            sys.modules, "supervisor.wiring.offline", module(offline_plan=offline_plan)
-        )
+        answers = module(ANSWERS={"plan": plan})
+        monkeypatch.setitem(sys.modules, "supervisor.wiring.offline", answers)
         said = podvisor("--config", "/x/y.toml", "plan", "web", "--prune-all")
         assert said.out.endswith("4 steps for 2 apps.\n")
         assert asked == [(Path("/x/y.toml"), ("web",), True)]
@@ -396,12 +394,11 @@ class TestPlan:
     def test_failures_are_said_in_their_own_words(
         self, podvisor: Podvisor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def offline_plan(*_: object, **__: object) -> Plan:
+        async def plan(*_: object, **__: object) -> Plan:
             raise ExceptionGroup("", [Stalled("cannot plan: x", hint="do y"), Retry("z")])
 
-        monkeypatch.setitem(
-            sys.modules, "supervisor.wiring.offline", module(offline_plan=offline_plan)
-        )
+        answers = module(ANSWERS={"plan": plan})
+        monkeypatch.setitem(sys.modules, "supervisor.wiring.offline", answers)
         said = podvisor("plan")
         assert said.code == 1
         assert said.err == "podvisor: cannot plan: x\n  do y\n"

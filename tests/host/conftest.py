@@ -180,9 +180,9 @@ class User:
         return f"/run/user/{self.uid}"
 
     @property
-    def control_socket(self) -> str:
-        """That of the user's podvisor, as seen from the machine."""
-        return f"/proc/{self.host.pid}/root{self.runtime}/podvisor/control.sock"
+    def runtime_outside(self) -> str:
+        """The same, as seen from the machine."""
+        return f"/proc/{self.host.pid}/root{self.runtime}"
 
     @property
     def cgroup(self) -> Path:

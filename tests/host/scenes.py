@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import time
+from unittest import mock
 
 import pytest
 
@@ -53,9 +55,9 @@ def deploy_folder(user, files, *settings, more=""):
 
 def status(user, app=""):
     """What `podvisor status --json` prints; asked of the daemon itself, since that costs little."""
-    with contextlib.suppress(NotRunning, Refused):
-        body = ask(user.control_socket, "/v1/status", query={"app": app}, timeout_seconds=10)
-        return json.loads(body)
+    session = mock.patch.dict(os.environ, XDG_RUNTIME_DIR=user.runtime_outside)
+    with contextlib.suppress(NotRunning, Refused), session:
+        return json.loads(ask("/v1/status", query={"app": app}, timeout_seconds=10))
     done = user.podvisor("status", *([app] if app else []), "--json", check=False)
     return json.loads(done.stdout)
 

@@ -11,39 +11,16 @@ import click
 
 from supervisor.cli import codes
 from supervisor.cli.daemon.client import NotRunning, Refused
+from supervisor.cli.local.times import seconds
 from supervisor.cli.show import screen
 from supervisor.model.errors import Failure, Stalled
 
 if TYPE_CHECKING:
     from supervisor.adapters.host.targets import Target, Unit
-    from supervisor.model.idle import Report
-
-    _ParamType = click.ParamType[float]
-else:
-    _ParamType = click.ParamType  # generic only in the newest click
 
 _OWN = "podvisor"
 _GRACE_SECONDS = 300.0
 _LABEL = re.compile(r"([^=/]{1,60}?)=(.+)", re.DOTALL)
-
-
-class Span(_ParamType):
-    """A length of time, as 30s or 10m."""
-
-    name = "time"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return seconds."""
-        from supervisor.kit.texts import parse_duration
-
-        if isinstance(value, float):
-            return value
-        try:
-            return parse_duration(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command(
@@ -52,10 +29,20 @@ class Span(_ParamType):
 )
 @click.argument("what", type=click.Choice(["idle"]))
 @click.option(
-    "--window", type=Span(), default="10m", show_default=True, help="How long to measure."
+    "--window",
+    type=seconds,
+    metavar="TIME",
+    default="10m",
+    show_default=True,
+    help="How long to measure.",
 )
 @click.option(
-    "--settle", type=Span(), default="2m", show_default=True, help="How long to wait before that."
+    "--settle",
+    type=seconds,
+    metavar="TIME",
+    default="2m",
+    show_default=True,
+    help="How long to wait before that.",
 )
 @click.option(
     "--unit",
@@ -124,7 +111,8 @@ def command(  # noqa: PLR0917 - click names them
         raise click.UsageError("--window must be longer than nothing")
     if only and others:
         raise click.UsageError("--others is about podvisor, which --only leaves out")
-    if only and not (units or pids or groups or commands):
+    is_named = bool(units or pids or groups or commands)
+    if only and not is_named:
         raise click.UsageError("--only needs something to measure: --unit, --pid …")
     for reason in (signal.SIGTERM, signal.SIGHUP):
         # What was started is to be ended, and what was stopped started, also then.
@@ -132,25 +120,27 @@ def command(  # noqa: PLR0917 - click names them
     longest = len(TURNS) * (settle + window) + _GRACE_SECONDS
     started: list[Command] = []
     try:
-        own = (
-            None if only else _own_unit(needed=others or not (units or pids or groups or commands))
-        )
+        own = None if only else _own_unit(needed=others or not is_named)
         targets = _named(units, pids, groups)
         for text in commands:
             label, line = _split(text)
             started.append(Command(line, at_most_seconds=longest))
             targets.append(Target(label, line, units=[started[-1].unit]))
-        labels = [one.label for one in targets] + ([_OWN] if own else [])
+        labels = [*(one.label for one in targets), *([_OWN] if own else [])]
         if twice := next((one for one in labels if labels.count(one) > 1), ""):
             raise click.UsageError(f"two of them are called “{twice}”: give one another LABEL=")
         report = measure(own, targets, settle=settle, window=window, others=others, say=_tell)
     except Failure as failure:
-        hint = failure.hint
-        raise Refused(str(failure), hint=hint) from failure
+        raise Refused(str(failure), hint=failure.hint) from failure
     finally:
         for one in started:
             one.end()
-    _show(report, as_json=as_json)
+    if as_json:
+        screen.write_json(report, indent=2)
+    else:
+        from supervisor.cli.show.bench_view import show_report
+
+        show_report(report)
     if picture:
         from supervisor.core.measure.idle_chart import draw
 
@@ -162,17 +152,6 @@ def _tell(text: str) -> None:
     """Say how far it is, to a person who waits."""
     if screen.is_terminal(sys.stderr):
         screen.say((text, "dim"), stream=sys.stderr)
-
-
-def _show(report: "Report", *, as_json: bool) -> None:
-    if as_json:
-        import msgspec
-
-        print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
-        return
-    from supervisor.cli.show.bench_view import show_report
-
-    show_report(report)
 
 
 def _own_unit(*, needed: bool) -> "Unit | None":

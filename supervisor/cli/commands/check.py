@@ -8,6 +8,7 @@ import click
 
 from supervisor.cli import codes
 from supervisor.cli.daemon.client import Refused
+from supervisor.cli.show import screen
 from supervisor.cli.show.screen import say
 from supervisor.kit.texts import count
 
@@ -77,9 +78,7 @@ def command(
         )
     )
     if as_json:
-        import msgspec
-
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        screen.write_json(found, indent=2)
     else:
         _show(found)
     return codes.ERROR if any(one.fatal for one in found.findings) else codes.OK

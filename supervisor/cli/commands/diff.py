@@ -1,8 +1,6 @@
 """`podvisor diff`: what would change, line by line; nothing is done."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +10,7 @@ from supervisor.cli.fast.answer import answer
 from supervisor.cli.show import screen
 
 if TYPE_CHECKING:
-    from supervisor.model.diff import AppDiff, Diff
+    from supervisor.model.diff import AppDiff, Diff, TextPair
 
 _STYLES = (("+++", "strong"), ("---", "strong"), ("@@", "dim"), ("+", "good"), ("-", "bad"))
 _CODES = {"good": "32", "bad": "31", "dim": "36", "strong": "1"}
@@ -44,7 +42,9 @@ def command(
     What stands on the left is on disk now, also what somebody else has changed there. `podvisor
     plan` says what would be done. Without a daemon it is worked out here.
     """
-    diff = _made(config, apps, units=units)
+    from supervisor.model.diff import Diff
+
+    diff = answer("diff", config, Diff, apps=apps, units=units)
     if as_json:
         _write_json(diff)
     else:
@@ -57,53 +57,25 @@ def command(
     return codes.CHANGES if any(one.files or one.units for one in diff.apps) else codes.OK
 
 
-def _made(config: str, apps: tuple[str, ...], *, units: bool) -> "Diff":
-    from supervisor.model.diff import Diff
-
-    async def offline() -> Diff:
-        from supervisor.wiring.offline import offline_diff
-
-        return await offline_diff(Path(config), apps, units=units)
-
-    return answer("/v1/diff", {"apps": apps, "units": units}, Diff, without=offline)
-
-
 def _write_json(diff: "Diff") -> None:
-    import msgspec
+    from msgspec.structs import asdict
 
     from supervisor.core.status.diff import unified
 
-    def plain(app: "AppDiff", kind: str) -> list[dict[str, object]]:
-        return [
-            {
-                "path": one.path,
-                "change": "added"
-                if one.old is None
-                else "removed"
-                if one.new is None
-                else "changed",
-                "hidden": one.hidden,
-                "diff": "".join(f"{line}\n" for line in unified(one, below=app.app)),
-            }
-            for one in getattr(app, kind)
-        ]
+    def plain(app: str, one: "TextPair") -> dict[str, str]:
+        change = "added" if one.old is None else "removed" if one.new is None else "changed"
+        lines = "".join(f"{line}\n" for line in unified(one, below=app))
+        return {"path": one.path, "change": change, "hidden": one.hidden, "diff": lines}
 
-    said = {
-        "apps": [
-            {
-                "app": one.app,
-                "revision": one.revision,
-                "wanted_revision": one.wanted_revision,
-                "files": plain(one, "files"),
-                "units": plain(one, "units"),
-                "held": msgspec.to_builtins(one.held),
-                "findings": msgspec.to_builtins(one.findings),
-            }
-            for one in diff.apps
-        ],
-        "problems": msgspec.to_builtins(diff.problems),
-    }
-    sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
+    apps = [
+        {
+            **asdict(one),
+            "files": [plain(one.app, pair) for pair in one.files],
+            "units": [plain(one.app, pair) for pair in one.units],
+        }
+        for one in diff.apps
+    ]
+    screen.write_json({"apps": apps, "problems": diff.problems})
 
 
 def _show(diff: "Diff", *, colours: bool) -> None:

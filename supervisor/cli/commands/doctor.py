@@ -48,9 +48,7 @@ def command(runs: int, as_json: bool) -> int:
             raise Refused(str(failure), hint=failure.hint) from failure
     found = diagnose(costs, findings)
     if as_json:
-        import msgspec
-
-        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+        screen.write_json(found)
     else:
         _show(found)
     return codes.ERROR if any(one.fatal for one in findings) else codes.OK

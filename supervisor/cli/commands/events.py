@@ -1,52 +1,18 @@
 """`podvisor events`: what was done, to what, when and why."""
 
-import json
 import sys
-import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import click
 
 from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, stream
+from supervisor.cli.local.times import moment
 from supervisor.cli.show import screen
 from supervisor.cli.show.log_lines import show_event
 
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[float]
-else:
-    _ParamType = click.ParamType  # generic only in the newest click
-
 _USUAL_LIMIT = 50
-
-
-class Moment(_ParamType):
-    """A moment: a length of time ago, or a date."""
-
-    name = "when"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return seconds since the epoch."""
-        if isinstance(value, float):
-            return value
-        from datetime import datetime
-
-        from supervisor.kit.texts import parse_duration
-
-        text = str(value)
-        try:
-            return time.time() - parse_duration(text)
-        except ValueError:
-            pass
-        try:
-            # Without a zone, as people mean it: local time.
-            return datetime.fromisoformat(text).timestamp()
-        except (ValueError, OverflowError):
-            self.fail(f"“{text}” is neither like 2h or 7d nor like 2026-01-31 12:00", param, ctx)
 
 
 @click.command(
@@ -54,7 +20,7 @@ class Moment(_ParamType):
     epilog=codes.epilog(codes.NOT_RUNNING, codes.INTERRUPTED, c4="--follow needs the daemon"),
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on.")
-@click.option("--since", type=Moment(), metavar="WHEN", help="As 2h or 7d ago, or an ISO date.")
+@click.option("--since", type=moment, metavar="WHEN", help="As 2h or 7d ago, or an ISO date.")
 @click.argument("app", default="", metavar="[APP]")
 @click.option("--unit", default="", metavar="NAME", help="Only of this unit (.service is added).")
 @click.option(
@@ -78,9 +44,7 @@ def command(  # noqa: PLR0917 - click names them
         unit = f"{unit}.service"
     query: dict[str, object] = {"since": since or 0.0, "app": app, "unit": unit, "limit": limit}
     try:
-        entries = stream(
-            places.control_socket(), "/v1/events", query={**query, "follow": int(follow)}
-        )
+        entries = stream("/v1/events", query={**query, "follow": int(follow)})
         some = _write_all(entries, as_json=as_json)
     except NotRunning:
         if follow:
@@ -109,7 +73,7 @@ def _write_all(entries: Iterable[dict[str, object]], *, as_json: bool) -> bool:
     for entry in entries:
         some = True
         if as_json:
-            print(json.dumps(entry, ensure_ascii=False, separators=(",", ":")), flush=True)
+            screen.write_json(entry)
         else:
             show_event(entry, with_time=True)
     return some

@@ -1,7 +1,6 @@
 """`podvisor history`: the releases of an app that were tried on this machine."""
 
 import json
-import sys
 import time
 from typing import Any
 
@@ -34,13 +33,13 @@ def command(app: str, as_json: bool) -> int:
     Without a daemon it is read from the ledger.
     """
     try:
-        body = ask(places.control_socket(), "/v1/history", query={"app": app})
+        body = ask("/v1/history", query={"app": app})
     except NotRunning:
         from supervisor.cli.daemon.offline import history_from_ledger
 
         body = history_from_ledger(places.ledger_file(), app)
     if as_json:
-        sys.stdout.write(body.decode().rstrip() + "\n")
+        screen.write_json(body)
     else:
         _show(json.loads(body), now=time.time())
     return codes.OK

@@ -1,7 +1,5 @@
 """`podvisor plan`: what the daemon would do now, and why; nothing is done."""
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -36,29 +34,19 @@ def command(
 
     The daemon executes the same plan. Without a daemon the plan is made here.
     """
-    plan = _made(config, apps, prune_all=prune_all)
-    if as_json:
-        import msgspec
+    from supervisor.model.plan import Plan
 
-        sys.stdout.write(msgspec.json.encode(plan).decode() + "\n")
+    plan = answer("plan", config, Plan, apps=apps, prune_all=prune_all)
+    if as_json:
+        screen.write_json(plan)
     else:
         _show(plan)
     findings = [*plan.problems, *(one for verdict in plan.verdicts for one in verdict.findings)]
-    refused = any(found.fatal for found in findings)
     if not exit_code:
         return codes.OK
-    return codes.ERROR if refused else codes.CHANGES if plan.steps else codes.OK
-
-
-def _made(config: str, apps: tuple[str, ...], *, prune_all: bool) -> "Plan":
-    from supervisor.model.plan import Plan
-
-    async def offline() -> Plan:
-        from supervisor.wiring.offline import offline_plan
-
-        return await offline_plan(Path(config), apps, prune_all=prune_all)
-
-    return answer("/v1/plan", {"apps": apps, "prune_all": prune_all}, Plan, without=offline)
+    if any(found.fatal for found in findings):
+        return codes.ERROR
+    return codes.CHANGES if plan.steps else codes.OK
 
 
 def _show(plan: "Plan") -> None:

@@ -1,12 +1,10 @@
 """`podvisor reload`: the daemon takes up changed settings."""
 
 import json
-import sys
 
 import click
 
 from supervisor.cli import codes
-from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import ask
 from supervisor.cli.show import screen
 
@@ -25,10 +23,10 @@ def command(as_json: bool) -> int:
     first pass is through, with all its pulls) is a part of it, and ends with it; the daemon takes
     up then what was changed.
     """
-    answer = ask(places.control_socket(), "/v1/reload", body={})
+    answer = ask("/v1/reload", body={})
     told = json.loads(answer)
     if as_json:
-        sys.stdout.write(answer.decode().rstrip() + "\n")
+        screen.write_json(answer)
     else:
         for found in told.get("findings", ()):
             screen.finding(found, indent="")

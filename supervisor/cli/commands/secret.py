@@ -5,8 +5,8 @@ import json
 import click
 
 from supervisor.cli import codes
-from supervisor.cli.daemon import places
-from supervisor.cli.daemon.client import NotRunning, ask
+from supervisor.cli.daemon.client import ask
+from supervisor.cli.fast.answer import answer
 from supervisor.cli.local.secret_files import edit, encrypt, init
 from supervisor.cli.show import screen
 
@@ -43,44 +43,29 @@ def list_secrets(config: str, as_json: bool) -> int:
 
     No value is shown. Without a daemon the list is made here.
     """
-    secrets = _asked(config)
+    from supervisor.model.secret import SecretList
+
+    found = answer("secrets", config, SecretList)
     if as_json:
-        print(json.dumps({"secrets": secrets}, ensure_ascii=False, indent=2))
-    elif secrets:
+        screen.write_json(found, indent=2)
+    elif found.secrets:
         screen.table(
             [
                 [
-                    one["name"],
-                    (one["state"], _STYLES.get(one["state"], "bad")),
-                    one.get("app", ""),
-                    one.get("source", ""),
-                    (" ".join(one.get("units", ())), "dim"),
+                    one.name,
+                    (one.state, _STYLES.get(one.state, "bad")),
+                    one.app,
+                    one.source,
+                    (" ".join(one.units), "dim"),
                 ]
-                for one in secrets
+                for one in found.secrets
             ],
             header=("SECRET", "STATE", "APP", "SOURCE", "USED BY"),
         )
     else:
         screen.say("No app describes or uses a secret.")
     well = {"current", "made by hand", "left over"}
-    return codes.OK if all(one["state"] in well for one in secrets) else codes.NOT_WELL
-
-
-def _asked(config: str) -> list[dict[str, str]]:
-    try:
-        reply = ask(places.control_socket(), "/v1/secrets")
-    except NotRunning:
-        from functools import partial
-        from pathlib import Path
-
-        import msgspec
-
-        from supervisor.cli.daemon.loop import in_loop
-        from supervisor.wiring.offline import offline_secrets
-
-        reply = msgspec.json.encode(in_loop(partial(offline_secrets, Path(config))))
-    secrets: list[dict[str, str]] = json.loads(reply)["secrets"]
-    return secrets
+    return codes.OK if all(one.state in well for one in found.secrets) else codes.NOT_WELL
 
 
 @command.command(
@@ -100,7 +85,7 @@ def rotate(name: str) -> int:
     from supervisor.cli.fast.status_report import is_well
     from supervisor.cli.show.status_view import show
 
-    reply = json.loads(ask(places.control_socket(), "/v1/secrets/rotate", body={"name": name}))
+    reply = json.loads(ask("/v1/secrets/rotate", body={"name": name}))
     screen.say(("✓ ", "good"), f"{name} has another value.")
     show({"running": True, **reply}, app="")
     return codes.OK if is_well(reply) else codes.NOT_WELL

@@ -208,7 +208,7 @@ def _write_unit(machine: Machine, hands: _Hands, config: str) -> bool:
 def _running() -> dict[str, Any] | None:
     """Return the status of the daemon that runs; None if none does."""
     try:
-        reply = ask(places.control_socket(), "/v1/status", timeout_seconds=_STATUS_PATIENCE_SECONDS)
+        reply = ask("/v1/status", timeout_seconds=_STATUS_PATIENCE_SECONDS)
         told = json.loads(reply)
     except (NotRunning, Refused, ValueError):
         return None

@@ -4,6 +4,7 @@ import click
 
 from supervisor.cli import codes
 from supervisor.cli.fast.overrides import give
+from supervisor.cli.local.times import seconds
 
 
 @click.command(
@@ -11,22 +12,20 @@ from supervisor.cli.fast.overrides import give
     epilog=codes.epilog(codes.NOT_RUNNING, c0="they are left alone"),
 )
 @click.argument("apps", nargs=-1, metavar="[APP]...")
-@click.option("--for", "length", metavar="TIME", help="As 30m or 2h; else until `podvisor resume`.")
+@click.option(
+    "--for",
+    "length",
+    type=seconds,
+    metavar="TIME",
+    help="As 30m or 2h; else until `podvisor resume`.",
+)
 @click.option("--reason", default="", metavar="TEXT", help="Why; shown in status and event log.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/status.py: Status).")
-def command(apps: tuple[str, ...], length: str | None, reason: str, as_json: bool) -> int:
+def command(apps: tuple[str, ...], length: float | None, reason: str, as_json: bool) -> int:
     """Leave these apps (all, if none is named) alone: nothing is deployed, repaired or removed.
 
     They are still looked at: `podvisor status` shows what would be done.
     """
-    seconds = 0.0
-    if length is not None:
-        from supervisor.kit.texts import parse_duration
-
-        try:
-            seconds = parse_duration(length)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--for") from None
-        if not seconds:
-            raise click.BadParameter("it must be more than 0", param_hint="--for")
-    return give("suspend", apps, as_json=as_json, seconds=seconds, reason=reason)
+    if length == 0:
+        raise click.BadParameter("it must be more than 0", param_hint="--for")
+    return give("suspend", apps, as_json=as_json, seconds=length or 0.0, reason=reason)

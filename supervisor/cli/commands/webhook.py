@@ -66,7 +66,7 @@ def _show(config: str, source: str, *, reveal: bool, as_json: bool) -> int:
         fields = {**form.fields, "Secret": secret.decode("utf-8", "backslashreplace")}
         form = msgspec.structs.replace(form, fields=fields)
     if as_json:
-        print(json.dumps(msgspec.to_builtins(form), ensure_ascii=False, indent=2))
+        screen.write_json(form, indent=2)
         return codes.OK
     say(form.where, ":")
     say()
@@ -96,11 +96,11 @@ def _secret_note(reference: str) -> list[str]:
 
 
 def _test(source: str, *, as_json: bool) -> int:
-    content = ask(places.control_socket(), "/v1/webhook-test", body={"source": source})
+    content = ask("/v1/webhook-test", body={"source": source})
     came = json.loads(content)
     well = came.get("read", False)
     if as_json:
-        print(json.dumps(came, ensure_ascii=False, indent=2))
+        screen.write_json(came, indent=2)
         return codes.OK if well else codes.ERROR
     mark = ("✓ ", "good") if came["status"] == _ACCEPTED else ("✗ ", "bad")
     say(mark, f"POST http://{came['address']}{came['path']}: {came['status']}, {came['answer']}")

@@ -10,6 +10,8 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
+from supervisor.cli.daemon import places
+
 _OK = 200
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:@/")
 
@@ -27,7 +29,6 @@ class Refused(Exception):
 
 
 def ask(
-    path: str,
     target: str,
     *,
     query: Mapping[str, object] | None = None,
@@ -35,19 +36,15 @@ def ask(
     timeout_seconds: float | None = None,
 ) -> bytes:
     """Return the whole reply. Raises NotRunning or Refused."""
-    with _Exchange(path, target, query, body, timeout_seconds) as reply:
+    with _reply(target, query, body, timeout_seconds) as reply:
         return reply.read()
 
 
 def stream(
-    path: str,
-    target: str,
-    *,
-    query: Mapping[str, object] | None = None,
-    body: object = None,
+    target: str, *, query: Mapping[str, object] | None = None, body: object = None
 ) -> Iterator[Any]:
     """Yield each line of the reply, decoded, as it comes. Raises NotRunning or Refused."""
-    with _Exchange(path, target, query, body, None) as reply:
+    with _reply(target, query, body) as reply:
         for line in reply:
             if not line.endswith(b"\n"):
                 raise Refused("the daemon hung up in the middle of a line", hint="is it stopping?")
@@ -55,49 +52,35 @@ def stream(
                 yield json.loads(line)
 
 
-class _Exchange:
-    """A request that is sent; as a context, the reply's body."""
-
-    def __init__(
-        self,
-        path: str,
-        target: str,
-        query: Mapping[str, object] | None,
-        body: object,
-        timeout_seconds: float | None,
-    ) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(timeout_seconds)
-        self._file: BinaryIO | None = None
+def _reply(
+    target: str,
+    query: Mapping[str, object] | None,
+    body: object,
+    timeout_seconds: float | None = None,
+) -> BinaryIO:
+    """Send a request; return the body of its reply, with which the connection ends."""
+    path = places.control_socket()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_seconds)
         try:
-            self._socket.connect(path)
-            self._socket.sendall(_request(target, query or {}, body))
+            connection.connect(path)
+            connection.sendall(_request(target, query or {}, body))
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            self._socket.close()
             raise NotRunning from error
         except OSError as error:
-            self._socket.close()
-            raise Refused(
-                f"cannot reach the daemon at {path}: {error.strerror or error}"
-            ) from error
-
-    def __enter__(self) -> BinaryIO:
-        self._file = self._socket.makefile("rb")
-        try:
-            _read_head(self._file)
-        except TimeoutError as error:
-            self.__exit__()
-            hint = "systemctl --user status podvisor says how it is"
-            raise Refused("the daemon does not answer", hint=hint) from error
-        except BaseException:
-            self.__exit__()
-            raise
-        return self._file
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-        self._socket.close()
+            why = error.strerror or error
+            raise Refused(f"cannot reach the daemon at {path}: {why}") from error
+        reply = connection.makefile("rb")
+    try:
+        _read_head(reply)
+    except TimeoutError as error:
+        reply.close()
+        hint = "systemctl --user status podvisor says how it is"
+        raise Refused("the daemon does not answer", hint=hint) from error
+    except BaseException:
+        reply.close()
+        raise
+    return reply
 
 
 def _request(target: str, query: Mapping[str, object], body: object) -> bytes:

@@ -1,24 +1,26 @@
 """What the daemon answers; where none runs, the same is worked out here."""
 
-from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
-from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, ask
 
 _T = TypeVar("_T")
 
 
-def answer(
-    target: str, body: object, kind: type[_T], *, without: Callable[[], Awaitable[_T]]
-) -> _T:
-    """Ask, and decode the answer; `without` a daemon makes the same. Raises Refused."""
+def answer(question: str, config: str, kind: type[_T], **request: object) -> _T:
+    """Ask `/v1/QUESTION`, and decode the answer; without a daemon `wiring.offline` has the same.
+
+    Raises Refused.
+    """
     import msgspec
 
     try:
-        return msgspec.json.decode(ask(places.control_socket(), target, body=body), type=kind)
+        return msgspec.json.decode(ask(f"/v1/{question}", body=request or None), type=kind)
     except NotRunning:
-        pass
-    from supervisor.cli.daemon.loop import in_loop
+        from supervisor.cli.daemon.loop import in_loop
+        from supervisor.wiring.offline import ANSWERS
 
-    return in_loop(without)
+        made: _T = in_loop(partial(ANSWERS[question], Path(config), **request))
+        return made

@@ -1,10 +1,8 @@
 """Has the daemon do something and shows each step as it is done; for `sync` and `rollback`."""
 
-import json
 from collections.abc import Sequence
 
 from supervisor.cli import codes
-from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import Refused, stream
 from supervisor.cli.fast.status_report import is_well
 from supervisor.cli.show import screen
@@ -16,11 +14,11 @@ def follow(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> 
     reply = None
     has_shown = False
     told_of = set()  # also an app that is removed by this very sync
-    for line in stream(places.control_socket(), target, body=body):
+    for line in stream(target, body=body):
         reply = line.get("reply", reply)
         told_of.add(line.get("event", {}).get("app"))
         if as_json:
-            print(json.dumps(line, ensure_ascii=False, separators=(",", ":")), flush=True)
+            screen.write_json(line)
         elif "event" in line:
             show_event(line["event"], with_time=False)
             has_shown = True

@@ -6,7 +6,6 @@ a ledger that is read because no daemon runs.
 """
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, ask
 from supervisor.cli.guard import guarded
+from supervisor.cli.show import screen
 
 _PATIENCE_SECONDS = 10.0
 _BAD = ("refused", "failing", "reverted")
@@ -32,16 +32,14 @@ def report(app: str, *, as_json: bool) -> int:
     """Write how everything (or one app) stands; returns the exit code."""
     try:
         query = {"app": app}
-        body = ask(
-            places.control_socket(), "/v1/status", query=query, timeout_seconds=_PATIENCE_SECONDS
-        )
+        body = ask("/v1/status", query=query, timeout_seconds=_PATIENCE_SECONDS)
     except NotRunning:
         from supervisor.cli.daemon.last_status import status_from_ledger
 
         body = status_from_ledger(places.ledger_file(), app)
     status = json.loads(body)
     if as_json:
-        sys.stdout.write(body.decode().rstrip() + "\n")
+        screen.write_json(body)
     else:
         from supervisor.cli.show.status_view import show
 

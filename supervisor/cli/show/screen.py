@@ -7,6 +7,7 @@ text, and rich is not even imported. A terminal that knows ASCII only gets ASCII
 """
 
 import codecs
+import json
 import os
 import sys
 from collections.abc import Collection, Sequence
@@ -98,6 +99,24 @@ def say(*cells: Cell, stream: TextIO | None = None, hang: int | None = None) -> 
             for text, style in one
         )
         print("".join(painted).rstrip(), file=output, flush=True)
+
+
+def write_json(value: object, *, indent: int | None = None) -> None:
+    """Write plain values, structs, or JSON as it came from the daemon."""
+    if isinstance(value, bytes):
+        text = value.decode().rstrip()
+    else:
+        parts = None if indent else (",", ":")
+        text = json.dumps(
+            value, default=_plain, ensure_ascii=False, indent=indent, separators=parts
+        )
+    print(text, flush=True)
+
+
+def _plain(value: object) -> object:
+    import msgspec
+
+    return msgspec.to_builtins(value)
 
 
 def complain(message: str, hint: str = "") -> None:
