@@ -73,6 +73,8 @@ class BuildImage(_Step, frozen=True, kw_only=True, tag="build"):
 
     phase: ClassVar[int] = 8
     unit: str
+    path: str
+    """Of its file, relative to the source's root."""
     command: tuple[str, ...]
     folder: str
 

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.events import EventKind
 from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import RolloutSettings, SecretRef, Settings, SourceSettings
 
@@ -59,6 +60,25 @@ async def test_a_refused_app_is_a_failure_with_its_reason(told):
     async with told.running() as daemon:
         await told.push(daemon, {**WEB, "apps/db/db.container": "refuse=why-it-is"})
         assert states(told)[-1] == ("failure", "db is refused: apps/db/db.container: why-it-is")
+
+
+async def test_of_a_build_that_fails_it_hears_file_and_step_but_not_what_it_printed(told):
+    step = 'STEP "RUN echo $X: y"'
+    said = f"hunter2\nError: building at {step}: while running runtime: exit status 1"
+    told.systemd.said["podvisor-img-build.service"] = said
+    files = {
+        "apps/web/web.container": "v2 needs=img.build image=img:1",
+        "apps/web/img.build": "unbuildable",
+    }
+    where = f"cannot build the image of img-build.service (apps/web/img.build, at {step})"
+    async with told.running() as daemon:
+        await told.push(daemon, files)
+        full = f"{where}: hunter2\nError: while running runtime: exit status 1"
+        (finding,) = daemon.board.apps["web"].findings
+        assert finding.message == full
+        assert full in [one.detail for one in told.events(EventKind.STEP)]
+        (text,) = [text for state, text in states(told) if state == "failure"]
+        assert text == f"web is failing: {where.partition(': ')[0]}"
 
 
 async def test_an_image_that_is_waited_for_is_pending(told):

@@ -1,6 +1,5 @@
 """What people have: layouts, private repositories, every kind of unit, jobs, secrets, crashes."""
 
-import json
 import re
 import time
 
@@ -259,7 +258,10 @@ def test_a_build_and_an_image(user, git_server, registry):
     repository.commit({"apps/made/Containerfile": f"FROM {base}\nRUN exit 7\n"})
     assert sync(user).returncode == 3
     assert main_pid(user, "made.service") == pid
-    assert "made-build.service" in json.dumps(app_of(user, "made"))
+    where = (
+        'cannot build the image of made-build.service (apps/made/made.build, at STEP "RUN exit 7")'
+    )
+    assert app_of(user, "made")["findings"][0]["message"].startswith(f"{where}: Error: while ")
     repository.commit({"apps/made/Containerfile": files["apps/made/Containerfile"]})
     assert sync(user).returncode == 0
     ready(user, "made", "got")

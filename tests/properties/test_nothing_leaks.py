@@ -118,7 +118,8 @@ def test_what_systemd_says(word: str) -> None:
 def test_commands(word: str, option: str) -> None:
     for options in ((option, f"A={word}"), (f"{option}=A={word}",), (option, word)):
         command = ("podman", "build", "--tag", "x:1", *options, ".")
-        step = BuildImage(app="a", reason="", unit="a-build.service", command=command, folder="/")
+        about = {"app": "a", "reason": "", "unit": "a-build.service", "path": "a.build"}
+        step = BuildImage(**about, command=command, folder="/")
         (shown,) = without_values(Plan(steps=(step,))).steps
         assert word not in str(shown)
         assert {"podman", "build", "--tag", "x:1", "."} <= set(shown.command)

@@ -23,7 +23,7 @@ _ROUTINE = re.compile(
 )
 """What systemd says of every unit that fails, and of what it does without."""
 _BUILDING = re.compile(r"Error: building at STEP .*: exit status \d+$")
-_STEP = re.compile(r"STEP \d+(/\d+)?: |--> ")
+_STEP = re.compile(r"(\[\d+/\d+\] )?(STEP \d+(/\d+)?: |--> )")
 _DUMP = re.compile(r"\{(?:[^{}]|\{[^{}]*\}){80,}\}")
 """A structure of Go's, as Podman's errors about COPY and ADD hold it: nothing for people."""
 _EXITED = re.compile(r": Main process exited, code=(\w+), status=(\d+)(?:/(\w+))?")

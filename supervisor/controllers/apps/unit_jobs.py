@@ -3,6 +3,8 @@
 Serves `controllers.apps.executor`. What a unit said at the end of a job that failed is part of why.
 """
 
+import re
+
 import anyio
 
 from supervisor.controllers.apps.last_words import LastWords
@@ -22,6 +24,7 @@ from supervisor.model.plan import (
     StopUnit,
 )
 
+_AT_STEP = re.compile('Error: building at (STEP ".*?"): ')
 _GRACE_SECONDS = 15.0
 _AT_REST = ("inactive", "failed")
 
@@ -59,7 +62,11 @@ class UnitJobs:
         )
         failed = await self._words.of_job(failed, step.unit)
         if failed:
-            raise Retry(f"cannot build the image of {step.unit}: {failed.detail}")
+            # Which instruction it is, whoever can read the repository may know: not what it said.
+            at = _AT_STEP.search(failed.detail)
+            where = f"{step.path}, at {at[1]}" if at else step.path
+            said = _AT_STEP.sub("Error: ", failed.detail)
+            raise Retry(f"cannot build the image of {step.unit} ({where}): {said}")
 
     async def stop(self, step: StopUnit) -> None:
         """Stop a unit."""

@@ -44,7 +44,10 @@ def plan_units(
         if unit.kind is UnitKind.PLAIN:
             _plan_links(draft, unit, links_to.get(unit.path, set()))
         for name in unit.runtime_names:
-            _plan_fate(draft, seen[name], along.get(name), observed, now)
+            one = seen[name]
+            if unit.build_command and (one.change or one.old is None):
+                _build_ahead(draft, unit, one.change or "new", app.source_path(unit.path))
+            _plan_fate(draft, one, along.get(name), observed, now)
     _plan_along(draft, along.values())
     wanted = {name for name, one in seen.items() if one.wanted}
     draft.steps, adopt = with_sockets(app, wanted, observed, draft.steps)
@@ -74,8 +77,6 @@ def _plan_fate(
 ) -> None:
     """One runtime unit: the end of what it was, and what it becomes."""
     unit, name, change = seen.unit, seen.state.name, seen.change
-    if unit.build_command and (change or seen.old is None):
-        _build_ahead(draft, unit, change or "new")
     if seen.ended:
         _end(draft, seen, observed)
     match seen.fate:
@@ -219,11 +220,12 @@ def _object_gone(unit: DesiredUnit, observed: Observed) -> str:
     return f"{unit.kind} {unit.object_name}"
 
 
-def _build_ahead(draft: Draft, unit: DesiredUnit, reason: str) -> None:
+def _build_ahead(draft: Draft, unit: DesiredUnit, reason: str, path: str) -> None:
     draft.steps.append(
         BuildImage(
             app=draft.app,
             unit=unit.name,
+            path=path,
             command=unit.build_command,
             folder=unit.build_folder,
             reason=reason,

@@ -52,6 +52,8 @@ async def test_what_a_program_says_that_fails_in_a_build_is_the_reason(says: Say
     assert await journal.last_lines("web-build.service", since=1.0) == f"{denied}\n{step}"
     says(STARTING, *(("podman", line) for line in (lines[0], lines[1], step)), EXITED, FAILED)
     assert await journal.last_lines("web-build.service", since=1.0) == step
+    says(STARTING, ("podman", f"[2/2] {lines[1]}"), ("podman", step), EXITED, FAILED)
+    assert await journal.last_lines("web-build.service", since=1.0) == step
 
 
 async def test_a_structure_of_gos_is_left_out_of_what_podman_says(says: Says) -> None:
