@@ -16,7 +16,6 @@ from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.controllers.desired import checker
-from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.operator.reload import missing_secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.config.checking import settings_for_check, sources_of
@@ -30,7 +29,7 @@ from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
 from supervisor.model.settings import Settings
 from supervisor.wiring.environment import Paths, load_settings, user_settings
-from supervisor.wiring.planning import Planning, specifiers
+from supervisor.wiring.planning import Planning, desired_state
 from supervisor.wiring.ports import Ports, make_ports
 
 
@@ -51,12 +50,12 @@ async def _secret_list(config: Path) -> SecretList:
     """Work out, without a daemon, how all secrets stand. Raises Stalled on refused settings."""
     with _scratch_ports(config) as (settings, ports):
         planning = Planning(ports)
-        desired_state = planning.desired_state(CurrentSettings(settings))
+        desired = planning.desired_state(CurrentSettings(settings))
         for name in settings.sources:
             with suppress(Failure):  # what it holds is not known: nothing is said of it
                 if stored := await ports.reader.stored(name):
-                    desired_state.put(stored)
-        everything = await desired_state.deployments()
+                    desired.put(stored)
+        everything = await desired.deployments()
         return SecretList(secrets=await planning.secrets.look(tuple(everything.values())))
 
 
@@ -134,19 +133,18 @@ async def check(
         generator = QuadletGenerator(
             stage=scratch / "stage", quadlets=user_settings() / "containers" / "systemd"
         )
-        desired_state = DesiredState(
+        desired = desired_state(
             reader=reader,
             generator=generator,
             folder=OwnedFolder(root=scratch / "podvisor", user_units=scratch / "units"),
             ledger=ledger,
             settings=CurrentSettings(settings),
             aside=aside,
-            specifiers=specifiers,
         )
         try:
             found = await checker.check(
                 reader=reader,
-                desired_state=desired_state,
+                desired_state=desired,
                 passed_over=lambda app: generator.passed_over(Path(folder), app),
             )
         finally:

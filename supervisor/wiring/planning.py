@@ -11,8 +11,12 @@ from supervisor.controllers.apps.observer import Observer
 from supervisor.controllers.apps.planner import AppPlanner
 from supervisor.controllers.apps.probes import ProbeController
 from supervisor.controllers.apps.secrets import SecretController
+from supervisor.controllers.desired.app_renderer import AppRenderer
+from supervisor.controllers.desired.compositions import Compositions
 from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.operator.preview import Preview
+from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.model.settings import Settings
@@ -41,14 +45,13 @@ class Planning:
 
     def desired_state(self, settings: CurrentSettings) -> DesiredState:
         """Return the desired state, of which nothing is worked out yet."""
-        return DesiredState(
+        return desired_state(
             reader=self._ports.reader,
             generator=self._ports.generator,
             folder=self._ports.folder,
             ledger=self._ports.ledger,
             settings=settings,
             aside=self._ports.aside,
-            specifiers=specifiers,
         )
 
     def planner(self, desired_state: DesiredState, standing: Mapping[str, AppStatus]) -> AppPlanner:
@@ -85,7 +88,27 @@ class Planning:
         )
 
 
-def specifiers() -> dict[str, str]:
+def desired_state(
+    *,
+    reader: SourceReader,
+    generator: Generator,
+    folder: Folder,
+    ledger: Ledger,
+    settings: CurrentSettings,
+    aside: Aside,
+) -> DesiredState:
+    """Wire the desired state, of which nothing is worked out yet."""
+    renderer = AppRenderer(reader=reader, generator=generator)
+    return DesiredState(
+        current_settings=settings,
+        divisions=Compositions(reader=reader, aside=aside, specifiers=_specifiers),
+        history=RevisionHistory(reader=reader, ledger=ledger, renderer=renderer),
+        renderer=renderer,
+        folder=folder,
+    )
+
+
+def _specifiers() -> dict[str, str]:
     """Return what an overlay's specifiers stand for; a host can be renamed while podvisor runs."""
     host = os.uname().nodename
     try:

@@ -6,6 +6,8 @@ Serves `controllers.apps.reconciler`.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+import msgspec
+
 from supervisor.controllers.apps.app_pass import AppEnd, AppPass
 from supervisor.controllers.apps.executor import Outcome
 from supervisor.controllers.apps.planner import AppPlanner, Look
@@ -38,49 +40,37 @@ class Images(Protocol):
     def wants(self, app: str, images: Collection[str]) -> None: ...
 
 
-class Concluder:
+class Concluder(msgspec.Struct, kw_only=True):
     """Says what came of a pass: to the ledger, to the board, and to the loop."""
 
-    def __init__(
-        self,
-        *,
-        planner: AppPlanner,
-        recorder: Recorder,
-        desired_state: DesiredState,
-        ledger: Ledger,
-        board: StatusBoard,
-        images: Images,
-        probes: ProbeController,
-        clock: Clock,
-    ) -> None:
-        self._planner = planner
-        self._recorder = recorder
-        self._desired_state = desired_state
-        self._ledger = ledger
-        self._board = board
-        self._images = images
-        self._probes = probes
-        self._clock = clock
-        self._failed: dict[str, str] = {}
-        """App to the content that its gate failed at the end of its last pass."""
+    planner: AppPlanner
+    recorder: Recorder
+    desired_state: DesiredState
+    ledger: Ledger
+    board: StatusBoard
+    images: Images
+    probes: ProbeController
+    clock: Clock
+    _failed: dict[str, str] = {}
+    """App to the content that its gate failed at the end of its last pass."""
 
     def gone(self, apps: Collection[str]) -> AppPass:
         """Say of apps that they neither are nor should be."""
         for name in apps:
-            self._board.apps.pop(name, None)
-            self._images.wants(name, ())
+            self.board.apps.pop(name, None)
+            self.images.wants(name, ())
             self._failed.pop(name, None)
-            self._planner.note(name, None)
+            self.planner.note(name, None)
         return AppPass(apps=tuple(apps))
 
     def unseen(self, deployments: Sequence[Deployment], failures: Mapping[str, Failure]) -> AppPass:
         """Say of apps why it is not known how they stand."""
-        now = self._clock.now()
+        now = self.clock.now()
         for one in deployments:
-            old = self._board.apps.get(one.name)
-            self._board.apps[one.name] = new = unseen(one, old, failures[one.name])
+            old = self.board.apps.get(one.name)
+            self.board.apps[one.name] = new = unseen(one, old, failures[one.name])
             for event in changes_of_state(old, new, now=now):
-                self._ledger.append(event)
+                self.ledger.append(event)
         return AppPass(
             apps=tuple(one.name for one in deployments),
             failures={one.name: failures[one.name] for one in deployments},
@@ -89,20 +79,20 @@ class Concluder:
     def conclude(self, deployments: Sequence[Deployment], look: Look, outcome: Outcome) -> AppPass:
         """Record what stands now, in one transaction, and say what changed. Raises nothing."""
         try:
-            with self._ledger.together():
+            with self.ledger.together():
                 return self._conclude(deployments, look, outcome)
         except Exception as error:  # noqa: BLE001  # a defect
             failure = failure_of(error, doing="ending a pass")
             return self.unseen(deployments, {one.name: failure for one in deployments})
 
     def _conclude(self, deployments: Sequence[Deployment], look: Look, outcome: Outcome) -> AppPass:
-        self._recorder.note_broken(outcome.broken, look.observed)
+        self.recorder.note_broken(outcome.broken, look.observed)
         for one in deployments:
             mine = look.plan.steps_of(one.name)
-            self._recorder.forget_failures([s.unit for s in mine if isinstance(s, ResetFailed)])
-        before = {name: one.revision for name, one in self._ledger.applied().items()}
+            self.recorder.forget_failures([s.unit for s in mine if isinstance(s, ResetFailed)])
+        before = {name: one.revision for name, one in self.ledger.applied().items()}
         verdicts = {one.app: one for one in look.plan.verdicts}
-        owners = owners_of(self._desired_state.latest())
+        owners = owners_of(self.desired_state.latest())
         ends, failures = each_now(
             deployments,
             lambda one: self._conclude_one(one, verdicts[one.name], look, outcome, owners=owners),
@@ -113,12 +103,12 @@ class Concluder:
         requeue = {name for one in ends.values() for name in one.requeue_now}
         changed = {name for name, one in ends.items() if one.changed}
         if not all(verdicts[one.name].complete for one in deployments):
-            requeue.update(self._planner.along(verdicts) - verdicts.keys())
-        latest = self._desired_state.latest()
+            requeue.update(self.planner.along(verdicts) - verdicts.keys())
+        latest = self.desired_state.latest()
         requeue.update(held_by(changed, latest), gives_to(changed, latest))
         changed_sources = {
             one.source
-            for name, one in self._ledger.applied().items()
+            for name, one in self.ledger.applied().items()
             if before.get(name) != one.revision
         }
         return AppPass(
@@ -138,22 +128,22 @@ class Concluder:
         *,
         owners: Mapping[str, str],
     ) -> AppEnd:
-        name, now = deployment.name, self._clock.now()
+        name, now = deployment.name, self.clock.now()
         observed, steps = look.observed, look.plan.steps_of(deployment.name)
-        repairs = self._ledger.repairs()
+        repairs = self.ledger.repairs()
         failure = outcome.failures.get(name) or outcome.failures.get("")
         end = AppEnd(failure=failure or outcome.unmade.get(name) or deployment.failure)
-        self._planner.note(name, end.failure)
+        self.planner.note(name, end.failure)
         if not end.failure:
-            verdict = self._recorder.with_gate(deployment, verdict, observed)
-            before = self._ledger.applied_app(name)
-            self._recorder.record(deployment, verdict, before, observed, owners=owners)
+            verdict = self.recorder.with_gate(deployment, verdict, observed)
+            before = self.ledger.applied_app(name)
+            self.recorder.record(deployment, verdict, before, observed, owners=owners)
         if any(isinstance(step, TryRevision) for step in steps):
-            self._recorder.forget_old_trials(name)
+            self.recorder.forget_old_trials(name)
         if name in outcome.taken_back:
-            end.requeue_now.update(self._recorder.free_dependents(deployment))
-        self._images.wants(name, {step.image for step in steps if isinstance(step, PullImage)})
-        self._probes.set_probes(deployment.runtime_names, probes_of(deployment, observed))
+            end.requeue_now.update(self.recorder.free_dependents(deployment))
+        self.images.wants(name, {step.image for step in steps if isinstance(step, PullImage)})
+        self.probes.set_probes(deployment.runtime_names, probes_of(deployment, observed))
         if verdict.next_at:
             end.again.append(verdict.next_at)
         if at := self._gate_looks_at(deployment, verdict.gate, now):
@@ -189,22 +179,22 @@ class Concluder:
         """
         name = deployment.name
         if deployment.wanted is None and verdict.complete and not failure:
-            return self._board.apps.pop(name, None) is not None
-        old = self._board.apps.get(name)
+            return self.board.apps.pop(name, None) is not None
+        old = self.board.apps.get(name)
         status = app_status(
             deployment,
             verdict,
             observed,
-            applied=self._ledger.applied_app(name),
-            repairs=self._ledger.repairs(),
+            applied=self.ledger.applied_app(name),
+            repairs=self.ledger.repairs(),
             failure=failure,
-            broken=self._recorder.broken,
-            image_error=self._images.error,
-            now=self._clock.now(),
+            broken=self.recorder.broken,
+            image_error=self.images.error,
+            now=self.clock.now(),
         )
-        self._board.apps[name] = status
-        self._recorder.note_failed(status)
-        for event in changes_of_state(old, status, now=self._clock.now()):
-            self._ledger.append(event)
+        self.board.apps[name] = status
+        self.recorder.note_failed(status)
+        for event in changes_of_state(old, status, now=self.clock.now()):
+            self.ledger.append(event)
         before = (old.state, old.revision) if old else None
         return before != (status.state, status.revision)

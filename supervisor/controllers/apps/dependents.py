@@ -5,6 +5,8 @@ What waits for what is decided in `core.desired.dependencies`.
 
 from collections.abc import Collection, Iterable, Mapping
 
+import msgspec
+
 from supervisor.controllers.keys import Kind
 from supervisor.core.desired.dependencies import comes_after
 from supervisor.model.app import Deployment
@@ -14,12 +16,11 @@ from supervisor.model.plan import Plan, RunJob
 _OF_APPS = (NeedKind.APP, NeedKind.MOVE)
 
 
-class AppDependencies:
+class AppDependencies(msgspec.Struct):
     """Knows which apps have more to do as soon as others are done."""
 
-    def __init__(self) -> None:
-        self._unfinished: dict[str, frozenset[str]] = {}
-        """App to the keys that bring it on."""
+    _unfinished: dict[str, frozenset[str]] = {}
+    """App to the keys that bring it on."""
 
     def begin(self, names: Iterable[str], plan: Plan, everything: Mapping[str, Deployment]) -> None:
         """Take note of which of these apps have more to do after this pass."""

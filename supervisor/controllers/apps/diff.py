@@ -5,6 +5,8 @@ Serves `controllers.operator.service`. Texts are compared by whoever asks: that 
 
 from collections.abc import Collection
 
+import msgspec
+
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Folder, SourceReader
 from supervisor.core.status.diff import LIMIT, pair, too_large
@@ -13,25 +15,22 @@ from supervisor.model.diff import AppDiff, TextPair
 from supervisor.model.source import TreeFile
 
 
-class Differ:
+class Differ(msgspec.Struct, frozen=True, kw_only=True):
     """Reads both sides."""
 
-    def __init__(
-        self, *, desired_state: DesiredState, reader: SourceReader, folder: Folder
-    ) -> None:
-        self._desired_state = desired_state
-        self._reader = reader
-        self._folder = folder
+    desired_state: DesiredState
+    reader: SourceReader
+    folder: Folder
 
     async def diff(self, names: Collection[str], *, units: bool) -> tuple[AppDiff, ...]:
         """Compare these apps (all, if empty). Raises what reading raises."""
-        everything = await self._desired_state.deployments()
+        everything = await self.desired_state.deployments()
         chosen = [everything[name] for name in names or everything]
         return tuple([await self._app(one, units=units) for one in chosen])
 
     async def _app(self, one: Deployment, *, units: bool) -> AppDiff:
         last, wanted = one.last_good, one.wanted
-        there = await self._folder.observe(
+        there = await self.folder.observe(
             one.name, wanted=[file.path for file in wanted.files] if wanted else ()
         )
         stays = wanted is None and (one.keep or any(found.fatal for found in one.findings))
@@ -57,7 +56,7 @@ class Differ:
             or path not in new
             or (old[path].oid, old[path].kind) != (new[path].oid, new[path].kind)
         ]
-        contents = await self._folder.contents(
+        contents = await self.folder.contents(
             one.name, [path for path in paths if path in old], limit=LIMIT + 1
         )
         wanted = {}
@@ -65,7 +64,7 @@ class Differ:
             small = {
                 new[path].oid: None for path in paths if path in new and new[path].size <= LIMIT
             }
-            wanted = await self._reader.read(one.wanted.source, tuple(small))
+            wanted = await self.reader.read(one.wanted.source, tuple(small))
         return tuple(
             too_large(path, is_here=path in old)
             if path in new and new[path].oid not in wanted
@@ -81,8 +80,8 @@ class Differ:
         self, last: DesiredApp | None, wanted: DesiredApp | None
     ) -> tuple[TextPair, ...]:
         """Compare what the generator makes of the last good state and of the wanted one."""
-        old = await self._desired_state.unit_texts(last) if last else {}
-        new = await self._desired_state.unit_texts(wanted) if wanted else {}
+        old = await self.desired_state.unit_texts(last) if last else {}
+        new = await self.desired_state.unit_texts(wanted) if wanted else {}
         return tuple(
             TextPair(path=name, old=old.get(name), new=new.get(name))
             for name in sorted({*old, *new})

@@ -75,31 +75,18 @@ class Outcome(msgspec.Struct, kw_only=True):
     """Apps of which a revision was put in quarantine."""
 
 
-class Executor:
+class Executor(msgspec.Struct, frozen=True, kw_only=True):
     """Carries out plans over the ports."""
 
-    def __init__(
-        self,
-        *,
-        reader: SourceReader,
-        folder: Folder,
-        systemd: Systemd,
-        podman: Podman,
-        ledger: Ledger,
-        jobs: UnitJobs,
-        want_image: Callable[[PullImage], None],
-        secrets: SecretController,
-        doing: Callable[[Step], AbstractContextManager[None]],
-    ) -> None:
-        self._reader = reader
-        self._folder = folder
-        self._systemd = systemd
-        self._podman = podman
-        self._ledger = ledger
-        self._jobs = jobs
-        self._want_image = want_image
-        self._secrets = secrets
-        self._doing = doing
+    reader: SourceReader
+    folder: Folder
+    systemd: Systemd
+    podman: Podman
+    ledger: Ledger
+    jobs: UnitJobs
+    want_image: Callable[[PullImage], None]
+    secrets: SecretController
+    doing: Callable[[Step], AbstractContextManager[None]]
 
     async def execute(
         self,
@@ -172,7 +159,7 @@ class Executor:
         job: JobFailed | None = None
         failure: Failure | None = None
         try:
-            with self._doing(step):
+            with self.doing(step):
                 job = await self._perform(step, steps)
         except Exception as error:  # noqa: BLE001  # a defect: the other steps go on
             failure = failure_of(error, doing=f"a step ({in_words(step)})")
@@ -184,14 +171,14 @@ class Executor:
         if failure is None and isinstance(step, _SILENT):
             return
         if failure is None and job is None:
-            self._ledger.append(*(self._event(one, revisions) for one in steps))
+            self.ledger.append(*(self._event(one, revisions) for one in steps))
             return
         detail = str(failure) if failure else f"{job.result}: {job.detail}" if job else ""
         event = self._event(step, revisions, ok=False, detail=detail)
         if len(steps) > 1:
             subject = f"{event.subject} and {len(steps) - 1} more"
             event = msgspec.structs.replace(event, subject=subject)
-        self._ledger.append(event)
+        self.ledger.append(event)
 
     def _event(
         self, step: Step, revisions: dict[str, str], *, ok: bool = True, detail: str = ""
@@ -211,16 +198,16 @@ class Executor:
     async def _perform(  # a port call for each kind of step
         self, step: Step, together: Sequence[Step]
     ) -> JobFailed | None:
-        systemd, folder, podman = self._systemd, self._folder, self._podman
+        systemd, folder, podman = self.systemd, self.folder, self.podman
         match step:
             case PullImage():
-                self._want_image(step)
+                self.want_image(step)
             case PutSecrets():
-                await self._secrets.put(step)
+                await self.secrets.put(step)
             case BuildImage():
-                await self._jobs.build(step)
+                await self.jobs.build(step)
             case StopUnit():
-                await self._jobs.stop(step)
+                await self.jobs.stop(step)
             case DisableUnit():
                 await systemd.disable(step.unit)
             case RemoveContainer():
@@ -230,14 +217,14 @@ class Executor:
             case RemovePod():
                 await podman.remove_pod(step.pod)
             case RemoveSecret():
-                await self._secrets.remove(step.secret)
+                await self.secrets.remove(step.secret)
             case RemoveVolume():
                 await podman.remove_volume(step.volume)
             case TryRevision(trial=rollout) | CutTrial(trial=rollout):
-                self._ledger.put_rollout(rollout)
+                self.ledger.put_rollout(rollout)
             case Quarantine(failed=rollout):
-                self._ledger.put_rollout(rollout)
-                self._ledger.drop(JobRun, step.app)  # if it is tried again, its jobs run again
+                self.ledger.put_rollout(rollout)
+                self.ledger.drop(JobRun, step.app)  # if it is tried again, its jobs run again
             case OpenManifest() | SealManifest():
                 await folder.write_manifest(step.manifest)
             case WriteFile():
@@ -251,13 +238,13 @@ class Executor:
             case Reload():
                 await systemd.reload()
             case StartUnit() | RestartUnit():
-                return await self._jobs.start(step)
+                return await self.jobs.start(step)
             case ReloadUnit():
-                await self._jobs.reload(step)
+                await self.jobs.reload(step)
             case LeaveUnit():
-                self._jobs.remember(step)
+                self.jobs.remember(step)
             case RunJob():
-                return await self._jobs.run(step)
+                return await self.jobs.run(step)
             case SetHealthInterval():
                 await podman.set_health_interval(step.container_id, step.seconds)
             case ResetFailed():
@@ -269,9 +256,9 @@ class Executor:
     async def _write(self, app: str, steps: Sequence[WriteFile]) -> None:
         """Write some files of an app; no more of their contents is held in memory."""
         oids = dict.fromkeys(step.file.oid for step in steps)
-        contents = await self._reader.read(steps[0].source, tuple(oids))
-        await self._folder.write_files(app, [(one.file, contents[one.file.oid]) for one in steps])
-        self._ledger.put_repairs(one.repair for one in steps if one.repair)
+        contents = await self.reader.read(steps[0].source, tuple(oids))
+        await self.folder.write_files(app, [(one.file, contents[one.file.oid]) for one in steps])
+        self.ledger.put_repairs(one.repair for one in steps if one.repair)
 
 
 def _batches(steps: Iterable[Step]) -> Iterator[list[Step]]:

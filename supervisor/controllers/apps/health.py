@@ -27,27 +27,26 @@ _HANGS_SECONDS = 10.0
 """A check that runs when it is looked at is about to end; if it still runs then, it hangs."""
 
 
-class HealthController:
+class HealthController(msgspec.Struct, kw_only=True):
     """Knows the health of the containers of managed units; one for the daemon."""
 
-    def __init__(self, *, systemd: Systemd, podman: Podman, words: LastWords, clock: Clock) -> None:
-        self._words = words
-        self._systemd = systemd
-        self._podman = podman
-        self._clock = clock
-        self._checked: dict[str, Checked] = {}
-        """By container id; those of strangers too, so that nobody asks for them again."""
-        self._running: dict[str, float] = {}
-        """Containers whose check ran at the last look, and since when it did at each look."""
-        self._played: dict[str, tuple[PlayedContainer, ...]] = {}
-        """Unit to its containers as Podman told of them last."""
+    systemd: Systemd
+    podman: Podman
+    words: LastWords
+    clock: Clock
+    _checked: dict[str, Checked] = {}
+    """By container id; those of strangers too, so that nobody asks for them again."""
+    _running: dict[str, float] = {}
+    """Containers whose check ran at the last look, and since when it did at each look."""
+    _played: dict[str, tuple[PlayedContainer, ...]] = {}
+    """Unit to its containers as Podman told of them last."""
 
     async def read(self, units: Mapping[str, UnitState]) -> tuple[Checked, ...]:
         """Return the checked containers of these units, asking Podman for their health.
 
         Where Podman does not answer, what was known of them before stands.
         """
-        runs = await self._systemd.health_checks()
+        runs = await self.systemd.health_checks()
         asked = []
         for one in runs.keys() | self._checked.keys():
             known = self._checked.get(one)
@@ -67,7 +66,7 @@ class HealthController:
         """
         if units:
             with suppress(Retry):
-                found = await self._podman.played(units)
+                found = await self.podman.played(units)
                 self._played.update(dict.fromkeys(units, ()))
                 for one in found:
                     self._played[one.unit] += (one,)
@@ -75,15 +74,15 @@ class HealthController:
 
     async def _ask(self, containers: Collection[str], units: Mapping[str, UnitState]) -> None:
         try:
-            answers = await self._podman.health(containers)
+            answers = await self.podman.health(containers)
         except Retry:
             return
         # Of others' units, which are asked for again before they are shown, no words are kept.
         told = {
-            one: await self._words.told(seen.output, seen.unit) if seen.unit in units else ""
+            one: await self.words.told(seen.output, seen.unit) if seen.unit in units else ""
             for one, seen in answers.items()
         }
-        now = self._clock.now()
+        now = self.clock.now()
         for gone in self._checked.keys() & set(containers) - answers.keys():
             del self._checked[gone]
         for one, answer in answers.items():
@@ -95,14 +94,14 @@ class HealthController:
         """Something happened to these units: whether their containers are well is to be seen."""
         for key, one in self._checked.items():
             if one.container.unit in units:
-                self._checked[key] = noted(one, one.container, usual=False, now=self._clock.now())
+                self._checked[key] = noted(one, one.container, usual=False, now=self.clock.now())
 
     async def look(self) -> frozenset[str]:
         """Tell the units of which the health is no longer what it was, without asking Podman."""
-        runs = await self._systemd.health_checks(troubled=True)
-        failed = set(await self._podman.failed_checks(tuple(self._checked)))
+        runs = await self.systemd.health_checks(troubled=True)
+        failed = set(await self.podman.failed_checks(tuple(self._checked)))
         failed.update(one for one, run in runs.items() if run is CheckRun.FAILED)
-        now = self._clock.now()
+        now = self.clock.now()
         self._running = {
             one: self._running.get(one, now) for one, run in runs.items() if run is CheckRun.RUNNING
         }
@@ -123,6 +122,6 @@ class HealthController:
 
     def second_look_in(self) -> float:
         """Seconds until it shows whether a check that ran at the last look hangs; else 0."""
-        now = self._clock.now()
+        now = self.clock.now()
         young = [at for at in self._running.values() if now - at < _HANGS_SECONDS]
         return max(0.1, max(young) + _HANGS_SECONDS - now) if young else 0.0

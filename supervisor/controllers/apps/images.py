@@ -6,6 +6,8 @@ others, are kept as they are.
 
 from collections.abc import Callable, Collection
 
+import msgspec
+
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Events, Podman
 from supervisor.controllers.state.current_settings import CurrentSettings
@@ -14,29 +16,21 @@ from supervisor.model.events import EventKind
 from supervisor.model.plan import PullImage
 
 
-class ImageController:
+class ImageController(msgspec.Struct, kw_only=True):
     """Has images pulled, once each, however many apps wait."""
 
-    def __init__(
-        self,
-        *,
-        podman: Podman,
-        ledger: Events,
-        name_key: Callable[[str], None],
-        settings: CurrentSettings,
-    ) -> None:
-        self._podman = podman
-        self._ledger = ledger
-        self._name_key = name_key
-        self._waiting: dict[str, set[str]] = {}
-        self._errors: dict[str, str] = {}
-        self._settings = settings
+    podman: Podman
+    ledger: Events
+    name_key: Callable[[str], None]
+    settings: CurrentSettings
+    _waiting: dict[str, set[str]] = {}
+    _errors: dict[str, str] = {}
 
     def want(self, step: PullImage) -> None:
         """Have an image pulled for an app; a pull that is waiting for its next try goes on so."""
         waiting = self._waiting.setdefault(step.image, set())
         if not waiting:
-            self._name_key(Kind.IMAGE.key(step.image))
+            self.name_key(Kind.IMAGE.key(step.image))
         if step.app not in waiting:
             waiting.add(step.app)
             self._log(step.image, [step.app], ok=True, reason=step.reason)
@@ -68,8 +62,8 @@ class ImageController:
         if not self._waiting.get(image):
             return ()
         try:
-            timeout = float(self._settings.now.repair.pull_timeout)
-            await self._podman.pull(image, timeout_seconds=timeout)
+            timeout = float(self.settings.now.repair.pull_timeout)
+            await self.podman.pull(image, timeout_seconds=timeout)
         except Failure as failure:
             apps = self._waiting.get(image, set())
             if self._errors.get(image) != str(failure):
@@ -78,14 +72,14 @@ class ImageController:
             if apps:
                 self._errors[image] = str(failure)
             for app in sorted(apps):
-                self._name_key(Kind.APP.key(app))
+                self.name_key(Kind.APP.key(app))
             raise
         self._errors.pop(image, None)
         # Whoever waits now: some came, some went, while it was pulled.
         apps = self._waiting.pop(image, set())
         self._log(image, apps, ok=True, reason="pulled")
         for app in sorted(apps):
-            self._name_key(Kind.APP.key(app))
+            self.name_key(Kind.APP.key(app))
         return ()
 
     def _log(
@@ -93,7 +87,7 @@ class ImageController:
     ) -> None:
         """Write it down for each app: who looks at the events of one sees it, too."""
         for app in sorted(apps):
-            self._ledger.log(
+            self.ledger.log(
                 EventKind.STEP if ok else EventKind.WAITING,
                 ok=ok,
                 app=app,

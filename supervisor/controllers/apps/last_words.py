@@ -25,23 +25,22 @@ _OVERTAKEN = 3
 """So many old values of one secret are kept in mind."""
 
 
-class LastWords:
+class LastWords(msgspec.Struct, kw_only=True):
     """One for the daemon."""
 
-    def __init__(self, *, systemd: Systemd, podman: Podman, host: Host) -> None:
-        self._systemd = systemd
-        self._podman = podman
-        self._host = host
-        self._secrets: dict[str, set[str]] = {}
-        """Unit to the names of the secrets that its app uses, or has used: what runs may be old."""
-        self._overtaken: dict[str, list[bytes]] = {}
-        """Values that the passes of this daemon replaced or removed: what runs may have them."""
-        self._apps: dict[str, str] = {}
-        """Unit to its app."""
-        self._needs: dict[str, tuple[str, ...]] = {}
-        """Unit to those that it needs."""
-        self._lines: dict[str, dict[int, str]] = {}
-        """Unit to its ports of the host, each with the file and line that asks for it."""
+    systemd: Systemd
+    podman: Podman
+    host: Host
+    _secrets: dict[str, set[str]] = {}
+    """Unit to the names of the secrets that its app uses, or has used: what runs may be old."""
+    _overtaken: dict[str, list[bytes]] = {}
+    """Values that the passes of this daemon replaced or removed: what runs may have them."""
+    _apps: dict[str, str] = {}
+    """Unit to its app."""
+    _needs: dict[str, tuple[str, ...]] = {}
+    """Unit to those that it needs."""
+    _lines: dict[str, dict[int, str]] = {}
+    """Unit to its ports of the host, each with the file and line that asks for it."""
 
     def note(self, units: Iterable[str], secrets: Iterable[str], *, app: str) -> None:
         """Learn which secrets these units of an app may have printed."""
@@ -57,7 +56,7 @@ class LastWords:
     async def overtake(self, name: str) -> None:
         """Keep in mind what a secret holds, which is about to be replaced or removed."""
         with suppress(Failure):  # one that cannot be read must not keep a good one from coming
-            value = await self._podman.secret(name)
+            value = await self.podman.secret(name)
             olds = self._overtaken.setdefault(name, [])
             if value and value not in olds:
                 olds.append(value)
@@ -85,7 +84,7 @@ class LastWords:
             names = set().union(*self._secrets.values())
         if words and names:
             try:
-                held = [await self._podman.secret(name) for name in sorted(names)]
+                held = [await self.podman.secret(name) for name in sorted(names)]
             except Failure:
                 return WITHHELD
             held.extend(old for name in names for old in self._overtaken.get(name, ()))
@@ -94,7 +93,7 @@ class LastWords:
         port = refused_port(words)
         if taken := taken_port(words):
             port = taken.port
-            holder = await self._host.port_holder(taken.port, taken.protocol)
+            holder = await self.host.port_holder(taken.port, taken.protocol)
             more = f"port {taken.port} is taken by {holder or 'somebody who is gone now'}"
         line = self._lines.get(unit, {}).get(port, "")
         return "; ".join(filter(None, (words, more, line and f"asked for in {line}")))
@@ -109,7 +108,7 @@ class LastWords:
         need = ""
         with suppress(Failure):  # what cannot be asked for now must not take the step's place
             need = await self._failed_need(unit) if failed.result == "dependency" else ""
-            words = await self._systemd.last_words(need) if need else failed.detail
+            words = await self.systemd.last_words(need) if need else failed.detail
             failed = msgspec.structs.replace(failed, detail=words)
         if need:
             owner = self._apps.get(need, "")
@@ -122,7 +121,7 @@ class LastWords:
         chain = dict.fromkeys(self._needs_of(unit))
         names = list(chain)
         while names:
-            states = await self._systemd.units(names)
+            states = await self.systemd.units(names)
             if found := next((name for name in names if states[name].active == "failed"), ""):
                 return found
             new = {need for name in names for need in self._needs_of(name)} - chain.keys()

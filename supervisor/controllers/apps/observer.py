@@ -52,35 +52,22 @@ class _Own(msgspec.Struct, kw_only=True):
     made_of: dict[DesiredSecret, str]
 
 
-class Observer:
+class Observer(msgspec.Struct, kw_only=True):
     """Reads what is, over the ports."""
 
-    def __init__(
-        self,
-        *,
-        systemd: Systemd,
-        podman: Podman,
-        folder: Folder,
-        words: LastWords,
-        ledger: Ledger,
-        suspensions: Suspensions,
-        health: HealthController,
-        probes: ProbeController,
-        secrets: SecretController,
-    ) -> None:
-        self._restless: set[str] = set()
-        """Units that were down lately, or that systemd has restarted by itself."""
-        self._causes: dict[str, tuple[tuple[str, int, float], str]] = {}
-        """Unit to its last words, and at which of its ends they were read."""
-        self._secrets = secrets
-        self._probes = probes
-        self._health = health
-        self._systemd = systemd
-        self._podman = podman
-        self._folder = folder
-        self._words = words
-        self._ledger = ledger
-        self._suspensions = suspensions
+    systemd: Systemd
+    podman: Podman
+    folder: Folder
+    words: LastWords
+    ledger: Ledger
+    suspensions: Suspensions
+    health: HealthController
+    probes: ProbeController
+    secrets: SecretController
+    _restless: set[str] = set()
+    """Units that were down lately, or that systemd has restarted by itself."""
+    _causes: dict[str, tuple[tuple[str, int, float], str]] = {}
+    """Unit to its last words, and at which of its ends they were read."""
 
     async def observe(
         self,
@@ -98,25 +85,25 @@ class Observer:
         own, failures = await each(deployments, self._look_at, doing="observing")
         deployments = [one for one in deployments if one.name in own]
         apps = {name: one.folder for name, one in own.items()}
-        applied = self._ledger.applied()
+        applied = self.ledger.applied()
         names: set[str] = set()
         for one in deployments:
             mine = _names([one], apps, applied)
-            self._words.note(mine, _secrets(one, applied), app=one.name)
-            self._words.note_needs({unit.name: unit.requires for unit in one.units})
+            self.words.note(mine, _secrets(one, applied), app=one.name)
+            self.words.note_needs({unit.name: unit.requires for unit in one.units})
             for app in reversed(one.apps):
-                self._words.note_ports(app)
+                self.words.note_ports(app)
             names |= mine
         on_trial = _on_trial(deployments, applied)
         names.update(need for unit in on_trial.values() for need in unit.requires)
-        units = await self._systemd.units({*names, *targets, wanted_units.SHUTDOWN_TARGET})
+        units = await self.systemd.units({*names, *targets, wanted_units.SHUTDOWN_TARGET})
         if wanted_units.is_begun(units[wanted_units.SHUTDOWN_TARGET]):
             raise Retry("the user's systemd is shutting down")
         wanted_targets = await self._wanted(targets, units)
         needed_by = wanted_units.needed_by(everything, wanted_targets)
         leaning = {user: app for name in on_trial for user, app in needed_by.get(name, {}).items()}
         if leaning.keys() - units.keys():
-            units.update(await self._systemd.units(leaning.keys() - units.keys()))
+            units.update(await self.systemd.units(leaning.keys() - units.keys()))
         changing = {one.name for one in deployments if _changes(one, apps[one.name])}
         curious = _down(deployments, units, wanted_targets, needed_by).union(on_trial)
         for one in deployments:
@@ -137,19 +124,19 @@ class Observer:
             apps=apps,
             inventory=inventory,
             applied=applied,
-            repairs=self._ledger.repairs(),
+            repairs=self.ledger.repairs(),
             causes=self._last_words(units),
-            rollouts={name: self._ledger.rollouts(name) for name in leaning.values()}
+            rollouts={name: self.ledger.rollouts(name) for name in leaning.values()}
             | {name: one.rollouts for name, one in own.items()},
             suspended={name: one.suspended for name, one in own.items() if one.suspended},
             checked=await self._checked(deployments, units),
-            played=await self._health.played(_begun(deployments, units, {UnitKind.KUBE})),
-            probed=self._probes.verdicts(),
+            played=await self.health.played(_begun(deployments, units, {UnitKind.KUBE})),
+            probed=self.probes.verdicts(),
             jobs={name: one.job for name, one in own.items() if one.job},
             made_of={key: mark for one in own.values() for key, mark in one.made_of.items()},
-            rotating=frozenset(self._secrets.rotating),
-            left=left_behind(self._ledger),
-            owned_root=self._folder.root,
+            rotating=frozenset(self.secrets.rotating),
+            left=left_behind(self.ledger),
+            owned_root=self.folder.root,
         )
         return observed, failures
 
@@ -157,43 +144,43 @@ class Observer:
         """What was known of what these steps have touched does not hold any more."""
         for step in steps:
             if isinstance(step, StartUnit | RestartUnit | StopUnit):
-                self._probes.forget(step.unit)
+                self.probes.forget(step.unit)
                 self._causes.pop(step.unit, None)
         if any(not isinstance(step, SetHealthInterval) for step in steps):
-            self._health.mark_suspect(deployment.runtime_names)
+            self.health.mark_suspect(deployment.runtime_names)
 
     async def _look_at(self, one: Deployment) -> _Own:
         """Read what is one app's alone."""
         has_jobs = one.wanted and any(unit.before_deploy for unit in one.wanted.units)
         return _Own(
-            folder=await self._folder.observe(
+            folder=await self.folder.observe(
                 one.name,
                 wanted=[file.path for app in one.apps for file in app.files],
                 asked=[found.absent for found in one.findings if found.absent],
             ),
-            rollouts=self._ledger.rollouts(one.name),
-            suspended=self._suspensions.of(one.name),
-            job=self._ledger.get(JobRun, one.name) if has_jobs else None,
-            made_of=self._secrets.made_of([one]),
+            rollouts=self.ledger.rollouts(one.name),
+            suspended=self.suspensions.of(one.name),
+            job=self.ledger.get(JobRun, one.name) if has_jobs else None,
+            made_of=self.secrets.made_of([one]),
         )
 
     async def observe_units(self, deployments: Sequence[Deployment], before: Observed) -> Observed:
         """Read the units anew, and leave the rest as it was read."""
-        units = await self._systemd.units(before.units)
+        units = await self.systemd.units(before.units)
         curious = _down(deployments, units, before.targets, before.needed_by)
         curious |= self._restless.union(_on_trial(deployments, before.applied))
         await self._look_closer(curious, units)
         checked = await self._checked(deployments, units)
-        played = await self._health.played(_begun(deployments, units, {UnitKind.KUBE}))
+        played = await self.health.played(_begun(deployments, units, {UnitKind.KUBE}))
         return msgspec.structs.replace(
             before,
             units=units,
-            applied=self._ledger.applied(),
-            rollouts={name: self._ledger.rollouts(name) for name in before.rollouts},
+            applied=self.ledger.applied(),
+            rollouts={name: self.ledger.rollouts(name) for name in before.rollouts},
             causes=self._last_words(units),
             checked=checked,
             played=played,
-            probed=self._probes.verdicts(),
+            probed=self.probes.verdicts(),
         )
 
     async def _checked(
@@ -201,7 +188,7 @@ class Observer:
     ) -> tuple[Checked, ...]:
         """Return the health of what these apps run in containers, as far as it is checked."""
         containers = _begun(deployments, units, _MADE_OF_CONTAINERS)
-        return await self._health.read(containers) if containers else ()
+        return await self.health.read(containers) if containers else ()
 
     async def _wanted(
         self, targets: Collection[str], units: Mapping[str, UnitState]
@@ -214,7 +201,7 @@ class Observer:
             if state.load == "loaded" and not wanted_units.is_begun(state)
         }
         while new:
-            found = await self._systemd.units(new, details=new)
+            found = await self.systemd.units(new, details=new)
             states.update(found)
             new = {name for one in found.values() for name in one.wanted_by} - states.keys()
         return wanted_units.wanted_targets(targets, states)
@@ -223,7 +210,7 @@ class Observer:
         """Replace the states of those units that systemd knows by ones with details."""
         known = [name for name in names if name in units and units[name].load != "not-found"]
         if known:
-            units.update(await self._systemd.units(known, details=known))
+            units.update(await self.systemd.units(known, details=known))
         for name in known:
             state = units[name]
             is_down = state.sub.startswith("auto-restart") or state.active == "failed"
@@ -235,7 +222,7 @@ class Observer:
             # In a loop that goes on, less and less often.
             end = (state.active, state.restarts.bit_length(), state.failed_at)
             if is_down and (name not in self._causes or self._causes[name][0] != end):
-                words = await self._words.told(await self._systemd.last_words(name), name)
+                words = await self.words.told(await self.systemd.last_words(name), name)
                 self._causes[name] = (end if words != WITHHELD else _ASK_AGAIN, words)
 
     def _last_words(self, units: Iterable[str]) -> dict[str, str]:
@@ -253,11 +240,11 @@ class Observer:
     ) -> Inventory:
         images = asked_images(deployments, units, applied, changing=changing)
         kinds = asked_kinds(deployments, apps, applied, changing=changing)
-        if self._secrets.has_made_some:
+        if self.secrets.has_made_some:
             kinds.add("secrets")
         if not images and not kinds:
             return Inventory()
-        return await self._podman.inventory(images=images, **dict.fromkeys(kinds, True))
+        return await self.podman.inventory(images=images, **dict.fromkeys(kinds, True))
 
 
 def _begun(

@@ -34,27 +34,17 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """App to why there is no plan for it."""
 
 
-class AppPlanner:
+class AppPlanner(msgspec.Struct, kw_only=True):
     """Observes and plans."""
 
-    def __init__(
-        self,
-        *,
-        desired_state: DesiredState,
-        observer: Observer,
-        folder: Folder,
-        standing: Mapping[str, AppStatus],
-        clock: Clock,
-        aside: Aside,
-    ) -> None:
-        """Keep whom to ask; `standing` is how apps were when their last pass ended."""
-        self._desired_state = desired_state
-        self._observer = observer
-        self._folder = folder
-        self._standing = standing
-        self._clock = clock
-        self._aside = aside
-        self._hindered: dict[str, str] = {}
+    desired_state: DesiredState
+    observer: Observer
+    folder: Folder
+    standing: Mapping[str, AppStatus]
+    """How apps were when their last pass ended."""
+    clock: Clock
+    aside: Aside
+    _hindered: dict[str, str] = {}
 
     def note(self, app: str, failure: Failure | None) -> None:
         """Take note of what cut an app's pass short: what is planned next may have to say so."""
@@ -64,7 +54,7 @@ class AppPlanner:
 
     def along(self, names: Collection[str]) -> set[str]:
         """Other apps that a pass over these should take along: units go between them."""
-        return along(names, self._desired_state.latest())
+        return along(names, self.desired_state.latest())
 
     async def plan(self, names: Collection[str]) -> Plan:
         """Work out a pass that nobody carries out; what has to come along is part of it."""
@@ -84,12 +74,12 @@ class AppPlanner:
 
         With `unseen_is_ready`, another app that no pass has seen keeps nobody waiting.
         """
-        everything = await self._desired_state.deployments()
+        everything = await self.desired_state.deployments()
         return [
             msgspec.structs.replace(
                 one,
                 waits=tuple(
-                    waits_for(one, everything, self._standing, unseen_is_ready=unseen_is_ready)
+                    waits_for(one, everything, self.standing, unseen_is_ready=unseen_is_ready)
                 ),
             )
             if one.changes
@@ -100,17 +90,17 @@ class AppPlanner:
 
     async def look(self, deployments: Sequence[Deployment]) -> Look:
         """Plan a pass over these apps. Raises what keeps all of them from being observed."""
-        observed, failures = await self._observer.observe(
+        observed, failures = await self.observer.observe(
             deployments,
-            targets=self._desired_state.targets(),
-            everything=self._desired_state.latest(),
+            targets=self.desired_state.targets(),
+            everything=self.desired_state.latest(),
         )
         observed = msgspec.structs.replace(observed, hindered=dict(self._hindered))
-        foreign = await self._folder.foreign_units()
+        foreign = await self.folder.foreign_units()
         able = [one for one in deployments if one.name not in failures]
         # Worked out of what holds now: while a plan is made, apps may come to stand elsewhere.
-        latest, settings = dict(self._desired_state.latest()), self._desired_state.settings
-        now, offered = self._clock.now(), self._desired_state.secrets()
+        latest, settings = dict(self.desired_state.latest()), self.desired_state.settings
+        now, offered = self.clock.now(), self.desired_state.secrets()
 
         def plan(some: Sequence[Deployment]) -> Plan:
             return planner.plan(
@@ -124,7 +114,7 @@ class AppPlanner:
                 everyone=latest,
             )
 
-        plans, defects = await self._aside(
+        plans, defects = await self.aside(
             lambda: _planned(able, plan),
             items=sum(len(one.wanted.units) for one in able if one.wanted),
         )
@@ -133,10 +123,10 @@ class AppPlanner:
     async def look_again(self, deployments: Sequence[Deployment], look: Look) -> Look:
         """Read the units anew after these apps' steps; the plan is the same."""
         for one in deployments:
-            self._observer.forget(one, look.plan.steps_of(one.name))
+            self.observer.forget(one, look.plan.steps_of(one.name))
         if not look.plan.steps:
             return look
-        observed = await self._observer.observe_units(deployments, look.observed)
+        observed = await self.observer.observe_units(deployments, look.observed)
         return msgspec.structs.replace(look, observed=observed)
 
 

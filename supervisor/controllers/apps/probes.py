@@ -7,6 +7,7 @@ that changed names the unit's app, whose pass shows it, logs it, and repairs.
 from collections.abc import Collection, Mapping
 
 import anyio
+import msgspec
 
 from supervisor.controllers.ports import Prober
 from supervisor.core.health.unit_health import after_answer, next_probe_at
@@ -19,15 +20,14 @@ _TOGETHER_SECONDS = 1.0
 """What would be due so soon is done along with what is due now."""
 
 
-class ProbeController:
+class ProbeController(msgspec.Struct, kw_only=True):
     """Knows what is to be probed, and what the answers add up to."""
 
-    def __init__(self, *, prober: Prober, clock: Clock) -> None:
-        self._prober = prober
-        self._clock = clock
-        self._probes: dict[str, Probe] = {}
-        self._due: dict[str, float] = {}
-        self._verdicts: dict[str, Probed] = {}
+    prober: Prober
+    clock: Clock
+    _probes: dict[str, Probe] = {}
+    _due: dict[str, float] = {}
+    _verdicts: dict[str, Probed] = {}
 
     def verdicts(self) -> dict[str, Probed]:
         """What every probed unit's answers add up to so far."""
@@ -35,7 +35,7 @@ class ProbeController:
 
     def set_probes(self, of_app: Collection[str], probes: Mapping[str, Probe]) -> None:
         """Probe these, and none else of the units `of_app`."""
-        now = self._clock.now()
+        now = self.clock.now()
         for unit in of_app:
             probe = probes.get(unit)
             if probe is None:
@@ -52,12 +52,12 @@ class ProbeController:
 
     def due_in(self) -> float | None:
         """Seconds until the next probe; None if nothing is probed."""
-        now = self._clock.now()
+        now = self.clock.now()
         return min((self._wait(unit, now) for unit in self._due), default=None)
 
     async def run(self) -> frozenset[str]:
         """Make the probes that are due; returns the units of which the verdict changed."""
-        now = self._clock.now()
+        now = self.clock.now()
         changed: set[str] = set()
         async with anyio.create_task_group() as tasks:
             for unit in self._due:
@@ -72,10 +72,10 @@ class ProbeController:
 
     async def _probe(self, unit: str, changed: set[str]) -> None:
         probe, before = self._probes[unit], self._verdicts[unit]
-        failure = await self._prober.probe(probe)
+        failure = await self.prober.probe(probe)
         if self._verdicts.get(unit) is not before:
             return  # it was stopped or started anew meanwhile
-        now = self._clock.now()
+        now = self.clock.now()
         after = self._verdicts[unit] = after_answer(before, probe, failure, now)
         self._due[unit] = next_probe_at(after, probe, now)
         if after.health is not before.health:

@@ -30,66 +30,54 @@ _ENDED_AT_ONCE = 20
 """Apps that are concluded in one turn of the event loop."""
 
 
-class AppReconciler:
+class AppReconciler(msgspec.Struct, frozen=True, kw_only=True):
     """Brings apps to their desired state and keeps them there."""
 
-    def __init__(
-        self,
-        *,
-        desired_state: DesiredState,
-        planner: AppPlanner,
-        executor: Executor,
-        recorder: Recorder,
-        concluder: Concluder,
-        dependencies: AppDependencies,
-        systemd: Systemd,
-        board: StatusBoard,
-    ) -> None:
-        self._desired_state = desired_state
-        self._planner = planner
-        self._executor = executor
-        self._recorder = recorder
-        self._concluder = concluder
-        self._dependencies = dependencies
-        self._systemd = systemd
-        self._board = board
+    desired_state: DesiredState
+    planner: AppPlanner
+    executor: Executor
+    recorder: Recorder
+    concluder: Concluder
+    dependencies: AppDependencies
+    systemd: Systemd
+    board: StatusBoard
 
     async def name_all(self, _: str) -> list[str]:
         """Reconcile `all-apps`: name every app that should be, or still is."""
-        await self._desired_state.news()
+        await self.desired_state.news()
         # One that was refused and is gone now stands on the board alone.
-        names = {*await self._desired_state.deployments(), *self._board.apps}
+        names = {*await self.desired_state.deployments(), *self.board.apps}
         return Kind.APP.keys(sorted(names))
 
     async def name_changed(self, _: str) -> list[str]:
         """Reconcile `changed-apps`: name those of which something else is asked than before."""
-        return Kind.APP.keys(await self._desired_state.news())
+        return Kind.APP.keys(await self.desired_state.news())
 
     def along(self, names: Collection[str]) -> set[str]:
         """Other apps that a pass over these should take along; see `AppPlanner`."""
-        return self._planner.along(names)
+        return self.planner.along(names)
 
     async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
         """One pass over these apps; each is told of in one of the calls of `ended`."""
         try:
             await self._reconcile(names, ended)
         finally:
-            self._board.end(names)
+            self.board.end(names)
 
     async def _reconcile(self, names: Collection[str], ended: Callable[[AppPass], None]) -> None:
-        self._desired_state.ask_again(names)
-        chosen = await self._planner.choose(names)
-        _, failures = each_now(chosen, self._recorder.end_suspension, doing="resuming")
+        self.desired_state.ask_again(names)
+        chosen = await self.planner.choose(names)
+        _, failures = each_now(chosen, self.recorder.end_suspension, doing="resuming")
         outcome = Outcome()
         able = [one for one in chosen if one.name not in failures]
         look = await self._look_with_secrets(able, outcome)
         failures.update(look.failures)
         deployments = {one.name: one for one in able if one.name not in failures}
-        self._dependencies.begin(names, look.plan, self._desired_state.latest())
+        self.dependencies.begin(names, look.plan, self.desired_state.latest())
         await self._watch()
         gone = tuple(name for name in names if name not in {one.name for one in chosen})
-        ended(self._concluder.gone(gone))
-        ended(self._concluder.unseen([one for one in chosen if one.name in failures], failures))
+        ended(self.concluder.gone(gone))
+        ended(self.concluder.unseen([one for one in chosen if one.name in failures], failures))
         send, receive = anyio.create_memory_object_stream[str](len(deployments))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._execute, look.plan, outcome, send)
@@ -100,7 +88,7 @@ class AppReconciler:
         self, plan: Plan, outcome: Outcome, send: MemoryObjectSendStream[str]
     ) -> None:
         with send:
-            await self._executor.execute(plan, outcome=outcome, ended=send.send_nowait)
+            await self.executor.execute(plan, outcome=outcome, ended=send.send_nowait)
 
     async def _end(
         self,
@@ -113,22 +101,22 @@ class AppReconciler:
 
         Raises nothing: the others' jobs are waited for all the same.
         """
-        self._board.end([one.name for one in deployments])
+        self.board.end([one.name for one in deployments])
         try:
             for one in deployments:
                 steps = look.plan.steps_of(one.name)
                 # Building takes as long as it takes: what was built has the time of a trial.
                 began = any(isinstance(step, TryRevision) for step in steps)
                 if began and any(isinstance(step, BuildImage) for step in steps):
-                    self._recorder.renew_trial(one.name)
-            look = await self._planner.look_again(deployments, look)
+                    self.recorder.renew_trial(one.name)
+            look = await self.planner.look_again(deployments, look)
         except Exception as error:  # noqa: BLE001  # a defect
             failure = failure_of(error, doing="ending a pass")
-            ended(self._concluder.unseen(deployments, {one.name: failure for one in deployments}))
+            ended(self.concluder.unseen(deployments, {one.name: failure for one in deployments}))
             return
         for at in range(0, len(deployments), _ENDED_AT_ONCE):
             some = deployments[at : at + _ENDED_AT_ONCE]
-            done = self._concluder.conclude(some, look, outcome)
+            done = self.concluder.conclude(some, look, outcome)
             left = [one.name for one in some if one.wanted is None]
             try:
                 if left:
@@ -141,11 +129,11 @@ class AppReconciler:
 
     async def _look_with_secrets(self, deployments: Sequence[Deployment], outcome: Outcome) -> Look:
         """Make the secrets that lack first: what they change is planned when they are there."""
-        look = await self._planner.look(deployments)
-        self._board.begin(deployments, look.plan, look.observed.applied)
+        look = await self.planner.look(deployments)
+        self.board.begin(deployments, look.plan, look.observed.applied)
         if any(isinstance(step, PutSecrets) for step in look.plan.steps):
-            if await self._executor.put_secrets(look.plan, outcome=outcome):
-                look = await self._planner.look(deployments)
+            if await self.executor.put_secrets(look.plan, outcome=outcome):
+                look = await self.planner.look(deployments)
             # What could not be made is not tried twice.
             steps = tuple(step for step in look.plan.steps if not isinstance(step, PutSecrets))
             plan = msgspec.structs.replace(look.plan, steps=steps)
@@ -154,6 +142,6 @@ class AppReconciler:
 
     async def _watch(self) -> None:
         """Have systemd tell of every unit that podvisor has or is about to have, and of targets."""
-        everything = self._desired_state.latest().values()
+        everything = self.desired_state.latest().values()
         names = (unit for one in everything for unit in one.runtime_names)
-        await self._systemd.watch_units({*names, *self._desired_state.targets()})
+        await self.systemd.watch_units({*names, *self.desired_state.targets()})

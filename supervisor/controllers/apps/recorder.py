@@ -32,18 +32,15 @@ from supervisor.model.rollout import Gate, GateState, Hold, Rollout
 from supervisor.model.status import AppStatus
 
 
-class Recorder:
+class Recorder(msgspec.Struct, kw_only=True):
     """Writes into the ledger, and tells `desired_state` what stands."""
 
-    def __init__(
-        self, *, desired_state: DesiredState, ledger: Ledger, suspensions: Suspensions, clock: Clock
-    ) -> None:
-        self._desired_state = desired_state
-        self._ledger = ledger
-        self._suspensions = suspensions
-        self._clock = clock
-        self.broken: dict[str, JobFailed] = {}
-        """Why units that are down did not start when that was tried last."""
+    desired_state: DesiredState
+    ledger: Ledger
+    suspensions: Suspensions
+    clock: Clock
+    broken: dict[str, JobFailed] = {}
+    """Why units that are down did not start when that was tried last."""
 
     def note_broken(self, broken: Mapping[str, JobFailed], observed: Observed) -> None:
         """Remember jobs that failed in this pass; forget those of units that are up."""
@@ -60,13 +57,13 @@ class Recorder:
         trial = gate.trial_of(wanted, observed)
         if trial is None:
             return verdict
-        settings = self._desired_state.settings.rollout
+        settings = self.desired_state.settings.rollout
         strict = has_way_back(deployment, observed, settings)
         word = gate.judge(
             wanted,
             observed,
             trial,
-            self._clock.now(),
+            self.clock.now(),
             settings,
             strict=strict,
             undone=undone(verdict.waiting),
@@ -89,17 +86,17 @@ class Recorder:
         name, wanted = deployment.name, deployment.wanted
         self._end_hold(deployment)
         if wanted is None and verdict.complete and not deployment.findings:
-            note_left(self._ledger, name, observed)
+            note_left(self.ledger, name, observed)
             self._remove(name, before, why=deployment.left_out)
             return
-        note_taken(self._ledger, name, observed)
+        note_taken(self.ledger, name, observed)
         passed = verdict.gate is None or verdict.gate.state is GateState.PASSED
         is_new = wanted and (before is None or before.content != wanted.content)
         if wanted and is_new and verdict.complete and passed:
             tried = gate.rollout_of(wanted, observed)
             self._apply(wanted, before, owners, word=verdict.gate, tried=tried)
         for unit, inputs in verdict.adopt.items():
-            self._ledger.put_unit(name, unit, inputs)
+            self.ledger.put_unit(name, unit, inputs)
 
     def _apply(
         self,
@@ -112,7 +109,7 @@ class Recorder:
     ) -> None:
         """Record that a revision has passed its gate: it is the way back from now on."""
         was = f"was at {before.revision[:12]}" if before and before.revision else "new"
-        started = self._ledger.applied_app(app.name)
+        started = self.ledger.applied_app(app.name)
         units = set(app.runtime_units)
         # What another app is about to take is known by what it was started with here.
         units.update(
@@ -120,18 +117,18 @@ class Recorder:
             for unit in (started.units if started else ())
             if owners.get(unit, app.name) != app.name
         )
-        self._ledger.put_applied(
+        self.ledger.put_applied(
             AppliedApp(
                 name=app.name,
                 source=app.source,
                 revision=app.revision,
                 content=app.content,
                 release=tried.release if tried else "",
-                applied_at=self._clock.now(),
+                applied_at=self.clock.now(),
                 units={u: i for u, i in started.units.items() if u in units} if started else {},
             )
         )
-        self._ledger.log(
+        self.ledger.log(
             EventKind.APPLIED,
             app=app.name,
             source=app.source,
@@ -141,50 +138,50 @@ class Recorder:
         )
         if tried:
             word = word or Gate(state=GateState.PASSED)
-            self._ledger.put_rollout(gate.ended(tried, word, self._clock.now()))
+            self.ledger.put_rollout(gate.ended(tried, word, self.clock.now()))
         self.forget_old_trials(app.name)
-        self._desired_state.applied(app.name)
+        self.desired_state.applied(app.name)
 
     def _remove(self, name: str, before: AppliedApp | None, *, why: str) -> None:
         """Forget an app that is gone."""
         self.forget_failures(before.units if before else ())
         for unit in before.units if before else ():
-            self._ledger.drop(LoggedFailure, unit)
-        self._ledger.drop_app(name)
-        self._ledger.drop(Hold, name)
-        self._ledger.drop(JobRun, name)
+            self.ledger.drop(LoggedFailure, unit)
+        self.ledger.drop_app(name)
+        self.ledger.drop(Hold, name)
+        self.ledger.drop(JobRun, name)
         reason = f"left out ({why})" if why else "no longer in the source"
-        self._ledger.log(EventKind.REMOVED, app=name, reason=reason)
-        self._desired_state.removed(name)
+        self.ledger.log(EventKind.REMOVED, app=name, reason=reason)
+        self.desired_state.removed(name)
 
     def _end_hold(self, deployment: Deployment) -> None:
         """End a hold that something newer has overtaken."""
-        hold = self._ledger.get(Hold, deployment.name)
+        hold = self.ledger.get(Hold, deployment.name)
         if hold and deployment.newest and deployment.held is None:
-            self._ledger.drop(Hold, deployment.name)
+            self.ledger.drop(Hold, deployment.name)
             reason = f"no longer held at {hold.revision[:12]}: there is a newer revision"
             now = deployment.newest
-            self._ledger.log(EventKind.RESUMED, app=hold.app, revision=now, reason=reason)
+            self.ledger.log(EventKind.RESUMED, app=hold.app, revision=now, reason=reason)
 
     def forget_old_trials(self, app: str) -> None:
         """Remember no more releases than are wanted, whatever came of them."""
-        needed = (self._ledger.applied_app(app), self._ledger.get(Hold, app))
+        needed = (self.ledger.applied_app(app), self.ledger.get(Hold, app))
         gone = gate.forgotten(
-            self._ledger.rollouts(app),
-            keep=self._desired_state.settings.rollout.history,
+            self.ledger.rollouts(app),
+            keep=self.desired_state.settings.rollout.history,
             needed={one.release for one in needed if one},
         )
-        self._ledger.drop_rollouts(app, gone)
+        self.ledger.drop_rollouts(app, gone)
 
     def note_failed(self, app: AppStatus) -> None:
         """Log of units that are not to run all the time that they failed, once each failure."""
         for unit in app.units:
             failure = LoggedFailure(at=unit.failed_at)
-            logged = self._ledger.get(LoggedFailure, unit.name)
+            logged = self.ledger.get(LoggedFailure, unit.name)
             if unit.wanted or not unit.failed_at or logged == failure:
                 continue
-            self._ledger.put(failure, unit.name)
-            self._ledger.log(
+            self.ledger.put(failure, unit.name)
+            self.ledger.log(
                 EventKind.FAILED,
                 ok=False,
                 app=app.name,
@@ -198,7 +195,7 @@ class Recorder:
         units = deployment.runtime_names
         apps = {deployment.name: deployment} | {
             app: one
-            for app, one in self._desired_state.latest().items()
+            for app, one in self.desired_state.latest().items()
             if any(not units.isdisjoint(unit.requires) for unit in one.units)
         }
         for one in apps.values():
@@ -207,16 +204,16 @@ class Recorder:
 
     def renew_trial(self, app: str) -> None:
         """Give an app that is on trial its whole time again."""
-        self._suspensions.renew_trials(app)
+        self.suspensions.renew_trials(app)
 
     def end_suspension(self, deployment: Deployment) -> None:
         """Say of an app's suspension, or that of all, that its time is over."""
-        for order in self._suspensions.over([deployment.name]):
+        for order in self.suspensions.over([deployment.name]):
             over = "the time of its suspension is over"
-            self._ledger.log(EventKind.RESUMED, app=order.app, reason=over)
+            self.ledger.log(EventKind.RESUMED, app=order.app, reason=over)
 
     def forget_failures(self, units: Collection[str]) -> None:
         """A unit of the same name that comes one day is not to blame for them."""
-        self._ledger.put_repairs(RepairState(unit=unit) for unit in units)
+        self.ledger.put_repairs(RepairState(unit=unit) for unit in units)
         for unit in units:
             self.broken.pop(unit, None)

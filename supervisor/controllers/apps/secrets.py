@@ -9,6 +9,7 @@ import posixpath
 from collections.abc import Iterable, Sequence
 
 import anyio
+import msgspec
 
 from supervisor.controllers.apps.last_words import LastWords
 from supervisor.controllers.ports import Decryptor, Documents, Podman, SourceReader
@@ -32,36 +33,27 @@ _AT_ONCE = 2
 """Apps whose secrets are opened at the same time: each takes a process."""
 
 
-class SecretController:
+class SecretController(msgspec.Struct, kw_only=True):
     """One for the daemon."""
 
-    def __init__(
-        self,
-        *,
-        decryptor: Decryptor,
-        podman: Podman,
-        reader: SourceReader,
-        ledger: Documents,
-        words: LastWords,
-    ) -> None:
-        self._decryptor = decryptor
-        self._words = words
-        self._podman = podman
-        self._reader = reader
-        self._ledger = ledger
-        self._at_work = anyio.Semaphore(_AT_ONCE)
-        self.rotating: set[str] = set()
-        """Generated secrets for which a person asked for another value."""
+    decryptor: Decryptor
+    podman: Podman
+    reader: SourceReader
+    ledger: Documents
+    words: LastWords
+    _at_work: anyio.Semaphore = msgspec.field(default_factory=lambda: anyio.Semaphore(_AT_ONCE))
+    rotating: set[str] = set()
+    """Generated secrets for which a person asked for another value."""
 
     @property
     def has_made_some(self) -> bool:
         """Whether there may be secrets in Podman that are podvisor's."""
-        return self._ledger.get(SecretsMade) is not None
+        return self.ledger.get(SecretsMade) is not None
 
     def made_of(self, deployments: Iterable[Deployment]) -> dict[DesiredSecret, str]:
         """Mark what each secret of these apps is to be made of. Nothing is decrypted."""
         return {
-            secret: self._decryptor.made_of(secret)
+            secret: self.decryptor.made_of(secret)
             for one in deployments
             for app in one.apps
             for secret in app.secrets
@@ -74,24 +66,24 @@ class SecretController:
 
     async def _put(self, step: PutSecrets) -> None:
         oids = {put.secret.oid: None for put in step.puts if put.secret.oid}
-        sealed = await self._reader.read(step.source, tuple(oids)) if oids else {}
+        sealed = await self.reader.read(step.source, tuple(oids)) if oids else {}
         known = {put: await self._value_that_stays(put) for put in step.puts}
         new = [put for put in step.puts if known[put] is None]
-        opened = await self._decryptor.open(
+        opened = await self.decryptor.open(
             step.root, [(put.secret, sealed.get(put.secret.oid, b"")) for put in new]
         )
         clear = known | dict(zip(new, opened, strict=True))
-        self._ledger.put(SecretsMade())
+        self.ledger.put(SecretsMade())
         for put in step.puts:
             secret, content = put.secret, clear[put] or b""
-            await self._words.overtake(secret.name)
-            await self._podman.put_secret(
+            await self.words.overtake(secret.name)
+            await self.podman.put_secret(
                 secret.name,
                 content,
                 labels={
                     APP_LABEL: step.app,
-                    MADE_OF_LABEL: self._decryptor.made_of(secret),
-                    CONTENT_LABEL: self._decryptor.mark(b"content", content),
+                    MADE_OF_LABEL: self.decryptor.made_of(secret),
+                    CONTENT_LABEL: self.decryptor.mark(b"content", content),
                     REMOVAL_LABEL: "never" if secret.stays else "with its file",
                 },
             )
@@ -100,18 +92,18 @@ class SecretController:
 
     async def remove(self, name: str) -> None:
         """Remove a secret; what it held is kept in mind for what still runs with it."""
-        await self._words.overtake(name)
-        await self._podman.remove_secret(name)
+        await self.words.overtake(name)
+        await self.podman.remove_secret(name)
 
     async def _value_that_stays(self, put: SecretPut) -> bytes | None:
         """Return the value of a generated secret that is there and is to be kept."""
         if put.secret.kind is not SecretKind.GENERATE or put.anew:
             return None
-        return await self._podman.secret(put.secret.name)
+        return await self.podman.secret(put.secret.name)
 
     async def look(self, deployments: Sequence[Deployment]) -> tuple[SecretStatus, ...]:
         """How all secrets stand that these apps describe or use, and what is left of others."""
-        inventory = await self._podman.inventory(secrets=True)
+        inventory = await self.podman.inventory(secrets=True)
         return report(deployments, inventory, self.made_of(deployments))
 
     def rotate(self, name: str, deployments: Iterable[Deployment]) -> str:

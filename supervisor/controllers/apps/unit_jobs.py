@@ -6,6 +6,7 @@ Serves `controllers.apps.executor`. What a unit said at the end of a job that fa
 import re
 
 import anyio
+import msgspec
 
 from supervisor.controllers.apps.last_words import LastWords
 from supervisor.controllers.ports import Ledger, Systemd
@@ -29,38 +30,29 @@ _GRACE_SECONDS = 15.0
 _AT_REST = ("inactive", "failed")
 
 
-class UnitJobs:
+class UnitJobs(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for a job and waits for its end. Raises Retry for one after which no step may follow."""
 
-    def __init__(
-        self,
-        *,
-        systemd: Systemd,
-        words: LastWords,
-        ledger: Ledger,
-        settings: CurrentSettings,
-        owned_root: str,
-    ) -> None:
-        """Keep whom to ask; `owned_root` is the folder that holds the apps' folders."""
-        self._systemd = systemd
-        self._words = words
-        self._ledger = ledger
-        self._settings = settings
-        self._owned_root = owned_root
+    systemd: Systemd
+    words: LastWords
+    ledger: Ledger
+    settings: CurrentSettings
+    owned_root: str
+    """The folder that holds the apps' folders."""
 
     @property
     def _start_seconds(self) -> float:
-        return float(self._settings.now.repair.start_timeout)
+        return float(self.settings.now.repair.start_timeout)
 
     async def build(self, step: BuildImage) -> None:
         """Run the command that makes an image."""
-        failed = await self._systemd.run_once(
+        failed = await self.systemd.run_once(
             f"podvisor-{step.unit}",
             command=step.command,
             folder=step.folder,
-            timeout_seconds=float(self._settings.now.repair.pull_timeout),
+            timeout_seconds=float(self.settings.now.repair.pull_timeout),
         )
-        failed = await self._words.of_job(failed, step.unit)
+        failed = await self.words.of_job(failed, step.unit)
         if failed:
             # Which instruction it is, whoever can read the repository may know: not what it said.
             at = _AT_STEP.search(failed.detail)
@@ -70,19 +62,19 @@ class UnitJobs:
 
     async def stop(self, step: StopUnit) -> None:
         """Stop a unit."""
-        failed = await self._systemd.stop(step.unit, timeout_seconds=self._start_seconds)
-        failed = await self._words.of_job(failed, step.unit)
+        failed = await self.systemd.stop(step.unit, timeout_seconds=self._start_seconds)
+        failed = await self.words.of_job(failed, step.unit)
         if failed:
             raise Retry(f"cannot stop {step.unit}: {failed.result} {failed.detail}")
 
     async def start(self, step: StartUnit | RestartUnit) -> JobFailed | None:
         """Start or restart a unit; returns how that ended if not well."""
         # systemd's start limit guards against its own restarts; podvisor has its backoff.
-        await self._systemd.reset_failed(step.unit)
+        await self.systemd.reset_failed(step.unit)
         anew = isinstance(step, RestartUnit) or await self._is_older(step)
-        act = self._systemd.restart if anew else self._systemd.start
+        act = self.systemd.restart if anew else self.systemd.start
         failed = await act(step.unit, timeout_seconds=self._start_seconds)
-        failed = await self._words.of_job(failed, step.unit)
+        failed = await self.words.of_job(failed, step.unit)
         if failed and failed.result == "refused" and await self._is_up(step.unit):
             # It runs on as what it was, which is not to count as what it should be.
             raise Retry(f"cannot restart {step.unit}: {failed.detail}")
@@ -95,48 +87,48 @@ class UnitJobs:
         A start job would join theirs, and what it was would run and be taken for what it is.
         """
         unit = step.unit
-        if step.repair or (await self._systemd.units([unit]))[unit].active in _AT_REST:
+        if step.repair or (await self.systemd.units([unit]))[unit].active in _AT_REST:
             return False
-        return (await self._systemd.units([unit], details=[unit]))[unit].before_load
+        return (await self.systemd.units([unit], details=[unit]))[unit].before_load
 
     async def _is_up(self, unit: str) -> bool:
-        return (await self._systemd.units([unit]))[unit].active not in _AT_REST
+        return (await self.systemd.units([unit]))[unit].active not in _AT_REST
 
     async def reload(self, step: ReloadUnit) -> None:
         """Have it take up its files; what it runs with is recorded if it says that it has."""
-        failed = await self._systemd.reload_unit(step.unit, timeout_seconds=self._start_seconds)
-        failed = await self._words.of_job(failed, step.unit)
+        failed = await self.systemd.reload_unit(step.unit, timeout_seconds=self._start_seconds)
+        failed = await self.words.of_job(failed, step.unit)
         if failed:
             raise Retry(f"cannot reload {step.unit}: {failed.result} {failed.detail}")
         self.remember(step)
 
     async def run(self, step: RunJob) -> JobFailed | None:
         """Run a job before a deploy to its end; returns how it ended if not well."""
-        states = await self._systemd.units([step.unit], details=[step.unit])
+        states = await self.systemd.units([step.unit], details=[step.unit])
         path = states[step.unit].path
-        root = self._owned_root
+        root = self.owned_root
         if path.startswith(f"{root}/") and not path.startswith(f"{root}/{step.app}/"):
             # Another app is still giving it away: what would run is not this app's job.
             raise Retry(f"cannot run {step.unit}: systemd has it from {path} still")
-        await self._systemd.reset_failed(step.unit)
-        failed = await self._words.of_job(await self._run_to_its_end(step.unit), step.unit)
+        await self.systemd.reset_failed(step.unit)
+        failed = await self.words.of_job(await self._run_to_its_end(step.unit), step.unit)
         why = f"{failed.result}: {failed.detail}" if failed else ""
-        run = after_job(self._ledger.get(JobRun, step.app), step.content, step.unit, why=why)
-        self._ledger.put(run, step.app)
+        run = after_job(self.ledger.get(JobRun, step.app), step.content, step.unit, why=why)
+        self.ledger.put(run, step.app)
         return failed
 
     async def _run_to_its_end(self, unit: str) -> JobFailed | None:
         """Run a oneshot unit; one that takes too long is stopped, and has failed."""
-        limit = float(self._settings.now.repair.job_timeout)
+        limit = float(self.settings.now.repair.job_timeout)
         with anyio.move_on_after(limit):
-            return await self._systemd.restart(unit, timeout_seconds=limit + _GRACE_SECONDS)
-        await self._systemd.stop(unit, timeout_seconds=self._start_seconds)
+            return await self.systemd.restart(unit, timeout_seconds=limit + _GRACE_SECONDS)
+        await self.systemd.stop(unit, timeout_seconds=self._start_seconds)
         detail = f"it had not ended after {format_duration(limit)} ([repair] job_timeout)"
         return JobFailed(unit=unit, result="timeout", detail=detail)
 
     def remember(self, step: StartUnit | RestartUnit | ReloadUnit | LeaveUnit) -> None:
         """Record what was tried, even in vain: the next try is a repair, with its backoff."""
         if step.inputs:
-            self._ledger.put_unit(step.app, step.unit, step.inputs)
+            self.ledger.put_unit(step.app, step.unit, step.inputs)
         if isinstance(step, StartUnit | RestartUnit) and step.repair:
-            self._ledger.put_repairs([step.repair])
+            self.ledger.put_repairs([step.repair])

@@ -52,19 +52,18 @@ class _Gathered(msgspec.Struct, kw_only=True):
     """Apps whose files, or those that they refer to, cannot be read."""
 
 
-class AppRenderer:
+class AppRenderer(msgspec.Struct, kw_only=True):
     """Reads contents and runs the generator as little as it can."""
 
-    def __init__(self, *, reader: SourceReader, generator: Generator) -> None:
-        self._reader = reader
-        self._generator = generator
-        self._judged: dict[tuple[str, str], Judged] = {}
-        """By app and content."""
-        self._version = ""
-        self._around: dict[str, str] = {}
-        """The user's own Quadlet files and drop-ins, as they were judged with."""
-        self._unusable: Failure | None = None
-        """Why the generator could not even say which one it is."""
+    reader: SourceReader
+    generator: Generator
+    _judged: dict[tuple[str, str], Judged] = {}
+    """By app and content."""
+    _version: str = ""
+    _around: dict[str, str] = {}
+    """The user's own Quadlet files and drop-ins, as they were judged with."""
+    _unusable: Failure | None = None
+    """Why the generator could not even say which one it is."""
 
     async def is_new(self) -> bool:
         """Whether the generator, or what it reads beside the apps, is another than before.
@@ -72,7 +71,7 @@ class AppRenderer:
         While it cannot be asked, what it said before stands.
         """
         try:
-            now = await self._generator.version(), await self._generator.surroundings()
+            now = await self.generator.version(), await self.generator.surroundings()
         except Failure as failure:
             self._unusable = failure
             return False
@@ -156,7 +155,7 @@ class AppRenderer:
 
         async def ask(some: Sequence[Candidate]) -> Generated:
             beside = [one for one in gathered.staged.values() if one not in some]
-            return await self._generator.generate(some, contents=gathered.contents, beside=beside)
+            return await self.generator.generate(some, contents=gathered.contents, beside=beside)
 
         try:
             return dict.fromkeys((one.name for one in apps), await ask(apps)), {}
@@ -195,7 +194,7 @@ class AppRenderer:
         if failure := gathered.failures.get(app.name):
             raise failure
         beside = [one for name, one in gathered.staged.items() if name != app.name]
-        return await self._generator.texts(mine, contents=gathered.contents, beside=beside)
+        return await self.generator.texts(mine, contents=gathered.contents, beside=beside)
 
     async def _gather(
         self,
@@ -243,7 +242,7 @@ class AppRenderer:
 
     async def _contents(self, source: str, apps: Iterable[Candidate]) -> dict[str, bytes]:
         oids = {file.oid: None for one in apps for file in one.files if _is_read_by_generator(file)}
-        return await self._reader.read(source, tuple(oids)) if oids else {}
+        return await self.reader.read(source, tuple(oids)) if oids else {}
 
     def _identity(self, one: Candidate) -> _Identity:
         return (one.content, self._version, tuple(sorted(self._around.items())))

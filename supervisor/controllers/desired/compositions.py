@@ -8,6 +8,7 @@ and says why.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from supervisor.controllers.isolate import failure_of
@@ -35,21 +36,14 @@ class _Known(NamedTuple):
     """Blob ids of the contents that were needed."""
 
 
-class Compositions:
+class Compositions(msgspec.Struct, kw_only=True):
     """Remembers the division of each source."""
 
-    def __init__(
-        self,
-        *,
-        reader: SourceReader,
-        aside: Aside,
-        specifiers: Callable[[], Mapping[str, str]] = dict,
-    ) -> None:
-        """`specifiers` gives the values for overlays, as of now."""
-        self._reader = reader
-        self._aside = aside
-        self._specifiers = specifiers
-        self._known: dict[str, _Known] = {}
+    reader: SourceReader
+    aside: Aside
+    specifiers: Callable[[], Mapping[str, str]]
+    """Gives the values for overlays, as of now."""
+    _known: dict[str, _Known] = {}
 
     async def of(
         self,
@@ -78,7 +72,7 @@ class Compositions:
     ) -> Composition:
         name = snapshot.source
         source, limits = settings.sources[name], settings.limits
-        specifiers = dict(self._specifiers()) if source.overlay else {}
+        specifiers = dict(self.specifiers()) if source.overlay else {}
         installed = [one for one in manifests.values() if one.source == name]
         more = presumed(snapshot, installed)
         asked = (more, source, limits, specifiers)
@@ -88,7 +82,7 @@ class Compositions:
         snapshot = replace(snapshot, files=tuple(sorted((*snapshot.files, *more))))
         wanted = texts_needed(snapshot, source)
         old = wanted & {file.oid for file in more}
-        if old and not await self._reader.holds(name, old):
+        if old and not await self.reader.holds(name, old):
             wanted -= old  # those apps are refused at any rate
         composition = None
         if known and (known.asked, known.read) == (asked, wanted):
@@ -97,8 +91,8 @@ class Compositions:
             )
         if composition is None:
             needed = tuple(sorted(wanted))
-            contents = await self._reader.read(name, needed) if needed else {}
-            composition = await self._aside(
+            contents = await self.reader.read(name, needed) if needed else {}
+            composition = await self.aside(
                 lambda: compose(snapshot, source, limits, specifiers=specifiers, contents=contents),
                 items=len(snapshot.files) // _FILES_A_UNIT,
             )

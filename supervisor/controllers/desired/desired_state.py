@@ -6,7 +6,7 @@ to, or the generator changes. What cannot be read or judged of one app or source
 all others are worked out.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import anyio
@@ -16,7 +16,7 @@ from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.desired.compositions import Compositions
 from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.isolate import each_now
-from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
+from supervisor.controllers.ports import Folder
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.desired.dependencies import refused_for_order
@@ -38,52 +38,43 @@ from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot
 
 
-class DesiredState:
+class DesiredState(msgspec.Struct, kw_only=True):
     """What every app should be now. Reads contents and runs the generator as little as it can."""
 
-    def __init__(
-        self,
-        *,
-        reader: SourceReader,
-        generator: Generator,
-        folder: Folder,
-        ledger: Ledger,
-        settings: CurrentSettings,
-        aside: Aside,
-        specifiers: Callable[[], Mapping[str, str]] = dict,
-    ) -> None:
-        self._settings = settings
-        settings.subscribe(lambda _: self.invalidate())
-        self._renderer = AppRenderer(reader=reader, generator=generator)
-        self._history = RevisionHistory(reader=reader, ledger=ledger, renderer=self._renderer)
-        self._folder = folder
-        self._compositions = Compositions(reader=reader, aside=aside, specifiers=specifiers)
-        self._snapshots: dict[str, Snapshot] = {}
-        self._undivided: Mapping[str, Failure] = {}
-        """Sources that could not be divided into apps."""
-        self._current: dict[str, Deployment] | None = None
-        self._working = anyio.Lock()
-        self._news = 0
-        self._previous: dict[str, Deployment] = {}
-        self._told: dict[str, Deployment] = {}
-        """As they were when somebody asked for the news."""
-        self._indexed: Mapping[str, Deployment] | None = None
-        self._index: dict[str, dict[str, None]] = {}
-        """Units, and what starts them, to their apps; an entry too many only names a key too
-        many."""
-        self._targets: frozenset[str] = frozenset()
-        self._newest: dict[str, Candidate] = {}
-        self._permits: list[Permit] = []
-        """One for each request that is under way."""
-        self.source_findings: dict[str, tuple[Finding, ...]] = {}
-        """What was found in each source that belongs to no app."""
-        self.compositions: Mapping[str, Composition] = {}
-        """Each source as it was divided into apps last."""
+    current_settings: CurrentSettings
+    divisions: Compositions
+    history: RevisionHistory
+    renderer: AppRenderer
+    folder: Folder
+    _snapshots: dict[str, Snapshot] = {}
+    _undivided: Mapping[str, Failure] = {}
+    """Sources that could not be divided into apps."""
+    _current: dict[str, Deployment] | None = None
+    _working: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
+    _news: int = 0
+    _previous: dict[str, Deployment] = {}
+    _told: dict[str, Deployment] = {}
+    """As they were when somebody asked for the news."""
+    _indexed: Mapping[str, Deployment] | None = None
+    _index: dict[str, dict[str, None]] = {}
+    """Units, and what starts them, to their apps; an entry too many only names a key too
+    many."""
+    _targets: frozenset[str] = frozenset()
+    _newest: dict[str, Candidate] = {}
+    _permits: list[Permit] = []
+    """One for each request that is under way."""
+    source_findings: dict[str, tuple[Finding, ...]] = {}
+    """What was found in each source that belongs to no app."""
+    compositions: Mapping[str, Composition] = {}
+    """Each source as it was divided into apps last."""
+
+    def __post_init__(self) -> None:
+        self.current_settings.subscribe(lambda _: self.invalidate())
 
     @property
     def settings(self) -> Settings:
         """Those in force."""
-        return self._settings.now
+        return self.current_settings.now
 
     def put(self, snapshot: Snapshot) -> bool:
         """Take a source's newest snapshot; returns whether it says anything new.
@@ -145,7 +136,7 @@ class DesiredState:
     async def deployments(self) -> dict[str, Deployment]:
         """Every app that should be, or that is still here, by name."""
         async with self._working:
-            if await self._renderer.is_new():
+            if await self.renderer.is_new():
                 self._forget()
             while self._current is None:
                 # What comes in while this is worked out must not be lost under its result.
@@ -219,7 +210,7 @@ class DesiredState:
     async def _work_out(self) -> dict[str, Deployment]:
         manifests = await self._manifests()
         holders = {name: one.source for name, one in manifests.items()}
-        composed, undivided = await self._compositions.of(self._snapshots, self.settings, manifests)
+        composed, undivided = await self.divisions.of(self._snapshots, self.settings, manifests)
         self._undivided, self.compositions = undivided, composed
         self.source_findings = {
             name: (Finding(message=str(failure), source=name, hint=failure.hint),)
@@ -237,15 +228,15 @@ class DesiredState:
         candidates = [one for one in candidates if one.name not in refused]
         self._newest, failures = each_now(
             candidates,
-            lambda one: self._history.as_tried(one, manifests.get(one.name)),
+            lambda one: self.history.as_tried(one, manifests.get(one.name)),
             doing="recognizing",
         )
-        asked, more = each_now(self._newest.values(), self._history.held, doing="holding")
+        asked, more = each_now(self._newest.values(), self.history.held, doing="holding")
         held = {name: hold for name, (_, hold) in asked.items() if hold}
         candidates = [one for one, _ in asked.values()]
-        lost = await self._history.lost(one for one in candidates if one.name in held)
+        lost = await self.history.lost(one for one in candidates if one.name in held)
         refused.update(lost)
-        judged = await self._renderer.judge([one for one in candidates if one.name not in lost])
+        judged = await self.renderer.judge([one for one in candidates if one.name not in lost])
         failures.update(more)
         for name, manifest in manifests.items():
             if manifest.source in undivided:
@@ -260,7 +251,7 @@ class DesiredState:
         out = {*refused, *failures}
         able = {name: one.app for name, one in judged.items() if one.app and name not in out}
         installed = {name: one for name, one in manifests.items() if one.files}
-        good = await self._history.last_good(installed, able, candidates)
+        good = await self.history.last_good(installed, able, candidates)
         guard = PruneGuard(self.settings.sources, self._snapshots, tuple(self._permits))
         kept = guard.kept(installed, {*able, *out}, composed, units_by_source(able.values()))
         unordered = refused_for_order(able, {*able, *out, *kept})
@@ -278,14 +269,14 @@ class DesiredState:
         kept.update(leaned_on(going, standing))
         standing = [one for name, one in good.items() if name in out or name in kept]
         refused.update(unit_conflicts(able, holders, standing))
-        trials = await self._history.on_trial(manifests, refused, candidates)
+        trials = await self.history.on_trial(manifests, refused, candidates)
         wanted = {name: one for name, one in able.items() if name not in refused} | trials
         for name, found in port_findings(wanted).items():
             warnings[name] = (*warnings.get(name, ()), *found)
         for name in failures:
             if name in good and good[name].revision != manifests[name].revision:
                 del good[name]  # a trial that cannot be judged is no reason to go back
-        self._renderer.remember_only((*candidates, *good.values(), *trials.values()))
+        self.renderer.remember_only((*candidates, *good.values(), *trials.values()))
         here = {name: one for name, one in manifests.items() if one.source in composed}
         without = {name: left_out(one, composed[one.source]) for name, one in here.items()}
         spared = {name for name, one in here.items() if spares_volumes(one, composed[one.source])}
@@ -311,17 +302,17 @@ class DesiredState:
     async def leaving(self, settings: Settings) -> tuple[Finding, ...]:
         """Say which apps these settings leave out that are here now, and will be removed."""
         manifests = await self._manifests()
-        composed, _ = await self._compositions.of(self._snapshots, settings, manifests)
+        composed, _ = await self.divisions.of(self._snapshots, settings, manifests)
         return tuple(leaving(composed, manifests))
 
     async def is_stored(self, tried: Rollout) -> bool:
         """Whether the whole content of a revision of an app that was tried here is still there."""
-        return await self._history.is_stored(tried)
+        return await self.history.is_stored(tried)
 
     async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
         """Return the units that the generator makes of an app, by name."""
         others = (one.wanted or one.last_good for one in self.latest().values())
-        return await self._renderer.texts(app, [one for one in others if one])
+        return await self.renderer.texts(app, [one for one in others if one])
 
     def _look_through(
         self, composed: Mapping[str, Composition], manifests: Mapping[str, Manifest]
@@ -353,7 +344,7 @@ class DesiredState:
                 yield other
 
     async def _manifests(self) -> dict[str, Manifest]:
-        manifests = await self._folder.manifests()
+        manifests = await self.folder.manifests()
         return {name: one for name, one in manifests.items() if one.files or one.objects}
 
     def _subject(self, app: str) -> str:

@@ -17,13 +17,12 @@ from supervisor.model.observed import Manifest
 from supervisor.model.rollout import Hold, Rollout
 
 
-class RevisionHistory:
+class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
     """Revisions that were tried here, as candidates again."""
 
-    def __init__(self, *, reader: SourceReader, ledger: Ledger, renderer: AppRenderer) -> None:
-        self._reader = reader
-        self._ledger = ledger
-        self._renderer = renderer
+    reader: SourceReader
+    ledger: Ledger
+    renderer: AppRenderer
 
     def as_tried(self, one: Candidate, manifest: Manifest | None) -> Candidate:
         """Return the candidate, at the revision that it was tried at if its content is the same.
@@ -33,24 +32,24 @@ class RevisionHistory:
         """
         # What lies there ahead of a deploy, for its jobs, is no revision.
         known = () if manifest is None or manifest.ahead else (manifest,)
-        for other in (*known, *reversed(self._ledger.rollouts(one.name))):
+        for other in (*known, *reversed(self.ledger.rollouts(one.name))):
             if one.content == other.content:
                 return msgspec.structs.replace(one, revision=other.revision)
         return one
 
     def held(self, one: Candidate) -> tuple[Candidate, Hold | None]:
         """Return what an app is held at, if it is, else itself; a hold ends with anything newer."""
-        hold = self._ledger.get(Hold, one.name)
+        hold = self.ledger.get(Hold, one.name)
         if hold is None:
             return one, None
-        for other in self._ledger.rollouts(one.name):
+        for other in self.ledger.rollouts(one.name):
             if other.release == hold.release and one.content in {hold.content, other.content}:
                 return Candidate.of(other), hold
         return one, None
 
     async def lost(self, held: Iterable[Candidate]) -> dict[str, tuple[Finding, ...]]:
         """Say of those of these that are held, and of which the content is gone, that they are."""
-        unknown = [one for one in held if self._renderer.known(one) is None]
+        unknown = [one for one in held if self.renderer.known(one) is None]
         stored = {one.name for one in await self._stored(unknown)}
         return {
             one.name: (
@@ -104,7 +103,7 @@ class RevisionHistory:
             Candidate.of(one)
             for name in refused
             if (manifest := manifests.get(name)) and not manifest.ahead
-            for one in self._ledger.rollouts(name)
+            for one in self.ledger.rollouts(name)
             if one.revision == manifest.revision and is_on(one)
         ]
         return await self._again(here, candidates)
@@ -117,7 +116,7 @@ class RevisionHistory:
         unknown: list[Candidate] = []
         stored = await self._stored(others)
         for one in stored:
-            if app := self._renderer.known(one):
+            if app := self.renderer.known(one):
                 good[one.name] = app
             else:
                 unknown.append(one)
@@ -125,15 +124,15 @@ class RevisionHistory:
             # What leaves its source is still here for those who need it.
             held = {one.name for one in candidates}
             beside = [*candidates, *(one for one in stored if one.name not in held)]
-            for name, judged in (await self._renderer.judge(unknown, beside)).items():
+            for name, judged in (await self.renderer.judge(unknown, beside)).items():
                 if judged.app:
                     good[name] = judged.app
         return good
 
     def _way_back(self, installed: Candidate) -> Candidate:
         """Return what of an app passed its gate last; what is installed, where nothing has."""
-        tried = self._ledger.rollouts(installed.name)
-        applied = self._ledger.applied_app(installed.name)
+        tried = self.ledger.rollouts(installed.name)
+        applied = self.ledger.applied_app(installed.name)
         good = [one for one in tried if applied and one.release == applied.release]
         good = good or [one for one in tried if one.revision == installed.revision]
         return Candidate.of(good[-1]) if good else installed
@@ -152,6 +151,6 @@ class RevisionHistory:
     async def _holds(self, source: str, candidates: Iterable[Candidate]) -> bool:
         oids = {file.oid for one in candidates for file in one.files}
         try:
-            return await self._reader.holds(source, oids)
+            return await self.reader.holds(source, oids)
         except Failure:
             return False
