@@ -8,6 +8,7 @@ alone starts things.
 from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 
+from supervisor.kit.graph import reachable
 from supervisor.kit.texts import nearest
 from supervisor.model.app import AfterApp, Deployment, DesiredApp
 from supervisor.model.errors import Finding
@@ -90,15 +91,12 @@ def held_by(names: Collection[str], everything: Mapping[str, Deployment]) -> Ite
 
 def comes_after(name: str, everything: Mapping[str, Deployment]) -> frozenset[str]:
     """Return the app itself, those that it comes after, those that they come after, and so on."""
-    found = {name}
-    queue = [name]
-    for one in queue:
-        deployment = everything.get(one)
-        for need in deployment.wanted.options.after if deployment and deployment.wanted else ():
-            if need.app not in found:
-                found.add(need.app)
-                queue.append(need.app)
-    return frozenset(found)
+
+    def directly(one: str) -> Iterator[str]:
+        wanted = everything[one].wanted if one in everything else None
+        return (need.app for need in (wanted.options.after if wanted else ()))
+
+    return frozenset(reachable([name], directly))
 
 
 def _circle(start: str, needs: Mapping[str, Mapping[str, AfterApp]]) -> list[str]:

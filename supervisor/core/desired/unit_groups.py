@@ -15,6 +15,7 @@ import msgspec
 from supervisor.core.files.names import is_drop_in, unit_kind
 from supervisor.core.files.templates import template_of
 from supervisor.core.files.unitfile import UnitFile, parse, split_words
+from supervisor.kit.graph import reachable
 from supervisor.model.quadlet import LEADING, QUADLETS, UnitKind
 
 _SEPARATORS = re.compile(r"[,=:\s]")
@@ -35,24 +36,19 @@ def group_units(
 ) -> list[Group]:
     """Group the units `seeds`, and what they refer to among `paths`; `texts` holds unit files."""
     refers = _References(paths, texts)
-    units = set(seeds)
-    while more := {path for unit in units for path in refers.units(unit)} - units:
-        units |= more
+    units = reachable(seeds, refers.units)
     serving = {unit for unit in units if _kind(unit) not in LEADING}
-    leaders = _Union(sorted(units - serving))
+    near: dict[str, set[str]] = defaultdict(set)
     named: dict[str, str] = {}
-    for unit in leaders.members:
-        leaders.join(unit, named.setdefault(_stem(unit), unit))
-        for other in refers.units(unit):
-            if other not in serving:
-                leaders.join(unit, other)
-    members: dict[str, set[str]] = defaultdict(set)
-    for unit in leaders.members:
-        members[leaders.first(unit)].add(unit)
-    groups = {_name(some): some for some in members.values()}
+    for unit in sorted(units.keys() - serving):
+        for other in (named.setdefault(_stem(unit), unit), *refers.units(unit) - serving):
+            near[unit].add(other)
+            near[other].add(unit)
+    members = {frozenset(reachable([unit], near.__getitem__)) for unit in near}
+    groups = {_name(some): set(some) for some in members}
     users: dict[str, set[str]] = {unit: set() for unit in serving}
     for name, some in groups.items():
-        for unit in refers.all_from(some) & serving:
+        for unit in reachable(some, refers.units).keys() & serving:
             users[unit].add(name)
     for unit, names in sorted(users.items()):
         if len(names) == 1:
@@ -88,26 +84,6 @@ def _stem(path: str) -> str:
     return name.rpartition(".")[0].partition("@")[0]
 
 
-class _Union:
-    """Disjoint sets."""
-
-    def __init__(self, members: Iterable[str]) -> None:
-        self._above = {member: member for member in members}
-
-    @property
-    def members(self) -> Collection[str]:
-        return self._above.keys()
-
-    def first(self, member: str) -> str:
-        while (above := self._above[member]) != member:
-            member = above
-        return member
-
-    def join(self, one: str, other: str) -> None:
-        ends = sorted((self.first(one), self.first(other)))
-        self._above[ends[1]] = ends[0]
-
-
 class _References:
     """What unit files refer to: units by their names, other files by their paths."""
 
@@ -139,16 +115,6 @@ class _References:
         for started in self._started(path):
             found.update(self._services(started))
         return {one for one in found if unit_kind(one) and one != path}
-
-    def all_from(self, units: Iterable[str]) -> set[str]:
-        """Units that these refer to, and what those refer to."""
-        found: set[str] = set()
-        waiting = list(units)
-        while waiting:
-            new = self.units(waiting.pop()) - found
-            found |= new
-            waiting.extend(new)
-        return found
 
     def files(self, path: str) -> set[str]:
         """Other files that a unit is made of: drop-ins, secrets, and what it names by path."""

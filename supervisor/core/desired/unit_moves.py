@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from supervisor.core.files.names import unit_kind
+from supervisor.kit.graph import reachable
 from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.observed import Manifest
 from supervisor.model.quadlet import UnitKind
@@ -84,12 +85,7 @@ def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[s
         for other in others - {name}:
             between[name].add(other)
             between[other].add(name)
-    found, queue = set(names), list(names)
-    for name in queue:  # grows
-        more = between[name] - found
-        found |= more
-        queue.extend(more)
-    return found.difference(names)
+    return reachable(names, between.__getitem__).keys() - set(names)
 
 
 def _unsteady(one: Deployment) -> Iterator[str]:

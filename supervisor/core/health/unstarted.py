@@ -11,6 +11,7 @@ import msgspec
 
 from supervisor.core.health.gate import stands, trial_of
 from supervisor.core.health.wanted_units import DEFAULT_TARGET
+from supervisor.kit.graph import reachable
 from supervisor.kit.texts import nearest
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
@@ -35,24 +36,18 @@ _TARGET = ".target"
 def unstarted(units: Iterable[DesiredUnit], targets: Collection[str]) -> frozenset[str]:
     """Return those of all apps' units, by name, that nothing starts while `targets` are wanted."""
     units = [unit for unit in units if not unit.before_deploy]
-    by_target: dict[str, list[str]] = {}
     leads: dict[str, list[str]] = {}
-    reached: dict[str, None] = {}
+    by_target: dict[str, list[str]] = {}
     for unit in units:
         leads.setdefault(unit.name, []).extend((*unit.requires, *unit.starts))
-        if is_template(unit.name) and not unit.instances:
-            continue  # systemd has an `[Install]` start instances only
-        for target in unit.wanted_by:
-            by_target.setdefault(target, []).append(unit.name)
-            if target in targets:
-                reached[unit.name] = None
-    queue = list(reached)
-    while queue:
-        name = queue.pop()
-        for one in (*leads.get(name, ()), *by_target.get(name, ()), template_of(name)):
-            if one not in reached:
-                reached[one] = None
-                queue.append(one)
+        # systemd has an `[Install]` start instances only.
+        if unit.instances or not is_template(unit.name):
+            for target in unit.wanted_by:
+                by_target.setdefault(target, []).append(unit.name)
+    reached = reachable(
+        (name for target in targets for name in by_target.get(target, ())),
+        lambda name: (*leads.get(name, ()), *by_target.get(name, ()), template_of(name)),
+    )
     return frozenset(
         unit.name for unit in units if unit.kind in LEADING and unit.name not in reached
     )

@@ -7,6 +7,7 @@ should run is the same as ever after.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from supervisor.kit.graph import reachable
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.observed import Observed, UnitState
 
@@ -23,31 +24,18 @@ def should_run(
 
     `needed` are names that something else needs which should be active.
     """
-    by_runtime_name = {
-        name: unit
-        for name, unit in units.items()
-        if not unit.before_deploy  # a job is run by a deploy, and by nothing else
-    }
-    wanted: dict[str, DesiredUnit] = {}
-    queue = [
-        name
-        for name, unit in by_runtime_name.items()
-        if any(target in wanted_targets for target in unit.wanted_by)
-    ]
-    queue.extend(needed)
+    # A job is run by a deploy, and by nothing else.
+    units = {name: unit for name, unit in units.items() if not unit.before_deploy}
     wanted_by: dict[str, list[str]] = {}
-    for name, unit in by_runtime_name.items():
+    for name, unit in units.items():
         for target in unit.wanted_by:
             wanted_by.setdefault(target, []).append(name)
-    while queue:
-        name = queue.pop()
-        if name in wanted or name not in by_runtime_name:
-            continue
-        unit = by_runtime_name[name]
-        wanted[name] = unit
-        queue.extend(unit.requires)
-        queue.extend(wanted_by.get(name, ()))
-    return wanted
+    by_target = (name for target in wanted_targets for name in wanted_by.get(target, ()))
+    wanted = reachable(
+        (*by_target, *needed),
+        lambda name: (*units[name].requires, *wanted_by.get(name, ())) if name in units else (),
+    )
+    return {name: unit for name, unit in units.items() if name in wanted}
 
 
 def needed_by(
@@ -127,10 +115,5 @@ def is_begun(state: UnitState) -> bool:
 
 def _is_wanted(name: str, states: Mapping[str, UnitState]) -> bool:
     """Whether it, or what starts it when it starts itself, is begun."""
-    chain = [name]
-    for one in chain:  # grows
-        state = states.get(one, UnitState(name=one))
-        if is_begun(state):
-            return True
-        chain.extend(starter for starter in state.wanted_by if starter not in chain)
-    return False
+    chain = reachable([name], lambda one: states[one].wanted_by if one in states else ())
+    return any(is_begun(states.get(one) or UnitState(name=one)) for one in chain)

@@ -139,3 +139,8 @@ def test_of_a_pod_that_nothing_starts_one_thing_is_said() -> None:
     member = container("a", wanted_by=(), requires=("p-pod.service",))
     (said,) = found(app("p", pod, member))
     assert "nothing starts p-pod.service" in said
+
+
+def test_what_a_person_started_has_something_start_others_but_nothing_start_it() -> None:
+    units = plain({"a.service": wanted_by("b.service"), "b.service": RUN}).units
+    assert unstarted.unstarted(units, {"b.service"}) == {"b.service"}
