@@ -79,8 +79,7 @@ async def run(config: Path, *, wrap: Callable[[Ports], Ports] = lambda ports: po
     except* Failure as group:
         failures.extend(_leaves(group))
     for failure in failures:
-        hint = failure.hint
-        log.error("%s", Finding(message=str(failure), hint=hint))
+        log.error("%s", Finding.of(failure))
     return code if failures else EXIT_OK
 
 

@@ -8,12 +8,13 @@ Apps are different: all that are due share one pass, and each comes to its own e
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Collection
-from typing import Protocol
+from collections.abc import Awaitable, Callable
 
 import anyio
+import msgspec
 
 from supervisor.controllers.apps.app_pass import AppPass
+from supervisor.controllers.apps.reconciler import AppReconciler
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.keys import Kind, parse, title
 from supervisor.controllers.reconcilers import Reconciler, Registry
@@ -30,55 +31,33 @@ log = logging.getLogger(__name__)
 _APPS = f"{Kind.APP}:"
 
 
-class Apps(Protocol):
-    """Reconciles apps; `controllers.apps.reconciler` does."""
-
-    def along(self, names: Collection[str]) -> set[str]:
-        """Return other apps that a pass over these should take along."""
-        ...
-
-    async def reconcile(self, names: Collection[str], *, ended: Callable[[AppPass], None]) -> None:
-        """Make one pass over these apps; each is told of in one of the calls of `ended`."""
-        ...
-
-
-class Loop:
+class Loop(msgspec.Struct, kw_only=True):
     """Moves keys from the queue through their reconcilers until it is cancelled."""
 
-    def __init__(
-        self,
-        *,
-        queue: WorkQueue,
-        apps: Apps,
-        reconcilers: Registry,
-        failures: Failures,
-        board: StatusBoard,
-        clock: Clock,
-        on_apps_ended: Callable[[], None],
-        on_rest: Callable[[], None],
-    ) -> None:
-        self._queue = queue
-        self._apps = apps
-        self._reconcilers = {Kind.APP: Reconciler(reconcile=_never), **reconcilers}
-        if missing := set(Kind) - self._reconcilers.keys():
+    queue: WorkQueue
+    apps: AppReconciler
+    reconcilers: Registry
+    failures: Failures
+    board: StatusBoard
+    clock: Clock
+    on_apps_ended: Callable[[], None]
+    on_rest: Callable[[], None]
+    _complaints: dict[str, str] = {}
+    """What was last said of a key that fails."""
+
+    def __post_init__(self) -> None:
+        if missing := set(Kind) - {Kind.APP, *self.reconcilers}:
             raise AssertionError(f"nobody reconciles {', '.join(sorted(missing))}")
-        self._board = board
-        self._clock = clock
-        self._on_apps_ended = on_apps_ended
-        self._on_rest = on_rest
-        self._failures = failures
-        self._complaints: dict[str, str] = {}
-        """What was last said of a key that fails."""
 
     async def run(self) -> None:
         """Reconcile for ever."""
         async with anyio.create_task_group() as tasks:
             while True:
-                keys = await self._queue.take()
+                keys = await self.queue.take()
                 apps = [key for key in keys if key.startswith(_APPS)]
                 if apps:
-                    along = self._apps.along({key.removeprefix(_APPS) for key in apps})
-                    apps.extend(self._queue.take_along(Kind.APP.keys(along)))
+                    along = self.apps.along({key.removeprefix(_APPS) for key in apps})
+                    apps.extend(self.queue.take_along(Kind.APP.keys(along)))
                     tasks.start_soon(self._pass, tuple(apps), self._reconcile_apps)
                 for key in keys:
                     if not key.startswith(_APPS):
@@ -86,13 +65,19 @@ class Loop:
 
     def expedite(self) -> None:
         """Try now what waits after a failure that a network may mend: it is back, they say."""
-        expedited = {key for key in self._failures.of() if self._of(key).over_network}
+        expedited = {key for key in self.failures.of() if self._of(key).over_network}
         # It may take a moment until names resolve again.
-        self._failures.begin_anew(expedited)
-        self._queue.expedite(expedited.__contains__)
+        self.failures.begin_anew(expedited)
+        self.queue.expedite(expedited.__contains__)
+
+    def forget_failure(self, key: str) -> bool:
+        """Begin anew with a key that went well, or is about nothing now; tells if it had failed."""
+        self._complaints.pop(key, None)
+        self.board.problems.pop(key, None)
+        return self.failures.forget(key)
 
     def _of(self, key: str) -> Reconciler:
-        return self._reconcilers[parse(key)[0]]
+        return self.reconcilers.get(parse(key)[0], _OF_APPS)
 
     async def _pass(
         self, keys: tuple[str, ...], reconcile: Callable[[set[str]], Awaitable[None]]
@@ -110,12 +95,12 @@ class Loop:
                 for key in left:
                     self._interpret(key, failure)
         finally:
-            self._queue.done(left)
-        self._on_rest()
+            self.queue.done(left)
+        self.on_rest()
 
     async def _reconcile_one(self, keys: set[str]) -> None:
         (key,) = keys
-        self._queue.add(*await self._of(key).reconcile(parse(key)[1]))
+        self.queue.add(*await self._of(key).reconcile(parse(key)[1]))
         self._went_well(key)
 
     async def _reconcile_apps(self, left: set[str]) -> None:
@@ -123,13 +108,13 @@ class Loop:
             keys = set(Kind.APP.keys(done.apps))
             self._apps_ended(done)
             left.difference_update(keys)
-            self._queue.done(keys)
-            self._on_rest()
+            self.queue.done(keys)
+            self.on_rest()
 
-        await self._apps.reconcile(sorted(key.removeprefix(_APPS) for key in left), ended=ended)
+        await self.apps.reconcile(sorted(key.removeprefix(_APPS) for key in left), ended=ended)
 
     def _apps_ended(self, done: AppPass) -> None:
-        now = self._clock.now()
+        now = self.clock.now()
         for name in done.apps:
             key = Kind.APP.key(name)
             failure = done.failures.get(name)
@@ -139,31 +124,28 @@ class Loop:
                 self._went_well(key)
             at = done.requeue_at.get(name, math.inf)
             if at <= now:
-                self._queue.add(key)
+                self.queue.add(key)
             elif name in done.requeue_at:
-                self._queue.add_in(key, at - now)
-        self._queue.add(*Kind.GC_ROOTS.keys(done.sources_changed))
-        self._queue.add(*Kind.APP.keys(done.requeue_now))
-        self._on_apps_ended()
+                self.queue.add_in(key, at - now)
+        self.queue.add(*Kind.GC_ROOTS.keys(done.sources_changed))
+        self.queue.add(*Kind.APP.keys(done.requeue_now))
+        self.on_apps_ended()
 
     def _went_well(self, key: str) -> None:
-        if self._failures.forget(key):
+        if self.forget_failure(key):
             log.info("%s: well again", title(key))
-        self._complaints.pop(key, None)
-        self._board.problems.pop(key, None)
 
     def _interpret(self, key: str, failure: Failure) -> None:
         """The one place that knows what each failure means for the queue."""
-        failures = self._failures.add(key)
+        failures = self.failures.add(key)
         reconciler = self._of(key)
         if not reconciler.shows_failures:
-            message = f"{title(key)}: {failure}"
-            self._board.problems[key] = Finding(message=message, hint=failure.hint)
+            self.board.problems[key] = Finding.of(failure, about=title(key))
         match failure:
             case Retry():
-                self._queue.add_in(key, backoff.delay(reconciler.backoff, failures))
+                self.queue.add_in(key, backoff.delay(reconciler.backoff, failures))
             case Stalled() if reconciler.stalled_retry:
-                self._queue.add_in(key, reconciler.stalled_retry)
+                self.queue.add_in(key, reconciler.stalled_retry)
             case _:
                 pass
         self._complain(key, failure)
@@ -174,7 +156,7 @@ class Loop:
         if self._complaints.get(key) == why:
             return
         self._complaints[key] = why
-        due = self._queue.due_in(key)
+        due = self.queue.due_in(key)
         next_try = f"tried again in {format_duration(round(due))}" if due else ""
         if due and isinstance(failure, Retry):
             next_try += ", then less often"
@@ -185,3 +167,6 @@ class Loop:
 async def _never(name: str) -> tuple[str, ...]:
     """Stand for the reconciler of apps, which has them by many."""
     raise AssertionError(name)
+
+
+_OF_APPS = Reconciler(reconcile=_never)

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import anyio
+import msgspec
 from anyio.abc import TaskStatus
 
 from supervisor.controllers.desired.desired_state import DesiredState
@@ -29,78 +30,39 @@ from supervisor.model.status import WatchStatus
 T = TypeVar("T")
 
 
-class Watches:
-    """Runs every watch, each in a task of its own."""
+class Sightings(msgspec.Struct, frozen=True, kw_only=True):
+    """Names keys for what was seen."""
 
-    def __init__(
-        self,
-        *,
-        queue: WorkQueue,
-        desired_state: DesiredState,
-        systemd: Systemd,
-        folder: Folder,
-        podman: Podman,
-        folders: FolderWatch,
-        host: Host,
-        on_resume: Callable[[], None],
-        on_network: Callable[[], None],
-        ledger: Ledger,
-        board: StatusBoard,
-    ) -> None:
-        self._queue = queue
-        self._desired_state = desired_state
-        self._systemd = systemd
-        self._folder = folder
-        self._podman = podman
-        self._folders = folders
-        self._host = host
-        self._on_host = {"resumed": on_resume, "network": on_network}
-        self._ledger = ledger
-        self._board = board
+    queue: WorkQueue
+    desired_state: DesiredState
+    ledger: Ledger
+    board: StatusBoard
+    host_changed: Callable[[str], None]
 
-    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Watch until cancelled; `started` once every watch stands."""
-        async with anyio.create_task_group() as tasks:
-            await tasks.start(self._watch, self._systemd.watch(), self._unit_changed)
-            await tasks.start(self._watch, self._folder.watch(), self._app_touched)
-            await tasks.start(self._watch, self._podman.watch(self._show), self._object_changed)
-            await tasks.start(self._watch, self._folders.watch(), self._source_changed)
-            await tasks.start(self._watch, self._host.watch(), self._host_changed)
-            task_status.started()
+    def unit_changed(self, unit: str) -> None:
+        state = self.desired_state
+        self.queue.add_debounced(
+            *Kind.APP.keys(state.apps_of_unit(unit) if unit else state.latest())
+        )
 
-    async def _watch(
-        self,
-        watch: AbstractAsyncContextManager[AsyncIterator[T]],
-        hand_on: Callable[[T], None],
-        *,
-        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
-    ) -> None:
-        async with watch as seen:
-            task_status.started()
-            async for one in seen:
-                hand_on(one)
+    def app_touched(self, app: str) -> None:
+        self.queue.add_debounced(Kind.APP.key(app))
 
-    def _unit_changed(self, unit: str) -> None:
-        if not unit:
-            self._queue.add_debounced(*Kind.APP.keys(self._desired_state.latest()))
-            return
-        self._queue.add_debounced(*Kind.APP.keys(self._desired_state.apps_of_unit(unit)))
+    def object_changed(self, event: PodmanEvent) -> None:
+        units = {name: one.units for name, one in self.desired_state.latest().items()}
+        apps = apps_of(event, units, self.desired_state.secrets())
+        self.queue.add_debounced(*Kind.APP.keys(apps))
 
-    def _app_touched(self, app: str) -> None:
-        self._queue.add_debounced(Kind.APP.key(app))
+    def source_changed(self, source: str) -> None:
+        self.queue.add_debounced(Kind.SOURCE.key(source))
 
-    def _object_changed(self, event: PodmanEvent) -> None:
-        units = {name: one.units for name, one in self._desired_state.latest().items()}
-        apps = apps_of(event, units, self._desired_state.secrets())
-        self._queue.add_debounced(*Kind.APP.keys(apps))
-
-    def _show(self, status: WatchStatus) -> None:
+    def watch_changed(self, status: WatchStatus) -> None:
         """Put on the board how something is watched; a change of that is an event."""
-        self._board.watches[status.what] = status
-        known = self._ledger.get(WatchStatus, status.what)
+        self.board.watches[status.what] = status
+        known = self.ledger.get(WatchStatus, status.what)
         if known is None or (known.way, known.reason) != (status.way, status.reason):
-            self._ledger.put(status, status.what)
-            self._ledger.log(
+            self.ledger.put(status, status.what)
+            self.ledger.log(
                 EventKind.WATCH,
                 ok=not status.hint,
                 subject=status.what,
@@ -108,8 +70,36 @@ class Watches:
                 detail=status.hint,
             )
 
-    def _source_changed(self, source: str) -> None:
-        self._queue.add_debounced(Kind.SOURCE.key(source))
 
-    def _host_changed(self, what: str) -> None:
-        self._on_host[what]()
+class Watches(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs every watch, each in a task of its own."""
+
+    seen: Sightings
+    systemd: Systemd
+    folder: Folder
+    podman: Podman
+    folders: FolderWatch
+    host: Host
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Watch until cancelled; `started` once every watch stands."""
+        seen = self.seen
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(_watch, self.systemd.watch(), seen.unit_changed)
+            await tasks.start(_watch, self.folder.watch(), seen.app_touched)
+            await tasks.start(_watch, self.podman.watch(seen.watch_changed), seen.object_changed)
+            await tasks.start(_watch, self.folders.watch(), seen.source_changed)
+            await tasks.start(_watch, self.host.watch(), seen.host_changed)
+            task_status.started()
+
+
+async def _watch(
+    watch: AbstractAsyncContextManager[AsyncIterator[T]],
+    hand_on: Callable[[T], None],
+    *,
+    task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+) -> None:
+    async with watch as seen:
+        task_status.started()
+        async for one in seen:
+            hand_on(one)

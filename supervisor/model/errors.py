@@ -42,6 +42,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fatal: bool = True
     """Whether it keeps the app (or the whole source, if `app` is empty) from being deployed."""
 
+    @classmethod
+    def of(cls, failure: Failure, *, about: str = "", source: str = "", app: str = "") -> "Finding":
+        """Make one of a failure; `about` what it is, goes before its words."""
+        message = f"{about}: {failure}" if about else str(failure)
+        return cls(message=message, source=source, app=app, hint=failure.hint)
+
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else self.path
         text = ": ".join(part for part in (place, self.message) if part)

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from supervisor import __version__
 from supervisor.controllers.apps.conclusion import Concluder
 from supervisor.controllers.apps.dependents import AppDependencies
@@ -38,7 +40,7 @@ from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.failures import Failures
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.controllers.watches import Watches
+from supervisor.controllers.watches import Sightings, Watches
 from supervisor.core.config.reader import Reading
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
@@ -46,6 +48,7 @@ from supervisor.kit.sd_notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Finding
 from supervisor.model.settings import Settings
+from supervisor.model.status import Status
 from supervisor.wiring.environment import load_settings
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
@@ -100,17 +103,17 @@ def assemble(
         in_force=current,
         shown=str(config or ""),
     )
-    board = StatusBoard(
-        version=__version__,
-        config=str(config or ""),
-        started_at=clock.now(),
-        ledger_problem=ledger.problem,
-        host_problems=host_problems,
-        settings_findings=file.findings,
-        source_findings=lambda: desired_state.source_findings,
-        webhook_of=webhooks.status_of,
-        webhooks=webhooks.status,
+    board = StatusBoard()
+    started = Status(
+        running=True, version=__version__, config=str(config or ""), started_at=clock.now()
     )
+
+    def of_daemon() -> Status:
+        trouble = ledger.problem()
+        unwritten = [Finding(message=f"cannot write the ledger: {trouble}")] if trouble else []
+        problems = (*host_problems(), *file.findings(), *unwritten)
+        return msgspec.structs.replace(started, problems=problems)
+
     images = ImageController(
         podman=ports.podman, ledger=ledger, name_key=queue.add, settings=current
     )
@@ -180,7 +183,12 @@ def assemble(
         queue=queue, desired_state=desired_state, health=planning.health, probes=planning.probes
     )
     sources = SourceController(
-        reader=ports.reader, desired_state=desired_state, ledger=ledger, board=board, clock=clock
+        reader=ports.reader,
+        folders=ports.folders,
+        desired_state=desired_state,
+        ledger=ledger,
+        board=board,
+        clock=clock,
     )
     poller = SourcePoller(
         queue=queue,
@@ -237,10 +245,7 @@ def assemble(
         settings=current,
         sources=sources,
         suspensions=planning.suspensions,
-        folders=ports.folders,
-        board=board,
         clock=clock,
-        failures=failures,
         resync=resync,
     )
     reloader = SettingsReloader(
@@ -253,11 +258,12 @@ def assemble(
     status_service = StatusService(
         queue=queue,
         images=images,
-        webhooks=webhooks.authenticator,
+        webhooks=webhooks,
         desired_state=desired_state,
         systemd=ports.systemd,
         board=board,
         clock=clock,
+        of_daemon=of_daemon,
     )
     names = AppNames(desired_state=desired_state, ledger=ledger, board=board)
     service = ControlService(
@@ -310,17 +316,18 @@ def assemble(
         desired_state=desired_state,
         service=service,
         watches=Watches(
-            queue=queue,
-            desired_state=desired_state,
+            seen=Sightings(
+                queue=queue,
+                desired_state=desired_state,
+                ledger=ledger,
+                board=board,
+                host_changed=lifecycle.host_changed,
+            ),
             systemd=ports.systemd,
             folder=ports.folder,
             podman=ports.podman,
             folders=ports.folders,
             host=ports.host,
-            on_resume=lifecycle.resume,
-            on_network=loop.expedite,
-            ledger=ledger,
-            board=board,
         ),
         webhooks=partial(ports.listener.run, webhooks.authenticator),
         settings=reloader,

@@ -143,7 +143,7 @@ async def test_a_wrong_token_is_said_once_and_shown(told, caplog):
     told.git_host.failure = Stalled("cannot tell: 401", hint="check the token")
     async with told.running() as daemon:
         await told.push(daemon, {"apps/web/web.container": "image=img:2"})
-        (problem,) = daemon.board.status().problems
+        (problem,) = daemon.service.status().problems
         assert "source home" not in problem.message
         assert "401" in problem.message
         assert problem.hint == "check the token"

@@ -741,8 +741,8 @@ async def test_a_store_that_is_made_anew_ends_the_trouble_that_it_made(world, ch
         await world.push(daemon, {"web/web.container": "v=2"})
         daemon.queue.add("all-apps")
         await daemon.queue.wait_idle()
-        assert "cannot read what is stored" in str(daemon.board.status().problems)
+        assert "cannot read what is stored" in str(daemon.service.status().problems)
         world.reader.read = read
         await world.push(daemon, {"web/web.container": "v=3" if changes else "v=2"})
-        assert not daemon.board.status().problems
+        assert not daemon.service.status().problems
         assert daemon.board.apps["web"].state in {AppState.READY, AppState.CHANGING}

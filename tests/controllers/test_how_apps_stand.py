@@ -98,7 +98,7 @@ async def test_a_daemon_that_has_read_nothing_yet_says_so(world):
     world.reader.latest.clear()
     async with world.running(first_pass=False) as daemon:
         assert daemon.board.summary() == "no apps: not read yet: home"
-        assert daemon.board.status().starting
+        assert daemon.service.status().starting
 
 
 @pytest.mark.parametrize("before", [{}, ONE])

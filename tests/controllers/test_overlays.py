@@ -45,7 +45,7 @@ async def test_an_overlaid_file_is_installed_and_leaves_with_the_overlay(fleet):
         assert [job for job in fleet.systemd.jobs if job not in before] == [
             ("restart", "web.service")
         ]
-        found = daemon.board.status().sources[0].findings
+        found = daemon.service.status().sources[0].findings
         assert [(one.path, one.fatal) for one in found] == [(HERE, False)]
 
 

@@ -738,7 +738,7 @@ async def test_time_in_which_nobody_looked_after_it_is_not_counted_against_a_tri
         match away:
             case "sleep":
                 world.clock.slept += 7200
-                daemon.lifecycle.resume()
+                daemon.lifecycle.host_changed("resumed")
             case "suspended":
                 await daemon.service.suspend(OrderRequest(seconds=3600))
                 await anyio.sleep(3700)

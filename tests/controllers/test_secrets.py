@@ -330,7 +330,7 @@ async def test_a_clear_text_is_nowhere(world, caplog):
         await settle(daemon)
         told = [
             *map(msgspec.json.encode, plans),
-            msgspec.json.encode(daemon.board.status()),
+            msgspec.json.encode(daemon.service.status()),
             msgspec.json.encode(await daemon.service.secrets()),
             *map(msgspec.json.encode, world.events()),
             world.path.read_bytes(),
@@ -372,7 +372,7 @@ PRINTS = {
 
 async def everything_told(world, daemon, caplog):
     return [
-        msgspec.json.encode(daemon.board.status()),
+        msgspec.json.encode(daemon.service.status()),
         repr(await daemon.service.history("web")).encode(),
         *map(msgspec.json.encode, world.events()),
         *(path.read_bytes() for path in world.path.parent.iterdir()),

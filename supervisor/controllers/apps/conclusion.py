@@ -4,12 +4,12 @@ Serves `controllers.apps.reconciler`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
 
 import msgspec
 
 from supervisor.controllers.apps.app_pass import AppEnd, AppPass
 from supervisor.controllers.apps.executor import Outcome
+from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.apps.planner import AppPlanner, Look
 from supervisor.controllers.apps.probes import ProbeController, probes_of
 from supervisor.controllers.apps.recorder import Recorder
@@ -32,14 +32,6 @@ _STUCK_SECONDS = 5.0
 """Before the next try to take back a revision, if something kept the last one from it."""
 
 
-class Images(Protocol):
-    """What is known of images that are waited for; `controllers.apps.images` serves it."""
-
-    def error(self, image: str) -> str: ...
-
-    def wants(self, app: str, images: Collection[str]) -> None: ...
-
-
 class Concluder(msgspec.Struct, kw_only=True):
     """Says what came of a pass: to the ledger, to the board, and to the loop."""
 
@@ -48,7 +40,7 @@ class Concluder(msgspec.Struct, kw_only=True):
     desired_state: DesiredState
     ledger: Ledger
     board: StatusBoard
-    images: Images
+    images: ImageController
     probes: ProbeController
     clock: Clock
     _failed: dict[str, str] = {}

@@ -62,7 +62,7 @@ class AppPlanner(msgspec.Struct, kw_only=True):
         look = await self.look(chosen)
         unread = {one.name: one.failure for one in chosen if one.failure}
         problems = tuple(
-            Finding(message=f"app {name}: {failure}", app=name, hint=failure.hint)
+            Finding.of(failure, about=f"app {name}", app=name)
             for name, failure in sorted({**look.failures, **unread}.items())
         )
         return msgspec.structs.replace(look.plan, problems=problems)

@@ -10,7 +10,7 @@ from supervisor.core.desired.unfitting import ignores_nothing
 from supervisor.core.health import unstarted
 from supervisor.model.app import Candidate, Deployment, DesiredApp
 from supervisor.model.check import Check, CheckedApp, CheckedLeftOut, CheckedUnit
-from supervisor.model.errors import Failure, Finding
+from supervisor.model.errors import Finding
 from supervisor.model.source import Snapshot
 
 
@@ -41,7 +41,7 @@ async def check(
     for name, one in deployments.items():
         told = list(one.findings)
         if one.failure:
-            told.append(_failed(name, one.failure))
+            told.append(Finding.of(one.failure, app=name))
         if one.wanted:
             told.extend(unstarted.found_without_systemd(one.wanted, units))
             places = {(found.path, found.line) for found in told}
@@ -84,8 +84,3 @@ def _app(one: Deployment, newest: Candidate | None) -> CheckedApp:
         else (),
         files=tuple(held.source_path(file.path) for file in held.files) if held else (),
     )
-
-
-def _failed(app: str, failure: Failure) -> Finding:
-    hint = failure.hint
-    return Finding(message=str(failure), app=app, hint=hint)

@@ -213,8 +213,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
         composed, undivided = await self.divisions.of(self._snapshots, self.settings, manifests)
         self._undivided, self.compositions = undivided, composed
         self.source_findings = {
-            name: (Finding(message=str(failure), source=name, hint=failure.hint),)
-            for name, failure in undivided.items()
+            name: (Finding.of(failure, source=name),) for name, failure in undivided.items()
         }
         refused, known = self._look_through(composed, manifests)
         candidates = [one for some in composed.values() for one in some.candidates]

@@ -55,8 +55,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
             try:
                 snapshot = await self.reader.fetch(name, settings)
             except Failure as failure:
-                message = f"source {name}: {failure}"
-                problems.append(Finding(message=message, source=name, hint=failure.hint))
+                problems.append(Finding.of(failure, about=f"source {name}", source=name))
                 stored = await self.reader.stored(name)
                 if stored is None:
                     continue

@@ -3,23 +3,24 @@
 Part of `controllers.operator.service`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 import anyio
 import msgspec
+from msgspec.structs import replace
 
 from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Systemd
-from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
+from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import UnitState
-from supervisor.model.status import AppStatus, Status
+from supervisor.model.status import AppStatus, SourceStatus, Status
 
 NO_SOURCE = Finding(
     message="the settings name no source, so there is nothing to deploy",
@@ -35,30 +36,45 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
 
     queue: WorkQueue
     images: ImageController
-    webhooks: WebhookAuthenticator
+    webhooks: WebhookController
     desired_state: DesiredState
     systemd: Systemd
     board: StatusBoard
     clock: Clock
+    of_daemon: Callable[[], Status]
+    """What does not stand on the board: which daemon it is, and what is wrong with it itself."""
 
     def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status:
         """How everything (or one app) stands; `units` are what `look` saw."""
-        for name, one in self.board.sources.items():
-            due = self.queue.due_in(Kind.SOURCE.key(name))
-            at = self.clock.now() + due if due is not None else 0.0
-            self.board.sources[name] = msgspec.structs.replace(one, next_poll_at=at)
-        status = self.board.status(app, units=units)
-        problems = status.problems
+        board, bare = self.board, self.of_daemon()
+        problems = (*bare.problems, *board.problems.values())
         if not self.desired_state.settings.sources:
             problems = (*problems, NO_SOURCE)
-        apps = tuple(self._with_next_pull(one) for one in status.apps)
-        return msgspec.structs.replace(status, apps=apps, problems=problems)
+        return replace(
+            bare,
+            sources=tuple(self._source(board.sources[name]) for name in sorted(board.sources)),
+            apps=tuple(self._app(one) for one in board.now(units) if not app or one.name == app),
+            starting=not board.has_looked,
+            watches=tuple(board.watches.values()),
+            webhooks=self.webhooks.status(),
+            problems=problems,
+        )
 
-    def _with_next_pull(self, app: AppStatus) -> AppStatus:
-        keys = self.images.keys([app.name])
+    def _source(self, one: SourceStatus) -> SourceStatus:
+        return replace(
+            one,
+            findings=self.desired_state.source_findings.get(one.name, ()),
+            webhook=self.webhooks.status_of(one.name),
+            next_poll_at=self._next_at([Kind.SOURCE.key(one.name)]),
+        )
+
+    def _app(self, one: AppStatus) -> AppStatus:
+        return replace(one, next_pull_at=self._next_at(self.images.keys([one.name])))
+
+    def _next_at(self, keys: Iterable[str]) -> float:
+        """When the first of these keys is due; 0 if none is."""
         dues = [due for key in keys if (due := self.queue.due_in(key)) is not None]
-        at = self.clock.now() + min(dues) if dues else 0.0
-        return msgspec.structs.replace(app, next_pull_at=at)
+        return self.clock.now() + min(dues) if dues else 0.0
 
     async def look(self) -> Mapping[str, UnitState]:
         """Look at what may have changed unnoticed, for no longer than a moment; returns the units.
@@ -67,7 +83,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         """
         await self._look_at_health()
         with anyio.move_on_after(_PATIENCE_SECONDS):
-            await self.webhooks.look()
+            await self.webhooks.authenticator.look()
         units = {unit.name for one in self.board.apps.values() for unit in one.units}
         with anyio.move_on_after(_PATIENCE_SECONDS), suppress(Failure):
             return await self.systemd.units(units)

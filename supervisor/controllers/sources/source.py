@@ -1,9 +1,12 @@
 """Read a source, and hand its snapshot on. `controllers.sources.poller` says when."""
 
+from contextlib import suppress
+
 import msgspec
+from msgspec.structs import replace
 
 from supervisor.controllers.desired.desired_state import DesiredState
-from supervisor.controllers.ports import Ledger, SourceReader
+from supervisor.controllers.ports import FolderWatch, Ledger, SourceReader
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.files.source_paths import ignoring, is_hidden
 from supervisor.kit.clock import Clock
@@ -18,29 +21,36 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
     """Keeps snapshots as new as the sources are."""
 
     reader: SourceReader
+    folders: FolderWatch
     desired_state: DesiredState
     ledger: Ledger
     board: StatusBoard
     clock: Clock
 
-    async def restore(self, name: str) -> bool:
-        """Take up the newest stored snapshot, without asking the source; False if there is none."""
-        settings = self.desired_state.settings.sources[name]
-        try:
-            snapshot = await self.reader.stored(name)
-        except Failure:
-            snapshot = None  # the source is read next, which tells what is wrong
-        self.board.sources[name] = SourceStatus(
-            name=name,
-            location=_location(settings),
-            ref=settings.ref,
-            revision=snapshot.revision if snapshot else "",
-            subject=snapshot.subject if snapshot else "",
-        )
-        if snapshot is None:
-            return False
-        self.desired_state.put(snapshot)
-        return True
+    async def restore(self) -> frozenset[str]:
+        """Take up the newest snapshots that are stored; returns the sources that have one."""
+        restored: set[str] = set()
+        for name, settings in self.desired_state.settings.sources.items():
+            status = _unread(name, settings)
+            with suppress(Failure):  # the source is read next, which tells what is wrong
+                if snapshot := await self.reader.stored(name):
+                    self.desired_state.put(snapshot)
+                    restored.add(name)
+                    status = replace(status, revision=snapshot.revision, subject=snapshot.subject)
+            self.board.sources[name] = status
+        return frozenset(restored)
+
+    async def watch_folders(self) -> None:
+        """Have those that are folders watched."""
+        sources = self.desired_state.settings.sources.items()
+        await self.folders.watch_folders({name: one.folder for name, one in sources if one.folder})
+
+    def forget_gone(self) -> frozenset[str]:
+        """Show no more what the settings do not name any more; returns its names."""
+        gone = frozenset(self.board.sources) - self.desired_state.settings.sources.keys()
+        for name in gone:
+            del self.board.sources[name]
+        return gone
 
     async def reconcile(self, name: str) -> bool:
         """Read the source now; returns whether it says anything new. Raises what reading raises.
@@ -49,7 +59,6 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
         """
         settings = self.desired_state.settings.sources.get(name)
         if settings is None:
-            self.board.sources.pop(name, None)
             return False
         try:
             snapshot = await self.reader.fetch(name, settings)
@@ -75,15 +84,12 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
         return ()
 
     def _show(self, name: str, settings: SourceSettings, snapshot: Snapshot) -> None:
-        now = self.clock.now()
         old = self.board.sources.get(name)
-        self.board.sources[name] = SourceStatus(
-            name=name,
-            location=_location(settings),
-            ref=settings.ref,
+        self.board.sources[name] = replace(
+            _unread(name, settings),
             revision=snapshot.revision,
             subject=snapshot.subject,
-            read_at=now,
+            read_at=self.clock.now(),
             findings=snapshot.findings,
         )
         if old and old.error:
@@ -101,41 +107,34 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
             path = f"{finding.path}/" if finding.hides else finding.path
             passed_over = ignored(finding.path) or is_hidden(path, root="")
             if str(finding) not in known and not passed_over:
-                self._refuse(name, snapshot.revision, finding)
-
-    def _refuse(self, name: str, revision: str, finding: Finding) -> None:
-        self.ledger.log(
-            EventKind.REFUSED,
-            ok=False,
-            source=name,
-            revision=revision,
-            subject=finding.path,
-            reason=finding.message,
-            detail=finding.hint,
-        )
+                self.ledger.log(
+                    EventKind.REFUSED,
+                    ok=False,
+                    source=name,
+                    revision=snapshot.revision,
+                    subject=finding.path,
+                    reason=finding.message,
+                    detail=finding.hint,
+                )
 
     def _show_failure(self, name: str, settings: SourceSettings, failure: Failure) -> None:
-        now = self.clock.now()
-        old = self.board.sources.get(name)
-        same_place = old and (old.location, old.ref) == (_location(settings), settings.ref)
-        hint = failure.hint
-        error = f"{failure} ({hint})" if hint else str(failure)
-        self.board.sources[name] = SourceStatus(
-            name=name,
-            location=_location(settings),
-            ref=settings.ref,
-            revision=old.revision if old else "",
-            subject=old.subject if old else "",
-            read_at=old.read_at if old else 0.0,
+        old, unread = self.board.sources.get(name), _unread(name, settings)
+        same_place = old and (old.location, old.ref) == (unread.location, unread.ref)
+        error = str(Finding.of(failure))
+        self.board.sources[name] = replace(
+            old or unread,
+            location=unread.location,
+            ref=unread.ref,
             error=error,
-            error_since=old.error_since if old and same_place and old.error_since else now,
-            findings=old.findings if old else (),
+            error_since=old.error_since if old and same_place and old.error else self.clock.now(),
         )
         if not old or old.error != error:
-            reason = str(failure)
-            self.ledger.log(EventKind.SOURCE, ok=False, source=name, reason=reason, detail=hint)
+            self.ledger.log(
+                EventKind.SOURCE, ok=False, source=name, reason=str(failure), detail=failure.hint
+            )
 
 
-def _location(settings: SourceSettings) -> str:
-    """Where the source is, fit to be shown."""
-    return settings.git.shown if settings.git else settings.folder
+def _unread(name: str, settings: SourceSettings) -> SourceStatus:
+    """Show a source, with its place as it is fit to be shown."""
+    location = settings.git.shown if settings.git else settings.folder
+    return SourceStatus(name=name, location=location, ref=settings.ref)

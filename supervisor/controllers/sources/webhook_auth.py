@@ -21,7 +21,7 @@ from supervisor.core.githost.hosts.registry import HOSTS
 from supervisor.kit.clock import Clock
 from supervisor.kit.rates import SeenSet, Throttle, TokenBuckets
 from supervisor.kit.texts import one_line
-from supervisor.model.errors import Failure
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.events import EventKind
 from supervisor.model.settings import SecretRef, Settings, SourceSettings
 from supervisor.model.webhook import PREFIX, Answer, Delivery, Message, Refusal, Sender
@@ -153,7 +153,7 @@ class WebhookAuthenticator:
         except Unreadable as error:
             return self._refuse(sender, Refusal.PAYLOAD, str(error), name)
         except Failure as failure:
-            self._cannot_check(name, failure)
+            self.problems[name] = str(Finding.of(failure))
             # Where secrets are, and why they cannot be read, is nobody's business outside.
             text = "it cannot be checked at present"
             return self._refuse(sender, Refusal.SECRET, text, name, blame=False)
@@ -170,11 +170,7 @@ class WebhookAuthenticator:
                     await self.secret(source.webhook_secret)
                     self.problems.pop(name, None)
                 except Failure as failure:
-                    self._cannot_check(name, failure)
-
-    def _cannot_check(self, name: str, failure: Failure) -> None:
-        hint = f" ({failure.hint})" if failure.hint else ""
-        self.problems[name] = f"{failure}{hint}"
+                    self.problems[name] = str(Finding.of(failure))
 
     def _source(self, path: str) -> str | None:
         """Return the source that takes webhooks on this path."""

@@ -1,6 +1,6 @@
 """What is known now of sources and apps: written by the controllers, read by the status page."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -12,75 +12,29 @@ from supervisor.model.app import Deployment
 from supervisor.model.errors import Finding
 from supervisor.model.observed import AppliedApp, UnitState
 from supervisor.model.plan import LeaveUnit, Plan, SetHealthInterval, Step
-from supervisor.model.status import AppState, AppStatus, SourceStatus, Status, WatchStatus
-from supervisor.model.webhook import ListenerStatus, SourceWebhook
+from supervisor.model.status import AppState, AppStatus, SourceStatus, WatchStatus
 
 _UNNOTICED = (*BOOKKEEPING, LeaveUnit, SetHealthInterval)
 """Steps that change nothing of how an app is."""
 
 
-class StatusBoard:
+class StatusBoard(msgspec.Struct):
     """The daemon's present state, in memory only: every pass writes its part anew."""
 
-    def __init__(
-        self,
-        *,
-        version: str,
-        config: str,
-        started_at: float,
-        ledger_problem: Callable[[], str],
-        host_problems: Callable[[], Sequence[Finding]],
-        settings_findings: Callable[[], Sequence[Finding]],
-        source_findings: Callable[[], Mapping[str, tuple[Finding, ...]]],
-        webhook_of: Callable[[str], SourceWebhook | None],
-        webhooks: Callable[[], ListenerStatus | None],
-    ) -> None:
-        """Keep whom to ask when somebody asks.
-
-        `host_problems` is what of the host is not as it should be, `settings_findings` how the
-        settings on disk stand to those in force, `source_findings` what was found in each source as
-        a whole: what is an app's stands with the app.
-        """
-        self._version = version
-        self._config = config
-        self._started_at = started_at
-        self._ledger_problem = ledger_problem
-        self._host_problems = host_problems
-        self._settings_findings = settings_findings
-        self._source_findings = source_findings
-        self._webhook_of = webhook_of
-        self._webhooks = webhooks
-        self.sources: dict[str, SourceStatus] = {}
-        self.apps: dict[str, AppStatus] = {}
-        """As they stood when their last pass ended."""
-        self.has_looked = False
-        """Whether the first pass is through."""
-        self._passes: dict[str, Deployment] = {}
-        """Apps that a pass has work for."""
-        self._applied_at: dict[str, float] = {}
-        """When these were applied last."""
-        self._steps: list[Step] = []
-        """What passes are doing."""
-        self.watches: dict[str, WatchStatus] = {}
-        self.problems: dict[str, Finding] = {}
-
-    def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status:
-        """Everything, or everything about one app; `units` as in `now`."""
-        problems = dict(self.problems)
-        if trouble := self._ledger_problem():
-            problems["ledger"] = Finding(message=f"cannot write the ledger: {trouble}")
-        return Status(
-            running=True,
-            version=self._version,
-            config=self._config,
-            started_at=self._started_at,
-            sources=tuple(self._with_findings(self.sources[name]) for name in sorted(self.sources)),
-            apps=tuple(one for one in self.now(units) if not app or one.name == app),
-            starting=not self.has_looked,
-            watches=tuple(self.watches.values()),
-            webhooks=self._webhooks(),
-            problems=(*self._host_problems(), *self._settings_findings(), *problems.values()),
-        )
+    sources: dict[str, SourceStatus] = {}
+    apps: dict[str, AppStatus] = {}
+    """As they stood when their last pass ended."""
+    watches: dict[str, WatchStatus] = {}
+    problems: dict[str, Finding] = {}
+    """Key to why its last pass failed."""
+    has_looked: bool = False
+    """Whether the first pass is through."""
+    _passes: dict[str, Deployment] = {}
+    """Apps that a pass has work for."""
+    _applied_at: dict[str, float] = {}
+    """When these were applied last."""
+    _steps: list[Step] = []
+    """What passes are doing."""
 
     def now(self, units: Mapping[str, UnitState] | None = None) -> list[AppStatus]:
         """How all apps stand, passes that are under way included.
@@ -116,11 +70,6 @@ class StatusBoard:
         for name in apps:
             self._passes.pop(name, None)
             self._applied_at.pop(name, None)
-
-    def _with_findings(self, source: SourceStatus) -> SourceStatus:
-        findings = self._source_findings().get(source.name, ())
-        webhook = self._webhook_of(source.name)
-        return msgspec.structs.replace(source, findings=findings, webhook=webhook)
 
     def summary(self) -> str:
         """One line for systemd's STATUS=."""
