@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from supervisor.adapters.host.commands import answer, run
 from supervisor.model.doctor import CheckCost
 from supervisor.model.errors import Stalled
 
@@ -110,7 +111,7 @@ def _run(container: str, group: Path | None, rate: float) -> tuple[float | None,
     unit = f"podvisor-doctor-{os.getpid()}-{next(_numbers)}.service"
     began, before = time.monotonic(), _spent_ms(group)
     # A oneshot that remains: systemd keeps what it counted until it is stopped.
-    well = _done(
+    well = _is_well(
         *("systemd-run", "--user", "--quiet", f"--unit={unit}", "--property=Type=oneshot"),
         *("--property=RemainAfterExit=yes", "--property=CPUAccounting=yes"),
         *("--property=StandardOutput=null", "--property=StandardError=null"),
@@ -119,7 +120,7 @@ def _run(container: str, group: Path | None, rate: float) -> tuple[float | None,
     inside = _spent_ms(group) - before - rate * (time.monotonic() - began)
     said = _property(unit, "CPUUsageNSec")
     for verb in ("stop", "reset-failed"):
-        _done("systemctl", "--user", "--quiet", verb, unit)
+        _is_well("systemctl", "--user", "--quiet", verb, unit)
     if not said.isdigit() or int(said) >= 1 << 63:
         return None, well
     return int(said) / 1_000_000 + max(0.0, inside), well
@@ -127,13 +128,7 @@ def _run(container: str, group: Path | None, rate: float) -> tuple[float | None,
 
 def _podman(*arguments: str) -> str:
     try:
-        done = subprocess.run(
-            ("podman", *arguments),
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_SECONDS,
-        )
+        done = run("podman", *arguments, patience=_PATIENCE_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Stalled(f"cannot ask Podman for its containers: {error}") from error
     if done.returncode:
@@ -144,22 +139,11 @@ def _podman(*arguments: str) -> str:
 
 def _property(unit: str, name: str) -> str:
     command = ("systemctl", "--user", "show", f"--property={name}", "--value", unit)
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        return subprocess.run(
-            command, check=False, capture_output=True, text=True, timeout=_PATIENCE_SECONDS
-        ).stdout.strip()
-    return ""
+    return answer(*command, patience=_PATIENCE_SECONDS).strip()
 
 
-def _done(*command: str) -> bool:
+def _is_well(*command: str) -> bool:
+    """Run it, and say whether it ended well."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        done = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_PATIENCE_SECONDS,
-        )
-        return done.returncode == 0
+        return run(*command, patience=_PATIENCE_SECONDS).returncode == 0
     return False

@@ -8,10 +8,10 @@ import os
 import pwd
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from supervisor.adapters.host.commands import PATIENCE_SECONDS, answer
 from supervisor.model.errors import Finding
 
 OLDEST_PODMAN = (5, 0)
@@ -23,7 +23,6 @@ _GENERATOR_FOLDERS = (
 )
 _GENERATOR = "podman-user-generator"
 _WAIT_ONLINE = "usr/lib/systemd/user/podman-user-wait-network-online.service"
-_PATIENCE_SECONDS = 5.0
 _FIRST_SUBORDINATE_ID = 100_000
 """SUB_UID_MIN of login.defs(5)."""
 _SUBORDINATE_IDS = 65_536
@@ -214,22 +213,6 @@ def prerequisites() -> list[Finding]:
     return Machine().prerequisites()
 
 
-def answer(*command: str) -> str:
-    """Run a command and return what it writes; empty if it is not there or does not end."""
-    try:
-        done = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_PATIENCE_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.decode("utf-8", "replace")
-
-
 def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(errors="replace").splitlines()
@@ -246,7 +229,7 @@ def _user_name(user_id: int) -> str:
 
 def _connects(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(_PATIENCE_SECONDS)
+        client.settimeout(PATIENCE_SECONDS)
         try:
             client.connect(str(path))
         except OSError:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from supervisor.adapters.host.commands import run
 from supervisor.adapters.host.meters import Meter
 from supervisor.model.errors import Stalled
 from supervisor.model.idle import Reading
@@ -182,15 +183,6 @@ def _below(path: str) -> Path:
 
 def _ask(*command: str) -> str:
     try:
-        done = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_PATIENCE_SECONDS,
-            text=True,
-        )
+        return run(*command, patience=_PATIENCE_SECONDS).stdout.strip()
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Stalled(f"cannot measure: {command[0]} does not answer: {error}") from error
-    return done.stdout.strip()

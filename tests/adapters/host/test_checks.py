@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.adapters.host.checks import Machine, answer, prerequisites
+from supervisor.adapters.host.checks import Machine, prerequisites
+from supervisor.adapters.host.commands import answer
 
 
 class Fake:
