@@ -49,10 +49,10 @@ class Api:
         """GET and read the JSON. Raises ApiError."""
         return json.loads(await self._read("GET", path, query))
 
-    async def find(self, path: str, **query: str) -> Any:
-        """GET what may not be there: None then."""
+    async def inspect(self, kind: str, name: str, **query: str) -> Any:
+        """GET what is told of one object (`kind` as in `containers`); None if it is not there."""
         try:
-            return await self.get(path, **query)
+            return await self.get(f"/{kind}/{name_in_path(name)}/json", **query)
         except ApiError as error:
             if error.is_not_found:
                 return None
@@ -60,19 +60,11 @@ class Api:
 
     async def post(self, path: str, body: Mapping[str, Any]) -> None:
         """POST a JSON object. Raises ApiError."""
-        text = json.dumps(body).encode()
-        async with self._ask(
-            "POST", path, {}, body=text, timeout_seconds=_ANSWER_SECONDS
-        ) as answer:
-            await answer.read(limit=_ANSWER_LIMIT)
+        await self._read("POST", path, {}, body=json.dumps(body).encode())
 
     async def post_bytes(self, path: str, content: bytes, **query: str) -> None:
         """POST something that is not JSON. Raises ApiError."""
-        kind = "application/octet-stream"
-        async with self._ask(
-            "POST", path, query, body=content, kind=kind, timeout_seconds=_ANSWER_SECONDS
-        ) as answer:
-            await answer.read(limit=_ANSWER_LIMIT)
+        await self._read("POST", path, query, body=content, kind="application/octet-stream")
 
     async def delete(self, path: str, **query: str) -> None:
         """DELETE; gone already is well. Raises ApiError, also for an error in a good answer."""
@@ -95,12 +87,8 @@ class Api:
         async with self._ask(method, path, query, timeout_seconds=float("inf")) as answer:
             yield _objects(answer)
 
-    async def _read(
-        self, method: str, path: str, query: Mapping[str, str], *, body: bytes = b""
-    ) -> bytes:
-        async with self._ask(
-            method, path, query, body=body, timeout_seconds=_ANSWER_SECONDS
-        ) as answer:
+    async def _read(self, method: str, path: str, query: Mapping[str, str], **body: Any) -> bytes:
+        async with self._ask(method, path, query, **body) as answer:
             return await answer.read(limit=_ANSWER_LIMIT)
 
     @asynccontextmanager
@@ -112,7 +100,7 @@ class Api:
         *,
         body: bytes = b"",
         kind: str = "application/json",
-        timeout_seconds: float,
+        timeout_seconds: float = _ANSWER_SECONDS,
     ) -> AsyncIterator[http.Answer]:
         url = f"{_BASE}{path}?{urlencode(query, quote_via=quote, safe=_UNQUOTED)}"
         try:

@@ -71,7 +71,7 @@ class PodmanClient:
         containers: bool = False,
     ) -> Inventory:
         """Ask for what is named, no more. Raises Retry if Podman does not answer."""
-        try:
+        with _doing("read Podman's objects"):
             known = await self._list_secrets() if secrets else None
             return Inventory(
                 images=await self._find_images(images) if images else None,
@@ -86,8 +86,6 @@ class PodmanClient:
                 if containers
                 else None,
             )
-        except ApiError as error:
-            raise Retry(f"cannot read Podman's objects: {error}") from error
 
     async def pull(self, image: str, *, timeout_seconds: float) -> None:
         """Fetch an image if it is not there. Raises Retry (registry, network) or Stalled."""
@@ -112,65 +110,54 @@ class PodmanClient:
 
     async def remove_container(self, container: str) -> None:
         """Stop and remove a container with its anonymous volumes; gone already is well."""
-        with _removing(f"container {container}"):
-            # Podman takes the beginning of an id for a name: "db" is a container's id, too.
-            found = await self._api.find(f"/containers/{name_in_path(container)}/json")
-            if found and _is_meant(container, found):
-                await self._api.delete(f"/containers/{found['Id']}", force="true", v="true")
+        await self._remove("container", container, force="true", v="true")
 
     async def remove_network(self, network: str) -> None:
         """Remove a network that no container uses; gone already is well."""
-        with _removing(f"network {network}"):
-            found = await self._api.find(f"/networks/{name_in_path(network)}/json")
-            if found and network in (found.get("name"), found.get("Name")):
-                await self._api.delete(f"/networks/{name_in_path(network)}")
+        await self._remove("network", network)
         self._networks.drop()
 
     async def remove_pod(self, pod: str) -> None:
         """Stop and remove a pod with its containers; gone already is well."""
-        with _removing(f"pod {pod}"):
-            # Podman takes the beginning of an id for a name.
-            found = await self._api.find(f"/pods/{name_in_path(pod)}/json")
-            if found and found.get("Name") == pod:
-                await self._api.delete(f"/pods/{found['Id']}", force="true")
+        await self._remove("pod", pod, force="true")
 
     async def remove_volume(self, volume: str) -> None:
         """Remove a volume, and what is in it, that no container uses; gone already is well."""
-        with _removing(f"volume {volume}"):
-            # Podman takes the beginning of a name for the name; here it must be the whole.
-            found = await self._api.find(f"/volumes/{name_in_path(volume)}/json")
-            if found and found.get("Name") == volume:
-                await self._api.delete(f"/volumes/{name_in_path(volume)}")
+        await self._remove("volume", volume)
         self._volumes.drop()
+
+    async def _remove(self, kind: str, name: str, **query: str) -> None:
+        with _doing(f"remove {kind} {name}"):
+            # Podman takes the beginning of an id, or of a volume's name, for a name.
+            found = await self._api.inspect(f"{kind}s", name)
+            if found and _is_meant(kind, name, found):
+                identity = name_in_path(str(found.get("Id") or name))
+                await self._api.delete(f"/{kind}s/{identity}", **query)
 
     async def health(self, containers: Collection[str]) -> dict[str, ContainerHealth]:
         """Ask for the health of these containers, by id; those that are gone are left out."""
         found: dict[str, ContainerHealth] = {}
         images: dict[str, Any] = {}
-        try:
+        with _doing("read the containers' health"):
             # Podman may have been upgraded since.
             self._version = str((await self._api.get("/version")).get("Version", ""))
             adjustable = can_adjust(self._version)
             for one in containers:
-                container = await self._api.find(f"/containers/{name_in_path(one)}/json")
+                container = await self._api.inspect("containers", one)
                 if container is None:
                     self._results.pop(one, None)
                     continue
                 await self._note_results(one, container)
                 image = str(container.get("Image", ""))
                 if image and image not in images:
-                    images[image] = await self._api.find(f"/images/{name_in_path(image)}/json")
+                    images[image] = await self._api.inspect("images", image)
                 found[one] = health_of(container, images.get(image), adjustable=adjustable)
-        except ApiError as error:
-            raise Retry(f"cannot read the containers' health: {error}") from error
         return found
 
     async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
         """Containers of these `.kube` services, those that have ended as well. Raises Retry."""
-        try:
+        with _doing("read the containers of a .kube file"):
             return await played(self._api, units)
-        except ApiError as error:
-            raise Retry(f"cannot read the containers of a .kube file: {error}") from error
 
     async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:
         """Of these, whose health was asked for: those whose last check failed. Raises Retry.
@@ -193,10 +180,8 @@ class PodmanClient:
         return frozenset(failed)
 
     async def _failed_as_told(self, container: str) -> bool:
-        try:
-            found = await self._api.find(f"/containers/{name_in_path(container)}/json")
-        except ApiError as error:
-            raise Retry(f"cannot read the containers' health: {error}") from error
+        with _doing("read the containers' health"):
+            found = await self._api.inspect("containers", container)
         return found is not None and health_of(found, None, adjustable=False).streak > 0
 
     async def _note_results(self, container: str, found: Mapping[str, Any]) -> None:
@@ -216,24 +201,19 @@ class PodmanClient:
 
     async def secret(self, name: str) -> bytes | None:
         """Read a secret; None if there is none of this name. Raises Retry."""
-        try:
+        with _doing(f"read secret {name}"):
             found = await read_secret(self._api, name)
-        except ApiError as error:
-            raise Retry(f"cannot read secret {name}: {error}") from error
         return str(found.get("SecretData", "")).encode() if found else None
 
     async def put_secret(self, name: str, content: bytes, *, labels: Mapping[str, str]) -> None:
         """Make or replace a secret. Raises Stalled if one is there that podvisor did not make."""
-        try:
+        with _doing(f"make secret {name}"):
             await put_secret(self._api, name, content, labels)
-        except ApiError as error:
-            raise Retry(f"cannot make secret {name}: {error}") from error
-        finally:
-            self._secrets.drop()
+        self._secrets.drop()
 
     async def remove_secret(self, name: str) -> None:
         """Remove a secret that podvisor made; gone already, or another's, is well."""
-        with _removing(f"secret {name}"):
+        with _doing(f"remove secret {name}"):
             await remove_secret(self._api, name)
         self._secrets.drop()
 
@@ -293,7 +273,7 @@ class PodmanClient:
         return {image: known[image] for image in images if known[image]}
 
     async def _ask_for_image(self, image: str) -> str:
-        found = await self._api.find(f"/images/{name_in_path(image)}/json")
+        found = await self._api.inspect("images", image)
         return str(found["Id"]) if found else ""
 
     async def _list_networks(self) -> frozenset[str]:
@@ -336,12 +316,12 @@ class PodmanClient:
 
 
 @contextmanager
-def _removing(what: str) -> Iterator[None]:
+def _doing(what: str) -> Iterator[None]:
     """Say of a refusal what was refused; what is in use now may not be for long."""
     try:
         yield
     except ApiError as error:
-        raise Retry(f"cannot remove {what}: {error}") from error
+        raise Retry(f"cannot {what}: {error}") from error
 
 
 def _containers(found: Sequence[dict[str, Any]]) -> tuple[Container, ...]:
@@ -360,6 +340,8 @@ def _containers(found: Sequence[dict[str, Any]]) -> tuple[Container, ...]:
     )
 
 
-def _is_meant(asked: str, found: dict[str, Any]) -> bool:
-    identity = str(found.get("Id", ""))
-    return asked == found.get("Name") or (len(asked) >= _SHORT_ID and identity.startswith(asked))
+def _is_meant(kind: str, asked: str, found: dict[str, Any]) -> bool:
+    """Whether it is what was asked for: by its whole name, a container by its id as well."""
+    if kind == "container" and len(asked) >= _SHORT_ID and found["Id"].startswith(asked):
+        return True
+    return asked in (found.get("name"), found.get("Name"))

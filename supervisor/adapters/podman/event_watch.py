@@ -19,6 +19,7 @@ from supervisor.adapters.podman.readers import Reader
 from supervisor.adapters.podman.stores import Stores
 from supervisor.adapters.podman.stream import follow
 from supervisor.adapters.podman.watch import SETTINGS, StoreWatch
+from supervisor.kit.streams import DistinctQueue
 from supervisor.model.errors import Failure
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
@@ -29,8 +30,8 @@ _READS_AFTER_SECONDS = (
     3.0,  # if nothing came at all
 )
 _SOME_CONTAINER = PodmanEvent(type="container")
-_MOST_PENDING = 1_000
-"""Beyond that many different events the types alone are told."""
+_MOST_AT_ONCE = 1_000
+"""Of more different events the types alone are told."""
 _SETTINGS_SETTLE_SECONDS = 8.0
 """A Podman service that still runs goes on by the old settings; it ends 5 s after its last use."""
 
@@ -44,8 +45,7 @@ class EventWatch:
         self._signs = signs
         self._source: Source | None = None
         self._stream: anyio.CancelScope | None = None
-        self._pending: dict[PodmanEvent, None] = {}
-        self._news = anyio.Event()
+        self._news = DistinctQueue[PodmanEvent]()
         self._wake = anyio.Event()
         self._in_doubt = False
         """Whether the source is to be chosen anew."""
@@ -64,7 +64,7 @@ class EventWatch:
             tasks.start_soon(self._heed, signs, tasks)
             tasks.start_soon(self._work, show, tasks)
             self._doubt()
-            yield self._told()
+            yield aiter(self._news)
             tasks.cancel_scope.cancel()
 
     def recheck(self) -> None:
@@ -74,23 +74,9 @@ class EventWatch:
         else:
             self._doubt()
 
-    async def _told(self) -> AsyncIterator[PodmanEvent]:
-        while True:
-            await self._news.wait()
-            self._news = anyio.Event()
-            while self._pending:
-                event = next(iter(self._pending))
-                del self._pending[event]
-                yield event
-
     def _put(self, event: PodmanEvent) -> None:
-        if event.name == SELF_TEST:
-            return
-        self._pending[event] = None
-        if len(self._pending) > _MOST_PENDING:
-            types = {one.type for one in self._pending}
-            self._pending = {PodmanEvent(type=one): None for one in sorted(types)}
-        self._news.set()
+        if event.name != SELF_TEST:
+            self._news.put_nowait(event)
 
     def _put_unless_told(self, event: PodmanEvent) -> None:
         """A store that tells by itself does so earlier, and only of what really changed."""
@@ -160,7 +146,10 @@ class EventWatch:
         came = False
         for seconds in _READS_AFTER_SECONDS:
             await anyio.sleep(seconds)
-            for event in await reader.read():
+            events = dict.fromkeys(await reader.read())
+            if len(events) > _MOST_AT_ONCE:
+                events = dict.fromkeys(PodmanEvent(type=one.type) for one in events)
+            for event in events:
                 came = True
                 self._put_unless_told(event)
             if came and seconds == _READS_AFTER_SECONDS[1]:

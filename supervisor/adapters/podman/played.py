@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from supervisor.adapters.podman.api import Api, name_in_path
+from supervisor.adapters.podman.api import Api
 from supervisor.model.health import PlayedContainer
 
 _LABEL = "PODMAN_SYSTEMD_UNIT"
@@ -29,8 +29,7 @@ async def played(api: Api, units: Collection[str]) -> tuple[PlayedContainer, ...
 async def _restart_policy(api: Api, container: Mapping[str, Any]) -> str:
     if container.get("IsInfra"):
         return "always"  # without it, the others of its pod are cut off
-    path = f"/containers/{name_in_path(str(container['Id']))}/json"
-    found = await api.find(path) or {}
+    found = await api.inspect("containers", str(container["Id"])) or {}
     return str(((found.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or "no")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from supervisor.adapters.podman.api import Api, ApiError, name_in_path
+from supervisor.adapters.podman.api import Api, ApiError
 from supervisor.model.errors import Stalled
 from supervisor.model.secret import (
     APP_LABEL,
@@ -99,6 +99,6 @@ async def _remove(api: Api, name: str) -> None:
 
 async def _find(api: Api, name: str, **query: str) -> dict[str, Any] | None:
     """Return what Podman tells of the secret of this very name."""
-    found: dict[str, Any] | None = await api.find(f"/secrets/{name_in_path(name)}/json", **query)
+    found: dict[str, Any] | None = await api.inspect("secrets", name, **query)
     # Podman takes the beginning of an id for a name.
     return found if found and found["Spec"]["Name"] == name else None

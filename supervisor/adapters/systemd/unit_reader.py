@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import anyio
+from msgspec.structs import replace
 
 from supervisor.adapters.systemd.bus import Refused
 from supervisor.adapters.systemd.names import (
@@ -88,12 +89,8 @@ class UnitReader:
             return state  # it was unloaded in the meantime: what is known of it stands
         started_at = int(values.get("InactiveExitTimestampMonotonic", 0))
         unmet, tested_at = unmet_condition(values)
-        return UnitState(
-            name=state.name,
-            load=state.load,
-            active=state.active,
-            sub=state.sub,
-            job=state.job,
+        return replace(
+            state,
             result=result,
             path=str(values.get("SourcePath") or values.get("FragmentPath") or ""),
             needs_reload=bool(values.get("NeedDaemonReload", False)),

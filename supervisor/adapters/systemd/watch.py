@@ -17,6 +17,7 @@ import anyio
 
 from supervisor.adapters.systemd.bus import AT_ONCE, Connection
 from supervisor.adapters.systemd.names import UNIT, can_be_loaded, unit_path, unit_rules
+from supervisor.kit.streams import DistinctQueue
 from supervisor.model.errors import Failure
 from supervisor.model.observed import UnitState
 
@@ -58,8 +59,7 @@ class UnitWatch:
         """Units of which a signal came while they were being read."""
         self._due = anyio.Event()
         self._asked: frozenset[str] = frozenset()
-        self._pending: dict[str, None] = {}
-        self._news = anyio.Event()
+        self._news = DistinctQueue[str]()
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncIterator[str]]:
@@ -70,7 +70,7 @@ class UnitWatch:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._keep_up)
-                yield self._changes()
+                yield aiter(self._news)
                 tasks.cancel_scope.cancel()
         finally:
             self._connection.close()  # it takes its rules and references along
@@ -123,7 +123,7 @@ class UnitWatch:
     def tell(self, name: str) -> None:
         """Tell of a unit that is not as it was, though its state is, if it is to be followed."""
         if name in self._told:
-            self._say(name)
+            self._news.put_nowait(name)
 
     def on_lost(self) -> None:
         """Take in that the connection is lost."""
@@ -136,20 +136,7 @@ class UnitWatch:
     def _tell(self, name: str, state: State) -> None:
         if self._told.get(name) != state:
             self._told[name] = state
-            self._say(name)
-
-    def _say(self, name: str) -> None:
-        self._pending[name] = None
-        self._news.set()
-
-    async def _changes(self) -> AsyncIterator[str]:
-        while True:
-            await self._news.wait()
-            self._news = anyio.Event()
-            while self._pending:
-                name = next(iter(self._pending))
-                del self._pending[name]
-                yield name
+            self._news.put_nowait(name)
 
     async def _keep_up(self) -> None:
         """Follow what is to be followed, then read what is in doubt, whenever either is due."""
@@ -187,8 +174,7 @@ class UnitWatch:
             self._connection = connection
             self._told = dict.fromkeys(self._told)
             self._doubtful.clear()
-            self._pending.clear()
-            self._say("")
+            self._news.put_nowait("")
 
     async def _compare(self) -> None:
         """Read the units in doubt, and tell of those that are not as they were last known."""
@@ -207,7 +193,7 @@ class UnitWatch:
             if state.name in self._told and self._told[state.name] != now:
                 # Where a signal came meanwhile, which of the two is newer cannot be known.
                 self._told[state.name] = None if state.name in self._heard else now
-                self._say(state.name)
+                self._news.put_nowait(state.name)
 
 
 async def _change(
