@@ -9,7 +9,6 @@ the largest is cut off; one that is smaller than its share of the memory is neve
 
 import asyncio
 import contextlib
-import logging
 import math
 import socket
 from collections import Counter
@@ -18,14 +17,10 @@ from collections.abc import Awaitable, Callable
 import anyio
 import msgspec
 
-from supervisor.kit.http.server import Gone, Request
+from supervisor.kit.http.server import Request, accept
 
 _QUEUE = 1_024
-_BREATH_SECONDS = 1.0
-"""Before the next try, when no connection can be taken (too many files are open)."""
 _CHUNK = 64 << 10
-
-log = logging.getLogger(__name__)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,16 +72,10 @@ class LimitedServer:
 
     async def serve(self, listener: socket.socket) -> None:
         """Take connections, each with a task of its own; `listener` does not block."""
-        loop = asyncio.get_running_loop()
         async with anyio.create_task_group() as tasks:
             while True:
                 await self._place()
-                try:
-                    connection, address = await loop.sock_accept(listener)
-                except OSError as error:
-                    log.warning("cannot take a connection: %s", error.strerror)
-                    await anyio.sleep(_BREATH_SECONDS)
-                    continue
+                connection, address = await accept(listener)
                 visit = _Visit(connection, address[0], largest_head=self._limits.largest_head)
                 visit.request.on_held = self._weigh
                 self._visits[visit] = None
@@ -127,18 +116,11 @@ class LimitedServer:
                 self._left.set()
 
     async def _answer(self, visit: _Visit) -> None:
-        request = visit.request
-        try:
-            await request.read_head()
-            await self._handler(request, visit.peer)
-            await request.end()
-            if not request.is_read:
-                await self._bid_farewell(visit.connection)
-        except Gone:
-            self._on_slow(request, visit.peer)
-        except Exception:
-            # A defect in one answer must not take the daemon down.
-            log.exception("a request for %r failed", request.path)
+        is_gone = not await visit.request.serve(lambda one: self._handler(one, visit.peer))
+        if is_gone:
+            self._on_slow(visit.request, visit.peer)
+        elif not visit.request.is_read:
+            await self._bid_farewell(visit.connection)
 
     async def _bid_farewell(self, connection: socket.socket) -> None:
         """Let the answer arrive: to close with bytes unread would take it back."""

@@ -10,6 +10,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import anyio
@@ -47,8 +48,20 @@ class Request:
         self.on_held: Callable[[], None] = lambda: None
         """Called when there are more of them."""
 
-    async def read_head(self) -> None:
-        """Read the request's first part. Raises Gone."""
+    async def serve(self, handler: Callable[["Request"], Awaitable[None]]) -> bool:
+        """Read its head and have it answered; whether the client was there all the time."""
+        try:
+            await self._read_head()
+            await handler(self)
+            await self._end()
+        except Gone:
+            return False
+        except Exception:
+            # A defect in one answer must not take the daemon down.
+            log.exception("a request for %r failed", self.path)
+        return True
+
+    async def _read_head(self) -> None:
         head = await self._next_event()
         if not isinstance(head, h11.Request) or head.method == b"CONNECT":
             raise Gone  # nor is this a proxy
@@ -105,8 +118,8 @@ class Request:
         """Go on with the body. Raises Gone."""
         await self._send(h11.Data(data=content))
 
-    async def end(self) -> None:
-        """End a body that was begun, if any. Raises Gone."""
+    async def _end(self) -> None:
+        """End a body that was begun, if any."""
         if self._state.our_state is h11.SEND_BODY:
             await self._send(h11.EndOfMessage())
 
@@ -143,30 +156,25 @@ class Request:
 
 async def serve(listener: socket.socket, handler: Callable[[Request], Awaitable[None]]) -> None:
     """Take connections until cancelled, each with a task of its own; `listener` does not block."""
-    loop = asyncio.get_running_loop()
+
+    async def answer(connection: socket.socket) -> None:
+        with connection:
+            await Request(connection).serve(handler)
+
     async with anyio.create_task_group() as tasks:
         while True:
-            try:
-                connection, _ = await loop.sock_accept(listener)
-            except OSError as error:
-                log.warning("cannot take a connection: %s", error.strerror)
-                await anyio.sleep(_BREATH_SECONDS)
-                continue
-            tasks.start_soon(_answer, connection, handler)
+            connection, _ = await accept(listener)
+            tasks.start_soon(answer, connection)
 
 
-async def _answer(connection: socket.socket, handler: Callable[[Request], Awaitable[None]]) -> None:
-    with connection:
-        request = Request(connection)
+async def accept(listener: socket.socket) -> tuple[socket.socket, Any]:
+    """Wait for a connection, and return it with its address; `listener` does not block."""
+    while True:
         try:
-            await request.read_head()
-            await handler(request)
-            await request.end()
-        except Gone:
-            pass
-        except Exception:
-            # A defect in one answer must not take the daemon down.
-            log.exception("a request for %s failed", request.path)
+            return await asyncio.get_running_loop().sock_accept(listener)
+        except OSError as error:
+            log.warning("cannot take a connection: %s", error.strerror)
+            await anyio.sleep(_BREATH_SECONDS)
 
 
 def _head(status: int, *headers: tuple[str, str]) -> h11.Response:
