@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import anyio
+from msgspec.structs import replace
 
 from supervisor.adapters.git.borrow import borrow
 from supervisor.adapters.git.credentials import Access, ReadSecret
@@ -223,7 +224,7 @@ class GitSources:
             elif entry.mode == _SUBMODULE:
                 message = "is a submodule: its content is not fetched"
                 finding = refused(name, entry.path, message, "copy what is needed into the source")
-                findings.append(_not_fatal(finding))
+                findings.append(replace(finding, fatal=False))
             elif file is None:
                 findings.append(refused(name, entry.path, f"is of an unknown kind ({entry.mode})"))
             elif file.kind is FileKind.SYMLINK and file.size > _MAX_TARGET:
@@ -248,7 +249,7 @@ class GitSources:
         kept, problems = screen(name, files, links, file_size=self._limits.file_size)
         return Snapshot(
             source=name,
-            revision=_commit_id(head),
+            revision=object_id("commit", head),
             subject=_subject(head),
             files=kept,
             findings=(*findings, *problems),
@@ -345,10 +346,6 @@ def _fetcher(limits: LimitSettings) -> Fetcher:
     return Fetcher(timeout_seconds=limits.fetch_timeout, size=limits.fetch_size)
 
 
-def _commit_id(content: bytes) -> str:
-    return object_id("commit", content)
-
-
 def _subject(commit: bytes) -> str:
     message = commit.partition(b"\n\n")[2].decode(errors="replace").strip()
     line = message.partition("\n")[0]
@@ -358,13 +355,3 @@ def _subject(commit: bytes) -> str:
 def _file(entry: Entry) -> TreeFile | None:
     kind = _KINDS.get(entry.mode)
     return TreeFile(entry.path.decode(), entry.oid, kind, entry.size) if kind else None
-
-
-def _not_fatal(finding: Finding) -> Finding:
-    return Finding(
-        message=finding.message,
-        source=finding.source,
-        path=finding.path,
-        hint=finding.hint,
-        fatal=False,
-    )

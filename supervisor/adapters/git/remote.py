@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from supervisor.adapters.git.command import environment, git
-from supervisor.adapters.git.errors import TooLarge, remote_failure
+from supervisor.adapters.git.errors import StoreBroken, TooLarge, remote_failure
 from supervisor.adapters.git.ls_refs import RefProbe
 from supervisor.adapters.git.store import HEAD, Store
-from supervisor.model.errors import Stalled
+from supervisor.kit.process import Completed
+from supervisor.model.errors import Failure, Stalled
 from supervisor.model.git_url import GitUrl
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -36,6 +37,67 @@ class Remote(NamedTuple):
         """Git configuration with the password, for the environment."""
         key = f"http.{self.url.scheme}://{self.url.server}/.extraHeader"
         return {key: f"Authorization: {self.authorization}"} if self.authorization else {}
+
+
+class _Exchange(NamedTuple):
+    """Git commands of one fetch, which talk to a remote for a store."""
+
+    store: Store
+    remote: Remote
+    env: Mapping[str, str]
+    timeout_seconds: float
+
+    @property
+    def doing(self) -> str:
+        return f"fetch {self.remote.url.shown}"
+
+    async def run(self, command: str, *args: str, file_limit: int = 0) -> Completed:
+        """Run a command, `args` being its options, the remote, and what is asked of that."""
+        return await git(
+            *(command, "--quiet", *args),
+            repository=self.store.path,
+            doing=self.doing,
+            env=self.env,
+            timeout_seconds=self.timeout_seconds,
+            file_limit=file_limit,
+        )
+
+    def failure(self, done: Completed) -> Failure | StoreBroken:
+        with_password = bool(self.remote.authorization)
+        return remote_failure(self.doing, done.errors, with_password=with_password)
+
+    async def refs(self, *patterns: str) -> dict[str, str]:
+        """Return the remote's refs by full name, those that match."""
+        done = await self.run("ls-remote", "--", self.remote.url, *patterns)
+        if done.code:
+            raise self.failure(done)
+        lines = (line.split("\t", 1) for line in done.output.decode(errors="replace").splitlines())
+        return {line[1]: line[0] for line in lines if len(line) == 2}  # noqa: PLR2004
+
+    async def resolve(self, ref: str) -> tuple[str, str]:
+        """Return the full name of `ref` at the remote, and the id that it leads to."""
+        if not ref:
+            names = ["HEAD"]
+        elif ref.startswith("refs/") or ref == "HEAD":
+            names = [ref]
+        else:
+            names = [f"refs/heads/{ref}", f"refs/tags/{ref}"]
+        refs = await self.refs(*names)
+        for name in names:
+            if name in refs:
+                return name, refs[name]
+        if not await self.refs():
+            what, hint = "the repository has no commit yet", "push a first commit"
+        elif not ref:
+            what, hint = "its default branch does not exist", "set `ref` to a branch that does"
+        else:
+            what = f"it has no branch or tag {ref}"
+            hint = "check `ref`: a branch, a tag, or a commit's full id of 40 digits"
+        raise Stalled(f"cannot {self.doing}: {what}", hint=hint)
+
+    async def id_of(self, ref: str) -> str:
+        """Return the id that `ref` leads to at the remote."""
+        return ref if _COMMIT.fullmatch(ref) else (await self.resolve(ref))[1]
 
 
 class Fetcher:
@@ -62,32 +124,25 @@ class Fetcher:
             return
         key = (remote.url, ref)
         env = await self._environment(store, remote)
+        exchange = _Exchange(store, remote, env, self._timeout)
         if key in self._too_large:
-            if self._too_large[key] == await self._stands_at(store, remote, ref, env):
-                raise TooLarge(f"fetch {remote.url.shown}", self._size)
+            if self._too_large[key] == await exchange.id_of(ref):
+                raise TooLarge(exchange.doing, self._size)
             del self._too_large[key]
         try:
-            await self._fetch(store, remote, ref, env)
+            await self._fetch(exchange, ref)
         except TooLarge:
-            self._too_large[key] = await self._stands_at(store, remote, ref, env)
+            self._too_large[key] = await exchange.id_of(ref)
             raise
 
-    async def _stands_at(
-        self, store: Store, remote: Remote, ref: str, env: Mapping[str, str]
-    ) -> str:
-        """Return the id that `ref` leads to at the remote."""
-        if _COMMIT.fullmatch(ref):
-            return ref
-        return (await self._resolve(store, remote, ref, env))[1]
-
-    async def _fetch(self, store: Store, remote: Remote, ref: str, env: Mapping[str, str]) -> None:
-        before = store.head()
+    async def _fetch(self, exchange: _Exchange, ref: str) -> None:
+        remote, before = exchange.remote, exchange.store.head()
         name = self._names.get((remote.url, ref)) if before else None
         if name and await self._probe.finds(remote.url, remote.authorization, name, before):
             return
         if name:
             try:
-                await self._bring(store, remote, name, env)
+                await self._bring(exchange, name)
             except TooLarge:
                 raise
             except Stalled:
@@ -95,93 +150,26 @@ class Fetcher:
             else:
                 return
         if _COMMIT.fullmatch(ref):
-            await self._bring(store, remote, ref, env, "--depth=1")
+            await self._bring(exchange, ref, "--depth=1")
             return
-        name, oid = await self._resolve(store, remote, ref, env)
+        name, oid = await exchange.resolve(ref)
         self._names[remote.url, ref] = name
         if oid != before:
-            await self._bring(store, remote, name, env, *(() if before else ("--depth=1",)))
+            await self._bring(exchange, name, *(() if before else ("--depth=1",)))
 
-    async def _bring(
-        self, store: Store, remote: Remote, name: str, env: Mapping[str, str], *options: str
-    ) -> None:
-        done = await git(
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--force",
-            "--update-shallow",
-            "--no-write-fetch-head",
-            "--no-recurse-submodules",
-            *options,
-            "--",
-            remote.url,
-            f"+{name}:{HEAD}",
-            repository=store.path,
-            doing=f"fetch {remote.url.shown}",
-            env=env,
-            timeout_seconds=self._timeout,
+    async def _bring(self, exchange: _Exchange, name: str, *options: str) -> None:
+        done = await exchange.run(
+            *("fetch", "--no-tags", "--force", "--update-shallow", "--no-write-fetch-head"),
+            *("--no-recurse-submodules", *options, "--", exchange.remote.url, f"+{name}:{HEAD}"),
             file_limit=self._size,
         )
         if done.code:
             # Killed for what it wrote, it leaves that behind, but no word that would say so.
-            brought = store.half_written()
-            store.clean()
+            brought = exchange.store.half_written()
+            exchange.store.clean()
             if brought >= self._size:
-                raise TooLarge(f"fetch {remote.url.shown}", self._size)
-            raise remote_failure(
-                f"fetch {remote.url.shown}", done.errors, with_password=bool(remote.authorization)
-            )
-
-    async def _resolve(
-        self, store: Store, remote: Remote, ref: str, env: Mapping[str, str]
-    ) -> tuple[str, str]:
-        """Return the full name of `ref` at the remote, and the id that it leads to."""
-        if not ref:
-            names = ["HEAD"]
-        elif ref.startswith("refs/") or ref == "HEAD":
-            names = [ref]
-        else:
-            names = [f"refs/heads/{ref}", f"refs/tags/{ref}"]
-        refs = await self._list(store, remote, names, env)
-        for name in names:
-            if name in refs:
-                return name, refs[name]
-        if not await self._list(store, remote, [], env):
-            raise Stalled(
-                f"cannot fetch {remote.url.shown}: the repository has no commit yet",
-                hint="push a first commit",
-            )
-        if not ref:
-            raise Stalled(
-                f"cannot fetch {remote.url.shown}: its default branch does not exist",
-                hint="set `ref` to a branch that does",
-            )
-        raise Stalled(
-            f"cannot fetch {remote.url.shown}: it has no branch or tag {ref}",
-            hint="check `ref`: a branch, a tag, or a commit's full id of 40 digits",
-        )
-
-    async def _list(
-        self, store: Store, remote: Remote, patterns: list[str], env: Mapping[str, str]
-    ) -> dict[str, str]:
-        done = await git(
-            "ls-remote",
-            "--quiet",
-            "--",
-            remote.url,
-            *patterns,
-            repository=store.path,
-            doing=f"fetch {remote.url.shown}",
-            env=env,
-            timeout_seconds=self._timeout,
-        )
-        if done.code:
-            raise remote_failure(
-                f"fetch {remote.url.shown}", done.errors, with_password=bool(remote.authorization)
-            )
-        lines = (line.split("\t", 1) for line in done.output.decode(errors="replace").splitlines())
-        return {line[1]: line[0] for line in lines if len(line) == 2}  # noqa: PLR2004
+                raise TooLarge(exchange.doing, self._size)
+            raise exchange.failure(done)
 
     async def _environment(self, store: Store, remote: Remote) -> dict[str, str]:
         """Make ssh ask nothing, unless the user has an ssh command of their own."""
@@ -192,13 +180,9 @@ class Fetcher:
         if not remote.url.over_ssh or "GIT_SSH_COMMAND" in env or "GIT_SSH" in env:
             return env
         if self._ssh is None:
-            done = await git(
-                "config",
-                "--get",
-                "core.sshCommand",
-                repository=store.path,
-                doing="ask git for core.sshCommand",
-            )
+            doing = "ask git for core.sshCommand"
+            question = ("config", "--get", "core.sshCommand")
+            done = await git(*question, repository=store.path, doing=doing)
             self._ssh = done.output.decode(errors="replace").strip()
         if not self._ssh:
             env["GIT_SSH_COMMAND"] = "ssh -oBatchMode=yes"

@@ -82,13 +82,8 @@ class Store:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             shutil.rmtree(self._path, ignore_errors=True)
             done = await git(
-                "init",
-                "--quiet",
-                "--bare",
-                "--template=",
-                "--object-format=sha1",
-                "--initial-branch=none",
-                self.path,
+                *("init", "--quiet", "--bare", "--template=", "--object-format=sha1"),
+                *("--initial-branch=none", self.path),
                 doing=self._doing(),
             )
             if done.code:
@@ -154,6 +149,7 @@ class Store:
         stdin: bytes = b"",
         output_limit: int = 64 << 20,
         hear: Callable[[bytes], None] | None = None,
+        timeout_seconds: float = 120.0,
     ) -> bytes:
         """Run a command on the store alone; any failure that is not the disk's is damage.
 
@@ -166,6 +162,7 @@ class Store:
             stdin=stdin,
             output_limit=output_limit,
             hear=hear,
+            timeout_seconds=timeout_seconds,
         )
         if done.code:
             self.clean()
@@ -183,10 +180,8 @@ class Store:
             return []
         contents = _Contents()
         await self.run(
-            "cat-file",
-            "--batch",
-            "--buffer",
-            stdin="".join(f"{name}\n" for name in names).encode(),
+            *("cat-file", "--batch", "--buffer"),
+            stdin=_lines(names),
             output_limit=_READ_LIMIT,
             hear=contents.take,
         )
@@ -242,19 +237,10 @@ class Store:
         expiry = f"--prune={int(time.time()) - _PRUNE_SECONDS}"
         self.is_collecting = True
         try:
-            done = await git(
-                "gc",
-                "--quiet",
-                expiry,
-                repository=self.path,
-                doing=self._doing(),
-                timeout_seconds=_GC_TIMEOUT_SECONDS,
-            )
+            await self.run("gc", "--quiet", expiry, timeout_seconds=_GC_TIMEOUT_SECONDS)
         finally:
             self.is_collecting = False
-        if done.code:
             self.clean()
-            raise local_failure(self._doing(), done.errors)
 
     async def check(self) -> None:
         """Read all of it; raises StoreBroken if something is missing or torn."""
