@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.adapters.quadlet import QuadletGenerator
+from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.quadlet.runner import BINARIES
 from supervisor.controllers.ports import Generator
 from supervisor.model.app import Candidate, Generated

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.adapters.podman import PodmanClient
+from supervisor.adapters.podman.client import PodmanClient
 from supervisor.controllers.ports import Podman
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.secret import APP_LABEL, CONTENT_LABEL, MADE_OF_LABEL, REMOVAL_LABEL

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from supervisor.adapters.systemd import SystemdManager
+from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.controllers.ports import Systemd
 from supervisor.model.app import DesiredUnit
 from supervisor.model.errors import Retry

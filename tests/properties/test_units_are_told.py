@@ -13,7 +13,7 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supervisor.adapters.systemd import SystemdManager
+from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.model.errors import Failure
 from tests.fakes.bus import BusError, FakeBus
 

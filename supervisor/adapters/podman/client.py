@@ -258,7 +258,7 @@ class PodmanClient:
         stores = await self._find_stores()
         paths = stores.images if stores else ()
         before = state_of(paths)
-        known = (self._images.get(paths) if paths else None) or {}
+        known = self._images.get(paths) or {}
         if not known.keys() >= set(images):
             answers = dict(known) if len(known) < _REMEMBERED_IMAGES else {}
             index = dict[str, str]()
@@ -279,8 +279,7 @@ class PodmanClient:
     async def _list_networks(self) -> frozenset[str]:
         stores = await self._find_stores()
         paths = (stores.networks,) if stores else ()
-        kept = self._networks.get(paths) if paths else None
-        if kept is not None:
+        if (kept := self._networks.get(paths)) is not None:
             return kept
         before = state_of(paths)
         names = frozenset(str(one["name"]) for one in await self._api.get("/networks/json"))
@@ -294,8 +293,7 @@ class PodmanClient:
     async def _list_volumes(self) -> frozenset[str]:
         stores = await self._find_stores()
         paths = (stores.volumes, *stores.database) if stores else ()
-        kept = self._volumes.get(paths) if paths else None
-        if kept is not None:
+        if (kept := self._volumes.get(paths)) is not None:
             return kept
         before = state_of(paths)
         names = frozenset(str(one["Name"]) for one in await self._api.get("/volumes/json"))
@@ -306,8 +304,7 @@ class PodmanClient:
     async def _list_secrets(self) -> SecretsThere:
         stores = await self._find_stores()
         paths = (stores.secret_index,) if stores else ()
-        kept = self._secrets.get(paths) if paths else None
-        if kept is not None:
+        if (kept := self._secrets.get(paths)) is not None:
             return kept
         before = state_of(paths)
         there = secrets_there(await self._api.get("/secrets/json"))

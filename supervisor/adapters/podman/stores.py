@@ -84,7 +84,7 @@ class Kept(Generic[Answer]):
         self._answer: Answer | None = None
 
     def get(self, paths: Sequence[Path]) -> Answer | None:
-        """Return the answer if it still holds."""
+        """Return the answer if it still holds; one that rests on no file does not."""
         return self._answer if self._state is not None and state_of(paths) == self._state else None
 
     def put(self, answer: Answer, *, before: State) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.adapters.podman import PodmanClient
+from supervisor.adapters.podman.client import PodmanClient
 from tests.fakes.podman import FakePodman
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from supervisor.adapters.podman import PodmanClient
+from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.podman.events import SELF_TEST
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.adapters.podman import PodmanClient
+from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.podman.pull_errors import failure_of, registry_of
 from supervisor.adapters.podman.stores import stores_of
 from supervisor.model.errors import Retry, Stalled

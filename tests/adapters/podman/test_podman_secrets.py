@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervisor.adapters.podman import PodmanClient
+from supervisor.adapters.podman.client import PodmanClient
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.secret import OwnedSecret
 from tests.fakes.podman import FakePodman

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.adapters.quadlet import QuadletGenerator
+from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.quadlet.stage import signature
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Retry, Stalled

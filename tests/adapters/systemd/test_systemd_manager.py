@@ -12,7 +12,7 @@ from dbus_fast import Message, MessageType, Variant
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.adapters.systemd import SystemdManager
+from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.adapters.systemd.names import can_be_loaded, unit_path
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.health import CheckRun

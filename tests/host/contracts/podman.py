@@ -12,8 +12,8 @@ import anyio
 import msgspec
 import uvloop
 
-from supervisor.adapters.podman import PodmanClient
-from supervisor.adapters.systemd import SystemdManager
+from supervisor.adapters.podman.client import PodmanClient
+from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.health import CheckRun, Health
 from supervisor.model.secret import LARGEST

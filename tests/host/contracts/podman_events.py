@@ -17,7 +17,7 @@ from pathlib import Path
 import anyio
 import uvloop
 
-from supervisor.adapters.podman import PodmanClient
+from supervisor.adapters.podman.client import PodmanClient
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
 

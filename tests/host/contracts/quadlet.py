@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from supervisor.adapters.quadlet import QuadletGenerator
+from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.core.files.digest import digest
 from supervisor.core.files.unitfile import parse
 from supervisor.model import quadlet

@@ -13,8 +13,8 @@ import anyio
 import uvloop
 from dbus_fast import Message, MessageType
 
-from supervisor.adapters.systemd import SystemdManager
 from supervisor.adapters.systemd.bus import connect, default_address
+from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.adapters.systemd.names import manager_rule, unit_path
 from supervisor.model.errors import Retry, Stalled
 
