@@ -22,7 +22,6 @@ from supervisor.adapters.files.safe_fs import (
     folder_at,
     is_leftover,
     put,
-    put_all,
     remove,
     remove_empty,
     sweep,
@@ -187,7 +186,7 @@ class OwnedFolder:
             if gone:
                 remove(self._root, path, keep=0)
             else:
-                put(self._root, path, text, FileKind.FILE)
+                put(self._root, [(path, text, FileKind.FILE)])
 
         if gone:
             await self._watch.replace(app, files=(), folders=())
@@ -221,7 +220,7 @@ class OwnedFolder:
 
         def write() -> None:
             sweep(self._root, {path.rpartition("/")[0] for path in paths})
-            put_all(self._root, new, removable=owned.__contains__)
+            put(self._root, new, removable=owned.__contains__)
             link_all()
 
         def link_all() -> None:

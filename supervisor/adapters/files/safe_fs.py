@@ -9,7 +9,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.source import FileKind
@@ -58,26 +58,21 @@ def told(doing: str) -> Iterator[None]:
 
 
 def put(
-    root: str, path: str, content: bytes, kind: FileKind, *, removable: Removable = lambda _: False
+    root: str,
+    files: Sequence[tuple[str, bytes, FileKind]],
+    *,
+    removable: Removable = lambda _: False,
 ) -> None:
-    """Write a file (or a link, whose target is `content`) atomically, making its folders."""
-    temporary = _write_beside(root, path, content, kind, removable)
-    _take_place(root, path, temporary, removable)
-    _keep_folder(root, path)
+    """Write files (of a link, the content is its target), each atomically, making their folders.
 
-
-def put_all(
-    root: str, files: Sequence[tuple[str, bytes, FileKind]], *, removable: Removable
-) -> None:
-    """Write files, each atomically, in this order; none before all of them are on the disk.
-
-    One that cannot be written is told of as one of the two failures.
+    They take their places in this order, once all of them are on the disk. One that cannot be
+    written is told of as one of the two failures.
     """
     waiting: list[tuple[str, str]] = []
     try:
         for path, content, kind in files:
             with told(f"write {root}/{path}"):
-                temporary = _write_beside(root, path, content, kind, removable, durable=False)
+                temporary = _write_beside(root, path, content, kind, removable)
             waiting.append((path, temporary))
         if len(files) > _SYNCED_EACH:
             with told(f"write {root}"), _opened(root, []) as place:
@@ -114,22 +109,19 @@ def sweep(root: str, folders: Iterable[str]) -> None:
 
 
 def _write_beside(
-    root: str,
-    path: str,
-    content: bytes,
-    kind: FileKind,
-    removable: Removable,
-    *,
-    durable: bool = True,
+    root: str, path: str, content: bytes, kind: FileKind, removable: Removable
 ) -> str:
-    """Write it under another name, which is returned, in the folder where it belongs."""
+    """Write it under another name, which is returned, in the folder where it belongs.
+
+    What a power cut leaves of it is `_sync`'s matter.
+    """
     temporary = f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
     with _opened(root, path.split("/")[:-1], make=True, removable=removable) as place:
         try:
             if kind is FileKind.SYMLINK:
                 os.symlink(content, temporary, dir_fd=place)
             else:
-                _write(place, temporary, content, _MODES[kind], durable=durable)
+                _write(place, temporary, content, _MODES[kind])
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary, dir_fd=place)
@@ -215,15 +207,11 @@ def remove_empty(root: str, folder: str, *, keep: int) -> None:
 @contextmanager
 def folder_at(root: str, path: str) -> Iterator[int | None]:
     """Open a folder below `root` for looking; None if there is none that is a real folder."""
-    try:
-        place = _descend(root, path.split("/") if path else [])
-    except (FileNotFoundError, InTheWay):
-        yield None
-        return
-    try:
+    with ExitStack() as stack:
+        place = None
+        with suppress(FileNotFoundError, InTheWay):
+            place = stack.enter_context(_opened(root, path.split("/") if path else []))
         yield place
-    finally:
-        os.close(place)
 
 
 @contextmanager
@@ -234,30 +222,15 @@ def _opened(
     make: bool = False,
     removable: Removable = lambda _: False,
 ) -> Iterator[int]:
-    place = _descend(root, parts, make=make, removable=removable)
-    try:
-        yield place
-    finally:
-        os.close(place)
-
-
-def _descend(
-    root: str,
-    parts: list[str],
-    *,
-    make: bool = False,
-    removable: Removable = lambda _: False,
-) -> int:
     place = _open_root(root, make=make)
     try:
         for depth, part in enumerate(parts, start=1):
             below = _step(place, part, parts[:depth], root=root, make=make, removable=removable)
             os.close(place)
             place = below
-    except BaseException:
+        yield place
+    finally:
         os.close(place)
-        raise
-    return place
 
 
 def _open_root(root: str, *, make: bool) -> int:
@@ -296,15 +269,13 @@ def _step(
     return below
 
 
-def _write(place: int, name: str, content: bytes, mode: int, *, durable: bool) -> None:
+def _write(place: int, name: str, content: bytes, mode: int) -> None:
     descriptor = os.open(name, _NEW_FILE, 0o600, dir_fd=place)
     with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123
         view = memoryview(content)
         while view:
             view = view[file.write(view) :]
         os.fchmod(descriptor, mode)
-        if durable:
-            os.fsync(descriptor)
 
 
 def _clear(place: int, name: str, path: str, *, root: str, removable: Removable) -> None:

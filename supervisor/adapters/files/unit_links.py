@@ -51,7 +51,8 @@ class UnitLinks:
             if not self._is_ours(os.lstat(place), place):
                 raise InTheWay(place)
         self._sweep(link.partition("/")[0])
-        put(self._units, link, os.fsencode(f"{self._root}/{app}/{path}"), FileKind.SYMLINK)
+        target = os.fsencode(f"{self._root}/{app}/{path}")
+        put(self._units, [(link, target, FileKind.SYMLINK)])
 
     def remove(self, app: str, path: str) -> None:
         """Remove the link to a drop-in, if it is ours."""

@@ -8,7 +8,7 @@ owners stay who they are.
 
 import msgspec
 
-from supervisor.adapters.files.safe_fs import put_all, remove, remove_empty, sweep
+from supervisor.adapters.files.safe_fs import put, remove, remove_empty, sweep
 from supervisor.kit.helper import HelperError, ask, serve
 from supervisor.model.source import FileKind
 
@@ -44,7 +44,7 @@ def carry_out(change: Change) -> None:
     """Make a change in this process. Raises one of the two failures, or OSError."""
     sweep(change.root, {path.rpartition("/")[0] for path, _, _ in change.files})
     if change.files:
-        put_all(change.root, change.files, removable=change.owned.__contains__)
+        put(change.root, change.files, removable=change.owned.__contains__)
     for path in change.gone:
         remove(change.root, path, keep=path.count("/"))
     for folder in sorted({path.rpartition("/")[0] for path in change.gone}, reverse=True):
