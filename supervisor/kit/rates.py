@@ -4,6 +4,25 @@ Time is that of the event loop: a clock that is set back or forward changes noth
 """
 
 from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class _Newest(OrderedDict[K, V]):
+    """So many entries at most: those that were set last, the last of them at the end."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        self.move_to_end(key)
+        if len(self) > self._most:
+            self.popitem(last=False)
 
 
 class TokenBuckets:
@@ -11,9 +30,8 @@ class TokenBuckets:
 
     def __init__(self, *, per_minute: int, most_keys: int = 1_024) -> None:
         self.per_minute = per_minute
-        self._most_keys = most_keys
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        """What was left then; the key that was used last stands last."""
+        self._left = _Newest[str, tuple[float, float]](most_keys)
+        """What was left then."""
 
     def left(self, key: str, *, now: float) -> float:
         """How much a key may still do."""
@@ -23,9 +41,6 @@ class TokenBuckets:
     def take(self, key: str, *, now: float) -> None:
         """Count one; of too many keys, the one that was longest at rest begins anew."""
         self._left[key] = (max(0.0, self.left(key, now=now) - 1), now)
-        self._left.move_to_end(key)
-        if len(self._left) > self._most_keys:
-            self._left.popitem(last=False)
 
 
 class Throttle:
@@ -33,8 +48,7 @@ class Throttle:
 
     def __init__(self, *, seconds: float, most_keys: int = 256) -> None:
         self._seconds = seconds
-        self._most_keys = most_keys
-        self._last: OrderedDict[str, float] = OrderedDict()
+        self._last = _Newest[str, float](most_keys)
 
     def passes(self, key: str, *, now: float) -> bool:
         """Whether it is time again for this key; if so, it counts as done."""
@@ -42,28 +56,21 @@ class Throttle:
         if then is not None and now < then + self._seconds:
             return False
         self._last[key] = now
-        self._last.move_to_end(key)
-        if len(self._last) > self._most_keys:
-            self._last.popitem(last=False)
         return True
 
 
-class SeenSet:
+class SeenSet(Generic[K]):
     """Remembers the newest of many things."""
 
     def __init__(self, *, most: int) -> None:
-        self._most = most
-        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._seen = _Newest[K, None](most)
 
-    def has(self, one: bytes) -> bool:
+    def has(self, one: K) -> bool:
         """Whether it was seen before."""
         return one in self._seen
 
-    def saw(self, one: bytes) -> bool:
+    def saw(self, one: K) -> bool:
         """Whether it was seen before; it is from now on."""
         known = one in self._seen
         self._seen[one] = None
-        self._seen.move_to_end(one)
-        if len(self._seen) > self._most:
-            self._seen.popitem(last=False)
         return known

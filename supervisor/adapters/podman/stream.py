@@ -5,7 +5,6 @@ already is passed over: nothing is lost, nothing comes twice.
 """
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -13,6 +12,7 @@ import anyio
 
 from supervisor.adapters.podman.api import Api, ApiError
 from supervisor.adapters.podman.events import from_api
+from supervisor.kit.rates import SeenSet
 from supervisor.model.errors import Retry
 from supervisor.model.podman import PodmanEvent
 
@@ -34,7 +34,7 @@ _AGAIN_SECONDS = (
 
 async def follow(api: Api, since_ns: int, put: Callable[[PodmanEvent], None]) -> None:
     """Hand on every event, for ever, over as many connections as it takes."""
-    heard: OrderedDict[PodmanEvent, None] = OrderedDict()
+    heard = SeenSet[PodmanEvent](most=_REMEMBERED)
     newest, failures = since_ns, 0
     while True:
         failures += 1
@@ -44,12 +44,9 @@ async def follow(api: Api, since_ns: int, put: Callable[[PodmanEvent], None]) ->
             async with api.stream("GET", "/events", stream="true", **query) as objects:
                 async for one in objects:
                     event = from_api(one)
-                    if event is None or event.time_ns < since or event in heard:
+                    if event is None or event.time_ns < since or heard.saw(event):
                         continue
                     newest, failures = max(newest, event.time_ns), 0
-                    heard[event] = None
-                    if len(heard) > _REMEMBERED:
-                        heard.popitem(last=False)
                     put(event)
         await anyio.sleep(_AGAIN_SECONDS[min(failures, len(_AGAIN_SECONDS) - 1)])
 

@@ -77,8 +77,8 @@ class WebhookAuthenticator:
         self._clock = clock
         self._hear = hear
         self._kept: dict[SecretRef, _Secret] = {}
-        self._seen = SeenSet(most=_MOST_KNOWN)
-        self._genuine = SeenSet(most=_MOST_KNOWN)
+        self._seen = SeenSet[bytes](most=_MOST_KNOWN)
+        self._genuine = SeenSet[bytes](most=_MOST_KNOWN)
         """Tokens whose signature was verified."""
         self._allowances = TokenBuckets(per_minute=settings.now.webhooks.refusals_per_minute)
         self._seldom = Throttle(seconds=_SAID_AGAIN_SECONDS)
