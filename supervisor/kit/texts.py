@@ -64,11 +64,8 @@ def parse_size(text: str) -> int:
     part = _SIZE.fullmatch(text.strip())
     if part is None:
         raise ValueError(f"“{text}” is not a size; write it as {SIZE_EXAMPLES}")
-    return (
-        int(float(part[1]) * _FACTORS[part[2].upper()])
-        if "." in part[1]
-        else (int(part[1]) * _FACTORS[part[2].upper()])
-    )
+    number = float(part[1]) if "." in part[1] else int(part[1])
+    return int(number * _FACTORS[part[2].upper()])
 
 
 def format_size(size: int) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from supervisor.adapters.git.ls_refs import basic
 from supervisor.adapters.git.remote import Remote
 from supervisor.kit.credentials import credential_path, how_to_load
+from supervisor.kit.files import write_whole
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.settings import SecretRef, SourceSettings
 
@@ -62,13 +63,10 @@ class Access:
                 )
             return path
         path = self._folder / f"{name}.known_hosts"
-        content = "".join(f"{line.strip()}\n" for line in text.splitlines())
+        content = "".join(f"{line.strip()}\n" for line in text.splitlines()).encode()
         try:
-            if not path.exists() or path.read_text() != content:
-                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                temporary = path.with_suffix(".new")
-                temporary.write_text(content)
-                temporary.rename(path)
+            if not path.exists() or path.read_bytes() != content:
+                write_whole(path, content)
         except OSError as error:
             raise Retry(f"cannot write {path}: {error.strerror}") from error
         return path

@@ -172,7 +172,7 @@ class GitSources:
             return snapshot
         self._folders.pop(name, None)
         record = self._record(name)
-        if record and record.limits != self._limit_values():
+        if record and record.file_size != self._limits.file_size:
             record = None
         signers = read_signers(settings, installed=self._installed)
         verified = signers.key if signers else ""
@@ -258,9 +258,8 @@ class GitSources:
     async def _save(
         self, name: str, snapshot: Snapshot, *, head: str = "", verified: str = ""
     ) -> None:
-        record = Record(
-            limits=self._limit_values(), snapshot=snapshot, head=head, verified=verified
-        )
+        size = self._limits.file_size
+        record = Record(file_size=size, snapshot=snapshot, head=head, verified=verified)
         await self._store(name).save(record)
         self._records[name] = record
 
@@ -304,9 +303,6 @@ class GitSources:
     def _changing(self, name: str) -> anyio.Lock:
         """Held around all that changes a store, and taken before its lock."""
         return self._locks.setdefault(f"{name} changes", anyio.Lock())
-
-    def _limit_values(self) -> tuple[int, ...]:
-        return (int(self._limits.file_size),)
 
     @asynccontextmanager
     async def _using(self, name: str) -> AsyncIterator[Store]:

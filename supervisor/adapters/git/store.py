@@ -5,7 +5,6 @@ work on one store at once. `podvisor.json` in the repository is the last snapsho
 """
 
 import contextlib
-import os
 import shutil
 import tempfile
 import time
@@ -17,6 +16,7 @@ import msgspec
 
 from supervisor.adapters.git.command import git
 from supervisor.adapters.git.errors import StoreBroken, is_damage, last_words, local_failure
+from supervisor.kit.files import write_whole
 from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.source import Snapshot
@@ -51,7 +51,8 @@ class Entry(NamedTuple):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The last snapshot, and what it rests on."""
 
-    limits: tuple[int, ...]
+    file_size: int
+    """The limit by which it was made."""
     snapshot: Snapshot
     head: str = ""
     """What HEAD was, for a Git source."""
@@ -263,20 +264,10 @@ class Store:
 
     async def save(self, record: Record) -> None:
         """Write the last snapshot atomically."""
-        temporary = self._path / f"{_RECORD}.lock"
-
-        def write() -> None:
-            with temporary.open("wb") as file:
-                file.write(msgspec.json.encode(record))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(self._path / _RECORD)
-
+        path = self._path / _RECORD
         try:
-            await in_thread(write)
+            await in_thread(lambda: write_whole(path, msgspec.json.encode(record)))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             raise Retry(f"cannot {self._doing()}: {error.strerror}") from error
 
     def is_crowded(self) -> bool:

@@ -18,6 +18,7 @@ from tempfile import NamedTemporaryFile
 from supervisor.adapters.secrets import age
 from supervisor.adapters.secrets.references import read_credential
 from supervisor.kit.credentials import credential_path
+from supervisor.kit.files import write_whole
 from supervisor.kit.helper import HelperError, ask
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Retry, Stalled
@@ -187,20 +188,13 @@ class FileDecryptor:
     def _keep_marks_key(self) -> None:
         """Have the key on disk. What is there already goes before one that was made up."""
         key = self._marks_key()
-        scratch = self._key_file.with_suffix(".new")
         try:
             with contextlib.suppress(FileNotFoundError):
                 there = self._key_file.read_bytes()
                 if len(there) == _KEY_BYTES:
                     self._key = there
                     return
-            self._key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(key)
-                file.flush()
-                os.fsync(file.fileno())
-            scratch.replace(self._key_file)
+            write_whole(self._key_file, key)
         except OSError as error:
             raise Retry(f"cannot keep {self._key_file}: {error.strerror}") from error
 
