@@ -38,11 +38,6 @@ MIGRATIONS = (
     CREATE INDEX events_by_time ON events (time);
     """,
     """
-    DROP TABLE IF EXISTS apps;
-    DROP TABLE IF EXISTS units;
-    DROP TABLE IF EXISTS repairs;
-    DROP TABLE IF EXISTS rollouts;
-    DROP TABLE IF EXISTS notes;
     CREATE TABLE documents (
         kind TEXT NOT NULL,
         key TEXT NOT NULL,
