@@ -258,7 +258,7 @@ class GitSources:
     async def _save(
         self, name: str, snapshot: Snapshot, *, head: str = "", verified: str = ""
     ) -> None:
-        size = self._limits.file_size
+        size = int(self._limits.file_size)
         record = Record(file_size=size, snapshot=snapshot, head=head, verified=verified)
         await self._store(name).save(record)
         self._records[name] = record

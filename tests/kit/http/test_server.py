@@ -149,4 +149,4 @@ async def test_a_defect_ends_one_answer_only(
         with pytest.raises(client.HttpError):
             await ask(path, "/defect")
         assert await ask(path, "/") == b"404 POST / [] "
-    assert "a request for /defect failed" in caplog.text
+    assert "a request for '/defect' failed" in caplog.text
