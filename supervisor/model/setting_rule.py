@@ -12,7 +12,7 @@ PATH_HINT = "write it from the root or from ~/, without quotes, \\, $ and %"
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What is not said is not asked. `core.config` holds settings to it, and makes the messages."""
 
-    example: str = ""
+    example: object = ""
     """A value as it would be written there."""
     may_be_zero: bool = False
     """A number may be 0; all are more than that else."""

@@ -16,7 +16,7 @@ _NO_REVISIONS = "a folder is watched, and has no revisions of its own"
 _MAY_BE_ZERO = Rule(may_be_zero=True)
 
 
-def _with_status(example: str = "") -> Rule:
+def _with_status(example: str) -> Rule:
     hint = "say what the Git host is: status = one of {hosts}"
     return Rule(example=example, over="git", needs="status", needs_hint=hint)
 
@@ -62,7 +62,7 @@ class Globs(tuple[str, ...]):
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One `[sources.NAME]`: where apps come from. Exactly one of `git` and `folder`."""
 
-    git: Annotated[GitUrl, Rule(example="https://example.org/apps.git", format="git")] = GitUrl()
+    git: Annotated[GitUrl, Rule(example="https://example.org/me/apps.git", format="git")] = GitUrl()
     """URL of a Git repository: https://, ssh:// (or user@host:path), file://."""
     folder: Annotated[str, Rule(example="~/apps", format="folder")] = ""
     """Absolute path of a folder (or one that begins with `~/`)."""
@@ -79,15 +79,15 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Branch, tag or commit to follow; empty is the repository's default branch."""
     poll: Annotated[Seconds, Rule(may_be_zero=True, idle=_NO_REVISIONS)] = Seconds(300)
     """How often the Git repository is asked for something new; 0s is never."""
-    apps: Annotated[Globs, Rule(may_be_empty=False, format="glob")] = Globs()
+    apps: Annotated[Globs, Rule(example="apps/*", may_be_empty=False, format="glob")] = Globs()
     """Globs of the apps' folders, such as `apps/*` (`.` is the source itself), or of unit files,
     `quadlets/*.container`: each is an app, with what it refers to; `units` is every unit file.
     Empty finds them."""
     ignore: Annotated[Globs, Rule(may_be_empty=False, format="glob")] = Globs()
     """Globs of files and folders that are left out, as in .gitignore: `archive`, `apps/x/image`."""
-    select: tuple[str, ...] = ()
+    select: Annotated[tuple[str, ...], Rule(example=("web", "db-*"))] = ()
     """Globs of app names; if any are given, only these apps are deployed."""
-    exclude: tuple[str, ...] = ()
+    exclude: Annotated[tuple[str, ...], Rule(example=("old-*",))] = ()
     """Globs of app names that are not deployed."""
     overlay: Annotated[str, Rule(example="hosts/%H", format="overlay")] = ""
     """Folder of the source whose files are laid over the apps', `hosts/%H`: %H host, %u user."""
@@ -103,7 +103,9 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         ),
     ] = ""
     """For https: the user that `password` is of; empty is the URL's, or `git`."""
-    password: Annotated[SecretRef, Rule(over="https")] = SecretRef("")
+    password: Annotated[
+        SecretRef, Rule(example="file:~/.config/podvisor/git-token", over="https")
+    ] = SecretRef("")
     """For https: where the password or token is."""
     ssh_key: Annotated[
         str,
@@ -149,7 +151,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     status: Annotated[
         str,
         Rule(
-            example="github",
+            example="forgejo",
             format="status-host",
             over="git",
             needs="status_token",
@@ -157,7 +159,9 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         ),
     ] = ""
     """`github`, `gitea`, `forgejo` or `gitlab`: tell the Git host how each revision fares."""
-    status_token: Annotated[SecretRef, _with_status()] = SecretRef("")
+    status_token: Annotated[SecretRef, _with_status("file:~/.config/podvisor/status-token")] = (
+        SecretRef("")
+    )
     """Where the Git host's token for that is."""
     status_url: Annotated[str, _with_status("https://git.example.org/api/v1")] = ""
     """Base of the Git host's API, where it is not where `git` lets one expect it."""
@@ -258,7 +262,7 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How Git hosts reach it: `https://hooks.example.org`. For `podvisor webhook show`."""
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Rule(example='["127.0.0.1", "10.0.0.0/8"]', may_be_empty=False, format="network"),
+        Rule(example=("127.0.0.1", "10.0.0.0/8"), may_be_empty=False, format="network"),
     ] = ("127.0.0.1", "::1")
     """Addresses and networks of reverse proxies, whose word on the sender's address counts."""
     body_size: Bytes = Bytes(2 << 20)

@@ -15,6 +15,7 @@ import msgspec
 
 from supervisor.kit.texts import format_duration, format_size
 from supervisor.model import settings
+from supervisor.model.setting_rule import typed
 from supervisor.model.settings import Bytes, Seconds, Settings, SourceSettings
 
 _Docs = dict[str, tuple[str, dict[str, str]]]
@@ -24,28 +25,10 @@ _HEAD = """\
 # Durations are written 90s, 5m, 1h30m or 7d; sizes 512K, 16M or 1G.
 # After a change: podvisor reload
 """
-_EXAMPLES = {
-    "git": "https://example.org/me/apps.git",
-    "folder": "~/apps",
-    "ref": "main",
-    "apps": "apps/*",
-    "select": ("web", "db-*"),
-    "exclude": ("old-*",),
-    "overlay": "hosts/%H",
-    "user": "me",
-    "password": "file:~/.config/podvisor/git-token",
-    "ssh_key": "~/.ssh/podvisor",
-    "known_hosts": "~/.config/podvisor/known_hosts",
-    "verify": "ssh",
-    "allowed_signers": "~/.config/podvisor/allowed_signers",
-    "status": "forgejo",
-    "status_token": "file:~/.config/podvisor/status-token",
-    "status_url": "https://git.example.org/api/v1",
-    "status_context": "podvisor/pi",
-}
-"""For settings whose default is nothing."""
 _OVER_SSH = ("ssh_key", "known_hosts")
 """Settings that mean nothing for the source whose example is over https."""
+_NO_EXAMPLES = ("webhook", "webhook_repository", "webhook_audience", "listen", "public_url")
+"""Settings that would have something heard, or be useless, if all were uncommented."""
 
 
 def default_text() -> str:
@@ -54,7 +37,7 @@ def default_text() -> str:
     parts = [_HEAD]
     parts += _section("sources.apps", SourceSettings, explained, without=("folder", *_OVER_SSH))
     parts += ["# A second source, a folder of this machine:", "#[sources.local]"]
-    parts += [f"#folder = {value_text(_EXAMPLES['folder'])}", ""]
+    parts += ['#folder = "~/apps"', ""]
     parts += ["# A third one, over ssh:", "#[sources.over-ssh]"]
     parts.append('#git = "ssh://git@example.org/me/apps.git"')
     for field in msgspec.structs.fields(SourceSettings):
@@ -83,7 +66,8 @@ def _section(
 def _setting(field: msgspec.structs.FieldInfo, effects: dict[str, str]) -> Iterator[str]:
     yield from _prose(effects[field.name])
     default = default_of(field)
-    yield f"#{field.name} = {value_text(default or _EXAMPLES.get(field.name, default))}"
+    example = default if field.name in _NO_EXAMPLES else typed(field)[1].example
+    yield f"#{field.name} = {value_text(default or example or default)}"
 
 
 def default_of(field: msgspec.structs.FieldInfo) -> object:

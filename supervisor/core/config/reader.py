@@ -4,6 +4,7 @@
 those of `model.settings`; what must hold for a source as a whole is in `core.config.source_rules`.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -201,9 +202,8 @@ def _field_problems(key: Path, item: object, kind: Any, rule: Rule) -> Iterator[
             yield Problem(key, f"cannot read “{name}”: {error}")
         else:
             expected, example = _EXPECTED[kind]
-            if rule.example:
-                example = rule.example if kind == tuple[str, ...] else f'"{rule.example}"'
-            hint = f"such as {name} = {example.format(name)}"
+            example = json.dumps(rule.example) if rule.example else example.format(name)
+            hint = f"such as {name} = {example}"
             yield Problem(key, f"“{name}” must be {expected}", hint)
         return
     if isinstance(value, int | float) and not isinstance(value, bool):
