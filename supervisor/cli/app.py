@@ -49,16 +49,10 @@ class LazyGroup(click.Group):
         except BrokenPipeError as error:
             raise HadEnough from error
 
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,
-    ) -> click.Context:
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """As click does it, but again for `guarded`: this is where -h is answered."""
         try:
-            return super().make_context(info_name, args, parent, **extra)
+            return super().make_context(*args, **extra)
         except BrokenPipeError as error:
             raise HadEnough from error
 

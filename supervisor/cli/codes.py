@@ -2,19 +2,16 @@
 
 OK = 0
 ERROR = 1
-"""It could not be done; the reason was said."""
 CHANGES = 2
-"""`plan --exit-code`: there is something to do."""
+"""Of `plan` and `diff`, with --exit-code."""
 NOT_WELL = 3
-"""It was done, but an app is refused, failing or taken back, or a source cannot be read."""
+"""It was done all the same."""
 NOT_RUNNING = 4
-"""The daemon does not run, and it is needed (or asked about)."""
 USAGE = 64
-"""The command line itself is wrong (EX_USAGE of sysexits.h)."""
+"""EX_USAGE of sysexits.h."""
 SETTINGS = 78
-"""`run`: the settings are refused (EX_CONFIG of sysexits.h)."""
+"""EX_CONFIG of sysexits.h."""
 INTERRUPTED = 130
-"""Ended by Ctrl-C."""
 
 MEANINGS = {
     OK: "all is well",

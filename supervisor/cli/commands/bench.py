@@ -149,9 +149,7 @@ def command(  # noqa: PLR0917 - click names them
 
 
 def _tell(text: str) -> None:
-    """Say how far it is, to a person who waits."""
-    if screen.is_terminal(sys.stderr):
-        screen.say((text, "dim"), stream=sys.stderr)
+    screen.progress((text, "dim"))
 
 
 def _own_unit(*, needed: bool) -> "Unit | None":

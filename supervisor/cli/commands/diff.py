@@ -79,8 +79,6 @@ def _write_json(diff: "Diff") -> None:
 
 
 def _show(diff: "Diff", *, colours: bool) -> None:
-    import msgspec
-
     from supervisor.cli.show.status_view import hold_in_words
 
     for app in diff.apps:
@@ -89,9 +87,9 @@ def _show(diff: "Diff", *, colours: bool) -> None:
             text = "\t".join(screen.clean(part) for part in line.split("\t"))
             print(f"\x1b[{_CODES[style]}m{text}\x1b[0m" if style and colours else text)
         for found in app.findings:
-            screen.finding(msgspec.to_builtins(found), indent="")
+            screen.finding(found, indent="")
     for found in diff.problems:
-        screen.finding(msgspec.to_builtins(found), indent="")
+        screen.finding(found, indent="")
     held = [(one.app, one.held) for one in diff.apps if one.held]
     for name, hold in held:
         screen.say(f"… {name}: ", hold_in_words(name, hold.revision, instead_of=hold.instead_of))

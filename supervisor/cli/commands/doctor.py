@@ -1,6 +1,5 @@
 """`podvisor doctor`: what is missing, and what health checks cost on this machine."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -66,15 +65,12 @@ def _findings() -> list[Finding]:
 
 
 def _tell(container: str) -> None:
-    if screen.is_terminal(sys.stderr):
-        say(("running the health check of ", "dim"), container, (" …", "dim"), stream=sys.stderr)
+    screen.progress(("running the health check of ", "dim"), container, (" …", "dim"))
 
 
 def _show(found: "Diagnosis") -> None:
-    import msgspec
-
     for one in found.findings:
-        screen.finding(msgspec.to_builtins(one), indent="")
+        screen.finding(one, indent="")
     if any(one.fatal for one in found.findings):
         return
     if not found.checks:

@@ -1,6 +1,5 @@
 """`podvisor events`: what was done, to what, when and why."""
 
-import sys
 from collections.abc import Iterable, Iterator
 
 import click
@@ -51,8 +50,8 @@ def command(  # noqa: PLR0917 - click names them
             raise
         found = _from_ledger(since=since or 0.0, app=app, unit=unit, limit=limit)
         some = _write_all(found, as_json=as_json)
-    if not some and screen.is_terminal(sys.stderr):
-        screen.say(("No events.", "dim"), stream=sys.stderr)
+    if not some:
+        screen.progress(("No events.", "dim"))
     return codes.OK
 
 

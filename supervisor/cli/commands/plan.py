@@ -50,8 +50,6 @@ def command(
 
 
 def _show(plan: "Plan") -> None:
-    import msgspec
-
     from supervisor.cli.show.steps import described
 
     lines: dict[str, list[list[Cell]]] = {}
@@ -70,7 +68,7 @@ def _show(plan: "Plan") -> None:
         screen.table(rows, indent="  ")
         say()
     for found in plan.problems:
-        screen.finding(msgspec.to_builtins(found))
+        screen.finding(found)
     apps = {step.app for step in plan.steps if step.app}
     if total:
         say(f"{count(total, 'step')} for {count(len(apps), 'app')}.")
@@ -85,13 +83,11 @@ def _is_well(verdict: "Verdict") -> bool:
 
 
 def _show_app(verdict: "Verdict", rows: list[list[Cell]]) -> None:
-    import msgspec
-
     from supervisor.cli.show.status_view import hold_in_words
 
     say((verdict.app, "strong"), (f"  {verdict.revision[:8]}", "dim"))
     for found in verdict.findings:
-        screen.finding(msgspec.to_builtins(found))
+        screen.finding(found)
     orders = []
     if held := verdict.held:
         orders.append(hold_in_words(verdict.app, held.revision, instead_of=held.instead_of))

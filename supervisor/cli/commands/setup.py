@@ -23,7 +23,6 @@ from supervisor.cli.local.unit_file import service_text
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import say
 from supervisor.core.config.reader import Reading, read_settings
-from supervisor.model.errors import Finding
 
 _SERVICE = "podvisor.service"
 _SOCKET_PATIENCE_SECONDS = 15.0
@@ -138,27 +137,24 @@ def _set_up(machine: Machine, hands: _Hands, config: str) -> int:
 
 def _look(machine: Machine) -> bool:
     """Show what is there and what is not; whether something is missing that stops us."""
-    version = ""
-    problems: list[tuple[str, Finding | None, bool]] = [
-        ("an ordinary user", machine.rootless(), True),
-        ("control groups version 2", machine.control_groups(), True),
-    ]
-    podman = machine.podman()
+    version, podman = "", machine.podman()
     if podman is None:
         version, podman = machine.podman_version()
-    problems += [
-        (f"Podman {version} with its Quadlet generator", podman, True),
-        (f"subordinate ids of {machine.user}", machine.subordinate_ids(), True),
-        ("a network that is known to be up", machine.network_online(), False),
-    ]
+    needed = {
+        "an ordinary user": machine.rootless(),
+        "control groups version 2": machine.control_groups(),
+        f"Podman {version} with its Quadlet generator": podman,
+        f"subordinate ids of {machine.user}": machine.subordinate_ids(),
+        "a network that is known to be up": machine.network_online(),
+    }
     if machine.lingering() is None or machine.user_manager() is None:
-        problems.append((f"the systemd of {machine.user}", machine.user_manager(), True))
-    for title, found, _ in problems:
+        needed[f"the systemd of {machine.user}"] = machine.user_manager()
+    for title, found in needed.items():
         if found is None:
             say(("  ✓ ", "good"), title)
         else:
-            screen.finding({"message": found.message, "hint": found.hint, "fatal": found.fatal})
-    return any(found is not None and stops for _, found, stops in problems)
+            screen.finding(found)
+    return any(found is not None and found.fatal for found in needed.values())
 
 
 def _linger(machine: Machine, hands: _Hands) -> None:

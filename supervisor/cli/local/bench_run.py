@@ -16,7 +16,7 @@ from supervisor.adapters.host.targets import Target, Unit, manager_group, with_l
 from supervisor.core.measure import idle_cost
 from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Stalled
-from supervisor.model.idle import Difference, Figures, Load, Reading, Report, Window
+from supervisor.model.idle import Difference, Load, Reading, Report, Window
 
 _ON_ITS_BEHALF = "podman.service"
 """Podman's API: a process that begins with a question and ends soon after the last one."""
@@ -44,12 +44,11 @@ def measure(
         what = " + ".join(unit.name for unit in units)
         podvisor = Target("podvisor", what, units=units)
     bystanders = list(_bystanders()) if others else []
-    turns = TURNS if others else (True,)
     loads: list[tuple[Load, Load]] = []
     spent: dict[Target, list[list[Window]]] = {}
     last: dict[Target, Reading] = {}
     with _restored(own) if own and others else contextlib.nullcontext():
-        for number, with_it in enumerate(turns):
+        for number, with_it in enumerate(TURNS if others else (True,)):
             if own and number:
                 own.switch("start" if with_it else "stop")
             turn = f" ({'with' if with_it else 'without'} podvisor)" if others else ""
@@ -60,26 +59,31 @@ def measure(
             load, readings = _window(present, window)
             loads.append(load)
             for target, taken in zip(present, readings, strict=True):
-                windows = [idle_cost.window_between(*pair) for pair in itertools.pairwise(taken)]
-                spent.setdefault(target, []).append(windows)
+                parts = [idle_cost.window_between(*pair) for pair in itertools.pairwise(taken)]
+                spent.setdefault(target, []).append(parts)
                 last[target] = taken[-1]
-    everything = [*([podvisor] if podvisor else []), *targets]
+    windows = {one: list(itertools.chain.from_iterable(turns)) for one, turns in spent.items()}
     found = tuple(
-        idle_cost.figures(
-            target.label,
-            target.what,
-            list(itertools.chain.from_iterable(spent[target])),
-            last[target],
-        )
-        for target in everything
+        idle_cost.figures(one.label, one.what, windows[one], last[one])
+        for one in (*([podvisor] if podvisor else []), *targets)
     )
-    return _report(
-        found,
-        tuple(_difference(one.label, spent[one]) for one in bystanders),
-        loads,
-        spent_us=sum(one.cpu_us for windows in spent.values() for each in windows for one in each),
-        settle=settle,
-        window=window,
+    spent_us = sum(one.cpu_us for parts in windows.values() for one in parts)
+    busy, pressure, stolen = idle_cost.shares(loads, spent_us)
+    return Report(
+        version=__version__,
+        machine=meters.processor() or platform.machine(),
+        kernel=platform.release(),
+        cpus=os.cpu_count() or 1,
+        settle_seconds=settle,
+        window_seconds=window,
+        busy_share=busy,
+        pressure_share=pressure,
+        stolen_share=stolen,
+        targets=found,
+        others=tuple(_difference(one.label, spent[one]) for one in bystanders),
+        warnings=idle_cost.warnings(
+            seconds=window, busy=busy, pressure=pressure, stolen=stolen, targets=found
+        ),
     )
 
 
@@ -100,34 +104,6 @@ def _window(
         if late := target.late_us(since=readings[0].at):
             readings[-1] = with_late(readings[-1], late)
     return (before, after), taken
-
-
-def _report(
-    targets: tuple[Figures, ...],
-    others: tuple[Difference, ...],
-    loads: Sequence[tuple[Load, Load]],
-    *,
-    spent_us: int,
-    settle: float,
-    window: float,
-) -> Report:
-    busy, pressure, stolen = idle_cost.shares(loads, spent_us)
-    return Report(
-        version=__version__,
-        machine=meters.processor() or platform.machine(),
-        kernel=platform.release(),
-        cpus=os.cpu_count() or 1,
-        settle_seconds=settle,
-        window_seconds=window,
-        busy_share=busy,
-        pressure_share=pressure,
-        stolen_share=stolen,
-        targets=targets,
-        others=others,
-        warnings=idle_cost.warnings(
-            seconds=window, busy=busy, pressure=pressure, stolen=stolen, targets=targets
-        ),
-    )
 
 
 def _difference(label: str, turns: Sequence[Sequence[Window]]) -> Difference:

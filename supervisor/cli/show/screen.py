@@ -11,9 +11,12 @@ import json
 import os
 import sys
 from collections.abc import Collection, Sequence
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from supervisor.cli.show.fold import folded
+
+if TYPE_CHECKING:
+    from supervisor.model.errors import Finding
 
 Cell = str | tuple[str, str]
 """A text, or a text with its style."""
@@ -113,7 +116,7 @@ def write_json(value: object, *, indent: int | None = None) -> None:
     print(text, flush=True)
 
 
-def _plain(value: object) -> object:
+def _plain(value: object) -> Any:
     import msgspec
 
     return msgspec.to_builtins(value)
@@ -126,16 +129,22 @@ def complain(message: str, hint: str = "") -> None:
         say("  ", (hint, "dim"), stream=sys.stderr)
 
 
-def finding(found: "dict[str, object]", *, indent: str = "  ") -> None:
-    """Write a finding (a plain `model.errors.Finding`): where, what, and what to do."""
-    place = str(found.get("path") or "")
-    if found.get("line"):
-        place += f":{found['line']}"
-    fatal = found.get("fatal", True)
-    message = f"{place}: {found['message']}" if place else str(found["message"])
-    say(indent, ("✗ ", "bad") if fatal else ("! ", "warn"), message)
-    if found.get("hint"):
-        say(indent, "  ", (str(found["hint"]), "dim"))
+def progress(*cells: Cell) -> None:
+    """Say how far it is, to a person who waits."""
+    if is_terminal(sys.stderr):
+        say(*cells, stream=sys.stderr)
+
+
+def finding(found: "Finding | dict[str, Any]", *, indent: str = "  ") -> None:
+    """Write a finding, or its plain JSON: where, what, and what to do."""
+    plain = found if isinstance(found, dict) else _plain(found)
+    place = plain.get("path", "")
+    if plain.get("line"):
+        place += f":{plain['line']}"
+    mark = ("✗ ", "bad") if plain.get("fatal", True) else ("! ", "warn")
+    say(indent, mark, f"{place}: {plain['message']}" if place else plain["message"])
+    if plain.get("hint"):
+        say(indent, "  ", (plain["hint"], "dim"))
 
 
 def table(

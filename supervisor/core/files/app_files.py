@@ -15,6 +15,7 @@ from supervisor.kit.links import resolve
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding
 from supervisor.model.source import FileKind
+from supervisor.model.unit_name import template_of
 
 
 class AppFiles:
@@ -101,13 +102,10 @@ class AppFiles:
         Of one name the first found counts: the unit's own folder, then its template's. Those that
         reach beyond one unit are refused (`core.render.drop_ins`).
         """
-        stem, dot, suffix = posixpath.basename(path).rpartition(".")
-        folders = [f"{stem}{dot}{suffix}.d"]
-        if "@" in stem and not stem.endswith("@"):
-            folders.append(f"{stem.partition('@')[0]}@.{suffix}.d")
+        unit = posixpath.basename(path)
         chosen: dict[str, str] = {}
-        for folder in folders:
-            for file in self._drop_ins.get(folder, ()):
+        for one in (unit, template_of(unit)):
+            for file in self._drop_ins.get(f"{one}.d", ()):
                 chosen.setdefault(file.rpartition("/")[2], file)
         return [chosen[name] for name in sorted(chosen)]
 

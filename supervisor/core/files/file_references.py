@@ -5,6 +5,7 @@ Every absolute path below the app's folder counts, wherever it stands: the gener
 """
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
@@ -67,8 +68,8 @@ class Reads:
         self._plain = plain
         app = files.app.name
         self._roots = (f"{place.stage}/{app}", f"{place.live}/{app}")
-        self._paths: dict[str, None] = {}
-        self._live: dict[str, None] = {}
+        self._paths: set[str] = set()
+        self._live: set[str] = set()
         self._fixed: set[str] = set()
         self._findings: dict[object, Finding] = {}
 
@@ -84,7 +85,7 @@ class Reads:
         A file that is mounted by itself is none: the container keeps the one that was there at its
         start, since files are replaced, not overwritten. In a mounted folder it sees the new one.
         """
-        return tuple(sorted(self._live.keys() - self._fixed))
+        return tuple(sorted(self._live - self._fixed))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -116,15 +117,14 @@ class Reads:
     def add(self, path: str, *, bind: bool, live: bool = False) -> None:
         """Take in one path, relative to the app; `live` if it is looked at while the unit runs."""
         if not path:
-            self._paths.update(dict.fromkeys(self._files.top_level()))
+            self._paths.update(self._files.top_level())
             if live:
-                self._live.update(dict.fromkeys(self._files.top_level()))
+                self._live.update(self._files.top_level())
         elif self._files.holds(path):
             # Both the link and what it leads to: a change of either changes what is read.
             real = self._files.real_path(path) or path
-            self._paths[path] = None
-            self._paths[real] = None
-            (self._live.update if live else self._fixed.update)({real: None})
+            self._paths |= {path, real}
+            (self._live if live else self._fixed).add(real)
             if real != path:
                 self._fixed.add(path)
         else:
@@ -145,9 +145,8 @@ class Reads:
                     )
         self._look_for_the_old_place(word)
         if self._place.stage in word:
-            mentioned = {
-                _first_part(rest) for rest in _after(word, self._place.stage) if rest != word
-            }
+            rests = (rest.lstrip("/") for rest in _after(word, self._place.stage))
+            mentioned = {re.split("[/:,]", rest)[0] for rest in rests}
             if mentioned - {self._files.app.name}:
                 staged = word[word.index(self._place.stage) :]
                 self._report_leaving(next(pieces(staged)), self._origin(word))
@@ -269,12 +268,8 @@ class Reads:
 
 def _after(word: str, prefix: str) -> Iterator[str]:
     """Yield what follows each occurrence of a path in a word, if the path really ends there."""
-    at = word.find(prefix)
-    while at >= 0:
-        end = at + len(prefix)
-        if word[end : end + 1] in ("", "/", ":", ","):
-            yield word[end:]
-        at = word.find(prefix, end)
+    for found in re.finditer(rf"{re.escape(prefix)}(?=[/:,]|\Z)", word):
+        yield word[found.end() :]
 
 
 def _cut(rest: str) -> Iterator[str]:
@@ -283,13 +278,6 @@ def _cut(rest: str) -> Iterator[str]:
         if char in ":,":
             yield rest[:end]
     yield rest
-
-
-def _first_part(rest: str) -> str:
-    for end, char in enumerate(rest := rest.lstrip("/")):
-        if char in "/:,":
-            return rest[:end]
-    return rest
 
 
 def _leaves(path: str) -> bool:

@@ -13,7 +13,7 @@ from supervisor.core.files.names import is_drop_in
 from supervisor.core.render.reading import Reading
 from supervisor.model.app import DesiredUnit
 from supervisor.model.quadlet import QUADLETS
-from supervisor.model.unit_name import is_template
+from supervisor.model.unit_name import is_template, template_of
 
 _OF_SYSTEMD = frozenset({"service", "timer", "socket", "path", "target", "slice", "mount"})
 _OF_QUADLET = frozenset(suffix.removeprefix(".") for suffix in QUADLETS)
@@ -27,8 +27,7 @@ def report_reaching(reading: Reading) -> None:
     """Refuse an app with a drop-in for what is not its own."""
     files = reading.files
     paths = [file.path for file in files.app.files]
-    own = {posixpath.basename(path) for path in paths}
-    made = {unit.name for unit in reading.units}
+    names = {posixpath.basename(path) for path in paths} | {unit.name for unit in reading.units}
     for path in paths:
         folder = posixpath.basename(posixpath.dirname(path))
         unit = folder.removesuffix(".d")
@@ -42,9 +41,11 @@ def report_reaching(reading: Reading) -> None:
         elif not stem or stem.endswith("-"):
             whose = f"whose name begins with {stem}" if stem else "there is"
             message = f"{folder} changes every .{suffix} {whose}, those of other apps too"
-            hint = _HINT.format(example=_example(suffix, own | made), folder=folder)
+            hint = _HINT.format(example=_example(suffix, names), folder=folder)
             reading.report(message, path=path, hint=hint)
-        elif (suffix in _OF_QUADLET or not reading.refused) and not _has(unit, own | made):
+        elif (suffix in _OF_SYSTEMD and reading.refused) or {unit, template_of(unit)} & names:
+            continue
+        else:
             message = f"{folder} is for {unit}, which is no unit of app {files.app.name}"
             hint = "put it into the app that has this unit, or leave it out"
             reading.report(message, path=path, hint=hint)
@@ -69,12 +70,6 @@ def _is_laid_over(drop_in: str, unit: str) -> bool:
         return False
     template = f"{stem.partition('@')[0]}@" if "@" in stem else stem
     return wanted in ("", stem, template) or (wanted.endswith("-") and stem.startswith(wanted))
-
-
-def _has(unit: str, names: Iterable[str]) -> bool:
-    """Whether a unit is among those of these names, as the instance of a template too."""
-    stem, _, suffix = unit.rpartition(".")
-    return unit in names or ("@" in stem and f"{stem.partition('@')[0]}@.{suffix}" in names)
 
 
 def _example(suffix: str, names: Iterable[str]) -> str:

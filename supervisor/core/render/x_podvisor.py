@@ -62,39 +62,22 @@ def read_own_section(
     `runs` is whether it is a service, `keeps` whether it makes a network, a volume or an image.
     """
     own = OwnSection()
-    entries = {entry.key: entry for entry in unit.entries if entry.section == _SECTION}
+    said = [entry for entry in unit.entries if entry.section == _SECTION]
+    entries = {entry.key: entry for entry in said}
     values: dict[str, Any] = {}
     many: dict[str, list[tuple[Entry, Any]]] = {}
-    for entry in unit.entries:
-        if entry.section != _SECTION:
-            continue
-        problem: Refused | None = None
-        key = _KEYS.get(entry.key)
-        if key is None:
-            close = nearest(entry.key, _KEYS)
-            there = f"did you mean {close}=?" if close else f"there are {'=, '.join(_KEYS)}="
-            problem = Refused(f"{entry.key}= has no meaning in [{_SECTION}]", there)
-        elif key.of_services and not runs:
-            problem = Refused(f"{entry.key}= has no meaning here: this unit is no service")
-        elif key.of_keepers and not keeps:
-            problem = Refused(
-                f"{entry.key}= has no meaning here", "it is for .network, .volume and .build files"
-            )
-        elif key.many and not entry.value:
-            many.pop(entry.key, None)
-        elif key.many or entry is entries[entry.key] or entry.key == "Prune":
+    for entry in said:
+        try:
+            key = _key_of(entry, runs=runs, keeps=keeps)
+            if key.many and not entry.value:
+                many.pop(entry.key, None)
+            elif key.many:
+                many.setdefault(entry.key, []).append((entry, _read(key, entry, known)))
             # Of a key that stands there more than once the last counts; an empty one takes it back.
-            try:
-                if key.many:
-                    many.setdefault(entry.key, []).append((entry, key.read(entry.value)))
-                elif entry.value:
-                    values[entry.key] = key.read(expand_socket(entry, known))
-            except ValueError as error:
-                problem = Refused(f"{entry.key}={entry.value} has no meaning: {error}")
-            except Refused as refused:
-                problem = refused
-        if problem:
-            own.findings.append(_finding(problem, entry, path, files))
+            elif entry.value and (entry is entries[entry.key] or entry.key == "Prune"):
+                values[entry.key] = _read(key, entry, known)
+        except Refused as refused:
+            own.findings.append(_finding(refused, entry, path, files))
     own.app = AppOptions(
         after=tuple(needs_of(many.get("After", ()), path, files)),
         **{option: value for name, value in values.items() if (option := _KEYS[name].option)},
@@ -118,9 +101,27 @@ def read_own_section(
     return own
 
 
-def expand_socket(entry: Entry, known: Mapping[str, str]) -> str:
-    """Put in what %t and its like stand for; in URLs the per cent sign is theirs."""
-    return expand(entry.value, known) if entry.value.startswith("unix:") else entry.value
+def _key_of(entry: Entry, *, runs: bool, keeps: bool) -> "_Key":
+    key = _KEYS.get(entry.key)
+    if key is None:
+        close = nearest(entry.key, _KEYS)
+        there = f"did you mean {close}=?" if close else f"there are {'=, '.join(_KEYS)}="
+        raise Refused(f"{entry.key}= has no meaning in [{_SECTION}]", there)
+    if key.of_services and not runs:
+        raise Refused(f"{entry.key}= has no meaning here: this unit is no service")
+    if key.of_keepers and not keeps:
+        hint = "it is for .network, .volume and .build files"
+        raise Refused(f"{entry.key}= has no meaning here", hint)
+    return key
+
+
+def _read(key: "_Key", entry: Entry, known: Mapping[str, str]) -> Any:
+    # In URLs the per cent sign is theirs.
+    text = expand(entry.value, known) if entry.value.startswith("unix:") else entry.value
+    try:
+        return key.read(text)
+    except ValueError as error:
+        raise Refused(f"{entry.key}={entry.value} has no meaning: {error}") from None
 
 
 def _finding(problem: Refused, entry: Entry, path: str, files: AppFiles) -> Finding:
