@@ -68,6 +68,20 @@ async def test_a_push_looks_at_no_app_that_it_does_not_touch(world):
         assert [one.name for one in daemon.service.status().apps] == ["blog"]
 
 
+async def test_what_is_at_rest_is_not_looked_at_closely_in_every_pass(world):
+    world.reader.put("home", {**BLOG, "blog/idle.container": "install="})
+    async with world.running() as daemon:
+        assert {"web.service", "idle.service"} <= set(world.systemd.looked), "for the gate"
+        await daemon.service.sync(SyncRequest(), ignore)
+        world.systemd.looked.clear()
+        await daemon.service.sync(SyncRequest(), ignore)
+        assert world.systemd.looked == []
+        world.systemd.dies("web.service")
+        await anyio.sleep(0.5)
+        await daemon.queue.wait_idle()
+        assert "web.service" in world.systemd.looked
+
+
 async def test_a_push_that_comes_while_another_is_worked_out_is_not_lost(world):
     world.reader.put("home", BLOG)
     async with world.running() as daemon:

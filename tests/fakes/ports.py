@@ -452,12 +452,15 @@ class FakeSystemd:
         """Units of which somebody paused the container."""
         self.restart_seconds = 1.0
         """RestartSec= of every unit."""
+        self.looked: list[str] = []
+        """Units of which the details were read."""
 
     async def units(
         self, names: Collection[str], *, details: Collection[str] = ()
     ) -> dict[str, UnitState]:
         self._reach()
-        return {name: self.state(name) for name in names}
+        self.looked += details
+        return {name: self.state(name, details=name in details) for name in names}
 
     def _reach(self) -> None:
         if self.lost:
@@ -473,9 +476,12 @@ class FakeSystemd:
                 f"cannot {verb} {unit} yet: its job has not ended after {timeout_seconds:g} s"
             )
 
-    def state(self, name: str) -> UnitState:
+    def state(self, name: str, *, details: bool = True) -> UnitState:
         state = self.states.get(name) or self.machine.state(name)
-        if name in self.tested and state.active == "inactive":
+        if not details:
+            told = ("name", "load", "active", "sub", "job")
+            state = UnitState(**{field: getattr(state, field) for field in told})
+        elif name in self.tested and state.active == "inactive":
             unmet, tested_at = self.unmet.get(name, ""), self.tested[name]
             return msgspec.structs.replace(state, unmet=unmet, tested_at=tested_at)
         return msgspec.structs.replace(state, paused=state.is_up and name in self.paused)

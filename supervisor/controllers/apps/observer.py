@@ -109,7 +109,7 @@ class Observer(msgspec.Struct, kw_only=True):
         for one in deployments:
             if one.name in changing:
                 curious.update(_names([one], apps, applied))
-        await self._look_closer(curious | self._restless, units)
+        await self._look_closer(curious, units)
         try:
             inventory = await self._inventory(deployments, apps, units, changing, applied)
         except Failure as failure:
@@ -168,7 +168,7 @@ class Observer(msgspec.Struct, kw_only=True):
         """Read the units anew, and leave the rest as it was read."""
         units = await self.systemd.units(before.units)
         curious = _down(deployments, units, before.targets, before.needed_by)
-        curious |= self._restless.union(_on_trial(deployments, before.applied))
+        curious.update(_on_trial(deployments, before.applied))
         await self._look_closer(curious, units)
         checked = await self._checked(deployments, units)
         played = await self.health.played(_begun(deployments, units, {UnitKind.KUBE}))
@@ -206,15 +206,17 @@ class Observer(msgspec.Struct, kw_only=True):
             new = {name for one in found.values() for name in one.wanted_by} - states.keys()
         return wanted_units.wanted_targets(targets, states)
 
-    async def _look_closer(self, names: Iterable[str], units: dict[str, UnitState]) -> None:
-        """Replace the states of those units that systemd knows by ones with details."""
+    async def _look_closer(self, curious: set[str], units: dict[str, UnitState]) -> None:
+        """Replace the states of these and of restless units by ones with details."""
+        names = curious | self._restless
         known = [name for name in names if name in units and units[name].load != "not-found"]
         if known:
             units.update(await self.systemd.units(known, details=known))
         for name in known:
             state = units[name]
             is_down = state.sub.startswith("auto-restart") or state.active == "failed"
-            if is_down or state.restarts or not state.is_up:
+            is_at_rest = state.is_up or (state.active == "inactive" and name not in curious)
+            if is_down or state.restarts or not is_at_rest:
                 self._restless.add(name)
             else:
                 self._restless.discard(name)
