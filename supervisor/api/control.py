@@ -1,21 +1,7 @@
 """The control socket: HTTP over a Unix socket, mode 0600, for the command line.
 
-Asks a `Service`; `kit.http.server` speaks HTTP.
-
-| request | reply |
-| --- | --- |
-| `GET /v1/status?app=` | `model.status.Status` |
-| `POST /v1/plan` `{"apps": [], "prune_all": false}` | `model.plan.Plan` |
-| `POST /v1/diff` `model.diff.DiffRequest` | `model.diff.Diff` |
-| `POST /v1/sync` `model.status.SyncRequest` | lines: `event`, `waiting`; at last `reply` |
-| `POST /v1/suspend`, `/v1/resume` `model.status.OrderRequest` | `model.status.Status` |
-| `POST /v1/rollback` `model.status.OrderRequest` | as of sync |
-| `POST /v1/reload` | `model.status.Reloaded` |
-| `GET /v1/history?app=` | `model.status.History` |
-| `GET /v1/secrets` | `model.secret.SecretList` |
-| `POST /v1/secrets/rotate` `model.secret.RotateRequest` | `model.status.SyncReply` |
-| `POST /v1/webhook-test` `model.webhook.WebhookTestRequest` | `model.webhook.WebhookTest` |
-| `GET /v1/events?` `model.events.EventQuery` | lines of `model.events.Event` |
+Requests are queries (GET) or JSON; `kit.http.server` speaks HTTP. Sync and rollback answer with
+lines, `{"event": …}` and `{"waiting": …}`, the last of them `{"reply": …}`; events with one each.
 
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
 """
@@ -23,77 +9,29 @@ Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the
 import math
 import os
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
+from supervisor.controllers.operator.event_log import Tell
+from supervisor.controllers.operator.service import ControlService
 from supervisor.kit.http import server
 from supervisor.kit.http.server import Gone, Request
-from supervisor.model.diff import Diff, DiffRequest
+from supervisor.model.diff import DiffRequest
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event, EventQuery
-from supervisor.model.observed import UnitState
-from supervisor.model.plan import Plan
-from supervisor.model.secret import RotateRequest, SecretList
-from supervisor.model.status import (
-    AppStatus,
-    History,
-    OrderRequest,
-    Reloaded,
-    Status,
-    SyncReply,
-    SyncRequest,
-)
-from supervisor.model.webhook import WebhookTest, WebhookTestRequest
+from supervisor.model.secret import RotateRequest
+from supervisor.model.status import AppStatus, OrderRequest, SyncRequest
+from supervisor.model.webhook import WebhookTestRequest
 from supervisor.model.wire import Name, Names
 
 _BODY_LIMIT = 1 << 16
 _LINES = "application/x-ndjson"
-_Query = TypeVar("_Query")
-
-
-Tell = Callable[[Event | AppStatus], Awaitable[None]]
-
-
-class Service(Protocol):
-    """What the control socket offers; `controllers.operator.service` serves it."""
-
-    async def look(self) -> Mapping[str, UnitState]: ...
-
-    def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status: ...
-
-    async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan: ...
-
-    async def diff(self, request: DiffRequest) -> Diff: ...
-
-    async def sync(self, request: SyncRequest, tell: Tell) -> SyncReply: ...
-
-    async def suspend(self, order: OrderRequest) -> None: ...
-
-    async def resume(self, order: OrderRequest) -> None: ...
-
-    async def rollback(self, order: OrderRequest, tell: Tell) -> SyncReply: ...
-
-    async def reload(self) -> Reloaded: ...
-
-    async def history(self, app: str) -> History: ...
-
-    async def secrets(self) -> SecretList: ...
-
-    async def rotate(self, name: str) -> SyncReply: ...
-
-    async def test_webhook(self, source: str) -> WebhookTest: ...
-
-    async def check_names(self, apps: Collection[str]) -> None: ...
-
-    def check_logged(self, app: str) -> None: ...
-
-    def events(self, query: EventQuery) -> AsyncGenerator[Event]: ...
 
 
 class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,8 +47,56 @@ class AppQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     app: Name | None = None
 
 
+class RollbackRequest(OrderRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/rollback`: an order for one app."""
+
+    def __post_init__(self) -> None:
+        if len(self.apps) != 1:
+            raise ValueError("it names one app")
+
+
+class NoRequest(msgspec.Struct, frozen=True):
+    """Where nothing is said; whatever is said goes unread."""
+
+
+_Wish = TypeVar("_Wish", bound=msgspec.Struct)
+_REPLIES: Mapping[
+    tuple[str, str],
+    tuple[type[msgspec.Struct], Callable[[ControlService, Any], Awaitable[msgspec.Struct]]],
+] = {
+    ("GET", "/v1/status"): (AppQuery, lambda it, wish: it.look(wish.app or "")),
+    ("GET", "/v1/history"): (AppQuery, lambda it, wish: it.history(wish.app or "")),
+    ("GET", "/v1/secrets"): (NoRequest, lambda it, _: it.secrets()),
+    ("POST", "/v1/secrets/rotate"): (RotateRequest, lambda it, wish: it.rotate(wish.name)),
+    ("POST", "/v1/plan"): (
+        PlanRequest,
+        lambda it, wish: it.plan(wish.apps, prune_all=wish.prune_all),
+    ),
+    ("POST", "/v1/diff"): (DiffRequest, lambda it, wish: it.diff(wish)),
+    ("POST", "/v1/suspend"): (OrderRequest, lambda it, wish: it.suspend(wish)),
+    ("POST", "/v1/resume"): (OrderRequest, lambda it, wish: it.resume(wish)),
+    ("POST", "/v1/reload"): (NoRequest, lambda it, _: it.reload()),
+    ("POST", "/v1/webhook-test"): (
+        WebhookTestRequest,
+        lambda it, wish: it.test_webhook(wish.source),
+    ),
+}
+"""What is asked with what, and what answers it."""
+_TOLD: Mapping[
+    tuple[str, str],
+    tuple[type[msgspec.Struct], Callable[[ControlService, Any, Tell], Awaitable[msgspec.Struct]]],
+] = {
+    ("POST", "/v1/sync"): (SyncRequest, lambda it, wish, tell: it.sync(wish, tell)),
+    ("POST", "/v1/rollback"): (RollbackRequest, lambda it, wish, tell: it.rollback(wish, tell)),
+}
+"""What tells of its course before it answers."""
+
+
 async def serve(
-    path: Path, service: Service, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    path: Path,
+    service: ControlService,
+    *,
+    task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
     """Listen until cancelled; `started` once the socket is there."""
     with _listen(path) as listener:
@@ -133,35 +119,15 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-class _Answers:
+class _Answers(msgspec.Struct, frozen=True):
     """What comes of a request."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._routes = {
-            ("GET", "/v1/status"): self._status,
-            ("POST", "/v1/plan"): self._plan,
-            ("POST", "/v1/diff"): self._diff,
-            ("POST", "/v1/sync"): self._sync,
-            ("POST", "/v1/suspend"): self._suspend,
-            ("POST", "/v1/resume"): self._resume,
-            ("POST", "/v1/rollback"): self._rollback,
-            ("POST", "/v1/reload"): self._reload,
-            ("GET", "/v1/history"): self._history,
-            ("GET", "/v1/secrets"): self._secrets,
-            ("POST", "/v1/secrets/rotate"): self._rotate,
-            ("POST", "/v1/webhook-test"): self._webhook_test,
-            ("GET", "/v1/events"): self._events,
-        }
+    service: ControlService
 
     async def __call__(self, request: Request) -> None:
         """Answer it, with an error if need be: as the reply, or as its last line."""
-        route = self._routes.get((request.method, request.path))
         try:
-            if route is None:
-                await _refuse(request, 404, f"there is no {request.method} {request.path}")
-            else:
-                await route(request)
+            await self._answer(request)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             await _refuse(request, 400, f"cannot read the request: {error}")
         except Stalled as failure:
@@ -169,70 +135,27 @@ class _Answers:
         except Failure as failure:
             await _refuse(request, 503, str(failure))
 
-    async def _status(self, request: Request) -> None:
-        app = _query(request, AppQuery).app or ""
-        if app:
-            await self._service.check_names([app])
-        units = await self._service.look()
-        await _reply(request, 200, self._service.status(app, units=units))
-
-    async def _plan(self, request: Request) -> None:
-        body = await request.read(limit=_BODY_LIMIT)
-        wish = msgspec.json.decode(body or b"{}", type=PlanRequest)
-        await _reply(request, 200, await self._service.plan(wish.apps, prune_all=wish.prune_all))
-
-    async def _diff(self, request: Request) -> None:
-        body = await request.read(limit=_BODY_LIMIT)
-        wish = msgspec.json.decode(body or b"{}", type=DiffRequest)
-        await _reply(request, 200, await self._service.diff(wish))
-
-    async def _webhook_test(self, request: Request) -> None:
-        body = await request.read(limit=_BODY_LIMIT)
-        wish = msgspec.json.decode(body, type=WebhookTestRequest)
-        await _reply(request, 200, await self._service.test_webhook(wish.source))
-
-    async def _sync(self, request: Request) -> None:
-        body = await request.read(limit=_BODY_LIMIT)
-        wish = msgspec.json.decode(body or b"{}", type=SyncRequest)
-        await request.begin(content_type=_LINES)
-        await _write(request, {"reply": await self._service.sync(wish, _teller(request))})
-
-    async def _suspend(self, request: Request) -> None:
-        await self._service.suspend(await _order(request))
-        await _reply(request, 200, self._service.status())
-
-    async def _resume(self, request: Request) -> None:
-        await self._service.resume(await _order(request))
-        await _reply(request, 200, self._service.status())
-
-    async def _rollback(self, request: Request) -> None:
-        order = await _order(request)
-        if len(order.apps) != 1:
-            raise ValueError("it names one app")
-        await request.begin(content_type=_LINES)
-        await _write(request, {"reply": await self._service.rollback(order, _teller(request))})
-
-    async def _reload(self, request: Request) -> None:
-        await _reply(request, 200, await self._service.reload())
-
-    async def _history(self, request: Request) -> None:
-        await _reply(request, 200, await self._service.history(_query(request, AppQuery).app or ""))
-
-    async def _secrets(self, request: Request) -> None:
-        await _reply(request, 200, await self._service.secrets())
-
-    async def _rotate(self, request: Request) -> None:
-        body = await request.read(limit=_BODY_LIMIT)
-        wish = msgspec.json.decode(body, type=RotateRequest)
-        await _reply(request, 200, await self._service.rotate(wish.name))
+    async def _answer(self, request: Request) -> None:
+        asked = request.method, request.path
+        if asked in _REPLIES:
+            kind, answer = _REPLIES[asked]
+            await _reply(request, 200, await answer(self.service, await _wish(request, kind)))
+        elif asked in _TOLD:
+            kind, tell_of = _TOLD[asked]
+            wish = await _wish(request, kind)
+            await request.begin(content_type=_LINES)
+            reply = await tell_of(self.service, wish, _teller(request))
+            await _write(request, {"reply": reply})
+        elif asked == ("GET", "/v1/events"):
+            await self._events(request)
+        else:
+            await _refuse(request, 404, f"there is no {request.method} {request.path}")
 
     async def _events(self, request: Request) -> None:
-        query = _query(request, EventQuery)
+        query = await _wish(request, EventQuery)
         if not math.isfinite(query.since):
             raise ValueError("`since` is no moment")
-        if query.app:
-            self._service.check_logged(query.app)
-        entries = self._service.events(query)
+        entries = self.service.events(query)
         await request.begin(content_type=_LINES)
         with request.while_connected():
             async with aclosing(entries):
@@ -249,15 +172,12 @@ def _teller(request: Request) -> Tell:
     return tell
 
 
-def _query(request: Request, kind: type[_Query]) -> _Query:
-    """Read a query; what is empty is not said."""
-    said = {key: value for key, value in request.query.items() if value}
-    return msgspec.convert(said, kind, strict=False)
-
-
-async def _order(request: Request) -> OrderRequest:
-    body = await request.read(limit=_BODY_LIMIT)
-    return msgspec.json.decode(body or b"{}", type=OrderRequest)
+async def _wish(request: Request, kind: type[_Wish]) -> _Wish:
+    """Read what is asked for; what is empty in a query is not said."""
+    if request.method == "GET":
+        said = {key: value for key, value in request.query.items() if value}
+        return msgspec.convert(said, kind, strict=False)
+    return msgspec.json.decode(await request.read(limit=_BODY_LIMIT) or b"{}", type=kind)
 
 
 async def _reply(request: Request, status: int, body: Any) -> None:

@@ -255,7 +255,9 @@ def assemble(
         secrets=ports.secrets,
         ledger=ledger,
     )
+    names = AppNames(desired_state=desired_state, ledger=ledger, board=board)
     status_service = StatusService(
+        names=names,
         queue=queue,
         images=images,
         webhooks=webhooks,
@@ -265,7 +267,6 @@ def assemble(
         clock=clock,
         of_daemon=of_daemon,
     )
-    names = AppNames(desired_state=desired_state, ledger=ledger, board=board)
     service = ControlService(
         statuses=status_service,
         syncs=SyncService(
@@ -279,6 +280,7 @@ def assemble(
             clock=clock,
         ),
         actions=AppActions(
+            names=names,
             queue=queue,
             desired_state=desired_state,
             ledger=ledger,
@@ -286,15 +288,14 @@ def assemble(
             board=board,
             clock=clock,
         ),
-        secrets=SecretService(
+        secret_service=SecretService(
             secrets=planning.secrets,
             desired_state=desired_state,
             statuses=status_service,
             queue=queue,
             board=board,
         ),
-        event_log=EventLog(ledger),
-        names=names,
+        event_log=EventLog(ledger=ledger, names=names),
         preview=lambda: planning.preview(current.now, board.apps),
         settings=reloader,
         webhook_tester=WebhookTester(

@@ -85,15 +85,13 @@ def test_odd_answers(path: Path, reply: bytes, said: str) -> None:
 
 
 class FakeService:
-    """Serves `api.control.Service`."""
+    """Stands for `controllers.operator.service`."""
 
     def __init__(self) -> None:
         self.seen: list[Any] = []
 
-    async def look(self) -> None:
-        pass
-
-    def status(self, app: str = "", **_: object) -> Status:
+    async def look(self, app: str) -> Status:
+        check(app)
         self.seen.append(app)
         return Status(running=True, version="1")
 
@@ -109,17 +107,18 @@ class FakeService:
             await tell(Event(id=number, time=0, kind=EventKind.STEP))
         return SyncReply()
 
-    async def check_names(self, apps: Collection[str]) -> None:
-        if "nobody" in apps:
-            raise Stalled("no app named nobody", hint="look")
-
-    def check_logged(self, app: str) -> None:
-        if app == "nobody":
-            raise Stalled("no app named nobody", hint="look")
-
-    async def events(self, query: EventQuery) -> AsyncGenerator[Event]:
+    def events(self, query: EventQuery) -> AsyncGenerator[Event]:
+        check(query.app)
         self.seen.append(query)
+        return self._events()
+
+    async def _events(self) -> AsyncGenerator[Event]:
         yield Event(id=1, time=0, kind=EventKind.STARTED, reason="é" * 100_000)
+
+
+def check(app: str) -> None:
+    if app == "nobody":
+        raise Stalled("no app named nobody", hint="look")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from supervisor.model.errors import Retry, Stalled
-from supervisor.model.events import EventKind
+from supervisor.model.events import EventKind, EventQuery
 from supervisor.model.git_url import GitUrl
 from supervisor.model.observed import Container
 from supervisor.model.podman import PodmanEvent
@@ -593,9 +593,9 @@ async def test_events_are_told_of_every_app_that_is_or_was_there_and_of_no_other
     async with world.running() as daemon:
         await world.push(daemon, BLOG)
         for there in ("blog", "photos"):
-            daemon.service.check_logged(there)
+            daemon.service.events(EventQuery(app=there))
         with pytest.raises(Stalled, match="no app named “blgo”") as raised:
-            daemon.service.check_logged("blgo")
+            daemon.service.events(EventQuery(app="blgo"))
         assert raised.value.hint == "did you mean “blog”?"
 
 

@@ -19,7 +19,7 @@ ONE, TWO = ({"web/web.container": f"v={n}"} for n in (1, 2))
 
 async def asked(service: ControlService) -> AppStatus:
     """The app's status as `podvisor status` gets it."""
-    (app,) = service.status(units=await service.look()).apps
+    (app,) = (await service.look()).apps
     return app
 
 

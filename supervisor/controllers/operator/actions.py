@@ -10,6 +10,7 @@ import msgspec
 
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
+from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.suspensions import Suspensions
@@ -26,6 +27,7 @@ from supervisor.model.status import History, OrderRequest
 class AppActions(msgspec.Struct, frozen=True, kw_only=True):
     """Takes orders for apps that are there; raises Stalled for what cannot be ordered."""
 
+    names: AppNames
     queue: WorkQueue
     desired_state: DesiredState
     ledger: Ledger
@@ -35,6 +37,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
 
     async def suspend(self, order: OrderRequest) -> None:
         """Leave these apps (all, if none is named) alone."""
+        self.names.check(order.apps)
         now = self.clock.now()
         until = now + order.seconds if order.seconds else 0.0
         length = f"for {format_duration(order.seconds)}" if order.seconds else "until resumed"
@@ -49,6 +52,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
 
         Without a name, what was ordered of all and of each ends; what failed is not tried again.
         """
+        self.names.check(order.apps)
         if order.apps and self.suspensions.is_for_all():
             raise Stalled(
                 f"cannot resume {order.apps[0]} alone: all apps are suspended",
@@ -82,12 +86,14 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
                 words.append(f"{one.revision[:12]} may be tried again")
         return words
 
-    async def roll_back(self, app: str, revision: str, *, reason: str) -> None:
-        """Bring an app to an older release, and hold it there.
+    async def roll_back(self, order: OrderRequest) -> None:
+        """Bring the app of an order to an older release, and hold it there.
 
         If none is named, that is the last good one before; of one that is held, before that at
         which it is. Raises Stalled if there is none such.
         """
+        self.names.check(order.apps)
+        (app,) = order.apps
         deployment = (await self.desired_state.deployments()).get(app)
         applied = self.ledger.applied_app(app)
         newest = self.desired_state.newest(app)
@@ -96,7 +102,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         passed = {*hold.passed, hold.release} if hold else set()
         now_at = {one.content for one in (applied, newest) if one}
         here = {one.release for one in rollouts if one.content in now_at}
-        target = older_release(rollouts, revision, passed=passed | here)
+        target = older_release(rollouts, order.revision, passed=passed | here)
         name = target.revision[:12]
         if deployment is None or newest is None:
             raise Stalled(f"cannot roll back {app}: its source does not hold it any more")
@@ -123,13 +129,14 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
             ),
             app,
         )
-        words = _with_why("a person rolled it back", reason)
+        words = _with_why("a person rolled it back", order.reason)
         self.ledger.log(EventKind.HELD, app=app, revision=target.revision, reason=words)
         self.desired_state.invalidate()
         await self._look_at([app])
 
     def history(self, app: str) -> History:
         """Releases of an app that were tried here, the newest first."""
+        self.names.check([app])
         applied = self.ledger.applied_app(app)
         return History(
             app=app,

@@ -10,6 +10,7 @@ import anyio
 import msgspec
 from anyio.streams.memory import MemoryObjectSendStream
 
+from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Events
 from supervisor.model.errors import Failure
 from supervisor.model.events import Event, EventQuery
@@ -23,13 +24,22 @@ _BACKLOG = 1_000
 """Entries that a slow reader may be behind; then it is cut off, and reads on from its last id."""
 
 
-class EventLog(msgspec.Struct, frozen=True):
+class EventLog(msgspec.Struct, frozen=True, kw_only=True):
     """Reads the ledger, and hears of what it takes up."""
 
     ledger: Events
+    names: AppNames
 
-    async def events(self, query: EventQuery) -> AsyncGenerator[Event]:
-        """Entries of the log, and those to come if it says so."""
+    def events(self, query: EventQuery) -> AsyncGenerator[Event]:
+        """Entries of the log, and those to come if it says so.
+
+        Raises Stalled for an app that is not known, and was not while the log goes back.
+        """
+        if query.app:
+            self.names.check_logged(query.app)
+        return self._events(query)
+
+    async def _events(self, query: EventQuery) -> AsyncGenerator[Event]:
         send, receive = anyio.create_memory_object_stream[Event](_BACKLOG)
         stop = self.ledger.subscribe(_into(send)) if query.follow else None
         last = query.after_id

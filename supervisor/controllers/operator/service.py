@@ -3,13 +3,12 @@
 Served to the outside by `api.control`; each question has one who answers it, named apart.
 """
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection
 from functools import partial
 
 import msgspec
 
 from supervisor.controllers.operator.actions import AppActions
-from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.event_log import EventLog, Say, Tell
 from supervisor.controllers.operator.preview import Preview
 from supervisor.controllers.operator.reload import SettingsReloader
@@ -19,63 +18,48 @@ from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
-from supervisor.model.observed import UnitState
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
 from supervisor.model.status import History, OrderRequest, Reloaded, Status, SyncReply, SyncRequest
 from supervisor.model.webhook import WebhookTest
 
 
-class ControlService:
+class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     """One for the daemon."""
 
-    def __init__(
-        self,
-        *,
-        statuses: StatusService,
-        syncs: SyncService,
-        actions: AppActions,
-        secrets: SecretService,
-        event_log: EventLog,
-        names: AppNames,
-        preview: Callable[[], Preview],
-        settings: SettingsReloader,
-        webhook_tester: WebhookTester,
-    ) -> None:
-        """Keep whom to ask; `preview` makes one for each question."""
-        self._statuses = statuses
-        self._syncs = syncs
-        self._actions = actions
-        self._secrets = secrets
-        self._event_log = event_log
-        self._names = names
-        self._preview = preview
-        self._settings = settings
-        self._webhook_tester = webhook_tester
+    statuses: StatusService
+    syncs: SyncService
+    actions: AppActions
+    secret_service: SecretService
+    event_log: EventLog
+    preview: Callable[[], Preview]
+    """Makes one for each question."""
+    settings: SettingsReloader
+    webhook_tester: WebhookTester
 
-    def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status:
+    def status(self, app: str = "") -> Status:
         """How everything (or one app) stands; see `StatusService`."""
-        return self._statuses.status(app, units=units)
+        return self.statuses.status(app)
 
-    async def look(self) -> Mapping[str, UnitState]:
-        """Look at what may have changed unnoticed; see `StatusService`."""
-        return await self._statuses.look()
+    async def look(self, app: str = "") -> Status:
+        """How it stands, after a look at what may have changed unnoticed; see `StatusService`."""
+        return await self.statuses.look(app)
 
     async def reload(self) -> Reloaded:
         """Read the settings anew."""
-        return await self._settings.reload()
+        return await self.settings.reload()
 
     async def test_webhook(self, source: str) -> WebhookTest:
         """Send a webhook of the source's kind to the listener. Raises Retry or Stalled."""
-        return await self._webhook_tester.test(source)
+        return await self.webhook_tester.test(source)
 
     async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan:
         """Read the sources, and work out what the daemon would do now; nothing is done.
 
         Raises Stalled for an app that is not there.
         """
-        plan = await self._preview().plan(apps, prune_all=prune_all)
-        problems = (*self._settings.findings(), *plan.problems)
+        plan = await self.preview().plan(apps, prune_all=prune_all)
+        problems = (*self.settings.findings(), *plan.problems)
         return msgspec.structs.replace(plan, problems=problems)
 
     async def diff(self, request: DiffRequest) -> Diff:
@@ -83,25 +67,25 @@ class ControlService:
 
         Raises Stalled for an app that is not there.
         """
-        return await self._preview().diff(request)
+        return await self.preview().diff(request)
 
     async def sync(self, request: SyncRequest, tell: Tell) -> SyncReply:
         """Read the sources now and bring the apps to what they say, through their gates.
 
         Raises Stalled for an app that is not there.
         """
-        await self._event_log.tell_of(partial(self._syncs.sync, request), tell)
+        await self.event_log.tell_of(partial(self.syncs.sync, request), tell)
         return self._reply(request.apps)
 
-    async def suspend(self, order: OrderRequest) -> None:
+    async def suspend(self, order: OrderRequest) -> Status:
         """Have apps left alone; see `AppActions`."""
-        self._names.check(order.apps)
-        await self._actions.suspend(order)
+        await self.actions.suspend(order)
+        return self.status()
 
-    async def resume(self, order: OrderRequest) -> None:
+    async def resume(self, order: OrderRequest) -> Status:
         """Have apps go on; see `AppActions`."""
-        self._names.check(order.apps)
-        await self._actions.resume(order)
+        await self.actions.resume(order)
+        return self.status()
 
     async def rollback(self, order: OrderRequest, tell: Tell) -> SyncReply:
         """Bring an app back to an older revision and hold it there; as `sync` else.
@@ -110,11 +94,10 @@ class ControlService:
         """
 
         async def work(say: Say) -> None:
-            self._names.check(order.apps)
-            await self._actions.roll_back(order.apps[0], order.revision, reason=order.reason)
-            await self._syncs.settle(order.apps, say)
+            await self.actions.roll_back(order)
+            await self.syncs.settle(order.apps, say)
 
-        await self._event_log.tell_of(work, tell)
+        await self.event_log.tell_of(work, tell)
         return self._reply(order.apps)
 
     def _reply(self, apps: Collection[str]) -> SyncReply:
@@ -127,25 +110,16 @@ class ControlService:
 
     async def history(self, app: str) -> History:
         """Revisions of an app that were tried here. Raises Stalled for an unknown app."""
-        self._names.check([app])
-        return self._actions.history(app)
+        return self.actions.history(app)
 
     async def secrets(self) -> SecretList:
         """How all secrets stand; see `SecretService`."""
-        return await self._secrets.list()
+        return await self.secret_service.list()
 
     async def rotate(self, name: str) -> SyncReply:
         """Give a generated secret another value; see `SecretService`."""
-        return await self._secrets.rotate(name)
-
-    async def check_names(self, apps: Collection[str]) -> None:
-        """Raise Stalled if one of these apps is not known."""
-        self._names.check(apps)
-
-    def check_logged(self, app: str) -> None:
-        """Raise Stalled if an app is not known, and was not while the event log goes back."""
-        self._names.check_logged(app)
+        return await self.secret_service.rotate(name)
 
     def events(self, query: EventQuery) -> AsyncGenerator[Event]:
-        """Entries of the log, and those to come if it says so."""
-        return self._event_log.events(query)
+        """Entries of the log; see `EventLog`."""
+        return self.event_log.events(query)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
+from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Systemd
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.status_board import StatusBoard
@@ -34,6 +35,7 @@ _PATIENCE_SECONDS = 1.0
 class StatusService(msgspec.Struct, frozen=True, kw_only=True):
     """One for the daemon."""
 
+    names: AppNames
     queue: WorkQueue
     images: ImageController
     webhooks: WebhookController
@@ -44,8 +46,11 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
     of_daemon: Callable[[], Status]
     """What does not stand on the board: which daemon it is, and what is wrong with it itself."""
 
-    def status(self, app: str = "", *, units: Mapping[str, UnitState] | None = None) -> Status:
-        """How everything (or one app) stands; `units` are what `look` saw."""
+    def status(self, app: str = "", units: Mapping[str, UnitState] | None = None) -> Status:
+        """How everything (or one app) stands.
+
+        `units` may be ahead of what their apps' passes have seen.
+        """
         board, bare = self.board, self.of_daemon()
         problems = (*bare.problems, *board.problems.values())
         if not self.desired_state.settings.sources:
@@ -76,18 +81,21 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         dues = [due for key in keys if (due := self.queue.due_in(key)) is not None]
         return self.clock.now() + min(dues) if dues else 0.0
 
-    async def look(self) -> Mapping[str, UnitState]:
-        """Look at what may have changed unnoticed, for no longer than a moment; returns the units.
+    async def look(self, app: str = "") -> Status:
+        """Look at what may have changed unnoticed, for no longer than a moment, and tell.
 
-        They may be ahead of what their apps' passes have seen.
+        Raises Stalled for an app that is not known.
         """
+        if app:
+            self.names.check([app])
         await self._look_at_health()
         with anyio.move_on_after(_PATIENCE_SECONDS):
             await self.webhooks.authenticator.look()
-        units = {unit.name for one in self.board.apps.values() for unit in one.units}
+        names = {unit.name for one in self.board.apps.values() for unit in one.units}
+        units: Mapping[str, UnitState] = {}
         with anyio.move_on_after(_PATIENCE_SECONDS), suppress(Failure):
-            return await self.systemd.units(units)
-        return {}
+            units = await self.systemd.units(names)
+        return self.status(app, units)
 
     async def _look_at_health(self) -> None:
         if self.queue.due_in(Kind.HEALTH) is None:
