@@ -271,6 +271,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         """Return an app's folder; one of which nothing is known is empty."""
         return self.apps.get(name) or ObservedApp(name=name)
 
+    def repair(self, unit: str) -> RepairState:
+        """Return how often a unit was brought back; one that never was, not once."""
+        return self.repairs.get(unit) or RepairState(unit=unit)
+
     def unit(self, name: str) -> UnitState:
         """Return a unit's state; one that systemd does not know is inactive."""
         return self.units.get(name, UnitState(name=name))

@@ -86,6 +86,20 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         text = "\0".join(words).encode(errors="surrogatepass")
         return hashlib.sha256(text).hexdigest()[:40]
 
+    def finding(
+        self, message: str, place: str = "", hint: str = "", *, line: int = 0, fatal: bool = True
+    ) -> Finding:
+        """Say something of it; `place` is a path in its source."""
+        return Finding(
+            message=message,
+            source=self.source,
+            app=self.name,
+            path=place,
+            line=line,
+            hint=hint,
+            fatal=fatal,
+        )
+
     def source_path(self, path: str) -> str:
         """Return where a file of it stands in its source, for people to find it."""
         folder = self.overlay if path in self.overlaid else self.root

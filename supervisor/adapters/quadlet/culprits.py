@@ -44,13 +44,11 @@ async def find_culprits(
         raise Retry(f"cannot run Podman's generator: {crash}; it did so once")
     for app, file in await first_to_crash(files, trial.crashes):
         line = 0 if crash.hangs else await trial.line(app, file, files)
-        finding = Finding(
-            message=f"Podman's generator cannot read it: {crash}",
-            source=app.source,
-            app=app.name,
-            path=app.source_path(file.path),
+        finding = app.finding(
+            f"Podman's generator cannot read it: {crash}",
+            app.source_path(file.path),
+            "write it another way: were it installed, no app would have units any more",
             line=line,
-            hint="write it another way: were it installed, no app would have units any more",
         )
         found[app.name] = (*found.get(app.name, ()), finding)
     return found

@@ -53,11 +53,9 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
         stored = {one.name for one in await self._stored(unknown)}
         return {
             one.name: (
-                Finding(
-                    message=f"cannot bring it to {one.revision[:12]}, where it is held:"
+                one.finding(
+                    f"cannot bring it to {one.revision[:12]}, where it is held:"
                     " its files are not stored any more",
-                    source=one.source,
-                    app=one.name,
                     hint=f"podvisor resume {one.name} brings it to what its source asks for",
                 ),
             )

@@ -23,15 +23,6 @@ _UNIT_NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}")
 """What systemd takes as the name of a unit."""
 
 
-def candidate_finding(
-    one: Candidate, message: str, path: str, hint: str = "", *, fatal: bool = True
-) -> Finding:
-    """Say of an app what is wrong at a path of its source."""
-    return Finding(
-        message=message, source=one.source, app=one.name, path=path, hint=hint, fatal=fatal
-    )
-
-
 def candidate_of(
     snapshot: Snapshot, part: Part, over: Overlay, contents: Mapping[str, bytes]
 ) -> tuple[Candidate, dict[str, str]]:
@@ -76,27 +67,27 @@ def look_through(one: Candidate, limits: LimitSettings, image: Mapping[str, str]
     if size > limits.app_size or len(files) > limits.app_files:
         message = f"app {name} is too large: {len(files)} files, {size} bytes"
         hint = "keep data out of the source, or raise [limits] app_size / app_files"
-        problems.append(candidate_finding(one, message, one.root, hint))
+        problems.append(one.finding(message, one.root, hint))
     problems += _image_findings(one, image)
     seen: dict[str, str] = {}
     for file in files:
         place = one.source_path(file.path)
         base = posixpath.basename(file.path)
         if why := not_deployed(file.path):
-            problems.append(candidate_finding(one, why[0], place, why[1], fatal=False))
+            problems.append(one.finding(why[0], place, why[1], fatal=False))
         if not is_unit(file.path) or place in image:
             continue
         if template_of(file.path):
             message, hint = template_problem(file.path)
-            problems.append(candidate_finding(one, message, place, hint))
+            problems.append(one.finding(message, place, hint))
             continue
         if not _UNIT_NAME.fullmatch(base):
             message = "systemd takes no unit of this name"
             hint = "use letters, digits, and : - _ . @"
-            problems.append(candidate_finding(one, message, place, hint))
+            problems.append(one.finding(message, place, hint))
         if base in seen:
             message = f"{seen[base]} and {file.path} define the same unit"
-            problems.append(candidate_finding(one, message, place, "rename one of them"))
+            problems.append(one.finding(message, place, "rename one of them"))
         seen.setdefault(base, file.path)
     return problems
 
@@ -112,4 +103,4 @@ def _image_findings(one: Candidate, image: Mapping[str, str]) -> Iterable[Findin
                 " name, and the right one in the Containerfile; a folder of units has to be named"
                 " in `apps`"
             )
-            yield candidate_finding(one, message, path, hint, fatal=False)
+            yield one.finding(message, path, hint, fatal=False)

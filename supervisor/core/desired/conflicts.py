@@ -33,7 +33,7 @@ def app_conflicts(
             message = f"sources {first.source} and {one.source} both hold an app named {name}"
             hint = f"rename one folder, or exclude {name} from a source"
             key = f"{one.source}/{name}" if holders.get(name) == first.source else name
-            refused[key].append(_finding(one, message, one.root, hint))
+            refused[key].append(one.finding(message, one.root, hint))
     files = {
         one.name: {
             ("", posixpath.basename(file.path)): file.path
@@ -48,7 +48,7 @@ def app_conflicts(
         places = _places(roots[other], files[other]["", base], roots[app], path)
         message = f"apps {other} and {app} both define {base} ({places})"
         place = roots[app].source_path(path)
-        refused[app].append(_finding(roots[app], message, place, _hint(app, other, holders)))
+        refused[app].append(roots[app].finding(message, place, _hint(app, other, holders)))
     return (
         [one for one in kept if one.name not in refused],
         {name: tuple(findings) for name, findings in refused.items()},
@@ -73,15 +73,8 @@ def unit_conflicts(
         path = names[app][key]
         places = _places(other, there, apps[app], path)
         message = f"apps {other.name} and {app} both define the {key[0]} {key[1]} ({places})"
-        refused[app].append(
-            Finding(
-                message=message,
-                source=apps[app].source,
-                app=app,
-                path=apps[app].source_path(path),
-                hint=_hint(app, other.name, holders),
-            )
-        )
+        hint = _hint(app, other.name, holders)
+        refused[app].append(apps[app].finding(message, apps[app].source_path(path), hint))
 
     for app in apps:
         for key in names[app].keys() & taken.keys():
@@ -149,7 +142,3 @@ def _names(app: DesiredApp) -> dict[tuple[str, str], str]:
     for secret in app.secrets:
         names["secret", secret.name] = secret.path
     return names
-
-
-def _finding(one: Candidate, message: str, path: str, hint: str) -> Finding:
-    return Finding(message=message, source=one.source, app=one.name, path=path, hint=hint)

@@ -37,11 +37,14 @@ def refused_for_order(
                 close = nearest(need.app, known)
                 hint = f"did you mean app:{close}?" if close else "podvisor status lists the apps"
                 message = f"there is no app {need.app} to come after"
-                findings.append(_finding(apps[name], need, message, hint))
+                findings.append(apps[name].finding(message, need.path, hint, line=need.line))
         if circle := _circle(name, needs):
             words = ", ".join(f"{one} comes after {other}" for one, other in pairwise(circle))
             hint = "take out one After="
-            findings.append(_finding(apps[name], mine[circle[1]], f"a circle: {words}", hint))
+            need = mine[circle[1]]
+            findings.append(
+                apps[name].finding(f"a circle: {words}", need.path, hint, line=need.line)
+            )
         if findings:
             refused[name] = tuple(findings)
     return refused
@@ -114,9 +117,3 @@ def _circle(start: str, needs: Mapping[str, Mapping[str, AfterApp]]) -> list[str
                 came_from[other] = one
                 queue.append(other)
     return []
-
-
-def _finding(app: DesiredApp, need: AfterApp, message: str, hint: str) -> Finding:
-    return Finding(
-        message=message, source=app.source, app=app.name, path=need.path, line=need.line, hint=hint
-    )

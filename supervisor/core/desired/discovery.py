@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from supervisor.core.desired.advice import apart, with_advice
-from supervisor.core.desired.candidates import candidate_finding, candidate_of, look_through
+from supervisor.core.desired.candidates import candidate_of, look_through
 from supervisor.core.desired.layout import (
     APP_NAME,
     Part,
@@ -133,7 +133,7 @@ def compose(
             continue
         if first := candidates.get(part.name):
             message = f"two folders make an app named {part.name}: {first.root} and {part.root}"
-            found.append(candidate_finding(candidate, message, part.root, "rename one of them"))
+            found.append(candidate.finding(message, part.root, "rename one of them"))
             found_twice.append(candidate)
         if not settings.apps:
             units = [path for path in units if candidate.source_path(path) not in images]

@@ -159,15 +159,8 @@ class AppFiles:
         """Say something of an assignment or a file of this app, under its path in the source."""
         if at:
             path, line = at.path, at.line
-        return Finding(
-            message=message,
-            source=self.app.source,
-            app=self.app.name,
-            path=self.app.source_path(path),
-            line=line,
-            hint=hint,
-            fatal=fatal,
-        )
+        place = self.app.source_path(path)
+        return self.app.finding(message, place, hint, line=line, fatal=fatal)
 
 
 def pieces(value: str) -> Iterator[str]:

@@ -85,13 +85,11 @@ def _finding(one: _Taken, other: _Taken) -> Finding:
     whose = name if other.app.name == one.app.name else f"{name} of {other.app.name}"
     if other.port.line:
         place += f":{other.port.line}"
-    return Finding(
-        message=f"{one.unit.name} publishes port {number}/{one.port.protocol}, and so does {whose}"
+    return one.app.finding(
+        f"{one.unit.name} publishes port {number}/{one.port.protocol}, and so does {whose}"
         f" ({place})",
-        source=one.app.source,
-        app=one.app.name,
-        path=one.app.source_path(one.port.path),
+        one.app.source_path(one.port.path),
+        "only one of them can have it: change one PublishPort=",
         line=one.port.line,
-        hint="only one of them can have it: change one PublishPort=",
         fatal=False,
     )

@@ -39,19 +39,21 @@ def files_of(app: str) -> str:
     return f"{app}/"
 
 
-def due_at(state: RepairState | None, now: float) -> float:
+def due_at(state: RepairState, now: float) -> float:
     """When the unit may be started; not later than `now` if at once."""
-    if state is None or now - state.last_at > max(LASTED_SECONDS, 2 * _delay(state.failures)):
-        return now
     # A clock that was set back must not make a unit wait longer than its backoff.
-    return min(state.next_at, now + _delay(state.failures))
+    return now if _lasted(state, now) else min(state.next_at, now + _delay(state.failures))
 
 
-def after_try(unit: str, state: RepairState | None, now: float) -> RepairState:
+def after_try(state: RepairState, now: float) -> RepairState:
     """Return the memory after a start at `now`, whatever comes of it."""
-    fresh = state is None or now - state.last_at > max(LASTED_SECONDS, 2 * _delay(state.failures))
-    failures = 1 if fresh or state is None else state.failures + 1
-    return RepairState(unit=unit, failures=failures, last_at=now, next_at=now + _delay(failures))
+    failures = 1 if _lasted(state, now) else state.failures + 1
+    next_at = now + _delay(failures)
+    return RepairState(unit=state.unit, failures=failures, last_at=now, next_at=next_at)
+
+
+def _lasted(state: RepairState, now: float) -> bool:
+    return now - state.last_at > max(LASTED_SECONDS, 2 * _delay(state.failures))
 
 
 def test_again_at(tested_at: float, now: float) -> float:

@@ -70,13 +70,13 @@ def begin_trial(
     """Return the record of a trial that begins; `changing` are the units that it (re)starts."""
     wanted = should_run(app.runtime_units, observed.targets, observed.needed_by)
     names = app.runtime_units
-    down = {name for name in wanted if not _is_up(observed.units.get(name))}
+    down = {name for name in wanted if not observed.unit(name).is_up}
     down.update(name for name, unit in names.items() if _failed_for_others(name, unit, observed))
     down.update(
         user
         for name in names
         for user in observed.needed_by.get(name, ())
-        if not _is_up(observed.units.get(user))
+        if not observed.unit(user).is_up
     )
     return Rollout.of(
         app,
@@ -188,8 +188,7 @@ def _judged(
 
 def _failed_for_others(name: str, unit: DesiredUnit, observed: Observed) -> bool:
     """Whether it is a network, a volume or the like that failed, be it needed by now or not."""
-    state = observed.units.get(name)
-    return unit.kind not in LEADING and state is not None and state.active == "failed"
+    return unit.kind not in LEADING and observed.unit(name).active == "failed"
 
 
 def _shaken(app: DesiredApp, observed: Observed, trial: Rollout) -> Iterator[tuple[str, str, str]]:
@@ -198,8 +197,8 @@ def _shaken(app: DesiredApp, observed: Observed, trial: Rollout) -> Iterator[tup
     Each with its app and with what it needs: that was stopped, and they with it.
     """
     for need in app.runtime_units:
-        state = observed.units.get(need)
-        if state is None or not state.is_up or state.active_since < trial.began_at:
+        state = observed.unit(need)
+        if not state.is_up or state.active_since < trial.began_at:
             continue
         for user, owner in observed.needed_by.get(need, {}).items():
             there = observed.units.get(user)
@@ -263,8 +262,8 @@ def _has_answered(
 def _waits_for(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> str:
     """Name a unit of another app that this one needs and that is down: not this app's fault."""
     for need in unit.requires:
-        state = observed.units.get(need)
-        if need not in app.by_name and state and state.load != "not-found" and not _is_up(state):
+        state = observed.unit(need)
+        if need not in app.by_name and state.load != "not-found" and not state.is_up:
             return need
     return ""
 
@@ -273,10 +272,6 @@ def _ended_well(unit: DesiredUnit, state: UnitState) -> bool:
     ends_by_itself = unit.oneshot and not unit.remain_after_exit
     ended = state.active == "inactive" and state.result == "success"
     return ends_by_itself and ended and state.ever_started
-
-
-def _is_up(state: UnitState | None) -> bool:
-    return state is not None and state.is_up
 
 
 def _left(since: float, settle: float, now: float) -> float:

@@ -73,7 +73,8 @@ def told(
     idle_now = frozenset(stands.by_name if stands else ()).intersection(
         idle if verdict.complete else idle_until
     )
-    down = [name for name in idle_now if not _runs(name, observed)]
+    states = map(observed.unit, idle_now)
+    down = [one.name for one in states if not (one.is_up or one.active == "activating")]
     missing = observed.missing
     more = findings(wanted, idle, missing=missing, own=own) if wanted else ()
     waiting = waits(stands, down, missing=missing) if stands else ()
@@ -98,9 +99,9 @@ def forgotten(
     trial = trial_of(wanted, observed)
     for unit in wanted.units:
         for name in unit.runtime_names if unit.name in idle else ():
-            state = observed.units.get(name)
-            is_old = state is not None and (trial is None or state.failed_at <= trial.began_at)
-            if state and state.active == "failed" and is_old:
+            state = observed.unit(name)
+            is_old = trial is None or state.failed_at <= trial.began_at
+            if state.active == "failed" and is_old:
                 reason = "it failed before, and nothing starts it any more"
                 yield ResetFailed(app=wanted.name, unit=name, reason=reason)
 
@@ -132,13 +133,13 @@ def findings(
         lost = [one for one in unit.installs if one.target in missing and one.target not in own]
         for one in lost:
             better = _better(one.target, own)
-            yield _finding(
-                app,
+            yield app.finding(
                 f"{one.key}={one.target}: a user's systemd has no such {_type_of(one.target)}"
                 + (f", so nothing starts {unit.name}" if unit.name in idle else ""),
-                hint=f"write {one.key}={better}",
-                path=one.path,
+                app.source_path(one.path),
+                f"write {one.key}={better}",
                 line=one.line,
+                fatal=False,
             )
         # What another one, that nothing starts either, would start is told of with that one.
         others = {*starters.get(unit.name, ())} - {unit.name, *unit.requires}
@@ -160,24 +161,19 @@ def _nothing_starts(unit: DesiredUnit, app: DesiredApp) -> Iterator[Finding]:
         instances = [file.path for file in app.files if _base(file.path) != unit.name]
         links = [path for path in instances if template_of(_base(path)) == unit.name]
         link = f" (systemd does not see {links[0]})" if links else ""
-        yield _finding(
-            app,
+        yield app.finding(
             f"nothing starts an instance of {unit.name}{link}",
-            hint="name one with DefaultInstance= in its [Install], or have another unit need one",
-            path=unit.path,
+            app.source_path(unit.path),
+            "name one with DefaultInstance= in its [Install], or have another unit need one",
+            fatal=False,
         )
     elif not unit.wanted_by:
-        yield _finding(
-            app,
+        yield app.finding(
             f"nothing starts {unit.name}: it has no [Install], and no other unit starts it",
-            hint=f"add an [Install] with WantedBy={_usual(unit.name)}",
-            path=unit.path,
+            app.source_path(unit.path),
+            f"add an [Install] with WantedBy={_usual(unit.name)}",
+            fatal=False,
         )
-
-
-def _runs(name: str, observed: Observed) -> bool:
-    state = observed.units.get(name)
-    return state is not None and (state.is_up or state.active == "activating")
 
 
 def _better(target: str, own: Collection[str]) -> str:
@@ -199,15 +195,3 @@ def _type_of(unit: str) -> str:
 
 def _base(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-def _finding(app: DesiredApp, message: str, *, hint: str, path: str, line: int = 0) -> Finding:
-    return Finding(
-        message=message,
-        source=app.source,
-        app=app.name,
-        path=app.source_path(path),
-        line=line,
-        hint=hint,
-        fatal=False,
-    )

@@ -81,8 +81,8 @@ def _between(
 def failed_need(app: str, unit: DesiredUnit, observed: Observed) -> str:
     """Say which unit that one of an app needs failed, and of what; empty if none did."""
     for need in unit.requires:
-        state = observed.units.get(need)
-        if state and state.active == "failed":
+        state = observed.unit(need)
+        if state.active == "failed":
             owner = next((a for a, one in observed.applied.items() if need in one.units), app)
             cause = observed.causes.get(need) or state.result
             return f"{needs_failed(need, owner='' if owner == app else owner)}: {cause}"

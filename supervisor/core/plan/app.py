@@ -289,8 +289,8 @@ def _remove_units(
 
 def _remove_unit(name: str, observed: Observed, draft: Draft, reason: str) -> None:
     app = draft.app
-    state = observed.units.get(name)
-    if state and state.active != "inactive":
+    state = observed.unit(name)
+    if state.active != "inactive":
         if state.active != "failed":
             draft.steps.append(StopUnit(app=app, unit=name, reason=reason))
         draft.steps.append(ResetFailed(app=app, unit=name, reason=reason))

@@ -17,15 +17,8 @@ def blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) ->
         taken = _taken_by(unit, app.name, mine, observed, foreign)
         if taken:
             what, mend = taken
-            findings.append(
-                Finding(
-                    message=f"{what} and is not podvisor's; nothing was overwritten",
-                    source=app.source,
-                    app=app.name,
-                    path=app.source_path(unit.path),
-                    hint=mend,
-                )
-            )
+            message = f"{what} and is not podvisor's; nothing was overwritten"
+            findings.append(app.finding(message, app.source_path(unit.path), mend))
     findings.extend(_foreign_files(app, observed))
     findings.extend(_closed_folders(app, observed))
     return findings
@@ -43,23 +36,16 @@ def _closed_folders(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
             if file.path.rpartition("/")[0] == closed
             and (file.path, file.oid, file.kind) not in there
         ]
+        hint = "have it mount a folder of which the source holds no file, or a volume"
         if changes:
-            yield Finding(
-                message=f"cannot write into {place}: a container took it to itself",
-                source=app.source,
-                app=app.name,
-                path=app.source_path(changes[0].path),
-                hint="have it mount a folder of which the source holds no file, or a volume",
-            )
+            message = f"cannot write into {place}: a container took it to itself"
+            yield app.finding(message, app.source_path(changes[0].path), hint)
         else:
-            yield Finding(
-                message=f"cannot look into {place}: a container took it to itself;"
-                " what was installed there is taken for unchanged",
-                source=app.source,
-                app=app.name,
-                hint="have it mount a folder of which the source holds no file, or a volume",
-                fatal=False,
+            message = (
+                f"cannot look into {place}: a container took it to itself;"
+                " what was installed there is taken for unchanged"
             )
+            yield app.finding(message, hint=hint, fatal=False)
 
 
 def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
@@ -73,13 +59,8 @@ def _foreign_files(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
         file = wanted.get(there.path)
         if file and there.path not in owned and (there.oid, there.kind) != (file.oid, file.kind):
             path = f"{observed.owned_root}/{app.name}/{there.path}"
-            yield Finding(
-                message=f"{path} exists already and is not podvisor's; nothing was overwritten",
-                source=app.source,
-                app=app.name,
-                path=app.source_path(file.path),
-                hint="move it out of the folder",
-            )
+            message = f"{path} exists already and is not podvisor's; nothing was overwritten"
+            yield app.finding(message, app.source_path(file.path), "move it out of the folder")
 
 
 def _taken_by(
@@ -100,8 +81,8 @@ def _taken_by(
     if unit.name in mine:
         mend = f"remove {path}"
         return (f"{unit.name} is defined by {path} too", mend) if path else None
-    state = observed.units.get(unit.name)
-    if not path and state and state.load == "loaded" and not _is_ours(unit.name, observed):
+    state = observed.unit(unit.name)
+    if not path and state.load == "loaded" and not _is_ours(unit.name, observed):
         path = "" if state.path.startswith(f"{observed.owned_root}/") else state.path
     if path:
         mend = f"rename one of them; or stop it and remove {path}, to have podvisor's in its place"

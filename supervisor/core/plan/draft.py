@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
+from supervisor.core.health import crash_backoff
 from supervisor.model.errors import Finding
 from supervisor.model.need import Need
-from supervisor.model.observed import UnitInputs
+from supervisor.model.observed import RepairState, UnitInputs
 from supervisor.model.plan import RestartUnit, StartUnit, Step, StopUnit, Verdict
 
 
@@ -30,6 +31,14 @@ class Draft(msgspec.Struct, kw_only=True):
     def look_again(self, at: float) -> None:
         """Have the app planned again at `at` (or at an earlier wish)."""
         self.next_at = min(self.next_at or at, at)
+
+    def repair(self, memory: RepairState, now: float) -> RepairState | None:
+        """Return the memory after a repair now; None, and a later look, if it is too early."""
+        due = crash_backoff.due_at(memory, now)
+        if due > now:
+            self.look_again(due)
+            return None
+        return crash_backoff.after_try(memory, now)
 
     def extend(self, other: "Draft", *, blocked: Collection[str] = ()) -> None:
         """Take over everything of another draft of the same app, but starts of what is blocked."""

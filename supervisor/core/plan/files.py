@@ -104,11 +104,10 @@ def _restore(
     app: DesiredApp, writes: list[WriteFile], observed: Observed, now: float, draft: Draft
 ) -> list[WriteFile]:
     """Return the steps that undo what somebody did, none while the backoff says to wait."""
-    key = crash_backoff.files_of(app.name)
-    memory = observed.repairs.get(key)
-    due = crash_backoff.due_at(memory, now)
-    if due > now:
-        tries = count(memory.failures if memory else 0, "time")
+    memory = observed.repair(crash_backoff.files_of(app.name))
+    after = draft.repair(memory, now)
+    if after is None:
+        tries = count(memory.failures, "time")
         path = writes[0].file.path
         draft.waiting.append(
             Need(
@@ -119,9 +118,7 @@ def _restore(
                 failing=True,
             )
         )
-        draft.look_again(due)
         return []
-    after = crash_backoff.after_try(key, memory, now)
     return [msgspec.structs.replace(writes[0], repair=after), *writes[1:]]
 
 

@@ -38,8 +38,7 @@ def make_room(steps: Sequence[Step], observed: Observed) -> Iterator[StopUnit]:
     stopped = {step.unit for step in steps if isinstance(step, StopUnit)}
     for name, (step, claims) in starting.items():
         gives = had.get(name, set()) - claims
-        state = observed.units.get(name)
-        if not gives or name in stopped or state is None or not state.is_up:
+        if not gives or name in stopped or not observed.unit(name).is_up:
             continue
         for taker, (_, takes) in starting.items():
             if taker != name and (moving := sorted(gives & takes - had.get(taker, set()))):

@@ -56,14 +56,10 @@ def failed_job(wanted: DesiredApp, observed: Observed) -> Finding | None:
         return None
     if run.failed not in pending_jobs(wanted, observed):
         return None
-    unit = wanted.runtime_units.get(run.failed)
-    path = unit.path if unit else ""
-    return Finding(
-        message=f"its job {run.failed} failed, so nothing else was changed: {run.why}",
-        source=wanted.source,
-        app=wanted.name,
-        path=f"{wanted.root}/{path}" if wanted.root else path,
-        hint=f"mend it in the source; or `podvisor sync {wanted.name}` runs it again",
+    return wanted.finding(
+        f"its job {run.failed} failed, so nothing else was changed: {run.why}",
+        wanted.source_path(wanted.runtime_units[run.failed].path),
+        f"mend it in the source; or `podvisor sync {wanted.name}` runs it again",
     )
 
 

@@ -87,8 +87,7 @@ def _stopped_along(steps: Sequence[Step], observed: Observed) -> Iterator[StartU
     started = {one.unit for one in steps if isinstance(one, StartUnit | RestartUnit)}
     for need in sorted(stopped & started):
         for user, app in observed.needed_by.get(need, {}).items():
-            state = observed.units.get(user)
-            if state and state.is_up and user not in stopped | started:
+            if observed.unit(user).is_up and user not in stopped | started:
                 started.add(user)
                 yield _as_it_is(app, user, observed, f"stopped with {need}")
 
@@ -107,7 +106,7 @@ def _without_the_dead(
 
     After a power cut containers are still there, until their unit makes them anew.
     """
-    ended = {unit for unit in users if unit in observed.units and observed.units[unit].has_ended}
+    ended = {unit for unit in users if unit in observed.units and observed.unit(unit).has_ended}
     found = [
         one
         for one in observed.inventory.containers or ()

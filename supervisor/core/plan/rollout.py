@@ -158,10 +158,8 @@ def quarantined(deployment: Deployment, observed: Observed) -> Iterator[Finding]
 def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
     if deployment.wanted and deployment.last_good:
         runs = deployment.last_good.revision[:12]
-        yield Finding(
-            message=f"{failed.revision[:12]} was taken back to {runs}, as {failed.reason}",
-            source=deployment.wanted.source,
-            app=deployment.name,
+        yield deployment.wanted.finding(
+            f"{failed.revision[:12]} was taken back to {runs}, as {failed.reason}",
             hint=f"push a newer one; or podvisor resume {deployment.name}, to try it again",
         )
 

@@ -3,7 +3,6 @@
 Called by `core.plan.app`. Of a clear text nothing is known here but keyed hashes.
 """
 
-import posixpath
 from collections.abc import Collection, Iterator, Mapping
 
 from supervisor.model.app import DesiredApp
@@ -28,15 +27,13 @@ def secret_blockers(
     for secret in app.secrets:
         owner = observed.inventory.owned_secrets.get(secret.name)
         if secret.name in there and owner is None:
-            yield Finding(
-                message=f"Podman has a secret {secret.name} already, which is not podvisor's;"
+            yield app.finding(
+                f"Podman has a secret {secret.name} already, which is not podvisor's;"
                 " nothing was overwritten",
-                source=app.source,
-                app=app.name,
-                path=posixpath.join(app.root, secret.path),
-                line=secret.line,
-                hint="set Name= to another name, or, if it may be replaced:"
+                app.source_path(secret.path),
+                "set Name= to another name, or, if it may be replaced:"
                 f" podman secret rm {secret.name}",
+                line=secret.line,
             )
     seen = set()
     for unit in app.units:
@@ -44,13 +41,11 @@ def secret_blockers(
             if use.name in there or use.name in offered or use in seen:
                 continue
             seen.add(use)
-            yield Finding(
-                message=f"{unit.name} needs the secret {use.name}, which nobody provides",
-                source=app.source,
-                app=app.name,
-                path=posixpath.join(app.root, use.path),
+            yield app.finding(
+                f"{unit.name} needs the secret {use.name}, which nobody provides",
+                app.source_path(use.path),
+                _how_to_provide(use.name, unit.kind),
                 line=use.line,
-                hint=_how_to_provide(use.name, unit.kind),
             )
 
 

@@ -3,7 +3,7 @@
 What ended is for `core.plan.units`.
 """
 
-from supervisor.core.health import crash_backoff, played
+from supervisor.core.health import played
 from supervisor.core.health.unit_health import is_usual
 from supervisor.core.plan.draft import Draft
 from supervisor.kit.texts import count
@@ -52,11 +52,8 @@ def _plan_played(name: str, observed: Observed, now: float, draft: Draft) -> Non
 
 def _plan_restart(name: str, reason: str, observed: Observed, now: float, draft: Draft) -> None:
     """Restart a unit that is active and unwell, with the backoff of repairs."""
-    memory = observed.repairs.get(name)
-    due = crash_backoff.due_at(memory, now)
-    if due > now:
+    after = draft.repair(observed.repair(name), now)
+    if after is None:
         draft.waiting.append(unit_need(name, reason))
-        draft.look_again(due)
         return
-    after = crash_backoff.after_try(name, memory, now)
     draft.steps.append(RestartUnit(app=draft.app, unit=name, repair=after, reason=reason))

@@ -188,15 +188,13 @@ def _start(draft: Draft, seen: Seen, reason: str, memory: RepairState | None = N
 def _repair(draft: Draft, seen: Seen, observed: Observed, now: float) -> None:
     """Start what should run and does not, unless its backoff says to wait."""
     name, state = seen.state.name, seen.state
-    memory = observed.repairs.get(name)
-    due = crash_backoff.due_at(memory, now)
+    memory = observed.repair(name)
+    after = draft.repair(memory, now)
     what = f"failed ({state.result})" if state.active == "failed" else "stopped"
-    if due > now:
-        tries = count(memory.failures if memory else 0, "try", "tries")
+    if after is None:
+        tries = count(memory.failures, "try", "tries")
         draft.waiting.append(unit_need(name, f"{what} after {tries} in a row"))
-        draft.look_again(due)
         return
-    after = crash_backoff.after_try(name, memory, now)
     again = f", try {after.failures} in a row" if after.failures > 1 else ""
     _start(draft, seen, f"{what}, and should run{again}", after)
 

@@ -1,6 +1,5 @@
 """How every secret stands: `podvisor secret list`."""
 
-import posixpath
 from collections.abc import Iterable, Mapping
 
 from supervisor.model.app import Deployment
@@ -34,7 +33,7 @@ def report(
                 state=state,
                 app=app.name,
                 source=secret.source,
-                path=posixpath.join(app.root, secret.path),
+                path=app.source_path(secret.path),
                 units=tuple(users.get(name, ())),
             )
     for name, units in users.items():
