@@ -1,7 +1,4 @@
-"""Finds the command that is meant, loads it alone, and turns what goes wrong into words.
-
-`__main__` hands over the arguments; each command is a module of `commands` with a `command`.
-"""
+"""Finds the command that is meant, loads it alone, and turns what goes wrong into words."""
 
 import os
 from collections.abc import Sequence

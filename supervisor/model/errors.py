@@ -1,7 +1,7 @@
 """The two ways in which something can fail, classified where they are raised.
 
-They are interpreted in one place, the controllers' loop: `Retry` goes back to the queue with a
-backoff, `Stalled` waits for a person (or for the world to change).
+`controllers.loop` interprets them: `Retry` goes back to the queue with a backoff, `Stalled` waits
+for a person (or for the world to change).
 """
 
 import msgspec

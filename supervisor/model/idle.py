@@ -1,8 +1,4 @@
-"""What `podvisor bench idle` reads off the kernel's counters, and what it makes of them.
-
-`adapters.host.meters` takes readings, `core.measure.idle_cost` turns them into figures,
-`core.measure.idle_chart` draws them, `cli.commands.bench` shows them.
-"""
+"""What `podvisor bench idle` reads off the kernel's counters, and what it makes of them."""
 
 import msgspec
 

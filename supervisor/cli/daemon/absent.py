@@ -1,7 +1,6 @@
 """Why nobody answers on the control socket, and what to do about it.
 
-Loaded only where that is so: it asks systemd, and reads the settings, which is dear, if they may
-be why.
+It asks systemd, and reads the settings, which is dear, only if they may be why.
 """
 
 import os

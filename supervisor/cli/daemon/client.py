@@ -1,8 +1,7 @@
 """Asks the daemon over its control socket: as much HTTP as that takes, and no library.
 
-Requests are HTTP/1.0, so that a reply is plain bytes until the daemon hangs up; `api.control`
-answers. What comes is plain JSON: decoding it into the model's structs would cost a short command
-more than all the rest.
+Requests are HTTP/1.0: a reply is plain bytes until the daemon hangs up. It is plain JSON, since
+decoding it into the model's structs would cost a short command more than all the rest.
 """
 
 import json

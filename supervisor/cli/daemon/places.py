@@ -1,7 +1,6 @@
-"""Where the settings, the ledger and the control socket are; the same places as the daemon's.
+"""Where the settings, the ledger and the control socket are: as `wiring.environment.Paths`.
 
-`wiring.environment.Paths` says the same for the daemon; here it costs no import, and works without
-a session.
+Here that costs no import, and works without a session.
 """
 
 # ruff: noqa: PTH100, PTH110, PTH111, PTH118 - pathlib would cost a short command more than the rest

@@ -1,8 +1,7 @@
-"""What `podvisor status` does, without click.
+"""What `podvisor status` does, without click: people have it in their prompts and scripts.
 
-People have it in their prompts and scripts: `__main__` comes here straight for the plain forms of
-the command, `status` for all others. Nothing that is dear to import may be imported here, but for
-a ledger that is read because no daemon runs.
+`__main__` comes here straight for its plain forms. Nothing that is dear to import may be imported
+here, but for a ledger that is read because no daemon runs.
 """
 
 import json

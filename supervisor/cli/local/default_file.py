@@ -1,8 +1,7 @@
 """The settings file that `podvisor init` writes: every setting, its effect and its default.
 
-Made from `model.settings` itself: effects are the docstrings of its fields, defaults its values,
-so that neither can go stale here. Prose begins with `# `, a setting that is only to be uncommented
-with `#` alone.
+Effects are the docstrings of the fields in `model.settings`. Prose begins with `# `, a setting
+that is only to be uncommented with `#` alone.
 """
 
 import ast

@@ -1,7 +1,6 @@
 """Says each thing once: of what a status tells of an app, only what no line before has said.
 
-The daemon tells of a failure wherever somebody may look for it (the gate, what is waited for, the
-unit); a person reads them one below the other.
+The daemon tells of a failure wherever somebody may look for it: the gate, a need, the unit.
 """
 
 from collections.abc import Collection, Mapping

@@ -1,9 +1,7 @@
 """Writes for people: aligned and calm, in colours on a terminal only.
 
-What came from outside never reaches a terminal as an escape code.
-
-rich draws tables on a terminal, where they must fit its width; everywhere else they are plain
-text, and rich is not even imported. A terminal that knows ASCII only gets ASCII.
+What came from outside never reaches a terminal as an escape code. rich draws tables where they
+must fit a terminal's width, and is not imported else. One that knows ASCII only gets ASCII.
 """
 
 import codecs

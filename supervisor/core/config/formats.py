@@ -1,7 +1,6 @@
 """What texts of the settings are, by the names that their rules have for it (`Rule.format`).
 
-Nothing is looked at outside: whether a folder is there or a server answers shows when the source is
-read.
+Nothing is looked at outside: what is there, or answers, shows when the source is read.
 """
 
 import ipaddress

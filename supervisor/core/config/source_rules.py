@@ -1,7 +1,4 @@
-"""What must hold for one source of the settings as a whole, beyond the rule of each of its fields.
-
-Checked by `core.config.reader`, after the fields.
-"""
+"""What must hold for one source of the settings as a whole, beyond the rules of its fields."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,7 +1,6 @@
 """Where each key of a TOML text stands: `tomllib` tells what a file says, but not where.
 
-Statements stand on lines of their own, so that each can be read by itself: lines are taken together
-until `tomllib` can. Used on texts that it has read as a whole.
+Lines of a text that it has read as a whole are taken together until it can read them by themselves.
 """
 
 import tomllib

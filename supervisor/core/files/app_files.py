@@ -1,8 +1,4 @@
-"""The files of one candidate, to be asked: is it there, what does it say, and on which line.
-
-Serves `core.render.quadlet_output` and its helpers, which know a unit as the generator prints it
-and must tell people the file and line that it comes from.
-"""
+"""The files of one candidate, to be asked: is it there, what does it say, and on which line."""
 
 import posixpath
 from collections.abc import Callable, Iterator, Mapping

@@ -1,8 +1,4 @@
-"""Folders that an image is built from: the units in them are the image's, not this host's.
-
-Used by `core.desired.discovery`, before anything of an app is taken for a unit, and by
-`core.render.plain_units`.
-"""
+"""Folders that an image is built from: the units in them are the image's, not this host's."""
 
 import posixpath
 import re

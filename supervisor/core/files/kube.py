@@ -1,8 +1,7 @@
 """What a Kubernetes YAML file needs before `podman kube play`, and the pods that this makes.
 
-The text comes from a source and may be hostile: it is read as a stream of parser events into plain
-lists and dicts, with bounds on size, depth and number; tags are not acted upon, aliases cost
-nothing, merge keys are not expanded.
+The text may be hostile: it is read as a stream of parser events into plain lists and dicts, with
+bounds on size, depth and number; no tag is acted upon, aliases cost nothing, nothing is merged.
 """
 
 import re

@@ -1,8 +1,7 @@
 """Others' words about an app's files, without what may be a secret in them.
 
-Podman's generator and systemd quote the lines and values that they complain of. A finding names
-file and line, so that is not needed, and it ends in status, plan, event log and the output of a
-pipeline. What stands in a value goes, unless its key is one whose values are plain by nature.
+Podman's generator and systemd quote what they complain of, and findings end in status, plan, event
+log and pipelines. A value goes, unless its key is one whose values are plain by nature.
 """
 
 import posixpath

@@ -1,9 +1,6 @@
 """An app's `.secret` files: what they ask for, and what in them means nothing.
 
-No value is ever repeated: what stands there may be the secret itself.
-
-`controllers.desired.app_renderer` reads them beside what Podman's generator said of the app, which
-never sees them. Keys and values are documented in docs/reference/secrets.md.
+No value is ever repeated: it may be the secret itself. See docs/reference/secrets.md.
 """
 
 import posixpath

@@ -1,8 +1,4 @@
-"""Templates of unit files: something has to render them before they are any units.
-
-podvisor deploys what the source holds, as it is. `core.desired.discovery` knows a template by its
-name, `controllers.desired.app_renderer` has unit files looked at for the marks of one.
-"""
+"""Templates of unit files: something has to render them before they are any units."""
 
 import re
 from collections.abc import Iterator

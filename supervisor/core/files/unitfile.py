@@ -1,8 +1,7 @@
 """systemd's unit-file syntax: lines to entries, values to words, specifiers to what they stand for.
 
-Pure text. `core.render.quadlet_output` reads the output of Podman's generator with it,
-`core.render.plain_units` the unit files that an app brings itself. What systemd would only log and
-pass over (a line that is neither section nor assignment) is kept in `problems`, with its line.
+What systemd would only log and pass over (a line that is neither section nor assignment) is kept
+in `problems`, with its line.
 """
 
 import re

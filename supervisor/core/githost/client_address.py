@@ -1,8 +1,4 @@
-"""Who sends a webhook: the address that counts, behind proxies whose word is taken.
-
-`kit.http.public_server` knows the peer of a connection; a proxy that is trusted says for whom it
-speaks.
-"""
+"""Who sends a webhook: the address that counts, behind proxies whose word is taken."""
 
 import ipaddress
 from collections.abc import Sequence

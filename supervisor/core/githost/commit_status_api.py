@@ -1,8 +1,4 @@
-"""Git hosts' APIs for the status of a commit: where they are, what they are sent, what they answer.
-
-What differs between them stands in `core.githost.hosts`. `controllers` decides what to tell,
-`adapters.githost` sends it.
-"""
+"""Git hosts' APIs for the status of a commit: where they are, what they are sent and answer."""
 
 from urllib.parse import quote
 

@@ -1,7 +1,6 @@
 """Webhooks' payloads: what a body says, whether it concerns a source, and one to test with.
 
-To be read only after its signature was found good. Even then it only ever names a source: what
-there is to do is found by looking at the source.
+To be read only after its signature was found good; even then it only ever names a source.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
 """An app's plain unit files (`.service`, `.timer`, `.socket`, `.path`, `.target`) as desired units.
 
-systemd reads these as they are, without a generator: what it would only log at their start, a line
-that is no assignment or a service that starts nothing, is told of here.
+What systemd would only log at their start, such as a line that is no assignment, is told of here.
 """
 
 import posixpath

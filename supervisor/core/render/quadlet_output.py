@@ -1,10 +1,7 @@
 """From the output of Podman's generator to desired units.
 
-Before it: `adapters.quadlet` stages the candidates and runs the generator. What the generator says
-on its error stream is read by `core.render.generator_errors`, the apps' plain unit files by
-`core.render.plain_units`. The generator's text carries everything that is needed (the merged
-Quadlet sections as [X-Container] and so on, [X-Podvisor], SourcePath=, [Install]), so Quadlet files
-are never interpreted here.
+Its text carries everything that is needed (the merged Quadlet sections as [X-Container] and so on,
+[X-Podvisor], SourcePath=, [Install]), so Quadlet files are never interpreted here.
 """
 
 import posixpath

@@ -1,7 +1,6 @@
 """`[X-Podvisor]` of a unit file: what it asks, and keys or values that mean nothing.
 
-Called by `core.render.quadlet_output` and `core.render.plain_units` with the merged unit; a finding
-names the app's own file and line. Keys and values are documented in docs/reference/x-podvisor.md.
+Keys and values are documented in docs/reference/x-podvisor.md.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,6 @@
 """Keys of `[X-Podvisor]` that are about deploying: After=, OnChange=, Run=.
 
-Serves `core.render.x_podvisor`, which knows where they stand. A value that means nothing raises
-ValueError, with what to write instead.
+A value that means nothing raises ValueError, with what to write instead.
 """
 
 from collections.abc import Iterable, Iterator
