@@ -270,8 +270,7 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     refusals_per_minute: int = 30
     """An address that was refused more often is not listened to for a while."""
     oidc_issuer: Annotated[
-        str,
-        Rule(example="https://git.example.org/token", may_be_empty=False, format="issuer"),
+        str, Rule(example="https://git.example.org/token", may_be_empty=False, format="issuer")
     ] = "https://token.actions.githubusercontent.com"
     """Whose tokens `github-actions` takes; another one for GitHub Enterprise."""
 

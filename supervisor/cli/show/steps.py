@@ -1,60 +1,41 @@
 """Steps of a plan in a person's words: what is done, and to what."""
 
-from typing import assert_never
-
-from supervisor.kit.texts import format_duration
+from supervisor.core.plan.step_text import BOOKKEEPING, subject_of
 from supervisor.model import plan
 from supervisor.model.plan import Step
+
+WORDS: dict[type[Step], tuple[str, str, str]] = {
+    plan.PullImage: ("pull", "{subject}", "good"),
+    plan.Quarantine: ("quarantine", "{subject}", "bad"),
+    plan.PutSecrets: ("put", "secret {subject}", "warn"),
+    plan.BuildImage: ("build", "{unit}", "good"),
+    plan.StopUnit: ("stop", "{unit}", "bad"),
+    plan.DisableUnit: ("disable", "{unit}", "bad"),
+    plan.RemoveContainer: ("remove", "container {subject}", "bad"),
+    plan.RemoveNetwork: ("remove", "network {subject}", "bad"),
+    plan.RemovePod: ("remove", "pod {subject}", "bad"),
+    plan.RemoveSecret: ("remove", "secret {subject}", "bad"),
+    plan.RemoveVolume: ("remove", "volume {subject} with its data", "bad"),
+    plan.WriteFile: ("write", "{subject}", "warn"),
+    plan.RemoveFile: ("remove", "{subject}", "bad"),
+    plan.EnableUnit: ("enable", "{unit}", "good"),
+    plan.Reload: ("reload", "systemd's units", ""),
+    plan.StartUnit: ("start", "{unit}", "good"),
+    plan.RestartUnit: ("restart", "{unit}", "warn"),
+    plan.ReloadUnit: ("reload", "{unit}", "warn"),
+    plan.LeaveUnit: ("leave", "{unit}", "dim"),
+    plan.RunJob: ("run", "{unit}", "good"),
+    plan.ResetFailed: ("forget", "the failure of {unit}", "dim"),
+    plan.SetHealthInterval: ("check", "{unit} {subject}", "dim"),
+}
+"""Verb, object and style."""
 
 
 def described(step: Step) -> tuple[str, str, str] | None:
     """Return a step's verb, object and style; None for the book-keeping between the others."""
-    match step:
-        case plan.PullImage(image=image):
-            return "pull", image, "good"
-        case plan.Quarantine(failed=failed):
-            return "quarantine", failed.revision[:12], "bad"
-        case plan.PutSecrets(secrets=secrets):
-            return "put", f"secret {secrets}", "warn"
-        case plan.BuildImage(unit=unit):
-            return "build", unit, "good"
-        case plan.StopUnit(unit=unit):
-            return "stop", unit, "bad"
-        case plan.DisableUnit(unit=unit):
-            return "disable", unit, "bad"
-        case plan.RemoveContainer(container=container):
-            return "remove", f"container {container}", "bad"
-        case plan.RemoveNetwork(network=network):
-            return "remove", f"network {network}", "bad"
-        case plan.RemovePod(pod=pod):
-            return "remove", f"pod {pod}", "bad"
-        case plan.RemoveSecret(secret=secret):
-            return "remove", f"secret {secret}", "bad"
-        case plan.RemoveVolume(volume=volume):
-            return "remove", f"volume {volume} with its data", "bad"
-        case plan.WriteFile(file=file):
-            return "write", file.path, "warn"
-        case plan.RemoveFile(path=path):
-            return "remove", path, "bad"
-        case plan.EnableUnit(unit=unit, install=install):
-            return "enable" if install else "link", unit, "good"
-        case plan.Reload():
-            return "reload", "systemd's units", ""
-        case plan.StartUnit(unit=unit):
-            return "start", unit, "good"
-        case plan.RestartUnit(unit=unit):
-            return "restart", unit, "warn"
-        case plan.ReloadUnit(unit=unit):
-            return "reload", unit, "warn"
-        case plan.LeaveUnit(unit=unit):
-            return "leave", unit, "dim"
-        case plan.RunJob(unit=unit):
-            return "run", unit, "good"
-        case plan.ResetFailed(unit=unit):
-            return "forget", f"the failure of {unit}", "dim"
-        case plan.SetHealthInterval(unit=unit, seconds=seconds):
-            return "check", f"{unit} every {format_duration(seconds)}", "dim"
-        case plan.OpenManifest() | plan.SealManifest() | plan.TryRevision() | plan.CutTrial():
-            return None
-        case _:
-            assert_never(step)
+    if isinstance(step, BOOKKEEPING):
+        return None
+    verb, thing, style = WORDS[type(step)]
+    if isinstance(step, plan.EnableUnit) and not step.install:
+        verb = "link"
+    return verb, thing.format(unit=getattr(step, "unit", ""), subject=subject_of(step)), style

@@ -256,13 +256,7 @@ class Reads:
         else:
             message = f"reads {path}, which the source does not hold"
             hint = f"put {installed} there by hand: the unit does not start without it"
-        finding = self._files.finding(
-            message,
-            at=entry,
-            path=self._path,
-            hint=hint,
-            fatal=False,
-        )
+        finding = self._files.finding(message, at=entry, path=self._path, hint=hint, fatal=False)
         self._findings.setdefault(path, msgspec.structs.replace(finding, absent=path))
 
 

@@ -22,7 +22,7 @@ def sender(peer: str, forwarded: str, proxies: Sequence[str]) -> Sender:
     trusted = _networks(tuple(proxies))
     if address is None:
         return Sender(peer)
-    if not _is_in(address, trusted):
+    if not any(address in one for one in trusted):
         return Sender(str(address))
     if len(forwarded) > _LONGEST:
         return Sender(str(address), by_proxy=True)
@@ -31,7 +31,7 @@ def sender(peer: str, forwarded: str, proxies: Sequence[str]) -> Sender:
         if before is None:
             break
         address = before
-        if not _is_in(address, trusted):
+        if not any(address in one for one in trusted):
             break
     return Sender(str(address), by_proxy=True)
 
@@ -55,16 +55,8 @@ def parse_listen(text: str) -> tuple[str, int]:
 
 
 @lru_cache(maxsize=4)
-def _networks(
-    texts: tuple[str, ...],
-) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    return tuple(ipaddress.ip_network(text) for text in texts)
-
-
-def _is_in(
-    address: _Address, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
-) -> bool:
-    return any(address in network for network in networks)
+def _networks(texts: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return list(map(ipaddress.ip_network, texts))
 
 
 def _address(text: str) -> _Address | None:
