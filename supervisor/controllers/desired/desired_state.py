@@ -251,7 +251,11 @@ class DesiredState(msgspec.Struct, kw_only=True):
         able = {name: one.app for name, one in judged.items() if one.app and name not in out}
         installed = {name: one for name, one in manifests.items() if one.files}
         good = await self.history.last_good(installed, able, candidates)
-        guard = PruneGuard(self.settings.sources, self._snapshots, tuple(self._permits))
+        guard = PruneGuard(
+            sources=self.settings.sources,
+            snapshots=self._snapshots,
+            permits=tuple(self._permits),
+        )
         kept = guard.kept(installed, {*able, *out}, composed, units_by_source(able.values()))
         unordered = refused_for_order(able, {*able, *out, *kept})
         refused.update(unordered)

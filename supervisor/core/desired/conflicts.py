@@ -94,21 +94,17 @@ def _clashes(
     nothing says which of them is meant.
     """
     taken: dict[tuple[str, str], str] = {}
-    losers: set[str] = set()
-    for app in sorted(name for name in names if name in holders):
-        lost = names[app].keys() & taken.keys()
-        yield from ((app, taken[key], key) for key in sorted(lost))
-        if not lost:
-            taken.update(dict.fromkeys(names[app], app))
-    new = sorted(name for name in names if name not in holders)
-    for app in new:
-        lost = names[app].keys() & taken.keys()
-        yield from ((app, taken[key], key) for key in sorted(lost))
-        losers.update([app] if lost else [])
     wanting: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for app in new:
-        for key in () if app in losers else names[app]:
-            wanting[key].append(app)
+    for app in sorted(names, key=lambda app: (app not in holders, app)):
+        lost = names[app].keys() & taken.keys()
+        yield from ((app, taken[key], key) for key in sorted(lost))
+        if lost:
+            continue
+        if app in holders:
+            taken.update(dict.fromkeys(names[app], app))
+        else:
+            for key in names[app]:
+                wanting[key].append(app)
     for key, some in wanting.items():
         for app in some if len(some) > 1 else ():
             yield app, next(other for other in some if other != app), key

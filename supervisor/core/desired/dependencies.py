@@ -104,16 +104,12 @@ def comes_after(name: str, everything: Mapping[str, Deployment]) -> frozenset[st
 
 def _circle(start: str, needs: Mapping[str, Mapping[str, AfterApp]]) -> list[str]:
     """Return the shortest way from an app back to itself, with it at both ends; empty if none."""
-    came_from: dict[str, str] = {}
-    queue = [start]
-    for one in queue:
-        for other in needs.get(one, ()):
+    ways, seen = [[start]], set()
+    for way in ways:  # grows
+        for other in needs.get(way[-1], ()):
             if other == start:
-                way = [one]
-                while way[-1] != start:
-                    way.append(came_from[way[-1]])
-                return [*reversed(way), start]
-            if other not in came_from:
-                came_from[other] = one
-                queue.append(other)
+                return [*way, start]
+            if other not in seen:
+                seen.add(other)
+                ways.append([*way, other])
     return []

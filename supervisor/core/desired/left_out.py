@@ -74,13 +74,11 @@ def overlooked(
     roots: Collection[str],
 ) -> Iterator[Finding]:
     """Say once what no glob names, with the lines of settings that take it in or leave it out."""
-    found = [one for one in left if not one.meant and not is_hidden(one.path, root="")]
-    found += [
+    hidden = {one.path for one in left if is_hidden(one.path, root="")}
+    found = [
         one
-        for one in left
-        if not one.meant
-        and is_hidden(one.path, root="")
-        and (not roots or "/.config/" in f"/{one.path}")
+        for one in sorted(left, key=lambda one: one.path in hidden)
+        if not one.meant and (one.path not in hidden or not roots or "/.config/" in f"/{one.path}")
     ]
     if not found:
         return

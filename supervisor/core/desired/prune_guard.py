@@ -29,26 +29,20 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True):
         return cls(revisions=revisions, apps=frozenset(apps))
 
 
-class PruneGuard:
+class PruneGuard(msgspec.Struct, frozen=True, kw_only=True):
     """Knows what may go."""
 
-    def __init__(
-        self,
-        sources: Mapping[str, SourceSettings],
-        snapshots: Mapping[str, Snapshot],
-        permits: Collection[Permit],
-    ) -> None:
-        self._sources = sources
-        self._snapshots = snapshots
-        self._permits = permits
+    sources: Mapping[str, SourceSettings]
+    snapshots: Mapping[str, Snapshot]
+    permits: Collection[Permit]
 
     def lets_go(self, app: str, source: str) -> bool:
         """Whether a person said that an app may go, and its source is as it was then."""
-        snapshot = self._snapshots.get(source)
+        snapshot = self.snapshots.get(source)
         revision = snapshot.revision if snapshot else None
         return any(
             one.revisions.get(source) == revision and (not one.apps or app in one.apps)
-            for one in self._permits
+            for one in self.permits
         )
 
     def kept(
@@ -72,7 +66,7 @@ class PruneGuard:
             gone = [name for name in names if name not in held]
             going = {name: manifests[name] for name in gone if not self.lets_go(name, source)}
             taken = units.get(source, frozenset())
-            if source not in self._sources:
+            if source not in self.sources:
                 reason = f"source {source} is no longer in the settings"
             elif source not in composed:
                 reason = f"source {source} could not be read yet"
@@ -80,8 +74,8 @@ class PruneGuard:
                 reason = f"source {source} no longer holds any of its {len(names)} apps"
                 going = {name: one for name, one in going.items() if taken.isdisjoint(one.units)}
             else:
-                if self._sources[source].folder:  # what Git holds no file of, is gone
-                    kept.update(emptied_apps(going, self._snapshots[source], taken))
+                if self.sources[source].folder:  # what Git holds no file of, is gone
+                    kept.update(emptied_apps(going, self.snapshots[source], taken))
                 continue
             kept.update(dict.fromkeys(going, reason))
         return kept

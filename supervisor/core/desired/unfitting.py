@@ -7,7 +7,15 @@ from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from supervisor.core.desired.layout import EACH_UNIT, is_unit, names_units
-from supervisor.core.files.source_paths import fits, ignoring, is_hidden, is_wild, literal, split
+from supervisor.core.files.source_paths import (
+    fits,
+    ignoring,
+    is_hidden,
+    is_wild,
+    literal,
+    parents,
+    split,
+)
 from supervisor.kit.texts import nearest
 from supervisor.model.errors import Finding
 from supervisor.model.settings import SourceSettings
@@ -22,7 +30,7 @@ def selected(name: str, settings: SourceSettings) -> bool:
 def used(globs: Iterable[str], paths: Iterable[str]) -> tuple[str, ...]:
     """Return those of the globs of `apps` that fit a unit file, or a folder that one lies in."""
     units = [path for path in paths if is_unit(path)]
-    folders = {folder for path in units for folder in _folders(path)}
+    folders = {folder for path in units for folder in parents(path)}
     return tuple(
         glob
         for glob in globs
@@ -99,7 +107,3 @@ def _name(glob: str, paths: Iterable[str]) -> str:
     """Return the name of a file or folder that was probably meant."""
     meant = nearest(glob.rstrip("/"), {part for path in paths for part in path.split("/")})
     return literal(meant)
-
-
-def _folders(path: str) -> Iterator[str]:
-    return (path[:at] for at, letter in enumerate(path) if letter == "/")

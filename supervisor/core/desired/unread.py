@@ -72,25 +72,18 @@ def unread_apps(
         folders = [one for one in (manifest.root, manifest.overlay) if one]
         at = dict.fromkeys(one for path in (*places, *folders) for one in with_parents(path))
         found = [one for path in at for one in by_path.get(path, ()) if one.fatal or is_gone]
-        if not (is_gone or found):
-            found = [
-                one
-                for one in findings
-                if one.fatal and _parts_from(one.path, manifest.root, composition)
-            ]
-        if is_gone and not found:
-            found = [one for one in findings if _is_unit_of(one.path, manifest, composition)]
-        if is_gone and not found:
-            found = [
-                one
-                for holder in _holders(places, composition)
-                for one in findings
-                if one.fatal and is_below(one.path, holder.root)
-            ]
-        if is_gone and not found:
+        fatal = [one for one in findings if one.fatal]
+        if not found and not is_gone:
+            found = [one for one in fatal if _parts_from(one.path, manifest.root, composition)]
+        elif not found:
+            roots = [one.root for one in _holders(places, composition)]
             above = [one for root in folders for one in with_parents(root) if one in links]
             hint = "put the folder itself there, or name where it leads to in `apps`"
-            found = [Finding(message=_NOT_FOLLOWED, path=path, hint=hint) for path in above]
+            found = (
+                [one for one in findings if _is_unit_of(one.path, manifest, composition)]
+                or [one for root in roots for one in fatal if is_below(one.path, root)]
+                or [Finding(message=_NOT_FOLLOWED, path=path, hint=hint) for path in above]
+            )
         if found:
             unread[name] = tuple(
                 replace(one, source=snapshot.source, app=name, fatal=True) for one in found

@@ -4,6 +4,8 @@
 one verdict on a unit, for plans, for the gate, and for the status page.
 """
 
+from msgspec.structs import replace
+
 from supervisor.core.health import crash_backoff, played
 from supervisor.kit.alarm import next_multiple
 from supervisor.kit.texts import count
@@ -64,14 +66,8 @@ def after_answer(before: Probed, probe: Probe, failure: str, now: float) -> Prob
         health = Health.STARTING if now < before.began_at + patience else Health.UNHEALTHY
     elif streak >= probe.retries:
         health = Health.UNHEALTHY
-    return Probed(
-        unit=before.unit,
-        health=health,
-        since=before.since if health is before.health else now,
-        streak=streak,
-        output=failure,
-        began_at=before.began_at,
-    )
+    since = before.since if health is before.health else now
+    return replace(before, health=health, since=since, streak=streak, output=failure)
 
 
 def next_probe_at(probed: Probed, probe: Probe, now: float) -> float:

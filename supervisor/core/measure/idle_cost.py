@@ -5,7 +5,7 @@ Pure: `adapters.host.meters` reads, `cli.local.bench_run` waits and shows.
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from supervisor.kit.texts import count, format_duration
 from supervisor.model.idle import Difference, Figures, Load, Reading, Spread, Window
@@ -62,14 +62,10 @@ def _written(before: Reading, after: Reading) -> int | None:
     return max(0, *accounts) if accounts else None
 
 
-def _sum(values: Iterable[int | None]) -> int | None:
+def _sum(values: Sequence[int | None]) -> int | None:
     """Sum of values that are all known; None if one is not."""
-    total = 0
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def spread(values: Sequence[float], weights: Sequence[float]) -> Spread:
@@ -103,7 +99,7 @@ def figures(
     return Figures(
         label=label,
         what=what,
-        cpu_ms=spread([one.cpu_us / 1000 * _MINUTE / one.seconds for one in windows], seconds),
+        cpu_ms=_cpu(windows),
         user_ms=sum(one.user_us for one in windows) / 1000 / minutes,
         system_ms=sum(one.system_us for one in windows) / 1000 / minutes,
         ended_cpu_ms=ended / 1000 / minutes,

@@ -33,7 +33,7 @@ def with_pods(app: DesiredApp, observed: Observed, steps: list[Step]) -> list[St
             for step in steps
             if isinstance(step, RestartUnit | StopUnit) and step.unit in members
         }
-        restarts = [step for step in steps if _restarts(step, pod.name)]
+        restarts = [s for s in steps if isinstance(s, RestartUnit) and s.unit == pod.name]
         if not restarts:
             is_planned = any(_runs(step, {pod.name}) for step in steps)
             # What leaves the app, or became another kind, may have been in the pod as well.
@@ -63,7 +63,11 @@ def with_sockets(
         service = app.by_name.get(socket.activates)
         if service is None or observed.unit(service.name).has_ended:
             continue
-        opens = [step for step in steps if _starts(step, socket.name)]
+        opens = [
+            step
+            for step in steps
+            if isinstance(step, StartUnit | RestartUnit) and step.unit == socket.name
+        ]
         if not opens:
             continue
         reason = f"{socket.name} cannot be opened while it runs"
@@ -82,14 +86,6 @@ def with_sockets(
         others = [step for step in steps if not _runs(step, both)]
         steps = [*others, *stops, *opens, *starts]
     return steps, left
-
-
-def _restarts(step: Step, unit: str) -> bool:
-    return isinstance(step, RestartUnit) and step.unit == unit
-
-
-def _starts(step: Step, unit: str) -> bool:
-    return isinstance(step, StartUnit | RestartUnit) and step.unit == unit
 
 
 def _runs(step: Step, units: Container[str]) -> bool:

@@ -227,7 +227,7 @@ def _with_error(need: Need, image_error: Callable[[str], str]) -> Need:
 
 def _loop_in_words(state: UnitState, observed: Observed) -> str:
     """Say of a unit that crashes again and again how often, and its last words."""
-    tries = f"{count(state.restarts, 'time')}" if state.restarts else "again and again"
+    tries = count(state.restarts, "time") if state.restarts else "again and again"
     stay = format_duration(round(calm_at(state) - state.active_since))
     lasts = f"; it has to stay up for {stay}" if state.is_up else ""
     cause = observed.because(state.name)

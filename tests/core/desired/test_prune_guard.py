@@ -30,7 +30,11 @@ def at(revision):
 
 
 def kept(apps, *, held=(), sources=SOURCES, snapshots=None, permits=(), units=(), read=("home",)):
-    guard = PruneGuard(sources, at("r2") if snapshots is None else snapshots, permits)
+    guard = PruneGuard(
+        sources=sources,
+        snapshots=at("r2") if snapshots is None else snapshots,
+        permits=permits,
+    )
     return guard.kept(apps, held, read, {"home": frozenset(units)})
 
 
