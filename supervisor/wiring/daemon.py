@@ -35,6 +35,7 @@ from supervisor.controllers.resync import Resync
 from supervisor.controllers.sources.commit_status import CommitStatusController
 from supervisor.controllers.sources.poller import SourcePoller
 from supervisor.controllers.sources.source import SourceController
+from supervisor.controllers.sources.webhook_auth import Refusals, WebhookAuthenticator
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
@@ -89,14 +90,23 @@ def assemble(
     failures = Failures()
     planning = Planning(ports)
     desired_state = planning.desired_state(current)
+    refusals = Refusals()
     webhooks = WebhookController(
         settings=current,
         listener=ports.listener,
-        secrets=ports.secrets,
-        tokens=ports.tokens,
         ledger=ledger,
         queue=queue,
         clock=clock,
+        refusals=refusals,
+    )
+    authenticator = WebhookAuthenticator(
+        settings=current,
+        secrets=ports.secrets,
+        tokens=ports.tokens,
+        ledger=ledger,
+        clock=clock,
+        refusals=refusals,
+        hear=webhooks.hear,
     )
     file = SettingsFile(
         load=lambda: load_settings(config) if config else Reading(settings=current.now),
@@ -261,6 +271,7 @@ def assemble(
         queue=queue,
         images=images,
         webhooks=webhooks,
+        authenticator=authenticator,
         desired_state=desired_state,
         systemd=ports.systemd,
         board=board,
@@ -301,6 +312,7 @@ def assemble(
         webhook_tester=WebhookTester(
             listener=ports.listener,
             webhooks=webhooks,
+            authenticator=authenticator,
             queue=queue,
             board=board,
             clock=clock,
@@ -330,7 +342,7 @@ def assemble(
             folders=ports.folders,
             host=ports.host,
         ),
-        webhooks=partial(ports.listener.run, webhooks.authenticator),
+        webhooks=partial(ports.listener.run, authenticator),
         settings=reloader,
         close=ports.close,
     )

@@ -15,6 +15,7 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Systemd
+from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
@@ -39,6 +40,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
     queue: WorkQueue
     images: ImageController
     webhooks: WebhookController
+    authenticator: WebhookAuthenticator
     desired_state: DesiredState
     systemd: Systemd
     board: StatusBoard
@@ -90,7 +92,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
             self.names.check([app])
         await self._look_at_health()
         with anyio.move_on_after(_PATIENCE_SECONDS):
-            await self.webhooks.authenticator.look()
+            await self.authenticator.look()
         names = {unit.name for one in self.board.apps.values() for unit in one.units}
         units: Mapping[str, UnitState] = {}
         with anyio.move_on_after(_PATIENCE_SECONDS), suppress(Failure):

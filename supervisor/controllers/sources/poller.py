@@ -24,13 +24,9 @@ class SourcePoller(msgspec.Struct, frozen=True, kw_only=True):
         key = Kind.SOURCE.key(name)
         # Armed before reading: the poll goes on whatever comes of this one.
         self._arm_poll(key, name)
-        told = self.webhooks.begin(name)
-        try:
-            changed = await self.sources.reconcile(name)
-        except BaseException:
-            self.webhooks.failed(name, told)
-            raise
-        if self.webhooks.read(name, told, changed=changed):
+        self.webhooks.begin(name)
+        changed = await self.sources.reconcile(name)
+        if self.webhooks.read(name, changed=changed):
             self.queue.forget(key)
             self._arm_poll(key, name)
         # What could not be read of the store may be there again.

@@ -57,6 +57,16 @@ class _Secret(msgspec.Struct):
     read_at: float
 
 
+class Refusals(msgspec.Struct, frozen=True):
+    """What was refused since the daemon started."""
+
+    by_reason: Counter[str] = msgspec.field(default_factory=Counter)
+    of_source: Counter[str] = msgspec.field(default_factory=Counter)
+    """Of those that named one."""
+    problems: dict[str, str] = {}
+    """Why the deliveries of a source cannot be checked now."""
+
+
 class WebhookAuthenticator:
     """Hears senders, for all sources. Serves `api.webhooks.WebhookAuthenticator`."""
 
@@ -68,6 +78,7 @@ class WebhookAuthenticator:
         tokens: Tokens,
         ledger: Events,
         clock: Clock,
+        refusals: Refusals,
         hear: Hear,
     ) -> None:
         self._settings = settings
@@ -75,6 +86,7 @@ class WebhookAuthenticator:
         self._tokens = tokens
         self._ledger = ledger
         self._clock = clock
+        self._refusals = refusals
         self._hear = hear
         self._kept: dict[SecretRef, _Secret] = {}
         self._seen = SeenSet[bytes](most=_MOST_KNOWN)
@@ -85,19 +97,13 @@ class WebhookAuthenticator:
         self._sayings = TokenBuckets(per_minute=_SAID_PER_MINUTE)
         self._began: tuple[float, float] | None = None
         """What time it was when the first delivery came, and how long the machine had run."""
-        self.refused: Counter[str] = Counter()
-        """By reason."""
-        self.refused_of: Counter[str] = Counter()
-        """By source, of those that named one."""
-        self.problems: dict[str, str] = {}
-        """Why the deliveries of a source cannot be checked."""
         settings.subscribe(self._take)
 
     def _take(self, settings: Settings) -> None:
         """Go on with other settings; secrets are read anew."""
         self._allowances.per_minute = settings.webhooks.refusals_per_minute
         self._kept.clear()
-        self.problems.clear()
+        self._refusals.problems.clear()
 
     @property
     def body_size(self) -> int:
@@ -153,11 +159,11 @@ class WebhookAuthenticator:
         except Unreadable as error:
             return self._refuse(sender, Refusal.PAYLOAD, str(error), name)
         except Failure as failure:
-            self.problems[name] = str(Finding.of(failure))
+            self._refusals.problems[name] = str(Finding.of(failure))
             # Where secrets are, and why they cannot be read, is nobody's business outside.
             text = "it cannot be checked at present"
             return self._refuse(sender, Refusal.SECRET, text, name, blame=False)
-        self.problems.pop(name, None)
+        self._refusals.problems.pop(name, None)
         if fault:
             return self._refuse(sender, Refusal.SIGNATURE, fault, name)
         return self._hear(name, message, self._is_repeat(name, delivery))
@@ -168,9 +174,9 @@ class WebhookAuthenticator:
             if source.webhook_secret:
                 try:
                     await self.secret(source.webhook_secret)
-                    self.problems.pop(name, None)
+                    self._refusals.problems.pop(name, None)
                 except Failure as failure:
-                    self.problems[name] = str(Finding.of(failure))
+                    self._refusals.problems[name] = str(Finding.of(failure))
 
     def _source(self, path: str) -> str | None:
         """Return the source that takes webhooks on this path."""
@@ -248,9 +254,9 @@ class WebhookAuthenticator:
         if blame and self._is_spent(sender):
             why, text = Refusal.LIMIT, _TOO_OFTEN
         now, whose = anyio.current_time(), rate_limit_key(sender.address)
-        self.refused[why] += 1
+        self._refusals.by_reason[why] += 1
         if source:
-            self.refused_of[source] += 1
+            self._refusals.of_source[source] += 1
         if blame and why is not Refusal.LIMIT:
             self._allowances.take(whose, now=now)
         # Once an hour for each kind and address: what is counted need not be told again.
@@ -263,6 +269,6 @@ class WebhookAuthenticator:
                 source=source,
                 subject=sender.address,
                 reason=f"refused: {text}",
-                detail=self.problems.get(source, "") if why is Refusal.SECRET else "",
+                detail=self._refusals.problems.get(source, "") if why is Refusal.SECRET else "",
             )
         return Answer(status=_STATUS[why], text=f"refused: {text}")

@@ -7,6 +7,7 @@ import msgspec
 
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Listener
+from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
 from supervisor.controllers.sources.webhooks import TEST_DELIVERY, WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
@@ -25,6 +26,7 @@ class WebhookTester(msgspec.Struct, frozen=True, kw_only=True):
 
     listener: Listener
     webhooks: WebhookController
+    authenticator: WebhookAuthenticator
     queue: WorkQueue
     board: StatusBoard
     clock: Clock
@@ -50,7 +52,7 @@ class WebhookTester(msgspec.Struct, frozen=True, kw_only=True):
         if host.signature is None or host.payload is None:
             hint = f"run the workflow that podvisor webhook show {name} prints"
             raise Stalled("cannot test: only GitHub can make its tokens", hint=hint)
-        secret = await self.webhooks.authenticator.secret(source.webhook_secret)
+        secret = await self.authenticator.secret(source.webhook_secret)
         now = self.clock.now()
         delivery = f"{TEST_DELIVERY}{int(now)}"
         headers, body = sample(host.payload, source, delivery=delivery)

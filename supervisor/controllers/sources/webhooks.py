@@ -6,18 +6,19 @@ one pass. Nothing else comes of it, whatever it says.
 """
 
 import logging
+import math
 
 import anyio
+import msgspec
 
 from supervisor.controllers.keys import Kind
-from supervisor.controllers.ports import Ledger, Listener, Secrets, Tokens
-from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
+from supervisor.controllers.ports import Ledger, Listener
+from supervisor.controllers.sources.webhook_auth import Refusals
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.githost import poll_interval
 from supervisor.core.githost.payloads import concern, pushed_revision
 from supervisor.core.githost.poll_interval import Told, Trust
 from supervisor.kit.clock import Clock
-from supervisor.kit.rates import Throttle
 from supervisor.kit.texts import one_line
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Retry
@@ -32,134 +33,117 @@ _PING_SAID_AGAIN_SECONDS = 3_600.0
 log = logging.getLogger(__name__)
 
 
-class _Source:
+class _Source(msgspec.Struct, kw_only=True):
     """What is known of one source's webhooks."""
 
-    def __init__(self, memory: WebhookMemory) -> None:
-        self.trust = Trust(works=memory.works)
-        self.heard_at = memory.heard_at
-        self.told = Told.NOTHING
-        """Since the source was last read without an error."""
-        self.unsaid = 0
-        """Deliveries of which the event log does not tell yet."""
-        self.newest = ""
-        self.newest_delivery = ""
-        self.listened = False
-        """Whatever was sent since the source was last read has been heard."""
-        self.accepted = self.repeated = self.ignored = 0
-        self.last = ""
-        self.last_ignored = False
+    trust: Trust
+    heard_at: float
+    told: Told = Told.NOTHING
+    """Since it was read last; what came before that, and was not found yet, in `to_find`."""
+    to_find: Told = Told.NOTHING
+    unsaid: int = 0
+    """Deliveries of which the event log does not tell yet."""
+    newest: str = ""
+    newest_delivery: str = ""
+    listened: bool = False
+    """Whatever was sent since the source was last read has been heard."""
+    accepted: int = 0
+    repeated: int = 0
+    ignored: int = 0
+    last: str = ""
+    last_ignored: bool = False
+    ping_said_at: float = -math.inf
+    """When the event log told of one, by the event loop's clock."""
 
 
-class WebhookController:
+class WebhookController(msgspec.Struct, kw_only=True):
     """Hears what webhooks tell, and says how often sources are to be polled."""
 
-    def __init__(
-        self,
-        *,
-        settings: CurrentSettings,
-        listener: Listener,
-        secrets: Secrets,
-        tokens: Tokens,
-        ledger: Ledger,
-        queue: WorkQueue,
-        clock: Clock,
-    ) -> None:
-        self._settings = settings
-        self._listener = listener
-        self._ledger = ledger
-        self._queue = queue
-        self._clock = clock
-        self._sources: dict[str, _Source] = {}
-        self._pings = Throttle(seconds=_PING_SAID_AGAIN_SECONDS)
-        self._problem = ""
-        self.authenticator = WebhookAuthenticator(
-            settings=settings,
-            secrets=secrets,
-            tokens=tokens,
-            ledger=ledger,
-            clock=clock,
-            hear=self._hear,
-        )
-        settings.subscribe(self._forget)
+    settings: CurrentSettings
+    listener: Listener
+    ledger: Ledger
+    queue: WorkQueue
+    clock: Clock
+    refusals: Refusals
+    _sources: dict[str, _Source] = {}
+    _problem: str = ""
+
+    def __post_init__(self) -> None:
+        self.settings.subscribe(self._forget)
 
     def _forget(self, _: Settings) -> None:
         """Forget the sources that the settings have no webhooks for any more."""
-        for name in [name for name in self._sources if not self._takes(name)]:
-            del self._sources[name]
+        self._sources = {name: one for name, one in self._sources.items() if self._takes(name)}
 
     async def reconcile(self, _: str) -> tuple[str, ...]:
         """Have the listener where the settings say. Raises Retry if it cannot be there."""
-        before = self._listener.address
+        before = self.listener.address
         try:
-            await self._listener.move(self._settings.now.webhooks.listen)
+            await self.listener.move(self.settings.now.webhooks.listen)
         except Retry as failure:
             if str(failure) != self._problem:
                 self._problem = str(failure)
-                self._ledger.log(EventKind.WEBHOOK, ok=False, reason=self._problem)
+                self.ledger.log(EventKind.WEBHOOK, ok=False, reason=self._problem)
             raise
         finally:
-            now = self._listener.address
+            now = self.listener.address
             if not now:
                 self._poll_as_told()
         self._problem = ""
         if now != before:
             reason = f"listening on {now}" if now else "not listening any more"
             log.info("webhooks: %s", reason)
-            self._ledger.log(EventKind.WEBHOOK, reason=reason)
+            self.ledger.log(EventKind.WEBHOOK, reason=reason)
         return ()
 
     def _poll_as_told(self) -> None:
         """Poll as the settings say: nobody is heard now."""
         for one in self._sources.values():
             one.listened = False
-        for name, settings in self._settings.now.sources.items():
+        for name, settings in self.settings.now.sources.items():
             if settings.git and settings.poll and self._takes(name):
-                self._queue.add_by_rhythm(Kind.SOURCE.key(name), float(settings.poll))
+                self.queue.add_by_rhythm(Kind.SOURCE.key(name), float(settings.poll))
 
     # Reading a source
 
     def poll_seconds(self, name: str) -> float:
         """How often a source is to be polled at present; 0 is never."""
-        settings = self._settings.now.sources.get(name)
+        settings = self.settings.now.sources.get(name)
         if settings is None or not settings.git:
             return 0.0
         if not self._takes(name):
             return float(settings.poll)
         # At the start it is yet to be opened; what matters is that it is not known to be shut.
-        listening = bool(self._settings.now.webhooks.listen) and not self._problem
+        listening = bool(self.settings.now.webhooks.listen) and not self._problem
         trust = self._source(name).trust
         return poll_interval.poll_seconds(float(settings.poll), trust, listening=listening)
 
-    def begin(self, name: str) -> Told:
-        """Say that a source is about to be read; returns what `read` is to be given."""
+    def begin(self, name: str) -> None:
+        """Say that a source is about to be read."""
         one = self._sources.get(name)
         if one is None:
-            return Told.NOTHING
+            return
         if one.unsaid:
             more = f"; {one.unsaid} webhooks since the last look" if one.unsaid > 1 else ""
             reason, delivery = one.newest + more, one.newest_delivery
-            self._ledger.log(EventKind.WEBHOOK, source=name, subject=delivery, reason=reason)
+            self.ledger.log(EventKind.WEBHOOK, source=name, subject=delivery, reason=reason)
             one.unsaid = 0
-        told, one.told = one.told, Told.NOTHING
-        return told
+        one.to_find, one.told = max(one.to_find, one.told), Told.NOTHING
 
-    def failed(self, name: str, told: Told) -> None:
-        """Say that it could not be read: what was told is still to be found."""
-        if one := self._sources.get(name):
-            one.told = max(one.told, told)
-
-    def read(self, name: str, told: Told, *, changed: bool) -> bool:
+    def read(self, name: str, *, changed: bool) -> bool:
         """Say that it was read without an error; returns whether its polls have another pace."""
         if not self._takes(name):
             return False
         one = self._source(name)
-        before, now = one.trust, anyio.current_time()
-        told = max(told, one.told)  # or while it was read
+        before = one.trust
         one.trust = poll_interval.after_read(
-            before, changed=changed, told=told, listened=one.listened, now=now
+            before,
+            changed=changed,
+            told=max(one.to_find, one.told),  # before it was read, or while
+            listened=one.listened,
+            now=anyio.current_time(),
         )
-        one.listened = bool(self._listener.address)
+        one.to_find, one.listened = Told.NOTHING, bool(self.listener.address)
         self._keep(name, one)
         if one.trust.works == before.works:
             return False
@@ -168,22 +152,23 @@ class WebhookController:
             if one.trust.works
             else "no webhook told of the newest change: it is polled as often as before"
         )
-        self._ledger.log(EventKind.WEBHOOK, ok=one.trust.works, source=name, reason=reason)
+        self.ledger.log(EventKind.WEBHOOK, ok=one.trust.works, source=name, reason=reason)
         return True
 
     # What is told
 
-    def _hear(self, name: str, message: Message, repeated: bool) -> Answer:  # noqa: FBT001  # a callback
+    def hear(self, name: str, message: Message, repeated: bool) -> Answer:  # noqa: FBT001  # a callback
+        """Take what a delivery told that proved itself; `repeated`, if it was there before."""
         one, now = self._source(name), anyio.current_time()
         one.last_ignored = False
         if message.is_ping:
             one.last = "a ping"
-            if self._pings.passes(name, now=now):
-                self._ledger.log(
-                    EventKind.WEBHOOK, source=name, subject=message.delivery, reason="a ping"
-                )
+            if now >= one.ping_said_at + _PING_SAID_AGAIN_SECONDS:
+                one.ping_said_at = now
+                delivery = message.delivery
+                self.ledger.log(EventKind.WEBHOOK, source=name, subject=delivery, reason="a ping")
             return Answer(status=200, text=f"podvisor hears of source {name}")
-        if why := concern(message, self._settings.now.sources[name]):
+        if why := concern(message, self.settings.now.sources[name]):
             one.ignored += 1
             one.last_ignored = True
             one.last = f"ignored: {why}"
@@ -199,12 +184,12 @@ class WebhookController:
         else:
             told = f"pushed: {pushed_revision(message)} {one_line(message.changes[0].ref)}"
             one.newest = " ".join(told.split())
-            one.heard_at = self._clock.now()
+            one.heard_at = self.clock.now()
             one.told = max(one.told, Told.AGAIN if repeated else Told.NEWS)
         if one.told is Told.NEWS:
             one.trust = poll_interval.after_webhook(one.trust, now=now)
         one.last = one.newest
-        self._queue.add_debounced(Kind.SOURCE.key(name))
+        self.queue.add_debounced(Kind.SOURCE.key(name))
         return Answer(status=202, text=f"podvisor looks at source {name}")
 
     # How it stands
@@ -215,40 +200,41 @@ class WebhookController:
             return None
         one = self._source(name)
         return SourceWebhook(
-            scheme=self._settings.now.sources[name].webhook,
+            scheme=self.settings.now.sources[name].webhook,
             accepted=one.accepted,
             repeated=one.repeated,
             ignored=one.ignored,
-            refused=self.authenticator.refused_of[name],
+            refused=self.refusals.of_source[name],
             heard_at=one.heard_at,
             last=one.last,
             last_ignored=one.last_ignored,
             works=one.trust.works,
             poll=self.poll_seconds(name),
-            problem=self.authenticator.problems.get(name, ""),
+            problem=self.refusals.problems.get(name, ""),
         )
 
     def status(self) -> ListenerStatus | None:
         """Return how the listener stands; None if there is to be none."""
-        if not self._settings.now.webhooks.listen:
+        if not self.settings.now.webhooks.listen:
             return None
         return ListenerStatus(
-            address=self._settings.now.webhooks.listen,
-            open=bool(self._listener.address),
-            refused=dict(self.authenticator.refused),
+            address=self.settings.now.webhooks.listen,
+            open=bool(self.listener.address),
+            refused=dict(self.refusals.by_reason),
         )
 
     def _takes(self, name: str) -> bool:
-        settings = self._settings.now.sources.get(name)
+        settings = self.settings.now.sources.get(name)
         return settings is not None and bool(settings.webhook)
 
     def _source(self, name: str) -> _Source:
         if name not in self._sources:
-            memory = self._ledger.get(WebhookMemory, name) or WebhookMemory()
-            self._sources[name] = _Source(memory)
+            memory = self.ledger.get(WebhookMemory, name) or WebhookMemory()
+            trust = Trust(works=memory.works)
+            self._sources[name] = _Source(trust=trust, heard_at=memory.heard_at)
         return self._sources[name]
 
     def _keep(self, name: str, one: _Source) -> None:
         memory = WebhookMemory(works=one.trust.works, heard_at=one.heard_at)
         if memory != WebhookMemory():
-            self._ledger.put(memory, name)
+            self.ledger.put(memory, name)
