@@ -26,6 +26,7 @@ import anyio
 from supervisor import __version__
 from supervisor.adapters.host.checks import prerequisites
 from supervisor.api import control
+from supervisor.controllers.isolate import leaves
 from supervisor.kit.sd_notify import Notifier
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import EventKind
@@ -77,7 +78,7 @@ async def run(config: Path, *, wrap: Callable[[Ports], Ports] = lambda ports: po
             )
             await _serve(daemon, paths, notifier)
     except* Failure as group:
-        failures.extend(_leaves(group))
+        failures.extend(one for one in leaves(group) if isinstance(one, Failure))
     for failure in failures:
         log.error("%s", Finding.of(failure))
     return code if failures else EXIT_OK
@@ -146,11 +147,3 @@ def _only_one(path: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
-
-
-def _leaves(group: BaseExceptionGroup[Failure]) -> Iterator[Failure]:
-    for one in group.exceptions:
-        if isinstance(one, BaseExceptionGroup):
-            yield from _leaves(one)
-        else:
-            yield one

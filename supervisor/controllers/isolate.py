@@ -5,6 +5,7 @@ Used wherever the controllers go through apps: to judge, observe, plan, carry ou
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from supervisor.model.errors import Failure, Retry, Stalled
@@ -29,12 +30,12 @@ def failure_of(error: Exception, *, doing: str) -> Failure:
 
     Anything else is a defect: it is logged, with what was being done (`doing`), and tried again.
     """
-    leaves = list(_leaves(error))
-    defects = [one for one in leaves if not isinstance(one, Failure)]
+    met = list(leaves(error))
+    defects = [one for one in met if not isinstance(one, Failure)]
     if defects:
         log.error("%s failed", doing, exc_info=error)
         return Retry(f"internal error: {defects[0]!r}")
-    failures = (one for one in leaves if isinstance(one, Failure))
+    failures = (one for one in met if isinstance(one, Failure))
     return min(failures, key=lambda one: _EAGERNESS.index(type(one)))
 
 
@@ -45,10 +46,8 @@ async def each(
     done: dict[str, _R] = {}
     failed: dict[str, Failure] = {}
     for one in apps:
-        try:
+        with _apart(one.name, failed, doing):
             done[one.name] = await do(one)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the next app has its turn
-            failed[one.name] = failure_of(error, doing=f"{doing} app {one.name}")
     return done, failed
 
 
@@ -59,16 +58,23 @@ def each_now(
     done: dict[str, _R] = {}
     failed: dict[str, Failure] = {}
     for one in apps:
-        try:
+        with _apart(one.name, failed, doing):
             done[one.name] = do(one)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the next app has its turn
-            failed[one.name] = failure_of(error, doing=f"{doing} app {one.name}")
     return done, failed
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+@contextmanager
+def _apart(app: str, failed: dict[str, Failure], doing: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # whatever it is, the next app has its turn
+        failed[app] = failure_of(error, doing=f"{doing} app {app}")
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield what a task group met, or the exception itself."""
     if isinstance(error, BaseExceptionGroup):
         for one in error.exceptions:
-            yield from _leaves(one)
+            yield from leaves(one)
     else:
         yield error

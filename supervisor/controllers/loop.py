@@ -8,6 +8,7 @@ Apps are different: all that are due share one pass, and each comes to its own e
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -18,7 +19,6 @@ from supervisor.controllers.apps.reconciler import AppReconciler
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.keys import Kind, parse, title
 from supervisor.controllers.reconcilers import Reconciler, Registry
-from supervisor.controllers.state.failures import Failures
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
@@ -37,7 +37,8 @@ class Loop(msgspec.Struct, kw_only=True):
     queue: WorkQueue
     apps: AppReconciler
     reconcilers: Registry
-    failures: Failures
+    failures: Counter[str]
+    """Key to how often in a row it failed; one that went well last is not there."""
     board: StatusBoard
     clock: Clock
     on_apps_ended: Callable[[], None]
@@ -65,16 +66,17 @@ class Loop(msgspec.Struct, kw_only=True):
 
     def expedite(self) -> None:
         """Try now what waits after a failure that a network may mend: it is back, they say."""
-        expedited = {key for key in self.failures.of() if self._of(key).over_network}
+        expedited = {key for key in self.failures if self._of(key).over_network}
         # It may take a moment until names resolve again.
-        self.failures.begin_anew(expedited)
+        for key in expedited:
+            self.failures[key] = 0
         self.queue.expedite(expedited.__contains__)
 
     def forget_failure(self, key: str) -> bool:
         """Begin anew with a key that went well, or is about nothing now; tells if it had failed."""
         self._complaints.pop(key, None)
         self.board.problems.pop(key, None)
-        return self.failures.forget(key)
+        return self.failures.pop(key, None) is not None
 
     def _of(self, key: str) -> Reconciler:
         return self.reconcilers.get(parse(key)[0], _OF_APPS)
@@ -100,7 +102,7 @@ class Loop(msgspec.Struct, kw_only=True):
 
     async def _reconcile_one(self, keys: set[str]) -> None:
         (key,) = keys
-        self.queue.add(*await self._of(key).reconcile(parse(key)[1]))
+        self.queue.add(*(await self._of(key).reconcile(parse(key)[1]) or ()))
         self._went_well(key)
 
     async def _reconcile_apps(self, left: set[str]) -> None:
@@ -137,13 +139,13 @@ class Loop(msgspec.Struct, kw_only=True):
 
     def _interpret(self, key: str, failure: Failure) -> None:
         """The one place that knows what each failure means for the queue."""
-        failures = self.failures.add(key)
+        self.failures[key] += 1
         reconciler = self._of(key)
         if not reconciler.shows_failures:
             self.board.problems[key] = Finding.of(failure, about=title(key))
         match failure:
             case Retry():
-                self.queue.add_in(key, backoff.delay(reconciler.backoff, failures))
+                self.queue.add_in(key, backoff.delay(reconciler.backoff, self.failures[key]))
             case Stalled() if reconciler.stalled_retry:
                 self.queue.add_in(key, reconciler.stalled_retry)
             case _:
@@ -164,7 +166,7 @@ class Loop(msgspec.Struct, kw_only=True):
         log.warning("%s: %s%s", title(key), why, f" ({what_now})" if what_now else "")
 
 
-async def _never(name: str) -> tuple[str, ...]:
+async def _never(name: str) -> None:
     """Stand for the reconciler of apps, which has them by many."""
     raise AssertionError(name)
 

@@ -15,9 +15,9 @@ from supervisor.kit import backoff
 class Reconciler:
     """Who reconciles the keys of a kind."""
 
-    reconcile: Callable[[str], Awaitable[Iterable[str]]]
-    """Gets the name of a key, and returns the keys that come of it. Raises Retry or Stalled; what
-    is to be looked at again later it gives to the queue itself."""
+    reconcile: Callable[[str], Awaitable[Iterable[str] | None]]
+    """Gets the name of a key, and returns the keys that come of it, if any. Raises Retry or
+    Stalled; what is to be looked at again later it gives to the queue itself."""
     backoff: tuple[int, ...] = backoff.PASS_SECONDS
     """Seconds to wait after failures in a row."""
     stalled_retry: float = 0.0

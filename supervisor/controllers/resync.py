@@ -1,12 +1,12 @@
 """The slow backstop: what a wake-up can be lost for is looked at once in a while. Key `resync`."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.controllers.state.failures import Failures
 from supervisor.kit.workqueue import WorkQueue
 
 
@@ -15,7 +15,7 @@ class Resync(msgspec.Struct, frozen=True, kw_only=True):
 
     queue: WorkQueue
     settings: CurrentSettings
-    failures: Failures
+    failures: Counter[str]
     on_resync: Callable[[], None]
 
     def name(self) -> None:
@@ -25,7 +25,7 @@ class Resync(msgspec.Struct, frozen=True, kw_only=True):
         """
         sources = self.settings.now.sources.items()
         self.queue.add(*Kind.SOURCE.keys(name for name, one in sources if one.folder))
-        self.queue.add(Kind.ALL_APPS, *self.failures.of())
+        self.queue.add(Kind.ALL_APPS, *self.failures)
         if resync := float(self.settings.now.repair.resync):
             self.queue.add_by_rhythm(Kind.RESYNC, resync)
 
@@ -34,7 +34,6 @@ class Resync(msgspec.Struct, frozen=True, kw_only=True):
         self.on_resync()
         self.name()
 
-    async def reconcile(self, _: str) -> tuple[str, ...]:
+    async def reconcile(self, _: str) -> None:
         """Reconcile `resync`."""
         self.look_anew()
-        return ()

@@ -1,5 +1,6 @@
 """The controllers, wired over the ports."""
 
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -39,7 +40,6 @@ from supervisor.controllers.sources.webhook_auth import Refusals, WebhookAuthent
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.controllers.state.failures import Failures
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.watches import Sightings, Watches
 from supervisor.core.config.reader import Reading
@@ -87,7 +87,7 @@ def assemble(
     current = CurrentSettings(settings)
     current.subscribe(ports.configure)
     queue = WorkQueue()
-    failures = Failures()
+    failures = Counter[str]()
     planning = Planning(ports)
     desired_state = planning.desired_state(current)
     refusals = Refusals()
@@ -124,9 +124,7 @@ def assemble(
         problems = (*host_problems(), *file.findings(), *unwritten)
         return msgspec.structs.replace(started, problems=problems)
 
-    images = ImageController(
-        podman=ports.podman, ledger=ledger, name_key=queue.add, settings=current
-    )
+    images = ImageController(podman=ports.podman, ledger=ledger, queue=queue, settings=current)
     executor = Executor(
         reader=ports.reader,
         folder=ports.folder,
@@ -159,11 +157,10 @@ def assemble(
         if board.has_looked:
             notifier.status(board.summary())
 
-    async def watchdog(_: str) -> tuple[str, ...]:
+    async def watchdog(_: str) -> None:
         notifier.watchdog()
         if again := notifier.watchdog_seconds / 2:
             queue.add_by_rhythm(Kind.WATCHDOG, again, slack=again / 2)
-        return ()
 
     planner = planning.planner(desired_state, board.apps)
     recorder = Recorder(

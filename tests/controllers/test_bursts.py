@@ -123,7 +123,7 @@ def sizes(daemon):
     """How much each collection of those who deal with keys holds."""
     return {
         f"{type(thing).__name__}.{name}": len(value)
-        for thing in (daemon.queue, daemon.loop, daemon.loop.failures, daemon.board)
+        for thing in (daemon.queue, daemon.loop, daemon.board)
         for name in getattr(thing, "__struct_fields__", None) or vars(thing)
         if isinstance(value := getattr(thing, name), dict | set | list)
     }

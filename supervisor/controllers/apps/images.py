@@ -4,13 +4,14 @@ A pull has a key of its own so that it takes its time while the apps that wait f
 others, are kept as they are.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import msgspec
 
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Events, Podman
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.plan import PullImage
@@ -21,7 +22,7 @@ class ImageController(msgspec.Struct, kw_only=True):
 
     podman: Podman
     ledger: Events
-    name_key: Callable[[str], None]
+    queue: WorkQueue
     settings: CurrentSettings
     _waiting: dict[str, set[str]] = {}
     _errors: dict[str, str] = {}
@@ -30,7 +31,7 @@ class ImageController(msgspec.Struct, kw_only=True):
         """Have an image pulled for an app; a pull that is waiting for its next try goes on so."""
         waiting = self._waiting.setdefault(step.image, set())
         if not waiting:
-            self.name_key(Kind.IMAGE.key(step.image))
+            self.queue.add(Kind.IMAGE.key(step.image))
         if step.app not in waiting:
             waiting.add(step.app)
             self._log(step.image, [step.app], ok=True, reason=step.reason)
@@ -57,10 +58,10 @@ class ImageController(msgspec.Struct, kw_only=True):
         """Why the last pull failed; empty if it did not."""
         return self._errors.get(image, "")
 
-    async def reconcile(self, image: str) -> tuple[str, ...]:
+    async def reconcile(self, image: str) -> list[str]:
         """Pull it and name the apps that wait for it. Raises what pulling raises."""
         if not self._waiting.get(image):
-            return ()
+            return []
         try:
             timeout = float(self.settings.now.repair.pull_timeout)
             await self.podman.pull(image, timeout_seconds=timeout)
@@ -71,16 +72,13 @@ class ImageController(msgspec.Struct, kw_only=True):
                 self._log(image, apps, ok=False, reason=str(failure), detail=hint)
             if apps:
                 self._errors[image] = str(failure)
-            for app in sorted(apps):
-                self.name_key(Kind.APP.key(app))
+            self.queue.add(*Kind.APP.keys(sorted(apps)))
             raise
         self._errors.pop(image, None)
         # Whoever waits now: some came, some went, while it was pulled.
         apps = self._waiting.pop(image, set())
         self._log(image, apps, ok=True, reason="pulled")
-        for app in sorted(apps):
-            self.name_key(Kind.APP.key(app))
-        return ()
+        return Kind.APP.keys(sorted(apps))
 
     def _log(
         self, image: str, apps: Collection[str], *, ok: bool, reason: str, detail: str = ""

@@ -31,16 +31,13 @@ class LookSchedule(msgspec.Struct, frozen=True, kw_only=True):
 
     async def look(self, _: str) -> list[str]:
         """Reconcile `health`."""
-        units = await self.health.look()
-        self.arm()
-        return self._keys_of(units)
+        return self._after(await self.health.look())
 
     async def probe(self, _: str) -> list[str]:
         """Reconcile `probes`."""
-        units = await self.probes.run()
-        self.arm()
-        return self._keys_of(units)
+        return self._after(await self.probes.run())
 
-    def _keys_of(self, units: Iterable[str]) -> list[str]:
+    def _after(self, units: Iterable[str]) -> list[str]:
+        self.arm()
         apps = {app for unit in units for app in self.desired_state.apps_of_unit(unit)}
         return Kind.APP.keys(sorted(apps))

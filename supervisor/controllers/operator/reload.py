@@ -72,10 +72,6 @@ class SettingsReloader(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Secrets
     ledger: Events
 
-    def findings(self) -> tuple[Finding, ...]:
-        """See `SettingsFile`."""
-        return self.file.findings()
-
     async def reload(self) -> Reloaded:
         """Take up what is on disk, if it is not refused; passes that are under way go on.
 

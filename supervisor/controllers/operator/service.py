@@ -59,7 +59,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
         Raises Stalled for an app that is not there.
         """
         plan = await self.preview().plan(apps, prune_all=prune_all)
-        problems = (*self.settings.findings(), *plan.problems)
+        problems = (*self.settings.file.findings(), *plan.problems)
         return msgspec.structs.replace(plan, problems=problems)
 
     async def diff(self, request: DiffRequest) -> Diff:

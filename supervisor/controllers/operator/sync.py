@@ -88,15 +88,14 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             keys = set(Kind.APP.keys(apps or self.board.apps))
             keys |= self.dependencies.unfinished(apps)
             await self.queue.wait_idle(keys.__contains__, bursts=False)
-            waiting = {
-                Kind.APP.key(one.name): one
-                for one in self.board.apps.values()
-                if one.gate and one.state is AppState.CHANGING and Kind.APP.key(one.name) in keys
+            apps_by_key = {Kind.APP.key(name): one for name, one in self.board.apps.items()}
+            changing = {
+                key: one
+                for key, one in apps_by_key.items()
+                if key in keys and one.state is AppState.CHANGING
             }
-            moves = any(
-                Kind.APP.key(one.name) in keys and one.state is AppState.CHANGING and one.is_moving
-                for one in self.board.apps.values()
-            )
+            waiting = {key: one for key, one in changing.items() if one.gate}
+            moves = any(one.is_moving for one in changing.values())
             for key, one in waiting.items():
                 if said.get(key) != one.gate:
                     said[key] = one.gate

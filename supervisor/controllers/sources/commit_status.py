@@ -56,7 +56,7 @@ class CommitStatusController(msgspec.Struct, kw_only=True):
         self._tried.clear()
         self._failing.clear()
 
-    async def reconcile(self, name: str) -> tuple[str, ...]:
+    async def reconcile(self, name: str) -> None:
         """Tell it now, if it is news. Raises what reading the token and telling raise."""
         settings = self.settings.now.sources.get(name)
         wanted = self._wanted(name)
@@ -64,19 +64,19 @@ class CommitStatusController(msgspec.Struct, kw_only=True):
             # `due` names it when it is known again what to tell.
             self._tried.pop(name, None)
             self._failing.pop(name, None)
-            return ()
+            return
         target = _target(settings)
         self._tried[name] = (wanted, target)
         said = self.ledger.get(ReportedStatus, name)
         before = said.status if said and said.target == target else None
         if wanted == before:
-            return ()
+            return
         if seconds := hold_back(wanted, before, said.at if said else 0.0, self.clock.now()):
             self.queue.add_in(Kind.COMMIT_STATUS.key(name), seconds)
-            return ()
+            return
         api = api_of(settings.status, git=settings.git, url=settings.status_url)
         if api is None:
-            return ()  # the settings are not accepted like that
+            return  # the settings are not accepted like that
         context = settings.status_context or f"podvisor/{os.uname().nodename}"
         try:
             token = await self.secrets.read(settings.status_token)
@@ -87,7 +87,6 @@ class CommitStatusController(msgspec.Struct, kw_only=True):
         self._failing.pop(name, None)
         told = ReportedStatus(status=wanted, target=target, at=self.clock.now())
         self.ledger.put(told, name)
-        return ()
 
     def _wanted(self, name: str) -> CommitStatus | None:
         source = self.board.sources.get(name)

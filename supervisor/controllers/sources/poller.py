@@ -1,12 +1,13 @@
 """When sources are read, and what is named for what they say. Keys `source:NAME`."""
 
+from collections import Counter
+
 import msgspec
 
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.sources.source import SourceController
 from supervisor.controllers.sources.webhooks import WebhookController
-from supervisor.controllers.state.failures import Failures
 from supervisor.kit.workqueue import WorkQueue
 
 
@@ -17,7 +18,7 @@ class SourcePoller(msgspec.Struct, frozen=True, kw_only=True):
     sources: SourceController
     webhooks: WebhookController
     desired_state: DesiredState
-    failures: Failures
+    failures: Counter[str]
 
     async def reconcile(self, name: str) -> list[str]:
         """Read a source. Raises what reading it raises."""

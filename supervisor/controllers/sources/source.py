@@ -73,7 +73,7 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
         self._show(name, settings, snapshot)
         return changed
 
-    async def protect(self, name: str) -> tuple[str, ...]:
+    async def protect(self, name: str) -> None:
         """Reconcile `gc-roots`: keep what is applied of a source, and the way back, stored."""
         applied = self.ledger.applied().items()
         revisions = {one.revision for _, one in applied if one.source == name}
@@ -81,7 +81,6 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
             rollouts = self.ledger.rollouts(app)
             revisions.update(one.revision for one in rollouts if one.source == name)
         await self.reader.keep(name, revisions)
-        return ()
 
     def _show(self, name: str, settings: SourceSettings, snapshot: Snapshot) -> None:
         old = self.board.sources.get(name)

@@ -75,7 +75,7 @@ class WebhookController(msgspec.Struct, kw_only=True):
         """Forget the sources that the settings have no webhooks for any more."""
         self._sources = {name: one for name, one in self._sources.items() if self._takes(name)}
 
-    async def reconcile(self, _: str) -> tuple[str, ...]:
+    async def reconcile(self, _: str) -> None:
         """Have the listener where the settings say. Raises Retry if it cannot be there."""
         before = self.listener.address
         try:
@@ -94,7 +94,6 @@ class WebhookController(msgspec.Struct, kw_only=True):
             reason = f"listening on {now}" if now else "not listening any more"
             log.info("webhooks: %s", reason)
             self.ledger.log(EventKind.WEBHOOK, reason=reason)
-        return ()
 
     def _poll_as_told(self) -> None:
         """Poll as the settings say: nobody is heard now."""
