@@ -4,6 +4,7 @@ Blocking; `folder` decides whether it runs in a thread.
 """
 
 import hashlib
+import math
 import os
 import stat
 import time
@@ -22,23 +23,25 @@ Known = dict[str, tuple[Stamp, TreeFile]]
 """Path to what was read there."""
 
 
-def unread_bytes(root: str, paths: Collection[str], known: Known) -> int:
-    """Return how many bytes `contents` would have to read."""
-    return sum(
-        stamp.size
-        for path, _, _, stamp in _stamps(root, paths)
-        if path not in known or known[path][0] != stamp
-    )
+class TooMuch(Exception):
+    """More would have to be read than may be."""
 
 
-def contents(root: str, paths: Collection[str], known: Known) -> tuple[list[TreeFile], Known]:
-    """Return the files and links that are there, and what is to be known the next time."""
+def contents(
+    root: str, paths: Collection[str], known: Known, *, most: float = math.inf
+) -> tuple[list[TreeFile], Known]:
+    """Return the files and links that are there, and what is to be known the next time.
+
+    Raises TooMuch before more than `most` bytes are read.
+    """
     files: list[TreeFile] = []
     settled: Known = {}
     now = time.time_ns()
     for path, name, place, stamp in _stamps(root, paths):
         if path in known and known[path][0] == stamp:
             file: TreeFile | None = known[path][1]
+        elif (most := most - stamp.size) < 0:
+            raise TooMuch
         else:
             file = _read(path, name, place, stamp)
         if file is None:

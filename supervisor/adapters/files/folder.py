@@ -9,12 +9,13 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from supervisor.adapters.files.contents import Known, contents, first_bytes, unread_bytes
+from supervisor.adapters.files.contents import Known, TooMuch, contents, first_bytes
 from supervisor.adapters.files.foreign import ForeignUnits
 from supervisor.adapters.files.owned_watch import OwnedWatch
 from supervisor.adapters.files.paths import MANIFEST, link_problem, path_problem
@@ -128,11 +129,11 @@ class OwnedFolder:
         unowned_files, closed, links = await in_thread(beside) if many else beside()
         asked = [path for path in asked if not path_problem(path)]
         await self._watch_app(app, [*paths, *asked], map(self._links.absolute, links))
-        known = self._known.get(app, {})
-        if many or unread_bytes(self._root, full, known) > _THREAD_BYTES:
-            there, known = await in_thread(lambda: contents(self._root, full, known))
-        else:
-            there, known = contents(self._root, full, known)
+        read = partial(contents, self._root, full, self._known.get(app, {}))
+        try:
+            there, known = await in_thread(read) if many else read(most=_THREAD_BYTES)
+        except TooMuch:
+            there, known = await in_thread(read)
         self._known[app] = known
         if not there and not manifest:
             self._known.pop(app)

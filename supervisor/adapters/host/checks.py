@@ -9,6 +9,7 @@ import pwd
 import shutil
 import socket
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from supervisor.adapters.host.commands import PATIENCE_SECONDS, answer
@@ -220,6 +221,7 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
+@cache  # asked of systemd, or of a directory, at each status
 def _user_name(user_id: int) -> str:
     try:
         return pwd.getpwuid(user_id).pw_name
