@@ -82,11 +82,12 @@ class ContainerHealth(msgspec.Struct, frozen=True, kw_only=True):
 class PlayedContainer(msgspec.Struct, frozen=True, kw_only=True):
     """One of the containers that Podman plays from a `.kube` file."""
 
+    id: str
     name: str
     unit: str
     """Label PODMAN_SYSTEMD_UNIT."""
     state: str
-    """In Podman's word: `running`, `exited` …"""
+    """In Podman's word: `running`, `exited` …; or `removed`."""
     started_at: float = 0.0
     """Seconds since the epoch, as `ended_at`."""
     restarts: int = 0

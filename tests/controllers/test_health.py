@@ -280,7 +280,9 @@ async def test_a_probe_beside_a_health_check_the_worst_counts(world):
         assert (unit(daemon).health, unit(daemon).health_output) == (Health.UNHEALTHY, "slow")
 
 
-ENDED = PlayedContainer(name="k-two", unit="k.service", state="exited", restart_policy="always")
+ENDED = PlayedContainer(
+    id="2", name="k-two", unit="k.service", state="exited", restart_policy="always"
+)
 
 
 def ended(world, *, code=0, policy="always"):
@@ -316,6 +318,38 @@ async def test_a_container_of_a_kube_that_podman_leaves_dead_is_seen_and_brought
     assert (good.ok, good.reason) == (True, "no longer unhealthy")
 
 
+async def test_a_container_of_a_kube_that_somebody_removes_is_missed_and_brought_back(world):
+    """Its service runs on for as long as the other one does."""
+    world.reader.put("home", {"k/k.kube": ""})
+    async with world.running() as daemon:
+        await anyio.sleep(400)
+        world.podman.dies(msgspec.structs.replace(ENDED, state="running"))  # it is restarted
+        await anyio.sleep(400)
+        world.podman.is_removed(ENDED)
+        await anyio.sleep(2)
+        assert daemon.service.status().apps[0].state is AppState.FAILING
+        assert unit(daemon).health_output == "container k-two was removed"
+        await anyio.sleep(20)
+        assert world.systemd.jobs.count(("restart", "k.service")) == 1
+        assert daemon.service.status().apps[0].state is AppState.READY
+        await anyio.sleep(3600)
+    assert world.systemd.jobs.count(("restart", "k.service")) == 1
+    (restart,) = [one for one in world.events(EventKind.STEP) if one.step == "restart"]
+    assert restart.reason == "container k-two was removed"
+
+
+async def test_a_container_of_a_kube_that_is_done_may_be_cleared_away(world):
+    world.reader.put("home", {"k/k.kube": ""})
+    async with world.running() as daemon:
+        await anyio.sleep(400)
+        ended(world, policy="on-failure")
+        await anyio.sleep(60)
+        world.podman.is_removed(ENDED)
+        await anyio.sleep(3600)
+        assert daemon.service.status().apps[0].state is AppState.READY
+    assert ("restart", "k.service") not in world.systemd.jobs
+
+
 @pytest.mark.parametrize(
     ("code", "policy", "state"),
     [
@@ -342,7 +376,7 @@ async def test_a_container_of_a_kube_that_podman_restarts_is_failing_until_it_ha
         await anyio.sleep(400)
         now = world.clock.now()
         again = PlayedContainer(
-            name="k-two", unit="k.service", state="running", started_at=now, restarts=2
+            id="2", name="k-two", unit="k.service", state="running", started_at=now, restarts=2
         )
         world.podman.dies(again)
         await anyio.sleep(2)

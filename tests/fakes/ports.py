@@ -773,13 +773,27 @@ class FakePodman:
     async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
         self._reach()
         running = self.machine.running.keys() & set(units)
-        return tuple(one for one in self.machine.played.values() if one.unit in running)
+        services = [
+            PlayedContainer(
+                id=f"{unit} {self.machine.since[unit]}", name="service", unit=unit, state="running"
+            )
+            for unit in running
+        ]
+        others = [one for one in self.machine.played.values() if one.unit in running]
+        return (*services, *others)
 
     def dies(self, container: PlayedContainer) -> None:
         """A container of a `.kube` ends; `container` is what it is then, or a moment later."""
         self.machine.played[container.name] = container
         name, unit = container.name, container.unit
         event = PodmanEvent(type="container", action="died", name=name, unit=unit)
+        self.events.queue.put_nowait(event)
+
+    def is_removed(self, container: PlayedContainer) -> None:
+        """Somebody removes a container of a `.kube`; the others run on."""
+        del self.machine.played[container.name]
+        name, unit = container.name, container.unit
+        event = PodmanEvent(type="container", action="remove", name=name, unit=unit)
         self.events.queue.put_nowait(event)
 
     async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:

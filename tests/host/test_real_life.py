@@ -218,6 +218,11 @@ def test_a_kube_file(user, git_server):
     assert "container cube-beside has ended" in app_of(user, "cube")["units"][0]["health_output"]
     user.wait_for(lambda: app_of(user, "cube")["state"] == "ready")
     assert "cube-beside" in user.podman("ps").stdout
+    user.podman("rm", "--force", "--time=0", "cube-beside")
+    user.wait_for(lambda: app_of(user, "cube")["state"] == "failing")
+    assert app_of(user, "cube")["units"][0]["health_output"] == "container cube-beside was removed"
+    user.wait_for(lambda: app_of(user, "cube")["state"] == "ready")
+    assert "cube-beside" in user.podman("ps").stdout
     repository.commit({"apps/cube/cube.yaml": "kind: [\n"})
     assert sync(user).returncode == 3
     assert app_of(user, "cube")["findings"][0]["path"] == "apps/cube/cube.yaml"

@@ -35,6 +35,7 @@ async def _restart_policy(api: Api, container: Mapping[str, Any]) -> str:
 
 def _played(one: Mapping[str, Any], unit: str, policy: str) -> PlayedContainer:
     return PlayedContainer(
+        id=str(one.get("Id", "")),
         name=str((one.get("Names") or [""])[0]),
         unit=unit,
         state=str(one.get("State", "")),

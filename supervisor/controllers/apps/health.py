@@ -12,6 +12,7 @@ import msgspec
 
 from supervisor.controllers.apps.last_words import LastWords
 from supervisor.controllers.ports import Podman, Systemd
+from supervisor.core.health.played import with_removed
 from supervisor.core.health.unit_health import is_restless, is_usual, noted
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Retry
@@ -39,7 +40,7 @@ class HealthController(msgspec.Struct, kw_only=True):
     _running: dict[str, float] = {}
     """Containers whose check ran at the last look, and since when it did at each look."""
     _played: dict[str, tuple[PlayedContainer, ...]] = {}
-    """Unit to its containers as Podman told of them last."""
+    """Unit to its containers as Podman told of them last, and those that are missed."""
 
     async def read(self, units: Mapping[str, UnitState]) -> tuple[Checked, ...]:
         """Return the checked containers of these units, asking Podman for their health.
@@ -59,17 +60,20 @@ class HealthController(msgspec.Struct, kw_only=True):
             await self._ask(asked, units)
         return tuple(one for one in self._checked.values() if one.container.unit in units)
 
-    async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
-        """Return the containers of these `.kube` services.
+    async def played(self, units: Mapping[str, UnitState]) -> tuple[PlayedContainer, ...]:
+        """Return the containers of these `.kube` services, and those that somebody removed.
 
         Where Podman does not answer, what was known of them before stands.
         """
         if units:
             with suppress(Retry):
                 found = await self.podman.played(units)
-                self._played.update(dict.fromkeys(units, ()))
-                for one in found:
-                    self._played[one.unit] += (one,)
+                for name, state in units.items():
+                    mine = tuple(one for one in found if one.unit == name)
+                    if is_usual(state):
+                        before = self._played.get(name, ())
+                        mine = with_removed(mine, before, self.clock.now())
+                    self._played[name] = mine
         return tuple(one for name in units for one in self._played.get(name, ()))
 
     async def _ask(self, containers: Collection[str], units: Mapping[str, UnitState]) -> None:

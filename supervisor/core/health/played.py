@@ -4,13 +4,41 @@ The service is active for as long as any of them runs. What has ended although i
 the unit unhealthy; Podman restarts it by its `restartPolicy`, and what Podman leaves is podvisor's.
 """
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
 from supervisor.core.health import crash_backoff
 from supervisor.kit.texts import count
 from supervisor.model.health import Health, PlayedContainer, UnitHealth
 
+REMOVED = "removed"
+"""The state of a container that somebody removed while its unit ran; Podman has no word for it."""
+_ENDED = frozenset({"exited", "stopped"})
 _NEVER, _ALWAYS = "no", "always"
 _PODMANS_TURN_SECONDS = 10.0
 """In which Podman restarts by itself what it does restart."""
+
+
+def with_removed(
+    found: Sequence[PlayedContainer], before: Sequence[PlayedContainer], now: float
+) -> tuple[PlayedContainer, ...]:
+    """Return the containers of a unit, and those of `before` that somebody removed since.
+
+    One that had ended is as it ended: what is done may be cleared away. A new start has all of
+    them made anew.
+    """
+    ids = {one.id for one in found}
+    gone = [one for one in before if one.id not in ids]
+    if len(gone) == len(before):
+        return tuple(found)
+    removed = (
+        one
+        if one.state in {*_ENDED, REMOVED}
+        else replace(one, state=REMOVED, ended_at=now, restart_policy=_ALWAYS)
+        for one in gone
+    )
+    return (*found, *removed)
 
 
 def health_of(one: PlayedContainer, now: float, *, since: float | None) -> UnitHealth:
@@ -31,7 +59,9 @@ def health_of(one: PlayedContainer, now: float, *, since: float | None) -> UnitH
 
 def how_it_ended(one: PlayedContainer) -> str:
     """Say of a container that should run how it ended, empty if it runs or has ended as it may."""
-    if one.state not in {"exited", "stopped"}:
+    if one.state == REMOVED:
+        return f"container {one.name} was removed"
+    if one.state not in _ENDED:
         return ""
     if one.exit_code == 0 and one.restart_policy != _ALWAYS:
         return ""

@@ -399,7 +399,7 @@ async def test_what_becomes_of_the_containers_of_a_kube(
     ]
     a, b, c = await client.played(["k.service"])
     assert a == PlayedContainer(
-        name="k-a", unit="k.service", state="running", started_at=100, restarts=2
+        id="a" * 64, name="k-a", unit="k.service", state="running", started_at=100, restarts=2
     )
     assert (b.state, b.exit_code, b.ended_at, b.restart_policy) == ("exited", 3, 200, "on-failure")
     assert c.restart_policy == "always", "without it no other container of its pod is reached"
