@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from supervisor.cli import codes
 from supervisor.cli.daemon import places
-from supervisor.cli.daemon.client import NotRunning, Refused
+from supervisor.cli.daemon.client import NotRunning
 from supervisor.cli.show import screen
+from supervisor.kit.failures import Failure
 
 
 class HadEnough(Exception):
@@ -24,7 +25,7 @@ def guarded(action: Callable[[], int]) -> int:
 
         screen.complain("the daemon is not running", way_out())
         return codes.NOT_RUNNING
-    except Refused as error:
+    except Failure as error:
         screen.complain(str(error), error.hint)
         return codes.ERROR
     except KeyboardInterrupt:

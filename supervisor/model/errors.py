@@ -1,4 +1,4 @@
-"""The two ways in which something can fail, classified where they are raised.
+"""Findings, and the two ways in which something can fail, classified where they are raised.
 
 `controllers.loop` interprets them: `Retry` goes back to the queue with a backoff, `Stalled` waits
 for a person (or for the world to change).
@@ -6,22 +6,9 @@ for a person (or for the world to change).
 
 import msgspec
 
+from supervisor.kit.failures import Failure, Retry, Stalled
 
-class Failure(Exception):
-    """Base of the two; `str()` of it is a sentence for people: "cannot X: why"."""
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-        """What a person is to do; empty where it may help to wait."""
-
-
-class Retry(Failure):
-    """It may work later, unchanged: a network, a registry or a full disk."""
-
-
-class Stalled(Failure):
-    """A person is needed; `hint` says what to do."""
+__all__ = ("Failure", "Finding", "Retry", "Stalled")
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,18 +4,16 @@ The version of the tables is SQLite's `user_version`: the number of migrations t
 of a newer podvisor is used as long as it has what this one knows, with values of their own for
 whatever else there is: so a downgrade starts, and an upgrade finds everything again.
 
-What cannot be used is said with a failure of the caller's: a status without a daemon waits for
-this to be imported, and would wait longer for the model.
+A status without a daemon waits for this to be imported: not also for the model.
 """
 
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-_Failure = Callable[..., Exception]
-"""`model.errors.Stalled`, or another that takes a message and a hint."""
+from supervisor.kit.failures import Stalled
 
 MIGRATIONS = (
     """
@@ -57,8 +55,8 @@ _TABLES = ("events", "documents")
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def open_for_writing(path: Path, failure: _Failure) -> sqlite3.Connection:
-    """Open the file, make it if it is not there. Raises sqlite3.Error, OSError or the failure."""
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open the file, make it if it is not there. Raises sqlite3.Error, OSError or Stalled."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # SQLite gives its companions (-wal, -shm) the mode of the file itself.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -75,7 +73,7 @@ def open_for_writing(path: Path, failure: _Failure) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint=0")
         version = _version(connection)
         if version > len(MIGRATIONS):
-            _check_newer(connection, path, failure)
+            _check_newer(connection, path)
         for number in range(version, len(MIGRATIONS)):
             script = f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA user_version={number + 1};"
             connection.executescript(f"{script} COMMIT;")
@@ -83,19 +81,19 @@ def open_for_writing(path: Path, failure: _Failure) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def reading(path: Path, failure: _Failure) -> Iterator[sqlite3.Connection]:
-    """The file as it is, empty if it is not there; none is made or changed. Raises the failure."""
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file as it is, empty if it is not there; none is made or changed. Raises Stalled."""
     try:
-        with contextlib.closing(_opened_for_reading(path, failure)) as connection:
+        with contextlib.closing(_opened_for_reading(path)) as connection:
             yield connection
     except sqlite3.Error as error:
-        raise failure(
+        raise Stalled(
             f"cannot read the ledger {path}: {error}",
             hint="the daemon sets a damaged ledger aside when it starts, and begins a new one",
         ) from error
 
 
-def _opened_for_reading(path: Path, failure: _Failure) -> sqlite3.Connection:
+def _opened_for_reading(path: Path) -> sqlite3.Connection:
     if not path.exists():
         return _empty()
     # Without a WAL nobody has it open, and SQLite would make one even for a reader.
@@ -107,9 +105,9 @@ def _opened_for_reading(path: Path, failure: _Failure) -> sqlite3.Connection:
     with _closed_on_error(connection):
         version = _version(connection)
         if version > len(MIGRATIONS):
-            _check_newer(connection, path, failure)
+            _check_newer(connection, path)
         if version < len(MIGRATIONS):
-            raise failure(
+            raise Stalled(
                 f"cannot read the ledger {path}: it was left by an older podvisor",
                 hint="start the daemon once; it brings the ledger up to date",
             )
@@ -158,14 +156,14 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _check_newer(connection: sqlite3.Connection, path: Path, failure: _Failure) -> None:
-    """Raise the failure if this podvisor cannot work with the tables of a newer one."""
+def _check_newer(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise Stalled if this podvisor cannot work with the tables of a newer one."""
     with contextlib.closing(_empty()) as known:
         if all(_columns(connection, table) >= _columns(known, table) for table in _TABLES) and all(
             _fills_itself(connection, table, _columns(known, table)) for table in _TABLES
         ):
             return
-    raise failure(
+    raise Stalled(
         f"cannot use the ledger {path}: it was written by a newer podvisor "
         f"(version {_version(connection)}, this one knows {len(MIGRATIONS)})",
         hint="upgrade podvisor, or move the file away to begin a new ledger",

@@ -195,7 +195,7 @@ class SqliteLedger:
 
     def take(self, path: Path) -> None:
         """Put everything but the event log of another file. Raises Stalled if it is unreadable."""
-        with self.together(), schema.reading(path, Stalled) as connection:
+        with self.together(), schema.reading(path) as connection:
             for kind in KINDS:
                 for key, parts in rows.read_documents(connection, kind).items():
                     for part, document in parts.items():
@@ -300,7 +300,7 @@ class SqliteLedger:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = schema.open_for_writing(self._path, Stalled)
+            self._connection = schema.open_for_writing(self._path)
             if self._loaded:
                 # Whatever happened to the file meanwhile: memory is the truth.
                 self._unwritten |= {

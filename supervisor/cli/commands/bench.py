@@ -13,7 +13,7 @@ from supervisor.cli import codes
 from supervisor.cli.daemon.client import NotRunning, Refused
 from supervisor.cli.local.times import seconds
 from supervisor.cli.show import screen
-from supervisor.model.errors import Failure, Stalled
+from supervisor.model.errors import Stalled
 
 if TYPE_CHECKING:
     from supervisor.adapters.host.targets import Target, Unit
@@ -130,8 +130,6 @@ def command(  # noqa: PLR0917 - click names them
         if twice := next((one for one in labels if labels.count(one) > 1), ""):
             raise click.UsageError(f"two of them are called “{twice}”: give one another LABEL=")
         report = measure(own, targets, settle=settle, window=window, others=others, say=_tell)
-    except Failure as failure:
-        raise Refused(str(failure), hint=failure.hint) from failure
     finally:
         for one in started:
             one.end()

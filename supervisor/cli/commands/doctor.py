@@ -6,11 +6,10 @@ import click
 
 from supervisor.cli import codes
 from supervisor.cli.daemon import places
-from supervisor.cli.daemon.client import Refused
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
 from supervisor.kit.texts import count, format_duration
-from supervisor.model.errors import Finding, Stalled
+from supervisor.model.errors import Finding
 
 if TYPE_CHECKING:
     from supervisor.model.doctor import Advice, CheckCost, Diagnosis
@@ -41,10 +40,7 @@ def command(runs: int, as_json: bool) -> int:
     if not any(found.fatal for found in findings):
         from supervisor.adapters.host.check_costs import measure
 
-        try:
-            costs += measure(runs=runs, tell=_tell)
-        except Stalled as failure:
-            raise Refused(str(failure), hint=failure.hint) from failure
+        costs += measure(runs=runs, tell=_tell)
     found = diagnose(costs, findings)
     if as_json:
         screen.write_json(found)

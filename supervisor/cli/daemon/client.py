@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from supervisor.cli.daemon import places
+from supervisor.kit.failures import Failure
 
 _OK = 200
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:@/")
@@ -19,12 +20,8 @@ class NotRunning(Exception):
     """Nobody listens on the control socket."""
 
 
-class Refused(Exception):
-    """The daemon answered with an error; `hint` says what to do."""
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+class Refused(Failure):
+    """The daemon answered with an error, or a command refuses what is asked; `hint` helps."""
 
 
 def ask(

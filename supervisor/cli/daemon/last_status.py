@@ -11,20 +11,19 @@ from typing import Any
 from supervisor import __version__
 from supervisor.adapters.ledger import schema
 from supervisor.adapters.ledger.reader import plain_documents
-from supervisor.cli.daemon.client import Refused
 
 
 def status_from_ledger(path: str, app: str = "") -> bytes:
-    """Return a `Status`, as JSON, of what was applied last. Raises Refused for an unknown app."""
-    with schema.reading(Path(path), Refused) as ledger:
+    """Return a `Status`, as JSON, of what was applied last. Raises Stalled for an unknown app."""
+    with schema.reading(Path(path)) as ledger:
         applied, units, repairs = (
             plain_documents(ledger, kind) for kind in ("applied", "unit", "repair")
         )
     names = applied.keys() | units.keys()
     if app and app not in names:
-        from supervisor.cli.daemon.offline import unknown
+        from supervisor.core.files.names import unknown_app
 
-        raise unknown(app, names)
+        raise unknown_app(app, names)
     apps = [
         {
             "name": name,

@@ -1,13 +1,11 @@
 """What the ledger says where no daemon runs, but for the status; no file is made or changed."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from supervisor.adapters.ledger import schema
 from supervisor.adapters.ledger.rows import read_documents, read_events
-from supervisor.cli.daemon.client import Refused
 from supervisor.core.files.names import unknown_app
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.observed import AppliedApp, UnitInputs
@@ -16,12 +14,12 @@ from supervisor.model.status import History
 
 
 def history_from_ledger(path: str, app: str) -> bytes:
-    """Return a `History`, as JSON. Raises Refused for an app that the ledger does not know."""
-    with schema.reading(Path(path), Refused) as ledger:
+    """Return a `History`, as JSON. Raises Stalled for an app that the ledger does not know."""
+    with schema.reading(Path(path)) as ledger:
         applied, units = read_documents(ledger, AppliedApp), read_documents(ledger, UnitInputs)
         holds, rollouts = read_documents(ledger, Hold), read_documents(ledger, Rollout)
     if app not in {*applied, *units, *rollouts}:
-        raise unknown(app, {*applied, *units})
+        raise unknown_app(app, {*applied, *units})
     tried = rollouts.get(app, {}).values()
     return msgspec.json.encode(
         History(
@@ -34,18 +32,12 @@ def history_from_ledger(path: str, app: str) -> bytes:
 
 
 def events_from_ledger(path: str, query: EventQuery) -> list[Event]:
-    """Return entries of the event log. Raises Refused for an app that the ledger does not know."""
+    """Return entries of the event log. Raises Stalled for an app that the ledger does not know."""
     app = query.app
-    with schema.reading(Path(path), Refused) as ledger:
+    with schema.reading(Path(path)) as ledger:
         found = read_events(ledger, query)
         if app and not found and not read_events(ledger, EventQuery(app=app, limit=1)):
             known = {*read_documents(ledger, AppliedApp), *read_documents(ledger, UnitInputs)}
             if app not in known:
-                raise unknown(app, known)
+                raise unknown_app(app, known)
     return found
-
-
-def unknown(app: str, known: Iterable[str]) -> Refused:
-    """Say that there is no such app, and which one was probably meant."""
-    failure = unknown_app(app, known)
-    return Refused(str(failure), hint=failure.hint)

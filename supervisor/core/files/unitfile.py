@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from supervisor.kit.failures import Failure
+
 _WHITESPACE = " \t\n\r"
 _COMMENTS = ("#", ";")
 _QUOTES = "\"'"
@@ -36,12 +38,8 @@ _BOOLEANS = {
 }
 
 
-class Refused(Exception):
+class Refused(Failure):
     """A value that means nothing: the sentence, and what to do."""
-
-    def __init__(self, problem: str, hint: str = "") -> None:
-        super().__init__(problem)
-        self.hint = hint
 
 
 class Entry(msgspec.Struct, frozen=True):

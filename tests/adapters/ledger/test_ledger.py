@@ -140,7 +140,7 @@ def test_writes_together_what_belongs_together(opened: Open, path: Path) -> None
     ledger.subscribe(heard.append)
 
     def written() -> tuple[int, int]:
-        with reading(path, Stalled) as file:
+        with reading(path) as file:
             return len(read_events(file)), len(read_documents(file, AppliedApp))
 
     with ledger.together():
@@ -419,7 +419,7 @@ class TestDamage:
         assert ledger.applied() == {"web": app("web", web="d1")}
         ledger.put_applied(app("db", db="d2"))
         ledger.close()
-        with reading(path, Stalled) as file:
+        with reading(path) as file:
             assert read_documents(file, AppliedApp).keys() == {"web", "db"}
         with sqlite3.connect(path) as connection:
             assert connection.execute("PRAGMA user_version").fetchone() == (newer,)
@@ -461,7 +461,7 @@ class TestDamage:
         with pytest.raises(Stalled, match="was written by a newer podvisor") as raised:
             opened()
         assert "upgrade podvisor" in raised.value.hint
-        with pytest.raises(Stalled, match="newer podvisor"), reading(path, Stalled):
+        with pytest.raises(Stalled, match="newer podvisor"), reading(path):
             pass
 
     def test_what_a_newer_podvisor_wrote_is_read_as_far_as_it_is_known(
@@ -513,7 +513,7 @@ class TestReadOnly:
         events, applied, repairs = ledger.events(), ledger.applied(), ledger.repairs()
         for files in (3, 1):
             assert len(list(path.parent.iterdir())) == files
-            with reading(path, Stalled) as file:
+            with reading(path) as file:
                 assert read_events(file, EventQuery(app="web", limit=5)) == events
                 assert read_documents(file, Hold) == {"web": {"": hold("r1")}}
                 plain = plain_documents(file, "repair")
@@ -534,7 +534,7 @@ class TestReadOnly:
             ledger.close()
 
     def test_what_is_not_there_is_empty_and_is_not_made(self, path: Path) -> None:
-        with reading(path, Stalled) as file:
+        with reading(path) as file:
             assert read_events(file) == []
             assert read_documents(file, AppliedApp) == {}
             assert plain_documents(file, "applied") == {}
@@ -543,13 +543,13 @@ class TestReadOnly:
     def test_a_damaged_file_is_said(self, path: Path) -> None:
         path.parent.mkdir()
         path.write_bytes(b"this is not SQLite" * 1_000)
-        with pytest.raises(Stalled, match="cannot read the ledger"), reading(path, Stalled):
+        with pytest.raises(Stalled, match="cannot read the ledger"), reading(path):
             pass
 
     def test_an_unfinished_file_is_said(self, path: Path) -> None:
         path.parent.mkdir()
         path.touch()
-        with pytest.raises(Stalled, match="older podvisor"), reading(path, Stalled):
+        with pytest.raises(Stalled, match="older podvisor"), reading(path):
             pass
 
 

@@ -1,0 +1,18 @@
+"""What is said to people where something fails: they are told what, why, and what to do."""
+
+
+class Failure(Exception):
+    """Base; `str()` of it is a sentence for people: "cannot X: why"."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+        """What a person is to do; empty where it may help to wait."""
+
+
+class Retry(Failure):
+    """It may work later, unchanged: a network, a registry or a full disk."""
+
+
+class Stalled(Failure):
+    """A person is needed; `hint` says what to do."""
