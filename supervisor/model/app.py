@@ -249,6 +249,17 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def source(self) -> str:
+        """Source of the app; empty if nobody knows."""
+        known: tuple[DesiredApp | Finding, ...] = (*self.apps, *self.findings)
+        return next((one.source for one in known if one.source), "")
+
+    @property
+    def wanted_revision(self) -> str:
+        """The newest that its source asks for; empty if it asks for none."""
+        return self.newest or (self.wanted.revision if self.wanted else "")
+
+    @property
     def apps(self) -> tuple[DesiredApp, ...]:
         """`wanted` and `last_good`: those that there are, once if they are the same."""
         one, other = self.wanted, self.last_good

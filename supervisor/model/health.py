@@ -115,19 +115,6 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """What its last check that failed wrote: Podman forgets it when it restarts the container."""
 
 
-class Probed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a unit's probe found so far."""
-
-    unit: str
-    health: Health = Health.STARTING
-    since: float = 0.0
-    streak: int = 0
-    output: str = ""
-    """Why it failed last."""
-    began_at: float = 0.0
-    """When probing began, at the start of the unit."""
-
-
 class UnitHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one unit, from all that check it: the worst."""
 
@@ -135,3 +122,12 @@ class UnitHealth(msgspec.Struct, frozen=True, kw_only=True):
     since: float = 0.0
     streak: int = 0
     output: str = ""
+
+
+class Probed(UnitHealth, frozen=True, kw_only=True):
+    """What a unit's probe found so far; `output` is why it failed last."""
+
+    unit: str
+    health: Health = Health.STARTING
+    began_at: float = 0.0
+    """When probing began, at the start of the unit."""

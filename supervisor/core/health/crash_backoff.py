@@ -6,6 +6,7 @@ restarts. Files that somebody else changes are restored by the same rules.
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from supervisor.kit.texts import count
 from supervisor.model.observed import RepairState, UnitState
 
 BACKOFF_SECONDS = (
@@ -83,6 +84,11 @@ def is_looping(state: UnitState, now: float) -> bool:
         return False
     # A clock that was set back says nothing of the age.
     return not state.is_up or state.active_since <= now < calm_at(state)
+
+
+def in_a_row(state: RepairState) -> str:
+    """Say how often a unit was brought back: `3 tries in a row`."""
+    return f"{count(state.failures, 'try', 'tries')} in a row"
 
 
 def settles_at(state: RepairState | None) -> float:

@@ -91,7 +91,9 @@ def unit_health(
     A container that Podman restarts is unhealthy until it has run on for long enough; if `since`
     is given, it is if Podman has restarted it since then, and what came before does not count.
     """
-    verdicts = []
+    verdicts = [
+        played.health_of(one, now, since=since) for one in observed.played if one.unit == unit
+    ]
     for one in observed.checked:
         if one.container.unit != unit:
             continue
@@ -100,19 +102,8 @@ def unit_health(
         else:
             restless = one.container.restarts > 0 and one.container.started_at >= since
         verdicts.append(_restless(one) if restless else _as_checked(one))
-    verdicts.extend(
-        played.health_of(one, now, since=since) for one in observed.played if one.unit == unit
-    )
-    probed = observed.probed.get(unit)
-    if probed:
-        verdicts.append(
-            UnitHealth(
-                health=probed.health,
-                since=probed.since,
-                streak=probed.streak,
-                output=probed.output,
-            )
-        )
+    if probed := observed.probed.get(unit):
+        verdicts.append(probed)
     return max(
         verdicts, key=lambda one: (_WORST_LAST.index(one.health), one.streak), default=UnitHealth()
     )

@@ -192,8 +192,7 @@ def _repair(draft: Draft, seen: Seen, observed: Observed, now: float) -> None:
     after = draft.repair(memory, now)
     what = f"failed ({state.result})" if state.active == "failed" else "stopped"
     if after is None:
-        tries = count(memory.failures, "try", "tries")
-        draft.waiting.append(unit_need(name, f"{what} after {tries} in a row"))
+        draft.waiting.append(unit_need(name, f"{what} after {crash_backoff.in_a_row(memory)}"))
         return
     again = f", try {after.failures} in a row" if after.failures > 1 else ""
     _start(draft, seen, f"{what}, and should run{again}", after)

@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from supervisor.core.health import wanted_units
-from supervisor.core.health.crash_backoff import SETTLE_SECONDS, calm_at, is_looping, settles_at
+from supervisor.core.health.crash_backoff import (
+    SETTLE_SECONDS,
+    calm_at,
+    in_a_row,
+    is_looping,
+    settles_at,
+)
 from supervisor.core.health.gate import rollout_of
 from supervisor.core.health.unit_health import unit_health
 from supervisor.kit.texts import count, format_duration
@@ -91,33 +97,27 @@ def app_status(
         for name, job in broken.items()
         if any(unit.name == name and not unit.unmet for unit in units)
     )
-    settling = {
-        one.name: repairs[one.name].failures
-        for one in units
-        if one.name in should and settles_at(repairs.get(one.name)) > now
-    }
+    settling = [one for one in units if one.wanted and settles_at(repairs.get(one.name)) > now]
     waiting.extend(
         Need(
             kind=NeedKind.UNIT,
             subject=one.name,
-            text=f"{one.name} runs, after {count(settling[one.name], 'try', 'tries')} in a row",
+            text=f"{one.name} runs, after {in_a_row(repairs[one.name])}",
             detail=f"it has to stay up for {format_duration(SETTLE_SECONDS)}",
             failing=True,
         )
-        for one in units
-        if one.name in settling and one.up
+        for one in settling
+        if one.up
     )
-    looping = [one for one in units if one.wanted and is_looping(observed.unit(one.name), now)]
+    states = [observed.unit(one.name) for one in units if one.wanted]
     waiting.extend(
-        unit_need(one.name, _loop_in_words(observed.unit(one.name), observed), failing=True)
-        for one in looping
+        unit_need(one.name, _loop_in_words(one, observed), failing=True)
+        for one in states
+        if is_looping(one, now)
     )
-    source = wanted.source if wanted else last_good.source if last_good else ""
-    if not source:
-        source = next((finding.source for finding in deployment.findings), "")
     return AppStatus(
         name=deployment.name,
-        source=source,
+        source=deployment.source,
         state=(
             AppState.SUSPENDED
             if suspension
@@ -128,7 +128,7 @@ def app_status(
             else _state(deployment, verdict, units, reverted=reverted)
         ),
         revision=stands.revision if stands else "",
-        wanted_revision=deployment.newest or (wanted.revision if wanted else ""),
+        wanted_revision=deployment.wanted_revision,
         applied_at=applied.applied_at if applied else 0.0,
         units=tuple(units),
         waiting=tuple(waiting),
@@ -143,10 +143,9 @@ def app_status(
 def unseen(deployment: Deployment, old: AppStatus | None, failure: Failure) -> AppStatus:
     """Say of an app that nothing is known of it now but `old`, what was known before, and why."""
     name = deployment.name
-    app = deployment.wanted or deployment.last_good
     status = old or AppStatus(
         name=name,
-        source=app.source if app else "",
+        source=deployment.source,
         state=AppState.FAILING,
         wanted_revision=deployment.newest,
         findings=deployment.findings,
@@ -197,17 +196,16 @@ def under_way(
 
     `applied_at` is when it was applied last, for one of which nothing else is known yet.
     """
-    wanted, last_good = deployment.wanted, deployment.last_good
+    last_good = deployment.last_good
     if status is None:
         status = AppStatus(
             name=deployment.name,
-            source=wanted.source if wanted else last_good.source if last_good else "",
+            source=deployment.source,
             state=AppState.CHANGING,
             revision=last_good.revision if last_good else "",
             applied_at=applied_at,
         )
-    newest = deployment.newest or (wanted.revision if wanted else "")
-    status = msgspec.structs.replace(status, wanted_revision=newest)
+    status = msgspec.structs.replace(status, wanted_revision=deployment.wanted_revision)
     pending = Need(kind=NeedKind.STEP, subject="", text="a pass is under way")
     return _changing(status, steps or [pending])
 
