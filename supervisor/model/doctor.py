@@ -5,8 +5,8 @@ import msgspec
 from supervisor.model.errors import Finding
 
 
-class CheckCost(msgspec.Struct, frozen=True, kw_only=True):
-    """A container's health check, and what running it cost."""
+class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """That of a container."""
 
     container: str
     unit: str = ""
@@ -17,28 +17,27 @@ class CheckCost(msgspec.Struct, frozen=True, kw_only=True):
     """Whether podvisor deployed it."""
     interval: float
     """Seconds between two checks now."""
-    cpu_ms: tuple[float, ...] = ()
-    """CPU time of each run: Podman's programs, and the command in the container."""
     failed: bool = False
     """Whether a run said that the container is not well."""
+
+
+class CheckCost(HealthCheck, frozen=True, kw_only=True):
+    """What running it cost."""
+
+    cpu_ms: tuple[float, ...] = ()
+    """CPU time of each run: Podman's programs, and the command in the container."""
     command: tuple[str, ...] = ()
     ports: dict[str, int] = {}
     """Ports that it publishes: `80/tcp` to the machine's port."""
 
 
-class Advice(msgspec.Struct, frozen=True, kw_only=True):
-    """One health check, judged."""
+class Advice(HealthCheck, frozen=True, kw_only=True):
+    """It, judged."""
 
-    container: str
-    unit: str
-    path: str
-    managed: bool
-    interval: float
     ms_per_run: float
     """The median."""
     ms_per_minute: float
     percent_of_core: float
-    failed: bool
     lines: tuple[str, ...] = ()
     """What to write into `path` to check it less often; empty if there is nothing to gain."""
     saves_ms_per_minute: float = 0.0

@@ -278,9 +278,7 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
-    sources: dict[
-        Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")], SourceSettings
-    ] = {}
+    sources: dict[str, SourceSettings] = {}
     limits: LimitSettings = LimitSettings()
     ledger: LedgerSettings = LedgerSettings()
     repair: RepairSettings = RepairSettings()

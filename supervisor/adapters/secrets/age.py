@@ -10,13 +10,14 @@ from typing import Any
 
 import msgspec
 
+from supervisor.kit.failures import Failure
 from supervisor.kit.helper import serve
 
 _ARMOUR = b"-----BEGIN AGE ENCRYPTED FILE-----"
 _SSH = ("ssh-ed25519", "ssh-rsa")
 
 
-class AgeError(Exception):
+class AgeError(Failure):
     """A key or a file is not what can be used; says why, never what it holds."""
 
 

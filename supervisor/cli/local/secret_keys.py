@@ -59,10 +59,7 @@ def recipients(config: str, others: Sequence[str], *, beside: Path) -> list[str]
     """Return all for whom a file in the folder `beside` is to be encrypted. Raises Refused."""
     named = [*others, *_of_repository(beside.resolve())]
     for one in named:
-        try:
-            age.check_recipient(one)
-        except age.AgeError as error:
-            raise Refused(str(error)) from error
+        age.check_recipient(one)
     has_file = _identity(config).kind == "file"
     own = own_recipient(config, make=not named) if has_file or not named else ""
     # A comment after an SSH key does not make it another one.

@@ -30,6 +30,7 @@ _STYLES = {
     "starting": "warn",
     "unhealthy": "bad",
 }
+_TROUBLES = ("failures", "next_try_at", "unstarted", "unmet", "paused")
 _SHORT = 8
 
 
@@ -216,15 +217,8 @@ def _need(one: dict[str, Any]) -> str:
 
 
 def _is_troubled(unit: dict[str, Any]) -> bool:
-    return bool(
-        unit.get("failures")
-        or unit["active"] == "failed"
-        or unit.get("next_try_at")
-        or unit.get("unstarted")
-        or unit.get("unmet")
-        or unit.get("paused")
-        or unit.get("health") == "unhealthy"
-    )
+    is_bad = unit["active"] == "failed" or unit.get("health") == "unhealthy"
+    return is_bad or any(map(unit.get, _TROUBLES))
 
 
 def _unit(unit: dict[str, Any], now: float, once: Once) -> list[Cell]:

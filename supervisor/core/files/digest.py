@@ -13,49 +13,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from supervisor.core.files.unitfile import UnitFile, split_words
 from supervisor.model.quadlet import GENERATED
 
-_NOT_RUN = ("Install",)
-_UNORDERED = frozenset(
-    {
-        "After",
-        "Before",
-        "BindsTo",
-        "Conflicts",
-        "Documentation",
-        "OnFailure",
-        "OnSuccess",
-        "PartOf",
-        "PropagatesReloadTo",
-        "ReloadPropagatedFrom",
-        "Requires",
-        "RequiresMountsFor",
-        "Requisite",
-        "Upholds",
-        "Wants",
-        "WantsMountsFor",
-    }
-)
+_DEPENDENCIES = """
+    After Before BindsTo Conflicts Documentation OnFailure OnSuccess PartOf PropagatesReloadTo
+    ReloadPropagatedFrom Requires RequiresMountsFor Requisite Upholds Wants WantsMountsFor
+"""
+_UNORDERED = frozenset(_DEPENDENCIES.split())
 
 _KEYED = frozenset({"--annotation", "--build-arg", "--env", "--label", "--opt", "--sysctl"})
 """Options whose values are NAME=VALUE: of one name the last counts, of two the order does not."""
 
-_SETS = frozenset(
-    {
-        "--cap-add",
-        "--cap-drop",
-        "--device",
-        "--dns-option",
-        "--expose",
-        "--group-add",
-        "--mount",
-        "--network-alias",
-        "--publish",
-        "--secret",
-        "--tmpfs",
-        "--ulimit",
-        "--volume",
-        "-v",
-    }
-)
+_TAKEN_ONE_BY_ONE = """
+    --cap-add --cap-drop --device --dns-option --expose --group-add --mount --network-alias
+    --publish --secret --tmpfs --ulimit --volume -v
+"""
+_SETS = frozenset(_TAKEN_ONE_BY_ONE.split())
 """Options of which Podman takes each value for itself, in whatever order they come.
 
 Of all others it does not: name servers and hosts are asked in their order, networks become eth0,
@@ -74,7 +45,7 @@ def digest(
     made_by = {GENERATED[name].command_key: name for name in unit.sections if name in GENERATED}
     values: dict[tuple[str, str], list[str]] = {}
     for entry in unit.entries:
-        if entry.section in _NOT_RUN or entry.section.startswith("X-"):
+        if entry.section == "Install" or entry.section.startswith("X-"):
             continue
         if (entry.section, entry.key) not in ignored:
             value = entry.value.replace(stage, live) if stage else entry.value

@@ -25,18 +25,10 @@ _NOT_READ = frozenset(
         "WantsMountsFor",
     }
 )
-_PATH_KEYS = frozenset(
-    {
-        "ConfigMap",
-        "EnvironmentFile",
-        "File",
-        "IgnoreFile",
-        "Mount",
-        "SetWorkingDirectory",
-        "Volume",
-        "Yaml",
-    }
-)
+_RELATIVE = """
+    ConfigMap EnvironmentFile File IgnoreFile Mount SetWorkingDirectory Volume Yaml
+"""
+_PATH_KEYS = frozenset(_RELATIVE.split())
 """Keys of Quadlet's own sections whose relative values the generator makes absolute."""
 
 _BINDS = ("-v", "--volume", "--mount")

@@ -49,18 +49,15 @@ def read_kube(text: str) -> KubeNeeds:
     for mapping in _mappings(_documents(text)):
         for key in ("containers", "initContainers"):
             for container in _dicts(mapping.get(key)):
-                image = container.get("image")
-                if isinstance(image, str) and image and container.get("imagePullPolicy") != "Never":
+                image = _text(container, "image")
+                if image and container.get("imagePullPolicy") != "Never":
                     images[image] = None
         for volume in _dicts(mapping.get("volumes")):
-            host_path = volume.get("hostPath")
-            path = host_path.get("path") if isinstance(host_path, dict) else None
-            if isinstance(path, str) and path:
+            if path := _text(volume.get("hostPath"), "path"):
                 host_paths[path] = None
         secrets.update(dict.fromkeys(_secrets(mapping)))
-        metadata, kind = mapping.get("metadata"), mapping.get("kind")
-        name = metadata.get("name") if isinstance(metadata, dict) else None
-        if not isinstance(name, str) or not name:
+        name, kind = _text(mapping.get("metadata"), "name"), mapping.get("kind")
+        if not name:
             continue
         if kind == "Secret":
             own[name] = None
@@ -96,10 +93,14 @@ def _secrets(mapping: dict[str, Any]) -> Iterator[str]:
     """Yield the secrets to which a mapping refers: environment variables, and volumes."""
     for key, field in (("secretKeyRef", "name"), ("secretRef", "name"), ("secret", "secretName")):
         reference = mapping.get(key)
-        if isinstance(reference, dict) and reference.get("optional") != "true":
-            name = reference.get(field)
-            if isinstance(name, str) and name:
-                yield name
+        if (name := _text(reference, field)) and _text(reference, "optional") != "true":
+            yield name
+
+
+def _text(node: Any, key: str) -> str:
+    """Return what a mapping has there, if it is one, and has a text; else nothing."""
+    value = node.get(key) if isinstance(node, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 def _dicts(value: object) -> Iterator[dict[str, Any]]:

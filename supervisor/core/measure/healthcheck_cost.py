@@ -4,7 +4,7 @@ import re
 import statistics
 from collections.abc import Iterable, Sequence
 
-from supervisor.model.doctor import Advice, CheckCost, Diagnosis
+from supervisor.model.doctor import Advice, CheckCost, Diagnosis, HealthCheck
 from supervisor.model.errors import Finding
 
 IDLE_SECONDS = 300.0
@@ -37,15 +37,10 @@ def _advise(cost: CheckCost) -> Advice:
             ("[X-Podvisor]", "HealthIdleInterval=5m") if cost.managed else ("HealthInterval=5m",)
         )
     return Advice(
-        container=cost.container,
-        unit=cost.unit,
-        path=cost.path,
-        managed=cost.managed,
-        interval=cost.interval,
+        **{name: getattr(cost, name) for name in HealthCheck.__struct_fields__},
         ms_per_run=per_run,
         ms_per_minute=per_minute,
         percent_of_core=100.0 * per_minute / _MINUTE_MS,
-        failed=cost.failed,
         lines=lines,
         saves_ms_per_minute=per_minute * (1.0 - cost.interval / IDLE_SECONDS) if gains else 0.0,
         probe=_probe(cost) if cost.managed else "",
