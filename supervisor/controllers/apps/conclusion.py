@@ -27,6 +27,7 @@ from supervisor.model.errors import Failure
 from supervisor.model.observed import Observed
 from supervisor.model.plan import PullImage, RemoveVolume, ResetFailed, RunJob, TryRevision, Verdict
 from supervisor.model.rollout import Gate, GateState
+from supervisor.model.status import AppStatus
 
 _STUCK_SECONDS = 5.0
 """Before the next try to take back a revision, if something kept the last one from it."""
@@ -57,12 +58,8 @@ class Concluder(msgspec.Struct, kw_only=True):
 
     def unseen(self, deployments: Sequence[Deployment], failures: Mapping[str, Failure]) -> AppPass:
         """Say of apps why it is not known how they stand."""
-        now = self.clock.now()
         for one in deployments:
-            old = self.board.apps.get(one.name)
-            self.board.apps[one.name] = new = unseen(one, old, failures[one.name])
-            for event in changes_of_state(old, new, now=now):
-                self.ledger.append(event)
+            self._put(unseen(one, self.board.apps.get(one.name), failures[one.name]))
         return AppPass(
             apps=tuple(one.name for one in deployments),
             failures={one.name: failures[one.name] for one in deployments},
@@ -165,14 +162,10 @@ class Concluder(msgspec.Struct, kw_only=True):
         observed: Observed,
         failure: Failure | None,
     ) -> bool:
-        """Put the app's new status on the board, and into the event log what changed in it.
-
-        Returns whether its state or its revision is another one than before.
-        """
+        """Show how the app stands; returns whether its state or its revision is another one now."""
         name = deployment.name
         if deployment.wanted is None and verdict.complete and not failure:
             return self.board.apps.pop(name, None) is not None
-        old = self.board.apps.get(name)
         status = app_status(
             deployment,
             verdict,
@@ -184,9 +177,13 @@ class Concluder(msgspec.Struct, kw_only=True):
             image_error=self.images.error,
             now=self.clock.now(),
         )
-        self.board.apps[name] = status
         self.recorder.note_failed(status)
+        return self._put(status)
+
+    def _put(self, status: AppStatus) -> bool:
+        """Put it on the board, and into the event log what changed; returns as `_show` does."""
+        old = self.board.apps.get(status.name)
+        self.board.apps[status.name] = status
         for event in changes_of_state(old, status, now=self.clock.now()):
             self.ledger.append(event)
-        before = (old.state, old.revision) if old else None
-        return before != (status.state, status.revision)
+        return old is None or (old.state, old.revision) != (status.state, status.revision)

@@ -5,7 +5,7 @@ ledger only by way of here; a secret's value is asked for when there are words. 
 is kept in memory, since a program that was started with it may print it yet.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 import msgspec
@@ -14,7 +14,7 @@ from supervisor.controllers.ports import Host, Podman, Systemd
 from supervisor.core.health.wanted_units import needs_failed
 from supervisor.core.status.masking import masked
 from supervisor.core.status.port_trouble import refused_port, refused_port_mend, taken_port
-from supervisor.model.app import DesiredApp
+from supervisor.model.app import Deployment
 from supervisor.model.errors import Failure
 from supervisor.model.observed import JobFailed
 from supervisor.model.unit_name import template_of
@@ -42,16 +42,21 @@ class LastWords(msgspec.Struct, kw_only=True):
     _lines: dict[str, dict[int, str]] = {}
     """Unit to its ports of the host, each with the file and line that asks for it."""
 
-    def note(self, units: Iterable[str], secrets: Iterable[str], *, app: str) -> None:
-        """Learn which secrets these units of an app may have printed."""
-        names = set(secrets)
-        for unit in units:
-            self._secrets.setdefault(unit, set()).update(names)
-            self._apps[unit] = app
-
-    def note_needs(self, needs: Mapping[str, tuple[str, ...]]) -> None:
-        """Learn what these units need."""
-        self._needs.update(needs)
+    def learn(self, app: Deployment, units: Iterable[str], secrets: Collection[str]) -> None:
+        """Learn what is to be known of an app: its `units` may have printed these secrets."""
+        for name in units:
+            self._secrets.setdefault(name, set()).update(secrets)
+            self._apps[name] = app.name
+        self._needs.update({unit.name: unit.requires for unit in app.units})
+        for one in reversed(app.apps):
+            for unit in one.units:
+                lines = {
+                    number: f"{one.source_path(port.path)}:{port.line}"
+                    for port in unit.publishes
+                    for number in range(port.first, min(port.last, port.first + _MOST_PORTS) + 1)
+                }
+                if lines or unit.name in self._lines:
+                    self._lines[unit.name] = lines
 
     async def overtake(self, name: str) -> None:
         """Keep in mind what a secret holds, which is about to be replaced or removed."""
@@ -61,17 +66,6 @@ class LastWords(msgspec.Struct, kw_only=True):
             if value and value not in olds:
                 olds.append(value)
                 del olds[:-_OVERTAKEN]
-
-    def note_ports(self, app: DesiredApp) -> None:
-        """Learn where the units of an app say which ports of the host they are to have."""
-        for unit in app.units:
-            lines = {
-                number: f"{app.source_path(port.path)}:{port.line}"
-                for port in unit.publishes
-                for number in range(port.first, min(port.last, port.first + _MOST_PORTS) + 1)
-            }
-            if lines or unit.name in self._lines:
-                self._lines[unit.name] = lines
 
     async def told(self, words: str, unit: str) -> str:
         """Return what a unit said without what its secrets hold; `WITHHELD` if that is not known.

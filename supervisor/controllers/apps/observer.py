@@ -29,6 +29,7 @@ from supervisor.model.observed import (
     JobRun,
     Observed,
     ObservedApp,
+    UnitInputs,
     UnitState,
 )
 from supervisor.model.plan import RestartUnit, SetHealthInterval, StartUnit, Step, StopUnit
@@ -45,6 +46,8 @@ class _Own(msgspec.Struct, kw_only=True):
     """What is one app's alone."""
 
     folder: ObservedApp
+    units: set[str]
+    """Names of all that it has or will have."""
     rollouts: tuple[Rollout, ...]
     suspended: Suspension | None
     job: JobRun | None
@@ -86,14 +89,7 @@ class Observer(msgspec.Struct, kw_only=True):
         deployments = [one for one in deployments if one.name in own]
         apps = {name: one.folder for name, one in own.items()}
         applied = self.ledger.applied()
-        names: set[str] = set()
-        for one in deployments:
-            mine = _names([one], apps, applied)
-            self.words.note(mine, _secrets(one, applied), app=one.name)
-            self.words.note_needs({unit.name: unit.requires for unit in one.units})
-            for app in reversed(one.apps):
-                self.words.note_ports(app)
-            names |= mine
+        names = {name for one in own.values() for name in one.units}
         on_trial = _on_trial(deployments, applied)
         names.update(need for unit in on_trial.values() for need in unit.requires)
         units = await self.systemd.units({*names, *targets, wanted_units.SHUTDOWN_TARGET})
@@ -106,9 +102,7 @@ class Observer(msgspec.Struct, kw_only=True):
             units.update(await self.systemd.units(leaning.keys() - units.keys()))
         changing = {one.name for one in deployments if _changes(one, apps[one.name])}
         curious = _down(deployments, units, wanted_targets, needed_by).union(on_trial)
-        for one in deployments:
-            if one.name in changing:
-                curious.update(_names([one], apps, applied))
+        curious.update(name for one in changing for name in own[one].units)
         await self._look_closer(curious, units)
         try:
             inventory = await self._inventory(deployments, apps, units, changing, applied)
@@ -151,13 +145,22 @@ class Observer(msgspec.Struct, kw_only=True):
 
     async def _look_at(self, one: Deployment) -> _Own:
         """Read what is one app's alone."""
+        folder = await self.folder.observe(
+            one.name,
+            wanted=[file.path for app in one.apps for file in app.files],
+            asked=[found.absent for found in one.findings if found.absent],
+        )
+        applied = self.ledger.applied_app(one.name)
+        known = applied.units if applied else {}
+        installed = {name for name in folder.units if not is_template(name)}
+        units = installed | one.runtime_names | known.keys()
+        # What they use, or did when they were started.
+        users: list[DesiredUnit | UnitInputs] = [*one.units, *known.values()]
+        self.words.learn(one, units, {secret for user in users for secret in user.secrets})
         has_jobs = one.wanted and any(unit.before_deploy for unit in one.wanted.units)
         return _Own(
-            folder=await self.folder.observe(
-                one.name,
-                wanted=[file.path for app in one.apps for file in app.files],
-                asked=[found.absent for found in one.findings if found.absent],
-            ),
+            folder=folder,
+            units=units,
             rollouts=self.ledger.rollouts(one.name),
             suspended=self.suspensions.of(one.name),
             job=self.ledger.get(JobRun, one.name) if has_jobs else None,
@@ -262,14 +265,6 @@ def _begun(
     }
 
 
-def _secrets(one: Deployment, applied: Mapping[str, AppliedApp]) -> set[str]:
-    """Names of the secrets that an app's units use, or did when they were started."""
-    known = applied[one.name].units.values() if one.name in applied else ()
-    return {name for unit in one.units for name in unit.secrets}.union(
-        name for inputs in known for name in inputs.secrets
-    )
-
-
 def _down(
     deployments: Sequence[Deployment],
     units: Mapping[str, UnitState],
@@ -296,20 +291,6 @@ def _on_trial(
         if one.wanted and not stands(one.wanted, applied)
         for name, unit in one.wanted.runtime_units.items()
     }
-
-
-def _names(
-    deployments: Sequence[Deployment],
-    apps: Mapping[str, ObservedApp],
-    applied: Mapping[str, AppliedApp],
-) -> set[str]:
-    """Names of all units that these apps have or will have."""
-    names: set[str] = set()
-    for one in deployments:
-        names.update(name for name in apps[one.name].units if not is_template(name))
-        names.update(applied[one.name].units if one.name in applied else ())
-        names |= one.runtime_names
-    return names
 
 
 def _changes(one: Deployment, observed: ObservedApp) -> bool:
