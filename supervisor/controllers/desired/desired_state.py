@@ -6,7 +6,7 @@ to, or the generator changes. What cannot be read or judged of one app or source
 all others are worked out.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import anyio
@@ -33,9 +33,22 @@ from supervisor.core.files.published_ports import port_findings
 from supervisor.model.app import Candidate, Deployment, DesiredApp
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
-from supervisor.model.rollout import Rollout
+from supervisor.model.rollout import Hold, Rollout
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot
+
+
+class _Said(msgspec.Struct):
+    """What is said of apps while they are worked out, by name."""
+
+    refused: dict[str, tuple[Finding, ...]] = {}
+    warnings: dict[str, tuple[Finding, ...]] = {}
+    failures: dict[str, Failure] = {}
+
+    @property
+    def out(self) -> set[str]:
+        """Those that cannot be made what is asked of them now."""
+        return {*self.refused, *self.failures}
 
 
 class DesiredState(msgspec.Struct, kw_only=True):
@@ -209,46 +222,10 @@ class DesiredState(msgspec.Struct, kw_only=True):
 
     async def _work_out(self) -> dict[str, Deployment]:
         manifests = await self._manifests()
-        holders = {name: one.source for name, one in manifests.items()}
-        composed, undivided = await self.divisions.of(self._snapshots, self.settings, manifests)
-        self._undivided, self.compositions = undivided, composed
-        self.source_findings = {
-            name: (Finding.of(failure, source=name),) for name, failure in undivided.items()
-        }
-        refused, known = self._look_through(composed, manifests)
-        candidates = [one for some in composed.values() for one in some.candidates]
-        candidates, clashes = app_conflicts(candidates, holders)
-        for name, findings in clashes.items():
-            source, slash, _ = name.partition("/")
-            if slash:
-                self.source_findings[source] = (*self.source_findings[source], *findings)
-            else:
-                refused[name] = findings
-        candidates = [one for one in candidates if one.name not in refused]
-        self._newest, failures = each_now(
-            candidates,
-            lambda one: self.history.as_tried(one, manifests.get(one.name)),
-            doing="recognizing",
-        )
-        asked, more = each_now(self._newest.values(), self.history.held, doing="holding")
-        held = {name: hold for name, (_, hold) in asked.items() if hold}
-        candidates = [one for one, _ in asked.values()]
-        lost = await self.history.lost(one for one in candidates if one.name in held)
-        refused.update(lost)
-        judged = await self.renderer.judge([one for one in candidates if one.name not in lost])
-        failures.update(more)
-        for name, manifest in manifests.items():
-            if manifest.source in undivided:
-                failures[name] = undivided[manifest.source]
-        failures.update({name: one.failure for name, one in judged.items() if one.failure})
-        warnings: dict[str, tuple[Finding, ...]] = {}
-        for name, one in judged.items():
-            if one.app:
-                warnings[name] = (*known.get(name, ()), *one.findings)
-            elif one.findings:
-                refused[name] = (*known.get(name, ()), *one.findings)
-        out = {*refused, *failures}
-        able = {name: one.app for name, one in judged.items() if one.app and name not in out}
+        composed = await self._divide(manifests)
+        said = self._look_through(composed, manifests)
+        candidates, held = await self._choose(composed, manifests, said)
+        able = await self._judge(candidates, said)
         installed = {name: one for name, one in manifests.items() if one.files}
         good = await self.history.last_good(installed, able, candidates)
         guard = PruneGuard(
@@ -256,22 +233,28 @@ class DesiredState(msgspec.Struct, kw_only=True):
             snapshots=self._snapshots,
             permits=tuple(self._permits),
         )
-        kept = guard.kept(installed, {*able, *out}, composed, units_by_source(able.values()))
-        unordered = refused_for_order(able, {*able, *out, *kept})
-        refused.update(unordered)
-        out.update(unordered)
-        able = {name: one for name, one in able.items() if name not in unordered}
-        kept = guard.kept(installed, {*able, *out}, composed, units_by_source(able.values()))
+
+        def guarded() -> dict[str, str]:
+            units = units_by_source(able.values())
+            return guard.kept(installed, {*able, *said.out}, composed, units)
+
+        said.refused |= refused_for_order(able, {*able, *said.out, *guarded()})
+        able = {name: one for name, one in able.items() if name not in said.refused}
+        kept = guarded()
         going = {
             name: one
             for name, one in manifests.items()
-            if name not in {*able, *out, *kept} and not guard.lets_go(name, one.source)
+            if name not in {*able, *said.out, *kept} and not guard.lets_go(name, one.source)
         }
-        kept.update(still_needed(going, [one for one in candidates if one.name in out]))
-        standing = [one for name, one in good.items() if name in out or name in kept]
-        kept.update(leaned_on(going, standing))
-        standing = [one for name, one in good.items() if name in out or name in kept]
-        refused.update(unit_conflicts(able, holders, standing))
+
+        def standing() -> list[DesiredApp]:
+            return [one for name, one in good.items() if name in said.out or name in kept]
+
+        kept |= still_needed(going, [one for one in candidates if one.name in said.out])
+        kept |= leaned_on(going, standing())
+        holders = _holders(manifests)
+        said.refused |= unit_conflicts(able, holders, standing())
+        refused, failures, warnings = said.refused, said.failures, said.warnings
         trials = await self.history.on_trial(manifests, refused, candidates)
         wanted = {name: one for name, one in able.items() if name not in refused} | trials
         for name, found in port_findings(wanted).items():
@@ -317,26 +300,79 @@ class DesiredState(msgspec.Struct, kw_only=True):
         others = (one.wanted or one.last_good for one in self.latest().values())
         return await self.renderer.texts(app, [one for one in others if one])
 
+    async def _divide(self, manifests: Mapping[str, Manifest]) -> Mapping[str, Composition]:
+        """Divide the sources into apps; what keeps one from that is said of it."""
+        self.compositions, self._undivided = await self.divisions.of(
+            self._snapshots, self.settings, manifests
+        )
+        self.source_findings = {
+            name: (Finding.of(failure, source=name),) for name, failure in self._undivided.items()
+        }
+        return self.compositions
+
     def _look_through(
         self, composed: Mapping[str, Composition], manifests: Mapping[str, Manifest]
-    ) -> tuple[dict[str, tuple[Finding, ...]], dict[str, tuple[Finding, ...]]]:
-        """Say what was found in sources: of apps that are refused for it, and of others.
-
-        What belongs to no app is kept with the source.
-        """
-        refused: dict[str, tuple[Finding, ...]] = {}
-        warnings: dict[str, tuple[Finding, ...]] = {}
+    ) -> _Said:
+        """Say what was found in sources; what belongs to no app is kept with the source."""
+        said = _Said()
         for name, composition in composed.items():
             beside = [composed[other] for other in self._same_source(name) if other in composed]
             self.source_findings[name] = told(composition, name, beside)
-            refused.update(composition.refused)
-            warnings.update(composition.warnings)
+            said.refused |= composition.refused
+            said.warnings |= composition.warnings
             mine = {app: one for app, one in manifests.items() if one.source == name}
             settings = self.settings.sources[name]
             gone = unread_apps(self._snapshots[name], settings, composition, mine)
             for app, unread in gone.items():
-                refused[app] = tuple(dict.fromkeys((*refused.get(app, ()), *unread)))
-        return refused, warnings
+                said.refused[app] = tuple(dict.fromkeys((*said.refused.get(app, ()), *unread)))
+        return said
+
+    async def _choose(
+        self,
+        composed: Mapping[str, Composition],
+        manifests: Mapping[str, Manifest],
+        said: _Said,
+    ) -> tuple[list[Candidate], dict[str, Hold]]:
+        """Return what is asked of each app, at the revision that it was tried at or is held at."""
+        candidates = [one for some in composed.values() for one in some.candidates]
+        candidates, clashes = app_conflicts(candidates, _holders(manifests))
+        for name, findings in clashes.items():
+            source, slash, _ = name.partition("/")
+            if slash:
+                self.source_findings[source] = (*self.source_findings[source], *findings)
+            else:
+                said.refused[name] = findings
+        self._newest, unrecognized = each_now(
+            [one for one in candidates if one.name not in said.refused],
+            lambda one: self.history.as_tried(one, manifests.get(one.name)),
+            doing="recognizing",
+        )
+        asked, unheld = each_now(self._newest.values(), self.history.held, doing="holding")
+        said.failures |= unrecognized | unheld
+        for name, manifest in manifests.items():
+            if manifest.source in self._undivided:
+                said.failures[name] = self._undivided[manifest.source]
+        held = {name: hold for name, (_, hold) in asked.items() if hold}
+        candidates = [one for one, _ in asked.values()]
+        said.refused |= await self.history.lost(one for one in candidates if one.name in held)
+        return candidates, held
+
+    async def _judge(self, candidates: Iterable[Candidate], said: _Said) -> dict[str, DesiredApp]:
+        """Return those that are well as they are, each with what the generator made of it."""
+        judged = await self.renderer.judge(
+            [one for one in candidates if one.name not in said.refused]
+        )
+        known, said.warnings = said.warnings, {}
+        for name, one in judged.items():
+            findings = (*known.get(name, ()), *one.findings)
+            if one.failure:
+                said.failures[name] = one.failure
+            if one.app:
+                said.warnings[name] = findings
+            elif one.findings:
+                said.refused[name] = findings
+        out = said.out
+        return {name: one.app for name, one in judged.items() if one.app and name not in out}
 
     def _same_source(self, name: str) -> Iterator[str]:
         """Yield other sources of the settings that read the same by other globs."""
@@ -356,6 +392,11 @@ class DesiredState(msgspec.Struct, kw_only=True):
             if newest and one.revision == newest.revision:
                 return one.subject
         return ""
+
+
+def _holders(manifests: Mapping[str, Manifest]) -> dict[str, str]:
+    """Apps that are here to the sources that they came from."""
+    return {name: one.source for name, one in manifests.items()}
 
 
 def _says(one: Snapshot) -> tuple[object, ...]:
