@@ -59,10 +59,9 @@ class LazyGroup(click.Group):
         """As click does it, but with the command that was probably meant."""
         if args[0] in COMMANDS or args[0].startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
-        from supervisor.kit.texts import nearest
+        from supervisor.kit.texts import meant
 
-        meant = nearest(args[0], COMMANDS)
-        hint = f"did you mean “{meant}”?" if meant else "podvisor -h lists them"
+        hint = meant(args[0], COMMANDS, "podvisor -h lists them")
         raise click.UsageError(f"no command “{screen.clean(args[0])}”; {hint}", ctx)
 
 

@@ -4,7 +4,7 @@ What `format_duration` and `format_size` write, `parse_duration` and `parse_size
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _SECONDS = {
@@ -108,6 +108,13 @@ def nearest(word: str, choices: Iterable[str]) -> str:
         if distance < best_distance:
             best, best_distance = choice, distance
     return best
+
+
+def meant(word: str, choices: Collection[str], otherwise: str = "", *, form: str = "“{}”") -> str:
+    """Ask whether the nearest choice was meant; say `otherwise`, or what there is, if none is."""
+    if close := nearest(word, choices):
+        return f"did you mean {form.format(close)}?"
+    return otherwise or f"there are {', '.join(map(form.strip('“”').format, choices))}"
 
 
 def _distance(one: str, other: str, *, most: int) -> int:

@@ -1,6 +1,7 @@
 """`podvisor events`: what was done, to what, when and why."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Any
 
 import click
 
@@ -41,29 +42,27 @@ def command(  # noqa: PLR0917 - click names them
         limit = 0 if since else _USUAL_LIMIT
     if unit and "." not in unit:
         unit = f"{unit}.service"
-    query: dict[str, object] = {"since": since or 0.0, "app": app, "unit": unit, "limit": limit}
+    query: dict[str, Any] = {"since": since or 0.0, "app": app, "unit": unit, "limit": limit}
     try:
         entries = stream("/v1/events", query={**query, "follow": int(follow)})
         some = _write_all(entries, as_json=as_json)
     except NotRunning:
         if follow:
             raise
-        found = _from_ledger(since=since or 0.0, app=app, unit=unit, limit=limit)
-        some = _write_all(found, as_json=as_json)
+        some = _write_all(_from_ledger(query), as_json=as_json)
     if not some:
         screen.progress(("No events.", "dim"))
     return codes.OK
 
 
-def _from_ledger(*, since: float, app: str, unit: str, limit: int) -> Iterator[dict[str, object]]:
+def _from_ledger(query: dict[str, Any]) -> Iterable[dict[str, object]]:
     import msgspec
 
     from supervisor.cli.daemon.offline import events_from_ledger
     from supervisor.model.events import EventQuery
 
-    query = EventQuery(since=since, app=app, unit=unit, limit=limit)
-    for entry in events_from_ledger(places.ledger_file(), query):
-        yield msgspec.to_builtins(entry)
+    found = events_from_ledger(places.ledger_file(), EventQuery(**query))
+    return map(msgspec.to_builtins, found)
 
 
 def _write_all(entries: Iterable[dict[str, object]], *, as_json: bool) -> bool:

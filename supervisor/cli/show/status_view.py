@@ -4,6 +4,7 @@ It takes the plain JSON of `model.status.Status` (see `client` for why), from `s
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -285,9 +286,7 @@ def _memory(unit: dict[str, Any], now: float) -> str:
 def _summary(
     apps: list[dict[str, Any]], sources: list[dict[str, Any]], problems: list[dict[str, Any]]
 ) -> str:
-    states: dict[str, int] = {}
-    for app in apps:
-        states[app["state"]] = states.get(app["state"], 0) + 1
+    states = Counter(app["state"] for app in apps)
     more = []
     if unread := sum(bool(source.get("error")) for source in sources):
         more.append(f"{count(unread, 'source')} cannot be read")

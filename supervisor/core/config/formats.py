@@ -94,9 +94,8 @@ def _status_host(key: Path, text: str) -> Iterator[Problem]:
 
 def _webhook_host(key: Path, text: str) -> Iterator[Problem]:
     if text not in HOSTS:
-        meant = texts.nearest(text, HOSTS)
-        hint = f"did you mean “{meant}”?" if meant else f"there are {', '.join(HOSTS)}"
-        yield Problem(key, f"no webhooks are known that are called {shown_text(text)}", hint)
+        message = f"no webhooks are known that are called {shown_text(text)}"
+        yield Problem(key, message, texts.meant(text, HOSTS))
 
 
 def _by(parse: Callable[[str], object], doing: str, hint: str) -> _Check:

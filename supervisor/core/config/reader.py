@@ -144,9 +144,9 @@ def _unknown_section(name: str, value: object) -> Problem:
     if isinstance(value, dict):
         if {"git", "folder"} & value.keys():
             return Problem((name,), f"there is no section [{name}]", f"write [sources.{name}]")
-        meant = texts.nearest(name, (*_SECTIONS, "sources"))
         known = ", ".join(f"[{section}]" for section in ("sources.NAME", *_SECTIONS))
-        hint = f"did you mean [{meant}]?" if meant else f"the sections are {known}"
+        sections = (*_SECTIONS, "sources")
+        hint = texts.meant(name, sections, f"the sections are {known}", form="[{}]")
         return Problem((name,), f"there is no section [{name}]", hint)
     shapes: dict[str, type[msgspec.Struct]] = {"sources.NAME": SourceSettings, **_SECTIONS}
     for section, shape in shapes.items():
@@ -188,9 +188,8 @@ def _table_problems(key: Path, value: object, shape: type[msgspec.Struct]) -> It
         if field := fields.get(name):
             yield from _field_problems((*key, name), item, *typed(field))
             continue
-        meant = texts.nearest(name, fields)
-        hint = f"did you mean “{meant}”?" if meant else f"there are {', '.join(fields)}"
-        yield Problem((*key, name), f"there is no setting {shown_text(name)} in [{title}]", hint)
+        message = f"there is no setting {shown_text(name)} in [{title}]"
+        yield Problem((*key, name), message, texts.meant(name, fields))
 
 
 def _field_problems(key: Path, item: object, kind: Any, rule: Rule) -> Iterator[Problem]:

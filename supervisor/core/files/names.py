@@ -1,9 +1,9 @@
 """Names of files and apps: which kind of unit a file makes, what is no app of this name."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container
 from functools import lru_cache
 
-from supervisor.kit.texts import nearest
+from supervisor.kit.texts import meant
 from supervisor.model.errors import Stalled
 from supervisor.model.quadlet import QUADLETS, UnitKind
 
@@ -18,10 +18,9 @@ SEVERAL_UNITS = ".quadlets"
 """Suffix of a file that `podman quadlet install` (5.8) divides; no generator reads it."""
 
 
-def unknown_app(name: str, known: Iterable[str], *, sources: Container[str] = ()) -> Stalled:
+def unknown_app(name: str, known: Collection[str], *, sources: Container[str] = ()) -> Stalled:
     """Say that there is no such app, and which one was probably meant."""
-    meant = nearest(name, known)
-    hint = f"did you mean “{meant}”?" if meant else "podvisor status lists them all"
+    hint = meant(name, known, "podvisor status lists them all")
     if name in sources:
         hint = "that is a source; podvisor status shows it, with its apps"
     return Stalled(f"no app named “{name}”", hint=hint)

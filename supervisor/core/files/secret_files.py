@@ -10,7 +10,7 @@ from functools import partial
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.unitfile import Entry, Refused, UnitFile, boolean
-from supervisor.kit.texts import nearest
+from supervisor.kit.texts import meant, nearest
 from supervisor.model.errors import Finding
 from supervisor.model.secret import LARGEST, SUFFIX, DesiredSecret, SecretKind
 from supervisor.model.source import FileKind
@@ -83,9 +83,8 @@ def _oddities(unit: UnitFile, path: str, files: AppFiles) -> Iterator[Finding]:
             message = f"{entry.key}= stands in [{entry.section}], which has no meaning here"
             hint = f"write it below [{_SECTION}]"
         elif entry.key not in _KEYS:
-            close = nearest(entry.key, _KEYS)
             message = f"{entry.key}= has no meaning in [{_SECTION}]"
-            hint = f"did you mean {close}=?" if close else f"there are {'=, '.join(_KEYS)}="
+            hint = meant(entry.key, _KEYS, form="{}=")
         else:
             continue
         yield files.finding(message, at=entry, hint=hint, fatal=False)
@@ -170,7 +169,7 @@ def _length(text: str) -> int:
 
 
 def _prune(entry: Entry | None) -> bool:
-    meant = boolean(entry.value) if entry else False
-    if meant is None:
+    is_pruned = boolean(entry.value) if entry else False
+    if is_pruned is None:
         raise Refused("Prune= has no meaning", "write yes or no")
-    return meant
+    return is_pruned

@@ -13,7 +13,7 @@ from supervisor.core.files.names import PLAIN_SUFFIXES, is_drop_in
 from supervisor.core.files.unitfile import Entry
 from supervisor.core.render.generator_errors import quadlet_files
 from supervisor.core.render.reading import Reading
-from supervisor.kit.texts import nearest
+from supervisor.kit.texts import meant, nearest
 from supervisor.model.errors import Finding
 from supervisor.model.quadlet import QUADLETS
 
@@ -41,9 +41,8 @@ def _sections(path: str, files: AppFiles) -> Iterator[Finding]:
     for name in files.unit_file(path).sections:
         if name in known or name.startswith("X-"):
             continue
-        close = nearest(name, known)
         message = f"[{name}] is no section that has a meaning here: systemd passes it over"
-        hint = f"did you mean [{close}]?" if close else f"there are {_list(known)}"
+        hint = meant(name, known, form="[{}]")
         line = _line_of(name, files.text(path) or "")
         yield files.finding(message, path=path, line=line, hint=hint, fatal=False)
 
@@ -91,7 +90,3 @@ def _known_sections(path: str) -> tuple[str, ...]:
 def _line_of(section: str, text: str) -> int:
     lines = text.split("\n")
     return next((n for n, line in enumerate(lines, 1) if line.strip() == f"[{section}]"), 0)
-
-
-def _list(sections: tuple[str, ...]) -> str:
-    return ", ".join(f"[{name}]" for name in sections)

@@ -19,7 +19,7 @@ from supervisor.core.render.x_podvisor_deploy import (
     read_on_change,
     read_run,
 )
-from supervisor.kit.texts import nearest, parse_duration
+from supervisor.kit.texts import meant, parse_duration
 from supervisor.model.app import AppOptions, ChangeRule
 from supervisor.model.errors import Finding
 from supervisor.model.health import RUNTIME_FOLDER, OnFailure, Probe
@@ -103,9 +103,8 @@ def read_own_section(
 def _key_of(entry: Entry, *, runs: bool, keeps: bool) -> "_Key":
     key = _KEYS.get(entry.key)
     if key is None:
-        close = nearest(entry.key, _KEYS)
-        there = f"did you mean {close}=?" if close else f"there are {'=, '.join(_KEYS)}="
-        raise Refused(f"{entry.key}= has no meaning in [{_SECTION}]", there)
+        hint = meant(entry.key, _KEYS, form="{}=")
+        raise Refused(f"{entry.key}= has no meaning in [{_SECTION}]", hint)
     if key.of_services and not runs:
         raise Refused(f"{entry.key}= has no meaning here: this unit is no service")
     if key.of_keepers and not keeps:
@@ -135,9 +134,9 @@ def _prune(text: str) -> bool:
 
 
 def _yes_or_no(text: str) -> bool:
-    if (meant := boolean(text)) is None:
+    if (is_on := boolean(text)) is None:
         raise ValueError("write yes or no")
-    return meant
+    return is_on
 
 
 def _idle(text: str) -> float:
