@@ -260,7 +260,7 @@ async def signals_to_passes(units: list[str], *, rounds: int) -> list[float]:
 
 
 NOTING = """
-import dataclasses, pathlib, sys, time, uvloop
+import asyncio, dataclasses, pathlib, sys, time
 from supervisor import daemon
 
 class Noting:
@@ -275,7 +275,7 @@ class Noting:
 def wrap(ports):
     return dataclasses.replace(ports, folder=Noting(ports.folder))
 
-uvloop.run(daemon.run(pathlib.Path(sys.argv[1]), wrap=wrap))
+asyncio.run(daemon.run(pathlib.Path(sys.argv[1]), wrap=wrap))
 """
 """The daemon, which prints the time when a pass begins to look at an app."""
 
@@ -355,10 +355,10 @@ def measure_pass() -> list[dict]:
 
 
 def measure_process() -> list[dict]:
-    """A child process of something as large as the daemon, against the event loop's own way."""
+    """A child process of something as large as the daemon, against one that is waited for."""
     taken = json.loads(run(sys.executable, "-c", STARTING_PROCESSES).stdout)
-    loop = {"base": taken["loop"], "base_name": "started by uvloop"}
-    return [figure("a child process, CPU", "ms", taken["ours"], 0.5, **loop)]
+    waited = {"base": taken["waited"], "base_name": "subprocess.run"}
+    return [figure("a child process, CPU", "ms", taken["ours"], 2, **waited)]
 
 
 STARTING_PROCESSES = """
@@ -371,18 +371,17 @@ ballast = [bytes(1_000) for _ in range(20_000)]
 async def ours():
     await process.run(["true"], timeout_seconds=10)
 
-async def loop():
-    async with await anyio.open_process(["true"], stdin=subprocess.DEVNULL) as started:
-        await started.wait()
+async def waited():
+    subprocess.run(["true"], stdin=subprocess.DEVNULL, capture_output=True)
 
 def spent():
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return 1_000 * sum(one.ru_utime + one.ru_stime for one in both)
 
 async def main():
-    taken = {"ours": [], "loop": []}
+    taken = {"ours": [], "waited": []}
     for number in range(16):
-        for way in (ours, loop):
+        for way in (ours, waited):
             before = spent()
             for _ in range(20):
                 await way()
@@ -390,7 +389,7 @@ async def main():
                 taken[way.__name__].append((spent() - before) / 20)
     print(json.dumps(taken))
 
-anyio.run(main, backend_options={"use_uvloop": True})
+anyio.run(main)
 """
 
 
@@ -490,7 +489,6 @@ def measure_memory() -> list[dict]:
     levers = {
         "": "",
         "without docstrings and assertions": f"PYTHONOPTIMIZE=2 PYTHONPYCACHEPREFIX={cache}",
-        "with the stdlib's event loop": f"PYTHONPATH={HOME}/levers/loop",
         "garbage collected, memory trimmed": f"PYTHONPATH={HOME}/levers/tidy",
         "without Python's own allocator": "PYTHONMALLOC=malloc",
         "with one arena, trimmed early": "MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536",
@@ -514,7 +512,7 @@ def measure_memory() -> list[dict]:
                 worked.append(memory_of_unit("podvisor.service").all)
     restart_with("")
     base = {"base": own.pop(""), "base_name": "as it is"}
-    python = {"uvloop": "import asyncio, uvloop", "asyncio": "import asyncio", "nothing": ""}
+    python = {"asyncio": "import asyncio", "nothing": ""}
     return [
         figure("memory (PSS) at rest, ten containers", "MB", rest, MEMORY_LIMIT),
         figure("memory after status and plan", "MB", asked, MEMORY_LIMIT),
@@ -529,7 +527,6 @@ def measure_memory() -> list[dict]:
 
 
 LEVERS = {
-    "loop/uvloop.py": "from asyncio import new_event_loop",
     "tidy/sitecustomize.py": """
 import ctypes, gc, threading
 
@@ -1036,7 +1033,7 @@ def kilobytes(process: pathlib.Path, name: str) -> int:
 
 
 NOTING_FETCHES = """
-import dataclasses, pathlib, sys, time, uvloop
+import asyncio, dataclasses, pathlib, sys, time
 from supervisor import daemon
 
 class Noting:
@@ -1053,7 +1050,7 @@ class Noting:
 def wrap(ports):
     return dataclasses.replace(ports, reader=Noting(ports.reader))
 
-uvloop.run(daemon.run(pathlib.Path(sys.argv[1]), wrap=wrap))
+asyncio.run(daemon.run(pathlib.Path(sys.argv[1]), wrap=wrap))
 """
 """The daemon, which prints the time when a fetch begins, and the revision when it ends."""
 

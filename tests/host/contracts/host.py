@@ -12,7 +12,6 @@ import sys
 from collections.abc import AsyncIterator
 
 import anyio
-import uvloop
 from dbus_fast import Message
 from dbus_fast.aio import MessageBus
 
@@ -134,4 +133,4 @@ async def main() -> None:
         process.communicate(timeout=60)
 
 
-uvloop.run(main())  # as the daemon does
+anyio.run(main)

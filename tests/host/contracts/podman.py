@@ -10,7 +10,6 @@ from typing import Any
 
 import anyio
 import msgspec
-import uvloop
 
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.systemd.manager import SystemdManager
@@ -369,4 +368,4 @@ sh(
     "podman rm -aft0; podman volume rm -af; podman network prune -f; podman secret rm -a",
     check=False,
 )
-uvloop.run(main())  # as the daemon does
+anyio.run(main)

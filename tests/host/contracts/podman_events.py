@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import anyio
-import uvloop
 
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.model.podman import PodmanEvent
@@ -192,4 +191,4 @@ async def main(way: str) -> None:
     print("ok", way)
 
 
-uvloop.run(main(sys.argv[1]))  # as the daemon does
+anyio.run(main, sys.argv[1])

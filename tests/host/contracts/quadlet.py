@@ -8,7 +8,7 @@ import re
 import subprocess
 from pathlib import Path
 
-import uvloop
+import anyio
 
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.core.files.digest import digest
@@ -153,4 +153,4 @@ async def main() -> None:
     assert again.findings == {}
 
 
-uvloop.run(main())  # as the daemon does
+anyio.run(main)

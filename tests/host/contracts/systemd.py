@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
-import uvloop
 from dbus_fast import Message, MessageType
 
 from supervisor.adapters.systemd.bus import connect, default_address
@@ -532,4 +531,4 @@ PARTS = (
     *(states, jobs, unit_reloads, job_ends, run_once, files),
     *(reloads, watching, coming_and_going, losses, five_hundred, churn),
 )
-uvloop.run(main())  # as the daemon does
+anyio.run(main)
