@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import resource
+import select
 import shutil
 import socket
 import statistics
@@ -282,7 +283,7 @@ asyncio.run(daemon.run(pathlib.Path(sys.argv[1]), wrap=wrap))
 
 def measure_image() -> list[dict]:
     """From an image's new name in Podman's store to the start of the pass over who uses it."""
-    from asyncinotify import Inotify, Mask  # only in podvisor's own environment
+    from supervisor.kit.inotify import Inotify, Mask  # only in podvisor's own environment
 
     image = "localhost/bench:dev"
     app = HOME / "apps/web"
@@ -306,11 +307,12 @@ def measure_image() -> list[dict]:
             os.set_blocking(daemon.stdout.fileno(), True)
             source = f"localhost/podvisor-test:{number % 2 + 1}"
             identity = run("podman", "inspect", "--format", "{{.Id}}", source).stdout.strip()
-            with Inotify(sync_timeout=30) as inotify:
-                inotify.add_watch(index.parent, Mask.MOVED_TO)
+            with contextlib.closing(Inotify()) as inotify:
+                inotify.add(str(index.parent), Mask.MOVED_TO)
                 with subprocess.Popen(["podman", "tag", source, image]):
                     while not holds(index, image, identity):
-                        assert inotify.sync_get(), "the store did not change"
+                        assert select.select([inotify], [], [], 30)[0], "the store did not change"
+                        inotify.take()
                     stored = time.monotonic()
                     began = float(daemon.stdout.readline())
             if number > 1:  # the first two copy the images from another store

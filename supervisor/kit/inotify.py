@@ -5,19 +5,21 @@ Nothing wakes while nothing happens; the only timer is the one that waits for a 
 
 import errno
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable
+import os
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from struct import Struct
+from typing import NamedTuple
 
 import anyio
-
-if TYPE_CHECKING:
-    from asyncinotify import Watch
 
 log = logging.getLogger(__name__)
 
 _QUIET_SECONDS = 0.05
 _LATEST_SECONDS = 1.0
+_BUFFER = 64 << 10
+_HEAD = Struct("iIII")
+"""Of an event: its watch, its mask, a cookie, and how long the name is, which follows."""
 
 
 class Mask:
@@ -58,57 +60,66 @@ class Inotify:
 
     def __init__(self) -> None:
         """Open it. Raises OSError where the user has too many (fs.inotify.max_user_instances)."""
-        # Looks for the C library with programs of the system: no matter for a command that ends.
-        import asyncinotify  # noqa: PLC0415
+        import ctypes  # noqa: PLC0415  # only a daemon watches
 
-        self._inotify = asyncinotify.Inotify(sync_timeout=0)
-        self._watches: dict[int, Watch] = {}
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._errno = ctypes.get_errno
+        self._fd: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._fd < 0:
+            raise OSError(self._errno(), os.strerror(self._errno()))
+        self._watches: set[int] = set()
         self._told = False
 
     def close(self) -> None:
         """End all watches."""
-        self._inotify.close()
+        os.close(self._fd)
+
+    def fileno(self) -> int:
+        """Readable while something has happened."""
+        return self._fd
 
     def add(self, path: str, mask: int) -> int | None:
         """Watch what is at a path; None if nothing is there or it cannot be watched."""
-        import asyncinotify  # noqa: PLC0415
-
-        try:
-            watch = self._inotify.add_watch(path, asyncinotify.Mask(mask))
-        except OSError as error:
-            if error.errno == errno.ENOSPC and not self._told:
+        watch: int = self._libc.inotify_add_watch(self._fd, os.fsencode(path), mask)
+        if watch < 0:
+            if self._errno() == errno.ENOSPC and not self._told:
                 self._told = True
                 log.warning(
                     "cannot watch %s: raise fs.inotify.max_user_watches; changes may be seen late",
                     path,
                 )
             return None
-        self._watches[watch.wd] = watch
-        return watch.wd
+        self._watches.add(watch)
+        return watch
 
     def remove(self, watch: int) -> None:
         """End a watch; one that is gone already is no error."""
-        if known := self._watches.pop(watch, None):
-            with suppress(OSError):
-                self._inotify.rm_watch(known)
+        if watch in self._watches:
+            self._watches.remove(watch)
+            self._libc.inotify_rm_watch(self._fd, watch)
 
     def take(self) -> list[InotifyEvent]:
         """Return what has happened so far, without waiting."""
-        events = []
-        while event := self._inotify.sync_get():
-            watch = event.watch
-            name = str(event.name) if event.name else ""
-            if event.mask & Mask.OVERFLOW:
-                events.append(InotifyEvent(-1, Mask.OVERFLOW, ""))
-            elif watch is not None and watch.wd in self._watches:
-                if event.mask & Mask.IGNORED:
-                    del self._watches[watch.wd]
-                events.append(InotifyEvent(watch.wd, int(event.mask), name))
+        events: list[InotifyEvent] = []
+        with suppress(BlockingIOError):
+            while True:
+                events += self._known(os.read(self._fd, _BUFFER))
         return events
+
+    def _known(self, data: bytes) -> Iterator[InotifyEvent]:
+        """Yield the events in what the kernel wrote, but for those of watches that were ended."""
+        while data:
+            watch, mask, _, size = _HEAD.unpack_from(data)
+            name = data[_HEAD.size : _HEAD.size + size].rstrip(b"\0")
+            data = data[_HEAD.size + size :]
+            if watch in self._watches or mask & Mask.OVERFLOW:
+                if mask & Mask.IGNORED:
+                    self._watches.remove(watch)
+                yield InotifyEvent(watch, mask, os.fsdecode(name))
 
     async def wait(self) -> None:
         """Wait for something to happen; safe to cancel, nothing is lost."""
-        await anyio.wait_readable(self._inotify.fd)
+        await anyio.wait_readable(self)
 
 
 async def settled(
