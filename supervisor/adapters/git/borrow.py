@@ -3,7 +3,6 @@
 Used where a command works something out while the store may be the daemon's.
 """
 
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +16,8 @@ def borrow(path: Path, base: Path) -> None:
     """
     if path.exists() or not (base / "HEAD").exists():
         return
+    import shutil  # noqa: PLC0415  # a daemon never borrows
+
     (path / "objects" / "info").mkdir(mode=0o700, parents=True)
     (path / "refs").mkdir(exist_ok=True)
     (path / "objects" / "info" / "alternates").write_text(f"{base.resolve() / 'objects'}\n")

@@ -6,7 +6,6 @@ Below: `credentials` says how a remote is reached, `remote` and `folder` bring s
 """
 
 import logging
-import shutil
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from supervisor.adapters.git.remote import Fetcher
 from supervisor.adapters.git.signatures import Signers, check, read_signers
 from supervisor.adapters.git.store import HEAD, Entry, Record, Store
 from supervisor.adapters.git.tree_policy import name_problem, refused, screen, too_large
+from supervisor.kit.folders import remove_tree
 from supervisor.kit.stamps import blob_id, object_id
 from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.settings import LimitSettings, SecretRef, SourceSettings
@@ -284,7 +284,7 @@ class GitSources:
             raise
         self._broken.discard(name)
         if aside:
-            shutil.rmtree(aside, ignore_errors=True)
+            remove_tree(aside)
         return snapshot
 
     def _store(self, name: str) -> Store:

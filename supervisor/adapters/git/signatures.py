@@ -6,9 +6,7 @@ part: the signers are those of the file that the settings name, and no others.
 
 import hashlib
 import re
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import NamedTuple
 from supervisor.adapters.git.command import environment, git
 from supervisor.adapters.git.errors import last_words
 from supervisor.adapters.git.store import Store
+from supervisor.kit.folders import is_installed
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.settings import SourceSettings
@@ -108,7 +107,7 @@ async def check(store: Store, oid: str, ref: str, signers: Signers, *, scratch: 
     if signers.kind not in found:
         raise _refusal(f"{what}{by}", f"it is signed by {found[0]}, not {signers.kind}", signers)
     program, package = _PROGRAMS[signers.kind]
-    if not shutil.which(program):
+    if not is_installed(program):
         raise Stalled(
             f"cannot verify {what}: {program} is not installed", hint=f"apt install {package}"
         )
@@ -146,8 +145,10 @@ def _environment(signers: Signers, home: Path) -> dict[str, str]:
 @contextmanager
 def _home(signers: Signers, scratch: Path) -> Iterator[Path]:
     """Make a folder that holds the signers as they were read, and is gpg's only home."""
+    from tempfile import TemporaryDirectory  # noqa: PLC0415  # brings shutil
+
     try:
-        with tempfile.TemporaryDirectory(prefix=".verify-", dir=scratch) as made:
+        with TemporaryDirectory(prefix=".verify-", dir=scratch) as made:
             home = Path(made)
             (home / "signers").write_bytes(signers.content)
             (home / "gpg.conf").write_text(_GPG_CONF)

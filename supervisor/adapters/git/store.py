@@ -5,8 +5,6 @@ work on one store at once. `podvisor.json` in the repository is the last snapsho
 """
 
 import contextlib
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ import msgspec
 from supervisor.adapters.git.command import git
 from supervisor.adapters.git.errors import StoreBroken, is_damage, last_words, local_failure
 from supervisor.kit.files import write_whole
+from supervisor.kit.folders import remove_tree
 from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.source import Snapshot
@@ -81,7 +80,7 @@ class Store:
         """Make the repository if there is none; take away what a killed git left behind."""
         if not self.exists():
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            shutil.rmtree(self._path, ignore_errors=True)
+            remove_tree(self._path)
             done = await git(
                 *("init", "--quiet", "--bare", "--template=", "--object-format=sha1"),
                 *("--initial-branch=none", self.path),
@@ -123,11 +122,13 @@ class Store:
 
         One that cannot even be moved is a matter for a person.
         """
+        from tempfile import mkdtemp  # noqa: PLC0415  # happens hardly ever
+
         self._kept = None
         for left in self._path.parent.glob(f"{_ASIDE}*"):
-            shutil.rmtree(left, ignore_errors=True)
+            remove_tree(left)
         try:
-            place = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=self._path.parent))
+            place = Path(mkdtemp(prefix=_ASIDE, dir=self._path.parent))
             self._path.rename(place / "store")
         except FileNotFoundError:
             return None
@@ -139,7 +140,7 @@ class Store:
 
     def take_back(self, place: Path) -> None:
         """Put back what was moved away: half of it is better than nothing."""
-        shutil.rmtree(self._path, ignore_errors=True)
+        remove_tree(self._path)
         with contextlib.suppress(OSError):
             (place / "store").rename(self._path)
             place.rmdir()

@@ -6,13 +6,13 @@ something is wrong. `setup` asks for each on its own, since it can mend some of 
 
 import os
 import pwd
-import shutil
 import socket
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from supervisor.adapters.host.commands import PATIENCE_SECONDS, answer
+from supervisor.kit.folders import is_installed
 from supervisor.model.errors import Finding
 
 OLDEST_PODMAN = (5, 0)
@@ -87,7 +87,7 @@ class Machine:
     def podman(self) -> Finding | None:
         """Whether Podman is there with its generator; its version is for `podman_version`."""
         install = "sudo apt install podman (or what your distribution calls it)"
-        if shutil.which("podman", path=self._path) is None:
+        if not is_installed("podman", self._path):
             return Finding(message="podman is not installed", hint=install)
         if any((self._root / place / _GENERATOR).exists() for place in _GENERATOR_FOLDERS):
             return None
@@ -113,7 +113,7 @@ class Machine:
     def subordinate_ids(self) -> Finding | None:
         """Whether the user has subordinate user and group ids, and the tools that map them."""
         for tool in ("newuidmap", "newgidmap"):
-            if shutil.which(tool, path=self._path) is None:
+            if not is_installed(tool, self._path):
                 return Finding(message=f"{tool} is not installed", hint="sudo apt install uidmap")
         missing = [
             kind

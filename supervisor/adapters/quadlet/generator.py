@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from supervisor.adapters.quadlet.culprits import find_culprits
 from supervisor.adapters.quadlet.runner import BINARIES, Crashed, Runner
-from supervisor.adapters.quadlet.verify import passed_over
 from supervisor.adapters.quadlet.vocabulary import SystemdKeys
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Place
@@ -154,6 +153,8 @@ class QuadletGenerator:
 
     async def passed_over(self, source: Path, app: DesiredApp) -> tuple[Finding, ...]:
         """Warn of what systemd would pass over in the units of an app whose files are on disk."""
+        from supervisor.adapters.quadlet.verify import passed_over  # noqa: PLC0415  # for `check`
+
         binary = self._runner.binary
         plain = [unit.path for unit in app.units if unit.kind is UnitKind.PLAIN]
         found = await passed_over(source / app.root, plain, generator=binary)

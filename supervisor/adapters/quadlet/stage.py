@@ -7,12 +7,12 @@ they will when the app is installed. Used by `generator`, which removes the fold
 
 import contextlib
 import os
-import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
 from supervisor.core.render.generator_errors import is_staged
+from supervisor.kit.folders import remove_tree
 from supervisor.kit.links import resolve
 from supervisor.model.app import Candidate
 from supervisor.model.source import FileKind
@@ -48,7 +48,7 @@ def staged(
             _link_own(run / f"{_USERS_OWN}{number}", own, taken=taken)
         yield run
     finally:
-        shutil.rmtree(run, ignore_errors=True)
+        remove_tree(run)
 
 
 def remove_abandoned(base: Path) -> None:
@@ -57,7 +57,7 @@ def remove_abandoned(base: Path) -> None:
         for run in list(base.iterdir()):
             pid = run.name.partition("-")[0]
             if pid.isdecimal() and not Path("/proc", pid).exists():
-                shutil.rmtree(run, ignore_errors=True)
+                remove_tree(run)
 
 
 def _stand(folder: Path, app: Candidate, contents: Mapping[str, bytes]) -> set[str]:

@@ -9,11 +9,9 @@ import hmac
 import os
 import posixpath
 import secrets
-import shutil
 import string
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from supervisor.adapters.secrets import age
 from supervisor.adapters.secrets.references import read_credential
@@ -136,7 +134,10 @@ class FileDecryptor:
         return found
 
     async def _open_sops(self, root: str, secret: DesiredSecret, sealed: bytes) -> bytes:
-        program = shutil.which("sops")
+        from shutil import which  # noqa: PLC0415
+        from tempfile import NamedTemporaryFile  # noqa: PLC0415
+
+        program = which("sops")
         if not program:
             hint = "install it (https://getsops.io), or encrypt with podvisor secret encrypt"
             raise _stalled(root, secret, "the program sops is not installed", hint)
