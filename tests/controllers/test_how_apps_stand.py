@@ -201,6 +201,35 @@ async def test_what_failed_and_is_started_by_nothing_now_is_inactive_at_once(wor
         assert not world.events(EventKind.FAILED)
 
 
+@pytest.mark.parametrize("is_taken_back", [True, False], ids=["taken-back", "reverted-in-git"])
+async def test_back_where_nothing_starts_it_a_failure_of_the_revision_between_is_forgotten(
+    world, is_taken_back
+):
+    world.settings = msgspec.structs.replace(
+        world.settings, rollout=RolloutSettings(settle=10, rollback=is_taken_back)
+    )
+    idle = {"web/web.container": "v=1 install="}
+    async with world.running() as daemon:
+        await world.push(daemon, idle)
+        await anyio.sleep(30)
+        world.machine.broken.add("web.service")
+        await world.push(daemon, ONE)
+        await anyio.sleep(30)
+        if not is_taken_back:
+            assert (await asked(daemon.service)).state is AppState.FAILING
+            await world.push(daemon, idle)
+        app = await asked(daemon.service)
+        assert app.state is (AppState.REVERTED if is_taken_back else AppState.INACTIVE)
+        assert (app.units[0].active, app.units[0].unstarted) == ("inactive", True)
+        assert not world.events(EventKind.FAILED)
+        # What a person does with it there is of this revision.
+        await anyio.sleep(1)
+        world.systemd.dies("web.service")
+        await anyio.sleep(60)
+        assert (await asked(daemon.service)).units[0].active == "failed"
+        assert len(world.events(EventKind.FAILED)) == 1
+
+
 @pytest.mark.parametrize("install", ["install=none.target", "install="])
 async def test_a_revision_that_takes_from_a_unit_what_starts_it_is_on_trial_and_says_so(
     world, install

@@ -662,6 +662,7 @@ class FakeSystemd:
         """A unit's process ends, with `Restart=no`."""
         self.machine.running.pop(unit, None)
         self.machine.failed.add(unit)
+        self.machine.failed_at[unit] = self.now()
         self.changes.queue.put_nowait(unit)
 
 

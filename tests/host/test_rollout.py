@@ -197,3 +197,21 @@ def test_history_is_there_without_a_daemon(user, repository):
     assert repository.head[:12] in done.stdout
     unknown = user.podvisor("history", "none", check=False)
     assert (unknown.returncode, "none" in unknown.stderr) == (1, True)
+
+
+def test_back_where_nothing_starts_it_the_failure_of_the_revision_between_is_forgotten(
+    user, git_server
+):
+    idle = "[Service]\nExecStart=/bin/sleep infinity\n"
+    repository = deploy(user, git_server, {"apps/idle/idle.service": idle}, more=SETTLE)
+    wait_for_states(user, idle="inactive")
+    repository.commit({"apps/idle/idle.service": service("nonsense")})
+    assert sync(user).returncode == 3
+    wait_for_states(user, idle="reverted")
+    (unit,) = app_of(user, "idle")["units"]
+    assert (unit["active"], unit["unstarted"]) == ("inactive", True)
+    assert not events(user, kind="failed")
+    user.run("systemctl", "--user", "start", "idle.service")
+    user.run("systemctl", "--user", "kill", "--signal=SIGKILL", "idle.service")
+    user.wait_for(lambda: events(user, kind="failed"))
+    assert app_of(user, "idle")["units"][0]["active"] == "failed", "it is of this revision"

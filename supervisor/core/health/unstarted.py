@@ -5,6 +5,7 @@ not have (root's `multi-user.target`), a typing error or no `[Install]`. It is t
 same for `podvisor check`, plans and the status.
 """
 
+import math
 from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
@@ -87,23 +88,29 @@ def told(
 
 
 def forgotten(
-    deployment: Deployment, observed: Observed, idle: Collection[str]
+    deployment: Deployment, verdict: Verdict, observed: Observed
 ) -> Iterator[ResetFailed]:
-    """Have systemd forget failures of what a revision that is to be tried has nothing start.
+    """Have systemd forget failures of what nothing starts that are of another revision.
 
-    They are of the revision before: this one has not run them.
+    That which stands, by a verdict that `told` has completed, has not run it since.
     """
-    wanted = deployment.wanted
-    if wanted is None or stands(wanted, observed.applied):
-        return
-    trial = trial_of(wanted, observed)
-    for unit in wanted.units:
-        for name in unit.runtime_names if unit.name in idle else ():
+    app = deployment.wanted if verdict.complete else deployment.way_back
+    since = _here_since(app, observed) if app else 0.0
+    for unit in app.units if app else ():
+        for name in unit.runtime_names if unit.name in verdict.unstarted else ():
             state = observed.unit(name)
-            is_old = trial is None or state.failed_at <= trial.began_at
-            if state.active == "failed" and is_old:
+            if state.active == "failed" and state.failed_at <= since:
                 reason = "it failed before, and nothing starts it any more"
-                yield ResetFailed(app=wanted.name, unit=name, reason=reason)
+                yield ResetFailed(app=deployment.name, unit=name, reason=reason)
+
+
+def _here_since(app: DesiredApp, observed: Observed) -> float:
+    """When it took the place of another release; infinite if it is about to."""
+    if not stands(app, observed.applied):
+        trial = trial_of(app, observed)
+        return trial.began_at if trial else math.inf
+    others = (one for one in observed.rollouts.get(app.name, ()) if one.content != app.content)
+    return max((one.ended_at or math.inf for one in others), default=0.0)
 
 
 def found_without_systemd(app: DesiredApp, units: Collection[DesiredUnit]) -> Iterator[Finding]:

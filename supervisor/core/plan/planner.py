@@ -67,11 +67,10 @@ def plan(
         )
         steps, verdict = plan_app(given)
         verdict = msgspec.structs.replace(verdict, held=deployment.held)
-        if verdict.complete:
-            steps.extend(unstarted.forgotten(deployment, observed, idle))
         verdict = unstarted.told(
             deployment, verdict, observed, idle=idle, idle_until=idle_until, own=own
         )
+        steps.extend(unstarted.forgotten(deployment, verdict, observed))
         return left_alone(steps, verdict, observed)
 
     plans = plan_together(deployments, everyone, observed, planned, owners=owners)
