@@ -238,13 +238,13 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     def way_back(self) -> DesiredApp | None:
         """`last_good` without what is lost of it."""
         last = self.last_good
-        units = tuple(unit for unit in last.units if unit.name in self.lost) if last else ()
-        if last is None or not units:
+        if last is None or not self.lost:
             return last
-        paths = {path for unit in units for path in (unit.path, *unit.drop_ins)}
+        lost = [unit for unit in last.units if unit.name in self.lost]
+        paths = {path for unit in lost for path in (unit.path, *unit.drop_ins)}
         return msgspec.structs.replace(
             last,
-            units=tuple(unit for unit in last.units if unit not in units),
+            units=tuple(unit for unit in last.units if unit.name not in self.lost),
             files=tuple(file for file in last.files if file.path not in paths),
         )
 

@@ -18,7 +18,7 @@ from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.desired.dependencies import held_by
-from supervisor.core.desired.unit_moves import gives_to, owners_of
+from supervisor.core.desired.unit_moves import owners_of
 from supervisor.core.health.crash_backoff import looks_again
 from supervisor.core.status.app_status import app_status, changes_of_state, unseen
 from supervisor.kit.clock import Clock
@@ -94,7 +94,7 @@ class Concluder(msgspec.Struct, kw_only=True):
         if not all(verdicts[one.name].complete for one in deployments):
             requeue.update(self.planner.along(verdicts) - verdicts.keys())
         latest = self.desired_state.latest()
-        requeue.update(held_by(changed, latest), gives_to(changed, latest))
+        requeue.update(held_by(changed, latest), self.planner.along(changed))
         changed_sources = {
             one.source
             for name, one in self.ledger.applied().items()

@@ -59,14 +59,6 @@ def units_by_source(apps: Iterable[DesiredApp]) -> dict[str, frozenset[str]]:
     return {source: frozenset(names) for source, names in units.items()}
 
 
-def gives_to(names: Collection[str], everything: Mapping[str, Deployment]) -> Iterator[str]:
-    """Yield the apps that have a unit which another one, of these, wants."""
-    wanted = owners_of({name: everything[name] for name in names if name in everything})
-    for other, one in everything.items():
-        if any(wanted.get(unit, other) != other for unit in units_of(one.last_good)):
-            yield other
-
-
 def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[str]:
     """Return the other apps that have to be in one pass with these.
 

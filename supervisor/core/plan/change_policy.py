@@ -5,6 +5,7 @@
 
 import msgspec
 
+from supervisor.core.files.source_paths import is_below
 from supervisor.core.plan.unit_inputs import changed_files, difference
 from supervisor.core.render.x_podvisor_deploy import fits
 from supervisor.model.app import ChangeAction, DesiredUnit
@@ -55,4 +56,4 @@ def _word(unit: DesiredUnit, path: str) -> ChangeAction:
 def _is_live(unit: DesiredUnit, path: str) -> bool:
     if path in unit.reads and path not in unit.live:
         return False
-    return any(path == one or path.startswith(f"{one}/") for one in unit.live)
+    return any(is_below(path, one) for one in unit.live)

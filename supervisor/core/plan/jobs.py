@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from supervisor.core.files.names import shapes_units
+from supervisor.core.files.source_paths import is_below
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.ownership import owned_after
 from supervisor.kit.texts import count
@@ -149,9 +150,7 @@ def _closure(
 
 def _is_part(path: str, unit: DesiredUnit) -> bool:
     return (
-        path == unit.path
-        or path in unit.drop_ins
-        or any(path == one or path.startswith(f"{one}/") for one in unit.reads)
+        path == unit.path or path in unit.drop_ins or any(is_below(path, one) for one in unit.reads)
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from supervisor.core.health import crash_backoff
 from supervisor.core.plan.draft import Draft, FileChanges
+from supervisor.core.plan.ownership import is_there, object_of
 from supervisor.core.plan.together import with_pods, with_sockets
 from supervisor.core.plan.unit_fates import Along, Fate, Seen, pulled_along, seen_units
 from supervisor.kit.texts import count
@@ -208,13 +209,10 @@ def _test_again(draft: Draft, seen: Seen, now: float) -> None:
 
 def _object_gone(unit: DesiredUnit, observed: Observed) -> str:
     """Name the network or volume that its unit says is there, but Podman does not have."""
-    inventory = observed.inventory
-    there = {UnitKind.NETWORK: inventory.networks, UnitKind.VOLUME: inventory.volumes}.get(
-        unit.kind
-    )
-    if there is None or not unit.object_name or unit.object_name in there:
+    one = object_of(unit)
+    if one is None or one.kind not in (UnitKind.NETWORK, UnitKind.VOLUME):
         return ""
-    return f"{unit.kind} {unit.object_name}"
+    return str(one) if is_there(one, observed.inventory) is False else ""
 
 
 def _build_ahead(draft: Draft, unit: DesiredUnit, reason: str, path: str) -> None:
