@@ -5,7 +5,8 @@ the app that takes it waits for an image, for a job, or for another app. And non
 app still needs.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -17,6 +18,14 @@ from supervisor.model.observed import Observed
 from supervisor.model.plan import Step, Verdict
 
 AppPlan = tuple[list[Step], Verdict]
+
+
+class _Tie(NamedTuple):
+    """An app that is not to change before another does."""
+
+    app: str
+    other: str
+    why: str
 
 
 def plan_together(
@@ -36,127 +45,89 @@ def plan_together(
     """
     here = {one.name: one for one in deployments}
     plans = {name: planned(one) for name, one in here.items()}
+    ties: dict[_Tie, str] = {}
+    for tie, unit in _ties(here, everyone, observed, owners):
+        ties.setdefault(tie, unit)
+    units = ((name, unit) for name, one in here.items() for unit in units_of(one.wanted).values())
+    jobs = {unit.name: name for name, unit in units if unit.before_deploy}
     held: set[str] = set()
     while True:
-        moves = _Moves(here, everyone, observed, plans, owners)
-        late = {
-            name: replace(here[name], waits=(*here[name].waits, *holds), lost=moves.jobs(name))
-            for name in moves.complete - held
-            if (holds := tuple(moves.holds(here[name])))
-        }
+        # Those that are not complete keep what they have, and take nothing, anyway.
+        complete = {name for name, (_, verdict) in plans.items() if verdict.complete}
+        late: dict[str, list[Need]] = {}
+        for tie, unit in ties.items():
+            if tie.app in complete - held and tie.other not in complete:
+                text = f"waits for app {tie.other}, which {tie.why} {unit}"
+                need = Need(kind=NeedKind.MOVE, subject=unit, text=text, app=tie.other)
+                late.setdefault(tie.app, []).append(need)
         if not late:
             break
         held.update(late)
-        here.update(late)
-        plans.update({name: planned(one) for name, one in late.items()})
-    for name in here.keys() - moves.complete:
-        if lost := moves.lost(here[name]):
+        for name, needs in late.items():
+            # Another app's job runs as it is where it is wanted, whoever has it else.
+            lost = frozenset(unit for unit, owner in jobs.items() if owner != name)
+            here[name] = replace(here[name], waits=(*here[name].waits, *needs), lost=lost)
+            plans[name] = planned(here[name])
+    for name in here.keys() - complete:
+        if lost := _lost(here[name], here, observed, owners, complete):
             plans[name] = planned(replace(here[name], lost=here[name].lost | lost))
     return list(plans.values())
 
 
-class _Moves:
-    """Who has a unit, who wants it and who needs it, as the apps are planned by now."""
+def _ties(
+    here: Mapping[str, Deployment],
+    everyone: Mapping[str, Deployment],
+    observed: Observed,
+    owners: Mapping[str, str],
+) -> Iterator[tuple[_Tie, str]]:
+    """Yield which app is not to change before which other, and for which unit.
 
-    def __init__(
-        self,
-        here: Mapping[str, Deployment],
-        everyone: Mapping[str, Deployment],
-        observed: Observed,
-        plans: Mapping[str, AppPlan],
-        owners: Mapping[str, str],
-    ) -> None:
-        self._here = here
-        self._everyone = everyone
-        self._observed = observed
-        self._owners = owners
-        self.complete = {name for name, (_, verdict) in plans.items() if verdict.complete}
-        """The others keep what they have, and take nothing, anyway."""
-        self._unfinished = [
-            one
-            for name, one in {**everyone, **here}.items()
-            if name not in self.complete
-            and (name in here or (one.last_good and one.wanted is not one.last_good))
-        ]
-        self._kept = {
-            unit: one.name
-            for one in self._unfinished
-            for unit in (
-                observed.app(one.name).units if one.name in here else units_of(one.last_good)
-            )
-        }
-
-    def holds(self, one: Deployment) -> Iterator[Need]:
-        """Say what an app has to wait for before it gives units away, takes some, or ends some."""
-        said = set()
-        for other, unit, why in (*self._needed(one), *self._given(one), *self._taken(one)):
-            if (other, why) not in said:
-                said.add((other, why))
-                text = f"waits for app {other}, which {why} {unit}"
-                yield Need(kind=NeedKind.MOVE, subject=unit, text=text, app=other)
-
-    def _needed(self, one: Deployment) -> Iterator[tuple[str, str, str]]:
-        """One that comes after this app must not be waited for: one of the two must begin."""
-        goes = sorted(unit for unit in self._leaving(one) if unit not in self._owners)
-        for user in self._unfinished if goes else ():
-            is_later = user.wanted and any(x.app == one.name for x in user.wanted.options.after)
-            if user is not one and not is_later:
-                needs = {x for unit in units_of(user.way_back).values() for x in unit.requires}
-                yield from ((user.name, unit, "still needs") for unit in goes if unit in needs)
-
-    def _given(self, one: Deployment) -> Iterator[tuple[str, str, str]]:
-        """What its taker has already, or gets now, need not be kept for it.
-
-        Neither need it if it comes after an app that has it, so that one of the two must begin.
-        """
-        for unit in self._leaving(one):
-            taker = self._owners.get(unit)
-            if taker is None or taker in self.complete:
+    Of two of which each comes after the other in some way, one must begin: whoever has what an app
+    takes that comes after it gives it up, and what is needed by one that comes after goes.
+    """
+    apps = {**everyone, **here}
+    users = [one for one in apps.values() if one.name in here or one.wanted is not one.last_good]
+    for name, one in apps.items():
+        has = observed.app(name).units if name in here else units_of(one.last_good)
+        leaving = sorted(set(has) - units_of(one.wanted).keys())
+        for unit in leaving:
+            taker = owners.get(unit, name)
+            if taker == name:
                 continue
-            before = map(self._everyone.get, comes_after(taker, self._everyone))
+            why = "is suspended and has" if name in observed.suspended else "still has"
+            yield _Tie(taker, name, why), unit
+            before = map(everyone.get, comes_after(taker, everyone))
             if not any(other and unit in units_of(other.last_good) for other in before):
-                yield taker, unit, "takes over"
+                yield _Tie(name, taker, "takes over"), unit
+        ending = [unit for unit in leaving if unit not in owners]
+        for user in users if ending else ():
+            is_later = user.wanted and any(x.app == name for x in user.wanted.options.after)
+            if user is not one and not is_later:
+                needs = {x for unit in units_of(user.last_good).values() for x in unit.requires}
+                yield from (
+                    (_Tie(name, user.name, "still needs"), unit) for unit in ending if unit in needs
+                )
 
-    def _taken(self, one: Deployment) -> Iterator[tuple[str, str, str]]:
-        """Of two files of one name Podman would take either."""
-        for unit in units_of(one.wanted):
-            giver = self._kept.get(unit, one.name)
-            if giver != one.name:
-                suspended = giver in self._observed.suspended
-                yield giver, unit, "is suspended and has" if suspended else "still has"
 
-    def _leaving(self, one: Deployment) -> list[str]:
-        stays = units_of(one.wanted)
-        return [unit for unit in self._observed.app(one.name).units if unit not in stays]
+def _lost(
+    one: Deployment,
+    here: Mapping[str, Deployment],
+    observed: Observed,
+    owners: Mapping[str, str],
+    complete: Collection[str],
+) -> frozenset[str]:
+    """Return units that an app gave away and cannot have back: others have them for good.
 
-    def jobs(self, name: str) -> frozenset[str]:
-        """Return other apps' jobs: one runs as it is where it is wanted, whoever has it else."""
-        return frozenset(
-            unit.name
-            for one in self._here.values()
-            if one.wanted and one.name != name
-            for unit in one.wanted.units
-            if unit.before_deploy
-        )
+    Who is taken back at the same time gives back.
+    """
 
-    def lost(self, one: Deployment) -> frozenset[str]:
-        """Return units that an app gave away, and that its way back cannot bring back.
-
-        Others have them. Who is taken back at the same time gives back.
-        """
-        mine = self._observed.app(one.name).units
-        return frozenset(
-            unit
-            for unit in units_of(one.way_back)
-            if unit not in mine and self._is_had_by(self._owners.get(unit, one.name), unit, one)
-        )
-
-    def _is_had_by(self, owner: str, unit: str, giver: Deployment) -> bool:
-        if owner == giver.name:
-            return False
-        other = self._here.get(owner)
+    def is_had_by(owner: str, unit: str) -> bool:
+        other = here.get(owner)
         if other is None:
             return True
         was_theirs = unit in units_of(other.last_good)
-        theirs = self._observed.app(owner).units
-        return unit in theirs and (owner in self.complete or was_theirs)
+        return unit in observed.app(owner).units and (owner in complete or was_theirs)
+
+    gone = units_of(one.way_back).keys() - observed.app(one.name).units
+    owned = ((unit, owners.get(unit, one.name)) for unit in gone)
+    return frozenset(unit for unit, by in owned if by != one.name and is_had_by(by, unit))
