@@ -29,8 +29,13 @@ def starts(name: str, unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ..
     found = [*unit.words("Unit", *_OTHERS)]
     found.extend(word for word in unit.words("Unit", *_NEEDS) if word.endswith(_TARGET))
     if suffix == "socket":
-        one_each = "@" if boolean(unit.last("Socket", "Accept")) else ""
-        found.append(unit.last("Socket", "Service") or f"{stem}{one_each}.service")
+        found.append(socket_service(name, unit))
     elif suffix in ("timer", "path"):
         found.append(unit.last(suffix.capitalize(), "Unit") or f"{stem}.service")
     return tuple(expand(word, known) for word in found)
+
+
+def socket_service(name: str, unit: UnitFile) -> str:
+    """Return the service that a socket starts: of a template, if each connection has its own."""
+    one_each = "@" if boolean(unit.last("Socket", "Accept")) else ""
+    return unit.last("Socket", "Service") or f"{name.removesuffix('.socket')}{one_each}.service"

@@ -130,21 +130,14 @@ def _documents(text: str) -> list[Any]:
 
     if len(text) > _MAX_CHARACTERS:
         raise KubeError(f"it is larger than {_MAX_CHARACTERS >> 20} MiB")
-    roots: list[Any] = []
-    open_nodes: list[Any] = []
-    keys: list[str | None] = []
+    open_nodes: list[list[Any]] = [[]]
+    begun: list[yaml.CollectionStartEvent] = []
     anchors: dict[str, Any] = {}
 
-    def put(node: Any) -> None:
-        if not open_nodes:
-            roots.append(node)
-        elif isinstance(open_nodes[-1], list):
-            open_nodes[-1].append(node)
-        elif keys[-1] is None:
-            keys[-1] = node if isinstance(node, str) else ""
-        else:
-            open_nodes[-1][keys[-1]] = node
-            keys[-1] = None
+    def put(node: Any, anchor: str | None) -> None:
+        open_nodes[-1].append(node)
+        if anchor:
+            anchors[anchor] = node
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     line = 0
@@ -156,27 +149,28 @@ def _documents(text: str) -> list[Any]:
             if isinstance(event, yaml.DocumentStartEvent):
                 anchors.clear()
             elif isinstance(event, yaml.AliasEvent):
-                put(anchors.get(event.anchor or "", ""))
+                put(anchors.get(event.anchor or "", ""), None)
             elif isinstance(event, yaml.ScalarEvent):
-                put(event.value)
-                if event.anchor:
-                    anchors[event.anchor] = event.value
+                put(event.value, event.anchor)
             elif isinstance(event, yaml.CollectionStartEvent):
-                node: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
-                put(node)
-                if event.anchor:
-                    anchors[event.anchor] = node
-                open_nodes.append(node)
-                keys.append(None)
-                if len(open_nodes) > _MAX_DEPTH:
+                begun.append(event)
+                open_nodes.append([])
+                if len(begun) > _MAX_DEPTH:
                     raise KubeError("it is nested too deeply", line)
             elif isinstance(event, yaml.CollectionEndEvent):
-                open_nodes.pop()
-                keys.pop()
+                start, nodes = begun.pop(), open_nodes.pop()
+                is_mapping = isinstance(start, yaml.MappingStartEvent)
+                put(_mapping(nodes) if is_mapping else nodes, start.anchor)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it is not YAML"
         # What it quotes may be anything that the file holds.
         words = re.sub(r"'[^']*'|\"[^\"]*\"", "…", str(problem))
         raise KubeError(words, mark.line + 1 if mark else line) from None
-    return roots
+    return open_nodes[0]
+
+
+def _mapping(nodes: list[Any]) -> dict[str, Any]:
+    """Make a mapping of its keys and values in turn; what is no text is no key."""
+    pairs = zip(nodes[::2], nodes[1::2], strict=True)
+    return {key if isinstance(key, str) else "": value for key, value in pairs}

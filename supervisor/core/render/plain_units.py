@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from supervisor.core.files.digest import digest
 from supervisor.core.files.file_references import Place, Reads
+from supervisor.core.files.install import socket_service
 from supervisor.core.files.unitfile import UnitFile, boolean, expand, merge, specifiers
 from supervisor.core.render.reading import Reading, instances
 from supervisor.core.render.x_podvisor import read_own_section
@@ -83,5 +84,4 @@ def _activates(name: str, unit: UnitFile, known: Mapping[str, str]) -> str:
     """Return the service that a socket hands its connections to, all of them to one."""
     if not name.endswith(".socket") or boolean(unit.last("Socket", "Accept")):
         return ""
-    service = expand(unit.last("Socket", "Service"), known)
-    return service or f"{name.removesuffix('.socket')}.service"
+    return expand(socket_service(name, unit), known)
