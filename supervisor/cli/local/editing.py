@@ -25,9 +25,8 @@ def edited(clear: bytes, *, name: str) -> bytes:
     folder = Path(tempfile.mkdtemp(prefix="podvisor-edit-", dir=runtime))
     path = folder / name
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(clear)
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_bytes(clear)
         code = subprocess.run([*command, str(path)], check=False).returncode
         if code:
             hint = "nothing was changed"

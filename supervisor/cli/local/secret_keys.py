@@ -101,8 +101,8 @@ def _identity(config: str) -> SecretRef:
 def _make(path: Path) -> str:
     secret, recipient = age.new_identity()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
+    path.touch(mode=0o600, exist_ok=False)
+    with path.open("w") as file:
         file.write(f"# this host's key, of podvisor\n# public key: {recipient}\n{secret}\n")
         file.flush()
         os.fsync(file.fileno())

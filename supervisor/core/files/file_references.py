@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 
 from supervisor.core.files.app_files import AppFiles, pieces
+from supervisor.core.files.source_paths import is_below
 from supervisor.core.files.unitfile import Entry, UnitFile, expand, split_words
 from supervisor.model.errors import Finding
 
@@ -101,9 +102,8 @@ class Reads:
         for path in paths:
             absolute = posixpath.normpath(posixpath.join(folder, path))
             for root in self._roots:
-                inside = absolute == root or absolute.startswith(f"{root}/")
                 within = absolute[len(root) + 1 :]
-                if inside and (must_exist or self._files.holds(within)):
+                if is_below(absolute, root) and (must_exist or self._files.holds(within)):
                     self.add(within, bind=False)
 
     def add(self, path: str, *, bind: bool, live: bool = False) -> None:

@@ -3,6 +3,8 @@
 import posixpath
 from collections.abc import Collection, Iterable, Iterator
 
+from supervisor.core.files.source_paths import is_below
+
 _READ_ONLY = frozenset({"ro", "O"})
 _OFF = frozenset({"false", "0"})
 
@@ -15,13 +17,8 @@ def writable_mounts(
     Those below the folders `besides` are left out: an app's own.
     """
     sources = {posixpath.normpath(one) for one in (*_of_volumes(volumes), *_of_mounts(mounts))}
-    return tuple(
-        sorted(
-            one
-            for one in sources
-            if not any(one == folder or one.startswith(f"{folder}/") for folder in besides)
-        )
-    )
+    own = {one for one in sources if any(is_below(one, folder) for folder in besides)}
+    return tuple(sorted(sources - own))
 
 
 def _of_volumes(values: Iterable[str]) -> Iterator[str]:

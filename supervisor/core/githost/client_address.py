@@ -18,22 +18,16 @@ def sender(peer: str, forwarded: str, proxies: Sequence[str]) -> Sender:
     That header is what anybody may write, up to what a trusted proxy added: it is read from its
     end, as long as proxies are known. Whoever runs where a proxy does may have written all of it.
     """
-    address = _address(peer)
-    trusted = _networks(tuple(proxies))
-    if address is None:
+    if (address := _address(peer)) is None:
         return Sender(peer)
-    if not any(address in one for one in trusted):
-        return Sender(str(address))
-    if len(forwarded) > _LONGEST:
-        return Sender(str(address), by_proxy=True)
-    for text in reversed(forwarded.split(",")):
-        before = _address(text.strip())
-        if before is None:
+    trusted = _networks(tuple(proxies))
+    by_proxy = any(address in one for one in trusted)
+    hops = forwarded.split(",") if len(forwarded) <= _LONGEST else []
+    while hops and any(address in one for one in trusted):
+        if (before := _address(hops.pop().strip())) is None:
             break
         address = before
-        if not any(address in one for one in trusted):
-            break
-    return Sender(str(address), by_proxy=True)
+    return Sender(str(address), by_proxy=by_proxy)
 
 
 def rate_limit_key(address: str) -> str:

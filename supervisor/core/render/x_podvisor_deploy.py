@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.install import INSTALL_KEYS
+from supervisor.core.files.source_paths import is_below
 from supervisor.core.files.unitfile import Entry, UnitFile
 from supervisor.model.app import AfterApp, ChangeAction, ChangeRule
 from supervisor.model.errors import Finding
@@ -64,7 +65,7 @@ def judge_rules(
     mine = [
         file.path
         for file in (files.app.files if rules else ())
-        if file.path in read or file.path.startswith(tuple(f"{one}/" for one in read))
+        if any(is_below(file.path, one) for one in read)
     ]
     for entry, rule in rules:
         problem, hint = "", ""
