@@ -141,8 +141,7 @@ def _only_one(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Stalled(
-                "cannot start: podvisor is running already",
-                hint="systemctl --user status podvisor",
+                "cannot start: podvisor is running already", hint="systemctl --user status podvisor"
             ) from None
         file.write(str(os.getpid()))
         file.flush()

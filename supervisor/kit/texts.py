@@ -7,15 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-_SECONDS = {
-    "ms": 0.001,
-    "s": 1,
-    "m": _MINUTE,
-    "min": _MINUTE,
-    "h": _HOUR,
-    "d": _DAY,
-    "w": 7 * _DAY,
-}
+_SECONDS = {"ms": 0.001, "s": 1, "m": _MINUTE, "min": _MINUTE, "h": _HOUR, "d": _DAY, "w": 7 * _DAY}
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]+)\s*", re.ASCII)
 _WRITTEN = (("d", _DAY), ("h", _HOUR), ("m", _MINUTE), ("s", 1))
 

@@ -121,13 +121,7 @@ def read_file(folder: str, seen: Seen) -> bytes:
 
 
 def _walk(
-    seen: Survey,
-    source: str,
-    place: int,
-    prefix: bytes,
-    *,
-    depth: int,
-    limits: LimitSettings,
+    seen: Survey, source: str, place: int, prefix: bytes, *, depth: int, limits: LimitSettings
 ) -> Iterator[Seen]:
     findings = seen.findings
     with os.scandir(place) as entries:

@@ -47,11 +47,7 @@ class CommitStatusSender:
         }
         try:
             async with http.ask(
-                "POST",
-                url,
-                headers=headers,
-                body=body,
-                timeout_seconds=_TIMEOUT_SECONDS,
+                "POST", url, headers=headers, body=body, timeout_seconds=_TIMEOUT_SECONDS
             ) as answer:
                 if answer.status in range(200, 300):
                     return

@@ -29,12 +29,7 @@ from supervisor.model.settings import LedgerSettings
 _BUFFERED_ENTRIES = 1_000
 """Entries kept in memory while the file cannot be written; the oldest go first."""
 
-_PASSING = (
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_IOERR,
-)
+_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
 """Errors after which the open file is still good, and can at least be read."""
 
 _T = TypeVar("_T")

@@ -6,11 +6,7 @@ from typing import Protocol, Unpack
 
 from supervisor.model.events import Event, EventFields, EventKind, EventQuery
 from supervisor.model.ledger_documents import D, Document
-from supervisor.model.observed import (
-    AppliedApp,
-    RepairState,
-    UnitInputs,
-)
+from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
 from supervisor.model.rollout import Rollout
 
 

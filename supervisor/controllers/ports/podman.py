@@ -5,9 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from supervisor.model.health import ContainerHealth, PlayedContainer
-from supervisor.model.observed import (
-    Inventory,
-)
+from supervisor.model.observed import Inventory
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
 

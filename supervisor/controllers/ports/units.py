@@ -6,12 +6,7 @@ from typing import Protocol
 
 from supervisor.model.app import Candidate, Generated
 from supervisor.model.health import CheckRun
-from supervisor.model.observed import (
-    JobFailed,
-    Manifest,
-    ObservedApp,
-    UnitState,
-)
+from supervisor.model.observed import JobFailed, Manifest, ObservedApp, UnitState
 from supervisor.model.source import TreeFile
 
 

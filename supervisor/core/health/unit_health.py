@@ -112,10 +112,7 @@ def unit_health(
 def _as_checked(one: Checked) -> UnitHealth:
     container = one.container
     return UnitHealth(
-        health=container.health,
-        since=one.since,
-        streak=container.streak,
-        output=container.output,
+        health=container.health, since=one.since, streak=container.streak, output=container.output
     )
 
 

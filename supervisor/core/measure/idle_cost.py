@@ -77,12 +77,7 @@ def spread(values: Sequence[float], weights: Sequence[float]) -> Spread:
 
 
 def figures(
-    label: str,
-    what: str,
-    windows: Sequence[Window],
-    last: Reading,
-    *,
-    notes: Sequence[str] = (),
+    label: str, what: str, windows: Sequence[Window], last: Reading, *, notes: Sequence[str] = ()
 ) -> Figures:
     """Sum up all stretches of a target."""
     seconds = [one.seconds for one in windows]

@@ -8,10 +8,7 @@ from supervisor.model.observed import AppliedApp, Observed
 
 
 def ending_units(
-    app: DesiredApp,
-    wanted: Collection[str],
-    applied: AppliedApp | None,
-    observed: Observed,
+    app: DesiredApp, wanted: Collection[str], applied: AppliedApp | None, observed: Observed
 ) -> dict[str, str]:
     """Return what runs, or would, and comes to an end with what had it started, each with why.
 

@@ -127,10 +127,7 @@ def plan_jobs(
 
 
 def _closure(
-    pending: tuple[str, ...],
-    wanted: DesiredApp,
-    last_good: DesiredApp | None,
-    observed: Observed,
+    pending: tuple[str, ...], wanted: DesiredApp, last_good: DesiredApp | None, observed: Observed
 ) -> list[DesiredUnit]:
     """Jobs, and what they need that is not here yet or has to be another one for them."""
     here = last_good.by_name if last_good else {}

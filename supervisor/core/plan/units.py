@@ -177,11 +177,7 @@ def _restart(draft: Draft, seen: Seen, reason: str) -> None:
 def _start(draft: Draft, seen: Seen, reason: str, memory: RepairState | None = None) -> None:
     draft.steps.append(
         StartUnit(
-            app=draft.app,
-            unit=seen.state.name,
-            inputs=seen.inputs,
-            repair=memory,
-            reason=reason,
+            app=draft.app, unit=seen.state.name, inputs=seen.inputs, repair=memory, reason=reason
         )
     )
 

@@ -20,11 +20,7 @@ _APART_SECONDS = 300.0
 
 
 def status_of(
-    source: SourceStatus,
-    apps: Sequence[AppStatus],
-    *,
-    busy: bool,
-    said: CommitStatus | None,
+    source: SourceStatus, apps: Sequence[AppStatus], *, busy: bool, said: CommitStatus | None
 ) -> CommitStatus | None:
     """Return what is to be said; None if it is too early to say anything else than before.
 

@@ -31,10 +31,7 @@ def too_large(path: str, *, is_here: bool) -> TextPair:
 
 def _hidden(path: str, old: bytes | None, new: bytes | None, why: str) -> TextPair:
     return TextPair(
-        path=path,
-        old=None if old is None else "",
-        new=None if new is None else "",
-        hidden=why,
+        path=path, old=None if old is None else "", new=None if new is None else "", hidden=why
     )
 
 
