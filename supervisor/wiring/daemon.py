@@ -28,7 +28,7 @@ from supervisor.controllers.operator.event_log import EventLog
 from supervisor.controllers.operator.reload import SettingsFile, SettingsReloader
 from supervisor.controllers.operator.secrets import SecretService
 from supervisor.controllers.operator.service import ControlService
-from supervisor.controllers.operator.status import StatusService
+from supervisor.controllers.operator.status import Glance, StatusService
 from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.reconcilers import Reconciler, Registry
@@ -128,7 +128,6 @@ def assemble(
     executor = Executor(
         reader=ports.reader,
         folder=ports.folder,
-        systemd=ports.systemd,
         podman=ports.podman,
         ledger=ledger,
         jobs=UnitJobs(
@@ -264,13 +263,13 @@ def assemble(
     )
     names = AppNames(desired_state=desired_state, ledger=ledger, board=board)
     status_service = StatusService(
-        names=names,
+        glance=Glance(
+            names=names, queue=queue, board=board, systemd=ports.systemd, webhooks=authenticator
+        ),
         queue=queue,
         images=images,
         webhooks=webhooks,
-        authenticator=authenticator,
         desired_state=desired_state,
-        systemd=ports.systemd,
         board=board,
         clock=clock,
         of_daemon=of_daemon,

@@ -18,7 +18,7 @@ import msgspec
 from supervisor.controllers.apps.secrets import SecretController
 from supervisor.controllers.apps.unit_jobs import UnitJobs
 from supervisor.controllers.isolate import failure_of
-from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader, Systemd
+from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader
 from supervisor.core.plan.step_text import in_words, subject_of
 from supervisor.model.errors import Failure
 from supervisor.model.events import Event, EventKind
@@ -80,7 +80,6 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
 
     reader: SourceReader
     folder: Folder
-    systemd: Systemd
     podman: Podman
     ledger: Ledger
     jobs: UnitJobs
@@ -198,7 +197,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
     async def _perform(  # a port call for each kind of step
         self, step: Step, together: Sequence[Step]
     ) -> JobFailed | None:
-        systemd, folder, podman = self.systemd, self.folder, self.podman
+        systemd, folder, podman = self.jobs.systemd, self.folder, self.podman
         match step:
             case PullImage():
                 self.want_image(step)

@@ -208,7 +208,7 @@ class Recorder(msgspec.Struct, kw_only=True):
 
     def end_suspension(self, deployment: Deployment) -> None:
         """Say of an app's suspension, or that of all, that its time is over."""
-        for order in self.suspensions.over([deployment.name]):
+        for order in self.suspensions.over(deployment.name):
             over = "the time of its suspension is over"
             self.ledger.log(EventKind.RESUMED, app=order.app, reason=over)
 

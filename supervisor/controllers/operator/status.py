@@ -33,20 +33,53 @@ _PATIENCE_SECONDS = 1.0
 """How long whoever asks waits for news of health, of secrets, and of units."""
 
 
-class StatusService(msgspec.Struct, frozen=True, kw_only=True):
-    """One for the daemon."""
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """Looks at what may have changed unnoticed, for no longer than a moment."""
 
     names: AppNames
     queue: WorkQueue
+    board: StatusBoard
+    systemd: Systemd
+    webhooks: WebhookAuthenticator
+
+    async def at(self, app: str) -> Mapping[str, UnitState]:
+        """Return the units as they are now; raises Stalled if there is no such app."""
+        if app:
+            self.names.check([app])
+        await self._look_at_health()
+        with anyio.move_on_after(_PATIENCE_SECONDS):
+            await self.webhooks.look()
+        units = {unit.name for one in self.board.apps.values() for unit in one.units}
+        with anyio.move_on_after(_PATIENCE_SECONDS), suppress(Failure):
+            return await self.systemd.units(units)
+        return {}
+
+    async def _look_at_health(self) -> None:
+        if self.queue.due_in(Kind.HEALTH) is None:
+            return
+        apps = Kind.APP.keys(self.board.apps)
+        idle = frozenset(key for key in apps if not self.queue.is_busy(key.__eq__))
+        with anyio.move_on_after(_PATIENCE_SECONDS):
+            await self.queue.wait_for_pass([Kind.HEALTH])
+            await self.queue.wait_idle(idle.__contains__)
+
+
+class StatusService(msgspec.Struct, frozen=True, kw_only=True):
+    """One for the daemon."""
+
+    glance: Glance
+    queue: WorkQueue
     images: ImageController
     webhooks: WebhookController
-    authenticator: WebhookAuthenticator
     desired_state: DesiredState
-    systemd: Systemd
     board: StatusBoard
     clock: Clock
     of_daemon: Callable[[], Status]
     """What does not stand on the board: which daemon it is, and what is wrong with it itself."""
+
+    async def look(self, app: str = "") -> Status:
+        """How everything (or one app) stands at this moment. Raises Stalled for an unknown app."""
+        return self.status(app, await self.glance.at(app))
 
     def status(self, app: str = "", units: Mapping[str, UnitState] | None = None) -> Status:
         """How everything (or one app) stands.
@@ -82,28 +115,3 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         """When the first of these keys is due; 0 if none is."""
         dues = [due for key in keys if (due := self.queue.due_in(key)) is not None]
         return self.clock.now() + min(dues) if dues else 0.0
-
-    async def look(self, app: str = "") -> Status:
-        """Look at what may have changed unnoticed, for no longer than a moment, and tell.
-
-        Raises Stalled for an app that is not known.
-        """
-        if app:
-            self.names.check([app])
-        await self._look_at_health()
-        with anyio.move_on_after(_PATIENCE_SECONDS):
-            await self.authenticator.look()
-        names = {unit.name for one in self.board.apps.values() for unit in one.units}
-        units: Mapping[str, UnitState] = {}
-        with anyio.move_on_after(_PATIENCE_SECONDS), suppress(Failure):
-            units = await self.systemd.units(names)
-        return self.status(app, units)
-
-    async def _look_at_health(self) -> None:
-        if self.queue.due_in(Kind.HEALTH) is None:
-            return
-        apps = Kind.APP.keys(self.board.apps)
-        idle = frozenset(key for key in apps if not self.queue.is_busy(key.__eq__))
-        with anyio.move_on_after(_PATIENCE_SECONDS):
-            await self.queue.wait_for_pass([Kind.HEALTH])
-            await self.queue.wait_idle(idle.__contains__)

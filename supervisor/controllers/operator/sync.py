@@ -4,7 +4,7 @@ Part of `controllers.operator.service`.
 """
 
 from collections.abc import Collection
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import anyio
 import msgspec
@@ -59,10 +59,13 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
         pruning = self.desired_state.pruning(request.apps) if request.prune_all else nullcontext()
         with pruning:
             mark = self.queue.generation()
-            known = await self._all()
+            known: Collection[str] = ()
+            with suppress(Failure):  # the loop's own pass meets the same one, and shows it
+                known = await self.desired_state.deployments()
             self.names.check(request.apps)
             # A person who asks does not want to hear of backoffs.
-            units = self._units(request.apps)
+            applied = filter(None, map(self.ledger.applied_app, request.apps))
+            units = {unit for one in applied for unit in one.units}
             self.ledger.put_repairs(
                 RepairState(unit=name)
                 for name in self.ledger.repairs()
@@ -111,14 +114,3 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             await anyio.sleep(min(seconds, _PATIENCE_SECONDS))
             if seconds <= _PATIENCE_SECONDS:
                 await self.queue.wait_for_pass(waiting)
-
-    async def _all(self) -> Collection[str]:
-        try:
-            return await self.desired_state.deployments()
-        except Failure:
-            return ()  # the loop's own pass meets the same failure, and shows it
-
-    def _units(self, apps: Collection[str]) -> frozenset[str]:
-        return frozenset(
-            unit for name in apps if (one := self.ledger.applied_app(name)) for unit in one.units
-        )

@@ -3,8 +3,6 @@
 `controllers.operator.actions` gives the orders, the passes obey them.
 """
 
-from collections.abc import Collection
-
 import msgspec
 
 from supervisor.controllers.ports import Ledger
@@ -49,14 +47,12 @@ class Suspensions(msgspec.Struct, frozen=True, kw_only=True):
                     renewed = msgspec.structs.replace(one, began_at=self.clock.now())
                     self.ledger.put_rollout(renewed)
 
-    def over(self, apps: Collection[str]) -> list[Suspension]:
-        """End the suspensions of these apps, and that of all, whose time is over; return them."""
-        ended = []
-        for app in ("", *apps):
-            order = self.ledger.get(Suspension, app)
-            if order and self._is_over(order):
-                self.lift(app)
-                ended.append(order)
+    def over(self, app: str) -> list[Suspension]:
+        """End the suspension of an app, and that of all, if its time is over; return what ended."""
+        orders = filter(None, (self.ledger.get(Suspension, name) for name in ("", app)))
+        ended = [order for order in orders if self._is_over(order)]
+        for order in ended:
+            self.lift(order.app)
         return ended
 
     def _in_force(self, app: str) -> Suspension | None:
