@@ -16,6 +16,7 @@ the limits.
 
 import socket
 from collections.abc import Mapping
+from functools import partial
 from typing import Protocol
 
 import anyio
@@ -52,8 +53,7 @@ class WebhookAuthenticator(Protocol):
 class WebhookListener:
     """Opens, moves and closes the listener while the daemon runs. The `Listener` port."""
 
-    def __init__(self, *, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def __init__(self) -> None:
         self._tasks: TaskGroup | None = None
         self._door: LimitedServer | None = None
         self._address = ""
@@ -72,8 +72,11 @@ class WebhookListener:
         task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
         """Serve whatever is opened, until cancelled."""
-        visitors = _Visitors(authenticator)
-        self._door = LimitedServer(visitors.answer, limits=self._limits, on_slow=visitors.slow)
+        self._door = LimitedServer(
+            partial(_answer, authenticator),
+            limits=Limits(),
+            on_slow=partial(_count_slow, authenticator),
+        )
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             task_status.started()
@@ -127,28 +130,22 @@ class WebhookListener:
             closed.set()
 
 
-class _Visitors:
-    """What comes of a request."""
+async def _answer(authenticator: WebhookAuthenticator, request: Request, peer: str) -> None:
+    sender = authenticator.sender(peer, request.headers)
+    answer = authenticator.admit(sender, method=request.method, path=request.path)
+    if answer is None:
+        try:
+            body = await request.read(limit=authenticator.body_size)
+        except ValueError:
+            answer = authenticator.too_large(sender)
+        else:
+            delivery = Delivery(headers=request.headers, body=body)
+            answer = await authenticator.receive(sender, path=request.path, delivery=delivery)
+    content = answer.text.encode() + b"\n"
+    await request.reply(answer.status, content, content_type="text/plain; charset=utf-8")
 
-    def __init__(self, authenticator: WebhookAuthenticator) -> None:
-        self._authenticator = authenticator
 
-    async def answer(self, request: Request, peer: str) -> None:
-        authenticator = self._authenticator
-        sender = authenticator.sender(peer, request.headers)
-        answer = authenticator.admit(sender, method=request.method, path=request.path)
-        if answer is None:
-            try:
-                body = await request.read(limit=authenticator.body_size)
-            except ValueError:
-                answer = authenticator.too_large(sender)
-            else:
-                delivery = Delivery(headers=request.headers, body=body)
-                answer = await authenticator.receive(sender, path=request.path, delivery=delivery)
-        content = answer.text.encode() + b"\n"
-        await request.reply(answer.status, content, content_type="text/plain; charset=utf-8")
-
-    def slow(self, request: Request, peer: str) -> None:
-        # Who only looks whether somebody is there, as a proxy may, has done nothing wrong.
-        if request.is_begun:
-            self._authenticator.too_slow(self._authenticator.sender(peer, request.headers))
+def _count_slow(authenticator: WebhookAuthenticator, request: Request, peer: str) -> None:
+    # Who only looks whether somebody is there, as a proxy may, has done nothing wrong.
+    if request.is_begun:
+        authenticator.too_slow(authenticator.sender(peer, request.headers))
