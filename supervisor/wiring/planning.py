@@ -11,6 +11,7 @@ from supervisor.controllers.apps.observer import Observer
 from supervisor.controllers.apps.planner import AppPlanner
 from supervisor.controllers.apps.probes import ProbeController
 from supervisor.controllers.apps.secrets import SecretController
+from supervisor.controllers.apps.unit_states import UnitStates
 from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.desired.compositions import Compositions
 from supervisor.controllers.desired.desired_state import DesiredState
@@ -57,10 +58,9 @@ class Planning:
     def planner(self, desired_state: DesiredState, standing: Mapping[str, AppStatus]) -> AppPlanner:
         """Return a planner for that state; `standing` is how apps were after their last pass."""
         observer = Observer(
-            systemd=self._ports.systemd,
+            units=UnitStates(systemd=self._ports.systemd, words=self.words),
             podman=self._ports.podman,
             folder=self._ports.folder,
-            words=self.words,
             ledger=self._ports.ledger,
             suspensions=self.suspensions,
             health=self.health,

@@ -5,16 +5,16 @@ and about images and names where something is about to start. What cannot be rea
 missing for that app alone.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
 from supervisor.controllers.apps.health import HealthController
-from supervisor.controllers.apps.last_words import WITHHELD, LastWords
 from supervisor.controllers.apps.probes import ProbeController
 from supervisor.controllers.apps.secrets import SecretController
+from supervisor.controllers.apps.unit_states import UnitStates
 from supervisor.controllers.isolate import each
-from supervisor.controllers.ports import Folder, Ledger, Podman, Systemd
+from supervisor.controllers.ports import Folder, Ledger, Podman
 from supervisor.controllers.state.left_behind import left_behind
 from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.health import wanted_units
@@ -38,7 +38,6 @@ from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret
 from supervisor.model.unit_name import is_template
 
-_ASK_AGAIN = ("", 0, 0.0)
 _MADE_OF_CONTAINERS = frozenset({UnitKind.CONTAINER, UnitKind.KUBE})
 
 
@@ -55,22 +54,17 @@ class _Own(msgspec.Struct, kw_only=True):
     made_of: dict[DesiredSecret, str]
 
 
-class Observer(msgspec.Struct, kw_only=True):
+class Observer(msgspec.Struct, frozen=True, kw_only=True):
     """Reads what is, over the ports."""
 
-    systemd: Systemd
+    units: UnitStates
     podman: Podman
     folder: Folder
-    words: LastWords
     ledger: Ledger
     suspensions: Suspensions
     health: HealthController
     probes: ProbeController
     secrets: SecretController
-    _restless: set[str] = set()
-    """Units that were down lately, or that systemd has restarted by itself."""
-    _causes: dict[str, tuple[tuple[str, int, float], str]] = {}
-    """Unit to its last words, and at which of its ends they were read."""
 
     async def observe(
         self,
@@ -92,18 +86,18 @@ class Observer(msgspec.Struct, kw_only=True):
         names = {name for one in own.values() for name in one.units}
         on_trial = _on_trial(deployments, applied)
         names.update(need for unit in on_trial.values() for need in unit.requires)
-        units = await self.systemd.units({*names, *targets, wanted_units.SHUTDOWN_TARGET})
+        units = await self.units.read({*names, *targets, wanted_units.SHUTDOWN_TARGET})
         if wanted_units.is_begun(units[wanted_units.SHUTDOWN_TARGET]):
             raise Retry("the user's systemd is shutting down")
-        wanted_targets = await self._wanted(targets, units)
+        wanted_targets = await self.units.wanted_targets(targets, units)
         needed_by = wanted_units.needed_by(everything, wanted_targets)
         leaning = {user: app for name in on_trial for user, app in needed_by.get(name, {}).items()}
         if leaning.keys() - units.keys():
-            units.update(await self.systemd.units(leaning.keys() - units.keys()))
+            units.update(await self.units.read(leaning.keys() - units.keys()))
         changing = {one.name for one in deployments if _changes(one, apps[one.name])}
         curious = _down(deployments, units, wanted_targets, needed_by).union(on_trial)
         curious.update(name for one in changing for name in own[one].units)
-        await self._look_closer(curious, units)
+        await self.units.look_closer(curious, units)
         try:
             inventory = await self._inventory(deployments, apps, units, changing, applied)
         except Failure as failure:
@@ -119,7 +113,7 @@ class Observer(msgspec.Struct, kw_only=True):
             inventory=inventory,
             applied=applied,
             repairs=self.ledger.repairs(),
-            causes=self._last_words(units),
+            causes=self.units.last_words(units),
             rollouts={name: self.ledger.rollouts(name) for name in leaning.values()}
             | {name: one.rollouts for name, one in own.items()},
             suspended={name: one.suspended for name, one in own.items() if one.suspended},
@@ -139,7 +133,7 @@ class Observer(msgspec.Struct, kw_only=True):
         for step in steps:
             if isinstance(step, StartUnit | RestartUnit | StopUnit):
                 self.probes.forget(step.unit)
-                self._causes.pop(step.unit, None)
+                self.units.forget(step.unit)
         if any(not isinstance(step, SetHealthInterval) for step in steps):
             self.health.mark_suspect(deployment.runtime_names)
 
@@ -156,7 +150,7 @@ class Observer(msgspec.Struct, kw_only=True):
         units = installed | one.runtime_names | known.keys()
         # What they use, or did when they were started.
         users: list[DesiredUnit | UnitInputs] = [*one.units, *known.values()]
-        self.words.learn(one, units, {secret for user in users for secret in user.secrets})
+        self.units.words.learn(one, units, {secret for user in users for secret in user.secrets})
         has_jobs = one.wanted and any(unit.before_deploy for unit in one.wanted.units)
         return _Own(
             folder=folder,
@@ -169,10 +163,10 @@ class Observer(msgspec.Struct, kw_only=True):
 
     async def observe_units(self, deployments: Sequence[Deployment], before: Observed) -> Observed:
         """Read the units anew, and leave the rest as it was read."""
-        units = await self.systemd.units(before.units)
+        units = await self.units.read(before.units)
         curious = _down(deployments, units, before.targets, before.needed_by)
         curious.update(_on_trial(deployments, before.applied))
-        await self._look_closer(curious, units)
+        await self.units.look_closer(curious, units)
         checked = await self._checked(deployments, units)
         played = await self.health.played(_begun(deployments, units, {UnitKind.KUBE}))
         return msgspec.structs.replace(
@@ -180,7 +174,7 @@ class Observer(msgspec.Struct, kw_only=True):
             units=units,
             applied=self.ledger.applied(),
             rollouts={name: self.ledger.rollouts(name) for name in before.rollouts},
-            causes=self._last_words(units),
+            causes=self.units.last_words(units),
             checked=checked,
             played=played,
             probed=self.probes.verdicts(),
@@ -192,48 +186,6 @@ class Observer(msgspec.Struct, kw_only=True):
         """Return the health of what these apps run in containers, as far as it is checked."""
         containers = _begun(deployments, units, _MADE_OF_CONTAINERS)
         return await self.health.read(containers) if containers else ()
-
-    async def _wanted(
-        self, targets: Collection[str], units: Mapping[str, UnitState]
-    ) -> frozenset[str]:
-        """Return those of the targets that are wanted; what is not reached is looked into."""
-        states = {name: units[name] for name in targets}
-        new = {
-            name
-            for name, state in states.items()
-            if state.load == "loaded" and not wanted_units.is_begun(state)
-        }
-        while new:
-            found = await self.systemd.units(new, details=new)
-            states.update(found)
-            new = {name for one in found.values() for name in one.wanted_by} - states.keys()
-        return wanted_units.wanted_targets(targets, states)
-
-    async def _look_closer(self, curious: set[str], units: dict[str, UnitState]) -> None:
-        """Replace the states of these and of restless units by ones with details."""
-        names = curious | self._restless
-        known = [name for name in names if name in units and units[name].load != "not-found"]
-        if known:
-            units.update(await self.systemd.units(known, details=known))
-        for name in known:
-            state = units[name]
-            is_down = state.sub.startswith("auto-restart") or state.active == "failed"
-            is_at_rest = state.is_up or (state.active == "inactive" and name not in curious)
-            if is_down or state.restarts or not is_at_rest:
-                self._restless.add(name)
-            else:
-                self._restless.discard(name)
-                self._causes.pop(name, None)
-            # In a loop that goes on, less and less often.
-            end = (state.active, state.restarts.bit_length(), state.failed_at)
-            if is_down and (name not in self._causes or self._causes[name][0] != end):
-                words = await self.words.told(await self.systemd.last_words(name), name)
-                self._causes[name] = (end if words != WITHHELD else _ASK_AGAIN, words)
-
-    def _last_words(self, units: Iterable[str]) -> dict[str, str]:
-        return {
-            name: said for name in units if (said := self._causes.get(name, (_ASK_AGAIN, ""))[1])
-        }
 
     async def _inventory(
         self,

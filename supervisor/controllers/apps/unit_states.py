@@ -1,0 +1,75 @@
+"""States of units, and more of those that are not well: details, and their last words.
+
+Serves `controllers.apps.observer`. Details are dear: they are asked for where they matter.
+"""
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from supervisor.controllers.apps.last_words import WITHHELD, LastWords
+from supervisor.controllers.ports import Systemd
+from supervisor.core.health import wanted_units
+from supervisor.model.observed import UnitState
+
+_ASK_AGAIN = ("", 0, 0.0)
+
+
+class UnitStates(msgspec.Struct, kw_only=True):
+    """Remembers which units are restless, and what those that failed have said."""
+
+    systemd: Systemd
+    words: LastWords
+    _restless: set[str] = set()
+    """Units that were down lately, or that systemd has restarted by itself."""
+    _causes: dict[str, tuple[tuple[str, int, float], str]] = {}
+    """Unit to its last words, and at which of its ends they were read."""
+
+    async def read(self, names: Collection[str]) -> dict[str, UnitState]:
+        """Return the states of these units, without details."""
+        return await self.systemd.units(names)
+
+    async def wanted_targets(
+        self, targets: Collection[str], units: Mapping[str, UnitState]
+    ) -> frozenset[str]:
+        """Return those of the targets that are wanted; what is not reached is looked into."""
+        states = {name: units[name] for name in targets}
+        new = {
+            name
+            for name, state in states.items()
+            if state.load == "loaded" and not wanted_units.is_begun(state)
+        }
+        while new:
+            found = await self.systemd.units(new, details=new)
+            states.update(found)
+            new = {name for one in found.values() for name in one.wanted_by} - states.keys()
+        return wanted_units.wanted_targets(targets, states)
+
+    async def look_closer(self, curious: Collection[str], units: dict[str, UnitState]) -> None:
+        """Replace the states of these and of restless units by ones with details."""
+        names = self._restless.union(curious)
+        known = [name for name in names if name in units and units[name].load != "not-found"]
+        if known:
+            units.update(await self.systemd.units(known, details=known))
+        for name in known:
+            state = units[name]
+            is_down = state.sub.startswith("auto-restart") or state.active == "failed"
+            is_at_rest = state.is_up or (state.active == "inactive" and name not in curious)
+            if is_down or state.restarts or not is_at_rest:
+                self._restless.add(name)
+            else:
+                self._restless.discard(name)
+                self._causes.pop(name, None)
+            # In a loop that goes on, less and less often.
+            end = (state.active, state.restarts.bit_length(), state.failed_at)
+            if is_down and (name not in self._causes or self._causes[name][0] != end):
+                words = await self.words.told(await self.systemd.last_words(name), name)
+                self._causes[name] = (end if words != WITHHELD else _ASK_AGAIN, words)
+
+    def last_words(self, units: Collection[str]) -> dict[str, str]:
+        """Return what those of these units that are down said last."""
+        return {name: said for name, (_, said) in self._causes.items() if said and name in units}
+
+    def forget(self, unit: str) -> None:
+        """Begin anew with a unit that was started or stopped."""
+        self._causes.pop(unit, None)
