@@ -261,7 +261,7 @@ async def signals_to_passes(units: list[str], *, rounds: int) -> list[float]:
 
 
 NOTING = """
-import asyncio, dataclasses, pathlib, sys, time
+import asyncio, msgspec, pathlib, sys, time
 from supervisor import daemon
 
 class Noting:
@@ -274,7 +274,7 @@ class Noting:
         return await self._folder.observe(app, **more)
 
 def wrap(ports):
-    return dataclasses.replace(ports, folder=Noting(ports.folder))
+    return msgspec.structs.replace(ports, folder=Noting(ports.folder))
 
 asyncio.run(daemon.run(pathlib.Path(sys.argv[1]), wrap=wrap))
 """
@@ -1035,7 +1035,7 @@ def kilobytes(process: pathlib.Path, name: str) -> int:
 
 
 NOTING_FETCHES = """
-import asyncio, dataclasses, pathlib, sys, time
+import asyncio, msgspec, pathlib, sys, time
 from supervisor import daemon
 
 class Noting:
@@ -1050,7 +1050,7 @@ class Noting:
         return snapshot
 
 def wrap(ports):
-    return dataclasses.replace(ports, reader=Noting(ports.reader))
+    return msgspec.structs.replace(ports, reader=Noting(ports.reader))
 
 asyncio.run(daemon.run(pathlib.Path(sys.argv[1]), wrap=wrap))
 """

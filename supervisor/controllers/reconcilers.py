@@ -5,14 +5,14 @@ registry in `wiring.daemon`.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from supervisor.controllers.keys import Kind
 from supervisor.kit import backoff
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reconciler:
+class Reconciler(msgspec.Struct, frozen=True, kw_only=True):
     """Who reconciles the keys of a kind."""
 
     reconcile: Callable[[str], Awaitable[Iterable[str] | None]]

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,6 @@ from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.watches import Sightings, Watches
 from supervisor.core.config.reader import Reading
 from supervisor.kit import backoff
-from supervisor.kit.clock import Clock
 from supervisor.kit.sd_notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Finding
@@ -55,11 +53,9 @@ from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
 
 
-@dataclass(frozen=True, kw_only=True)
-class Daemon:
+class Daemon(msgspec.Struct, frozen=True, kw_only=True):
     """The controllers, wired."""
 
-    clock: Clock
     ledger: Ledger
     board: StatusBoard
     queue: WorkQueue
@@ -316,7 +312,6 @@ def assemble(
         ),
     )
     return Daemon(
-        clock=clock,
         ledger=ledger,
         board=board,
         queue=queue,

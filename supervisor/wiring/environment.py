@@ -1,15 +1,15 @@
 """Where things are, for this user, and what the settings file there says."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from supervisor.core.config.reader import Reading, read_settings
 from supervisor.model.errors import Finding, Stalled
 
 
-@dataclass(frozen=True, kw_only=True)
-class Paths:
+class Paths(msgspec.Struct, frozen=True, kw_only=True):
     """Where things are, for this user."""
 
     config: Path

@@ -1,8 +1,9 @@
 """One adapter for each port."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from supervisor.adapters.files.folder import OwnedFolder
 from supervisor.adapters.files.watch import SourceFolders
@@ -40,8 +41,7 @@ from supervisor.model.settings import Settings
 from supervisor.wiring.environment import Paths
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ports:
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """One adapter for each port."""
 
     reader: SourceReader

@@ -1,6 +1,5 @@
 """The whole daemon on fakes, in virtual time."""
 
-import dataclasses
 import logging
 import tempfile
 from contextlib import asynccontextmanager, contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import anyio
 import looptime
+import msgspec
 import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
@@ -111,7 +111,7 @@ class World:
         if self.whether is None:
             return ports
         proxies = {name: Faulty(name, getattr(ports, name), self.whether) for name in FAULTY}
-        return dataclasses.replace(ports, **proxies)
+        return msgspec.structs.replace(ports, **proxies)
 
     def _ports(self):
         return Ports(

@@ -655,10 +655,10 @@ async def test_sync_does_not_wait_for_a_first_revision_that_fails(world):
     async with world.running() as daemon:
         world.machine.broken.add("web.service")
         world.reader.put("home", ONE)
-        before = daemon.clock.now()
+        before = world.clock.now()
         reply = await daemon.service.sync(SyncRequest(), nothing)
         assert reply.apps[0].state is AppState.FAILING
-        assert daemon.clock.now() - before < SETTLE
+        assert world.clock.now() - before < SETTLE
 
 
 async def test_one_app_cannot_be_resumed_while_all_are_suspended(world):

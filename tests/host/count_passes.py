@@ -6,10 +6,10 @@ Run inside the host, with podvisor's own Python. FILE gets a line for each pass:
 """
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import anyio
+from msgspec.structs import replace
 
 from supervisor import daemon
 

@@ -10,11 +10,11 @@ than N until it has read its sources and is done with what they say.
 import os
 import signal
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import anyio
+from msgspec.structs import replace
 
 from supervisor import daemon
 
