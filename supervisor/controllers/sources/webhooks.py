@@ -15,9 +15,8 @@ from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger, Listener
 from supervisor.controllers.sources.webhook_auth import Refusals
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.core.githost import poll_interval
 from supervisor.core.githost.payloads import concern, pushed_revision
-from supervisor.core.githost.poll_interval import Told, Trust
+from supervisor.core.githost.poll_interval import Trust
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import one_line
 from supervisor.kit.workqueue import WorkQueue
@@ -38,15 +37,10 @@ class _Source(msgspec.Struct, kw_only=True):
 
     trust: Trust
     heard_at: float
-    told: Told = Told.NOTHING
-    """Since it was read last; what came before that, and was not found yet, in `to_find`."""
-    to_find: Told = Told.NOTHING
     unsaid: int = 0
     """Deliveries of which the event log does not tell yet."""
     newest: str = ""
     newest_delivery: str = ""
-    listened: bool = False
-    """Whatever was sent since the source was last read has been heard."""
     accepted: int = 0
     repeated: int = 0
     ignored: int = 0
@@ -98,7 +92,7 @@ class WebhookController(msgspec.Struct, kw_only=True):
     def _poll_as_told(self) -> None:
         """Poll as the settings say: nobody is heard now."""
         for one in self._sources.values():
-            one.listened = False
+            one.trust.stop_listening()
         for name, settings in self.settings.now.sources.items():
             if settings.git and settings.poll and self._takes(name):
                 self.queue.add_by_rhythm(Kind.SOURCE.key(name), float(settings.poll))
@@ -114,8 +108,7 @@ class WebhookController(msgspec.Struct, kw_only=True):
             return float(settings.poll)
         # At the start it is yet to be opened; what matters is that it is not known to be shut.
         listening = bool(self.settings.now.webhooks.listen) and not self._problem
-        trust = self._source(name).trust
-        return poll_interval.poll_seconds(float(settings.poll), trust, listening=listening)
+        return self._source(name).trust.poll_seconds(float(settings.poll), listening=listening)
 
     def begin(self, name: str) -> None:
         """Say that a source is about to be read."""
@@ -127,24 +120,18 @@ class WebhookController(msgspec.Struct, kw_only=True):
             reason, delivery = one.newest + more, one.newest_delivery
             self.ledger.log(EventKind.WEBHOOK, source=name, subject=delivery, reason=reason)
             one.unsaid = 0
-        one.to_find, one.told = max(one.to_find, one.told), Told.NOTHING
+        one.trust.begin_read()
 
     def read(self, name: str, *, changed: bool) -> bool:
         """Say that it was read without an error; returns whether its polls have another pace."""
         if not self._takes(name):
             return False
-        one = self._source(name)
-        before = one.trust
-        one.trust = poll_interval.after_read(
-            before,
-            changed=changed,
-            told=max(one.to_find, one.told),  # before it was read, or while
-            listened=one.listened,
-            now=anyio.current_time(),
+        one, listening = self._source(name), bool(self.listener.address)
+        is_other = one.trust.end_read(
+            changed=changed, listening=listening, now=anyio.current_time()
         )
-        one.to_find, one.listened = Told.NOTHING, bool(self.listener.address)
         self._keep(name, one)
-        if one.trust.works == before.works:
+        if not is_other:
             return False
         reason = (
             "webhooks arrive: it is polled less often"
@@ -177,16 +164,14 @@ class WebhookController(msgspec.Struct, kw_only=True):
         one.unsaid += 1
         one.newest_delivery = message.delivery
         # A recording that is played again shows nothing, nor does what podvisor sent itself.
-        if message.delivery.startswith(TEST_DELIVERY):
+        is_own = message.delivery.startswith(TEST_DELIVERY)
+        if is_own:
             one.newest = "a test of podvisor's own"
-            one.told = max(one.told, Told.AGAIN)
         else:
             told = f"pushed: {pushed_revision(message)} {one_line(message.changes[0].ref)}"
             one.newest = " ".join(told.split())
             one.heard_at = self.clock.now()
-            one.told = max(one.told, Told.AGAIN if repeated else Told.NEWS)
-        if one.told is Told.NEWS:
-            one.trust = poll_interval.after_webhook(one.trust, now=now)
+        one.trust.hear(is_new=not (is_own or repeated), now=now)
         one.last = one.newest
         self.queue.add_debounced(Kind.SOURCE.key(name))
         return Answer(status=202, text=f"podvisor looks at source {name}")

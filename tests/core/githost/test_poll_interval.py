@@ -1,85 +1,135 @@
-import math
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.githost.poll_interval import (
-    GRACE_SECONDS,
-    SLOWEST_SECONDS,
-    Told,
-    Trust,
-    after_read,
-    after_webhook,
-    poll_seconds,
-)
+from supervisor.core.githost.poll_interval import GRACE_SECONDS, SLOWEST_SECONDS, Trust
 
-NEW = Trust()
 POLLS = st.one_of(st.just(0.0), st.floats(min_value=1, max_value=1e6))
 
 
-def read(trust, *, changed=True, told=Told.NOTHING, listened=True, now=1_000.0):
-    return after_read(trust, changed=changed, told=told, listened=listened, now=now)
+def read(trust, *, changed=True, listening=True, now=1_000.0):
+    trust.begin_read()
+    return trust.end_read(changed=changed, listening=listening, now=now)
+
+
+def trusted():
+    """Webhooks of which one told of a change, since when all are heard."""
+    trust = Trust()
+    trust.hear(is_new=True, now=900.0)
+    assert read(trust)
+    return trust
 
 
 def test_once_a_webhook_told_of_a_change_polls_are_seldom():
-    trust = read(NEW, told=Told.NEWS)
-    assert poll_seconds(300, NEW, listening=True) == 300
-    assert poll_seconds(300, trust, listening=True) == 3_600
-    assert poll_seconds(60, trust, listening=True) == 720
-    assert poll_seconds(7_200, trust, listening=True) == 7_200, "as seldom as was asked"
-    assert poll_seconds(0, trust, listening=True) == 0, "never is never"
+    trust = trusted()
+    assert Trust().poll_seconds(300, listening=True) == 300
+    assert trust.poll_seconds(300, listening=True) == 3_600
+    assert trust.poll_seconds(300, listening=False) == 300, "as asked for, while none is heard"
+    assert trust.poll_seconds(60, listening=True) == 720
+    assert trust.poll_seconds(7_200, listening=True) == 7_200, "as seldom as was asked"
+    assert trust.poll_seconds(0, listening=True) == 0, "never is never"
 
 
 def test_a_poll_that_finds_what_none_told_of_brings_them_back():
-    trust = read(read(NEW, told=Told.NEWS))
-    assert poll_seconds(300, trust, listening=True) == 300
+    trust = trusted()
+    assert read(trust), "it tells that the pace is another"
+    assert trust.poll_seconds(300, listening=True) == 300
+    assert not read(trust)
 
 
 def test_a_webhook_that_finds_nothing_new_says_nothing():
-    assert read(NEW, changed=False, told=Told.NEWS) == NEW
+    trust = Trust()
+    trust.hear(is_new=True, now=900.0)
+    assert not read(trust, changed=False)
+    assert not trust.works
+    read(trust)
+    assert not trust.works, "nor later: it was about what was read then"
 
 
 def test_a_recording_that_is_played_again_says_nothing():
-    trusted = read(NEW, told=Told.NEWS)
-    assert read(NEW, told=Told.AGAIN) == NEW
-    assert read(trusted, told=Told.AGAIN) == trusted
+    for trust in (Trust(), trusted()):
+        works = trust.works
+        trust.hear(is_new=False, now=900.0)
+        assert not read(trust)
+        assert trust.works is works
 
 
 def test_what_could_not_be_heard_was_not_missed():
-    trusted = read(NEW, told=Told.NEWS)
-    assert read(trusted, listened=False) == trusted
+    trust = trusted()
+    trust.stop_listening()
+    assert not read(trust)
+    assert trust.works
+    trust = trusted()
+    read(trust, changed=False, listening=False)
+    assert not read(trust)
+    assert trust.works
+
+
+def test_what_was_told_is_still_to_be_found_when_reading_failed():
+    trust = Trust()
+    trust.hear(is_new=True, now=900.0)
+    trust.begin_read()
+    assert read(trust)
+    assert trust.works
+
+
+def test_what_comes_while_it_is_read_counts_for_this_read_and_for_the_next():
+    trust = trusted()
+    trust.begin_read()
+    trust.hear(is_new=True, now=1_000.0)
+    trust.end_read(changed=False, listening=True, now=1_001.0)
+    assert not read(trust), "it told of this change"
+    assert trust.works
 
 
 def test_a_poll_may_be_quicker_than_the_webhook():
-    missed = read(read(NEW, told=Told.NEWS), now=1_000)
-    assert after_webhook(missed, now=1_000 + GRACE_SECONDS).works
-    assert not after_webhook(missed, now=1_001 + GRACE_SECONDS).works
-    assert not after_webhook(NEW, now=1_000).works, "one alone shows nothing yet"
+    for after, works in ((GRACE_SECONDS, True), (GRACE_SECONDS + 1, False)):
+        trust = trusted()
+        read(trust, now=1_000.0)
+        assert not trust.works
+        trust.hear(is_new=True, now=1_000.0 + after)
+        assert trust.works is works
+    trust = Trust()
+    trust.hear(is_new=True, now=1_000.0)
+    assert not trust.works, "one alone shows nothing yet"
 
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["webhook", *Told]), st.booleans(), st.booleans(), st.floats(0, 10_000)
+        st.sampled_from(["hear", "hear again", "begin", "end", "end", "stop"]),
+        st.booleans(),
+        st.booleans(),
+        st.floats(0, 10_000),
     ),
-    max_size=30,
+    max_size=40,
 )
 
 
 @given(steps=STEPS, poll=POLLS, listening=st.booleans())
 def test_whatever_happens(steps, poll, listening):
-    trust, now, clue = Trust(), 0.0, False
-    for what, changed, listened, pause in steps:
+    trust, now = Trust(), 0.0
+    news_before = news_while = clue = False
+    for what, changed, heard, pause in steps:
         now += pause
-        if what == "webhook":
-            trust = after_webhook(trust, now=now)
-        else:
-            trust = after_read(trust, changed=changed, told=what, listened=listened, now=now)
-            clue = clue or (what is Told.NEWS and changed)
-        seconds = poll_seconds(poll, trust, listening=listening)
+        match what:
+            case "hear":
+                trust.hear(is_new=True, now=now)
+                news_while = True
+            case "hear again":
+                trust.hear(is_new=False, now=now)
+            case "begin":
+                trust.begin_read()
+                news_before, news_while = news_before or news_while, False
+            case "end":
+                clue = clue or (changed and (news_before or news_while))
+                trust.end_read(changed=changed, listening=heard, now=now)
+                news_before = False
+            case "stop":
+                trust.stop_listening()
+        seconds = trust.poll_seconds(poll, listening=listening)
         assert seconds == 0 if poll == 0 else poll <= seconds <= max(poll, SLOWEST_SECONDS)
         if not (clue and listening):
             assert seconds == poll, "without a webhook that told of a change, as was asked for"
     # What none told of while they could be heard always brings the polls back.
-    trust = after_read(trust, changed=True, told=Told.NOTHING, listened=True, now=now)
-    assert poll_seconds(poll, trust, listening=True) == poll
-    assert not math.isnan(trust.missed_at)
+    for changed in (False, False, True):
+        read(trust, changed=changed, now=now)
+    assert trust.poll_seconds(poll, listening=True) == poll
