@@ -19,7 +19,7 @@ from supervisor.controllers.desired import checker
 from supervisor.controllers.operator.reload import missing_secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.config.checking import settings_for_check, sources_of
-from supervisor.core.config.reader import secret_refs
+from supervisor.core.config.reader import Reading, secret_refs
 from supervisor.kit.clock import SystemClock
 from supervisor.kit.threads import aside
 from supervisor.model.check import Check
@@ -114,11 +114,10 @@ async def check(
         if one.folder
     }
     sources = sources_of(folder, origins, known.sources, folders)
-    with tempfile.TemporaryDirectory(prefix="podvisor-check-") as made:
-        scratch = Path(made)
+    with tempfile.TemporaryDirectory(prefix="podvisor-check-") as scratch:
         place = {"folder": folder}
         if copy and not any(one.folder for one in sources.values()):
-            await copy.commit_to(scratch / "copy.git")
+            await copy.commit_to(Path(scratch, "copy.git"))
             place = {"git": f"file://{scratch}/copy.git", "ref": BRANCH}
         settings = Settings(
             limits=known.limits,
@@ -127,43 +126,54 @@ async def check(
                 for name, one in sources.items()
             },
         )
-        reader = GitSources(folder=scratch / "sources", limits=settings.limits)
-        clock = SystemClock()
-        ledger = SqliteLedger(scratch / "ledger.db", settings=settings.ledger, clock=clock)
-        generator = QuadletGenerator(
-            stage=scratch / "stage", quadlets=user_settings() / "containers" / "systemd"
-        )
-        desired = desired_state(
-            reader=reader,
-            generator=generator,
-            folder=OwnedFolder(root=scratch / "podvisor", user_units=scratch / "units"),
-            ledger=ledger,
-            settings=CurrentSettings(settings),
-            aside=aside,
-        )
-        try:
-            found = await checker.check(
-                reader=reader,
-                desired_state=desired,
-                passed_over=lambda app: generator.passed_over(Path(folder), app),
-            )
-        finally:
-            ledger.close()
+        found = await _judge(settings, Path(folder), Path(scratch))
     matched = tuple(name for name in sources if name in known.sources)
-    unheeded: tuple[Finding, ...] = ()
-    # Only the daemon's service has its credentials.
-    references = {
-        key: one
-        for key, one in secret_refs(known).items()
-        if key[1] in matched and one.kind != "credential"
-    }
-    if references:
-        secrets = _secrets(Paths.from_environment(config))
-        unheeded = await missing_secrets(reading, references, secrets)
-    if reading.settings is None and config.exists():  # noqa: ASYNC240
+    findings = (*await _of_settings(reading, config, matched), *found.findings)
+    return msgspec.structs.replace(found, sources=matched, findings=findings)
+
+
+async def _judge(settings: Settings, folder: Path, scratch: Path) -> Check:
+    """Judge the sources of these settings, which are made of a folder."""
+    reader = GitSources(folder=scratch / "sources", limits=settings.limits)
+    ledger = SqliteLedger(scratch / "ledger.db", settings=settings.ledger, clock=SystemClock())
+    generator = QuadletGenerator(
+        stage=scratch / "stage", quadlets=user_settings() / "containers" / "systemd"
+    )
+    try:
+        return await checker.check(
+            reader=reader,
+            desired_state=desired_state(
+                reader=reader,
+                generator=generator,
+                folder=OwnedFolder(root=scratch / "podvisor", user_units=scratch / "units"),
+                ledger=ledger,
+                settings=CurrentSettings(settings),
+                aside=aside,
+            ),
+            passed_over=lambda app: generator.passed_over(folder, app),
+        )
+    finally:
+        ledger.close()
+
+
+async def _of_settings(
+    reading: Reading, config: Path, sources: Collection[str]
+) -> tuple[Finding, ...]:
+    """Say what is wrong with the settings themselves, as far as it concerns these sources."""
+    if reading.settings is None:
+        if not config.exists():  # noqa: ASYNC240
+            return ()
         message = "these settings are refused, and count for nothing here"
-        unheeded = (
+        return (
             Finding(message=message, path=str(config), fatal=False),
             *(msgspec.structs.replace(one, fatal=False) for one in reading.findings),
         )
-    return msgspec.structs.replace(found, sources=matched, findings=(*unheeded, *found.findings))
+    # Only the daemon's service has its credentials.
+    references = {
+        key: one
+        for key, one in secret_refs(reading.settings).items()
+        if key[1] in sources and one.kind != "credential"
+    }
+    if not references:
+        return ()
+    return await missing_secrets(reading, references, _secrets(Paths.from_environment(config)))
