@@ -96,6 +96,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Podman's name of the container, pod, volume, network or built image that it makes."""
     pods: tuple[str, ...] = ()
     """Of a `.kube`: Podman's names of the pods that its YAML describes."""
+    networks: tuple[str, ...] = ()
+    """Networks that it uses by Podman's name of them, of which systemd does not know."""
     reads: tuple[str, ...] = ()
     """Files and folders of the app (relative) that it mounts or reads."""
     secret_uses: tuple[SecretUse, ...] = ()

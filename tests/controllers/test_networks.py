@@ -138,20 +138,26 @@ async def test_the_trial_of_a_network_lasts_until_its_guests_are_up_again(world)
         assert outcomes(world, "home")[-1] is Outcome.GOOD
 
 
-async def test_what_a_network_does_to_its_guests_takes_it_back(world):
+BY_NAME = {"home/proxy.network": "v=1 name=net", "duo/sleeper.container": "v=1 in=net"}
+
+
+@pytest.mark.parametrize("files", [ONE, BY_NAME], ids=["by-file", "by-name"])
+async def test_what_a_network_does_to_its_guests_takes_it_back(world, files):
+    two = {path: text.replace("v=1", "v=2") for path, text in files.items() if "network" in path}
+    bad = oid(two["home/proxy.network"])
     async with world.running() as daemon:
-        await deployed(world, daemon, ONE)
+        await deployed(world, daemon, files)
         start = world.systemd.start
 
         async def with_another_network(unit, **more):
-            fails = unit == GUEST and world.machine.loaded[NETWORK].digest == oid("v=2")
+            fails = unit == GUEST and world.machine.loaded[NETWORK].digest == bad
             (world.machine.broken.add if fails else world.machine.broken.discard)(unit)
             return await start(unit, **more)
 
         world.systemd.start = with_another_network
-        await world.push(daemon, TWO)
+        await world.push(daemon, {**files, **two})
         await anyio.sleep(SETTLE + 1)
-        assert content(world, NETWORK) == "v=1"
+        assert content(world, NETWORK) == files["home/proxy.network"]
         assert GUEST in world.machine.running
         (reverted,) = world.events(EventKind.REVERTED)
         assert f"{GUEST} of app duo, which needs {NETWORK}, failed" in reverted.reason

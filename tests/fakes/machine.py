@@ -221,8 +221,9 @@ class Machine:
         self.queued.clear()
 
     def networks_of(self, unit: str) -> tuple[str, ...]:
-        needs = (self.definition(need) for need in self.definition(unit).requires)
-        return tuple(one.object_name for one in needs if one.kind is UnitKind.NETWORK)
+        mine = self.definition(unit)
+        needs = (self.definition(need) for need in mine.requires)
+        return (*mine.networks, *(n.object_name for n in needs if n.kind is UnitKind.NETWORK))
 
     def words(self, digest: str) -> dict[str, str]:
         """What the content of a unit's file says, as far as it was written: `v=2 dies`."""

@@ -231,6 +231,7 @@ class FakeGenerator:
                 for target in wanted_by
             ),
             requires=(made_of(need),) if need else (),
+            networks=(words["in"],) if "in" in words else (),
             images=(words["image"],) if "image" in words else (),
             reads=(words["reads"],) if "reads" in words else (),
             secret_uses=(SecretUse(words["secret"], file.path, 1),) if "secret" in words else (),

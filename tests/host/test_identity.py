@@ -123,3 +123,19 @@ def test_a_network_that_cannot_be_made_anew_is_taken_back_with_its_guests(user, 
     assert user.unit_state(guest)["ActiveState"] == "active"
     options = podman(user, "network", "inspect", "systemd-proxy", "-f", "{{.Internal}}")
     assert options == ["true"]
+
+
+def test_what_a_network_does_to_a_guest_that_uses_its_name_only_takes_it_back(user, git_server):
+    guest = networked("proxy").replace("proxy.network", "id-named:ip=10.92.0.5")
+    network = called("id-named", "Subnet=10.92.0.0/24")
+    files = {"home/proxy.network": network, "duo/guest.container": guest}
+    repository = deploy(user, git_server, files)
+    ready(user, "home", "duo")
+    repository.commit({"home/proxy.network": network.replace("10.92", "10.93")})
+    assert sync(user).returncode == codes.NOT_WELL
+    wait_for_states(user, home="reverted", duo="ready")
+    (reverted,) = events(user, kind="reverted")
+    assert (
+        "guest.service of app duo, which needs proxy-network.service, failed" in reverted["reason"]
+    )
+    assert user.unit_state("guest.service")["ActiveState"] == "active"

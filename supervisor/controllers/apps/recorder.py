@@ -28,6 +28,7 @@ from supervisor.model.observed import (
     RepairState,
 )
 from supervisor.model.plan import Verdict
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Gate, GateState, Hold, Rollout
 from supervisor.model.status import AppStatus
 
@@ -193,10 +194,14 @@ class Recorder(msgspec.Struct, kw_only=True):
     def free_dependents(self, deployment: Deployment) -> set[str]:
         """Take the backoff off what went down with a revision that is taken back; name its apps."""
         units = deployment.runtime_names
+        networks = {one.object_name for one in deployment.units if one.kind is UnitKind.NETWORK}
         apps = {deployment.name: deployment} | {
             app: one
             for app, one in self.desired_state.latest().items()
-            if any(not units.isdisjoint(unit.requires) for unit in one.units)
+            if any(
+                not (units.isdisjoint(unit.requires) and networks.isdisjoint(unit.networks))
+                for unit in one.units
+            )
         }
         for one in apps.values():
             self.forget_failures(one.runtime_names)

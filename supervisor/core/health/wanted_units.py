@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from supervisor.kit.graph import reachable
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.observed import Observed, UnitState
+from supervisor.model.quadlet import UnitKind
 
 DEFAULT_TARGET = "default.target"
 SHUTDOWN_TARGET = "shutdown.target"
+_NETWORK = UnitKind.NETWORK
 
 
 def should_run(
@@ -61,7 +63,10 @@ def needed_by(
 
 def _looks_beyond(app: DesiredApp) -> bool:
     """Whether an app may need what it does not hold; a template's instance counts, too."""
-    return any(need not in app.by_name for unit in app.units for need in unit.requires)
+    return any(
+        unit.networks or any(need not in app.by_name for need in unit.requires)
+        for unit in app.units
+    )
 
 
 def _between(
@@ -72,8 +77,10 @@ def _between(
         return
     owners = {name: app for app, one in apps.items() for name in one.runtime_units}
     units = {name: unit for one in apps.values() for name, unit in one.runtime_units.items()}
+    networks = {unit.object_name: name for name, unit in units.items() if unit.kind is _NETWORK}
     for user, unit in should_run(units, wanted_targets).items():
-        for need in unit.requires:
+        by_name = (networks[name] for name in unit.networks if name in networks)
+        for need in (*unit.requires, *by_name):
             if owners.get(need, owners[user]) != owners[user]:
                 yield need, user, owners[user]
 

@@ -100,6 +100,7 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         images=tuple(dict.fromkeys(images)),
         object_name=_object_name(kind, unit, command, known),
         pods=pods,
+        networks=tuple(_networks(unit, section, known)) if runs else (),
         secret_uses=uses,
         publishes=tuple(_published(unit, section, path, files, known)),
         mounts=writable_mounts(
@@ -237,6 +238,14 @@ def _secret_uses(name: str, unit: UnitFile, path: str, files: AppFiles) -> Itera
                 # What only the unit's environment knows cannot be looked for.
                 if secret and not set("$%") & set(secret):
                     yield SecretUse(secret, at.path, at.line)
+
+
+def _networks(unit: UnitFile, section: str, known: Mapping[str, str]) -> Iterator[str]:
+    """Yield the networks that a unit uses by their names (or Podman's words for none of them)."""
+    for value in unit.values(section, "Network"):
+        name = expand(value, known).partition(":")[0]
+        if not name.endswith((".network", ".container")):
+            yield name
 
 
 def _published(

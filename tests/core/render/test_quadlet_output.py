@@ -526,6 +526,17 @@ def test_secrets_of_kube_are_those_that_no_file_makes_which_is_played() -> None:
     assert unit.secret_uses == (SecretUse("tls", "k.yml", 3),)
 
 
+def test_networks_that_are_used_by_their_names() -> None:
+    lines = "Network=n.network\nNetwork=%p-net:ip=10.0.0.1\nNetwork=other.container\n"
+    reading = reading_of({"web.container": f"[Container]\nImage=x\n{lines}"})
+    text = (
+        f"---web.service---\n[X-Container]\n{lines}[Unit]\n"
+        f"SourcePath={PLACE.stage}/app/web.container\n"
+    )
+    read_units(text, {"app": reading}, PLACE)
+    assert reading.units[0].networks == ("web-net",)
+
+
 def test_secrets_of_a_container_with_their_lines() -> None:
     files = {
         "web@.container": "[Container]\nImage=x\nSecret=%p-key,type=env\nSecret=%i-pass\n",
