@@ -6,6 +6,7 @@ of the apps' folders. An app in whose folder others stand (`.` beside `*`) has w
 and the folders that hold no unit.
 """
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -123,18 +124,15 @@ def _by_units(
     texts = texts_of(files, contents)
     contexts = ImageContexts(by_path, builds_of(texts))
     seeds = [path for path in by_path if _is_seed(path, globs) and contexts.holding(path) is None]
-    for group in group_units(seeds, by_path, texts):
-        root = group.root
-        yield Part(
-            name=group.name, root=root, files=tuple(_within(root, map(by_path.get, group.paths)))
-        )
+    for name, paths in group_units(seeds, by_path, texts).items():
+        root = posixpath.commonpath([f"/{posixpath.dirname(path)}" for path in paths])[1:]
+        inside = _within(root, (by_path[path] for path in sorted(paths)))
+        yield Part(name=name, root=root, files=tuple(inside))
 
 
-def _within(root: str, files: Iterable[TreeFile | None]) -> Iterator[TreeFile]:
+def _within(root: str, files: Iterable[TreeFile]) -> Iterator[TreeFile]:
     start = len(root) + 1 if root else 0
-    for file in files:
-        if file is not None:
-            yield msgspec.structs.replace(file, path=file.path[start:])
+    return (msgspec.structs.replace(file, path=file.path[start:]) for file in files)
 
 
 class _Folders:

@@ -10,8 +10,6 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-import msgspec
-
 from supervisor.core.files.names import is_drop_in, unit_kind
 from supervisor.core.files.templates import template_of
 from supervisor.core.files.unitfile import UnitFile, parse, split_words
@@ -23,18 +21,13 @@ _OF_OWN_NAME = (".service", *(suffix for suffix, row in QUADLETS.items() if not 
 """Suffixes of the files that make a service of their own name."""
 
 
-class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Files that make up one app, with their paths in the source."""
-
-    name: str
-    root: str
-    paths: tuple[str, ...]
-
-
 def group_units(
     seeds: Iterable[str], paths: Collection[str], texts: Mapping[str, str]
-) -> list[Group]:
-    """Group the units `seeds`, and what they refer to among `paths`; `texts` holds unit files."""
+) -> dict[str, set[str]]:
+    """Group the units `seeds`, and what they refer to among `paths`; `texts` holds unit files.
+
+    Returns the paths of the files that make up each app, by its name.
+    """
     refers = _References(paths, texts)
     units = reachable(seeds, refers.units)
     serving = {unit for unit in units if _kind(unit) not in LEADING}
@@ -56,13 +49,7 @@ def group_units(
         else:
             kind = unit.rpartition(".")[2]
             groups[_free(_stem(unit), kind, groups)] = {unit}
-    return [_group(name, some, refers) for name, some in sorted(groups.items())]
-
-
-def _group(name: str, units: Collection[str], refers: "_References") -> Group:
-    paths = {*units, *(path for unit in units for path in refers.files(unit))}
-    root = posixpath.commonpath([posixpath.dirname(path) or "." for path in paths])
-    return Group(name=name, root="" if root == "." else root, paths=tuple(sorted(paths)))
+    return {name: some.union(*map(refers.files, some)) for name, some in sorted(groups.items())}
 
 
 def _name(units: Iterable[str]) -> str:

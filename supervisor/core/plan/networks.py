@@ -101,23 +101,19 @@ def _as_it_is(app: str, unit: str, observed: Observed, reason: str) -> StartUnit
 
 def _without_the_dead(
     step: RemoveNetwork, users: Collection[str], observed: Observed
-) -> list[RemoveContainer | RemovePod]:
+) -> Iterator[RemoveContainer | RemovePod]:
     """Remove what keeps the network without running, and no stop of its unit would end.
 
     After a power cut containers are still there, until their unit makes them anew.
     """
-    ended = {unit for unit in users if unit in observed.units and observed.unit(unit).has_ended}
-    found = [
-        one
-        for one in observed.inventory.containers or ()
-        if step.network in one.networks and one.unit in ended
-    ]
-    pods = sorted({one.pod for one in found if one.pod})
-    single = [one for one in found if not one.pod]
-    return [
-        *(RemovePod(app=step.app, pod=pod, reason="none of its units runs") for pod in pods),
-        *(
-            RemoveContainer(app=step.app, container=one.name, reason=f"left behind by {one.unit}")
-            for one in single
-        ),
-    ]
+    pods = set()
+    for one in observed.inventory.containers or ():
+        is_known = one.unit in users and one.unit in observed.units
+        if step.network not in one.networks or not (is_known and observed.unit(one.unit).has_ended):
+            continue
+        if not one.pod:
+            reason = f"left behind by {one.unit}"
+            yield RemoveContainer(app=step.app, container=one.name, reason=reason)
+        elif one.pod not in pods:
+            pods.add(one.pod)
+            yield RemovePod(app=step.app, pod=one.pod, reason="none of its units runs")

@@ -18,35 +18,25 @@ def report(
         for unit in app.units:
             for name in unit.secrets:
                 users.setdefault(name, []).append(unit.name)
-    found: dict[str, SecretStatus] = {}
-    for app in apps:
-        for secret in app.secrets:
-            name, owner = secret.name, owned.get(secret.name)
-            if name in there and owner is None:
+    described = {secret.name: (app, secret) for app in apps for secret in app.secrets}
+    found = []
+    for name in sorted({*described, *users, *owned}):
+        owner, units = owned.get(name), tuple(users.get(name, ()))
+        whose = source = path = ""
+        if name in described:
+            app, secret = described[name]
+            whose, source, path = app.name, secret.source, app.source_path(secret.path)
+            state = SecretState.DUE
+            if owner is None and name in there:
                 state = SecretState.TAKEN
-            elif owner and owner.app == app.name and owner.made_of == made_of.get(secret):
+            elif owner and (owner.app, owner.made_of) == (whose, made_of.get(secret)):
                 state = SecretState.CURRENT
-            else:
-                state = SecretState.DUE
-            found[name] = SecretStatus(
-                name=name,
-                state=state,
-                app=app.name,
-                source=secret.source,
-                path=app.source_path(secret.path),
-                units=tuple(users.get(name, ())),
-            )
-    for name, units in users.items():
-        if name not in found:
-            state = SecretState.PODMANS if name in there else SecretState.MISSING
-            if name in owned:
-                state = SecretState.LEFT
-            app_name = owned[name].app if name in owned else ""
-            found[name] = SecretStatus(name=name, state=state, app=app_name, units=tuple(units))
-    for name, owner in owned.items():
-        if name not in found:
+        elif owner:
+            state, whose = SecretState.LEFT, owner.app
             source = SecretKind.GENERATE.value if owner.stays else ""
-            found[name] = SecretStatus(
-                name=name, state=SecretState.LEFT, app=owner.app, source=source
-            )
-    return tuple(found[name] for name in sorted(found))
+        else:
+            state = SecretState.PODMANS if name in there else SecretState.MISSING
+        found.append(
+            SecretStatus(name=name, state=state, app=whose, source=source, path=path, units=units)
+        )
+    return tuple(found)
