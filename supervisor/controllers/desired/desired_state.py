@@ -22,7 +22,7 @@ from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.desired.dependencies import refused_for_order
 from supervisor.core.desired.discovery import Composition, told
 from supervisor.core.desired.prune_guard import Permit, PruneGuard
-from supervisor.core.desired.unit_moves import leaned_on, still_needed, units_by_source
+from supervisor.core.desired.unit_moves import leaned_on, still_needed
 from supervisor.core.desired.unread import (
     leaving,
     left_out,
@@ -235,8 +235,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
         )
 
         def guarded() -> dict[str, str]:
-            units = units_by_source(able.values())
-            return guard.kept(installed, {*able, *said.out}, composed, units)
+            return guard.kept(installed, {*able, *said.out}, composed, able.values())
 
         said.refused |= refused_for_order(able, {*able, *said.out, *guarded()})
         able = {name: one for name, one in able.items() if name not in said.refused}

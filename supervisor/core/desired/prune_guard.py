@@ -9,6 +9,7 @@ from typing import Self
 import msgspec
 
 from supervisor.core.desired.unread import emptied_apps
+from supervisor.model.app import DesiredApp
 from supervisor.model.observed import Manifest
 from supervisor.model.settings import SourceSettings
 from supervisor.model.source import Snapshot
@@ -50,13 +51,12 @@ class PruneGuard(msgspec.Struct, frozen=True, kw_only=True):
         manifests: Mapping[str, Manifest],
         held: Collection[str],
         composed: Collection[str],
-        units: Mapping[str, frozenset[str]],
+        wanted: Collection[DesiredApp],
     ) -> dict[str, str]:
         """Return installed apps that left their source but stay, with the reason.
 
         `held` are those that did not leave, `composed` the sources that could be read. An app of
-        which another of its source has a unit now (`units`, by source) is not lost: it goes by
-        another name.
+        which another `wanted` one of its source has a unit is not lost: it goes by another name.
         """
         kept: dict[str, str] = {}
         by_source: dict[str, list[str]] = {}
@@ -65,7 +65,7 @@ class PruneGuard(msgspec.Struct, frozen=True, kw_only=True):
         for source, names in by_source.items():
             gone = [name for name in names if name not in held]
             going = {name: manifests[name] for name in gone if not self.lets_go(name, source)}
-            taken = units.get(source, frozenset())
+            taken = {unit for app in wanted if app.source == source for unit in app.by_name}
             if source not in self.sources:
                 reason = f"source {source} is no longer in the settings"
             elif source not in composed:

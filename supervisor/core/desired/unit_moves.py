@@ -51,14 +51,6 @@ def owners_of(everything: Mapping[str, Deployment]) -> dict[str, str]:
     return {unit: name for name, one in everything.items() for unit in units_of(one.wanted)}
 
 
-def units_by_source(apps: Iterable[DesiredApp]) -> dict[str, frozenset[str]]:
-    """Return the names of the units of these apps, for each source."""
-    units: dict[str, set[str]] = {}
-    for app in apps:
-        units.setdefault(app.source, set()).update(app.by_name)
-    return {source: frozenset(names) for source, names in units.items()}
-
-
 def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[str]:
     """Return the other apps that have to be in one pass with these.
 

@@ -6,6 +6,7 @@ from supervisor.core.desired.prune_guard import Permit, PruneGuard
 from supervisor.model.observed import Manifest
 from supervisor.model.settings import SourceSettings
 from supervisor.model.source import Snapshot
+from tests.fakes.machine import app, container
 
 SOURCES = {"home": SourceSettings(folder="/srv/home")}
 
@@ -35,7 +36,8 @@ def kept(apps, *, held=(), sources=SOURCES, snapshots=None, permits=(), units=()
         snapshots=at("r2") if snapshots is None else snapshots,
         permits=permits,
     )
-    return guard.kept(apps, held, read, {"home": frozenset(units)})
+    taker = app("taker", *(container(unit.removesuffix(".service")) for unit in units))
+    return guard.kept(apps, held, read, [taker])
 
 
 def test_one_of_several_may_go():
