@@ -26,7 +26,7 @@ class SecretReader:
         """Return the secret without a final line end. Raises Retry or Stalled; never says it."""
         match reference.kind:
             case "file":
-                content = _read_private(reference.place)
+                content = read_private(reference.place)
             case "credential":
                 content = read_credential(reference.place, limit=_LARGEST + 1)
                 content = _bounded(content, f"credential {reference.place}")
@@ -45,8 +45,10 @@ class SecretReader:
         return content
 
 
-def _read_private(place: str) -> bytes:
-    """Read a file that nobody else can read."""
+def read_private(
+    place: str, *, hint: str = "put the secret there, in a file of your own with mode 0600"
+) -> bytes:
+    """Read a file that nobody else can read. Raises Stalled, with `hint` if it cannot be read."""
     path = Path(place).expanduser()
     try:
         with path.open("rb") as file:
@@ -59,10 +61,7 @@ def _read_private(place: str) -> bytes:
                 )
             return _bounded(file.read(_LARGEST + 1), str(path))
     except OSError as error:
-        raise Stalled(
-            f"cannot read {path}: {error.strerror}",
-            hint="put the secret there, in a file of your own with mode 0600",
-        ) from error
+        raise Stalled(f"cannot read {path}: {error.strerror}", hint=hint) from error
 
 
 def read_credential(name: str, *, limit: int) -> bytes:

@@ -1,19 +1,18 @@
 """Who can open what is encrypted here: this host's key, and recipients that a repository names."""
 
 import os
-import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from supervisor.adapters.secrets import age
+from supervisor.adapters.secrets.references import read_private
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import Refused
 from supervisor.cli.show import screen
 from supervisor.model.settings import SecretRef, SecretSettings
 
 _FILE = ".age-recipients"
-_LARGEST = 64 << 10
 
 
 def own_recipient(config: str, *, make: bool) -> str:
@@ -36,23 +35,14 @@ def own_recipient(config: str, *, make: bool) -> str:
 
 
 def identity_text(config: str) -> bytes:
-    """Read this host's key. Raises Refused."""
+    """Read this host's key. Raises Refused or Stalled."""
     identity = _identity(config)
     if identity.kind != "file":
         raise Refused(
             f"this host's key is in {identity}, which only the daemon can read",
             hint="name recipients with -r or in .age-recipients; edit where the key is a file",
         )
-    path = Path(identity.place).expanduser()
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                hint = f"chmod 600 {path}"
-                raise Refused(f"cannot use {path}: others can read or change it", hint=hint)
-            return file.read(_LARGEST)
-    except OSError as error:
-        hint = "podvisor secret init makes this host's key"
-        raise Refused(f"cannot read {path}: {error.strerror}", hint=hint) from error
+    return read_private(identity.place, hint="podvisor secret init makes this host's key")
 
 
 def recipients(config: str, others: Sequence[str], *, beside: Path) -> list[str]:
