@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Collection, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from supervisor.cli.show.fold import folded
@@ -159,15 +160,13 @@ def table(
     """
     if not rows:
         return
+    lines = [[_written(_text(cell), sys.stdout) for cell in row] for row in (header, *rows) if row]
     if is_terminal():
-        _rich_table(rows, header, len(indent), cut)
+        _rich_table(lines, rows, header, len(indent), cut)
         return
-    lines: list[Sequence[Cell]] = [header, *rows] if header else [*rows]
-    plain = [[clean(_text(cell)) for cell in row] for row in lines]
-    widths = [max(len(row[at]) for row in plain if at < len(row)) for at in range(_columns(plain))]
-    for row in plain:
-        cells = (text.ljust(width) for text, width in zip(row, widths, strict=False))
-        print((indent + _GAP.join(cells)).rstrip())
+    widths = [max(map(len, column)) for column in zip_longest(*lines, fillvalue="")]
+    for line in lines:
+        print((indent + _GAP.join(map(str.ljust, line, widths))).rstrip())
 
 
 def _text(cell: Cell) -> str:
@@ -178,13 +177,14 @@ def _style(cell: Cell) -> str:
     return "" if isinstance(cell, str) else cell[1]
 
 
-def _columns(rows: Sequence[Sequence[object]]) -> int:
-    return max(map(len, rows))
-
-
 def _rich_table(
-    rows: Sequence[Sequence[Cell]], header: Sequence[str], indent: int, cut: Collection[str]
+    lines: Sequence[Sequence[str]],
+    rows: Sequence[Sequence[Cell]],
+    header: Sequence[str],
+    indent: int,
+    cut: Collection[str],
 ) -> None:
+    """Write the lines, each (but for that of the header) in the style of its row."""
     from rich.cells import cell_len
     from rich.console import Console
     from rich.padding import Padding
@@ -193,12 +193,7 @@ def _rich_table(
 
     colours = None if has_colours() else False
     console = Console(highlight=False, no_color=not has_colours(), force_terminal=colours)
-    rows = [[(_written(_text(cell), sys.stdout), _style(cell)) for cell in row] for row in rows]
-    lines = [header, *rows] if header else rows
-    widths = [
-        max((cell_len(_text(line[at])) for line in lines if at < len(line)), default=0)
-        for at in range(_columns(lines))
-    ]
+    widths = [max(map(cell_len, column)) for column in zip_longest(*lines, fillvalue="")]
     limits = _limits(widths, [at for at, title in enumerate(header) if title in cut], console.width)
     grid = Table(
         box=None, show_header=bool(header), header_style="dim", pad_edge=False, padding=(0, 2, 0, 0)
@@ -210,13 +205,15 @@ def _rich_table(
         is_cut = limit < widths[at]
         folds = at == len(limits) - 1 and not is_cut
         grid.add_column(
-            header[at] if at < len(header) else "",
+            header[at] if header else "",
             overflow="fold" if folds else cut_end,
             no_wrap=not folds,
             max_width=limit if is_cut else None,
         )
-    for row in rows:
-        grid.add_row(*(Text(_text(cell), style=_RICH[_style(cell)]) for cell in row))
+    for line, row in zip(lines[-len(rows) :], rows, strict=True):
+        grid.add_row(
+            *(Text(text, _RICH[_style(cell)]) for text, cell in zip(line, row, strict=True))
+        )
     console.print(Padding(grid, (0, 0, 0, indent)))
 
 
