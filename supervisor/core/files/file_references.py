@@ -6,7 +6,7 @@ Every absolute path below the app's folder counts, wherever it stands: the gener
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -157,7 +157,7 @@ class Reads:
                 self._report_old_place(f"{quadlets}/{written}", written, mine)
 
     def _report_old_place(self, place: str, written: str, mine: str) -> None:
-        entry = self._locate(lambda entry: written in entry.value)
+        entry = self._files.find_entry(self._path, lambda entry: written in entry.value)
         meant = posixpath.relpath(mine, posixpath.dirname(self._path) or ".")
         meant = meant if meant.startswith(".") else f"./{meant}"
         app = self._files.app.name
@@ -186,10 +186,15 @@ class Reads:
         """Report a relative path that climbs out of the app, wherever it would end."""
         if entry.key not in _PATH_KEYS:
             return
+        for piece in self._leaving(entry.value):
+            self._report_leaving(piece, self._files.origin(self._path, entry))
+
+    def _leaving(self, value: str) -> Iterator[str]:
+        """Yield the relative paths in a value that climb out of the app."""
         folder = posixpath.dirname(self._path)
-        for piece in pieces(entry.value):
+        for piece in pieces(value):
             if piece.startswith(".") and _leaves(posixpath.join(folder, piece)):
-                self._report_leaving(piece, self._files.origin(self._path, entry))
+                yield piece
 
     def _origin(self, word: str) -> Entry | None:
         """Return the assignment that the staged path in `word` comes from."""
@@ -204,22 +209,12 @@ class Reads:
                 if piece.startswith(".")
             )
 
-        return self._locate(leads_there)
-
-    def _locate(self, matches: Callable[[Entry], bool]) -> Entry | None:
-        return self._files.find_entry(self._path, matches)
+        return self._files.find_entry(self._path, leads_there)
 
     def _report_leaving(self, what: str, entry: Entry | None) -> None:
         # Of the value no more than the path: the rest may be anything.
-        folder = posixpath.dirname(self._path)
-        written = next(
-            (
-                piece
-                for piece in pieces(entry.value if entry else "")
-                if piece.startswith(".") and _leaves(posixpath.join(folder, piece))
-            ),
-            self._place.to_live(what),
-        )
+        leaving = self._leaving(entry.value if entry else "")
+        written = next(leaving, self._place.to_live(what))
         message = f"cannot use {written}: it leaves the folder of app {self._files.app.name}"
         self._findings.setdefault(
             ("leaves", entry),
