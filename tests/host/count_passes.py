@@ -34,4 +34,4 @@ async def main() -> None:
     await daemon.run(config, wrap=lambda ports: replace(ports, folder=Counted(ports.folder, out)))
 
 
-anyio.run(main)
+anyio.run(main, backend_options={"use_uvloop": True})

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 
 import anyio
+import uvloop
 from dbus_fast import Message
 from dbus_fast.aio import MessageBus
 
@@ -133,4 +134,4 @@ async def main() -> None:
         process.communicate(timeout=60)
 
 
-anyio.run(main)
+uvloop.run(main())  # as the daemon does

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import msgspec
+import uvloop
 
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.systemd.manager import SystemdManager
@@ -368,4 +369,4 @@ sh(
     "podman rm -aft0; podman volume rm -af; podman network prune -f; podman secret rm -a",
     check=False,
 )
-anyio.run(main)
+uvloop.run(main())  # as the daemon does

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import anyio
+import uvloop
 
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.model.podman import PodmanEvent
@@ -191,4 +192,4 @@ async def main(way: str) -> None:
     print("ok", way)
 
 
-anyio.run(main, sys.argv[1])
+uvloop.run(main(sys.argv[1]))  # as the daemon does

@@ -8,7 +8,7 @@ import re
 import subprocess
 from pathlib import Path
 
-import anyio
+import uvloop
 
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.core.files.digest import digest
@@ -153,4 +153,4 @@ async def main() -> None:
     assert again.findings == {}
 
 
-anyio.run(main)
+uvloop.run(main())  # as the daemon does

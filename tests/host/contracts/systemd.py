@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
+import uvloop
 from dbus_fast import Message, MessageType
 
 from supervisor.adapters.systemd.bus import connect, default_address
@@ -531,4 +532,4 @@ PARTS = (
     *(states, jobs, unit_reloads, job_ends, run_once, files),
     *(reloads, watching, coming_and_going, losses, five_hundred, churn),
 )
-anyio.run(main)
+uvloop.run(main())  # as the daemon does
