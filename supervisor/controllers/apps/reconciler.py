@@ -108,7 +108,7 @@ class AppReconciler(msgspec.Struct, frozen=True, kw_only=True):
                 # Building takes as long as it takes: what was built has the time of a trial.
                 began = any(isinstance(step, TryRevision) for step in steps)
                 if began and any(isinstance(step, BuildImage) for step in steps):
-                    self.recorder.renew_trial(one.name)
+                    self.recorder.suspensions.renew_trials(one.name)
             look = await self.planner.look_again(deployments, look)
         except Exception as error:  # noqa: BLE001  # a defect
             failure = failure_of(error, doing="ending a pass")

@@ -207,10 +207,6 @@ class Recorder(msgspec.Struct, kw_only=True):
             self.forget_failures(one.runtime_names)
         return set(apps)
 
-    def renew_trial(self, app: str) -> None:
-        """Give an app that is on trial its whole time again."""
-        self.suspensions.renew_trials(app)
-
     def end_suspension(self, deployment: Deployment) -> None:
         """Say of an app's suspension, or that of all, that its time is over."""
         for order in self.suspensions.over(deployment.name):
