@@ -35,7 +35,8 @@ from supervisor.controllers.resync import Resync
 from supervisor.controllers.sources.commit_status import CommitStatusController
 from supervisor.controllers.sources.poller import SourcePoller
 from supervisor.controllers.sources.source import SourceController
-from supervisor.controllers.sources.webhook_auth import Refusals, WebhookAuthenticator
+from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
+from supervisor.controllers.sources.webhook_refusals import Refusals
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
@@ -86,7 +87,7 @@ def assemble(
     failures = Counter[str]()
     planning = Planning(ports)
     desired_state = planning.desired_state(current)
-    refusals = Refusals()
+    refusals = Refusals(ledger=ledger, settings=current)
     webhooks = WebhookController(
         settings=current,
         listener=ports.listener,
@@ -99,7 +100,6 @@ def assemble(
         settings=current,
         secrets=ports.secrets,
         tokens=ports.tokens,
-        ledger=ledger,
         clock=clock,
         refusals=refusals,
         hear=webhooks.hear,

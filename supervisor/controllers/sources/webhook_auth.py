@@ -1,29 +1,28 @@
 """Who is heard: proves or refuses what comes in on the listener for webhooks.
 
 `api.webhooks` asks; what has proved itself is handed on to `controllers.sources.webhooks`. A sender
-that is refused too often is not heard for a while. Limits are counted by the loop's clock.
+that is refused too often (`controllers.sources.webhook_refusals`) is not heard for a while.
 """
 
 import hashlib
-import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import anyio
 import msgspec
 
-from supervisor.controllers.ports import Events, Secrets, Tokens
+from supervisor.controllers.ports import Secrets, Tokens
+from supervisor.controllers.sources.webhook_refusals import TOO_OFTEN, Refusals
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.githost import oidc, payloads
-from supervisor.core.githost.client_address import rate_limit_key, sender
+from supervisor.core.githost.client_address import sender
 from supervisor.core.githost.host import Signature, Unreadable
 from supervisor.core.githost.hosts.registry import HOSTS
 from supervisor.kit.clock import Clock
-from supervisor.kit.rates import SeenSet, Throttle, TokenBuckets
+from supervisor.kit.rates import SeenSet
 from supervisor.kit.texts import one_line
 from supervisor.model.errors import Failure, Finding
-from supervisor.model.events import EventKind
-from supervisor.model.settings import SecretRef, Settings, SourceSettings
+from supervisor.model.settings import SecretRef, SourceSettings
 from supervisor.model.webhook import PREFIX, Answer, Delivery, Message, Refusal, Sender
 
 _SECRET_SECONDS = 60.0
@@ -31,22 +30,7 @@ _SECRET_SECONDS = 60.0
 _FRESH_SECONDS = 1.0
 """A secret that was read so lately is not read again because a signature is wrong."""
 _MOST_KNOWN = 2_048
-_SAID_AGAIN_SECONDS = 3_600.0
-_SAID_PER_MINUTE = 10
-"""Of all addresses together, so that nobody can fill the event log."""
-_STATUS = {
-    Refusal.PATH: 404,
-    Refusal.SIGNATURE: 401,
-    Refusal.SIZE: 413,
-    Refusal.SLOW: 408,
-    Refusal.LIMIT: 429,
-    Refusal.PAYLOAD: 400,
-    Refusal.SECRET: 503,
-}
 _METHOD_NOT_ALLOWED = 405
-_TOO_OFTEN = "it was refused too often"
-
-log = logging.getLogger(__name__)
 
 Hear = Callable[[str, Message, bool], Answer]
 """Takes the name of a source, what was said, and whether the very same had been said before."""
@@ -57,62 +41,33 @@ class _Secret(msgspec.Struct):
     read_at: float
 
 
-class Refusals(msgspec.Struct, frozen=True):
-    """What was refused since the daemon started."""
-
-    by_reason: Counter[str] = msgspec.field(default_factory=Counter)
-    of_source: Counter[str] = msgspec.field(default_factory=Counter)
-    """Of those that named one."""
-    problems: dict[str, str] = {}
-    """Why the deliveries of a source cannot be checked now."""
-
-
-class WebhookAuthenticator:
+class WebhookAuthenticator(msgspec.Struct, kw_only=True):
     """Hears senders, for all sources. Serves `api.webhooks.WebhookAuthenticator`."""
 
-    def __init__(
-        self,
-        *,
-        settings: CurrentSettings,
-        secrets: Secrets,
-        tokens: Tokens,
-        ledger: Events,
-        clock: Clock,
-        refusals: Refusals,
-        hear: Hear,
-    ) -> None:
-        self._settings = settings
-        self._secrets = secrets
-        self._tokens = tokens
-        self._ledger = ledger
-        self._clock = clock
-        self._refusals = refusals
-        self._hear = hear
-        self._kept: dict[SecretRef, _Secret] = {}
-        self._seen = SeenSet[bytes](most=_MOST_KNOWN)
-        self._genuine = SeenSet[bytes](most=_MOST_KNOWN)
-        """Tokens whose signature was verified."""
-        self._allowances = TokenBuckets(per_minute=settings.now.webhooks.refusals_per_minute)
-        self._seldom = Throttle(seconds=_SAID_AGAIN_SECONDS)
-        self._sayings = TokenBuckets(per_minute=_SAID_PER_MINUTE)
-        self._began: tuple[float, float] | None = None
-        """What time it was when the first delivery came, and how long the machine had run."""
-        settings.subscribe(self._take)
+    settings: CurrentSettings
+    secrets: Secrets
+    tokens: Tokens
+    clock: Clock
+    refusals: Refusals
+    hear: Hear
+    _kept: dict[SecretRef, _Secret] = {}
+    _seen: SeenSet[bytes] = msgspec.field(default_factory=partial(SeenSet, most=_MOST_KNOWN))
+    _genuine: SeenSet[bytes] = msgspec.field(default_factory=partial(SeenSet, most=_MOST_KNOWN))
+    """Tokens whose signature was verified."""
+    _began: tuple[float, float] | None = None
+    """What time it was when the first delivery came, and how long the machine had run."""
 
-    def _take(self, settings: Settings) -> None:
-        """Go on with other settings; secrets are read anew."""
-        self._allowances.per_minute = settings.webhooks.refusals_per_minute
-        self._kept.clear()
-        self._refusals.problems.clear()
+    def __post_init__(self) -> None:
+        self.settings.subscribe(lambda _: self._kept.clear())
 
     @property
     def body_size(self) -> int:
         """Largest body that is read."""
-        return int(self._settings.now.webhooks.body_size)
+        return int(self.settings.now.webhooks.body_size)
 
     def sender(self, peer: str, headers: Mapping[str, str]) -> Sender:
         """Return who sends, where a proxy that is trusted says so."""
-        proxies = self._settings.now.webhooks.trusted_proxies
+        proxies = self.settings.now.webhooks.trusted_proxies
         return sender(peer, headers.get("x-forwarded-for", ""), proxies)
 
     def admit(self, sender: Sender, *, method: str, path: str) -> Answer | None:
@@ -121,35 +76,35 @@ class WebhookAuthenticator:
         An address that only a proxy's word stands for may be anybody's: it is heard, and counts
         for what it proves. Else whoever can write that header could silence a Git host.
         """
-        if not sender.by_proxy and self._is_spent(sender):
-            return self._refuse(sender, Refusal.LIMIT, _TOO_OFTEN)
+        if not sender.by_proxy and self.refusals.is_spent(sender):
+            return self.refusals.refuse(sender, Refusal.LIMIT, TOO_OFTEN)
         name = self._source(path)
         if name is None:
-            return self._refuse(sender, Refusal.PATH, f"nobody takes webhooks on {one_line(path)}")
+            return self._for_nobody(sender, path)
         if method != "POST":
-            answer = self._refuse(sender, Refusal.PATH, "webhooks are sent with POST", name)
+            answer = self.refusals.refuse(sender, Refusal.PATH, "webhooks are sent with POST", name)
             return Answer(status=_METHOD_NOT_ALLOWED, text=answer.text)
         return None
+
+    def _for_nobody(self, sender: Sender, path: str) -> Answer:
+        text = f"nobody takes webhooks on {one_line(path)}"
+        return self.refusals.refuse(sender, Refusal.PATH, text)
 
     def too_large(self, sender: Sender) -> Answer:
         """Return the refusal of a body that is over the limit."""
         limit = self.body_size >> 10
-        return self._refuse(sender, Refusal.SIZE, f"its body is larger than {limit} KiB")
+        return self.refusals.refuse(sender, Refusal.SIZE, f"its body is larger than {limit} KiB")
 
     def too_slow(self, sender: Sender) -> None:
         """Count one that was cut off, or broke off."""
-        self._refuse(sender, Refusal.SLOW, "it took too long, or broke off")
-
-    def _is_spent(self, sender: Sender) -> bool:
-        """Whether a sender was refused too often lately."""
-        return self._allowances.left(rate_limit_key(sender.address), now=anyio.current_time()) < 1
+        self.refusals.refuse(sender, Refusal.SLOW, "it took too long, or broke off")
 
     async def receive(self, sender: Sender, *, path: str, delivery: Delivery) -> Answer:
         """Hear a delivery; what it tells has been handed on when this returns."""
         name = self._source(path)
         if name is None:  # the settings were read anew in the meantime
-            return self._refuse(sender, Refusal.PATH, f"nobody takes webhooks on {one_line(path)}")
-        settings = self._settings.now.sources[name]
+            return self._for_nobody(sender, path)
+        settings = self.settings.now.sources[name]
         host, message = HOSTS[settings.webhook], Message()
         try:
             if host.signature is None or host.payload is None:
@@ -157,31 +112,31 @@ class WebhookAuthenticator:
             elif not (fault := await self._fault(host.signature, settings, delivery)):
                 message = payloads.read(host.payload, delivery)
         except Unreadable as error:
-            return self._refuse(sender, Refusal.PAYLOAD, str(error), name)
+            return self.refusals.refuse(sender, Refusal.PAYLOAD, str(error), name)
         except Failure as failure:
-            self._refusals.problems[name] = str(Finding.of(failure))
+            self.refusals.problems[name] = str(Finding.of(failure))
             # Where secrets are, and why they cannot be read, is nobody's business outside.
             text = "it cannot be checked at present"
-            return self._refuse(sender, Refusal.SECRET, text, name, blame=False)
-        self._refusals.problems.pop(name, None)
+            return self.refusals.refuse(sender, Refusal.SECRET, text, name, blame=False)
+        self.refusals.problems.pop(name, None)
         if fault:
-            return self._refuse(sender, Refusal.SIGNATURE, fault, name)
-        return self._hear(name, message, self._is_repeat(name, delivery))
+            return self.refusals.refuse(sender, Refusal.SIGNATURE, fault, name)
+        return self.hear(name, message, self._is_repeat(name, delivery))
 
     async def look(self) -> None:
         """Find out of which sources deliveries could not be checked now."""
-        for name, source in self._settings.now.sources.items():
+        for name, source in self.settings.now.sources.items():
             if source.webhook_secret:
                 try:
                     await self.secret(source.webhook_secret)
-                    self._refusals.problems.pop(name, None)
+                    self.refusals.problems.pop(name, None)
                 except Failure as failure:
-                    self._refusals.problems[name] = str(Finding.of(failure))
+                    self.refusals.problems[name] = str(Finding.of(failure))
 
     def _source(self, path: str) -> str | None:
         """Return the source that takes webhooks on this path."""
         name = path.removeprefix(PREFIX)
-        settings = self._settings.now.sources.get(name)
+        settings = self.settings.now.sources.get(name)
         return name if path == PREFIX + name and settings and settings.webhook else None
 
     def _is_repeat(self, name: str, delivery: Delivery) -> bool:
@@ -212,7 +167,7 @@ class WebhookAuthenticator:
         now = anyio.current_time()
         known = self._kept.get(reference)
         if known is None or known.read_at + no_older < now:
-            known = _Secret(await self._secrets.read(reference), now)
+            known = _Secret(await self.secrets.read(reference), now)
             self._kept[reference] = known
         return known.content
 
@@ -225,13 +180,13 @@ class WebhookAuthenticator:
             token = oidc.parse(text.strip())
         except ValueError as error:
             return str(error), Message()
-        issuer = self._settings.now.webhooks.oidc_issuer
+        issuer = self.settings.now.webhooks.oidc_issuer
         if fault := oidc.fault(token.claims, settings, issuer=issuer, times=self._times()):
             return fault, Message()
         digest = hashlib.sha256(f"{issuer} {token.text}".encode()).digest()
         if not self._genuine.has(digest):
             name = token.key_name
-            if not await self._tokens.is_genuine(token.text, issuer=issuer, key_name=name):
+            if not await self.tokens.is_genuine(token.text, issuer=issuer, key_name=name):
                 return "the token is not signed by its issuer", Message()
             self._genuine.saw(digest)
         return "", oidc.message(token.claims)
@@ -241,34 +196,9 @@ class WebhookAuthenticator:
 
         A clock that is set, back or right, must not make podvisor deaf: one of the two will do.
         """
-        now = self._clock.now()
-        running = anyio.current_time() + self._clock.suspended()
+        now = self.clock.now()
+        running = anyio.current_time() + self.clock.suspended()
         if self._began is None:
             self._began = now, running
         then, before = self._began
         return now, then + running - before
-
-    def _refuse(
-        self, sender: Sender, why: Refusal, text: str, source: str = "", *, blame: bool = True
-    ) -> Answer:
-        if blame and self._is_spent(sender):
-            why, text = Refusal.LIMIT, _TOO_OFTEN
-        now, whose = anyio.current_time(), rate_limit_key(sender.address)
-        self._refusals.by_reason[why] += 1
-        if source:
-            self._refusals.of_source[source] += 1
-        if blame and why is not Refusal.LIMIT:
-            self._allowances.take(whose, now=now)
-        # Once an hour for each kind and address: what is counted need not be told again.
-        if self._sayings.left("", now=now) >= 1 and self._seldom.passes(f"{why} {whose}", now=now):
-            self._sayings.take("", now=now)
-            log.warning("webhook of %s refused: %s", sender.address, text)
-            self._ledger.log(
-                EventKind.WEBHOOK,
-                ok=False,
-                source=source,
-                subject=sender.address,
-                reason=f"refused: {text}",
-                detail=self._refusals.problems.get(source, "") if why is Refusal.SECRET else "",
-            )
-        return Answer(status=_STATUS[why], text=f"refused: {text}")

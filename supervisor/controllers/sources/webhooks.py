@@ -13,7 +13,7 @@ import msgspec
 
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger, Listener
-from supervisor.controllers.sources.webhook_auth import Refusals
+from supervisor.controllers.sources.webhook_refusals import Refusals
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.githost.payloads import concern, pushed_revision
 from supervisor.core.githost.poll_interval import Trust

@@ -1,0 +1,83 @@
+"""Who is refused on the listener for webhooks, how often that may be, and what is told of it.
+
+Asked by `controllers.sources.webhook_auth`. Limits are counted by the event loop's clock.
+"""
+
+import logging
+from collections import Counter
+
+import anyio
+
+from supervisor.controllers.ports import Events
+from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.core.githost.client_address import rate_limit_key
+from supervisor.kit.rates import Throttle, TokenBuckets
+from supervisor.model.events import EventKind
+from supervisor.model.settings import Settings
+from supervisor.model.webhook import Answer, Refusal, Sender
+
+_SAID_AGAIN_SECONDS = 3_600.0
+_SAID_PER_MINUTE = 10
+"""Of all addresses together, so that nobody can fill the event log."""
+_STATUS = {
+    Refusal.PATH: 404,
+    Refusal.SIGNATURE: 401,
+    Refusal.SIZE: 413,
+    Refusal.SLOW: 408,
+    Refusal.LIMIT: 429,
+    Refusal.PAYLOAD: 400,
+    Refusal.SECRET: 503,
+}
+TOO_OFTEN = "it was refused too often"
+
+log = logging.getLogger(__name__)
+
+
+class Refusals:
+    """Counts what was refused since the daemon started."""
+
+    def __init__(self, *, ledger: Events, settings: CurrentSettings) -> None:
+        self._ledger = ledger
+        self.by_reason: Counter[str] = Counter()
+        self.of_source: Counter[str] = Counter()
+        """Of those that named one."""
+        self.problems: dict[str, str] = {}
+        """Why the deliveries of a source cannot be checked now."""
+        self._allowances = TokenBuckets(per_minute=settings.now.webhooks.refusals_per_minute)
+        self._seldom = Throttle(seconds=_SAID_AGAIN_SECONDS)
+        self._sayings = TokenBuckets(per_minute=_SAID_PER_MINUTE)
+        settings.subscribe(self._take)
+
+    def _take(self, settings: Settings) -> None:
+        self._allowances.per_minute = settings.webhooks.refusals_per_minute
+        self.problems.clear()
+
+    def is_spent(self, sender: Sender) -> bool:
+        """Whether a sender was refused too often lately."""
+        return self._allowances.left(rate_limit_key(sender.address), now=anyio.current_time()) < 1
+
+    def refuse(
+        self, sender: Sender, why: Refusal, text: str, source: str = "", *, blame: bool = True
+    ) -> Answer:
+        """Return the refusal of a request, counted; not against its sender without `blame`."""
+        if blame and self.is_spent(sender):
+            why, text = Refusal.LIMIT, TOO_OFTEN
+        now, whose = anyio.current_time(), rate_limit_key(sender.address)
+        self.by_reason[why] += 1
+        if source:
+            self.of_source[source] += 1
+        if blame and why is not Refusal.LIMIT:
+            self._allowances.take(whose, now=now)
+        # Once an hour for each kind and address: what is counted need not be told again.
+        if self._sayings.left("", now=now) >= 1 and self._seldom.passes(f"{why} {whose}", now=now):
+            self._sayings.take("", now=now)
+            log.warning("webhook of %s refused: %s", sender.address, text)
+            self._ledger.log(
+                EventKind.WEBHOOK,
+                ok=False,
+                source=source,
+                subject=sender.address,
+                reason=f"refused: {text}",
+                detail=self.problems.get(source, "") if why is Refusal.SECRET else "",
+            )
+        return Answer(status=_STATUS[why], text=f"refused: {text}")
