@@ -85,9 +85,10 @@ def _ties(
     Of two of which each comes after the other in some way, one must begin: whoever has what an app
     takes that comes after it gives it up, and what is needed by one that comes after goes.
     """
-    apps = {**everyone, **here}
-    users = [one for one in apps.values() if one.name in here or one.wanted is not one.last_good]
-    for name, one in apps.items():
+    apps = {**everyone, **here}.values()
+    some = [one for one in apps if one.name in here or one.wanted is not one.last_good]
+    for one in some:
+        name = one.name
         has = observed.app(name).units if name in here else units_of(one.last_good)
         leaving = sorted(set(has) - units_of(one.wanted).keys())
         for unit in leaving:
@@ -100,7 +101,7 @@ def _ties(
             if not any(other and unit in units_of(other.last_good) for other in before):
                 yield _Tie(name, taker, "takes over"), unit
         ending = [unit for unit in leaving if unit not in owners]
-        for user in users if ending else ():
+        for user in some if ending else ():
             is_later = user.wanted and any(x.app == name for x in user.wanted.options.after)
             if user is not one and not is_later:
                 needs = {x for unit in units_of(user.last_good).values() for x in unit.requires}
