@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import anyio
 
+from supervisor.controllers.isolate import leaves
 from supervisor.kit.failures import Failure
 
 _T = TypeVar("_T")
@@ -15,9 +16,7 @@ def in_loop(function: Callable[[], Awaitable[_T]]) -> _T:
     try:
         return anyio.run(function, backend_options={"use_uvloop": True})
     except BaseExceptionGroup as group:
-        first: BaseException | None = group.subgroup(Failure)
-        if first is None:
-            raise
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from group
+        for one in leaves(group):
+            if isinstance(one, Failure):
+                raise one from group
+        raise

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from supervisor.model.idle import Figures, Report
 
+_OWN = "podvisor"
 _MARGIN, _LABELS, _BAR_ROOM, _VALUE_ROOM, _GAP = 24, 200, 150, 62, 22
 _ROW, _BAR, _HEAD, _FOOT = 32, 14, 112, 62
 _LONGEST_LABEL = 29
@@ -50,10 +51,8 @@ _PANELS = (
 )
 
 
-def draw(
-    report: Report, *, title: str = "What idling costs", floor: str = "", own: str = "podvisor"
-) -> str:
-    """Return the picture; `own` is the label that it is about, `floor` that of what has least."""
+def draw(report: Report, *, title: str = "What idling costs", floor: str = "") -> str:
+    """Return the picture; `floor` is the label of what has least."""
     rows = sorted(report.targets, key=lambda one: (one.cpu_ms.mean, one.label != floor))
     width = 2 * _MARGIN + _LABELS + len(_PANELS) * (_BAR_ROOM + _VALUE_ROOM + _GAP) - _GAP
     height = _HEAD + len(rows) * _ROW + _FOOT
@@ -66,11 +65,11 @@ def draw(
         _text("title", _MARGIN, 38, title),
         _text("dim", _MARGIN, 58, _circumstances(report)),
     ]
-    styles = {own: "own", floor: "floor"}
+    styles = {_OWN: "own", floor: "floor"}
     for number, one in enumerate(rows):
         middle = _HEAD + number * _ROW + _ROW / 2 + 4.5
         label = _shortened(f"{one.label} (the floor)" if one.label == floor else one.label)
-        parts.append(_text("strong" if one.label == own else "value", _MARGIN, middle, label))
+        parts.append(_text("strong" if one.label == _OWN else "value", _MARGIN, middle, label))
     for number, panel in enumerate(_PANELS):
         left = _MARGIN + _LABELS + number * (_BAR_ROOM + _VALUE_ROOM + _GAP)
         parts.extend(_draw_panel(panel, rows, left, styles))

@@ -76,21 +76,19 @@ def spread(values: Sequence[float], weights: Sequence[float]) -> Spread:
     return Spread(mean=mean, parts=tuple(values), error=error)
 
 
-def figures(
-    label: str, what: str, windows: Sequence[Window], last: Reading, *, notes: Sequence[str] = ()
-) -> Figures:
+def figures(label: str, what: str, windows: Sequence[Window], last: Reading) -> Figures:
     """Sum up all stretches of a target."""
     seconds = [one.seconds for one in windows]
     minutes = sum(seconds) / _MINUTE
     ended = sum(one.ended_cpu_us for one in windows)
     memory = _sum([one.pss for one in last.processes.values()])
-    more = list(notes)
+    notes = []
     if not last.processes:
-        more.append("nothing of it ran at the end")
+        notes.append("nothing of it ran at the end")
     if memory is None:
-        more.append("its memory cannot be read by this user")
+        notes.append("its memory cannot be read by this user")
     if ended:
-        more.append("processes came and went: their CPU time is counted, their wake-ups are not")
+        notes.append("processes came and went: their CPU time is counted, their wake-ups are not")
     return Figures(
         label=label,
         what=what,
@@ -104,7 +102,7 @@ def figures(
         memory=memory,
         written=_sum([one.written for one in windows]),
         processes=tuple(sorted(one.name for one in last.processes.values())),
-        notes=tuple(more),
+        notes=tuple(notes),
     )
 
 
