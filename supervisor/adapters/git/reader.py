@@ -20,7 +20,7 @@ from supervisor.adapters.git.errors import StoreBroken
 from supervisor.adapters.git.folder import FolderReader
 from supervisor.adapters.git.remote import Fetcher
 from supervisor.adapters.git.signatures import Signers, check, read_signers
-from supervisor.adapters.git.store import HEAD, Entry, Record, Store
+from supervisor.adapters.git.store import HEAD, Entry, Record, Store, read_entry
 from supervisor.adapters.git.tree_policy import name_problem, refused, screen, too_large
 from supervisor.kit.folders import remove_tree
 from supervisor.kit.stamps import blob_id, object_id
@@ -36,6 +36,7 @@ _KINDS = {
     "100755": FileKind.EXECUTABLE,
     "120000": FileKind.SYMLINK,
 }
+_MODES = {kind: mode for mode, kind in reversed(_KINDS.items())}
 _SUBMODULE = "160000"
 _MAX_TARGET = 4_096
 
@@ -209,14 +210,16 @@ class GitSources:
     async def _list(self, name: str, store: Store, *, shown: str) -> Snapshot:
         """Make the snapshot of what was fetched: one process lists, one reads the link targets."""
         try:
-            entries = await store.tree(HEAD)
+            lines = await store.tree(HEAD)
         except StoreBroken as error:
             if "not a tree" not in str(error):
                 raise
-            entries = []
-        files: list[TreeFile] = []
+            lines = []
+        record = self._record(name)
+        known = {_line(file): file for file in record.snapshot.files} if record else {}
+        files = [file for line in lines if (file := known.get(line))]
         findings: list[Finding] = []
-        for entry in entries:
+        for entry in map(read_entry, (line for line in lines if line not in known)):
             problem = name_problem(entry.path)
             file = None if problem else _file(entry)
             if problem:
@@ -346,6 +349,11 @@ def _subject(commit: bytes) -> str:
     message = commit.partition(b"\n\n")[2].decode(errors="replace").strip()
     line = message.partition("\n")[0]
     return "".join(c if c.isprintable() else " " for c in line)[:500]
+
+
+def _line(file: TreeFile) -> bytes:
+    """Return how `Store.tree` lists a file that is as it was."""
+    return f"{_MODES[file.kind]} blob {file.oid} {file.size:>7}\t{file.path}".encode()
 
 
 def _file(entry: Entry) -> TreeFile | None:

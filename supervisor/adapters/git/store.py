@@ -171,10 +171,10 @@ class Store:
             raise local_failure(self._doing(), done.errors)
         return done.output
 
-    async def tree(self, treeish: str) -> list[Entry]:
-        """List all files below a commit or tree."""
+    async def tree(self, treeish: str) -> list[bytes]:
+        """List all files below a commit or tree, as lines for `read_entry`."""
         output = await self.run("ls-tree", "-r", "-z", "-l", "--full-tree", treeish)
-        return list(_entries(output))
+        return output.split(b"\0")[:-1]
 
     async def objects(self, names: Sequence[str]) -> list[bytes | None]:
         """Return contents by object names, in their order; None for one that is not there."""
@@ -287,15 +287,13 @@ def _lines(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _entries(output: bytes) -> Iterable[Entry]:
-    for line in output.split(b"\0"):
-        if not line:
-            continue
-        head, _, path = line.partition(b"\t")
-        mode, _, oid, size = head.decode().split()
-        if size == "BAD":
-            raise StoreBroken(f"object {oid} is missing")
-        yield Entry(path, mode, oid, 0 if size == "-" else int(size))
+def read_entry(line: bytes) -> Entry:
+    """Read a line of `Store.tree`. Raises StoreBroken for an object that is not there."""
+    head, _, path = line.partition(b"\t")
+    mode, _, oid, size = head.decode().split()
+    if size == "BAD":
+        raise StoreBroken(f"object {oid} is missing")
+    return Entry(path, mode, oid, 0 if size == "-" else int(size))
 
 
 class _Contents:

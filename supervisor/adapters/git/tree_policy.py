@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
+from supervisor.core.files.source_paths import with_parents
 from supervisor.kit.links import resolve
 from supervisor.model.errors import Finding
 from supervisor.model.source import FileKind, TreeFile
@@ -69,6 +70,8 @@ def screen(
     findings: list[Finding] = []
     ordered = sorted(files)
     names = {file.path for file in ordered}
+    folders = {path.rpartition("/")[0] for path in names}
+    blocked = {folder for folder in folders if not names.isdisjoint(with_parents(folder))}
     for file in ordered:
         path = file.path.encode()
         if file.kind is FileKind.SYMLINK:
@@ -79,7 +82,7 @@ def screen(
         elif file.size > file_size:
             findings.append(too_large(source, path, file.size, file_size))
             continue
-        if any(file.path[:at] in names for at, c in enumerate(file.path) if c == "/"):
+        if file.path.rpartition("/")[0] in blocked:
             findings.append(refused(source, path, "has a file where its folder should be"))
             continue
         kept.append(file)

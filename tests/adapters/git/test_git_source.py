@@ -172,6 +172,33 @@ async def test_history_that_was_forced_back_is_followed(sources, upstream):
     assert (snapshot.revision, [f.path for f in snapshot.files]) == (orphan, ["g"])
 
 
+async def test_a_file_that_no_commit_touched_is_the_same_object(sources, upstream):
+    def tree(content: bytes) -> str:
+        return upstream.tree(
+            {
+                "changed": ("100644", upstream.blob(content)),
+                "file": ("100644", upstream.blob(b"as it was")),
+                "link": ("120000", upstream.blob(b"file")),
+                "run": ("100755", upstream.blob(b"#!/bin/sh\n" * 1_000_000)),
+            }
+        )
+
+    one = upstream.commit(tree(b"1"))
+    before = (await sources.fetch("s", at(upstream))).files
+    upstream.commit(tree(b"2"), parent=one)
+    after = (await sources.fetch("s", at(upstream))).files
+    assert [file.path for file in after] == ["changed", "file", "link", "run"]
+    assert [old is new for old, new in zip(before, after, strict=True)] == [False, True, True, True]
+
+
+async def test_a_file_where_a_folder_is_too_keeps_what_is_in_the_folder_out(sources, upstream):
+    inner = ("040000", upstream.files({"b": b"2", "c/d": b"3"}))
+    upstream.commit(upstream.tree({"a": ("100644", upstream.blob(b"1")), b"a": inner, "z": inner}))
+    snapshot = await sources.fetch("s", at(upstream))
+    assert [file.path for file in snapshot.files] == ["a", "z/b", "z/c/d"]
+    assert [one.path for one in snapshot.findings] == ["a/b", "a/c/d"]
+
+
 async def test_an_emptied_repository_is_a_snapshot_without_files(sources, upstream):
     one = upstream.commit(upstream.files({"f": b"1"}))
     await sources.fetch("s", at(upstream))
