@@ -97,13 +97,14 @@ class OwnedFolder:
         One that cannot be read is left out: `observe` says why.
         """
         with told(f"read {self._root}"):
-            apps = self._apps()
+            stamps = self._stamps()
+        self._manifests = {app: one for app, one in self._manifests.items() if app in stamps}
         found: dict[str, Manifest] = {}
-        for app in apps:
+        for app, stamp in stamps.items():
+            known = self._manifests.get(app)
             with suppress(OSError):
-                if manifest := self._manifest(app):
+                if manifest := known[1] if known and known[0] == stamp else self._manifest(app):
                     found[app] = manifest
-        self._manifests = {app: self._manifests[app] for app in apps if app in self._manifests}
         return found
 
     async def observe(
@@ -283,17 +284,15 @@ class OwnedFolder:
         """App names whose owned files were touched by anyone."""
         return self._watch.watch()
 
-    def _apps(self) -> frozenset[str]:
-        try:
-            with os.scandir(self._root) as entries:
-                return frozenset(
-                    entry.name
-                    for entry in entries
-                    if entry.is_dir(follow_symlinks=False)
-                    and os.path.lexists(f"{entry.path}/{MANIFEST}")
-                )
-        except FileNotFoundError:
-            return frozenset()
+    def _stamps(self) -> dict[str, Stamp]:
+        """Return the apps that have a manifest, with the stamp of each."""
+        stamps: dict[str, Stamp] = {}
+        with suppress(FileNotFoundError), os.scandir(self._root) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    with suppress(OSError):
+                        stamps[entry.name] = stamp_of(os.lstat(f"{entry.path}/{MANIFEST}"))
+        return stamps
 
     def _manifest(self, app: str) -> Manifest | None:
         """Read an app's manifest: one that is torn as it is remembered, another app's as none."""
