@@ -1,15 +1,15 @@
 """Desired state: apps and their units, as they should be."""
 
 import enum
-from collections.abc import Iterator
 from functools import cached_property
+from posixpath import splitext
 
 import msgspec
 
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.health import Probe
 from supervisor.model.need import Need
-from supervisor.model.quadlet import UnitKind
+from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.rollout import Hold
 from supervisor.model.secret import DesiredSecret, SecretUse
 from supervisor.model.source import AppRevision
@@ -18,6 +18,12 @@ from supervisor.model.unit_name import instance_of, is_template
 
 class Candidate(AppRevision, frozen=True, kw_only=True):
     """An app as its source holds it, before Podman's generator has judged it."""
+
+    @cached_property
+    def quadlets(self) -> dict[str, str]:
+        """Its Quadlet files: the names by which others refer to them, with the path of each."""
+        paths = [file.path for file in self.files if splitext(file.path)[1] in QUADLETS]
+        return {path.rpartition("/")[2]: path for path in paths}
 
 
 class ChangeAction(enum.StrEnum):
@@ -201,8 +207,32 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
         """Every name under which something of it can run, with the unit."""
         return {name: unit for unit in self.units for name in unit.runtime_names}
 
+    @cached_property
+    def looks_beyond(self) -> bool:
+        """Whether it may need what it does not hold; a template's instance counts, too."""
+        needs = {need for unit in self.units for need in unit.requires}
+        return not needs <= self.by_name.keys() or any(unit.networks for unit in self.units)
 
-class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    @cached_property
+    def targets(self) -> frozenset[str]:
+        """What the `[Install]` of any of its units names."""
+        return frozenset(target for unit in self.units for target in unit.wanted_by)
+
+    @cached_property
+    def claims(self) -> dict[tuple[str, str], str]:
+        """What its units are called, in systemd and in Podman, with the file of each."""
+        claims = {}
+        for unit in self.units:
+            claims["unit", unit.name] = unit.path
+            for kind, name in unit.makes:
+                if "%" not in name:
+                    claims[kind.value, name] = unit.path
+        for secret in self.secrets:
+            claims["secret", secret.name] = secret.path
+        return claims
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What the source asks of one app now: the newest that can be had, and the way back.
 
     `wanted` is None when the source no longer holds the app (or holds it refused, with
@@ -261,18 +291,18 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
         """The newest that its source asks for; empty if it asks for none."""
         return self.newest or (self.wanted.revision if self.wanted else "")
 
-    @property
+    @cached_property
     def apps(self) -> tuple[DesiredApp, ...]:
         """`wanted` and `last_good`: those that there are, once if they are the same."""
         one, other = self.wanted, self.last_good
         return tuple(app for app in ((one,) if one is other else (one, other)) if app)
 
-    @property
-    def units(self) -> Iterator[DesiredUnit]:
+    @cached_property
+    def units(self) -> tuple[DesiredUnit, ...]:
         """All of these."""
-        return (unit for app in self.apps for unit in app.units)
+        return tuple(unit for app in self.apps for unit in app.units)
 
-    @property
+    @cached_property
     def runtime_names(self) -> frozenset[str]:
         """Names of everything of it that can run."""
         return frozenset(name for app in self.apps for name in app.runtime_units)

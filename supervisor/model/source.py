@@ -75,6 +75,14 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         shared = {name: getattr(app, name) for name in AppRevision.__struct_fields__}
         return cls(**{**shared, **more})
 
+    def at(self, revision: str) -> Self:
+        """Return the same content at another revision."""
+        if revision == self.revision:
+            return self
+        other = msgspec.structs.replace(self, revision=revision)
+        other.__dict__.update(self.__dict__)  # what was worked out of it holds there too
+        return other
+
     @cached_property
     def content(self) -> str:
         """Identify what it is made of: a commit that does not touch the app gives no new one."""

@@ -57,6 +57,17 @@ async def test_ten_times_the_apps_take_no_hundred_times_the_work(tmp_path):
     raise AssertionError(f"{many} s of CPU, against {few} s")
 
 
+async def test_an_app_that_a_push_does_not_touch_stays_the_same_object(world):
+    """With all that was worked out of it; so a push costs what it changes."""
+    world.machine.images.add("img:1")
+    world.reader.put("home", files(3))
+    async with world.running() as daemon:
+        before = dict(await daemon.desired_state.deployments())
+        await world.push(daemon, {**files(3), "apps/a1/site.conf": "new"})
+        after = await daemon.desired_state.deployments()
+        assert [name for name, one in after.items() if one is not before[name]] == ["a1"]
+
+
 async def test_ten_times_the_units_of_an_app_take_no_hundred_times_the_work(tmp_path):
     from tests.controllers.conftest import World
 

@@ -20,19 +20,16 @@ from supervisor.core.render.drop_ins import shaped_outside
 from supervisor.core.render.generator_errors import is_staged
 from supervisor.model.app import AppOptions, Candidate, DesiredApp, Generated
 from supervisor.model.errors import Failure, Finding
-from supervisor.model.quadlet import QUADLETS
 from supervisor.model.source import AppRevision, TreeFile
 
-_Identity = tuple[object, ...]
 _LARGEST_AGE_FILE = 1 << 20
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """What the generator said of one candidate, and what that rests on."""
 
-    identity: _Identity
-    near: dict[str, _Identity | None]
-    """Quadlet files of others that it mentions, each with the identity of the app that has it."""
+    near: dict[str, str | None]
+    """Quadlet files of others that it mentions: the content of the app that has each, if any."""
     app: DesiredApp | None = None
     findings: tuple[Finding, ...] = ()
     failure: Failure | None = None
@@ -77,6 +74,8 @@ class AppRenderer(msgspec.Struct, kw_only=True):
             return False
         self._unusable = None
         is_new = now != (self._version, self._around)
+        if is_new:
+            self._judged.clear()
         self._version, self._around = now
         return is_new
 
@@ -87,11 +86,8 @@ class AppRenderer(msgspec.Struct, kw_only=True):
 
     def _remembered(self, one: Candidate) -> Judged | None:
         judged = self._judged.get((one.name, one.content))
-        if judged is None or judged.identity != self._identity(one):
-            return None
-        if judged.app and judged.app.revision != one.revision:
-            app = msgspec.structs.replace(judged.app, revision=one.revision)
-            judged = msgspec.structs.replace(judged, app=app)
+        if judged and judged.app and judged.app.revision != one.revision:
+            judged = msgspec.structs.replace(judged, app=judged.app.at(one.revision))
             self._judged[one.name, one.content] = judged
         return judged
 
@@ -109,10 +105,10 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         """
         pool = {one.name: one for one in (*others, *candidates)}
         providers = _providers(pool)
-        identities = {one.name: self._identity(one) for one in pool.values()}
+        content_of = {name: one.content for one in pool.values() for name in one.quadlets}
 
-        def near(mentions: Iterable[str]) -> dict[str, _Identity | None]:
-            return {m: identities.get(providers.get(m, "")) for m in mentions}
+        def near(mentions: Iterable[str]) -> dict[str, str | None]:
+            return {name: content_of.get(name) for name in mentions}
 
         known = {
             one.name: judged
@@ -134,7 +130,6 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         for one in fresh:
             app, findings = concluded.get(one.name, (None, ()))
             known[one.name] = Judged(
-                identity=identities[one.name],
                 near=near(gathered.mentions[one.name]),
                 app=app,
                 findings=findings,
@@ -244,18 +239,10 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         oids = {file.oid: None for one in apps for file in one.files if _is_read_by_generator(file)}
         return await self.reader.read(source, tuple(oids)) if oids else {}
 
-    def _identity(self, one: Candidate) -> _Identity:
-        return (one.content, self._version, tuple(sorted(self._around.items())))
-
 
 def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:
     """Quadlet file to the app that has it."""
-    return {
-        file.path.rpartition("/")[2]: one.name
-        for one in pool.values()
-        for file in one.files
-        if file.path.endswith(tuple(QUADLETS))
-    }
+    return {name: one.name for one in pool.values() for name in one.quadlets}
 
 
 def _is_read_by_generator(file: TreeFile) -> bool:

@@ -161,9 +161,10 @@ class DesiredState(msgspec.Struct, kw_only=True):
 
     async def news(self) -> tuple[str, ...]:
         """Apps of which something else is asked than when this was called last, or nothing now."""
-        told, self._told = self._told, dict(await self.deployments())
-        names = sorted({*told, *self._told})
-        return tuple(name for name in names if _asks(told.get(name)) != _asks(self._told.get(name)))
+        old, self._told = self._told, dict(await self.deployments())
+        new = self._told
+        others = sorted(name for name in {*old, *new} if old.get(name) is not new.get(name))
+        return tuple(name for name in others if _asks(old.get(name)) != _asks(new.get(name)))
 
     def applied(self, name: str) -> None:
         """Say that an app stands as wanted now: it is its own last good."""
@@ -214,10 +215,10 @@ class DesiredState(msgspec.Struct, kw_only=True):
         self._indexed, self._index = current, {}
         targets: set[str] = set()
         for app, one in current.items():
-            for unit in one.units:
-                targets.update(unit.wanted_by)
-                for name in (*unit.runtime_names, *unit.wanted_by):
-                    self._index.setdefault(name, {})[app] = None
+            named = {target for own in one.apps for target in own.targets}
+            targets |= named
+            for name in one.runtime_names | named:
+                self._index.setdefault(name, {})[app] = None
         self._targets = frozenset(targets)
 
     async def _work_out(self) -> dict[str, Deployment]:
@@ -262,18 +263,21 @@ class DesiredState(msgspec.Struct, kw_only=True):
             if name in good and good[name].revision != manifests[name].revision:
                 del good[name]  # a trial that cannot be judged is no reason to go back
         self.renderer.remember_only((*candidates, *good.values(), *trials.values()))
-        here = {name: one for name, one in manifests.items() if one.source in composed}
+        newest = {name: one.revision for name, one in self._newest.items()}
+        subjects = {one.revision: one.subject for one in self._snapshots.values()}
+        leaves_out = {name for name, one in composed.items() if one.left_out}
+        here = {name: one for name, one in manifests.items() if one.source in leaves_out}
         without = {name: left_out(one, composed[one.source]) for name, one in here.items()}
         spared = {name for name, one in here.items() if spares_volumes(one, composed[one.source])}
-        return {
-            name: Deployment(
+        current = (
+            Deployment(
                 name=name,
                 wanted=wanted.get(name),
                 last_good=good.get(name),
                 findings=(() if name in trials else refused.get(name)) or warnings.get(name, ()),
                 refusal=refused[name] if name in trials else (),
-                newest=self._newest[name].revision if name in self._newest else "",
-                subject=self._subject(name),
+                newest=newest.get(name, ""),
+                subject=subjects.get(newest.get(name, ""), ""),
                 held=held.get(name),
                 keep=name in kept or name in failures,
                 keep_reason=kept.get(name, ""),
@@ -282,7 +286,10 @@ class DesiredState(msgspec.Struct, kw_only=True):
                 spare_volumes=name in spared,
             )
             for name in sorted({*wanted, *refused, *failures, *manifests})
-        }
+        )
+        # One that is as before is the same object, with what was worked out of it.
+        old = self._previous
+        return {one.name: old[one.name] if old.get(one.name) == one else one for one in current}
 
     async def leaving(self, settings: Settings) -> tuple[Finding, ...]:
         """Say which apps these settings leave out that are here now, and will be removed."""
@@ -384,13 +391,6 @@ class DesiredState(msgspec.Struct, kw_only=True):
     async def _manifests(self) -> dict[str, Manifest]:
         manifests = await self.folder.manifests()
         return {name: one for name, one in manifests.items() if one.files or one.objects}
-
-    def _subject(self, app: str) -> str:
-        newest = self._newest.get(app)
-        for one in self._snapshots.values():
-            if newest and one.revision == newest.revision:
-                return one.subject
-        return ""
 
 
 def _holders(manifests: Mapping[str, Manifest]) -> dict[str, str]:

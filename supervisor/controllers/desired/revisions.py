@@ -15,6 +15,7 @@ from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
 from supervisor.model.rollout import Hold, Rollout
+from supervisor.model.source import AppRevision
 
 
 class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,10 +32,11 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
         hundred changes nothing for the others; and what failed does not come again by another name.
         """
         # What lies there ahead of a deploy, for its jobs, is no revision.
-        known = () if manifest is None or manifest.ahead else (manifest,)
-        for other in (*known, *reversed(self.ledger.rollouts(one.name))):
+        if manifest and not manifest.ahead and one.content == manifest.content:
+            return one.at(manifest.revision)
+        for other in reversed(self.ledger.rollouts(one.name)):
             if one.content == other.content:
-                return msgspec.structs.replace(one, revision=other.revision)
+                return one.at(other.revision)
         return one
 
     def held(self, one: Candidate) -> tuple[Candidate, Hold | None]:
@@ -77,14 +79,14 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
         good: dict[str, DesiredApp] = {}
         others: list[Candidate] = []
         # Where a revision is empty, nothing but what its jobs need is here.
-        here = [Candidate.of(one) for one in manifests.values() if one.revision]
+        here = [one for one in manifests.values() if one.revision]
         ways, _ = each_now(here, self._way_back, doing="looking for the way back of")
         for name, one in ways.items():
             now = wanted.get(name)
             if now and now.content == one.content:
                 good[name] = now
             else:
-                others.append(one)
+                others.append(Candidate.of(one))
         return {**good, **await self._again(others, candidates)}
 
     async def on_trial(
@@ -127,13 +129,13 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
                     good[name] = judged.app
         return good
 
-    def _way_back(self, installed: Candidate) -> Candidate:
+    def _way_back(self, installed: Manifest) -> AppRevision:
         """Return what of an app passed its gate last; what is installed, where nothing has."""
         tried = self.ledger.rollouts(installed.name)
         applied = self.ledger.applied_app(installed.name)
         good = [one for one in tried if applied and one.release == applied.release]
         good = good or [one for one in tried if one.revision == installed.revision]
-        return Candidate.of(good[-1]) if good else installed
+        return good[-1] if good else installed
 
     async def _stored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Those of which the whole content is still in the store: one question, if all is."""

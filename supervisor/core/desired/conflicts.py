@@ -1,13 +1,14 @@
 """Two apps that want the same name: the one that runs keeps it, the other is refused."""
 
-import posixpath
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TypeVar
 
-from supervisor.core.files.names import unit_kind
 from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Finding
-from supervisor.model.quadlet import UnitKind
+from supervisor.model.source import AppRevision
+
+_Key = TypeVar("_Key", str, tuple[str, str])
 
 
 def app_conflicts(
@@ -34,18 +35,10 @@ def app_conflicts(
             hint = f"rename one folder, or exclude {name} from a source"
             key = f"{one.source}/{name}" if holders.get(name) == first.source else name
             refused[key].append(one.finding(message, one.root, hint))
-    files = {
-        one.name: {
-            ("", posixpath.basename(file.path)): file.path
-            for file in one.files
-            if unit_kind(file.path) not in (None, UnitKind.PLAIN)
-        }
-        for one in kept
-    }
     roots = {one.name: one for one in kept}
-    for app, other, (_, base) in _clashes(files, holders):
-        path = files[app]["", base]
-        places = _places(roots[other], files[other]["", base], roots[app], path)
+    for app, other, base in _clashes({one.name: one.quadlets for one in kept}, holders):
+        path = roots[app].quadlets[base]
+        places = _places(roots[other], roots[other].quadlets[base], roots[app], path)
         message = f"apps {other} and {app} both define {base} ({places})"
         place = roots[app].source_path(path)
         refused[app].append(roots[app].finding(message, place, _hint(app, other, holders)))
@@ -65,8 +58,8 @@ def unit_conflicts(
     `standing` are apps as they run now, whose newest state is refused or whose source is silent:
     what they have is taken.
     """
-    names = {app: _names(one) for app, one in apps.items()}
-    taken = {key: (one, path) for one in standing for key, path in _names(one).items()}
+    names = {app: one.claims for app, one in apps.items()}
+    taken = {key: (one, path) for one in standing for key, path in one.claims.items()}
     refused: dict[str, list[Finding]] = defaultdict(list)
 
     def refuse(app: str, other: DesiredApp, key: tuple[str, str], there: str) -> None:
@@ -86,15 +79,17 @@ def unit_conflicts(
 
 
 def _clashes(
-    names: Mapping[str, Mapping[tuple[str, str], str]], holders: Collection[str]
-) -> Iterator[tuple[str, str, tuple[str, str]]]:
+    names: Mapping[str, Mapping[_Key, str]], holders: Collection[str]
+) -> Iterator[tuple[str, str, _Key]]:
     """Yield each app that loses a name, with the other that has it.
 
     Of several that are here already the first keeps it; of several new ones each loses it, since
     nothing says which of them is meant.
     """
-    taken: dict[tuple[str, str], str] = {}
-    wanting: dict[tuple[str, str], list[str]] = defaultdict(list)
+    if len(set().union(*names.values())) == sum(map(len, names.values())):
+        return  # each name is one app's
+    taken: dict[_Key, str] = {}
+    wanting: dict[_Key, list[str]] = defaultdict(list)
     for app in sorted(names, key=lambda app: (app not in holders, app)):
         lost = names[app].keys() & taken.keys()
         yield from ((app, taken[key], key) for key in sorted(lost))
@@ -110,9 +105,7 @@ def _clashes(
             yield app, next(other for other in some if other != app), key
 
 
-def _places(
-    one: Candidate | DesiredApp, path: str, other: Candidate | DesiredApp, other_path: str
-) -> str:
+def _places(one: AppRevision, path: str, other: AppRevision, other_path: str) -> str:
     """Say where two files stand, with their sources where these are not the same."""
     both = ((one, one.source_path(path)), (other, other.source_path(other_path)))
     if one.source != other.source:
@@ -125,16 +118,3 @@ def _hint(app: str, other: str, holders: Collection[str]) -> str:
         return "give one of them another name"
     those = app if other in holders else f"{app} or {other}"
     return f"give one of them another name, or `exclude` app {those} in the settings"
-
-
-def _names(app: DesiredApp) -> dict[tuple[str, str], str]:
-    """What an app's units are called, in systemd and in Podman, with the file of each."""
-    names = {}
-    for unit in app.units:
-        names["unit", unit.name] = unit.path
-        for kind, name in unit.makes:
-            if "%" not in name:
-                names[kind.value, name] = unit.path
-    for secret in app.secrets:
-        names["secret", secret.name] = secret.path
-    return names

@@ -222,8 +222,8 @@ def with_contents(
     folders = {folder for path in changed for folder in with_parents(path)}
 
     def at_revision(one: Candidate) -> Candidate | None:
-        if not any(folder in folders for folder in (one.root, one.overlay or one.root)):
-            return replace(one, revision=now.revision)
+        if folders.isdisjoint((one.root, one.overlay or one.root)):
+            return one.at(now.revision)
         files = tuple(
             replace(new, path=file.path)
             if (new := changed.get(one.source_path(file.path)))

@@ -6,7 +6,6 @@ either; that is for `controllers.desired.desired_state`, which keeps its apps. U
 there, and that the settings leave out, are a third thing: their app goes, and its volumes stay.
 """
 
-import posixpath
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
@@ -124,8 +123,8 @@ def _emptied_folder(manifest: Manifest, snapshot: Snapshot) -> str:
 
 def left_out(manifest: Manifest, composition: Composition) -> str:
     """Say why a unit of an app is in no app although its source holds it; empty if none is."""
-    units = {path for path, _ in _places(manifest) if is_unit(path)}
-    return next((one.reason for one in composition.left_out if one.path in units), "")
+    places = {path for path, _ in _places(manifest)}
+    return next((one.reason for one in composition.left_out if one.path in places), "")
 
 
 def spares_volumes(manifest: Manifest, composition: Composition) -> bool:
@@ -165,8 +164,7 @@ def _names(composition: Composition) -> frozenset[str]:
 def _places(manifest: Manifest) -> Iterator[tuple[str, TreeFile]]:
     """Yield where in the source the files of an app are from."""
     for file in manifest.files:
-        folder = manifest.overlay if file.path in manifest.overlaid else manifest.root
-        yield posixpath.join(folder, file.path), file
+        yield manifest.source_path(file.path), file
 
 
 def _parts_from(path: str, root: str, composition: Composition) -> bool:

@@ -61,19 +61,11 @@ def needed_by(
     return found
 
 
-def _looks_beyond(app: DesiredApp) -> bool:
-    """Whether an app may need what it does not hold; a template's instance counts, too."""
-    return any(
-        unit.networks or any(need not in app.by_name for need in unit.requires)
-        for unit in app.units
-    )
-
-
 def _between(
     apps: Mapping[str, DesiredApp], wanted_targets: Collection[str]
 ) -> Iterator[tuple[str, str, str]]:
     """Yield units that another app needs, with the unit that needs each and its app."""
-    if not any(map(_looks_beyond, apps.values())):
+    if not any(one.looks_beyond for one in apps.values()):
         return
     owners = {name: app for app, one in apps.items() for name in one.runtime_units}
     units = {name: unit for one in apps.values() for name, unit in one.runtime_units.items()}
