@@ -18,7 +18,6 @@ from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.desired.dependencies import held_by
-from supervisor.core.desired.unit_moves import owners_of
 from supervisor.core.health.crash_backoff import looks_again
 from supervisor.core.status.app_status import app_status, changes_of_state, unseen
 from supervisor.kit.clock import Clock
@@ -81,10 +80,9 @@ class Concluder(msgspec.Struct, kw_only=True):
             self.recorder.forget_failures([s.unit for s in mine if isinstance(s, ResetFailed)])
         before = {name: one.revision for name, one in self.ledger.applied().items()}
         verdicts = {one.app: one for one in look.plan.verdicts}
-        owners = owners_of(self.desired_state.latest())
         ends, failures = each_now(
             deployments,
-            lambda one: self._conclude_one(one, verdicts[one.name], look, outcome, owners=owners),
+            lambda one: self._conclude_one(one, verdicts[one.name], look, outcome),
             doing="recording",
         )
         self.unseen([one for one in deployments if one.name in failures], failures)
@@ -114,8 +112,6 @@ class Concluder(msgspec.Struct, kw_only=True):
         verdict: Verdict,
         look: Look,
         outcome: Outcome,
-        *,
-        owners: Mapping[str, str],
     ) -> AppEnd:
         name, now = deployment.name, self.clock.now()
         observed, steps = look.observed, look.plan.steps_of(deployment.name)
@@ -126,7 +122,7 @@ class Concluder(msgspec.Struct, kw_only=True):
         if not end.failure:
             verdict = self.recorder.with_gate(deployment, verdict, observed)
             before = self.ledger.applied_app(name)
-            self.recorder.record(deployment, verdict, before, observed, owners=owners)
+            self.recorder.record(deployment, verdict, before, observed)
         if any(isinstance(step, TryRevision) for step in steps):
             self.recorder.forget_old_trials(name)
         if name in outcome.taken_back:

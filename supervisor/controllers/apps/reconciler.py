@@ -143,5 +143,5 @@ class AppReconciler(msgspec.Struct, frozen=True, kw_only=True):
     async def _watch(self) -> None:
         """Have systemd tell of every unit that podvisor has or is about to have, and of targets."""
         everything = self.desired_state.latest().values()
-        names = (unit for one in everything for unit in one.runtime_names)
-        await self.systemd.watch_units({*names, *self.desired_state.targets()})
+        names = (one.runtime_names for one in everything)
+        await self.systemd.watch_units(self.desired_state.targets().union(*names))

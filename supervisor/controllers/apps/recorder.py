@@ -12,6 +12,7 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.left_behind import note_left, note_taken
 from supervisor.controllers.state.suspensions import Suspensions
+from supervisor.core.desired.unit_moves import owners_of
 from supervisor.core.health import gate
 from supervisor.core.health.release import release_in_words
 from supervisor.core.plan.rollout import has_way_back
@@ -77,13 +78,8 @@ class Recorder(msgspec.Struct, kw_only=True):
         verdict: Verdict,
         before: AppliedApp | None,
         observed: Observed,
-        *,
-        owners: Mapping[str, str],
     ) -> None:
-        """Write what was reached; `before` is what was applied when the pass began.
-
-        `owners` maps units to the apps that want them.
-        """
+        """Write what was reached; `before` is what was applied when the pass began."""
         name, wanted = deployment.name, deployment.wanted
         self._end_hold(deployment)
         if wanted is None and verdict.complete and not deployment.findings:
@@ -95,7 +91,7 @@ class Recorder(msgspec.Struct, kw_only=True):
         is_new = wanted and (before is None or before.content != wanted.content)
         if wanted and is_new and verdict.complete and passed:
             tried = gate.rollout_of(wanted, observed)
-            self._apply(wanted, before, owners, word=verdict.gate, tried=tried)
+            self._apply(wanted, before, word=verdict.gate, tried=tried)
         for unit, inputs in verdict.adopt.items():
             self.ledger.put_unit(name, unit, inputs)
 
@@ -103,7 +99,6 @@ class Recorder(msgspec.Struct, kw_only=True):
         self,
         app: DesiredApp,
         before: AppliedApp | None,
-        owners: Mapping[str, str],
         *,
         word: Gate | None,
         tried: Rollout | None,
@@ -113,11 +108,9 @@ class Recorder(msgspec.Struct, kw_only=True):
         started = self.ledger.applied_app(app.name)
         units = set(app.runtime_units)
         # What another app is about to take is known by what it was started with here.
-        units.update(
-            unit
-            for unit in (started.units if started else ())
-            if owners.get(unit, app.name) != app.name
-        )
+        if left := started.units.keys() - units if started else ():
+            owners = owners_of(self.desired_state.latest())
+            units.update(unit for unit in left if owners.get(unit, app.name) != app.name)
         self.ledger.put_applied(
             AppliedApp(
                 name=app.name,

@@ -1,5 +1,6 @@
 """What is known now of sources and apps: written by the controllers, read by the status page."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -41,7 +42,7 @@ class StatusBoard(msgspec.Struct):
 
         `units` are as they are at this moment: a pass may not have heard of that yet.
         """
-        apps = {name: as_it_is(one, units or {}) for name, one in self.apps.items()}
+        apps = {name: as_it_is(one, units) if units else one for name, one in self.apps.items()}
         for name, one in self._passes.items():
             steps = [as_need(step) for step in self._steps if step.app in ("", name)]
             applied_at = self._applied_at.get(name, 0.0)
@@ -73,12 +74,9 @@ class StatusBoard(msgspec.Struct):
 
     def summary(self) -> str:
         """One line for systemd's STATUS=."""
-        counts: dict[AppState, int] = {}
-        apps = self.now()
-        for one in apps:
-            counts[one.state] = counts.get(one.state, 0) + 1
+        counts = Counter(one.state for one in self.now())
         parts = [f"{counts[state]} {state}" for state in AppState if state in counts]
         if parts:
-            return f"{count(len(apps), 'app')}: {', '.join(parts)}"
+            return f"{count(counts.total(), 'app')}: {', '.join(parts)}"
         unread = [one.name for one in self.sources.values() if not one.read_at]
         return f"no apps: not read yet: {', '.join(sorted(unread))}" if unread else "no apps"

@@ -48,7 +48,8 @@ def leaned_on(leaving: Mapping[str, Manifest], standing: Iterable[DesiredApp]) -
 
 def owners_of(everything: Mapping[str, Deployment]) -> dict[str, str]:
     """Return units with the app that wants each; no two want one."""
-    return {unit: name for name, one in everything.items() for unit in units_of(one.wanted)}
+    apps = ((name, one.wanted) for name, one in everything.items() if one.wanted)
+    return {unit: name for name, app in apps for unit in app.by_name}
 
 
 def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[str]:
@@ -58,10 +59,11 @@ def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[s
     started for that: meanwhile none of them may be repaired, which would bring the old one back;
     or a unit goes that the other needs.
     """
-    owners = owners_of(everything)
-    unsteady = {unit: name for name, one in everything.items() for unit in _unsteady(one)}
+    moving = {name: one for name, one in everything.items() if one.wanted is not one.last_good}
+    owners = owners_of(everything) if moving else {}
+    unsteady = {unit: name for name, one in moving.items() for unit in _unsteady(one)}
     between: dict[str, set[str]] = defaultdict(set)
-    for name, one in everything.items():
+    for name, one in (everything if unsteady else moving).items():
         units = units_of(one.last_good)
         others = {owners.get(unit, name) for unit in units}
         for own in units.values() if unsteady else ():

@@ -40,9 +40,10 @@ def unstarted(units: Iterable[DesiredUnit], targets: Collection[str]) -> frozens
     leads: dict[str, list[str]] = {}
     by_target: dict[str, list[str]] = {}
     for unit in units:
-        leads.setdefault(unit.name, []).extend((*unit.requires, *unit.starts))
+        if unit.requires or unit.starts:
+            leads.setdefault(unit.name, []).extend((*unit.requires, *unit.starts))
         # systemd has an `[Install]` start instances only.
-        if unit.instances or not is_template(unit.name):
+        if unit.wanted_by and (unit.instances or not is_template(unit.name)):
             for target in unit.wanted_by:
                 by_target.setdefault(target, []).append(unit.name)
     reached = reachable(

@@ -3,12 +3,13 @@
 When in doubt the answer is yes: a pass too many finds nothing to do.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from supervisor.core.files.image_names import full_name, has_registry, name_and_tag
 from supervisor.model.app import DesiredUnit
 from supervisor.model.podman import CHANGED, PodmanEvent
 from supervisor.model.quadlet import RUNNING, UnitKind
+from supervisor.model.unit_name import template_of
 
 _NAMED_KINDS = {
     "network": frozenset({UnitKind.NETWORK}),
@@ -36,8 +37,9 @@ def apps_of(
     if event.type == "secret":
         nameless = not event.name and not event.id
         described = {app for name, app in (offered or {}).items() if nameless or name == event.name}
+    is_about = _uses(event)
     for app, those in units.items():
-        if app in described or any(_is_about(event, unit) for unit in those):
+        if app in described or any(map(is_about, those)):
             yield app
 
 
@@ -47,18 +49,19 @@ def _matters(event: PodmanEvent) -> bool:
     return event.action in _ENDS
 
 
-def _is_about(event: PodmanEvent, unit: DesiredUnit) -> bool:
+def _uses(event: PodmanEvent) -> Callable[[DesiredUnit], bool]:
+    """Return what says of a unit whether it uses what the event is about."""
     nameless = not event.name and not event.id
     match event.type:
         case "image":
-            return any(nameless or same_image(image, event) for image in unit.images)
+            return lambda unit: any(nameless or same_image(one, event) for one in unit.images)
         case "secret":
-            return bool(unit.secrets) if nameless else event.name in unit.secrets
-        case _:
-            if event.unit and event.unit in unit.runtime_names:
-                return True
-            kinds = _NAMED_KINDS.get(event.type, frozenset())
-            return unit.kind in kinds and (nameless or event.name == unit.object_name)
+            return lambda unit: bool(unit.secrets) if nameless else event.name in unit.secrets
+    kinds = _NAMED_KINDS.get(event.type, frozenset())
+    names = {event.unit, template_of(event.unit)}
+    return lambda unit: (
+        unit.name in names or (unit.kind in kinds and (nameless or event.name == unit.object_name))
+    )
 
 
 def same_image(wanted: str, event: PodmanEvent) -> bool:

@@ -165,8 +165,6 @@ def _as_finding(app: str, failure: Failure) -> Finding:
 
 def as_it_is(status: AppStatus, units: Mapping[str, UnitState]) -> AppStatus:
     """Return an app's status with its units as they are now, after its last pass."""
-    if not units:
-        return status
     seen = tuple(_as_it_is(one, units.get(one.name)) for one in status.units)
     if seen == status.units:
         return status
