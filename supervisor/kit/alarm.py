@@ -1,13 +1,10 @@
-"""When to ring, so that as much as possible is done in one waking.
+"""When to ring, so that as much as possible is done in one waking. Times are in seconds.
 
-Pure functions over times in seconds; the work queue arms its one timer with what they say.
-
-- What is done again and again falls on multiples of its period, counted from one moment for all. So
-  eight sources that are polled every five minutes are polled together, whenever each was read last;
-  and an hour is a multiple of five minutes.
-- Whatever is due later may come a little later still: the further away, the more. So each has a
-  stretch of time to be done in. The alarm rings at the first end of a stretch, which is the last
-  moment at which nobody is late, and everything whose stretch has begun by then goes with it.
+- What is done again and again falls on multiples of its period, counted from one moment for all:
+  sources that are polled every five minutes are polled together, whenever each was read last.
+- Whatever is due later may come a little later still. So each has a stretch of time to be done in.
+  The alarm rings at the first end of a stretch, the last moment at which nobody is late, and
+  everything whose stretch has begun by then goes with it.
 """
 
 import math

@@ -1,11 +1,8 @@
 """Run a child process to its end: argv in, output back, never a shell.
 
-Used by the adapters that need a program (git, Podman's generator). The child leads a process
-group of its own, and that whole group is killed when the wait is cancelled, times out or the
-output grows past its limit: nothing that it started stays behind.
-
-`Popen` starts it, by vfork; uvloop would fork, which costs several times the CPU: the child copies
-every page that is touched on its way to exec. Its end is told by a pidfd.
+Its whole process group is killed when the wait is cancelled, times out or the output grows past
+its limit: nothing that it started stays behind. `Popen` starts it, by vfork; uvloop would fork,
+which costs several times the CPU.
 """
 
 import contextlib

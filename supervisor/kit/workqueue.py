@@ -1,10 +1,8 @@
 """The queue of keys: each key once, never twice at the same time, and one armed alarm.
 
-Watches and controllers name keys; the loop takes them. The sets are those of a Kubernetes work
-queue (ready, running, and named again while running); to them come keys that are due later, over
-which a single timer is armed (`alarm` says for when), and keys that are held until a burst is over.
-
-Nothing here grows with the number of wake-ups, only with the number of different keys that wait.
+The sets are those of a Kubernetes work queue (ready, running, and named again while running); to
+them come keys that are due later, over which a single timer is armed (`alarm` says for when), and
+keys that are held until a burst is over. It grows only with the number of different keys that wait.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
 """The Folder port: the apps' files below the Quadlet search path, with a manifest for each app.
 
-Called by the controllers' observer (`observe`, `apps`, `foreign_units`) and executor (the rest).
-Below: `safe_fs` changes the disk, `contents` reads it, `unit_links` serves the user's unit folder,
+`safe_fs` changes the disk, `contents` reads it, `unit_links` serves the user's unit folder,
 `owned_watch` tells when someone else was here.
 """
 
@@ -24,12 +23,11 @@ from supervisor.adapters.files.safe_fs import (
     is_leftover,
     put,
     remove,
-    remove_empty,
     sweep,
     told,
 )
 from supervisor.adapters.files.unit_links import UnitLinks
-from supervisor.adapters.files.unshared import Change, make_unshared
+from supervisor.adapters.files.unshared import Change, carry_out, make_unshared
 from supervisor.core.files.names import shapes_units
 from supervisor.kit.stamps import Stamp, stamp_of
 from supervisor.kit.threads import in_thread
@@ -213,16 +211,12 @@ class OwnedFolder:
         if app not in self._owned:
             self._manifest(app)
         owned = frozenset(f"{app}/{path}" for path in self._owned.get(app, ()))
-        paths = [f"{app}/{file.path}" for file, _ in files]
-        links = [link for file, _ in files if (link := self._links.link_of(app, file.path))]
-        watched = [f"{self._root}/{path}" for path in paths]
-        watched += [self._links.absolute(link) for link in links]
-
         new = tuple((f"{app}/{file.path}", content, file.kind) for file, content in files)
+        change = Change(root=self._root, files=new, owned=owned)
+        watched = self._places(app, [file.path for file, _ in files])
 
         def write() -> None:
-            sweep(self._root, {path.rpartition("/")[0] for path in paths})
-            put(self._root, new, removable=owned.__contains__)
+            carry_out(change)
             link_all()
 
         def link_all() -> None:
@@ -235,7 +229,7 @@ class OwnedFolder:
             with told(f"write {self._root}/{app}"):
                 await in_thread(write)
         except Stalled as failure:
-            await self._as_root(Change(root=self._root, files=new, owned=owned), failure)
+            await self._as_root(change, failure)
             link_all()
         finally:
             for path in watched:
@@ -245,10 +239,7 @@ class OwnedFolder:
         """Remove files (and their links), and the folders that they leave empty."""
         _check_app(app)
         mine = [path for path in paths if not path_problem(path)]
-        watched = [f"{self._root}/{app}/{path}" for path in mine]
-        watched += [
-            self._links.absolute(at) for path in mine if (at := self._links.link_of(app, path))
-        ]
+        change = Change(root=self._root, gone=tuple(f"{app}/{path}" for path in mine))
         passed = [
             "/".join([self._root, app, *parts[:depth]])
             for path in mine
@@ -260,17 +251,13 @@ class OwnedFolder:
             for path in mine:
                 with told(f"remove {self._root}/{app}/{path}"):
                     self._links.remove(app, path)
-                    remove(self._root, f"{app}/{path}", keep=path.count("/") + 1)
-            for folder in sorted({path.rpartition("/")[0] for path in mine}, reverse=True):
-                with told(f"remove {self._root}/{app}/{folder}"):
-                    remove_empty(self._root, f"{app}/{folder}".rstrip("/"), keep=1)
+            carry_out(change)
 
-        self._watch.release(*watched, *passed)
+        self._watch.release(*self._places(app, mine), *passed)
         try:
             await in_thread(take_away)
         except Stalled as failure:
-            gone = tuple(f"{app}/{path}" for path in mine)
-            await self._as_root(Change(root=self._root, gone=gone), failure)
+            await self._as_root(change, failure)
             await in_thread(take_away)
         finally:
             self._watch.restore(app, passed)
@@ -373,14 +360,17 @@ class OwnedFolder:
             with os.scandir(place) as entries:
                 return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
 
-    async def _watch_app(self, app: str, paths: Iterable[str], enabled: Iterable[str]) -> None:
+    def _places(self, app: str, paths: Collection[str]) -> list[str]:
+        """Return the absolute paths of an app's files, and of the links to them."""
+        places = [f"{self._root}/{app}/{path}" for path in paths]
+        links = (self._links.link_of(app, path) for path in paths)
+        return [*places, *(self._links.absolute(link) for link in links if link)]
+
+    async def _watch_app(self, app: str, paths: Collection[str], enabled: Iterable[str]) -> None:
         """Watch an app's files, their links and folders. Done before they are read."""
-        files = set(enabled)
+        files = {*enabled, *self._places(app, paths)}
         folders: set[str] = set()
         for path in paths:
-            files.add(f"{self._root}/{app}/{path}")
-            if link := self._links.link_of(app, path):
-                files.add(self._links.absolute(link))
             parts = path.split("/")[:-1]
             folders.update(
                 "/".join([self._root, app, *parts[:depth]]) for depth in range(len(parts) + 1)

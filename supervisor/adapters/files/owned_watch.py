@@ -1,8 +1,7 @@
 """Tells which apps' owned files were touched, by anyone but podvisor itself.
 
 Each file is watched by itself, not its folder, so that a container that writes beside it wakes
-nobody; of folders only their own end is watched. `folder` says what to watch, and announces its
-own changes.
+nobody; of folders only their own end is watched.
 """
 
 import os

@@ -1,8 +1,7 @@
 """Links in the user's unit folder that lead to owned files.
 
 systemd reads drop-ins only from its own search path, so each `NAME.service.d/X.conf` of an app is
-linked there (`folder` asks for it, with the file). The links of plain units are systemd's to make;
-here they are only looked at.
+linked there. The links of plain units are systemd's to make; here they are only looked at.
 """
 
 import hashlib

@@ -1,14 +1,12 @@
-"""The same changes below the owned folder, made as root of the user's own user namespace.
+"""Changes below the owned folder, made by a helper as root of the user's own user namespace.
 
 A container that was given a folder (`Volume=./conf:/conf:U`) owns it under a subordinate id, so
-that its user's own processes may not write there. `podman unshare` runs this helper in the
-namespace in which they may; it goes down from the root by the same steps (`safe_fs`), and
-owners stay who they are.
+that its user's own processes may not write there. Owners stay who they are.
 """
 
 import msgspec
 
-from supervisor.adapters.files.safe_fs import put, remove, remove_empty, sweep
+from supervisor.adapters.files.safe_fs import put, remove, remove_empty, sweep, told
 from supervisor.kit.helper import HelperError, ask, serve
 from supervisor.model.source import FileKind
 
@@ -46,9 +44,11 @@ def carry_out(change: Change) -> None:
     if change.files:
         put(change.root, change.files, removable=change.owned.__contains__)
     for path in change.gone:
-        remove(change.root, path, keep=path.count("/"))
+        with told(f"remove {change.root}/{path}"):
+            remove(change.root, path, keep=path.count("/"))
     for folder in sorted({path.rpartition("/")[0] for path in change.gone}, reverse=True):
-        remove_empty(change.root, folder, keep=1)
+        with told(f"remove {change.root}/{folder}"):
+            remove_empty(change.root, folder, keep=1)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Ask a server over HTTP where a ref stands, without starting git: a tenth of the cost.
 
-One question of Git's protocol in version 2, `ls-refs` (gitprotocol-v2 and gitprotocol-http in
-Git's documentation). It can only save work: unless the answer is plain and says that nothing is
-new, git itself is asked, which knows about proxies, redirects, credential helpers and old servers.
-Used by `remote`.
+One question, `ls-refs` of gitprotocol-v2 and gitprotocol-http. It can only save work: unless the
+answer is plain and says that nothing is new, git itself is asked, which knows about proxies,
+redirects, credential helpers and old servers.
 """
 
 import base64

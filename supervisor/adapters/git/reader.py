@@ -1,8 +1,7 @@
 """The SourceReader port: Git repositories and folders, each read into a store of its own.
 
-Called to fetch by `controllers.sources.source`, to read by whoever needs contents.
-Below: `credentials` says how a remote is reached, `remote` and `folder` bring something new,
-`signatures` says whether it may be taken, `store` holds it, `tree_policy` judges it.
+`credentials` says how a remote is reached, `remote` and `folder` bring something new, `signatures`
+says whether it may be taken, `store` holds it, `tree_policy` judges it.
 """
 
 import logging

@@ -1,9 +1,8 @@
 """Bring the newest revision of a remote repository into a store.
 
-The first time `ls-remote` tells what the ref is, and one commit is fetched. From then on a plain
-fetch of that name does both: where nothing is new it costs what `ls-remote` does, and else it
-brings the commits since. (With `--depth` it would negotiate every time.) Over HTTP, `ls_refs`
-tells first whether it is worth while to start git at all.
+First `ls-remote` tells what the ref is, and one commit is fetched. From then on a plain fetch of
+that name does both; with `--depth` it would negotiate every time. Over HTTP, `ls_refs` tells
+whether it is worth while to start git at all.
 """
 
 import re

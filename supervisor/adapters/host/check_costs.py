@@ -1,8 +1,7 @@
 """Run health checks and measure their CPU time, for `podvisor doctor`.
 
-A check's work is spread over two control groups: that of whoever runs `podman healthcheck run` (a
-transient unit here, a timer's service otherwise), and that of the container, where the command
-runs. Both are read; what the container does anyway is subtracted.
+It is spread over the control groups of whoever runs `podman healthcheck run` (a transient unit
+here) and of the container. Both are read; what the container does anyway is subtracted.
 """
 
 import contextlib

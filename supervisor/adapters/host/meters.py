@@ -1,11 +1,8 @@
 """Reads what the kernel counts of groups and processes, for `podvisor bench idle`.
 
-Nothing here starts a process or wakes the one that is measured: files are read, and a clock is
-asked. What the counters mean is for `core.measure.idle_cost`.
-
-CPU time is exact where the kernel counts it by the nanosecond: of a cgroup (`cpu.stat`) with all
-that ever ran in it, and of a process (its CPU clock). Only the children that a process named by its
-id has waited for are counted in ticks of 10 ms.
+Nothing here starts a process or wakes the one that is measured. CPU time is exact: that of a cgroup
+(`cpu.stat`) with all that ever ran in it, and of a process (its CPU clock). Only the children that
+a process named by its id has waited for are counted in ticks of 10 ms.
 """
 
 import contextlib

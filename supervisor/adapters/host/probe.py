@@ -28,7 +28,7 @@ class NetworkProber:
         except TimeoutError:
             return f"no answer within {probe.timeout:g} s"
         except (http.HttpError, OSError, anyio.BrokenResourceError) as error:
-            return _words(error)
+            return http.why(error)[:_LONGEST]
 
 
 async def _get(probe: Probe) -> str:
@@ -57,12 +57,3 @@ async def _connect(probe: Probe) -> ByteStream:
             path = f"{os.environ.get('XDG_RUNTIME_DIR', '')}/{path.removeprefix(RUNTIME_FOLDER)}"
         return await anyio.connect_unix(path)
     return await anyio.connect_tcp(probe.host, probe.port)
-
-
-def _words(error: Exception) -> str:
-    cause: BaseException = error
-    while isinstance(cause.__cause__, OSError):
-        cause = cause.__cause__
-    number = getattr(cause, "errno", None) or 0
-    words = os.strerror(number) if number > 0 else getattr(cause, "strerror", None)
-    return (words or str(cause) or "the connection broke")[:_LONGEST]

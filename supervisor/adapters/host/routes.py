@@ -1,8 +1,7 @@
 """Default routes that come or change, told by the kernel: the sign that a network is there (again).
 
-Kept for `watch`. A netlink socket hears of its own network namespace only, not of those of rootless
-containers. A filter in the kernel lets nothing but new default routes through, so that the routes
-of bridges, tunnels and addresses wake nobody.
+A netlink socket hears of its own network namespace only. A filter in the kernel lets nothing but
+new default routes through: routes of bridges, tunnels and addresses wake nobody.
 """
 
 import array

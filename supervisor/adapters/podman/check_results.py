@@ -1,8 +1,7 @@
 """How a container's health check ended last, from the file in which Podman keeps it.
 
-Podman reads and writes this file at each check, beside the container's run folder, which is in
-memory; it is no public interface, so one that is not as expected counts as unknown. Used by
-`client` where systemd does not tell.
+Podman writes it at each check, in the container's run folder, which is in memory. It is no public
+interface: one that is not as expected counts as unknown.
 """
 
 import os

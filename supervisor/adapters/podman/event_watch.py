@@ -1,8 +1,8 @@
-"""Podman's events, from the cheapest place that works: signs wake, readers tell.
+"""Podman's events, from the cheapest place that works; at rest nothing is followed.
 
-At rest nothing is followed. The kernel tells of changes in Podman's stores (`watch`), most of which
-say themselves what changed; for containers, the log that `event_source` found is read then
-(`readers`). Only where no log can be read, Podman's API is held open (`stream`).
+The kernel tells of changes in Podman's stores (`watch`), which mostly say themselves what changed;
+for containers, the log that `event_source` found is read then (`readers`). Only where no log can
+be read, Podman's API is held open (`stream`).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,8 +1,7 @@
-"""What Podman's stores say themselves: which images and secrets there are, from their own index.
+"""Which images and secrets there are, from the index of Podman's own stores.
 
-Podman writes its store first and its event log some tenths of a second later; on secrets its log is
-silent or nameless, and it logs a pull for every container that starts. So what a store can tell
-is taken from the store. Used by `watch`, and by `client` for the ids of images.
+Podman's log is no better: it comes some tenths of a second later, is silent or nameless on
+secrets, and tells of a pull for every container that starts.
 """
 
 from collections.abc import Callable, Mapping

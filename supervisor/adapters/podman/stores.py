@@ -1,8 +1,7 @@
 """Podman's stores on disk: what to look at to know that an answer still holds.
 
-Each kind of object has files that change when an object of that kind comes or goes. An answer is
-kept with their state from before it was asked for, and given again while the state is the same.
-When in doubt (a store that looks unlike what is known of it), nothing is kept.
+An answer is kept with the state of its files from before it was asked for, and given again while
+that is the same. When in doubt (a store unlike what is known of it), nothing is kept.
 """
 
 import os

@@ -1,9 +1,6 @@
 """Noticing changes in Podman's stores through the kernel, without a process of Podman's running.
 
-Every Podman process (each health check is one) opens the lock files in these folders, so only what
-comes and goes is listened to, and of the secrets' index, which is written in place, that one file.
-What a store can tell by itself is told by name (`store_index`); for the rest someone has to
-read Podman's log.
+Every Podman process opens the lock files in these folders: only what comes and goes is listened to.
 
 | watched | tells |
 | --- | --- |

@@ -1,10 +1,7 @@
-"""Podman's Quadlet generator: stage the candidates, run it, read what it printed.
+"""The Generator port: stage the candidates, run Podman's Quadlet generator, read what it printed.
 
-The `Generator` port. `stage` makes the folder that the generator sees;
-`core.render.quadlet_output`, `core.render.generator_errors` and `core.render.plain_units`
-understand its output. What one run says of one app does not depend on the other apps being right:
-an app that is refused takes nobody with it, and one at which the generator crashes or hangs is
-found (`culprits`) and left out.
+What one run says of an app does not depend on the other apps being right: one that is refused takes
+nobody with it, and one at which the generator crashes or hangs is found (`culprits`) and left out.
 """
 
 import os

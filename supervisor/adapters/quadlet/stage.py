@@ -1,8 +1,7 @@
 """The stage: a fresh folder in memory where candidates stand as they would be installed.
 
 Only what the generator looks at is written: Quadlet files, drop-ins, and links that stay inside
-their app. The user's own Quadlet files stand beside them as links, so that references resolve as
-they will when the app is installed. Used by `generator`, which removes the folder after each run.
+their app. The user's own Quadlet files stand beside them as links, for those who refer to them.
 """
 
 import contextlib

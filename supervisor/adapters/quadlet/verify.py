@@ -1,8 +1,7 @@
 """What systemd would pass over in silence: keys that it does not know, values that it cannot read.
 
-Podman's generator hands `[Unit]`, `[Service]` and `[Install]` on as they are, and systemd only logs
-what it does not understand. So systemd itself is asked, with `systemd-analyze verify`, about the
-units that the generator makes. For `podvisor check`, which has the files on disk.
+Podman's generator hands `[Unit]`, `[Service]` and `[Install]` on as they are. So systemd itself is
+asked (`systemd-analyze verify`) about the units that come of it. For `podvisor check`.
 """
 
 import os

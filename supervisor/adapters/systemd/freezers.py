@@ -1,8 +1,7 @@
 """Which units have a container that somebody paused: systemd does not know it, the kernel does.
 
-`podman pause` freezes the container's cgroup, which lies below that of its unit where Podman splits
-it (`--cgroups=split`, as Quadlet has it). `cgroup.events` says so there, and who watches that file
-is told of every change; at rest nothing is done. Used by `manager`.
+`podman pause` freezes the container's cgroup, below that of its unit where Podman splits it
+(`--cgroups=split`, as Quadlet has it). `cgroup.events` says so, and can be watched.
 """
 
 import os

@@ -1,8 +1,7 @@
 """What systemd knows of the containers' health checks, without asking Podman.
 
-Podman runs each check in a transient service `ID-RANDOM.service` (`ID-startup-RANDOM.service` for a
-startup check) by a timer of the same name. Before Podman 6, a check that fails leaves its service
-`failed` until the next one. Used by `manager`.
+Podman runs each in a transient service `ID-RANDOM.service` (`ID-startup-RANDOM.service` for a
+startup check). Before Podman 6, one that fails stays `failed` until the next one.
 """
 
 import re

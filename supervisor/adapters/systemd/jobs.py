@@ -1,8 +1,7 @@
-"""Asking for systemd's jobs and waiting for their ends. Kept for `manager`.
+"""Asking for systemd's jobs and waiting for their ends.
 
-systemd signals the end of a job if whoever asked for it is still there, subscribed or not. The
-rule for it stands only while somebody waits: where others subscribe to everything, every health
-check of every container is a removed job, too.
+systemd signals the end of a job to whoever asked for it. The rule for it stands only while somebody
+waits: where others subscribe to everything, every health check is a removed job, too.
 """
 
 import asyncio

@@ -1,9 +1,8 @@
 """The user's systemd manager: states, jobs, unit files. The `Systemd` port.
 
-`bus` holds the connection, `unit_reader` reads states, `jobs` waits for jobs, `watch` follows the
-units. One connection serves everything; it is made when it is first needed, and again after it was
-lost. A systemd that has come to the bus anew (after `daemon-reexec`, or after the bus was
-restarted) counts as a lost connection: what was asked of the one before may or may not still stand.
+One connection serves everything; it is made when it is first needed, and again after it was lost.
+A systemd that has come to the bus anew (after `daemon-reexec`, or after the bus was restarted)
+counts as a lost connection: what was asked of the one before may or may not still stand.
 """
 
 import os

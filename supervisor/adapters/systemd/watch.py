@@ -1,12 +1,11 @@
 """Following units: a reference on each, and match rules that name them one by one.
 
-Kept for `manager`. systemd signals the changes of a unit only while somebody subscribes to all of
-them or holds a reference on this one (`Unit.Ref`). So a reference keeps systemd, the bus and
-podvisor from working for the health checks, timers and scopes of others.
+systemd signals the changes of a unit only while somebody subscribes to all of them or holds a
+reference on this one (`Unit.Ref`), which spares everybody the health checks and timers of others.
 
-What is told are changes only, against what was told last; for a unit that is newly followed,
-against what was read of it before. The order is rules, reference, reading, comparing, so nothing
-is lost in between. After the bus was lost, or systemd was, everything is told to be read anew.
+What is told are changes only, against what was told last, or was read before a unit was followed.
+The order is rules, reference, reading, comparing, so nothing is lost in between. After the bus was
+lost, or systemd was, everything is told to be read anew.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable

@@ -121,7 +121,7 @@ class _Source:
         try:
             await self._stream.send(b"".join(self._state.send(event) or b"" for event in events))
         except (anyio.BrokenResourceError, OSError) as error:
-            raise HttpError(_why(error)) from error
+            raise HttpError(why(error)) from error
 
     async def head(self) -> h11.Response:
         for _ in range(_MOST_INTERIM):
@@ -142,7 +142,7 @@ class _Source:
         except h11.RemoteProtocolError as error:
             raise HttpError(f"the answer is no HTTP: {error}") from error
         except (anyio.BrokenResourceError, OSError) as error:
-            raise HttpError(_why(error)) from error
+            raise HttpError(why(error)) from error
         if isinstance(event, h11.Event):
             return event
         raise HttpError("the answer goes on in another protocol")
@@ -158,7 +158,7 @@ async def _connect(host: str, port: int | None, *, secure: bool, unix: Path | No
     except TimeoutError as error:
         raise Unreachable("it does not answer") from error
     except (anyio.BrokenResourceError, anyio.EndOfStream, OSError) as error:
-        raise Unreachable(_why(error)) from error
+        raise Unreachable(why(error)) from error
 
 
 async def _secured(stream: ByteStream, host: str) -> ByteStream:
@@ -186,7 +186,11 @@ def _verifying() -> ssl.SSLContext:
     return ssl.create_default_context(capath=folder if hashed else None)
 
 
-def _why(error: BaseException) -> str:
+def why(error: BaseException) -> str:
+    """Say why a connection failed, in the system's words if it has some."""
     while isinstance(error.__cause__, OSError):
         error = error.__cause__
+    number = getattr(error, "errno", None) or 0
+    if number > 0 and not isinstance(error, ssl.SSLError):  # which numbers its own
+        return os.strerror(number)
     return getattr(error, "strerror", None) or str(error) or "the connection broke"

@@ -1,10 +1,8 @@
 """A server for whoever may come: `server`'s requests, with limits that nobody can outlast.
 
-Used by `api.webhooks`. A request has so many seconds in all, and so many may be open at once. When
-all places are taken, who has dawdled longest is cut off, of the address that takes up most places:
-a sender that is well-behaved is served and gone in milliseconds, so it is never that one. Until a
-place is free, connections wait in the kernel's queue. When bodies take up too much memory together,
-the largest is cut off; one that is smaller than its share of the memory is never that.
+When all places are taken, who has dawdled longest is cut off, of the address that takes up most
+places: a sender that is well-behaved is gone in milliseconds, so it is never that one. When bodies
+take up too much memory together, the largest is cut off.
 """
 
 import asyncio

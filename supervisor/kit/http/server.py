@@ -1,8 +1,7 @@
 """A small HTTP/1.1 server: one request on each connection, then it hangs up.
 
-Used by `api.control`, for a daemon that must not carry a whole HTTP library. Whoever may connect
-is trusted with what the handler offers, but not to be well-behaved: requests have limits. For
-those who are not trusted at all, `public_server` has stricter ones.
+Whoever may connect is trusted with what the handler offers, but not to be well-behaved: requests
+have limits. For those who are not trusted at all, `public_server` has stricter ones.
 """
 
 import asyncio
