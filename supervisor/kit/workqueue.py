@@ -9,6 +9,8 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from supervisor.kit import alarm
 from supervisor.kit.alarm import Window
 
@@ -20,14 +22,12 @@ _LONGEST_SECONDS = 2.0
 """No burst holds a key for longer."""
 
 
-class _Burst:
+class _Burst(msgspec.Struct):
     """Wake-ups for one key, since the first that was held."""
 
-    __slots__ = ("first", "last", "pass_began")
-
-    def __init__(self, *, now: float, pass_began: float) -> None:
-        self.first = self.last = now
-        self.pass_began = pass_began
+    first: float
+    last: float
+    pass_began: float
 
     def ends(self) -> float:
         """When the key is ready, if nothing more is seen."""
@@ -52,9 +52,11 @@ class WorkQueue:
         """From which rhythms are counted."""
         self._alarm: asyncio.TimerHandle | None = None
         self._arming: asyncio.Handle | None = None
-        self._wakers: set[asyncio.Future[None]] = set()
-        self._asked: dict[str, list[asyncio.Future[None]]] = {}
-        self._served: dict[str, list[asyncio.Future[None]]] = {}
+        self._changed = asyncio.Event()
+        self._asked: dict[str, asyncio.Event] = {}
+        """Key to the end of its next pass, if somebody waits for that."""
+        self._served: dict[str, asyncio.Event] = {}
+        """Key to the end of the pass that runs."""
 
     def add(self, *keys: str) -> None:
         """Make keys ready; one that runs will run once more after."""
@@ -77,7 +79,7 @@ class WorkQueue:
             if key in self._held:
                 self._held[key].last = now
             elif key in self._running or now < began + _APART_SECONDS:
-                self._held[key] = _Burst(now=now, pass_began=began)
+                self._held[key] = _Burst(now, now, began)
                 self._rearm()
             else:
                 self.add(key)
@@ -126,7 +128,7 @@ class WorkQueue:
         What was asked for them later is taken away: a pass asks anew.
         """
         while not self._ready:
-            await self._next_change()
+            await self._changed.wait()
         self._release()  # what may come now needs no waking of its own
         self._turn += 1
         return self._begin(self._ready)
@@ -145,7 +147,7 @@ class WorkQueue:
             self._running[key] = self._turn
             self._due.pop(key, None)
             self._held.pop(key, None)
-            self._served[key] = self._asked.pop(key, [])
+            self._served[key] = self._asked.pop(key, asyncio.Event())
             self._began.pop(key, None)
             self._began[key] = now
         self._forget_old_passes(now)
@@ -155,9 +157,8 @@ class WorkQueue:
         """Say that the pass for these keys, which `take` returned, has ended."""
         for key in keys:
             self._running.pop(key, None)
-            for future in self._served.pop(key, ()):
-                if not future.done():
-                    future.set_result(None)
+            if ended := self._served.pop(key, None):
+                ended.set()
             if key in self._again:
                 self._again.discard(key)
                 self._ready[key] = None
@@ -170,17 +171,15 @@ class WorkQueue:
     async def wait_for_pass(self, keys: Iterable[str], *, since: int | None = None) -> None:
         """Have each key go through a whole pass that begins after `since` (now, if not given)."""
         mark = self._turn if since is None else since
-        futures = []
+        ends = []
         for key in keys:
-            future = asyncio.get_running_loop().create_future()
-            futures.append(future)
             if self._running.get(key, mark) > mark:
-                self._served[key].append(future)
+                ends.append(self._served[key])
             else:
-                self._asked.setdefault(key, []).append(future)
+                ends.append(self._asked.setdefault(key, asyncio.Event()))
                 self.add(key)
-        for future in futures:
-            await future
+        for end in ends:
+            await end.wait()
 
     def is_busy(
         self, concerns: Callable[[str], bool] = lambda _key: True, *, bursts: bool = True
@@ -194,25 +193,17 @@ class WorkQueue:
     ) -> None:
         """Wait until the queue is not busy; in a storm, that is seldom but without `bursts`."""
         while self.is_busy(concerns, bursts=bursts):
-            await self._next_change()
+            await self._changed.wait()
 
     def _add_at(self, key: str, at: float, slack: float) -> None:
         if key not in self._due or at + slack < self._due[key].latest:
             self._due[key] = Window(at, at + slack)
             self._rearm()
 
-    async def _next_change(self) -> None:
-        future = asyncio.get_running_loop().create_future()
-        self._wakers.add(future)
-        try:
-            await future
-        finally:
-            self._wakers.discard(future)
-
     def _wake(self) -> None:
-        for future in self._wakers:
-            if not future.done():
-                future.set_result(None)
+        """Have everybody who waits look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def _rearm(self) -> None:
         """Arm the alarm anew, once for all that changes before the loop sleeps."""
