@@ -14,6 +14,7 @@ from supervisor.adapters.git.working_copy import BRANCH, WorkingCopy
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
+from supervisor.adapters.quadlet.runner import Runner
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.controllers.desired import checker
 from supervisor.controllers.operator.reload import missing_secrets
@@ -137,7 +138,7 @@ async def _judge(settings: Settings, folder: Path, scratch: Path) -> Check:
     reader = GitSources(folder=scratch / "sources", limits=settings.limits)
     ledger = SqliteLedger(scratch / "ledger.db", settings=settings.ledger, clock=SystemClock())
     generator = QuadletGenerator(
-        stage=scratch / "stage", quadlets=user_settings() / "containers" / "systemd"
+        Runner(stage=scratch / "stage", quadlets=user_settings() / "containers" / "systemd")
     )
     try:
         return await checker.check(

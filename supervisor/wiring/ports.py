@@ -15,6 +15,7 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
+from supervisor.adapters.quadlet.runner import Runner
 from supervisor.adapters.secrets.decryptor import FileDecryptor
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.adapters.systemd.manager import SystemdManager
@@ -104,7 +105,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
 
     return Ports(
         reader=reader,
-        generator=QuadletGenerator(stage=runtime / "stage", quadlets=paths.quadlets),
+        generator=QuadletGenerator(Runner(stage=runtime / "stage", quadlets=paths.quadlets)),
         folder=OwnedFolder(
             root=paths.quadlets / "podvisor", user_units=paths.user_units, memory=ledger
         ),

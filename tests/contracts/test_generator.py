@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from supervisor.adapters.quadlet.generator import QuadletGenerator
-from supervisor.adapters.quadlet.runner import BINARIES
+from supervisor.adapters.quadlet.runner import BINARIES, Runner
 from supervisor.controllers.ports import Generator
 from supervisor.model.app import Candidate, Generated
 from supervisor.model.errors import Stalled
@@ -51,11 +51,13 @@ class RealSide:
         self.binary = folder / "quadlet"
         self.make(self.binary)
         self.generator = QuadletGenerator(
-            stage=folder / "run/stage",
-            quadlets=self.own,
+            Runner(
+                stage=folder / "run/stage",
+                quadlets=self.own,
+                system_folders=[],
+                binaries=[str(self.binary)],
+            ),
             home=folder,
-            system_folders=[],
-            binary=str(self.binary),
         )
 
     def make(self, binary: Path) -> None:

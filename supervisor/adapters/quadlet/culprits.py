@@ -7,7 +7,7 @@ they refer to each other, so that the one with which it begins to crash is the o
 import posixpath
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -95,17 +95,16 @@ def _order(path: str) -> tuple[bool, int, str]:
     return is_drop_in(path), kind, path
 
 
-class _Trial:
+class _Trial(NamedTuple):
     """Runs the generator on some of the files, to see whether it crashes at them."""
 
-    def __init__(self, runner: Runner, contents: Mapping[str, bytes]) -> None:
-        self._runner = runner
-        self._contents = contents
+    runner: Runner
+    contents: Mapping[str, bytes]
 
     async def crashes(self, files: Sequence[_File], *, leave_out: Collection[object] = ()) -> bool:
         """Whether it crashes at these files, without those of the user's own in `leave_out`."""
         try:
-            await self._run(files, self._contents, leave_out=leave_out)
+            await self._run(files, self.contents, leave_out=leave_out)
         except Crashed:
             return True
         return False
@@ -115,11 +114,11 @@ class _Trial:
         if file.kind is FileKind.SYMLINK:
             return 0
         before = [one for one in files[: files.index((app, file))] if one[0].name == app.name]
-        lines = self._contents.get(file.oid, b"").split(b"\n")
+        lines = self.contents.get(file.oid, b"").split(b"\n")
         text = [line.decode(errors="replace") for line in lines]
         assigning = [at for at, line in enumerate(text) if _ASSIGNMENT.match(line)]
         for at in assigning if len(assigning) <= _MOST_LINES else ():
-            contents = {**self._contents, "": b"\n".join([*lines[:at], b"", *lines[at + 1 :]])}
+            contents = {**self.contents, "": b"\n".join([*lines[:at], b"", *lines[at + 1 :]])}
             try:
                 done = await self._run([*before, (app, replace(file, oid=""))], contents)
             except Crashed:
@@ -140,5 +139,5 @@ class _Trial:
             replace(app, files=tuple(file for of, file in files if of.name == name))
             for name, app in apps.items()
         ]
-        async with self._runner.staged(some, contents, leave_out=leave_out) as folder:
-            return await self._runner.dry_run(folder, is_probe=True)
+        async with self.runner.staged(some, contents, leave_out=leave_out) as folder:
+            return await self.runner.dry_run(folder, is_probe=True)

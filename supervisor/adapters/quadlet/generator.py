@@ -4,15 +4,15 @@ What one run says of an app does not depend on the other apps being right: one t
 nobody with it, and one at which the generator crashes or hangs is found (`culprits`) and left out.
 """
 
-import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from supervisor.adapters.quadlet.culprits import find_culprits
-from supervisor.adapters.quadlet.runner import BINARIES, Crashed, Runner
+from supervisor.adapters.quadlet.runner import Crashed, Runner
 from supervisor.adapters.quadlet.vocabulary import SystemdKeys
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Place
@@ -37,62 +37,27 @@ from supervisor.model.app import Candidate, DesiredApp, Generated
 from supervisor.model.errors import Finding, Retry
 from supervisor.model.quadlet import UnitKind
 
-ADMIN_FOLDER = Path("/etc/containers/systemd/users")
-"""For all users; in it, a folder named by its uid for each who has more."""
-
-_PATIENCE_SECONDS = 30.0
-"""For a run; it takes milliseconds."""
-_PROBE_SECONDS = 5.0
-"""For each of those that find out at which file it hangs."""
 _REMEMBERED = 4
 _REMEMBERED_CRASHES = 256
 
 
-class QuadletGenerator:
+class QuadletGenerator(msgspec.Struct):
     """Runs the generator on candidates. Answers a question that it had before from memory."""
 
-    def __init__(
-        self,
-        *,
-        stage: Path,
-        quadlets: Path,
-        home: Path | None = None,
-        system_folders: Sequence[Path] | None = None,
-        binary: str = "",
-        patience: float = _PATIENCE_SECONDS,
-        probe_patience: float = _PROBE_SECONDS,
-    ) -> None:
-        """Keep the places.
-
-        `stage` is a folder in memory (`$XDG_RUNTIME_DIR/podvisor/stage`); `quadlets` the user's
-        Quadlet folder, in which `podvisor/` holds the installed apps and everything else is the
-        user's own. The administrator's files for users (`system_folders`) take part as well.
-        Without `binary`, the usual places are searched.
-        """
-        live = quadlets / "podvisor"
-        self._home = home or Path.home()
-        if system_folders is None:
-            system_folders = [ADMIN_FOLDER, ADMIN_FOLDER / str(os.getuid())]
-        self._runner = Runner(
-            stage=stage,
-            live=live,
-            own_folders=(quadlets, *system_folders),
-            binaries=(binary,) if binary else BINARIES,
-            patience=patience,
-            probe_patience=probe_patience,
-        )
-        self._answers: dict[object, Generated] = {}
-        self._crashes: dict[object, tuple[Finding, ...]] = {}
-        """Staged files of an app at which it crashed, to what is said of them."""
-        self._keys = SystemdKeys()
+    runner: Runner
+    home: Path = msgspec.field(default_factory=Path.home)
+    _answers: dict[object, Generated] = {}
+    _crashes: dict[object, tuple[Finding, ...]] = {}
+    """Staged files of an app at which it crashed, to what is said of them."""
+    _keys: SystemdKeys = msgspec.field(default_factory=SystemdKeys)
 
     async def version(self) -> str:
         """Return the generator's version, and a mark that changes when its file does."""
-        return await self._runner.version()
+        return await self.runner.version()
 
     async def surroundings(self) -> dict[str, str]:
         """Return the user's own Quadlet files and drop-ins: path, and a mark that changes."""
-        seen = self._runner.own_state()
+        seen = self.runner.own_state()
         return {path: f"{changed_at:x} {size}" for path, changed_at, size in seen}
 
     async def generate(
@@ -108,7 +73,7 @@ class QuadletGenerator:
         """
         question = (
             await self.version(),
-            self._runner.own_state(),
+            self.runner.own_state(),
             *(
                 tuple((one.name, one.root, one.source, one.files, one.overlay) for one in g)
                 for g in (apps, beside)
@@ -135,12 +100,12 @@ class QuadletGenerator:
     ) -> dict[str, str]:
         """Return the units that come out of an app's Quadlet files, as they would be installed."""
         (chosen, neighbours), *_ = _divide([app], beside)
-        async with self._runner.staged([*chosen, *neighbours], contents) as folder:
+        async with self.runner.staged([*chosen, *neighbours], contents) as folder:
             try:
-                done = await self._runner.dry_run(folder)
+                done = await self.runner.dry_run(folder)
             except Crashed as crash:
                 raise Retry(f"cannot run Podman's generator: {crash}") from crash
-        live = self._runner.live
+        live = self.runner.live
         output = done.output.decode(errors="replace")
         return {
             name: text.replace(str(folder), str(live)).strip() + "\n"
@@ -152,7 +117,7 @@ class QuadletGenerator:
         """Warn of what systemd would pass over in the units of an app whose files are on disk."""
         from supervisor.adapters.quadlet.verify import passed_over  # noqa: PLC0415  # for `check`
 
-        binary = self._runner.binary
+        binary = self.runner.binary
         plain = [unit.path for unit in app.units if unit.kind is UnitKind.PLAIN]
         found = await passed_over(source / app.root, plain, generator=binary)
         # Other apps, and what an image is built from, may stand in the same folder.
@@ -175,15 +140,15 @@ class QuadletGenerator:
             if app.name in readings:
                 readings[app.name].findings.extend(self._crashes.get(self._crash_key(app), ()))
         asked = {one.name: readings[one.name] for one in left if one.name in readings}
-        async with self._runner.staged(left, contents) as folder:
+        async with self.runner.staged(left, contents) as folder:
             done: Completed | None = None
             if any(quadlet_files(reading.files.app) for reading in asked.values()):
                 try:
-                    done = await self._runner.dry_run(folder)
+                    done = await self.runner.dry_run(folder)
                 except Crashed as crash:
                     await self._blame(left, contents, crash)
                     return await self._judge(readings, left, contents)
-            place = Place(stage=str(folder), live=str(self._runner.live), home=str(self._home))
+            place = Place(stage=str(folder), live=str(self.runner.live), home=str(self.home))
             await aside(lambda: _read(asked, done, place), items=_size(left))
         return None
 
@@ -191,7 +156,7 @@ class QuadletGenerator:
         self, apps: Sequence[Candidate], contents: Mapping[str, bytes], crash: Crashed
     ) -> None:
         """Remember at which apps it crashes. Raises Retry if it is none of them."""
-        found = await find_culprits(self._runner, apps, contents, crash)
+        found = await find_culprits(self.runner, apps, contents, crash)
         for app in apps:
             if app.name in found:
                 self._crashes[self._crash_key(app)] = found[app.name]
@@ -200,7 +165,7 @@ class QuadletGenerator:
 
     def _crash_key(self, app: Candidate) -> object:
         staged = tuple((one.path, one.oid) for one in app.files if is_staged(one.path, one.kind))
-        return (self._runner.known_version, app.name, app.source, app.root, staged)
+        return (self.runner.known_version, app.name, app.source, app.root, staged)
 
 
 def _divide(

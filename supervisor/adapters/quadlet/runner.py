@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import msgspec
 
 from supervisor.adapters.quadlet.stage import own_files, remove_abandoned, signature, staged
 from supervisor.kit.process import Completed, OutputLimit, ProcessError, ProcessTimeout, run
@@ -24,6 +25,9 @@ BINARIES = (
 )
 """Where distributions and `make install` put it."""
 
+ADMIN_FOLDER = Path("/etc/containers/systemd/users")
+"""For all users; in it, a folder named by its uid for each who has more."""
+
 _OUTPUT_LIMIT = 64 << 20
 
 
@@ -35,32 +39,33 @@ class Crashed(Exception):
         self.hangs = hangs
 
 
-class Runner:
-    """Knows the places; see `generator` for what they are."""
+class Runner(msgspec.Struct, kw_only=True):
+    """Knows the places."""
 
-    def __init__(
-        self,
-        *,
-        stage: Path,
-        live: Path,
-        own_folders: Sequence[Path],
-        binaries: Sequence[str],
-        patience: float,
-        probe_patience: float,
-    ) -> None:
-        self._stage = stage
-        self._live = live
-        self._own_folders = own_folders
-        self._binaries = binaries
-        self._version: tuple[tuple[str, int, int], str] | None = None
-        self._tidied = False
-        self._patience = patience
-        self._probe_patience = probe_patience
+    stage: Path
+    """A folder in memory (`$XDG_RUNTIME_DIR/podvisor/stage`)."""
+    quadlets: Path
+    """The user's, in which `podvisor/` holds the installed apps; all else is the user's own."""
+    system_folders: Sequence[Path] = (ADMIN_FOLDER, ADMIN_FOLDER / str(os.getuid()))
+    """The administrator's files for users, which take part as well."""
+    binaries: Sequence[str] = BINARIES
+    patience: float = 30.0
+    """For a run, in seconds; it takes milliseconds."""
+    probe_patience: float = 5.0
+    """For each of those that find out at which file it hangs."""
+    _version: tuple[tuple[str, int, int], str] | None = None
+    _tidied: bool = False
 
     @property
     def live(self) -> Path:
         """Where the installed apps really are."""
-        return Path(os.path.realpath(self._live))  # pathlib raises where a link goes round
+        # pathlib raises where a link goes round
+        return Path(os.path.realpath(self.quadlets / "podvisor"))
+
+    @property
+    def own_folders(self) -> tuple[Path, ...]:
+        """Where the user's and the administrator's own files are."""
+        return (self.quadlets, *self.system_folders)
 
     @property
     def binary(self) -> str:
@@ -78,7 +83,7 @@ class Runner:
         identity = (binary, state.st_mtime_ns, state.st_size)
         if self._version is None or self._version[0] != identity:
             try:
-                done = await run([binary, "-version"], timeout_seconds=self._patience)
+                done = await run([binary, "-version"], timeout_seconds=self.patience)
             except (ProcessError, OSError) as error:
                 raise Retry(f"cannot run Podman's generator: {error}") from error
             said = _ended(done).output.decode(errors="replace").strip()
@@ -89,11 +94,11 @@ class Runner:
     def own_files(self) -> list[Path]:
         """Files and folders of the user's and the administrator's own that take part."""
         live = self.live
-        return [path for folder in self._own_folders for path in own_files(folder, live)]
+        return [path for folder in self.own_folders for path in own_files(folder, live)]
 
     def own_state(self) -> tuple[tuple[str, int, int], ...]:
         """Path, time of change and size of each of the user's own files that take part."""
-        return signature(self._own_folders, self.live)
+        return signature(self.own_folders, self.live)
 
     @asynccontextmanager
     async def staged(
@@ -103,19 +108,16 @@ class Runner:
         *,
         leave_out: Collection[object] = (),
     ) -> AsyncIterator[Path]:
-        """Stand these apps, and the user's own files but for `leave_out`, below a new folder.
-
-        Raises Retry if there is no room.
-        """
+        """Stand apps, and own files but for `leave_out`, below a new folder. Raises Retry."""
         if not self._tidied:
-            remove_abandoned(self._stage)
+            remove_abandoned(self.stage)
             self._tidied = True
         size = sum(len(app.files) for app in apps)
         stage = staged(
-            self._stage,
+            self.stage,
             apps,
             contents=contents,
-            own_folders=self._own_folders,
+            own_folders=self.own_folders,
             live=self.live,
             leave_out=leave_out,
         )
@@ -129,20 +131,17 @@ class Runner:
                 with anyio.CancelScope(shield=True):
                     await aside(lambda: stage.__exit__(None, None, None), items=size)
         except OSError as error:
-            raise Retry(f"cannot stage apps in {self._stage}: {error.strerror or error}") from error
+            raise Retry(f"cannot stage apps in {self.stage}: {error.strerror or error}") from error
 
     async def dry_run(self, folder: Path, *, is_probe: bool = False) -> Completed:
-        """Have it print the units of a stage.
-
-        Raises Crashed, Retry (it was killed) or Stalled (it is not installed).
-        """
+        """Print the units of a stage. Raises Crashed, Retry (killed) or Stalled (not installed)."""
         binary, _ = self._find_binary()
         env = os.environ | {"QUADLET_UNIT_DIRS": str(folder)}
         try:
             done = await run(
                 [binary, "-dryrun", "-user"],
                 env=env,
-                timeout_seconds=self._probe_patience if is_probe else self._patience,
+                timeout_seconds=self.probe_patience if is_probe else self.patience,
                 output_limit=_OUTPUT_LIMIT,
             )
         except ProcessTimeout as error:
@@ -154,12 +153,12 @@ class Runner:
         return _ended(done)
 
     def _find_binary(self) -> tuple[str, os.stat_result]:
-        for binary in self._binaries:
+        for binary in self.binaries:
             try:
                 return binary, Path(binary).stat()
             except OSError:
                 continue
-        places = " or ".join(self._binaries[:2])
+        places = " or ".join(self.binaries[:2])
         raise Stalled(
             f"cannot find Podman's Quadlet generator: it is not at {places}",
             hint="install Podman 4.4 or newer: sudo apt install podman",

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from supervisor.core.render.vocabulary import Vocabulary
 from supervisor.kit.process import ProcessError, run
 
@@ -12,13 +14,12 @@ _TIMEOUT_SECONDS = 10.0
 _OUTPUT_LIMIT = 4 << 20
 
 
-class SystemdKeys:
+class SystemdKeys(msgspec.Struct):
     """Asks systemd once, and again when its program is another one."""
 
-    def __init__(self, places: Sequence[str] = _PLACES) -> None:
-        self._places = places
-        self._asked: tuple[str, int, int] | None = None
-        self._known: dict[str, frozenset[str]] = {}
+    places: Sequence[str] = _PLACES
+    _asked: tuple[str, int, int] | None = None
+    _known: dict[str, frozenset[str]] = {}
 
     async def known(self) -> Vocabulary:
         """Return the keys of each section; nothing where systemd is not there, or does not say."""
@@ -29,7 +30,7 @@ class SystemdKeys:
         return self._known
 
     def _find(self) -> tuple[str, int, int] | None:
-        for place in self._places:
+        for place in self.places:
             with suppress(OSError):
                 state = Path(place).stat()
                 return place, state.st_mtime_ns, state.st_size

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.adapters.quadlet.generator import QuadletGenerator
+from supervisor.adapters.quadlet.runner import Runner
 from supervisor.adapters.quadlet.stage import signature
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Retry, Stalled
@@ -29,13 +30,15 @@ class Bench:
         self.binary = folder / "quadlet"
         write_stand_in(self.binary, log=self.log)
         self.generator = QuadletGenerator(
-            stage=self.stage,
-            quadlets=self.own,
+            Runner(
+                stage=self.stage,
+                quadlets=self.own,
+                system_folders=[folder / "etc", folder / "absent"],
+                binaries=[str(self.binary)],
+                patience=patience,
+                probe_patience=max(patience, 3.0),
+            ),
             home=folder,
-            system_folders=[folder / "etc", folder / "absent"],
-            binary=str(self.binary),
-            patience=patience,
-            probe_patience=max(patience, 3.0),
         )
         self.contents: dict[str, bytes] = {}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import uvloop
 
 from supervisor.adapters.quadlet.generator import QuadletGenerator
+from supervisor.adapters.quadlet.runner import Runner
 from supervisor.core.files.digest import digest
 from supervisor.core.files.unitfile import parse
 from supervisor.model import quadlet
@@ -106,7 +107,7 @@ async def main() -> None:
     QUADLETS.mkdir(parents=True, exist_ok=True)
     (QUADLETS / "mine.network").write_text("[Network]\n")
     (QUADLETS / "broken.container").write_text("[Container]\nNonsense=1\n")
-    generator = QuadletGenerator(stage=STAGE, quadlets=QUADLETS)
+    generator = QuadletGenerator(Runner(stage=STAGE, quadlets=QUADLETS))
     print(await generator.version())
 
     good = app("good", GOOD, LINKS)
