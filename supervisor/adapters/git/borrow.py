@@ -10,10 +10,7 @@ _FILES = ("HEAD", "config", "packed-refs", "shallow", "podvisor.json")
 
 
 def borrow(path: Path, base: Path) -> None:
-    """Make the repository `path`, which finds in `base` whatever it lacks; nothing if that is not.
-
-    Raises OSError.
-    """
+    """Make the repository `path`, which finds in `base`, if that is one, what it lacks."""
     if path.exists() or not (base / "HEAD").exists():
         return
     import shutil  # noqa: PLC0415  # a daemon never borrows

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import unquote
 
+import msgspec
+
 from supervisor.adapters.git.ls_refs import basic
 from supervisor.adapters.git.remote import Remote
 from supervisor.kit.credentials import credential_path, how_to_load
@@ -22,18 +24,17 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _PINNED = ("StrictHostKeyChecking=yes", "UpdateHostKeys=no", "VerifyHostKeyDNS=no")
 
 
-class Access:
+class Access(msgspec.Struct, kw_only=True):
     """`folder` takes the known_hosts lines that stand in the settings, a file for each source."""
 
-    def __init__(self, *, read_secret: ReadSecret, folder: Path) -> None:
-        self._read_secret = read_secret
-        self._folder = folder
+    read_secret: ReadSecret
+    folder: Path
 
     async def remote(self, name: str, settings: SourceSettings) -> Remote:
         """Read what the settings refer to. Raises Stalled if a key or password cannot be used."""
         url = settings.git
         if settings.password:
-            password = _text(await self._read_secret(settings.password))
+            password = _text(await self.read_secret(settings.password))
             user = settings.user or unquote(url.user) or "git"
             return Remote(url.without_user(), basic(user, password))
         if url.over_http and url.password is not None:
@@ -62,7 +63,7 @@ class Access:
                     " tells",
                 )
             return path
-        path = self._folder / f"{name}.known_hosts"
+        path = self.folder / f"{name}.known_hosts"
         content = "".join(f"{line.strip()}\n" for line in text.splitlines()).encode()
         try:
             if not path.exists() or path.read_bytes() != content:

@@ -1,7 +1,6 @@
 """What git's words mean: from the stderr of a failed command to one of the two failures."""
 
 import re
-from typing import NamedTuple
 
 from supervisor.kit.texts import format_size
 from supervisor.model.errors import Failure, Retry, Stalled
@@ -22,15 +21,6 @@ class TooLarge(Stalled):
         )
 
 
-class _Meaning(NamedTuple):
-    pattern: re.Pattern[str]
-    hint: str
-
-
-def _meaning(pattern: str, hint: str) -> _Meaning:
-    return _Meaning(re.compile(pattern, re.IGNORECASE), hint)
-
-
 _FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _BROKEN = re.compile(
     r"(object|pack|file) \S+ is (empty|corrupt)|bad object|not a git repository: |bad signature"
@@ -42,39 +32,47 @@ _BROKEN = re.compile(
 )
 # Each needs a person here or at the other end; the first that matches counts.
 _STALLED = (
-    _meaning(
+    (
         r"host key verification failed",
-        "compare what ssh-keyscan says of the host with what its owner says; then add it to"
-        " `known_hosts` of the source, or to ~/.ssh/known_hosts if the source has none",
+        (
+            "compare what ssh-keyscan says of the host with what its owner says; then add it to"
+            " `known_hosts` of the source, or to ~/.ssh/known_hosts if the source has none"
+        ),
     ),
-    _meaning(
-        r"authentication failed|could not read (username|password)|permission denied \("
-        r"|returned error: 40[13]|access denied|invalid credentials|terminal prompts disabled",
-        "give podvisor's user access: a deploy key for ssh, or ~/.netrc or a credential helper"
-        " for https",
+    (
+        (
+            r"authentication failed|could not read (username|password)|permission denied \("
+            r"|returned error: 40[13]|access denied|invalid credentials|terminal prompts disabled"
+        ),
+        (
+            "give podvisor's user access: a deploy key for ssh, or ~/.netrc or a credential helper"
+            " for https"
+        ),
     ),
-    _meaning(
-        r"repository not found|not found$|does not appear to be a git repository"
-        r"|returned error: 4(04|10)|does not exist|no such project",
+    (
+        (
+            r"repository not found|not found$|does not appear to be a git repository"
+            r"|returned error: 4(04|10)|does not exist|no such project"
+        ),
         "check the URL, and whether podvisor's user may see the repository",
     ),
-    _meaning(
+    (
         r"couldn't find remote ref|not our ref|unadvertised object|no such remote ref",
         "check `ref`: a branch, a tag, or a commit's full id of 40 digits",
     ),
-    _meaning(
+    (
         r"transport '.*' not allowed|unable to find remote helper|is not allowed by|strange \w+ '",
         "use https://, ssh:// or file://",
     ),
-    _meaning(
+    (
         r"dubious ownership",
         "the repository belongs to another user: git config --global --add safe.directory PATH",
     ),
-    _meaning(
+    (
         r"ssl certificate|certificate verif|certificate subject|unable to get local issuer",
         "check the server's certificate, or make its authority known to this machine",
     ),
-    _meaning(r"mismatched algorithms", "repositories with SHA-256 object ids cannot be read"),
+    (r"mismatched algorithms", "repositories with SHA-256 object ids cannot be read"),
 )
 _LOCKED = re.compile(
     r"authentication failed|could not read (username|password)|terminal prompts disabled",
@@ -131,7 +129,7 @@ def remote_failure(
             hint="correct them in the settings, or leave them out and use ~/.netrc or a credential"
             " helper",
         )
-    for meaning in _STALLED:
-        if meaning.pattern.search(why) or meaning.pattern.search(stderr.strip()):
-            return Stalled(f"cannot {doing}: {why}", hint=meaning.hint)
+    for pattern, hint in _STALLED:
+        if any(re.search(pattern, words, re.IGNORECASE) for words in (why, stderr.strip())):
+            return Stalled(f"cannot {doing}: {why}", hint=hint)
     return Retry(f"cannot {doing}: {why}")

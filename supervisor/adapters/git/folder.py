@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import anyio
+import msgspec
 
 from supervisor.adapters.git.pack import Pack, trees
 from supervisor.adapters.git.store import Store
@@ -36,15 +37,14 @@ class _Batch(NamedTuple):
     pack: Pack
 
 
-class FolderReader:
+class FolderReader(msgspec.Struct):
     """Reads one folder source; remembers the stat of what it has read."""
 
-    def __init__(self, source: str, store: Store, limits: LimitSettings) -> None:
-        self._source = source
-        self._store = store
-        self._limits = limits
-        self._known: Known = {}
-        self._last: tuple[str, Survey, Snapshot] | None = None
+    source: str
+    store: Store
+    limits: LimitSettings
+    _known: Known = {}
+    _last: tuple[str, Survey, Snapshot] | None = None
 
     async def fetch(self, folder: str) -> Snapshot:
         """Read the folder into the store. Raises Stalled, or Retry if it does not keep still."""
@@ -54,7 +54,7 @@ class FolderReader:
             if attempt:
                 await anyio.sleep(_PAUSE_SECONDS * attempt)
             try:
-                seen = await in_thread(lambda: survey(self._source, path, self._limits))
+                seen = await in_thread(lambda: survey(self.source, path, self.limits))
                 if self._last and self._last[:2] == (path, seen) and self._all_known(seen):
                     return self._last[2]
                 snapshot = await self._take(path, seen)
@@ -88,19 +88,19 @@ class FolderReader:
             findings += read.findings
             pack = read.pack
         if fresh:
-            again = await in_thread(lambda: survey(self._source, path, self._limits))
+            again = await in_thread(lambda: survey(self.source, path, self.limits))
             if again != seen:
                 raise Torn(_difference(seen, again))
-        kept, problems = screen(self._source, files, links, file_size=self._limits.file_size)
+        kept, problems = screen(self.source, files, links, file_size=self.limits.file_size)
         revision, made = trees(kept)
         for tree in made:
             pack.add("tree", tree)
         await self._unpack(pack)
-        await self._store.point(revision)
+        await self.store.point(revision)
         self._remember(seen, files, started)
         told = (*findings, *problems)
         return Snapshot(
-            source=self._source,
+            source=self.source,
             revision=revision,
             files=kept,
             findings=told,
@@ -109,21 +109,21 @@ class FolderReader:
 
     async def _unpack(self, pack: Pack) -> None:
         if data := pack.finish():
-            await self._store.run("unpack-objects", "-q", stdin=data)
+            await self.store.run("unpack-objects", "-q", stdin=data)
 
     def _read(self, path: str, batch: Sequence[Seen]) -> _Batch:
         read = _Batch([], [], Pack())
         for file in batch:
             if file.kind is FileKind.SYMLINK:
                 if problem := target_problem(file.target):
-                    read.findings.append(refused(self._source, file.path.encode(), problem))
+                    read.findings.append(refused(self.source, file.path.encode(), problem))
                     continue
                 content = file.target.encode()
             else:
                 try:
                     content = read_file(path, file)
                 except OSError as error:
-                    read.findings.append(unread(self._source, file.path.encode(), error))
+                    read.findings.append(unread(self.source, file.path.encode(), error))
                     continue
             read.pack.add("blob", content)
             read.files.append(TreeFile(file.path, blob_id(content), file.kind, len(content)))

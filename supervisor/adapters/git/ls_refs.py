@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import msgspec
 
 from supervisor import __version__
 from supervisor.adapters.git.command import git
@@ -43,14 +44,13 @@ def basic(name: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
-class RefProbe:
+class RefProbe(msgspec.Struct):
     """Remembers whom it is no use to ask."""
 
-    def __init__(self) -> None:
-        self._left: dict[str, float] = {}
-        """URLs that are left to git until then."""
-        self._plain_until = 0.0
-        """Until then, git is known not to be configured for HTTP in a way of its own."""
+    _left: dict[str, float] = {}
+    """URLs that are left to git until then."""
+    _plain_until: float = 0.0
+    """Until then, git is known not to be configured for HTTP in a way of its own."""
 
     async def finds(self, url: GitUrl, authorization: str, name: str, oid: str) -> bool:
         """Whether the server says, beyond doubt, that the ref `name` still leads to `oid`.

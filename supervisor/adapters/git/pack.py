@@ -8,6 +8,8 @@ import hashlib
 import zlib
 from collections.abc import Iterable
 
+import msgspec
+
 from supervisor.kit.stamps import object_id
 from supervisor.model.source import FileKind, TreeFile
 
@@ -16,12 +18,11 @@ _MODES = {FileKind.FILE: b"100644", FileKind.EXECUTABLE: b"100755", FileKind.SYM
 _TREE_MODE = b"40000"
 
 
-class Pack:
+class Pack(msgspec.Struct):
     """A growing pack; `finish` returns the whole of it."""
 
-    def __init__(self) -> None:
-        self._body = bytearray()
-        self._count = 0
+    _body: bytearray = msgspec.field(default_factory=bytearray)
+    _count: int = 0
 
     def __len__(self) -> int:
         """Return its size in bytes so far, compressed."""
@@ -61,12 +62,9 @@ def trees(files: Iterable[TreeFile]) -> tuple[str, list[bytes]]:
     return root.write(made), made
 
 
-class _Folder:
-    __slots__ = ("files", "folders")
-
-    def __init__(self) -> None:
-        self.files: dict[str, TreeFile] = {}
-        self.folders: dict[str, _Folder] = {}
+class _Folder(msgspec.Struct):
+    files: dict[str, TreeFile] = {}
+    folders: dict[str, "_Folder"] = {}
 
     def write(self, made: list[bytes]) -> str:
         # Git sorts a folder as if its name ended in a slash.

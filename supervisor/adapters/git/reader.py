@@ -5,12 +5,13 @@ says whether it may be taken, `store` holds it, `tree_policy` judges it.
 """
 
 import logging
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import anyio
+import msgspec
 from msgspec.structs import replace
 
 from supervisor.adapters.git.borrow import borrow
@@ -48,6 +49,34 @@ class _Refused(NamedTuple):
     failure: Stalled
 
 
+class _Source(msgspec.Struct):
+    """What is known of one source."""
+
+    name: str
+    store: Store
+    lock: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
+    changing: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
+    """Held around all that changes the store, and taken before `lock`."""
+    settings: SourceSettings | None = None
+    """By which it was read last."""
+    folder: FolderReader | None = None
+    record: Record | None = None
+    refused: _Refused | None = None
+    is_broken: bool = False
+    is_proven: bool = False
+    """Whether the store was found whole since the start: a power cut may have torn it."""
+
+    def last(self) -> Record | None:
+        """Return the newest snapshot that is in the store."""
+        self.record = self.record or self.store.load()
+        return self.record
+
+    async def save(self, snapshot: Snapshot, limits: LimitSettings, **more: str) -> None:
+        record = Record(file_size=int(limits.file_size), snapshot=snapshot, **more)
+        await self.store.save(record)
+        self.record = record
+
+
 async def _no_secret(reference: SecretRef) -> bytes:
     raise Stalled(f"cannot read {reference} here", hint="ask the daemon: podvisor plan")
 
@@ -76,102 +105,90 @@ class GitSources:
         self._access = Access(read_secret=read_secret, folder=folder)
         self._installed = installed or folder
         self._fetcher = _fetcher(limits)
-        self._stores: dict[str, Store] = {}
-        self._folders: dict[str, FolderReader] = {}
-        self._records: dict[str, Record] = {}
-        self._locks: dict[str, anyio.Lock] = {}
-        self._broken: set[str] = set()
-        self._proven: set[str] = set()
-        """Sources whose stores were found whole since the start: a power cut may have torn them."""
-        self._settings: dict[str, SourceSettings] = {}
-        """By which the sources were read last."""
-        self._refused: dict[str, _Refused] = {}
+        self._sources: dict[str, _Source] = {}
 
     def configure(self, limits: LimitSettings) -> None:
         """Take other limits; they count from the next fetch on."""
         self._limits = limits
         self._fetcher = _fetcher(limits)
-        self._folders.clear()
+        for source in self._sources.values():
+            source.folder = None
 
     async def fetch(self, name: str, settings: SourceSettings) -> Snapshot:
         """Read the source now; a store found damaged is thrown away and made anew."""
-        async with self._changing(name), self._lock(name):
-            self._settings[name] = settings
-            if name not in self._broken:
+        source = self._source(name)
+        async with source.changing, source.lock:
+            source.settings = settings
+            if not source.is_broken:
                 try:
-                    return await self._fetch_proven(name, settings)
+                    return await self._fetch_proven(source, settings)
                 except StoreBroken as error:
                     log.warning("store of source %s is damaged (%s): made anew", name, error)
-            return await self._make_anew(name, settings)
+            return await self._make_anew(source, settings)
 
     async def stored(self, name: str) -> Snapshot | None:
         """Return the newest snapshot that is in the store, without reading the source."""
-        async with self._lock(name):
-            record = self._record(name)
+        async with self._using(name) as source:
+            record = source.last()
             return record.snapshot if record else None
 
     async def holds(self, name: str, oids: Collection[str]) -> bool:
         """Whether all these blobs are in the store."""
         wanted = frozenset(oids)
-        async with self._using(name) as store:
-            return store.exists() and await store.has(wanted) == wanted
+        async with self._using(name) as source:
+            return source.store.exists() and await source.store.has(wanted) == wanted
 
     async def read(self, name: str, oids: Sequence[str]) -> dict[str, bytes]:
         """Read blobs, each checked against its id; a store found damaged is made anew."""
         wanted = list(dict.fromkeys(oids))
         if not wanted:
             return {}
-        async with self._using(name) as store:
+        async with self._using(name) as source:
             try:
-                return await _blobs(store, wanted)
+                return await _blobs(source.store, wanted)
             except StoreBroken as error:
-                record, settings = self._record(name), self._settings.get(name)
+                record, settings = source.last(), source.settings
                 newest = {file.oid for file in record.snapshot.files} if record else set()
-                if settings is None or store.is_collecting or not newest.issuperset(wanted):
+                if settings is None or source.store.is_collecting or not newest.issuperset(wanted):
                     raise  # what the source holds now would not help
                 log.warning("store of source %s is damaged (%s): made anew", name, error)
-                await self._make_anew(name, settings)
-                return await _blobs(self._store(name), wanted)
+                await self._make_anew(source, settings)
+                return await _blobs(source.store, wanted)
 
     async def keep(self, name: str, revisions: Collection[str]) -> None:
         """Protect these revisions of the source from being collected, and no others."""
-        async with self._changing(name):
-            async with self._using(name) as store:
-                await store.keep(revisions)
-                if not store.exists() or not store.is_crowded():
+        async with self._source(name).changing:
+            async with self._using(name) as source:
+                await source.store.keep(revisions)
+                if not source.store.exists() or not source.store.is_crowded():
                     return
-            try:
+            with _telling(source):
                 # That takes its time; who only reads does not wait for it.
-                await store.collect()
-            except StoreBroken as error:
-                raise self._damaged(name, error) from error
+                await source.store.collect()
 
-    async def _fetch_proven(self, name: str, settings: SourceSettings) -> Snapshot:
+    async def _fetch_proven(self, source: _Source, settings: SourceSettings) -> Snapshot:
         """Fetch; raises StoreBroken for what git takes for a failure of the other end, too."""
         try:
-            snapshot = await self._fetch(name, settings)
+            snapshot = await self._fetch(source, settings)
         except Retry:
-            if name not in self._proven:
-                await self._store(name).check()
-                self._proven.add(name)
+            if not source.is_proven:
+                await source.store.check()
+                source.is_proven = True
             raise
-        self._proven.add(name)
+        source.is_proven = True
         return snapshot
 
-    async def _fetch(self, name: str, settings: SourceSettings) -> Snapshot:
-        store = self._store(name)
+    async def _fetch(self, source: _Source, settings: SourceSettings) -> Snapshot:
+        name, store = source.name, source.store
         await store.prepare()
+        record = source.last()
         if settings.folder:
-            reader = self._folders.get(name)
-            if reader is None:
-                reader = self._folders[name] = FolderReader(name, store, self._limits)
-            snapshot = await reader.fetch(settings.folder)
-            record = self._record(name)
+            source.folder = source.folder or FolderReader(name, store, self._limits)
+            snapshot = await source.folder.fetch(settings.folder)
             if record is None or record.snapshot != snapshot:
-                await self._save(name, snapshot)
+                await source.save(snapshot, self._limits)
             return snapshot
-        self._folders.pop(name, None)
-        record = self._record(name)
+        source.folder = None
         if record and record.file_size != self._limits.file_size:
             record = None
         signers = read_signers(settings, installed=self._installed)
@@ -184,27 +201,27 @@ class GitSources:
         if record and (record.head, record.verified) == (head, verified):
             return record.snapshot
         if signers:
-            await self._verify(name, store, settings.ref, signers)
+            await self._verify(source, settings.ref, signers)
         snapshot = await self._list(name, store, shown=remote.url.shown)
         if record and record.snapshot == snapshot:
             snapshot = record.snapshot
-        await self._save(name, snapshot, head=head, verified=verified)
+        await source.save(snapshot, self._limits, head=head, verified=verified)
         return snapshot
 
-    async def _verify(self, name: str, store: Store, ref: str, signers: Signers) -> None:
+    async def _verify(self, source: _Source, ref: str, signers: Signers) -> None:
         """Raise Stalled for a HEAD that may not be deployed; it is looked at once."""
+        store, refused = source.store, source.refused
         head = store.head()
-        refused = self._refused.get(name)
         if refused and (refused.head, refused.signers) == (head, signers.key):
             raise Stalled(str(refused.failure), hint=refused.failure.hint)
         try:
             await check(store, head, ref, signers, scratch=self._folder)
         except Stalled as failure:
-            self._refused[name] = _Refused(head, signers.key, failure)
-            if record := self._record(name):
+            source.refused = _Refused(head, signers.key, failure)
+            if record := source.last():
                 await store.hold(record.snapshot.revision)
             raise
-        self._refused.pop(name, None)
+        source.refused = None
 
     async def _list(self, name: str, store: Store, *, shown: str) -> Snapshot:
         """Make the snapshot of what was fetched: one process lists, one reads the link targets."""
@@ -257,73 +274,56 @@ class GitSources:
             findings=(*findings, *problems),
         )
 
-    async def _save(
-        self, name: str, snapshot: Snapshot, *, head: str = "", verified: str = ""
-    ) -> None:
-        size = int(self._limits.file_size)
-        record = Record(file_size=size, snapshot=snapshot, head=head, verified=verified)
-        await self._store(name).save(record)
-        self._records[name] = record
-
-    def _record(self, name: str) -> Record | None:
-        if name not in self._records and (record := self._store(name).load()):
-            self._records[name] = record
-        return self._records.get(name)
-
-    async def _make_anew(self, name: str, settings: SourceSettings) -> Snapshot:
+    async def _make_anew(self, source: _Source, settings: SourceSettings) -> Snapshot:
         """Read a source into a new store; the damaged one stays if that cannot be done now."""
-        aside = self._store(name).set_aside()
-        self._records.pop(name, None)
-        self._folders.pop(name, None)
+        aside = source.store.set_aside()
+        source.record = source.folder = None
         try:
-            snapshot = await self._fetch(name, settings)
+            snapshot = await self._fetch(source, settings)
         except BaseException as error:
             if aside:
-                self._store(name).take_back(aside)
-                self._broken.add(name)
+                source.store.take_back(aside)
+                source.is_broken = True
             if isinstance(error, StoreBroken):
-                raise Retry(f"cannot keep source {name}: {error}") from error
+                raise Retry(f"cannot keep source {source.name}: {error}") from error
             raise
-        self._broken.discard(name)
+        source.is_broken = False
         if aside:
             remove_tree(aside)
         return snapshot
 
-    def _store(self, name: str) -> Store:
-        if name not in self._stores:
+    def _source(self, name: str) -> _Source:
+        if name not in self._sources:
+            path = self._folder / f"{name}.git"
             if self._base:
                 try:
-                    borrow(self._folder / f"{name}.git", self._base / f"{name}.git")
+                    borrow(path, self._base / path.name)
                 except OSError as error:
                     raise Retry(f"cannot read what is stored of source {name}: {error}") from error
-            self._stores[name] = Store(self._folder / f"{name}.git", source=name)
-        return self._stores[name]
-
-    def _lock(self, name: str) -> anyio.Lock:
-        return self._locks.setdefault(name, anyio.Lock())
-
-    def _changing(self, name: str) -> anyio.Lock:
-        """Held around all that changes a store, and taken before its lock."""
-        return self._locks.setdefault(f"{name} changes", anyio.Lock())
+            self._sources[name] = _Source(name, Store(path, source=name))
+        return self._sources[name]
 
     @asynccontextmanager
-    async def _using(self, name: str) -> AsyncIterator[Store]:
-        """Hold a store; damage found is told to the caller, and mended by the next fetch."""
-        async with self._lock(name):
-            store = self._store(name)
-            try:
-                yield store
-            except StoreBroken as error:
-                raise self._damaged(name, error) from error
+    async def _using(self, name: str) -> AsyncIterator[_Source]:
+        """Hold a source's store."""
+        source = self._source(name)
+        async with source.lock:
+            with _telling(source):
+                yield source
 
-    def _damaged(self, name: str, error: StoreBroken) -> Stalled:
-        """Note damage; the failure to raise for it."""
-        log.warning("store of source %s is damaged (%s)", name, error)
-        self._broken.add(name)
-        return Stalled(
-            f"cannot read what is stored of source {name}: {error}",
+
+@contextmanager
+def _telling(source: _Source) -> Iterator[None]:
+    """Tell the caller of damage that is found; the next fetch mends it."""
+    try:
+        yield
+    except StoreBroken as error:
+        log.warning("store of source %s is damaged (%s)", source.name, error)
+        source.is_broken = True
+        raise Stalled(
+            f"cannot read what is stored of source {source.name}: {error}",
             hint="it is made anew when the source is read next: podvisor sync",
-        )
+        ) from error
 
 
 async def _blobs(store: Store, oids: Sequence[str]) -> dict[str, bytes]:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from supervisor.adapters.git.command import environment, git
 from supervisor.adapters.git.errors import StoreBroken, TooLarge, remote_failure
 from supervisor.adapters.git.ls_refs import RefProbe
@@ -99,18 +101,17 @@ class _Exchange(NamedTuple):
         return ref if _COMMIT.fullmatch(ref) else (await self.resolve(ref))[1]
 
 
-class Fetcher:
+class Fetcher(msgspec.Struct, kw_only=True):
     """Talks to remote repositories; `timeout_seconds` for each command, `size` for a fetch."""
 
-    def __init__(self, *, timeout_seconds: float, size: int) -> None:
-        self._timeout = timeout_seconds
-        self._size = size
-        self._probe = RefProbe()
-        self._ssh: str | None = None
-        self._names: dict[tuple[str, str], str] = {}
-        """Full names of refs at their remotes, as they were resolved."""
-        self._too_large: dict[tuple[str, str], str] = {}
-        """What brought too much, by its id: it is not fetched again in vain at each poll."""
+    timeout_seconds: float
+    size: int
+    _probe: RefProbe = msgspec.field(default_factory=RefProbe)
+    _ssh: str | None = None
+    _names: dict[tuple[str, str], str] = {}
+    """Full names of refs at their remotes, as they were resolved."""
+    _too_large: dict[tuple[str, str], str] = {}
+    """What brought too much, by its id: it is not fetched again in vain at each poll."""
 
     async def fetch(self, store: Store, remote: Remote, ref: str, *, known: str) -> None:
         """Bring what `ref` leads to into the store's HEAD ref, which stands at commit `known`."""
@@ -123,10 +124,10 @@ class Fetcher:
             return
         key = (remote.url, ref)
         env = await self._environment(store, remote)
-        exchange = _Exchange(store, remote, env, self._timeout)
+        exchange = _Exchange(store, remote, env, self.timeout_seconds)
         if key in self._too_large:
             if self._too_large[key] == await exchange.id_of(ref):
-                raise TooLarge(exchange.doing, self._size)
+                raise TooLarge(exchange.doing, self.size)
             del self._too_large[key]
         try:
             await self._fetch(exchange, ref)
@@ -160,14 +161,14 @@ class Fetcher:
         done = await exchange.run(
             *("fetch", "--no-tags", "--force", "--update-shallow", "--no-write-fetch-head"),
             *("--no-recurse-submodules", *options, "--", exchange.remote.url, f"+{name}:{HEAD}"),
-            file_limit=self._size,
+            file_limit=self.size,
         )
         if done.code:
             # Killed for what it wrote, it leaves that behind, but no word that would say so.
             brought = exchange.store.half_written()
             exchange.store.clean()
-            if brought >= self._size:
-                raise TooLarge(exchange.doing, self._size)
+            if brought >= self.size:
+                raise TooLarge(exchange.doing, self.size)
             raise exchange.failure(done)
 
     async def _environment(self, store: Store, remote: Remote) -> dict[str, str]:

@@ -118,10 +118,7 @@ class Store:
         return max(sizes)
 
     def set_aside(self) -> Path | None:
-        """Move the repository away, to make it anew; None if there was none.
-
-        One that cannot even be moved is a matter for a person.
-        """
+        """Move the repository away, to make it anew; None if there was none. Raises Stalled."""
         from tempfile import mkdtemp  # noqa: PLC0415  # happens hardly ever
 
         self._kept = None
@@ -232,10 +229,7 @@ class Store:
         self._kept = frozenset(revisions)
 
     async def collect(self) -> None:
-        """Pack what is held and drop the rest, but nothing younger than an hour.
-
-        Meanwhile the store can be read.
-        """
+        """Pack what is held, drop the rest older than an hour; reading goes on meanwhile."""
         expiry = f"--prune={int(time.time()) - _PRUNE_SECONDS}"
         self.is_collecting = True
         try:
@@ -296,15 +290,14 @@ def read_entry(line: bytes) -> Entry:
     return Entry(path, mode, oid, 0 if size == "-" else int(size))
 
 
-class _Contents:
+class _Contents(msgspec.Struct):
     """Objects out of what `cat-file --batch` writes, in memory no more than once."""
 
-    def __init__(self) -> None:
-        self.found: list[bytes | None] = []
-        self._head = bytearray()
-        self._object = bytearray()
-        self._left = 0
-        """Bytes of the object that are still to come, with the line end after it."""
+    found: list[bytes | None] = []
+    _head: bytearray = msgspec.field(default_factory=bytearray)
+    _object: bytearray = msgspec.field(default_factory=bytearray)
+    _left: int = 0
+    """Bytes of the object that are still to come, with the line end after it."""
 
     def take(self, chunk: bytes) -> None:
         view = memoryview(chunk)

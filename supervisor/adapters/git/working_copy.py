@@ -5,6 +5,7 @@ written into the working copy's own repository: objects go to one beside, which 
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 from supervisor.adapters.git.command import environment, git
 from supervisor.kit.process import Completed
@@ -19,15 +20,13 @@ _PERSON = {
 }
 
 
-class WorkingCopy:
+class WorkingCopy(NamedTuple):
     """A folder in a Git working tree."""
 
-    def __init__(self, folder: str, *, top: str, prefix: str, objects: str) -> None:
-        """Keep the places; `at` finds them."""
-        self._folder = folder
-        self._top = top
-        self._prefix = prefix
-        self._objects = objects
+    folder: str
+    top: str
+    prefix: str
+    objects: str
 
     @classmethod
     async def at(cls, folder: str) -> "WorkingCopy | None":
@@ -40,36 +39,36 @@ class WorkingCopy:
         lines = said.split("\n")
         if len(lines) != 3:  # noqa: PLR2004  # a path with a line break in it
             return None
-        return cls(folder, top=lines[0], prefix=lines[1], objects=lines[2])
+        return cls(folder, *lines)
 
     async def origins(self) -> frozenset[str]:
         """URLs that it was cloned from, or is pushed to."""
         try:
-            said = await _say(self._folder, "config", "--get-regexp", r"^remote\..*\.url$")
+            said = await _say(self.folder, "config", "--get-regexp", r"^remote\..*\.url$")
         except Failure:
             return frozenset()
         return frozenset(line.partition(" ")[2] for line in said.split("\n"))
 
     def is_whole(self) -> bool:
         """Whether the folder is the top of its working tree."""
-        return not self._prefix
+        return not self.prefix
 
     async def commit_to(self, repository: Path) -> None:
         """Make a bare repository of which `BRANCH` is all that stands in the folder."""
         await git("init", "--quiet", "--bare", str(repository), doing=_DOING)
-        (repository / "objects/info/alternates").write_text(f"{self._objects}\n")
+        (repository / "objects/info/alternates").write_text(f"{self.objects}\n")
         env = environment() | {
             "GIT_INDEX_FILE": str(repository / "podvisor-index"),
             "GIT_OBJECT_DIRECTORY": str(repository / "objects"),
             **_PERSON,
         }
-        begun = await _run(self._top, "rev-parse", "--verify", "--quiet", "HEAD^{tree}", env=env)
+        begun = await _run(self.top, "rev-parse", "--verify", "--quiet", "HEAD^{tree}", env=env)
         if begun.code == 0:  # else nothing was ever committed
-            await _say(self._top, "read-tree", "HEAD", env=env)
-        await _say(self._top, "add", "--all", "--", ".", env=env)
-        prefix = [f"--prefix={self._prefix}"] if self._prefix else []
-        tree = await _say(self._top, "write-tree", *prefix, env=env)
-        commit = await _say(self._top, "commit-tree", "-m", "as it stands here", tree, env=env)
+            await _say(self.top, "read-tree", "HEAD", env=env)
+        await _say(self.top, "add", "--all", "--", ".", env=env)
+        prefix = [f"--prefix={self.prefix}"] if self.prefix else []
+        tree = await _say(self.top, "write-tree", *prefix, env=env)
+        commit = await _say(self.top, "commit-tree", "-m", "as it stands here", tree, env=env)
         ref = f"refs/heads/{BRANCH}"
         await git("update-ref", ref, commit, repository=str(repository), doing=_DOING)
 

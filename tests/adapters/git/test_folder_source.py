@@ -94,7 +94,7 @@ async def test_the_tree_is_the_one_that_git_would_make(sources, settings, home, 
     git("init", "-q")
     git("add", "-A")
     assert snapshot.revision == git("write-tree")
-    store = sources._store("s")
+    store = sources._source("s").store
     await store.run("fsck", "--strict")
 
 

@@ -349,7 +349,7 @@ async def test_kept_revisions_outlive_a_collection_and_others_do_not(sources, up
         revisions.append(upstream.commit(upstream.files({"f": b"%d" % number})))
         await sources.fetch("s", at(upstream))
     await sources.keep("s", revisions[:1])
-    store = sources._store("s")
+    store = sources._source("s").store
     for old in tmp_path.glob("state/s.git/objects/*/*"):
         os.utime(old, (1, 1))
     await store.collect()
@@ -477,7 +477,7 @@ async def test_whatever_a_power_cut_tears_is_mended_by_the_next_fetch(
 async def test_a_collection_keeps_nobody_from_reading(sources, upstream):
     upstream.commit(upstream.files({"f": b"1"}))
     first = await sources.fetch("s", at(upstream))
-    store, at_work, go_on = sources._store("s"), anyio.Event(), anyio.Event()
+    store, at_work, go_on = sources._source("s").store, anyio.Event(), anyio.Event()
 
     async def collect():
         store.is_collecting = True
@@ -498,12 +498,12 @@ async def test_a_blob_with_other_content_is_noticed(sources, upstream, tmp_path)
     upstream.commit(upstream.files({"f": b"1"}))
     first = await sources.fetch("s", at(upstream))
     oid, other = first.files[0].oid, blob_id(b"2")
-    await sources._store("s").run("hash-object", "-w", "--stdin", stdin=b"2")
+    await sources._source("s").store.run("hash-object", "-w", "--stdin", stdin=b"2")
     objects = tmp_path / "state/s.git/objects"
     pack = next(objects.glob("pack/*.pack")).read_bytes()
     for packed in objects.glob("pack/*"):
         packed.unlink()
-    await sources._store("s").run("unpack-objects", "-q", stdin=pack)
+    await sources._source("s").store.run("unpack-objects", "-q", stdin=pack)
     target = objects / oid[:2] / oid[2:]
     target.unlink()
     target.write_bytes((objects / other[:2] / other[2:]).read_bytes())

@@ -232,7 +232,7 @@ async def test_the_last_good_one_is_kept_while_newer_ones_are_refused(
     await refusal(sources, settings)
     for old in tmp_path.glob("state/s.git/objects/*/*"):
         os.utime(old, (1, 1))
-    await sources._store("s").collect()
+    await sources._source("s").store.collect()
     assert await sources.read("s", [first.files[0].oid]) == {first.files[0].oid: b"1"}
 
 
