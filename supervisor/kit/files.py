@@ -6,10 +6,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put a file for the user alone in place of what was there, whole or not at all.
-
-    That holds through a power cut, too. Raises OSError.
-    """
+    """Replace a file of the user alone, whole or not at all, in a power cut too. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = path.with_name(f"{path.name}.new")
     try:

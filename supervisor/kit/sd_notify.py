@@ -64,9 +64,9 @@ class Notifier:
         """Ask for this much more time, counted from now, to start, reload or stop."""
         self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1_000_000)}")
 
-    def stopping(self, status: str = "") -> None:
+    def stopping(self) -> None:
         """Say that the service is going down."""
-        self._send("STOPPING=1", _status(status))
+        self._send("STOPPING=1")
 
     def close(self) -> None:
         """Let go of the socket."""

@@ -68,10 +68,7 @@ def first_bytes(root: str, paths: Collection[str], *, limit: int) -> dict[str, b
 
 
 def _stamps(root: str, paths: Collection[str]) -> Iterator[tuple[str, str, int, Stamp]]:
-    """Files and links among `paths`, with their name in their open folder.
-
-    What is in a folder that may not be looked into is left out.
-    """
+    """Yield files and links among `paths`, with name and open folder; not those in closed ones."""
     opened: str | None = None
     place: int | None = None
     with ExitStack() as stack:

@@ -90,10 +90,7 @@ class OwnedFolder:
         return self._root
 
     async def manifests(self) -> dict[str, Manifest]:
-        """Read the manifests of all apps that have one; again only when their stat moves.
-
-        One that cannot be read is left out: `observe` says why.
-        """
+        """Read all manifests, as far as they can be read; again only when their stat moves."""
         with told(f"read {self._root}"):
             stamps = self._stamps()
         self._manifests = {app: one for app, one in self._manifests.items() if app in stamps}

@@ -105,10 +105,7 @@ class ForeignUnits:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is one, or leads to one; a link that leads nowhere, or round and round, does not.
-
-    systemd and Podman pass over such a link, too.
-    """
+    """Whether it is one, or leads to one; a link that leads nowhere, or in circles, does not."""
     try:
         return entry.is_dir()
     except OSError:

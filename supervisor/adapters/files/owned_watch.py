@@ -11,6 +11,7 @@ from itertools import islice
 
 import anyio
 import anyio.lowlevel
+import msgspec
 
 from supervisor.adapters.files.watch import open_inotify
 from supervisor.kit.inotify import Inotify, InotifyEvent, Mask, settled
@@ -22,18 +23,17 @@ _AT_ONCE = 100
 """Watches between two turns of others: some milliseconds."""
 
 
-class OwnedWatch:
+class OwnedWatch(msgspec.Struct):
     """What is watched for each app; armed as long as someone listens."""
 
-    def __init__(self, root: str) -> None:
-        self._root = root
-        self._masks: dict[str, dict[str, int]] = {}
-        self._inotify: Inotify | None = None
-        self._watches: dict[str, int] = {}
-        self._identities: dict[str, tuple[int, int] | None] = {}
-        """What stood at a path just before it was watched: another file is watched anew."""
-        self._paths: dict[int, set[str]] = {}
-        self._apps: dict[int, set[str]] = {}
+    root: str
+    _masks: dict[str, dict[str, int]] = {}
+    _inotify: Inotify | None = None
+    _watches: dict[str, int] = {}
+    _identities: dict[str, tuple[int, int] | None] = {}
+    """What stood at a path just before it was watched: another file is watched anew."""
+    _paths: dict[int, set[str]] = {}
+    _apps: dict[int, set[str]] = {}
 
     async def replace(self, app: str, *, files: Collection[str], folders: Collection[str]) -> None:
         """Watch these absolute paths for an app, and no others; what was replaced anew.
@@ -44,7 +44,7 @@ class OwnedWatch:
         masks = dict.fromkeys(folders, _FOLDER) | dict.fromkeys(files, _FILE)
         if masks:
             self._masks[app] = masks
-        self._arm(_EVERYONE, {self._root: _FOLDER})
+        self._arm(_EVERYONE, {self.root: _FOLDER})
         self.release(*(before.keys() - masks.keys()))
         await self._arm_all(app, masks)
 
@@ -81,7 +81,7 @@ class OwnedWatch:
         """Arm, and tell of apps until the context ends."""
         inotify = self._inotify = open_inotify()
         try:
-            self._arm(_EVERYONE, {self._root: _FOLDER})
+            self._arm(_EVERYONE, {self.root: _FOLDER})
             for app, masks in tuple(self._masks.items()):
                 await self._arm_all(app, masks)
             async with aclosing(settled(inotify, self._judge)) as names:

@@ -111,17 +111,17 @@ def sweep(root: str, folders: Iterable[str]) -> None:
 def _write_beside(
     root: str, path: str, content: bytes, kind: FileKind, removable: Removable
 ) -> str:
-    """Write it under another name, which is returned, in the folder where it belongs.
-
-    What a power cut leaves of it is `_sync`'s matter.
-    """
+    """Write it under another name, which is returned, in the folder where it belongs."""
     temporary = f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
     with _opened(root, path.split("/")[:-1], make=True, removable=removable) as place:
         try:
             if kind is FileKind.SYMLINK:
                 os.symlink(content, temporary, dir_fd=place)
             else:
-                _write(place, temporary, content, _MODES[kind])
+                descriptor = os.open(temporary, _NEW_FILE, 0o600, dir_fd=place)
+                with open(descriptor, "wb") as file:  # noqa: PTH123
+                    file.write(content)
+                    os.fchmod(descriptor, _MODES[kind])
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary, dir_fd=place)
@@ -134,15 +134,10 @@ def _take_place(root: str, path: str, temporary: str, removable: Removable) -> N
     *parents, name = path.split("/")
     with _opened(root, parents) as place:
         try:
-            try:
-                os.rename(temporary, name, src_dir_fd=place, dst_dir_fd=place)
-            except IsADirectoryError:
-                _clear(place, name, path, root=root, removable=removable)
-                os.rename(temporary, name, src_dir_fd=place, dst_dir_fd=place)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary, dir_fd=place)
-            raise
+            os.rename(temporary, name, src_dir_fd=place, dst_dir_fd=place)
+        except IsADirectoryError:
+            _clear(place, name, path, root=root, removable=removable)
+            os.rename(temporary, name, src_dir_fd=place, dst_dir_fd=place)
 
 
 def _keep_folder(root: str, path: str) -> None:
@@ -267,15 +262,6 @@ def _step(
     # Whatever the umask: containers read below it under other user ids.
     os.fchmod(below, 0o755)
     return below
-
-
-def _write(place: int, name: str, content: bytes, mode: int) -> None:
-    descriptor = os.open(name, _NEW_FILE, 0o600, dir_fd=place)
-    with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123
-        view = memoryview(content)
-        while view:
-            view = view[file.write(view) :]
-        os.fchmod(descriptor, mode)
 
 
 def _clear(place: int, name: str, path: str, *, root: str, removable: Removable) -> None:

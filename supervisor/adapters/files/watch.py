@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import NamedTuple
 
+import msgspec
+
 from supervisor.kit.inotify import Inotify, InotifyEvent, Mask, settled
 from supervisor.model.errors import Retry
 
@@ -33,15 +35,12 @@ class _Role(NamedTuple):
     """Name of the entry that a source which is not there would begin with."""
 
 
-class _Watched:
+class _Watched(msgspec.Struct):
     """One watched inode; it may be watched for several sources and reasons."""
 
-    __slots__ = ("mask", "path", "roles")
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.mask = 0
-        self.roles: list[_Role] = []
+    path: str
+    mask: int = 0
+    roles: list[_Role] = []
 
 
 class _Way(NamedTuple):
@@ -55,13 +54,12 @@ class _Way(NamedTuple):
     """Else the folder in which the next step is missing, and that step's name."""
 
 
-class SourceFolders:
+class SourceFolders(msgspec.Struct):
     """All folder sources; armed as long as someone listens."""
 
-    def __init__(self) -> None:
-        self._folders: dict[str, str] = {}
-        self._inotify: Inotify | None = None
-        self._watched: dict[int, _Watched] = {}
+    _folders: dict[str, str] = {}
+    _inotify: Inotify | None = None
+    _watched: dict[int, _Watched] = {}
 
     async def watch_folders(self, folders: Mapping[str, str]) -> None:
         """Set which are watched: source name to path. To be called before the folders are read."""

@@ -4,16 +4,17 @@
 """
 
 import logging
-import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
 import anyio
-from anyio.streams.memory import MemoryObjectSendStream
+import msgspec
 
 from supervisor.adapters.host import routes, suspend
 from supervisor.adapters.host.listeners import port_holder
+from supervisor.kit.streams import DistinctQueue
+from supervisor.kit.threads import in_thread
 
 RESUMED = "resumed"
 NETWORK = "network"
@@ -21,32 +22,29 @@ NETWORK = "network"
 log = logging.getLogger(__name__)
 
 
-class HostWatch:
+class HostWatch(msgspec.Struct, kw_only=True):
     """Tells of what may have mended what failed."""
 
-    def __init__(self, *, system_bus: str | None = None) -> None:
-        """Keep the system bus's address; nothing is opened yet."""
-        self._system_bus = suspend.default_address() if system_bus is None else system_bus
+    system_bus: str = msgspec.field(default_factory=suspend.default_address)
+    """Its address."""
 
     async def port_holder(self, port: int, protocol: str) -> str:
         """Say in words who listens on a port of this machine; empty if nobody does."""
-        return await anyio.to_thread.run_sync(port_holder, port, protocol)
+        return await in_thread(lambda: port_holder(port, protocol))
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncIterator[str]]:
         """`resumed` after a suspend, `network` when there is a way out or another one."""
-        # As many as there are suspends and (once a second, at most) routes; taken at once.
-        send, receive = anyio.create_memory_object_stream[str](math.inf)
-        with send, receive:
-            async with anyio.create_task_group() as tasks:
-                resumed = partial(send.send_nowait, RESUMED)
-                tasks.start_soon(suspend.follow, self._system_bus, resumed)
-                tasks.start_soon(_follow_routes, send)
-                yield receive
-                tasks.cancel_scope.cancel()
+        seen = DistinctQueue[str]()
+        async with anyio.create_task_group() as tasks:
+            resumed = partial(seen.put_nowait, RESUMED)
+            tasks.start_soon(suspend.follow, self.system_bus, resumed)
+            tasks.start_soon(_follow_routes, partial(seen.put_nowait, NETWORK))
+            yield aiter(seen)
+            tasks.cancel_scope.cancel()
 
 
-async def _follow_routes(send: MemoryObjectSendStream[str]) -> None:
+async def _follow_routes(on_network: Callable[[], None]) -> None:
     try:
         opened = routes.open_socket()
     except OSError as error:
@@ -56,4 +54,4 @@ async def _follow_routes(send: MemoryObjectSendStream[str]) -> None:
         return
     with opened:
         async for _ in routes.changes(opened):
-            send.send_nowait(NETWORK)
+            on_network()

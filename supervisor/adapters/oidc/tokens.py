@@ -47,17 +47,16 @@ class _Configuration(msgspec.Struct):
     jwks_uri: str
 
 
-class TokenVerifier:
+class TokenVerifier(msgspec.Struct):
     """Knows issuers by their keys."""
 
-    def __init__(self) -> None:
-        self._keys: dict[str, dict[str, _Key]] = {}
-        self._asked_at: dict[str, float] = {}
-        self._asking = anyio.Lock()
-        self._asked = 0
-        self._unreachable: Retry | None = None
-        """Why the issuer that was asked last could not be."""
-        self._verifying = anyio.Semaphore(_AT_ONCE)
+    _keys: dict[str, dict[str, _Key]] = {}
+    _asked_at: dict[str, float] = {}
+    _asking: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
+    _asked: int = 0
+    _unreachable: Retry | None = None
+    """Why the issuer that was asked last could not be."""
+    _verifying: anyio.Semaphore = msgspec.field(default_factory=lambda: anyio.Semaphore(_AT_ONCE))
 
     async def is_genuine(self, token: str, *, issuer: str, key_name: str) -> bool:
         """Whether the issuer signed this token. Raises Retry if that cannot be found out."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from supervisor.kit.http import client as http
 from supervisor.model.errors import Retry
 
@@ -39,11 +41,10 @@ class ApiError(Exception):
         return self.status == _NOT_FOUND
 
 
-class Api:
+class Api(msgspec.Struct):
     """Asks Podman. All of it raises Retry if Podman cannot be reached."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
+    socket: Path
 
     async def get(self, path: str, **query: str) -> Any:
         """GET and read the JSON. Raises ApiError."""
@@ -107,7 +108,7 @@ class Api:
             async with http.ask(
                 method,
                 url,
-                unix=self._socket,
+                unix=self.socket,
                 headers={"Content-Type": kind} if body else None,
                 body=body,
                 timeout_seconds=timeout_seconds,
@@ -118,7 +119,7 @@ class Api:
                     raise ApiError(answer.status, str(words))
                 yield answer
         except http.Unreachable as error:
-            raise Retry(f"cannot reach Podman at {self._socket}: {error} ({ENABLE})") from error
+            raise Retry(f"cannot reach Podman at {self.socket}: {error} ({ENABLE})") from error
         except http.HttpError as error:
             raise Retry(f"cannot ask Podman: {error}") from error
 

@@ -58,7 +58,7 @@ class PodmanClient:
         """Containers whose health was asked for to where the results of their checks are kept."""
         self._runtime = socket.parent.parent
         self._signs = StoreWatch()
-        self._events = EventWatch(self._api, runtime=self._runtime, signs=self._signs)
+        self._events = EventWatch(api=self._api, runtime=self._runtime, signs=self._signs)
 
     async def inventory(
         self,
@@ -248,7 +248,6 @@ class PodmanClient:
                 self._stores = stores_of(await self._api.get("/info"), runtime=self._runtime)
             except (KeyError, TypeError):
                 return None  # an unknown Podman: everything is asked, nothing is watched
-            self._signs.arm(self._stores)
             self._events.recheck()
         self._signs.arm(self._stores)
         return self._stores

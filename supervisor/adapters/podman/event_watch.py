@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup
 
 from supervisor.adapters.podman.api import Api
@@ -36,21 +37,20 @@ _SETTINGS_SETTLE_SECONDS = 8.0
 """A Podman service that still runs goes on by the old settings; it ends 5 s after its last use."""
 
 
-class EventWatch:
+class EventWatch(msgspec.Struct, kw_only=True):
     """One for the daemon: a task takes signs, another chooses a source and reads it."""
 
-    def __init__(self, api: Api, *, runtime: Path, signs: StoreWatch) -> None:
-        self._api = api
-        self._runtime = runtime
-        self._signs = signs
-        self._source: Source | None = None
-        self._stream: anyio.CancelScope | None = None
-        self._news = DistinctQueue[PodmanEvent]()
-        self._wake = anyio.Event()
-        self._in_doubt = False
-        """Whether the source is to be chosen anew."""
-        self._announced = False
-        """Whether something happened to a container that was not read yet."""
+    api: Api
+    runtime: Path
+    signs: StoreWatch
+    _source: Source | None = None
+    _stream: anyio.CancelScope | None = None
+    _news: DistinctQueue[PodmanEvent] = msgspec.field(default_factory=DistinctQueue)
+    _wake: anyio.Event = msgspec.field(default_factory=anyio.Event)
+    _in_doubt: bool = False
+    """Whether the source is to be chosen anew."""
+    _announced: bool = False
+    """Whether something happened to a container that was not read yet."""
 
     @asynccontextmanager
     async def watch(
@@ -59,7 +59,7 @@ class EventWatch:
         show: Callable[[WatchStatus], None],
     ) -> AsyncIterator[AsyncIterator[PodmanEvent]]:
         """Give the stream of events. `prepare` finds the stores, `show` hears each choice."""
-        async with self._signs.watch(prepare) as signs, anyio.create_task_group() as tasks:
+        async with self.signs.watch(prepare) as signs, anyio.create_task_group() as tasks:
             self._source = None
             tasks.start_soon(self._heed, signs, tasks)
             tasks.start_soon(self._work, show, tasks)
@@ -80,7 +80,7 @@ class EventWatch:
 
     def _put_unless_told(self, event: PodmanEvent) -> None:
         """A store that tells by itself does so earlier, and only of what really changed."""
-        if event.type not in self._signs.telling:
+        if event.type not in self.signs.telling:
             self._put(event)
 
     def _doubt(self) -> None:
@@ -121,7 +121,7 @@ class EventWatch:
 
     async def _choose(self, show: Callable[[WatchStatus], None], tasks: TaskGroup) -> None:
         before = self._source
-        source = await choose(self._api, runtime=self._runtime, signs=self._signs.armed)
+        source = await choose(self.api, runtime=self.runtime, signs=self.signs.armed)
         if before and before.stream_since and source.stream_since:
             return  # goes on as it is
         if before and self._announced:
@@ -136,7 +136,7 @@ class EventWatch:
 
     async def _follow(self, since_ns: int, scope: anyio.CancelScope) -> None:
         with scope:
-            await follow(self._api, since_ns, self._put_unless_told)
+            await follow(self.api, since_ns, self._put_unless_told)
 
     async def _read(self, reader: Reader | None) -> None:
         """Read what the sign announced, and what may come a little later."""

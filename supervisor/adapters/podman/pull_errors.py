@@ -15,35 +15,29 @@ _PASSING = re.compile(
 )
 _FOR_A_PERSON = (
     (
-        re.compile(
+        (
             r"unauthorized|authentication required|denied|invalid username/password"
-            r"|no basic auth|status(?: code)?:? 40[13]",
-            re.IGNORECASE,
+            r"|no basic auth|status(?: code)?:? 40[13]"
         ),
         "podman login {registry}; or check the image's name: registries hide what they do not have",
     ),
     (
-        re.compile(
+        (
             r"manifest unknown|name unknown|not found|repository .*does not exist"
-            r"|status(?: code)?:? 404",
-            re.IGNORECASE,
+            r"|status(?: code)?:? 404"
         ),
         "check the image's name and tag",
     ),
     (
-        re.compile(
-            r"no image found in|no child with platform|does not match .*architecture", re.IGNORECASE
-        ),
+        r"no image found in|no child with platform|does not match .*architecture",
         "the image is not made for this machine's processor",
     ),
     (
-        re.compile(
-            r"short-name|parsing reference|invalid reference|must be lowercase", re.IGNORECASE
-        ),
+        r"short-name|parsing reference|invalid reference|must be lowercase",
         "write the image's full name, as in docker.io/library/nginx:1",
     ),
     (
-        re.compile(r"signature|policy|x509|certificate", re.IGNORECASE),
+        r"signature|policy|x509|certificate",
         "see man containers-policy.json and man containers-registries.conf",
     ),
 )
@@ -59,7 +53,7 @@ def failure_of(image: str, words: str) -> Failure:
     message = f"cannot pull {image}: {said}"
     if not _PASSING.search(words):
         for pattern, hint in _FOR_A_PERSON:
-            if pattern.search(words):
+            if re.search(pattern, words, re.IGNORECASE):
                 return Stalled(message, hint=hint.format(registry=registry_of(image)))
     return Retry(message)
 

@@ -6,6 +6,9 @@ says which of them works.
 
 import os
 from pathlib import Path
+from typing import ClassVar
+
+import msgspec
 
 from supervisor.adapters.podman.events import TYPES, as_object, from_file, from_journal
 from supervisor.kit.process import OutputLimit, ProcessTimeout, run
@@ -29,15 +32,13 @@ _MATCHES = (
 """Left to journalctl, which has an index: the many health checks that went well are not read."""
 
 
-class JournalReader:
+class JournalReader(msgspec.Struct):
     """The user's journal; the bookmark is a cursor."""
 
-    way = "journal"
-    place = "the journal"
-    cost = "one journalctl"
-
-    def __init__(self) -> None:
-        self._cursor = ""
+    way: ClassVar = "journal"
+    place: ClassVar = "the journal"
+    cost: ClassVar = "one journalctl"
+    _cursor: str = ""
 
     async def mark(self) -> None:
         """Put the bookmark behind the newest entry: it is not news. Raises Retry."""
@@ -59,20 +60,17 @@ class JournalReader:
         self._cursor = str(last.get("__CURSOR") or self._cursor)
 
 
-class FileReader:
+class FileReader(msgspec.Struct):
     """Podman's `events.log`; the bookmark is the line that was read last, which holds its time.
 
     Podman rotates the file by writing the newer half of its lines, between two new ones, to
     another, usually when it has grown to 1 MB.
     """
 
-    way = "file"
-    cost = "the file is read"
-
-    def __init__(self, path: Path) -> None:
-        self.place = str(path)
-        self._path = path
-        self._last = b""
+    way: ClassVar = "file"
+    cost: ClassVar = "the file is read"
+    place: Path
+    _last: bytes = b""
 
     async def mark(self) -> None:
         """Put the bookmark at the end: what happened so far is not news. Raises Retry."""
@@ -92,14 +90,14 @@ class FileReader:
     def _end(self) -> tuple[bytes, bool]:
         """Return the last whole lines, and whether these are all."""
         try:
-            with self._path.open("rb") as file:
+            with self.place.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(max(0, size - _MOST_BYTES))
                 text = file.read(_MOST_BYTES)
         except FileNotFoundError:
             return b"", True
         except OSError as error:
-            raise Retry(f"cannot read {self._path}: {error.strerror}") from error
+            raise Retry(f"cannot read {self.place}: {error.strerror}") from error
         return text[: text.rfind(b"\n") + 1], size <= _MOST_BYTES
 
 

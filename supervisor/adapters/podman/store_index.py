@@ -45,17 +45,19 @@ def read_secrets(path: Path) -> Contents | None:
     return None if secrets is None else secrets.ids or {}
 
 
-class Index:
+class Index(msgspec.Struct):
     """An index file, with what it held when it was looked at last."""
 
-    def __init__(self, path: Path, read: Callable[[Path], Contents | None]) -> None:
-        self._path = path
-        self._read = read
-        self._contents = read(path)
+    path: Path
+    read: Callable[[Path], Contents | None]
+    _contents: Contents | None = None
+
+    def __post_init__(self) -> None:
+        self._contents = self.read(self.path)
 
     def changes(self) -> set[str]:
         """Names that came, went or stand for something else; "" if that cannot be told."""
-        before, self._contents = self._contents, self._read(self._path)
+        before, self._contents = self._contents, self.read(self.path)
         if before is None or self._contents is None:
             return {""}
         return {name for name, _ in before.items() ^ self._contents.items()}

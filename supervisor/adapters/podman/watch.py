@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import anyio
+import msgspec
 
 from supervisor.adapters.podman import containers_conf
 from supervisor.adapters.podman.store_index import Index, read_images, read_secrets
@@ -44,16 +45,15 @@ class _Watched(NamedTuple):
     """Of the entries that count."""
 
 
-class StoreWatch:
+class StoreWatch(msgspec.Struct):
     """The kernel's watches on the stores, set up as soon as it is known where these are."""
 
-    def __init__(self) -> None:
-        self._stores: Stores | None = None
-        self._inotify: Inotify | None = None
-        self._watched: dict[int, _Watched] = {}
-        self._indexes: dict[str, list[Index]] = {}
-        self._dirty: dict[str, set[str]] = {}
-        """Types to the names that are known to have changed; with none, the index is to tell."""
+    _stores: Stores | None = None
+    _inotify: Inotify | None = None
+    _watched: dict[int, _Watched] = {}
+    _indexes: dict[str, list[Index]] = {}
+    _dirty: dict[str, set[str]] = {}
+    """Types to the names that are known to have changed; with none, the index is to tell."""
 
     @property
     def telling(self) -> frozenset[str]:

@@ -48,10 +48,7 @@ def new_identity() -> tuple[str, str]:
 
 
 def recipient_of(identities: bytes) -> str:
-    """Return the recipient that belongs to the first age key of a file. Raises AgeError.
-
-    Empty for an SSH key, of which the public part is a file of its own.
-    """
+    """Return the recipient of the first age key; empty for an SSH key. Raises AgeError."""
     first = _identities(identities)[0]
     return str(first.to_public()) if hasattr(first, "to_public") else ""
 

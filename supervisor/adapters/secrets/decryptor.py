@@ -13,6 +13,8 @@ import string
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from supervisor.adapters.secrets import age
 from supervisor.adapters.secrets.references import read_credential
 from supervisor.kit.credentials import credential_path
@@ -31,27 +33,21 @@ _SOPS_SECONDS = 60.0
 _WORDS = 300
 
 
-class FileDecryptor:
+class FileDecryptor(msgspec.Struct, kw_only=True):
     """Opens what is encrypted for this host. Keeps no clear text, and reads keys anew each time."""
 
-    def __init__(
-        self,
-        *,
-        state: Path,
-        runtime: Path,
-        identity: SecretRef,
-        read: Callable[[SecretRef], Awaitable[bytes]],
-    ) -> None:
-        """Keep the places.
+    state: Path
+    """Folder that holds the key of the marks."""
+    runtime: Path
+    """Folder in memory in which an encrypted file stands while sops reads it."""
+    identity: SecretRef
+    read: Callable[[SecretRef], Awaitable[bytes]]
+    """Gives what a reference of the settings refers to."""
+    _key: bytes = b""
 
-        In `state` lies the key of the marks, in `runtime` (a folder in memory) an encrypted file
-        stands while sops reads it. `read` gives what a reference of the settings refers to.
-        """
-        self.identity = identity
-        self._key_file = state / "marks.key"
-        self._runtime = runtime
-        self._read = read
-        self._key = b""
+    @property
+    def _key_file(self) -> Path:
+        return self.state / "marks.key"
 
     def made_of(self, secret: DesiredSecret) -> str:
         """Mark what a secret is made of: another mark, and it is to be made anew."""
@@ -113,7 +109,7 @@ class FileDecryptor:
         self, root: str, sealed: Sequence[tuple[DesiredSecret, bytes]]
     ) -> dict[DesiredSecret, bytes]:
         try:
-            identities = await self._read(self.identity)
+            identities = await self.read(self.identity)
         except Stalled as error:
             hint = "podvisor secret init makes this host's key; then: podvisor sync"
             raise _stalled(root, sealed[0][0], str(error), hint) from error
@@ -143,10 +139,10 @@ class FileDecryptor:
             raise _stalled(root, secret, "the program sops is not installed", hint)
         path = "".join(f"[{part}]" if part.isdigit() else f'["{part}"]' for part in secret.key)
         try:
-            self._runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
             # It tells the format by the name. What stands here is encrypted.
             suffix = Path(secret.place).suffix
-            with NamedTemporaryFile(dir=self._runtime, prefix="sops-", suffix=suffix) as file:
+            with NamedTemporaryFile(dir=self.runtime, prefix="sops-", suffix=suffix) as file:
                 file.write(sealed)
                 file.flush()
                 done = await run(

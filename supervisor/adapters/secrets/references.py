@@ -8,6 +8,8 @@ import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
+
 from supervisor.kit.credentials import credential_path, how_to_load
 from supervisor.model.errors import Stalled
 from supervisor.model.settings import SecretRef
@@ -16,11 +18,10 @@ _LARGEST = 64 << 10
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-class SecretReader:
+class SecretReader(msgspec.Struct):
     """Reads from files, from systemd's credentials, and with `podman_secret` from Podman."""
 
-    def __init__(self, podman_secret: Callable[[str], Awaitable[bytes | None]]) -> None:
-        self._podman_secret = podman_secret
+    podman_secret: Callable[[str], Awaitable[bytes | None]]
 
     async def read(self, reference: SecretRef) -> bytes:
         """Return the secret without a final line end. Raises Retry or Stalled; never says it."""
@@ -31,7 +32,7 @@ class SecretReader:
                 content = read_credential(reference.place, limit=_LARGEST + 1)
                 content = _bounded(content, f"credential {reference.place}")
             case _:
-                found = await self._podman_secret(reference.place)
+                found = await self.podman_secret(reference.place)
                 if found is None:
                     name = reference.place
                     raise Stalled(

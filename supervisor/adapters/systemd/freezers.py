@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import anyio
+import msgspec
 
 from supervisor.kit.inotify import Inotify, Mask
 
@@ -23,19 +24,18 @@ def manager_folder() -> Path:
     return Path(f"/sys/fs/cgroup/user.slice/user-{user}.slice/user@{user}.service")
 
 
-class Freezers:
+class Freezers(msgspec.Struct):
     """Reads them, and follows those that were read."""
 
-    def __init__(self, folder: Path) -> None:
-        """Keep the cgroup of the user's systemd; a machine without cgroups v2 has none."""
-        self._folder = folder
-        self._inotify: Inotify | None = None
-        self._watches: dict[Path, int] = {}
-        """`cgroup.events` to the watch of it."""
-        self._followed: dict[int, tuple[Path, str]] = {}
-        """The watch to the file, and to its unit."""
-        self._known: dict[Path, bool] = {}
-        """Whether it was frozen when it was read last."""
+    folder: Path
+    """The cgroup of the user's systemd; a machine without cgroups v2 has none."""
+    _inotify: Inotify | None = None
+    _watches: dict[Path, int] = {}
+    """`cgroup.events` to the watch of it."""
+    _followed: dict[int, tuple[Path, str]] = {}
+    """The watch to the file, and to its unit."""
+    _known: dict[Path, bool] = {}
+    """Whether it was frozen when it was read last."""
 
     def paused(self, units: Collection[str]) -> frozenset[str]:
         """Return those of these units that have a paused container; `watch` follows all of them."""
@@ -77,12 +77,12 @@ class Freezers:
         """Yield the cgroups of those units that have one: of most, where systemd puts services."""
         elsewhere: dict[str, Path] | None = None
         for unit in units:
-            folder = self._folder / "app.slice" / unit
+            folder = self.folder / "app.slice" / unit
             if folder.is_dir():
                 yield unit, folder
                 continue
             if elsewhere is None:
-                elsewhere = dict(_services(self._folder))
+                elsewhere = dict(_services(self.folder))
             if unit in elsewhere:
                 yield unit, elsewhere[unit]
 

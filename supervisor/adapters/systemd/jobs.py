@@ -10,21 +10,21 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import anyio
+import msgspec
 
 from supervisor.adapters.systemd.bus import Connection
 from supervisor.adapters.systemd.names import manager_rule
 
 
-class Jobs:
+class Jobs(msgspec.Struct):
     """The jobs that are waited for, by their object path."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[str, list[asyncio.Future[str]]] = {}
-        self._early: dict[str, str] = {}
-        """Ends that were told while somebody was asking: one of them may be the answer to it."""
-        self._asking = 0
-        self._listeners: Counter[Connection] = Counter()
-        """Who waits, by connection: a new one does not have the rule of the one before."""
+    _waiting: dict[str, list[asyncio.Future[str]]] = {}
+    _early: dict[str, str] = {}
+    """Ends that were told while somebody was asking: one of them may be the answer to it."""
+    _asking: int = 0
+    _listeners: Counter[Connection] = msgspec.field(default_factory=Counter)
+    """Who waits, by connection: a new one does not have the rule of the one before."""
 
     async def run(
         self,

@@ -25,10 +25,7 @@ _TYPED = {
 
 
 def unit_path(name: str) -> str:
-    """Object path of a unit: every byte that is no letter or digit is written `_xx`.
-
-    A digit that comes first is, too.
-    """
+    """Object path of a unit: all but letters and digits is written `_xx`; a first digit, too."""
     encoded = name.encode()
     escaped = "".join([_ESCAPED[byte] for byte in encoded])
     if encoded[:1].isdigit():

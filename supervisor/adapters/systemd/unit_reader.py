@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import anyio
+import msgspec
 from msgspec.structs import replace
 
 from supervisor.adapters.systemd.bus import Refused
 from supervisor.adapters.systemd.names import (
     MANAGER,
+    MANAGER_PATH,
     PROPERTIES,
     UNIT,
     can_be_loaded,
@@ -24,11 +26,10 @@ _LOOKED_AT_AT_ONCE = 50
 _STARTED_BY = ("WantedBy", "RequiredBy", "BoundBy", "UpheldBy")
 
 
-class UnitReader:
+class UnitReader(msgspec.Struct):
     """Reads over a connection that somebody else keeps."""
 
-    def __init__(self, call: Callable[..., Awaitable[list[Any]]]) -> None:
-        self._call = call
+    call: Callable[..., Awaitable[list[Any]]]
 
     async def read(self, names: Collection[str], details: Collection[str]) -> dict[str, UnitState]:
         """States of these units in one call; `details` of them with the further properties."""
@@ -58,7 +59,7 @@ class UnitReader:
         loadable = [name for name in names if can_be_loaded(name)]
         if loadable:
             try:
-                (rows,) = await self._call("ListUnitsByNames", "as", [loadable])
+                (rows,) = await self.call("ListUnitsByNames", "as", [loadable])
             except Refused as error:
                 raise Retry(f"cannot read the units' states: {error}") from error
             # A row bears the unit's first name, which is another one where an alias was asked for.
@@ -69,12 +70,10 @@ class UnitReader:
 
     async def _loaded_at(self) -> int:
         """When systemd loaded its units last, in µs of the monotonic clock; 0 if never again."""
-        body = [MANAGER, "UnitsLoadTimestampMonotonic"]
         try:
-            (variant,) = await self._call("Get", "ss", body, interface=PROPERTIES)
+            return int(await self._property(MANAGER_PATH, MANAGER, "UnitsLoadTimestampMonotonic"))
         except Refused as error:
             raise Retry(f"cannot read when systemd loaded its units: {error}") from error
-        return int(variant.value)
 
     async def _with_details(self, state: UnitState, *, loaded_at: int) -> UnitState:
         interface = typed_interface(state.name)
@@ -82,9 +81,10 @@ class UnitReader:
             values = await self.properties(state.name, UNIT)
             result, restarts = "success", 0
             if interface and state.load == "loaded":
-                result = str(await self._property(state.name, interface, "Result"))
+                path = unit_path(state.name)
+                result = str(await self._property(path, interface, "Result"))
                 if state.name.endswith(".service"):
-                    restarts = int(await self._property(state.name, interface, "NRestarts"))
+                    restarts = int(await self._property(path, interface, "NRestarts"))
         except Refused:
             return state  # it was unloaded in the meantime: what is known of it stands
         started_at = int(values.get("InactiveExitTimestampMonotonic", 0))
@@ -109,11 +109,10 @@ class UnitReader:
     async def properties(self, unit: str, interface: str) -> Mapping[str, Any]:
         """All that a unit has by an interface of its. Raises Refused."""
         path = unit_path(unit)
-        (values,) = await self._call("GetAll", "s", [interface], path=path, interface=PROPERTIES)
+        (values,) = await self.call("GetAll", "s", [interface], path=path, interface=PROPERTIES)
         return {key: variant.value for key, variant in values.items()}
 
-    async def _property(self, unit: str, interface: str, name: str) -> Any:
+    async def _property(self, path: str, interface: str, name: str) -> Any:
         body = [interface, name]
-        path = unit_path(unit)
-        (variant,) = await self._call("Get", "ss", body, path=path, interface=PROPERTIES)
+        (variant,) = await self.call("Get", "ss", body, path=path, interface=PROPERTIES)
         return variant.value

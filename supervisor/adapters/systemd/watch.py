@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import msgspec
 
 from supervisor.adapters.systemd.bus import AT_ONCE, Connection
 from supervisor.adapters.systemd.names import UNIT, can_be_loaded, unit_path, unit_rules
@@ -32,38 +33,32 @@ _AGAIN_SECONDS = (
 State = tuple[str, str]
 
 
-class UnitWatch:
+class UnitWatch(msgspec.Struct, kw_only=True):
     """The set of units to follow, and the stream of their changes."""
 
-    def __init__(
-        self,
-        *,
-        connect: Callable[[], Awaitable[Connection]],
-        states: Callable[[Collection[str]], Awaitable[dict[str, UnitState]]],
-    ) -> None:
-        self._connect = connect
-        self._states = states
-        self._names: dict[str, str] = {}
-        """Object path to name of each unit that is to be followed."""
-        self._connection: Connection | None = None
-        self._followed: set[str] = set()
-        """Names of the units that are followed on this connection."""
-        self._told: dict[str, State | None] = {}
-        """State told last of each; None if whatever comes next is news."""
-        self._read: dict[str, State | None] = {}
-        """What was read of units that are not followed yet; None if not always the same."""
-        self._doubtful: set[str] = set()
-        """Units that may have changed without a signal."""
-        self._heard: set[str] = set()
-        """Units of which a signal came while they were being read."""
-        self._due = anyio.Event()
-        self._asked: frozenset[str] = frozenset()
-        self._news = DistinctQueue[str]()
+    connect: Callable[[], Awaitable[Connection]]
+    states: Callable[[Collection[str]], Awaitable[dict[str, UnitState]]]
+    _names: dict[str, str] = {}
+    """Object path to name of each unit that is to be followed."""
+    _connection: Connection | None = None
+    _followed: set[str] = set()
+    """Names of the units that are followed on this connection."""
+    _told: dict[str, State | None] = {}
+    """State told last of each; None if whatever comes next is news."""
+    _read: dict[str, State | None] = {}
+    """What was read of units that are not followed yet; None if not always the same."""
+    _doubtful: set[str] = set()
+    """Units that may have changed without a signal."""
+    _heard: set[str] = set()
+    """Units of which a signal came while they were being read."""
+    _due: anyio.Event = msgspec.field(default_factory=anyio.Event)
+    _asked: frozenset[str] = frozenset()
+    _news: DistinctQueue[str] = msgspec.field(default_factory=DistinctQueue)
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncIterator[str]]:
         """Give the stream of names. Raises Stalled if there is no bus."""
-        self._connection = await self._connect()
+        self._connection = await self.connect()
         self._doubtful.update(self._names.values())
         self._due.set()
         try:
@@ -144,7 +139,7 @@ class UnitWatch:
             await self._due.wait()
             self._due = anyio.Event()
             try:
-                await self._follow(await self._connect())
+                await self._follow(await self.connect())
                 await self._compare()
             except Failure:
                 pause = _AGAIN_SECONDS[min(failures, len(_AGAIN_SECONDS) - 1)]
@@ -183,7 +178,7 @@ class UnitWatch:
         self._doubtful.difference_update(names)
         self._heard.clear()
         try:
-            found = await self._states(names)
+            found = await self.states(names)
         except Failure:
             self._doubtful.update(name for name in names if name in self._told)
             raise

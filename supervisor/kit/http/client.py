@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import anyio
 import h11
 from anyio.abc import ByteStream
-from anyio.streams.tls import TLSStream
 
 _CONNECT_SECONDS = 30.0
 _LARGEST_HEAD = 32 << 10
@@ -153,26 +152,16 @@ async def _connect(host: str, port: int | None, *, secure: bool, unix: Path | No
         with anyio.fail_after(_CONNECT_SECONDS):
             if unix is not None:
                 return await anyio.connect_unix(unix)
-            stream = await anyio.connect_tcp(host, port or (443 if secure else 80))
-            return await _secured(stream, host) if secure else stream
+            if not secure:
+                return await anyio.connect_tcp(host, port or 80)
+            # HTTP itself says where an answer ends; many servers just hang up then.
+            return await anyio.connect_tcp(
+                host, port or 443, ssl_context=_verifying(), tls_standard_compatible=False
+            )
     except TimeoutError as error:
         raise Unreachable("it does not answer") from error
     except (anyio.BrokenResourceError, anyio.EndOfStream, OSError) as error:
         raise Unreachable(why(error)) from error
-
-
-async def _secured(stream: ByteStream, host: str) -> ByteStream:
-    try:
-        return await TLSStream.wrap(
-            stream,
-            hostname=host,
-            ssl_context=_verifying(),
-            # HTTP itself says where an answer ends; many servers just hang up then.
-            standard_compatible=False,
-        )
-    except BaseException:
-        await anyio.aclose_forcefully(stream)
-        raise
 
 
 def _verifying() -> ssl.SSLContext:

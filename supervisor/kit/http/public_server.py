@@ -36,37 +36,27 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """To take in what is still being sent when the answer is out: else it would not arrive."""
 
 
-class _Visit:
+class _Visit(msgspec.Struct, eq=False):
     """A connection that was taken."""
 
-    def __init__(self, connection: socket.socket, peer: str, *, largest_head: int) -> None:
-        self.connection = connection
-        self.request = Request(connection, largest_head=largest_head)
-        self.peer = peer
-        self.began = anyio.current_time()
-        self.scope = anyio.CancelScope()
+    connection: socket.socket
+    request: Request
+    peer: str
+    began: float = msgspec.field(default_factory=anyio.current_time)
+    scope: anyio.CancelScope = msgspec.field(default_factory=anyio.CancelScope)
 
 
-class LimitedServer:
+class LimitedServer(msgspec.Struct):
     """Takes connections on a listener until cancelled."""
 
-    def __init__(
-        self,
-        handler: Callable[[Request, str], Awaitable[None]],
-        *,
-        limits: Limits,
-        on_slow: Callable[[Request, str], None],
-    ) -> None:
-        """Serve with `handler`, which gets each request and its peer once its head was read.
-
-        `on_slow` hears of those that were cut off, or broke off.
-        """
-        self._handler = handler
-        self._limits = limits
-        self._on_slow = on_slow
-        self._visits: dict[_Visit, None] = {}
-        """In the order in which they came."""
-        self._left = asyncio.Event()
+    handler: Callable[[Request, str], Awaitable[None]]
+    """Gets each request and its peer once its head was read."""
+    limits: Limits
+    on_slow: Callable[[Request, str], None]
+    """Hears of those that were cut off, or broke off."""
+    _visits: dict[_Visit, None] = {}
+    """In the order in which they came."""
+    _left: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     async def serve(self, listener: socket.socket) -> None:
         """Take connections, each with a task of its own; `listener` does not block."""
@@ -74,21 +64,22 @@ class LimitedServer:
             while True:
                 await self._place()
                 connection, address = await accept(listener)
-                visit = _Visit(connection, address[0], largest_head=self._limits.largest_head)
-                visit.request.on_held = self._weigh
+                request = Request(connection, largest_head=self.limits.largest_head)
+                request.on_held = self._weigh
+                visit = _Visit(connection, request, address[0])
                 self._visits[visit] = None
                 tasks.start_soon(self._serve_one, visit)
 
     async def _place(self) -> None:
         """Wait until there is a place, and make one if that takes too long."""
-        while len(self._visits) >= self._limits.places:
+        while len(self._visits) >= self.limits.places:
             self._left.clear()
             reading = [visit for visit in self._visits if not visit.request.is_read]
             crowd = Counter(visit.peer for visit in reading)
             oldest = max(reading, key=lambda visit: crowd[visit.peer], default=None)
             patience = math.inf
             if oldest is not None:
-                patience = oldest.began + self._limits.dawdling_seconds - anyio.current_time()
+                patience = oldest.began + self.limits.dawdling_seconds - anyio.current_time()
             with anyio.move_on_after(patience):
                 await self._left.wait()
                 continue
@@ -98,32 +89,32 @@ class LimitedServer:
 
     def _weigh(self) -> None:
         """Cut off the largest body, if all are too large together."""
-        if sum(visit.request.held for visit in self._visits) > self._limits.memory:
+        if sum(visit.request.held for visit in self._visits) > self.limits.memory:
             max(self._visits, key=lambda visit: visit.request.held).scope.cancel()
 
     async def _serve_one(self, visit: _Visit) -> None:
         with visit.connection:
             try:
                 with visit.scope:
-                    visit.scope.deadline = visit.began + self._limits.seconds
+                    visit.scope.deadline = visit.began + self.limits.seconds
                     await self._answer(visit)
                 if visit.scope.cancelled_caught:
-                    self._on_slow(visit.request, visit.peer)
+                    self.on_slow(visit.request, visit.peer)
             finally:
                 del self._visits[visit]
                 self._left.set()
 
     async def _answer(self, visit: _Visit) -> None:
-        is_gone = not await visit.request.serve(lambda one: self._handler(one, visit.peer))
+        is_gone = not await visit.request.serve(lambda one: self.handler(one, visit.peer))
         if is_gone:
-            self._on_slow(visit.request, visit.peer)
+            self.on_slow(visit.request, visit.peer)
         elif not visit.request.is_read:
             await self._bid_farewell(visit.connection)
 
     async def _bid_farewell(self, connection: socket.socket) -> None:
         """Let the answer arrive: to close with bytes unread would take it back."""
         loop = asyncio.get_running_loop()
-        with anyio.move_on_after(self._limits.farewell_seconds), contextlib.suppress(OSError):
+        with anyio.move_on_after(self.limits.farewell_seconds), contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_WR)
             while await loop.sock_recv(connection, _CHUNK):
                 pass
