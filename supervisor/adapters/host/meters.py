@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from supervisor.model.idle import Load, ProcessReading, Reading
 
 _ZOMBIE = "Z"
@@ -19,19 +21,12 @@ _PPID, _UTIME, _STIME, _CUTIME, _CSTIME, _STARTED = 1, 11, 12, 13, 14, 19
 """Fields of /proc/PID/stat, counted from the state on."""
 
 
-class Meter:
+class Meter(msgspec.Struct, kw_only=True):
     """The counters of one target: groups, and processes with their descendants."""
 
-    def __init__(
-        self,
-        *,
-        groups: Sequence[Path] = (),
-        pids: Sequence[int] = (),
-        proc: Path = Path("/proc"),
-    ) -> None:
-        self._groups = tuple(groups)
-        self._pids = tuple(pids)
-        self._proc = proc
+    groups: Sequence[Path] = ()
+    pids: Sequence[int] = ()
+    proc: Path = Path("/proc")
 
     def read(self, *, memory: bool = False) -> Reading:
         """Return all counters as they are now; memory costs a walk through page tables."""
@@ -40,7 +35,7 @@ class Meter:
         user = system = 0
         written: int | None = None
         members: dict[int, list[str]] = {}
-        for group in self._groups:
+        for group in self.groups:
             with contextlib.suppress(OSError):  # it does not run now, or ends while it is read
                 stat = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
                 cpu[key_of(group)] = int(stat["usage_usec"])
@@ -53,7 +48,7 @@ class Meter:
                     # The benchmark runs in the group that it measures: its own is not counted.
                     cpu[key_of(group)] -= time.process_time_ns() // 1000
                 members |= inside
-        for root in self._pids:
+        for root in self.pids:
             tree = self._tree(root)
             members |= tree
             cpu[f"pid:{root}"] = sum(
@@ -90,7 +85,7 @@ class Meter:
     def _tree(self, root: int) -> dict[int, list[str]]:
         """Return a process and its descendants, with their stat."""
         everybody = {}
-        for entry in self._proc.iterdir():
+        for entry in self.proc.iterdir():
             if entry.name.isdecimal():
                 with contextlib.suppress(OSError):
                     everybody[int(entry.name)] = self._stat(int(entry.name))
@@ -108,7 +103,7 @@ class Meter:
 
     def _stat(self, pid: int) -> list[str]:
         # The name, in parentheses, may hold anything, parentheses too.
-        return (self._proc / f"{pid}/stat").read_text().rpartition(")")[2].split()
+        return (self.proc / f"{pid}/stat").read_text().rpartition(")")[2].split()
 
     def _cpu_us(self, pid: int) -> int:
         """Return a process's CPU time with that of its ended threads; 0 if it is gone."""
@@ -120,7 +115,7 @@ class Meter:
 
     def _process(self, pid: int, *, memory: bool) -> ProcessReading | None:
         """Return the counters of a process; None if it is gone."""
-        place = self._proc / str(pid)
+        place = self.proc / str(pid)
         try:
             return ProcessReading(
                 name=(place / "comm").read_text().strip(),

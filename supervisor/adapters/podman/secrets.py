@@ -36,9 +36,9 @@ def secrets_there(found: Sequence[dict[str, Any]]) -> SecretsThere:
     identities: dict[str, str] = {}
     owned: dict[str, OwnedSecret] = {}
     for one in found:
-        if str(one["Spec"]["Name"]).endswith(_SPARE):
-            continue
         name, labels = str(one["Spec"]["Name"]), one["Spec"].get("Labels") or {}
+        if name.endswith(_SPARE):
+            continue
         identities[name] = str(one["ID"])
         if app := str(labels.get(APP_LABEL, "")):
             content = str(labels.get(CONTENT_LABEL, ""))

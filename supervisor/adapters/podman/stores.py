@@ -74,13 +74,12 @@ def _look(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-class Kept(Generic[Answer]):
+class Kept(msgspec.Struct, Generic[Answer]):
     """One answer, for as long as the state of its files is the same."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._state: State | None = None
-        self._answer: Answer | None = None
+    now: Callable[[], float]
+    _state: State | None = None
+    _answer: Answer | None = None
 
     def get(self, paths: Sequence[Path]) -> Answer | None:
         """Return the answer if it still holds; one that rests on no file does not."""
@@ -89,7 +88,7 @@ class Kept(Generic[Answer]):
     def put(self, answer: Answer, *, before: State) -> None:
         """Keep an answer with the state from before it was asked for."""
         newest = max((one[1] for one in before if one), default=None)
-        settled = newest is not None and newest + _SETTLED_NANOSECONDS < self._now() * 1e9
+        settled = newest is not None and newest + _SETTLED_NANOSECONDS < self.now() * 1e9
         self._state = before if settled else None
         self._answer = answer if settled else None
 
