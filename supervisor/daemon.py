@@ -24,7 +24,7 @@ from pathlib import Path
 import anyio
 
 from supervisor import __version__
-from supervisor.adapters.host.checks import prerequisites
+from supervisor.adapters.host.checks import Machine
 from supervisor.api import control
 from supervisor.controllers.isolate import leaves
 from supervisor.kit.sd_notify import Notifier
@@ -57,7 +57,8 @@ async def run(config: Path, *, wrap: Callable[[Ports], Ports] = lambda ports: po
         log.error("%s", finding)
     if reading.settings is None:
         return EXIT_SETTINGS
-    problems = prerequisites()
+    machine = Machine()
+    problems = machine.prerequisites()
     for finding in problems:
         log.error("%s", finding)
     if any(finding.fatal for finding in problems):
@@ -74,7 +75,7 @@ async def run(config: Path, *, wrap: Callable[[Ports], Ports] = lambda ports: po
                 ports,
                 notifier=notifier,
                 config=paths.config,
-                host_problems=prerequisites,
+                host_problems=machine.prerequisites,
             )
             await _serve(daemon, paths, notifier)
     except* Failure as group:

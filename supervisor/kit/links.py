@@ -1,7 +1,4 @@
-"""Where symbolic links lead, worked out from their texts alone.
-
-Used on sources (which have no work tree to ask) and before a link is made on disk.
-"""
+"""Where symbolic links lead, worked out from their texts alone."""
 
 from collections.abc import Mapping
 

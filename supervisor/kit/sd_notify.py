@@ -1,7 +1,6 @@
 """Tells systemd how the service is: sd_notify(3), without a library.
 
-The daemon holds one `Notifier`; the protocol is a datagram of `NAME=value` lines. Telling is never
-worth failing for: what cannot be sent is dropped.
+Telling is never worth failing for: what cannot be sent is dropped.
 """
 
 import os

@@ -1,7 +1,4 @@
-"""Durations, sizes and moments as people write and read them, and the word that was meant.
-
-What `format_duration` and `format_size` write, `parse_duration` and `parse_size` read back.
-"""
+"""Durations, sizes and moments as people write and read them, and the word that was meant."""
 
 import re
 from collections.abc import Collection, Iterable

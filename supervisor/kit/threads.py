@@ -1,7 +1,6 @@
 """Run blocking or long work in a thread that ends with it.
 
-Used where many or large files are read, and where much is to be worked out. A pool would keep its
-threads for the next time; here the next time may be days away.
+A pool would keep its threads for the next time; here the next time may be days away.
 """
 
 import asyncio

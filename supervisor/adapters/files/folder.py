@@ -69,29 +69,25 @@ class OwnedFolder:
     ) -> None:
         self._memory = memory
         self._unshared = unshared
-        self._root = os.path.realpath(root)
-        self._links = UnitLinks(user_units=str(user_units), root=self._root)
+        self.root = os.path.realpath(root)
+        """Absolute real path of the folder that holds the apps' folders."""
+        self._links = UnitLinks(user_units=str(user_units), root=self.root)
         self._foreign = ForeignUnits(
-            root=self._root,
+            root=self.root,
             user_units=str(user_units),
             quadlets=str(root.parent),
             etc=str(etc),
         )
-        self._watch = OwnedWatch(self._root)
+        self._watch = OwnedWatch(self.root)
         self._known: dict[str, Known] = {}
         self._owned: dict[str, frozenset[str]] = {}
         self._manifests: dict[str, tuple[Stamp, Manifest]] = {}
         self._torn: set[str] = set()
         """Apps with a manifest that could not be read."""
 
-    @property
-    def root(self) -> str:
-        """Absolute real path of the folder that holds the apps' folders."""
-        return self._root
-
     async def manifests(self) -> dict[str, Manifest]:
         """Read all manifests, as far as they can be read; again only when their stat moves."""
-        with told(f"read {self._root}"):
+        with told(f"read {self.root}"):
             stamps = self._stamps()
         self._manifests = {app: one for app, one in self._manifests.items() if app in stamps}
         found: dict[str, Manifest] = {}
@@ -107,7 +103,7 @@ class OwnedFolder:
     ) -> ObservedApp:
         """Read the manifest, how its files and `wanted` stand on disk, and what of `asked` does."""
         _check_app(app)
-        with told(f"read {self._root}/{app}"):
+        with told(f"read {self.root}/{app}"):
             return await self._observe(app, wanted, asked)
 
     async def _observe(
@@ -125,7 +121,7 @@ class OwnedFolder:
         unowned_files, closed, links = await in_thread(beside) if many else beside()
         asked = [path for path in asked if not path_problem(path)]
         await self._watch_app(app, [*paths, *asked], map(self._links.absolute, links))
-        read = partial(contents, self._root, full, self._known.get(app, {}))
+        read = partial(contents, self.root, full, self._known.get(app, {}))
         try:
             there, known = await in_thread(read) if many else read(most=_THREAD_BYTES)
         except TooMuch:
@@ -155,14 +151,14 @@ class OwnedFolder:
             closed=tuple(sorted(closed)),
             unowned_files=unowned_files,
             links=links,
-            by_hand=tuple(one for one in asked if os.path.exists(f"{self._root}/{app}/{one}")),  # noqa: ASYNC240, PTH110
+            by_hand=tuple(one for one in asked if os.path.exists(f"{self.root}/{app}/{one}")),  # noqa: ASYNC240, PTH110
         )
 
     async def contents(self, app: str, paths: Collection[str], *, limit: int) -> dict[str, bytes]:
         """Read these files (of links, where they lead), `limit` bytes of each at most."""
         _check_app(app)
         full = [f"{app}/{path}" for path in paths if not path_problem(path)]
-        found = await in_thread(lambda: first_bytes(self._root, full, limit=limit))
+        found = await in_thread(lambda: first_bytes(self.root, full, limit=limit))
         return {path[len(app) + 1 :]: content for path, content in found.items()}
 
     async def foreign_units(self) -> dict[str, str]:
@@ -179,17 +175,17 @@ class OwnedFolder:
         gone = manifest.claims_nothing
 
         def write() -> None:
-            sweep(self._root, folders)
+            sweep(self.root, folders)
             if gone:
-                remove(self._root, path, keep=0)
+                remove(self.root, path, keep=0)
             else:
-                put(self._root, [(path, text, FileKind.FILE)])
+                put(self.root, [(path, text, FileKind.FILE)])
 
         if gone:
             await self._watch.replace(app, files=(), folders=())
         elif self._memory:
             self._memory.put(manifest, app)
-        with told(f"write {self._root}/{path}"):
+        with told(f"write {self.root}/{path}"):
             await in_thread(write)
         if gone:
             self._known.pop(app, None)
@@ -209,7 +205,7 @@ class OwnedFolder:
             self._manifest(app)
         owned = frozenset(f"{app}/{path}" for path in self._owned.get(app, ()))
         new = tuple((f"{app}/{file.path}", content, file.kind) for file, content in files)
-        change = Change(root=self._root, files=new, owned=owned)
+        change = Change(root=self.root, files=new, owned=owned)
         watched = self._places(app, [file.path for file, _ in files])
 
         def write() -> None:
@@ -218,12 +214,12 @@ class OwnedFolder:
 
         def link_all() -> None:
             for file, _ in files:
-                with told(f"write {self._root}/{app}/{file.path}"):
+                with told(f"write {self.root}/{app}/{file.path}"):
                     self._links.put(app, file.path)
 
         self._watch.release(*watched)
         try:
-            with told(f"write {self._root}/{app}"):
+            with told(f"write {self.root}/{app}"):
                 await in_thread(write)
         except Stalled as failure:
             await self._as_root(change, failure)
@@ -236,9 +232,9 @@ class OwnedFolder:
         """Remove files (and their links), and the folders that they leave empty."""
         _check_app(app)
         mine = [path for path in paths if not path_problem(path)]
-        change = Change(root=self._root, gone=tuple(f"{app}/{path}" for path in mine))
+        change = Change(root=self.root, gone=tuple(f"{app}/{path}" for path in mine))
         passed = [
-            "/".join([self._root, app, *parts[:depth]])
+            "/".join([self.root, app, *parts[:depth]])
             for path in mine
             for parts in [path.split("/")]
             for depth in range(1, len(parts))
@@ -246,7 +242,7 @@ class OwnedFolder:
 
         def take_away() -> None:
             for path in mine:
-                with told(f"remove {self._root}/{app}/{path}"):
+                with told(f"remove {self.root}/{app}/{path}"):
                     self._links.remove(app, path)
             carry_out(change)
 
@@ -271,7 +267,7 @@ class OwnedFolder:
     def _stamps(self) -> dict[str, Stamp]:
         """Return the apps that have a manifest, with the stamp of each."""
         stamps: dict[str, Stamp] = {}
-        with suppress(FileNotFoundError), os.scandir(self._root) as entries:
+        with suppress(FileNotFoundError), os.scandir(self.root) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     with suppress(OSError):
@@ -280,7 +276,7 @@ class OwnedFolder:
 
     def _manifest(self, app: str) -> Manifest | None:
         """Read an app's manifest: one that is torn as it is remembered, another app's as none."""
-        with folder_at(self._root, app) as place:
+        with folder_at(self.root, app) as place:
             if place is None:
                 return None
             try:
@@ -351,7 +347,7 @@ class OwnedFolder:
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
         """List what is in a folder below the root, and whether it is a folder; nothing if none."""
-        with folder_at(self._root, folder) as place:
+        with folder_at(self.root, folder) as place:
             if place is None:
                 return []
             with os.scandir(place) as entries:
@@ -359,7 +355,7 @@ class OwnedFolder:
 
     def _places(self, app: str, paths: Collection[str]) -> list[str]:
         """Return the absolute paths of an app's files, and of the links to them."""
-        places = [f"{self._root}/{app}/{path}" for path in paths]
+        places = [f"{self.root}/{app}/{path}" for path in paths]
         links = (self._links.link_of(app, path) for path in paths)
         return [*places, *(self._links.absolute(link) for link in links if link)]
 
@@ -370,7 +366,7 @@ class OwnedFolder:
         for path in paths:
             parts = path.split("/")[:-1]
             folders.update(
-                "/".join([self._root, app, *parts[:depth]]) for depth in range(len(parts) + 1)
+                "/".join([self.root, app, *parts[:depth]]) for depth in range(len(parts) + 1)
             )
         await self._watch.replace(app, files=files, folders=folders)
 

@@ -1,7 +1,6 @@
 """Files below one folder, and never outside it: each step goes down from an open folder.
 
-`folder` and `unit_links` change the disk with these functions only. What is written appears whole
-under its name or not at all.
+What is written appears whole under its name or not at all.
 """
 
 import errno

@@ -1,7 +1,6 @@
 """How a source is reached: from its settings to the address, the password and the ssh command.
 
-Used by `reader`, before `remote` fetches. Passwords are read anew each time, and go to git's
-environment only.
+Passwords are read anew each time, and go to git's environment only.
 """
 
 import shlex

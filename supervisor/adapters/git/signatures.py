@@ -1,7 +1,7 @@
 """Whether a revision was signed by somebody who may: `git verify-commit` and `verify-tag`.
 
-Used by `reader` on what was fetched. Nothing of the user's own Git, ssh or gpg configuration takes
-part: the signers are those of the file that the settings name, and no others.
+The signers are those of the file that the settings name: no configuration of the user's own for
+Git, ssh or gpg takes part.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """One bare repository per source: the object store of what it held.
 
-Below it stand git's plumbing commands; above it the `reader`, which never lets two of its calls
-work on one store at once. `podvisor.json` in the repository is the last snapshot.
+The `reader` never lets two calls work on one store at once. `podvisor.json` in the repository is
+the last snapshot.
 """
 
 import contextlib

@@ -1,8 +1,4 @@
-"""What a source may hold: the names, sizes and links of both kinds of source.
-
-Before: `reader` (a Git tree) or `walk` (a folder, which has limits of its own as it goes). After:
-the files and findings of a Snapshot.
-"""
+"""What a source may hold: the names, sizes and links of both kinds of source."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping

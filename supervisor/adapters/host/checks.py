@@ -209,11 +209,6 @@ class Machine:
         return int(words[1]) if len(words) > 1 and words[1].isdecimal() else 0
 
 
-def prerequisites() -> list[Finding]:
-    """Everything that this machine lacks, in the order in which it is to be mended."""
-    return Machine().prerequisites()
-
-
 def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(errors="replace").splitlines()

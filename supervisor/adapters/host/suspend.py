@@ -1,6 +1,6 @@
 """The machine's waking up from a suspend, as logind tells of it on the system bus.
 
-Kept for `watch`. There is one match rule for one signal that is sent twice for each suspend.
+There is one match rule for one signal that is sent twice for each suspend.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
 """What `podvisor bench idle` measures: units, groups, processes, and commands that it starts.
 
-Finds where the kernel counts them; `meters` reads the counters there. systemd is asked before and
-after a window, never within: it is often one of those that are measured.
+systemd is asked before and after a window, never within: it is often one of those measured.
 """
 
 import itertools

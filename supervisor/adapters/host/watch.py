@@ -1,7 +1,4 @@
-"""What happens to the machine as a whole. The `Host` port.
-
-`sleep` hears of suspends, `routes` of networks that come up.
-"""
+"""What happens to the machine as a whole. The `Host` port."""
 
 import logging
 from collections.abc import AsyncIterator, Callable

@@ -1,7 +1,6 @@
 """Verify one RS256 signature: a helper, which `tokens` asks.
 
-The library for it takes 7 MB, which the daemon would carry for good; here they end with the
-process.
+The library for it takes 7 MB, which the daemon would carry for good.
 """
 
 import base64

@@ -1,7 +1,6 @@
 """Podman's REST API on its Unix socket: each question on a connection of its own.
 
 `podman.service` ends by itself a few seconds after the last connection; nothing is held open here.
-Used by `client`, `event_source` and `stream`.
 """
 
 import json

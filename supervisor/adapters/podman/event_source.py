@@ -1,7 +1,6 @@
 """Choosing where Podman's events are read, by asking where it logs them and trying it out.
 
-A tiny volume is made and removed again; whoever sees that come back can be relied on. Done at the
-start, and when something speaks against the choice.
+A tiny volume is made and removed again; whoever sees that come back can be relied on.
 """
 
 import time

@@ -1,7 +1,6 @@
 """Reading what is new in Podman's event log: in the journal, or in a file.
 
-A reader ends with what there is: at rest nothing is followed, no process is kept. `event_source`
-says which of them works.
+A reader ends with what there is: at rest nothing is followed, no process is kept.
 """
 
 import os

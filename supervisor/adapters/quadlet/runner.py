@@ -1,7 +1,4 @@
-"""Run Podman's generator over a stage, and tell what it crashes at from what the machine lacks.
-
-Used by `generator`, and by `culprits` to try some of the files.
-"""
+"""Run Podman's generator over a stage, and tell what it crashes at from what the machine lacks."""
 
 import os
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence

@@ -1,7 +1,6 @@
 """age (https://age-encryption.org) by the library pyrage, which costs memory and is loaded late.
 
-The daemon never loads it, but has this module open files as a helper; the command line calls the
-functions.
+The daemon has this module open files as a helper; the command line calls the functions.
 """
 
 import binascii

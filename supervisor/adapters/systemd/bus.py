@@ -1,7 +1,6 @@
 """One connection to the user's bus: calls, signals, match rules.
 
-The library is used at its lowest level, without introspection: messages out, bodies in. Used by
-`manager`, which makes a new one when this one is lost.
+The library is used at its lowest level, without introspection: messages out, bodies in.
 """
 
 import asyncio

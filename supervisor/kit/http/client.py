@@ -1,6 +1,5 @@
 """One HTTP/1.1 exchange on a connection of its own: open, ask, read, close.
 
-Used by the adapters that ask a server now and then and must not carry a whole HTTP library for it.
 The other end is not trusted: heads, lines and bodies have limits, and every wait has an end.
 """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.adapters.host.checks import Machine, prerequisites
+from supervisor.adapters.host.checks import Machine
 from supervisor.adapters.host.commands import answer
 
 
@@ -193,4 +193,4 @@ def test_commands_that_are_not_there_say_nothing() -> None:
 
 
 def test_this_machine_can_be_looked_at() -> None:
-    assert isinstance(prerequisites(), list)
+    assert isinstance(Machine().prerequisites(), list)
