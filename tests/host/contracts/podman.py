@@ -12,6 +12,7 @@ import anyio
 import msgspec
 import uvloop
 
+from supervisor.adapters.podman.api import Api
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.model.errors import Retry, Stalled
@@ -229,12 +230,13 @@ async def hidden_failures(podman: PodmanClient) -> None:
 
     A drop-in lets the check's service end well; this Podman gives itself out for a newer one.
     """
-    real = podman._api.get
+    real = podman._api
 
-    async def newer(path: str, **query: str) -> Any:
-        return {"Version": "6.0.2"} if path == "/version" else await real(path, **query)
+    class Newer(Api):
+        async def get(self, path: str, **query: str) -> Any:
+            return {"Version": "6.0.2"} if path == "/version" else await real.get(path, **query)
 
-    podman._api.get = newer  # type: ignore[method-assign]
+    podman._api = Newer(real.socket)
     systemd = SystemdManager()
     logs = HOME / "ct-logs"
     logs.mkdir(exist_ok=True)
@@ -262,7 +264,7 @@ async def hidden_failures(podman: PodmanClient) -> None:
             assert service_pid() == "0", "Podman is not asked"
             sh(f"podman rm -ft0 ct-hides; rm -r {drop_in}")
     finally:
-        podman._api.get = real  # type: ignore[method-assign]
+        podman._api = real
         sh("podman rm -ift0 ct-hides; rm -r ~/ct-logs", check=False)
         systemd.close()
 
