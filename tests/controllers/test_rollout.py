@@ -6,9 +6,10 @@ import pytest
 
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
+from supervisor.model.git_url import GitUrl
 from supervisor.model.health import Health
 from supervisor.model.rollout import Outcome
-from supervisor.model.settings import RolloutSettings
+from supervisor.model.settings import RolloutSettings, SourceSettings
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
 from tests.words import waiting
 
@@ -868,3 +869,32 @@ async def test_what_goes_back_for_a_newer_one_that_waits_says_so(world):
         assert "it was still on trial when" in cut.reason
         assert cut.reason.endswith("which waits for its image")
         assert [one for one in world.events(EventKind.STEP) if cut.reason in one.reason]
+
+
+@pytest.mark.parametrize("is_held", [False, True], ids=["quarantine", "hold"])
+async def test_what_was_tried_and_ordered_of_a_content_counts_wherever_its_source_moves(
+    world, is_held
+):
+    """A repository that moves, or a branch that is renamed, brings nothing that was not tried."""
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
+        if is_held:
+            await deployed(world, daemon, TWO)
+            await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+            await settle()
+        else:
+            breaks(world, "web", unless="v=1")
+            await deployed(world, daemon, TWO)
+        stands = AppState.HELD if is_held else AppState.REVERTED
+        assert (state(daemon), unit(world)) == (stands, "v=1")
+        home = SourceSettings(git=GitUrl("https://elsewhere.example/home"), ref="stable")
+        await daemon.lifecycle.take_settings(
+            msgspec.structs.replace(world.settings, sources={"home": home})
+        )
+        await daemon.queue.wait_idle()
+        await settle()
+        assert (state(daemon), unit(world)) == (stands, "v=1")
+        world.machine.broken.clear()
+        world.systemd.mends.clear()
+        await deployed(world, daemon, THREE)
+        assert (state(daemon), unit(world)) == (AppState.READY, "v=3")
