@@ -202,7 +202,7 @@ class GitSources:
             return record.snapshot
         if signers:
             await self._verify(source, settings.ref, signers)
-        snapshot = await self._list(name, store, shown=remote.url.shown)
+        snapshot = await self._list(source, shown=remote.url.shown)
         if record and record.snapshot == snapshot:
             snapshot = record.snapshot
         await source.save(snapshot, self._limits, head=head, verified=verified)
@@ -223,15 +223,15 @@ class GitSources:
             raise
         source.refused = None
 
-    async def _list(self, name: str, store: Store, *, shown: str) -> Snapshot:
+    async def _list(self, source: _Source, *, shown: str) -> Snapshot:
         """Make the snapshot of what was fetched: one process lists, one reads the link targets."""
+        name, store, record = source.name, source.store, source.last()
         try:
             lines = await store.tree(HEAD)
         except StoreBroken as error:
             if "not a tree" not in str(error):
                 raise
             lines = []
-        record = self._record(name)
         known = {_line(file): file for file in record.snapshot.files} if record else {}
         files = [file for line in lines if (file := known.get(line))]
         findings: list[Finding] = []
