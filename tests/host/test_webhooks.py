@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -143,11 +144,13 @@ def test_a_thousand_deliveries_are_a_handful_of_fetches(user, repository, port):
     at_rest = memory(process, "VmHWM")
     pid = main_pid(user, "hello.service")
     head = repository.commit(hello(3000))
+    began = time.monotonic()
     assert deliver(user, port, many=1000, seconds=5) == {"202": 1000}
+    took = time.monotonic() - began
     user.wait_for(lambda: source(user)["revision"] == head)
     user.wait_for(lambda: runs_anew(user, "hello.service", pid))
     assert source(user)["webhook"]["accepted"] == 1001
-    assert 1 <= len(told(user)) - before <= 5
+    assert 1 <= len(told(user)) - before <= max(5, took), "one a second at the most"
     assert memory(process, "VmHWM") - at_rest <= 30_000
 
 
