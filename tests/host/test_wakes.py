@@ -45,6 +45,18 @@ def test_health_checks_are_no_ones_business(user):
     assert listen("subscribe")["checks"] > 0, "what a subscription would cost"
 
 
+def test_what_the_daemon_does_loads_no_library_that_it_has_no_use_for(user):
+    deploy_folder(user, {"web/web.container": sleeper(), "web/job.service": service()})
+    ready(user, "web")
+    user.write("apps/web/job.service", service() + "# changed\n")
+    user.podvisor("sync")
+    user.podvisor("status")
+    loaded = user.run("cat", f"/proc/{main_pid(user, 'podvisor.service')}/maps").stdout
+    assert "_sqlite3" in loaded
+    for name in ("_bz2", "_lzma", "_yaml", "pyrage", "_rust"):  # the last is cryptography's
+        assert name not in loaded
+
+
 def test_nothing_is_missed_while_everything_changes(user):
     """Units die while others come and go, and while systemd reloads and is executed anew."""
     unit = service().replace("[Service]", "[Service]\nRestart=no")

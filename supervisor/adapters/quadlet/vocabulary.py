@@ -1,5 +1,6 @@
 """The keys that the installed systemd knows, by section: it lists them itself."""
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -49,5 +50,6 @@ async def _ask(place: str) -> dict[str, frozenset[str]]:
         if line.startswith("[") and line.endswith("]"):
             section = line[1:-1]
         elif section and "=" in line:
-            keys.setdefault(section, set()).add(line.partition("=")[0])
+            # Interned, as sections have many in common.
+            keys.setdefault(section, set()).add(sys.intern(line.partition("=")[0]))
     return {name: frozenset(found) for name, found in keys.items()} if not done.code else {}
