@@ -652,3 +652,28 @@ async def test_a_volume_goes_only_when_the_revision_without_it_has_passed(world)
         await anyio.sleep(60)
         assert not world.machine.volumes
         assert not world.machine.manifests["web"].objects, "one of that name is not podvisor's now"
+
+
+async def test_what_a_socket_starts_before_its_new_form_is_loaded_is_started_again(world):
+    """It runs as what it was, though nothing was to be done for it when it was looked at."""
+    world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
+    async with world.running() as daemon:
+        await world.push(daemon, {"web/web.container": "v=1 install="})
+        await anyio.sleep(20)
+        reload = world.systemd.reload
+
+        async def late():
+            await world.systemd.start("web.service", timeout_seconds=1)
+            world.systemd.jobs.clear()
+            await reload()
+            old = world.machine.state("web.service")
+            world.systemd.states["web.service"] = msgspec.structs.replace(old, before_load=True)
+
+        world.systemd.reload = late
+        await world.push(daemon, {"web/web.container": "v=2 install="})
+        world.systemd.reload = reload
+        world.systemd.changes.queue.put_nowait("web.service")
+        await anyio.sleep(5)
+        world.systemd.states.clear()
+        await anyio.sleep(60)
+        assert world.systemd.jobs == [("restart", "web.service")]

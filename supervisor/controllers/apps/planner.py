@@ -127,7 +127,27 @@ class AppPlanner(msgspec.Struct, kw_only=True):
         if not look.plan.steps:
             return look
         observed = await self.observer.observe_units(deployments, look.observed)
-        return msgspec.structs.replace(look, observed=observed)
+        plan = _without_overtaken(look.plan, look.observed, observed)
+        return msgspec.structs.replace(look, observed=observed, plan=plan)
+
+
+def _without_overtaken(plan: Plan, before: Observed, after: Observed) -> Plan:
+    """Take note of nothing that was down, and that somebody started before its new form loaded.
+
+    A socket or a timer may do so while a pass goes on: the next one finds it as what it was.
+    """
+
+    def is_overtaken(unit: str) -> bool:
+        now = after.unit(unit)
+        return before.unit(unit).has_ended and now.is_up and now.before_load
+
+    verdicts = tuple(
+        msgspec.structs.replace(
+            one, adopt={u: inputs for u, inputs in one.adopt.items() if not is_overtaken(u)}
+        )
+        for one in plan.verdicts
+    )
+    return msgspec.structs.replace(plan, verdicts=verdicts)
 
 
 def _planned(
