@@ -1,4 +1,4 @@
-"""The daemon: the root task group, signals, readiness and the watchdog.
+"""The daemon: the root task group, signals and readiness.
 
 Tasks, all below the one root group, and what goes in and out of each:
 
