@@ -15,6 +15,7 @@ import msgspec
 from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.desired.compositions import Compositions
 from supervisor.controllers.desired.revisions import RevisionHistory
+from supervisor.controllers.desired.unit_index import UnitIndex
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Folder
 from supervisor.controllers.state.current_settings import CurrentSettings
@@ -23,12 +24,7 @@ from supervisor.core.desired.dependencies import refused_for_order
 from supervisor.core.desired.discovery import Composition, told
 from supervisor.core.desired.prune_guard import Permit, PruneGuard
 from supervisor.core.desired.unit_moves import leaned_on, still_needed
-from supervisor.core.desired.unread import (
-    leaving,
-    left_out,
-    spares_volumes,
-    unread_apps,
-)
+from supervisor.core.desired.unread import leaving, left_out, spares_volumes, unread_apps
 from supervisor.core.files.published_ports import port_findings
 from supervisor.model.app import Candidate, Deployment, DesiredApp
 from supervisor.model.errors import Failure, Finding
@@ -68,11 +64,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
     _previous: dict[str, Deployment] = {}
     _told: dict[str, Deployment] = {}
     """As they were when somebody asked for the news."""
-    _indexed: Mapping[str, Deployment] | None = None
-    _index: dict[str, dict[str, None]] = {}
-    """Units, and what starts them, to their apps; an entry too many only names a key too
-    many."""
-    _targets: frozenset[str] = frozenset()
+    _index: UnitIndex = msgspec.field(default_factory=UnitIndex)
     _newest: dict[str, Candidate] = {}
     _permits: list[Permit] = []
     """One for each request that is under way."""
@@ -186,8 +178,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
 
     def targets(self) -> frozenset[str]:
         """What the `[Install]` of any unit names."""
-        self._reindex()
-        return self._targets
+        return self._index.follow(self.latest()).targets
 
     def newest(self, app: str) -> Candidate | None:
         """What the source asks of an app, be it held back or refused; None if it holds none."""
@@ -205,21 +196,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
 
     def apps_of_unit(self, unit: str) -> Collection[str]:
         """Names of the apps that have this unit, or have it start theirs; for watches."""
-        self._reindex()
-        return self._index.get(unit, ())
-
-    def _reindex(self) -> None:
-        current = self.latest()
-        if self._indexed is current:
-            return
-        self._indexed, self._index = current, {}
-        targets: set[str] = set()
-        for app, one in current.items():
-            named = {target for own in one.apps for target in own.targets}
-            targets |= named
-            for name in one.runtime_names | named:
-                self._index.setdefault(name, {})[app] = None
-        self._targets = frozenset(targets)
+        return self._index.follow(self.latest()).apps(unit)
 
     async def _work_out(self) -> dict[str, Deployment]:
         manifests = await self._manifests()
