@@ -5,7 +5,6 @@ Used wherever the controllers go through apps: to judge, observe, plan, carry ou
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from supervisor.model.errors import Failure, Retry, Stalled
@@ -46,8 +45,10 @@ async def each(
     done: dict[str, _R] = {}
     failed: dict[str, Failure] = {}
     for one in apps:
-        with _apart(one.name, failed, doing):
+        try:
             done[one.name] = await do(one)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next app has its turn
+            failed[one.name] = failure_of(error, doing=f"{doing} app {one.name}")
     return done, failed
 
 
@@ -58,17 +59,11 @@ def each_now(
     done: dict[str, _R] = {}
     failed: dict[str, Failure] = {}
     for one in apps:
-        with _apart(one.name, failed, doing):
+        try:
             done[one.name] = do(one)
+        except Exception as error:  # noqa: BLE001  # as above
+            failed[one.name] = failure_of(error, doing=f"{doing} app {one.name}")
     return done, failed
-
-
-@contextmanager
-def _apart(app: str, failed: dict[str, Failure], doing: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001  # whatever it is, the next app has its turn
-        failed[app] = failure_of(error, doing=f"{doing} app {app}")
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

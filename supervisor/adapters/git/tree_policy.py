@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -9,6 +10,8 @@ from supervisor.core.files.source_paths import with_parents
 from supervisor.kit.links import resolve
 from supervisor.model.errors import Finding
 from supervisor.model.source import FileKind, TreeFile
+
+_path = attrgetter("path")
 
 
 def shown(path: bytes) -> str:
@@ -64,22 +67,23 @@ def screen(
     """Sort `files`, taking out those that are refused; `links` holds the targets of the links."""
     kept: list[TreeFile] = []
     findings: list[Finding] = []
-    ordered = sorted(files)
-    names = {file.path for file in ordered}
+    ordered = sorted(files, key=_path)
+    names = set(map(_path, ordered))
     folders = {path.rpartition("/")[0] for path in names}
     blocked = {folder for folder in folders if not names.isdisjoint(with_parents(folder))}
     for file in ordered:
-        path = file.path.encode()
         if file.kind is FileKind.SYMLINK:
             problem = _link_problem(file.path, links)
             if problem:
-                findings.append(refused(source, path, problem, "make it point into the source"))
+                hint = "make it point into the source"
+                findings.append(refused(source, file.path.encode(), problem, hint))
                 continue
         elif file.size > file_size:
-            findings.append(too_large(source, path, file.size, file_size))
+            findings.append(too_large(source, file.path.encode(), file.size, file_size))
             continue
-        if file.path.rpartition("/")[0] in blocked:
-            findings.append(refused(source, path, "has a file where its folder should be"))
+        if blocked and file.path.rpartition("/")[0] in blocked:
+            problem = "has a file where its folder should be"
+            findings.append(refused(source, file.path.encode(), problem))
             continue
         kept.append(file)
     return tuple(kept), findings

@@ -109,7 +109,8 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _app(self, one: AppStatus) -> AppStatus:
-        return replace(one, next_pull_at=self._next_at(self.images.keys([one.name])))
+        keys = self.images.keys([one.name])
+        return replace(one, next_pull_at=self._next_at(keys)) if keys else one
 
     def _next_at(self, keys: Iterable[str]) -> float:
         """When the first of these keys is due; 0 if none is."""

@@ -1,6 +1,5 @@
 """What is known now of sources and apps: written by the controllers, read by the status page."""
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -74,9 +73,9 @@ class StatusBoard(msgspec.Struct):
 
     def summary(self) -> str:
         """One line for systemd's STATUS=."""
-        counts = Counter(one.state for one in self.now())
-        parts = [f"{counts[state]} {state}" for state in AppState if state in counts]
-        if parts:
-            return f"{count(counts.total(), 'app')}: {', '.join(parts)}"
+        states = [one.state for one in self.now()]
+        if states:
+            parts = [f"{states.count(state)} {state}" for state in AppState if state in states]
+            return f"{count(len(states), 'app')}: {', '.join(parts)}"
         unread = [one.name for one in self.sources.values() if not one.read_at]
         return f"no apps: not read yet: {', '.join(sorted(unread))}" if unread else "no apps"
