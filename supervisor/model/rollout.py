@@ -38,6 +38,11 @@ class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     ignored_units: tuple[str, ...] = ()
     """Units that were down before it came, and that it does not change: not its fault."""
 
+    @property
+    def order(self) -> tuple[float, str]:
+        """Where it stands in the history of its app; an order also of those of one moment."""
+        return self.began_at, self.release
+
 
 class GateState(enum.StrEnum):
     """What the gate says of a revision on trial."""

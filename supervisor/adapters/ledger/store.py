@@ -155,7 +155,7 @@ class SqliteLedger:
     def rollouts(self, app: str) -> tuple[Rollout, ...]:
         """Releases of an app that were tried, the newest last."""
         tried = self._of(Rollout).get(app, {}).values()
-        return tuple(sorted(tried, key=lambda one: one.began_at))
+        return tuple(sorted(tried, key=lambda one: one.order))
 
     def repairs(self) -> dict[str, RepairState]:
         """Crash-loop memories by unit."""

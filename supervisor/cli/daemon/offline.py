@@ -26,7 +26,7 @@ def history_from_ledger(path: str, app: str) -> bytes:
             app=app,
             running=applied[app][""].release if app in applied else "",
             held=holds.get(app, {}).get(""),
-            rollouts=tuple(sorted(tried, key=lambda one: one.began_at, reverse=True)),
+            rollouts=tuple(sorted(tried, key=lambda one: one.order, reverse=True)),
         )
     )
 

@@ -567,8 +567,11 @@ def test_rollouts_are_kept_in_the_order_in_which_they_were_tried(opened):
     for revisions in (ledger.rollouts("web"), opened().rollouts("web")):
         assert [one.revision for one in revisions] == ["r2", "r3", "r1"]
         assert revisions[-1].outcome is Outcome.FAILED
+    ledger.put_rollout(rollout("r0", 9.0))  # in the same moment
+    assert [one.revision for one in ledger.rollouts("web")] == ["r2", "r3", "r0", "r1"]
+    assert ledger.rollouts("web") == opened().rollouts("web")
     again = opened()
-    again.drop_rollouts("web", ["r2", "none"])
+    again.drop_rollouts("web", ["r2", "r0", "none"])
     assert [r.revision for r in opened().rollouts("web")] == ["r3", "r1"]
     again.drop_app("web")
     assert opened().rollouts("web") == ()
