@@ -214,6 +214,13 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
         return not needs <= self.by_name.keys() or any(unit.networks for unit in self.units)
 
     @cached_property
+    def may_start_others(self) -> bool:
+        """Whether it has a unit that may start what it does not hold."""
+        started = {name for unit in self.units for name in unit.starts}
+        has_target = any(name.endswith(".target") for name in self.by_name)
+        return has_target or self.looks_beyond or not started <= self.by_name.keys()
+
+    @cached_property
     def targets(self) -> frozenset[str]:
         """What the `[Install]` of any of its units names."""
         return frozenset(target for unit in self.units for target in unit.wanted_by)

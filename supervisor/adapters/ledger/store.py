@@ -154,8 +154,8 @@ class SqliteLedger:
 
     def rollouts(self, app: str) -> tuple[Rollout, ...]:
         """Releases of an app that were tried, the newest last."""
-        tried = self._of(Rollout).get(app, {}).values()
-        return tuple(sorted(tried, key=lambda one: one.order))
+        tried = tuple(self._of(Rollout).get(app, {}).values())
+        return tuple(sorted(tried, key=lambda one: one.order)) if len(tried) > 1 else tried
 
     def repairs(self) -> dict[str, RepairState]:
         """Crash-loop memories by unit."""

@@ -4,7 +4,7 @@ Before it: `controllers.apps.observer` and `controllers.desired.desired_state` h
 After it: `controllers.apps.executor` carries the steps out, and has no choices left to make.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -44,13 +44,15 @@ def plan(
     rollout = rollout or RolloutSettings()
     everyone = everyone or {one.name: one for one in deployments}
     owners = owners_of(everyone)
-    coming = _units(one.wanted or one.last_good for one in everyone.values())
-    standing = _units(one.last_good or one.wanted for one in everyone.values())
     own: frozenset[str] = frozenset()
     if observed.missing:
-        own = frozenset(name for one in (*coming, *standing) for name in one.runtime_names)
+        apps = [app for one in everyone.values() for app in one.apps]
+        own = frozenset(name for app in apps for name in app.runtime_units)
         # What is about to come is there.
         observed = msgspec.structs.replace(observed, missing=observed.missing - own)
+    asked = {one.name for one in deployments}
+    coming = _starters((one.wanted or one.last_good for one in everyone.values()), asked)
+    standing = _starters((one.last_good or one.wanted for one in everyone.values()), asked)
     idle = unstarted.unstarted(coming, observed.targets)
     idle_until = idle if standing == coming else unstarted.unstarted(standing, observed.targets)
 
@@ -79,8 +81,10 @@ def plan(
     return Plan(steps=_ordered(steps), verdicts=tuple(verdict for _, verdict in plans))
 
 
-def _units(apps: Iterable[DesiredApp | None]) -> list[DesiredUnit]:
-    return [unit for app in apps if app for unit in app.units]
+def _starters(apps: Iterable[DesiredApp | None], asked: Collection[str]) -> list[DesiredUnit]:
+    """Units of the apps that are asked for, and of all that may start one of theirs."""
+    some = (app for app in apps if app and (app.name in asked or app.may_start_others))
+    return [unit for app in some for unit in app.units]
 
 
 def _ordered(steps: list[Step]) -> tuple[Step, ...]:
