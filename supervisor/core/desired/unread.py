@@ -149,10 +149,11 @@ def leaving(
         for name in gone if len(gone) < len(mine) else ():
             if why := left_out(mine[name], composition):
                 hint = (
-                    "its volumes stay; to have it again, mend `apps`, `select`, `exclude` or"
-                    f" `ignore` of source {source}, then podvisor reload"
+                    "it is removed, unless another app needs it, and its volumes stay; to have it"
+                    " again, mend `apps`, `select`, `exclude` or `ignore` of"
+                    f" source {source}, then podvisor reload"
                 )
-                message = f"app {name} is left out, and removed: {why}"
+                message = f"app {name} is left out: {why}"
                 yield Finding(message=message, app=name, hint=hint, fatal=False)
 
 
