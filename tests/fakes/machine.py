@@ -534,9 +534,13 @@ class Machine:
                 self.record(verdict.app, unit, inputs)
 
     def converge(self, deployments: list[Deployment], now: float = 1.0) -> list[Plan]:
-        """Plan and carry out until nothing is left to do; fails if that takes long."""
+        """Plan and carry out until nothing is left to do; fails if that takes long.
+
+        An app may take five passes: for its images, its jobs, what changes, a network that was
+        still in use, and its manifest without it. Another one may wait for it.
+        """
         plans: list[Plan] = []
-        for _ in range(5):
+        for _ in range(10):
             plan = self.plan(deployments, now)
             if not plan.steps and not self.queued:
                 self.adopt(plan)
