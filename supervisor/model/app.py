@@ -215,10 +215,9 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
 
     @cached_property
     def may_start_others(self) -> bool:
-        """Whether it has a unit that may start what it does not hold."""
+        """Whether a unit of it names one to start that it does not hold."""
         started = {name for unit in self.units for name in unit.starts}
-        has_target = any(name.endswith(".target") for name in self.by_name)
-        return has_target or self.looks_beyond or not started <= self.by_name.keys()
+        return self.looks_beyond or not started <= self.by_name.keys()
 
     @cached_property
     def targets(self) -> frozenset[str]:

@@ -83,8 +83,15 @@ def plan(
 
 def _starters(apps: Iterable[DesiredApp | None], asked: Collection[str]) -> list[DesiredUnit]:
     """Units of the apps that are asked for, and of all that may start one of theirs."""
-    some = (app for app in apps if app and (app.name in asked or app.may_start_others))
-    return [unit for app in some for unit in app.units]
+    there = [app for app in apps if app]
+    # What an `[Install]` names is a target, or any unit: whoever has it starts it.
+    named = frozenset[str]().union(*(app.targets for app in there))
+    return [
+        unit
+        for app in there
+        if app.name in asked or app.may_start_others or not named.isdisjoint(app.by_name)
+        for unit in app.units
+    ]
 
 
 def _ordered(steps: list[Step]) -> tuple[Step, ...]:
