@@ -403,6 +403,18 @@ class TestPlan:
         assert said.code == 1
         assert said.err == "podvisor: cannot plan: x\n  do y\n"
 
+    def test_a_defect_is_not_hidden_by_a_failure_beside_it(
+        self, podvisor: Podvisor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def plan(*_: object, **__: object) -> Plan:
+            raise ExceptionGroup("", [KeyError("lost"), Retry("z")])
+
+        answers = module(ANSWERS={"plan": plan})
+        monkeypatch.setitem(sys.modules, "supervisor.wiring.offline", answers)
+        with pytest.raises(ExceptionGroup) as raised:
+            podvisor("plan")
+        assert raised.value.subgroup(KeyError)
+
 
 class TestEvents:
     EVENTS = (

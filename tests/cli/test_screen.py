@@ -1,3 +1,4 @@
+import json
 import os
 import pty
 import subprocess
@@ -110,3 +111,14 @@ screen.write_what_it_can_show()
 screen.say("✓ “a” → b…")
 """
     assert on_terminal(program, **environ).strip() == expected
+
+
+def test_json_holds_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["\x9b31m", "\x7f", "\x1b[0m", "é"]
+    screen.write_json({"said": texts})
+    screen.write_json(json.dumps(texts, ensure_ascii=False).encode())
+    out = capsys.readouterr().out
+    assert "é" in out
+    assert not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in out.replace("\n", ""))
+    first, second = out.splitlines()
+    assert (json.loads(first)["said"], json.loads(second)) == (texts, texts)

@@ -247,6 +247,13 @@ class TestList:
         assert said.code == 1
         assert "the daemon runs with /etc/other.toml" in said.err
 
+    def test_of_a_daemon_of_another_version(self, podvisor: Podvisor, daemon: Any) -> None:
+        daemon.answer("/v1/secrets", {"secrets": [{"name": "db", "state": "brand new"}]})
+        said = podvisor("secret", "list")
+        assert said.code == 1
+        assert "cannot read what the daemon answered" in said.err
+        assert "systemctl --user restart podvisor" in said.err
+
     def test_none(self, podvisor: Podvisor, daemon: Any) -> None:
         daemon.answer("/v1/secrets", {"secrets": []})
         said = podvisor("secret", "list")

@@ -19,7 +19,6 @@ from supervisor.model.status import Status
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 7
-UNIT = "systemd/user/podvisor.service"
 
 
 def cpu_seconds(*arguments: str) -> float:

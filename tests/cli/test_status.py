@@ -1,5 +1,6 @@
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -370,7 +371,9 @@ NEVER, BEFORE, SINCE = "", "@1700000000", "@4000000000"
         ("failed", SINCE, "[repair]\nnope = 1\n", "config.toml:2"),
         ("inactive", NEVER, "[x\n", "config.toml:1"),
         ("inactive", BEFORE, "[x\n", "config.toml:1"),
-        ("inactive", SINCE, "", "systemctl --user start podvisor starts it"),
+        # Those with which it became ready are not read again.
+        ("inactive", SINCE, "[x\n", "systemctl --user start podvisor starts it"),
+        ("inactive", "n/a", "", "systemctl --user start podvisor starts it"),
         ("", NEVER, "", "systemctl --user start podvisor starts it"),
     ],
 )
@@ -395,6 +398,21 @@ def test_why_nobody_answers_is_said_by_what_systemd_and_the_settings_say(
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     assert said in podvisor("status").out
     assert said in podvisor("sync").err
+
+
+def test_settings_that_are_a_link_to_an_older_file_since_are_read(
+    podvisor: Callable[..., Any], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = home / "older.toml"
+    older.write_text("[x\n")
+    time.sleep(0.01)
+    ready_at = older.stat().st_ctime + 0.005
+    for folder in ("config/podvisor", "config/systemd/user", "programs"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    (home / "config/systemd/user/podvisor.service").touch()
+    (home / "config/podvisor/config.toml").symlink_to(older)
+    monkeypatch.setattr("supervisor.cli.daemon.absent._state", lambda: ("inactive", ready_at))
+    assert "config.toml:1" in podvisor("status").out
 
 
 def test_without_a_daemon_the_ledger_speaks(podvisor: Callable[..., Any], home: Path) -> None:

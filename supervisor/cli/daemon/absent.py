@@ -29,9 +29,10 @@ def way_out() -> str:
 
 def _are_newer(ready_at: int) -> bool:
     """Whether the settings may be others than those with which it became ready."""
+    file = Path(places.config_file())
     try:
-        # Not by its mtime: it may be an older file that was moved there.
-        return Path(places.config_file()).stat().st_ctime >= ready_at
+        # Not by its mtime: it may be an older file that was moved, or linked, there.
+        return max(file.stat().st_ctime, file.lstat().st_ctime) >= ready_at
     except OSError:
         return True
 
@@ -71,4 +72,5 @@ def _state() -> tuple[str, int]:
     except (OSError, subprocess.SubprocessError):
         return "", 0
     said = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
-    return said.get("ActiveState", ""), int(said.get("ActiveEnterTimestamp", "").lstrip("@") or 0)
+    ready_at = said.get("ActiveEnterTimestamp", "").removeprefix("@")
+    return said.get("ActiveState", ""), int(ready_at) if ready_at.isdecimal() else 0

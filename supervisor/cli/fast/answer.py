@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from supervisor.cli.daemon.client import NotRunning, ask
+from supervisor.cli.daemon.client import NotRunning, Refused, ask
 
 _T = TypeVar("_T")
 
@@ -12,12 +12,15 @@ _T = TypeVar("_T")
 def answer(question: str, config: str, kind: type[_T], **request: object) -> _T:
     """Ask `/v1/QUESTION`, and decode the answer; without a daemon `wiring.offline` has the same.
 
-    Raises Refused.
+    Raises Failure.
     """
     import msgspec
 
     try:
         return msgspec.json.decode(ask(f"/v1/{question}", body=request or None), type=kind)
+    except msgspec.MsgspecError as error:
+        hint = "is it of another version? systemctl --user restart podvisor"
+        raise Refused(f"cannot read what the daemon answered: {error}", hint=hint) from error
     except NotRunning:
         from supervisor.cli.daemon.loop import in_loop
         from supervisor.wiring.offline import ANSWERS

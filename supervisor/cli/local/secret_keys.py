@@ -16,7 +16,7 @@ _FILE = ".age-recipients"
 
 
 def own_recipient(config: str, *, make: bool) -> str:
-    """Return this host's recipient, empty if it has no key; `make` has it made. Raises Refused."""
+    """Return this host's recipient, empty if it has no key; `make` has it made. Raises Failure."""
     identity = _identity(config)
     path = Path(identity.place).expanduser()
     if identity.kind == "file" and not path.exists():
@@ -46,7 +46,7 @@ def identity_text(config: str) -> bytes:
 
 
 def recipients(config: str, others: Sequence[str], *, beside: Path) -> list[str]:
-    """Return all for whom a file in the folder `beside` is to be encrypted. Raises Refused."""
+    """Return all for whom a file in the folder `beside` is to be encrypted. Raises Failure."""
     named = [*others, *_of_repository(beside.resolve())]
     for one in named:
         age.check_recipient(one)

@@ -27,6 +27,9 @@ _LEAST_CUT = 12
 """Characters that a column keeps however narrow the terminal is: a commit id, a host's name."""
 _ASCII = {"✓": "+", "✗": "x", "→": "->", "…": "...", "·": "-", "“": '"', "”": '"', "±": "+-"}
 
+_ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+"""Control characters that JSON lets stand in its texts."""
+
 
 def is_terminal(stream: TextIO | None = None) -> bool:
     """Whether a person looks."""
@@ -112,7 +115,7 @@ def write_json(value: object, *, indent: int | None = None) -> None:
         text = json.dumps(
             value, default=_plain, ensure_ascii=False, indent=indent, separators=parts
         )
-    print(text, flush=True)
+    print(text.translate(_ESCAPED), flush=True)
 
 
 def _plain(value: object) -> Any:
