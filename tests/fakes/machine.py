@@ -536,11 +536,11 @@ class Machine:
     def converge(self, deployments: list[Deployment], now: float = 1.0) -> list[Plan]:
         """Plan and carry out until nothing is left to do; fails if that takes long.
 
-        An app may take five passes: for its images, its jobs, what changes, a network that was
-        still in use, and its manifest without it. Another one may wait for it.
+        An app may take four passes by itself: for its images, its jobs, what changes, and what it
+        left. One more if another app was in its network, or waits for it.
         """
         plans: list[Plan] = []
-        for _ in range(10):
+        for _ in range(5 * max(1, len(deployments))):
             plan = self.plan(deployments, now)
             if not plan.steps and not self.queued:
                 self.adopt(plan)
