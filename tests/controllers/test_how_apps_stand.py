@@ -230,6 +230,43 @@ async def test_back_where_nothing_starts_it_a_failure_of_the_revision_between_is
         assert len(world.events(EventKind.FAILED)) == 1
 
 
+async def how_web_ends(world, daemon, app: str) -> str:
+    """What `web.service` is in the app's status after a person started it, and it died."""
+    await anyio.sleep(1)
+    world.systemd.dies("web.service")
+    await anyio.sleep(60)
+    (status,) = daemon.service.status(app).apps
+    return next(one.active for one in status.units if one.name == "web.service")
+
+
+async def test_a_failure_of_the_revision_whose_trial_was_cut_short_is_kept(world):
+    async with world.running() as daemon:
+        world.machine.broken.add("side.service")  # so it never passes
+        web = {"web/web.container": "install=", "web/side.container": "v=1"}
+        await world.push(daemon, web)
+        await world.push(daemon, {**web, "web/side.container": "v=2 image=img:2"})
+        (tried,) = world.ledger.rollouts("web")
+        assert (tried.outcome, tried.ended_at > 0) == (Outcome.TRIAL, True)
+        assert await how_web_ends(world, daemon, "web") == "failed"
+        assert "web.service" in [one.unit for one in world.events(EventKind.FAILED)]
+
+
+async def test_a_failure_of_what_is_here_is_kept_where_another_app_has_a_part_of_it(world):
+    world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
+    async with world.running() as daemon:
+        others = {"one/web.container": "install=", "two/y.container": ""}
+        await world.push(daemon, {**others, "one/shop.container": ""})
+        await anyio.sleep(30)
+        world.machine.broken.add("x.service")
+        await world.push(daemon, {**others, "one/x.container": "", "two/shop.container": ""})
+        await anyio.sleep(60)
+        (one,) = daemon.service.status("one").apps
+        assert one.state is AppState.REVERTED
+        assert "shop.container" in world.machine.files["two"]
+        assert await how_web_ends(world, daemon, "one") == "failed"
+        assert "web.service" in [one.unit for one in world.events(EventKind.FAILED)]
+
+
 @pytest.mark.parametrize("install", ["install=none.target", "install="])
 async def test_a_revision_that_takes_from_a_unit_what_starts_it_is_on_trial_and_says_so(
     world, install

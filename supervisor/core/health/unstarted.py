@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
-from supervisor.core.health.gate import stands, trial_of
+from supervisor.core.health.gate import is_installed, is_on, rollout_of, stands
 from supervisor.core.health.wanted_units import DEFAULT_TARGET
 from supervisor.kit.graph import reachable
 from supervisor.kit.texts import nearest
@@ -95,8 +95,11 @@ def forgotten(
 
     That which stands, by a verdict that `told` has completed, has not run it since.
     """
-    app = deployment.wanted if verdict.complete else deployment.way_back
-    since = _here_since(app, observed) if app else 0.0
+    complete = verdict.complete
+    app = deployment.wanted if complete else deployment.way_back
+    # What is lost of the last good revision makes no other revision of the rest.
+    revision = deployment.wanted if complete else deployment.last_good
+    since = _here_since(revision, observed) if revision else 0.0
     for unit in app.units if app else ():
         for name in unit.runtime_names if unit.name in verdict.unstarted else ():
             state = observed.unit(name)
@@ -108,8 +111,10 @@ def forgotten(
 def _here_since(app: DesiredApp, observed: Observed) -> float:
     """When it took the place of another release; infinite if it is about to."""
     if not stands(app, observed.applied):
-        trial = trial_of(app, observed)
-        return trial.began_at if trial else math.inf
+        tried = rollout_of(app, observed)
+        if is_installed(app, observed) or (tried and is_on(tried)):
+            return tried.began_at if tried else 0.0
+        return math.inf
     others = (one for one in observed.rollouts.get(app.name, ()) if one.content != app.content)
     return max((one.ended_at or math.inf for one in others), default=0.0)
 
