@@ -11,9 +11,6 @@ from supervisor.model.errors import Failure, Retry, Stalled
 
 log = logging.getLogger(__name__)
 
-_EAGERNESS = (Retry, Stalled)
-"""Of several failures the one counts that is tried again first: the others come again by it."""
-
 
 class _Named(Protocol):
     @property
@@ -27,15 +24,16 @@ _R = TypeVar("_R")
 def failure_of(error: Exception, *, doing: str) -> Failure:
     """Return the failure that an exception is: itself, or what a task group met.
 
-    Anything else is a defect: it is logged, with what was being done (`doing`), and tried again.
+    Of several the one counts that is tried again first: the others come again by it. Anything but
+    the two is a defect: it is logged, with what was being done (`doing`), and tried again.
     """
     met = list(leaves(error))
-    defects = [one for one in met if not isinstance(one, Failure)]
+    defects = [one for one in met if not isinstance(one, Retry | Stalled)]
     if defects:
         log.error("%s failed", doing, exc_info=error)
         return Retry(f"internal error: {defects[0]!r}")
-    failures = (one for one in met if isinstance(one, Failure))
-    return min(failures, key=lambda one: _EAGERNESS.index(type(one)))
+    failures = (one for one in met if isinstance(one, Retry | Stalled))
+    return min(failures, key=lambda one: isinstance(one, Stalled))
 
 
 async def each(

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from supervisor.kit.failures import Failure
-
 _WHITESPACE = " \t\n\r"
 _COMMENTS = ("#", ";")
 _QUOTES = "\"'"
@@ -38,8 +36,15 @@ _BOOLEANS = {
 }
 
 
-class Refused(Failure):
-    """A value that means nothing: the sentence, and what to do."""
+class Refused(Exception):
+    """A value that means nothing: the sentence, and in `hint` what to do; it becomes a finding.
+
+    No ValueError, which what reads values has as a part of a sentence.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class Entry(msgspec.Struct, frozen=True):
