@@ -31,8 +31,8 @@ _READS_AFTER_SECONDS = (
     3.0,  # if nothing came at all
 )
 _SOME_CONTAINER = PodmanEvent(type="container")
-_MOST_AT_ONCE = 1_000
-"""Of more different events the types alone are told."""
+_MOST_WAITING = 1_000
+"""Of further events the types alone are told."""
 _SETTINGS_SETTLE_SECONDS = 8.0
 """A Podman service that still runs goes on by the old settings; it ends 5 s after its last use."""
 
@@ -75,8 +75,11 @@ class EventWatch(msgspec.Struct, kw_only=True):
             self._doubt()
 
     def _put(self, event: PodmanEvent) -> None:
-        if event.name != SELF_TEST:
-            self._news.put_nowait(event)
+        if event.name == SELF_TEST:
+            return
+        if self._news.qsize() >= _MOST_WAITING:
+            event = PodmanEvent(type=event.type)
+        self._news.put_nowait(event)
 
     def _put_unless_told(self, event: PodmanEvent) -> None:
         """A store that tells by itself does so earlier, and only of what really changed."""
@@ -146,10 +149,7 @@ class EventWatch(msgspec.Struct, kw_only=True):
         came = False
         for seconds in _READS_AFTER_SECONDS:
             await anyio.sleep(seconds)
-            events = dict.fromkeys(await reader.read())
-            if len(events) > _MOST_AT_ONCE:
-                events = dict.fromkeys(PodmanEvent(type=one.type) for one in events)
-            for event in events:
+            for event in await reader.read():
                 came = True
                 self._put_unless_told(event)
             if came and seconds == _READS_AFTER_SECONDS[1]:

@@ -264,3 +264,10 @@ async def test_a_storm_is_told_in_a_bounded_way(podman: FakePodman, client: Podm
         podman.containers_change()
         await watcher.wait(lambda: any(not one.name for one in watcher.events))
         assert len(watcher.events) <= 3_000
+        watcher.events.clear()
+        for number in range(5_000):
+            podman.add_volume(f"v{number}")
+        await watcher.wait(lambda: any(one.type == "volume" for one in watcher.events))
+        await anyio.sleep(0.4)
+        assert PodmanEvent(type="volume") in watcher.events
+        assert len(watcher.events) <= 3_000
