@@ -244,7 +244,7 @@ class OwnedFolder:
             for path in mine:
                 with told(f"remove {self.root}/{app}/{path}"):
                     self._links.remove(app, path)
-            carry_out(change)
+                carry_out(Change(root=self.root, gone=(f"{app}/{path}",)))
 
         self._watch.release(*self._places(app, mine), *passed)
         try:

@@ -385,6 +385,16 @@ async def test_drop_ins_for_units_are_linked_where_systemd_looks(home, make):
     assert home.units.exists()
 
 
+async def test_a_unit_that_cannot_be_removed_keeps_its_drop_in(home):
+    drop_in = "web.service.d/1.conf"
+    await home.write("web", {"units/web.container": UNIT, drop_in: "[Service]\n"})
+    with closed_to_us(home.root / "web/units"), pytest.raises(Stalled, match=r"web\.container"):
+        await home.folder.remove_files("web", ["units/web.container", drop_in])
+    assert drop_in in await home.files("web"), "with its link"
+    await home.folder.remove_files("web", ["units/web.container", drop_in])
+    assert await home.files("web") == {}
+
+
 async def test_drop_ins_of_one_name_for_one_unit_are_linked_beside_each_other(home):
     await home.write("a", {"x/web.service.d/1.conf": "x", "y/web.service.d/1.conf": "y"})
     await home.write("b", {"web.service.d/a-1.conf": "b"})
