@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import anyio
 
+from supervisor.kit import libc
+
 log = logging.getLogger(__name__)
 
 _QUIET_SECONDS = 0.05
@@ -60,13 +62,7 @@ class Inotify:
 
     def __init__(self) -> None:
         """Open it. Raises OSError where the user has too many (fs.inotify.max_user_instances)."""
-        import ctypes  # noqa: PLC0415  # only a daemon watches
-
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._errno = ctypes.get_errno
-        self._fd: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        if self._fd < 0:
-            raise OSError(self._errno(), os.strerror(self._errno()))
+        self._fd = libc.call("inotify_init1", os.O_NONBLOCK | os.O_CLOEXEC)
         self._watches: set[int] = set()
         self._told = False
 
@@ -80,9 +76,10 @@ class Inotify:
 
     def add(self, path: str, mask: int) -> int | None:
         """Watch what is at a path; None if nothing is there or it cannot be watched."""
-        watch: int = self._libc.inotify_add_watch(self._fd, os.fsencode(path), mask)
-        if watch < 0:
-            if self._errno() == errno.ENOSPC and not self._told:
+        try:
+            watch = libc.call("inotify_add_watch", self._fd, os.fsencode(path), mask)
+        except OSError as error:
+            if error.errno == errno.ENOSPC and not self._told:
                 self._told = True
                 log.warning(
                     "cannot watch %s: raise fs.inotify.max_user_watches; changes may be seen late",
@@ -96,7 +93,8 @@ class Inotify:
         """End a watch; one that is gone already is no error."""
         if watch in self._watches:
             self._watches.remove(watch)
-            self._libc.inotify_rm_watch(self._fd, watch)
+            with suppress(OSError):
+                libc.call("inotify_rm_watch", self._fd, watch)
 
     def take(self) -> list[InotifyEvent]:
         """Return what has happened so far, without waiting."""
@@ -108,10 +106,11 @@ class Inotify:
 
     def _known(self, data: bytes) -> Iterator[InotifyEvent]:
         """Yield the events in what the kernel wrote, but for those of watches that were ended."""
-        while data:
-            watch, mask, _, size = _HEAD.unpack_from(data)
-            name = data[_HEAD.size : _HEAD.size + size].rstrip(b"\0")
-            data = data[_HEAD.size + size :]
+        start = 0
+        while start < len(data):
+            watch, mask, _, size = _HEAD.unpack_from(data, start)
+            start += _HEAD.size + size
+            name = data[start - size : start].rstrip(b"\0")
             if watch in self._watches or mask & Mask.OVERFLOW:
                 if mask & Mask.IGNORED:
                     self._watches.remove(watch)

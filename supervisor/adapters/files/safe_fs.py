@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
+from supervisor.kit import libc
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.source import FileKind
 
@@ -75,7 +76,7 @@ def put(
             waiting.append((path, temporary))
         if len(files) > _SYNCED_EACH:
             with told(f"write {root}"), _opened(root, []) as place:
-                _sync_file_system(place)
+                libc.call("syncfs", place)  # one wait, where each file would have its own
         else:
             for path, temporary in waiting:
                 with told(f"write {root}/{path}"), _opened(root, path.split("/")[:-1]) as place:
@@ -144,16 +145,6 @@ def _keep_folder(root: str, path: str) -> None:
     with folder_at(root, path.rpartition("/")[0]) as place:
         if place is not None:
             os.fsync(place)
-
-
-def _sync_file_system(place: int) -> None:
-    """Sync what holds an open folder: one wait, where each file would have its own."""
-    import ctypes  # noqa: PLC0415  # of no use to a command that writes nothing
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syncfs(place):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 def _sync(place: int, name: str) -> None:
