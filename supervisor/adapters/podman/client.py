@@ -207,9 +207,11 @@ class PodmanClient:
 
     async def put_secret(self, name: str, content: bytes, *, labels: Mapping[str, str]) -> None:
         """Make or replace a secret. Raises Stalled if one is there that podvisor did not make."""
-        with _doing(f"make secret {name}"):
-            await put_secret(self._api, name, content, labels)
-        self._secrets.drop()
+        try:
+            with _doing(f"make secret {name}"):
+                await put_secret(self._api, name, content, labels)
+        finally:
+            self._secrets.drop()
 
     async def remove_secret(self, name: str) -> None:
         """Remove a secret that podvisor made; gone already, or another's, is well."""

@@ -41,6 +41,20 @@ async def test_replaces_its_own_where_podman_cannot(
     assert podman.secret_data["db"] == b"2"
 
 
+async def test_after_a_failure_it_asks_what_is_there(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    await client.put_secret("db", b"1", labels=LABELS)
+    podman.rest()
+    assert (await client.inventory(secrets=True)).secrets == {"db": "c1"}
+    podman.errors["POST secrets/create"] = (500, "it took too long")
+    labels = LABELS | {"io.podvisor.content": "c2"}
+    with pytest.raises(Retry):
+        await client.put_secret("db", b"2", labels=labels)
+    podman.secret_labels["db"] = labels  # it was made all the same
+    assert (await client.inventory(secrets=True)).secrets == {"db": "c2"}
+
+
 async def test_a_value_that_nobody_can_make_again_is_never_without_a_place(
     podman: FakePodman, client: PodmanClient
 ) -> None:
