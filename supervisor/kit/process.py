@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 from typing import IO, NamedTuple
 
@@ -116,6 +117,13 @@ async def run(
     if not ended or process.returncode is None:
         raise ProcessTimeout(f"{argv[0]} did not end within {timeout_seconds:g} s")
     return Completed(process.returncode, bytes(output), errors.decode(errors="replace"))
+
+
+def is_installed(program: str, path: str | None = None) -> bool:
+    """Whether a program is in one of the folders of a search path; without one, of $PATH."""
+    folders = os.get_exec_path() if path is None else path.split(os.pathsep)
+    places = [Path(folder, program) for folder in folders]
+    return any(place.is_file() and os.access(place, os.X_OK) for place in places)
 
 
 async def _end_of(process: Popen[bytes]) -> None:

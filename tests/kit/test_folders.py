@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
-from supervisor.kit.folders import is_installed, remove_tree
+import pytest
+
+from supervisor.kit.folders import remove_tree
 
 
 def test_removes_a_folder_and_follows_no_links(tmp_path: Path) -> None:
@@ -26,13 +28,24 @@ def test_removes_a_folder_and_follows_no_links(tmp_path: Path) -> None:
     assert (kept / "file").exists()
 
 
-def test_a_program_is_a_file_that_may_be_run(tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    first.mkdir()
-    (first / "tool").touch(0o600)
-    (second / "tool").mkdir(parents=True)
-    path = f"{first}:{second}"
-    assert not is_installed("tool", path)
-    (first / "tool").chmod(0o700)
-    assert is_installed("tool", path)
-    assert not is_installed("other", path)
+def test_what_cannot_be_removed_keeps_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a", "b", "deep/c", "deep/d"):
+        (folder / name).touch()
+    stuck = {
+        next(path for path in where.iterdir() if path.is_file())
+        for where in (folder, folder / "deep")
+    }
+    unlink = Path.unlink
+
+    def refuse(path: Path, **words: bool) -> None:
+        if path in stuck:
+            raise PermissionError(path)
+        unlink(path, **words)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    remove_tree(folder)
+    assert {path for path in folder.rglob("*") if path.is_file()} == stuck

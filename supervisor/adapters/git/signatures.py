@@ -15,8 +15,7 @@ from typing import NamedTuple
 from supervisor.adapters.git.command import environment, git
 from supervisor.adapters.git.errors import last_words
 from supervisor.adapters.git.store import Store
-from supervisor.kit.folders import is_installed
-from supervisor.kit.process import ProcessError, run
+from supervisor.kit.process import ProcessError, is_installed, run
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.settings import SourceSettings
 

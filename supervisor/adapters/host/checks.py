@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from supervisor.adapters.host.commands import PATIENCE_SECONDS, answer
-from supervisor.kit.folders import is_installed
+from supervisor.kit.process import is_installed
 from supervisor.model.errors import Finding
 
 OLDEST_PODMAN = (5, 0)
