@@ -8,7 +8,6 @@ import os
 import pwd
 import socket
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 from supervisor.adapters.host.commands import PATIENCE_SECONDS, answer
@@ -216,7 +215,6 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-@cache  # asked of systemd, or of a directory, at each status
 def _user_name(user_id: int) -> str:
     try:
         return pwd.getpwuid(user_id).pw_name
