@@ -41,7 +41,10 @@ class UnitLinks:
         return f"{self._units}/{link}"
 
     def put(self, app: str, path: str) -> None:
-        """Make the link to a drop-in. Raises InTheWay if a stranger has its name."""
+        """Make the link to a drop-in.
+
+        Raises InTheWay if a stranger has its name, Retry or Stalled if it cannot be written.
+        """
         link = self.link_of(app, path)
         if not link or self.stands(app, path):
             return

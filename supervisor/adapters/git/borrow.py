@@ -10,7 +10,10 @@ _FILES = ("HEAD", "config", "packed-refs", "shallow", "podvisor.json")
 
 
 def borrow(path: Path, base: Path) -> None:
-    """Make the repository `path`, which finds in `base`, if that is one, what it lacks."""
+    """Make the repository `path`, which finds in `base`, if that is one, what it lacks.
+
+    Raises OSError.
+    """
     if path.exists() or not (base / "HEAD").exists():
         return
     import shutil  # noqa: PLC0415  # a daemon never borrows
