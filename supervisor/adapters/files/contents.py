@@ -24,7 +24,11 @@ Known = dict[str, tuple[Stamp, TreeFile]]
 
 
 class TooMuch(Exception):
-    """More would have to be read than may be."""
+    """More would have to be read than may be; `settled` is to be known the next time."""
+
+    def __init__(self, settled: Known) -> None:
+        super().__init__()
+        self.settled = settled
 
 
 def contents(
@@ -41,7 +45,7 @@ def contents(
         if path in known and known[path][0] == stamp:
             file: TreeFile | None = known[path][1]
         elif (most := most - stamp.size) < 0:
-            raise TooMuch
+            raise TooMuch(settled)
         else:
             file = _read(path, name, place, stamp)
         if file is None:

@@ -121,11 +121,15 @@ class OwnedFolder:
         unowned_files, closed, links = await in_thread(beside) if many else beside()
         asked = [path for path in asked if not path_problem(path)]
         await self._watch_app(app, [*paths, *asked], map(self._links.absolute, links))
-        read = partial(contents, self.root, full, self._known.get(app, {}))
+        known = self._known.get(app, {})
+        read = partial(contents, self.root, full)
         try:
-            there, known = await in_thread(read) if many else read(most=_THREAD_BYTES)
-        except TooMuch:
-            there, known = await in_thread(read)
+            if many:
+                there, known = await in_thread(partial(read, known))
+            else:
+                there, known = read(known, most=_THREAD_BYTES)
+        except TooMuch as so_far:
+            there, known = await in_thread(partial(read, known | so_far.settled))
         self._known[app] = known
         if not there and not manifest:
             self._known.pop(app)

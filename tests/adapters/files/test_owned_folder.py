@@ -116,6 +116,18 @@ async def test_unchanged_files_are_not_read_again(home, monkeypatch):
     assert read == ["web/d/b"]
 
 
+async def test_what_was_read_before_a_large_file_is_not_read_again(home, monkeypatch):
+    await home.write("web", {"a": "one", "big": b"x" * (2 << 20)})
+    await anyio.sleep(SETTLED_NS / 1e9 + 0.02)
+    read = []
+    real = contents._read
+    monkeypatch.setattr(contents, "_read", lambda *a: read.append(a[0]) or real(*a))
+    first = await home.files("web")
+    assert read == ["web/a", "web/big"]
+    assert await home.files("web") == first
+    assert len(read) == 2
+
+
 async def test_large_files_are_read_too(home, make):
     content = b"x" * (20 << 20)
     await home.write("web", {"big": content})
