@@ -37,8 +37,13 @@ def group_units(
         for other in (named.setdefault(_stem(unit), unit), *refers.units(unit) - serving):
             near[unit].add(other)
             near[other].add(unit)
-    members = {frozenset(reachable([unit], near.__getitem__)) for unit in near}
-    groups = {_name(some): set(some) for some in members}
+    groups: dict[str, set[str]] = {}
+    grouped: set[str] = set()
+    for unit in near:
+        if unit not in grouped:
+            some = set(reachable([unit], near.__getitem__))
+            groups[_name(some)] = some
+            grouped |= some
     users: dict[str, set[str]] = {unit: set() for unit in serving}
     for name, some in groups.items():
         for unit in reachable(some, refers.units).keys() & serving:
