@@ -208,10 +208,14 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
         return {name: unit for unit in self.units for name in unit.runtime_names}
 
     @cached_property
+    def needs(self) -> frozenset[str]:
+        """What any of its units needs, by the names of units."""
+        return frozenset(need for unit in self.units for need in unit.requires)
+
+    @cached_property
     def looks_beyond(self) -> bool:
         """Whether it may need what it does not hold; a template's instance counts, too."""
-        needs = {need for unit in self.units for need in unit.requires}
-        return not needs <= self.by_name.keys() or any(unit.networks for unit in self.units)
+        return not self.needs <= self.by_name.keys() or any(unit.networks for unit in self.units)
 
     @cached_property
     def may_start_others(self) -> bool:

@@ -80,7 +80,7 @@ def _ties(
     observed: Observed,
     owners: Mapping[str, str],
 ) -> Iterator[tuple[_Tie, str]]:
-    """Yield which app is not to change before which other, and for which unit.
+    """Yield which of the apps `here` is not to change before which other, and for which unit.
 
     Of two of which each comes after the other in some way, one must begin: whoever has what an app
     takes that comes after it gives it up, and what is needed by one that comes after goes.
@@ -91,20 +91,22 @@ def _ties(
         name = one.name
         has = observed.app(name).units if name in here else units_of(one.last_good)
         leaving = sorted(set(has) - units_of(one.wanted).keys())
-        for unit in leaving:
-            taker = owners.get(unit, name)
-            if taker == name:
-                continue
-            why = "is suspended and has" if name in observed.suspended else "still has"
-            yield _Tie(taker, name, why), unit
+        takers = {unit: owners[unit] for unit in leaving if owners.get(unit, name) != name}
+        why = "is suspended and has" if name in observed.suspended else "still has"
+        yield from (
+            (_Tie(taker, name, why), unit) for unit, taker in takers.items() if taker in here
+        )
+        if name not in here:
+            continue
+        for unit, taker in takers.items():
             before = map(everyone.get, comes_after(taker, everyone))
             if not any(other and unit in units_of(other.last_good) for other in before):
                 yield _Tie(name, taker, "takes over"), unit
         ending = [unit for unit in leaving if unit not in owners]
         for user in some if ending else ():
             is_later = user.wanted and any(x.app == name for x in user.wanted.options.after)
+            needs = user.last_good.needs if user.last_good else frozenset()
             if user is not one and not is_later:
-                needs = {x for unit in units_of(user.last_good).values() for x in unit.requires}
                 yield from (
                     (_Tie(name, user.name, "still needs"), unit) for unit in ending if unit in needs
                 )
