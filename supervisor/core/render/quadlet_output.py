@@ -37,6 +37,10 @@ from supervisor.model.unit_name import instance_of
 _HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
 _IMAGE_FILES = tuple(suffix for suffix, row in QUADLETS.items() if row.makes == "image")
 _PODMANS_INTERVAL = "30s"
+_NETWORK_MODES = frozenset(
+    ("bridge", "container", "host", "none", "ns", "pasta", "private", "slirp4netns")
+)
+"""Values of `podman run --network` that are no network's name."""
 _OTHER_TRANSPORTS = re.compile(
     r"^(?:containers-storage|dir|docker-archive|docker-daemon|oci|oci-archive|ostree|sif):"
 )
@@ -241,10 +245,10 @@ def _secret_uses(name: str, unit: UnitFile, path: str, files: AppFiles) -> Itera
 
 
 def _networks(unit: UnitFile, section: str, known: Mapping[str, str]) -> Iterator[str]:
-    """Yield the networks that a unit uses by their names (or Podman's words for none of them)."""
+    """Yield the networks that a unit uses by their names."""
     for value in unit.values(section, "Network"):
         name = expand(value, known).partition(":")[0]
-        if not name.endswith((".network", ".container")):
+        if name not in _NETWORK_MODES and not name.endswith((".network", ".container")):
             yield name
 
 

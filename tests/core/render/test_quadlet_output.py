@@ -26,6 +26,7 @@ from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.secret import SecretUse
 from supervisor.model.source import FileKind
 from tests.core.candidates import from_folder, from_texts
+from tests.fakes.machine import app
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 LIVE = "/home/pi/.config/containers/systemd/podvisor"
@@ -535,6 +536,24 @@ def test_networks_that_are_used_by_their_names() -> None:
     )
     read_units(text, {"app": reading}, PLACE)
     assert reading.units[0].networks == ("web-net",)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("host", "none", "private", "bridge:ip=10.0.0.1", "pasta:-t,auto", "slirp4netns:mtu=1500"),
+        *("container:db", "ns:/run/netns/x"),
+    ],
+)
+def test_podmans_words_are_no_networks(value: str) -> None:
+    reading = reading_of({"web.container": f"[Container]\nImage=x\nNetwork={value}\n"})
+    text = (
+        f"---web.service---\n[X-Container]\nNetwork={value}\n[Unit]\n"
+        f"SourcePath={PLACE.stage}/app/web.container\n"
+    )
+    read_units(text, {"app": reading}, PLACE)
+    assert not reading.units[0].networks
+    assert not app("web", *reading.units).looks_beyond
 
 
 def test_secrets_of_a_container_with_their_lines() -> None:
