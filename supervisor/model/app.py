@@ -274,9 +274,9 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     waits: tuple[Need, ...] = ()
     """Other apps that a change has to wait for."""
     lost: frozenset[str] = frozenset()
-    """Units of `last_good` that other apps have now."""
+    """Units that are other apps' now: no part of the way back."""
 
-    @property
+    @cached_property
     def way_back(self) -> DesiredApp | None:
         """`last_good` without what is lost of it."""
         last = self.last_good
