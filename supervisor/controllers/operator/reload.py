@@ -8,7 +8,7 @@ import msgspec
 from supervisor.controllers.ports import Events, Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.config.problem import Problem
-from supervisor.core.config.reader import Reading, secret_refs
+from supervisor.core.config.reader import Reading, placed, secret_refs
 from supervisor.core.config.toml_lines import Path
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import EventKind
@@ -33,7 +33,7 @@ async def missing_secrets(
             problems.append(Problem(key, str(failure), failure.hint, fatal=False))
         except Failure:
             pass  # it cannot be asked for at present
-    return reading.placed(problems)
+    return placed(problems, reading.text, reading.path)
 
 
 class SettingsFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from supervisor.core.config.formats import FORMATS
 from supervisor.core.config.problem import Problem, shown_text
@@ -63,21 +62,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     text: str = ""
     path: str = ""
-
-    def placed(self, problems: Collection[Problem]) -> tuple[Finding, ...]:
-        """Say what is wrong with the text, in the order of its lines."""
-        lines = key_lines(self.text) if problems else {}
-        findings = (
-            Finding(
-                message=problem.message,
-                path=self.path,
-                line=_line(lines, problem.key),
-                hint=problem.hint,
-                fatal=problem.fatal,
-            )
-            for problem in problems
-        )
-        return tuple(sorted(findings, key=lambda finding: finding.line))
+    """How findings name the file."""
 
 
 def read_settings(text: str, *, path: str = "config.toml") -> Reading:
@@ -85,13 +70,29 @@ def read_settings(text: str, *, path: str = "config.toml") -> Reading:
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        return Reading(settings=None, findings=(_syntax_finding(text, path, error),))
+        finding = _syntax_finding(text, path, error)
+        return Reading(settings=None, findings=(finding,), text=text, path=path)
     problems = list(_problems(document))
-    reading = Reading(settings=None, text=text, path=path)
     settings = None
     if not any(problem.fatal for problem in problems):
         settings = msgspec.convert(document, Settings, dec_hook=_decode)
-    return replace(reading, settings=settings, findings=reading.placed(problems))
+    return Reading(settings=settings, findings=placed(problems, text, path), text=text, path=path)
+
+
+def placed(problems: Collection[Problem], text: str, path: str) -> tuple[Finding, ...]:
+    """Say what is wrong with the text, in the order of its lines."""
+    lines = key_lines(text) if problems else {}
+    findings = (
+        Finding(
+            message=problem.message,
+            path=path,
+            line=_line(lines, problem.key),
+            hint=problem.hint,
+            fatal=problem.fatal,
+        )
+        for problem in problems
+    )
+    return tuple(sorted(findings, key=lambda finding: finding.line))
 
 
 def secret_refs(settings: Settings) -> dict[Path, SecretRef]:

@@ -255,9 +255,11 @@ def test_takes_what_says_how_a_source_is_reached_verified_and_told_of(source: st
     assert reading.settings is not None
 
 
-def test_names_the_file_as_it_is_told_to() -> None:
-    (finding,) = read_settings("[x]", path="/home/pi/config.toml").findings
-    assert finding.path == "/home/pi/config.toml"
+@pytest.mark.parametrize("text", ["[x]", "[x"], ids=["meaning", "syntax"])
+def test_names_the_file_as_it_is_told_to(text: str) -> None:
+    reading = read_settings(text, path="/home/pi/config.toml")
+    (finding,) = reading.findings
+    assert (finding.path, reading.path, reading.text) == (*["/home/pi/config.toml"] * 2, text)
 
 
 @pytest.mark.parametrize(
