@@ -184,9 +184,8 @@ class Reads:
 
     def _look_for_leaving(self, entry: Entry) -> None:
         """Report a relative path that climbs out of the app, wherever it would end."""
-        if entry.key not in _PATH_KEYS:
-            return
-        for piece in self._leaving(entry.value):
+        piece = next(self._leaving(entry.value), "") if entry.key in _PATH_KEYS else ""
+        if piece:
             self._report_leaving(piece, self._files.origin(self._path, entry))
 
     def _leaving(self, value: str) -> Iterator[str]:
