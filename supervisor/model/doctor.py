@@ -6,7 +6,7 @@ from supervisor.model.errors import Finding
 
 
 class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """That of a container."""
+    """The health check of a container: whose it is, and how often it runs."""
 
     container: str
     unit: str = ""
@@ -22,7 +22,7 @@ class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckCost(HealthCheck, frozen=True, kw_only=True):
-    """What running it cost."""
+    """A health check, with what each of some runs cost."""
 
     cpu_ms: tuple[float, ...] = ()
     """CPU time of each run: Podman's programs, and the command in the container."""
@@ -32,7 +32,7 @@ class CheckCost(HealthCheck, frozen=True, kw_only=True):
 
 
 class Advice(HealthCheck, frozen=True, kw_only=True):
-    """It, judged."""
+    """A health check, with what it costs over time and what would make that less."""
 
     ms_per_run: float
     """The median."""
@@ -46,7 +46,7 @@ class Advice(HealthCheck, frozen=True, kw_only=True):
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything."""
+    """All that `podvisor doctor` says: what is wrong, and what the health checks cost."""
 
     findings: tuple[Finding, ...] = ()
     checks: tuple[Advice, ...] = ()
