@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from supervisor.adapters.ledger import schema
 from supervisor.model.events import EVERYTHING, Event, EventKind, EventQuery
 from supervisor.model.ledger_documents import KINDS, D, Document
 
@@ -72,20 +73,20 @@ def _event(row: tuple[Any, ...]) -> Event | None:
     return None if kind is None else Event(kind=kind, ok=bool(fields.pop("ok")), **fields)
 
 
-def read_documents(connection: sqlite3.Connection, kind: type[D]) -> dict[str, dict[str, D]]:
-    """Documents of a kind by key and part.
+def read_documents(
+    connection: sqlite3.Connection, kind: type[D], key: str | None = None
+) -> dict[str, dict[str, D]]:
+    """Documents of a kind (of one key) by key and part.
 
     One that this podvisor cannot read, as a newer one wrote it, is said and passed over: it stays
     in the file. Fields that this one does not know are passed over, too.
     """
     found: dict[str, dict[str, D]] = {}
-    for key, part, content in connection.execute(
-        "SELECT key, part, content FROM documents WHERE kind = ?", (KINDS[kind],)
-    ):
+    for name, part, content in schema.contents(connection, KINDS[kind], key):
         try:
-            found.setdefault(key, {})[part] = msgspec.json.decode(content, type=kind)
+            found.setdefault(name, {})[part] = msgspec.json.decode(content, type=kind)
         except msgspec.MsgspecError as error:
-            what = " ".join(filter(None, (KINDS[kind], key, part)))
+            what = " ".join(filter(None, (KINDS[kind], name, part)))
             log.warning("passed over in the ledger: %s cannot be read: %s", what, error)
     return found
 

@@ -114,6 +114,16 @@ def _opened_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def contents(
+    connection: sqlite3.Connection, kind: str, key: str | None = None
+) -> Iterator[tuple[str, str, bytes]]:
+    """Yield key, part and content of the documents of a kind, or of those of one key."""
+    select, values = "SELECT key, part, content FROM documents WHERE kind = ?", [kind]
+    if key is not None:
+        select, values = f"{select} AND key = ?", [kind, key]
+    yield from connection.execute(select, values)
+
+
 def write_one_page(connection: sqlite3.Connection) -> None:
     """Try whether anything can be written. Raises sqlite3.Error if not."""
     connection.execute(f"PRAGMA user_version={_version(connection)}")

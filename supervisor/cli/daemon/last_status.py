@@ -10,20 +10,19 @@ from typing import Any
 
 from supervisor import __version__
 from supervisor.adapters.ledger import schema
-from supervisor.adapters.ledger.reader import plain_documents
+from supervisor.adapters.ledger.reader import known_apps, names, plain_documents
 
 
 def status_from_ledger(path: str, app: str = "") -> bytes:
     """Return a `Status`, as JSON, of what was applied last. Raises Stalled for an unknown app."""
     with schema.reading(Path(path)) as ledger:
-        applied, units, repairs = (
-            plain_documents(ledger, kind) for kind in ("applied", "unit", "repair")
-        )
-    names = applied.keys() | units.keys()
-    if app and app not in names:
+        known, units = known_apps(ledger), names(ledger, "unit")
+        applied = plain_documents(ledger, "applied", app or None)
+        repairs = plain_documents(ledger, "repair")
+    if app and app not in known:
         from supervisor.core.files.names import unknown_app
 
-        raise unknown_app(app, names)
+        raise unknown_app(app, known)
     apps = [
         {
             "name": name,
@@ -32,10 +31,10 @@ def status_from_ledger(path: str, app: str = "") -> bytes:
             **_some(applied, name, "source", "revision", "applied_at"),
             "units": [
                 {"name": unit, "active": "", "sub": "", **_some(repairs, unit, "failures")}
-                for unit in sorted(units.get(name, ()))
+                for unit in units.get(name, ())
             ],
         }
-        for name in ([app] if app else sorted(names))
+        for name in ([app] if app else sorted(known))
     ]
     status = {"running": False, "version": __version__, "apps": apps}
     return json.dumps(status, ensure_ascii=False, separators=(",", ":")).encode()

@@ -5,10 +5,11 @@ from pathlib import Path
 import msgspec
 
 from supervisor.adapters.ledger import schema
+from supervisor.adapters.ledger.reader import known_apps
 from supervisor.adapters.ledger.rows import read_documents, read_events
 from supervisor.core.files.names import unknown_app
 from supervisor.model.events import Event, EventQuery
-from supervisor.model.observed import AppliedApp, UnitInputs
+from supervisor.model.observed import AppliedApp
 from supervisor.model.rollout import Hold, Rollout
 from supervisor.model.status import History
 
@@ -16,16 +17,16 @@ from supervisor.model.status import History
 def history_from_ledger(path: str, app: str) -> bytes:
     """Return a `History`, as JSON. Raises Stalled for an app that the ledger does not know."""
     with schema.reading(Path(path)) as ledger:
-        applied, units = read_documents(ledger, AppliedApp), read_documents(ledger, UnitInputs)
-        holds, rollouts = read_documents(ledger, Hold), read_documents(ledger, Rollout)
-    if app not in {*applied, *units, *rollouts}:
-        raise unknown_app(app, {*applied, *units})
-    tried = rollouts.get(app, {}).values()
+        known, applied = known_apps(ledger), read_documents(ledger, AppliedApp, app).get(app)
+        held = read_documents(ledger, Hold, app).get(app, {}).get("")
+        tried = read_documents(ledger, Rollout, app).get(app, {}).values()
+    if app not in known and not tried:
+        raise unknown_app(app, known)
     return msgspec.json.encode(
         History(
             app=app,
-            running=applied[app][""].release if app in applied else "",
-            held=holds.get(app, {}).get(""),
+            running=applied[""].release if applied else "",
+            held=held,
             rollouts=tuple(sorted(tried, key=lambda one: one.order, reverse=True)),
         )
     )
@@ -37,7 +38,7 @@ def events_from_ledger(path: str, query: EventQuery) -> list[Event]:
     with schema.reading(Path(path)) as ledger:
         found = read_events(ledger, query)
         if app and not found and not read_events(ledger, EventQuery(app=app, limit=1)):
-            known = {*read_documents(ledger, AppliedApp), *read_documents(ledger, UnitInputs)}
+            known = known_apps(ledger)
             if app not in known:
                 raise unknown_app(app, known)
     return found

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supervisor.adapters.ledger.reader import plain_documents
+from supervisor.adapters.ledger.reader import known_apps, names, plain_documents
 from supervisor.adapters.ledger.rows import read_documents, read_events
 from supervisor.adapters.ledger.schema import MIGRATIONS, reading
 from supervisor.adapters.ledger.store import SqliteLedger
@@ -532,6 +532,21 @@ class TestReadOnly:
             shutil.rmtree(path.with_name(f"copy-{files}"))
             assert len(list(path.parent.iterdir())) == files
             ledger.close()
+
+    def test_names_are_read_without_what_stands_under_them(self, opened: Open, path: Path) -> None:
+        ledger = opened()
+        ledger.put_applied(app("web", web="1", db="2"))
+        ledger.put_applied(app("other"))
+        ledger.put_unit("begun", "x.service", UnitInputs(digest="3"))
+        ledger.put(hold("r1"), "web")
+        with reading(path) as file:
+            assert names(file, "applied") == {"other": [""], "web": [""]}
+            units = {"begun": ["x.service"], "web": ["db.service", "web.service"]}
+            assert names(file, "unit") == units
+            assert known_apps(file) == {"other", "web", "begun"}
+            assert plain_documents(file, "applied", "web").keys() == {"web"}
+            assert read_documents(file, UnitInputs, "begun").keys() == {"begun"}
+            assert read_documents(file, Hold, "other") == {}
 
     def test_what_is_not_there_is_empty_and_is_not_made(self, path: Path) -> None:
         with reading(path) as file:
