@@ -190,9 +190,11 @@ class SqliteLedger:
 
     def take(self, path: Path) -> None:
         """Put everything but the event log of another file. Raises Stalled if it is unreadable."""
-        with self.together(), schema.reading(path) as connection:
-            for kind in KINDS:
-                for key, parts in rows.read_documents(connection, kind).items():
+        with schema.reading(path) as connection:
+            found = [rows.read_documents(connection, kind) for kind in KINDS]
+        with self.together():
+            for documents in found:
+                for key, parts in documents.items():
                     for part, document in parts.items():
                         self.put(document, key, part)
 

@@ -533,6 +533,28 @@ class TestReadOnly:
             assert len(list(path.parent.iterdir())) == files
             ledger.close()
 
+    def test_of_a_file_that_is_damaged_half_way_nothing_is_taken(
+        self, opened: Open, path: Path
+    ) -> None:
+        ledger = opened()
+        with ledger.together():
+            for number in range(200):
+                ledger.put_applied(app(f"a{number}"))
+            ledger.put_repairs(RepairState(unit=f"u{n}", failures=1) for n in range(200))
+        ledger.put_repairs([RepairState(unit="z.service", failures=1)])
+        ledger.close()
+        content = path.read_bytes()
+        page = content.index(b"repairz.service") // 4096 * 4096
+        path.write_bytes(content[:page] + bytes(4096) + content[page + 4096 :])
+        with reading(path) as file:
+            assert len(read_documents(file, AppliedApp)) == 200, "these can be read"
+        settings, other = LedgerSettings(), path.with_name("copy.db")
+        copy = SqliteLedger(other, settings=settings, clock=StillClock())
+        with pytest.raises(Stalled, match=f"cannot read the ledger {path}"):
+            copy.take(path)
+        assert (copy.applied(), copy.problem()) == ({}, "")
+        copy.close()
+
     def test_names_are_read_without_what_stands_under_them(self, opened: Open, path: Path) -> None:
         ledger = opened()
         ledger.put_applied(app("web", web="1", db="2"))
