@@ -338,6 +338,24 @@ async def test_a_container_of_a_kube_that_somebody_removes_is_missed_and_brought
     assert restart.reason == "container k-two was removed"
 
 
+async def test_an_init_container_that_podman_removes_during_the_start_is_not_missed(world):
+    world.reader.put("home", {"k/k.kube": ""})
+    async with world.running() as daemon:
+        await anyio.sleep(400)
+        up = world.machine.state("k.service")
+        world.systemd.states["k.service"] = msgspec.structs.replace(up, active="activating")
+        init = msgspec.structs.replace(ENDED, name="k-init", state="running")
+        world.podman.dies(init)
+        await anyio.sleep(2)
+        del world.systemd.states["k.service"]
+        world.podman.is_removed(init)
+        await anyio.sleep(400)
+        assert daemon.service.status().apps[0].state is AppState.READY
+        assert unit(daemon).health_output == ""
+    assert ("restart", "k.service") not in world.systemd.jobs
+    assert not world.events(EventKind.HEALTH)
+
+
 async def test_a_container_of_a_kube_that_is_done_may_be_cleared_away(world):
     world.reader.put("home", {"k/k.kube": ""})
     async with world.running() as daemon:

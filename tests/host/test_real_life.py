@@ -160,6 +160,10 @@ kind: Pod
 metadata:
   name: cube
 spec:
+  initContainers:
+    - name: init
+      image: {IMAGE}:1
+      command: ["sleep", "3"]
   containers:
     - name: main
       image: {IMAGE}:1
@@ -213,6 +217,8 @@ def test_a_kube_file(user, git_server):
     assert sync(user).returncode == 0
     ready(user, "cube")
     assert main_pid(user, "cube.service") != pid
+    assert "cube-init" not in user.podman("ps", "--all").stdout
+    assert "was removed" not in user.podvisor("events").stdout
     user.podman("kill", "cube-beside")
     user.wait_for(lambda: app_of(user, "cube")["state"] == "failing")
     assert "container cube-beside has ended" in app_of(user, "cube")["units"][0]["health_output"]

@@ -41,6 +41,8 @@ class HealthController(msgspec.Struct, kw_only=True):
     """Containers whose check ran at the last look, and since when it did at each look."""
     _played: dict[str, tuple[PlayedContainer, ...]] = {}
     """Unit to its containers as Podman told of them last, and those that are missed."""
+    _usual: dict[str, tuple[PlayedContainer, ...]] = {}
+    """As `_played`, of when the unit simply ran last: while it starts, Podman removes some."""
 
     async def read(self, units: Mapping[str, UnitState]) -> tuple[Checked, ...]:
         """Return the checked containers of these units, asking Podman for their health.
@@ -71,8 +73,8 @@ class HealthController(msgspec.Struct, kw_only=True):
                 for name, state in units.items():
                     mine = tuple(one for one in found if one.unit == name)
                     if is_usual(state):
-                        before = self._played.get(name, ())
-                        mine = with_removed(mine, before, self.clock.now())
+                        before = self._usual.get(name, ())
+                        mine = self._usual[name] = with_removed(mine, before, self.clock.now())
                     self._played[name] = mine
         return tuple(one for name in units for one in self._played.get(name, ()))
 
