@@ -64,7 +64,8 @@ async def test_a_refused_app_is_a_failure_with_its_reason(told):
 
 async def test_of_a_build_that_fails_it_hears_file_and_step_but_not_what_it_printed(told):
     step = 'STEP "RUN echo $X: y"'
-    said = f"hunter2\nError: building at {step}: while running runtime: exit status 1"
+    lies = 'Error: building at STEP "RUN hunter2": x'
+    said = f"{lies}\nError: building at {step}: while running runtime: exit status 1"
     told.systemd.said["podvisor-img-build.service"] = said
     files = {
         "apps/web/web.container": "v2 needs=img.build image=img:1",
@@ -73,7 +74,7 @@ async def test_of_a_build_that_fails_it_hears_file_and_step_but_not_what_it_prin
     where = f"cannot build the image of img-build.service (apps/web/img.build, at {step})"
     async with told.running() as daemon:
         await told.push(daemon, files)
-        full = f"{where}: hunter2\nError: while running runtime: exit status 1"
+        full = f"{where}: {lies}\nError: while running runtime: exit status 1"
         (finding,) = daemon.board.apps["web"].findings
         assert finding.message == full
         assert full in [one.detail for one in told.events(EventKind.STEP)]

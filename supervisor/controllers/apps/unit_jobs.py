@@ -3,8 +3,6 @@
 Serves `controllers.apps.executor`. What a unit said at the end of a job that failed is part of why.
 """
 
-import re
-
 import anyio
 import msgspec
 
@@ -12,6 +10,7 @@ from supervisor.controllers.apps.last_words import LastWords
 from supervisor.controllers.ports import Ledger, Systemd
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.plan.jobs import after_job
+from supervisor.core.status.build_trouble import failed_step
 from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Retry
 from supervisor.model.observed import JobFailed, JobRun
@@ -25,7 +24,6 @@ from supervisor.model.plan import (
     StopUnit,
 )
 
-_AT_STEP = re.compile('Error: building at (STEP ".*?"): ')
 _GRACE_SECONDS = 15.0
 _AT_REST = ("inactive", "failed")
 
@@ -55,9 +53,8 @@ class UnitJobs(msgspec.Struct, frozen=True, kw_only=True):
         failed = await self.words.of_job(failed, step.unit)
         if failed:
             # Which instruction it is, whoever can read the repository may know: not what it said.
-            at = _AT_STEP.search(failed.detail)
-            where = f"{step.path}, at {at[1]}" if at else step.path
-            said = _AT_STEP.sub("Error: ", failed.detail)
+            at, said = failed_step(failed.detail)
+            where = f"{step.path}, at {at}" if at else step.path
             raise Retry(f"cannot build the image of {step.unit} ({where}): {said}")
 
     async def stop(self, step: StopUnit) -> None:
