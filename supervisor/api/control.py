@@ -174,6 +174,8 @@ def _teller(request: Request) -> Tell:
 
 async def _wish(request: Request, kind: type[_Wish]) -> _Wish:
     """Read what is asked for; what is empty in a query is not said."""
+    if kind is NoRequest:
+        return kind()
     if request.method == "GET":
         said = {key: value for key, value in request.query.items() if value}
         return msgspec.convert(said, kind, strict=False)

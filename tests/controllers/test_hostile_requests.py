@@ -19,7 +19,7 @@ ROUTES = {
     "GET": ("/v1/status", "/v1/history", "/v1/secrets", "/v1/events", "/v1/none"),
     "POST": (
         *("/v1/plan", "/v1/diff", "/v1/sync", "/v1/suspend", "/v1/resume", "/v1/rollback"),
-        *("/v1/secrets/rotate", "/v1/webhook-test", "/v1/status"),
+        *("/v1/secrets/rotate", "/v1/webhook-test", "/v1/reload", "/v1/status"),
     ),
 }
 FIELDS = ("app", "apps", "unit", "after_id", "since", "limit", "seconds", "reason", "revision")
@@ -157,3 +157,9 @@ def test_queries_that_mean_nothing_are_refused(path, query):
 def test_orders_that_mean_nothing_are_refused(body):
     (one,) = ask(("POST", "/v1/suspend", {}, body))
     assert (one.status, b"cannot read the request" in one.written) == (400, True)
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"\xff", b"{", b"x" * 100_000, b'{"apps": 1}'])
+def test_a_body_where_nothing_is_to_be_said_goes_unread(body):
+    (one,) = ask(("POST", "/v1/reload", {}, body))
+    assert one.status == 200
