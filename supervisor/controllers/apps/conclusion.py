@@ -90,7 +90,7 @@ class Concluder(msgspec.Struct, kw_only=True):
         requeue = {name for one in ends.values() for name in one.requeue_now}
         changed = {name for name, one in ends.items() if one.changed}
         if not all(verdicts[one.name].complete for one in deployments):
-            requeue.update(self.planner.along(verdicts) - verdicts.keys())
+            requeue.update(self.planner.along(verdicts))
         latest = self.desired_state.latest()
         requeue.update(held_by(changed, latest), self.planner.along(changed))
         changed_sources = {

@@ -59,6 +59,8 @@ def along(names: Collection[str], everything: Mapping[str, Deployment]) -> set[s
     started for that: meanwhile none of them may be repaired, which would bring the old one back;
     or a unit goes that the other needs.
     """
+    if not names:
+        return set()
     moving = {name: one for name, one in everything.items() if one.wanted is not one.last_good}
     owners = owners_of(everything) if moving else {}
     unsteady = {unit: name for name, one in moving.items() for unit in _unsteady(one)}
