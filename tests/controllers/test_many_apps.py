@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from supervisor.controllers.desired.desired_state import _Said
 from supervisor.core.desired.discovery import compose
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Place
@@ -66,6 +67,26 @@ async def test_an_app_that_a_push_does_not_touch_stays_the_same_object(world):
         await world.push(daemon, {**files(3), "apps/a1/site.conf": "new"})
         after = await daemon.desired_state.deployments()
         assert [name for name, one in after.items() if one is not before[name]] == ["a1"]
+
+
+async def test_who_is_out_is_gathered_as_often_for_many_apps_as_for_few(tmp_path, monkeypatch):
+    from tests.controllers.conftest import World
+
+    gathered = []
+    gather = _Said.out.fget
+    monkeypatch.setattr(_Said, "out", property(lambda said: gathered.append(1) or gather(said)))
+
+    async def times(apps):
+        world = World(tmp_path / f"{apps}.db")
+        world.machine.images.add("img:1")
+        world.reader.put("home", files(apps))
+        async with world.running() as daemon:
+            gathered.clear()
+            daemon.desired_state.invalidate()
+            await daemon.desired_state.deployments()
+            return len(gathered)
+
+    assert await times(9) == await times(3)
 
 
 async def test_ten_times_the_units_of_an_app_take_no_hundred_times_the_work(tmp_path):

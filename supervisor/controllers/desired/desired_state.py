@@ -212,25 +212,27 @@ class DesiredState(msgspec.Struct, kw_only=True):
             permits=tuple(self._permits),
         )
 
-        def guarded() -> dict[str, str]:
-            return guard.kept(installed, {*able, *said.out}, composed, able.values())
+        asked = {*able, *said.out}  # with whom is refused for the order, too
 
-        said.refused |= refused_for_order(able, {*able, *said.out, *guarded()})
+        def guarded() -> dict[str, str]:
+            return guard.kept(installed, asked, composed, able.values())
+
+        said.refused |= refused_for_order(able, {*asked, *guarded()})
         able = {name: one for name, one in able.items() if name not in said.refused}
-        kept = guarded()
+        kept, out = guarded(), said.out
+        here_to_stay = {*asked, *kept}
         going = {
             name: one
             for name, one in manifests.items()
-            if name not in {*able, *said.out, *kept} and not guard.lets_go(name, one.source)
+            if name not in here_to_stay and not guard.lets_go(name, one.source)
         }
 
         def standing() -> list[DesiredApp]:
-            return [one for name, one in good.items() if name in said.out or name in kept]
+            return [one for name, one in good.items() if name in out or name in kept]
 
-        kept |= still_needed(going, [one for one in candidates if one.name in said.out])
-        kept |= leaned_on(going, standing())
-        holders = _holders(manifests)
-        said.refused |= unit_conflicts(able, holders, standing())
+        kept |= still_needed(going, [one for one in candidates if one.name in out])
+        kept |= leaned_on(going, standing())  # makes more of them stand
+        said.refused |= unit_conflicts(able, manifests, standing())
         refused, failures, warnings = said.refused, said.failures, said.warnings
         trials = await self.history.on_trial(manifests, refused, candidates)
         wanted = {name: one for name, one in able.items() if name not in refused} | trials
@@ -318,7 +320,8 @@ class DesiredState(msgspec.Struct, kw_only=True):
     ) -> tuple[list[Candidate], dict[str, Hold]]:
         """Return what is asked of each app, at the revision that it was tried at or is held at."""
         candidates = [one for some in composed.values() for one in some.candidates]
-        candidates, clashes = app_conflicts(candidates, _holders(manifests))
+        holders = {name: one.source for name, one in manifests.items()}
+        candidates, clashes = app_conflicts(candidates, holders)
         for name, findings in clashes.items():
             source, slash, _ = name.partition("/")
             if slash:
@@ -368,11 +371,6 @@ class DesiredState(msgspec.Struct, kw_only=True):
     async def _manifests(self) -> dict[str, Manifest]:
         manifests = await self.folder.manifests()
         return {name: one for name, one in manifests.items() if one.files or one.objects}
-
-
-def _holders(manifests: Mapping[str, Manifest]) -> dict[str, str]:
-    """Apps that are here to the sources that they came from."""
-    return {name: one.source for name, one in manifests.items()}
 
 
 def _says(one: Snapshot) -> tuple[object, ...]:
