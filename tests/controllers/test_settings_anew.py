@@ -102,6 +102,48 @@ async def test_that_name_secrets_that_are_not_there_say_so_and_count(world, conf
         assert (await daemon.service.reload()).findings == ()
 
 
+def hooked(*references):
+    """Sources that each have one of these secrets."""
+    sources = (
+        f'[sources.s{n}]\ngit = "https://git.example/s{n}"\nwebhook = "github"\n'
+        f'webhook_secret = "{reference}"\n'
+        for n, reference in enumerate(references)
+    )
+    return ONE + '[webhooks]\nlisten = "127.0.0.1:9078"\n' + "".join(sources)
+
+
+async def test_are_taken_up_in_a_moment_though_podman_does_not_tell_of_their_secrets(world, config):
+    world.secrets.slow["podman:one"] = world.secrets.slow["podman:two"] = 120.0
+    async with world.running(config=config) as daemon:
+        config.write_text(hooked("file:/nowhere", "podman:one", "podman:two"))
+        began = anyio.current_time()
+        answer = await daemon.service.reload()
+        assert anyio.current_time() - began <= 1.0
+        assert in_force(daemon) == on_disk(config)
+        assert [one.message for one in answer.findings] == ["cannot read file:/nowhere"]
+
+
+async def test_that_name_one_secret_often_have_it_read_once_and_say_so_of_each(world, config):
+    async with world.running(config=config) as daemon:
+        config.write_text(hooked("file:/nowhere", "file:/nowhere", "file:/nowhere"))
+        world.secrets.asked.clear()
+        answer = await daemon.service.reload()
+        assert world.secrets.asked == ["file:/nowhere"]
+        assert [one.line for one in answer.findings] == [10, 14, 18]
+
+
+async def test_of_two_that_are_read_at_once_the_later_ones_stay(world, config):
+    world.secrets.slow["podman:one"] = 0.5
+    async with world.running(config=config) as daemon, anyio.create_task_group() as tasks:
+        config.write_text(hooked("podman:one"))
+        tasks.start_soon(daemon.service.reload)
+        await anyio.sleep(0.1)
+        config.write_text(OTHER)
+        await daemon.service.reload()
+        await anyio.sleep(1)
+        assert in_force(daemon) == on_disk(config)
+
+
 async def test_asked_of_systemd_during_the_start_they_are_taken_up_at_its_end(world, config):
     """To systemd, such a reload is a part of the start: nobody calls for it."""
     world.reader.put("home", {"web/web.container": "v=1"})

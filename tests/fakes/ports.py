@@ -843,8 +843,14 @@ class FakePodman:
 class FakeSecrets:
     def __init__(self) -> None:
         self.known: dict[str, bytes] = {}
+        self.slow: dict[str, float] = {}
+        """Secret to the seconds that it takes to read."""
+        self.asked: list[str] = []
 
     async def read(self, reference: SecretRef) -> bytes:
+        self.asked.append(reference)
+        if seconds := self.slow.get(reference):
+            await asyncio.sleep(seconds)
         if reference not in self.known:
             raise Stalled(f"cannot read {reference}", hint="make it")
         return self.known[reference]

@@ -1,8 +1,11 @@
 """Read the settings anew, at `podvisor reload` or SIGHUP; refused ones leave all as it is."""
 
+import math
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
+import anyio
 import msgspec
 
 from supervisor.controllers.ports import Events, Secrets
@@ -21,18 +24,31 @@ _OLD_ONES_STAY = Finding(
 )
 
 
+_PATIENCE_SECONDS = 1.0
+"""How long a reload waits for news of secrets: meanwhile the daemon hears no signal."""
+
+
 async def missing_secrets(
-    reading: Reading, references: Mapping[Path, SecretRef], secrets: Secrets
+    reading: Reading,
+    references: Mapping[Path, SecretRef],
+    secrets: Secrets,
+    *,
+    patience_seconds: float = math.inf,
 ) -> tuple[Finding, ...]:
     """Say which of the secrets that settings refer to are not there, or cannot be used."""
-    problems: list[Problem] = []
+    keys: dict[SecretRef, list[Path]] = defaultdict(list)
     for key, reference in references.items():
-        try:
-            await secrets.read(reference)
-        except Stalled as failure:
-            problems.append(Problem(key, str(failure), failure.hint, fatal=False))
-        except Failure:
-            pass  # it cannot be asked for at present
+        keys[reference].append(key)
+    problems: list[Problem] = []
+    with anyio.move_on_after(patience_seconds):
+        for reference, mine in keys.items():
+            try:
+                await secrets.read(reference)
+            except Stalled as failure:
+                why = str(failure), failure.hint
+                problems.extend(Problem(key, *why, fatal=False) for key in mine)
+            except Failure:
+                pass  # it cannot be asked for at present
     return placed(problems, reading.text, reading.path)
 
 
@@ -71,18 +87,29 @@ class SettingsReloader(msgspec.Struct, frozen=True, kw_only=True):
     """Says which apps these settings leave out."""
     secrets: Secrets
     ledger: Events
+    _reloading: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
+    """Of two reloads, the later one takes what is on disk later."""
 
     async def reload(self) -> Reloaded:
         """Take up what is on disk, if it is not refused; passes that are under way go on.
 
-        Apps that will be removed for it, and secrets that are not there, are named in the answer
-        and in the event log.
+        Apps that will be removed for it, and secrets that are seen at once not to be there, are
+        named in the answer and in the event log.
         """
+        async with self._reloading:
+            return await self._reload()
+
+    async def _reload(self) -> Reloaded:
         reading = self.file.load()
         findings = reading.findings
         if reading.settings is not None:
-            references = secret_refs(reading.settings)
-            findings = (*findings, *await missing_secrets(reading, references, self.secrets))
+            missing = await missing_secrets(
+                reading,
+                secret_refs(reading.settings),
+                self.secrets,
+                patience_seconds=_PATIENCE_SECONDS,
+            )
+            findings = (*findings, *missing)
             with suppress(Failure):  # the passes say what cannot be read
                 findings = (*findings, *await self.leaving(reading.settings))
         self.ledger.log(
