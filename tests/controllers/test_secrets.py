@@ -337,6 +337,7 @@ async def test_a_clear_text_is_nowhere(world, caplog):
             *(path.read_bytes() for path in world.path.parent.iterdir()),
             caplog.text.encode(),
             repr(world.podman.labels).encode(),
+            repr(daemon).encode(),
         ]
     assert any(b"put-secrets" in one for one in told)
     for one in told:
@@ -422,6 +423,9 @@ async def test_a_replaced_secret_that_is_printed_yet_is_nowhere(world, caplog, w
         for _ in range(5):
             await anyio.sleep(20)
             seen += await everything_told(world, daemon, caplog)
+        words = daemon.loop.apps.executor.jobs.words
+        assert words._overtaken, "it is kept in mind"
+        seen += [repr(daemon).encode(), repr(words).encode()]
     for one in seen:
         assert CANARY.encode() not in one
         assert what == "no secret any more" or other.encode() not in one

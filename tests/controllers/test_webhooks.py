@@ -97,6 +97,14 @@ async def test_a_push_that_is_told_is_fetched_at_once_and_deployed(hooked):
     assert "polled less often" in slower.reason
 
 
+async def test_the_secret_that_they_are_signed_with_is_in_no_repr(hooked):
+    async with hooked.running() as daemon:
+        assert (await deliver(hooked))[0] == 202
+        authenticator = hooked.listener.authenticator
+        for one in (daemon, authenticator, *authenticator._kept.values()):
+            assert sent.SECRET.decode() not in repr(one)
+
+
 async def test_a_storm_is_few_fetches_and_what_comes_last_is_found(hooked):
     async with hooked.running() as daemon:
         await anyio.sleep(10)

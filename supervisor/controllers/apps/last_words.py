@@ -42,6 +42,9 @@ class LastWords(msgspec.Struct, kw_only=True):
     _lines: dict[str, dict[int, str]] = {}
     """Unit to its ports of the host, each with the file and line that asks for it."""
 
+    def __repr__(self) -> str:
+        return "LastWords()"  # old values are clear texts
+
     def learn(self, app: Deployment, units: Iterable[str], secrets: Collection[str]) -> None:
         """Learn what is to be known of an app: its `units` may have printed these secrets."""
         for name in units:

@@ -40,6 +40,9 @@ class _Secret(msgspec.Struct):
     content: bytes
     read_at: float
 
+    def __repr__(self) -> str:
+        return "_Secret()"
+
 
 class WebhookAuthenticator(msgspec.Struct, kw_only=True):
     """Hears senders, for all sources. Serves `api.webhooks.WebhookAuthenticator`."""
