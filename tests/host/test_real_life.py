@@ -217,13 +217,15 @@ def test_a_kube_file(user, git_server):
     assert sync(user).returncode == 0
     ready(user, "cube")
     assert main_pid(user, "cube.service") != pid
+    user.systemctl("restart", "cube.service")  # podvisor looks on, and sees the init container
+    ready(user, "cube")
     assert "cube-init" not in user.podman("ps", "--all").stdout
-    assert "was removed" not in user.podvisor("events").stdout
     user.podman("kill", "cube-beside")
     user.wait_for(lambda: app_of(user, "cube")["state"] == "failing")
     assert "container cube-beside has ended" in app_of(user, "cube")["units"][0]["health_output"]
     user.wait_for(lambda: app_of(user, "cube")["state"] == "ready")
     assert "cube-beside" in user.podman("ps").stdout
+    assert "was removed" not in user.podvisor("events").stdout
     user.podman("rm", "--force", "--time=0", "cube-beside")
     user.wait_for(lambda: app_of(user, "cube")["state"] == "failing")
     assert app_of(user, "cube")["units"][0]["health_output"] == "container cube-beside was removed"
