@@ -145,7 +145,8 @@ class Loop(msgspec.Struct, kw_only=True):
             self.board.problems[key] = Finding.of(failure, about=title(key))
         match failure:
             case Retry():
-                self.queue.add_in(key, backoff.delay(reconciler.backoff, self.failures[key]))
+                delay = backoff.delay(reconciler.backoff, self.failures[key])
+                self.queue.add_in(key, max(delay, failure.after_seconds))
             case Stalled() if reconciler.stalled_retry:
                 self.queue.add_in(key, reconciler.stalled_retry)
             case _:

@@ -13,6 +13,11 @@ class Failure(Exception):
 class Retry(Failure):
     """It may work later, unchanged: a network, a registry or a full disk."""
 
+    def __init__(self, message: str, hint: str = "", *, after_seconds: float = 0.0) -> None:
+        super().__init__(message, hint)
+        self.after_seconds = after_seconds
+        """The other end asked not to be bothered before; 0 if it did not."""
+
 
 class Stalled(Failure):
     """A person is needed; `hint` says what to do."""

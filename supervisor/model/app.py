@@ -8,6 +8,7 @@ import msgspec
 
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.health import Probe
+from supervisor.model.image import HeldUpdate, ImageRule
 from supervisor.model.need import Need
 from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.rollout import Hold
@@ -98,6 +99,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     remain_after_exit: bool = False
     images: tuple[str, ...] = ()
     """References to be present before it starts; none for those that another unit provides."""
+    image_rule: ImageRule | None = None
+    """How its image is kept up to date, if it asks for that."""
     object_name: str = ""
     """Podman's name of the container, pod, volume, network or built image that it makes."""
     pods: tuple[str, ...] = ()
@@ -273,6 +276,10 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Why it cannot be said now what the source asks of it; it is kept meanwhile."""
     waits: tuple[Need, ...] = ()
     """Other apps that a change has to wait for."""
+    updates: tuple[HeldUpdate, ...] = ()
+    """Newer versions of its images that are not run (yet), and why."""
+    ahead: tuple[str, ...] = ()
+    """Images to pull although nothing waits for them."""
     lost: frozenset[str] = frozenset()
     """Units that are other apps' now: no part of the way back."""
 

@@ -5,6 +5,7 @@ from typing import TypeVar
 import msgspec
 
 from supervisor.model.commit_status import ReportedStatus
+from supervisor.model.image import ImageKnowledge, ImageOrder
 from supervisor.model.observed import (
     AppliedApp,
     JobRun,
@@ -37,10 +38,12 @@ KINDS: dict[type[Document], str] = {
     WatchStatus: "watch",
     PodmanObject: "left-behind",
     SecretsMade: "secrets-made",
+    ImageKnowledge: "image",
+    ImageOrder: "image-order",
 }
 """Type to the name of the kind in the file.
 
 The key is the name of an app, of a unit (`repair`, `failure`), of a source (`webhook`,
-`commit-status`) or of whatever it is that there may be one of; the part tells the units and
-rollouts of one app from each other.
+`commit-status`), a question's (`image`) or of whatever it is that there may be one of; the part
+tells the units, rollouts and images of one app from each other.
 """

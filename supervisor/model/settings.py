@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 
 from supervisor.model.git_url import GitUrl
+from supervisor.model.image import UpdateMode
 from supervisor.model.setting_rule import PATH, PATH_HINT, Rule
 
 _CREDENTIAL = r"credential:[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -273,6 +274,36 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         str, Rule(example="https://git.example.org/token", may_be_empty=False, format="issuer")
     ] = "https://token.actions.githubusercontent.com"
     """Whose tokens `github-actions` takes; another one for GitHub Enterprise."""
+
+
+class ImageUpdateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `[images.by_app.NAME]` or `[images.by_image."GLOB"]`: what is another there."""
+
+    update: UpdateMode | None = None
+    """As of `[images]`, as are the others."""
+    cooldown: Annotated[Seconds | None, _MAY_BE_ZERO] = None
+    window: Annotated[str | None, Rule(example="Sat,Sun 02:00..05:00")] = None
+    keep: int | None = None
+
+
+class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[images]`: how units that ask for it (AutoUpdate=, ImagePolicy=) get newer images."""
+
+    interval: Annotated[Seconds, _MAY_BE_ZERO] = Seconds(3_600)
+    """How often registries are asked for newer versions; 0s is only when somebody says so."""
+    update: UpdateMode = UpdateMode.AUTO
+    """`auto` runs a newer version, `download` only pulls it, `notify` shows it, `off` asks not."""
+    cooldown: Annotated[Seconds, _MAY_BE_ZERO] = Seconds(0)
+    """How long a version must have been known before it is run."""
+    window: Annotated[str, Rule(example="Sat,Sun 02:00..05:00")] = ""
+    """When newer versions may be run, as systemd.time(7) writes calendar events, with `A..B` of
+    times; empty is always."""
+    keep: int = 3
+    """How many versions of an image that were good stay on this host."""
+    by_app: dict[str, ImageUpdateSettings] = {}
+    """For some apps."""
+    by_image: dict[str, ImageUpdateSettings] = {}
+    """For some images, by globs of their names; beats `by_app`. A unit's own word beats both."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

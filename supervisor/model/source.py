@@ -7,6 +7,7 @@ from typing import Any, Self
 import msgspec
 
 from supervisor.model.errors import Finding
+from supervisor.model.image import Pin
 
 
 class FileKind(enum.StrEnum):
@@ -68,6 +69,8 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Folder of the source whose files lie over those of `root`; empty if none does."""
     overlaid: tuple[str, ...] = ()
     """Paths of the files that come from it."""
+    pins: tuple[Pin, ...] = ()
+    """The versions of its images; each stands in one of `files`, a drop-in of podvisor's own."""
 
     @classmethod
     def of(cls, app: "AppRevision", **more: Any) -> Self:

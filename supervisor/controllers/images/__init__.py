@@ -1,0 +1,1 @@
+"""Asking registries for newer versions of images."""

@@ -1,0 +1,29 @@
+"""Registries: which versions of an image there are."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+
+class TagDigest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tag stands for now."""
+
+    digest: str
+    """`sha256:…` of the index, or of the manifest where there is none."""
+    pushed_at: float = 0.0
+    """When it was pushed, seconds since the epoch, where the registry tells; else 0."""
+
+
+class Registry(Protocol):
+    """Registries, each asked in the way that Podman would.
+
+    Both methods raise Retry (unreachable, overloaded; with `after_seconds` where the registry says
+    when to come again) or Stalled (denied, no such image, not to be had in this way).
+    """
+
+    async def digest(self, image: str, *, authfile: str = "") -> TagDigest:
+        """Ask what `HOST/NAME:TAG` stands for."""
+
+    async def tags(self, repository: str, *, authfile: str = "") -> Sequence[str]:
+        """List the tags of `HOST/NAME`, in the registry's order; no digests, none twice."""

@@ -1,0 +1,1 @@
+"""Which version of an image an app should run: policies, times, choice."""

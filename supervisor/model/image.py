@@ -1,0 +1,167 @@
+"""Versions of images: how a unit asks for them, what is known of them, and which one runs.
+
+`ImageRule` is what a unit's files say, `ImageQuestion` what has to be known for it (one for all
+units that ask the same), `ImageKnowledge` the answer as it is kept in the ledger, and `Pin` the
+version that was chosen for a release of an app.
+"""
+
+import enum
+
+import msgspec
+
+
+class PolicyKind(enum.StrEnum):
+    """`[X-Podvisor] ImagePolicy=`: which version is the newest."""
+
+    DIGEST = "digest"
+    """Whatever the tag that the unit names stands for."""
+    SEMVER = "semver"
+    """The highest version within a range."""
+    REGEX = "regex"
+    """The highest, by a group of a regular expression, of the tags that it matches."""
+    NEWEST = "newest"
+    """The highest of all tags, read as versions, or as numbers and words where they are none."""
+
+
+class TagOrder(enum.StrEnum):
+    """By which tags that are no versions are put in order."""
+
+    NUMERIC = "numeric"
+    ALPHABETICAL = "alphabetical"
+
+
+class ImagePolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, order=True):
+    """How the newest version is told from a registry's tags."""
+
+    kind: PolicyKind = PolicyKind.DIGEST
+    pattern: str = ""
+    """For semver the range (`^1.4`), for regex the regular expression."""
+    group: str = ""
+    """Group of `pattern` or `filter` that tags are compared by; empty is the whole tag."""
+    order: TagOrder = TagOrder.NUMERIC
+    filter: str = ""
+    """`ImageFilter=`: a regular expression that the whole tag has to match; empty is any."""
+    prereleases: bool = False
+    """Whether `2.0.0-rc.1` counts."""
+
+
+class UpdateMode(enum.StrEnum):
+    """`[X-Podvisor] Update=`: what is done about a newer version."""
+
+    AUTO = "auto"
+    """It is pulled and run."""
+    DOWNLOAD = "download"
+    """It is pulled; a person says when it is run."""
+    NOTIFY = "notify"
+    """It is shown."""
+    OFF = "off"
+    """Nothing is asked."""
+
+
+class ImageQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, order=True):
+    """What has to be known: one for all units that ask the same."""
+
+    image: str
+    """Whole name with its tag: `docker.io/library/nginx:1.27`."""
+    policy: ImagePolicy = ImagePolicy()
+    is_local: bool = False
+    """Whether this host's own image of that name is what counts (`AutoUpdate=local`)."""
+    authfile: str = ""
+    """Absolute path of the credentials to ask with; empty is as Podman has it."""
+
+    @property
+    def key(self) -> str:
+        """Return a text that no other question has, in one line."""
+        policy = self.policy
+        words = [self.image, "local" if self.is_local else policy.kind.value]
+        if not self.is_local and policy.kind is not PolicyKind.DIGEST:
+            words += [policy.pattern, policy.group, policy.order.value, policy.filter]
+            words += ["pre"] if policy.prereleases else []
+        return " ".join([*words, *([self.authfile] if self.authfile else [])])
+
+
+class ImageRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file of a unit says of the versions of its image; None is "not said"."""
+
+    question: ImageQuestion
+    path: str
+    """Of the file that names the image, relative to the app's root."""
+    line: int = 0
+    update: UpdateMode | None = None
+    cooldown: float | None = None
+    """Seconds that a version must have been known for."""
+    window: str | None = None
+    """When it may be run, as systemd.time(7) writes calendar events; empty is always."""
+    keep: int | None = None
+    """How many versions that were good stay on this host."""
+
+
+class ImageVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One version of an image."""
+
+    runs: str
+    """What `Image=` has to say to run this very version: `NAME@sha256:…`, or an image's id."""
+    tag: str = ""
+    """By which it was found."""
+    seen_at: float = 0.0
+    """When this host saw it first, seconds since the epoch."""
+    pushed_at: float = 0.0
+    """When the registry says that it was pushed; 0 if it does not."""
+
+
+class ImageKnowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of the answer to a question; kept in the ledger under the question's key."""
+
+    question: ImageQuestion
+    newest: ImageVersion | None = None
+    """By the policy; None until somebody told."""
+    asked_at: float = 0.0
+    """When the registry was asked last, seconds since the epoch."""
+    answered_at: float = 0.0
+    """When it answered last."""
+    problem: str = ""
+    """Why it did not the last time, or why nothing fits the policy; empty if all is well."""
+    hint: str = ""
+    failures: int = 0
+    """How often in a row it did not answer."""
+    told_at: float = 0.0
+    """When a webhook or Podman named the image last."""
+
+
+class Pin(msgspec.Struct, frozen=True, order=True):
+    """The version of an image that a release of an app runs, laid over a unit's file."""
+
+    path: str
+    """Of the file that names the image, relative to the app's root."""
+    question: str
+    """Key of the question that it answers."""
+    runs: str
+    """As of `ImageVersion`."""
+    tag: str = ""
+
+
+class ImageOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a person said of an image of an app; kept in the ledger."""
+
+    app: str
+    question: str
+    """Key."""
+    pinned: ImageVersion | None = None
+    """`podvisor pin`: this version, whatever is newer."""
+    now: str = ""
+    """`podvisor update --now`: the version (`runs`) that needs not wait for anything."""
+    at: float
+    reason: str = ""
+
+
+class HeldUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A version that is not run, and why; for people."""
+
+    app: str
+    question: str
+    """Key."""
+    image: str
+    version: ImageVersion
+    why: str
+    until: float = 0.0
+    """When it goes by itself, seconds since the epoch; 0 if that takes something else."""
