@@ -153,6 +153,11 @@ class ImageOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: float
     reason: str = ""
 
+    @property
+    def key(self) -> str:
+        """Return the key under which the ledger keeps it: one for each image of each app."""
+        return f"{self.app} {self.question}"
+
 
 class HeldUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A version that is not run, and why; for people."""
@@ -165,3 +170,5 @@ class HeldUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str
     until: float = 0.0
     """When it goes by itself, seconds since the epoch; 0 if that takes something else."""
+    failed: bool = False
+    """It failed its gate here, as `why` says; `podvisor retry` has it tried again."""

@@ -44,6 +44,6 @@ KINDS: dict[type[Document], str] = {
 """Type to the name of the kind in the file.
 
 The key is the name of an app, of a unit (`repair`, `failure`), of a source (`webhook`,
-`commit-status`), a question's (`image`) or of whatever it is that there may be one of; the part
-tells the units, rollouts and images of one app from each other.
+`commit-status`), a question's (`image`), an order's own (`image-order`) or of whatever it is that
+there may be one of; the part tells the units and rollouts of one app from each other.
 """
