@@ -27,7 +27,7 @@ from supervisor.adapters.podman.secrets import (
 from supervisor.adapters.podman.store_index import read_images
 from supervisor.adapters.podman.stores import Kept, Stores, state_of, stores_of
 from supervisor.adapters.podman.watch import StoreWatch
-from supervisor.core.files.image_names import stored_name
+from supervisor.core.images.reference import stored_name
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import ContainerHealth, PlayedContainer

@@ -2,7 +2,7 @@
 
 import re
 
-from supervisor.core.files.image_names import has_registry
+from supervisor.core.images.reference import has_registry
 from supervisor.model.errors import Failure, Retry, Stalled
 
 # Looked for first: a registry that is down says "unauthorized" and "not found" as well.

@@ -13,7 +13,6 @@ from itertools import pairwise
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.digest import digest
 from supervisor.core.files.file_references import Place, Reads
-from supervisor.core.files.image_names import built_name
 from supervisor.core.files.kube import KubeError, read_kube
 from supervisor.core.files.mounts import writable_mounts
 from supervisor.core.files.published_ports import parse_publish
@@ -26,6 +25,7 @@ from supervisor.core.files.unitfile import (
     specifiers,
     split_words,
 )
+from supervisor.core.images.reference import built_name
 from supervisor.core.render.reading import Reading, instances
 from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.kit.texts import parse_duration

@@ -5,7 +5,7 @@ When in doubt the answer is yes: a pass too many finds nothing to do.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from supervisor.core.files.image_names import full_name, has_registry, name_and_tag
+from supervisor.core.images.reference import full_name, has_registry, name_and_tag
 from supervisor.model.app import DesiredUnit
 from supervisor.model.podman import CHANGED, PodmanEvent
 from supervisor.model.quadlet import RUNNING, UnitKind
