@@ -1,6 +1,7 @@
 """What a setting takes beyond its type: said at its field in `model.settings`, as an annotation."""
 
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -35,8 +36,16 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def typed(field: msgspec.structs.FieldInfo) -> tuple[Any, Rule]:
-    """Return the plain type of a setting, and its rule."""
-    for one in get_args(field.type):
+    """Return the plain type of a setting, and its rule; of `X | None` that is X."""
+    kind, rule = field.type, Rule()
+    for one in get_args(kind):
         if isinstance(one, Rule):
-            return get_args(field.type)[0], one
-    return field.type, Rule()
+            kind, rule = get_args(kind)[0], one
+    said = [one for one in get_args(kind) if one is not NoneType]
+    return (said[0] if isinstance(kind, UnionType) and len(said) == 1 else kind), rule
+
+
+def tables_of(kind: object) -> type[msgspec.Struct] | None:
+    """Return the shape of the tables that a setting holds by name; None if it is no such one."""
+    inner = get_args(kind)[-1] if get_origin(kind) is dict else None
+    return inner if isinstance(inner, type) and issubclass(inner, msgspec.Struct) else None

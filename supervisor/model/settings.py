@@ -15,6 +15,7 @@ from supervisor.model.setting_rule import PATH, PATH_HINT, Rule
 _CREDENTIAL = r"credential:[A-Za-z0-9][A-Za-z0-9._-]*"
 _NO_REVISIONS = "a folder is watched, and has no revisions of its own"
 _MAY_BE_ZERO = Rule(may_be_zero=True)
+_WINDOW = Rule(example="Sat,Sun 02:00..05:00")
 
 
 def _with_status(example: str) -> Rule:
@@ -279,11 +280,14 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class ImageUpdateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One `[images.by_app.NAME]` or `[images.by_image."GLOB"]`: what is another there."""
 
-    update: UpdateMode | None = None
-    """As of `[images]`, as are the others."""
-    cooldown: Annotated[Seconds | None, _MAY_BE_ZERO] = None
-    window: Annotated[str | None, Rule(example="Sat,Sun 02:00..05:00")] = None
-    keep: int | None = None
+    update: Annotated[UpdateMode | None, Rule(example="notify")] = None
+    """What is done about a newer version; what is not said here is as in `[images]`."""
+    cooldown: Annotated[Seconds | None, Rule(example="3d", may_be_zero=True)] = None
+    """How long a version must have been known before it is run."""
+    window: Annotated[str | None, _WINDOW] = None
+    """When newer versions may be run; empty is always."""
+    keep: Annotated[int | None, Rule(example=5)] = None
+    """How many versions of an image that were good stay on this host."""
 
 
 class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -295,15 +299,16 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """`auto` runs a newer version, `download` only pulls it, `notify` shows it, `off` asks not."""
     cooldown: Annotated[Seconds, _MAY_BE_ZERO] = Seconds(0)
     """How long a version must have been known before it is run."""
-    window: Annotated[str, Rule(example="Sat,Sun 02:00..05:00")] = ""
+    window: Annotated[str, _WINDOW] = ""
     """When newer versions may be run, as systemd.time(7) writes calendar events, with `A..B` of
     times; empty is always."""
     keep: int = 3
     """How many versions of an image that were good stay on this host."""
     by_app: dict[str, ImageUpdateSettings] = {}
-    """For some apps."""
+    """Other settings for some apps."""
     by_image: dict[str, ImageUpdateSettings] = {}
-    """For some images, by globs of their names; beats `by_app`. A unit's own word beats both."""
+    """Others for some images, by globs of their names, of which the first that fits counts; they
+    beat `by_app`. A unit's own word beats both."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -317,3 +322,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     health: HealthSettings = HealthSettings()
     secrets: SecretSettings = SecretSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    images: ImageSettings = ImageSettings()

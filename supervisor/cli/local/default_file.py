@@ -14,7 +14,7 @@ import msgspec
 
 from supervisor.kit.texts import format_duration, format_size
 from supervisor.model import settings
-from supervisor.model.setting_rule import typed
+from supervisor.model.setting_rule import tables_of, typed
 from supervisor.model.settings import Bytes, Seconds, Settings, SourceSettings
 
 _Docs = dict[str, tuple[str, dict[str, str]]]
@@ -28,6 +28,8 @@ _OVER_SSH = ("ssh_key", "known_hosts")
 """Settings that mean nothing for the source whose example is over https."""
 _NO_EXAMPLES = ("webhook", "webhook_repository", "webhook_audience", "listen", "public_url")
 """Settings that would have something heard, or be useless, if all were uncommented."""
+_TABLES = {"by_app": "web", "by_image": '"docker.io/library/*"'}
+"""Settings that hold tables by name, each with a name."""
 
 
 def default_text() -> str:
@@ -56,10 +58,19 @@ def _section(
     text, effects = explained[shape.__name__]
     yield from _prose(text)
     yield f"#[{name}]"
+    tables = {}
     for field in msgspec.structs.fields(shape):
-        if field.name not in without:
+        if inner := tables_of(field.type):
+            tables[field.name] = inner
+        elif field.name not in without:
             yield from _setting(field, effects)
     yield ""
+    for key, inner in tables.items():
+        yield from _prose(effects[key])
+        yield f"#[{name}.{key}.{_TABLES[key]}]"
+        for field in msgspec.structs.fields(inner):
+            yield from _setting(field, explained[inner.__name__][1])
+        yield ""
 
 
 def _setting(field: msgspec.structs.FieldInfo, effects: dict[str, str]) -> Iterator[str]:

@@ -19,8 +19,17 @@ from supervisor.core.config.toml_lines import Path, key_lines
 from supervisor.kit import texts
 from supervisor.model.errors import Finding
 from supervisor.model.git_url import GitUrl
-from supervisor.model.setting_rule import Rule, typed
-from supervisor.model.settings import Bytes, Globs, Seconds, SecretRef, Settings, SourceSettings
+from supervisor.model.image import UpdateMode
+from supervisor.model.setting_rule import Rule, tables_of, typed
+from supervisor.model.settings import (
+    Bytes,
+    Globs,
+    ImageUpdateSettings,
+    Seconds,
+    SecretRef,
+    Settings,
+    SourceSettings,
+)
 
 _SECTIONS: dict[str, type[msgspec.Struct]] = {
     field.name: field.type
@@ -49,6 +58,8 @@ _EXPECTED: dict[object, tuple[str, str]] = {
     bool: ("true or false", "true"),
     SecretRef: ("where the secret is, in quotes", '"file:~/.config/podvisor/{}"'),
     Globs: ("a text, or a list of texts", '["apps/*", "proxy"]'),
+    UpdateMode: (f"one of {', '.join(UpdateMode)}", '"notify"'),
+    dict[str, ImageUpdateSettings]: ("a table of tables", '{{ web = {{ update = "notify" }} }}'),
     dict[str, Seconds]: ("a table of durations", '{{ web = "10m" }}'),
     tuple[str, ...]: ("a list of texts", '["web", "db-*"]'),
 }
@@ -195,6 +206,10 @@ def _table_problems(key: Path, value: object, shape: type[msgspec.Struct]) -> It
 
 def _field_problems(key: Path, item: object, kind: Any, rule: Rule) -> Iterator[Problem]:
     name = key[-1]
+    if (shape := tables_of(kind)) and isinstance(item, dict):
+        for one, table in item.items():
+            yield from _table_problems((*key, one), table, shape)
+        return
     try:
         value = msgspec.convert(item, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:

@@ -323,3 +323,42 @@ def test_idle_intervals_by_app_that_mean_nothing(value: str) -> None:
     assert finding.line == 2
     assert "“idle_interval_by_app” must be a table of durations" in finding.message
     assert finding.hint == 'such as idle_interval_by_app = { web = "10m" }'
+
+
+def test_images_by_app_and_by_name() -> None:
+    settings = read_settings(
+        '[images]\nupdate = "notify"\n[images.by_app.web]\ncooldown = "3d"\n'
+        '[images.by_image."quay.io/*"]\nupdate = "off"\n'
+    ).settings
+    assert settings
+    assert settings.images.update == "notify"
+    assert settings.images.by_app["web"].cooldown == 3 * 86_400
+    assert settings.images.by_image["quay.io/*"].update == "off"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message", "hint"),
+    [
+        (
+            '[images]\nupdate = "sometimes"',
+            "“update” must be one of auto, download, notify, off",
+            'such as update = "notify"',
+        ),
+        (
+            "[images.by_app.web]\ncoldown = 3",
+            "there is no setting “coldown” in [images.by_app.web]",
+            "did you mean “cooldown”?",
+        ),
+        (
+            "[images.by_app]\nweb = 3",
+            "“images.by_app.web” is not a section",
+            "write [images.by_app.web] on a line of its own",
+        ),
+        ("[images.by_app.web]\nkeep = 0", "“keep” must be more than 0", ""),
+    ],
+)
+def test_images_that_mean_nothing(lines: str, message: str, hint: str) -> None:
+    reading = read_settings(lines)
+    (finding,) = reading.findings
+    assert reading.settings is None
+    assert (finding.message, finding.line, finding.hint) == (message, 2, hint)

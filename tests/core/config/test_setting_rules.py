@@ -9,13 +9,14 @@ import pytest
 from supervisor.core.config.formats import FORMATS
 from supervisor.core.config.reader import read_settings
 from supervisor.model.setting_rule import typed
-from supervisor.model.settings import Settings, SourceSettings
+from supervisor.model.settings import ImageUpdateSettings, Settings, SourceSettings
 
 SHAPES = {"sources.a": SourceSettings} | {
     field.name: field.type
     for field in msgspec.structs.fields(Settings)
     if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
 }
+SHAPES |= dict.fromkeys(("images.by_app.web", "images.by_image.'quay.io/*'"), ImageUpdateSettings)
 FIELDS = [
     pytest.param(section, field.name, *typed(field), id=f"{section}.{field.name}")
     for section, shape in SHAPES.items()
