@@ -24,7 +24,7 @@ def read(payload: Payload, delivery: Delivery) -> Message:
     """Return what a delivery says. Raises Unreadable."""
     identity = _first(delivery, payload.delivery_headers)
     try:
-        content = _from_form(delivery) if payload.in_forms else delivery.body
+        content = unwrapped(delivery) if payload.in_forms else delivery.body
         message = payload.read(content, _first(delivery, payload.event_headers))
     except (msgspec.DecodeError, ValueError) as error:
         # msgspec tells where something is amiss, never what stands there.
@@ -95,8 +95,8 @@ def _first(delivery: Delivery, names: Sequence[str]) -> str:
     return next((value for name in names if (value := delivery.headers.get(name))), "")
 
 
-def _from_form(delivery: Delivery) -> bytes:
-    """Return the JSON, out of the form if it is in one."""
+def unwrapped(delivery: Delivery) -> bytes:
+    """Return the JSON, out of the form if it is in one. Raises ValueError."""
     if delivery.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         return delivery.body
     fields = parse_qsl(delivery.body.decode("ascii"), max_num_fields=4)
