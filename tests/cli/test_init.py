@@ -23,7 +23,11 @@ def test_uncommented_it_sets_everything_to_its_default() -> None:
     assert reading.findings == ()
     assert reading.settings is not None
     assert set(reading.settings.sources) == {"apps", "local", "over-ssh"}
-    assert msgspec.structs.replace(reading.settings, sources={}) == Settings()
+    images = msgspec.structs.replace(reading.settings.images, by_app={}, by_image={})
+    plain = msgspec.structs.replace(reading.settings, sources={}, images=images)
+    assert plain == Settings()
+    assert set(reading.settings.images.by_app) == {"web"}
+    assert set(reading.settings.images.by_image) == {"docker.io/library/*"}
 
 
 def test_every_setting_is_explained() -> None:
@@ -31,7 +35,8 @@ def test_every_setting_is_explained() -> None:
     shapes = [field.type for field in msgspec.structs.fields(Settings) if field.name != "sources"]
     for shape in (SourceSettings, *shapes):
         for field in msgspec.structs.fields(shape):
-            at = next(n for n, line in enumerate(lines) if line.startswith(f"#{field.name} = "))
+            begins = (f"#{field.name} = ", f"#[images.{field.name}.")
+            at = next(n for n, line in enumerate(lines) if line.startswith(begins))
             assert field.name == "folder" or lines[at - 1].startswith("# ")
 
 

@@ -26,8 +26,15 @@ _HEAD = """\
 """
 _OVER_SSH = ("ssh_key", "known_hosts")
 """Settings that mean nothing for the source whose example is over https."""
-_NO_EXAMPLES = ("webhook", "webhook_repository", "webhook_audience", "listen", "public_url")
-"""Settings that would have something heard, or be useless, if all were uncommented."""
+_NO_EXAMPLES = (
+    "webhook",
+    "webhook_repository",
+    "webhook_audience",
+    "listen",
+    "public_url",
+    "window",
+)
+"""Settings that would have something heard, put off, or be useless, if all were uncommented."""
 _TABLES = {"by_app": "web", "by_image": '"docker.io/library/*"'}
 """Settings that hold tables by name, each with a name."""
 
@@ -76,7 +83,8 @@ def _section(
 def _setting(field: msgspec.structs.FieldInfo, effects: dict[str, str]) -> Iterator[str]:
     yield from _prose(effects[field.name])
     default = default_of(field)
-    example = default if field.name in _NO_EXAMPLES else typed(field)[1].example
+    is_shown = field.name not in _NO_EXAMPLES or default is None
+    example = typed(field)[1].example if is_shown else default
     yield f"#{field.name} = {value_text(default or example or default)}"
 
 
