@@ -24,6 +24,7 @@ from supervisor.adapters.podman.secrets import (
     remove_secret,
     secrets_there,
 )
+from supervisor.adapters.podman.signature_policy import policy_files
 from supervisor.adapters.podman.store_index import read_images
 from supervisor.adapters.podman.stores import Kept, Stores, state_of, stores_of
 from supervisor.adapters.podman.watch import StoreWatch
@@ -106,7 +107,7 @@ class PodmanClient:
             ) from None
         self._images.drop()
         if words:
-            raise failure_of(image, words)
+            raise failure_of(image, words, policies=policy_files(Path.home()))
 
     async def remove_container(self, container: str) -> None:
         """Stop and remove a container with its anonymous volumes; gone already is well."""

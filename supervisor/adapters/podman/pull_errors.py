@@ -1,16 +1,26 @@
 """Why an image cannot be pulled: what a person must mend, and what may mend itself."""
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
+from supervisor.adapters.podman.signature_policy import signature_rule
 from supervisor.core.images.reference import has_registry
 from supervisor.model.errors import Failure, Retry, Stalled
 
+_FULL = re.compile(r"no space left|disk quota exceeded", re.IGNORECASE)
+_BROKE_OFF = re.compile(
+    r"(?:storing blob|copying blob|reading blob|writing blob).*"
+    r"(?P<why>unexpected EOF|connection reset by peer|broken pipe|i/o timeout"
+    r"|network is unreachable|no route to host|context deadline exceeded)",
+    re.IGNORECASE | re.DOTALL,
+)
 # Looked for first: a registry that is down says "unauthorized" and "not found" as well.
 _PASSING = re.compile(
     r"toomanyrequests|too many requests|rate limit|no such host|i/o timeout|timed? ?out"
     r"|connection (?:refused|reset)|network is unreachable|no route to host|broken pipe"
     r"|temporar|server misbehaving|unexpected EOF|TLS handshake|deadline exceeded"
-    r"|no space left|\bstatus(?: code)?:? 5\d\d|\b50[0-4] (?:Internal|Bad|Service|Gateway)",
+    r"|\bstatus(?: code)?:? 5\d\d|\b50[0-4] (?:Internal|Bad|Service|Gateway)",
     re.IGNORECASE,
 )
 _FOR_A_PERSON = (
@@ -37,25 +47,87 @@ _FOR_A_PERSON = (
         "write the image's full name, as in docker.io/library/nginx:1",
     ),
     (
-        r"signature|policy|x509|certificate",
-        "see man containers-policy.json and man containers-registries.conf",
+        r"HTTP response to HTTPS client",
+        (
+            "the registry speaks no TLS: give it a certificate, or say in registries.conf that "
+            "{registry} is insecure (man containers-registries.conf)"
+        ),
+    ),
+    (r"invalid policy in", "mend that file (man containers-policy.json)"),
+    (
+        r"x509|certificate",
+        (
+            "put the registry's CA into ~/.config/containers/certs.d/{registry}/ca.crt "
+            "(man containers-certs.d)"
+        ),
     ),
 )
+_GONE = re.compile(r"manifest unknown|status(?: code)?:? 404", re.IGNORECASE)
 _WRAPPING = re.compile(
     r"^(?:unable to copy from source \S+: |initializing source \S+: "
-    r"|pinging container registry \S+: |reading manifest \S+ in \S+: |(?:Get|Head) \"[^\"]*\": )+"
+    r"|pinging container registry \S+: |reading manifest \S+ in \S+: "
+    r"|choosing an image from manifest list \S+: |(?:Get|Head) \"[^\"]*\": )+"
 )
+_REJECTED = "Source image rejected: "
 
 
-def failure_of(image: str, words: str) -> Failure:
-    """Classify what Podman says of a pull; the message ends in the registry's own words."""
+def failure_of(image: str, words: str, *, policies: Sequence[Path] = ()) -> Failure:
+    """Classify what Podman says of a pull; the message ends in its own words, or says them plainly.
+
+    `policies` are the places of policy.json, the first that there is counts.
+    """
     said = _WRAPPING.sub("", words.strip()) or "Podman does not say"
     message = f"cannot pull {image}: {said}"
-    if not _PASSING.search(words):
-        for pattern, hint in _FOR_A_PERSON:
-            if re.search(pattern, words, re.IGNORECASE):
-                return Stalled(message, hint=hint.format(registry=registry_of(image)))
+    if _REJECTED in said:
+        return _refused_by_policy(image, said.partition(_REJECTED)[2], policies)
+    if _FULL.search(words):
+        return Retry(f"cannot pull {image}: the disk filled up in the middle of it: {said}")
+    if found := _BROKE_OFF.search(words):
+        return Retry(f"cannot pull {image}: the network broke off in the middle: {found['why']}")
+    if _PASSING.search(words):
+        return Retry(message)
+    if "@sha256:" in image and _GONE.search(words):
+        return Stalled(
+            f"cannot pull {image}: its registry does not have it any more ({said})",
+            hint="push it again, or have another version run",
+        )
+    for pattern, hint in _FOR_A_PERSON:
+        if re.search(pattern, words, re.IGNORECASE):
+            return Stalled(message, hint=hint.format(registry=registry_of(image)))
     return Retry(message)
+
+
+def _refused_by_policy(image: str, said: str, policies: Sequence[Path]) -> Stalled:
+    """Say who should have signed an image that policy.json refuses, or what is wrong with that."""
+    rule = signature_rule(image, policies)
+    place = f"see {rule.place}" if rule else "see Podman's policy.json"
+    place = f"{place} (man containers-policy.json)"
+    signed = f"it has to be signed{f' {rule.signers}' if rule and rule.signers else ''}"
+    hint = place
+    if "is rejected by policy" in said:
+        why = "Podman's signature policy lets nobody pull it"
+    elif "no signature exists" in said:
+        why = f"{signed}, and has no signature that Podman finds"
+        hint = (
+            "have whoever publishes it sign it; for signatures of cosign, registries.d has to say "
+            f"use-sigstore-attachments: true for {registry_of(image)} "
+            f"(man containers-registries.d); {place}"
+        )
+    elif found := re.search(r"open (\S+): (.+)", said):
+        why = f"{signed}, and that key cannot be read: {found[1]}: {found[2]}"
+        hint = f"put the publisher's public key there, or name another; {place}"
+    elif "parsing public key" in said or "PEM" in said:
+        why = f"{signed}, and that is no public key: {said}"
+    elif "identity" in said:
+        why = f"{signed}: {said}"
+        if rule and rule.is_exact:
+            hint = (
+                "matchExact does not count for an image by digest: write "
+                f'"signedIdentity": {{"type": "matchRepoDigestOrExact"}}; {place}'
+            )
+    else:
+        why = f"{signed}, and somebody else signed it: {said}"
+    return Stalled(f"cannot pull {image}: {why}", hint=hint)
 
 
 def registry_of(image: str) -> str:

@@ -12,7 +12,7 @@ from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Events, Podman
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.errors import Failure, Stalled
+from supervisor.model.errors import Failure
 from supervisor.model.events import EventKind
 from supervisor.model.plan import PullImage
 
@@ -68,7 +68,7 @@ class ImageController(msgspec.Struct, kw_only=True):
         except Failure as failure:
             apps = self._waiting.get(image, set())
             if self._errors.get(image) != str(failure):
-                hint = failure.hint if isinstance(failure, Stalled) else "tried again by itself"
+                hint = failure.hint or "tried again by itself"
                 self._log(image, apps, ok=False, reason=str(failure), detail=hint)
             if apps:
                 self._errors[image] = str(failure)

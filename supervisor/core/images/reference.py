@@ -133,7 +133,11 @@ def built_name(tag: str) -> str:
 def stored_name(reference: str) -> str:
     """Return the name that an image of this reference has in a store.
 
-    Empty if only Podman can tell, as for a short name or a digest.
+    Empty if only Podman can tell, as for a short name. What was pulled by a tag can be found by its
+    digest, and has no name of it.
     """
     repository, tag = name_and_tag(reference)
-    return f"{full_name(repository)}:{tag}" if tag and has_registry(repository) else ""
+    if not has_registry(repository):
+        return ""
+    end = f":{tag}" if tag else reference[reference.index("@") :]
+    return f"{full_name(repository)}{end}"

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from supervisor.adapters.podman.client import PodmanClient
-from supervisor.adapters.podman.pull_errors import failure_of, registry_of
 from supervisor.adapters.podman.stores import stores_of
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.health import Health, PlayedContainer
@@ -188,44 +187,6 @@ async def test_a_pull_that_fails_ends_in_the_registrys_words(
     podman.errors["POST images/pull"] = (500, "something else")
     with pytest.raises(Retry, match=r"cannot pull quay\.io/a:1: something else"):
         await client.pull("quay.io/a:1", timeout_seconds=5)
-
-
-@pytest.mark.parametrize(
-    ("words", "kind"),
-    [
-        ("manifest unknown", Stalled),
-        ("reading manifest x in docker.io/library/y: errors:\ndenied: requested access", Stalled),
-        ("unauthorized: authentication required", Stalled),
-        ("name unknown: repository not found", Stalled),
-        ("repository name must be lowercase", Stalled),
-        ("no image found in manifest list for architecture arm64", Stalled),
-        ("tls: failed to verify certificate: x509: unknown authority", Stalled),
-        ("toomanyrequests: You have reached your unauthenticated pull rate limit", Retry),
-        ("dial tcp: lookup quay.io: no such host", Retry),
-        ("received unexpected HTTP status: 503 Service Unavailable", Retry),
-        ("fetching blob: received unexpected HTTP status: 502 Bad Gateway", Retry),
-        ("net/http: TLS handshake timeout", Retry),
-        ("connect: connection refused", Retry),
-        ("write /var/tmp/x: no space left on device", Retry),
-        ("unexpected EOF", Retry),
-        ("something new", Retry),
-        ("", Retry),
-    ],
-)
-def test_who_can_mend_a_failed_pull(words: str, kind: type[Exception]) -> None:
-    failure = failure_of("quay.io/a/b:1", words)
-    assert type(failure) is kind
-    assert str(failure).startswith("cannot pull quay.io/a/b:1: ")
-
-
-def test_hints_name_the_registry() -> None:
-    failure = failure_of("ghcr.io/a/b:1", "denied")
-    assert isinstance(failure, Stalled)
-    assert failure.hint.startswith("podman login ghcr.io")
-    assert registry_of("nginx") == "docker.io"
-    assert registry_of("library/nginx") == "docker.io"
-    assert registry_of("localhost:5000/x") == "localhost:5000"
-    assert registry_of("localhost/x") == "localhost"
 
 
 async def test_removing_takes_whole_names_only(podman: FakePodman, client: PodmanClient) -> None:

@@ -1,0 +1,207 @@
+"""Words of Podman 5.4 and 5.8 on pulls that failed, as both said them on a real host."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from supervisor.adapters.podman.pull_errors import failure_of, registry_of
+from supervisor.adapters.podman.signature_policy import policy_files, signature_rule
+from supervisor.model.errors import Retry, Stalled
+
+DIGEST = "sha256:" + "7" * 64
+ON_FORKY = "unable to copy from source docker://quay.io/a/b:1: "
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("manifest unknown", Stalled),
+        ("reading manifest x in docker.io/library/y: errors:\ndenied: requested access", Stalled),
+        ("unauthorized: authentication required", Stalled),
+        ("name unknown: repository not found", Stalled),
+        ("repository name must be lowercase", Stalled),
+        ("no image found in manifest list for architecture arm64", Stalled),
+        ("tls: failed to verify certificate: x509: unknown authority", Stalled),
+        ("toomanyrequests: You have reached your unauthenticated pull rate limit", Retry),
+        ("dial tcp: lookup quay.io: no such host", Retry),
+        ("received unexpected HTTP status: 503 Service Unavailable", Retry),
+        ("fetching blob: received unexpected HTTP status: 502 Bad Gateway", Retry),
+        ("net/http: TLS handshake timeout", Retry),
+        ("connect: connection refused", Retry),
+        ("write /var/tmp/x: no space left on device", Retry),
+        ("unexpected EOF", Retry),
+        ("something new", Retry),
+        ("", Retry),
+    ],
+)
+def test_who_can_mend_a_failed_pull(words: str, kind: type[Exception]) -> None:
+    failure = failure_of("quay.io/a/b:1", words)
+    assert type(failure) is kind
+    assert str(failure).startswith("cannot pull quay.io/a/b:1: ")
+
+
+def test_hints_name_the_registry() -> None:
+    failure = failure_of("ghcr.io/a/b:1", "denied")
+    assert isinstance(failure, Stalled)
+    assert failure.hint.startswith("podman login ghcr.io")
+    assert registry_of("nginx") == "docker.io"
+    assert registry_of("library/nginx") == "docker.io"
+    assert registry_of("localhost:5000/x") == "localhost:5000"
+    assert registry_of("localhost/x") == "localhost"
+
+
+@pytest.mark.parametrize("wrapping", ["", ON_FORKY])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            (
+                'writing blob: adding layer with blob "sha256:1"/""/"sha256:2": unpacking failed '
+                "(error: exit status 1; output: write /a: no space left on device)"
+            ),
+            "the disk filled up in the middle of it: ",
+        ),
+        (
+            (
+                'writing blob: storing blob to file "/var/tmp/x/2": happened during read: ('
+                "heuristic tuning data: total 140 @3251.861 ms): unexpected EOF"
+            ),
+            "the network broke off in the middle: unexpected EOF",
+        ),
+        (
+            (
+                "choosing an image from manifest list docker://quay.io/a/b:1: no image found in "
+                'image index for architecture "amd64", variant "", OS "linux"'
+            ),
+            "no image found in image index for architecture",
+        ),
+        (
+            (
+                "initializing source docker://quay.io/a/b:1: pinging container registry quay.io: "
+                'Get "https://quay.io/v2/": http: server gave HTTP response to HTTPS client'
+            ),
+            "http: server gave HTTP response to HTTPS client",
+        ),
+    ],
+)
+def test_what_happened_is_said_plainly(wrapping: str, words: str, said: str) -> None:
+    assert str(failure_of("quay.io/a/b:1", wrapping + words)).startswith(
+        f"cannot pull quay.io/a/b:1: {said}"
+    )
+
+
+def test_a_digest_that_the_registry_lost() -> None:
+    image = f"quay.io/a/b@{DIGEST}"
+    words = f"initializing source docker://{image}: reading manifest {DIGEST} in quay.io/a/b: "
+    failure = failure_of(image, words + "manifest unknown")
+    assert type(failure) is Stalled
+    assert "does not have it any more" in str(failure)
+    assert type(failure_of(image, words + "received 503 Service Unavailable")) is Retry
+
+
+def policy(folder: Path, *asked: object, scope: str = "quay.io/a") -> Path:
+    path = folder / "policy.json"
+    docker = {scope: asked}
+    path.write_text(json.dumps({"default": [{"type": "reject"}], "transports": {"docker": docker}}))
+    return path
+
+
+COSIGN = {"type": "sigstoreSigned", "keyPath": "/etc/pki/me.pub"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "words", "said", "hint"),
+    [
+        (
+            {"type": "reject"},
+            "Running image docker://quay.io/a/b:1 is rejected by policy.",
+            "Podman's signature policy lets nobody pull it",
+            '"docker" "quay.io/a"',
+        ),
+        (
+            COSIGN,
+            "A signature was required, but no signature exists",
+            "it has to be signed with the key /etc/pki/me.pub, and has no signature",
+            "use-sigstore-attachments: true for quay.io",
+        ),
+        (
+            COSIGN,
+            "open /etc/pki/me.pub: no such file or directory",
+            "that key cannot be read: /etc/pki/me.pub: no such file",
+            "put the publisher's public key there",
+        ),
+        (
+            COSIGN,
+            "open /etc/pki/me.pub: permission denied",
+            "that key cannot be read: /etc/pki/me.pub: permission denied",
+            "put the publisher's public key there",
+        ),
+        (
+            COSIGN,
+            "cryptographic signature verification failed: invalid signature when validating ASN.1",
+            "it has to be signed with the key /etc/pki/me.pub, and somebody else signed it",
+            "policy.json",
+        ),
+        (COSIGN, "parsing public key 1: PEM decoding failed", "that is no public key", ""),
+        (
+            COSIGN | {"signedIdentity": {"type": "matchExact"}},
+            'Signature for identity "quay.io/a/b:1" is not accepted',
+            'Signature for identity "quay.io/a/b:1" is not accepted',
+            "matchRepoDigestOrExact",
+        ),
+        (
+            {
+                "type": "sigstoreSigned",
+                "fulcio": {"oidcIssuer": "https://github.com", "subjectEmail": "me@example.org"},
+            },
+            "A signature was required, but no signature exists",
+            "it has to be signed by me@example.org, known to https://github.com",
+            "",
+        ),
+    ],
+)
+def test_who_should_have_signed(
+    tmp_path: Path, asked: object, words: str, said: str, hint: str
+) -> None:
+    path = policy(tmp_path, asked)
+    failure = failure_of(
+        "quay.io/a/b:1", f"{ON_FORKY}Source image rejected: {words}", policies=[path]
+    )
+    assert type(failure) is Stalled
+    assert said in str(failure)
+    assert hint in failure.hint
+    assert str(path) in failure.hint
+
+
+@pytest.mark.parametrize(
+    ("scope", "image", "counts"),
+    [
+        ("quay.io/a/b:1", "quay.io/a/b:1", True),
+        ("quay.io/a/b", "quay.io/a/b:1", True),
+        (f"quay.io/a/b@{DIGEST}", f"quay.io/a/b@{DIGEST}", True),
+        ("quay.io", f"quay.io/a/b@{DIGEST}", True),
+        ("*.example.org", "registry.eu.example.org/b:1", True),
+        ("", "quay.io/a/b:1", True),
+        ("quay.io/a/b:2", "quay.io/a/b:1", False),
+        ("quay.io/a/bb", "quay.io/a/b:1", False),
+        ("docker.io/library", "docker.io/nginx", True),
+    ],
+)
+def test_the_narrowest_scope_counts(
+    tmp_path: Path, scope: str, image: str, *, counts: bool
+) -> None:
+    rule = signature_rule(image, [policy(tmp_path, COSIGN, scope=scope)])
+    assert rule
+    assert (rule.signers == "with the key /etc/pki/me.pub") is counts
+
+
+def test_a_policy_that_cannot_be_read_takes_nothing_from_the_words(tmp_path: Path) -> None:
+    broken = tmp_path / "policy.json"
+    broken.write_text("{bad")
+    for files in ([broken], [tmp_path / "none"], [tmp_path], []):
+        failure = failure_of("x", "Source image rejected: new words", policies=files)
+        assert str(failure) == (
+            "cannot pull x: it has to be signed, and somebody else signed it: new words"
+        )
+    assert policy_files(tmp_path)[0] == tmp_path / ".config/containers/policy.json"
