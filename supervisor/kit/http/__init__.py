@@ -1,1 +1,1 @@
-"""HTTP/1.1: a client, a server, and a server for whoever may come."""
+"""HTTP/1.1: a client for one question and one for many, a server, and one for whoever may come."""
