@@ -42,7 +42,7 @@ class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class AppQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Query of `GET /v1/status` and `GET /v1/history`."""
+    """Query of `GET /v1/status`, `/v1/history` and `/v1/images`."""
 
     app: Name | None = None
 
@@ -66,6 +66,7 @@ _REPLIES: Mapping[
 ] = {
     ("GET", "/v1/status"): (AppQuery, lambda it, wish: it.look(wish.app or "")),
     ("GET", "/v1/history"): (AppQuery, lambda it, wish: it.history(wish.app or "")),
+    ("GET", "/v1/images"): (AppQuery, lambda it, wish: it.images(wish.app or "")),
     ("GET", "/v1/secrets"): (NoRequest, lambda it, _: it.secrets()),
     ("POST", "/v1/secrets/rotate"): (RotateRequest, lambda it, wish: it.rotate(wish.name)),
     ("POST", "/v1/plan"): (

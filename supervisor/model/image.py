@@ -155,8 +155,13 @@ class ImageOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """Return the key under which the ledger keeps it: one for each image of each app."""
-        return f"{self.app} {self.question}"
+        """Return the key under which the ledger keeps it."""
+        return order_key(self.app, self.question)
+
+
+def order_key(app: str, question: str) -> str:
+    """Return the key of what was ordered of an image of an app: there is one order for each."""
+    return f"{app} {question}"
 
 
 class HeldUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

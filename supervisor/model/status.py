@@ -6,6 +6,7 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.health import Health
+from supervisor.model.image import HeldUpdate
 from supervisor.model.need import Need
 from supervisor.model.rollout import Hold, Rollout, Suspension
 from supervisor.model.webhook import ListenerStatus, SourceWebhook
@@ -22,7 +23,8 @@ class AppState(enum.StrEnum):
     FAILING = "failing"
     """A unit that should run does not, or is unhealthy."""
     REVERTED = "reverted"
-    """Its newest revision failed its gate and was taken back; the last good one runs."""
+    """Its newest revision, or version of an image, failed its gate and was taken back; the last
+    good one runs."""
     CHANGING = "changing"
     """A pass is under way, or waits for an image or for systemd, or its gate has not decided."""
     KEPT = "kept"
@@ -105,6 +107,8 @@ class AppStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What would be done if it were not suspended."""
     next_pull_at: float = 0.0
     """When the next of the images that it waits for is tried again."""
+    updates: tuple[HeldUpdate, ...] = ()
+    """Newer versions of its images that are not run: they wait, or failed here."""
     findings: tuple[Finding, ...] = ()
 
     @property

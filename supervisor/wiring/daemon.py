@@ -24,9 +24,11 @@ from supervisor.controllers.loop import Loop
 from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.event_log import EventLog
+from supervisor.controllers.operator.image_listing import ImageListing
+from supervisor.controllers.operator.images import ImageService
 from supervisor.controllers.operator.reload import SettingsFile, SettingsReloader
 from supervisor.controllers.operator.secrets import SecretService
-from supervisor.controllers.operator.service import ControlService
+from supervisor.controllers.operator.service import ControlService, Orders
 from supervisor.controllers.operator.status import Glance, StatusService
 from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.ports import Ledger
@@ -282,14 +284,25 @@ def assemble(
             board=board,
             clock=clock,
         ),
-        actions=AppActions(
-            names=names,
-            queue=queue,
-            desired_state=desired_state,
-            ledger=ledger,
-            suspensions=planning.suspensions,
-            board=board,
-            clock=clock,
+        orders=Orders(
+            apps=AppActions(
+                names=names,
+                queue=queue,
+                desired_state=desired_state,
+                ledger=ledger,
+                suspensions=planning.suspensions,
+                board=board,
+                clock=clock,
+            ),
+            images=ImageService(
+                listing=ImageListing(
+                    names=names,
+                    desired_state=desired_state,
+                    ledger=ledger,
+                    queue=queue,
+                    clock=clock,
+                ),
+            ),
         ),
         secret_service=SecretService(
             secrets=planning.secrets,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from supervisor.cli.commands import check, plan
-from supervisor.cli.show import log_lines, screen, status_view
+from supervisor.cli.show import image_view, log_lines, screen, status_view
 from supervisor.model.check import Check, CheckedApp
 from supervisor.model.errors import Finding
 from supervisor.model.need import unit_need
@@ -121,6 +121,30 @@ def test_a_status(
     }
     written(lambda: status_view.show(status, now=1.0))
     written(lambda: status_view.show(status, app=name, now=1.0))
+
+
+@settings(max_examples=20)
+@given(app=words, image=words, tag=words, why=texts, failed=st.booleans())
+def test_images(app: str, image: str, tag: str, why: str, *, failed: bool) -> None:
+    version = {"runs": f"{image}@sha256:{'3f' * 32}", "tag": tag}
+    held = {"image": image, "version": version, "why": why, "until": 9.0, "failed": failed}
+    known = {"question": {"image": image, "policy": {"kind": "regex", "pattern": why}}}
+    one = {
+        "app": app,
+        "image": image,
+        "paths": [image],
+        "running": version,
+        "known": {**known, "newest": version, "asked_at": 1.0},
+        "next_check_at": 3_000.0,
+        "held": held,
+        "pinned": version,
+        "moves_to": version,
+        "passes": why,
+    }
+    lost = {**one, "known": {**known, "problem": why, "hint": why}, "held": None, "on_trial": True}
+    written(lambda: image_view.show([one, lost], app=app, now=2.0))
+    written(lambda: image_view.show([one, lost], now=2.0))
+    written(lambda: image_view.would_be({"images": [one, lost]}))
 
 
 @settings(max_examples=20)

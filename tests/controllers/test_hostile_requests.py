@@ -16,7 +16,7 @@ from supervisor.api.control import _Answers
 from tests.controllers.conftest import World
 
 ROUTES = {
-    "GET": ("/v1/status", "/v1/history", "/v1/secrets", "/v1/events", "/v1/none"),
+    "GET": ("/v1/status", "/v1/history", "/v1/images", "/v1/secrets", "/v1/events", "/v1/none"),
     "POST": (
         *("/v1/plan", "/v1/diff", "/v1/sync", "/v1/suspend", "/v1/resume", "/v1/rollback"),
         *("/v1/secrets/rotate", "/v1/webhook-test", "/v1/reload", "/v1/status"),

@@ -1,5 +1,6 @@
 """What the ledger says where no daemon runs, but for the status; no file is made or changed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,11 @@ from supervisor.adapters.ledger import schema
 from supervisor.adapters.ledger.reader import known_apps
 from supervisor.adapters.ledger.rows import read_documents, read_events
 from supervisor.core.files.names import unknown_app
+from supervisor.core.status.image_status import Known, last_image_statuses
 from supervisor.model.events import Event, EventQuery
+from supervisor.model.image import ImageKnowledge, ImageOrder
+from supervisor.model.image_status import ImageList
+from supervisor.model.ledger_documents import D
 from supervisor.model.observed import AppliedApp
 from supervisor.model.rollout import Hold, Rollout
 from supervisor.model.status import History
@@ -19,7 +24,7 @@ def history_from_ledger(path: str, app: str) -> bytes:
     with schema.reading(Path(path)) as ledger:
         known, applied = known_apps(ledger), read_documents(ledger, AppliedApp, app).get(app)
         held = read_documents(ledger, Hold, app).get(app, {}).get("")
-        tried = read_documents(ledger, Rollout, app).get(app, {}).values()
+        tried = read_documents(ledger, Rollout, app).get(app, {})
     if app not in known and not tried:
         raise unknown_app(app, known)
     return msgspec.json.encode(
@@ -27,9 +32,31 @@ def history_from_ledger(path: str, app: str) -> bytes:
             app=app,
             running=applied[""].release if applied else "",
             held=held,
-            rollouts=tuple(sorted(tried, key=lambda one: one.order, reverse=True)),
+            rollouts=tuple(reversed(_in_order(tried))),
         )
     )
+
+
+def images_from_ledger(path: str, app: str = "") -> bytes:
+    """Return an `ImageList`, as JSON. Raises Stalled for an app that the ledger does not know."""
+    with schema.reading(Path(path)) as ledger:
+        apps = known_apps(ledger)
+        applied = read_documents(ledger, AppliedApp, app or None)
+        tried = read_documents(ledger, Rollout, app or None)
+        known = Known(
+            knowledge=_by_key(read_documents(ledger, ImageKnowledge)),
+            orders=_by_key(read_documents(ledger, ImageOrder)),
+        )
+    if app and app not in apps:
+        raise unknown_app(app, apps)
+    images = [
+        status
+        for name, one in sorted(applied.items())
+        for status in last_image_statuses(
+            name, _in_order(tried.get(name, {})), one[""].release, known
+        )
+    ]
+    return msgspec.json.encode(ImageList(running=False, images=tuple(images)))
 
 
 def events_from_ledger(path: str, query: EventQuery) -> list[Event]:
@@ -42,3 +69,11 @@ def events_from_ledger(path: str, query: EventQuery) -> list[Event]:
             if app not in known:
                 raise unknown_app(app, known)
     return found
+
+
+def _in_order(tried: Mapping[str, Rollout]) -> list[Rollout]:
+    return sorted(tried.values(), key=lambda one: one.order)
+
+
+def _by_key(found: Mapping[str, Mapping[str, D]]) -> dict[str, D]:
+    return {key: parts[""] for key, parts in found.items() if "" in parts}

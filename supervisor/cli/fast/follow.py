@@ -1,6 +1,7 @@
-"""Has the daemon do something and shows each step as it is done; for `sync` and `rollback`."""
+"""Has the daemon do something and shows each step as it is done: `sync`, `rollback`, `update`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from supervisor.cli import codes
 from supervisor.cli.daemon.client import Refused, stream
@@ -9,8 +10,18 @@ from supervisor.cli.show import screen
 from supervisor.cli.show.log_lines import show_event
 
 
-def follow(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> int:
-    """Ask, show the events and the end; returns the exit code. Raises Refused or NotRunning."""
+def follow(
+    target: str,
+    body: object,
+    *,
+    apps: Sequence[str],
+    as_json: bool,
+    end: Callable[[dict[str, Any]], None] | None = None,
+) -> int:
+    """Ask, show the events and the end; returns the exit code. Raises Refused or NotRunning.
+
+    `end` shows the reply in place of a status.
+    """
     reply = None
     has_shown = False
     told_of = set()  # also an app that is removed by this very sync
@@ -37,9 +48,12 @@ def follow(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> 
         names = ", ".join(f"“{name}”" for name in sorted(unknown))
         raise Refused(f"no app named {names}", hint="podvisor status lists them all")
     if not as_json:
-        from supervisor.cli.show.status_view import show
-
         if has_shown:
             screen.say()
-        show({"running": True, **reply}, app=apps[0] if len(apps) == 1 else "")
+        if end:
+            end(reply)
+        else:
+            from supervisor.cli.show.status_view import show
+
+            show({"running": True, **reply}, app=apps[0] if len(apps) == 1 else "")
     return codes.OK if is_well(reply) else codes.NOT_WELL

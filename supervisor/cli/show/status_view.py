@@ -192,7 +192,8 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
     shown = [unit for unit in units if all_units or _is_troubled(unit)]
     findings, waiting = app.get("findings", ()), [*map(_need, app.get("waiting", ()))]
     orders = list(_orders(app, now))
-    if not (shown or findings or waiting or orders):
+    updates = app.get("updates", ())
+    if not (shown or findings or waiting or orders or updates):
         return
     say()
     if not all_units:
@@ -202,6 +203,8 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
     for finding in findings:
         screen.finding(finding)
         once.news(finding["message"])
+    if updates:
+        _updates(app["name"], updates, now)
     for text in (*orders, *waiting):
         if news := once.news(text):
             say("  ", ("… ", "warn"), news)
@@ -210,6 +213,17 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
     if app.get("next_pull_at", 0.0) > now:
         say("    ", (f"next try {relative(app['next_pull_at'], now=now)}", "dim"))
     screen.table([_unit(unit, now, once) for unit in shown], indent="  ")
+
+
+def _updates(app: str, updates: list[dict[str, Any]], now: float) -> None:
+    """Newer versions of images that are not run: they wait, or failed here."""
+    from supervisor.cli.show.image_view import update_in_words
+
+    for one in updates:
+        mark = ("✗ ", "bad") if one.get("failed") else ("… ", "warn")
+        say("  ", mark, update_in_words(one["image"], one, now=now))
+        if one.get("failed"):
+            say("    ", (f"push a better one; or podvisor retry {app}, to try it again", "dim"))
 
 
 def _need(one: dict[str, Any]) -> str:

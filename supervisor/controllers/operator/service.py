@@ -10,6 +10,7 @@ import msgspec
 
 from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.operator.event_log import EventLog, Say, Tell
+from supervisor.controllers.operator.images import ImageService
 from supervisor.controllers.operator.preview import Preview
 from supervisor.controllers.operator.reload import SettingsReloader
 from supervisor.controllers.operator.secrets import SecretService
@@ -18,10 +19,18 @@ from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
+from supervisor.model.image_status import ImageList
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
 from supervisor.model.status import History, OrderRequest, Reloaded, Status, SyncReply, SyncRequest
 from supervisor.model.webhook import WebhookTest
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """Who takes which orders."""
+
+    apps: AppActions
+    images: ImageService
 
 
 class ControlService(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +38,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
 
     statuses: StatusService
     syncs: SyncService
-    actions: AppActions
+    orders: Orders
     secret_service: SecretService
     event_log: EventLog
     preview: Callable[[], Preview]
@@ -79,12 +88,12 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
 
     async def suspend(self, order: OrderRequest) -> Status:
         """Have apps left alone; see `AppActions`."""
-        await self.actions.suspend(order)
+        await self.orders.apps.suspend(order)
         return self.status()
 
     async def resume(self, order: OrderRequest) -> Status:
         """Have apps go on; see `AppActions`."""
-        await self.actions.resume(order)
+        await self.orders.apps.resume(order)
         return self.status()
 
     async def rollback(self, order: OrderRequest, tell: Tell) -> SyncReply:
@@ -94,7 +103,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
         """
 
         async def work(say: Say) -> None:
-            await self.actions.roll_back(order)
+            await self.orders.apps.roll_back(order)
             await self.syncs.settle(order.apps, say)
 
         await self.event_log.tell_of(work, tell)
@@ -110,7 +119,11 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
 
     async def history(self, app: str) -> History:
         """Revisions of an app that were tried here. Raises Stalled for an unknown app."""
-        return self.actions.history(app)
+        return self.orders.apps.history(app)
+
+    async def images(self, app: str) -> ImageList:
+        """How the images of all apps, or of one, stand. Raises Stalled for an unknown app."""
+        return await self.orders.images.list(app)
 
     async def secrets(self) -> SecretList:
         """How all secrets stand; see `SecretService`."""

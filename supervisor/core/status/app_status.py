@@ -136,6 +136,7 @@ def app_status(
         held=deployment.held,
         suspension=suspension,
         held_back=verdict.held_back,
+        updates=deployment.updates,
         findings=tuple(findings),
     )
 
@@ -241,7 +242,9 @@ def _longer_interval(unit: DesiredUnit, name: str, observed: Observed) -> float:
 
 
 def _is_reverted(deployment: Deployment, observed: Observed) -> bool:
-    """Whether what the source asks for failed its gate, and something else runs."""
+    """Whether what is asked for, or a newer image, failed its gate, and something else runs."""
+    if any(one.failed for one in deployment.updates):
+        return True
     wanted, last_good = deployment.wanted, deployment.last_good
     if wanted is None or last_good is None or wanted.content == last_good.content:
         return False

@@ -1,0 +1,160 @@
+"""Draws how images stand: versions that run, newer ones, and what holds them back.
+
+It takes the plain JSON of `model.image_status.ImageStatus`.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from supervisor.cli.show import screen
+from supervisor.cli.show.screen import Cell, say
+from supervisor.core.images.words import short_name, version_in_words
+from supervisor.kit.texts import count, relative
+
+_NOTHING: Cell = ("-", "dim")
+
+
+def show(images: Sequence[dict[str, Any]], *, app: str = "", now: float) -> None:
+    """Write a line for each image, and below what a person should know of it.
+
+    With `app`, also what is followed of each, and where that stands.
+    """
+    if not images:
+        say("No images yet.")
+        return
+    header = ("APP", "IMAGE", "RUNNING", "NEWEST", "ASKED", "NEXT")
+    screen.table([_row(one, now) for one in images], header=header, cut=header[:4])
+    lines = [line for one in images for line in _lines(one, now, whole=bool(app))]
+    if lines:
+        say()
+    for line in lines:
+        say(*line)
+
+
+def outcome(reply: dict[str, Any]) -> None:
+    """Write how apps and images stand after an order."""
+    from supervisor.cli.show.status_view import show_apps
+
+    show_apps(reply.get("apps", ()))
+    say()
+    show(reply.get("images", ()), now=time.time())
+
+
+def would_be(reply: dict[str, Any]) -> None:
+    """Write what an update would come to: from what to what, by which policy, what keeps it."""
+    now = time.time()
+    images = reply.get("images", ())
+    moving = [one for one in images if one.get("moves_to") or one.get("held")]
+    for one in moving:
+        to = one.get("moves_to") or one["held"]["version"]
+        image, running = short_name(one["image"]), version(one.get("running"))
+        style = "good" if one.get("moves_to") else "warn"
+        name = f"{one['app']}: "
+        say((name, "strong"), f"{image} ", running, " → ", (version(to), style))
+        say("    ", (policy(one["known"]["question"]), "dim"))
+        if one.get("moves_to") and one.get("passes"):
+            say("    ", (f"though {one['passes']}", "warn"))
+        if held := one.get("held"):
+            say("    ", update_in_words(one["image"], held, now=now))
+    for one in filter(is_unknown, images):
+        for line in _lines(one, now, whole=False):
+            say(*line)
+    if not moving:
+        say(f"Nothing would be updated ({count(len(images), 'image')} followed).")
+
+
+def is_unknown(image: dict[str, Any]) -> bool:
+    """Whether a newer version is looked for, and it cannot be said whether there is one."""
+    return bool(image.get("known", {}).get("problem"))
+
+
+def version(one: dict[str, Any] | None) -> str:
+    """Say which version it is; a dash for none."""
+    return version_in_words(one["runs"], one.get("tag", "")) if one else "-"
+
+
+def update_in_words(image: str, update: dict[str, Any], *, now: float) -> str:
+    """Say in one line which newer version is held back, or failed here, and why."""
+    name = f"{short_name(image)} {version(update['version'])}"
+    if update.get("failed"):
+        return f"{name} failed here, and the one before runs: {update['why']}"
+    until = update.get("until", 0.0)
+    due = f"; it goes {relative(until, now=now)}" if until else ""
+    return f"{name} waits: {update['why']}{due}"
+
+
+def _row(one: dict[str, Any], now: float) -> list[Cell]:
+    known = one.get("known")
+    due = one.get("next_check_at", 0.0)
+    running = version(one.get("running"))
+    return [
+        (one["app"], "strong"),
+        short_name(one["image"]),
+        (running, "warn") if one.get("on_trial") else running,
+        _newest(one),
+        relative(known.get("asked_at", 0.0), now=now) if known else _NOTHING,
+        relative(max(due, now), now=now) if due else _NOTHING,
+    ]
+
+
+def _newest(one: dict[str, Any]) -> Cell:
+    known, running = one.get("known"), one.get("running")
+    if known is None:
+        return ("not followed", "dim")
+    if is_unknown(one):
+        return ("unknown", "bad")
+    newest = known.get("newest")
+    if newest is None:
+        return ("not asked yet", "dim")
+    is_here = running and running["runs"] == newest["runs"]
+    return ("runs", "good") if is_here else (version(newest), "warn")
+
+
+def _lines(one: dict[str, Any], now: float, *, whole: bool) -> Iterator[list[Cell]]:
+    """Yield what is to be said of an image below the table."""
+    name, known = f"{one['app']}: ", one.get("known") or {}
+    image = short_name(one["image"])
+    if is_unknown(one):
+        since = known.get("answered_at", 0.0)
+        when = f"since {relative(since, now=now)}" if since else "so far"
+        text = f"{image} is unknown {when}: {known['problem']}"
+        yield [("✗ ", "bad"), (name, "strong"), text]
+        if known.get("hint"):
+            yield ["    ", (known["hint"], "dim")]
+    if one.get("on_trial"):
+        text = f"{image} {version(one.get('running'))} is on trial"
+        yield [("… ", "warn"), (name, "strong"), text]
+    if held := one.get("held"):
+        mark: Cell = ("✗ ", "bad") if held.get("failed") else ("… ", "warn")
+        yield [mark, (name, "strong"), update_in_words(one["image"], held, now=now)]
+        yield ["    ", (_way_out(one, held), "dim")]
+    elif pinned := one.get("pinned"):
+        text = f"{image} is pinned at {version(pinned)}"
+        yield [("· ", "dim"), (name, "strong"), text]
+    if whole and known:
+        places = ", ".join(one.get("paths", ()))
+        yield [("· ", "dim"), (name, "strong"), f"{image}: {policy(known['question'])}"]
+        if places:
+            yield ["    ", (places, "dim")]
+
+
+def _way_out(one: dict[str, Any], held: dict[str, Any]) -> str:
+    """Say what a person can do about a version that is held back."""
+    if one.get("pinned"):
+        return f"podvisor unpin {one['app']} {short_name(one['image'])} has it follow again"
+    if held.get("failed"):
+        return f"podvisor retry {one['app']} tries it again"
+    return f"podvisor update {one['app']} --now runs it now"
+
+
+def policy(question: dict[str, Any]) -> str:
+    """Say what is followed, in words."""
+    if question.get("is_local"):
+        return f"follows this host's own {question['image']}"
+    said = question.get("policy", {})
+    kind = said.get("kind", "digest")
+    if kind == "digest":
+        return f"follows the tag of {question['image']}"
+    words = " ".join(filter(None, (kind, said.get("pattern", ""))))
+    return f"follows {words}" + (f", of tags like {said['filter']}" if said.get("filter") else "")

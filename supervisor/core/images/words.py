@@ -1,0 +1,23 @@
+"""What people call images and their versions."""
+
+from supervisor.core.images.reference import DOCKER_HUB, full_name, name_and_tag
+
+
+def is_called(image: str, word: str) -> bool:
+    """Whether a person's word names an image: all of it or its end, with its tag or without."""
+    repository, tag = name_and_tag(image)
+    whole = f"{full_name(repository)}:{tag}"
+    ends = (word, f"{word}:{tag}")
+    return bool(word) and any(whole == one or whole.endswith(f"/{one}") for one in ends)
+
+
+def short_name(image: str) -> str:
+    """Return what people call an image: without its tag, and without Docker Hub's address."""
+    repository, _ = name_and_tag(image)
+    return full_name(repository).removeprefix(f"{DOCKER_HUB}/").removeprefix("library/")
+
+
+def version_in_words(runs: str, tag: str = "") -> str:
+    """Say which version it is: `1.27 (3f2a91c0d4e5)`, its tag and how its digest or id begins."""
+    digest = runs.rpartition("@")[2].rpartition(":")[2][:12]
+    return f"{tag} ({digest})" if tag else digest

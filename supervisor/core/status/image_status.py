@@ -1,0 +1,139 @@
+"""How the images of an app stand, in one struct for each."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from supervisor.core.health.gate import is_on
+from supervisor.core.images.reference import name_and_tag
+from supervisor.model.app import Deployment
+from supervisor.model.image import (
+    HeldUpdate,
+    ImageKnowledge,
+    ImageOrder,
+    ImageQuestion,
+    ImageVersion,
+    order_key,
+)
+from supervisor.model.image_status import ImageStatus
+from supervisor.model.rollout import Rollout
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger holds of images."""
+
+    knowledge: Mapping[str, ImageKnowledge]
+    """By the key of the question."""
+    orders: Mapping[str, ImageOrder]
+    """As of `ImageOrder.key`."""
+
+
+def image_statuses(
+    deployment: Deployment,
+    rollouts: Sequence[Rollout],
+    applied: str,
+    known: Known,
+    *,
+    next_check_at: Mapping[str, float],
+) -> Iterator[ImageStatus]:
+    """Yield how each image of an app stands.
+
+    `rollouts` are all of the app, of which `applied` names the release that passed its gate last;
+    `next_check_at` is by the key of the question.
+    """
+    name, app = deployment.name, deployment.wanted or deployment.last_good
+    if app is None:
+        return
+    release = running_release(rollouts, applied)
+    asked: dict[str, ImageQuestion] = {}
+    paths: dict[str, list[str]] = {}
+    others: dict[str, list[str]] = {}
+    for unit in app.units:
+        if rule := unit.image_rule:
+            asked[rule.question.key] = rule.question
+            paths.setdefault(rule.question.key, []).append(rule.path)
+        else:
+            for image in unit.images:
+                others.setdefault(image, []).append(unit.path)
+    updates = {one.question: one for one in deployment.updates}
+    for key, question in asked.items():
+        status = _followed(name, question, release, known, held=updates.get(key))
+        yield msgspec.structs.replace(
+            status,
+            paths=tuple(dict.fromkeys(paths[key])),
+            next_check_at=next_check_at.get(key, 0.0),
+        )
+    for image, files in others.items():
+        yield msgspec.structs.replace(_unfollowed(name, image, release), paths=tuple(files))
+
+
+def last_image_statuses(
+    app: str, rollouts: Sequence[Rollout], applied: str, known: Known
+) -> Iterator[ImageStatus]:
+    """Yield how the images of an app stood last, as far as what was tried of it tells."""
+    release = running_release(rollouts, applied)
+    if release is None:
+        return
+    pins = {pin.question: pin for pin in release.pins}
+    for key in pins:
+        knowledge = known.knowledge.get(key)
+        question = knowledge.question if knowledge else ImageQuestion(image=key.partition(" ")[0])
+        yield _followed(app, question, release, known)
+    pinned = {pin.runs for pin in release.pins}
+    for image in release.images:
+        if image not in pinned:
+            yield _unfollowed(app, image, release)
+
+
+def running_release(rollouts: Iterable[Rollout], applied: str) -> Rollout | None:
+    """Return the release whose images run: that on trial, else the one that was applied last."""
+    tried = list(rollouts)
+    if tried and is_on(tried[-1]):
+        return tried[-1]
+    return next((one for one in tried if one.release == applied), None)
+
+
+def _followed(
+    app: str,
+    question: ImageQuestion,
+    release: Rollout | None,
+    known: Known,
+    *,
+    held: HeldUpdate | None = None,
+) -> ImageStatus:
+    """Say of an image how it stands whose newest version is asked for."""
+    key = question.key
+    order = known.orders.get(order_key(app, key))
+    knowledge = known.knowledge.get(key) or ImageKnowledge(question=question)
+    return ImageStatus(
+        app=app,
+        image=question.image,
+        running=_running(question, release),
+        on_trial=bool(release and is_on(release)),
+        known=knowledge,
+        held=held,
+        pinned=order.pinned if order else None,
+    )
+
+
+def _running(question: ImageQuestion, release: Rollout | None) -> ImageVersion | None:
+    if release is None:
+        return None
+    pin = next((one for one in release.pins if one.question == question.key), None)
+    if pin:
+        return ImageVersion(runs=pin.runs, tag=pin.tag)
+    return _by_id(question.image, release)
+
+
+def _unfollowed(app: str, image: str, release: Rollout | None) -> ImageStatus:
+    return ImageStatus(
+        app=app,
+        image=image,
+        running=_by_id(image, release),
+        on_trial=bool(release and is_on(release)),
+    )
+
+
+def _by_id(image: str, release: Rollout | None) -> ImageVersion | None:
+    known = release.images.get(image) if release else None
+    return ImageVersion(runs=known, tag=name_and_tag(image)[1]) if known else None

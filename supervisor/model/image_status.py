@@ -1,0 +1,81 @@
+"""How the images of apps stand, and what people order of them: bodies of the control socket."""
+
+from typing import Annotated
+
+import msgspec
+
+from supervisor.model.image import HeldUpdate, ImageKnowledge, ImageVersion
+from supervisor.model.status import SyncReply
+from supervisor.model.wire import Name, Remark
+
+ImageWord = Annotated[str, msgspec.Meta(max_length=512, pattern=r"\A[!-~]*\Z")]
+"""An image's name or the end of it, a tag, a digest, or the beginning of that."""
+
+
+class ImageStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One image of one app."""
+
+    app: str
+    image: str
+    """As its unit names it, with its tag."""
+    paths: tuple[str, ...] = ()
+    """Of the files that name it; left out where no daemon runs."""
+    running: ImageVersion | None = None
+    """What the app's release runs with; left out before its first one."""
+    on_trial: bool = False
+    """Whether that release has not passed its gate yet."""
+    known: ImageKnowledge | None = None
+    """What is asked about it, and the answer; left out where nothing is asked."""
+    next_check_at: float = 0.0
+    """When that is asked next; left out if it is not, or nobody knows."""
+    held: HeldUpdate | None = None
+    """The newer version that is not run, and why."""
+    pinned: ImageVersion | None = None
+    """What a person had it stay at."""
+    moves_to: ImageVersion | None = None
+    """Of a dry run: what an update would have it run."""
+    passes: str = ""
+    """Of a dry run: what that would not wait for, as a person says so."""
+
+    @property
+    def newer(self) -> ImageVersion | None:
+        """The version that is available and does not run."""
+        newest = self.known.newest if self.known else None
+        is_here = newest and self.running and newest.runs == self.running.runs
+        return None if is_here else newest
+
+
+class ImageList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`GET /v1/images?app=`: the images of all apps, or of one."""
+
+    running: bool
+    """Whether a daemon runs; else it is what the ledger knows."""
+    images: tuple[ImageStatus, ...] = ()
+
+
+class ImageReply(SyncReply, frozen=True, kw_only=True, omit_defaults=True):
+    """The end of an order: how the apps that it is about stand, and their images."""
+
+    images: tuple[ImageStatus, ...] = ()
+
+
+class UpdateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/update`: ask now for newer versions, and run what may be run."""
+
+    name: ImageWord = ""
+    """Of an app or an image; empty is all."""
+    now: bool = False
+    """Let neither cooldown nor window keep it, nor that it is only to be shown or pulled."""
+    dry_run: bool = False
+    """Ask, and say what would come of it."""
+    reason: Remark = ""
+
+
+class PinRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/pin` and `/v1/unpin`: have images of an app stay at a version, or go on."""
+
+    app: Name
+    words: Annotated[tuple[ImageWord, ...], msgspec.Meta(max_length=2)] = ()
+    """The image and the version; of one alone, whichever it fits. None is all images, as they run
+    now; of `unpin`, it names the image."""
+    reason: Remark = ""

@@ -1,0 +1,147 @@
+"""How images stand: from what is asked of an app, what was tried, and what is known."""
+
+import msgspec
+
+from supervisor.core.status.image_status import Known, image_statuses, last_image_statuses
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
+from supervisor.model.image import (
+    HeldUpdate,
+    ImageKnowledge,
+    ImageOrder,
+    ImageQuestion,
+    ImageRule,
+    ImageVersion,
+    Pin,
+)
+from supervisor.model.quadlet import UnitKind
+from supervisor.model.rollout import Outcome, Rollout
+
+NGINX = ImageQuestion(image="docker.io/library/nginx:1.27")
+OLD, NEW = (
+    ImageVersion(runs=f"docker.io/library/nginx@sha256:{digit * 64}", tag="1.27") for digit in "ab"
+)
+PLACE = {"name": "web", "source": "home", "revision": "c0ffee", "root": "web"}
+
+
+def unit(name, **more):
+    return DesiredUnit(
+        name=f"{name}.service",
+        kind=UnitKind.CONTAINER,
+        path=f"{name}.container",
+        digest="",
+        **more,
+    )
+
+
+def follows(name):
+    return unit(name, image_rule=ImageRule(question=NGINX, path=f"{name}.container"))
+
+
+def deployment(*units, updates=()):
+    app = DesiredApp(**PLACE, files=(), units=units, generator="")
+    return Deployment(name="web", wanted=app, updates=updates)
+
+
+def release(name, version, **more):
+    pin = Pin(path="web.container", question=NGINX.key, runs=version.runs, tag=version.tag)
+    return Rollout(**PLACE, files=(), release=name, pins=(pin,), began_at=1.0, **more)
+
+
+def known(newest=NEW, **order):
+    knowledge = ImageKnowledge(question=NGINX, newest=newest, asked_at=5.0, answered_at=5.0)
+    orders = [ImageOrder(app="web", question=NGINX.key, at=1.0, **order)] if order else []
+    return Known(
+        knowledge={NGINX.key: knowledge} if newest else {},
+        orders={one.key: one for one in orders},
+    )
+
+
+def statuses(*given, rollouts=(), applied="", facts=None, checks=None):
+    some = image_statuses(
+        *given, rollouts, applied, facts or known(), next_check_at=checks or {NGINX.key: 9.0}
+    )
+    return list(some)
+
+
+def test_units_of_one_question_are_one_image():
+    (one,) = statuses(
+        deployment(follows("web"), follows("admin")),
+        rollouts=[release("one", OLD, outcome=Outcome.GOOD, ended_at=2.0)],
+        applied="one",
+    )
+    assert (one.app, one.image) == ("web", "docker.io/library/nginx:1.27")
+    assert one.paths == ("web.container", "admin.container")
+    assert one.running == OLD
+    assert one.newer == NEW
+    assert one.next_check_at == 9.0
+    assert not one.on_trial
+
+
+def test_what_is_on_trial_runs():
+    good = release("one", OLD, outcome=Outcome.GOOD, ended_at=2.0)
+    (one,) = statuses(deployment(follows("web")), rollouts=[good, release("two", NEW)])
+    assert one.running == NEW
+    assert one.on_trial
+    assert one.newer is None
+
+
+def test_what_failed_does_not():
+    good = release("one", OLD, outcome=Outcome.GOOD, ended_at=2.0)
+    failed = release("two", NEW, outcome=Outcome.FAILED, ended_at=3.0)
+    update = HeldUpdate(
+        app="web",
+        question=NGINX.key,
+        image=NGINX.image,
+        version=NEW,
+        why="web.service failed",
+        failed=True,
+    )
+    (one,) = statuses(
+        deployment(follows("web"), updates=(update,)), rollouts=[good, failed], applied="one"
+    )
+    assert one.running == OLD
+    assert one.held == update
+
+
+def test_a_pin_is_told():
+    (one,) = statuses(deployment(follows("web")), facts=known(pinned=OLD))
+    assert one.pinned == OLD
+
+
+def test_before_the_first_release_nothing_runs_and_before_the_first_answer_nothing_is_known():
+    (one,) = statuses(deployment(follows("web")), facts=known(newest=None), checks={"other": 1.0})
+    assert one.running is None
+    assert one.newer is None
+    assert one.known == ImageKnowledge(question=NGINX)
+    assert one.next_check_at == 0
+
+
+def test_an_image_that_is_not_followed_is_told_with_what_it_is_here():
+    tried = msgspec.structs.replace(
+        release("one", OLD, outcome=Outcome.GOOD, ended_at=2.0),
+        pins=(),
+        images={"docker.io/library/redis:7": "f" * 64},
+    )
+    (one,) = statuses(
+        deployment(unit("cache", images=("docker.io/library/redis:7",))),
+        rollouts=[tried],
+        applied="one",
+    )
+    assert one.known is None
+    assert one.running == ImageVersion(runs="f" * 64, tag="7")
+
+
+def test_what_ran_last_is_told_by_what_was_tried():
+    good = msgspec.structs.replace(
+        release("one", OLD, outcome=Outcome.GOOD, ended_at=2.0),
+        images={OLD.runs: "e" * 64, "docker.io/library/redis:7": "f" * 64},
+    )
+    followed, other = last_image_statuses("web", [good], "one", known(pinned=OLD))
+    assert (followed.image, followed.running, followed.newer) == (NGINX.image, OLD, NEW)
+    assert followed.pinned == OLD
+    assert (other.image, other.known) == ("docker.io/library/redis:7", None)
+    assert not list(last_image_statuses("web", [good], "none", known()))
+    (bare,) = last_image_statuses(
+        "web", [release("one", OLD)], "one", Known(knowledge={}, orders={})
+    )
+    assert bare.image == NGINX.image
