@@ -23,8 +23,7 @@ class AppState(enum.StrEnum):
     FAILING = "failing"
     """A unit that should run does not, or is unhealthy."""
     REVERTED = "reverted"
-    """Its newest revision, or version of an image, failed its gate and was taken back; the last
-    good one runs."""
+    """Its newest revision failed its gate and was taken back; the last good one runs."""
     CHANGING = "changing"
     """A pass is under way, or waits for an image or for systemd, or its gate has not decided."""
     KEPT = "kept"

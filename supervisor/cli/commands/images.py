@@ -13,7 +13,11 @@ from supervisor.cli.show import image_view, screen
 
 @click.command(
     short_help="Show which versions of images run, and what is newer.",
-    epilog=codes.epilog(codes.NOT_WELL, codes.NOT_RUNNING, c3="of an image, nothing is known now"),
+    epilog=codes.epilog(
+        codes.NOT_WELL,
+        codes.NOT_RUNNING,
+        c3="of an image the newest version is not known, or failed here",
+    ),
 )
 @click.argument("app", required=False, default="")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/image_status.py).")
@@ -42,4 +46,4 @@ def command(app: str, as_json: bool) -> int:
         image_view.show(found.get("images", ()), app=app, now=time.time())
     if not found["running"]:
         return codes.NOT_RUNNING
-    return codes.NOT_WELL if any(map(image_view.is_unknown, found.get("images", ()))) else codes.OK
+    return codes.OK if image_view.is_well(found.get("images", ())) else codes.NOT_WELL

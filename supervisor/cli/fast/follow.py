@@ -1,6 +1,6 @@
 """Has the daemon do something and shows each step as it is done: `sync`, `rollback`, `update`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from supervisor.cli import codes
@@ -10,19 +10,22 @@ from supervisor.cli.show import screen
 from supervisor.cli.show.log_lines import show_event
 
 
-def follow(
-    target: str,
-    body: object,
-    *,
-    apps: Sequence[str],
-    as_json: bool,
-    end: Callable[[dict[str, Any]], None] | None = None,
-) -> int:
-    """Ask, show the events and the end; returns the exit code. Raises Refused or NotRunning.
+def follow(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> int:
+    """Ask, show the events and the end; returns the exit code. Raises Refused or NotRunning."""
+    reply = told(target, body, apps=apps, as_json=as_json)
+    if not as_json:
+        from supervisor.cli.show.status_view import show
 
-    `end` shows the reply in place of a status.
+        show({"running": True, **reply}, app=apps[0] if len(apps) == 1 else "")
+    return codes.OK if is_well(reply) else codes.NOT_WELL
+
+
+def told(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> dict[str, Any]:
+    """Ask, show the events, and return the reply. Raises Refused or NotRunning.
+
+    Refused, too, where nothing is said of one of `apps`: there is none such.
     """
-    reply = None
+    reply: dict[str, Any] | None = None
     has_shown = False
     told_of = set()  # also an app that is removed by this very sync
     for line in stream(target, body=body):
@@ -47,13 +50,6 @@ def follow(
     if unknown:
         names = ", ".join(f"“{name}”" for name in sorted(unknown))
         raise Refused(f"no app named {names}", hint="podvisor status lists them all")
-    if not as_json:
-        if has_shown:
-            screen.say()
-        if end:
-            end(reply)
-        else:
-            from supervisor.cli.show.status_view import show
-
-            show({"running": True, **reply}, app=apps[0] if len(apps) == 1 else "")
-    return codes.OK if is_well(reply) else codes.NOT_WELL
+    if has_shown:
+        screen.say()
+    return reply

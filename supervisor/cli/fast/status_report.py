@@ -49,10 +49,7 @@ def report(app: str, *, as_json: bool) -> int:
 
 
 def is_well(status: dict[str, Any]) -> bool:
-    """Whether every app is well, every source can be read, and every image is known.
-
-    Also of a SyncReply, and of an ImageReply.
-    """
+    """Whether every app is well, and every source can be read (also of a SyncReply)."""
     sources = status.get("sources", ())
     findings = [*status.get("problems", ())]
     for source in sources:
@@ -61,5 +58,4 @@ def is_well(status: dict[str, Any]) -> bool:
         any(finding.get("fatal", True) for finding in findings)
         or any(source.get("error") for source in sources)
         or any(app["state"] in _BAD for app in status.get("apps", ()))
-        or any(image.get("known", {}).get("problem") for image in status.get("images", ()))
     )

@@ -69,6 +69,12 @@ def is_unknown(image: dict[str, Any]) -> bool:
     return bool(image.get("known", {}).get("problem"))
 
 
+def is_well(images: Sequence[dict[str, Any]]) -> bool:
+    """Whether of all images the newest version is known, and none failed here."""
+    failed = (one.get("held") or {} for one in images)
+    return not (any(map(is_unknown, images)) or any(one.get("failed") for one in failed))
+
+
 def version(one: dict[str, Any] | None) -> str:
     """Say which version it is; a dash for none."""
     return version_in_words(one["runs"], one.get("tag", "")) if one else "-"

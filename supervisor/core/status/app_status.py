@@ -25,7 +25,8 @@ from supervisor.model.plan import Verdict
 from supervisor.model.rollout import GateState, Outcome
 from supervisor.model.status import AppState, AppStatus, UnitStatus
 
-_AT_REST = (AppState.KEPT, AppState.HELD, AppState.INACTIVE, AppState.READY)
+_WELL = (AppState.READY, AppState.INACTIVE)
+_AT_REST = (AppState.KEPT, AppState.HELD, *_WELL)
 
 
 def app_status(
@@ -242,9 +243,7 @@ def _longer_interval(unit: DesiredUnit, name: str, observed: Observed) -> float:
 
 
 def _is_reverted(deployment: Deployment, observed: Observed) -> bool:
-    """Whether what is asked for, or a newer image, failed its gate, and something else runs."""
-    if any(one.failed for one in deployment.updates):
-        return True
+    """Whether what the source asks for failed its gate, and something else runs."""
     wanted, last_good = deployment.wanted, deployment.last_good
     if wanted is None or last_good is None or wanted.content == last_good.content:
         return False
@@ -313,7 +312,8 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
         if event := _change_of_health(was, unit, new):
             yield event
     bad = {AppState.REFUSED, AppState.FAILING, AppState.REVERTED}
-    if old and old.state in bad and new.state in {AppState.READY, AppState.INACTIVE}:
+    has_failed = any(one.failed for one in new.updates)
+    if old and old.state in bad and new.state in _WELL and not has_failed:
         yield Event(
             kind=EventKind.RECOVERED,
             app=new.name,
