@@ -1,0 +1,112 @@
+"""`ImagePolicy=` and `ImageFilter=`, as people write them."""
+
+import re
+from collections.abc import Collection
+
+import msgspec
+
+from supervisor.core.images.patterns import compile_pattern, named_groups
+from supervisor.core.images.versions import parse_range
+from supervisor.kit.texts import meant, one_line
+from supervisor.model.image import ImagePolicy, PolicyKind, TagOrder
+
+_FORMS = "write digest, semver:RANGE, regex:PATTERN or newest"
+_ORDER = re.compile(r"(numeric|alphabetical)(?::(\w+))?", re.ASCII)
+
+
+def read_policy(text: str) -> ImagePolicy:
+    r"""Read `digest`, `semver:^1.4`, `regex:^v(?P<n>\d+)$ numeric:n` or `newest`.
+
+    Raises ValueError, with a sentence.
+    """
+    word, colon, rest = text.partition(":")
+    rest = rest.strip()
+    if word not in list(PolicyKind):
+        raise ValueError(_instead_of(text, word))
+    kind = PolicyKind(word)
+    if kind in (PolicyKind.DIGEST, PolicyKind.NEWEST):
+        if colon:
+            raise ValueError(f"{kind} stands alone")
+        return ImagePolicy(kind=kind)
+    if not rest:
+        raise ValueError(
+            f"say which tags: {'semver:^1.4' if kind is PolicyKind.SEMVER else _FORMS}"
+        )
+    if kind is PolicyKind.SEMVER:
+        parse_range(rest)
+        return ImagePolicy(kind=kind, pattern=rest)
+    pattern, _, last = rest.rpartition(" ")
+    order = _ORDER.fullmatch(last)
+    if not pattern.strip() or not order:
+        pattern, order = rest, None
+    pattern = pattern.strip()
+    groups = named_groups(pattern)
+    if order and order[2] and order[2] not in groups:
+        raise ValueError(_no_group(order[2], groups))
+    return ImagePolicy(
+        kind=kind,
+        pattern=pattern,
+        group=(order[2] or "") if order else "",
+        order=TagOrder(order[1]) if order else TagOrder.NUMERIC,
+    )
+
+
+def read_filter(text: str) -> str:
+    """Return a pattern that can be used. Raises ValueError, with a sentence."""
+    compile_pattern(text)
+    return text
+
+
+def complete(policy: ImagePolicy, *, pattern: str = "", prereleases: bool = False) -> ImagePolicy:
+    """Put a policy together with its filter: the one named group of them is what is compared.
+
+    Raises ValueError, with a sentence, where several could be.
+    """
+    group = policy.group
+    for text in (policy.pattern if policy.kind is PolicyKind.REGEX else "", pattern):
+        if not group and text:
+            groups = named_groups(text)
+            if len(groups) > 1:
+                raise ValueError(_which_of(groups, policy.kind))
+            group = groups[0] if groups else ""
+    return msgspec.structs.replace(policy, group=group, filter=pattern, prereleases=prereleases)
+
+
+def policy_words(policy: ImagePolicy) -> str:
+    """Write it as it would stand in a unit."""
+    text = str(policy.kind)
+    if policy.kind is PolicyKind.SEMVER:
+        text += f":{policy.pattern}"
+    elif policy.kind is PolicyKind.REGEX:
+        by = f":{policy.group}" if policy.group else ""
+        text += f":{policy.pattern} {policy.order}{by}"
+    if policy.filter:
+        text += f" with ImageFilter={policy.filter}"
+    return text
+
+
+def nothing_fits(repository: str, policy: ImagePolicy, near: Collection[str]) -> tuple[str, str]:
+    """Say that no tag is what a policy asks for, and what to do: a sentence, and a hint."""
+    problem = f"no tag of {repository} is {policy_words(policy)}"
+    if not near:
+        return problem, "it has no tags that are versions"
+    return problem, f"the nearest are {', '.join(one_line(tag, 60) for tag in near)}"
+
+
+def _instead_of(text: str, word: str) -> str:
+    try:
+        parse_range(text)
+    except ValueError:
+        return meant(word, list(PolicyKind), _FORMS, form="{}")
+    return f"write semver:{text}"
+
+
+def _no_group(name: str, groups: Collection[str]) -> str:
+    there = f"there is {', '.join(groups)}" if groups else "it has none: write (?P<n>…)"
+    return f"the pattern has no group {name}; {there}"
+
+
+def _which_of(groups: Collection[str], kind: PolicyKind) -> str:
+    if kind is PolicyKind.REGEX:
+        return f"say by which group tags are compared, such as numeric:{next(iter(groups))}"
+    return f"of the groups {', '.join(groups)} only one can be named; write the others as (?:…)"
