@@ -1,0 +1,50 @@
+"""What counts for an image of an app: the unit's own word, then the settings'."""
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from typing import TypeVar
+
+import msgspec
+
+from supervisor.core.images.reference import full_name, name_and_tag
+from supervisor.model.image import ImageRule, UpdateMode
+from supervisor.model.settings import ImageSettings, ImageUpdateSettings
+
+_T = TypeVar("_T")
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """How newer versions of an image are taken up; fields are as of `ImageSettings`."""
+
+    update: UpdateMode
+    cooldown: float
+    window: str
+    keep: int
+
+
+def effective(rule: ImageRule, app: str, settings: ImageSettings) -> Terms:
+    """Return what counts: the unit beats `by_image`, that `by_app`, and that `[images]`.
+
+    Each field by itself; of several globs that fit, the first that says something of it.
+    """
+    said = tuple(_tables(rule.question.image, app, settings))
+    return Terms(
+        update=_first((rule.update, *(one.update for one in said)), settings.update),
+        cooldown=_first((rule.cooldown, *(one.cooldown for one in said)), settings.cooldown),
+        window=_first((rule.window, *(one.window for one in said)), settings.window),
+        keep=_first((rule.keep, *(one.keep for one in said)), settings.keep),
+    )
+
+
+def _first(values: Iterable[_T | None], otherwise: _T) -> _T:
+    return next((value for value in values if value is not None), otherwise)
+
+
+def _tables(image: str, app: str, settings: ImageSettings) -> Iterator[ImageUpdateSettings]:
+    repository, _ = name_and_tag(image)
+    for glob, table in settings.by_image.items():
+        whole = glob if set("*?[") & set(glob) else full_name(glob)
+        if fnmatchcase(repository, whole) or fnmatchcase(image, whole):
+            yield table
+    if app in settings.by_app:
+        yield settings.by_app[app]
