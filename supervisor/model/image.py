@@ -85,7 +85,7 @@ class ImageRule(msgspec.Struct, frozen=True, kw_only=True):
 
     question: ImageQuestion
     path: str
-    """Of the file that names the image, relative to the app's root."""
+    """Of the unit file whose Image= it is, relative to the app's root."""
     line: int = 0
     update: UpdateMode | None = None
     cooldown: float | None = None
@@ -94,6 +94,15 @@ class ImageRule(msgspec.Struct, frozen=True, kw_only=True):
     """When it may be run, as systemd.time(7) writes calendar events; empty is always."""
     keep: int | None = None
     """How many versions that were good stay on this host."""
+
+
+class UpdateTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What counts for the image of a unit, when all has been asked that may say it."""
+
+    update: UpdateMode
+    cooldown: float
+    window: str
+    keep: int
 
 
 class ImageVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,31 +4,20 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-import msgspec
-
 from supervisor.core.images.reference import full_name, name_and_tag
-from supervisor.model.image import ImageRule, UpdateMode
+from supervisor.model.image import ImageRule, UpdateTerms
 from supervisor.model.settings import ImageSettings, ImageUpdateSettings
 
 _T = TypeVar("_T")
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """How newer versions of an image are taken up; fields are as of `ImageSettings`."""
-
-    update: UpdateMode
-    cooldown: float
-    window: str
-    keep: int
-
-
-def effective(rule: ImageRule, app: str, settings: ImageSettings) -> Terms:
+def effective(rule: ImageRule, app: str, settings: ImageSettings) -> UpdateTerms:
     """Return what counts: the unit beats `by_image`, that `by_app`, and that `[images]`.
 
     Each field by itself; of several globs that fit, the first that says something of it.
     """
     said = tuple(_tables(rule.question.image, app, settings))
-    return Terms(
+    return UpdateTerms(
         update=_first((rule.update, *(one.update for one in said)), settings.update),
         cooldown=_first((rule.cooldown, *(one.cooldown for one in said)), settings.cooldown),
         window=_first((rule.window, *(one.window for one in said)), settings.window),

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from supervisor.core.images.rules import Terms, effective
-from supervisor.model.image import ImageQuestion, ImageRule, UpdateMode
+from supervisor.core.images.rules import effective
+from supervisor.model.image import ImageQuestion, ImageRule, UpdateMode, UpdateTerms
 from supervisor.model.settings import ImageSettings, ImageUpdateSettings, Seconds
 
 RULE = ImageRule(question=ImageQuestion(image="docker.io/library/nginx:1.27"), path="web.container")
@@ -13,7 +13,7 @@ NOTIFY = ImageUpdateSettings(update=UpdateMode.NOTIFY)
 
 def test_without_a_word_it_is_as_for_all():
     settings = ImageSettings(cooldown=Seconds(60), window="Sat", keep=5)
-    assert effective(RULE, "web", settings) == Terms(
+    assert effective(RULE, "web", settings) == UpdateTerms(
         update=UpdateMode.AUTO, cooldown=60, window="Sat", keep=5
     )
 
@@ -27,7 +27,7 @@ def test_the_unit_beats_the_image_and_that_the_app_and_that_all():
         by_image={"docker.io/*": ImageUpdateSettings(cooldown=Seconds(3), window="Wed")},
     )
     rule = msgspec.structs.replace(RULE, cooldown=4.0)
-    assert effective(rule, "web", settings) == Terms(
+    assert effective(rule, "web", settings) == UpdateTerms(
         update=UpdateMode.AUTO, cooldown=4, window="Wed", keep=2
     )
     assert effective(rule, "db", settings).keep == 1
