@@ -276,6 +276,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Why it cannot be said now what the source asks of it; it is kept meanwhile."""
     waits: tuple[Need, ...] = ()
     """Other apps that a change has to wait for."""
+    unknown: tuple[Need, ...] = ()
+    """Images of which no version is known yet."""
     updates: tuple[HeldUpdate, ...] = ()
     """Newer versions of its images that are not run (yet), and why."""
     ahead: tuple[str, ...] = ()

@@ -148,6 +148,26 @@ class Pin(msgspec.Struct, frozen=True, order=True):
     """As of `ImageVersion`."""
     tag: str = ""
 
+    @property
+    def drop_in(self) -> str:
+        """Path of the file that says so; the last of its folder, so that it counts."""
+        return f"{self.path}.d/zz-podvisor-image.conf"
+
+    @property
+    def text(self) -> str:
+        """What that file holds."""
+        section = self.path.rpartition(".")[2].capitalize()
+        tag = f"# {self.tag}\n" if self.tag else ""
+        head = "# Written by podvisor: the version of the image.\n"
+        # Podman refuses to pull what is named by its id.
+        pull = "" if "@" in self.runs or section != "Container" else "Pull=missing\n"
+        return f"{head}{tag}[{section}]\nImage={self.runs}\n{pull}"
+
+    def __str__(self) -> str:
+        name, at, digest = self.runs.rpartition("@")
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{name}{tag}{at}{digest[:19]}" if at else f"{self.runs[:12]}"
+
 
 class ImageOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a person said of an image of an app; kept in the ledger."""

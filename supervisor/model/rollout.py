@@ -74,7 +74,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of that release."""
     instead_of: str
     """Revision that the source asked for then."""
-    content: str = ""
+    base: str = ""
     """Of the app at that revision; another one ends the hold."""
     passed: tuple[str, ...] = ()
     """Releases that came after it: going back once more passes them over."""

@@ -1,6 +1,7 @@
 """A source at one revision. Files are named by their Git blob id, never held in memory."""
 
 import enum
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Self
 
@@ -28,6 +29,18 @@ class TreeFile(msgspec.Struct, frozen=True, order=True):
     kind: FileKind = FileKind.FILE
     size: int = 0
     """Bytes."""
+    text: str = ""
+    """The content of a file that podvisor itself lays over an app's; empty if the store has it."""
+
+
+def stored(files: Iterable[TreeFile]) -> dict[str, None]:
+    """Return the blob ids of those of these files that are in the store, each once."""
+    return {file.oid: None for file in files if not file.text}
+
+
+def laid(files: Iterable[TreeFile]) -> dict[str, bytes]:
+    """Return what the others hold, by blob id."""
+    return {file.oid: file.text.encode() for file in files if file.text}
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +91,12 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         shared = {name: getattr(app, name) for name in AppRevision.__struct_fields__}
         return cls(**{**shared, **more})
 
+    @cached_property
+    def base(self) -> str:
+        """As `content`, without the versions of its images: what people wrote."""
+        drop_ins = {pin.drop_in for pin in self.pins}
+        return self._identify([file for file in self.files if file.path not in drop_ins])
+
     def at(self, revision: str) -> Self:
         """Return the same content at another revision."""
         if revision == self.revision:
@@ -89,10 +108,13 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def content(self) -> str:
         """Identify what it is made of: a commit that does not touch the app gives no new one."""
+        return self._identify(self.files) if self.pins else self.base
+
+    def _identify(self, files: Iterable[TreeFile]) -> str:
         import hashlib  # noqa: PLC0415  # dear to a status without a daemon
 
         words = [self.source, self.root, self.overlay]
-        for file in self.files:
+        for file in files:
             words += (file.path, file.oid, file.kind)
         text = "\0".join(words).encode(errors="surrogatepass")
         return hashlib.sha256(text).hexdigest()[:40]

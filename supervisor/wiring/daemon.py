@@ -184,7 +184,11 @@ def assemble(
         board=board,
     )
     schedule = LookSchedule(
-        queue=queue, desired_state=desired_state, health=planning.health, probes=planning.probes
+        queue=queue,
+        desired_state=desired_state,
+        health=planning.health,
+        probes=planning.probes,
+        clock=clock,
     )
     sources = SourceController(
         reader=ports.reader,

@@ -150,6 +150,7 @@ async def _judge(settings: Settings, folder: Path, scratch: Path) -> Check:
                 ledger=ledger,
                 settings=CurrentSettings(settings),
                 aside=aside,
+                clock=SystemClock(),
             ),
             passed_over=lambda app: generator.passed_over(folder, app),
         )

@@ -15,11 +15,13 @@ from supervisor.controllers.apps.unit_states import UnitStates
 from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.desired.compositions import Compositions
 from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.desired.image_pins import ImagePins
 from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.operator.preview import Preview
 from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.suspensions import Suspensions
+from supervisor.kit.clock import Clock
 from supervisor.model.settings import Settings
 from supervisor.model.status import AppStatus
 from supervisor.wiring.ports import Ports
@@ -53,6 +55,7 @@ class Planning:
             ledger=self._ports.ledger,
             settings=settings,
             aside=self._ports.aside,
+            clock=self._ports.clock,
         )
 
     def planner(self, desired_state: DesiredState, standing: Mapping[str, AppStatus]) -> AppPlanner:
@@ -96,14 +99,23 @@ def desired_state(
     ledger: Ledger,
     settings: CurrentSettings,
     aside: Aside,
+    clock: Clock,
 ) -> DesiredState:
     """Wire the desired state, of which nothing is worked out yet."""
     renderer = AppRenderer(reader=reader, generator=generator)
+    history = RevisionHistory(reader=reader, ledger=ledger, renderer=renderer)
     return DesiredState(
         current_settings=settings,
         divisions=Compositions(reader=reader, aside=aside, specifiers=_specifiers),
-        history=RevisionHistory(reader=reader, ledger=ledger, renderer=renderer),
+        history=history,
         renderer=renderer,
+        images=ImagePins(
+            renderer=renderer,
+            history=history,
+            ledger=ledger,
+            clock=clock,
+            opens=lambda _, now: now,
+        ),
         folder=folder,
     )
 

@@ -3,6 +3,7 @@
 Held to the real one by tests/host, which carries out the same kinds of plans for real.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -368,7 +369,8 @@ class Machine:
             for file in files.values():
                 if "unloadable" in self.words(file.oid):
                     continue
-                if unit := self.catalogue.get((file.path.rpartition("/")[2], file.oid)):
+                laid = [one for one in files.values() if one.path.startswith(f"{file.path}.d/")]
+                if unit := self.catalogue.get(catalogued(file, laid)):
                     self.loaded[unit.name] = unit
                     self.places[unit.name] = f"{ROOT}/{app}/{file.path}"
 
@@ -551,6 +553,11 @@ class Machine:
             self.start_queued()
             self.adopt(plan)
         raise AssertionError(f"never at rest: {plans[-1].steps}")
+
+
+def catalogued(file: TreeFile, drop_ins: Iterable[TreeFile] = ()) -> tuple[str, str]:
+    """What a unit's file, with what is laid over it, is called in the catalogue."""
+    return file.path.rpartition("/")[2], "+".join([file.oid, *(one.oid for one in drop_ins)])
 
 
 def container(name: str, *, version: str = "1", **more: object) -> DesiredUnit:

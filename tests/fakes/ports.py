@@ -8,7 +8,15 @@ real files is for tests/core/render/test_quadlet_output.py and the host.
 
 import asyncio
 import posixpath
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Generic, TypeVar
 
@@ -34,6 +42,13 @@ from supervisor.model.app import (
 from supervisor.model.commit_status import CommitStatus
 from supervisor.model.errors import Failure, Finding, Retry, Stalled
 from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, PlayedContainer, Probe
+from supervisor.model.image import (
+    ImagePolicy,
+    ImageQuestion,
+    ImageRule,
+    PolicyKind,
+    UpdateMode,
+)
 from supervisor.model.observed import Inventory, JobFailed, Manifest, ObservedApp, UnitState
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.quadlet import QUADLETS, UnitKind
@@ -51,7 +66,7 @@ from supervisor.model.settings import SecretRef, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
 from supervisor.model.webhook import Delivery
-from tests.fakes.machine import ROOT, Machine
+from tests.fakes.machine import ROOT, Machine, catalogued
 
 T = TypeVar("T")
 
@@ -170,7 +185,7 @@ class FakeGenerator:
     ) -> dict[str, str]:
         self._work()
         return {
-            self._unit(file, contents[file.oid].decode()).name: unit_text(file, contents)
+            self._unit(file, contents[file.oid].decode(), app.files).name: unit_text(file, contents)
             for file in app.files
             if unit_kind(file.path)
         }
@@ -197,7 +212,9 @@ class FakeGenerator:
             texts = [
                 (file, contents[file.oid].decode()) for file in one.files if unit_kind(file.path)
             ]
-            made = sorted((self._unit(*text) for text in texts), key=lambda unit: unit.name)
+            made = sorted(
+                (self._unit(*text, one.files) for text in texts), key=lambda unit: unit.name
+            )
             found = tuple(finding for text in texts for finding in _found(one, *text, there=there))
             if found:
                 findings[one.name] = found
@@ -209,7 +226,7 @@ class FakeGenerator:
                 )
         return Generated(units=units, findings=findings, options=options)
 
-    def _unit(self, file: TreeFile, text: str) -> DesiredUnit:
+    def _unit(self, file: TreeFile, text: str, files: Iterable[TreeFile]) -> DesiredUnit:
         kind = unit_kind(file.path)
         assert kind
         words = words_of(text)
@@ -218,12 +235,15 @@ class FakeGenerator:
         runs = kind in RUN and "job" not in words
         installed = words.get("install", "default.target" if runs else "")
         wanted_by = (installed,) if installed else ()
+        laid = [one for one in files if one.path.startswith(f"{file.path}.d/")]
+        pinned = "".join(one.text.partition("Image=")[2].strip() for one in laid if one.text)
+        image = pinned or words.get("image", "")
         unit = DesiredUnit(
             name=f"{base}{SUFFIX[kind]}.service",
             kind=kind,
             path=file.path,
             links=(base + ".service",) if kind is UnitKind.PLAIN else (),
-            digest=oid(text.partition(" #")[0])
+            digest=oid(text.partition(" #")[0] + (image if pinned else ""))
             + ("".join(self.around.values()) if kind is UnitKind.CONTAINER else ""),
             wanted_by=wanted_by,
             installs=tuple(
@@ -232,7 +252,8 @@ class FakeGenerator:
             ),
             requires=(made_of(need),) if need else (),
             networks=(words["in"],) if "in" in words else (),
-            images=(words["image"],) if "image" in words else (),
+            images=(image,) if image else (),
+            image_rule=_rule(words, file),
             reads=(words["reads"],) if "reads" in words else (),
             secret_uses=(SecretUse(words["secret"], file.path, 1),) if "secret" in words else (),
             health_interval=float(words.get("health", 0)),
@@ -249,8 +270,25 @@ class FakeGenerator:
             before_deploy="job" in words,
             remain_after_exit=kind not in RUN,
         )
-        self.machine.catalogue[file.path.rpartition("/")[2], file.oid] = unit
+        self.machine.catalogue[catalogued(file, laid)] = unit
         return unit
+
+
+def _rule(words: Mapping[str, str], file: TreeFile) -> ImageRule | None:
+    """`image=reg.example/web:1 track=digest`, or `local`; `update=` and `cooldown=` as well."""
+    if "track" not in words:
+        return None
+    return ImageRule(
+        question=ImageQuestion(
+            image=words["image"],
+            is_local=words["track"] == "local",
+            policy=ImagePolicy(kind=PolicyKind(words["track"].replace("local", "digest"))),
+        ),
+        path=file.path,
+        update=UpdateMode(words["update"]) if "update" in words else None,
+        cooldown=float(words["cooldown"]) if "cooldown" in words else None,
+        window=words.get("window"),
+    )
 
 
 def words_of(text: str) -> dict[str, str]:
@@ -518,6 +556,7 @@ class FakeSystemd:
         works = self.mends.get(unit)
         words = self.machine.words(definition.digest)
         broken = unit in self.machine.broken and definition.digest != (works and oid(works))
+        broken = broken or definition.digest in self.machine.bad
         self.machine.restarts.pop(unit, None)
         self.machine.restarting.discard(unit)
         for need in definition.requires:

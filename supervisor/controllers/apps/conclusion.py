@@ -123,9 +123,12 @@ class Concluder(msgspec.Struct, kw_only=True):
             verdict = self.recorder.with_gate(deployment, verdict, observed)
             before = self.ledger.applied_app(name)
             self.recorder.record(deployment, verdict, before, observed)
+            if deployment.updates and self.ledger.applied_app(name) != before:
+                end.requeue_now.add(name)  # they may come now
         if any(isinstance(step, TryRevision) for step in steps):
             self.recorder.forget_old_trials(name)
         if name in outcome.taken_back:
+            self.desired_state.images_changed()
             end.requeue_now.update(self.recorder.free_dependents(deployment))
         self.images.wants(name, {step.image for step in steps if isinstance(step, PullImage)})
         self.probes.set_probes(deployment.runtime_names, probes_of(deployment, observed))

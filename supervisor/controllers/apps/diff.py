@@ -12,7 +12,7 @@ from supervisor.controllers.ports import Folder, SourceReader
 from supervisor.core.status.diff import LIMIT, pair, too_large
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.diff import AppDiff, TextPair
-from supervisor.model.source import TreeFile
+from supervisor.model.source import TreeFile, laid, stored
 
 
 class Differ(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,10 +61,8 @@ class Differ(msgspec.Struct, frozen=True, kw_only=True):
         )
         wanted = {}
         if one.wanted:
-            small = {
-                new[path].oid: None for path in paths if path in new and new[path].size <= LIMIT
-            }
-            wanted = await self.reader.read(one.wanted.source, tuple(small))
+            small = [new[path] for path in paths if path in new and new[path].size <= LIMIT]
+            wanted = await self.reader.read(one.wanted.source, tuple(stored(small))) | laid(small)
         return tuple(
             too_large(path, is_here=path in old)
             if path in new and new[path].oid not in wanted

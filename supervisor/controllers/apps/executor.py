@@ -53,6 +53,7 @@ from supervisor.model.plan import (
     TryRevision,
     WriteFile,
 )
+from supervisor.model.source import laid, stored
 
 _TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, PutSecrets)
 _BYTES_AT_ONCE = 4 << 20
@@ -254,8 +255,10 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
 
     async def _write(self, app: str, steps: Sequence[WriteFile]) -> None:
         """Write some files of an app; no more of their contents is held in memory."""
-        oids = dict.fromkeys(step.file.oid for step in steps)
-        contents = await self.reader.read(steps[0].source, tuple(oids))
+        files = [step.file for step in steps]
+        oids = tuple(stored(files))
+        contents = await self.reader.read(steps[0].source, oids) if oids else {}
+        contents |= laid(files)
         await self.folder.write_files(app, [(one.file, contents[one.file.oid]) for one in steps])
         self.ledger.put_repairs(one.repair for one in steps if one.repair)
 

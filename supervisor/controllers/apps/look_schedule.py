@@ -8,6 +8,7 @@ from supervisor.controllers.apps.health import LOOK_SECONDS, HealthController
 from supervisor.controllers.apps.probes import ProbeController
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
+from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 
 
@@ -18,6 +19,7 @@ class LookSchedule(msgspec.Struct, frozen=True, kw_only=True):
     desired_state: DesiredState
     health: HealthController
     probes: ProbeController
+    clock: Clock
 
     def arm(self) -> None:
         """Arm the next look at health and the next probe, where there are any."""
@@ -25,6 +27,8 @@ class LookSchedule(msgspec.Struct, frozen=True, kw_only=True):
             self.queue.add_in(Kind.HEALTH, seconds)
         elif any(map(self.desired_state.apps_of_unit, self.health.checked_units())):
             self.queue.add_by_rhythm(Kind.HEALTH, LOOK_SECONDS)
+        if at := self.desired_state.images.look_at():
+            self.queue.add_in(Kind.CHANGED_APPS, at - self.clock.now())
         due = self.probes.due_in()
         if due is not None:
             self.queue.add_in(Kind.PROBES, due)

@@ -78,8 +78,9 @@ class AppPlanner(msgspec.Struct, kw_only=True):
         return [
             msgspec.structs.replace(
                 one,
-                waits=tuple(
-                    waits_for(one, everything, self.standing, unseen_is_ready=unseen_is_ready)
+                waits=(
+                    *one.unknown,
+                    *waits_for(one, everything, self.standing, unseen_is_ready=unseen_is_ready),
                 ),
             )
             if one.changes

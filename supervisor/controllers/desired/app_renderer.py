@@ -20,7 +20,7 @@ from supervisor.core.render.drop_ins import shaped_outside
 from supervisor.core.render.generator_errors import is_staged
 from supervisor.model.app import AppOptions, Candidate, DesiredApp, Generated
 from supervisor.model.errors import Failure, Finding
-from supervisor.model.source import AppRevision, TreeFile
+from supervisor.model.source import AppRevision, TreeFile, laid, stored
 
 _LARGEST_AGE_FILE = 1 << 20
 
@@ -29,7 +29,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """What the generator said of one candidate, and what that rests on."""
 
     near: dict[str, str | None]
-    """Quadlet files of others that it mentions: the content of the app that has each, if any."""
+    """Quadlet files of others that it mentions: the base of the app that has each, if any."""
     app: DesiredApp | None = None
     findings: tuple[Finding, ...] = ()
     failure: Failure | None = None
@@ -105,7 +105,7 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         """
         pool = {one.name: one for one in (*others, *candidates)}
         providers = _providers(pool)
-        content_of = {name: one.content for one in pool.values() for name in one.quadlets}
+        content_of = {name: one.base for one in pool.values() for name in one.quadlets}
 
         def near(mentions: Iterable[str]) -> dict[str, str | None]:
             return {name: content_of.get(name) for name in mentions}
@@ -236,8 +236,9 @@ class AppRenderer(msgspec.Struct, kw_only=True):
                     found.contents.update(some)
 
     async def _contents(self, source: str, apps: Iterable[Candidate]) -> dict[str, bytes]:
-        oids = {file.oid: None for one in apps for file in one.files if _is_read_by_generator(file)}
-        return await self.reader.read(source, tuple(oids)) if oids else {}
+        files = [file for one in apps for file in one.files if _is_read_by_generator(file)]
+        oids = tuple(stored(files))
+        return (await self.reader.read(source, oids) if oids else {}) | laid(files)
 
 
 def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:

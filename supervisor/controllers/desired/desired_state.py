@@ -14,6 +14,7 @@ import msgspec
 
 from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.desired.compositions import Compositions
+from supervisor.controllers.desired.image_pins import ImagePins
 from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.desired.unit_index import UnitIndex
 from supervisor.controllers.isolate import each_now
@@ -54,6 +55,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
     divisions: Compositions
     history: RevisionHistory
     renderer: AppRenderer
+    images: ImagePins
     folder: Folder
     _snapshots: dict[str, Snapshot] = {}
     _undivided: Mapping[str, Failure] = {}
@@ -141,7 +143,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
     async def deployments(self) -> dict[str, Deployment]:
         """Every app that should be, or that is still here, by name."""
         async with self._working:
-            if await self.renderer.is_new():
+            if await self.renderer.is_new() or self.images.is_due():
                 self._forget()
             while self._current is None:
                 # What comes in while this is worked out must not be lost under its result.
@@ -163,8 +165,13 @@ class DesiredState(msgspec.Struct, kw_only=True):
         self._news += 1
         if self._current and (one := self._current.get(name)):
             self._current[name] = msgspec.structs.replace(one, last_good=one.wanted)
-            if one.refusal:
-                self._current = None  # now there is nothing to be wanted beside what is refused
+            if one.refusal or one.updates:
+                # Nothing is wanted beside what is refused now; and its images may move.
+                self._current = None
+
+    def images_changed(self) -> None:
+        """Say that something else is known of images, or of what came of a version of one."""
+        self._forget()
 
     def removed(self, name: str) -> None:
         """Say that an app is gone."""
@@ -239,9 +246,11 @@ class DesiredState(msgspec.Struct, kw_only=True):
         for name, found in port_findings(wanted).items():
             warnings[name] = (*warnings.get(name, ()), *found)
         for name in failures:
-            if name in good and good[name].revision != manifests[name].revision:
+            if name in good and good[name].content != manifests[name].content:
                 del good[name]  # a trial that cannot be judged is no reason to go back
-        self.renderer.remember_only((*candidates, *good.values(), *trials.values()))
+        self.renderer.remember_only(
+            (*self.images.unpinned, *candidates, *good.values(), *trials.values())
+        )
         newest = {name: one.revision for name, one in self._newest.items()}
         subjects = {one.revision: one.subject for one in self._snapshots.values()}
         leaves_out = {name for name, one in composed.items() if one.left_out}
@@ -268,7 +277,10 @@ class DesiredState(msgspec.Struct, kw_only=True):
         )
         # One that is as before is the same object, with what was worked out of it.
         old = self._previous
-        return {one.name: old[one.name] if old.get(one.name) == one else one for one in current}
+        return {
+            one.name: old[one.name] if old.get(one.name) == one else one
+            for one in self.images.told(current)
+        }
 
     async def leaving(self, settings: Settings) -> tuple[Finding, ...]:
         """Say which apps these settings leave out that are here now, and will be removed."""
@@ -328,8 +340,14 @@ class DesiredState(msgspec.Struct, kw_only=True):
                 self.source_findings[source] = (*self.source_findings[source], *findings)
             else:
                 said.refused[name] = findings
-        self._newest, unrecognized = each_now(
+        candidates, unchosen = await self.images.lay_over(
             [one for one in candidates if one.name not in said.refused],
+            manifests,
+            self.settings.images,
+        )
+        said.failures |= unchosen
+        self._newest, unrecognized = each_now(
+            candidates,
             lambda one: self.history.as_tried(one, manifests.get(one.name)),
             doing="recognizing",
         )
@@ -345,9 +363,8 @@ class DesiredState(msgspec.Struct, kw_only=True):
 
     async def _judge(self, candidates: Iterable[Candidate], said: _Said) -> dict[str, DesiredApp]:
         """Return those that are well as they are, each with what the generator made of it."""
-        judged = await self.renderer.judge(
-            [one for one in candidates if one.name not in said.refused]
-        )
+        out = said.out
+        judged = await self.renderer.judge([one for one in candidates if one.name not in out])
         known, said.warnings = said.warnings, {}
         for name, one in judged.items():
             findings = (*known.get(name, ()), *one.findings)
@@ -390,5 +407,8 @@ def _asks(one: Deployment | None) -> tuple[object, ...] | None:
         one.refusal,
         one.keep,
         one.keep_reason,
+        one.unknown,
+        one.updates,
+        one.ahead,
         why,
     )

@@ -15,7 +15,7 @@ from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
 from supervisor.model.rollout import Hold, Rollout
-from supervisor.model.source import AppRevision
+from supervisor.model.source import AppRevision, stored
 
 
 class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
         if hold is None:
             return one, None
         for other in self.ledger.rollouts(one.name):
-            if other.release == hold.release and one.content in {hold.content, other.content}:
+            if other.release == hold.release and one.base in {hold.base, other.base}:
                 return Candidate.of(other), hold
         return one, None
 
@@ -80,7 +80,7 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
         others: list[Candidate] = []
         # Where a revision is empty, nothing but what its jobs need is here.
         here = [one for one in manifests.values() if one.revision]
-        ways, _ = each_now(here, self._way_back, doing="looking for the way back of")
+        ways, _ = each_now(here, self.way_back, doing="looking for the way back of")
         for name, one in ways.items():
             now = wanted.get(name)
             if now and now.content == one.content:
@@ -104,7 +104,7 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
             for name in refused
             if (manifest := manifests.get(name)) and not manifest.ahead
             for one in self.ledger.rollouts(name)
-            if one.revision == manifest.revision and is_on(one)
+            if one.content == manifest.content and is_on(one)
         ]
         return await self._again(here, candidates)
 
@@ -129,12 +129,12 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
                     good[name] = judged.app
         return good
 
-    def _way_back(self, installed: Manifest) -> AppRevision:
+    def way_back(self, installed: Manifest) -> AppRevision:
         """Return what of an app passed its gate last; what is installed, where nothing has."""
         tried = self.ledger.rollouts(installed.name)
         applied = self.ledger.applied_app(installed.name)
         good = [one for one in tried if applied and one.release == applied.release]
-        good = good or [one for one in tried if one.revision == installed.revision]
+        good = good or [one for one in tried if one.content == installed.content]
         return good[-1] if good else installed
 
     async def _stored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -149,7 +149,7 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
         return stored
 
     async def _holds(self, source: str, candidates: Iterable[Candidate]) -> bool:
-        oids = {file.oid for one in candidates for file in one.files}
+        oids = stored(file for one in candidates for file in one.files).keys()
         try:
             return await self.reader.holds(source, oids)
         except Failure:

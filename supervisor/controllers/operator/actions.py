@@ -123,7 +123,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
                 release=target.release,
                 revision=target.revision,
                 instead_of=newest.revision,
-                content=newest.content,
+                base=newest.base,
                 passed=tuple(sorted(after if target.release in passed else after | passed)),
                 at=self.clock.now(),
             ),

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 
 from supervisor.model.rollout import Rollout
+from supervisor.model.source import AppRevision
 
 _SHORT = 12
 
@@ -20,6 +21,14 @@ def release_id(content: str, images: Mapping[str, str]) -> str:
 def images_in_words(images: Mapping[str, str]) -> str:
     """Say which images a release runs with, each with the beginning of its id."""
     return ", ".join(f"{name}@{one[:_SHORT]}" for name, one in sorted(images.items()))
+
+
+def in_words(app: AppRevision, beside: AppRevision | None) -> str:
+    """Say shortly what an app is at: its revision, or its images where only these are others."""
+    if beside is None or app.base != beside.base:
+        return app.revision[:_SHORT]
+    images = dict.fromkeys(str(pin) for pin in app.pins if pin not in beside.pins)
+    return ", ".join(images) or app.revision[:_SHORT]
 
 
 def release_in_words(rollout: Rollout) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 import msgspec
 
 from supervisor.core.health import gate
+from supervisor.core.health.release import in_words as in_words_of
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.step_text import in_words
 from supervisor.core.plan.unit_inputs import recorded
@@ -63,7 +64,7 @@ def ask_gate(
             changing=untried,
             now=now,
         )
-        reason = f"{wanted.revision[:12]} is on trial"
+        reason = f"{in_words_of(wanted, deployment.last_good)} is on trial"
         attempt.steps.insert(0, TryRevision(app=wanted.name, trial=trial, reason=reason))
         # What is down now, before anything of it is done, is not its fault.
         left = "nothing of it is done yet"
@@ -102,25 +103,25 @@ def cut_short(
     wanted = deployment.wanted.content if deployment.wanted and goes_on else ""
     for one in observed.rollouts.get(deployment.name, ()):
         if gate.is_on(one) and one.content != wanted:
-            reason = _why_cut(deployment, one.revision, observed, goes_on=goes_on)
+            reason = _why_cut(deployment, one, observed, goes_on=goes_on)
             ended = msgspec.structs.replace(one, ended_at=now, reason=reason)
             yield CutTrial(app=deployment.name, trial=ended, reason=reason)
 
 
-def _why_cut(deployment: Deployment, tried: str, observed: Observed, *, goes_on: bool) -> str:
-    """Say what became of a revision on trial, and for which newer one."""
+def _why_cut(deployment: Deployment, tried: Rollout, observed: Observed, *, goes_on: bool) -> str:
+    """Say what became of a release on trial, and for which newer one."""
     wanted, last_good = deployment.wanted, deployment.last_good
-    newest = wanted.revision if wanted else deployment.newest
-    if newest in ("", tried):
+    newest = in_words_of(wanted, tried) if wanted else deployment.newest[:12]
+    if newest in ("", tried.revision[:12]):
         return "was cut short"
-    why = f"was still on trial when {newest[:12]} came"
+    why = f"was still on trial when {newest} came"
     here = observed.inventory.images
     images = {image for unit in (wanted.units if wanted else ()) for image in unit.images}
     is_awaited = here is not None and not images <= here.keys()
-    if (goes_on and not is_awaited) or last_good is None or last_good.revision == tried:
+    if (goes_on and not is_awaited) or last_good is None or last_good.content == tried.content:
         return why
     which = "waits for its image" if goes_on else "cannot be had now"
-    return f"was taken back to {last_good.revision[:12]}: it {why}, which {which}"
+    return f"was taken back to {in_words_of(last_good, tried)}: it {why}, which {which}"
 
 
 def has_way_back(deployment: Deployment, observed: Observed, settings: RolloutSettings) -> bool:
@@ -142,7 +143,7 @@ def take_back(
     if wanted is None or trial is None:
         return
     failed = gate.ended(trial, word, now)
-    reason = f"{wanted.revision[:12]} failed: {word.reason}"
+    reason = f"{in_words_of(wanted, deployment.last_good)} failed: {word.reason}"
     draft.steps.append(Quarantine(app=wanted.name, failed=failed, reason=reason))
     draft.findings.extend(_findings(deployment, failed))
 
@@ -157,9 +158,10 @@ def quarantined(deployment: Deployment, observed: Observed) -> Iterator[Finding]
 
 def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
     if deployment.wanted and deployment.last_good:
-        runs = deployment.last_good.revision[:12]
+        runs = in_words_of(deployment.last_good, failed)
+        what = in_words_of(failed, deployment.last_good)
         yield deployment.wanted.finding(
-            f"{failed.revision[:12]} was taken back to {runs}, as {failed.reason}",
+            f"{what} was taken back to {runs}, as {failed.reason}",
             hint=f"push a newer one; or podvisor resume {deployment.name}, to try it again",
         )
 

@@ -1,0 +1,123 @@
+"""The versions of the apps' images: chosen by what is known of them, and laid over the candidates.
+
+Serves `controllers.desired.desired_state`; `controllers.images` finds out what there is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from supervisor.controllers.desired.app_renderer import AppRenderer
+from supervisor.controllers.desired.revisions import RevisionHistory
+from supervisor.controllers.isolate import each_now
+from supervisor.controllers.ports import Ledger
+from supervisor.core.desired.pinned import with_pins
+from supervisor.core.images.choose import Choice, Choosing, Opens, Standing
+from supervisor.kit.clock import Clock
+from supervisor.model.app import Candidate, Deployment
+from supervisor.model.errors import Failure
+from supervisor.model.image import ImageKnowledge, ImageOrder, ImageRule
+from supervisor.model.need import Need, NeedKind
+from supervisor.model.observed import Manifest
+from supervisor.model.rollout import Hold
+from supervisor.model.settings import ImageSettings
+
+
+class ImagePins(msgspec.Struct, kw_only=True):
+    """Chooses for each app, and remembers what came of it."""
+
+    renderer: AppRenderer
+    history: RevisionHistory
+    ledger: Ledger
+    clock: Clock
+    opens: Opens
+    unpinned: tuple[Candidate, ...] = ()
+    """The candidates as their sources hold them."""
+    rules: Mapping[str, tuple[ImageRule, ...]] = {}
+    """What the units of each app ask of their images; nothing of apps that ask nothing."""
+    _choices: dict[str, Choice] = {}
+
+    async def lay_over(
+        self,
+        candidates: Sequence[Candidate],
+        manifests: Mapping[str, Manifest],
+        settings: ImageSettings,
+    ) -> tuple[list[Candidate], dict[str, Failure]]:
+        """Return the candidates with the versions that were chosen; also, what failed for some."""
+        self.unpinned = tuple(candidates)
+        judged = await self.renderer.judge(candidates)
+        rules = dict(self.rules)
+        for name, one in judged.items():
+            if one.app:
+                units = one.app.units
+                rules[name] = tuple(unit.image_rule for unit in units if unit.image_rule)
+        self.rules = {one.name: rules[one.name] for one in candidates if rules.get(one.name)}
+        failures = {name: one.failure for name, one in judged.items() if one.failure}
+        self._choices = {}
+        if self.rules:
+            concerned = [one for one in candidates if one.name in self.rules]
+            choosing = Choosing(
+                knowledge=self.ledger.all(ImageKnowledge),
+                settings=settings,
+                now=self.clock.now(),
+                opens=self.opens,
+            )
+            self._choices, unchosen = each_now(
+                concerned,
+                lambda one: choosing.choose(
+                    self.rules[one.name], self._standing(one, manifests.get(one.name))
+                ),
+                doing="choosing images for",
+            )
+            failures |= unchosen
+        pinned = [
+            with_pins(one, self._choices[one.name].pins) if one.name in self._choices else one
+            for one in candidates
+        ]
+        return pinned, failures
+
+    def _standing(self, one: Candidate, manifest: Manifest | None) -> Standing:
+        hold = self.ledger.get(Hold, one.name)
+        good = self.history.way_back(manifest) if manifest and manifest.revision else None
+        orders = self.ledger.all(ImageOrder).values()
+        return Standing(
+            app=one.name,
+            base=one.base,
+            good=good,
+            rollouts=self.ledger.rollouts(one.name),
+            orders={order.question: order for order in orders if order.app == one.name},
+            still=f"the app is held at {hold.revision[:12]}" if hold else "",
+        )
+
+    def is_due(self) -> bool:
+        """Whether time alone makes another choice of it now."""
+        return 0.0 < self.look_at() <= self.clock.now()
+
+    def look_at(self) -> float:
+        """When that will be, seconds since the epoch; 0 is never."""
+        return min((at for one in self._choices.values() if (at := one.look_at)), default=0.0)
+
+    def told(self, deployments: Iterable[Deployment]) -> list[Deployment]:
+        """Return the deployments with what was chosen, and what is waited for."""
+        return [
+            msgspec.structs.replace(
+                one,
+                updates=tuple(choice.updates),
+                ahead=tuple(choice.ahead),
+                unknown=tuple(map(self._need, choice.unknown)),
+            )
+            if (choice := self._choices.get(one.name))
+            else one
+            for one in deployments
+        ]
+
+    def _need(self, rule: ImageRule) -> Need:
+        known = self.ledger.get(ImageKnowledge, rule.question.key)
+        image = rule.question.image
+        return Need(
+            kind=NeedKind.IMAGE,
+            subject=image,
+            text=f"image {image}",
+            detail=known.problem if known and known.problem else "its registry is asked for it",
+            failing=bool(known and known.problem),
+        )

@@ -1,0 +1,217 @@
+"""Which version of each of its images an app should run: a pure function of what is known.
+
+A version that is newer makes a new release of the app, which its gate judges as any other. What
+may not run (yet) is told, with the reason. Never do the files of an app and its images change
+together: then the gate's verdict would be about both.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import msgspec
+
+from supervisor.core.images import policy
+from supervisor.core.images.rules import effective
+from supervisor.model.image import (
+    HeldUpdate,
+    ImageKnowledge,
+    ImageOrder,
+    ImagePolicy,
+    ImageRule,
+    ImageVersion,
+    Pin,
+    PolicyKind,
+    UpdateMode,
+    UpdateTerms,
+)
+from supervisor.model.rollout import Outcome, Rollout
+from supervisor.model.settings import ImageSettings
+from supervisor.model.source import AppRevision
+
+_CAREFUL = (UpdateMode.OFF, UpdateMode.NOTIFY, UpdateMode.DOWNLOAD, UpdateMode.AUTO)
+
+Opens = Callable[[str, float], float]
+"""From a window and a time to when it is open next: that time if it is; 0 is never."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How an app stands, as far as its images are concerned."""
+
+    app: str
+    base: str
+    """Of what its source asks for; as of `AppRevision`."""
+    good: AppRevision | None = None
+    """What passed its gate last, or is installed where nothing has."""
+    rollouts: Sequence[Rollout] = ()
+    """The oldest first."""
+    orders: Mapping[str, ImageOrder] = {}
+    """By the question's key."""
+    still: str = ""
+    """Why nothing of it is to move, as it is held or suspended; empty if that is not so."""
+
+
+class Choice(msgspec.Struct, kw_only=True):
+    """What was chosen for an app."""
+
+    pins: list[Pin] = []
+    updates: list[HeldUpdate] = []
+    ahead: list[str] = []
+    """Images to pull although they are not run."""
+    unknown: list[ImageRule] = []
+    """Of which no version is known."""
+
+    @property
+    def look_at(self) -> float:
+        """When to choose anew, by the time alone; 0 is never."""
+        return min((one.until for one in self.updates if one.until), default=0.0)
+
+
+class Choosing(msgspec.Struct, frozen=True, kw_only=True):
+    """Chooses, for all apps of one moment."""
+
+    knowledge: Mapping[str, ImageKnowledge]
+    """By the question's key."""
+    settings: ImageSettings
+    now: float
+    opens: Opens
+
+    def choose(self, rules: Sequence[ImageRule], standing: Standing) -> Choice:
+        """Choose for an app whose units say these rules."""
+        choice = Choice()
+        asked: dict[str, list[ImageRule]] = {}
+        for rule in rules:
+            asked.setdefault(rule.question.key, []).append(rule)
+        for key, some in asked.items():
+            version = self._version(key, some, standing, choice)
+            if version is None:
+                choice.unknown.extend(some)
+                continue
+            choice.pins.extend(
+                Pin(path=rule.path, question=key, runs=version.runs, tag=version.tag)
+                for rule in some
+            )
+        choice.pins.sort()
+        return choice
+
+    def _version(
+        self, key: str, rules: Sequence[ImageRule], standing: Standing, choice: Choice
+    ) -> ImageVersion | None:
+        """Return what all units that ask this question are to run."""
+        order = standing.orders.get(key)
+        known = self.knowledge.get(key)
+        newest = known.newest if known else None
+        current = _current(key, standing)
+        if order and order.pinned:
+            if newest and newest.runs != order.pinned.runs:
+                choice.updates.append(_held(standing, rules, newest, f"pinned to {order.pinned}"))
+            return order.pinned
+        if current is None or known is None or newest is None or newest.runs == current.runs:
+            # What the same digest is called may have changed; that is no other release.
+            return current or newest
+        if _is_on_trial(key, newest, standing):
+            return newest
+        terms = [effective(rule, standing.app, self.settings) for rule in rules]
+        why, until = "", 0.0
+        if failed := failed_images(standing.rollouts).get((key, newest.runs)):
+            choice.updates.append(_held(standing, rules, newest, failed, failed=True))
+            return current
+        if standing.still:
+            why = standing.still
+        elif _is_older(newest, current, known.question.policy):
+            why = f"it is older than {current.tag}, which runs"
+        elif not (order and order.now == newest.runs):
+            why, until = self._early(newest, terms)
+        if not why and (standing.good is None or standing.good.base != standing.base):
+            why = "another revision of the app comes first"
+        if not why:
+            return newest
+        choice.updates.append(_held(standing, rules, newest, why, until))
+        if _mode(terms) is UpdateMode.DOWNLOAD:
+            choice.ahead.append(newest.runs)
+        return current
+
+    def _early(self, newest: ImageVersion, terms: Collection[UpdateTerms]) -> tuple[str, float]:
+        """Say why a version is not to be run by itself (yet), and until when; empty if it is.
+
+        The time is 0 where time alone changes nothing.
+        """
+        mode = _mode(terms)
+        if mode is not UpdateMode.AUTO:
+            return f"update is {mode}", 0.0
+        ripe = (newest.pushed_at or newest.seen_at) + max(one.cooldown for one in terms)
+        if ripe > self.now:
+            return "it is too new (cooldown)", ripe
+        for window in {one.window: None for one in terms if one.window}:
+            if (opens := self.opens(window, self.now)) != self.now:
+                return f"its window is {window}", opens
+        return "", 0.0
+
+
+def _is_older(one: ImageVersion, other: ImageVersion, by: ImagePolicy) -> bool:
+    """Whether a version comes before another by the policy; of one tag the digest tells nothing."""
+    if by.kind is PolicyKind.DIGEST or not other.tag or one.tag == other.tag:
+        return False
+    return policy.newest((one.tag, other.tag), by).tag == other.tag
+
+
+def _mode(terms: Collection[UpdateTerms]) -> UpdateMode:
+    """Of several words on one image the most careful counts."""
+    return min((one.update for one in terms), key=_CAREFUL.index)
+
+
+def _current(key: str, standing: Standing) -> ImageVersion | None:
+    """Return what runs for a question, or did when the app was as it should be last."""
+    pins = standing.good.pins if standing.good else ()
+    for pin in pins:
+        if pin.question == key:
+            return ImageVersion(runs=pin.runs, tag=pin.tag)
+    return None
+
+
+def _is_on_trial(key: str, version: ImageVersion, standing: Standing) -> bool:
+    """Whether its release is being tried: the gate alone ends that."""
+    return any(
+        one.outcome is Outcome.TRIAL
+        and not one.ended_at
+        and one.base == standing.base
+        and any((pin.question, pin.runs) == (key, version.runs) for pin in one.pins)
+        for one in standing.rollouts
+    )
+
+
+def failed_images(rollouts: Sequence[Rollout]) -> dict[tuple[str, str], str]:
+    """Return the versions that failed an app's gate here, with why: question's key, and `runs`.
+
+    A release that differs from the last good one in its files, too, does not tell of its images.
+    """
+    failed: dict[tuple[str, str], str] = {}
+    good: Rollout | None = None
+    for one in rollouts:
+        if one.outcome is Outcome.GOOD:
+            good = one
+        elif one.outcome is Outcome.FAILED and good and good.base == one.base:
+            before = {(pin.question, pin.runs) for pin in good.pins}
+            for pin in one.pins:
+                if (pin.question, pin.runs) not in before:
+                    failed[pin.question, pin.runs] = one.reason
+    return failed
+
+
+def _held(
+    standing: Standing,
+    rules: Sequence[ImageRule],
+    version: ImageVersion,
+    why: str,
+    until: float = 0.0,
+    *,
+    failed: bool = False,
+) -> HeldUpdate:
+    question = rules[0].question
+    return HeldUpdate(
+        app=standing.app,
+        question=question.key,
+        image=question.image,
+        version=version,
+        why=why,
+        until=until,
+        failed=failed,
+    )
