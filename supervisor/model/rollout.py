@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from supervisor.model.image import Pin
 from supervisor.model.source import AppRevision
 
 
@@ -35,6 +36,8 @@ class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     outcome: Outcome = Outcome.TRIAL
     reason: str = ""
     """Why it failed."""
+    blamed: tuple[Pin, ...] = ()
+    """If it failed: versions of images that are all in which it differs from the last good one."""
     ignored_units: tuple[str, ...] = ()
     """Units that were down before it came, and that it does not change: not its fault."""
 

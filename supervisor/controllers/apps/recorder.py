@@ -19,6 +19,7 @@ from supervisor.core.plan.rollout import has_way_back
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.events import EventKind
+from supervisor.model.image import ImageKnowledge
 from supervisor.model.need import undone
 from supervisor.model.observed import (
     AppliedApp,
@@ -159,9 +160,15 @@ class Recorder(msgspec.Struct, kw_only=True):
 
     def forget_old_trials(self, app: str) -> None:
         """Remember no more releases than are wanted, whatever came of them."""
-        needed = (self.ledger.applied_app(app), self.ledger.get(Hold, app))
+        rollouts = self.ledger.rollouts(app)
+        newest = {one.newest.runs for one in self.ledger.all(ImageKnowledge).values() if one.newest}
+        needed = (
+            self.ledger.applied_app(app),
+            self.ledger.get(Hold, app),
+            *(one for one in rollouts if any(pin.runs in newest for pin in one.blamed)),
+        )
         gone = gate.forgotten(
-            self.ledger.rollouts(app),
+            rollouts,
             keep=self.desired_state.settings.rollout.history,
             needed={one.release for one in needed if one},
         )

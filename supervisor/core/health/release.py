@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
+from supervisor.model.image import Pin
 from supervisor.model.rollout import Rollout
 from supervisor.model.source import AppRevision
 
@@ -23,11 +24,16 @@ def images_in_words(images: Mapping[str, str]) -> str:
     return ", ".join(f"{name}@{one[:_SHORT]}" for name, one in sorted(images.items()))
 
 
+def images_between(one: AppRevision | None, other: AppRevision) -> tuple[Pin, ...]:
+    """Return the versions of images that the other has, and one has not, if that is all."""
+    if one is None or one.base != other.base:
+        return ()
+    return tuple(pin for pin in other.pins if pin not in one.pins)
+
+
 def in_words(app: AppRevision, beside: AppRevision | None) -> str:
     """Say shortly what an app is at: its revision, or its images where only these are others."""
-    if beside is None or app.base != beside.base:
-        return app.revision[:_SHORT]
-    images = dict.fromkeys(str(pin) for pin in app.pins if pin not in beside.pins)
+    images = dict.fromkeys(map(str, images_between(beside, app)))
     return ", ".join(images) or app.revision[:_SHORT]
 
 

@@ -5,7 +5,7 @@ may not run (yet) is told, with the reason. Never do the files of an app and its
 together: then the gate's verdict would be about both.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -178,22 +178,14 @@ def _is_on_trial(key: str, version: ImageVersion, standing: Standing) -> bool:
     )
 
 
-def failed_images(rollouts: Sequence[Rollout]) -> dict[tuple[str, str], str]:
-    """Return the versions that failed an app's gate here, with why: question's key, and `runs`.
-
-    A release that differs from the last good one in its files, too, does not tell of its images.
-    """
-    failed: dict[tuple[str, str], str] = {}
-    good: Rollout | None = None
-    for one in rollouts:
-        if one.outcome is Outcome.GOOD:
-            good = one
-        elif one.outcome is Outcome.FAILED and good and good.base == one.base:
-            before = {(pin.question, pin.runs) for pin in good.pins}
-            for pin in one.pins:
-                if (pin.question, pin.runs) not in before:
-                    failed[pin.question, pin.runs] = one.reason
-    return failed
+def failed_images(rollouts: Iterable[Rollout]) -> dict[tuple[str, str], str]:
+    """Return the versions that failed an app's gate here, with why: question's key, and `runs`."""
+    return {
+        (pin.question, pin.runs): one.reason
+        for one in rollouts
+        if one.outcome is Outcome.FAILED
+        for pin in one.blamed
+    }
 
 
 def _held(

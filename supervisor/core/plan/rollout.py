@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 import msgspec
 
 from supervisor.core.health import gate
+from supervisor.core.health.release import images_between
 from supervisor.core.health.release import in_words as in_words_of
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.step_text import in_words
@@ -142,7 +143,8 @@ def take_back(
     trial = gate.trial_of(wanted, observed) if wanted else None
     if wanted is None or trial is None:
         return
-    failed = gate.ended(trial, word, now)
+    blamed = images_between(deployment.last_good, wanted)
+    failed = msgspec.structs.replace(gate.ended(trial, word, now), blamed=blamed)
     reason = f"{in_words_of(wanted, deployment.last_good)} failed: {word.reason}"
     draft.steps.append(Quarantine(app=wanted.name, failed=failed, reason=reason))
     draft.findings.extend(_findings(deployment, failed))
