@@ -255,13 +255,30 @@ class SecretSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """This host's age key; `podvisor secret init` makes it. An SSH key without passphrase works."""
 
 
+class RegistryWebhookSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """One `[webhooks.registries.NAME]`: a registry that tells of pushed images."""
+
+    sender: Annotated[str, Rule(example="ghcr", format="webhook-sender")] = ""
+    """Who sends: `distribution`, `ghcr`, `docker-hub`, `harbor`, `quay`, `forgejo`, `gitea`, `zot`
+    or `generic`."""
+    secret: Annotated[SecretRef, Rule(example="file:~/.config/podvisor/webhook-ghcr")] = SecretRef(
+        ""
+    )
+    """Where the secret is that the sender signs with or sends along; who can do neither is given a
+    path that follows from it."""
+    registry: Annotated[str, Rule(example="registry.example.org:5000", format="registry")] = ""
+    """HOST or HOST:PORT by which its images are pulled; empty is as the sender says."""
+
+
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[webhooks]`: where Git hosts can tell of pushes."""
+    """`[webhooks]`: where Git hosts and registries can tell of pushes."""
 
     listen: Annotated[str, Rule(example="127.0.0.1:9078", format="listen")] = ""
     """ADDRESS:PORT to listen on, such as `127.0.0.1:9078` or `[::]:9078`; empty is not at all."""
     public_url: Annotated[str, Rule(example="https://hooks.example.org", format="url")] = ""
-    """How Git hosts reach it: `https://hooks.example.org`. For `podvisor webhook show`."""
+    """How others reach it: `https://hooks.example.org`. For `podvisor webhook show`."""
     trusted_proxies: Annotated[
         tuple[str, ...],
         Rule(example=("127.0.0.1", "10.0.0.0/8"), may_be_empty=False, format="network"),
@@ -275,6 +292,8 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         str, Rule(example="https://git.example.org/token", may_be_empty=False, format="issuer")
     ] = "https://token.actions.githubusercontent.com"
     """Whose tokens `github-actions` takes; another one for GitHub Enterprise."""
+    registries: dict[str, RegistryWebhookSettings] = {}
+    """Registries that tell of pushed images, each by a name of your own."""
 
 
 class ImageUpdateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -174,7 +174,7 @@ async def _of_settings(
     references = {
         key: one
         for key, one in secret_refs(reading.settings).items()
-        if key[1] in sources and one.kind != "credential"
+        if key[0] == "sources" and key[1] in sources and one.kind != "credential"
     }
     if not references:
         return ()

@@ -20,12 +20,15 @@ def test_the_default_file_as_it_is_sets_nothing() -> None:
 def test_uncommented_it_sets_everything_to_its_default() -> None:
     text = re.sub(r"^#(?=\S)", "", default_text(), flags=re.MULTILINE)
     reading = read_settings(text)
-    assert reading.findings == ()
+    (finding,) = reading.findings
+    assert "nobody hears the webhooks of registry “ghcr”" in str(finding)
     assert reading.settings is not None
     assert set(reading.settings.sources) == {"apps", "local", "over-ssh"}
     images = msgspec.structs.replace(reading.settings.images, by_app={}, by_image={})
-    plain = msgspec.structs.replace(reading.settings, sources={}, images=images)
+    webhooks = msgspec.structs.replace(reading.settings.webhooks, registries={})
+    plain = msgspec.structs.replace(reading.settings, sources={}, images=images, webhooks=webhooks)
     assert plain == Settings()
+    assert set(reading.settings.webhooks.registries) == {"ghcr"}
     assert set(reading.settings.images.by_app) == {"web"}
     assert set(reading.settings.images.by_image) == {"docker.io/library/*"}
 
@@ -35,7 +38,7 @@ def test_every_setting_is_explained() -> None:
     shapes = [field.type for field in msgspec.structs.fields(Settings) if field.name != "sources"]
     for shape in (SourceSettings, *shapes):
         for field in msgspec.structs.fields(shape):
-            begins = (f"#{field.name} = ", f"#[images.{field.name}.")
+            begins = (f"#{field.name} = ", f"#[images.{field.name}.", f"#[webhooks.{field.name}.")
             at = next(n for n, line in enumerate(lines) if line.startswith(begins))
             assert field.name == "folder" or lines[at - 1].startswith("# ")
 

@@ -32,10 +32,11 @@ _NO_EXAMPLES = (
     "webhook_audience",
     "listen",
     "public_url",
+    "registry",
     "window",
 )
 """Settings that would have something heard, put off, or be useless, if all were uncommented."""
-_TABLES = {"by_app": "web", "by_image": '"docker.io/library/*"'}
+_TABLES = {"by_app": "web", "by_image": '"docker.io/library/*"', "registries": "ghcr"}
 """Settings that hold tables by name, each with a name."""
 
 

@@ -14,6 +14,8 @@ from supervisor.core.config.toml_lines import Path
 from supervisor.core.files.source_paths import glob_problem
 from supervisor.core.githost.client_address import parse_listen
 from supervisor.core.githost.hosts.registry import HOSTS, STATUS_APIS
+from supervisor.core.registryhost.names import is_registry
+from supervisor.core.registryhost.senders.registry import SENDERS
 from supervisor.kit import texts
 from supervisor.model.git_url import GitUrl
 from supervisor.model.setting_rule import PATH, PATH_HINT
@@ -98,6 +100,18 @@ def _webhook_host(key: Path, text: str) -> Iterator[Problem]:
         yield Problem(key, message, texts.meant(text, HOSTS))
 
 
+def _webhook_sender(key: Path, text: str) -> Iterator[Problem]:
+    if text not in SENDERS:
+        message = f"no registry's webhooks are known that are called {shown_text(text)}"
+        yield Problem(key, message, texts.meant(text, SENDERS))
+
+
+def _registry(key: Path, text: str) -> Iterator[Problem]:
+    if not is_registry(text.lower()):
+        hint = "write HOST or HOST:PORT, without https:// and without a path"
+        yield Problem(key, f"{shown_text(text)} is no registry", hint)
+
+
 def _by(parse: Callable[[str], object], doing: str, hint: str) -> _Check:
     """Make the check of a text that `parse` can read, or says why not."""
 
@@ -127,6 +141,8 @@ FORMATS: dict[str, _Check] = {
     "known-hosts": _known_hosts,
     "status-host": _status_host,
     "webhook-host": _webhook_host,
+    "webhook-sender": _webhook_sender,
+    "registry": _registry,
     "listen": _by(parse_listen, "listen on", _LISTEN_HINT),
     "network": _by(ipaddress.ip_network, "trust", _NETWORK_HINT),
     "url": _url,

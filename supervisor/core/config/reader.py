@@ -1,7 +1,8 @@
 """The text of `config.toml` → `Settings`, or everything that is wrong with it, line by line.
 
 `core.config.toml_lines` finds the lines; the shape, the defaults and the rule of each field are
-those of `model.settings`; what must hold for a source as a whole is in `core.config.source_rules`.
+those of `model.settings`; what must hold for a source or a registry as a whole is in
+`core.config.source_rules` and `core.config.registry_rules`.
 """
 
 import json
@@ -13,7 +14,8 @@ from typing import Any
 import msgspec
 
 from supervisor.core.config.formats import FORMATS
-from supervisor.core.config.problem import Problem, shown_text
+from supervisor.core.config.problem import Problem, name_problems, shown_text
+from supervisor.core.config.registry_rules import registry_problems
 from supervisor.core.config.source_rules import source_problems
 from supervisor.core.config.toml_lines import Path, key_lines
 from supervisor.kit import texts
@@ -25,6 +27,7 @@ from supervisor.model.settings import (
     Bytes,
     Globs,
     ImageUpdateSettings,
+    RegistryWebhookSettings,
     Seconds,
     SecretRef,
     Settings,
@@ -37,8 +40,6 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
 }
 """Limits, ledger and so on: every section but that of the sources."""
-_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-_NAMES_HINT = "names are of a-z 0-9 . _ -, begin with a letter or digit, and are 63 long at most"
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _SAID_TWICE = re.compile("Cannot (overwrite|declare|mutate|redefine)|Duplicate")
 """How `tomllib` begins its complaint of a key or a section that is there already."""
@@ -60,6 +61,10 @@ _EXPECTED: dict[object, tuple[str, str]] = {
     Globs: ("a text, or a list of texts", '["apps/*", "proxy"]'),
     UpdateMode: (f"one of {', '.join(UpdateMode)}", '"notify"'),
     dict[str, ImageUpdateSettings]: ("a table of tables", '{{ web = {{ update = "notify" }} }}'),
+    dict[str, RegistryWebhookSettings]: (
+        "a table of tables",
+        '{{ ghcr = {{ sender = "ghcr", secret = "file:~/.config/podvisor/webhook-ghcr" }} }}',
+    ),
     dict[str, Seconds]: ("a table of durations", '{{ web = "10m" }}'),
     tuple[str, ...]: ("a list of texts", '["web", "db-*"]'),
 }
@@ -107,11 +112,18 @@ def placed(problems: Collection[Problem], text: str, path: str) -> tuple[Finding
 
 
 def secret_refs(settings: Settings) -> dict[Path, SecretRef]:
-    """Return where the secrets of all sources are, by key."""
+    """Return where the secrets of all sources and registries are, by key."""
+    tables: dict[Path, msgspec.Struct] = {
+        **{("sources", name): one for name, one in settings.sources.items()},
+        **{
+            ("webhooks", "registries", name): one
+            for name, one in settings.webhooks.registries.items()
+        },
+    }
     return {
-        ("sources", name, key): value
-        for name, source in settings.sources.items()
-        for key, value in msgspec.structs.asdict(source).items()
+        (*place, key): value
+        for place, table in tables.items()
+        for key, value in msgspec.structs.asdict(table).items()
         if value and isinstance(value, SecretRef)
     }
 
@@ -147,7 +159,11 @@ def _problems(document: Mapping[str, Any]) -> Iterator[Problem]:
             is_heard = isinstance(webhooks, dict) and bool(webhooks.get("listen"))
             yield from _sources_problems(value, is_heard=is_heard)
         elif name in _SECTIONS:
-            yield from _table_problems((name,), value, _SECTIONS[name])
+            problems = list(_table_problems((name,), value, _SECTIONS[name]))
+            yield from problems
+            if name == "webhooks" and isinstance(value, dict):
+                wrong = {problem.key for problem in problems if problem.fatal}
+                yield from registry_problems(value, wrong)
         else:
             yield _unknown_section(name, value)
 
@@ -180,8 +196,7 @@ def _sources_problems(value: object, *, is_heard: bool) -> Iterator[Problem]:
             hint = f"give the source a name: [sources.NAME], and “{name}” below it"
             yield Problem(key, f"“{name}” stands outside a source", hint)
             continue
-        if not _SOURCE_NAME.fullmatch(name):
-            yield Problem(key, f"cannot call a source {shown_text(name)}", _NAMES_HINT)
+        yield from name_problems(key, "a source")
         problems = list(_table_problems(key, source, SourceSettings))
         yield from problems
         if isinstance(source, dict):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from supervisor.cli.local.default_file import docstrings
 from supervisor.core.githost.host import Unreadable
 from supervisor.core.registryhost import payloads, proofs
 from supervisor.core.registryhost.names import (
@@ -79,6 +80,11 @@ def test_podvisors_own_test_is_what_the_sender_sends(host):
         assert [one.tag for one in news.images] == ["latest"]
     else:
         assert news.ignored == "it does not say of which registry it is"
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_the_settings_name_it(name):
+    assert f"`{name}`" in docstrings()["RegistryWebhookSettings"][1]["sender"]
 
 
 @pytest.mark.parametrize("host", SENDERS.values(), ids=SENDERS)
