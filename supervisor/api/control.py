@@ -79,7 +79,7 @@ _REPLIES: Mapping[
     ("POST", "/v1/reload"): (NoRequest, lambda it, _: it.reload()),
     ("POST", "/v1/webhook-test"): (
         WebhookTestRequest,
-        lambda it, wish: it.test_webhook(wish.source),
+        lambda it, wish: it.test_webhook(wish.target),
     ),
 }
 """What is asked with what, and what answers it."""

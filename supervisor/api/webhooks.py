@@ -1,6 +1,6 @@
 """The listener for webhooks: the only thing of podvisor's that the network reaches.
 
-Asks a `WebhookAuthenticator` who may be heard, and what to answer; `kit.http.public_server` keeps
+Asks a `WebhookRouter` who may be heard, and what to answer; `kit.http.public_server` keeps
 the limits.
 
 | request | answer |
@@ -33,8 +33,8 @@ _KNOCK_SECONDS = 15.0
 _KNOCK_LIMIT = 16 << 10
 
 
-class WebhookAuthenticator(Protocol):
-    """Who decides; `controllers.sources.webhook_auth` does."""
+class WebhookRouter(Protocol):
+    """Who decides; `controllers.webhooks.router` does."""
 
     @property
     def body_size(self) -> int: ...
@@ -67,15 +67,15 @@ class WebhookListener:
 
     async def run(
         self,
-        authenticator: WebhookAuthenticator,
+        router: WebhookRouter,
         *,
         task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
         """Serve whatever is opened, until cancelled."""
         self._door = LimitedServer(
-            partial(_answer, authenticator),
+            partial(_answer, router),
             limits=Limits(),
-            on_slow=partial(_count_slow, authenticator),
+            on_slow=partial(_count_slow, router),
         )
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
@@ -130,22 +130,22 @@ class WebhookListener:
             closed.set()
 
 
-async def _answer(authenticator: WebhookAuthenticator, request: Request, peer: str) -> None:
-    sender = authenticator.sender(peer, request.headers)
-    answer = authenticator.admit(sender, method=request.method, path=request.path)
+async def _answer(router: WebhookRouter, request: Request, peer: str) -> None:
+    sender = router.sender(peer, request.headers)
+    answer = router.admit(sender, method=request.method, path=request.path)
     if answer is None:
         try:
-            body = await request.read(limit=authenticator.body_size)
+            body = await request.read(limit=router.body_size)
         except ValueError:
-            answer = authenticator.too_large(sender)
+            answer = router.too_large(sender)
         else:
             delivery = Delivery(headers=request.headers, body=body)
-            answer = await authenticator.receive(sender, path=request.path, delivery=delivery)
+            answer = await router.receive(sender, path=request.path, delivery=delivery)
     content = answer.text.encode() + b"\n"
     await request.reply(answer.status, content, content_type="text/plain; charset=utf-8")
 
 
-def _count_slow(authenticator: WebhookAuthenticator, request: Request, peer: str) -> None:
+def _count_slow(router: WebhookRouter, request: Request, peer: str) -> None:
     # Who only looks whether somebody is there, as a proxy may, has done nothing wrong.
     if request.is_begun:
-        authenticator.too_slow(authenticator.sender(peer, request.headers))
+        router.too_slow(router.sender(peer, request.headers))

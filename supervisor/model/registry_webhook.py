@@ -6,23 +6,12 @@ PREFIX = "/hooks/images/"
 """Of the paths on which registries' webhooks are taken: NAME follows, or NAME/TOKEN."""
 
 
-class PushedImage(msgspec.Struct, frozen=True, order=True):
-    """What a delivery names: an image to ask the registry about, and no more than that."""
-
-    repository: str
-    """`HOST/NAME`, in whole: `docker.io/library/nginx`."""
-    tag: str
-    """The one that the sender names; of several that were pushed at once, GitHub names one."""
-
-    def __str__(self) -> str:
-        return f"{self.repository}:{self.tag}"
-
-
 class ImageNews(msgspec.Struct, frozen=True, kw_only=True):
     """What a delivery says, whoever sent it."""
 
-    images: tuple[PushedImage, ...] = ()
-    """None twice."""
+    images: tuple[str, ...] = ()
+    """Whole names with their tags, `docker.io/library/nginx:1.27`, or without for any tag; none
+    twice."""
     ignored: str = ""
     """Why there are none, in words that are safe to show."""
     is_ping: bool = False
@@ -35,9 +24,10 @@ class RegistryWebhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """As the settings have it."""
     sender: str
     accepted: int = 0
-    """Deliveries that named images, since the daemon started, as the other counts."""
+    """Deliveries about images that units here take part with, since the daemon started, as the
+    other counts."""
     ignored: int = 0
-    """Authentic, but of nothing that could be run."""
+    """Authentic, but of no concern."""
     refused: int = 0
     heard_at: float = 0.0
     """When an authentic one came last; kept across restarts, to the minute."""

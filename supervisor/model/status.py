@@ -8,6 +8,7 @@ from supervisor.model.errors import Finding
 from supervisor.model.health import Health
 from supervisor.model.image import HeldUpdate
 from supervisor.model.need import Need
+from supervisor.model.registry_webhook import RegistryWebhook
 from supervisor.model.rollout import Hold, Rollout, Suspension
 from supervisor.model.webhook import ListenerStatus, SourceWebhook
 from supervisor.model.wire import Names, Remark, Revision, Span
@@ -161,6 +162,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     watches: tuple[WatchStatus, ...] = ()
     webhooks: ListenerStatus | None = None
     """Left out where nothing listens for webhooks."""
+    registry_webhooks: tuple[RegistryWebhook, ...] = ()
     problems: tuple[Finding, ...] = ()
     """Of podvisor itself: ledger not writable, Podman not reachable, settings refused."""
 

@@ -122,7 +122,9 @@ class WebhookTest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     path: str
     status: int
     answer: str
-    source: str
+    target: str
+    """The source, or the registry."""
+    is_registry: bool = False
     read: bool = False
     """The source was read because of it, without an error."""
     revision: str = ""
@@ -130,6 +132,6 @@ class WebhookTest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class WebhookTestRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /v1/webhook-test`: send the source's own kind of webhook to the listener."""
+    """`POST /v1/webhook-test`: send a source's or registry's kind of webhook to the listener."""
 
-    source: Name
+    target: Name

@@ -18,6 +18,7 @@ from supervisor.controllers.apps.reconciler import AppReconciler
 from supervisor.controllers.apps.recorder import Recorder
 from supervisor.controllers.apps.unit_jobs import UnitJobs
 from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.images.registry_receiver import RegistryReceiver
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.lifecycle import Lifecycle
 from supervisor.controllers.loop import Loop
@@ -37,13 +38,15 @@ from supervisor.controllers.resync import Resync
 from supervisor.controllers.sources.commit_status import CommitStatusController
 from supervisor.controllers.sources.poller import SourcePoller
 from supervisor.controllers.sources.source import SourceController
-from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
-from supervisor.controllers.sources.webhook_refusals import Refusals
+from supervisor.controllers.sources.webhook_receiver import SourceReceiver
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.watches import Sightings, Watches
+from supervisor.controllers.webhooks.refusals import Refusals
+from supervisor.controllers.webhooks.router import WebhookRouter
+from supervisor.controllers.webhooks.secrets import WebhookSecrets
 from supervisor.core.config.reader import Reading
 from supervisor.kit import backoff
 from supervisor.kit.sd_notify import Notifier
@@ -98,13 +101,25 @@ def assemble(
         clock=clock,
         refusals=refusals,
     )
-    authenticator = WebhookAuthenticator(
+    webhook_secrets = WebhookSecrets(settings=current, secrets=ports.secrets)
+    of_registries = RegistryReceiver(
         settings=current,
-        secrets=ports.secrets,
+        secrets=webhook_secrets,
+        refusals=refusals,
+        ledger=ledger,
+        clock=clock,
+        told=lambda _: (),
+    )
+    of_sources = SourceReceiver(
+        settings=current,
+        secrets=webhook_secrets,
         tokens=ports.tokens,
         clock=clock,
         refusals=refusals,
         hear=webhooks.hear,
+    )
+    router = WebhookRouter(
+        settings=current, refusals=refusals, receivers=(of_sources, of_registries)
     )
     file = SettingsFile(
         load=lambda: load_settings(config) if config else Reading(settings=current.now),
@@ -266,11 +281,12 @@ def assemble(
     names = AppNames(desired_state=desired_state, ledger=ledger, board=board)
     status_service = StatusService(
         glance=Glance(
-            names=names, queue=queue, board=board, systemd=ports.systemd, webhooks=authenticator
+            names=names, queue=queue, board=board, systemd=ports.systemd, webhooks=router
         ),
         queue=queue,
         images=images,
         webhooks=webhooks,
+        registry_webhooks=of_registries,
         desired_state=desired_state,
         board=board,
         clock=clock,
@@ -321,7 +337,7 @@ def assemble(
         webhook_tester=WebhookTester(
             listener=ports.listener,
             webhooks=webhooks,
-            authenticator=authenticator,
+            secrets=webhook_secrets,
             queue=queue,
             board=board,
             clock=clock,
@@ -350,7 +366,7 @@ def assemble(
             folders=ports.folders,
             host=ports.host,
         ),
-        webhooks=partial(ports.listener.run, authenticator),
+        webhooks=partial(ports.listener.run, router),
         settings=reloader,
         close=ports.close,
     )

@@ -28,7 +28,7 @@ from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
-from supervisor.model.settings import Settings
+from supervisor.model.settings import SecretRef, Settings
 from supervisor.wiring.environment import Paths, load_settings, user_settings
 from supervisor.wiring.planning import Planning, desired_state
 from supervisor.wiring.ports import Ports, make_ports
@@ -83,9 +83,9 @@ def _scratch_ports(config: Path) -> Iterator[tuple[Settings, Ports]]:
             ports.close()
 
 
-async def webhook_secret(settings: Settings, source: str, paths: Paths) -> bytes:
-    """Return what a source's webhooks are signed with. Raises Retry or Stalled."""
-    return await _secrets(paths).read(settings.sources[source].webhook_secret)
+async def webhook_secret(reference: SecretRef, paths: Paths) -> bytes:
+    """Return what webhooks are signed with. Raises Retry or Stalled."""
+    return await _secrets(paths).read(reference)
 
 
 def _secrets(paths: Paths) -> SecretReader:

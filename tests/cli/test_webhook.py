@@ -106,14 +106,14 @@ def test_a_test_says_what_came_of_it(
     podvisor: Podvisor, daemon: Any, came: dict[str, Any], code: int, said: str
 ) -> None:
     told = {"answer": "podvisor looks at source home", **came}
-    test = WebhookTest(address="127.0.0.1:9078", path="/hooks/home", source="home", **told)
+    test = WebhookTest(address="127.0.0.1:9078", path="/hooks/home", target="home", **told)
     daemon.answer("/v1/webhook-test", msgspec.to_builtins(test))
     shown = podvisor("webhook", "test", "home")
     assert shown.code == code
     assert "POST http://127.0.0.1:9078/hooks/home: " in shown.out
     assert said in shown.out
-    assert daemon.asked[-1].body == {"source": "home"}
-    assert json.loads(podvisor("webhook", "test", "home", "--json").out)["source"] == "home"
+    assert daemon.asked[-1].body == {"target": "home"}
+    assert json.loads(podvisor("webhook", "test", "home", "--json").out)["target"] == "home"
 
 
 def test_a_test_needs_the_daemon(podvisor: Podvisor) -> None:

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from anyio.abc import TaskStatus
 
-from supervisor.api.webhooks import WebhookAuthenticator, WebhookListener
+from supervisor.api.webhooks import WebhookListener, WebhookRouter
 from supervisor.controllers.ports import Listener
 from supervisor.model.errors import Retry
 from supervisor.model.webhook import Answer, Delivery, Sender
@@ -47,9 +47,7 @@ class Here:
 
 
 class Running(Listener, Protocol):
-    async def run(
-        self, authenticator: WebhookAuthenticator, *, task_status: TaskStatus[None]
-    ) -> None: ...
+    async def run(self, router: WebhookRouter, *, task_status: TaskStatus[None]) -> None: ...
 
 
 class FakeSide:

@@ -100,8 +100,8 @@ async def test_a_push_that_is_told_is_fetched_at_once_and_deployed(hooked):
 async def test_the_secret_that_they_are_signed_with_is_in_no_repr(hooked):
     async with hooked.running() as daemon:
         assert (await deliver(hooked))[0] == 202
-        authenticator = hooked.listener.authenticator
-        for one in (daemon, authenticator, *authenticator._kept.values()):
+        router = hooked.listener.router
+        for one in (daemon, router, *router.receivers[0].secrets._kept.values()):
             assert sent.SECRET.decode() not in repr(one)
 
 
@@ -577,7 +577,7 @@ async def test_a_test_that_cannot_be_says_what_to_do(hooked, actions):
     async with actions.running() as daemon:
         with pytest.raises(Stalled, match="only GitHub can make its tokens"):
             await daemon.service.test_webhook("home")
-        with pytest.raises(Stalled, match="no source named away"):
+        with pytest.raises(Stalled, match="no source or registry named away"):
             await daemon.service.test_webhook("away")
     set_up(hooked, webhook="")
     async with hooked.running() as daemon:

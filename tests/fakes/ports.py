@@ -23,7 +23,7 @@ from typing import Generic, TypeVar
 import msgspec
 from anyio.abc import TaskStatus
 
-from supervisor.api.webhooks import WebhookAuthenticator
+from supervisor.api.webhooks import WebhookRouter
 from supervisor.controllers import ports
 from supervisor.core.files.names import shapes_units, unit_kind
 from supervisor.core.files.source_paths import is_below
@@ -936,19 +936,17 @@ class FakeTokens:
 
 
 class FakeListener:
-    """Hands what tests send to the authenticator, as `api.webhooks` does."""
+    """Hands what tests send to the router, as `api.webhooks` does."""
 
     def __init__(self) -> None:
         self.address = ""
         self.moves: list[str] = []
         self.taken: set[str] = set()
         """Addresses on which somebody else listens."""
-        self.authenticator: WebhookAuthenticator | None = None
+        self.router: WebhookRouter | None = None
 
-    async def run(
-        self, authenticator: WebhookAuthenticator, *, task_status: TaskStatus[None]
-    ) -> None:
-        self.authenticator = authenticator
+    async def run(self, router: WebhookRouter, *, task_status: TaskStatus[None]) -> None:
+        self.router = router
         task_status.started()
 
     async def move(self, address: str) -> None:
@@ -970,16 +968,16 @@ class FakeListener:
         peer: str = "127.0.0.1",
         method: str = "POST",
     ) -> tuple[int, str]:
-        if not self.address or self.authenticator is None:
+        if not self.address or self.router is None:
             raise Retry("cannot reach the listener for webhooks: it does not listen")
         headers = {name.lower(): value for name, value in headers.items()}
-        sender = self.authenticator.sender(peer, headers)
-        answer = self.authenticator.admit(sender, method=method, path=path)
-        if answer is None and len(body) > self.authenticator.body_size:
-            answer = self.authenticator.too_large(sender)
+        sender = self.router.sender(peer, headers)
+        answer = self.router.admit(sender, method=method, path=path)
+        if answer is None and len(body) > self.router.body_size:
+            answer = self.router.too_large(sender)
         if answer is None:
             delivery = Delivery(headers=headers, body=body)
-            answer = await self.authenticator.receive(sender, path=path, delivery=delivery)
+            answer = await self.router.receive(sender, path=path, delivery=delivery)
         return answer.status, answer.text
 
 

@@ -72,6 +72,8 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
         _watch(one)
     if status.get("webhooks") and not app:
         webhook_view.listener(status["webhooks"])
+    for one in () if app else status.get("registry_webhooks", ()):
+        webhook_view.registry(one, now)
     if not app and status["running"] and status.get("apps"):
         say()
         say(_summary(status["apps"], status.get("sources", ()), problems))

@@ -5,7 +5,7 @@ from supervisor.core.githost.client_address import parse_listen
 from supervisor.core.githost.host import Form
 from supervisor.core.githost.hosts.registry import HOSTS
 from supervisor.kit.texts import format_size
-from supervisor.model.settings import Settings
+from supervisor.model.settings import Settings, WebhookSettings
 from supervisor.model.webhook import PREFIX
 
 
@@ -15,8 +15,7 @@ def form_for(name: str, settings: Settings) -> Form:
     host = HOSTS[source.webhook]
     place = source.webhook_secret
     own = {
-        "url": (settings.webhooks.public_url.rstrip("/") or _own_url(settings.webhooks.listen))
-        + f"{PREFIX}{name}",
+        "url": public_url(settings.webhooks) + PREFIX + name,
         "secret": f"what is in {places.shown(place.place)}" if place.kind == "file" else place,
         "repository": source.webhook_repository,
         "audience": source.webhook_audience,
@@ -29,18 +28,24 @@ def form_for(name: str, settings: Settings) -> Form:
         where=host.form.where,
         fields=fields,
         text=tuple(text.format(**own) for text in host.form.text),
-        notes=(*_notes(settings), *host.form.notes),
+        notes=(*standing_notes(settings, "a Git host"), *host.form.notes),
     )
 
 
-def _notes(settings: Settings) -> list[str]:
+def public_url(settings: WebhookSettings) -> str:
+    """Return how others reach the listener, without a path."""
+    return settings.public_url.rstrip("/") or _own_url(settings.listen)
+
+
+def standing_notes(settings: Settings, whose: str) -> list[str]:
+    """Say what keeps `whose` webhooks from arriving, as far as the settings tell."""
     notes = []
     listen = settings.webhooks.listen
     if not listen:
         notes.append('Nothing listens yet: listen = "127.0.0.1:9078", below [webhooks].')
     elif parse_listen(listen)[0] in {"127.0.0.1", "::1"}:
         notes.append(
-            f"Only this machine reaches {listen}: a Git host elsewhere needs a reverse proxy "
+            f"Only this machine reaches {listen}: {whose} elsewhere needs a reverse proxy "
             f"before it: {places.docs('how-to/get-told-of-pushes.md')}"
         )
     if not settings.webhooks.public_url:

@@ -28,6 +28,19 @@ def source(name: str, webhook: dict[str, Any], now: float) -> None:
         say((f"  the last one was {webhook['last']}", "dim"))
 
 
+def registry(one: dict[str, Any], now: float) -> None:
+    """Write how the webhooks of one registry stand."""
+    if one.get("problem"):
+        say(("✗ ", "bad"), f"{one['name']}: webhooks cannot be checked: {one['problem']}")
+    heard = one.get("heard_at")
+    state = f"heard {relative(heard, now=now)}" if heard else "none heard yet"
+    counts = [f"{one[word]} {word}" for word in ("accepted", "ignored", "refused") if one.get(word)]
+    parts = [state, ", ".join(counts)]
+    say((f"{one['name']}: webhooks of {one['sender']}: {'; '.join(filter(None, parts))}", "dim"))
+    if one.get("last_ignored") and not one.get("accepted"):
+        say((f"  the last one was {one['last']}", "dim"))
+
+
 def listener(one: dict[str, Any]) -> None:
     """Write where webhooks are taken, and how many were refused."""
     refused = ", ".join(f"{number} for {why}" for why, number in one.get("refused", {}).items())

@@ -58,9 +58,9 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
         """Read the settings anew."""
         return await self.settings.reload()
 
-    async def test_webhook(self, source: str) -> WebhookTest:
-        """Send a webhook of the source's kind to the listener. Raises Retry or Stalled."""
-        return await self.webhook_tester.test(source)
+    async def test_webhook(self, target: str) -> WebhookTest:
+        """Send a source's or registry's kind of webhook to the listener. Raises Retry, Stalled."""
+        return await self.webhook_tester.test(target)
 
     async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan:
         """Read the sources, and work out what the daemon would do now; nothing is done.

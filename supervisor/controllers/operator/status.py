@@ -12,12 +12,13 @@ from msgspec.structs import replace
 
 from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.images.registry_receiver import RegistryReceiver
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Systemd
-from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.webhooks.router import WebhookRouter
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure, Finding
@@ -40,7 +41,7 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
     queue: WorkQueue
     board: StatusBoard
     systemd: Systemd
-    webhooks: WebhookAuthenticator
+    webhooks: WebhookRouter
 
     async def at(self, app: str) -> Mapping[str, UnitState]:
         """Return the units as they are now; raises Stalled if there is no such app."""
@@ -71,6 +72,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
     queue: WorkQueue
     images: ImageController
     webhooks: WebhookController
+    registry_webhooks: RegistryReceiver
     desired_state: DesiredState
     board: StatusBoard
     clock: Clock
@@ -97,6 +99,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
             starting=not board.has_looked,
             watches=tuple(board.watches.values()),
             webhooks=self.webhooks.status(),
+            registry_webhooks=self.registry_webhooks.status(),
             problems=problems,
         )
 

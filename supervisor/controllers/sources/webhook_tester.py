@@ -7,52 +7,66 @@ import msgspec
 
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Listener
-from supervisor.controllers.sources.webhook_auth import WebhookAuthenticator
 from supervisor.controllers.sources.webhooks import TEST_DELIVERY, WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.webhooks.secrets import WebhookSecrets
 from supervisor.core.githost.hosts.registry import HOSTS
 from supervisor.core.githost.payloads import sample
+from supervisor.core.registryhost import payloads, proofs
+from supervisor.core.registryhost.senders.registry import SENDERS
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model import registry_webhook
 from supervisor.model.errors import Stalled
+from supervisor.model.settings import RegistryWebhookSettings, SourceSettings
 from supervisor.model.webhook import PREFIX, WebhookTest
 
 _ACCEPTED = 202
 
 
 class WebhookTester(msgspec.Struct, frozen=True, kw_only=True):
-    """Plays the Git host."""
+    """Plays the Git host, or the registry."""
 
     listener: Listener
     webhooks: WebhookController
-    authenticator: WebhookAuthenticator
+    secrets: WebhookSecrets
     queue: WorkQueue
     board: StatusBoard
     clock: Clock
     settings: CurrentSettings
 
     async def test(self, name: str) -> WebhookTest:
-        """Send a push as the source's Git host would; returns what came of it.
+        """Send a push as the source's Git host, or the registry, would; returns what came of it.
 
         Raises Stalled where there is nothing to test, Retry or Stalled without the secret.
         """
-        sources = self.settings.now.sources
-        source = sources.get(name)
-        if source is None:
-            known = ", ".join(sources) or "none"
-            raise Stalled(f"no source named {name}", hint=f"there are: {known}")
-        if not source.webhook:
-            hint = f'webhook = "github" or another, below [sources.{name}]; then reload podvisor'
-            raise Stalled(f"source {name} takes no webhooks", hint=hint)
+        source = self.settings.now.sources.get(name)
+        registry = self.settings.now.webhooks.registries.get(name)
+        takes = source is not None and bool(source.webhook)
+        if not takes and registry is None:
+            raise self._nothing_to_test(name)
         if not self.listener.address:
             hint = 'listen = "127.0.0.1:9078", below [webhooks]; podvisor status says what is wrong'
             raise Stalled("nothing listens for webhooks", hint=hint)
+        if registry is None or takes:
+            return await self._test_source(name, self.settings.now.sources[name])
+        return await self._test_registry(name, registry)
+
+    def _nothing_to_test(self, name: str) -> Stalled:
+        settings = self.settings.now
+        if name in settings.sources:
+            hint = f'webhook = "github" or another, below [sources.{name}]; then reload podvisor'
+            return Stalled(f"source {name} takes no webhooks", hint=hint)
+        known = ", ".join([*settings.sources, *settings.webhooks.registries]) or "none"
+        return Stalled(f"no source or registry named {name}", hint=f"there are: {known}")
+
+    async def _test_source(self, name: str, source: SourceSettings) -> WebhookTest:
         host = HOSTS[source.webhook]
         if host.signature is None or host.payload is None:
             hint = f"run the workflow that podvisor webhook show {name} prints"
             raise Stalled("cannot test: only GitHub can make its tokens", hint=hint)
-        secret = await self.authenticator.secret(source.webhook_secret)
+        secret = await self.secrets.read(source.webhook_secret)
         now = self.clock.now()
         delivery = f"{TEST_DELIVERY}{int(now)}"
         headers, body = sample(host.payload, source, delivery=delivery)
@@ -69,8 +83,30 @@ class WebhookTester(msgspec.Struct, frozen=True, kw_only=True):
             path=PREFIX + name,
             status=status,
             answer=answer,
-            source=name,
+            target=name,
             read=stands is not None and not stands.error,
             revision=stands.revision if stands else "",
             error=stands.error if stands else "",
+        )
+
+    async def _test_registry(self, name: str, registry: RegistryWebhookSettings) -> WebhookTest:
+        """Tell of an image that nobody follows: what counts is that it is heard."""
+        host, path = SENDERS[registry.sender], registry_webhook.PREFIX + name
+        secret, now = await self.secrets.read(registry.secret), self.clock.now()
+        headers, body = payloads.sample(host, registry=registry.registry)
+        sent, shown = path, path
+        if host.signature is None:
+            sent, shown = f"{path}/{proofs.path_token(secret, name)}", f"{path}/…"
+        else:
+            delivery = f"{TEST_DELIVERY}{int(now)}"
+            own = host.signature.sign(body, secret=secret, delivery=delivery, time=now)
+            headers = {**headers, **own}
+        status, answer = await self.listener.knock(sent, headers=headers, body=body)
+        return WebhookTest(
+            address=self.listener.address,
+            path=shown,
+            status=status,
+            answer=answer,
+            target=name,
+            is_registry=True,
         )

@@ -1,7 +1,7 @@
 """What webhooks are for: naming sources, and having these polled less often. Key `webhooks`.
 
-The key's pass opens, moves or closes the listener. A delivery that proved itself
-(`controllers.sources.webhook_auth`) names `source:NAME`, as a watch does: repeats and storms are
+The key's pass opens, moves or closes the listener. A delivery that proved itself to
+`controllers.sources.webhook_receiver` names `source:NAME`, as a watch does: repeats and storms are
 one pass. Nothing else comes of it, whatever it says.
 """
 
@@ -13,8 +13,8 @@ import msgspec
 
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger, Listener
-from supervisor.controllers.sources.webhook_refusals import Refusals
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.webhooks.refusals import Refusals
 from supervisor.core.githost.payloads import concern, pushed_revision
 from supervisor.core.githost.poll_interval import Trust
 from supervisor.kit.clock import Clock
@@ -188,7 +188,7 @@ class WebhookController(msgspec.Struct, kw_only=True):
             accepted=one.accepted,
             repeated=one.repeated,
             ignored=one.ignored,
-            refused=self.refusals.of_source[name],
+            refused=self.refusals.by_target[name],
             heard_at=one.heard_at,
             last=one.last,
             last_ignored=one.last_ignored,

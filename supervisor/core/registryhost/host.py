@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from supervisor.core.githost.host import Form, Signature
+from supervisor.core.images.reference import name_and_tag
 from supervisor.core.registryhost.names import NotAnImage, pushed_image
-from supervisor.model.registry_webhook import ImageNews, PushedImage
+from supervisor.model.registry_webhook import ImageNews
 from supervisor.model.webhook import Delivery
 
 _MOST_IMAGES = 64
@@ -26,6 +27,8 @@ class Said(msgspec.Struct, frozen=True):
     path: str
     tag: str
     """Or a digest; empty if there is none."""
+    is_one_of_several: bool = False
+    """Others may have been pushed with it that the sender does not name."""
 
 
 class RegistryHost(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,11 +65,12 @@ def is_chart(media_type: str) -> bool:
 
 def news_of(said: Iterable[Said], *, registry: str) -> ImageNews:
     """Check what a payload names; `registry`, if any, stands for its hosts."""
-    images: dict[PushedImage, None] = {}
+    images: dict[str, None] = {}
     ignored = "it is of no image that was pushed"
     for one in said:
         try:
-            images[pushed_image(registry or one.host, one.path, one.tag)] = None
+            image = pushed_image(registry or one.host, one.path, one.tag)
+            images[name_and_tag(image)[0] if one.is_one_of_several else image] = None
         except NotAnImage as error:
             ignored = str(error)
         if len(images) == _MOST_IMAGES:

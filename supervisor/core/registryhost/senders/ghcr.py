@@ -1,7 +1,8 @@
 """GitHub's registry: https://docs.github.com/webhooks/webhook-events-and-payloads#package.
 
 A webhook of a repository or an organization sends `package`, a GitHub App `registry_package`, which
-are alike; one for each manifest, of which those of single platforms have no tag.
+are alike; one for each manifest, of which those of single platforms have no tag. Of several tags
+that a manifest is given at once, one is named.
 """
 
 from collections.abc import Iterator, Mapping
@@ -75,7 +76,8 @@ def _read(delivery: Delivery) -> Iterator[Said] | ImageNews:
     if config and not is_image_config(config.media_type or ""):
         return ImageNews(ignored=f"it is no image but “{one_line(config.media_type or '')}”")
     host, path, tag = split_reference(version.package_url)
-    return iter((Said(host, path, (container.tag and container.tag.name) or tag),))
+    named = (container.tag and container.tag.name) or tag
+    return iter((Said(host, path, named, is_one_of_several=True),))
 
 
 def _sample(said: Said) -> tuple[Mapping[str, str], object]:

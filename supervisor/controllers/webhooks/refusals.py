@@ -1,6 +1,7 @@
 """Who is refused on the listener for webhooks, how often that may be, and what is told of it.
 
-Asked by `controllers.sources.webhook_auth`. Limits are counted by the event loop's clock.
+Asked by `controllers.webhooks.router` and its receivers. Limits are counted by the event loop's
+clock.
 """
 
 import logging
@@ -12,6 +13,7 @@ from supervisor.controllers.ports import Events
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.githost.client_address import rate_limit_key
 from supervisor.kit.rates import Throttle, TokenBuckets
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.events import EventKind
 from supervisor.model.settings import Settings
 from supervisor.model.webhook import Answer, Refusal, Sender
@@ -39,10 +41,10 @@ class Refusals:
     def __init__(self, *, ledger: Events, settings: CurrentSettings) -> None:
         self._ledger = ledger
         self.by_reason: Counter[str] = Counter()
-        self.of_source: Counter[str] = Counter()
-        """Of those that named one."""
+        self.by_target: Counter[str] = Counter()
+        """Of those that named one: a source, or `images/NAME` for a registry."""
         self.problems: dict[str, str] = {}
-        """Why the deliveries of a source cannot be checked now."""
+        """Why the deliveries for a target cannot be checked now."""
         self._allowances = TokenBuckets(per_minute=settings.now.webhooks.refusals_per_minute)
         self._seldom = Throttle(seconds=_SAID_AGAIN_SECONDS)
         self._sayings = TokenBuckets(per_minute=_SAID_PER_MINUTE)
@@ -57,15 +59,15 @@ class Refusals:
         return self._allowances.left(rate_limit_key(sender.address), now=anyio.current_time()) < 1
 
     def refuse(
-        self, sender: Sender, why: Refusal, text: str, source: str = "", *, blame: bool = True
+        self, sender: Sender, why: Refusal, text: str, target: str = "", *, blame: bool = True
     ) -> Answer:
         """Return the refusal of a request, counted; not against its sender without `blame`."""
         if blame and self.is_spent(sender):
             why, text = Refusal.LIMIT, TOO_OFTEN
         now, whose = anyio.current_time(), rate_limit_key(sender.address)
         self.by_reason[why] += 1
-        if source:
-            self.of_source[source] += 1
+        if target:
+            self.by_target[target] += 1
         if blame and why is not Refusal.LIMIT:
             self._allowances.take(whose, now=now)
         # Once an hour for each kind and address: what is counted need not be told again.
@@ -75,9 +77,18 @@ class Refusals:
             self._ledger.log(
                 EventKind.WEBHOOK,
                 ok=False,
-                source=source,
+                source=target,
                 subject=sender.address,
                 reason=f"refused: {text}",
-                detail=self.problems.get(source, "") if why is Refusal.SECRET else "",
+                detail=self.problems.get(target, "") if why is Refusal.SECRET else "",
             )
         return Answer(status=_STATUS[why], text=f"refused: {text}")
+
+    def refuse_unchecked(self, sender: Sender, failure: Failure, target: str) -> Answer:
+        """Return the refusal of a delivery whose secret cannot be read; its sender is blameless.
+
+        Where secrets are, and why they cannot be read, is nobody's business outside.
+        """
+        self.problems[target] = str(Finding.of(failure))
+        text = "it cannot be checked at present"
+        return self.refuse(sender, Refusal.SECRET, text, target, blame=False)
