@@ -1,8 +1,11 @@
 """A newer version of an image as a release of its app, on the whole daemon in virtual time."""
 
 import anyio
+import hypothesis
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from supervisor.model.events import EventKind
 from supervisor.model.image import ImageKnowledge, ImagePolicy, ImageQuestion, ImageVersion
@@ -215,3 +218,83 @@ async def test_the_reverting_of_an_image_tells_of_the_image(world):
         await settle(daemon)
         told = [event.reason for event in world.events() if "sha256:bbbbbbbbbbbb" in event.reason]
         assert told
+
+
+LETTERS = {"a": A, "b": B, "c": C}
+REVISIONS = {n: WEB.replace("v=1", f"v={n}") for n in (1, 2, 3)}
+PUSHES = st.tuples(st.just("push"), st.sampled_from(sorted(REVISIONS)))
+NEWS = st.tuples(st.just("news"), st.sampled_from(sorted(LETTERS)))
+RESTARTS = st.just(("restart", None))
+WAITS = st.tuples(st.just("wait"), st.sampled_from((0.5, 5.0, PULL + 1.0, 200.0)))
+
+
+@hypothesis.settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+@given(
+    happens=st.lists(PUSHES | NEWS | RESTARTS | WAITS, max_size=9),
+    bad_images=st.sets(st.sampled_from("bc")),
+    bad_revisions=st.sets(st.sampled_from((2, 3))),
+)
+def test_whatever_comes_the_newest_that_works_runs(in_world, happens, bad_images, bad_revisions):
+    works = {
+        oid(text + runs): (n, letter)
+        for n, text in REVISIONS.items()
+        for letter, runs in LETTERS.items()
+        if n not in bad_revisions and letter not in bad_images
+    }
+
+    async def live(world, daemon, left, now):
+        """Let things happen until a restart is among them, or all have."""
+        while left:
+            what, which = left.pop(0)
+            if what == "restart":
+                return True
+            if what == "wait":
+                await anyio.sleep(which)
+            elif what == "push":
+                now["revision"] = which
+                world.reader.put("home", {"web/web.container": REVISIONS[which]})
+                daemon.queue.add("source:home")
+            else:
+                now["image"] = which
+                version = ImageVersion(runs=LETTERS[which])
+                knowledge = ImageKnowledge(question=QUESTION, newest=version)
+                world.ledger.put(knowledge, QUESTION.key)
+                daemon.desired_state.images_changed()
+                daemon.queue.add("changed-apps")
+        return False
+
+    async def case(world):
+        world.settings = msgspec.structs.replace(
+            world.settings, rollout=RolloutSettings(settle=SETTLE, gate_timeout=600)
+        )
+        world.podman.registry.update(LETTERS.values())
+        world.machine.bad.update(
+            {oid(text + runs) for text in REVISIONS.values() for runs in LETTERS.values()}
+            - works.keys()
+        )
+        now = {"revision": 1, "image": "a"}
+        left = [("push", 1), ("news", "a"), ("wait", 200.0), *happens]
+        restarts = True
+        while restarts:
+            async with world.running(first_pass=False) as daemon:
+                restarts = await live(world, daemon, left, now)
+                if not restarts:
+                    await anyio.sleep(3600)
+                    await daemon.queue.wait_idle()
+                    status = daemon.board.apps["web"]
+        revision, image = works[world.machine.running["web.service"]]
+        if now["revision"] in bad_revisions:
+            assert status.state is AppState.REVERTED
+        else:
+            assert status.state is AppState.READY
+            assert revision == now["revision"]
+            assert image == now["image"] or now["image"] in bad_images
+        blamed = [pin.runs for one in world.ledger.rollouts("web") for pin in one.blamed]
+        assert len(blamed) == len(set(blamed))
+        assert not {A, *(LETTERS[one] for one in set("bc") - bad_images)} & set(blamed)
+
+    in_world(case)

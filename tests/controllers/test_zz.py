@@ -1,0 +1,300 @@
+"""A newer version of an image as a release of its app, on the whole daemon in virtual time."""
+
+import anyio
+import hypothesis
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisor.model.events import EventKind
+from supervisor.model.image import ImageKnowledge, ImagePolicy, ImageQuestion, ImageVersion
+from supervisor.model.rollout import Outcome
+from supervisor.model.settings import RolloutSettings
+from supervisor.model.status import AppState, OrderRequest
+from tests.fakes.ports import oid
+
+SETTLE = 10
+IMAGE = "reg.example/web:1"
+PULL = 60
+"""How long the fake Podman takes, in seconds."""
+QUESTION = ImageQuestion(image=IMAGE, policy=ImagePolicy())
+A, B, C = (f"reg.example/web@sha256:{letter * 64}" for letter in "abc")
+WEB = f"v=1 image={IMAGE} track=digest"
+ONE = {"web/web.container": WEB}
+
+
+@pytest.fixture
+def world(world):
+    world.settings = msgspec.structs.replace(
+        world.settings, rollout=RolloutSettings(settle=SETTLE, gate_timeout=600)
+    )
+    world.podman.registry.update((A, B, C))
+    return world
+
+
+async def tell(world, daemon, runs, **more):
+    """The registry has this version now, and somebody said so."""
+    version = ImageVersion(runs=runs, seen_at=world.clock.now(), **more)
+    knowledge = ImageKnowledge(question=QUESTION, newest=version)
+    world.ledger.put(knowledge, QUESTION.key)
+    daemon.desired_state.images_changed()
+    daemon.queue.add("changed-apps")
+    await anyio.sleep(PULL + 2)
+    await daemon.queue.wait_idle()
+
+
+async def settle(daemon):
+    await anyio.sleep(SETTLE + 1)
+    await daemon.queue.wait_idle()
+
+
+async def at(world, daemon, runs):
+    """The app runs this version, and that is good."""
+    await world.push(daemon, ONE)
+    await tell(world, daemon, runs)
+    await settle(daemon)
+    assert running(world) == runs
+
+
+def running(world, unit="web.service"):
+    """The image that a unit was started with, if it runs."""
+    digest = world.machine.running.get(unit)
+    return next(
+        (one.images[0] for one in world.machine.catalogue.values() if one.digest == digest), ""
+    )
+
+
+def app(daemon, name="web"):
+    return daemon.board.apps[name]
+
+
+def fails(world, runs):
+    """Have a version fail whenever it is started."""
+    world.machine.bad.add(oid(WEB + runs))
+
+
+def outcomes(world):
+    return [(one.pins[0].runs, one.outcome) for one in world.ledger.rollouts("web")]
+
+
+async def nothing(_event):
+    pass
+
+
+async def updates(daemon, name="web"):
+    return (await daemon.desired_state.deployments())[name].updates
+
+
+async def test_an_app_waits_until_it_is_known_which_version_there_is(world):
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
+        assert app(daemon).state is AppState.CHANGING
+        assert IMAGE in str(app(daemon).waiting[0])
+        assert not running(world)
+        await tell(world, daemon, A)
+        assert running(world) == A
+
+
+async def test_a_newer_version_is_pulled_run_and_judged(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        await tell(world, daemon, B)
+        assert running(world) == B
+        assert app(daemon).state is AppState.CHANGING
+        await settle(daemon)
+        assert app(daemon).state is AppState.READY
+        assert outcomes(world) == [(A, Outcome.GOOD), (B, Outcome.GOOD)]
+        assert world.ledger.applied_app("web").revision == app(daemon).revision
+
+
+async def test_a_version_that_fails_is_taken_back_and_not_tried_again(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        fails(world, B)
+        await tell(world, daemon, B)
+        await settle(daemon)
+        assert running(world) == A
+        assert app(daemon).state is AppState.READY
+        (held,) = await updates(daemon)
+        assert held.failed
+        assert held.version.runs == B
+        tried = len(world.events(EventKind.STEP))
+        await tell(world, daemon, B)
+        await settle(daemon)
+        assert len(world.events(EventKind.STEP)) == tried
+    async with world.running() as daemon:
+        await settle(daemon)
+        assert running(world) == A
+        assert outcomes(world)[-1] == (B, Outcome.FAILED)
+        await tell(world, daemon, C)
+        await settle(daemon)
+        assert running(world) == C
+
+
+async def test_files_and_images_never_change_together(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        world.reader.put("home", {"web/web.container": WEB.replace("v=1", "v=2")})
+        daemon.queue.add("source:home")
+        await anyio.sleep(1)
+        assert app(daemon).state is AppState.CHANGING
+        await tell(world, daemon, B)
+        await settle(daemon)
+        first, second, third = world.ledger.rollouts("web")
+        assert (second.pins, third.base) == (first.pins, second.base)
+        assert third.pins[0].runs == running(world) == B
+        assert {one.outcome for one in (first, second, third)} == {Outcome.GOOD}
+
+
+async def test_a_new_revision_that_fails_is_no_word_on_the_image(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        world.reader.put("home", {"web/web.container": f"{WEB} exit=1"})
+        world.machine.bad.add(oid(f"{WEB} exit=1{A}"))
+        daemon.queue.add("source:home")
+        await tell(world, daemon, B)
+        await settle(daemon)
+        assert app(daemon).state is AppState.REVERTED
+        assert running(world) == A
+        (held,) = await updates(daemon)
+        assert not held.failed
+        await world.push(daemon, ONE)
+        await settle(daemon)
+        await anyio.sleep(PULL)
+        assert running(world) == B
+
+
+async def test_a_cooldown_ends_by_itself(world):
+    async with world.running() as daemon:
+        await world.push(daemon, {"web/web.container": f"{WEB} cooldown=3600"})
+        await tell(world, daemon, A)
+        await settle(daemon)
+        await tell(world, daemon, B)
+        assert running(world) == A
+        (held,) = await updates(daemon)
+        assert held.until == pytest.approx(held.version.seen_at + 3600)
+        await anyio.sleep(3700)
+        await daemon.queue.wait_idle()
+        assert running(world) == B
+
+
+async def test_a_held_app_keeps_its_images(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        await tell(world, daemon, B)
+        await settle(daemon)
+        await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        await settle(daemon)
+        assert running(world) == A
+        await tell(world, daemon, C)
+        await settle(daemon)
+        assert running(world) == A
+        (held,) = await updates(daemon)
+        assert "held" in held.why
+        await daemon.service.resume(OrderRequest(apps=("web",)))
+        await settle(daemon)
+        assert running(world) == C
+
+
+async def test_what_was_chosen_survives_a_restart_with_nothing_known(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+    world.ledger = None
+    async with world.running() as daemon:
+        world.ledger.drop(ImageKnowledge, QUESTION.key)
+        daemon.desired_state.images_changed()
+        daemon.queue.add("all-apps")
+        await settle(daemon)
+        assert running(world) == A
+        assert app(daemon).state is AppState.READY
+
+
+async def test_the_reverting_of_an_image_tells_of_the_image(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        fails(world, B)
+        await tell(world, daemon, B)
+        await settle(daemon)
+        told = [event.reason for event in world.events() if "sha256:bbbbbbbbbbbb" in event.reason]
+        assert told
+
+
+LETTERS = {"a": A, "b": B, "c": C}
+REVISIONS = {n: WEB.replace("v=1", f"v={n}") for n in (1, 2, 3)}
+PUSHES = st.tuples(st.just("push"), st.sampled_from(sorted(REVISIONS)))
+NEWS = st.tuples(st.just("news"), st.sampled_from(sorted(LETTERS)))
+RESTARTS = st.just(("restart", None))
+WAITS = st.tuples(st.just("wait"), st.sampled_from((0.5, 5.0, PULL + 1.0, 200.0)))
+
+
+@hypothesis.settings(
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+@given(
+    happens=st.lists(PUSHES | NEWS | RESTARTS | WAITS, max_size=9),
+    bad_images=st.sets(st.sampled_from("bc")),
+    bad_revisions=st.sets(st.sampled_from((2, 3))),
+)
+def test_whatever_comes_the_newest_that_works_runs(in_world, happens, bad_images, bad_revisions):
+    works = {
+        oid(text + runs): (n, letter)
+        for n, text in REVISIONS.items()
+        for letter, runs in LETTERS.items()
+        if n not in bad_revisions and letter not in bad_images
+    }
+
+    async def live(world, daemon, left, now):
+        """Let things happen until a restart is among them, or all have."""
+        while left:
+            what, which = left.pop(0)
+            if what == "restart":
+                return True
+            if what == "wait":
+                await anyio.sleep(which)
+            elif what == "push":
+                now["revision"] = which
+                world.reader.put("home", {"web/web.container": REVISIONS[which]})
+                daemon.queue.add("source:home")
+            else:
+                now["image"] = which
+                version = ImageVersion(runs=LETTERS[which])
+                knowledge = ImageKnowledge(question=QUESTION, newest=version)
+                world.ledger.put(knowledge, QUESTION.key)
+                daemon.desired_state.images_changed()
+                daemon.queue.add("changed-apps")
+        return False
+
+    async def case(world):
+        world.settings = msgspec.structs.replace(
+            world.settings, rollout=RolloutSettings(settle=SETTLE, gate_timeout=600)
+        )
+        world.podman.registry.update(LETTERS.values())
+        world.machine.bad.update(
+            {oid(text + runs) for text in REVISIONS.values() for runs in LETTERS.values()}
+            - works.keys()
+        )
+        now = {"revision": 1, "image": "a"}
+        left = [("push", 1), ("news", "a"), ("wait", 200.0), *happens]
+        restarts = True
+        while restarts:
+            async with world.running(first_pass=False) as daemon:
+                restarts = await live(world, daemon, left, now)
+                if not restarts:
+                    await anyio.sleep(3600)
+                    await daemon.queue.wait_idle()
+                    status = daemon.board.apps["web"]
+        revision, image = works[world.machine.running["web.service"]]
+        if now["revision"] in bad_revisions:
+            assert status.state is AppState.REVERTED
+        else:
+            assert status.state is AppState.READY
+            assert revision == now["revision"]
+            assert image == now["image"] or now["image"] in bad_images
+        blamed = [pin.runs for one in world.ledger.rollouts("web") for pin in one.blamed]
+        assert len(blamed) == len(set(blamed))
+        assert not {A, *(LETTERS[one] for one in set("bc") - bad_images)} & set(blamed)
+
+    in_world(case)
