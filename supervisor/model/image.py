@@ -9,6 +9,9 @@ import enum
 
 import msgspec
 
+PIN_DROP_IN = "zz-podvisor-image.conf"
+"""Name of the drop-in that has a unit run the version that was chosen."""
+
 
 class PolicyKind(enum.StrEnum):
     """`[X-Podvisor] ImagePolicy=`: which version is the newest."""
@@ -151,7 +154,7 @@ class Pin(msgspec.Struct, frozen=True, order=True):
     @property
     def drop_in(self) -> str:
         """Path of the file that says so; the last of its folder, so that it counts."""
-        return f"{self.path}.d/zz-podvisor-image.conf"
+        return f"{self.path}.d/{PIN_DROP_IN}"
 
     @property
     def text(self) -> str:

@@ -18,13 +18,14 @@ HIDDEN = "…"
 
 _OPEN_SECTIONS = frozenset({"Unit", "Install", "Timer", "Path", "Quadlet"})
 _SAYS_HOW_IT_RUNS = """
-    AddDevice Artifact AutoUpdate ConfigMap ContainerName DNS Device Driver ExposeHostPort
-    EnvironmentFile File GIDMap Gateway Group GroupAdd HostName IP IP6 IPRange Image ImageTag
-    KillMode KillSignal LogDriver Memory Mount Network NetworkAlias NetworkName Notify OnChange
-    Pod PodName Prune PublishPort Pull ReloadSignal RemainAfterExit Restart RestartSec Rollback
-    Rootfs ServiceName SetWorkingDirectory Settle ShmSize StopSignal StopTimeout SubGIDMap SubUIDMap
-    Subnet TimeoutSec TimeoutStartSec TimeoutStopSec Timezone Tmpfs Type UIDMap Ulimit User UserNS
-    Volume VolumeName WorkingDir WorkingDirectory Yaml
+    AddDevice Artifact AutoUpdate ConfigMap ContainerName Cooldown DNS Device Driver
+    EnvironmentFile ExposeHostPort File GIDMap Gateway Group GroupAdd HostName IP IP6 IPRange
+    Image ImageFilter ImagePolicy ImagePrereleases ImageTag KeepImages KillMode KillSignal
+    LogDriver Memory Mount Network NetworkAlias NetworkName Notify OnChange Pod PodName Prune
+    PublishPort Pull ReloadSignal RemainAfterExit Restart RestartSec Rollback Rootfs ServiceName
+    SetWorkingDirectory Settle ShmSize StopSignal StopTimeout SubGIDMap SubUIDMap Subnet
+    TimeoutSec TimeoutStartSec TimeoutStopSec Timezone Tmpfs Type UIDMap Ulimit Update User
+    UserNS Volume VolumeName Window WorkingDir WorkingDirectory Yaml
 """
 OPEN_KEYS = frozenset(_SAYS_HOW_IT_RUNS.split())
 """Whose values are repeated; those of all others, and of keys that nobody knows, may be secret."""

@@ -13,6 +13,10 @@ from supervisor.kit.texts import one_line
 
 DOCKER_HUB = "docker.io"
 LATEST = "latest"
+OTHER_TRANSPORTS = re.compile(
+    r"(?:containers-storage|dir|docker-archive|docker-daemon|oci|oci-archive|ostree|sif):"
+)
+"""How references of what no registry holds begin."""
 _HUBS_OTHER_NAME = "index.docker.io"
 _LONGEST_NAME = 255
 _LONGEST_TEXT = 512

@@ -25,7 +25,13 @@ from supervisor.core.files.unitfile import (
     specifiers,
     split_words,
 )
-from supervisor.core.images.reference import built_name
+from supervisor.core.images.reference import OTHER_TRANSPORTS, built_name
+from supervisor.core.render.image_rules import (
+    ImageAsk,
+    give_image_rules,
+    read_image_ask,
+    report_played,
+)
 from supervisor.core.render.reading import Reading, instances
 from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.kit.texts import parse_duration
@@ -41,9 +47,6 @@ _NETWORK_MODES = frozenset(
     ("bridge", "container", "host", "none", "ns", "pasta", "private", "slirp4netns")
 )
 """Values of `podman run --network` that are no network's name."""
-_OTHER_TRANSPORTS = re.compile(
-    r"^(?:containers-storage|dir|docker-archive|docker-daemon|oci|oci-archive|ostree|sif):"
-)
 
 
 def divide(output: str) -> Iterator[tuple[str, str]]:
@@ -54,15 +57,22 @@ def divide(output: str) -> Iterator[tuple[str, str]]:
 
 def read_units(output: str, readings: Mapping[str, Reading], place: Place) -> None:
     """Add each unit of the output to the reading of its app; others' units are passed over."""
+    asks: dict[str, list[ImageAsk]] = {}
     for name, text in divide(output):
         unit = parse(text)
         source = unit.last("Unit", "SourcePath")
         app, _, path = source.removeprefix(f"{place.stage}/").partition("/")
         if app in readings and path:
-            _read_unit(name, unit, path, readings[app], place)
+            ask = _read_unit(name, unit, path, readings[app], place)
+            asks.setdefault(app, []).extend([ask] if ask else [])
+    for app, some in asks.items():
+        give_image_rules(readings[app], some)
 
 
-def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Place) -> None:
+def _read_unit(
+    name: str, unit: UnitFile, path: str, reading: Reading, place: Place
+) -> ImageAsk | None:
+    """Add a unit; returns what it says of its image, if it can have newer ones."""
     files = reading.files
     section = next((one for one in unit.sections if one in GENERATED), "")
     kind = GENERATED[section].kind if section else UnitKind.CONTAINER
@@ -84,7 +94,8 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         images = _images(unit, section, name)
     runs = kind in RUNNING
     keeps = kind in OWNED and not runs
-    own = read_own_section(unit, path, files, known=known, runs=runs, keeps=keeps)
+    pulls = kind in (UnitKind.CONTAINER, UnitKind.IMAGE) and bool(section)
+    own = read_own_section(unit, path, files, known=known, runs=runs, keeps=keeps, pulls=pulls)
     reading.add(
         name,
         path,
@@ -119,6 +130,9 @@ def _read_unit(name: str, unit: UnitFile, path: str, reading: Reading, place: Pl
         adopt=own.adopt,
         drop_ins=(*files.drop_ins(path), *files.drop_ins(name)),
     )
+    if not pulls:
+        return None
+    return read_image_ask(name, unit, section, path, files, known=known, words=own.images)
 
 
 def _images(unit: UnitFile, section: str, name: str) -> Iterator[str]:
@@ -133,7 +147,7 @@ def _images(unit: UnitFile, section: str, name: str) -> Iterator[str]:
     for one in names:
         reference = expand(image, specifiers(one)).removeprefix("docker://")
         # Variables are known to the unit's environment only, archives and folders are not pulled.
-        if not set("$%") & set(reference) and not _OTHER_TRANSPORTS.match(reference):
+        if not set("$%") & set(reference) and not OTHER_TRANSPORTS.match(reference):
             yield reference
 
 
@@ -142,6 +156,7 @@ def _look_at_yaml(
 ) -> tuple[list[str], tuple[SecretUse, ...], tuple[str, ...]]:
     """Return images, secrets and pods of a .kube unit's YAML files; take in what they mount."""
     files = reading.files
+    report_played(unit, path, reading, _yaml_paths(unit, "X-Kube", path))
     images: list[str] = []
     uses: list[SecretUse] = []
     pods: dict[str, None] = {}

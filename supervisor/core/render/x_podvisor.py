@@ -12,6 +12,7 @@ import msgspec
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.redact import HIDDEN
 from supervisor.core.files.unitfile import Entry, Refused, UnitFile, boolean, expand
+from supervisor.core.images.policy_text import read_filter, read_policy
 from supervisor.core.render.x_podvisor_deploy import (
     judge_job,
     needs_of,
@@ -19,6 +20,7 @@ from supervisor.core.render.x_podvisor_deploy import (
     read_on_change,
     read_run,
 )
+from supervisor.core.render.x_podvisor_images import ImageWords, read_keep, read_update
 from supervisor.kit.texts import meant, parse_duration
 from supervisor.model.app import AppOptions, ChangeRule
 from supervisor.model.errors import Finding
@@ -44,6 +46,7 @@ class OwnSection(msgspec.Struct, kw_only=True):
     rules: list[tuple[Entry, ChangeRule]] = []
     before_deploy: bool = False
     adopt: bool = False
+    images: ImageWords = ImageWords()
     findings: list[Finding] = []
 
 
@@ -55,10 +58,12 @@ def read_own_section(
     known: Mapping[str, str],
     runs: bool,
     keeps: bool = False,
+    pulls: bool = False,
 ) -> OwnSection:
     """Read the section; `known` are the unit's specifiers.
 
-    `runs` is whether it is a service, `keeps` whether it makes a network, a volume or an image.
+    `runs` is whether it is a service, `keeps` whether it makes a network, a volume or an image,
+    `pulls` whether it names an image of which newer versions can be run.
     """
     own = OwnSection()
     said = [entry for entry in unit.entries if entry.section == _SECTION]
@@ -67,7 +72,7 @@ def read_own_section(
     many: dict[str, list[tuple[Entry, Any]]] = {}
     for entry in said:
         try:
-            key = _key_of(entry, runs=runs, keeps=keeps)
+            key = _key_of(entry, runs=runs, keeps=keeps, pulls=pulls)
             if key.many and not entry.value:
                 many.pop(entry.key, None)
             elif key.many:
@@ -84,6 +89,11 @@ def read_own_section(
     own.idle_interval = values.get("HealthIdleInterval")
     own.rules = many.get("OnChange", [])
     own.adopt = values.get("Adopt", False)
+    of_image = {name: value for name, value in values.items() if _KEYS[name].image}
+    own.images = ImageWords(
+        entries={name: entries[name] for name in of_image},
+        **{_KEYS[name].image: value for name, value in of_image.items()},
+    )
     own.before_deploy = bool(values.get("Run"))
     if own.before_deploy:
         own.findings.extend(judge_job(entries["Run"], unit, path, files))
@@ -100,7 +110,7 @@ def read_own_section(
     return own
 
 
-def _key_of(entry: Entry, *, runs: bool, keeps: bool) -> "_Key":
+def _key_of(entry: Entry, *, runs: bool, keeps: bool, pulls: bool) -> "_Key":
     key = _KEYS.get(entry.key)
     if key is None:
         hint = meant(entry.key, _KEYS, form="{}=")
@@ -109,6 +119,9 @@ def _key_of(entry: Entry, *, runs: bool, keeps: bool) -> "_Key":
         raise Refused(f"{entry.key}= has no meaning here: this unit is no service")
     if key.of_keepers and not keeps:
         hint = "it is for .network, .volume and .build files"
+        raise Refused(f"{entry.key}= has no meaning here", hint)
+    if key.image and not pulls:
+        hint = "it is for .container and .image files"
         raise Refused(f"{entry.key}= has no meaning here", hint)
     return key
 
@@ -209,6 +222,8 @@ class _Key(NamedTuple):
     """The field of `Probe` that the value goes into."""
     option: str = ""
     """The field of `AppOptions` that the value goes into."""
+    image: str = ""
+    """The field of `ImageWords` that the value goes into."""
     of_services: bool = True
     """Whether it has a meaning only where something runs."""
     of_keepers: bool = False
@@ -223,6 +238,13 @@ _KEYS = {
     "Rollback": _Key(_yes_or_no, option="rollback", of_services=False),
     "Adopt": _Key(_yes_or_no, of_services=False, of_keepers=True),
     "After": _Key(read_after, of_services=False, many=True),
+    "ImagePolicy": _Key(read_policy, image="policy", of_services=False),
+    "ImageFilter": _Key(read_filter, image="pattern", of_services=False),
+    "ImagePrereleases": _Key(_yes_or_no, image="prereleases", of_services=False),
+    "Update": _Key(read_update, image="update", of_services=False),
+    "Cooldown": _Key(parse_duration, image="cooldown", of_services=False),
+    "Window": _Key(str, image="window", of_services=False),
+    "KeepImages": _Key(read_keep, image="keep", of_services=False),
     "OnChange": _Key(read_on_change, many=True),
     "Run": _Key(read_run),
     "HealthIdleInterval": _Key(_idle),

@@ -1,0 +1,321 @@
+"""How an app's images are kept up to date: from AutoUpdate= and `[X-Podvisor]` to rules.
+
+Who takes part is as for `podman auto-update`: AutoUpdate=, or the label that it stands for.
+ImagePolicy= takes part, too. What an image's own labels say counts for nothing.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.unitfile import Entry, Refused, UnitFile, expand, merge, split_words
+from supervisor.core.images.policy_text import policy_words
+from supervisor.core.images.reference import OTHER_TRANSPORTS, Reference, parse_reference
+from supervisor.core.render.reading import Reading
+from supervisor.core.render.x_podvisor_images import ImageWords
+from supervisor.kit.texts import meant
+from supervisor.model.image import (
+    PIN_DROP_IN,
+    ImagePolicy,
+    ImageQuestion,
+    ImageRule,
+    PolicyKind,
+    UpdateMode,
+)
+from supervisor.model.quadlet import GENERATED
+
+LABEL = "io.containers.autoupdate"
+AUTHFILE_LABEL = "io.containers.autoupdate.authfile"
+_OFF, _LOCAL = "disabled", "local"
+_VALUES = {"registry": "registry", "image": "registry", "local": _LOCAL, "disabled": _OFF, "": _OFF}
+"""What the label may say, as Podman reads it (pkg/autoupdate)."""
+_IN_YAML = re.compile(
+    rf"{re.escape(LABEL)}(?:/[\w.-]+)?[\"']?\s*:\s*[\"']?(?:registry|image|local)"
+)
+_SAYS_SO = "AutoUpdate= or ImagePolicy="
+
+
+class ImageAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """What one unit with an image says of it."""
+
+    unit: str
+    path: str
+    section: str
+    """Of its file: `Container` or `Image`."""
+    image: str
+    """As its files say it, specifiers that are known replaced."""
+    auto_update: str = ""
+    """Value of AutoUpdate= or of the label."""
+    authfile: str = ""
+    never_pulled: bool = False
+    words: ImageWords = ImageWords()
+
+    @property
+    def asks(self) -> bool:
+        """Whether it takes part."""
+        return self.words.policy is not None or _VALUES.get(self.auto_update, _OFF) != _OFF
+
+
+def read_image_ask(
+    name: str,
+    unit: UnitFile,
+    section: str,
+    path: str,
+    files: AppFiles,
+    *,
+    known: Mapping[str, str],
+    words: ImageWords,
+) -> ImageAsk:
+    """Gather what a `.container` or `.image` says; `section` is that of the generated unit."""
+    labels = dict(_labels(unit, section, known)) if section == "X-Container" else {}
+    return ImageAsk(
+        unit=name,
+        path=path,
+        section=GENERATED[section].section,
+        image=expand(_unpinned(unit, section, path, files), known),
+        auto_update=labels.get(LABEL, ""),
+        authfile=labels.get(AUTHFILE_LABEL) or expand(unit.last(section, "AuthFile"), known),
+        never_pulled=unit.last(section, "Pull").lower() == "never",
+        words=words,
+    )
+
+
+def report_played(unit: UnitFile, path: str, reading: Reading, yaml_paths: Iterable[str]) -> None:
+    """Say of a `.kube` that asks Podman for updates that podvisor makes none."""
+    message = "podvisor does not keep images up to date that a YAML file names"
+    hint = "write the pod as .container files, or name its versions in Git"
+    for value in unit.values("X-Kube", "AutoUpdate"):
+        if _VALUES.get(value.rpartition("/")[2], "") != _OFF:
+            at = reading.files.origin(path, Entry("X-Kube", "AutoUpdate", value))
+            reading.report(message, at=at, hint=hint, fatal=False)
+    for yaml_path in yaml_paths:
+        text = reading.files.text(yaml_path) or ""
+        if found := _IN_YAML.search(text):
+            line = text.count("\n", 0, found.start()) + 1
+            reading.report(message, path=yaml_path, line=line, hint=hint, fatal=False)
+
+
+def give_image_rules(reading: Reading, asks: Sequence[ImageAsk]) -> None:
+    """Give each unit whose image is to be kept up to date its rule; say what cannot be.
+
+    The rule of an image that a `.image` file names is that unit's, whoever asks for it.
+    """
+    by_path = {ask.path: ask for ask in asks}
+    quadlets = reading.files.app.quadlets
+    asking: dict[str, list[ImageAsk]] = {}
+    for ask in asks:
+        target = by_path.get(quadlets.get(ask.image, "")) if ask.image.endswith(".image") else ask
+        if _is_sound(ask, reading) and target:
+            asking.setdefault(target.unit, []).append(ask)
+    rules: dict[str, ImageRule] = {}
+    for ask in asks:
+        # A .image's own words come before those of who uses it.
+        some = sorted(asking.get(ask.unit, ()), key=lambda one: (one is not ask, one.unit))
+        if any(one.asks for one in some):
+            if rule := _rule(ask, some, reading):
+                rules[ask.unit] = rule
+        else:
+            _report_idle(some, reading)
+    rules = _of_one_mind(rules, by_path, reading)
+    reading.units[:] = [
+        msgspec.structs.replace(unit, image_rule=rules[unit.name]) if unit.name in rules else unit
+        for unit in reading.units
+    ]
+
+
+def _labels(unit: UnitFile, section: str, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the labels that a container gets, later ones over those before."""
+    arguments = [
+        word for value in unit.values(section, "PodmanArgs") for word in split_words(value)
+    ]
+    for word, after in pairwise((*arguments, "")):
+        flag, equals, value = word.partition("=")
+        if flag in ("--label", "-l"):
+            yield _pair(expand(value if equals else after, known))
+    for value in unit.values(section, "Label"):
+        yield from (_pair(expand(word, known)) for word in split_words(value))
+    if value := unit.last(section, "AutoUpdate"):
+        yield LABEL, value
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    return key, value
+
+
+def _unpinned(unit: UnitFile, section: str, path: str, files: AppFiles) -> str:
+    """Return what the app's own files name, whatever podvisor's drop-in says."""
+    shaping = list(files.shaping(path))
+    own = [
+        file
+        for file in shaping
+        if not any(entry.path.endswith(f"/{PIN_DROP_IN}") for entry in file.entries)
+    ]
+    if len(own) == len(shaping):
+        return unit.last(section, "Image")
+    return merge(own).last(GENERATED[section].section, "Image")
+
+
+def _is_sound(ask: ImageAsk, reading: Reading) -> bool:
+    """Whether its words mean something together; says so if not."""
+    if ask.auto_update not in _VALUES:
+        message = f"AutoUpdate={ask.auto_update} has no meaning"
+        _report(reading, ask, message, meant(ask.auto_update, [one for one in _VALUES if one]))
+        return False
+    try:
+        ask.words.whole_policy()
+    except ValueError as error:
+        keys = ("ImageFilter", "ImagePrereleases", "ImagePolicy")
+        key = next(key for key in keys if key in ask.words.entries)
+        _report(reading, ask, str(error), key=key)
+        return False
+    return True
+
+
+def _rule(target: ImageAsk, some: Sequence[ImageAsk], reading: Reading) -> ImageRule | None:
+    """Make the rule of an image that these ask for."""
+    asker = next(one for one in some if one.asks)
+    policies = {policy: one for one in some if (policy := one.words.whole_policy())}
+    is_local = any(_VALUES[one.auto_update] == _LOCAL for one in some)
+    if len(policies) > 1:
+        one, other = list(policies)[:2]
+        message = (
+            f"{target.path} is to be {policy_words(one)}, and by {policies[other].path}"
+            f" {policy_words(other)}"
+        )
+        hint = "say ImagePolicy= once, in the .image file; until then it is not updated"
+        _report(reading, policies[one], message, hint, key="ImagePolicy")
+        return None
+    policy = next(iter(policies), ImagePolicy())
+    if is_local and policy.kind is not PolicyKind.DIGEST:
+        message = f"ImagePolicy={policy_words(policy)} has no meaning beside AutoUpdate=local"
+        hint = "what is here by the image's name counts; write AutoUpdate=registry"
+        _report(reading, policies[policy], message, hint, key="ImagePolicy")
+        policy = ImagePolicy()
+    reference = _followed(target, asker, reading, is_local=is_local)
+    if reference is None:
+        return None
+    authfile = next((one.authfile for one in (*some, target) if one.authfile), "")
+    if authfile and not authfile.startswith("/"):
+        message = f"{authfile} is no absolute path of credentials"
+        _report(reading, asker, message, "write it from the root, or with %h")
+        authfile = ""
+    return ImageRule(
+        question=ImageQuestion(
+            image=reference.tagged,
+            policy=policy,
+            is_local=is_local,
+            authfile="" if is_local else authfile,
+        ),
+        path=target.path,
+        line=_line_of_image(target, reading),
+        update=_most_careful(one.words.update for one in some),
+        cooldown=max(
+            (o.words.cooldown for o in some if o.words.cooldown is not None), default=None
+        ),
+        window=next((one.words.window for one in some if one.words.window is not None), None),
+        keep=max((one.words.keep for one in some if one.words.keep is not None), default=None),
+    )
+
+
+def _followed(
+    target: ImageAsk, asker: ImageAsk, reading: Reading, *, is_local: bool
+) -> Reference | None:
+    """Return the image, if there can be newer versions of it; says why not, where that is news."""
+    image, why, hint = target.image, "", ""
+    if not image:
+        why = "there is no Image="
+    elif image.endswith(".build"):
+        why, hint = f"{image} makes it", "it is built anew when its files change"
+    elif set("%$") & set(image):
+        why, hint = f"what {image} is, shows when it starts", "write the image's whole name"
+    elif OTHER_TRANSPORTS.match(image):
+        why, hint = f"{image} is no image of a registry", "name one, or load it and write its name"
+    elif target.never_pulled and not is_local:
+        why, hint = "Pull=never says that nothing is pulled", "take it out, or AutoUpdate=local"
+    else:
+        try:
+            reference = parse_reference(image)
+        except Refused as refused:
+            why, hint = str(refused), refused.hint
+        else:
+            if reference.digest:
+                return None  # A person chose that one.
+            if reference.host:
+                return reference
+            host = "localhost" if is_local else "docker.io"
+            middle = "library/" if not is_local and "/" not in reference.path else ""
+            why = f"{image} may be of any registry"
+            hint = f"write the whole name, such as {host}/{middle}{reference.tagged}"
+    _report(reading, asker, f"cannot keep the image up to date: {why}", hint)
+    return None
+
+
+def _line_of_image(ask: ImageAsk, reading: Reading) -> int:
+    lines = (
+        entry.line
+        for entry in reversed(reading.files.unit_file(ask.path).entries)
+        if (entry.section, entry.key) == (ask.section, "Image")
+    )
+    return next(lines, 0)
+
+
+def _most_careful(modes: Iterable[UpdateMode | None]) -> UpdateMode | None:
+    order = tuple(reversed(UpdateMode))
+    return min((mode for mode in modes if mode is not None), key=order.index, default=None)
+
+
+def _of_one_mind(
+    rules: Mapping[str, ImageRule], by_path: Mapping[str, ImageAsk], reading: Reading
+) -> dict[str, ImageRule]:
+    """Leave out the rules that want different versions of one image, and say so."""
+    by_image: dict[str, list[ImageRule]] = {}
+    for rule in rules.values():
+        by_image.setdefault(rule.question.image, []).append(rule)
+    torn = set()
+    for image, some in by_image.items():
+        first = some[0]
+        for other in some[1:]:
+            if _which(other) != _which(first):
+                torn.add(image)
+                message = (
+                    f"{image} is to be {_which(other)} here, and {_which(first)} in {first.path}"
+                )
+                hint = "the containers of one image move together: say the same of both"
+                _report(reading, by_path[other.path], f"{message}; neither is updated", hint)
+    return {unit: rule for unit, rule in rules.items() if rule.question.image not in torn}
+
+
+def _which(rule: ImageRule) -> str:
+    return _LOCAL if rule.question.is_local else policy_words(rule.question.policy)
+
+
+def _report_idle(some: Iterable[ImageAsk], reading: Reading) -> None:
+    """Say of keys that change nothing, as nobody asks for newer versions."""
+    for ask in some:
+        for key in ask.words.entries:
+            _report(reading, ask, f"{key}= has no meaning without {_SAYS_SO}", key=key)
+
+
+def _report(
+    reading: Reading, ask: ImageAsk, message: str, hint: str = "", *, key: str = ""
+) -> None:
+    """Say it where it is said: at a key of `[X-Podvisor]`, or else at what asks for updates."""
+    files = reading.files
+    if entry := ask.words.entries.get(key or "ImagePolicy"):
+        at: Entry | None = files.origin(ask.path, entry)
+    else:
+        at = files.find_entry(
+            ask.path,
+            lambda one: (
+                one.section == "Container"
+                and (
+                    one.key == "AutoUpdate"
+                    or (one.key in ("Label", "PodmanArgs") and LABEL in one.value)
+                )
+            ),
+        )
+    reading.report(message, at=at, path=ask.path, hint=hint, fatal=False)
