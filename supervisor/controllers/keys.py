@@ -15,6 +15,7 @@ class Kind(enum.StrEnum):
     ALL_APPS = "all-apps"
     CHANGED_APPS = "changed-apps"
     IMAGE = "image"
+    KEPT_IMAGES = "kept-images"
     GC_ROOTS = "gc-roots"
     COMMIT_STATUS = "commit-status"
     HEALTH = "health"

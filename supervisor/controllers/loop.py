@@ -130,6 +130,8 @@ class Loop(msgspec.Struct, kw_only=True):
             elif name in done.requeue_at:
                 self.queue.add_in(key, at - now)
         self.queue.add(*Kind.GC_ROOTS.keys(done.sources_changed))
+        if done.releases_changed:
+            self.queue.add_in(Kind.KEPT_IMAGES, backoff.UNHURRIED_SECONDS)
         self.queue.add(*Kind.APP.keys(done.requeue_now))
         self.on_apps_ended()
 

@@ -35,5 +35,6 @@ class Resync(msgspec.Struct, frozen=True, kw_only=True):
         self.name()
 
     async def reconcile(self, _: str) -> None:
-        """Reconcile `resync`."""
+        """Reconcile `resync`; an image that a container used before may be nobody's now."""
         self.look_anew()
+        self.queue.add(Kind.KEPT_IMAGES)

@@ -28,6 +28,9 @@ PASS_SECONDS = (
     300,
 )
 
+UNHURRIED_SECONDS = 30.0
+"""What nobody waits for comes so much later than its cause: not beside what starts then."""
+
 
 def delay(table: tuple[int, ...], failures: int) -> float:
     """Seconds to wait after `failures` in a row (1 or more), up to a tenth more by chance."""

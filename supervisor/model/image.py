@@ -209,3 +209,13 @@ class HeldUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it goes by itself, seconds since the epoch; 0 if that takes something else."""
     failed: bool = False
     """It failed its gate here, as `why` says; `podvisor retry` has it tried again."""
+
+
+class StoredImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image in Podman's store."""
+
+    id: str
+    names: tuple[str, ...] = ()
+    """Whole ones: `docker.io/library/nginx:1.27`, `docker.io/library/nginx@sha256:…`."""
+    digests: tuple[str, ...] = ()
+    """Of its manifests, and of the indexes that it was pulled by: `sha256:…`."""

@@ -135,6 +135,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""
     health: str = ""
     image: str = ""
+    image_id: str = ""
     networks: tuple[str, ...] = ()
     pod: str = ""
     """Name of the pod that it is in."""

@@ -18,6 +18,7 @@ from supervisor.controllers.apps.reconciler import AppReconciler
 from supervisor.controllers.apps.recorder import Recorder
 from supervisor.controllers.apps.unit_jobs import UnitJobs
 from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.images.keep import ImageKeeper
 from supervisor.controllers.images.registry_receiver import RegistryReceiver
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.lifecycle import Lifecycle
@@ -138,6 +139,7 @@ def assemble(
         return msgspec.structs.replace(started, problems=problems)
 
     images = ImageController(podman=ports.podman, ledger=ledger, queue=queue, settings=current)
+    keeper = ImageKeeper(podman=ports.podman, desired_state=desired_state, ledger=ledger)
     executor = Executor(
         reader=ports.reader,
         folder=ports.folder,
@@ -246,6 +248,7 @@ def assemble(
         Kind.WEBHOOKS: Reconciler(reconcile=webhooks.reconcile, over_network=True),
         Kind.ALL_APPS: Reconciler(reconcile=apps.name_all),
         Kind.CHANGED_APPS: Reconciler(reconcile=apps.name_changed),
+        Kind.KEPT_IMAGES: Reconciler(reconcile=keeper.reconcile),
         Kind.GC_ROOTS: Reconciler(reconcile=sources.protect),
         Kind.HEALTH: Reconciler(reconcile=schedule.look),
         Kind.PROBES: Reconciler(reconcile=schedule.probe),

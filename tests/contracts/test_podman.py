@@ -15,6 +15,7 @@ from tests.fakes.podman import FakePodman as FakeApi
 from tests.fakes.ports import FakePodman
 
 pytestmark = pytest.mark.anyio
+PINNED = "localhost:5000/x@sha256:" + "1" * 64
 LABELS = {APP_LABEL: "web", MADE_OF_LABEL: "m", CONTENT_LABEL: "c", REMOVAL_LABEL: "never"}
 
 
@@ -109,6 +110,28 @@ async def test_what_is_removed_is_gone_and_what_is_gone_is_well(side: FakeSide |
         assert found.volumes == frozenset()
 
 
+async def test_an_image_goes_with_its_last_name_unless_that_is_only_taken_from_it(
+    side: FakeSide | RealSide,
+) -> None:
+    podman: Podman = side.podman
+    side.has(image=PINNED, network="net", volume="data")
+    (image,) = await podman.stored_images()
+    assert (image.names, image.digests) == ((PINNED,), (PINNED.partition("@")[2],))
+    for asked, name in ((PINNED, "localhost/a:1"), (image.id, "localhost/b:1"), ("none", "c:1")):
+        await podman.tag_image(asked, name)
+    (image,) = await podman.stored_images()
+    assert sorted(image.names) == ["localhost/a:1", "localhost/b:1", PINNED]
+    assert await podman.inventory(images=["localhost/a:1"]) != await podman.inventory(images=["c"])
+    await podman.untag_image("localhost/a:1")
+    for _ in range(2):
+        await podman.remove_image(PINNED)
+        (image,) = await podman.stored_images()
+        assert image.names == ("localhost/b:1",)
+    await podman.remove_image("localhost/b:1")
+    await podman.untag_image("localhost/b:1")
+    assert await podman.stored_images() == ()
+
+
 async def test_secrets_that_podvisor_made_and_those_of_others(side: FakeSide | RealSide) -> None:
     podman: Podman = side.podman
     side.has_secret("theirs")
@@ -151,6 +174,9 @@ async def test_while_podman_does_not_answer_everything_is_tried_again(
         podman.put_secret("own", b"two", labels=LABELS),
         podman.put_secret("new", b"two", labels=LABELS),
         podman.remove_secret("own"),
+        podman.tag_image("localhost/x:1", "localhost/y:1"),
+        podman.untag_image("localhost/x:1"),
+        podman.remove_image("localhost/x:1"),
         podman.remove_container("none"),
         podman.remove_pod("none"),
         podman.remove_network("net"),

@@ -192,6 +192,15 @@ class Machine:
         )
         return (*mine, *sorted(self.unowned_files, key=lambda one: one.name))
 
+    def image_users(self) -> tuple[Container, ...]:
+        """What runs of an image, each as a container in no network."""
+        ids = self.image_ids()
+        return tuple(
+            Container(id=unit, name=unit, unit=unit, image=image, image_id=ids.get(image, ""))
+            for unit in sorted(self.running)
+            for image in self.definition(unit).images
+        )
+
     def cut_power(self) -> None:
         """End everything; containers stay as they were, until their unit makes them anew."""
         for unit in self.running:

@@ -23,6 +23,10 @@ class FakePodman:
         self.runtime = folder / "run"
         self.root = folder / "storage"
         self.images: set[str] = set()
+        self.tagged: dict[str, str] = {}
+        """Names that were given to an image which had one, each with that."""
+        self.used_images: set[str] = set()
+        """Ids of those that containers were made of."""
         self.networks: set[str] = {"podman"}
         self.inspected_images: dict[str, dict[str, Any]] = {}
         self.volumes: set[str] = set()
@@ -98,13 +102,31 @@ class FakePodman:
 
     def _write_images(self) -> None:
         """In another file, which then takes the place of the index."""
-        images = [{"id": f"{number:064x}", "names": [name]} for number, name in self._numbered()]
+        called: dict[str, list[str]] = {}
+        for name, identity in self._ids().items():
+            called.setdefault(identity, []).append(name)
+        images: list[dict[str, Any]] = [
+            {
+                "id": identity,
+                "names": names,
+                "big-data-names": [
+                    f"sha256:{identity}",
+                    "manifest",
+                    *(f"manifest-{name.partition('@')[2]}" for name in names if "@" in name),
+                ],
+            }
+            for identity, names in called.items()
+        ]
         scratch = self.root / "overlay-images" / ".tmp-images.json1"
-        scratch.write_text(json.dumps([*images, {"id": "f" * 64, "digest": "sha256:1"}]))
+        scratch.write_text(json.dumps(images))
         scratch.rename(self.root / "overlay-images" / "images.json")
 
-    def _numbered(self) -> list[tuple[int, str]]:
-        return [(zlib.crc32(name.encode()), name) for name in sorted(self.images)]
+    def _ids(self) -> dict[str, str]:
+        """Names of images, each with the id that comes of the first name that its image had."""
+        return {
+            name: f"{zlib.crc32(self.tagged.get(name, name).encode()):064x}"
+            for name in sorted(self.images)
+        }
 
     def containers_change(self) -> None:
         """One comes or goes: the index of containers is replaced."""
@@ -174,6 +196,11 @@ class FakePodman:
         kind, _, rest = path.partition("/")
         if path == "secrets/create":
             return self._make_secret(request.query, await request.read())
+        if request.method == "POST" and kind == "images":
+            image, _, action = rest.rpartition("/")
+            return self._name_image(image, action, request.query)
+        if request.method == "DELETE" and kind == "images":
+            return self._remove_image(rest)
         if request.method == "POST":
             return self._update(rest.removesuffix("/update"), await request.json())
         if request.method == "DELETE":
@@ -251,9 +278,10 @@ class FakePodman:
         if kind == "volumes":
             return next(({"Name": n} for n in sorted(self.volumes) if n.startswith(asked)), None)
         if kind == "images":
-            ids = {name: f"{number:064x}" for number, name in self._numbered()}
+            ids = self._ids()
             known = self.inspected_images.get(asked)
-            return known or ({"Id": ids[asked]} if asked in ids else None)
+            identity = asked if asked in ids.values() else ids.get(asked, "")
+            return known or ({"Id": identity} if identity else None)
         if kind == "secrets":
             those = (n for n, i in self.secrets.items() if n == asked or i.startswith(asked))
             return next((self._secret(name) for name in those), None)
@@ -263,6 +291,29 @@ class FakePodman:
             if asked in one["Names"] or one["Id"].startswith(asked):
                 return {"Id": one["Id"], "Name": one["Names"][0], **one.get("Inspected", {})}
         return None
+
+    def _name_image(self, image: str, action: str, query: Any) -> web.Response:
+        """Tag or untag."""
+        name = f"{query['repo']}:{query['tag']}"
+        known = self._find("images", image)
+        if known is None:
+            return web.json_response({"message": f"{image}: image not known"}, status=404)
+        if action == "untag":
+            self.remove_image(name)
+        else:
+            called = (one for one, identity in self._ids().items() if identity == known["Id"])
+            self.tagged[name] = next(self.tagged.get(one, one) for one in called)
+            self.add_image(name)
+        return web.Response(status=201)
+
+    def _remove_image(self, name: str) -> web.Response:
+        ids = self._ids()
+        if name not in ids:
+            return web.json_response({"message": f"{name}: image not known"}, status=404)
+        if ids[name] in self.used_images and list(ids.values()).count(ids[name]) == 1:
+            return web.json_response({"message": "image is in use by a container"}, status=409)
+        self.remove_image(name)
+        return web.json_response({"Untagged": [name]})
 
     def _update(self, name: str, body: dict[str, Any]) -> web.Response:
         """Change a health check; a Podman that is too old says that it has done so, too."""

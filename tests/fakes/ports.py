@@ -28,6 +28,7 @@ from supervisor.controllers import ports
 from supervisor.core.files.names import shapes_units, unit_kind
 from supervisor.core.files.source_paths import is_below
 from supervisor.core.githost.commit_status_api import Api
+from supervisor.core.images.stored import references
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import (
     AfterApp,
@@ -47,6 +48,7 @@ from supervisor.model.image import (
     ImageQuestion,
     ImageRule,
     PolicyKind,
+    StoredImage,
     UpdateMode,
 )
 from supervisor.model.observed import Inventory, JobFailed, Manifest, ObservedApp, UnitState
@@ -795,7 +797,9 @@ class FakePodman:
                 for name, labels in self.labels.items()
                 if secrets
             },
-            containers=self.machine.containers() if containers else None,
+            containers=(*self.machine.containers(), *self.machine.image_users())
+            if containers
+            else None,
         )
 
     async def pull(self, image: str, *, timeout_seconds: float) -> None:
@@ -805,6 +809,38 @@ class FakePodman:
         if image not in self.registry:
             raise Retry(f"cannot pull {image}: no route to host")
         self.machine.images.add(image)
+
+    async def stored_images(self) -> tuple[StoredImage, ...]:
+        self._reach()
+        names: dict[str, list[str]] = {}
+        for name, identity in self.machine.image_ids().items():
+            names.setdefault(identity, []).append(name)
+        return tuple(
+            StoredImage(
+                id=identity,
+                names=tuple(called),
+                digests=tuple(name.partition("@")[2] for name in called if "@" in name),
+            )
+            for identity, called in sorted(names.items())
+        )
+
+    async def tag_image(self, image: str, name: str) -> None:
+        self._reach()
+        for one in await self.stored_images():
+            if image in references(one):
+                self.machine.images.add(name)
+                self.machine.pulled_anew[name] = one.id
+
+    async def untag_image(self, name: str) -> None:
+        self._reach()
+        self.machine.images.discard(name)
+
+    async def remove_image(self, name: str) -> None:
+        self._reach()
+        used = {one.image_id for one in self.machine.image_users()}
+        for one in await self.stored_images():
+            if name in one.names and not (one.names == (name,) and one.id in used):
+                self.machine.images.discard(name)
 
     async def health(self, containers: Collection[str]) -> dict[str, ContainerHealth]:
         self.asked_for_health += 1

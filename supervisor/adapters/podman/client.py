@@ -15,6 +15,7 @@ from supervisor.adapters.podman.api import Api, ApiError, name_in_path
 from supervisor.adapters.podman.check_results import failed_last, hides_failures, results_file
 from supervisor.adapters.podman.event_watch import EventWatch
 from supervisor.adapters.podman.health import can_adjust, health_of
+from supervisor.adapters.podman.images import remove_image, tag_image, untag_image
 from supervisor.adapters.podman.played import played
 from supervisor.adapters.podman.pull_errors import failure_of
 from supervisor.adapters.podman.secrets import (
@@ -25,13 +26,14 @@ from supervisor.adapters.podman.secrets import (
     secrets_there,
 )
 from supervisor.adapters.podman.signature_policy import policy_files
-from supervisor.adapters.podman.store_index import read_images
+from supervisor.adapters.podman.store_index import read_images, stored_images
 from supervisor.adapters.podman.stores import Kept, Stores, state_of, stores_of
 from supervisor.adapters.podman.watch import StoreWatch
 from supervisor.core.images.reference import stored_name
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import ContainerHealth, PlayedContainer
+from supervisor.model.image import StoredImage
 from supervisor.model.observed import Container, Inventory
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
@@ -108,6 +110,29 @@ class PodmanClient:
         self._images.drop()
         if words:
             raise failure_of(image, words, policies=policy_files(Path.home()))
+
+    async def stored_images(self) -> tuple[StoredImage, ...]:
+        """All images of the user's own store. Raises Retry."""
+        stores = await self._find_stores()
+        found = stored_images(stores.images[0]) if stores else None
+        if found is None:
+            raise Retry("cannot read which images there are: Podman's store is not as expected")
+        return found
+
+    async def tag_image(self, image: str, name: str) -> None:
+        """Give an image one more name; gone already is well. Raises Retry."""
+        with _doing(f"tag {image} as {name}"):
+            await tag_image(self._api, image, name)
+
+    async def untag_image(self, name: str) -> None:
+        """Take a name from its image, which stays; gone already is well. Raises Retry."""
+        with _doing(f"untag {name}"):
+            await untag_image(self._api, name)
+
+    async def remove_image(self, name: str) -> None:
+        """Take a name from its image, which goes if it was the last and nobody uses it."""
+        with _doing(f"remove image {name}"):
+            await remove_image(self._api, name)
 
     async def remove_container(self, container: str) -> None:
         """Stop and remove a container with its anonymous volumes; gone already is well."""
@@ -268,7 +293,7 @@ class PodmanClient:
                 index.update(read_images(path) or {})
             for image in images:
                 if image not in answers:
-                    name = stored_name(image)
+                    name = stored_name(image) or image
                     answers[image] = index.get(name) or await self._ask_for_image(image)
             self._images.put(answers, before=before)
             known = answers
@@ -332,6 +357,7 @@ def _containers(found: Sequence[dict[str, Any]]) -> tuple[Container, ...]:
             state=str(one.get("State", "")),
             health=status if (status := str(one.get("Status") or "")) in _HEALTH else "",
             image=str(one.get("Image", "")),
+            image_id=str(one.get("ImageID", "")),
             pod=str(one.get("PodName") or ""),
             networks=tuple(map(str, one.get("Networks") or ())),
         )

@@ -10,17 +10,23 @@ from typing import TypeVar
 
 import msgspec
 
+from supervisor.core.images.stored import digest_names
+from supervisor.model.image import StoredImage
+
 T = TypeVar("T")
 
 _LARGEST_INDEX = 64 << 20
+_MANIFEST = "manifest-"
+"""What containers/storage calls a manifest by: `manifest-sha256:…`."""
 
 Contents = Mapping[str, str]
 """Name (or id, for what has no name) to what it stands for."""
 
 
-class _Image(msgspec.Struct):
+class _Image(msgspec.Struct, rename={"items": "big-data-names"}):
     id: str
     names: list[str] | None = None
+    items: list[str] | None = None
 
 
 class _Secrets(msgspec.Struct, rename={"ids": "nameToID"}):
@@ -28,15 +34,39 @@ class _Secrets(msgspec.Struct, rename={"ids": "nameToID"}):
 
 
 def read_images(path: Path) -> Contents | None:
-    """Read names and ids of an image store's `images.json`; None if it cannot be understood."""
-    images = _read(path, list[_Image])
+    """Read names, names by digest, and ids of a store's `images.json`.
+
+    None if it cannot be understood.
+    """
+    images = stored_images(path)
     if images is None:
         return None
     contents = {}
     for image in images:
         contents[image.id] = image.id
-        contents.update(dict.fromkeys(image.names or (), image.id))
+        contents.update(dict.fromkeys(digest_names(image), image.id))
+    for image in images:
+        contents.update(dict.fromkeys(image.names, image.id))
     return contents
+
+
+def stored_images(path: Path) -> tuple[StoredImage, ...] | None:
+    """Read an image store's `images.json`; None if it cannot be understood."""
+    images = _read(path, list[_Image])
+    if images is None:
+        return None
+    return tuple(
+        StoredImage(
+            id=one.id,
+            names=tuple(one.names or ()),
+            digests=tuple(
+                item.removeprefix(_MANIFEST)
+                for item in one.items or ()
+                if item.startswith(_MANIFEST)
+            ),
+        )
+        for one in images
+    )
 
 
 def read_secrets(path: Path) -> Contents | None:

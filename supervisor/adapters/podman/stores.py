@@ -22,6 +22,11 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
     """Where things are, as Podman itself tells."""
 
     images: tuple[Path, ...]
+    """Indexes of all stores, that of the user's own first."""
+    layers: Path
+    """Folder that the layers of what is pulled are unpacked below."""
+    downloads: Path
+    """Folder that a pull has its layers in, packed, until they are unpacked."""
     networks: Path
     volumes: Path
     secrets: Path
@@ -43,13 +48,20 @@ def stores_of(info: Mapping[str, Any], *, runtime: Path) -> Stores:
     store = info["store"]
     root = Path(store["graphRoot"])
     driver = store["graphDriverName"]
-    roots = [root]
+    own, roots = root, [root]
     for key, value in (store.get("graphOptions") or {}).items():
         # "overlay.additionalImageStores" up to 5.7, "additionalImageStores" later
-        if key.rpartition(".")[2].lower() in ("additionalimagestores", "imagestore"):
-            roots.extend(map(Path, value if isinstance(value, list) else [value]))
+        match key.rpartition(".")[2].lower():
+            case "additionalimagestores":
+                roots.extend(map(Path, value if isinstance(value, list) else [value]))
+            case "imagestore" if value:
+                own = Path(value)
     return Stores(
-        images=tuple(dict.fromkeys(one / f"{driver}-images" / "images.json" for one in roots)),
+        images=tuple(
+            dict.fromkeys(one / f"{driver}-images" / "images.json" for one in (own, *roots))
+        ),
+        layers=own,
+        downloads=Path(store.get("imageCopyTmpDir") or own),
         networks=root / "networks",
         volumes=Path(store["volumePath"]),
         secrets=root / "secrets",

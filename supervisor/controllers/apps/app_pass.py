@@ -15,6 +15,8 @@ class AppPass(msgspec.Struct, kw_only=True):
     """App to when it wants to be looked at again, seconds since the epoch."""
     sources_changed: frozenset[str] = frozenset()
     """Sources of which something else is applied now."""
+    releases_changed: bool = False
+    """Whether something else is applied now of any of them."""
     requeue_now: tuple[str, ...] = ()
     """Apps to look at again at once: they come after one that is not as it was, their jobs have
     ended, or what they need is back."""

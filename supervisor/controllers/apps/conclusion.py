@@ -78,7 +78,7 @@ class Concluder(msgspec.Struct, kw_only=True):
         for one in deployments:
             mine = look.plan.steps_of(one.name)
             self.recorder.forget_failures([s.unit for s in mine if isinstance(s, ResetFailed)])
-        before = {name: one.revision for name, one in self.ledger.applied().items()}
+        before = self.ledger.applied()
         verdicts = {one.app: one for one in look.plan.verdicts}
         ends, failures = each_now(
             deployments,
@@ -93,16 +93,19 @@ class Concluder(msgspec.Struct, kw_only=True):
             requeue.update(self.planner.along(verdicts))
         latest = self.desired_state.latest()
         requeue.update(held_by(changed, latest), self.planner.along(changed))
+        applied = self.ledger.applied()
+        releases = {name: one.release for name, one in applied.items()}
         changed_sources = {
             one.source
-            for name, one in self.ledger.applied().items()
-            if before.get(name) != one.revision
+            for name, one in applied.items()
+            if name not in before or before[name].revision != one.revision
         }
         return AppPass(
             apps=tuple(one.name for one in deployments),
             failures=failures,
             requeue_at={name: min(one.again) for name, one in ends.items() if one.again},
             sources_changed=frozenset(changed_sources),
+            releases_changed=releases != {name: one.release for name, one in before.items()},
             requeue_now=tuple(sorted(requeue)),
         )
 

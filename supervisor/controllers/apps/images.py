@@ -11,6 +11,7 @@ import msgspec
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Events, Podman
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.kit import backoff
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure
 from supervisor.model.events import EventKind
@@ -78,6 +79,8 @@ class ImageController(msgspec.Struct, kw_only=True):
         # Whoever waits now: some came, some went, while it was pulled.
         apps = self._waiting.pop(image, set())
         self._log(image, apps, ok=True, reason="pulled")
+        if "@" in image:
+            self.queue.add_in(Kind.KEPT_IMAGES, backoff.UNHURRIED_SECONDS)
         return Kind.APP.keys(sorted(apps))
 
     def _log(

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from supervisor.model.health import ContainerHealth, PlayedContainer
+from supervisor.model.image import StoredImage
 from supervisor.model.observed import Inventory
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
@@ -27,6 +28,21 @@ class Podman(Protocol):
 
     async def pull(self, image: str, *, timeout_seconds: float) -> None:
         """Pull an image. Raises Retry (registry, network) or Stalled (denied, no such tag)."""
+
+    async def stored_images(self) -> tuple[StoredImage, ...]:
+        """All images of the user's own store: not those that it only reads. Raises Retry."""
+
+    async def tag_image(self, image: str, name: str) -> None:
+        """Give an image (by name or id) one more name; gone already is well. Raises Retry."""
+
+    async def untag_image(self, name: str) -> None:
+        """Take a name from its image, which stays; gone already is well. Raises Retry."""
+
+    async def remove_image(self, name: str) -> None:
+        """Take a name from its image, which goes if that was its last and no container uses it.
+
+        Gone already is well. Raises Retry.
+        """
 
     async def health(self, containers: Collection[str]) -> dict[str, ContainerHealth]:
         """Health of these containers, by id; those that are gone are left out. Raises Retry."""
