@@ -1,7 +1,8 @@
 """The control socket: HTTP over a Unix socket, mode 0600, for the command line.
 
-Requests are queries (GET) or JSON; `kit.http.server` speaks HTTP. Sync and rollback answer with
-lines, `{"event": …}` and `{"waiting": …}`, the last of them `{"reply": …}`; events with one each.
+Requests are queries (GET) or JSON; `kit.http.server` speaks HTTP. Sync, rollback and retry answer
+with lines, `{"event": …}` and `{"waiting": …}`, the last of them `{"reply": …}`; events with one
+each.
 
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
 """
@@ -47,8 +48,8 @@ class AppQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     app: Name | None = None
 
 
-class RollbackRequest(OrderRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /v1/rollback`: an order for one app."""
+class AppOrder(OrderRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/rollback` and `/v1/retry`: an order for one app."""
 
     def __post_init__(self) -> None:
         if len(self.apps) != 1:
@@ -88,7 +89,8 @@ _TOLD: Mapping[
     tuple[type[msgspec.Struct], Callable[[ControlService, Any, Tell], Awaitable[msgspec.Struct]]],
 ] = {
     ("POST", "/v1/sync"): (SyncRequest, lambda it, wish, tell: it.sync(wish, tell)),
-    ("POST", "/v1/rollback"): (RollbackRequest, lambda it, wish, tell: it.rollback(wish, tell)),
+    ("POST", "/v1/rollback"): (AppOrder, lambda it, wish, tell: it.rollback(wish, tell)),
+    ("POST", "/v1/retry"): (AppOrder, lambda it, wish, tell: it.retry(wish, tell)),
 }
 """What tells of its course before it answers."""
 

@@ -32,7 +32,7 @@ class EventKind(enum.StrEnum):
     SUSPENDED = "suspended"
     """A person had an app left alone."""
     RESUMED = "resumed"
-    """An app that was held or suspended goes on."""
+    """What was held, suspended or in quarantine goes on."""
     REFUSED = "refused"
     """Something in a source was refused; the last good state keeps running."""
     WAITING = "waiting"

@@ -120,6 +120,10 @@ class ImageVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     pushed_at: float = 0.0
     """When the registry says that it was pushed; 0 if it does not."""
 
+    def __str__(self) -> str:
+        digest = self.runs.rpartition("@")[2].rpartition(":")[2][:12]
+        return f"{self.tag} ({digest})" if self.tag else digest
+
 
 class ImageKnowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of the answer to a question; kept in the ledger under the question's key."""

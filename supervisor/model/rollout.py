@@ -75,6 +75,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """That it is held at."""
     revision: str
     """Of that release."""
+    images: str = ""
+    """What it runs, in words, where it differs from what was asked for then in that alone."""
     instead_of: str
     """Revision that the source asked for then."""
     base: str = ""

@@ -191,10 +191,10 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /v1/suspend`, `/v1/resume` and `/v1/rollback`: what a person orders."""
+    """`POST /v1/suspend`, `/v1/resume`, `/v1/rollback` and `/v1/retry`: what a person orders."""
 
     apps: Names = ()
-    """Empty for all (suspend, resume); one (rollback)."""
+    """Empty for all (suspend, resume); one (rollback, retry)."""
     seconds: Span = 0.0
     """Of a suspension; 0 is until resumed."""
     reason: Remark = ""

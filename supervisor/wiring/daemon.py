@@ -53,6 +53,7 @@ from supervisor.kit import backoff
 from supervisor.kit.sd_notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Finding
+from supervisor.model.image import ImageKnowledge
 from supervisor.model.settings import Settings
 from supervisor.model.status import Status
 from supervisor.wiring.environment import load_settings
@@ -322,7 +323,8 @@ def assemble(
                     names=names,
                     desired_state=desired_state,
                     ledger=ledger,
-                    queue=queue,
+                    knowledge=lambda key: ledger.get(ImageKnowledge, key),
+                    next_check_in=lambda _: None,
                     clock=clock,
                 ),
             ),

@@ -1,4 +1,4 @@
-"""`rollback`, `suspend`, `resume` and `history`, at a daemon that answers what it is told to."""
+"""`rollback`, `suspend`, `resume`, `retry` and `history`, at a daemon that answers as told."""
 
 import json
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.kit.clock import SystemClock
+from supervisor.model.image import ImageQuestion, Pin
 from supervisor.model.observed import AppliedApp
 from supervisor.model.rollout import Hold, Outcome, Rollout, Suspension
 from supervisor.model.settings import LedgerSettings
@@ -91,7 +92,16 @@ def test_resume_without_a_name_is_for_all(podvisor: Podvisor, daemon: Any) -> No
     assert daemon.asked[0].body == {"apps": []}
 
 
-@pytest.mark.parametrize("arguments", [["rollback", "web"], ["suspend"], ["resume", "web"]])
+def test_retry_is_not_well_if_it_fails_again(podvisor: Podvisor, daemon: Any) -> None:
+    web = AppStatus(name="web", source="home", state=AppState.REVERTED)
+    daemon.answer("/v1/retry", {"reply": plain(SyncReply(apps=(web,)))})
+    assert podvisor("retry", "web", "--reason", "more memory").code == 3
+    assert daemon.asked[0].body == {"apps": ["web"], "reason": "more memory"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["rollback", "web"], ["suspend"], ["resume", "web"], ["retry", "web"]]
+)
 def test_orders_need_the_daemon(podvisor: Podvisor, arguments: list[str]) -> None:
     assert podvisor(*arguments).code == 4
 
@@ -109,6 +119,19 @@ def test_history_tells_revisions_and_what_came_of_them(podvisor: Podvisor, daemo
     assert "runs" in good
     assert "Make it blue" in good
     assert f"web:1@{'f' * 12}" in good
+
+
+def test_history_tells_which_versions_of_images_ran(podvisor: Podvisor, daemon: Any) -> None:
+    nginx = ImageQuestion(image="docker.io/library/nginx:1.27")
+    runs = f"docker.io/library/nginx@sha256:{'3f' * 32}"
+    pins = tuple(
+        Pin(path=path, question=nginx.key, runs=runs, tag="1.27")
+        for path in ("web.container", "admin.container")
+    )
+    one = rollout("bbbb2222", Outcome.GOOD, pins=pins, images={runs: "f" * 64, "redis:7": "e" * 64})
+    daemon.answer("/v1/history", plain(History(app="web", rollouts=(one,))))
+    said = podvisor("history", "web")
+    assert f"nginx 1.27 (3f3f3f3f3f3f), redis:7@{'e' * 12}" in said.out
 
 
 def test_of_all_that_are_undecided_only_the_newest_is_on_trial(

@@ -13,6 +13,7 @@ from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
 from supervisor.core.health.release import images_in_words
 from supervisor.kit.texts import relative
+from supervisor.model.image import Pin
 
 _STYLES = {"good": "good", "failed": "bad", "trial": "warn", "overtaken": "dim"}
 _SHORT = 12
@@ -28,9 +29,9 @@ def command(app: str, as_json: bool) -> int:
     """Show which revisions of an app were tried here, when, and what came of them.
 
     Each has a release, which is another one when it runs with other images; these are shown with
-    the beginning of their ids. `podvisor rollback APP REVISION` goes back to one, by its revision
-    or its release. One that was `overtaken` had not passed its gate when something newer came.
-    Without a daemon it is read from the ledger.
+    their tags and the beginning of their digests or ids. `podvisor rollback APP REVISION` goes back
+    to one, by its revision or its release. One that was `overtaken` had not passed its gate when
+    something newer came. Without a daemon it is read from the ledger.
     """
     try:
         body = ask("/v1/history", query={"app": app})
@@ -43,6 +44,12 @@ def command(app: str, as_json: bool) -> int:
     else:
         _show(json.loads(body), now=time.time())
     return codes.OK
+
+
+def _images(rollout: dict[str, Any]) -> str:
+    """Say which images a release runs with."""
+    pins = [Pin(**pin) for pin in rollout.get("pins", ())]
+    return images_in_words(rollout.get("images", {}), pins)
 
 
 def _show(history: dict[str, Any], *, now: float) -> None:
@@ -65,7 +72,7 @@ def _show(history: dict[str, Any], *, now: float) -> None:
                 relative(one["began_at"], now=now),
                 (", ".join(marks), "good"),
                 one.get("subject", ""),
-                (images_in_words(one.get("images", {})), "dim"),
+                (_images(one), "dim"),
                 (one.get("reason", ""), "dim"),
             ]
         )

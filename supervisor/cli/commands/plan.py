@@ -90,7 +90,11 @@ def _show_app(verdict: "Verdict", rows: list[list[Cell]]) -> None:
         screen.finding(found)
     orders = []
     if held := verdict.held:
-        orders.append(hold_in_words(verdict.app, held.revision, instead_of=held.instead_of))
+        orders.append(
+            hold_in_words(
+                verdict.app, held.revision, instead_of=held.instead_of, images=held.images
+            )
+        )
     if verdict.held_back:
         due = count(len(verdict.held_back), "step")
         orders.append(f"suspended (podvisor resume {verdict.app} ends that): {due} held back")

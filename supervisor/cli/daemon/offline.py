@@ -44,8 +44,8 @@ def images_from_ledger(path: str, app: str = "") -> bytes:
         applied = read_documents(ledger, AppliedApp, app or None)
         tried = read_documents(ledger, Rollout, app or None)
         known = Known(
-            knowledge=_by_key(read_documents(ledger, ImageKnowledge)),
-            orders=_by_key(read_documents(ledger, ImageOrder)),
+            knowledge=_by_key(read_documents(ledger, ImageKnowledge)).get,
+            order=_by_key(read_documents(ledger, ImageOrder)).get,
         )
     if app and app not in apps:
         raise unknown_app(app, apps)

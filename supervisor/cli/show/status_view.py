@@ -89,11 +89,11 @@ def _of_its_own(status: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in status.get("problems", ()) if one["message"] not in told]
 
 
-def hold_in_words(app: str, revision: str, *, instead_of: str) -> str:
-    """Say where a person holds an app, and how that ends."""
+def hold_in_words(app: str, revision: str, *, instead_of: str, images: str = "") -> str:
+    """Say where a person holds an app, and how that ends; `images` as of `Hold`."""
     return (
-        f"held at {short(revision)}: until podvisor resume {app}, or until something newer than"
-        f" {short(instead_of)} is pushed"
+        f"held at {images or short(revision)}: until podvisor resume {app}, or until something"
+        f" newer than {short(instead_of)} is pushed"
     )
 
 
@@ -250,7 +250,12 @@ def _orders(app: dict[str, Any], now: float) -> Iterator[str]:
     if app.get("gate"):
         yield f"on trial: {app['gate']}"
     if held := app.get("held"):
-        yield hold_in_words(name, held["revision"], instead_of=held["instead_of"])
+        yield hold_in_words(
+            name,
+            held["revision"],
+            instead_of=held["instead_of"],
+            images=held.get("images", ""),
+        )
     if order := app.get("suspension"):
         until = order.get("until", 0.0)
         end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"

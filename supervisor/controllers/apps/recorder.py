@@ -19,7 +19,7 @@ from supervisor.core.plan.rollout import has_way_back
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.events import EventKind
-from supervisor.model.image import ImageKnowledge
+from supervisor.model.image import ImageKnowledge, ImageOrder
 from supervisor.model.need import undone
 from supervisor.model.observed import (
     AppliedApp,
@@ -145,6 +145,9 @@ class Recorder(msgspec.Struct, kw_only=True):
         self.ledger.drop_app(name)
         self.ledger.drop(Hold, name)
         self.ledger.drop(JobRun, name)
+        for order in self.ledger.all(ImageOrder).values():
+            if order.app == name:
+                self.ledger.drop(ImageOrder, order.key)
         reason = f"left out ({why})" if why else "no longer in the source"
         self.ledger.log(EventKind.REMOVED, app=name, reason=reason)
         self.desired_state.removed(name)
@@ -154,7 +157,8 @@ class Recorder(msgspec.Struct, kw_only=True):
         hold = self.ledger.get(Hold, deployment.name)
         if hold and deployment.newest and deployment.held is None:
             self.ledger.drop(Hold, deployment.name)
-            reason = f"no longer held at {hold.revision[:12]}: there is a newer revision"
+            what = hold.images or hold.revision[:12]
+            reason = f"no longer held at {what}: there is a newer revision"
             now = deployment.newest
             self.ledger.log(EventKind.RESUMED, app=hold.app, revision=now, reason=reason)
 

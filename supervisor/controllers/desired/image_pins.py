@@ -86,7 +86,7 @@ class ImagePins(msgspec.Struct, kw_only=True):
             good=good,
             rollouts=self.ledger.rollouts(one.name),
             orders={order.question: order for order in orders if order.app == one.name},
-            still=f"the app is held at {hold.revision[:12]}" if hold else "",
+            still=f"the app is held at {hold.images or hold.revision[:12]}" if hold else "",
         )
 
     def is_due(self) -> bool:

@@ -14,6 +14,7 @@ from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.suspensions import Suspensions
+from supervisor.core.health.release import in_words
 from supervisor.core.plan.rollout import older_release
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
@@ -73,18 +74,54 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         if self.suspensions.lift(app):
             words.append("no longer suspended")
         if hold := self.ledger.drop(Hold, app):
-            words.append(f"no longer held at {hold.revision[:12]}")
-        newest = self.desired_state.newest(app)
-        rollouts = self.ledger.rollouts(app) if again else ()
-        asked = {hold.release} if hold else set()
-        asked.update(one.release for one in rollouts if newest and one.content == newest.content)
-        for one in rollouts:
-            if one.outcome is Outcome.FAILED and one.release in asked:
+            words.append(f"no longer held at {hold.images or hold.revision[:12]}")
+        if again:
+            words.extend(self._lift_quarantine(app, held=hold.release if hold else ""))
+        return words
+
+    async def retry(self, order: OrderRequest) -> None:
+        """Have what failed of an app, and is still asked for, tried again.
+
+        Whoever asks sees to a pass. Raises Stalled if there is nothing of that kind.
+        """
+        self.names.check(order.apps)
+        (app,) = order.apps
+        await self.desired_state.deployments()
+        words = self._lift_quarantine(app)
+        if not words:
+            raise Stalled(
+                f"cannot retry {app}: nothing failed of what is asked of it now",
+                hint=f"podvisor history {app} shows what was tried; podvisor sync {app} tries now"
+                " what waits for its next try",
+            )
+        why = _with_why(", ".join(words), order.reason)
+        self.ledger.log(EventKind.RESUMED, app=app, reason=why)
+        self.desired_state.invalidate()
+
+    def _lift_quarantine(self, app: str, *, held: str = "") -> list[str]:
+        """Let what failed be tried again, if it is asked for: its revision, or the newest images.
+
+        `held` is a release that was ordered. Says of each what it is.
+        """
+        newest, now = self.desired_state.newest(app), self.desired_state.latest().get(app)
+        failed = (
+            {(one.question, one.version.runs) for one in now.updates if one.failed} if now else ()
+        )
+        words = []
+        for one in self.ledger.rollouts(app):
+            is_asked = one.release == held or (
+                newest is not None
+                and (
+                    one.content == newest.content
+                    or any((pin.question, pin.runs) in failed for pin in one.blamed)
+                )
+            )
+            if one.outcome is Outcome.FAILED and is_asked:
                 # It stays known: it must not come again under the name of a newer commit.
                 cut = msgspec.structs.replace(one, outcome=Outcome.TRIAL, reason="")
                 self.ledger.put_rollout(cut)
-                words.append(f"{one.revision[:12]} may be tried again")
-        return words
+                words.append(f"{in_words(one, newest)} may be tried again")
+        return list(dict.fromkeys(words))
 
     async def roll_back(self, order: OrderRequest) -> None:
         """Bring the app of an order to an older release, and hold it there.
@@ -103,9 +140,10 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         now_at = {one.content for one in (applied, newest) if one}
         here = {one.release for one in rollouts if one.content in now_at}
         target = older_release(rollouts, order.revision, passed=passed | here)
-        name = target.revision[:12]
+        name = in_words(target, newest)
         if deployment is None or newest is None:
             raise Stalled(f"cannot roll back {app}: its source does not hold it any more")
+        images = name if target.base == newest.base else ""
         if target.content == newest.content:
             raise Stalled(
                 f"cannot roll back {app} to {name}: it is what the source asks for",
@@ -122,6 +160,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
                 app=app,
                 release=target.release,
                 revision=target.revision,
+                images=images,
                 instead_of=newest.revision,
                 base=newest.base,
                 passed=tuple(sorted(after if target.release in passed else after | passed)),
@@ -129,7 +168,8 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
             ),
             app,
         )
-        words = _with_why("a person rolled it back", order.reason)
+        what = f"a person rolled it back{f' to {images}' if images else ''}"
+        words = _with_why(what, order.reason)
         self.ledger.log(EventKind.HELD, app=app, revision=target.revision, reason=words)
         self.desired_state.invalidate()
         await self._look_at([app])

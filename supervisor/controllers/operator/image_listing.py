@@ -3,47 +3,43 @@
 Serves `controllers.operator.images`.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Ledger
-from supervisor.core.images.words import is_called, short_name
 from supervisor.core.status.image_status import Known, image_statuses
 from supervisor.kit.clock import Clock
-from supervisor.kit.texts import meant
-from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.errors import Stalled
 from supervisor.model.image import ImageKnowledge, ImageOrder
-from supervisor.model.image_status import ImageList, ImageStatus
-
-_CHECK = "image-check"
+from supervisor.model.image_status import ImageStatus
 
 
 class ImageListing(msgspec.Struct, frozen=True, kw_only=True):
-    """Puts together what the desired state, the ledger and the queue know of images."""
+    """Puts together what is asked of apps, what was tried of them, and what is known."""
 
     names: AppNames
     desired_state: DesiredState
     ledger: Ledger
-    queue: WorkQueue
+    knowledge: Callable[[str], ImageKnowledge | None]
+    """By the key of the question."""
+    next_check_in: Callable[[str], float | None]
+    """Seconds until a question is asked, by its key; None if nobody knows."""
     clock: Clock
 
-    async def list(self, app: str = "") -> ImageList:
-        """The images of all apps, or of one. Raises Stalled for an unknown app."""
-        if app:
-            self.names.check([app])
-        return ImageList(running=True, images=await self.of([app] if app else ()))
-
     async def of(self, apps: Collection[str] = ()) -> tuple[ImageStatus, ...]:
-        """The images of these apps (all, if empty), those of one app together."""
+        """The images of these apps (all, if empty), those of one app together.
+
+        Raises Stalled for an unknown app.
+        """
+        self.names.check(apps)
         everything = await self.desired_state.deployments()
-        known = Known(knowledge=self.ledger.all(ImageKnowledge), orders=self.ledger.all(ImageOrder))
-        now = self.clock.now()
-        dues = {key: self.queue.due_in(f"{_CHECK}:{key}") for key in known.knowledge}
-        checks = {key: now + due for key, due in dues.items() if due is not None}
+        known = Known(
+            knowledge=self.knowledge,
+            order=lambda key: self.ledger.get(ImageOrder, key),
+            next_check_at=self._next_check_at,
+        )
         applied = self.ledger.applied()
         return tuple(
             status
@@ -54,31 +50,9 @@ class ImageListing(msgspec.Struct, frozen=True, kw_only=True):
                 self.ledger.rollouts(name),
                 applied[name].release if name in applied else "",
                 known,
-                next_check_at=checks,
             )
         )
 
-    async def named(self, name: str) -> tuple[ImageStatus, ...]:
-        """The images of an app, or those that are called so; all, if it is empty.
-
-        Of those that are followed. Raises Stalled if there is none.
-        """
-        images = await self.of()
-        followed = [one for one in images if one.known]
-        found = [one for one in followed if name in ("", one.app) or is_called(one.image, name)]
-        if found:
-            return tuple(found)
-        if not name or any(name == one.app or is_called(one.image, name) for one in images):
-            raise not_followed(name)
-        names = {one.app for one in images} | {short_name(one.image) for one in images}
-        hint = meant(name, names, "podvisor images lists them all")
-        raise Stalled(f"no app and no image named “{name}”", hint=hint)
-
-
-def not_followed(name: str) -> Stalled:
-    """Say that nobody asks for newer versions of what is called so."""
-    return Stalled(
-        f"newer versions of {name or 'images'} are not asked for: no unit says AutoUpdate= or"
-        " ImagePolicy=",
-        hint="AutoUpdate=registry in the .container file has its tag followed",
-    )
+    def _next_check_at(self, question: str) -> float:
+        seconds = self.next_check_in(question)
+        return 0.0 if seconds is None else self.clock.now() + seconds

@@ -13,4 +13,4 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
 
     async def list(self, app: str = "") -> ImageList:
         """The images of all apps, or of one. Raises Stalled for an unknown app."""
-        return await self.listing.list(app)
+        return ImageList(running=True, images=await self.listing.of([app] if app else ()))

@@ -125,6 +125,16 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
         """How the images of all apps, or of one, stand. Raises Stalled for an unknown app."""
         return await self.orders.images.list(app)
 
+    async def retry(self, order: OrderRequest, tell: Tell) -> SyncReply:
+        """Try once more what failed in an app; as `sync` else. Raises Stalled if nothing did."""
+
+        async def work(say: Say) -> None:
+            await self.orders.apps.retry(order)
+            await self.syncs.bring_on(order.apps, order.apps, say)
+
+        await self.event_log.tell_of(work, tell)
+        return self._reply(order.apps)
+
     async def secrets(self) -> SecretList:
         """How all secrets stand; see `SecretService`."""
         return await self.secret_service.list()

@@ -44,12 +44,6 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises Stalled for an app that is not there.
         """
-
-        def awaited(key: str) -> bool:
-            """Whether a pass for this key brings on what is asked for."""
-            images = self.images.keys(request.apps)
-            return key in images or key in self.dependencies.unfinished(request.apps)
-
         for name in request.apps:
             run = self.ledger.get(JobRun, name)
             if run and run.failed:
@@ -71,13 +65,28 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
                 for name in self.ledger.repairs()
                 if not request.apps or name in units
             )
-            keys = Kind.APP.keys(request.apps or known)
             self.queue.add(*self.images.keys(request.apps))
-            await self.queue.wait_for_pass(keys, since=mark)
-            while self.queue.is_busy(awaited, bursts=False):
-                await self.queue.wait_idle(awaited, bursts=False)
-                await self.queue.wait_for_pass(keys)
-            await self.settle(request.apps, say)
+            await self.bring_on(request.apps, request.apps or known, say, since=mark)
+
+    async def bring_on(
+        self, apps: Collection[str], known: Collection[str], say: Say, *, since: int | None = None
+    ) -> None:
+        """Bring apps to what is wanted of them, and wait for their images and through their gates.
+
+        `known` are these apps, or all that there are where `apps` is empty, which means all; their
+        passes begin after `since` (now, if it is not given).
+        """
+
+        def awaited(key: str) -> bool:
+            """Whether a pass for this key brings on what is asked for."""
+            return key in self.images.keys(apps) or key in self.dependencies.unfinished(apps)
+
+        keys = Kind.APP.keys(known)
+        await self.queue.wait_for_pass(keys, since=since)
+        while self.queue.is_busy(awaited, bursts=False):
+            await self.queue.wait_idle(awaited, bursts=False)
+            await self.queue.wait_for_pass(keys)
+        await self.settle(apps, say)
 
     async def settle(self, apps: Collection[str], say: Say) -> None:
         """Wait until no gate of these apps (all, if empty), and of those before them, is open.

@@ -1,8 +1,9 @@
 """What tells one release of an app from another, and says it in words."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from supervisor.core.images.words import short_name, version_in_words
 from supervisor.model.image import Pin
 from supervisor.model.rollout import Rollout
 from supervisor.model.source import AppRevision
@@ -19,9 +20,16 @@ def release_id(content: str, images: Mapping[str, str]) -> str:
     return hashlib.sha256("\0".join(words).encode(errors="surrogatepass")).hexdigest()[:_SHORT]
 
 
-def images_in_words(images: Mapping[str, str]) -> str:
-    """Say which images a release runs with, each with the beginning of its id."""
-    return ", ".join(f"{name}@{one[:_SHORT]}" for name, one in sorted(images.items()))
+def images_in_words(images: Mapping[str, str], pins: Iterable[Pin] = ()) -> str:
+    """Say which images a release runs with: each with its version, or the beginning of its id."""
+    followed = {one.runs: one for one in pins}
+    words = [
+        f"{short_name(one.question.partition(' ')[0])} {version_in_words(one.runs, one.tag)}"
+        for one in followed.values()
+    ]
+    others = ((name, one) for name, one in images.items() if name not in followed)
+    words.extend(f"{name}@{one[:_SHORT]}" for name, one in others)
+    return ", ".join(sorted(words))
 
 
 def images_between(one: AppRevision | None, other: AppRevision) -> tuple[Pin, ...]:
@@ -39,5 +47,5 @@ def in_words(app: AppRevision, beside: AppRevision | None) -> str:
 
 def release_in_words(rollout: Rollout) -> str:
     """Say which release it is, in one line."""
-    images = images_in_words(rollout.images)
+    images = images_in_words(rollout.images, rollout.pins)
     return f"release {rollout.release}" + (f" runs with {images}" if images else "")

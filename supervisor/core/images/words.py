@@ -1,6 +1,7 @@
 """What people call images and their versions."""
 
 from supervisor.core.images.reference import DOCKER_HUB, full_name, name_and_tag
+from supervisor.model.image import ImageVersion
 
 
 def is_called(image: str, word: str) -> bool:
@@ -19,5 +20,4 @@ def short_name(image: str) -> str:
 
 def version_in_words(runs: str, tag: str = "") -> str:
     """Say which version it is: `1.27 (3f2a91c0d4e5)`, its tag and how its digest or id begins."""
-    digest = runs.rpartition("@")[2].rpartition(":")[2][:12]
-    return f"{tag} ({digest})" if tag else digest
+    return str(ImageVersion(runs=runs, tag=tag))

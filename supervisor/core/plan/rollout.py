@@ -164,34 +164,49 @@ def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
         what = in_words_of(failed, deployment.last_good)
         yield deployment.wanted.finding(
             f"{what} was taken back to {runs}, as {failed.reason}",
-            hint=f"push a newer one; or podvisor resume {deployment.name}, to try it again",
+            hint=f"push a newer one; or podvisor retry {deployment.name}, to try it again",
         )
 
 
 def older_release(rollouts: Sequence[Rollout], wish: str, *, passed: Container[str]) -> Rollout:
     """Return the release to go back to; `wish` may be the beginning of its id or its revision.
 
-    If it is empty, that is the last one that was good, but for those in `passed`. Raises Stalled
-    if there is none, if more than one begins so, or if it failed here. Of those that differ in
-    their images alone, it is the last.
+    If it is empty, that is the last one that was good, but for those in `passed`; of a revision
+    that ran with several versions of its images likewise. Raises Stalled if there is none, if more
+    than one begins so, or if it failed here.
     """
     hint = "podvisor history shows those that were tried"
-    if not wish:
-        last = {one.content: one for one in rollouts}
-        others = [one for one in rollouts if one.release not in passed]
-        good = [one for one in others if one.outcome is last[one.content].outcome is Outcome.GOOD]
-        if not good:
-            raise Stalled(
-                "cannot roll back: no earlier revision was good here", hint=f"{hint}: name one"
-            )
+    found = _named(rollouts, wish, hint=hint) if wish else rollouts
+    last = {one.content: one for one in found}
+    # Named, those of one content are one.
+    chosen = sorted(last.values(), key=lambda one: one.order) if wish else found
+    good = [
+        one
+        for one in chosen
+        if one.outcome is last[one.content].outcome is Outcome.GOOD and one.release not in passed
+    ]
+    if good:
         return good[-1]
+    if not wish:
+        raise Stalled(
+            "cannot roll back: no earlier revision was good here", hint=f"{hint}: name one"
+        )
+    newest = chosen[-1]
+    if newest.outcome is Outcome.FAILED:
+        why = f"{newest.revision[:12]} failed here: {newest.reason}"
+        raise Stalled(f"cannot roll back: {why}", hint=hint)
+    return newest
+
+
+def _named(rollouts: Sequence[Rollout], wish: str, *, hint: str) -> list[Rollout]:
+    """Return the releases of a revision, or one, by what a person says of it."""
     found = [one for one in rollouts if one.revision.startswith(wish)]
-    found = found or [one for one in rollouts if one.release.startswith(wish)]
-    if len({one.content for one in found}) == 1:
-        if found[-1].outcome is Outcome.FAILED:
-            why = f"{found[-1].revision[:12]} failed here: {found[-1].reason}"
-            raise Stalled(f"cannot roll back: {why}", hint=hint)
-        return found[-1]
+    names = {one.revision for one in found}
+    if not found:
+        found = [one for one in rollouts if one.release.startswith(wish)]
+        names = {one.content for one in found}
+    if len(names) == 1:
+        return found
     what = "more than one revision begins" if found else "no revision that was tried here begins"
     raise Stalled(f"cannot roll back: {what} with {wish}", hint=hint)
 

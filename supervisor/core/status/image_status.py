@@ -1,6 +1,6 @@
 """How the images of an app stand, in one struct for each."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -20,26 +20,22 @@ from supervisor.model.rollout import Rollout
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger holds of images."""
+    """Where to look up what is known of images."""
 
-    knowledge: Mapping[str, ImageKnowledge]
+    knowledge: Callable[[str], ImageKnowledge | None]
     """By the key of the question."""
-    orders: Mapping[str, ImageOrder]
+    order: Callable[[str], ImageOrder | None]
     """As of `ImageOrder.key`."""
+    next_check_at: Callable[[str], float] = lambda _: 0.0
+    """When a question is asked next, by its key: seconds since the epoch, 0 if nobody knows."""
 
 
 def image_statuses(
-    deployment: Deployment,
-    rollouts: Sequence[Rollout],
-    applied: str,
-    known: Known,
-    *,
-    next_check_at: Mapping[str, float],
+    deployment: Deployment, rollouts: Sequence[Rollout], applied: str, known: Known
 ) -> Iterator[ImageStatus]:
     """Yield how each image of an app stands.
 
-    `rollouts` are all of the app, of which `applied` names the release that passed its gate last;
-    `next_check_at` is by the key of the question.
+    `rollouts` are all of the app, of which `applied` names the release that passed its gate last.
     """
     name, app = deployment.name, deployment.wanted or deployment.last_good
     if app is None:
@@ -58,11 +54,7 @@ def image_statuses(
     updates = {one.question: one for one in deployment.updates}
     for key, question in asked.items():
         status = _followed(name, question, release, known, held=updates.get(key))
-        yield msgspec.structs.replace(
-            status,
-            paths=tuple(dict.fromkeys(paths[key])),
-            next_check_at=next_check_at.get(key, 0.0),
-        )
+        yield msgspec.structs.replace(status, paths=tuple(dict.fromkeys(paths[key])))
     for image, files in others.items():
         yield msgspec.structs.replace(_unfollowed(name, image, release), paths=tuple(files))
 
@@ -76,7 +68,7 @@ def last_image_statuses(
         return
     pins = {pin.question: pin for pin in release.pins}
     for key in pins:
-        knowledge = known.knowledge.get(key)
+        knowledge = known.knowledge(key)
         question = knowledge.question if knowledge else ImageQuestion(image=key.partition(" ")[0])
         yield _followed(app, question, release, known)
     pinned = {pin.runs for pin in release.pins}
@@ -103,14 +95,15 @@ def _followed(
 ) -> ImageStatus:
     """Say of an image how it stands whose newest version is asked for."""
     key = question.key
-    order = known.orders.get(order_key(app, key))
-    knowledge = known.knowledge.get(key) or ImageKnowledge(question=question)
+    order = known.order(order_key(app, key))
+    knowledge = known.knowledge(key) or ImageKnowledge(question=question)
     return ImageStatus(
         app=app,
         image=question.image,
         running=_running(question, release),
         on_trial=bool(release and is_on(release)),
         known=knowledge,
+        next_check_at=known.next_check_at(key),
         held=held,
         pinned=order.pinned if order else None,
     )

@@ -51,16 +51,14 @@ def known(newest=NEW, **order):
     knowledge = ImageKnowledge(question=NGINX, newest=newest, asked_at=5.0, answered_at=5.0)
     orders = [ImageOrder(app="web", question=NGINX.key, at=1.0, **order)] if order else []
     return Known(
-        knowledge={NGINX.key: knowledge} if newest else {},
-        orders={one.key: one for one in orders},
+        knowledge=({NGINX.key: knowledge} if newest else {}).get,
+        order={one.key: one for one in orders}.get,
+        next_check_at=lambda key: 9.0 if key == NGINX.key else 0.0,
     )
 
 
-def statuses(*given, rollouts=(), applied="", facts=None, checks=None):
-    some = image_statuses(
-        *given, rollouts, applied, facts or known(), next_check_at=checks or {NGINX.key: 9.0}
-    )
-    return list(some)
+def statuses(*given, rollouts=(), applied="", facts=None):
+    return list(image_statuses(*given, rollouts, applied, facts or known()))
 
 
 def test_units_of_one_question_are_one_image():
@@ -109,11 +107,10 @@ def test_a_pin_is_told():
 
 
 def test_before_the_first_release_nothing_runs_and_before_the_first_answer_nothing_is_known():
-    (one,) = statuses(deployment(follows("web")), facts=known(newest=None), checks={"other": 1.0})
+    (one,) = statuses(deployment(follows("web")), facts=known(newest=None))
     assert one.running is None
     assert one.newer is None
     assert one.known == ImageKnowledge(question=NGINX)
-    assert one.next_check_at == 0
 
 
 def test_an_image_that_is_not_followed_is_told_with_what_it_is_here():
@@ -142,6 +139,6 @@ def test_what_ran_last_is_told_by_what_was_tried():
     assert (other.image, other.known) == ("docker.io/library/redis:7", None)
     assert not list(last_image_statuses("web", [good], "none", known()))
     (bare,) = last_image_statuses(
-        "web", [release("one", OLD)], "one", Known(knowledge={}, orders={})
+        "web", [release("one", OLD)], "one", Known(knowledge={}.get, order={}.get)
     )
     assert bare.image == NGINX.image
