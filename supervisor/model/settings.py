@@ -15,7 +15,7 @@ from supervisor.model.setting_rule import PATH, PATH_HINT, Rule
 _CREDENTIAL = r"credential:[A-Za-z0-9][A-Za-z0-9._-]*"
 _NO_REVISIONS = "a folder is watched, and has no revisions of its own"
 _MAY_BE_ZERO = Rule(may_be_zero=True)
-_WINDOW = Rule(example="Sat,Sun 02:00..05:00")
+_WINDOW = Rule(example="Sat,Sun 02:00..05:00", format="calendar")
 
 
 def _with_status(example: str) -> Rule:
@@ -319,8 +319,8 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     cooldown: Annotated[Seconds, _MAY_BE_ZERO] = Seconds(0)
     """How long a version must have been known before it is run."""
     window: Annotated[str, _WINDOW] = ""
-    """When newer versions may be run, as systemd.time(7) writes calendar events, with `A..B` of
-    times; empty is always."""
+    """When newer versions may be run: `Sat,Sun 02:00..05:00`, days as in systemd.time(7); empty is
+    always."""
     keep: int = 3
     """How many versions of an image that were good stay on this host."""
     by_app: dict[str, ImageUpdateSettings] = {}

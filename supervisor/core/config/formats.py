@@ -12,8 +12,10 @@ from supervisor.core.config import overlay_setting
 from supervisor.core.config.problem import Problem, shown_text
 from supervisor.core.config.toml_lines import Path
 from supervisor.core.files.source_paths import glob_problem
+from supervisor.core.files.unitfile import Refused
 from supervisor.core.githost.client_address import parse_listen
 from supervisor.core.githost.hosts.registry import HOSTS, STATUS_APIS
+from supervisor.core.images.calendar import parse_window
 from supervisor.core.registryhost.names import is_registry
 from supervisor.core.registryhost.senders.registry import SENDERS
 from supervisor.kit import texts
@@ -133,6 +135,13 @@ def _url(key: Path, text: str, *, encrypted: bool = False) -> Iterator[Problem]:
         yield Problem(key, message, "write https://…")
 
 
+def _calendar(key: Path, text: str) -> Iterator[Problem]:
+    try:
+        parse_window(text)
+    except Refused as refused:
+        yield Problem(key, str(refused), refused.hint)
+
+
 FORMATS: dict[str, _Check] = {
     "git": _git,
     "folder": _folder,
@@ -146,5 +155,6 @@ FORMATS: dict[str, _Check] = {
     "listen": _by(parse_listen, "listen on", _LISTEN_HINT),
     "network": _by(ipaddress.ip_network, "trust", _NETWORK_HINT),
     "url": _url,
+    "calendar": _calendar,
     "issuer": partial(_url, encrypted=True),
 }

@@ -20,7 +20,12 @@ from supervisor.core.render.x_podvisor_deploy import (
     read_on_change,
     read_run,
 )
-from supervisor.core.render.x_podvisor_images import ImageWords, read_keep, read_update
+from supervisor.core.render.x_podvisor_images import (
+    ImageWords,
+    read_keep,
+    read_update,
+    read_window,
+)
 from supervisor.kit.texts import meant, parse_duration
 from supervisor.model.app import AppOptions, ChangeRule
 from supervisor.model.errors import Finding
@@ -243,7 +248,7 @@ _KEYS = {
     "ImagePrereleases": _Key(_yes_or_no, image="prereleases", of_services=False),
     "Update": _Key(read_update, image="update", of_services=False),
     "Cooldown": _Key(parse_duration, image="cooldown", of_services=False),
-    "Window": _Key(str, image="window", of_services=False),
+    "Window": _Key(read_window, image="window", of_services=False),
     "KeepImages": _Key(read_keep, image="keep", of_services=False),
     "OnChange": _Key(read_on_change, many=True),
     "Run": _Key(read_run),

@@ -1,6 +1,6 @@
 """Keys of `[X-Podvisor]` that are about images: ImagePolicy=, Update=, Cooldown= and so on.
 
-A value that means nothing raises ValueError, with what to write instead.
+A value that means nothing raises ValueError (or Refused), with what to write instead.
 """
 
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from supervisor.core.files.unitfile import Entry
+from supervisor.core.images.calendar import ALWAYS, parse_window
 from supervisor.core.images.policy_text import complete
 from supervisor.model.image import ImagePolicy, PolicyKind, UpdateMode
 
@@ -48,6 +49,12 @@ def read_update(text: str) -> UpdateMode:
         return UpdateMode(text.lower())
     except ValueError:
         raise ValueError(f"write one of {', '.join(UpdateMode)}") from None
+
+
+def read_window(text: str) -> str:
+    """Take what is a window; `always` is none. Raises Refused."""
+    parse_window(text)
+    return "" if text == ALWAYS else text
 
 
 def read_keep(text: str) -> int:

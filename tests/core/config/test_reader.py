@@ -354,6 +354,11 @@ def test_images_by_app_and_by_name() -> None:
             "“images.by_app.web” is not a section",
             "write [images.by_app.web] on a line of its own",
         ),
+        (
+            '[images]\nwindow = "Sat 02:00"',
+            "“Sat 02:00” is no window: 02:00 is a moment",
+            "write until when: 02:00..05:00",
+        ),
         ("[images.by_app.web]\nkeep = 0", "“keep” must be more than 0", ""),
     ],
 )

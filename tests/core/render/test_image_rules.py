@@ -126,6 +126,11 @@ def test_how_and_when_it_is_taken_up():
     )
 
 
+def test_nothing_is_waited_for_whatever_the_settings_say():
+    found = rule("AutoUpdate=registry", own=("Cooldown=0", "Window=always"))
+    assert (found.cooldown, found.window) == (0.0, "")
+
+
 def test_of_an_image_file_the_rule_is_its_units_whoever_asks():
     texts = {
         "web.image": f"[Image]\nImage={NGINX}\nAuthFile=/a.json\n[X-Podvisor]\nCooldown=1d\n",
@@ -239,6 +244,7 @@ def test_what_is_never_pulled_cannot_follow_a_registry():
         ((), ("Update=always",), "write one of auto, download, notify, off", 4, ""),
         ((), ("KeepImages=0",), "it must be a number from 1 to 1000", 4, ""),
         ((), ("Cooldown=soon",), "is not a duration", 4, ""),
+        ((), ("Window=Sat 02:00",), "02:00 is a moment", 4, "write until when"),
         ((), ("ImagePrereleases=maybe",), "write yes or no", 4, ""),
     ],
 )
