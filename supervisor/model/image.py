@@ -108,6 +108,15 @@ class UpdateTerms(msgspec.Struct, frozen=True, kw_only=True):
     keep: int
 
 
+class TagDigest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tag stands for now."""
+
+    digest: str
+    """`sha256:…` of the index, or of the manifest where there is none."""
+    pushed_at: float = 0.0
+    """When it was pushed, seconds since the epoch, where the registry tells; else 0."""
+
+
 class ImageVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version of an image."""
 

@@ -1,4 +1,7 @@
-"""What happened to one of Podman's objects, as the watches tell it: a name to look at, no order."""
+"""What Podman tells: what happened to one of its objects, and what it knows of registries.
+
+An event is a name to look at, no order.
+"""
 
 import msgspec
 
@@ -23,3 +26,27 @@ class PodmanEvent(msgspec.Struct, frozen=True, kw_only=True):
     """With `health_status`: what the check said."""
     time_ns: int = 0
     """Since the epoch, where the API tells; its stream is taken up again from there."""
+
+
+class Mirror(msgspec.Struct, frozen=True, kw_only=True):
+    """Another place that has what a registry has."""
+
+    location: str
+    is_insecure: bool = False
+    pulls: str = ""
+    """`all`, `digest-only` or `tag-only`; empty as what the registry's rule says."""
+
+
+class RegistryRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What containers-registries.conf(5) says of images whose names begin alike."""
+
+    prefix: str
+    """Of a host (`*.example.org` for those below), or of a path on it."""
+    location: str = ""
+    """What stands for the prefix when it is asked; empty is the prefix itself."""
+    is_insecure: bool = False
+    """Whether its certificate is not looked at, and plain HTTP will do."""
+    is_blocked: bool = False
+    mirrors: tuple[Mirror, ...] = ()
+    mirrors_are_for_digests: bool = False
+    """Whether none of the mirrors is asked for a tag."""

@@ -16,6 +16,7 @@ from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.quadlet.runner import Runner
+from supervisor.adapters.registry.client import RegistryClient
 from supervisor.adapters.secrets.decryptor import FileDecryptor
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.adapters.systemd.manager import SystemdManager
@@ -31,6 +32,7 @@ from supervisor.controllers.ports import (
     Ledger,
     Podman,
     Prober,
+    Registry,
     Secrets,
     SourceReader,
     Systemd,
@@ -50,6 +52,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     folder: Folder
     systemd: Systemd
     podman: Podman
+    registry: Registry
     secrets: Secrets
     decryptor: Decryptor
     tokens: Tokens
@@ -111,6 +114,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         ),
         systemd=systemd,
         podman=podman,
+        registry=RegistryClient(rules=podman.registry_rules),
         secrets=secrets,
         decryptor=decryptor,
         tokens=TokenVerifier(),

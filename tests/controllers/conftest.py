@@ -35,6 +35,7 @@ from tests.fakes.ports import (
     FakeTokens,
     at_once,
 )
+from tests.fakes.registry import FakeRegistry
 
 
 @pytest.fixture
@@ -93,6 +94,7 @@ class World:
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
+        self.registry = FakeRegistry()
         self.defects = Defects()
         self.whether = None
         """What calls of ports fail of, as of `tests.fakes.faults`."""
@@ -120,6 +122,7 @@ class World:
             folder=self.folder,
             systemd=self.systemd,
             podman=self.podman,
+            registry=self.registry,
             secrets=self.secrets,
             decryptor=self.decryptor,
             tokens=self.tokens,

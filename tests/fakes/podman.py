@@ -37,6 +37,8 @@ class FakePodman:
         """Whether it can replace a secret over its API."""
         self.containers: list[dict[str, Any]] = []
         self.version = "5.4.2"
+        self.registries: dict[str, Any] = {}
+        """As its info tells of them."""
         self.pull_lines: list[dict[str, Any]] = [{"stream": "…"}, {"images": ["1"], "id": "1"}]
         self.errors: dict[str, tuple[int, str]] = {}
         """Method and path to an answer that is an error."""
@@ -241,6 +243,7 @@ class FakePodman:
             case "info":
                 return {
                     "host": {"eventLogger": self.logger},
+                    "registries": self.registries,
                     "store": {
                         "graphRoot": str(self.root),
                         "runRoot": str(self.runtime / "containers"),

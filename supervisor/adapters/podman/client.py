@@ -18,6 +18,7 @@ from supervisor.adapters.podman.health import can_adjust, health_of
 from supervisor.adapters.podman.images import remove_image, tag_image, untag_image
 from supervisor.adapters.podman.played import played
 from supervisor.adapters.podman.pull_errors import failure_of
+from supervisor.adapters.podman.registries import registry_rules, settings_files
 from supervisor.adapters.podman.secrets import (
     SecretsThere,
     put_secret,
@@ -35,7 +36,7 @@ from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import ContainerHealth, PlayedContainer
 from supervisor.model.image import StoredImage
 from supervisor.model.observed import Container, Inventory
-from supervisor.model.podman import PodmanEvent
+from supervisor.model.podman import PodmanEvent, RegistryRule
 from supervisor.model.status import WatchStatus
 
 _DEFAULT_NETWORK = "podman"
@@ -56,6 +57,7 @@ class PodmanClient:
         self._networks: Kept[frozenset[str]] = Kept(clock.now)
         self._volumes: Kept[frozenset[str]] = Kept(clock.now)
         self._secrets: Kept[SecretsThere] = Kept(clock.now)
+        self._rules: Kept[tuple[RegistryRule, ...]] = Kept(clock.now)
         self._version = ""
         self._results: dict[str, Path] = {}
         """Containers whose health was asked for to where the results of their checks are kept."""
@@ -244,6 +246,21 @@ class PodmanClient:
         with _doing(f"remove secret {name}"):
             await remove_secret(self._api, name)
         self._secrets.drop()
+
+    async def registry_rules(self) -> tuple[RegistryRule, ...]:
+        """What this machine says of registries. Raises Retry."""
+        paths = settings_files()
+        if (kept := self._rules.get(paths)) is not None:
+            return kept
+        before = state_of(paths)
+        with _doing("read what is said of registries"):
+            info = await self._api.get("/info")
+        try:
+            found = registry_rules(info.get("registries"))
+        except ValueError as error:
+            raise Retry(f"cannot read what Podman says of registries: {error}") from error
+        self._rules.put(found, before=before)
+        return found
 
     def watch(
         self, show: Callable[[WatchStatus], None]

@@ -7,6 +7,7 @@ for people; anything else that escapes is a defect.
 from supervisor.controllers.ports.ledger import AppliedState, Documents, Events, Ledger
 from supervisor.controllers.ports.machine import Aside, Host, Prober
 from supervisor.controllers.ports.podman import Podman
+from supervisor.controllers.ports.registry import Registry
 from supervisor.controllers.ports.secrets import Decryptor, Secrets
 from supervisor.controllers.ports.sources import (
     FolderWatch,
@@ -32,6 +33,7 @@ __all__ = (
     "Listener",
     "Podman",
     "Prober",
+    "Registry",
     "Secrets",
     "SourceReader",
     "Systemd",

@@ -3,16 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
+from supervisor.model.image import TagDigest
 
-
-class TagDigest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tag stands for now."""
-
-    digest: str
-    """`sha256:…` of the index, or of the manifest where there is none."""
-    pushed_at: float = 0.0
-    """When it was pushed, seconds since the epoch, where the registry tells; else 0."""
+__all__ = ("Registry", "TagDigest")
 
 
 class Registry(Protocol):

@@ -37,6 +37,10 @@ class Untrusted(Unreachable):
     """Whoever is there proves by no certificate to be who was asked."""
 
 
+class TooLarge(HttpError):
+    """It says more than anybody is ready to hear."""
+
+
 class Answer:
     """The head of an answer; the body comes by `read`, `lines` or `chunks`, once."""
 
@@ -57,7 +61,7 @@ class Answer:
         async for chunk in self.chunks():
             body += chunk
             if len(body) > limit:
-                raise HttpError(f"the answer is larger than {limit} bytes")
+                raise TooLarge(f"the answer is larger than {limit} bytes")
         return bytes(body)
 
     async def lines(self, *, longest: int = 1 << 20) -> AsyncIterator[bytes]:
@@ -232,6 +236,9 @@ class Connection:
                 try:
                     self._state.receive_data(await self._stream.receive(_CHUNK))
                 except anyio.EndOfStream:
+                    is_waiting = self._state.their_state is h11.SEND_RESPONSE
+                    if is_waiting and not self._state.trailing_data[0]:
+                        raise HttpError("it hung up without an answer") from None
                     self._state.receive_data(b"")
         except h11.RemoteProtocolError as error:
             raise HttpError(f"the answer is no HTTP: {error}") from error

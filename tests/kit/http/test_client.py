@@ -141,7 +141,8 @@ async def test_a_stream_that_goes_on_is_left_by_leaving() -> None:
 @pytest.mark.parametrize(
     ("pieces", "why"),
     [
-        ([], "no HTTP"),
+        ([], "hung up without an answer"),
+        ([b"HTTP/1.1 200"], "no HTTP"),
         ([b"220 mail.example.org ESMTP\r\n\r\n"], "no HTTP"),
         ([b"HTTP/1.1 200 OK\r\nX-Endless: "] + [b"x" * 60_000] * 3, "no HTTP"),
         ([b"HTTP/1.1 100 Continue\r\n\r\n"] * 1_000, "without an answer"),

@@ -1,0 +1,70 @@
+"""Ask mirrors and registries as Podman would."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import anyio
+import msgspec
+
+from supervisor.adapters.registry.endpoints import Endpoint, places, whole_name
+from supervisor.adapters.registry.listing import digest_of, list_tags
+from supervisor.adapters.registry.memory import Memory
+from supervisor.adapters.registry.session import Round, Session
+from supervisor.model.errors import Failure
+from supervisor.model.image import TagDigest
+from supervisor.model.podman import RegistryRule
+
+
+class Asking(msgspec.Struct, kw_only=True):
+    """Shares connections and logins among questions that come together, tokens among all."""
+
+    rules: Callable[[], Awaitable[Sequence[RegistryRule]]]
+    """What this machine says of registries, as Podman has merged it; raises Retry."""
+    _memory: Memory = msgspec.field(default_factory=Memory)
+    _round: Round | None = None
+
+    async def digest(self, image: str, *, authfile: str = "") -> TagDigest:
+        """Ask what `HOST/NAME:TAG` stands for, mirrors first. Raises Retry or Stalled."""
+        name = whole_name(image)
+
+        async def find(session: Session) -> TagDigest:
+            return TagDigest(digest=await digest_of(session, name.tag or name.digest))
+
+        async with self._asking() as together:
+            *mirrors, registry = (
+                self._session(place, together, doing=f"cannot ask about {image}", login=authfile)
+                for place in places(name, await self.rules())
+            )
+            for mirror in mirrors:
+                with suppress(Failure):
+                    return await find(mirror)
+            return await find(registry)
+
+    async def tags(self, repository: str, *, authfile: str = "") -> Sequence[str]:
+        """List the tags of `HOST/NAME`. Raises Retry or Stalled.
+
+        Mirrors are not asked: what they do not have yet would be missing.
+        """
+        name, doing = whole_name(repository), f"cannot list the tags of {repository}"
+        async with self._asking() as together:
+            registry = places(name, await self.rules())[-1]
+            return await list_tags(self._session(registry, together, doing=doing, login=authfile))
+
+    def _session(self, place: Endpoint, together: Round, *, doing: str, login: str) -> Session:
+        return Session(
+            endpoint=place, doing=doing, authfile=login, round=together, memory=self._memory
+        )
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[Round]:
+        """Share what is open with all who ask at the same time; the last one closes it."""
+        together = self._round = self._round or Round()
+        together.askers += 1
+        try:
+            yield together
+        finally:
+            together.askers -= 1
+            if not together.askers:
+                self._round = None
+                with anyio.CancelScope(shield=True):
+                    await together.pool.close()

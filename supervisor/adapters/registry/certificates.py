@@ -1,0 +1,64 @@
+"""Whom a registry's connection is trusted by: `certs.d`, containers-certs.d(5)."""
+
+import os
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+from supervisor.kit.http.connection import verifying
+from supervisor.model.errors import Stalled
+
+_SYSTEM = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
+
+
+def user_folder() -> Path:
+    """Return the user's own `certs.d`."""
+    settings = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(settings) / "containers" / "certs.d"
+
+
+def context_for(host: str, *, is_insecure: bool = False) -> ssl.SSLContext:
+    """Trust the machine's authorities and the host's own, and show the host's client certificate.
+
+    Of the folders for a host the first that is there counts. `is_insecure` trusts anybody. Raises
+    Stalled if a file there cannot be used.
+    """
+    context = verifying()
+    for folder in (user_folder() / host, *(one / host for one in _SYSTEM)):
+        if folder.is_dir():
+            _take(folder, context)
+            break
+    if is_insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _take(folder: Path, context: ssl.SSLContext) -> None:
+    for path in _files(folder):
+        try:
+            if path.suffix == ".crt":
+                context.load_verify_locations(cafile=path)
+            elif path.suffix == ".cert":
+                # A password would be asked for at the terminal.
+                context.load_cert_chain(path, path.with_suffix(".key"), password=_none)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise Stalled(
+                f"cannot use {path}: {reason}",
+                hint="*.crt holds an authority, *.cert and *.key belong together, all are PEM;"
+                " see man containers-certs.d",
+            ) from error
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    try:
+        yield from sorted(folder.iterdir())
+    except OSError as error:
+        raise Stalled(
+            f"cannot read {folder}: {error.strerror}", hint=f"let this user read {folder}"
+        ) from error
+
+
+def _none() -> str:
+    raise ValueError("its key has a password")

@@ -1,0 +1,94 @@
+"""Where an image is asked for: its registry and its mirrors, as Podman would go through them.
+
+containers-registries.conf(5); Podman itself has merged its files.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from supervisor.core.files.unitfile import Refused
+from supervisor.core.images.reference import Reference, parse_reference
+from supervisor.model.errors import Stalled
+from supervisor.model.podman import RegistryRule
+
+_FOR_TAGS = ("", "all", "tag-only")
+_THIS_MACHINE = "localhost"
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A repository on a registry."""
+
+    host: str
+    """With its port, as images are named."""
+    path: str
+    is_insecure: bool = False
+    """Whether its certificate is not looked at, and plain HTTP will do."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.host}/{self.path}"
+
+
+def whole_name(image: str) -> Reference:
+    """Read `HOST/NAME` or `HOST/NAME:TAG`. Raises Stalled if no registry can be asked about it."""
+    try:
+        reference = parse_reference(image)
+    except Refused as refused:
+        raise Stalled(f"cannot ask about it: {refused}", hint=refused.hint) from None
+    if reference.host in ("", _THIS_MACHINE):
+        raise Stalled(
+            f"cannot ask about {image}: it does not say of which registry it is",
+            hint="write the whole name, such as docker.io/library/nginx:1; what is built or tagged"
+            " on this machine is followed with AutoUpdate=local",
+        )
+    return reference
+
+
+def places(image: Reference, rules: Sequence[RegistryRule]) -> tuple[Endpoint, ...]:
+    """Return the mirrors of an image that serve tags, and at last its registry.
+
+    Raises Stalled if it is blocked.
+    """
+    repository = image.repository
+    rule = max(
+        (one for one in rules if _matches(one.prefix, repository)),
+        key=lambda one: len(one.prefix),
+        default=None,
+    )
+    if rule is None:
+        return (_endpoint(repository),)
+    if rule.is_blocked:
+        raise Stalled(
+            f"cannot ask about {repository}: {rule.prefix} is blocked on this machine",
+            hint="see `blocked` in man containers-registries.conf",
+        )
+    return tuple(_places(repository, rule))
+
+
+def _places(repository: str, rule: RegistryRule) -> Iterator[Endpoint]:
+    for mirror in rule.mirrors:
+        if mirror.pulls in _FOR_TAGS and not rule.mirrors_are_for_digests:
+            moved = _moved(repository, rule.prefix, mirror.location)
+            yield _endpoint(moved, is_insecure=mirror.is_insecure)
+    moved = _moved(repository, rule.prefix, rule.location)
+    yield _endpoint(moved, is_insecure=rule.is_insecure)
+
+
+def _matches(prefix: str, repository: str) -> bool:
+    if prefix.startswith("*."):
+        return repository.partition("/")[0].endswith(prefix[1:])
+    return f"{repository}/".startswith(f"{prefix}/")
+
+
+def _moved(repository: str, prefix: str, location: str) -> str:
+    if not location:
+        return repository
+    if prefix.startswith("*."):
+        return f"{location}/{repository.partition('/')[2]}"
+    return location + repository[len(prefix) :]
+
+
+def _endpoint(name: str, *, is_insecure: bool = False) -> Endpoint:
+    place = whole_name(name)
+    return Endpoint(host=place.host, path=place.path, is_insecure=is_insecure)

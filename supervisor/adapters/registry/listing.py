@@ -1,0 +1,136 @@
+"""The two questions: what a tag stands for, and which tags there are."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import anyio
+import msgspec
+
+from supervisor.adapters.registry.pages import is_version, next_query, query_after, tags_of
+from supervisor.adapters.registry.quirks import quirk_of
+from supervisor.adapters.registry.session import Session
+from supervisor.kit.http.pool import Reply
+from supervisor.model.errors import Retry, Stalled
+
+_TYPES = (
+    "application/vnd.oci.image.index.v1+json"
+    ", application/vnd.docker.distribution.manifest.list.v2+json"
+    ", application/vnd.oci.image.manifest.v1+json"
+    ", application/vnd.docker.distribution.manifest.v2+json"
+)
+"""All of them: else the answer is the digest of something else, or that there is none."""
+_OLD = re.compile(r"manifest\.v1\+(?:json|prettyjws)|v1\+prettyjws")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
+_LARGEST_MANIFEST = 4 << 20
+_NOT_BY_HEAD = (400, 405, 501)
+_PAGE = 1_000
+"""More is refused by some (ECR), and cut down to less by others."""
+_MOST_PAGES = 500
+_MOST_TAGS = 100_000
+_MOST_BYTES = 2 << 20
+"""Of a list: 20,000 tags of a hundred characters."""
+_LIST_SECONDS = 120.0
+_UNCHANGED = 304
+
+
+class _Manifest(msgspec.Struct):
+    schemaVersion: int  # noqa: N815  # as it is written
+
+
+async def digest_of(session: Session, tag: str) -> str:
+    """Return the digest of the index, or of the manifest if that is what a tag stands for.
+
+    It is asked for, not the manifest, which counts as a pull; where it is not told, the manifest
+    is read and hashed. Raises Retry or Stalled.
+    """
+    rest, headers = f"manifests/{tag}", {"Accept": _TYPES}
+    if not quirk_of(session.endpoint.host).tells_at_get:
+        reply = await session.ask("HEAD", rest, headers=headers, limit=0, allowed=_NOT_BY_HEAD)
+        if digest := _told(reply):
+            _refuse_old(session, reply)
+            return digest
+    reply = await session.ask("GET", rest, headers=headers, limit=_LARGEST_MANIFEST)
+    _refuse_old(session, reply)
+    told = _told(reply)
+    kind = "sha512" if told.startswith("sha512") else "sha256"
+    digest = f"{kind}:{hashlib.new(kind, reply.body).hexdigest()}"
+    if told not in ("", digest):
+        raise Retry(
+            f"{session.doing}: {session.endpoint.host} sends a manifest whose digest is {digest},"
+            f" and says that it is {told}"
+        )
+    try:
+        version = msgspec.json.decode(reply.body, type=_Manifest).schemaVersion
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        version = 0
+    if version != 2:  # noqa: PLR2004  # of all four types
+        raise Retry(
+            f"{session.doing}: {session.endpoint.host} sends something that is no manifest",
+            hint="check that the network needs no login of its own",
+        )
+    return digest
+
+
+def _told(reply: Reply) -> str:
+    digest = reply.headers.get("docker-content-digest", "").strip()
+    return digest if _DIGEST.fullmatch(digest) else ""
+
+
+def _refuse_old(session: Session, reply: Reply) -> None:
+    if _OLD.search(reply.headers.get("content-type", "")):
+        raise Stalled(
+            f"{session.doing}: {session.endpoint.host} has it in a format that Podman cannot pull",
+            hint="push it anew, with a program of these days",
+        )
+
+
+async def list_tags(session: Session) -> Sequence[str]:
+    """Return all tags, in the registry's order, none twice, no digests.
+
+    A list that did not change is not read anew where the registry says so. Raises Retry or Stalled.
+    """
+    rest, name = "tags/list", session.endpoint.name
+    found: dict[str, None] = {}
+    query, asked, size, etag = f"n={_PAGE}", set[str](), 0, ""
+    deadline = anyio.current_time() + _LIST_SECONDS
+    while query:
+        if query in asked:
+            raise _odd(session, "its list of tags goes round in a circle")
+        known = "" if asked else session.memory.etag(name)
+        asked.add(query)
+        reply = await session.ask(
+            "GET",
+            f"{rest}?{query}",
+            headers={"Accept": "application/json"} | ({"If-None-Match": known} if known else {}),
+            limit=_MOST_BYTES - size,
+            allowed=(_UNCHANGED,) if known else (),
+        )
+        if reply.status == _UNCHANGED:
+            return session.memory.tags(name)
+        size += len(reply.body)
+        before = len(found)
+        try:
+            page = tags_of(reply.body)
+            found.update(dict.fromkeys(page))
+            query = next_query(reply.headers.get("link", ""), url=f"https://{name}/{rest}?{query}")
+        except ValueError as error:
+            raise _odd(session, str(error)) from None
+        if not query and len(found) > before:
+            query = query_after(page, page[-1], page=_PAGE)
+        if len(found) > _MOST_TAGS or len(asked) >= _MOST_PAGES or size >= _MOST_BYTES:
+            raise _odd(session, f"it has more than {len(found)} tags")
+        if query and anyio.current_time() > deadline:
+            raise Retry(f"{session.doing}: its list of tags had no end after {_LIST_SECONDS:g} s")
+        # That of a first page would say nothing of the others.
+        etag = reply.headers.get("etag", "") if not query and len(asked) == 1 else ""
+    tags = tuple(tag for tag in found if is_version(tag))
+    session.memory.keep_tags(name, etag, tags)
+    return tags
+
+
+def _odd(session: Session, why: str) -> Stalled:
+    return Stalled(
+        f"{session.doing}: {session.endpoint.host}: {why}",
+        hint="name a tag and take ImagePolicy=digest, which needs no list of tags",
+    )

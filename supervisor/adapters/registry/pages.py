@@ -1,0 +1,51 @@
+"""Lists of tags, page by page: the distribution specification's "Content Discovery"."""
+
+import re
+from collections.abc import Collection
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import msgspec
+
+from supervisor.core.images.reference import is_tag
+
+_LINK = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s",;]*)\s*)*)', re.ASCII)
+_NEXT = re.compile(r'\brel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.ASCII | re.IGNORECASE)
+_REFERRER = re.compile(r"sha256-[0-9a-f]{64}\b")
+"""Tags under which signatures and the like of a digest are found."""
+
+
+class _Tags(msgspec.Struct):
+    tags: list[str] | None = None
+
+
+def tags_of(body: bytes) -> list[str]:
+    """Read one page. Raises ValueError if it is none."""
+    try:
+        return msgspec.json.decode(body, type=_Tags).tags or []
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise ValueError("it is no list of tags") from error
+
+
+def is_version(tag: str) -> bool:
+    """Whether it is a tag of an image, no digest that is listed among them."""
+    return is_tag(tag) and not _REFERRER.match(tag)
+
+
+def next_query(link: str, *, url: str) -> str:
+    """Return the query of the next page of `url`; empty if there is none.
+
+    Nothing but the query is taken: some registries name themselves wrongly behind a proxy. Raises
+    ValueError if the header leads to another host.
+    """
+    for target, words in _LINK.findall(link):
+        if _NEXT.search(words):
+            found = urlsplit(urljoin(url, target))
+            if found.hostname != urlsplit(url).hostname:
+                raise ValueError(f"its list goes on at another host, {found.hostname}")
+            return str(found.query)
+    return ""
+
+
+def query_after(tags: Collection[str], last: str, *, page: int) -> str:
+    """Return the query for what follows a full page that does not say whether anything does."""
+    return urlencode({"n": page, "last": last}) if len(tags) == page else ""
