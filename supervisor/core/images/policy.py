@@ -10,7 +10,7 @@ import msgspec
 from supervisor.core.images.patterns import LONGEST_TAG, compile_pattern
 from supervisor.core.images.reference import is_tag
 from supervisor.core.images.versions import natural_key, parse_range, version_key
-from supervisor.model.image import ImageKnowledge, ImagePolicy, PolicyKind, TagOrder
+from supervisor.model.image import ImagePolicy, PolicyKind, TagOrder
 
 _NEAR = 3
 _OF_DIGEST = re.compile(r"sha\d+-[0-9a-f]{32,}(?:\.\w+)?", re.ASCII)
@@ -52,17 +52,6 @@ def newest(tags: Iterable[str], policy: ImagePolicy, *, named: str = "") -> Choi
         if key != best_key or _tie(tag) > _tie(best):
             best, best_key = tag, key
     return Choice(best) if best else Choice(near=_nearest(there, text_of))
-
-
-def is_older(known: ImageKnowledge, tag: str) -> bool:
-    """Whether the newest that is known is older, by its policy, than the version of this tag.
-
-    Not where the policy does not say: by digest, or where it would not choose this tag now.
-    """
-    there, policy = known.newest.tag if known.newest else "", known.question.policy
-    if known.question.is_local or policy.kind is PolicyKind.DIGEST or not there or there == tag:
-        return False
-    return bool(newest([tag], policy).tag) and newest([there, tag], policy).tag == tag
 
 
 def _is_image(tag: str) -> bool:

@@ -212,7 +212,7 @@ def _rule(target: ImageAsk, some: Sequence[ImageAsk], reading: Reading) -> Image
         ),
         path=target.path,
         line=_line_of_image(target, reading),
-        update=_most_careful(one.words.update for one in some),
+        update=_most_careful(some),
         cooldown=max(
             (o.words.cooldown for o in some if o.words.cooldown is not None), default=None
         ),
@@ -263,7 +263,10 @@ def _line_of_image(ask: ImageAsk, reading: Reading) -> int:
     return next(lines, 0)
 
 
-def _most_careful(modes: Iterable[UpdateMode | None]) -> UpdateMode | None:
+def _most_careful(some: Sequence[ImageAsk]) -> UpdateMode | None:
+    """Return the most careful of their words; what nobody can read may have been one of these."""
+    modes = [one.words.update for one in some]
+    modes += [UpdateMode.NOTIFY for one in some if one.words.is_unclear]
     order = tuple(reversed(UpdateMode))
     return min((mode for mode in modes if mode is not None), key=order.index, default=None)
 

@@ -75,6 +75,7 @@ def read_own_section(
     entries = {entry.key: entry for entry in said}
     values: dict[str, Any] = {}
     many: dict[str, list[tuple[Entry, Any]]] = {}
+    is_unclear = False
     for entry in said:
         try:
             key = _key_of(entry, runs=runs, keeps=keeps, pulls=pulls)
@@ -87,6 +88,7 @@ def read_own_section(
                 values[entry.key] = _read(key, entry, known)
         except Refused as refused:
             own.findings.append(_finding(refused, entry, path, files))
+            is_unclear |= entry.key in _KEYS and bool(_KEYS[entry.key].image)
     own.app = AppOptions(
         after=tuple(needs_of(many.get("After", ()), path, files)),
         **{option: value for name, value in values.items() if (option := _KEYS[name].option)},
@@ -97,6 +99,7 @@ def read_own_section(
     of_image = {name: value for name, value in values.items() if _KEYS[name].image}
     own.images = ImageWords(
         entries={name: entries[name] for name in of_image},
+        is_unclear=is_unclear,
         **{_KEYS[name].image: value for name, value in of_image.items()},
     )
     own.before_deploy = bool(values.get("Run"))

@@ -7,14 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.images.patterns import compile_pattern
-from supervisor.core.images.policy import Choice, is_older, newest
+from supervisor.core.images.policy import Choice, newest
 from supervisor.core.images.policy_text import complete, nothing_fits, policy_words, read_policy
 from supervisor.core.images.versions import natural_key, parse_range, version_key
 from supervisor.model.image import (
-    ImageKnowledge,
     ImagePolicy,
-    ImageQuestion,
-    ImageVersion,
     PolicyKind,
     TagOrder,
 )
@@ -182,24 +179,6 @@ def test_what_is_no_policy(text, words):
     with pytest.raises(ValueError, match=r".") as wrong:
         read_policy(text)
     assert words in str(wrong.value)
-
-
-@pytest.mark.parametrize(
-    ("policy", "there", "runs", "older"),
-    [
-        ("semver:^1", "1.2", "1.3", True),
-        ("semver:^1", "1.3", "1.2", False),
-        ("semver:^1", "1.3", "1.3", False),
-        ("semver:^1", "1.3", "2.0", False),
-        ("semver:^1", "", "1.0", False),
-        ("digest", "1", "2", False),
-    ],
-)
-def test_whether_what_is_there_is_older_than_what_runs(policy, there, runs, older):
-    question = ImageQuestion(image="docker.io/library/nginx:1", policy=read_policy(policy))
-    version = ImageVersion(runs="x", tag=there)
-    known = ImageKnowledge(question=question, newest=version if there else None)
-    assert is_older(known, runs) == older
 
 
 def test_of_several_groups_one_has_to_be_named():

@@ -126,6 +126,24 @@ def test_how_and_when_it_is_taken_up():
     )
 
 
+@pytest.mark.parametrize(
+    ("lines", "update"),
+    [
+        (("Window=Sat 02:00",), UpdateMode.NOTIFY),
+        (("Cooldown=soon",), UpdateMode.NOTIFY),
+        (("Update=sometimes",), UpdateMode.NOTIFY),
+        (("ImagePolicy=1.x", "Update=auto"), UpdateMode.NOTIFY),
+        (("Window=Sat 02:00", "Update=off"), UpdateMode.OFF),
+    ],
+)
+def test_where_a_word_cannot_be_read_newer_versions_are_shown_only(lines, update):
+    reading = read({"web.container": container("AutoUpdate=registry", own=lines)})
+    assert len(reading.findings) == 1
+    found = reading.units[0].image_rule
+    assert found
+    assert found.update is update
+
+
 def test_nothing_is_waited_for_whatever_the_settings_say():
     found = rule("AutoUpdate=registry", own=("Cooldown=0", "Window=always"))
     assert (found.cooldown, found.window) == (0.0, "")
