@@ -1,0 +1,94 @@
+"""Webhooks of a registry on a real host: Debian's tells, and is never kept waiting."""
+
+import json
+
+import pytest
+import yaml
+
+from tests.host.registries import SERVICE, OwnRegistry
+from tests.host.scenes import deploy_folder, events, ready, service, status
+
+SECRET = "a secret that nobody guesses"
+PATH = "/hooks/images/ours"
+
+
+@pytest.fixture
+def port(user):
+    """The first of some of this user's own: users of one host share its network."""
+    return 30_000 + 3 * (user.uid % 10_000)
+
+
+@pytest.fixture
+def own(user, registry, port):
+    """A registry, and a daemon that hears it."""
+    user.write("hook-secret", SECRET, mode=0o600)
+    ours = '[webhooks.registries.ours]\nsender = "distribution"\nsecret = "file:~/hook-secret"\n'
+    listen = f'[webhooks]\nlisten = "127.0.0.1:{port}"\npublic_url = "http://127.0.0.1:{port}"\n'
+    deploy_folder(user, {"hello/hello.service": service(1000)}, more=listen + ours)
+    ready(user, "hello")
+    return OwnRegistry(user=user, shared=registry, port=port + 1)
+
+
+def heard(user):
+    (one,) = status(user)["registry_webhooks"]
+    return one
+
+
+def last_names(user, image):
+    return user.wait_for(
+        lambda: image in heard(user).get("last", ""), what=f"{image} in the status"
+    )
+
+
+def as_shown(own, port):
+    """Start the registry with what `webhook show` prints, and with its figures on a port."""
+    user = own.user
+    shown = user.podvisor("webhook", "show", own.image("web:1"), "--reveal").stdout
+    begin = shown.index("notifications:\n")
+    snippet = yaml.safe_load(shown[begin : shown.index("\n\n", begin)])
+    own.start()
+    settings = json.loads(user.read("registry/config.yml")) | snippet
+    settings["http"]["debug"] = {"addr": f"127.0.0.1:{port + 2}"}
+    user.write("registry/config.yml", json.dumps(settings))
+    user.systemctl("restart", SERVICE)
+
+
+def figures(own, port):
+    """What the registry counts of its one endpoint."""
+    said = json.loads(own.user.run("curl", "-sf", f"http://127.0.0.1:{port + 2}/debug/vars").stdout)
+    (endpoint,) = said["registry"]["notifications"]["endpoints"]
+    return endpoint["Metrics"]
+
+
+def test_a_push_is_told_as_shown_and_nothing_is_left_over(user, own, port):
+    assert user.podvisor("webhook", "test", "ours").stdout.startswith("✓ ")
+    as_shown(own, port)
+    own.push("podvisor-test:1", "web:1", "web:latest")
+    last_names(user, own.image("web:latest"))
+    user.podman("pull", "--quiet", own.image("web:1"))
+    own.push("podvisor-test:2", "web:2")
+    last_names(user, own.image("web:2"))
+    counted = user.wait_for(lambda: (one := figures(own, port))["Pending"] == 0 and one)
+    assert set(counted["Statuses"]) == {"202 Accepted"}
+    assert counted["Errors"] == counted["Failures"] == 0
+    assert counted["Successes"] <= 6, "neither blobs nor pulls"
+    assert SECRET not in user.journal("podvisor.service") + str(events(user))
+
+
+def test_everything_is_told_without_being_kept_back(user, own, port):
+    own.start(webhook=f"http://127.0.0.1:{port}{PATH}", headers={"Authorization": SECRET})
+    own.push("podvisor-test:1", "web:1")
+    own.push("podvisor-test:2", "other:2")
+    last_names(user, own.image("other:2"))
+    user.podman("pull", "--quiet", own.image("web:1"))
+    user.wait_for(lambda: "no image that was pushed" in heard(user)["last"], what="a pull ignored")
+    assert not heard(user).get("refused")
+
+
+def test_a_wrong_secret_is_refused_and_the_right_one_has_it_all(user, own, port):
+    own.start(webhook=f"http://127.0.0.1:{port}{PATH}", headers={"Authorization": "Bearer other"})
+    own.push("podvisor-test:1", "web:1")
+    user.wait_for(lambda: heard(user).get("refused"), what="a refusal")
+    assert not heard(user).get("heard_at")
+    user.write("hook-secret", "other", mode=0o600)
+    last_names(user, own.image("web:1"))
