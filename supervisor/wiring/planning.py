@@ -21,7 +21,6 @@ from supervisor.controllers.operator.preview import Preview
 from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.suspensions import Suspensions
-from supervisor.core.images.calendar import opens
 from supervisor.kit.clock import Clock
 from supervisor.model.settings import Settings
 from supervisor.model.status import AppStatus
@@ -115,7 +114,6 @@ def desired_state(
             history=history,
             ledger=ledger,
             clock=clock,
-            opens=opens,
         ),
         folder=folder,
     )

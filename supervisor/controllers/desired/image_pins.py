@@ -12,7 +12,7 @@ from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Ledger
 from supervisor.core.desired.pinned import with_pins
-from supervisor.core.images.choose import Choice, Choosing, Opens, Standing
+from supervisor.core.images.choose import Choice, Choosing, Standing
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Candidate, Deployment
 from supervisor.model.errors import Failure
@@ -30,7 +30,6 @@ class ImagePins(msgspec.Struct, kw_only=True):
     history: RevisionHistory
     ledger: Ledger
     clock: Clock
-    opens: Opens
     unpinned: tuple[Candidate, ...] = ()
     """The candidates as their sources hold them."""
     rules: Mapping[str, tuple[ImageRule, ...]] = {}
@@ -60,7 +59,6 @@ class ImagePins(msgspec.Struct, kw_only=True):
                 knowledge=self.ledger.all(ImageKnowledge),
                 settings=settings,
                 now=self.clock.now(),
-                opens=self.opens,
             )
             self._choices, unchosen = each_now(
                 concerned,

@@ -5,11 +5,13 @@ may not run (yet) is told, with the reason. Never do the files of an app and its
 together: then the gate's verdict would be about both.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import tzinfo
 
 import msgspec
 
 from supervisor.core.images import policy
+from supervisor.core.images.calendar import opens
 from supervisor.core.images.rules import effective
 from supervisor.model.image import (
     HeldUpdate,
@@ -28,9 +30,6 @@ from supervisor.model.settings import ImageSettings
 from supervisor.model.source import AppRevision
 
 _CAREFUL = (UpdateMode.OFF, UpdateMode.NOTIFY, UpdateMode.DOWNLOAD, UpdateMode.AUTO)
-
-Opens = Callable[[str, float], float]
-"""From a window and a time to when it is open next: that time if it is; 0 is never."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +71,8 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
     """By the question's key."""
     settings: ImageSettings
     now: float
-    opens: Opens
+    zone: tzinfo | None = None
+    """Of the windows; None is this host's."""
 
     def choose(self, rules: Sequence[ImageRule], standing: Standing) -> Choice:
         """Choose for an app whose units say these rules."""
@@ -141,8 +141,8 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         if ripe > self.now:
             return "it is too new (cooldown)", ripe
         for window in {one.window: None for one in terms if one.window}:
-            if (opens := self.opens(window, self.now)) != self.now:
-                return f"its window is {window}", opens
+            if (at := opens(window, self.now, zone=self.zone)) != self.now:
+                return f"its window is {window}", at
         return "", 0.0
 
 

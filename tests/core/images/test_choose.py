@@ -1,5 +1,7 @@
 """Which version of an image an app runs, and what keeps a newer one from it."""
 
+from datetime import UTC
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -26,6 +28,7 @@ from supervisor.model.settings import ImageSettings, ImageUpdateSettings, Second
 from supervisor.model.source import TreeFile
 
 NOW = 1_000_000.0
+"""Monday, 12 January 1970, 13:46:40."""
 WEB, DB = ImageQuestion(image="reg.example/web:1"), ImageQuestion(image="reg.example/db:1")
 FILES = ("web.container", "worker.container", "db.container")
 ASKS = {"web.container": WEB, "worker.container": WEB, "db.container": DB}
@@ -68,12 +71,12 @@ def knows(question, letter, **more):
     return ImageKnowledge(question=question, newest=version)
 
 
-def choosing(*known, settings=DEFAULTS, opens=lambda _, now: now):
+def choosing(*known, settings=DEFAULTS):
     return Choosing(
         knowledge={one.question.key: one for one in known},
         settings=settings,
         now=NOW,
-        opens=opens,
+        zone=UTC,
     )
 
 
@@ -119,12 +122,12 @@ def test_a_unit_that_comes_runs_what_the_others_of_its_image_run():
         (ImageSettings(update=UpdateMode.NOTIFY), {}, "update is notify", 0),
         (ImageSettings(cooldown=Seconds(60)), {}, "cooldown", NOW + 50),
         (ImageSettings(cooldown=Seconds(60)), {"pushed_at": NOW - 20}, "cooldown", NOW + 40),
-        (ImageSettings(window="Sun 02:00..03:00"), {}, "Sun 02:00..03:00", NOW + 7),
+        (ImageSettings(window="Mon 14:00..15:00"), {}, "Mon 14:00..15:00", NOW + 800),
     ],
 )
 def test_what_comes_too_early_waits_and_a_person_may_pass_it(settings, more, why, until):
     good = candidate("1", "a", "b")
-    asked = choosing(knows(WEB, "c", **more), settings=settings, opens=lambda _, now: now + 7)
+    asked = choosing(knows(WEB, "c", **more), settings=settings)
     choice = asked.choose(RULES, standing(good=good))
     assert choice.pins == list(good.pins)
     (held,) = choice.updates
@@ -144,9 +147,7 @@ def test_a_download_is_had_ahead():
 
 def test_what_is_on_trial_goes_on_though_its_window_closed():
     good, trial = candidate("1", "a", "b"), candidate("1", "c", "b")
-    asked = choosing(
-        knows(WEB, "c"), settings=ImageSettings(window="x"), opens=lambda _, now: now + 7
-    )
+    asked = choosing(knows(WEB, "c"), settings=ImageSettings(window="Mon 14:00..15:00"))
     on = tried(trial, Outcome.TRIAL, at=2.0, ended_at=0.0)
     choice = asked.choose(RULES, standing(good=good, rollouts=[tried(good), on]))
     assert chosen(choice)["web.container"] == "c"
