@@ -6,8 +6,10 @@ the limits.
 | request | answer |
 | --- | --- |
 | `POST /hooks/SOURCE`, signed as the source's `webhook` says | 202, and what comes of it |
-| the same, not so signed | 401 |
-| the same, too large, signed but senseless | 413, 400 |
+| the same, signed but senseless | 400 |
+| `POST /hooks/images/REGISTRY`, as its `sender` proves itself | 202, and what comes of it |
+| `POST /hooks/images/REGISTRY/TOKEN`, if it can prove nothing | the same |
+| one of these, not so proved; too large | 401; 413 |
 | another method, anything else | 405, 404 |
 | whatever, from an address that was refused too often | 429 |
 | the same, behind a trusted proxy, not so signed | 429 |

@@ -194,6 +194,22 @@ async def test_other_settings_count_at_once(hooked):
         assert (await deliver(hooked, {}))[0] == 404
 
 
+async def test_a_registry_that_goes_while_it_is_heard(hooked):
+    answers = []
+
+    async def tell():
+        answers.append(await deliver(hooked, sent.DISTRIBUTION))
+
+    async with hooked.running() as daemon, anyio.create_task_group() as tasks:
+        hooked.secrets.slow[HOOK] = 1
+        tasks.start_soon(tell)
+        await anyio.sleep(0.5)
+        plain = msgspec.structs.replace(hooked.settings, webhooks=WebhookSettings(listen=LISTEN))
+        await daemon.lifecycle.take_settings(plain)
+        await anyio.sleep(1)
+        assert answers == [(404, "refused: nobody takes webhooks on /hooks/images/ours")]
+
+
 @pytest.mark.parametrize("sender", ["distribution", "ghcr", "docker-hub", "quay", "zot", "generic"])
 async def test_podvisor_tests_it_itself(world, sender):
     set_up(world, sender, registry="registry.example.org:5000" if sender == "zot" else "")

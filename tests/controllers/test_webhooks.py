@@ -186,6 +186,21 @@ async def test_every_kind_of_git_host(world, name):
         assert hook(daemon).accepted == 1
 
 
+async def test_a_source_that_goes_while_its_webhook_is_heard(hooked):
+    answers = []
+
+    async def tell():
+        answers.append(await deliver(hooked))
+
+    async with hooked.running() as daemon, anyio.create_task_group() as tasks:
+        hooked.secrets.slow[HOOK] = 1
+        tasks.start_soon(tell)
+        await anyio.sleep(0.5)
+        await daemon.lifecycle.take_settings(msgspec.structs.replace(hooked.settings, sources={}))
+        await anyio.sleep(1)
+        assert answers == [(404, "refused: nobody takes webhooks on /hooks/home")]
+
+
 async def test_a_secret_that_was_changed_counts_at_once(hooked):
     async with hooked.running() as daemon:
         assert (await deliver(hooked))[0] == 202

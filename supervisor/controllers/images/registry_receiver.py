@@ -81,6 +81,8 @@ class RegistryReceiver(msgspec.Struct, kw_only=True):
         self.refusals.problems.pop(target, None)
         if fault:
             return self.refusals.refuse(sender, Refusal.SIGNATURE, fault, target)
+        if self.target(path) is None:  # the settings were read anew in the meantime
+            return self.refusals.refuse_path(sender, path)
         try:
             news = payloads.read(host, delivery, registry=registry.registry)
         except Unreadable as error:

@@ -68,6 +68,8 @@ class SourceReceiver(msgspec.Struct, kw_only=True):
         self.refusals.problems.pop(name, None)
         if fault:
             return self.refusals.refuse(sender, Refusal.SIGNATURE, fault, name)
+        if self.target(path) is None:  # the settings were read anew in the meantime
+            return self.refusals.refuse_path(sender, path)
         return self.hear(name, message, self._is_repeat(name, delivery))
 
     async def look(self) -> None:

@@ -13,12 +13,15 @@ from supervisor.controllers.ports import Events
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.githost.client_address import rate_limit_key
 from supervisor.kit.rates import Throttle, TokenBuckets
+from supervisor.kit.texts import one_line
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.events import EventKind
 from supervisor.model.settings import Settings
 from supervisor.model.webhook import Answer, Refusal, Sender
 
 _SAID_AGAIN_SECONDS = 3_600.0
+_SHOWN_PARTS = 4
+"""Of a path: `/hooks/images/NAME`. What follows may be somebody's token."""
 _SAID_PER_MINUTE = 10
 """Of all addresses together, so that nobody can fill the event log."""
 _STATUS = {
@@ -83,6 +86,12 @@ class Refusals:
                 detail=self.problems.get(target, "") if why is Refusal.SECRET else "",
             )
         return Answer(status=_STATUS[why], text=f"refused: {text}")
+
+    def refuse_path(self, sender: Sender, path: str) -> Answer:
+        """Return the refusal of a request that is for nobody here."""
+        parts = path.split("/")
+        shown = "/".join([*parts[:_SHOWN_PARTS], "…"]) if len(parts) > _SHOWN_PARTS else path
+        return self.refuse(sender, Refusal.PATH, f"nobody takes webhooks on {one_line(shown)}")
 
     def refuse_unchecked(self, sender: Sender, failure: Failure, target: str) -> Answer:
         """Return the refusal of a delivery whose secret cannot be read; its sender is blameless.

@@ -12,12 +12,9 @@ import msgspec
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.webhooks.refusals import TOO_OFTEN, Refusals
 from supervisor.core.githost.client_address import sender
-from supervisor.kit.texts import one_line
 from supervisor.model.webhook import Answer, Delivery, Refusal, Sender
 
 _METHOD_NOT_ALLOWED = 405
-_SHOWN_PARTS = 4
-"""Of a path: `/hooks/images/NAME`. What follows may be somebody's token."""
 
 
 class Receiver(Protocol):
@@ -60,7 +57,7 @@ class WebhookRouter(msgspec.Struct, frozen=True, kw_only=True):
             return self.refusals.refuse(sender, Refusal.LIMIT, TOO_OFTEN)
         target = next(filter(None, (one.target(path) for one in self.receivers)), None)
         if target is None:
-            return self._for_nobody(sender, path)
+            return self.refusals.refuse_path(sender, path)
         if method != "POST":
             text = "webhooks are sent with POST"
             answer = self.refusals.refuse(sender, Refusal.PATH, text, target)
@@ -81,15 +78,11 @@ class WebhookRouter(msgspec.Struct, frozen=True, kw_only=True):
         for one in self.receivers:
             if one.target(path) is not None:
                 return await one.receive(sender, path=path, delivery=delivery)
-        return self._for_nobody(sender, path)  # the settings were read anew in the meantime
+        return self.refusals.refuse_path(
+            sender, path
+        )  # the settings were read anew in the meantime
 
     async def look(self) -> None:
         """Find out whose deliveries could not be checked now."""
         for one in self.receivers:
             await one.look()
-
-    def _for_nobody(self, sender: Sender, path: str) -> Answer:
-        parts = path.split("/")
-        shown = "/".join([*parts[:_SHOWN_PARTS], "…"]) if len(parts) > _SHOWN_PARTS else path
-        text = f"nobody takes webhooks on {one_line(shown)}"
-        return self.refusals.refuse(sender, Refusal.PATH, text)
