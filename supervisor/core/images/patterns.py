@@ -1,9 +1,9 @@
 """Regular expressions of people, for tags of strangers: those that can take for ever are refused.
 
 Python's `re` goes back at each choice that it made. A choice that the next letter decides costs
-nothing; the others multiply, and are counted here (in bits: a repeat of up to 128 letters is 7)
-before a pattern is ever used. With a tag's 128 letters at most, a match then takes a fraction of a
-millisecond, whoever wrote the tag.
+nothing but to read on; the others multiply, and are counted here (in bits: a repeat of up to 128
+letters is 7) before a pattern is ever used. Of a tag's 128 letters no match then takes longer than
+some milliseconds, whoever wrote the tag.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from supervisor.kit.texts import one_line
 
 LONGEST_PATTERN = 200
 LONGEST_TAG = 128
-_MOST_BITS = 16.0
+_MOST_BITS = 9.0
 _LETTERS = frozenset(string.ascii_letters + string.digits + "_.-")
 """All that tags are made of."""
 _OF_CATEGORY = {
