@@ -35,6 +35,10 @@ class FakeSide:
         self.machine.networks.add(network)
         self.machine.volumes.add(volume)
 
+    def pulled(self, image: str, *digests: str) -> None:
+        self.machine.images.add(image)
+        self.podman.digests[image] = digests
+
     def has_secret(self, name: str) -> None:
         self.podman.has_secret(name, b"theirs")
 
@@ -60,6 +64,10 @@ class RealSide:
         self.api.add_image(image)
         self.api.add_network(network)
         self.api.add_volume(volume)
+
+    def pulled(self, image: str, *digests: str) -> None:
+        self.api.add_image(image)
+        self.api.inspected_images[image] = {"Id": "1" * 64, "RepoDigests": list(digests)}
 
     def has_secret(self, name: str) -> None:
         self.api.add_secret(name, "1" * 25)
@@ -95,6 +103,16 @@ async def test_what_is_not_asked_for_is_none(side: FakeSide | RealSide) -> None:
     assert found.volumes is not None
     assert "data" in found.volumes
     assert (found.networks, found.secrets) == (None, None)
+
+
+async def test_by_which_digests_an_image_is_known(side: FakeSide | RealSide) -> None:
+    podman: Podman = side.podman
+    digests = (f"quay.io/me/x@sha256:{'a' * 64}", f"quay.io/me/x@sha256:{'b' * 64}")
+    side.pulled("quay.io/me/x:1", *digests)
+    side.has(image="localhost/built:1", network="net", volume="data")
+    assert await podman.image_digests("quay.io/me/x:1") == digests
+    assert await podman.image_digests("localhost/built:1") == ()
+    assert await podman.image_digests("quay.io/me/none:1") == ()
 
 
 async def test_what_is_removed_is_gone_and_what_is_gone_is_well(side: FakeSide | RealSide) -> None:
@@ -169,6 +187,7 @@ async def test_while_podman_does_not_answer_everything_is_tried_again(
     for asked in (
         podman.inventory(volumes=True),
         podman.pull("localhost/y:1", timeout_seconds=30),
+        podman.image_digests("localhost/x:1"),
         podman.health(["0" * 64]),
         podman.secret("own"),
         podman.put_secret("own", b"two", labels=LABELS),

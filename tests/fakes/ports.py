@@ -715,6 +715,8 @@ class FakePodman:
         self.rechecks = 0
         self.registry: set[str] = set()
         self.pulls: list[str] = []
+        self.digests: dict[str, tuple[str, ...]] = {}
+        """Of images that came from a registry."""
         self.asked_for_health = 0
         self.intervals: list[float] = []
         self.down = False
@@ -801,6 +803,10 @@ class FakePodman:
             if containers
             else None,
         )
+
+    async def image_digests(self, reference: str) -> tuple[str, ...]:
+        self._reach()
+        return self.digests.get(reference, ())
 
     async def pull(self, image: str, *, timeout_seconds: float) -> None:
         self._reach()

@@ -92,6 +92,12 @@ class PodmanClient:
                 else None,
             )
 
+    async def image_digests(self, reference: str) -> tuple[str, ...]:
+        """Return by which digests an image that is here may be asked for: `NAME@sha256:…`."""
+        with _doing(f"inspect {reference}"):
+            found = await self._api.inspect("images", reference) or {}
+        return tuple(map(str, found.get("RepoDigests") or ()))
+
     async def pull(self, image: str, *, timeout_seconds: float) -> None:
         """Fetch an image if it is not there. Raises Retry (registry, network) or Stalled."""
         words = ""

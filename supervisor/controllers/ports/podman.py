@@ -26,6 +26,12 @@ class Podman(Protocol):
     ) -> Inventory:
         """Ask for what is named, no more. Raises Retry if Podman does not answer."""
 
+    async def image_digests(self, reference: str) -> tuple[str, ...]:
+        """Return by which digests an image that is here may be asked for: `NAME@sha256:…`.
+
+        None if it is not here, or was built here. Raises Retry.
+        """
+
     async def pull(self, image: str, *, timeout_seconds: float) -> None:
         """Pull an image. Raises Retry (registry, network) or Stalled (denied, no such tag)."""
 
