@@ -4,7 +4,7 @@ A pull has a key of its own so that it takes its time while the apps that wait f
 others, are kept as they are.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -26,6 +26,8 @@ class ImageController(msgspec.Struct, kw_only=True):
     queue: WorkQueue
     settings: CurrentSettings
     _waiting: dict[str, set[str]] = {}
+    _ahead: Mapping[str, Collection[str]] = {}
+    """Images that nobody waits for, to the apps that will run them."""
     _errors: dict[str, str] = {}
 
     def want(self, step: PullImage) -> None:
@@ -44,7 +46,15 @@ class ImageController(msgspec.Struct, kw_only=True):
                 self._waiting[image].discard(app)
                 if not self._waiting[image]:
                     del self._waiting[image]
-                    self._errors.pop(image, None)
+                    if image not in self._ahead:
+                        self._errors.pop(image, None)
+
+    def pull_ahead(self, images: Mapping[str, Collection[str]]) -> None:
+        """Have these images pulled, each for some apps that do not wait for it; and no others."""
+        before, self._ahead = self._ahead, images
+        for image in before.keys() - images.keys() - self._waiting.keys():
+            self._errors.pop(image, None)
+        self.queue.add(*Kind.IMAGE.keys(sorted(images.keys() - before.keys())))
 
     def keys(self, apps: Collection[str]) -> tuple[str, ...]:
         """Keys of the images that these apps (all, if empty) wait for."""
@@ -61,27 +71,37 @@ class ImageController(msgspec.Struct, kw_only=True):
 
     async def reconcile(self, image: str) -> list[str]:
         """Pull it and name the apps that wait for it. Raises what pulling raises."""
-        if not self._waiting.get(image):
+        if not self._waiting.get(image) and not await self._lacks_ahead(image):
             return []
         try:
             timeout = float(self.settings.now.repair.pull_timeout)
             await self.podman.pull(image, timeout_seconds=timeout)
         except Failure as failure:
             apps = self._waiting.get(image, set())
+            concerned = self._concerned(image, apps)
             if self._errors.get(image) != str(failure):
                 hint = failure.hint or "tried again by itself"
-                self._log(image, apps, ok=False, reason=str(failure), detail=hint)
-            if apps:
+                self._log(image, concerned, ok=False, reason=str(failure), detail=hint)
+            if concerned:
                 self._errors[image] = str(failure)
             self.queue.add(*Kind.APP.keys(sorted(apps)))
             raise
         self._errors.pop(image, None)
         # Whoever waits now: some came, some went, while it was pulled.
         apps = self._waiting.pop(image, set())
-        self._log(image, apps, ok=True, reason="pulled")
+        self._log(image, self._concerned(image, apps), ok=True, reason="pulled")
         if "@" in image:
             self.queue.add_in(Kind.KEPT_IMAGES, backoff.UNHURRIED_SECONDS)
         return Kind.APP.keys(sorted(apps))
+
+    def _concerned(self, image: str, waiting: Collection[str]) -> set[str]:
+        return {*waiting, *self._ahead.get(image, ())}
+
+    async def _lacks_ahead(self, image: str) -> bool:
+        """Whether it is to be pulled though nobody waits, and is not here. Raises Retry."""
+        if image not in self._ahead:
+            return False
+        return image not in ((await self.podman.inventory(images=[image])).images or {})
 
     def _log(
         self, image: str, apps: Collection[str], *, ok: bool, reason: str, detail: str = ""
