@@ -16,6 +16,7 @@ class Kind(enum.StrEnum):
     CHANGED_APPS = "changed-apps"
     IMAGE = "image"
     KEPT_IMAGES = "kept-images"
+    IMAGE_CHECK = "image-check"
     GC_ROOTS = "gc-roots"
     COMMIT_STATUS = "commit-status"
     HEALTH = "health"

@@ -1,5 +1,7 @@
 """What has everything looked at: the start, other settings, the end of a suspend."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from supervisor.controllers.keys import Kind, parse
@@ -23,6 +25,8 @@ class Lifecycle(msgspec.Struct, kw_only=True):
     suspensions: Suspensions
     clock: Clock
     resync: Resync
+    network_changed: Callable[[], None]
+    """Hears of every chance that what could not be reached can be."""
     _restored: frozenset[str] = frozenset()
     """Sources that were known before they were read."""
     _suspended: float = 0.0
@@ -58,6 +62,7 @@ class Lifecycle(msgspec.Struct, kw_only=True):
             self.queue.advance(suspended - self._suspended)
             self._suspended = suspended
             self.suspensions.renew_trials()
+        self.network_changed()
         self.loop.expedite()
 
     def is_first_pass(self, key: str) -> bool:

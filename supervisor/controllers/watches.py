@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | units | state changes of managed units | `app:NAME` of the app that has the unit |
 | owned | owned files touched by anyone | `app:NAME` |
-| podman | what happens to Podman's objects | `app:NAME` of the apps that use that very one |
+| podman | what happens to Podman's objects | `app:NAME` of its users, `image-check:QUESTION` |
 | folders | folder sources | `source:NAME` |
 | host | suspends, networks that come up | none: what waits is tried at once |
 """
@@ -37,6 +37,8 @@ class Sightings(msgspec.Struct, frozen=True, kw_only=True):
     desired_state: DesiredState
     ledger: Ledger
     board: StatusBoard
+    image_seen: Callable[[PodmanEvent], None]
+    """Hears of every event; whether it is about an image that is asked for, it knows itself."""
     host_changed: Callable[[str], None]
 
     def unit_changed(self, unit: str) -> None:
@@ -52,6 +54,7 @@ class Sightings(msgspec.Struct, frozen=True, kw_only=True):
         units = {name: one.units for name, one in self.desired_state.latest().items()}
         apps = apps_of(event, units, self.desired_state.secrets())
         self.queue.add_debounced(*Kind.APP.keys(apps))
+        self.image_seen(event)
 
     def source_changed(self, source: str) -> None:
         self.queue.add_debounced(Kind.SOURCE.key(source))

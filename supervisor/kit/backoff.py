@@ -20,6 +20,13 @@ PULL_SECONDS = (
     3_600,
 )
 
+CHECK_SECONDS = (
+    60,  # nobody waits for the answer; questions that fail together are asked again together
+    300,
+    900,
+    3_600,  # the next round may come first
+)
+
 PASS_SECONDS = (
     1,  # a bus or a socket that is just restarting
     5,

@@ -39,6 +39,8 @@ class EventKind(enum.StrEnum):
     """A unit crash-loops, an image cannot be had: with the time of the next try."""
     FAILED = "failed"
     """What a timer, a socket, a path or a person starts has failed."""
+    IMAGE = "image"
+    """There is another version of an image, or that could not be found out."""
     HEALTH = "health"
     """A unit became unhealthy, or healthy again."""
     RECOVERED = "recovered"

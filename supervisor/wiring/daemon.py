@@ -53,10 +53,10 @@ from supervisor.kit import backoff
 from supervisor.kit.sd_notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Finding
-from supervisor.model.image import ImageKnowledge
 from supervisor.model.settings import Settings
 from supervisor.model.status import Status
 from supervisor.wiring.environment import load_settings
+from supervisor.wiring.images import image_checker
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
 
@@ -103,6 +103,15 @@ def assemble(
         clock=clock,
         refusals=refusals,
     )
+    images = ImageController(podman=ports.podman, ledger=ledger, queue=queue, settings=current)
+    checker = image_checker(
+        ports,
+        desired_state=desired_state,
+        queue=queue,
+        settings=current,
+        listening=webhooks.is_listening,
+        pull_ahead=images.pull_ahead,
+    )
     webhook_secrets = WebhookSecrets(settings=current, secrets=ports.secrets)
     of_registries = RegistryReceiver(
         settings=current,
@@ -110,7 +119,7 @@ def assemble(
         refusals=refusals,
         ledger=ledger,
         clock=clock,
-        told=lambda _: (),
+        told=checker.schedule.told,
     )
     of_sources = SourceReceiver(
         settings=current,
@@ -139,7 +148,6 @@ def assemble(
         problems = (*host_problems(), *file.findings(), *unwritten)
         return msgspec.structs.replace(started, problems=problems)
 
-    images = ImageController(podman=ports.podman, ledger=ledger, queue=queue, settings=current)
     keeper = ImageKeeper(podman=ports.podman, desired_state=desired_state, ledger=ledger)
     executor = Executor(
         reader=ports.reader,
@@ -168,6 +176,7 @@ def assemble(
     )
 
     def tell() -> None:
+        checker.follow()
         queue.add(*statuses.due())
         if board.has_looked:
             notifier.status(board.summary())
@@ -240,6 +249,12 @@ def assemble(
             over_network=True,
             shows_failures=True,
         ),
+        Kind.IMAGE_CHECK: Reconciler(
+            reconcile=checker.reconcile,
+            backoff=backoff.CHECK_SECONDS,
+            over_network=True,
+            shows_failures=True,
+        ),
         Kind.COMMIT_STATUS: Reconciler(
             reconcile=statuses.reconcile,
             backoff=backoff.FETCH_SECONDS,
@@ -274,7 +289,13 @@ def assemble(
         suspensions=planning.suspensions,
         clock=clock,
         resync=resync,
+        network_changed=checker.network_changed,
     )
+
+    def close() -> None:
+        checker.memory.keep()
+        ports.close()
+
     reloader = SettingsReloader(
         file=file,
         take=lifecycle.take_settings,
@@ -323,8 +344,8 @@ def assemble(
                     names=names,
                     desired_state=desired_state,
                     ledger=ledger,
-                    knowledge=lambda key: ledger.get(ImageKnowledge, key),
-                    next_check_in=lambda _: None,
+                    knowledge=checker.memory.of,
+                    next_check_in=checker.schedule.next_check_in,
                     clock=clock,
                 ),
             ),
@@ -363,6 +384,7 @@ def assemble(
                 desired_state=desired_state,
                 ledger=ledger,
                 board=board,
+                image_seen=checker.schedule.seen_here,
                 host_changed=lifecycle.host_changed,
             ),
             systemd=ports.systemd,
@@ -373,5 +395,5 @@ def assemble(
         ),
         webhooks=partial(ports.listener.run, router),
         settings=reloader,
-        close=ports.close,
+        close=close,
     )

@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor.controllers.keys import Kind
+from supervisor.model.errors import Retry
 from supervisor.model.events import EventKind
-from supervisor.model.image import ImageKnowledge, ImagePolicy, ImageQuestion, ImageVersion
+from supervisor.model.image import ImageKnowledge, ImagePolicy, ImageQuestion
+from supervisor.model.podman import PodmanEvent
 from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, OrderRequest
@@ -19,6 +22,7 @@ IMAGE = "reg.example/web:1"
 PULL = 60
 """How long the fake Podman takes, in seconds."""
 QUESTION = ImageQuestion(image=IMAGE, policy=ImagePolicy())
+CHECK = Kind.IMAGE_CHECK.key(QUESTION.key)
 A, B, C = (f"reg.example/web@sha256:{letter * 64}" for letter in "abc")
 WEB = f"v=1 image={IMAGE} track=digest"
 ONE = {"web/web.container": WEB}
@@ -33,13 +37,15 @@ def world(world):
     return world
 
 
-async def tell(world, daemon, runs, **more):
-    """The registry has this version now, and somebody said so."""
-    version = ImageVersion(runs=runs, seen_at=world.clock.now(), **more)
-    knowledge = ImageKnowledge(question=QUESTION, newest=version)
-    world.ledger.put(knowledge, QUESTION.key)
-    daemon.desired_state.images_changed()
-    daemon.queue.add("changed-apps")
+def push_image(world, runs):
+    """The registry has this version now."""
+    world.registry.repositories["reg.example/web"] = {"1": runs.partition("@")[2]}
+
+
+async def tell(world, daemon, runs):
+    """The registry has this version now, and somebody says so."""
+    push_image(world, runs)
+    daemon.queue.add(CHECK)
     await anyio.sleep(PULL + 2)
     await daemon.queue.wait_idle()
 
@@ -51,8 +57,8 @@ async def settle(daemon):
 
 async def at(world, daemon, runs):
     """The app runs this version, and that is good."""
+    push_image(world, runs)
     await world.push(daemon, ONE)
-    await tell(world, daemon, runs)
     await settle(daemon)
     assert running(world) == runs
 
@@ -88,11 +94,28 @@ async def updates(daemon, name="web"):
 
 async def test_an_app_waits_until_it_is_known_which_version_there_is(world):
     async with world.running() as daemon:
-        await world.push(daemon, ONE)
+        push_image(world, A)
+        world.registry.seconds = 30.0
+        world.reader.put("home", ONE)
+        daemon.queue.add("source:home")
+        await anyio.sleep(10)
         assert app(daemon).state is AppState.CHANGING
         assert IMAGE in str(app(daemon).waiting[0])
         assert not running(world)
-        await tell(world, daemon, A)
+        await daemon.queue.wait_idle()
+        assert running(world) == A
+
+
+async def test_an_app_whose_registry_is_down_says_so_and_takes_what_is_here(world):
+    world.registry.failures["reg.example"] = Retry("cannot reach reg.example")
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
+        assert app(daemon).state is AppState.FAILING
+        assert "cannot reach reg.example" in str(app(daemon).waiting[0])
+        world.podman.digests[IMAGE] = (A,)
+        world.podman.events.queue.put_nowait(PodmanEvent(type="image", name=IMAGE))
+        await anyio.sleep(1)
+        await daemon.queue.wait_idle()
         assert running(world) == A
 
 
@@ -167,8 +190,8 @@ async def test_a_new_revision_that_fails_is_no_word_on_the_image(world):
 
 async def test_a_cooldown_ends_by_itself(world):
     async with world.running() as daemon:
+        push_image(world, A)
         await world.push(daemon, {"web/web.container": f"{WEB} cooldown=3600"})
-        await tell(world, daemon, A)
         await settle(daemon)
         await tell(world, daemon, B)
         assert running(world) == A
@@ -200,7 +223,7 @@ async def test_a_held_app_keeps_its_images(world):
 async def test_what_was_chosen_survives_a_restart_with_nothing_known(world):
     async with world.running() as daemon:
         await at(world, daemon, A)
-    world.ledger = None
+    world.registry.failures["reg.example"] = Retry("cannot reach reg.example")
     async with world.running() as daemon:
         world.ledger.drop(ImageKnowledge, QUESTION.key)
         daemon.desired_state.images_changed()
@@ -260,11 +283,8 @@ def test_whatever_comes_the_newest_that_works_runs(in_world, happens, bad_images
                 daemon.queue.add("source:home")
             else:
                 now["image"] = which
-                version = ImageVersion(runs=LETTERS[which])
-                knowledge = ImageKnowledge(question=QUESTION, newest=version)
-                world.ledger.put(knowledge, QUESTION.key)
-                daemon.desired_state.images_changed()
-                daemon.queue.add("changed-apps")
+                push_image(world, LETTERS[which])
+                daemon.queue.add(CHECK)
         return False
 
     async def case(world):
@@ -283,7 +303,7 @@ def test_whatever_comes_the_newest_that_works_runs(in_world, happens, bad_images
             async with world.running(first_pass=False) as daemon:
                 restarts = await live(world, daemon, left, now)
                 if not restarts:
-                    await anyio.sleep(3600)
+                    await anyio.sleep(2 * 3600)
                     await daemon.queue.wait_idle()
                     status = daemon.board.apps["web"]
         revision, image = works[world.machine.running["web.service"]]

@@ -106,9 +106,15 @@ class WebhookController(msgspec.Struct, kw_only=True):
             return 0.0
         if not self._takes(name):
             return float(settings.poll)
-        # At the start it is yet to be opened; what matters is that it is not known to be shut.
-        listening = bool(self.settings.now.webhooks.listen) and not self._problem
-        return self._source(name).trust.poll_seconds(float(settings.poll), listening=listening)
+        trust = self._source(name).trust
+        return trust.poll_seconds(float(settings.poll), listening=self.is_listening())
+
+    def is_listening(self) -> bool:
+        """Whether deliveries are heard.
+
+        At the start it is yet to be opened; what matters is that it is not known to be shut.
+        """
+        return bool(self.settings.now.webhooks.listen) and not self._problem
 
     def begin(self, name: str) -> None:
         """Say that a source is about to be read."""

@@ -1,0 +1,171 @@
+"""Ask one question: of its registry, or of Podman where this host's own image is what counts."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+
+import anyio
+import msgspec
+
+from supervisor.controllers.images.hosts import Hosts
+from supervisor.controllers.ports import Aside, Podman, Registry
+from supervisor.core.images.concerns import (
+    host_of,
+    is_fixed,
+    lists_tags,
+    repository_of,
+    words_of,
+)
+from supervisor.core.images.policy import Choice, newest
+from supervisor.core.images.reference import name_and_tag
+from supervisor.model.errors import Failure
+from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
+
+_LIST_COUNTS_SECONDS = 30.0
+"""Questions of one round that go by the tags of one repository read these once."""
+_DIGEST_COUNTS_SECONDS = 86_400.0
+"""So seldom it is asked whether a tag that should stay what it is was pushed once more."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is: a version, or why none fits."""
+
+    version: ImageVersion | None = None
+    problem: str = ""
+    hint: str = ""
+
+
+class _Chosen(msgspec.Struct, frozen=True):
+    """What a question makes of a list of tags."""
+
+    at: float
+    """When the list was asked for."""
+    choice: Choice
+
+
+class Asking(msgspec.Struct, kw_only=True):
+    """Asks no more than has to be known. Moments are of the event loop's clock."""
+
+    registry: Registry
+    podman: Podman
+    hosts: Hosts
+    aside: Aside
+    _chosen: dict[str, _Chosen] = {}
+    """By the key of the question."""
+    _verified: dict[str, tuple[str, float]] = {}
+    """Key of the question to the tag of which the digest was asked, and when."""
+    _listing: defaultdict[tuple[str, str], anyio.Lock] = msgspec.field(
+        default_factory=lambda: defaultdict(anyio.Lock)
+    )
+
+    def book(self, question: ImageQuestion, *, told_at: float) -> float:
+        """Book a question at its registry, or return the seconds until there may be room for it.
+
+        Raises LetAlone.
+        """
+        if question.is_local:
+            return 0.0
+        return self.hosts.book(host_of(question), hurried=told_at > -math.inf)
+
+    async def ask(
+        self,
+        question: ImageQuestion,
+        known: ImageKnowledge | None,
+        *,
+        told_at: float,
+        along: Iterable[ImageQuestion],
+    ) -> Answer:
+        """Ask what was booked. Raises what the ports raise, and LetAlone.
+
+        `told_at` is when somebody told of the image; minus infinity for a round. What is read of
+        its repository serves those of `along` that are asked next.
+        """
+        hurried = told_at > -math.inf
+        if question.is_local:
+            return await self._here(question)
+        if not lists_tags(question):
+            return await self._version(question, question.image, hurried=hurried)
+        chosen = (await self._choose(question, told_at, along)).choice
+        if not chosen.tag:
+            return Answer(
+                problem=f"no tag of {repository_of(question)} fits {words_of(question.policy)}",
+                hint=f"the nearest are {', '.join(chosen.near)}" if chosen.near else "",
+            )
+        tag, at = self._verified.get(question.key, ("", -math.inf))
+        before = known.newest if known else None
+        if (
+            before
+            and before.tag == tag == chosen.tag
+            and not hurried
+            and is_fixed(tag)
+            and anyio.current_time() < at + _DIGEST_COUNTS_SECONDS
+        ):
+            return Answer(version=before)
+        image = f"{repository_of(question)}:{chosen.tag}"
+        answer = await self._version(question, image, hurried=hurried)
+        self._verified[question.key] = (chosen.tag, anyio.current_time())
+        return answer
+
+    async def instead(self, question: ImageQuestion) -> ImageVersion | None:
+        """Return the version that is here by the very tag that the unit names, if there is one.
+
+        For a registry that cannot be asked; raises nothing.
+        """
+        if question.is_local:
+            return None
+        repository, tag = name_and_tag(question.image)
+        try:
+            digests = await self.podman.image_digests(question.image)
+        except Failure:
+            return None
+        mine = [one for one in digests if one.startswith(f"{repository}@")]
+        return ImageVersion(runs=mine[0], tag=tag) if mine else None
+
+    def forget(self, question: ImageQuestion) -> None:
+        """Forget a question that nobody asks."""
+        self._chosen.pop(question.key, None)
+        self._verified.pop(question.key, None)
+        self._listing.pop((repository_of(question), question.authfile), None)
+
+    async def _here(self, question: ImageQuestion) -> Answer:
+        found = (await self.podman.inventory(images=[question.image])).images or {}
+        identity = found.get(question.image)
+        if identity is None:
+            return Answer(
+                problem=f"no image {question.image} is here",
+                hint=f"build, load or tag it under that name: podman tag IMAGE {question.image}",
+            )
+        return Answer(version=ImageVersion(runs=identity, tag=name_and_tag(question.image)[1]))
+
+    async def _version(self, question: ImageQuestion, image: str, *, hurried: bool) -> Answer:
+        repository, tag = name_and_tag(image)
+        async with self.hosts.turn(host_of(question), repository, hurried=hurried):
+            found = await self.registry.digest(image, authfile=question.authfile)
+        runs = f"{repository}@{found.digest}"
+        return Answer(version=ImageVersion(runs=runs, tag=tag, pushed_at=found.pushed_at))
+
+    async def _choose(
+        self, question: ImageQuestion, told_at: float, along: Iterable[ImageQuestion]
+    ) -> _Chosen:
+        repository, authfile = repository_of(question), question.authfile
+        hurried = told_at > -math.inf
+        async with self._listing[repository, authfile]:
+            now = anyio.current_time()
+            known = self._chosen.get(question.key)
+            if known and known.at >= max(told_at, now - _LIST_COUNTS_SECONDS):
+                return known
+            async with self.hosts.turn(host_of(question), repository, hurried=hurried):
+                tags = await self.registry.tags(repository, authfile=authfile)
+            asked = [question, *(one for one in along if _reads_the_same(one, question))]
+
+            def choose() -> dict[str, _Chosen]:
+                return {one.key: _Chosen(now, newest(tags, one.policy)) for one in asked}
+
+            chosen = await self.aside(choose, items=len(tags))
+            self._chosen.update(chosen)
+            return chosen[question.key]
+
+
+def _reads_the_same(one: ImageQuestion, other: ImageQuestion) -> bool:
+    """Whether both go by the tags of a repository, which is the same."""
+    return lists_tags(one) and one.authfile == other.authfile

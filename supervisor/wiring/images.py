@@ -1,0 +1,41 @@
+"""What finds out which versions of images there are, wired over the ports."""
+
+from collections.abc import Callable
+
+from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.images.asking import Asking
+from supervisor.controllers.images.checker import ImageChecker
+from supervisor.controllers.images.hosts import Hosts
+from supervisor.controllers.images.memory import Memory
+from supervisor.controllers.images.schedule import Ahead, CheckSchedule
+from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.wiring.ports import Ports
+
+
+def image_checker(
+    ports: Ports,
+    *,
+    desired_state: DesiredState,
+    queue: WorkQueue,
+    settings: CurrentSettings,
+    listening: Callable[[], bool],
+    pull_ahead: Ahead,
+) -> ImageChecker:
+    """Wire what asks; `listening` and `pull_ahead` as of `CheckSchedule`."""
+    memory = Memory(ledger=ports.ledger, clock=ports.clock)
+    return ImageChecker(
+        schedule=CheckSchedule(
+            desired_state=desired_state,
+            memory=memory,
+            queue=queue,
+            settings=settings,
+            listening=listening,
+            pull_ahead=pull_ahead,
+        ),
+        asking=Asking(
+            registry=ports.registry, podman=ports.podman, hosts=Hosts(), aside=ports.aside
+        ),
+        memory=memory,
+        desired_state=desired_state,
+    )
