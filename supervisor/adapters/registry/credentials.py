@@ -76,6 +76,7 @@ class _Told(msgspec.Struct):
 class Logins(msgspec.Struct):
     """Looks logins up; each file is read, and each helper asked, once."""
 
+    _places: dict[str, tuple[Path, ...]] = {}
     _files: dict[Path, _File | None] = {}
     _told: dict[tuple[str, str], Login | None] = {}
 
@@ -88,7 +89,9 @@ class Logins(msgspec.Struct):
         `authfile` counts alone, if given. Raises Stalled (a file cannot be used) or Retry (a
         helper fails).
         """
-        for place in auth_files(authfile):
+        if authfile not in self._places:
+            self._places[authfile] = tuple(auth_files(authfile))
+        for place in self._places[authfile]:
             if place not in self._files:
                 self._files[place] = _read(place, is_asked_for=bool(authfile))
             file = self._files[place]

@@ -295,6 +295,8 @@ def why(error: BaseException) -> str:
     """Say why a connection failed, in the system's words if it has some."""
     while isinstance(error.__cause__, OSError):
         error = error.__cause__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
     number = getattr(error, "errno", None) or 0
     if number > 0 and not isinstance(error, ssl.SSLError):  # which numbers its own
         return os.strerror(number)

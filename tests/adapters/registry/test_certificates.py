@@ -1,10 +1,12 @@
 """TLS: authorities of one's own, and registries that nobody vouches for."""
 
+import ssl
 from pathlib import Path
 
 import pytest
 
 from supervisor.adapters.registry.asking import Asking
+from supervisor.adapters.registry.certificates import context_for
 from supervisor.model.errors import Stalled
 from supervisor.model.podman import RegistryRule
 from tests.fakes.registry_server import RegistryServer, certificate
@@ -28,13 +30,19 @@ async def test_an_authority_of_ones_own(home: Path, tmp_path: Path) -> None:
     async with await RegistryServer().serve(context) as server:
         expected = server.push("web:1")
         image = f"{server.host}/web:1"
-        with pytest.raises(Stalled, match="self-signed") as failure:
+        with pytest.raises(Stalled, match="not trusted: self-signed") as failure:
             await client.digest(image)
         place = f"{home}/.config/containers/certs.d/{server.host}/ca.crt"
         assert place in failure.value.hint
         (folder(home, server) / "ca.crt").write_bytes(own.read_bytes())
         assert (await client.digest(image)).digest == expected
         assert server.is_secure
+
+
+def test_an_authority_that_podman_takes_is_good_enough() -> None:
+    flags = context_for("registry.example").verify_flags
+    assert not flags & ssl.VERIFY_X509_STRICT
+    assert flags & ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
 async def test_one_that_need_not_be_vouched_for(tmp_path: Path) -> None:
