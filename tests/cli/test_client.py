@@ -61,6 +61,23 @@ def test_a_socket_that_cannot_be_reached(home: Path, monkeypatch: pytest.MonkeyP
         ask("/")
 
 
+def test_a_daemon_that_ends_before_it_reads(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def end() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1, socket.MSG_PEEK)
+
+        thread = threading.Thread(target=end)
+        thread.start()
+        with pytest.raises(Refused, match="hung up without an answer"):
+            ask("/")
+        thread.join()
+
+
 def test_a_daemon_that_does_not_answer(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))

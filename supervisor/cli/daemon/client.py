@@ -7,12 +7,14 @@ decoding it into the model's structs would cost a short command more than all th
 import json
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from supervisor.cli.daemon import places
 from supervisor.kit.failures import Failure
 
 _OK = 200
+_WHERE = "systemctl --user status podvisor says how it is"
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:@/")
 
 
@@ -32,7 +34,7 @@ def ask(
     timeout_seconds: float | None = None,
 ) -> bytes:
     """Return the whole reply. Raises NotRunning or Refused."""
-    with _reply(target, query, body, timeout_seconds) as reply:
+    with _reply(target, query, body, timeout_seconds) as reply, _hearing():
         return reply.read()
 
 
@@ -40,7 +42,7 @@ def stream(
     target: str, *, query: Mapping[str, object] | None = None, body: object = None
 ) -> Iterator[Any]:
     """Yield each line of the reply, decoded, as it comes. Raises NotRunning or Refused."""
-    with _reply(target, query, body) as reply:
+    with _reply(target, query, body) as reply, _hearing():
         for line in reply:
             if not line.endswith(b"\n"):
                 raise Refused("the daemon hung up in the middle of a line", hint="is it stopping?")
@@ -68,15 +70,23 @@ def _reply(
             raise Refused(f"cannot reach the daemon at {path}: {why}") from error
         reply = connection.makefile("rb")
     try:
-        _read_head(reply)
-    except TimeoutError as error:
-        reply.close()
-        hint = "systemctl --user status podvisor says how it is"
-        raise Refused("the daemon does not answer", hint=hint) from error
+        with _hearing():
+            _read_head(reply)
     except BaseException:
         reply.close()
         raise
     return reply
+
+
+@contextmanager
+def _hearing() -> Iterator[None]:
+    """Read an answer, or raise Refused: it takes too long, or the daemon ends meanwhile."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise Refused("the daemon does not answer", hint=_WHERE) from error
+    except ConnectionResetError as error:
+        raise Refused("the daemon hung up without an answer", hint=_WHERE) from error
 
 
 def _request(target: str, query: Mapping[str, object], body: object) -> bytes:
@@ -102,8 +112,7 @@ def _read_head(file: BinaryIO) -> None:
     while file.readline().strip():
         pass
     if len(words) < 2 or not words[1].isdigit():  # noqa: PLR2004
-        hint = "systemctl --user status podvisor says how it is"
-        raise Refused("the daemon hung up without an answer", hint=hint)
+        raise Refused("the daemon hung up without an answer", hint=_WHERE)
     if int(words[1]) != _OK:
         raise _refusal(int(words[1]), file.read())
 
