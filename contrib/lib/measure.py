@@ -488,10 +488,9 @@ def measure_memory() -> list[dict]:
         file = HOME / "levers" / path
         file.parent.mkdir(parents=True)
         file.write_text(text)
-    cache = HOME / ".cache/optimized"
     levers = {
         "": "",
-        "without docstrings and assertions": f"PYTHONOPTIMIZE=2 PYTHONPYCACHEPREFIX={cache}",
+        "with docstrings, as installed": "PYTHONOPTIMIZE= PYTHONPYCACHEPREFIX=",
         "with the stdlib's event loop": f"PYTHONPATH={HOME}/levers/loop",
         "garbage collected, memory trimmed": f"PYTHONPATH={HOME}/levers/tidy",
         "without Python's own allocator": "PYTHONMALLOC=malloc",
@@ -504,7 +503,7 @@ def measure_memory() -> list[dict]:
             restart_with(environment)
             taken = memory_of_unit("podvisor.service")
             if not number:
-                continue  # the first round writes the optimized modules
+                continue  # the first round compiles
             own[name].append(taken.own)
             if not name:
                 rest.append(taken.all)
@@ -551,7 +550,8 @@ def restart_with(environment: str) -> None:
     """Start the daemon anew with these variables in its environment, and let it come to rest."""
     drop_in = HOME / ".config/systemd/user/podvisor.service.d/lever.conf"
     drop_in.parent.mkdir(exist_ok=True)
-    drop_in.write_text(f"[Service]\nEnvironment={environment}\n")
+    # An empty assignment would take the unit's own variables away.
+    drop_in.write_text(f"[Service]\nEnvironment={environment}\n" if environment else "")
     run("systemctl", "--user", "daemon-reload")
     run("systemctl", "--user", "restart", "podvisor")
     time.sleep(6)

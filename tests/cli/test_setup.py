@@ -237,6 +237,7 @@ class TestServiceText:
         new = service_text(["/usr/bin/podvisor"], systemd_version=257)
         assert "\nExecStart=/usr/bin/podvisor run\n" in new
         assert "\nExecReload=/usr/bin/podvisor reload\n" in new
+        assert '\nEnvironment=PYTHONOPTIMIZE=2 "PYTHONPYCACHEPREFIX=%C/podvisor/python"\n' in new
         assert "\nRestartSteps=8\nRestartMaxDelaySec=5min\n" in new
         old = service_text(["/usr/bin/podvisor"], systemd_version=252)
         assert "RestartSteps" not in old

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from supervisor.cli.daemon import places
 from supervisor.cli.guard import guarded
+from supervisor.cli.local import bytecode
+
+_LOADED_LATER = ("anyio._backends._asyncio", "dbus_fast.aio", "uvloop")
 
 
 def quick(arguments: Sequence[str]) -> int | None:
@@ -20,6 +23,7 @@ def quick(arguments: Sequence[str]) -> int | None:
 
 def run(config: str) -> int:
     """Run the daemon until it is asked to end; returns the exit code."""
+    bytecode.prepare("supervisor.daemon", *_LOADED_LATER)
     from supervisor import daemon
     from supervisor.cli.daemon.loop import in_loop
 

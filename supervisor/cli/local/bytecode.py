@@ -1,0 +1,45 @@
+"""Python's bytecode as the service's unit asks for it: without docstrings, in a folder of its own.
+
+No installer compiles it so. The first start does, and after an upgrade the next one.
+"""
+
+import os
+import struct
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+_OPTIMIZE, _FOLDER = "PYTHONOPTIMIZE", "PYTHONPYCACHEPREFIX"
+
+
+def prepare(module: str, *others: str) -> None:
+    """Have these compiled, with what they import, unless the first is; then start Python anew.
+
+    What compiling takes, 4 MB, would stay until this process ends. Where the folder cannot be
+    written, Python runs as it is installed: it would compile at every start. The variables of the
+    unit are for this process: its children do not inherit them.
+    """
+    compiles = bool(os.environ.get(_FOLDER)) and not _is_compiled(module)
+    if compiles:
+        code = f"import {', '.join((module, *others))}"
+        subprocess.run([sys.executable, "-c", code], check=False)
+    if not compiles or not _is_compiled(module):
+        for name in (_OPTIMIZE, _FOLDER):
+            os.environ.pop(name, None)
+    if compiles:
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+
+
+def _is_compiled(module: str) -> bool:
+    """Whether that of this source is there; as Python tells, by the time and size at its head."""
+    spec = find_spec(module)
+    if spec is None or spec.origin is None or spec.cached is None:
+        return False
+    source = Path(spec.origin).stat()
+    try:
+        with Path(spec.cached).open("rb") as kept:
+            head = kept.read(16)
+    except OSError:
+        return False
+    return head[8:] == struct.pack("<II", int(source.st_mtime), source.st_size)

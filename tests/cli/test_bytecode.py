@@ -1,0 +1,63 @@
+"""What the service's unit says of Python."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import os
+from supervisor.cli.local import bytecode
+
+print("began")
+bytecode.prepare("heavy")
+import heavy
+
+print(heavy.__doc__, *sorted(name for name in os.environ if name.startswith("PYTHONO")))
+"""
+
+
+@pytest.fixture
+def heavy(tmp_path: Path) -> Path:
+    """Return the source of a module with a docstring."""
+    (tmp_path / "heavy.py").write_text('"""Weighs much."""\n')
+    return tmp_path / "heavy.py"
+
+
+def started(heavy: Path, **environment: object) -> list[str]:
+    """What a program says that is heavy."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{ROOT}:{heavy.parent}",
+            "PYTHONUNBUFFERED": "1",  # what is said before it begins anew, too
+            **{name: str(value) for name, value in environment.items()},
+        },
+    )
+    assert not done.stderr
+    return done.stdout.splitlines()
+
+
+def test_what_is_new_is_compiled_by_another_process(heavy: Path, tmp_path: Path) -> None:
+    unit = {"PYTHONOPTIMIZE": 2, "PYTHONPYCACHEPREFIX": tmp_path / "cache"}
+    assert started(heavy, **unit) == ["began", "began", "None"]
+    assert started(heavy, **unit) == ["began", "None"]
+    assert list((tmp_path / "cache").rglob("heavy.*.opt-2.pyc"))
+    os.utime(heavy, (1e9, 1e9))  # another version was installed
+    assert started(heavy, **unit) == ["began", "began", "None"]
+
+
+def test_where_it_cannot_be_kept_python_runs_as_it_is_installed(heavy: Path) -> None:
+    unit = {"PYTHONOPTIMIZE": 2, "PYTHONPYCACHEPREFIX": "/dev/null/cache"}
+    assert started(heavy, **unit, PYTHONDONTWRITEBYTECODE=1) == ["began", "began", "Weighs much."]
+
+
+def test_without_such_a_unit_all_is_as_it_is(heavy: Path) -> None:
+    assert started(heavy, PYTHONDONTWRITEBYTECODE=1) == ["began", "Weighs much."]
