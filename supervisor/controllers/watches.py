@@ -51,8 +51,10 @@ class Sightings(msgspec.Struct, frozen=True, kw_only=True):
         self.queue.add_debounced(Kind.APP.key(app))
 
     def object_changed(self, event: PodmanEvent) -> None:
-        units = {name: one.units for name, one in self.desired_state.latest().items()}
-        apps = apps_of(event, units, self.desired_state.secrets())
+        state = self.desired_state
+        units = ((name, one.units) for name, one in state.latest().items())
+        offered = state.secrets() if event.type == "secret" else {}
+        apps = apps_of(event, units, offered)
         self.queue.add_debounced(*Kind.APP.keys(apps))
         self.image_seen(event)
 

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from msgspec.structs import replace
 
-from supervisor.core.files.source_paths import with_parents
+from supervisor.core.files.source_paths import folders_of, parents
 from supervisor.kit.links import resolve
 from supervisor.model.errors import Finding
 from supervisor.model.source import FileKind, TreeFile
@@ -69,8 +69,7 @@ def screen(
     findings: list[Finding] = []
     ordered = sorted(files, key=_path)
     names = set(map(_path, ordered))
-    folders = {path.rpartition("/")[0] for path in names}
-    blocked = {folder for folder in folders if not names.isdisjoint(with_parents(folder))}
+    taken = names & folders_of(names)
     for file in ordered:
         if file.kind is FileKind.SYMLINK:
             problem = _link_problem(file.path, links)
@@ -81,7 +80,7 @@ def screen(
         elif file.size > file_size:
             findings.append(too_large(source, file.path.encode(), file.size, file_size))
             continue
-        if blocked and file.path.rpartition("/")[0] in blocked:
+        if taken and not taken.isdisjoint(parents(file.path)):
             problem = "has a file where its folder should be"
             findings.append(refused(source, file.path.encode(), problem))
             continue

@@ -23,7 +23,7 @@ from supervisor.core.status.app_status import app_status, changes_of_state, unse
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Failure
-from supervisor.model.observed import Observed
+from supervisor.model.observed import AppliedApp, Observed
 from supervisor.model.plan import PullImage, RemoveVolume, ResetFailed, RunJob, TryRevision, Verdict
 from supervisor.model.rollout import Gate, GateState
 from supervisor.model.status import AppStatus
@@ -78,7 +78,7 @@ class Concluder(msgspec.Struct, kw_only=True):
         for one in deployments:
             mine = look.plan.steps_of(one.name)
             self.recorder.forget_failures([s.unit for s in mine if isinstance(s, ResetFailed)])
-        before = self.ledger.applied()
+        before = {one.name: self.ledger.applied_app(one.name) for one in deployments}
         verdicts = {one.app: one for one in look.plan.verdicts}
         ends, failures = each_now(
             deployments,
@@ -93,19 +93,18 @@ class Concluder(msgspec.Struct, kw_only=True):
             requeue.update(self.planner.along(verdicts))
         latest = self.desired_state.latest()
         requeue.update(held_by(changed, latest), self.planner.along(changed))
-        applied = self.ledger.applied()
-        releases = {name: one.release for name, one in applied.items()}
+        after = {name: self.ledger.applied_app(name) for name in before}
         changed_sources = {
-            one.source
-            for name, one in applied.items()
-            if name not in before or before[name].revision != one.revision
+            now.source
+            for name, now in after.items()
+            if now and ((was := before[name]) is None or was.revision != now.revision)
         }
         return AppPass(
             apps=tuple(one.name for one in deployments),
             failures=failures,
             requeue_at={name: min(one.again) for name, one in ends.items() if one.again},
             sources_changed=frozenset(changed_sources),
-            releases_changed=releases != {name: one.release for name, one in before.items()},
+            releases_changed=_releases(before) != _releases(after),
             requeue_now=tuple(sorted(requeue)),
         )
 
@@ -189,3 +188,7 @@ class Concluder(msgspec.Struct, kw_only=True):
         for event in changes_of_state(old, status, now=self.clock.now()):
             self.ledger.append(event)
         return old is None or (old.state, old.revision) != (status.state, status.revision)
+
+
+def _releases(applied: Mapping[str, AppliedApp | None]) -> list[str]:
+    return [one.release if one else "" for one in applied.values()]

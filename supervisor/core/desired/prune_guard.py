@@ -64,6 +64,8 @@ class PruneGuard(msgspec.Struct, frozen=True, kw_only=True):
             by_source.setdefault(manifest.source, []).append(name)
         for source, names in by_source.items():
             gone = [name for name in names if name not in held]
+            if not gone:
+                continue
             going = {name: manifests[name] for name in gone if not self.lets_go(name, source)}
             taken = {unit for app in wanted if app.source == source for unit in app.by_name}
             if source not in self.sources:

@@ -1,6 +1,5 @@
 """Paths within a source: the folders that they lie in, and the globs of `apps` and `ignore`."""
 
-import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -11,8 +10,19 @@ _WILD = re.compile(r"[*?\[]")
 def parents(path: str) -> Iterator[str]:
     """Folders that a path lies in, from the innermost on; the root, which is empty, is the last."""
     while path:
-        path = posixpath.dirname(path)
+        path = path.rpartition("/")[0]
         yield path
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """Return the folders that any of these paths lies in, the root among them."""
+    found: set[str] = set()
+    for path in paths:
+        for folder in parents(path):
+            if folder in found:
+                break
+            found.add(folder)
+    return found
 
 
 def with_parents(path: str) -> Iterator[str]:

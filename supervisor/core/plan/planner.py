@@ -51,8 +51,9 @@ def plan(
         # What is about to come is there.
         observed = msgspec.structs.replace(observed, missing=observed.missing - own)
     asked = {one.name for one in deployments}
-    coming = _starters((one.wanted or one.last_good for one in everyone.values()), asked)
-    standing = _starters((one.last_good or one.wanted for one in everyone.values()), asked)
+    starters = _starters(everyone.values(), asked)
+    coming = _units(one.wanted or one.last_good for one in starters)
+    standing = _units(one.last_good or one.wanted for one in starters)
     idle = unstarted.unstarted(coming, observed.targets)
     idle_until = idle if standing == coming else unstarted.unstarted(standing, observed.targets)
 
@@ -81,17 +82,19 @@ def plan(
     return Plan(steps=_ordered(steps), verdicts=tuple(verdict for _, verdict in plans))
 
 
-def _starters(apps: Iterable[DesiredApp | None], asked: Collection[str]) -> list[DesiredUnit]:
-    """Units of the apps that are asked for, and of all that may start one of theirs."""
-    there = [app for app in apps if app]
+def _starters(everyone: Collection[Deployment], asked: Collection[str]) -> list[Deployment]:
+    """Those that are asked for, and all that may start a unit of theirs."""
     # What an `[Install]` names is a target, or any unit: whoever has it starts it.
-    named = frozenset[str]().union(*(app.targets for app in there))
-    return [
-        unit
-        for app in there
-        if app.name in asked or app.may_start_others or not named.isdisjoint(app.by_name)
-        for unit in app.units
-    ]
+    named = frozenset[str]().union(*(app.targets for one in everyone for app in one.apps))
+
+    def may_start(app: DesiredApp) -> bool:
+        return app.may_start_others or not named.isdisjoint(app.by_name)
+
+    return [one for one in everyone if one.name in asked or any(map(may_start, one.apps))]
+
+
+def _units(apps: Iterable[DesiredApp | None]) -> list[DesiredUnit]:
+    return [unit for app in apps if app for unit in app.units]
 
 
 def _ordered(steps: list[Step]) -> tuple[Step, ...]:

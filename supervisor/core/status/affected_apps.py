@@ -24,7 +24,7 @@ _LEAST_OF_ID = 12
 
 def apps_of(
     event: PodmanEvent,
-    units: Mapping[str, Iterable[DesiredUnit]],
+    units: Iterable[tuple[str, Iterable[DesiredUnit]]],
     offered: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Yield the apps that use what the event is about; `units` are those of each app.
@@ -38,7 +38,7 @@ def apps_of(
         nameless = not event.name and not event.id
         described = {app for name, app in (offered or {}).items() if nameless or name == event.name}
     is_about = _uses(event)
-    for app, those in units.items():
+    for app, those in units:
         if app in described or any(map(is_about, those)):
             yield app
 

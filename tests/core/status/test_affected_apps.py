@@ -25,7 +25,7 @@ UNITS = {
 
 
 def apps(**fields: str) -> set[str]:
-    return set(apps_of(PodmanEvent(**fields), UNITS))
+    return set(apps_of(PodmanEvent(**fields), UNITS.items()))
 
 
 def test_only_who_uses_that_very_one_is_named() -> None:
