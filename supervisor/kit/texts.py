@@ -4,6 +4,9 @@ import re
 from collections.abc import Collection, Iterable
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_THOUSAND = 1_000
+_ROUND = 10
+"""What is smaller is said with one place behind the point."""
 _SECONDS = {"ms": 0.001, "s": 1, "m": _MINUTE, "min": _MINUTE, "h": _HOUR, "d": _DAY, "w": 7 * _DAY}
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]+)\s*", re.ASCII)
 _WRITTEN = (("d", _DAY), ("h", _HOUR), ("m", _MINUTE), ("s", 1))
@@ -63,6 +66,16 @@ def format_size(size: int) -> str:
         if size and size % _FACTORS[unit] == 0:
             return f"{size // _FACTORS[unit]}{unit}"
     return str(size)
+
+
+def rough_size(size: int) -> str:
+    """Say how many bytes at a glance: `950 B`, `12 MB`, `1.5 GB` (powers of ten)."""
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < _THOUSAND:
+            break
+        value, unit = value / _THOUSAND, larger
+    return f"{value:.1f} {unit}" if value < _ROUND and unit != "B" else f"{value:.0f} {unit}"
 
 
 def _span(seconds: float) -> str:

@@ -232,3 +232,27 @@ class StoredImage(msgspec.Struct, frozen=True, kw_only=True):
     """Whole ones: `docker.io/library/nginx:1.27`, `docker.io/library/nginx@sha256:…`."""
     digests: tuple[str, ...] = ()
     """Of its manifests, and of the indexes that it was pulled by: `sha256:…`."""
+
+
+class PullProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a pull is; of the layers that it has begun with."""
+
+    layers: int = 0
+    layers_here: int = 0
+    bytes: int = 0
+    """That were fetched, packed."""
+    total: int = 0
+    """To be fetched; 0 while that is not known."""
+
+
+class StoreRoom(msgspec.Struct, frozen=True, kw_only=True):
+    """What is free, in bytes, where a pull puts what it fetches."""
+
+    layers: str
+    """Folder that layers are unpacked below."""
+    layers_free: int
+    downloads: str
+    """Folder that they lie in before, packed."""
+    downloads_free: int
+    is_one: bool
+    """Whether both are of one file system."""

@@ -40,6 +40,8 @@ class FakePodman:
         self.registries: dict[str, Any] = {}
         """As its info tells of them."""
         self.pull_lines: list[dict[str, Any]] = [{"stream": "…"}, {"images": ["1"], "id": "1"}]
+        self.told_lines: list[dict[str, Any]] | None = None
+        """What the API that it has in common with Docker answers to a pull; None is 404."""
         self.errors: dict[str, tuple[int, str]] = {}
         """Method and path to an answer that is an error."""
         self.asked: list[str] = []
@@ -66,6 +68,7 @@ class FakePodman:
     async def serve(self) -> None:
         app = web.Application()
         app.router.add_route("*", "/v5.0.0/libpod/{path:.*}", self._answer)
+        app.router.add_route("POST", "/v1.41/images/create", self._create)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         await web.UnixSite(self._runner, str(self.socket)).start()
@@ -221,6 +224,13 @@ class FakePodman:
             return web.json_response(found or {"message": "none"}, status=200 if found else 404)
         return web.json_response(self._list(kind))
 
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(f"POST images/create?{request.query_string}")
+        if self.told_lines is None:
+            return web.json_response({"message": "manifest unknown"}, status=404)
+        lines = [json.dumps(line).encode() + b"\n" for line in self.told_lines]
+        return web.Response(body=b"".join(lines))
+
     async def _tell(self, request: web.Request) -> web.StreamResponse:
         """Tell events since a moment, which it includes, and those to come."""
         since = request.query.get("since", "0")
@@ -246,6 +256,7 @@ class FakePodman:
                     "registries": self.registries,
                     "store": {
                         "graphRoot": str(self.root),
+                        "imageCopyTmpDir": str(self.root),
                         "runRoot": str(self.runtime / "containers"),
                         "graphDriverName": "overlay",
                         "graphOptions": {"overlay.additionalImageStores": ["/nonexistent"]},

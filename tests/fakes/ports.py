@@ -48,7 +48,9 @@ from supervisor.model.image import (
     ImageQuestion,
     ImageRule,
     PolicyKind,
+    PullProgress,
     StoredImage,
+    StoreRoom,
     UpdateMode,
 )
 from supervisor.model.observed import Inventory, JobFailed, Manifest, ObservedApp, UnitState
@@ -717,6 +719,9 @@ class FakePodman:
         self.pulls: list[str] = []
         self.digests: dict[str, tuple[str, ...]] = {}
         """Of images that came from a registry."""
+        self.size = 40_000_000
+        """Of what a pull brings, packed."""
+        self.free = 1 << 40
         self.asked_for_health = 0
         self.intervals: list[float] = []
         self.down = False
@@ -808,13 +813,31 @@ class FakePodman:
         self._reach()
         return self.digests.get(reference, ())
 
-    async def pull(self, image: str, *, timeout_seconds: float) -> None:
+    async def pull(
+        self,
+        image: str,
+        *,
+        timeout_seconds: float,
+        show: Callable[[PullProgress], None] = lambda _: None,
+    ) -> None:
         self._reach()
         self.pulls.append(image)
-        await asyncio.sleep(60)
+        await asyncio.sleep(30)
+        show(PullProgress(layers=2, layers_here=1, bytes=self.size // 2, total=self.size))
+        await asyncio.sleep(30)
         if image not in self.registry:
             raise Retry(f"cannot pull {image}: no route to host")
         self.machine.images.add(image)
+
+    async def room(self) -> StoreRoom | None:
+        self._reach()
+        return StoreRoom(
+            layers="/store",
+            layers_free=self.free,
+            downloads="/var/tmp",
+            downloads_free=self.free,
+            is_one=True,
+        )
 
     async def stored_images(self) -> tuple[StoredImage, ...]:
         self._reach()

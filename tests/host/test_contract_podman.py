@@ -4,10 +4,17 @@ from pathlib import Path
 
 from conftest import Registry, User
 
-SCRIPT = Path(__file__).parent / "contracts" / "podman.py"
+SCRIPTS = Path(__file__).parent / "contracts"
 
 
 def test_podman(user: User, registry: Registry) -> None:
-    user.run(
-        *("/opt/podvisor/bin/python", "-W", "error", "-"), input=SCRIPT.read_text(), timeout=900
-    )
+    run(user, "podman.py")
+
+
+def test_images(user: User, registry: Registry) -> None:
+    run(user, "images.py")
+
+
+def run(user: User, script: str) -> None:
+    text = (SCRIPTS / script).read_text()
+    user.run(*("/opt/podvisor/bin/python", "-W", "error", "-"), input=text, timeout=900)

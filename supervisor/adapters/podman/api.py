@@ -16,6 +16,7 @@ from supervisor.kit.http import client as http
 from supervisor.model.errors import Retry
 
 _BASE = "http://podman/v5.0.0/libpod"
+_DOCKERS_BASE = "http://podman/v1.41"
 _ANSWER_SECONDS = 120.0
 """A machine that is just starting thirty containers answers late."""
 _ANSWER_LIMIT = 64 << 20
@@ -87,6 +88,17 @@ class Api(msgspec.Struct):
         async with self._ask(method, path, query, timeout_seconds=float("inf")) as answer:
             yield _objects(answer)
 
+    @asynccontextmanager
+    async def dockers_stream(
+        self, method: str, path: str, **query: str
+    ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
+        """As `stream`, of the API that Podman has in common with Docker."""
+        unlimited = float("inf")
+        async with self._ask(
+            method, path, query, base=_DOCKERS_BASE, timeout_seconds=unlimited
+        ) as answer:
+            yield _objects(answer)
+
     async def _read(self, method: str, path: str, query: Mapping[str, str], **body: Any) -> bytes:
         async with self._ask(method, path, query, **body) as answer:
             return await answer.read(limit=_ANSWER_LIMIT)
@@ -100,9 +112,10 @@ class Api(msgspec.Struct):
         *,
         body: bytes = b"",
         kind: str = "application/json",
+        base: str = _BASE,
         timeout_seconds: float = _ANSWER_SECONDS,
     ) -> AsyncIterator[http.Answer]:
-        url = f"{_BASE}{path}?{urlencode(query, quote_via=quote, safe=_UNQUOTED)}"
+        url = f"{base}{path}?{urlencode(query, quote_via=quote, safe=_UNQUOTED)}"
         try:
             async with http.ask(
                 method,

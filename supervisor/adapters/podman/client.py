@@ -4,8 +4,9 @@
 notices changes in the stores, `pull_errors` understands why a pull failed.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import anyio
 
 from supervisor.adapters.podman.api import Api, ApiError, name_in_path
 from supervisor.adapters.podman.check_results import failed_last, hides_failures, results_file
+from supervisor.adapters.podman.containers import containers_of
 from supervisor.adapters.podman.event_watch import EventWatch
 from supervisor.adapters.podman.health import can_adjust, health_of
 from supervisor.adapters.podman.images import remove_image, tag_image, untag_image
 from supervisor.adapters.podman.played import played
 from supervisor.adapters.podman.pull_errors import failure_of
+from supervisor.adapters.podman.pulls import pull
 from supervisor.adapters.podman.registries import registry_rules, settings_files
 from supervisor.adapters.podman.secrets import (
     SecretsThere,
@@ -28,20 +31,20 @@ from supervisor.adapters.podman.secrets import (
 )
 from supervisor.adapters.podman.signature_policy import policy_files
 from supervisor.adapters.podman.store_index import read_images, stored_images
-from supervisor.adapters.podman.stores import Kept, Stores, state_of, stores_of
+from supervisor.adapters.podman.stores import Kept, Stores, room_of, state_of, stores_of
 from supervisor.adapters.podman.watch import StoreWatch
 from supervisor.core.images.reference import stored_name
 from supervisor.kit.clock import Clock, SystemClock
+from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import ContainerHealth, PlayedContainer
-from supervisor.model.image import StoredImage
-from supervisor.model.observed import Container, Inventory
+from supervisor.model.image import PullProgress, StoredImage, StoreRoom
+from supervisor.model.observed import Inventory
 from supervisor.model.podman import PodmanEvent, RegistryRule
 from supervisor.model.status import WatchStatus
 
 _DEFAULT_NETWORK = "podman"
 _SHORT_ID = 12
-_HEALTH = ("starting", "healthy", "unhealthy")
 _REMEMBERED_IMAGES = 2_000
 
 
@@ -87,7 +90,7 @@ class PodmanClient:
                 else None,
                 secrets=known.identities if known else None,
                 owned_secrets=known.owned if known else {},
-                containers=_containers(await self._api.get("/containers/json", all="true"))
+                containers=containers_of(await self._api.get("/containers/json", all="true"))
                 if containers
                 else None,
             )
@@ -98,26 +101,33 @@ class PodmanClient:
             found = await self._api.inspect("images", reference) or {}
         return tuple(map(str, found.get("RepoDigests") or ()))
 
-    async def pull(self, image: str, *, timeout_seconds: float) -> None:
-        """Fetch an image if it is not there. Raises Retry (registry, network) or Stalled."""
-        words = ""
-        query = {"reference": image, "policy": "missing"}
+    async def pull(
+        self,
+        image: str,
+        *,
+        timeout_seconds: float,
+        show: Callable[[PullProgress], None] = lambda _: None,
+    ) -> None:
+        """Fetch an image if it is not there. Raises Retry (registry, network) or Stalled.
+
+        `show` hears how far it is; what it raises ends the pull.
+        """
         try:
             with anyio.fail_after(timeout_seconds):
-                async with self._api.stream("POST", "/images/pull", **query) as lines:
-                    async for line in lines:
-                        words = str(line.get("error") or words)
-                        if line.get("images") or line.get("id"):
-                            words = ""
-        except ApiError as error:
-            words = str(error)
+                words = await pull(self._api, image, show=show)
         except TimeoutError:
             raise Retry(
                 f"cannot pull {image}: it was not done after {timeout_seconds:g} s"
             ) from None
-        self._images.drop()
+        finally:
+            self._images.drop()
         if words:
             raise failure_of(image, words, policies=policy_files(Path.home()))
+
+    async def room(self) -> StoreRoom | None:
+        """What is free where a pull puts what it fetches; None if that cannot be told."""
+        stores = await self._find_stores()
+        return await in_thread(partial(room_of, stores)) if stores else None
 
     async def stored_images(self) -> tuple[StoredImage, ...]:
         """All images of the user's own store. Raises Retry."""
@@ -369,23 +379,6 @@ def _doing(what: str) -> Iterator[None]:
         yield
     except ApiError as error:
         raise Retry(f"cannot {what}: {error}") from error
-
-
-def _containers(found: Sequence[dict[str, Any]]) -> tuple[Container, ...]:
-    return tuple(
-        Container(
-            id=str(one["Id"]),
-            name=str((one.get("Names") or [""])[0]),
-            unit=str((one.get("Labels") or {}).get("PODMAN_SYSTEMD_UNIT", "")),
-            state=str(one.get("State", "")),
-            health=status if (status := str(one.get("Status") or "")) in _HEALTH else "",
-            image=str(one.get("Image", "")),
-            image_id=str(one.get("ImageID", "")),
-            pod=str(one.get("PodName") or ""),
-            networks=tuple(map(str, one.get("Networks") or ())),
-        )
-        for one in found
-    )
 
 
 def _is_meant(kind: str, asked: str, found: dict[str, Any]) -> bool:

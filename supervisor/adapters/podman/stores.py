@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from supervisor.model.image import StoreRoom
+
 Answer = TypeVar("Answer")
 State = tuple[tuple[int, int, int] | None, ...]
 
@@ -48,20 +50,15 @@ def stores_of(info: Mapping[str, Any], *, runtime: Path) -> Stores:
     store = info["store"]
     root = Path(store["graphRoot"])
     driver = store["graphDriverName"]
-    own, roots = root, [root]
+    roots = [root]
     for key, value in (store.get("graphOptions") or {}).items():
         # "overlay.additionalImageStores" up to 5.7, "additionalImageStores" later
-        match key.rpartition(".")[2].lower():
-            case "additionalimagestores":
-                roots.extend(map(Path, value if isinstance(value, list) else [value]))
-            case "imagestore" if value:
-                own = Path(value)
+        if key.rpartition(".")[2].lower() in ("additionalimagestores", "imagestore"):
+            roots.extend(map(Path, value if isinstance(value, list) else [value]))
     return Stores(
-        images=tuple(
-            dict.fromkeys(one / f"{driver}-images" / "images.json" for one in (own, *roots))
-        ),
-        layers=own,
-        downloads=Path(store.get("imageCopyTmpDir") or own),
+        images=tuple(dict.fromkeys(one / f"{driver}-images" / "images.json" for one in roots)),
+        layers=root,
+        downloads=Path(store.get("imageCopyTmpDir") or root),
         networks=root / "networks",
         volumes=Path(store["volumePath"]),
         secrets=root / "secrets",
@@ -70,6 +67,22 @@ def stores_of(info: Mapping[str, Any], *, runtime: Path) -> Stores:
         exits=runtime / "libpod" / "tmp" / "exits",
         # Volumes of other drivers than the local one leave no trace but in the database.
         database=(root / "db.sql", root / "db.sql-wal", root / "libpod" / "bolt_state.db"),
+    )
+
+
+def room_of(stores: Stores) -> StoreRoom | None:
+    """What is free where a pull puts what it fetches; None if that cannot be told."""
+    try:
+        layers, downloads = os.statvfs(stores.layers), os.statvfs(stores.downloads)
+        is_one = stores.layers.stat().st_dev == stores.downloads.stat().st_dev
+    except OSError:
+        return None
+    return StoreRoom(
+        layers=str(stores.layers),
+        layers_free=layers.f_bavail * layers.f_frsize,
+        downloads=str(stores.downloads),
+        downloads_free=downloads.f_bavail * downloads.f_frsize,
+        is_one=is_one,
     )
 
 

@@ -37,8 +37,7 @@ def told(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> di
             show_event(line["event"], with_time=False)
             has_shown = True
         elif "waiting" in line:
-            one = line["waiting"]
-            screen.say("  ", ("… ", "warn"), f"{one['name']} is on trial: {one['gate']}")
+            _show_waiting(line["waiting"])
         elif "error" in line:
             raise Refused(str(line["error"]), hint=str(line.get("hint") or ""))
     if reply is None:
@@ -53,3 +52,12 @@ def told(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> di
     if has_shown:
         screen.say()
     return reply
+
+
+def _show_waiting(app: dict[str, Any]) -> None:
+    """Say how far the images are that it waits for, or else at what its trial is."""
+    pulls = [one for one in app.get("waiting", ()) if one["kind"] == "image" and one.get("detail")]
+    for one in pulls:
+        screen.say("  ", ("… ", "warn"), f"{app['name']} waits for {one['text']}: {one['detail']}")
+    if not pulls:
+        screen.say("  ", ("… ", "warn"), f"{app['name']} is on trial: {app.get('gate', '')}")

@@ -4,18 +4,23 @@ A pull has a key of its own so that it takes its time while the apps that wait f
 others, are kept as they are.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Events, Podman
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.core.images.pulling import lacks_room, progress_in_words
 from supervisor.kit import backoff
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.errors import Failure
+from supervisor.model.errors import Failure, Retry
 from supervisor.model.events import EventKind
+from supervisor.model.image import PullProgress
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.plan import PullImage
+
+_MAKE_ROOM = "make room, as by podman image prune; it is tried again by itself"
 
 
 class ImageController(msgspec.Struct, kw_only=True):
@@ -29,6 +34,8 @@ class ImageController(msgspec.Struct, kw_only=True):
     _ahead: Mapping[str, Collection[str]] = {}
     """Images that nobody waits for, to the apps that will run them."""
     _errors: dict[str, str] = {}
+    _progress: dict[str, PullProgress] = {}
+    """Of the pulls that go on."""
 
     def want(self, step: PullImage) -> None:
         """Have an image pulled for an app; a pull that is waiting for its next try goes on so."""
@@ -69,13 +76,19 @@ class ImageController(msgspec.Struct, kw_only=True):
         """Why the last pull failed; empty if it did not."""
         return self._errors.get(image, "")
 
+    def with_progress(self, needs: Iterable[Need]) -> Iterator[Need]:
+        """Say of the images that are being pulled how far they are."""
+        for need in needs:
+            progress = self._progress.get(need.subject) if need.kind is NeedKind.IMAGE else None
+            detail = progress_in_words(progress) if progress else need.detail
+            yield msgspec.structs.replace(need, detail=detail)
+
     async def reconcile(self, image: str) -> list[str]:
         """Pull it and name the apps that wait for it. Raises what pulling raises."""
         if not self._waiting.get(image) and not await self._lacks_ahead(image):
             return []
         try:
-            timeout = float(self.settings.now.repair.pull_timeout)
-            await self.podman.pull(image, timeout_seconds=timeout)
+            await self._pull(image)
         except Failure as failure:
             apps = self._waiting.get(image, set())
             concerned = self._concerned(image, apps)
@@ -102,6 +115,26 @@ class ImageController(msgspec.Struct, kw_only=True):
         if image not in self._ahead:
             return False
         return image not in ((await self.podman.inventory(images=[image])).images or {})
+
+    async def _pull(self, image: str) -> None:
+        """Pull it, if it fits: as far as that is known when it begins, or once its size is."""
+        room = await self.podman.room()
+
+        def check(packed: int) -> None:
+            if room and (why := lacks_room(room, packed=packed)):
+                raise Retry(f"cannot pull {image}: {why}", hint=_MAKE_ROOM)
+
+        def show(progress: PullProgress) -> None:
+            check(progress.total)
+            self._progress[image] = progress
+
+        check(0)
+        timeout = float(self.settings.now.repair.pull_timeout)
+        self._progress[image] = PullProgress()
+        try:
+            await self.podman.pull(image, timeout_seconds=timeout, show=show)
+        finally:
+            del self._progress[image]
 
     def _log(
         self, image: str, apps: Collection[str], *, ok: bool, reason: str, detail: str = ""

@@ -18,7 +18,7 @@ from supervisor.model.status import AppStatus
 
 _T = TypeVar("_T")
 Tell = Callable[[Event | AppStatus], Awaitable[None]]
-"""Hears every event, and of apps that are waited for, at what their trial is."""
+"""Hears every event, and of apps that are waited for, at what their trial is, or how far a pull."""
 Say = Callable[[Event | AppStatus], None]
 _BACKLOG = 1_000
 """Entries that a slow reader may be behind; then it is cut off, and reads on from its last id."""

@@ -113,7 +113,10 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
 
     def _app(self, one: AppStatus) -> AppStatus:
         keys = self.images.keys([one.name])
-        return replace(one, next_pull_at=self._next_at(keys)) if keys else one
+        if not keys:
+            return one
+        waiting = tuple(self.images.with_progress(one.waiting))
+        return replace(one, waiting=waiting, next_pull_at=self._next_at(keys))
 
     def _next_at(self, keys: Iterable[str]) -> float:
         """When the first of these keys is due; 0 if none is."""

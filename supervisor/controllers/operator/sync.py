@@ -3,8 +3,8 @@
 Part of `controllers.operator.service`.
 """
 
-from collections.abc import Collection
-from contextlib import nullcontext, suppress
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 import anyio
 import msgspec
@@ -20,11 +20,15 @@ from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure
+from supervisor.model.need import Need
 from supervisor.model.observed import JobRun, RepairState
 from supervisor.model.status import AppState, SyncRequest
 
 _PATIENCE_SECONDS = 1.0
 """How seldom the board is looked at for whoever waits for a gate."""
+
+_PULL_SECONDS = 2.0
+"""How often whoever waits hears how far a pull is."""
 
 
 class SyncService(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,11 +86,30 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             return key in self.images.keys(apps) or key in self.dependencies.unfinished(apps)
 
         keys = Kind.APP.keys(known)
-        await self.queue.wait_for_pass(keys, since=since)
-        while self.queue.is_busy(awaited, bursts=False):
-            await self.queue.wait_idle(awaited, bursts=False)
-            await self.queue.wait_for_pass(keys)
+        async with self._telling_of_pulls(apps, say):
+            await self.queue.wait_for_pass(keys, since=since)
+            while self.queue.is_busy(awaited, bursts=False):
+                await self.queue.wait_idle(awaited, bursts=False)
+                await self.queue.wait_for_pass(keys)
         await self.settle(apps, say)
+
+    @asynccontextmanager
+    async def _telling_of_pulls(self, apps: Collection[str], say: Say) -> AsyncIterator[None]:
+        """Say meanwhile how far the images are that these apps (all, if empty) wait for."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._tell_of_pulls, apps, say)
+            yield
+            tasks.cancel_scope.cancel()
+
+    async def _tell_of_pulls(self, apps: Collection[str], say: Say) -> None:
+        said: dict[str, tuple[Need, ...]] = {}
+        while True:
+            await anyio.sleep(_PULL_SECONDS)
+            for name, one in self.board.apps.items():
+                waiting = tuple(self.images.with_progress(one.waiting))
+                if (not apps or name in apps) and waiting not in (one.waiting, said.get(name)):
+                    said[name] = waiting
+                    say(msgspec.structs.replace(one, waiting=waiting))
 
     async def settle(self, apps: Collection[str], say: Say) -> None:
         """Wait until no gate of these apps (all, if empty), and of those before them, is open.

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from supervisor.model.health import ContainerHealth, PlayedContainer
-from supervisor.model.image import StoredImage
+from supervisor.model.image import PullProgress, StoredImage, StoreRoom
 from supervisor.model.observed import Inventory
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
@@ -32,8 +32,23 @@ class Podman(Protocol):
         None if it is not here, or was built here. Raises Retry.
         """
 
-    async def pull(self, image: str, *, timeout_seconds: float) -> None:
-        """Pull an image. Raises Retry (registry, network) or Stalled (denied, no such tag)."""
+    async def pull(
+        self,
+        image: str,
+        *,
+        timeout_seconds: float,
+        show: Callable[[PullProgress], None] = ...,
+    ) -> None:
+        """Pull an image. Raises Retry (registry, network) or Stalled (denied, no such tag).
+
+        `show` hears how far it is; what it raises ends the pull.
+        """
+
+    async def room(self) -> StoreRoom | None:
+        """What is free where a pull puts what it fetches; None if that cannot be told.
+
+        Raises Retry.
+        """
 
     async def stored_images(self) -> tuple[StoredImage, ...]:
         """All images of the user's own store: not those that it only reads. Raises Retry."""

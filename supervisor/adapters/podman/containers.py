@@ -1,0 +1,26 @@
+"""Containers as Podman's API lists them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from supervisor.model.observed import Container
+
+_HEALTH = ("starting", "healthy", "unhealthy")
+
+
+def containers_of(found: Sequence[dict[str, Any]]) -> tuple[Container, ...]:
+    """Read the answer to `/containers/json`."""
+    return tuple(
+        Container(
+            id=str(one["Id"]),
+            name=str((one.get("Names") or [""])[0]),
+            unit=str((one.get("Labels") or {}).get("PODMAN_SYSTEMD_UNIT", "")),
+            state=str(one.get("State", "")),
+            health=status if (status := str(one.get("Status") or "")) in _HEALTH else "",
+            image=str(one.get("Image", "")),
+            image_id=str(one.get("ImageID", "")),
+            pod=str(one.get("PodName") or ""),
+            networks=tuple(map(str, one.get("Networks") or ())),
+        )
+        for one in found
+    )
