@@ -106,12 +106,17 @@ def give_image_rules(reading: Reading, asks: Sequence[ImageAsk]) -> None:
     by_path = {ask.path: ask for ask in asks}
     quadlets = reading.files.app.quadlets
     asking: dict[str, list[ImageAsk]] = {}
+    unsound = set()
     for ask in asks:
         target = by_path.get(quadlets.get(ask.image, "")) if ask.image.endswith(".image") else ask
-        if _is_sound(ask, reading) and target:
+        if target:
             asking.setdefault(target.unit, []).append(ask)
+            if not _is_sound(ask, reading):
+                unsound.add(target.unit)
     rules: dict[str, ImageRule] = {}
     for ask in asks:
+        if ask.unit in unsound:
+            continue
         # A .image's own words come before those of who uses it.
         some = sorted(asking.get(ask.unit, ()), key=lambda one: (one is not ask, one.unit))
         if any(one.asks for one in some):
@@ -148,15 +153,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _unpinned(unit: UnitFile, section: str, path: str, files: AppFiles) -> str:
     """Return what the app's own files name, whatever podvisor's drop-in says."""
-    shaping = list(files.shaping(path))
-    own = [
-        file
-        for file in shaping
-        if not any(entry.path.endswith(f"/{PIN_DROP_IN}") for entry in file.entries)
-    ]
-    if len(own) == len(shaping):
+    pins = [one for one in files.drop_ins(path) if one.endswith(f"/{PIN_DROP_IN}")]
+    if not pins:
         return unit.last(section, "Image")
-    return merge(own).last(GENERATED[section].section, "Image")
+    own = [path, *(one for one in files.drop_ins(path) if one not in pins)]
+    return merge(map(files.unit_file, own)).last(GENERATED[section].section, "Image")
 
 
 def _is_sound(ask: ImageAsk, reading: Reading) -> bool:

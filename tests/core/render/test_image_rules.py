@@ -304,6 +304,15 @@ def test_two_policies_for_one_image_file_move_nothing():
     assert path == "web.image"
 
 
+def test_nothing_moves_of_which_one_word_means_nothing():
+    own = "[X-Podvisor]\nImagePolicy=newest\nImageFilter=(?P<a>1)(?P<b>2)\nWindow=Sat\n"
+    texts = {
+        "web.image": f"[Image]\nImage={NGINX}\n{own}",
+        "web.container": container("AutoUpdate=registry", image="web.image"),
+    }
+    assert said(texts)[1] == "web.image"
+
+
 def test_a_policy_beside_local_counts_for_nothing():
     reading = read({"web.container": container("AutoUpdate=local", own=("ImagePolicy=newest",))})
     (finding,) = reading.findings
