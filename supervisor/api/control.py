@@ -1,8 +1,8 @@
 """The control socket: HTTP over a Unix socket, mode 0600, for the command line.
 
-Requests are queries (GET) or JSON; `kit.http.server` speaks HTTP. Sync, rollback and retry answer
-with lines, `{"event": …}` and `{"waiting": …}`, the last of them `{"reply": …}`; events with one
-each.
+Requests are queries (GET) or JSON; `kit.http.server` speaks HTTP. Sync, rollback, retry and orders
+for images answer with lines, `{"event": …}` and `{"waiting": …}`, the last of them
+`{"reply": …}`; events with one each.
 
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
 """
@@ -26,6 +26,7 @@ from supervisor.kit.http.server import Gone, Request
 from supervisor.model.diff import DiffRequest
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event, EventQuery
+from supervisor.model.image_status import PinRequest, UpdateRequest
 from supervisor.model.secret import RotateRequest
 from supervisor.model.status import AppStatus, OrderRequest, SyncRequest
 from supervisor.model.webhook import WebhookTestRequest
@@ -91,6 +92,9 @@ _TOLD: Mapping[
     ("POST", "/v1/sync"): (SyncRequest, lambda it, wish, tell: it.sync(wish, tell)),
     ("POST", "/v1/rollback"): (AppOrder, lambda it, wish, tell: it.rollback(wish, tell)),
     ("POST", "/v1/retry"): (AppOrder, lambda it, wish, tell: it.retry(wish, tell)),
+    ("POST", "/v1/update"): (UpdateRequest, lambda it, wish, tell: it.update(wish, tell)),
+    ("POST", "/v1/pin"): (PinRequest, lambda it, wish, tell: it.pin(wish, tell)),
+    ("POST", "/v1/unpin"): (PinRequest, lambda it, wish, tell: it.unpin(wish, tell)),
 }
 """What tells of its course before it answers."""
 

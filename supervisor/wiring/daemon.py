@@ -26,8 +26,6 @@ from supervisor.controllers.loop import Loop
 from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.event_log import EventLog
-from supervisor.controllers.operator.image_listing import ImageListing
-from supervisor.controllers.operator.images import ImageService
 from supervisor.controllers.operator.reload import SettingsFile, SettingsReloader
 from supervisor.controllers.operator.secrets import SecretService
 from supervisor.controllers.operator.service import ControlService, Orders
@@ -56,7 +54,7 @@ from supervisor.model.errors import Finding
 from supervisor.model.settings import Settings
 from supervisor.model.status import Status
 from supervisor.wiring.environment import load_settings
-from supervisor.wiring.images import image_checker
+from supervisor.wiring.images import image_checker, image_service
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
 
@@ -317,18 +315,19 @@ def assemble(
         clock=clock,
         of_daemon=of_daemon,
     )
+    syncs = SyncService(
+        queue=queue,
+        dependencies=dependencies,
+        images=images,
+        desired_state=desired_state,
+        names=names,
+        ledger=ledger,
+        board=board,
+        clock=clock,
+    )
     service = ControlService(
         statuses=status_service,
-        syncs=SyncService(
-            queue=queue,
-            dependencies=dependencies,
-            images=images,
-            desired_state=desired_state,
-            names=names,
-            ledger=ledger,
-            board=board,
-            clock=clock,
-        ),
+        syncs=syncs,
         orders=Orders(
             apps=AppActions(
                 names=names,
@@ -339,16 +338,7 @@ def assemble(
                 board=board,
                 clock=clock,
             ),
-            images=ImageService(
-                listing=ImageListing(
-                    names=names,
-                    desired_state=desired_state,
-                    ledger=ledger,
-                    knowledge=checker.memory.of,
-                    next_check_in=checker.schedule.next_check_in,
-                    clock=clock,
-                ),
-            ),
+            images=image_service(ports, checker, names=names, syncs=syncs),
         ),
         secret_service=SecretService(
             secrets=planning.secrets,

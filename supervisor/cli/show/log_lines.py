@@ -17,6 +17,7 @@ _STYLES = {
     "refused": "bad",
     "reverted": "bad",
     "held": "warn",
+    "pinned": "warn",
     "suspended": "warn",
     "resumed": "good",
     "error": "bad",

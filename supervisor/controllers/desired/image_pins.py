@@ -6,6 +6,7 @@ Serves `controllers.desired.desired_state`; `controllers.images` finds out what 
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.desired.revisions import RevisionHistory
@@ -34,6 +35,8 @@ class ImagePins(msgspec.Struct, kw_only=True):
     """The candidates as their sources hold them."""
     rules: Mapping[str, tuple[ImageRule, ...]] = {}
     """What the units of each app ask of their images; nothing of apps that ask nothing."""
+    _choosing: Choosing | None = None
+    """As the choices were made last."""
     _choices: dict[str, Choice] = {}
 
     async def lay_over(
@@ -55,7 +58,7 @@ class ImagePins(msgspec.Struct, kw_only=True):
         self._choices = {}
         if self.rules:
             concerned = [one for one in candidates if one.name in self.rules]
-            choosing = Choosing(
+            self._choosing = choosing = Choosing(
                 knowledge=self.ledger.all(ImageKnowledge),
                 settings=settings,
                 now=self.clock.now(),
@@ -87,6 +90,26 @@ class ImagePins(msgspec.Struct, kw_only=True):
             still=f"the app is held at {hold.images or hold.revision[:12]}" if hold else "",
         )
 
+    def foresee(
+        self,
+        app: str,
+        manifest: Manifest | None,
+        knowledge: Mapping[str, ImageKnowledge],
+        orders: Mapping[str, ImageOrder],
+    ) -> Choice | None:
+        """Return what would be chosen for an app if this were known, and ordered, as well.
+
+        Both are by the questions' keys. None for an app that asks nothing.
+        """
+        mine = next((one for one in self.unpinned if one.name == app), None)
+        if mine is None or self._choosing is None or app not in self.rules:
+            return None
+        known = {**self._choosing.knowledge, **knowledge}
+        choosing = replace(self._choosing, knowledge=known, now=self.clock.now())
+        standing = self._standing(mine, manifest)
+        standing = replace(standing, orders={**standing.orders, **orders})
+        return choosing.choose(self.rules[app], standing)
+
     def is_due(self) -> bool:
         """Whether time alone makes another choice of it now."""
         return 0.0 < self.look_at() <= self.clock.now()
@@ -98,7 +121,7 @@ class ImagePins(msgspec.Struct, kw_only=True):
     def told(self, deployments: Iterable[Deployment]) -> list[Deployment]:
         """Return the deployments with what was chosen, and what is waited for."""
         return [
-            msgspec.structs.replace(
+            replace(
                 one,
                 updates=tuple(choice.updates),
                 ahead=tuple(choice.ahead),

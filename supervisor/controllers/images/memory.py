@@ -51,7 +51,7 @@ class Memory(msgspec.Struct, kw_only=True):
         return self._put(
             replace(
                 known,
-                newest=_seen(version, known.newest, now) if version else known.newest,
+                newest=seen(version, known.newest, now) if version else known.newest,
                 asked_at=now,
                 answered_at=now,
                 problem=problem,
@@ -71,7 +71,7 @@ class Memory(msgspec.Struct, kw_only=True):
         return self._put(
             replace(
                 known,
-                newest=_seen(instead, known.newest, now) if instead else known.newest,
+                newest=seen(instead, known.newest, now) if instead else known.newest,
                 asked_at=known.asked_at if isinstance(failure, LetAlone) else now,
                 problem=str(failure),
                 hint=failure.hint,
@@ -117,7 +117,7 @@ def _says(known: ImageKnowledge) -> tuple[object, ...]:
     return (known.newest, known.problem, known.hint)
 
 
-def _seen(new: ImageVersion, old: ImageVersion | None, now: float) -> ImageVersion:
+def seen(new: ImageVersion, old: ImageVersion | None, now: float) -> ImageVersion:
     """Return a version with the time at which this host saw it first; that is never in future."""
     if old is None or old.runs != new.runs:
         return replace(new, seen_at=now)

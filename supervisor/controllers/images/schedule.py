@@ -126,6 +126,10 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         self.queue.add(*named)
         return named
 
+    async def ask(self, questions: Collection[str]) -> None:
+        """Have these asked for a person, by their keys, and wait until they are answered."""
+        await self.queue.wait_for_pass(self.ask_now(questions))
+
     def _name_debounced(self, questions: Iterable[ImageQuestion]) -> tuple[str, ...]:
         keys = [one.key for one in questions]
         self._told.update(dict.fromkeys(keys, anyio.current_time()))

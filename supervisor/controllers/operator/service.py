@@ -3,7 +3,7 @@
 Served to the outside by `api.control`; each question has one who answers it, named apart.
 """
 
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from functools import partial
 
 import msgspec
@@ -19,7 +19,13 @@ from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
-from supervisor.model.image_status import ImageList
+from supervisor.model.image_status import (
+    ImageList,
+    ImageReply,
+    ImageStatus,
+    PinRequest,
+    UpdateRequest,
+)
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
 from supervisor.model.status import History, OrderRequest, Reloaded, Status, SyncReply, SyncRequest
@@ -124,6 +130,33 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def images(self, app: str) -> ImageList:
         """How the images of all apps, or of one, stand. Raises Stalled for an unknown app."""
         return await self.orders.images.list(app)
+
+    async def update(self, request: UpdateRequest, tell: Tell) -> ImageReply:
+        """Ask for newer versions of images now, and run them; see `ImageService`."""
+        return await self._order(partial(self.orders.images.update, request), tell)
+
+    async def pin(self, request: PinRequest, tell: Tell) -> ImageReply:
+        """Have images of an app stay at a version; see `ImageService`."""
+        return await self._order(partial(self.orders.images.pin, request), tell)
+
+    async def unpin(self, request: PinRequest, tell: Tell) -> ImageReply:
+        """Have images of an app follow newer versions again; see `ImageService`."""
+        return await self._order(partial(self.orders.images.unpin, request), tell)
+
+    async def _order(
+        self, order: Callable[[Say], Awaitable[tuple[ImageStatus, ...]]], tell: Tell
+    ) -> ImageReply:
+        """Carry out an order for images, and tell how they and their apps stand then."""
+        images: tuple[ImageStatus, ...] = ()
+
+        async def work(say: Say) -> None:
+            nonlocal images
+            images = await order(say)
+
+        await self.event_log.tell_of(work, tell)
+        apps = {one.app for one in images}
+        standing = tuple(one for one in self.status().apps if one.name in apps)
+        return ImageReply(apps=standing, images=images)
 
     async def retry(self, order: OrderRequest, tell: Tell) -> SyncReply:
         """Try once more what failed in an app; as `sync` else. Raises Stalled if nothing did."""

@@ -1,0 +1,116 @@
+"""Which version of an image a person means: by tag, by digest, or what runs.
+
+Serves `controllers.operator.images`.
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from supervisor.controllers.ports import Ledger, Podman
+from supervisor.controllers.ports.registry import Registry
+from supervisor.core.images.reference import is_tag, name_and_tag
+from supervisor.core.images.words import short_name, version_in_words
+from supervisor.kit.clock import Clock
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
+from supervisor.model.image_status import ImageStatus
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_BEGINNING = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
+
+
+class ImageVersions(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks the ledger first, then the registry or Podman."""
+
+    ledger: Ledger
+    registry: Registry
+    podman: Podman
+    clock: Clock
+
+    async def meant(self, image: ImageStatus, word: str) -> ImageVersion:
+        """Return the version of an image that is followed; without a word, what runs now.
+
+        Raises Stalled if there is none such, and Retry if that cannot be known now.
+        """
+        name = short_name(image.image)
+        if not word:
+            if image.running is None:
+                hint = "podvisor status says what it waits for"
+                raise Stalled(f"nothing of {name} runs in {image.app} yet", hint=hint)
+            return image.running
+        if image.known is None:
+            raise AssertionError(image.image)
+        question = image.known.question
+        if version := self._known(image, word):
+            return version
+        repository, _ = name_and_tag(question.image)
+        if _DIGEST.fullmatch(word) and not question.is_local:
+            return ImageVersion(runs=f"{repository}@{word}", seen_at=self.clock.now())
+        if not is_tag(word):
+            hint = "a tag, or a digest; podvisor history shows those that ran here"
+            raise Stalled(f"“{word}” is no version of {name}", hint=hint)
+        return await self._tagged(question, f"{repository}:{word}", tag=word)
+
+    def _known(self, image: ImageStatus, word: str) -> ImageVersion | None:
+        """Return the version that ran here, or is the newest, whose digest begins so."""
+        begins = _BEGINNING.fullmatch(word)
+        if begins is None:
+            return None
+        found = {
+            one.runs: one
+            for one in self._versions(image)
+            if version_in_words(one.runs).startswith(begins[1][:12])
+            and one.runs.rpartition(":")[2].startswith(begins[1])
+        }
+        if len(found) > 1:
+            shown = ", ".join(version_in_words(one.runs, one.tag) for one in found.values())
+            hint = f"say more of it: {shown}"
+            raise Stalled(f"more than one version begins with {word}", hint=hint)
+        return next(iter(found.values()), None)
+
+    def _versions(self, image: ImageStatus) -> Iterator[ImageVersion]:
+        if image.known is None:
+            return
+        key = image.known.question.key
+        for one in self.ledger.rollouts(image.app):
+            for pin in one.pins:
+                if pin.question == key:
+                    yield ImageVersion(runs=pin.runs, tag=pin.tag)
+        newest = self.ledger.get(ImageKnowledge, key)
+        if newest and newest.newest:
+            yield newest.newest
+
+    async def _tagged(self, question: ImageQuestion, image: str, *, tag: str) -> ImageVersion:
+        """Return what a tag stands for: at the registry, or where that does not answer, here."""
+        now = self.clock.now()
+        if not question.is_local:
+            try:
+                found = await self.registry.digest(image, authfile=question.authfile)
+            except Retry:
+                if version := await self._here(image, tag=tag, is_local=False):
+                    return version
+                raise
+            repository, _ = name_and_tag(image)
+            return ImageVersion(
+                runs=f"{repository}@{found.digest}",
+                tag=tag,
+                seen_at=now,
+                pushed_at=found.pushed_at,
+            )
+        if version := await self._here(image, tag=tag, is_local=True):
+            return version
+        hint = "podman images lists them all"
+        raise Stalled(f"there is no image {image} on this host", hint=hint)
+
+    async def _here(self, image: str, *, tag: str, is_local: bool) -> ImageVersion | None:
+        """Return the image of this name that is on this host: by id, if it is local."""
+        here = (await self.podman.inventory(images=[image])).images or {}
+        if image not in here:
+            return None
+        repository, _ = name_and_tag(image)
+        digests = () if is_local else await self.podman.image_digests(image)
+        mine = [one for one in digests if one.startswith(f"{repository}@")]
+        runs = mine[0] if mine else here[image]
+        return ImageVersion(runs=runs, tag=tag, seen_at=self.clock.now())

@@ -1,0 +1,300 @@
+"""`update`, `pin` and `unpin`, on the whole daemon with a registry, in virtual time."""
+
+import anyio
+import msgspec
+import pytest
+
+from supervisor.core.images.reference import name_and_tag
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.events import EventKind
+from supervisor.model.image import ImageKnowledge, ImageOrder
+from supervisor.model.image_status import PinRequest, UpdateRequest
+from supervisor.model.settings import RolloutSettings
+from supervisor.model.status import AppState, OrderRequest
+from tests.fakes.ports import oid
+
+SETTLE = 10
+PULL = 60
+"""How long the fake Podman takes, in seconds."""
+IMAGE = "reg.example/web:1"
+WEB = f"v=1 image={IMAGE} track=digest"
+ONE = {"web/web.container": WEB}
+
+
+@pytest.fixture
+def world(world):
+    world.settings = msgspec.structs.replace(
+        world.settings, rollout=RolloutSettings(settle=SETTLE, gate_timeout=600)
+    )
+    return world
+
+
+async def nothing(_event):
+    pass
+
+
+def push(world, content, image=IMAGE):
+    """Push to the registry; returns what a unit says to run that."""
+    repository, _ = name_and_tag(image)
+    runs = f"{repository}@{world.registry.push(image, content)}"
+    world.podman.registry.add(runs)
+    return runs
+
+
+async def deploy(world, daemon, files):
+    await world.push(daemon, files)
+    await anyio.sleep(PULL + SETTLE + 5)
+    await daemon.queue.wait_idle()
+
+
+def running(world, unit="web.service"):
+    """The image that a unit was started with, if it runs."""
+    digest = world.machine.running.get(unit)
+    return next(
+        (one.images[0] for one in world.machine.catalogue.values() if one.digest == digest), ""
+    )
+
+
+async def update(daemon, name="", **more):
+    return await daemon.service.update(UpdateRequest(name=name, **more), nothing)
+
+
+async def pin(daemon, *words, **more):
+    return await daemon.service.pin(PinRequest(app="web", words=words, **more), nothing)
+
+
+async def unpin(daemon, *words):
+    return await daemon.service.unpin(PinRequest(app="web", words=words), nothing)
+
+
+@pytest.mark.parametrize("name", ["", "web", "reg.example/web"])
+async def test_an_update_asks_now_and_ends_when_it_is_through_the_gate(world, name):
+    first = push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        assert running(world) == first
+        second = push(world, "two")
+        mark = len(world.registry.asked)
+        reply = await update(daemon, name)
+        assert running(world) == second
+        assert world.registry.asked_since(mark) == [IMAGE]
+        assert [one.state for one in reply.apps] == [AppState.READY]
+        (image,) = reply.images
+        assert (image.running.runs, image.newer, image.on_trial) == (second, None, False)
+        assert image.next_check_at > world.clock.now()
+
+
+async def test_an_update_without_news_changes_nothing(world):
+    push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        world.systemd.jobs.clear()
+        await update(daemon)
+        assert world.systemd.jobs == []
+
+
+async def test_an_update_of_what_fails_tells_so(world):
+    first = push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        second = push(world, "two")
+        world.machine.bad.add(oid(WEB + second))
+        (image,) = (await update(daemon)).images
+        assert running(world) == image.running.runs == first
+        assert image.held.failed
+        (image,) = (await update(daemon, now=True)).images
+        assert running(world) == first, "not even now"
+        assert image.held.failed
+
+
+async def test_what_waits_goes_now_if_a_person_says_so(world):
+    first = push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, {"web/web.container": f"{WEB} cooldown=3600"})
+        second = push(world, "two")
+        (image,) = (await update(daemon)).images
+        assert running(world) == first
+        assert "cooldown" in image.held.why
+        (image,) = (await update(daemon, now=True, reason="CVE")).images
+        assert running(world) == second
+        assert image.held is None
+        (event,) = world.events(EventKind.RESUMED)
+        assert "waits no longer" in event.reason
+        assert "cooldown" in event.reason
+        assert event.reason.endswith(": CVE")
+        push(world, "three")
+        (image,) = (await update(daemon)).images
+        assert running(world) == second, "now is no word on what comes later"
+
+
+async def test_a_dry_run_tells_what_would_be_and_changes_nothing(world):
+    first = push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        second = push(world, "two")
+        before, known = len(world.ledger.events()), world.ledger.all(ImageKnowledge)
+        (image,) = (await update(daemon, dry_run=True)).images
+        assert (image.running.runs, image.moves_to.runs) == (first, second)
+        assert image.held is None
+        assert running(world) == first
+        assert len(world.ledger.events()) == before
+        assert world.ledger.all(ImageKnowledge) == known
+        assert not world.ledger.all(ImageOrder)
+
+
+async def test_a_dry_run_tells_what_would_hold_it(world):
+    push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, {"web/web.container": f"{WEB} cooldown=3600"})
+        second = push(world, "two")
+        (image,) = (await update(daemon, dry_run=True)).images
+        assert image.moves_to is None
+        assert "cooldown" in image.held.why
+        (image,) = (await update(daemon, dry_run=True, now=True)).images
+        assert image.moves_to.runs == second
+        assert "cooldown" in image.passes
+        assert image.held is None
+
+
+async def test_a_registry_that_does_not_answer_is_told_of(world):
+    first = push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        world.registry.failures["reg.example"] = Retry("reg.example does not answer")
+        for dry_run in (True, False):
+            (image,) = (await update(daemon, dry_run=dry_run)).images
+            assert image.known.problem == "reg.example does not answer"
+            assert image.known.newest.runs == first
+            assert image.moves_to is None
+
+
+async def test_what_runs_is_pinned_and_let_go_again(world):
+    first = push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        (image,) = (await pin(daemon, reason="it works")).images
+        assert image.pinned.runs == first
+        second = push(world, "two")
+        (image,) = (await update(daemon, now=True)).images
+        assert running(world) == first, "a pin beats now"
+        assert "pinned" in image.held.why
+        (image,) = (await unpin(daemon, "web")).images
+        assert running(world) == second
+        assert image.pinned is None
+        (pinned,) = world.events(EventKind.PINNED)
+        assert pinned.subject == IMAGE
+        assert pinned.reason.endswith(": it works")
+        assert "no longer pinned" in world.events(EventKind.RESUMED)[-1].reason
+
+
+async def test_a_pin_outlives_a_restart(world):
+    first = push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        await pin(daemon)
+    push(world, "two")
+    async with world.running() as daemon:
+        await update(daemon)
+        assert running(world) == first
+
+
+@pytest.mark.parametrize(
+    "words", [["0.9"], ["web", "0.9"], ["web:0.9"], ["reg.example/web", "0.9"]], ids=" ".join
+)
+async def test_a_tag_is_pinned_as_it_stands_now(world, words):
+    push(world, "one")
+    old = push(world, "old", "reg.example/web:0.9")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        (image,) = (await pin(daemon, *words)).images
+        assert running(world) == old
+        assert (image.pinned.tag, image.pinned.runs) == ("0.9", old)
+        push(world, "another", "reg.example/web:0.9")
+        await update(daemon)
+        assert running(world) == old
+
+
+async def test_a_version_that_ran_here_is_pinned_by_the_beginning_of_its_digest(world):
+    first = push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        second = push(world, "two")
+        await update(daemon)
+        assert running(world) == second
+        digest = first.rpartition("@")[2]
+        for word in (digest, digest[:19], digest[7:15]):
+            (image,) = (await pin(daemon, word)).images
+            assert image.pinned.runs == running(world) == first
+
+
+async def test_a_digest_that_nobody_knows_is_pinned_as_it_is(world):
+    push(world, "one")
+    runs = f"reg.example/web@sha256:{'d' * 64}"
+    world.podman.registry.add(runs)
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        await pin(daemon, runs.rpartition("@")[2])
+        assert running(world) == runs
+
+
+async def test_a_tag_is_found_here_while_the_registry_does_not_answer(world):
+    push(world, "one")
+    runs = f"reg.example/web@sha256:{'d' * 64}"
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        world.registry.failures["reg.example"] = Retry("reg.example does not answer")
+        with pytest.raises(Retry, match="does not answer"):
+            await pin(daemon, "0.9")
+        world.machine.images.update({"reg.example/web:0.9", runs})
+        world.podman.digests["reg.example/web:0.9"] = (runs,)
+        (image,) = (await pin(daemon, "0.9")).images
+        assert image.pinned.runs == runs
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["web", "no tag"], "is no version of reg.example/web"),
+        (["nothing-like-it", "1"], "web has no image named"),
+        (["2"], "there is no reg.example/web:2"),
+    ],
+)
+async def test_what_cannot_be_pinned_is_refused(world, words, message):
+    push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        with pytest.raises(Stalled, match=message) as refused:
+            await pin(daemon, *words)
+        assert refused.value.hint
+        assert not world.ledger.all(ImageOrder)
+
+
+async def test_what_is_not_pinned_cannot_be_let_go(world):
+    push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        with pytest.raises(Stalled, match="it is not pinned"):
+            await unpin(daemon)
+        with pytest.raises(Stalled, match="no app named “wbe”"):
+            await daemon.service.unpin(PinRequest(app="wbe"), nothing)
+
+
+async def test_an_app_that_follows_nothing_has_nothing_to_update(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, {"web/web.container": f"image={IMAGE}"})
+        for order in (update(daemon), update(daemon, "web"), pin(daemon)):
+            with pytest.raises(Stalled, match="no newer versions of") as refused:
+                await order
+            assert "AutoUpdate=registry" in refused.value.hint
+
+
+async def test_a_held_app_stays_whatever_is_ordered(world):
+    first = push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        push(world, "two")
+        await update(daemon)
+        await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        (image,) = (await update(daemon, now=True)).images
+        assert running(world) == first
+        assert "held" in image.held.why
