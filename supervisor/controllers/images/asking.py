@@ -14,9 +14,9 @@ from supervisor.core.images.concerns import (
     is_fixed,
     lists_tags,
     repository_of,
-    words_of,
 )
 from supervisor.core.images.policy import Choice, newest
+from supervisor.core.images.policy_text import nothing_fits
 from supervisor.core.images.reference import name_and_tag
 from supervisor.model.errors import Failure
 from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
@@ -87,10 +87,8 @@ class Asking(msgspec.Struct, kw_only=True):
             return await self._version(question, question.image, hurried=hurried)
         chosen = (await self._choose(question, told_at, along)).choice
         if not chosen.tag:
-            return Answer(
-                problem=f"no tag of {repository_of(question)} fits {words_of(question.policy)}",
-                hint=f"the nearest are {', '.join(chosen.near)}" if chosen.near else "",
-            )
+            why = nothing_fits(repository_of(question), question.policy, chosen.near)
+            return Answer(problem=why[0], hint=why[1])
         tag, at = self._verified.get(question.key, ("", -math.inf))
         before = known.newest if known else None
         if (

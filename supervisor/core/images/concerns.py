@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from supervisor.core.images.reference import full_name, name_and_tag
 from supervisor.core.images.reference import has_registry as is_whole
-from supervisor.model.image import ImagePolicy, ImageQuestion, PolicyKind
+from supervisor.model.image import ImageQuestion, PolicyKind
 
 _THREE_NUMBERS = re.compile(r"v?\d+\.\d+\.\d+(?!\d)(?!\.)", re.ASCII)
 
@@ -44,9 +44,3 @@ def concerned(questions: Iterable[ImageQuestion], tag: str) -> Iterator[ImageQue
 def is_fixed(tag: str) -> bool:
     """Whether a tag is meant to be pushed once: it names a whole version, as `1.27.3-alpine`."""
     return bool(_THREE_NUMBERS.match(tag))
-
-
-def words_of(policy: ImagePolicy) -> str:
-    """Return the policy for people: `semver:^1.4 with ImageFilter=.*-alpine`."""
-    text = f"{policy.kind}:{policy.pattern}" if policy.pattern else policy.kind.value
-    return f"{text} with ImageFilter={policy.filter}" if policy.filter else text

@@ -6,8 +6,9 @@ from collections.abc import Collection
 import msgspec
 
 from supervisor.core.images.patterns import compile_pattern, named_groups
+from supervisor.core.images.policy import newest
 from supervisor.core.images.versions import parse_range
-from supervisor.kit.texts import meant, one_line
+from supervisor.kit.texts import meant
 from supervisor.model.image import ImagePolicy, PolicyKind, TagOrder
 
 _FORMS = "write digest, semver:RANGE, regex:PATTERN or newest"
@@ -86,11 +87,17 @@ def policy_words(policy: ImagePolicy) -> str:
 
 
 def nothing_fits(repository: str, policy: ImagePolicy, near: Collection[str]) -> tuple[str, str]:
-    """Say that no tag is what a policy asks for, and what to do: a sentence, and a hint."""
-    problem = f"no tag of {repository} is {policy_words(policy)}"
+    """Say that no tag is what a policy asks for, and what to do: a sentence, and a hint.
+
+    `near` is as of `Choice`.
+    """
+    problem = f"no tag of {repository} fits {policy_words(policy)}"
     if not near:
-        return problem, "it has no tags that are versions"
-    return problem, f"the nearest are {', '.join(one_line(tag, 60) for tag in near)}"
+        return problem, "it has no tags"
+    with_prereleases = msgspec.structs.replace(policy, prereleases=True)
+    if early := newest(near, with_prereleases).tag:
+        return problem, f"{early} is a pre-release: write ImagePrereleases=yes, if that is meant"
+    return problem, f"the nearest are {', '.join(near)}"
 
 
 def _instead_of(text: str, word: str) -> str:

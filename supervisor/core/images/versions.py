@@ -152,17 +152,19 @@ def _comparators(
         if sign in (">", "<", "!="):
             raise ValueError(f"no version is {word}; write {_EXAMPLES}")
         return
+    # Of 1.4, which is not whole, pre-releases are within: 1.4.0-rc.1.
+    low = key if is_whole else (key[0], _BEFORE, ())
     match sign:
         case "^":
             last = next((at for at, number in enumerate(numbers) if number), len(numbers) - 1)
-            yield from ((operator.ge, key), (operator.lt, _beyond(numbers, last)))
+            yield from ((operator.ge, low), (operator.lt, _beyond(numbers, last)))
         case "~":
             yield from (
-                (operator.ge, key),
+                (operator.ge, low),
                 (operator.lt, _beyond(numbers, min(1, len(numbers) - 1))),
             )
         case ">=":
-            yield operator.ge, key
+            yield operator.ge, low
         case ">":
             yield (operator.gt, key) if is_whole else (operator.ge, _beyond(numbers))
         case "<":
@@ -176,7 +178,7 @@ def _comparators(
         case _ if is_whole:
             yield operator.eq, key
         case _:
-            yield from ((operator.ge, (key[0], _BEFORE, ())), (operator.lt, _beyond(numbers)))
+            yield from ((operator.ge, low), (operator.lt, _beyond(numbers)))
 
 
 def _beyond(numbers: tuple[int, ...], last: int | None = None) -> VersionKey:

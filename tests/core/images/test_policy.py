@@ -129,6 +129,10 @@ def test_of_one_version_the_newest_of_what_it_is_built_on():
 def test_prereleases_count_where_they_are_asked_for():
     assert chosen("semver:^1", "1.0", "1.1.0-rc.1", "2.0.0-rc.1", prereleases=True) == "1.1.0-rc.1"
     assert chosen("newest", "1.0", "1.1.0-rc.1", prereleases=True) == "1.1.0-rc.1"
+    for policy in ("^2", "~2", ">=2", "2.x", "2.0"):
+        assert chosen(f"semver:{policy}", "2.0.0-rc.1", prereleases=True) == "2.0.0-rc.1"
+    for policy in ("^2.0.0", "<2", "~1", "1 - 1.9"):
+        assert not chosen(f"semver:{policy}", "2.0.0-rc.1", prereleases=True)
 
 
 def test_by_digest_it_is_the_tag_that_is_named():
@@ -140,9 +144,11 @@ def test_what_fits_nothing_says_what_comes_nearest():
     choice = newest(["1.2", "latest", "1.10", "1.9", "0.1"], policy)
     assert choice == Choice(near=("1.10", "1.9", "1.2"))
     assert nothing_fits("docker.io/library/nginx", policy, choice.near) == (
-        "no tag of docker.io/library/nginx is semver:^9",
+        "no tag of docker.io/library/nginx fits semver:^9",
         "the nearest are 1.10, 1.9, 1.2",
     )
+    early = nothing_fits("x", policy, newest(["8.0", "9.0.0-rc.1"], policy).near)[1]
+    assert early == "9.0.0-rc.1 is a pre-release: write ImagePrereleases=yes, if that is meant"
     filtered = complete(policy, pattern="1.9.*")
     assert newest(["1.10", "1.9", "1.9.1"], filtered).near == ("1.9.1", "1.9")
     assert newest(["a", "b"], filtered).near == ("b", "a")
