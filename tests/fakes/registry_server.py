@@ -253,12 +253,12 @@ def _error(status: int, code: str, *headers: tuple[str, str]) -> Told:
     return Told(status=status, headers=headers, body=body)
 
 
-def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """Make one for localhost that signs itself; returns its file, and what a server needs."""
-    key, found = folder / "key.pem", folder / "certificate.pem"
+def certificate(folder: Path, name: str = "localhost") -> tuple[Path, ssl.SSLContext]:
+    """Make one that signs itself, its key beside it; returns it, and what a server needs."""
+    key, found = folder / f"{name}.key", folder / f"{name}.cert"
     subprocess.run(
         f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {key}"
-        f" -out {found} -subj /CN=test -addext subjectAltName=DNS:localhost".split(),
+        f" -out {found} -subj /CN=test -addext subjectAltName=DNS:{name}".split(),
         check=True,
         capture_output=True,
     )

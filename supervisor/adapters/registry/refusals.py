@@ -18,7 +18,8 @@ _WINDOW_PART = 24
 _LONGEST_WORDS = 200
 _MOVED = range(300, 400)
 _DENIED, _FORBIDDEN, _NOT_FOUND, _OTHER_METHOD = 401, 403, 404, 405
-_BUSY = (429, 503)
+_ENOUGH = 429
+_BUSY = (_ENOUGH, 503)
 _SOON = (408, 425)
 _SERVER = 500
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -49,7 +50,8 @@ def is_busy(reply: Reply) -> bool:
 def failure_of(doing: str, host: str, reply: Reply, said: str, *, after: float) -> Failure:
     """Say what a refusal means. `said` are the registry's words, `after` when to ask again."""
     status = reply.status
-    message = f"{doing}: {host} answers {status}{': ' if said else ''}{said}"
+    answers = "has no such image or tag" if status == _NOT_FOUND else f"answers {status}"
+    message = f"{doing}: {host} {answers}{': ' if said else ''}{said}"
     if status in _BUSY:
         return Retry(message, after_seconds=after)
     if status in _SOON or status >= _SERVER:
@@ -102,7 +104,7 @@ def wait_of(reply: Reply, *, now: float) -> float:
             return min(max(wait, 0.0), _LONGEST_WAIT)
     if told := _IN_WORDS.search(reply.body.decode(errors="replace").lower()):
         return min(float(told[1]) * _UNITS[told[2]], _LONGEST_WAIT)
-    return max(_WAIT, _window(headers) / _WINDOW_PART)
+    return max(_WAIT, _window(headers) / _WINDOW_PART) if reply.status == _ENOUGH else 0.0
 
 
 def _seconds(text: str, now: float) -> float | None:

@@ -120,7 +120,8 @@ class Session(msgspec.Struct, kw_only=True):
         said, after = self._words(reply), 0.0
         if is_busy(reply):
             after = wait_of(reply, now=time.time())
-            self.memory.let_rest(host, after, f"{host} answered {reply.status}")
+            if after:
+                self.memory.let_rest(host, after, f"{host} answered {reply.status}")
         return failure_of(self.doing, host, reply, said, after=after)
 
     def _mind_rest(self, host: str) -> None:

@@ -134,6 +134,8 @@ class Connection:
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._state = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)
+        self.is_public = _is_public(stream)
+        """Whether the other end is reached by an address of the public Internet."""
 
     @classmethod
     async def open(
@@ -187,15 +189,6 @@ class Connection:
     async def close(self) -> None:
         """Hang up, without a farewell."""
         await anyio.aclose_forcefully(self._stream)
-
-    @property
-    def is_public(self) -> bool:
-        """Whether the other end is reached by an address of the public Internet."""
-        peer = self._stream.extra(SocketAttribute.remote_address, "")  # noqa: S610  # no database
-        try:
-            return ipaddress.ip_address(str(peer[0]).partition("%")[0]).is_global
-        except (ValueError, IndexError):
-            return False
 
     async def exchange(self, head: h11.Request, body: bytes) -> Answer:
         """Send a request and read the head of its answer. Raises HttpError."""
@@ -259,6 +252,14 @@ async def _connect(address: Address, context: ssl.SSLContext | None) -> ByteStre
         ssl_context=context or verifying(),
         tls_standard_compatible=False,
     )
+
+
+def _is_public(stream: ByteStream) -> bool:
+    peer = stream.extra(SocketAttribute.remote_address, "")  # noqa: S610  # no database
+    try:
+        return ipaddress.ip_address(str(peer[0]).partition("%")[0]).is_global
+    except (ValueError, IndexError):
+        return False
 
 
 async def _tunnel(stream: ByteStream, address: Address, headers: Mapping[str, str]) -> None:

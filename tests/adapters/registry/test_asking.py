@@ -128,7 +128,7 @@ async def test_an_answer_that_never_ends_is_left(
     ("status", "words", "hint"),
     [
         (403, "answers 403: it is so", "podman login"),
-        (404, "answers 404: it is so", "name and tag"),
+        (404, "has no such image or tag: it is so", "name and tag"),
         (451, "answers 451", "registry"),
         (304, "answers 304", "host that it is at"),
     ],
@@ -146,7 +146,7 @@ async def test_refusals_that_are_for_a_person(
     assert str(failure).startswith(f"cannot ask about {server.host}/web:1: ")
 
 
-@pytest.mark.parametrize("status", [408, 425, 500, 502, 504])
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
 async def test_refusals_that_pass(client: Asking, server: RegistryServer, status: int) -> None:
     server.before = lambda _: Told(status=status, body=b"\x1b[31m<html>")
     assert not (await put_off(client, server, f"answers {status}$")).after_seconds

@@ -1,13 +1,16 @@
 """TLS: authorities of one's own, and registries that nobody vouches for."""
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
+import anyio
 import pytest
+from anyio.abc import ByteStream, SocketAttribute
 
 from supervisor.adapters.registry.asking import Asking
 from supervisor.adapters.registry.certificates import context_for
-from supervisor.model.errors import Stalled
+from supervisor.model.errors import Retry, Stalled
 from supervisor.model.podman import RegistryRule
 from tests.fakes.registry_server import RegistryServer, certificate
 
@@ -70,3 +73,62 @@ async def test_files_that_cannot_be_used_are_named(
         with pytest.raises(Stalled, match=f"cannot use {path}") as failure:
             await Asking(rules=no_rules).digest(f"{server.host}/web:1")
         assert "containers-certs.d" in failure.value.hint
+
+
+async def test_a_client_certificate_is_shown(home: Path, tmp_path: Path) -> None:
+    own, context = certificate(tmp_path)
+    context.load_verify_locations(own)
+    context.verify_mode = ssl.CERT_REQUIRED
+    async with await RegistryServer().serve(context) as server:
+        expected = server.push("web:1")
+        place = folder(home, server)
+        (place / "ca.crt").write_bytes(own.read_bytes())
+        client, image = Asking(rules=no_rules), f"{server.host}/web:1"
+        with pytest.raises(Retry, match=server.host):
+            await client.digest(image)
+        for suffix in (".cert", ".key"):
+            (place / f"me{suffix}").write_bytes(own.with_suffix(suffix).read_bytes())
+        assert (await client.digest(image)).digest == expected
+
+
+async def test_a_proxy_is_gone_through(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "registry.example"
+    own, context = certificate(tmp_path, name)
+    place = home / ".config" / "containers" / "certs.d" / name
+    place.mkdir(parents=True)
+    (place / "ca.crt").write_bytes(own.read_bytes())
+    asked: list[bytes] = []
+    async with await RegistryServer().serve(context) as server:
+
+        async def forward(client: ByteStream) -> None:
+            async with client, await anyio.connect_tcp("127.0.0.1", server.port) as registry:
+                asked.append(await client.receive())
+                await client.send(b"HTTP/1.1 200 Connected\r\n\r\n")
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(pump, client, registry)
+                    await pump(registry, client)
+                    tasks.cancel_scope.cancel()
+
+        async with (
+            await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(listener.serve, forward)
+            port: int = listener.extra(SocketAttribute.local_port)  # noqa: S610
+            monkeypatch.setenv("HTTPS_PROXY", f"http://me:pw@127.0.0.1:{port}")
+            expected = server.push("web:1")
+            client = Asking(rules=no_rules)
+            for _ in range(2):
+                assert (await client.digest(f"{name}/web:1")).digest == expected
+            tasks.cancel_scope.cancel()
+    assert asked[0].startswith(b"CONNECT registry.example:443 HTTP/1.1\r\n")
+    assert b"Proxy-Authorization: Basic bWU6cHc=\r\n" in asked[0]
+    assert "authorization" not in server.asked[0].headers
+
+
+async def pump(source: ByteStream, target: ByteStream) -> None:
+    with suppress(anyio.BrokenResourceError, anyio.EndOfStream):
+        while True:
+            await target.send(await source.receive())

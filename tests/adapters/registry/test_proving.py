@@ -6,11 +6,11 @@ from pathlib import Path
 
 import anyio
 import pytest
-from anyio.abc import SocketAttribute
+from anyio.abc import ByteStream, SocketAttribute
 
 from supervisor.adapters.registry.asking import Asking
 from supervisor.adapters.registry.quirks import _QUIRKS, Quirk
-from supervisor.kit.http.connection import Connection
+from supervisor.kit.http import connection
 from supervisor.model.errors import Failure, Retry, Stalled
 from tests.fakes.registry_server import (
     IDENTITY,
@@ -25,7 +25,6 @@ from tests.fakes.registry_server import (
 
 pytestmark = pytest.mark.anyio
 HEAD = "HEAD /v2/web/manifests/1"
-REMOTE_PORT = SocketAttribute.remote_port
 GET_TOKEN = "GET /token"
 
 
@@ -222,11 +221,11 @@ async def test_a_registry_of_the_internet_leads_into_no_private_network(
         server.forget_tokens()
         inside.forget_tokens()
         inside.asked.clear()
-        monkeypatch.setattr(
-            Connection,
-            "is_public",
-            property(lambda one: one._stream.extra(REMOTE_PORT) == server.port),  # noqa: S610
-        )
+
+        def is_the_registry(one: ByteStream) -> bool:
+            return one.extra(SocketAttribute.remote_port) == server.port  # noqa: S610
+
+        monkeypatch.setattr(connection, "_is_public", is_the_registry)
         failure = await refused(client, server)
         assert "127.0.0.1 is an address of a private network" in str(failure)
         assert not inside.asked
