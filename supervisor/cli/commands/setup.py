@@ -25,7 +25,7 @@ from supervisor.cli.show.screen import say
 from supervisor.core.config.reader import Reading, read_settings
 
 _SERVICE = "podvisor.service"
-_SOCKET_PATIENCE_SECONDS = 15.0
+_SOCKET_PATIENCE_SECONDS = 60.0  # the first start compiles first: seconds of a small board
 _SESSION_PATIENCE_SECONDS = 10.0
 _STATUS_PATIENCE_SECONDS = 10.0
 
