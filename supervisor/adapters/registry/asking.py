@@ -33,7 +33,7 @@ class Asking(msgspec.Struct, kw_only=True):
         async with self._asking() as together:
             *mirrors, registry = (
                 self._session(place, together, doing=f"cannot ask about {image}", login=authfile)
-                for place in places(name, await self.rules())
+                for place in places(name, await self._rules(together))
             )
             for mirror in mirrors:
                 with suppress(Failure):
@@ -47,8 +47,14 @@ class Asking(msgspec.Struct, kw_only=True):
         """
         name, doing = whole_name(repository), f"cannot list the tags of {repository}"
         async with self._asking() as together:
-            registry = places(name, await self.rules())[-1]
+            registry = places(name, await self._rules(together))[-1]
             return await list_tags(self._session(registry, together, doing=doing, login=authfile))
+
+    async def _rules(self, together: Round) -> Sequence[RegistryRule]:
+        async with together.reading:
+            if together.rules is None:
+                together.rules = await self.rules()
+            return together.rules
 
     def _session(self, place: Endpoint, together: Round, *, doing: str, login: str) -> Session:
         return Session(

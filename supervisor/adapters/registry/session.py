@@ -5,7 +5,7 @@ Logins and tokens go where they belong, and nowhere else: not along with a redir
 
 import ssl
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import urljoin, urlsplit
 
 import anyio
@@ -23,6 +23,7 @@ from supervisor.adapters.registry.tokens import read_token, realm_of, token_repl
 from supervisor.kit.http.connection import HttpError, TooLarge, Unreachable, Untrusted
 from supervisor.kit.http.pool import Pool, Reply
 from supervisor.model.errors import Failure, Retry, Stalled
+from supervisor.model.podman import RegistryRule
 
 _ANSWER_SECONDS = 30.0
 _PING_SECONDS = 5.0
@@ -49,6 +50,9 @@ class Round(msgspec.Struct):
     contexts: dict[tuple[str, bool], ssl.SSLContext] = {}
     getting: dict[TokenKey, anyio.Lock] = {}
     """Tokens that somebody is getting now."""
+    rules: Sequence[RegistryRule] | None = None
+    """None until they are read; `reading` is held meanwhile."""
+    reading: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
     askers: int = 0
 
     def context(self, host: str, *, is_insecure: bool) -> ssl.SSLContext:

@@ -1,6 +1,7 @@
 """What a tag stands for, asked of registries of every manner."""
 
 import json
+from collections.abc import Sequence
 from hashlib import sha256
 
 import anyio
@@ -49,13 +50,21 @@ async def test_one_head_says_what_is_wanted(client: Asking, server: RegistryServ
 async def test_forty_questions_take_forty_requests_and_two_connections(
     client: Asking, server: RegistryServer
 ) -> None:
+    rules, times = client.rules, 0
+
+    async def counted() -> Sequence[RegistryRule]:
+        nonlocal times
+        times += 1
+        return await rules()
+
+    client.rules = counted
     names = [f"app{number}:1" for number in range(40)]
     for name in names:
         server.push(name)
     async with anyio.create_task_group() as tasks:
         for name in names:
             tasks.start_soon(digest, client, server, name)
-    assert (len(server.asked), server.connections) == (40, 2)
+    assert (len(server.asked), server.connections, times) == (40, 2, 1)
     with anyio.fail_after(20):
         await server.left.wait()
 
