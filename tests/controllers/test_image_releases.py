@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.controllers.keys import Kind
+from supervisor.core.images.keep import kept_name
 from supervisor.model.errors import Retry
 from supervisor.model.events import EventKind
 from supervisor.model.image import ImageKnowledge, ImagePolicy, ImageQuestion
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.rollout import Outcome
-from supervisor.model.settings import RolloutSettings
+from supervisor.model.settings import ImageSettings, RolloutSettings
 from supervisor.model.status import AppState, OrderRequest
 from tests.fakes.ports import oid
 
@@ -23,7 +24,7 @@ PULL = 60
 """How long the fake Podman takes, in seconds."""
 QUESTION = ImageQuestion(image=IMAGE, policy=ImagePolicy())
 CHECK = Kind.IMAGE_CHECK.key(QUESTION.key)
-A, B, C = (f"reg.example/web@sha256:{letter * 64}" for letter in "abc")
+A, B, C, D = (f"reg.example/web@sha256:{letter * 64}" for letter in "abcd")
 WEB = f"v=1 image={IMAGE} track=digest"
 ONE = {"web/web.container": WEB}
 
@@ -33,7 +34,7 @@ def world(world):
     world.settings = msgspec.structs.replace(
         world.settings, rollout=RolloutSettings(settle=SETTLE, gate_timeout=600)
     )
-    world.podman.registry.update((A, B, C))
+    world.podman.registry.update((A, B, C, D))
     return world
 
 
@@ -82,6 +83,11 @@ def fails(world, runs):
 
 def outcomes(world):
     return [(one.pins[0].runs, one.outcome) for one in world.ledger.rollouts("web")]
+
+
+def steps(world):
+    """What was done to the app."""
+    return [one for one in world.events(EventKind.STEP) if one.app == "web"]
 
 
 async def nothing(_event):
@@ -142,10 +148,10 @@ async def test_a_version_that_fails_is_taken_back_and_not_tried_again(world):
         (held,) = await updates(daemon)
         assert held.failed
         assert held.version.runs == B
-        tried = len(world.events(EventKind.STEP))
+        tried = steps(world)
         await tell(world, daemon, B)
         await settle(daemon)
-        assert len(world.events(EventKind.STEP)) == tried
+        assert steps(world) == tried
     async with world.running() as daemon:
         await settle(daemon)
         assert running(world) == A
@@ -153,6 +159,38 @@ async def test_a_version_that_fails_is_taken_back_and_not_tried_again(world):
         await tell(world, daemon, C)
         await settle(daemon)
         assert running(world) == C
+
+
+async def test_why_a_version_failed_is_what_its_container_ended_with_and_said(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        fails(world, B)
+        world.systemd.said["web.service"] = "OOMKilled: reserving 4 GB for the cache"
+        await tell(world, daemon, B)
+        await settle(daemon)
+        failed = world.ledger.rollouts("web")[-1]
+        assert failed.reason.endswith("OOMKilled: reserving 4 GB for the cache")
+        (reverted,) = world.events(EventKind.REVERTED)
+        assert "OOMKilled: reserving 4 GB" in reverted.reason
+
+
+async def test_the_images_of_the_last_good_releases_stay_and_a_failed_one_goes(world):
+    world.settings = msgspec.structs.replace(world.settings, images=ImageSettings(keep=2))
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        assert A in world.machine.images
+        await tell(world, daemon, B)
+        await settle(daemon)
+        fails(world, C)
+        await tell(world, daemon, C)
+        await settle(daemon)
+        await anyio.sleep(60)
+        assert running(world) == B
+        assert world.machine.images == {A, B, kept_name(A), kept_name(B)}
+        await tell(world, daemon, D)
+        await settle(daemon)
+        await anyio.sleep(60)
+        assert world.machine.images == {B, D, kept_name(B), kept_name(D)}
 
 
 async def test_files_and_images_never_change_together(world):

@@ -1,19 +1,19 @@
 """Keep the images that apps can go back to, and remove those that nobody can. Key `kept-images`."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger, Podman
-from supervisor.core.images.keep import chores, forgettable, versions_to_keep
+from supervisor.core.images.keep import chores, versions_to_keep
 from supervisor.core.images.reference import stored_name
 from supervisor.core.images.rules import effective
 from supervisor.core.images.stored import references
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.events import EventKind
 from supervisor.model.image import ImageOrder, StoredImage
-from supervisor.model.rollout import Hold
+from supervisor.model.rollout import Hold, Rollout
 
 
 class ImageKeeper(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,9 +27,14 @@ class ImageKeeper(msgspec.Struct, frozen=True, kw_only=True):
         """Tag what stays, remove what goes. Raises Retry."""
         deployments = await self.desired_state.deployments()
         images = await self.podman.stored_images()
-        wanted = self._wanted(deployments)
-        used = await self._used(images, deployments) if forgettable(wanted, images) else frozenset()
-        todo = chores(wanted, images, used=used)
+        apps = {*deployments, *self.ledger.applied()}
+        rollouts = {name: self.ledger.rollouts(name) for name in apps}
+        tried = {pin.runs for some in rollouts.values() for one in some for pin in one.pins}
+        wanted = self._wanted(deployments, rollouts)
+        todo = chores(wanted, images, tried=tried, used=())
+        if todo.remove:
+            used = await self._used(images, deployments)
+            todo = chores(wanted, images, tried=tried, used=used)
         for name, runs in todo.tag.items():
             await self.podman.tag_image(runs, name)
         for name in todo.untag:
@@ -44,17 +49,21 @@ class ImageKeeper(msgspec.Struct, frozen=True, kw_only=True):
                 reason="no app runs it or goes back to it any more",
             )
 
-    def _wanted(self, deployments: Mapping[str, Deployment]) -> frozenset[str]:
+    def _wanted(
+        self,
+        deployments: Mapping[str, Deployment],
+        rollouts: Mapping[str, Sequence[Rollout]],
+    ) -> frozenset[str]:
         """Versions (`runs`) that stay: of what is asked for, stands, or can be gone back to."""
         wanted = {one.pinned.runs for one in self.ledger.all(ImageOrder).values() if one.pinned}
-        for name in {*deployments, *self.ledger.applied()}:
+        for name, releases in rollouts.items():
             one = deployments.get(name)
             apps = one.apps if one else ()
             wanted.update(pin.runs for app in apps for pin in app.pins)
             wanted.update(one.ahead if one else ())
             marks = (self.ledger.applied_app(name), self.ledger.get(Hold, name))
             wanted |= versions_to_keep(
-                self.ledger.rollouts(name),
+                releases,
                 needed={mark.release for mark in marks if mark},
                 keep=self._keep_of(tuple(reversed(apps))),  # what is wanted has the last word
             )

@@ -48,41 +48,42 @@ def versions_to_keep(
         for pin in one.pins:
             if one.release in needed or not one.ended_at:
                 kept.add(pin.runs)
-            elif one.outcome is Outcome.GOOD:
+            if one.outcome is Outcome.GOOD:
                 good.setdefault(pin.question, {}).setdefault(pin.runs)
     for question, versions in good.items():
         kept.update(list(versions)[: max(0, keep(question))])
     return frozenset(kept)
 
 
-def forgettable(wanted: Collection[str], images: Iterable[StoredImage]) -> bool:
-    """Whether podvisor keeps any that nobody wants; arguments as of `chores`."""
-    own = set(map(kept_name, wanted))
-    return any(_is_kept(name) and name not in own for one in images for name in one.names)
-
-
 def chores(
-    wanted: AbstractSet[str], images: Iterable[StoredImage], *, used: Collection[str]
+    wanted: AbstractSet[str],
+    images: Iterable[StoredImage],
+    *,
+    tried: AbstractSet[str],
+    used: Collection[str],
 ) -> ImageChores:
     """Return what makes the store hold what is wanted, and no more of podvisor's than that.
 
-    `wanted` are versions (`runs`), `images` all that the store holds, `used` the ids of those that
-    containers were made of, or that units name: they stay. An image that has a name which is
-    neither podvisor's own nor a digest loses no more than podvisor's own.
+    `wanted` are versions (`runs`), `tried` those that releases ran with, which are podvisor's as
+    what has its name is; `images` all that the store holds, `used` the ids of those that containers
+    were made of, or that units name: they stay. An image that has a name which is neither
+    podvisor's own nor a digest loses no more than podvisor's own.
     """
     own = {kept_name(runs): runs for runs in wanted}
     tag = dict[str, str]()
     untag = list[str]()
     remove = list[tuple[str, ...]]()
     for one in images:
-        runs_here = references(one) & wanted
+        called = references(one)
+        runs_here = called & wanted
         tag |= {kept_name(runs): runs for runs in runs_here if kept_name(runs) not in one.names}
-        gone = sorted(name for name in one.names if _is_kept(name) and name not in own)
+        kept = sorted(filter(_is_kept, one.names))
+        gone = [name for name in kept if name not in own]
         others = [name for name in one.names if not _is_kept(name)]
         if runs_here or not others or not all("@" in name for name in others):
             untag += gone
-        elif gone and one.id not in used:
-            remove.append((*gone, *others))
+        elif (kept or not called.isdisjoint(tried)) and one.id not in used:
+            remove.append((*kept, *others))
     return ImageChores(tag=tag, untag=tuple(untag), remove=tuple(remove))
 
 

@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.images.keep import KEPT, chores, forgettable, kept_name, versions_to_keep
+from supervisor.core.images.keep import KEPT, chores, kept_name, versions_to_keep
 from supervisor.core.images.stored import references
 from supervisor.model.image import Pin, StoredImage
 from supervisor.model.rollout import Outcome, Rollout
@@ -47,6 +47,7 @@ def test_the_newest_that_were_good_are_kept_each_once() -> None:
     assert kept(*some, rollout(4, 3)) == {version(3), version(2)}
     assert kept(*some, keep=0) == set()
     assert kept(*some, needed=("1",)) == {version(3), version(2), version(1)}
+    assert kept(*some, needed=("3",)) == {version(3), version(2)}, "it is one of them"
 
 
 def test_one_that_failed_is_kept_only_where_it_is_needed() -> None:
@@ -76,10 +77,10 @@ def image(number: int, *names: str) -> StoredImage:
 
 def test_what_was_pulled_by_digest_goes_with_all_its_names() -> None:
     old = image(1, kept_name(version(1)))
-    todo = chores({version(3)}, [old, image(3)], used=())
+    todo = chores({version(3)}, [old, image(3)], tried=set(), used=())
     assert todo.tag == {kept_name(version(3)): version(3)}
     assert todo.remove == ((kept_name(version(1)), version(1)),)
-    assert not chores({version(3)}, [old], used=[old.id]).remove
+    assert not chores({version(3)}, [old], tried=set(), used=[old.id]).remove
 
 
 def test_what_is_somebody_elses_loses_no_more_than_our_name() -> None:
@@ -88,17 +89,19 @@ def test_what_is_somebody_elses_loses_no_more_than_our_name() -> None:
         StoredImage(id=version(2), names=(kept_name(version(2)), "localhost/own:1")),
         StoredImage(id=version(2), names=(kept_name(version(2)),)),
     ):
-        todo = chores(set(), [theirs], used=())
+        todo = chores(set(), [theirs], tried=set(), used=())
         assert not todo.remove
         assert todo.untag == (kept_name(theirs.id),)
-    assert chores(set(), [image(1)], used=()) == chores(set(), [], used=())
+    nothing = chores(set(), [], tried=set(), used=())
+    assert chores(set(), [image(1)], tried=set(), used=()) == nothing
+    assert chores(set(), [image(1)], tried={version(1)}, used=()).remove == ((version(1),),)
 
 
 def test_what_was_pulled_by_a_tag_is_kept_by_the_digest_that_it_has() -> None:
     tagged = StoredImage(id="1" * 64, names=("quay.io/a:1",), digests=("sha256:" + "a" * 64,))
     runs = "quay.io/a@sha256:" + "a" * 64
-    assert chores({runs}, [tagged], used=()).tag == {kept_name(runs): runs}
-    assert not chores({"quay.io/b@sha256:" + "a" * 64}, [tagged], used=()).tag
+    assert chores({runs}, [tagged], tried=set(), used=()).tag == {kept_name(runs): runs}
+    assert not chores({"quay.io/b@sha256:" + "a" * 64}, [tagged], tried=set(), used=()).tag
 
 
 numbers = st.integers(0, 5)
@@ -117,10 +120,10 @@ stores = st.lists(
 
 
 def carried_out(
-    wanted: set[str], store: list[StoredImage], used: set[str]
+    wanted: set[str], store: list[StoredImage], tried: set[str], used: set[str]
 ) -> dict[str, tuple[str, ...]]:
     """Images with their names afterwards, as Podman would have it."""
-    todo = chores(wanted, store, used=used)
+    todo = chores(wanted, store, tried=tried, used=used)
     names = {one.id: list(one.names) for one in store}
     for name, runs in todo.tag.items():
         (found,) = (one for one in store if runs in references(one))
@@ -137,18 +140,23 @@ def carried_out(
     return {identity: tuple(sorted(some)) for identity, some in names.items()}
 
 
-@given(wanted=st.sets(numbers.map(version)), store=stores, used=st.sets(numbers))
+@given(
+    wanted=st.sets(numbers.map(version)),
+    store=stores,
+    tried=st.sets(numbers.map(version)),
+    used=st.sets(numbers),
+)
 def test_what_is_wanted_used_or_somebody_elses_stays(
-    wanted: set[str], store: list[StoredImage], used: set[int]
+    wanted: set[str], store: list[StoredImage], tried: set[str], used: set[int]
 ) -> None:
     in_use = {f"{one:064x}"[::-1] for one in used}
-    after = carried_out(wanted, store, in_use)
+    after = carried_out(wanted, store, tried, in_use)
     for one in store:
         theirs = [name for name in one.names if not name.startswith(KEPT)]
         is_wanted = not wanted.isdisjoint(references(one))
         has_tag = any("@" not in name for name in theirs)
-        was_kept = len(theirs) < len(one.names)
-        if is_wanted or one.id in in_use or has_tag or not was_kept or not theirs:
+        is_ours = len(theirs) < len(one.names) or not tried.isdisjoint(references(one))
+        if is_wanted or one.id in in_use or has_tag or not is_ours or not theirs:
             assert set(theirs) <= set(after[one.id]), one
         else:
             assert one.id not in after
@@ -159,7 +167,5 @@ def test_what_is_wanted_used_or_somebody_elses_stays(
         for one in store
         if one.id in after
     ]
-    todo = chores(wanted, again, used=in_use)
+    todo = chores(wanted, again, tried=tried, used=in_use)
     assert (todo.tag, todo.untag, todo.remove) == ({}, (), ())
-    if not any(one.id in in_use for one in again):
-        assert not forgettable(wanted, again)

@@ -61,10 +61,10 @@ async def finds_by_digest_what_was_pulled_by_a_tag(podman: PodmanClient) -> None
 async def keeps_and_removes(podman: PodmanClient) -> None:
     one, two = pinned("1"), pinned("2")
     for _ in range(2):
-        todo = chores({one, two}, await podman.stored_images(), used=())
+        todo = chores({one, two}, await podman.stored_images(), tried=set(), used=())
         for name, runs in todo.tag.items():
             await podman.tag_image(runs, name)
-    assert todo == chores({one, two}, await podman.stored_images(), used=())
+    assert todo == chores({one, two}, await podman.stored_images(), tried=set(), used=())
     kept = {kept_name(one), kept_name(two)}
     assert await names(podman) == {one, f"{NAME}:2", *kept}
     sh(f"podman untag {NAME}:2 {NAME}:2; podman image prune -f")
@@ -78,7 +78,7 @@ async def keeps_and_removes(podman: PodmanClient) -> None:
     assert one in await names(podman), "a container uses it"
     sh("podman rm ct-keep")
     await podman.tag_image(one, kept_name(one))
-    ((*gone,),) = chores({two}, await podman.stored_images(), used=()).remove
+    ((*gone,),) = chores({two}, await podman.stored_images(), tried=set(), used=()).remove
     for name in (*gone, *gone):
         await podman.remove_image(name)
     assert await names(podman) == {kept_name(two)}
