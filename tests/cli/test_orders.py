@@ -10,7 +10,7 @@ import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.kit.clock import SystemClock
-from supervisor.model.image import ImageQuestion, Pin
+from supervisor.model.image import HeldUpdate, ImageQuestion, ImageVersion, Pin
 from supervisor.model.observed import AppliedApp
 from supervisor.model.rollout import Hold, Outcome, Rollout, Suspension
 from supervisor.model.settings import LedgerSettings
@@ -96,6 +96,11 @@ def test_retry_is_not_well_if_it_fails_again(podvisor: Podvisor, daemon: Any) ->
     web = AppStatus(name="web", source="home", state=AppState.REVERTED)
     daemon.answer("/v1/retry", {"reply": plain(SyncReply(apps=(web,)))})
     assert podvisor("retry", "web", "--reason", "more memory").code == 3
+    nginx = ImageVersion(runs=f"docker.io/library/nginx@sha256:{'3f' * 32}")
+    failed = HeldUpdate(app="web", question="", image="nginx", version=nginx, why="", failed=True)
+    web = AppStatus(name="web", source="home", state=AppState.READY, updates=(failed,))
+    daemon.answer("/v1/retry", {"reply": plain(SyncReply(apps=(web,)))})
+    assert podvisor("retry", "web").code == 3
     assert daemon.asked[0].body == {"apps": ["web"], "reason": "more memory"}
 
 

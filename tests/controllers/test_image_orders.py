@@ -89,6 +89,19 @@ async def test_what_fails_once_more_stays_in_quarantine(world):
         assert [one.failed for one in reply.apps[0].updates] == [True]
 
 
+async def test_a_resume_tries_no_version_that_failed(world):
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
+        await tell(world, daemon, A, B)
+        world.machine.bad.add(oid(WEB + C))
+        await tell(world, daemon, C)
+        await daemon.service.rollback(WEB_ALONE, nothing)
+        await daemon.service.resume(WEB_ALONE)
+        await anyio.sleep(PULL + SETTLE + 3)
+        assert running(world) == A
+        assert releases(world)[C].outcome is Outcome.FAILED
+
+
 async def test_only_what_is_asked_for_now_is_tried_again(world):
     async with world.running() as daemon:
         await world.push(daemon, ONE)

@@ -3,7 +3,8 @@
 import click
 
 from supervisor.cli import codes
-from supervisor.cli.fast.follow import follow
+from supervisor.cli.fast.follow import told
+from supervisor.cli.fast.status_report import is_well
 
 
 @click.command(
@@ -16,7 +17,14 @@ from supervisor.cli.fast.follow import follow
 def command(app: str, reason: str, as_json: bool) -> int:
     """Try the newest revision of an app, or the newest version of its images, that failed its gate.
 
-    A hold or suspension stays: `podvisor resume` ends these, too.
+    A hold or suspension stays: `podvisor resume` ends these, and has a revision that failed tried
+    again, too, but no version of an image.
     """
-    body = {"apps": [app], "reason": reason}
-    return follow("/v1/retry", body, apps=[app], as_json=as_json)
+    reply = told("/v1/retry", {"apps": [app], "reason": reason}, apps=[app], as_json=as_json)
+    if not as_json:
+        from supervisor.cli.show.status_view import show
+
+        show({"running": True, **reply}, app=app)
+    updates = [update for one in reply.get("apps", ()) for update in one.get("updates", ())]
+    has_failed = any(update.get("failed") for update in updates)
+    return codes.OK if is_well(reply) and not has_failed else codes.NOT_WELL

@@ -36,7 +36,8 @@ def outcome(reply: dict[str, Any]) -> None:
     """Write how apps and images stand after an order."""
     from supervisor.cli.show.status_view import show_apps
 
-    show_apps(reply.get("apps", ()))
+    # What waits, or failed, is told with its image.
+    show_apps([{**app, "updates": []} for app in reply.get("apps", ())])
     say()
     show(reply.get("images", ()), now=time.time())
 

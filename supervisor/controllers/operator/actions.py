@@ -87,7 +87,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         self.names.check(order.apps)
         (app,) = order.apps
         await self.desired_state.deployments()
-        words = self._lift_quarantine(app)
+        words = self._lift_quarantine(app, images=True)
         if not words:
             raise Stalled(
                 f"cannot retry {app}: nothing failed of what is asked of it now",
@@ -98,15 +98,14 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         self.ledger.log(EventKind.RESUMED, app=app, reason=why)
         self.desired_state.invalidate()
 
-    def _lift_quarantine(self, app: str, *, held: str = "") -> list[str]:
-        """Let what failed be tried again, if it is asked for: its revision, or the newest images.
+    def _lift_quarantine(self, app: str, *, held: str = "", images: bool = False) -> list[str]:
+        """Let what failed be tried again, if it is asked for: its revision; also its newest images.
 
         `held` is a release that was ordered. Says of each what it is.
         """
         newest, now = self.desired_state.newest(app), self.desired_state.latest().get(app)
-        failed = (
-            {(one.question, one.version.runs) for one in now.updates if one.failed} if now else ()
-        )
+        updates = now.updates if now and images else ()
+        failed = {(one.question, one.version.runs) for one in updates if one.failed}
         words = []
         for one in self.ledger.rollouts(app):
             is_asked = one.release == held or (

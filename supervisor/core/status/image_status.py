@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from supervisor.core.health.gate import is_on
+from supervisor.core.images.choose import failed_images
 from supervisor.core.images.reference import name_and_tag
 from supervisor.model.app import Deployment
 from supervisor.model.image import (
@@ -66,11 +67,17 @@ def last_image_statuses(
     release = running_release(rollouts, applied)
     if release is None:
         return
-    pins = {pin.question: pin for pin in release.pins}
-    for key in pins:
+    failed = failed_images(rollouts)
+    for key in dict.fromkeys(pin.question for pin in release.pins):
         knowledge = known.knowledge(key)
         question = knowledge.question if knowledge else ImageQuestion(image=key.partition(" ")[0])
-        yield _followed(app, question, release, known)
+        newest = knowledge.newest if knowledge else None
+        held = None
+        if newest and (why := failed.get((key, newest.runs))):
+            held = HeldUpdate(
+                app=app, question=key, image=question.image, version=newest, why=why, failed=True
+            )
+        yield _followed(app, question, release, known, held=held)
     pinned = {pin.runs for pin in release.pins}
     for image in release.images:
         if image not in pinned:

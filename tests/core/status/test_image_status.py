@@ -137,7 +137,15 @@ def test_what_ran_last_is_told_by_what_was_tried():
     assert (followed.image, followed.running, followed.newer) == (NGINX.image, OLD, NEW)
     assert followed.pinned == OLD
     assert (other.image, other.known) == ("docker.io/library/redis:7", None)
+    assert followed.held is None
     assert not list(last_image_statuses("web", [good], "none", known()))
+    pin = Pin(path="web.container", question=NGINX.key, runs=NEW.runs, tag=NEW.tag)
+    failed = release(
+        "two", NEW, outcome=Outcome.FAILED, ended_at=3.0, reason="it is down", blamed=(pin,)
+    )
+    (followed, _) = last_image_statuses("web", [good, failed], "one", known())
+    assert followed.held.failed
+    assert followed.held.why == "it is down"
     (bare,) = last_image_statuses(
         "web", [release("one", OLD)], "one", Known(knowledge={}.get, order={}.get)
     )
