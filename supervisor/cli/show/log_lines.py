@@ -3,6 +3,7 @@
 It takes the plain JSON of `model.events.Event`, from `events` and `sync`.
 """
 
+import re
 import time
 from typing import Any
 
@@ -25,13 +26,16 @@ _STYLES = {
 }
 
 
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+
+
 def show_event(event: dict[str, Any], *, with_time: bool) -> None:
     """Write the line, and below it the error's own words, if there are any."""
     ok = event.get("ok", True)
     kind = event["kind"]
     what = event.get("step") or kind if kind == "step" else kind
     style = _STYLES.get(kind, "") if ok else "bad"
-    subject = _subject(event)
+    subject = _short(_subject(event))
     cells: list[Cell] = []
     if with_time:
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["time"]))
@@ -42,7 +46,7 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
         " ",
         (subject.ljust(_SUBJECT_WIDTH), "strong" if kind != "step" else ""),
         " ",
-        event.get("reason", ""),
+        _short(event.get("reason", "")),
     ]
     if event.get("revision") and kind != "step":
         cells.append((f"  {event['revision'][:8]}", "dim"))
@@ -51,6 +55,11 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
     indent = " " * column
     for line in event.get("detail", "").splitlines():
         say(indent, (line, "dim" if ok else "bad"))
+
+
+def _short(text: str) -> str:
+    """Cut digests to what tells them apart: `sha256:3f2a91c0d4e5`."""
+    return _DIGEST.sub(r"\1", text)
 
 
 def _subject(event: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from supervisor.controllers.state.left_behind import note_left, note_taken
 from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.desired.unit_moves import owners_of
 from supervisor.core.health import gate
-from supervisor.core.health.release import release_in_words
+from supervisor.core.health.release import in_words, release_in_words
 from supervisor.core.plan.rollout import has_way_back
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment, DesiredApp
@@ -105,7 +105,11 @@ class Recorder(msgspec.Struct, kw_only=True):
         tried: Rollout | None,
     ) -> None:
         """Record that a revision has passed its gate: it is the way back from now on."""
-        was = f"was at {before.revision[:12]}" if before and before.revision else "new"
+        was = "new"
+        if before and before.revision:
+            tried_before = self.ledger.rollouts(app.name)
+            last = next((one for one in tried_before if one.release == before.release), None)
+            was = f"was at {in_words(last, app) if last else before.revision[:12]}"
         started = self.ledger.applied_app(app.name)
         units = set(app.runtime_units)
         # What another app is about to take is known by what it was started with here.

@@ -18,6 +18,12 @@ def short_name(image: str) -> str:
     return full_name(repository).removeprefix(f"{DOCKER_HUB}/").removeprefix("library/")
 
 
+def in_words(image: str) -> str:
+    """Say which image it is, by its name and tag, or its name and how its digest or id begins."""
+    name, at, digest = image.partition("@")
+    return f"{short_name(name)} {version_in_words(digest)}" if at else image
+
+
 def version_in_words(runs: str, tag: str = "") -> str:
     """Say which version it is: `1.27 (3f2a91c0d4e5)`, its tag and how its digest or id begins."""
     return str(ImageVersion(runs=runs, tag=tag))

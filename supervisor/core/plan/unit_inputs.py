@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from supervisor.core.images.words import in_words
 from supervisor.core.plan.handover import claims_of
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.observed import AppliedApp, Observed, UnitInputs
@@ -78,6 +79,8 @@ def difference(old: UnitInputs, new: UnitInputs) -> str:
         cause = f" (Podman's generator is {new.generator} now)" if upgraded else ""
         if outside := _others(old.outside, new.outside):
             cause = f" ({outside[0]}, this host's own, changed)"
+        if images := new.images.keys() - old.images.keys():
+            cause = f" (it runs {', '.join(map(in_words, sorted(images)))} now)"
         changes.append(f"its unit changed{cause}")
     if changed := changed_files(old, new):
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004
