@@ -9,8 +9,9 @@ import msgspec
 from supervisor.adapters.registry.endpoints import Endpoint, places, whole_name
 from supervisor.adapters.registry.listing import digest_of, list_tags
 from supervisor.adapters.registry.memory import Memory
+from supervisor.adapters.registry.push_times import pushed_at
 from supervisor.adapters.registry.session import Round, Session
-from supervisor.model.errors import Failure
+from supervisor.model.errors import Failure, Stalled
 from supervisor.model.image import TagDigest
 from supervisor.model.podman import RegistryRule
 
@@ -26,9 +27,15 @@ class Asking(msgspec.Struct, kw_only=True):
     async def digest(self, image: str, *, authfile: str = "") -> TagDigest:
         """Ask what `HOST/NAME:TAG` stands for, mirrors first. Raises Retry or Stalled."""
         name = whole_name(image)
+        if not name.tag:
+            raise Stalled(
+                f"cannot ask about {image}: it names no tag, but a version that stays as it is",
+                hint="write a tag instead of the digest if it is to be kept up to date",
+            )
 
         async def find(session: Session) -> TagDigest:
-            return TagDigest(digest=await digest_of(session, name.tag or name.digest))
+            digest = await digest_of(session, name.tag)
+            return TagDigest(digest=digest, pushed_at=await pushed_at(session, name.tag, digest))
 
         async with self._asking() as together:
             *mirrors, registry = (

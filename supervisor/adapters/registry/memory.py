@@ -48,6 +48,13 @@ class TokenKey(msgspec.Struct, frozen=True):
     login: Login | None
 
 
+class PushTime(msgspec.Struct, frozen=True):
+    """When a digest was pushed as a tag; 0 if nobody tells."""
+
+    digest: str
+    at: float
+
+
 class _Rest(msgspec.Struct, frozen=True):
     until: float
     why: str
@@ -65,6 +72,8 @@ class Memory(msgspec.Struct):
     tokens: dict[TokenKey, Token] = {}
     schemes: dict[str, str] = {}
     """Of hosts that need not be encrypted: whether they are."""
+    push_times: dict[str, PushTime] = {}
+    """By image."""
     _rests: dict[str, _Rest] = {}
     _lists: dict[str, _KeptList] = {}
 

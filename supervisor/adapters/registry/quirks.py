@@ -10,6 +10,8 @@ class Quirk(msgspec.Struct, frozen=True, kw_only=True):
     """Where its API is, if elsewhere."""
     one_anonymous_token: bool = False
     """Whether a token without a login is good for all its repositories."""
+    push_times: str = ""
+    """Where it tells when a tag was pushed: what stands before `/REPOSITORY/tags/TAG`."""
     tells_at_get: bool = False
     """Whether a digest is told with the manifest only."""
 
@@ -17,7 +19,9 @@ class Quirk(msgspec.Struct, frozen=True, kw_only=True):
 _USUAL = Quirk()
 _QUIRKS = {
     # Images are named for one host and served by another, which no redirect tells.
-    "docker.io": Quirk(asked_at="registry-1.docker.io"),
+    "docker.io": Quirk(
+        asked_at="registry-1.docker.io", push_times="https://hub.docker.com/v2/repositories"
+    ),
     # Its tokens without a login say nothing of a repository: forty images, one token.
     "ghcr.io": Quirk(one_anonymous_token=True),
     # They leave Docker-Content-Digest out of answers to HEAD (regclient/regclient#363).

@@ -115,6 +115,10 @@ class Session(msgspec.Struct, kw_only=True):
             proof = fresh
         raise denied(self.doing, self.endpoint.host, said, has_login=login is not None)
 
+    async def fetch(self, url: str) -> Reply:
+        """GET something that is for all, and show nothing. Raises Retry or Stalled."""
+        return await self._exchange("GET", url, {})
+
     def _judged(self, reply: Reply, allowed: Collection[int]) -> Reply:
         if reply.status == _OK or reply.status in allowed:
             return reply
