@@ -28,7 +28,11 @@ def refused_for_order(
     apps: Mapping[str, DesiredApp], known: Collection[str]
 ) -> dict[str, tuple[Finding, ...]]:
     """Apps that can never have their turn: they wait for an app that nobody has, or in a circle."""
-    needs = {name: {need.app: need for need in one.options.after} for name, one in apps.items()}
+    needs = {
+        name: {need.app: need for need in one.options.after}
+        for name, one in apps.items()
+        if one.options.after
+    }
     refused: dict[str, tuple[Finding, ...]] = {}
     for name, mine in needs.items():
         findings = []
