@@ -1,6 +1,7 @@
 """Webhooks of a registry on a real host: Debian's tells, and is never kept waiting."""
 
 import json
+import time
 
 import pytest
 import yaml
@@ -20,13 +21,15 @@ def port(user):
 
 @pytest.fixture
 def own(user, registry, port):
-    """A registry, and a daemon that hears it."""
+    """A registry, and a daemon that hears it: also of what podvisor asks it, which are pulls."""
+    own = OwnRegistry(user=user, shared=registry, port=port + 1)
+    own.start(webhook=f"http://127.0.0.1:{port}{PATH}", headers={"Authorization": SECRET})
     user.write("hook-secret", SECRET, mode=0o600)
     ours = '[webhooks.registries.ours]\nsender = "distribution"\nsecret = "file:~/hook-secret"\n'
     listen = f'[webhooks]\nlisten = "127.0.0.1:{port}"\npublic_url = "http://127.0.0.1:{port}"\n'
     deploy_folder(user, {"hello/hello.service": service(1000)}, more=listen + ours)
     ready(user, "hello")
-    return OwnRegistry(user=user, shared=registry, port=port + 1)
+    return own
 
 
 def heard(user):
@@ -46,7 +49,6 @@ def as_shown(own, port):
     shown = user.podvisor("webhook", "show", own.image("web:1"), "--reveal").stdout
     begin = shown.index("notifications:\n")
     snippet = yaml.safe_load(shown[begin : shown.index("\n\n", begin)])
-    own.start()
     settings = json.loads(user.read("registry/config.yml")) | snippet
     settings["http"]["debug"] = {"addr": f"127.0.0.1:{port + 2}"}
     user.write("registry/config.yml", json.dumps(settings))
@@ -75,8 +77,7 @@ def test_a_push_is_told_as_shown_and_nothing_is_left_over(user, own, port):
     assert SECRET not in user.journal("podvisor.service") + str(events(user))
 
 
-def test_everything_is_told_without_being_kept_back(user, own, port):
-    own.start(webhook=f"http://127.0.0.1:{port}{PATH}", headers={"Authorization": SECRET})
+def test_everything_is_told_without_being_kept_back(user, own):
     own.push("podvisor-test:1", "web:1")
     own.push("podvisor-test:2", "other:2")
     last_names(user, own.image("other:2"))
@@ -92,3 +93,24 @@ def test_a_wrong_secret_is_refused_and_the_right_one_has_it_all(user, own, port)
     assert not heard(user).get("heard_at")
     user.write("hook-secret", "other", mode=0o600)
     last_names(user, own.image("web:1"))
+
+
+def test_a_push_of_what_runs_here_is_one_question(user, own):
+    own.push("podvisor-test:1", "web:1")
+    image = own.image("web:1")
+    unit = f"[Container]\nImage={image}\nAutoUpdate=registry\n[Install]\nWantedBy=default.target\n"
+    user.write("apps/web/web.container", unit)
+    ready(user, "hello", "web")
+    user.wait_for(lambda: asked(own), what="a first question")
+    before, accepted = len(asked(own)), heard(user).get("accepted", 0)
+    own.push("podvisor-test:2", "web:1")
+    user.wait_for(lambda: heard(user).get("accepted", 0) > accepted, what="news")
+    user.wait_for(lambda: len(asked(own)) > before, what="a question")
+    time.sleep(3)
+    assert len(asked(own)) <= before + 2, "a question, and another one if it was asked just now"
+    assert image in user.podvisor("events").stdout
+
+
+def asked(own):
+    """What the registry was asked of the tag, without a body: as podvisor does, and nobody else."""
+    return [one for one in own.requests() if one[:2] == ("HEAD", "/v2/web/manifests/1")]

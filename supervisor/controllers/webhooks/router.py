@@ -78,9 +78,8 @@ class WebhookRouter(msgspec.Struct, frozen=True, kw_only=True):
         for one in self.receivers:
             if one.target(path) is not None:
                 return await one.receive(sender, path=path, delivery=delivery)
-        return self.refusals.refuse_path(
-            sender, path
-        )  # the settings were read anew in the meantime
+        # The settings were read anew in the meantime.
+        return self.refusals.refuse_path(sender, path)
 
     async def look(self) -> None:
         """Find out whose deliveries could not be checked now."""
