@@ -28,7 +28,7 @@ def tags_of(body: bytes) -> list[str]:
 
 def is_version(tag: str) -> bool:
     """Whether it is a tag of an image, no digest that is listed among them."""
-    return is_tag(tag) and not _REFERRER.match(tag)
+    return is_tag(tag) and not (tag.startswith("sha256-") and _REFERRER.match(tag))
 
 
 def next_query(link: str, *, url: str) -> str:

@@ -73,9 +73,9 @@ def denied(doing: str, host: str, said: str, *, has_login: bool) -> Stalled:
     return Stalled(
         f"{doing}: {words}{': ' if said else ''}{said}",
         hint=(
-            f"podman login --authfile ~/.config/containers/auth.json {host} (without --authfile"
-            " it is in $XDG_RUNTIME_DIR/containers/auth.json, which is gone after a reboot);"
-            " or check the image's name: registries hide what they do not have"
+            f"podman login {host}, with --authfile ~/.config/containers/auth.json if it is to"
+            " outlast a reboot ($XDG_RUNTIME_DIR/containers/auth.json does not); or check the"
+            " image's name: registries hide what they do not have"
         ),
     )
 

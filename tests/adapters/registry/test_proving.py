@@ -56,8 +56,8 @@ async def test_basic(client: Asking, server: RegistryServer, home: Path) -> None
     log_in(home, server.host, "wrong")
     failure = await refused(client, server)
     assert "refuses the login" in str(failure)
-    assert f"podman login --authfile ~/.config/containers/auth.json {server.host}" in failure.hint
-    assert "gone after a reboot" in failure.hint
+    assert f"podman login {server.host}, with --authfile ~/" in failure.hint
+    assert "outlast a reboot" in failure.hint
     log_in(home, server.host)
     assert await digest(client, server) == expected
     server.asked.clear()
