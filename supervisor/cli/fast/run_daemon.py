@@ -11,7 +11,8 @@ from supervisor.cli.daemon import places
 from supervisor.cli.guard import guarded
 from supervisor.cli.local import bytecode
 
-_LOADED_LATER = ("anyio._backends._asyncio", "dbus_fast.aio", "uvloop")
+LOADED = ("supervisor.daemon", "anyio._backends._asyncio", "dbus_fast.aio", "uvloop")
+"""What the daemon loads, some of it later."""
 
 
 def quick(arguments: Sequence[str]) -> int | None:
@@ -23,7 +24,7 @@ def quick(arguments: Sequence[str]) -> int | None:
 
 def run(config: str) -> int:
     """Run the daemon until it is asked to end; returns the exit code."""
-    bytecode.prepare("supervisor.daemon", *_LOADED_LATER)
+    bytecode.prepare(*LOADED)
     from supervisor import daemon
     from supervisor.cli.daemon.loop import in_loop
 
