@@ -1,0 +1,102 @@
+"""Which of the tags that are pushed run, and when, on a real host with a real registry."""
+
+import json
+
+import pytest
+
+from tests.host.registries import OwnRegistry
+from tests.host.scenes import active, configure, ready, sleeper
+
+SECRET = "a secret that nobody guesses"
+OWN = "\n[X-Podvisor]\n"
+
+
+@pytest.fixture
+def port(user):
+    """The first of some of this user's own: users of one host share its network."""
+    return 40_000 + 2 * (user.uid % 10_000)
+
+
+@pytest.fixture
+def own(user, registry, port):
+    """A registry that tells of what is pushed."""
+    user.write("hook-secret", SECRET, mode=0o600)
+    own = OwnRegistry(user=user, shared=registry, port=port + 1)
+    hook = f"http://127.0.0.1:{port}/hooks/images/ours"
+    return own.start(webhook=hook, headers={"Authorization": SECRET})
+
+
+def start(own, port, files):
+    """Deploy a folder, with a daemon that hears the registry."""
+    for path, text in files.items():
+        own.user.write(f"apps/{path}", text)
+    ours = '[webhooks.registries.ours]\nsender = "distribution"\nsecret = "file:~/hook-secret"\n'
+    listen = f'[webhooks]\nlisten = "127.0.0.1:{port}"\n'
+    configure(own.user, 'folder = "~/apps"', more=listen + ours)
+    own.user.start_daemon()
+
+
+def image_of(user, app):
+    """How the one image of an app stands; empty before that is known."""
+    said = user.podvisor("images", app, "--json", check=False).stdout
+    return next(iter(json.loads(said)["images"]), {})
+
+
+def running(user, app):
+    """The tag of the release that runs; nothing while that is on trial."""
+    image = image_of(user, app)
+    return image["running"]["tag"] if "running" in image and not image.get("on_trial") else ""
+
+
+def runs(user, app, tag):
+    user.wait_for(lambda: running(user, app) == tag, what=f"{app} with {tag}")
+
+
+def test_the_highest_in_the_range_runs_and_what_has_a_window_waits_for_it(user, own, port):
+    own.push("podvisor-test:1", "web:1.0.0", "web:1.1.0-rc.1", "web:2.0.0", "web:latest")
+    name = own.image("web:1.0.0")
+    window = "Window=2199-01-01 02:00..03:00\n"
+    files = {
+        "web/web.container": sleeper(image=name) + f"{OWN}ImagePolicy=semver:^1\n",
+        "late/late.container": sleeper(image=name) + f"{OWN}ImagePolicy=semver:^1\n{window}",
+    }
+    start(own, port, files)
+    runs(user, "web", "1.0.0")
+    runs(user, "late", "1.0.0")
+    own.push("podvisor-test:2", "web:2.1.0", "web:1.1.0")
+    runs(user, "web", "1.1.0")
+    assert running(user, "late") == "1.0.0"
+    held = image_of(user, "late")["held"]
+    assert held["version"]["tag"] == "1.1.0"
+    assert "its window is 2199-01-01 02:00..03:00" in held["why"]
+    user.write("apps/web/web.container", files["web/web.container"].replace("^1", "^9"))
+    known = user.wait_for(lambda: image_of(user, "web").get("known", {}).get("problem"))
+    assert known.endswith("fits semver:^9")
+    assert image_of(user, "web")["known"]["hint"] == "the nearest are 2.1.0, 2.0.0, 1.1.0"
+    assert active(user, "web.service")
+
+
+def test_containers_of_an_image_file_move_together_by_the_group_of_a_filter(user, own, port):
+    own.push("podvisor-test:1", "web:1.0.0-alpine", "web:1.9.9", "web:1.0.1-alpine")
+    policy = "ImagePolicy=semver:~1.0\nImageFilter=(?P<version>[\\d.]+)-alpine\n"
+    container = sleeper(image="web.image")
+    files = {
+        "web/web.image": f"[Image]\nImage={own.image('web:1.0.0-alpine')}\n{OWN}{policy}",
+        "web/one.container": container,
+        "web/two.container": container,
+    }
+    start(own, port, files)
+    runs(user, "web", "1.0.1-alpine")
+    digest = own.push("podvisor-test:2", "web:1.0.2-alpine")
+    runs(user, "web", "1.0.2-alpine")
+    names = user.podman("ps", "--format", "{{.Image}}").stdout.split()
+    assert names == [f"{own.image('web')}@{digest}"] * 2
+
+
+def test_an_image_of_this_host_is_taken_up_when_it_is_tagged(user, own, port):
+    user.podman("tag", "localhost/podvisor-test:1", "localhost/mine:dev")
+    start(own, port, {"web/web.container": sleeper("AutoUpdate=local", image="localhost/mine:dev")})
+    ready(user, "web")
+    before = image_of(user, "web")["running"]["runs"]
+    user.podman("tag", "localhost/podvisor-test:2", "localhost/mine:dev")
+    user.wait_for(lambda: image_of(user, "web")["running"]["runs"] != before, what="the new image")
