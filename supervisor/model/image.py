@@ -130,7 +130,11 @@ class ImageVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """When the registry says that it was pushed; 0 if it does not."""
 
     def __str__(self) -> str:
-        digest = self.runs.rpartition("@")[2].rpartition(":")[2][:12]
+        return self.in_words()
+
+    def in_words(self, *, digits: int = 12) -> str:
+        """Say which it is: `1.27 (3f2a91c0d4e5)`, its tag and how its digest or id begins."""
+        digest = self.runs.rpartition("@")[2].rpartition(":")[2][:digits]
         return f"{self.tag} ({digest})" if self.tag else digest
 
 
@@ -178,11 +182,6 @@ class Pin(msgspec.Struct, frozen=True, order=True):
         # Podman refuses to pull what is named by its id.
         pull = "" if "@" in self.runs or section != "Container" else "Pull=missing\n"
         return f"{head}{tag}[{section}]\nImage={self.runs}\n{pull}"
-
-    def __str__(self) -> str:
-        name, at, digest = self.runs.rpartition("@")
-        tag = f":{self.tag}" if self.tag else ""
-        return f"{name}{tag}{at}{digest[:19]}" if at else f"{self.runs[:12]}"
 
 
 class ImageOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from supervisor.cli.commands import check, plan
+from supervisor.cli.commands import check, history, plan
 from supervisor.cli.show import image_view, log_lines, screen, status_view
 from supervisor.model.check import Check, CheckedApp
 from supervisor.model.errors import Finding
@@ -145,6 +145,22 @@ def test_images(app: str, image: str, tag: str, why: str, *, failed: bool) -> No
     written(lambda: image_view.show([one, lost], app=app, now=2.0))
     written(lambda: image_view.show([one, lost], now=2.0))
     written(lambda: image_view.would_be({"images": [one, lost]}))
+
+
+@settings(max_examples=20)
+@given(subject=texts, image=words, why=texts)
+def test_a_history(subject: str, image: str, why: str) -> None:
+    one = {
+        "revision": "3f2a91c0ffee",
+        "release": "0123456789ab",
+        "outcome": "failed",
+        "began_at": 1.0,
+        "subject": subject,
+        "images": {image: "3f" * 32},
+        "pins": [{"path": "", "question": image, "runs": image, "tag": "1.27"}],
+        "reason": why,
+    }
+    written(lambda: history._show({"rollouts": [one]}, now=2.0))
 
 
 @settings(max_examples=20)

@@ -48,7 +48,7 @@ def test_update_shows_what_is_done_and_how_it_ended(podvisor: Podvisor, daemon: 
     }
     assert "pulled" in said.out
     assert "web  ready" in said.out
-    assert "1.27 (bbbbbbbbbbbb)  runs" in said.out
+    assert "1.27 (bbbbbbbb)  runs" in said.out
 
 
 def test_update_without_a_name_is_for_all(podvisor: Podvisor, daemon: Any) -> None:

@@ -74,7 +74,7 @@ async def test_a_version_that_failed_is_tried_again_if_a_person_says_so(world):
         assert [one.state for one in reply.apps] == [AppState.READY]
         assert releases(world)[B].outcome is Outcome.GOOD
         (event,) = world.events(EventKind.RESUMED)
-        assert "reg.example/web:1@sha256:bbbb" in event.reason
+        assert "reg.example/web 1 (bbbbbbbbbbbb)" in event.reason
 
 
 async def test_what_fails_once_more_stays_in_quarantine(world):
@@ -148,11 +148,11 @@ async def test_a_rollback_goes_to_the_version_before_and_stays_there(world):
         (web,) = (await daemon.service.rollback(WEB_ALONE, nothing)).apps
         assert running(world) == A
         assert web.state is AppState.HELD
-        assert web.held.images == "reg.example/web:1@sha256:aaaaaaaaaaaa"
+        assert web.held.images == "reg.example/web 1 (aaaaaaaaaaaa)"
         await tell(world, daemon, C)
         assert running(world) == A
         (held,) = world.events(EventKind.HELD)
-        assert "sha256:aaaa" in held.reason
+        assert "(aaaaaaaaaaaa)" in held.reason
         await daemon.service.resume(WEB_ALONE)
         await anyio.sleep(PULL + SETTLE + 3)
         assert running(world) == C

@@ -194,7 +194,7 @@ def test_what_is_suspended_is_left_alone(user):
 def test_history_is_there_without_a_daemon(user, repository):
     user.systemctl("stop", "podvisor.service")
     done = user.podvisor("history", "web")
-    assert repository.head[:12] in done.stdout
+    assert repository.head[:8] in done.stdout
     unknown = user.podvisor("history", "none", check=False)
     assert (unknown.returncode, "none" in unknown.stderr) == (1, True)
 

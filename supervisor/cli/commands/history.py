@@ -16,7 +16,7 @@ from supervisor.kit.texts import relative
 from supervisor.model.image import Pin
 
 _STYLES = {"good": "good", "failed": "bad", "trial": "warn", "overtaken": "dim"}
-_SHORT = 12
+_SHORT = 8
 
 
 @click.command(
@@ -54,6 +54,7 @@ def _images(rollout: dict[str, Any]) -> str:
 
 def _show(history: dict[str, Any], *, now: float) -> None:
     rows: list[list[Cell]] = []
+    reasons: list[tuple[str, str, str]] = []
     held = history.get("held") or {}
     for age, one in enumerate(history.get("rollouts", ())):
         outcome = one.get("outcome", "trial")
@@ -64,20 +65,25 @@ def _show(history: dict[str, Any], *, now: float) -> None:
             marks.append("runs")
         if one["release"] == held.get("release"):
             marks.append("held")
+        if why := one.get("reason"):
+            reasons.append((one["release"][:_SHORT], why, _STYLES.get(outcome, "")))
         rows.append(
             [
                 (one["revision"][:_SHORT], "strong"),
-                (one["release"], "dim"),
+                (one["release"][:_SHORT], "dim"),
                 (outcome, _STYLES.get(outcome, "")),
                 relative(one["began_at"], now=now),
                 (", ".join(marks), "good"),
                 one.get("subject", ""),
                 (_images(one), "dim"),
-                (one.get("reason", ""), "dim"),
             ]
         )
     if rows:
-        header = ("REVISION", "RELEASE", "OUTCOME", "TRIED", "", "COMMIT", "IMAGES", "")
-        screen.table(rows, header=header, cut=("COMMIT", "IMAGES"))
+        header = ("REVISION", "RELEASE", "OUTCOME", "TRIED", "", "COMMIT", "IMAGES")
+        screen.table(rows, header=header, cut=("COMMIT",))
+        if reasons:
+            say()
+        for release, why, style in reasons:
+            say((f"{release} ", "dim"), (why, style))
     else:
         say("No revision was tried yet.")

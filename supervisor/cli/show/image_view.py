@@ -11,7 +11,9 @@ from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
 from supervisor.core.images.words import short_name, version_in_words
 from supervisor.kit.texts import count, relative
+from supervisor.model.image import ImageVersion
 
+_SHORT = 8
 _NOTHING: Cell = ("-", "dim")
 
 
@@ -94,7 +96,7 @@ def update_in_words(image: str, update: dict[str, Any], *, now: float) -> str:
 def _row(one: dict[str, Any], now: float) -> list[Cell]:
     known = one.get("known")
     due = one.get("next_check_at", 0.0)
-    running = version(one.get("running"))
+    running = _shortly(one.get("running"))
     return [
         (one["app"], "strong"),
         short_name(one["image"]),
@@ -103,6 +105,13 @@ def _row(one: dict[str, Any], now: float) -> list[Cell]:
         relative(known.get("asked_at", 0.0), now=now) if known else _NOTHING,
         relative(max(due, now), now=now) if due else _NOTHING,
     ]
+
+
+def _shortly(one: dict[str, Any] | None) -> str:
+    """Say which version it is where there is little room."""
+    if one is None:
+        return "-"
+    return ImageVersion(runs=one["runs"], tag=one.get("tag", "")).in_words(digits=_SHORT)
 
 
 def _newest(one: dict[str, Any]) -> Cell:
@@ -115,7 +124,7 @@ def _newest(one: dict[str, Any]) -> Cell:
     if newest is None:
         return ("not asked yet", "dim")
     is_here = running and running["runs"] == newest["runs"]
-    return ("runs", "good") if is_here else (version(newest), "warn")
+    return ("runs", "good") if is_here else (_shortly(newest), "warn")
 
 
 def _lines(one: dict[str, Any], now: float, *, whole: bool) -> Iterator[list[Cell]]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from supervisor.core.images.words import short_name, version_in_words
+from supervisor.core.images.words import pin_in_words
 from supervisor.model.image import Pin
 from supervisor.model.rollout import Rollout
 from supervisor.model.source import AppRevision
@@ -23,10 +23,7 @@ def release_id(content: str, images: Mapping[str, str]) -> str:
 def images_in_words(images: Mapping[str, str], pins: Iterable[Pin] = ()) -> str:
     """Say which images a release runs with: each with its version, or the beginning of its id."""
     followed = {one.runs: one for one in pins}
-    words = [
-        f"{short_name(one.question.partition(' ')[0])} {version_in_words(one.runs, one.tag)}"
-        for one in followed.values()
-    ]
+    words = [*map(pin_in_words, followed.values())]
     others = ((name, one) for name, one in images.items() if name not in followed)
     words.extend(f"{name}@{one[:_SHORT]}" for name, one in others)
     return ", ".join(sorted(words))
@@ -41,7 +38,7 @@ def images_between(one: AppRevision | None, other: AppRevision) -> tuple[Pin, ..
 
 def in_words(app: AppRevision, beside: AppRevision | None) -> str:
     """Say shortly what an app is at: its revision, or its images where only these are others."""
-    images = dict.fromkeys(map(str, images_between(beside, app)))
+    images = dict.fromkeys(map(pin_in_words, images_between(beside, app)))
     return ", ".join(images) or app.revision[:_SHORT]
 
 

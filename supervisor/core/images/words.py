@@ -1,7 +1,7 @@
 """What people call images and their versions."""
 
 from supervisor.core.images.reference import DOCKER_HUB, full_name, name_and_tag
-from supervisor.model.image import ImageVersion
+from supervisor.model.image import ImageVersion, Pin
 
 
 def is_called(image: str, word: str) -> bool:
@@ -22,6 +22,12 @@ def in_words(image: str) -> str:
     """Say which image it is, by its name and tag, or its name and how its digest or id begins."""
     name, at, digest = image.partition("@")
     return f"{short_name(name)} {version_in_words(digest)}" if at else image
+
+
+def pin_in_words(pin: Pin) -> str:
+    """Say which image runs in which version: `nginx 1.27 (3f2a91c0d4e5)`."""
+    image = pin.question.partition(" ")[0]
+    return f"{short_name(image)} {version_in_words(pin.runs, pin.tag)}"
 
 
 def version_in_words(runs: str, tag: str = "") -> str:
