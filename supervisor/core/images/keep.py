@@ -9,12 +9,14 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
+from supervisor.core.images.reference import has_registry
 from supervisor.core.images.stored import references
 from supervisor.model.image import StoredImage
 from supervisor.model.rollout import Outcome, Rollout
 
 KEPT = "localhost/podvisor/kept"
 _TAG_LENGTH = 12
+_LONGEST_NAME = 255
 
 
 class ImageChores(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,8 +31,15 @@ class ImageChores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def kept_name(runs: str) -> str:
-    """Return podvisor's own name for a version of an image (`NAME@sha256:…`, or an id)."""
-    return f"{KEPT}:{runs.rpartition(':')[2][:_TAG_LENGTH]}"
+    """Return podvisor's own name for a version of an image (`NAME@sha256:…`, or an id).
+
+    Podman lists what has a tag by its tags alone, so this one says which image it is.
+    """
+    name, at, _ = runs.partition("@")
+    path = name.partition("/")[2] if at and has_registry(name) else ""
+    kept = f"{KEPT}/{path}" if path else KEPT
+    kept = kept if len(kept) <= _LONGEST_NAME else KEPT
+    return f"{kept}:{runs.rpartition(':')[2][:_TAG_LENGTH]}"
 
 
 def versions_to_keep(
@@ -88,4 +97,4 @@ def chores(
 
 
 def _is_kept(name: str) -> bool:
-    return name.startswith(f"{KEPT}:")
+    return name.startswith((f"{KEPT}:", f"{KEPT}/"))

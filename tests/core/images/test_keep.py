@@ -67,6 +67,14 @@ def test_each_image_of_an_app_has_versions_of_its_own() -> None:
     assert kept(*some) == {version(1), version(4), version(13), version(14)}
 
 
+def test_podvisors_own_name_says_which_image_it_is() -> None:
+    digest = "@sha256:" + "a" * 64
+    assert kept_name(f"localhost:5000/me/web{digest}") == f"{KEPT}/me/web:aaaaaaaaaaaa"
+    assert kept_name(f"docker.io/library/nginx{digest}") == f"{KEPT}/library/nginx:aaaaaaaaaaaa"
+    for odd in ("b" * 64, f"quay.io/{'x' * 250}@sha256:{'b' * 64}", f"short@sha256:{'b' * 64}"):
+        assert kept_name(odd) == f"{KEPT}:bbbbbbbbbbbb"
+
+
 def image(number: int, *names: str) -> StoredImage:
     digest = f"{number:064x}"[::-1]
     by_digest = [name for name in [version(number)] if "@" in name]
@@ -91,7 +99,7 @@ def test_what_is_somebody_elses_loses_no_more_than_our_name() -> None:
     ):
         todo = chores(set(), [theirs], tried=set(), used=())
         assert not todo.remove
-        assert todo.untag == (kept_name(theirs.id),)
+        assert todo.untag == tuple(name for name in theirs.names if name.startswith(KEPT))
     nothing = chores(set(), [], tried=set(), used=())
     assert chores(set(), [image(1)], tried=set(), used=()) == nothing
     assert chores(set(), [image(1)], tried={version(1)}, used=()).remove == ((version(1),),)
