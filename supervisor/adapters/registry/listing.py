@@ -20,7 +20,7 @@ _TYPES = (
     ", application/vnd.docker.distribution.manifest.v2+json"
 )
 """All of them: else the answer is the digest of something else, or that there is none."""
-_OLD = re.compile(r"manifest\.v1\+(?:json|prettyjws)|v1\+prettyjws")
+_OLD = re.compile(r"docker\.distribution\.manifest\.v1\+(?:json|prettyjws)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
 _LARGEST_MANIFEST = 4 << 20
 _NOT_BY_HEAD = (400, 405, 501)

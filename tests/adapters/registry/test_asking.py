@@ -109,6 +109,25 @@ async def test_what_is_no_manifest_is_no_version(
     await put_off(client, server, "something that is no manifest")
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json; charset=utf-8",
+    ],
+)
+async def test_each_format_of_today_is_taken(
+    client: Asking, server: RegistryServer, kind: str
+) -> None:
+    said = "sha256:" + "1" * 64
+    server.before = lambda _: Told(
+        headers=(("Content-Type", kind), ("Docker-Content-Digest", said))
+    )
+    assert await digest(client, server) == said
+
+
 async def test_a_format_of_old_is_said(client: Asking, server: RegistryServer) -> None:
     kind = "application/vnd.docker.distribution.manifest.v1+prettyjws"
     server.before = lambda _: Told(
