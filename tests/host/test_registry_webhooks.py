@@ -103,12 +103,14 @@ def test_a_push_of_what_runs_here_is_one_question(user, own):
     ready(user, "hello", "web")
     user.wait_for(lambda: asked(own), what="a first question")
     before, accepted = len(asked(own)), heard(user).get("accepted", 0)
-    own.push("podvisor-test:2", "web:1")
+    digest = own.push("podvisor-test:2", "web:1")
     user.wait_for(lambda: heard(user).get("accepted", 0) > accepted, what="news")
     user.wait_for(lambda: len(asked(own)) > before, what="a question")
     time.sleep(3)
     assert len(asked(own)) <= before + 2, "a question, and another one if it was asked just now"
     assert image in user.podvisor("events").stdout
+    running = ("ps", "--format={{.Image}}", "--filter=name=systemd-web")
+    user.wait_for(lambda: digest in user.podman(*running).stdout, what="what was pushed")
 
 
 def asked(own):
