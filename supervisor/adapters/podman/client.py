@@ -99,7 +99,11 @@ class PodmanClient:
         """Return by which digests an image that is here may be asked for: `NAME@sha256:…`."""
         with _doing(f"inspect {reference}"):
             found = await self._api.inspect("images", reference) or {}
-        return tuple(map(str, found.get("RepoDigests") or ()))
+        own = f"@{found.get('Digest')}"
+        # Podman has them in no order that means anything.
+        return tuple(
+            sorted(map(str, found.get("RepoDigests") or ()), key=lambda x: x.endswith(own))
+        )
 
     async def pull(
         self,

@@ -29,7 +29,8 @@ class Podman(Protocol):
     async def image_digests(self, reference: str) -> tuple[str, ...]:
         """Return by which digests an image that is here may be asked for: `NAME@sha256:…`.
 
-        None if it is not here, or was built here. Raises Retry.
+        That of an index, which a registry's tag stands for, is before that of the machine's own
+        manifest. None if it is not here, or was built here. Raises Retry.
         """
 
     async def pull(

@@ -160,6 +160,15 @@ async def test_not_reachable_says_what_to_do(tmp_path: Path) -> None:
         await client.remove_volume("a")
 
 
+async def test_the_digest_of_an_index_is_named_before_the_machines_own(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    names = [f"quay.io/me/x@sha256:{letter * 64}" for letter in "abc"]
+    own = {"Id": "1" * 64, "Digest": f"sha256:{'a' * 64}", "RepoDigests": names}
+    podman.inspected_images["quay.io/me/x:1"] = own
+    assert await client.image_digests("quay.io/me/x:1") == (*names[1:], names[0])
+
+
 async def test_a_pull_fetches_what_is_absent(podman: FakePodman, client: PodmanClient) -> None:
     await client.pull("quay.io/a/b:1", timeout_seconds=5)
     assert podman.asked[-1] == "POST images/pull?reference=quay.io/a/b:1&policy=missing"
