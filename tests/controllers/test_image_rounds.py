@@ -157,6 +157,37 @@ class TestTold:
             await anyio.sleep(world.registry.seconds + 0.01)
             assert daemon.known(question).newest.runs.endswith(digest_of("two"))
 
+    @pytest.mark.parametrize("meanwhile", [None, Retry("500"), Stalled("no such tag")])
+    async def test_one_that_comes_before_the_registry_itself_knows(self, world, meanwhile):
+        question, tags = asks("quay.io/me/web:1"), asks("quay.io/me/web:1.0", policy=HIGHEST)
+        for one in (question, tags):
+            world.registry.push(one.image)
+        async with world.running(deployed("web", question, tags)) as daemon:
+            await anyio.sleep(60)
+            if meanwhile:
+                world.registry.failures["quay.io/me/web"] = meanwhile
+            daemon.schedule.told(["quay.io/me/web"])
+            await anyio.sleep(0.5)
+            world.registry.failures.clear()
+            world.registry.push(question.image, "two")
+            world.registry.push("quay.io/me/web:2.0")
+            await anyio.sleep(1.2)
+            assert daemon.known(question).newest.runs.endswith(digest_of("two"))
+            assert daemon.known(tags).newest.tag == "2.0"
+            assert all(one.ok for one in daemon.events(EventKind.IMAGE)), "that is no trouble"
+
+    async def test_one_that_tells_nothing_new_is_looked_into_three_times(self, world):
+        (question,), apps = images(world, 1)
+        async with world.running(*apps) as daemon:
+            await anyio.sleep(60)
+            mark = len(world.registry.asked)
+            daemon.schedule.told([question.image])
+            await anyio.sleep(60)
+            assert len(world.registry.asked) - mark == 3
+            daemon.schedule.ask_now([question.key])
+            await anyio.sleep(60)
+            assert len(world.registry.asked) - mark == 4, "a person knows what is there"
+
     async def test_only_what_it_names(self, world):
         one, other = asks("quay.io/me/web:1"), asks("quay.io/me/web:2")
         tags = asks("quay.io/me/web:1.0", policy=HIGHEST)
@@ -184,13 +215,13 @@ class TestTold:
             for _ in range(10_000):
                 daemon.schedule.told([question.image])
             await anyio.sleep(5)
-            assert len(world.registry.asked) - mark <= 2
+            assert len(world.registry.asked) - mark <= 3
             world.registry.push(question.image, "the last word")
             for _ in range(100):
                 daemon.schedule.told([question.image])
                 await anyio.sleep(0.1)
             await anyio.sleep(3)
-            assert len(world.registry.asked) - mark <= 10
+            assert len(world.registry.asked) - mark <= 14
             assert daemon.known(question).newest.runs.endswith(digest_of("the last word"))
 
     async def test_one_that_is_told_of_does_not_stand_in_line_with_a_round(self, world):

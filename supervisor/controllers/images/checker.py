@@ -70,7 +70,8 @@ class ImageChecker(msgspec.Struct, kw_only=True):
             return []
         before = self.memory.of(key)
         known = self.memory.answered(question, answer.version, answer.problem, answer.hint)
-        self.schedule.end(question)
+        is_news = before is None or _version(before.newest) != _version(known.newest)
+        self.schedule.end(question, is_news=is_news)
         self._tell(question, before, known)
         return self._after(question, before, known)
 
@@ -82,7 +83,7 @@ class ImageChecker(msgspec.Struct, kw_only=True):
         if question.key not in self.schedule.questions.by_key:
             return []
         known = self.memory.failed(question, failure, instead)
-        if not isinstance(failure, LetAlone):
+        if not isinstance(failure, LetAlone) and not self.schedule.look_again(question.key):
             self._tell_problem(question, before, known)
         return self._after(question, before, known)
 

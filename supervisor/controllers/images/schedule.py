@@ -26,6 +26,12 @@ from supervisor.model.settings import Settings
 Ahead = Callable[[Mapping[str, Collection[str]]], None]
 """Has these images pulled, and no others, for the apps of each; none waits for them."""
 
+_LOOKS_AGAIN_SECONDS = (1.0, 10.0)
+"""After a webhook that told nothing new: it may come before the registry itself knows.
+
+Distribution tells of a manifest while it still writes what the tag stands for.
+"""
+
 
 class CheckSchedule(msgspec.Struct, kw_only=True):
     """Knows the questions that there are, and names their keys."""
@@ -44,6 +50,8 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
     _listened: bool = False
     _stored: set[str] = set()
     """Keys of the questions of which the ledger may know something."""
+    _early: dict[str, int] = {}
+    """Key of a question of which a webhook told, and nothing is new yet, to the looks since."""
     _told: dict[str, float] = {}
     """Key of a question that somebody has asked to when, by the event loop's clock."""
 
@@ -95,6 +103,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         for key in gone:
             self.queue.forget(Kind.IMAGE_CHECK.key(key))
             self._told.pop(key, None)
+            self._early.pop(key, None)
         self._stored |= self.questions.by_key.keys()
         if self.questions.whole:
             for key in self._stored - self.questions.by_key.keys():
@@ -111,6 +120,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         questions = list(self.questions.named(names))
         for one in questions:
             self.memory.told(one)
+            self._early[one.key] = 0
         return self._name_debounced(questions)
 
     def seen_here(self, event: PodmanEvent) -> None:
@@ -163,10 +173,23 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
             self._told.setdefault(key, told_at)
         self.queue.add_in(Kind.IMAGE_CHECK.key(key), seconds)
 
-    def end(self, question: ImageQuestion) -> None:
+    def end(self, question: ImageQuestion, *, is_news: bool) -> None:
         """Say that it was answered: its next round may have another pace now."""
         self.queue.forget(Kind.IMAGE_CHECK.key(question.key))
         self._arm(question)
+        if is_news:
+            self._early.pop(question.key, None)
+        else:
+            self.look_again(question.key)
+
+    def look_again(self, key: str) -> bool:
+        """Ask again shortly what a webhook told of, if nothing came of it yet; tells if it is."""
+        looks = self._early.pop(key, len(_LOOKS_AGAIN_SECONDS))
+        if looks == len(_LOOKS_AGAIN_SECONDS):
+            return False
+        self._early[key] = looks + 1
+        self.postpone(key, _LOOKS_AGAIN_SECONDS[looks], told_at=anyio.current_time())
+        return True
 
     def next_check_in(self, question: str) -> float | None:
         """Seconds until a question is asked; None if it is not, but when somebody names it."""

@@ -56,7 +56,7 @@ def test_a_tag_is_about_itself_and_about_whoever_goes_by_all_tags():
         ("latest", False),
         ("1.2.3.4", False),
         ("stable-1.2.3", False),
-        ("١.٢.٣", False),
+        ("\u0661.\u0662.\u0663", False),
     ],
 )
 def test_tags_that_are_meant_to_be_pushed_once(tag, fixed):
