@@ -113,6 +113,12 @@ def test_pin_leaves_it_to_the_daemon_what_the_words_mean(
     assert "web: nginx is pinned at 1.27 (bbbbbbbbbbbb)" in said.out
 
 
+def test_a_pin_is_well_whatever_is_newer(podvisor: Podvisor, daemon: Any) -> None:
+    known = msgspec.structs.replace(KNOWN, problem="no answer")
+    daemon.answer("/v1/pin", reply(msgspec.structs.replace(RUNS, pinned=NEW, known=known)))
+    assert podvisor("pin", "web").code == 0
+
+
 def test_unpin_names_an_image_or_none(podvisor: Podvisor, daemon: Any) -> None:
     daemon.answer("/v1/unpin", reply(RUNS))
     assert podvisor("unpin", "web", "nginx", "--reason", "mended").code == 0

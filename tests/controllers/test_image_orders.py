@@ -149,6 +149,9 @@ async def test_a_rollback_goes_to_the_version_before_and_stays_there(world):
         assert running(world) == A
         assert web.state is AppState.HELD
         assert web.held.images == "reg.example/web 1 (aaaaaaaaaaaa)"
+        (image,) = (await daemon.service.images("web")).images
+        assert image.held.version.runs == B
+        assert "held" in image.held.why
         await tell(world, daemon, C)
         assert running(world) == A
         (held,) = world.events(EventKind.HELD)

@@ -32,6 +32,7 @@ def command(name: str, now: bool, dry_run: bool, reason: str, as_json: bool) -> 
     return give(
         "update",
         as_json=as_json,
+        is_of_newer=True,
         show=image_view.would_be if dry_run else image_view.outcome,
         name=name,
         now=now,

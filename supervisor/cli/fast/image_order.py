@@ -15,11 +15,17 @@ def give(
     apps: Sequence[str] = (),
     as_json: bool,
     show: Callable[[dict[str, Any]], None] = image_view.outcome,
+    is_of_newer: bool = False,
     **more: object,
 ) -> int:
-    """Ask, show the events and the end; returns the exit code. Raises Refused or NotRunning."""
+    """Ask, show the events and the end; returns the exit code. Raises Refused or NotRunning.
+
+    With `is_of_newer`, it is not well if a newer version is not known, or failed.
+    """
     reply = told(f"/v1/{order}", more, apps=apps, as_json=as_json)
     if not as_json:
         show(reply)
-    well = is_well(reply) and image_view.is_well(reply.get("images", ()))
+    well = is_well(reply)
+    if is_of_newer:
+        well &= image_view.is_well(reply.get("images", ()))
     return codes.OK if well else codes.NOT_WELL

@@ -165,8 +165,8 @@ class DesiredState(msgspec.Struct, kw_only=True):
         self._news += 1
         if self._current and (one := self._current.get(name)):
             self._current[name] = msgspec.structs.replace(one, last_good=one.wanted)
-            if one.refusal or one.updates:
-                # Nothing is wanted beside what is refused now; and its images may move.
+            if one.refusal or one.updates or (one.held and name in self.images.rules):
+                # Nothing is wanted beside what is refused now; and its images may move, or wait.
                 self._current = None
 
     def images_changed(self) -> None:
