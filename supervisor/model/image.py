@@ -73,11 +73,23 @@ class ImageQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Absolute path of the credentials to ask with; empty is as Podman has it."""
 
     @property
+    def names_tag(self) -> bool:
+        """Whether the version is what the tag stands for, and no other tag counts."""
+        return self.is_local or self.policy.kind is PolicyKind.DIGEST
+
+    @property
     def key(self) -> str:
-        """Return a text that no other question has, in one line."""
+        """Return a text that no other question has, in one line.
+
+        Where the policy chooses among all tags, that which the unit names has no part in it: what
+        is known, ordered and pinned stays when the file comes to name another one.
+        """
         policy = self.policy
-        words = [self.image, "local" if self.is_local else policy.kind.value]
-        if not self.is_local and policy.kind is not PolicyKind.DIGEST:
+        if self.names_tag:
+            words = [self.image, "local" if self.is_local else policy.kind.value]
+        else:
+            repository = self.image.rpartition(":")[0]
+            words = [repository, policy.kind.value]
             words += [policy.pattern, policy.group, policy.order.value, policy.filter]
             words += ["pre"] if policy.prereleases else []
         return " ".join([*words, *([self.authfile] if self.authfile else [])])

@@ -137,6 +137,31 @@ async def test_a_newer_version_is_pulled_run_and_judged(world):
         assert world.ledger.applied_app("web").revision == app(daemon).revision
 
 
+async def test_a_file_that_comes_to_name_the_version_that_runs_restarts_nothing(world):
+    by_tag = "v=1 image=reg.example/web:{} track=newest cooldown=3600"
+    world.podman.registry.update((A, B))
+    async with world.running() as daemon:
+        world.registry.repositories["reg.example/web"] = {"1": A.partition("@")[2]}
+        await world.push(daemon, {"web/web.container": by_tag.format("1")})
+        await settle(daemon)
+        world.registry.repositories["reg.example/web"]["2"] = B.partition("@")[2]
+        daemon.queue.add(*Kind.IMAGE_CHECK.keys(world.ledger.all(ImageKnowledge)))
+        await anyio.sleep(3700)
+        await daemon.queue.wait_idle()
+        await settle(daemon)
+        assert running(world) == B
+        (before,) = world.ledger.all(ImageKnowledge).values()
+        jobs = list(world.systemd.jobs)
+        await world.push(daemon, {"web/web.container": by_tag.format("2")})
+        await settle(daemon)
+        assert (running(world), world.systemd.jobs) == (B, jobs)
+        assert app(daemon).state is AppState.READY
+        assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD
+        (after,) = world.ledger.all(ImageKnowledge).values()
+        assert after.newest == before.newest
+        assert not await updates(daemon)
+
+
 async def test_a_version_that_fails_is_taken_back_and_not_tried_again(world):
     async with world.running() as daemon:
         await at(world, daemon, A)

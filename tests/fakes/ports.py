@@ -242,12 +242,16 @@ class FakeGenerator:
         laid = [one for one in files if one.path.startswith(f"{file.path}.d/")]
         pinned = "".join(one.text.partition("Image=")[2].strip() for one in laid if one.text)
         image = pinned or words.get("image", "")
+        runs_as = text.partition(" #")[0]
+        if pinned and words["track"] not in ("digest", "local"):
+            # Of what is laid over, nothing is in the unit that comes of it.
+            runs_as = runs_as.replace(f"image={words['image']}", "")
         unit = DesiredUnit(
             name=f"{base}{SUFFIX[kind]}.service",
             kind=kind,
             path=file.path,
             links=(base + ".service",) if kind is UnitKind.PLAIN else (),
-            digest=oid(text.partition(" #")[0] + (image if pinned else ""))
+            digest=oid(runs_as + (image if pinned else ""))
             + ("".join(self.around.values()) if kind is UnitKind.CONTAINER else ""),
             wanted_by=wanted_by,
             installs=tuple(

@@ -93,7 +93,9 @@ class Memory(msgspec.Struct, kw_only=True):
                     self._write(one)
 
     def _of(self, question: ImageQuestion) -> ImageKnowledge:
-        return self.of(question.key) or ImageKnowledge(question=question)
+        known = self.of(question.key)
+        # The tag that the unit names may have become another one.
+        return replace(known, question=question) if known else ImageKnowledge(question=question)
 
     def _put(self, known: ImageKnowledge) -> ImageKnowledge:
         self._known[known.question.key] = known

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from supervisor.core.images.reference import full_name, name_and_tag
 from supervisor.core.images.reference import has_registry as is_whole
-from supervisor.model.image import ImageQuestion, PolicyKind
+from supervisor.model.image import ImageQuestion
 
 _THREE_NUMBERS = re.compile(r"v?\d+\.\d+\.\d+(?!\d)(?!\.)", re.ASCII)
 
@@ -22,7 +22,7 @@ def host_of(question: ImageQuestion) -> str:
 
 def lists_tags(question: ImageQuestion) -> bool:
     """Whether the answer is found among all tags of the repository."""
-    return not question.is_local and question.policy.kind is not PolicyKind.DIGEST
+    return not question.names_tag
 
 
 def named(name: str) -> tuple[str, str]:
