@@ -23,6 +23,7 @@ from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.desired.dependencies import refused_for_order
 from supervisor.core.desired.discovery import Composition, told
+from supervisor.core.desired.news import asks, says
 from supervisor.core.desired.prune_guard import Permit, PruneGuard
 from supervisor.core.desired.unit_moves import leaned_on, still_needed
 from supervisor.core.desired.unread import leaving, left_out, spares_volumes, unread_apps
@@ -94,7 +95,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
         self._snapshots[snapshot.source] = snapshot
         if snapshot.source in self._undivided:
             old = None
-        if old and _says(old) == _says(snapshot):
+        if old and says(old) == says(snapshot):
             return False
         self._forget()
         return True
@@ -158,7 +159,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
         old, self._told = self._told, dict(await self.deployments())
         new = self._told
         others = sorted(name for name in {*old, *new} if old.get(name) is not new.get(name))
-        return tuple(name for name in others if _asks(old.get(name)) != _asks(new.get(name)))
+        return tuple(name for name in others if asks(old.get(name)) != asks(new.get(name)))
 
     def applied(self, name: str) -> None:
         """Say that an app stands as wanted now: it is its own last good."""
@@ -388,27 +389,3 @@ class DesiredState(msgspec.Struct, kw_only=True):
     async def _manifests(self) -> dict[str, Manifest]:
         manifests = await self.folder.manifests()
         return {name: one for name, one in manifests.items() if one.files or one.objects}
-
-
-def _says(one: Snapshot) -> tuple[object, ...]:
-    return (one.revision, one.findings, one.empty)
-
-
-def _asks(one: Deployment | None) -> tuple[object, ...] | None:
-    """What a deployment asks; not what it is at, which a pass itself makes another."""
-    if one is None:
-        return None
-    why = str(one.failure or "")
-    return (
-        one.wanted,
-        one.newest,
-        one.held,
-        one.findings,
-        one.refusal,
-        one.keep,
-        one.keep_reason,
-        one.unknown,
-        one.updates,
-        one.ahead,
-        why,
-    )
