@@ -231,6 +231,8 @@ class HeldUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str
     until: float = 0.0
     """When it goes by itself, seconds since the epoch; 0 if that takes something else."""
+    early: bool = False
+    """Nothing but time or a person's word keeps it: `podvisor update --now` runs it."""
     failed: bool = False
     """It failed its gate here, as `why` says; `podvisor retry` has it tried again."""
 

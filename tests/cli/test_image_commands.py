@@ -44,6 +44,7 @@ HELD = HeldUpdate(
     image=NGINX.image,
     version=NEW,
     why="it is too new (cooldown)",
+    early=True,
     until=NOW + 2.5 * DAY,
 )
 WAITS = ImageStatus(

@@ -115,6 +115,7 @@ async def test_what_waits_goes_now_if_a_person_says_so(world):
         (image,) = (await update(daemon)).images
         assert running(world) == first
         assert "cooldown" in image.held.why
+        assert image.held.early
         (image,) = (await update(daemon, now=True, reason="CVE")).images
         assert running(world) == second
         assert image.held is None
@@ -298,3 +299,4 @@ async def test_a_held_app_stays_whatever_is_ordered(world):
         (image,) = (await update(daemon, now=True)).images
         assert running(world) == first
         assert "held" in image.held.why
+        assert not image.held.early

@@ -144,7 +144,8 @@ def _lines(one: dict[str, Any], now: float, *, whole: bool) -> Iterator[list[Cel
     if held := one.get("held"):
         mark: Cell = ("✗ ", "bad") if held.get("failed") else ("… ", "warn")
         yield [mark, (name, "strong"), update_in_words(one["image"], held, now=now)]
-        yield ["    ", (_way_out(one, held), "dim")]
+        if way_out := _way_out(one, held):
+            yield ["    ", (way_out, "dim")]
     elif pinned := one.get("pinned"):
         text = f"{image} is pinned at {version(pinned)}"
         yield [("· ", "dim"), (name, "strong"), text]
@@ -156,12 +157,12 @@ def _lines(one: dict[str, Any], now: float, *, whole: bool) -> Iterator[list[Cel
 
 
 def _way_out(one: dict[str, Any], held: dict[str, Any]) -> str:
-    """Say what a person can do about a version that is held back."""
+    """Say what a person can do about a version that is held back, if its reason does not."""
     if one.get("pinned"):
         return f"podvisor unpin {one['app']} {short_name(one['image'])} has it follow again"
     if held.get("failed"):
         return f"podvisor retry {one['app']} tries it again"
-    return f"podvisor update {one['app']} --now runs it now"
+    return f"podvisor update {one['app']} --now runs it now" if held.get("early") else ""
 
 
 def policy(question: dict[str, Any]) -> str:

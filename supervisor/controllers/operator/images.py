@@ -64,7 +64,7 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
         if newest is None:
             return
         self._order(image, pinned=image.pinned, now=newest.runs, reason=reason)
-        if image.held and not (image.pinned or image.held.failed):
+        if image.held and image.held.early:
             why = f"{_named(image, newest)} waits no longer, as a person says: {image.held.why}"
             self._log(EventKind.RESUMED, image, why, reason)
 

@@ -110,7 +110,7 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         if _is_on_trial(key, newest, standing):
             return newest
         terms = [effective(rule, standing.app, self.settings) for rule in rules]
-        why, until = "", 0.0
+        why, until, early = "", 0.0, False
         if failed := failed_images(standing.rollouts).get((key, newest.runs)):
             choice.updates.append(_held(standing, rules, newest, failed, failed=True))
             return current
@@ -120,11 +120,13 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
             why = f"it is older than {current.tag}, which runs"
         elif not (order and order.now == newest.runs):
             why, until = self._early(newest, terms)
+            early = bool(why)
         if not why and (standing.good is None or standing.good.base != standing.base):
             why = "another revision of the app comes first"
         if not why:
             return newest
-        choice.updates.append(_held(standing, rules, newest, why, until))
+        update = _held(standing, rules, newest, why, until)
+        choice.updates.append(msgspec.structs.replace(update, early=early))
         if _mode(terms) is UpdateMode.DOWNLOAD:
             choice.ahead.append(newest.runs)
         return current
