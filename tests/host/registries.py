@@ -9,12 +9,10 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tests.host.conftest import Registry, User
 
-SERVICE = "registry.service"
-FOLDER = "registry"
 REQUEST = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[\d.]+" (?P<status>\d{3}) ')
 UNIT = """\
 [Service]
@@ -26,7 +24,7 @@ StandardOutput=append:{home}/requests.log
 WantedBy=default.target
 """
 CERTIFICATE = """\
-cd ~/registry
+cd "$1"
 new="openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
 $new -subj "/CN=A CA of ours" -keyout ca.key -out ca.crt
 $new -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=CA:FALSE \\
@@ -50,10 +48,16 @@ class OwnRegistry:
     shared: Registry
     """Where the images come from."""
     port: int
+    name: str = "registry"
+    """Of its folder and service; another one for a second registry of the same user."""
     private: bool = False
     """Whether it asks for `shared.username` and `shared.password`."""
     tls: bool = False
     """Whether it speaks TLS, by a CA that nobody trusts until `trust`."""
+
+    @property
+    def service(self) -> str:
+        return f"{self.name}.service"
 
     @property
     def host(self) -> str:
@@ -68,18 +72,22 @@ class OwnRegistry:
 
     def start(self, *, webhook: str = "", headers: dict[str, str] | None = None) -> "OwnRegistry":
         """Start it, or with other settings; its events go to `webhook`, if that says where."""
-        home = f"/home/{self.user.name}/{FOLDER}"
-        self.user.write(f"{FOLDER}/config.yml", json.dumps(self._settings(home, webhook, headers)))
-        if self.tls and not (self.user.home / FOLDER / "tls.crt").exists():
-            self.user.run("sh", "-euc", CERTIFICATE)
+        home = f"/home/{self.user.name}/{self.name}"
+        self.user.write(
+            f"{self.name}/config.yml", json.dumps(self._settings(home, webhook, headers))
+        )
+        if self.tls and not (self.user.home / self.name / "tls.crt").exists():
+            self.user.run("sh", "-euc", CERTIFICATE, "sh", home)
         if not self.tls:
             self.user.write(
-                ".config/containers/registries.conf.d/own.conf",
+                f".config/containers/registries.conf.d/{self.name}.conf",
                 f'[[registry]]\nlocation = "{self.host}"\ninsecure = true\n',
             )
-        self.user.write(f".config/systemd/user/{SERVICE}", UNIT.format(home=home, url=self.url))
-        self.user.systemctl("enable", SERVICE)
-        self.user.systemctl("restart", SERVICE)
+        self.user.write(
+            f".config/systemd/user/{self.service}", UNIT.format(home=home, url=self.url)
+        )
+        self.user.systemctl("enable", self.service)
+        self.user.systemctl("restart", self.service)
         return self
 
     def _settings(
@@ -105,11 +113,11 @@ class OwnRegistry:
         return settings
 
     def stop(self) -> None:
-        self.user.systemctl("stop", SERVICE)
+        self.user.systemctl("stop", self.service)
 
     def trust(self) -> None:
         """Have Podman trust its CA."""
-        ca = (self.user.home / FOLDER / "ca.crt").read_text()
+        ca = (self.user.home / self.name / "ca.crt").read_text()
         self.user.write(f".config/containers/certs.d/{self.host}/ca.crt", ca)
 
     def login(self) -> None:
@@ -135,15 +143,7 @@ class OwnRegistry:
         self.user.run("skopeo", "delete", "--tls-verify=false", f"docker://{self.image(name)}")
 
     def requests(self) -> Sequence[Request]:
-        """All that it has answered so far, but for those that wait for its start."""
-        log = self.user.read(f"{FOLDER}/requests.log")
-        found = (
-            Request(one["method"], one["path"], int(one["status"])) for one in REQUEST.finditer(log)
-        )
-        return [one for one in found if one.path != "/v2/"]
-
-
-def variant(registry: Registry, name: str, *, of: str = "podvisor-test:1", **config: Any) -> str:
-    """Make an image in the open registry with another configuration, once; gives its name."""
-    registry.push_variant(of, name, **config)
-    return name
+        """All that it has answered so far, but to curl, which waits for its start."""
+        lines = self.user.read(f"{self.name}/requests.log").splitlines()
+        found = [REQUEST.search(line) for line in lines if '"curl/' not in line]
+        return [Request(one["method"], one["path"], int(one["status"])) for one in found if one]
