@@ -15,7 +15,7 @@ from supervisor.model.image import ImageKnowledge, ImagePolicy, ImageQuestion
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.rollout import Outcome
 from supervisor.model.settings import ImageSettings, RolloutSettings
-from supervisor.model.status import AppState, OrderRequest
+from supervisor.model.status import AppState, OrderRequest, SyncRequest
 from tests.fakes.ports import oid
 
 SETTLE = 10
@@ -109,6 +109,16 @@ async def test_an_app_waits_until_it_is_known_which_version_there_is(world):
         assert IMAGE in str(app(daemon).waiting[0])
         assert not running(world)
         await daemon.queue.wait_idle()
+        assert running(world) == A
+
+
+async def test_a_sync_waits_until_it_is_known_which_version_there_is(world):
+    async with world.running() as daemon:
+        push_image(world, A)
+        world.registry.seconds = 30.0
+        world.reader.put("home", ONE)
+        reply = await daemon.service.sync(SyncRequest(), nothing)
+        assert [one.state for one in reply.apps] == [AppState.READY]
         assert running(world) == A
 
 

@@ -26,7 +26,7 @@ _STYLES = {
 }
 
 
-_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 
 def show_event(event: dict[str, Any], *, with_time: bool) -> None:
@@ -58,7 +58,7 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
 
 
 def _short(text: str) -> str:
-    """Cut digests to what tells them apart: `sha256:3f2a91c0d4e5`."""
+    """Cut digests and ids to what tells them apart: `sha256:3f2a91c0d4e5`."""
     return _DIGEST.sub(r"\1", text)
 
 

@@ -3,7 +3,7 @@
 Serves `controllers.desired.desired_state`; `controllers.images` finds out what there is.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -109,6 +109,15 @@ class ImagePins(msgspec.Struct, kw_only=True):
         standing = self._standing(mine, manifest)
         standing = replace(standing, orders={**standing.orders, **orders})
         return choosing.choose(self.rules[app], standing)
+
+    def unknown(self, apps: Collection[str]) -> set[str]:
+        """Return the keys of questions that these apps (all, if empty) cannot do without."""
+        return {
+            rule.question.key
+            for name, choice in self._choices.items()
+            if not apps or name in apps
+            for rule in choice.unknown
+        }
 
     def is_due(self) -> bool:
         """Whether time alone makes another choice of it now."""

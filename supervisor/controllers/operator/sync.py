@@ -83,7 +83,12 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
 
         def awaited(key: str) -> bool:
             """Whether a pass for this key brings on what is asked for."""
-            return key in self.images.keys(apps) or key in self.dependencies.unfinished(apps)
+            unknown = self.desired_state.images.unknown(apps)
+            return (
+                key in self.images.keys(apps)
+                or key in Kind.IMAGE_CHECK.keys(unknown)
+                or key in self.dependencies.unfinished(apps)
+            )
 
         keys = Kind.APP.keys(known)
         async with self._telling_of_pulls(apps, say):
