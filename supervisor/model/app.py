@@ -8,7 +8,7 @@ import msgspec
 
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.health import Probe
-from supervisor.model.image import HeldUpdate, ImageRule
+from supervisor.model.image import HeldUpdate, ImageAhead, ImageRule
 from supervisor.model.need import Need
 from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.rollout import Hold
@@ -99,6 +99,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     remain_after_exit: bool = False
     images: tuple[str, ...] = ()
     """References to be present before it starts; none for those that another unit provides."""
+    authfile: str = ""
+    """Absolute path of the credentials by which they are pulled; empty is as Podman has it."""
     image_rule: ImageRule | None = None
     """How its image is kept up to date, if it asks for that."""
     object_name: str = ""
@@ -280,7 +282,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Images of which no version is known yet."""
     updates: tuple[HeldUpdate, ...] = ()
     """Newer versions of its images that are not run (yet), and why."""
-    ahead: tuple[str, ...] = ()
+    ahead: tuple[ImageAhead, ...] = ()
     """Images to pull although nothing waits for them."""
     lost: frozenset[str] = frozenset()
     """Units that are other apps' now: no part of the way back."""

@@ -129,6 +129,14 @@ class TagDigest(msgspec.Struct, frozen=True, kw_only=True):
     """When it was pushed, seconds since the epoch, where the registry tells; else 0."""
 
 
+class ImageAhead(msgspec.Struct, frozen=True, kw_only=True):
+    """An image to be pulled although nothing waits for it."""
+
+    image: str
+    authfile: str = ""
+    """As of `ImageQuestion`."""
+
+
 class ImageVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version of an image."""
 

@@ -27,6 +27,8 @@ class PullImage(_Step, frozen=True, kw_only=True, tag="pull"):
 
     phase: ClassVar[int] = 0
     image: str
+    authfiles: tuple[str, ...] = ("",)
+    """Absolute paths of the credentials to try; an empty one is as Podman has it."""
 
 
 class PutSecrets(_Step, frozen=True, kw_only=True, tag="put-secrets"):

@@ -28,6 +28,18 @@ class PodmanEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Since the epoch, where the API tells; its stream is taken up again from there."""
 
 
+class PullLogins(msgspec.Struct, frozen=True, kw_only=True):
+    """What Podman is to log in with for one pull; its repr does not hold it."""
+
+    config: bytes
+    """JSON of `X-Registry-Config`: keys of containers-auth.json(5) to `username`, `password`."""
+    has_login: bool
+    """Whether one of them is for the image that is pulled."""
+
+    def __repr__(self) -> str:
+        return "PullLogins(…)"
+
+
 class Mirror(msgspec.Struct, frozen=True, kw_only=True):
     """Another place that has what a registry has."""
 

@@ -16,7 +16,7 @@ from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.quadlet.runner import Runner
-from supervisor.adapters.registry.client import RegistryClient
+from supervisor.adapters.registry.client import RegistryClient, pull_logins
 from supervisor.adapters.secrets.decryptor import FileDecryptor
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.adapters.systemd.manager import SystemdManager
@@ -81,7 +81,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
     if scratch:
         ledger.take(paths.ledger)
     systemd = SystemdManager()
-    podman = PodmanClient(paths.podman_socket)
+    podman = PodmanClient(paths.podman_socket, logins=pull_logins)
     secrets = SecretReader(podman.secret)
     reader = GitSources(
         folder=state / "sources",

@@ -1,5 +1,7 @@
 """The `Podman` port; the real adapter against an API of our own."""
 
+import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 from supervisor.adapters.podman.client import PodmanClient
+from supervisor.adapters.registry.client import pull_logins
 from supervisor.controllers.ports import Podman
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.secret import APP_LABEL, CONTENT_LABEL, MADE_OF_LABEL, REMOVAL_LABEL
@@ -42,6 +45,11 @@ class FakeSide:
     def has_secret(self, name: str) -> None:
         self.podman.has_secret(name, b"theirs")
 
+    def has_private(self, image: str, authfile: Path) -> None:
+        self.podman.private[image] = str(authfile)
+        self.podman.registry.add(image)
+        self.podman.pull_seconds = 0.0
+
     async def is_gone(self) -> None:
         self.podman.down = True
 
@@ -52,7 +60,7 @@ class FakeSide:
 class RealSide:
     def __init__(self, folder: Path) -> None:
         self.api = FakeApi(folder)
-        self.podman = PodmanClient(self.api.socket)
+        self.podman = PodmanClient(self.api.socket, logins=pull_logins)
 
     async def open(self) -> None:
         await self.api.serve()
@@ -72,6 +80,13 @@ class RealSide:
     def has_secret(self, name: str) -> None:
         self.api.add_secret(name, "1" * 25)
         self.api.secret_data[name] = b"theirs"
+
+    def has_private(self, image: str, authfile: Path) -> None:
+        login = {"auth": b64encode(b"pi:raspberry").decode()}
+        authfile.write_text(json.dumps({"auths": {"quay.io": login}}))
+        authfile.chmod(0o600)
+        self.api.private[image] = {"quay.io": {"username": "pi", "password": "raspberry"}}
+        self.api.told_lines = []
 
     async def is_gone(self) -> None:
         await self.api.close()
@@ -113,6 +128,18 @@ async def test_by_which_digests_an_image_is_known(side: FakeSide | RealSide) -> 
     assert await podman.image_digests("quay.io/me/x:1") == digests
     assert await podman.image_digests("localhost/built:1") == ()
     assert await podman.image_digests("quay.io/me/none:1") == ()
+
+
+async def test_an_image_is_pulled_by_the_credentials_that_open_it(
+    side: FakeSide | RealSide, tmp_path: Path
+) -> None:
+    podman: Podman = side.podman
+    image, authfile = "quay.io/me/x:1", tmp_path / "auth.json"
+    side.has_private(image, authfile)
+    for other in ("", str(tmp_path / "none.json")):
+        with pytest.raises(Stalled):
+            await podman.pull(image, timeout_seconds=30, authfile=other)
+    await podman.pull(image, timeout_seconds=30, authfile=str(authfile))
 
 
 async def test_what_is_removed_is_gone_and_what_is_gone_is_well(side: FakeSide | RealSide) -> None:

@@ -6,7 +6,7 @@ import pytest
 from supervisor.controllers.keys import Kind
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
-from supervisor.model.image import ImageKnowledge, ImagePolicy, PolicyKind, UpdateMode
+from supervisor.model.image import ImageAhead, ImageKnowledge, ImagePolicy, PolicyKind, UpdateMode
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.settings import ImageSettings, Settings
 from tests.fakes.checks import HIGHEST, Checks, asks, deployed
@@ -297,7 +297,8 @@ class TestWhatIsAsked:
             assert daemon.state.invalidated == 0
 
     async def test_images_to_have_at_hand_are_named_with_their_apps(self, world):
-        one = deployed("web", QUESTION, ahead=("quay.io/me/web@sha256:1",))
-        other = deployed("db", QUESTION, ahead=("quay.io/me/web@sha256:1",))
+        image = ImageAhead(image="quay.io/me/web@sha256:1", authfile="/a.json")
+        one = deployed("web", QUESTION, ahead=(image,))
+        other = deployed("db", QUESTION, ahead=(image,))
         async with world.running(one, other):
-            assert world.ahead[-1] == {"quay.io/me/web@sha256:1": {"db", "web"}}
+            assert world.ahead[-1] == {image: {"db", "web"}}

@@ -27,6 +27,7 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.app import Deployment
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import (
+    ImageAhead,
     ImageKnowledge,
     ImagePolicy,
     ImageQuestion,
@@ -102,7 +103,7 @@ class Checks:
         """Whether daemons do not end in order."""
         self.named: list[str] = []
         """Keys of other kinds, as they had a pass."""
-        self.ahead: list[Mapping[str, Any]] = []
+        self.ahead: list[Mapping[ImageAhead, Any]] = []
         self.rings = 0
         self.writes = 0
 

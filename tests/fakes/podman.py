@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 import zlib
+from base64 import urlsafe_b64decode
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,10 @@ class FakePodman:
         """As its info tells of them."""
         self.pull_lines: list[dict[str, Any]] = [{"stream": "…"}, {"images": ["1"], "id": "1"}]
         self.told_lines: list[dict[str, Any]] | None = None
+        self.logins: list[Any] = []
+        """What came along with each pull; None where nothing did."""
+        self.private: dict[str, Any] = {}
+        """Images to the login that opens them, as one of `logins`."""
         """What the API that it has in common with Docker answers to a pull; None is 404."""
         self.errors: dict[str, tuple[int, str]] = {}
         """Method and path to an answer that is an error."""
@@ -189,6 +194,8 @@ class FakePodman:
             return web.json_response({"message": message, "response": status}, status=status)
         if path == "images/pull":
             self.asked[-1] += f"?{request.query_string}"
+            if not self._opens(request, request.query["reference"]):
+                return web.json_response({"error": "authentication required"})
             lines = [json.dumps(line).encode() + b"\n" for line in self.pull_lines]
             return web.Response(body=b"".join(lines))
         if path == "events":
@@ -224,8 +231,15 @@ class FakePodman:
             return web.json_response(found or {"message": "none"}, status=200 if found else 404)
         return web.json_response(self._list(kind))
 
+    def _opens(self, request: web.Request, image: str) -> bool:
+        config = request.headers.get("X-Registry-Config")
+        self.logins.append(json.loads(urlsafe_b64decode(config)) if config else None)
+        return image not in self.private or self.private[image] == self.logins[-1]
+
     async def _create(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(f"POST images/create?{request.query_string}")
+        if not self._opens(request, request.query["fromImage"]):
+            return web.json_response({"message": "unauthorized"}, status=500)
         if self.told_lines is None:
             return web.json_response({"message": "manifest unknown"}, status=404)
         lines = [json.dumps(line).encode() + b"\n" for line in self.told_lines]

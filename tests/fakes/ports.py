@@ -261,6 +261,7 @@ class FakeGenerator:
             requires=(made_of(need),) if need else (),
             networks=(words["in"],) if "in" in words else (),
             images=(image,) if image else (),
+            authfile=words.get("authfile", ""),
             image_rule=_rule(words, file),
             reads=(words["reads"],) if "reads" in words else (),
             secret_uses=(SecretUse(words["secret"], file.path, 1),) if "secret" in words else (),
@@ -721,6 +722,9 @@ class FakePodman:
         self.rechecks = 0
         self.registry: set[str] = set()
         self.pulls: list[str] = []
+        self.private: dict[str, str] = {}
+        """Images to the authfile that opens them."""
+        self.pull_seconds = 60.0
         self.digests: dict[str, tuple[str, ...]] = {}
         """Of images that came from a registry."""
         self.size = 40_000_000
@@ -822,13 +826,16 @@ class FakePodman:
         image: str,
         *,
         timeout_seconds: float,
+        authfile: str = "",
         show: Callable[[PullProgress], None] = lambda _: None,
     ) -> None:
         self._reach()
+        if authfile != self.private.get(image, authfile):
+            raise Stalled(f"cannot pull {image}: unauthorized", hint=f"by {authfile or 'Podman'}")
         self.pulls.append(image)
-        await asyncio.sleep(30)
+        await asyncio.sleep(self.pull_seconds / 2)
         show(PullProgress(layers=2, layers_here=1, bytes=self.size // 2, total=self.size))
-        await asyncio.sleep(30)
+        await asyncio.sleep(self.pull_seconds / 2)
         if image not in self.registry:
             raise Retry(f"cannot pull {image}: no route to host")
         self.machine.images.add(image)

@@ -1,5 +1,6 @@
 """Which of the tags that are pushed run, and when, on a real host with a real registry."""
 
+import base64
 import json
 
 import pytest
@@ -100,3 +101,28 @@ def test_an_image_of_this_host_is_taken_up_when_it_is_tagged(user, own, port):
     before = image_of(user, "web")["running"]["runs"]
     user.podman("tag", "localhost/podvisor-test:2", "localhost/mine:dev")
     user.wait_for(lambda: image_of(user, "web")["running"]["runs"] != before, what="the new image")
+
+
+def test_an_image_that_only_credentials_of_its_own_open(user, registry, port):
+    user.write("hook-secret", SECRET, mode=0o600)
+    own = OwnRegistry(user=user, shared=registry, port=port + 1, private=True)
+    hook = f"http://127.0.0.1:{port}/hooks/images/ours"
+    own.start(webhook=hook, headers={"Authorization": SECRET})
+    pair = base64.b64encode(f"{registry.username}:{registry.password}".encode()).decode()
+    for name, logins in (("good", {own.host: {"auth": pair}}), ("bad", {})):
+        user.write(f"{name}.json", json.dumps({"auths": logins}), mode=0o600)
+    own.push("podvisor-test:1", "web:latest")
+    image, label = own.image("web:latest"), "Label=io.containers.autoupdate.authfile=%h"
+    good = sleeper(f"AutoUpdate=registry\n{label}/good.json", image=image)
+    bad = sleeper(f"{label}/bad.json", image=image)
+    start(own, port, {"good/good.container": good, "bad/bad.container": bad})
+    runs(user, "good", "latest")
+    said = user.podvisor("status", "bad", check=False).stdout
+    assert f"/bad.json has no login for {own.host}" in " ".join(said.split())
+    digest = own.push("podvisor-test:2", "web:latest")
+    user.wait_for(lambda: digest in json.dumps(image_of(user, "good").get("running")))
+    # Another app's credentials open it for all that want it.
+    user.write("apps/third/third.container", sleeper(f"{label}/good.json", image=image))
+    ready(user, "good", "bad", "third")
+    logged = user.run("journalctl", "--user", "--quiet", check=False).stdout
+    assert not any(one in logged + said for one in (pair, registry.password))

@@ -82,20 +82,23 @@ class Api(msgspec.Struct):
 
     @asynccontextmanager
     async def stream(
-        self, method: str, path: str, **query: str
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, /, **query: str
     ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
         """Ask, and give the JSON lines as they come, without a time limit. Raises ApiError."""
-        async with self._ask(method, path, query, timeout_seconds=float("inf")) as answer:
+        unlimited = float("inf")
+        async with self._ask(
+            method, path, query, headers=headers, timeout_seconds=unlimited
+        ) as answer:
             yield _objects(answer)
 
     @asynccontextmanager
     async def dockers_stream(
-        self, method: str, path: str, **query: str
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, /, **query: str
     ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
         """As `stream`, of the API that Podman has in common with Docker."""
         unlimited = float("inf")
         async with self._ask(
-            method, path, query, base=_DOCKERS_BASE, timeout_seconds=unlimited
+            method, path, query, headers=headers, base=_DOCKERS_BASE, timeout_seconds=unlimited
         ) as answer:
             yield _objects(answer)
 
@@ -110,6 +113,7 @@ class Api(msgspec.Struct):
         path: str,
         query: Mapping[str, str],
         *,
+        headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         kind: str = "application/json",
         base: str = _BASE,
@@ -121,7 +125,7 @@ class Api(msgspec.Struct):
                 method,
                 url,
                 unix=self.socket,
-                headers={"Content-Type": kind} if body else None,
+                headers={**(headers or {}), **({"Content-Type": kind} if body else {})},
                 body=body,
                 timeout_seconds=timeout_seconds,
             ) as answer:

@@ -4,7 +4,7 @@
 notices changes in the stores, `pull_errors` understands why a pull failed.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -40,8 +40,11 @@ from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import ContainerHealth, PlayedContainer
 from supervisor.model.image import PullProgress, StoredImage, StoreRoom
 from supervisor.model.observed import Inventory
-from supervisor.model.podman import PodmanEvent, RegistryRule
+from supervisor.model.podman import PodmanEvent, PullLogins, RegistryRule
 from supervisor.model.status import WatchStatus
+
+ReadLogins = Callable[[str, str], Awaitable[PullLogins]]
+"""Of an image and an authfile's absolute path. Raises Retry or Stalled (it cannot be used)."""
 
 _DEFAULT_NETWORK = "podman"
 _SHORT_ID = 12
@@ -51,9 +54,12 @@ _REMEMBERED_IMAGES = 2_000
 class PodmanClient:
     """Talks to Podman on its socket; what has not changed on disk is not asked twice."""
 
-    def __init__(self, socket: Path, *, clock: Clock | None = None) -> None:
-        """Keep the socket's place (`$XDG_RUNTIME_DIR/podman/podman.sock`)."""
+    def __init__(
+        self, socket: Path, *, clock: Clock | None = None, logins: ReadLogins | None = None
+    ) -> None:
+        """Keep Podman's socket (`$XDG_RUNTIME_DIR/podman/podman.sock`), and a reader of logins."""
         self._api = Api(socket)
+        self._logins = logins
         clock = clock or SystemClock()
         self._stores: Stores | None = None
         self._images: Kept[dict[str, str]] = Kept(clock.now)
@@ -110,15 +116,18 @@ class PodmanClient:
         image: str,
         *,
         timeout_seconds: float,
+        authfile: str = "",
         show: Callable[[PullProgress], None] = lambda _: None,
     ) -> None:
         """Fetch an image if it is not there. Raises Retry (registry, network) or Stalled.
 
-        `show` hears how far it is; what it raises ends the pull.
+        `authfile` names the logins that count for it, alone; `show` hears how far it is, and ends
+        the pull by what it raises.
         """
         try:
             with anyio.fail_after(timeout_seconds):
-                words = await pull(self._api, image, show=show)
+                logins = await self._logins(image, authfile) if self._logins and authfile else None
+                words = await pull(self._api, image, logins=logins, show=show)
         except TimeoutError:
             raise Retry(
                 f"cannot pull {image}: it was not done after {timeout_seconds:g} s"
@@ -126,7 +135,8 @@ class PodmanClient:
         finally:
             self._images.drop()
         if words:
-            raise failure_of(image, words, policies=policy_files(Path.home()))
+            policies = policy_files(Path.home())
+            raise failure_of(image, words, policies=policies, authfile=authfile, logins=logins)
 
     async def room(self) -> StoreRoom | None:
         """What is free where a pull puts what it fetches; None if that cannot be told."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from supervisor.adapters.podman.signature_policy import signature_rule
 from supervisor.core.images.reference import has_registry
 from supervisor.model.errors import Failure, Retry, Stalled
+from supervisor.model.podman import PullLogins
 
 _FULL = re.compile(r"no space left|disk quota exceeded", re.IGNORECASE)
 _BROKE_OFF = re.compile(
@@ -29,7 +30,7 @@ _FOR_A_PERSON = (
             r"unauthorized|authentication required|denied|invalid username/password"
             r"|no basic auth|status(?: code)?:? 40[13]"
         ),
-        "podman login {registry}; or check the image's name: registries hide what they do not have",
+        "{login}; or check the image's name: registries hide what they do not have",
     ),
     (
         (
@@ -71,10 +72,18 @@ _WRAPPING = re.compile(
 _REJECTED = "Source image rejected: "
 
 
-def failure_of(image: str, words: str, *, policies: Sequence[Path] = ()) -> Failure:
+def failure_of(
+    image: str,
+    words: str,
+    *,
+    policies: Sequence[Path] = (),
+    authfile: str = "",
+    logins: PullLogins | None = None,
+) -> Failure:
     """Classify what Podman says of a pull; the message ends in its own words, or says them plainly.
 
-    `policies` are the places of policy.json, the first that there is counts.
+    `policies` are the places of policy.json, the first that there is counts; `logins` were in
+    `authfile`, by which it was pulled.
     """
     said = _WRAPPING.sub("", words.strip()) or "Podman does not say"
     message = f"cannot pull {image}: {said}"
@@ -91,9 +100,13 @@ def failure_of(image: str, words: str, *, policies: Sequence[Path] = ()) -> Fail
             f"cannot pull {image}: its registry does not have it any more ({said})",
             hint="push it again, or have another version run",
         )
+    registry = registry_of(image)
+    login = f"podman login {f'--authfile {authfile} ' if authfile else ''}{registry}"
     for pattern, hint in _FOR_A_PERSON:
         if re.search(pattern, words, re.IGNORECASE):
-            return Stalled(message, hint=hint.format(registry=registry_of(image)))
+            if logins and not logins.has_login and "{login}" in hint:
+                message = f"cannot pull {image}: {authfile} has no login for {registry}: {said}"
+            return Stalled(message, hint=hint.format(registry=registry, login=login))
     return Retry(message)
 
 

@@ -5,6 +5,7 @@ whole sentences. So that one is asked again where the other refuses. Short names
 own alone: the other takes them to be Docker Hub's.
 """
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,29 +14,44 @@ import msgspec
 from supervisor.adapters.podman.api import Api, ApiError
 from supervisor.core.images.reference import has_registry
 from supervisor.model.image import PullProgress
+from supervisor.model.podman import PullLogins
 
 _THERE = ("Already exists", "Download complete")
 _MOST_LAYERS = 1_000
 
 
-async def pull(api: Api, image: str, *, show: Callable[[PullProgress], None]) -> str:
+async def pull(
+    api: Api,
+    image: str,
+    *,
+    logins: PullLogins | None = None,
+    show: Callable[[PullProgress], None],
+) -> str:
     """Fetch an image if it is not there; returns why it could not be had, empty if it was.
+
+    With `logins`, they count instead of what Podman finds by itself.
 
     Raises Retry if Podman cannot be reached, and what `show` raises, which ends the pull.
     """
+    headers: dict[str, str] = {}
+    if logins:
+        headers["X-Registry-Config"] = urlsafe_b64encode(logins.config).decode()
     if not has_registry(image):
-        return await _pull_unseen(api, image)
+        return await _pull_unseen(api, image, headers)
     try:
         if await api.inspect("images", image):
             return ""
-        return await _pull_seen(api, image, show)
+        return await _pull_seen(api, image, headers, show)
     except ApiError:
-        return await _pull_unseen(api, image)
+        return await _pull_unseen(api, image, headers)
 
 
-async def _pull_seen(api: Api, image: str, show: Callable[[PullProgress], None]) -> str:
+async def _pull_seen(
+    api: Api, image: str, headers: Mapping[str, str], show: Callable[[PullProgress], None]
+) -> str:
     words, layers = "", _Layers()
-    async with api.dockers_stream("POST", "/images/create", fromImage=image) as lines:
+    path = "/images/create"
+    async with api.dockers_stream("POST", path, headers, fromImage=image) as lines:
         async for line in lines:
             words = str(line.get("error") or words)
             if layers.take(line):
@@ -43,10 +59,11 @@ async def _pull_seen(api: Api, image: str, show: Callable[[PullProgress], None])
     return words
 
 
-async def _pull_unseen(api: Api, image: str) -> str:
+async def _pull_unseen(api: Api, image: str, headers: Mapping[str, str]) -> str:
     words = ""
+    query = {"reference": image, "policy": "missing"}
     try:
-        async with api.stream("POST", "/images/pull", reference=image, policy="missing") as lines:
+        async with api.stream("POST", "/images/pull", headers, **query) as lines:
             async for line in lines:
                 words = str(line.get("error") or words)
                 if line.get("images") or line.get("id"):

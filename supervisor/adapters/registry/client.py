@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from supervisor.model.image import TagDigest
-from supervisor.model.podman import RegistryRule
+from supervisor.model.podman import PullLogins, RegistryRule
 
 if TYPE_CHECKING:
     from supervisor.adapters.registry.asking import Asking
+
+
+async def pull_logins(image: str, authfile: str) -> PullLogins:
+    """Read what an image is to be pulled with by an authfile (an absolute path), as it is now.
+
+    Raises Stalled (it cannot be used) or Retry (a helper that it names fails).
+    """
+    from supervisor.adapters.registry.credentials import Logins  # noqa: PLC0415
+
+    return await Logins().for_pull(image, authfile)
 
 
 class RegistryClient(msgspec.Struct, kw_only=True):

@@ -7,15 +7,19 @@ import base64
 import binascii
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from supervisor.core.images.reference import full_name, name_and_tag
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.podman import PullLogins
 
-_LARGEST_FILE = 4 << 20
+_LARGEST_FILE = 256 << 10
+"""Podman takes logins for a pull in a header, of 1 MiB at most."""
 _HELPER_SECONDS = 30.0
 _HELPER_LIMIT = 64 << 10
 _HELPER = re.compile(r"[\w.-]+", re.ASCII)
@@ -99,6 +103,31 @@ class Logins(msgspec.Struct):
                 return found
         return None
 
+    async def for_pull(self, image: str, authfile: str) -> PullLogins:
+        """Return all logins of a file, for the mirrors too; only the image's own of a helper.
+
+        Raises as `find`.
+        """
+        host, _, path = full_name(name_and_tag(image)[0]).partition("/")
+        own = await self.find(host, path, authfile=authfile)
+        (place,) = self._places[authfile]
+        file = self._files[place] or _File()
+        found = {key: _login(entry, place, key) for key, entry in file.auths.items()}
+        if own and own not in found.values():
+            found[host] = own
+        if own and own.identity_token:
+            raise Stalled(
+                f"cannot pull {image}: {authfile} has an identity token for {host}, and Podman"
+                " takes only names and passwords along with a pull",
+                hint=f"podman login --authfile {authfile} {host}, with a name and a password",
+            )
+        config = {
+            key: {"username": one.user, "password": one.password}
+            for key, one in found.items()
+            if one and not one.identity_token
+        }
+        return PullLogins(config=msgspec.json.encode(config), has_login=own is not None)
+
     async def _find_in(self, file: _File, place: Path, host: str, path: str) -> Login | None:
         if helper := file.credHelpers.get(host):
             return await self._ask(helper, host)
@@ -153,7 +182,10 @@ def _read(path: Path, *, is_asked_for: bool) -> _File | None:
     doing = f"cannot read logins from {path}"
     hint = "see man containers-auth.json; podman login writes it"
     try:
-        with path.open("rb") as file:
+        # It may be a FIFO, which must not hold up everything.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if is_asked_for and os.fstat(file.fileno()).st_mode & stat.S_IROTH:
+                raise Stalled(f"{doing}: everybody can read it", hint=f"chmod o= {path}")
             content = file.read(_LARGEST_FILE + 1)
         if len(content) > _LARGEST_FILE:
             raise Stalled(f"{doing}: it is larger than {_LARGEST_FILE} bytes", hint=hint)

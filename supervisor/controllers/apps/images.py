@@ -4,7 +4,8 @@ A pull has a key of its own so that it takes its time while the apps that wait f
 others, are kept as they are.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -14,9 +15,9 @@ from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.images.pulling import lacks_room, progress_in_words
 from supervisor.kit import backoff
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.errors import Failure, Retry
+from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.events import EventKind
-from supervisor.model.image import PullProgress
+from supervisor.model.image import ImageAhead, PullProgress
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.plan import PullImage
 
@@ -30,38 +31,47 @@ class ImageController(msgspec.Struct, kw_only=True):
     ledger: Events
     queue: WorkQueue
     settings: CurrentSettings
-    _waiting: dict[str, set[str]] = {}
-    _ahead: Mapping[str, Collection[str]] = {}
-    """Images that nobody waits for, to the apps that will run them."""
+    _waiting: dict[str, dict[str, tuple[str, ...]]] = {}
+    """By image and app: the authfiles by which the app would have it pulled."""
+    _ahead: dict[str, dict[str, tuple[str, ...]]] = {}
+    """The same, of images that nobody waits for, with the apps that will run them."""
     _errors: dict[str, str] = {}
     _progress: dict[str, PullProgress] = {}
     """Of the pulls that go on."""
 
     def want(self, step: PullImage) -> None:
-        """Have an image pulled for an app; a pull that is waiting for its next try goes on so."""
-        waiting = self._waiting.setdefault(step.image, set())
-        if not waiting:
+        """Have an image pulled for an app; a pull that is waiting for its next try goes on so.
+
+        Unless the app has credentials to try that none had before.
+        """
+        waiting = self._waiting.setdefault(step.image, {})
+        if not set(step.authfiles) <= set(chain.from_iterable(waiting.values())):
             self.queue.add(Kind.IMAGE.key(step.image))
-        if step.app not in waiting:
-            waiting.add(step.app)
+        is_new = step.app not in waiting
+        waiting[step.app] = step.authfiles
+        if is_new:
             self._log(step.image, [step.app], ok=True, reason=step.reason)
 
     def wants(self, app: str, images: Collection[str]) -> None:
         """Say which images an app waits for now; what nobody waits for any more is forgotten."""
         for image in tuple(self._waiting):
             if image not in images:
-                self._waiting[image].discard(app)
+                self._waiting[image].pop(app, None)
                 if not self._waiting[image]:
                     del self._waiting[image]
                     if image not in self._ahead:
                         self._errors.pop(image, None)
 
-    def pull_ahead(self, images: Mapping[str, Collection[str]]) -> None:
+    def pull_ahead(self, images: Mapping[ImageAhead, Collection[str]]) -> None:
         """Have these images pulled, each for some apps that do not wait for it; and no others."""
-        before, self._ahead = self._ahead, images
-        for image in before.keys() - images.keys() - self._waiting.keys():
+        before, self._ahead = self._ahead, {}
+        for one, apps in images.items():
+            ahead = self._ahead.setdefault(one.image, {})
+            ahead.update({app: (*ahead.get(app, ()), one.authfile) for app in apps})
+        for image in before.keys() - self._ahead.keys() - self._waiting.keys():
             self._errors.pop(image, None)
-        self.queue.add(*Kind.IMAGE.keys(sorted(images.keys() - before.keys())))
+        new = (image for image, ahead in self._ahead.items() if before.get(image) != ahead)
+        self.queue.add(*Kind.IMAGE.keys(sorted(new)))
 
     def keys(self, apps: Collection[str]) -> tuple[str, ...]:
         """Keys of the images that these apps (all, if empty) wait for."""
@@ -69,7 +79,7 @@ class ImageController(msgspec.Struct, kw_only=True):
         return tuple(
             Kind.IMAGE.key(image)
             for image, waiting in self._waiting.items()
-            if not chosen or chosen & waiting
+            if not chosen or chosen & waiting.keys()
         )
 
     def error(self, image: str) -> str:
@@ -90,7 +100,7 @@ class ImageController(msgspec.Struct, kw_only=True):
         try:
             await self._pull(image)
         except Failure as failure:
-            apps = self._waiting.get(image, set())
+            apps = self._waiting.get(image, {})
             concerned = self._concerned(image, apps)
             if self._errors.get(image) != str(failure):
                 hint = failure.hint or "tried again by itself"
@@ -101,7 +111,7 @@ class ImageController(msgspec.Struct, kw_only=True):
             raise
         self._errors.pop(image, None)
         # Whoever waits now: some came, some went, while it was pulled.
-        apps = self._waiting.pop(image, set())
+        apps = self._waiting.pop(image, {})
         self._log(image, self._concerned(image, apps), ok=True, reason="pulled")
         if "@" in image:
             self.queue.add_in(Kind.KEPT_IMAGES, backoff.UNHURRIED_SECONDS)
@@ -132,9 +142,20 @@ class ImageController(msgspec.Struct, kw_only=True):
         timeout = float(self.settings.now.repair.pull_timeout)
         self._progress[image] = PullProgress()
         try:
-            await self.podman.pull(image, timeout_seconds=timeout, show=show)
+            await _try_each(
+                self._authfiles(image),
+                lambda authfile: self.podman.pull(
+                    image, timeout_seconds=timeout, authfile=authfile, show=show
+                ),
+            )
         finally:
             del self._progress[image]
+
+    def _authfiles(self, image: str) -> list[str]:
+        """Return what to try, each once; what Podman has by itself comes last."""
+        asked = (self._waiting.get(image, {}), self._ahead.get(image, {}))
+        found = {one for apps in asked for authfiles in apps.values() for one in authfiles}
+        return sorted(found or {""}, key=lambda one: (not one, one))
 
     def _log(
         self, image: str, apps: Collection[str], *, ok: bool, reason: str, detail: str = ""
@@ -150,3 +171,14 @@ class ImageController(msgspec.Struct, kw_only=True):
                 reason=reason,
                 detail=detail,
             )
+
+
+async def _try_each(authfiles: Sequence[str], pull: Callable[[str], Awaitable[None]]) -> None:
+    """Pull by the first that opens it. Raises Retry, or Stalled as the first refusal was."""
+    refusals: list[Stalled] = []
+    for authfile in authfiles:
+        try:
+            return await pull(authfile)
+        except Stalled as failure:
+            refusals.append(failure)
+    raise refusals[0]

@@ -60,7 +60,7 @@ class ImageKeeper(msgspec.Struct, frozen=True, kw_only=True):
             one = deployments.get(name)
             apps = one.apps if one else ()
             wanted.update(pin.runs for app in apps for pin in app.pins)
-            wanted.update(one.ahead if one else ())
+            wanted.update(ahead.image for ahead in (one.ahead if one else ()))
             marks = (self.ledger.applied_app(name), self.ledger.get(Hold, name))
             wanted |= versions_to_keep(
                 releases,

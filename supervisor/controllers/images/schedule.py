@@ -19,11 +19,11 @@ from supervisor.core.images.check_pace import first_wait, period
 from supervisor.kit import alarm
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.app import Deployment
-from supervisor.model.image import ImageKnowledge, ImageQuestion
+from supervisor.model.image import ImageAhead, ImageKnowledge, ImageQuestion
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.settings import Settings
 
-Ahead = Callable[[Mapping[str, Collection[str]]], None]
+Ahead = Callable[[Mapping[ImageAhead, Collection[str]]], None]
 """Has these images pulled, and no others, for the apps of each; none waits for them."""
 
 _LOOKS_AGAIN_SECONDS = (1.0, 10.0)
@@ -216,8 +216,8 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         return period(known, float(settings.images.interval), listening=self.listening())
 
 
-def _ahead(deployments: Mapping[str, Deployment]) -> dict[str, set[str]]:
-    ahead: dict[str, set[str]] = {}
+def _ahead(deployments: Mapping[str, Deployment]) -> dict[ImageAhead, set[str]]:
+    ahead: dict[ImageAhead, set[str]] = {}
     for app, one in deployments.items():
         for image in one.ahead:
             ahead.setdefault(image, set()).add(app)

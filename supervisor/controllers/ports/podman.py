@@ -38,11 +38,13 @@ class Podman(Protocol):
         image: str,
         *,
         timeout_seconds: float,
+        authfile: str = "",
         show: Callable[[PullProgress], None] = ...,
     ) -> None:
         """Pull an image. Raises Retry (registry, network) or Stalled (denied, no such tag).
 
-        `show` hears how far it is; what it raises ends the pull.
+        `authfile` is an absolute path of credentials that count alone, read when it begins; Stalled
+        is raised as well if it cannot be used. `show` hears how far it is; what it raises ends it.
         """
 
     async def room(self) -> StoreRoom | None:

@@ -15,6 +15,7 @@ from supervisor.core.images.calendar import opens
 from supervisor.core.images.rules import effective
 from supervisor.model.image import (
     HeldUpdate,
+    ImageAhead,
     ImageKnowledge,
     ImageOrder,
     ImagePolicy,
@@ -53,7 +54,7 @@ class Choice(msgspec.Struct, kw_only=True):
 
     pins: list[Pin] = []
     updates: list[HeldUpdate] = []
-    ahead: list[str] = []
+    ahead: list[ImageAhead] = []
     """Images to pull although they are not run."""
     unknown: list[ImageRule] = []
     """Of which no version is known."""
@@ -128,7 +129,8 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         update = _held(standing, rules, newest, why, until)
         choice.updates.append(msgspec.structs.replace(update, early=early))
         if _mode(terms) is UpdateMode.DOWNLOAD:
-            choice.ahead.append(newest.runs)
+            asked = rules[0].question
+            choice.ahead.append(ImageAhead(image=newest.runs, authfile=asked.authfile))
         return current
 
     def _early(self, newest: ImageVersion, terms: Collection[UpdateTerms]) -> tuple[str, float]:

@@ -77,4 +77,5 @@ def unmet_images(
         names = tuple(name for one in units for name in one.runtime_names)
         need = Need(kind=NeedKind.IMAGE, subject=image, text=f"image {image}", units=names)
         reason = f"{units[-1].name} needs it, and it is not here"
-        yield need, PullImage(app=app.name, image=image, reason=reason)
+        authfiles = tuple(dict.fromkeys(unit.authfile for unit in units))
+        yield need, PullImage(app=app.name, image=image, authfiles=authfiles, reason=reason)

@@ -77,7 +77,11 @@ def read_image_ask(
         section=GENERATED[section].section,
         image=expand(_unpinned(unit, section, path, files), known),
         auto_update=labels.get(LABEL, ""),
-        authfile=labels.get(AUTHFILE_LABEL) or expand(unit.last(section, "AuthFile"), known),
+        authfile=(
+            labels.get(AUTHFILE_LABEL)
+            or expand(unit.last(section, "AuthFile"), known)
+            or next(_arguments(unit, section, known, "--authfile"), "")
+        ),
         never_pulled=unit.last(section, "Pull").lower() == "never",
         words=words,
     )
@@ -114,36 +118,45 @@ def give_image_rules(reading: Reading, asks: Sequence[ImageAsk]) -> None:
             if not _is_sound(ask, reading):
                 unsound.add(target.unit)
     rules: dict[str, ImageRule] = {}
+    authfiles: dict[str, str] = {}
     for ask in asks:
-        if ask.unit in unsound:
-            continue
         # A .image's own words come before those of who uses it.
         some = sorted(asking.get(ask.unit, ()), key=lambda one: (one is not ask, one.unit))
+        authfiles[ask.unit] = authfile = _authfile(some, reading)
+        if ask.unit in unsound:
+            continue
         if any(one.asks for one in some):
-            if rule := _rule(ask, some, reading):
+            if rule := _rule(ask, some, authfile, reading):
                 rules[ask.unit] = rule
         else:
             _report_idle(some, reading)
     rules = _of_one_mind(rules, by_path, reading)
     reading.units[:] = [
-        msgspec.structs.replace(unit, image_rule=rules[unit.name]) if unit.name in rules else unit
+        msgspec.structs.replace(
+            unit, image_rule=rules.get(unit.name), authfile=authfiles.get(unit.name, "")
+        )
         for unit in reading.units
     ]
 
 
 def _labels(unit: UnitFile, section: str, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the labels that a container gets, later ones over those before."""
-    arguments = [
-        word for value in unit.values(section, "PodmanArgs") for word in split_words(value)
-    ]
-    for word, after in pairwise((*arguments, "")):
-        flag, equals, value = word.partition("=")
-        if flag in ("--label", "-l"):
-            yield _pair(expand(value if equals else after, known))
+    yield from map(_pair, _arguments(unit, section, known, "--label", "-l"))
     for value in unit.values(section, "Label"):
         yield from (_pair(expand(word, known)) for word in split_words(value))
     if value := unit.last(section, "AutoUpdate"):
         yield LABEL, value
+
+
+def _arguments(
+    unit: UnitFile, section: str, known: Mapping[str, str], *flags: str
+) -> Iterator[str]:
+    """Yield what PodmanArgs= has behind a flag that is written in one of these ways."""
+    words = [word for value in unit.values(section, "PodmanArgs") for word in split_words(value)]
+    for word, after in pairwise((*words, "")):
+        flag, equals, value = word.partition("=")
+        if flag in flags:
+            yield expand(value if equals else after, known)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -176,7 +189,19 @@ def _is_sound(ask: ImageAsk, reading: Reading) -> bool:
     return True
 
 
-def _rule(target: ImageAsk, some: Sequence[ImageAsk], reading: Reading) -> ImageRule | None:
+def _authfile(some: Iterable[ImageAsk], reading: Reading) -> str:
+    """Return the credentials that these name for their image; says so of such that cannot be."""
+    asker = next((one for one in some if one.authfile), None)
+    if asker is None or asker.authfile.startswith("/"):
+        return asker.authfile if asker else ""
+    message = f"{asker.authfile} is no absolute path of credentials"
+    _report(reading, asker, message, "write it from the root, or with %h")
+    return ""
+
+
+def _rule(
+    target: ImageAsk, some: Sequence[ImageAsk], authfile: str, reading: Reading
+) -> ImageRule | None:
     """Make the rule of an image that these ask for."""
     asker = next(one for one in some if one.asks)
     policies = {policy: one for one in some if (policy := one.words.whole_policy())}
@@ -199,11 +224,6 @@ def _rule(target: ImageAsk, some: Sequence[ImageAsk], reading: Reading) -> Image
     reference = _followed(target, asker, reading, is_local=is_local)
     if reference is None:
         return None
-    authfile = next((one.authfile for one in (*some, target) if one.authfile), "")
-    if authfile and not authfile.startswith("/"):
-        message = f"{authfile} is no absolute path of credentials"
-        _report(reading, asker, message, "write it from the root, or with %h")
-        authfile = ""
     return ImageRule(
         question=ImageQuestion(
             image=reference.tagged,

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.image import PullProgress
+from supervisor.model.podman import PullLogins
 from tests.fakes.podman import FakePodman
 
 pytestmark = pytest.mark.anyio
@@ -102,3 +104,42 @@ async def test_what_is_free(client: PodmanClient, podman: FakePodman) -> None:
     assert room.layers_free > 0
     podman.root.rename(podman.root.with_name("gone"))
     assert await client.room() is None
+
+
+async def pulled_by(podman: FakePodman, authfile: str, image: str = IMAGE, **logins: Any) -> None:
+    async def read(*asked: str) -> PullLogins:
+        assert asked == (image, authfile)
+        return PullLogins(config=msgspec.json.encode(logins), has_login=bool(logins))
+
+    client = PodmanClient(podman.socket, logins=read)
+    await client.pull(image, timeout_seconds=5, authfile=authfile)
+
+
+@pytest.mark.parametrize("image", [IMAGE, "b"])
+async def test_the_logins_of_an_authfile_come_along(podman: FakePodman, image: str) -> None:
+    logins = {"quay.io": {"username": "pi", "password": "raspberry?>"}}
+    podman.told_lines = []
+    podman.private[image] = logins
+    await pulled_by(podman, "/a.json", image, **logins)
+    assert podman.logins == [logins]
+
+
+async def test_a_login_that_is_refused_or_lacking_is_said_by_its_file(podman: FakePodman) -> None:
+    podman.private[IMAGE] = {"quay.io": {}}
+    with pytest.raises(Stalled, match=r"/a\.json has no login for quay\.io: auth") as lacking:
+        await pulled_by(podman, "/a.json")
+    assert lacking.value.hint.startswith("podman login --authfile /a.json quay.io;")
+    logins = {"quay.io": {"username": "pi", "password": "hidden"}}
+    with pytest.raises(Stalled, match=": authentication required") as refused:
+        await pulled_by(podman, "/a.json", **logins)
+    assert "no login" not in str(refused.value)
+    shown = PullLogins(config=msgspec.json.encode(logins), has_login=True)
+    assert "hidden" not in f"{refused.value!r} {refused.value.hint} {shown!r}"
+
+
+async def test_without_an_authfile_podman_logs_in_as_it_does(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.told_lines = []
+    await pulled(client)
+    assert podman.logins == [None]

@@ -67,6 +67,7 @@ async def test_the_first_file_that_has_one_counts(
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(write(tmp_path / "e.json", auths={})))
     assert await user("a") == ""
     named = write(tmp_path / "n.json", auths={"a": entry("0")})
+    named.chmod(0o600)
     assert await user("a", authfile=str(named)) == "0"
     assert await user("b", authfile=str(named)) == ""
 
@@ -191,3 +192,53 @@ async def test_a_helper_that_is_not_there(main: Path, name: str, words: str) -> 
     write(main, credHelpers={"a": name})
     with pytest.raises(Stalled, match=words):
         await find("a")
+
+
+async def for_pull(image: str, authfile: Path) -> tuple[object, bool]:
+    os.chmod(authfile, 0o600)  # noqa: PTH101
+    found = await Logins().for_pull(image, str(authfile))
+    assert SECRET not in repr(found)
+    return json.loads(found.config), found.has_login
+
+
+async def test_for_a_pull_all_of_a_file_come_along_for_mirrors_need_theirs(home: Path) -> None:
+    one, team = entry("1"), entry("2")
+    token = {"identitytoken": SECRET}
+    file = write(home / "a.json", auths={"a/team": team, "b": one, "c": {}, "d": token})
+    logins = {
+        "a/team": {"username": "2", "password": SECRET},
+        "b": {"username": "1", "password": SECRET},
+    }
+    assert await for_pull("a/team/web:1", file) == (logins, True)
+    assert await for_pull(f"b/web@sha256:{'1' * 64}", file) == (logins, True)
+    assert await for_pull("docker.io/library/web:1", file) == (logins, False)
+    write(file, auths={"d.example": token})
+    with pytest.raises(Stalled, match=r"has an identity token for d\.example") as failure:
+        await for_pull("d.example/web:1", file)
+    assert failure.value.hint.startswith(f"podman login --authfile {file} d.example")
+
+
+async def test_for_a_pull_a_helper_is_asked_for_the_image_alone(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = json.dumps({"Username": "u", "Secret": SECRET})
+    helper(home / "bin", f"echo '{told}'", monkeypatch)
+    file = write(home / "a.json", credHelpers={"a.example": "test"})
+    login = {"a.example": {"username": "u", "password": SECRET}}
+    assert await for_pull("a.example/web:1", file) == (login, True)
+    assert await for_pull("b.example/web:1", file) == ({}, False)
+
+
+async def test_an_authfile_that_everybody_can_read_is_not_used(home: Path) -> None:
+    file = write(home / "a.json", auths={"a": entry("1")})
+    file.chmod(0o604)
+    with pytest.raises(Stalled, match="everybody can read it") as failure:
+        await find("a", authfile=str(file))
+    assert failure.value.hint == f"chmod o= {file}"
+    file.chmod(0o600)
+    assert await user("a", authfile=str(file)) == "1"
+
+
+async def test_an_authfile_that_never_ends_holds_nothing_up(home: Path) -> None:
+    os.mkfifo(home / "fifo", 0o600)
+    assert await find("a", authfile=str(home / "fifo")) is None

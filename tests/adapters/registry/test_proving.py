@@ -304,6 +304,7 @@ async def test_a_login_of_an_authfile_is_another_ones(
     await digest(client, server)
     other = tmp_path / "other.json"
     other.write_text('{"auths": {}}')
+    other.chmod(0o600)
     with pytest.raises(Stalled, match="wants a login"):
         await client.digest(f"{server.host}/web:1", authfile=str(other))
     with pytest.raises(Stalled, match="no such file"):

@@ -13,6 +13,7 @@ from supervisor.core.images.choose import Choosing, Standing, failed_images
 from supervisor.core.images.rules import effective
 from supervisor.model.app import Candidate
 from supervisor.model.image import (
+    ImageAhead,
     ImageKnowledge,
     ImageOrder,
     ImagePolicy,
@@ -142,7 +143,7 @@ def test_a_download_is_had_ahead():
     settings = ImageSettings(update=UpdateMode.DOWNLOAD)
     good = candidate("1", "a", "b")
     choice = choosing(knows(WEB, "c"), settings=settings).choose(RULES, standing(good=good))
-    assert choice.ahead == [runs(WEB, "c")]
+    assert choice.ahead == [ImageAhead(image=runs(WEB, "c"))]
 
 
 def test_what_is_on_trial_goes_on_though_its_window_closed():

@@ -173,6 +173,17 @@ def test_images_come_before_anything_stops(machine):
     assert machine.running["web.service"] == "web-2"
 
 
+def test_an_image_is_pulled_by_the_credentials_of_all_units_that_need_it(machine):
+    one, two, three = (
+        msgspec.structs.replace(container(name, images=("img:2",)), authfile=authfile)
+        for name, authfile in (("a", "/x.json"), ("b", ""), ("c", "/x.json"))
+    )
+    blog = app("blog", one, two, three)
+    machine.teach(blog)
+    (pull,) = steps([machine.plan([deploy(blog)])], PullImage)
+    assert pull.authfiles == ("/x.json", "")
+
+
 def test_while_an_image_is_awaited_the_old_version_is_kept_running(machine):
     old = app("blog", container("web"))
     do(machine, deploy(old))

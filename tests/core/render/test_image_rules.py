@@ -321,6 +321,28 @@ def test_a_policy_beside_local_counts_for_nothing():
     assert reading.units[0].image_rule.question.is_local
 
 
+def test_an_image_is_pulled_by_its_credentials_also_where_it_is_not_kept_up_to_date():
+    label = "Label=io.containers.autoupdate.authfile=%h/auth.json"
+    texts = {
+        "web.image": f"[Image]\nImage={NGINX}\n",
+        "web.container": container(label, image="web.image"),
+        "db.image": f"[Image]\nImage={NGINX}\nAuthFile=/a.json\n",
+        "one.container": container(label),
+        "two.container": container("PodmanArgs=--init --authfile=%h/auth.json"),
+        "odd.container": container("AutoUpdate=odd", label),
+        "none.container": container(),
+    }
+    found = {unit.path: unit.authfile for unit in read(texts).units if unit.images}
+    assert found == {
+        "web.image": "/home/pi/auth.json",
+        "db.image": "/a.json",
+        "one.container": "/home/pi/auth.json",
+        "two.container": "/home/pi/auth.json",
+        "odd.container": "/home/pi/auth.json",
+        "none.container": "",
+    }
+
+
 def test_credentials_without_a_root_count_for_nothing():
     line = "Label=io.containers.autoupdate.authfile=auth.json"
     reading = read({"web.container": container("AutoUpdate=registry", line)})
