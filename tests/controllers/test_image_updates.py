@@ -169,6 +169,13 @@ async def test_a_registry_that_does_not_answer_is_told_of(world):
             assert image.moves_to is None
 
 
+async def test_an_app_that_waits_for_its_first_version_says_what_to_do(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        said = map(str, daemon.service.status().apps[0].waiting)
+        assert any("(push it, or write another tag)" in need for need in said)
+
+
 async def test_what_runs_is_pinned_and_let_go_again(world):
     first = push(world, "one")
     async with world.running() as daemon:

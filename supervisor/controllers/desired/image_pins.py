@@ -144,10 +144,12 @@ class ImagePins(msgspec.Struct, kw_only=True):
     def _need(self, rule: ImageRule) -> Need:
         known = self.ledger.get(ImageKnowledge, rule.question.key)
         image = rule.question.image
+        problem, hint = (known.problem, known.hint) if known else ("", "")
+        said = f"{problem} ({hint})" if problem and hint else problem
         return Need(
             kind=NeedKind.IMAGE,
             subject=image,
             text=f"image {image}",
-            detail=known.problem if known and known.problem else "its registry is asked for it",
-            failing=bool(known and known.problem),
+            detail=said or "its registry is asked for it",
+            failing=bool(problem),
         )
