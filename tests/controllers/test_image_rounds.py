@@ -286,7 +286,9 @@ class TestTold:
         mark = len(world.registry.asked)
         async with world.running(*apps):
             await anyio.sleep(10 * HOUR)
-            assert len(world.registry.asked) == mark
+            assert len(world.registry.asked) == mark + 1, (
+                "at the start: it could not be told before"
+            )
 
 
 class TestFailures:

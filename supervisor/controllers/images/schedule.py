@@ -15,7 +15,7 @@ from supervisor.controllers.images.memory import Memory
 from supervisor.controllers.images.questions import Questions
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.core.images.check_pace import first_wait, period
+from supervisor.core.images.check_pace import first_wait, is_told, period
 from supervisor.kit import alarm
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.app import Deployment
@@ -93,7 +93,9 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         self.queue.forget(key)
         every = self._every(question, known)
         wait = first_wait(known, every, now=self.memory.clock.now())
-        if question.is_local or wait == 0.0:
+        # Nobody could tell before now, or what was told was lost with the process that heard it.
+        missed = self.listening() and is_told(known) and not (known and known.failures)
+        if question.is_local or wait == 0.0 or missed:
             self.queue.add(key)
         elif wait is not None:
             self.queue.add_in(key, wait, slack=alarm.slack(every))
