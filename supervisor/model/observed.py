@@ -48,6 +48,9 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     """When it became active last, seconds since the epoch; read with details only."""
     restarts: int = 0
     """How often systemd restarted it by itself since it was started; read with details only."""
+    exit_status: int | None = None
+    """With which status a service that is inactive, and was not stopped by a signal, has ended;
+    read with details only."""
     wanted_by: tuple[str, ...] = ()
     """Loaded units that start it when they start (WantedBy=, RequiredBy=, BoundBy=, UpheldBy=);
     read with details only."""

@@ -800,6 +800,18 @@ async def test_the_last_words_say_why_a_revision_was_taken_back(world):
         assert "no such table" in world.events(EventKind.REVERTED)[0].reason
 
 
+@pytest.mark.parametrize("words", ["no config", ""])
+async def test_what_ends_with_status_0_says_so_and_its_last_words(world, words):
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
+        world.systemd.said["web.service"] = words
+        await deployed(world, daemon, {"web/web.container": "v=2 ends=2"})
+        assert state(daemon) is AppState.REVERTED
+        reason = "web.service did not stay up: it ended with status 0"
+        reason += f": {words}" if words else ""
+        assert world.events(EventKind.REVERTED)[0].reason.endswith(reason)
+
+
 @pytest.mark.parametrize("before", [{}, ONE], ids=["first", "later"])
 async def test_a_trial_is_told_of_by_what_was_seen_in_it(world, before):
     """Not by what the revision before failed of, or who had its port then."""

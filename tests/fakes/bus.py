@@ -24,6 +24,8 @@ SYSTEMD = "org.freedesktop.systemd1"
 _UNSAID = {
     "Result": Variant("s", "success"),
     "NRestarts": Variant("u", 0),
+    "ExecMainCode": Variant("i", 0),
+    "ExecMainStatus": Variant("i", 0),
     "UnitsLoadTimestampMonotonic": Variant("t", 0),
 }
 """Properties of units for which a test says none."""

@@ -86,6 +86,8 @@ class Machine:
     started: dict[str, DesiredUnit] = field(default_factory=dict)
     """Units to the definition that they were started by."""
     failed: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+    """Units that ran, and ended with status 0."""
     failed_at: dict[str, float] = field(default_factory=dict)
     """Unit to when it failed last, where that was told."""
     links: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -279,6 +281,8 @@ class Machine:
         return UnitState(
             name=unit,
             load=load,
+            ever_started=unit in self.ended,
+            exit_status=0 if unit in self.ended else None,
             path=self.places.get(unit, "") if load == "loaded" else "",
             job="start" if unit in self.queued and load == "loaded" else "",
         )

@@ -584,6 +584,9 @@ class FakeSystemd:
         self.machine.running[unit] = definition.digest
         self.machine.since[unit] = self.now()
         self.changes.queue.put_nowait(unit)
+        self.machine.ended.discard(unit)
+        if lives := words.get("ends"):
+            asyncio.get_running_loop().call_later(float(lives), self.ends, unit)
         if lives := words.get("loops"):
             self._crash_in(float(lives), unit)
         return None
@@ -706,6 +709,12 @@ class FakeSystemd:
         """Somebody pauses a unit's container, or has it go on."""
         (self.paused.add if paused else self.paused.discard)(unit)
         self.changes.queue.put_nowait(unit)
+
+    def ends(self, unit: str) -> None:
+        """A unit's process ends with status 0."""
+        if self.machine.running.pop(unit, None):
+            self.machine.ended.add(unit)
+            self.changes.queue.put_nowait(unit)
 
     def dies(self, unit: str) -> None:
         """A unit's process ends, with `Restart=no`."""

@@ -103,6 +103,15 @@ def test_what_dies_while_it_settles_is_taken_back(user, repository):
     assert page(user, 8095) == "three\n"
 
 
+def test_what_ends_with_status_0_is_taken_back_with_what_it_said_last(user, repository):
+    repository.commit(web("two", command='/bin/sh -c "sleep 1; echo no config; exit 0"'))
+    assert sync(user).returncode == 3
+    assert states(user) == {"web": "reverted"}
+    (verdict,) = events(user, kind="reverted")
+    said = "web.service did not stay up: it ended with status 0: no config"
+    assert verdict["reason"].endswith(said)
+
+
 def test_what_cannot_start_and_what_is_sick_is_taken_back(user, repository):
     for number, bad in enumerate(
         (web("x", "PodmanArgs=--no-such-flag"), web("y", image=f"{IMAGE}:sick")), start=1

@@ -22,6 +22,8 @@ _ROUTINE = re.compile(
     r"|, ignoring: "
 )
 """What systemd says of every unit that fails, and of what it does without."""
+_WELL = ": Deactivated successfully"
+"""What systemd says of a run that did not fail."""
 _BUILDING = re.compile(r"Error: building at STEP .*: exit status \d+$")
 _STEP = re.compile(r"(\[\d+/\d+\] )?(STEP \d+(/\d+)?: |--> )")
 _DUMP = re.compile(r"\{(?:[^{}]|\{[^{}]*\}){80,}\}")
@@ -71,7 +73,7 @@ def _of_the_last_run(lines: list[_Line]) -> list[_Line]:
     for run_id in dict.fromkeys(line.run for line in reversed(lines) if line.run):
         first = next(at for at, line in enumerate(lines) if line.run == run_id)
         mine = [line for line in lines[first:] if line.run in (run_id, "")]
-        if any(line.by != "systemd" or ": Failed with result" in line.text for line in mine):
+        if any(line.by != "systemd" or _has_ended(line) for line in mine):
             return mine
     return lines
 
@@ -93,7 +95,9 @@ def _telling(lines: list[_Line]) -> str:
         return ended
     said = [line.text for line in lines if line.by == "systemd"]
     # Of systemd's lines, those of its routine say the least; what a run ended by says more.
-    texts = texts or [text for text in said if not _ROUTINE.search(text)] or said
+    texts = texts or [text for text in said if not _ROUTINE.search(text)]
+    if not texts and not any(_WELL in text for text in said):
+        texts = said
     errors = [
         _DUMP.sub("{…}", text)
         for before, text, after in zip(("", *texts), texts, (*texts[1:], ""), strict=False)
@@ -109,6 +113,11 @@ def _telling(lines: list[_Line]) -> str:
         told = f"…{told[1 - _CHARACTERS :]}"
     # Podman's own exit status says nothing that its error does not.
     return f"{ended}: {told}" if ended and own and not errors else told
+
+
+def _has_ended(line: _Line) -> bool:
+    """Whether systemd tells of the end of a run."""
+    return ": Failed with result" in line.text or _WELL in line.text
 
 
 def _ended_by(line: _Line) -> str:

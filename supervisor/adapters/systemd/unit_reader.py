@@ -1,5 +1,6 @@
 """States of units, as systemd says them on the bus. Serves `adapters.systemd.manager`."""
 
+import os
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
@@ -79,12 +80,14 @@ class UnitReader(msgspec.Struct):
         interface = typed_interface(state.name)
         try:
             values = await self.properties(state.name, UNIT)
-            result, restarts = "success", 0
+            result, restarts, exit_status = "success", 0, None
             if interface and state.load == "loaded":
                 path = unit_path(state.name)
                 result = str(await self._property(path, interface, "Result"))
                 if state.name.endswith(".service"):
                     restarts = int(await self._property(path, interface, "NRestarts"))
+                    if state.active == "inactive":
+                        exit_status = await self._exit_status(path, interface)
         except Refused:
             return state  # it was unloaded in the meantime: what is known of it stands
         started_at = int(values.get("InactiveExitTimestampMonotonic", 0))
@@ -97,6 +100,7 @@ class UnitReader(msgspec.Struct):
             ever_started=bool(started_at),
             active_since=seconds(values, "ActiveEnterTimestamp"),
             restarts=restarts,
+            exit_status=exit_status,
             failed_at=seconds(values, "InactiveEnterTimestamp")
             if state.active == "failed"
             else 0.0,
@@ -105,6 +109,12 @@ class UnitReader(msgspec.Struct):
             before_load=started_at < loaded_at,
             wanted_by=tuple(name for key in _STARTED_BY for name in values.get(key, ())),
         )
+
+    async def _exit_status(self, path: str, interface: str) -> int | None:
+        """With which status its main process has ended, None if none has, or by a signal."""
+        if await self._property(path, interface, "ExecMainCode") != os.CLD_EXITED:
+            return None
+        return int(await self._property(path, interface, "ExecMainStatus"))
 
     async def properties(self, unit: str, interface: str) -> Mapping[str, Any]:
         """All that a unit has by an interface of its. Raises Refused."""

@@ -54,6 +54,8 @@ class UnitStates(msgspec.Struct, kw_only=True):
         for name in known:
             state = units[name]
             is_down = state.sub.startswith("auto-restart") or state.active == "failed"
+            # To systemd, what ends with status 0 has not failed.
+            is_down |= name in curious and state.exit_status is not None and not state.job
             is_at_rest = state.is_up or (state.active == "inactive" and name not in curious)
             if is_down or state.restarts or not is_at_rest:
                 self._restless.add(name)

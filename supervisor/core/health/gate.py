@@ -239,7 +239,10 @@ def _failure(
     if state.sub.startswith("auto-restart") or restarted:
         return f"{name} did not stay up: systemd restarts it{cause}"
     if state.active == "inactive" and not state.job and not _ended_well(unit, state):
-        return f"{name} did not stay up" if state.ever_started else f"{name} did not start"
+        if not state.ever_started:
+            return f"{name} did not start"
+        ended = "" if state.exit_status is None else f": it ended with status {state.exit_status}"
+        return f"{name} did not stay up{ended}{cause}"
     health = unit_health(name, observed, now, since=since)
     if health.health is Health.UNHEALTHY:
         said = f": {health.output.strip()}" if health.output.strip() else ""

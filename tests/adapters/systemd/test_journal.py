@@ -81,6 +81,26 @@ async def test_what_an_earlier_run_said_is_not_why_the_last_one_failed(
     assert await journal.last_lines("web.service", since=1.0) == "Error: port 80"
 
 
+@pytest.mark.parametrize("said", [(), (("web", "no config"),)], ids=["silent", "with words"])
+async def test_a_run_that_ends_with_status_0_has_said_what_it_said(
+    says: Says, said: tuple[tuple[str, str], ...]
+) -> None:
+    """Not what the run before it said, nor systemd's routine."""
+
+    def run(name: str, *lines: tuple[str, str]) -> str:
+        ids = {"systemd": "USER_INVOCATION_ID", "web": "_SYSTEMD_INVOCATION_ID"}
+        return "".join(
+            json.dumps({"SYSLOG_IDENTIFIER": by, "MESSAGE": text, ids[by]: name}) + "\n"
+            for by, text in lines
+        )
+
+    ended = ("systemd", "web.service: Deactivated successfully.")
+    started = ("systemd", "Started web.service - Web.")
+    raw = run("1", STARTING, started, ("web", "it listens"), ended)
+    says(raw=raw + run("2", STARTING, started, *said, ended))
+    assert await journal.last_lines("web.service", since=1.0) == "".join(text for _, text in said)
+
+
 async def test_of_other_lines_the_last_few_are_taken_once_each(says: Says) -> None:
     says(STARTING, *[("web", text) for text in ("a", "b\nc", " d ", "d", "b")], FAILED)
     assert await journal.last_lines("web.service", since=1.0) == "c\nd\nb"

@@ -121,6 +121,20 @@ async def test_details_only_of_what_is_named(bus: FakeBus, manager: SystemdManag
     assert len(bus.asked("GetAll")) == 1
 
 
+@pytest.mark.parametrize(("code", "status"), [(0, None), (1, 0), (2, None)])
+async def test_with_which_status_a_unit_has_ended(
+    bus: FakeBus, manager: SystemdManager, code: int, status: int | None
+) -> None:
+    """By ExecMainCode=: none has run, it has exited, it was killed."""
+    bus.units = {"a.service": ("inactive", "dead")}
+    bus.properties[unit_path("a.service")] = {
+        "ExecMainCode": Variant("i", code),
+        "ExecMainStatus": Variant("i", 0),
+    }
+    found = await manager.units(["a.service"], details=["a.service"])
+    assert found["a.service"].exit_status == status
+
+
 async def test_nothing_is_asked_for_nothing(bus: FakeBus, manager: SystemdManager) -> None:
     assert await manager.units([]) == {}
     assert bus.calls == []
