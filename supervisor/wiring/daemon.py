@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -54,9 +54,12 @@ from supervisor.model.errors import Finding
 from supervisor.model.settings import Settings
 from supervisor.model.status import Status
 from supervisor.wiring.environment import load_settings
-from supervisor.wiring.images import image_checker, image_service
+from supervisor.wiring.images import image_checker
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
+
+if TYPE_CHECKING:
+    from supervisor.controllers.operator.images import ImageService
 
 
 class Daemon(msgspec.Struct, frozen=True, kw_only=True):
@@ -325,6 +328,13 @@ def assemble(
         board=board,
         clock=clock,
     )
+
+    @cache
+    def image_orders() -> "ImageService":
+        from supervisor.wiring.image_orders import image_service  # noqa: PLC0415
+
+        return image_service(ports, checker, names=names, syncs=syncs)
+
     service = ControlService(
         statuses=status_service,
         syncs=syncs,
@@ -338,7 +348,7 @@ def assemble(
                 board=board,
                 clock=clock,
             ),
-            images=image_service(ports, checker, names=names, syncs=syncs),
+            images=image_orders,
         ),
         secret_service=SecretService(
             secrets=planning.secrets,

@@ -1,4 +1,4 @@
-"""What finds out which versions of images there are, and takes orders for them, wired."""
+"""What finds out which versions of images there are, wired."""
 
 from collections.abc import Callable
 
@@ -8,12 +8,6 @@ from supervisor.controllers.images.checker import ImageChecker
 from supervisor.controllers.images.hosts import Hosts
 from supervisor.controllers.images.memory import Memory
 from supervisor.controllers.images.schedule import Ahead, CheckSchedule
-from supervisor.controllers.operator.app_names import AppNames
-from supervisor.controllers.operator.image_forecast import ImageForecast
-from supervisor.controllers.operator.image_listing import ImageListing
-from supervisor.controllers.operator.image_versions import ImageVersions
-from supervisor.controllers.operator.images import ImageService
-from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.wiring.ports import Ports
@@ -44,30 +38,4 @@ def image_checker(
         ),
         memory=memory,
         desired_state=desired_state,
-    )
-
-
-def image_service(
-    ports: Ports, checker: ImageChecker, *, names: AppNames, syncs: SyncService
-) -> ImageService:
-    """Wire what people ask about images, and order of them."""
-    desired_state, ledger, clock = checker.desired_state, ports.ledger, ports.clock
-    return ImageService(
-        listing=ImageListing(
-            names=names,
-            desired_state=desired_state,
-            ledger=ledger,
-            knowledge=checker.memory.of,
-            next_check_in=checker.schedule.next_check_in,
-            clock=clock,
-        ),
-        versions=ImageVersions(
-            ledger=ledger, registry=ports.registry, podman=ports.podman, clock=clock
-        ),
-        schedule=checker.schedule,
-        forecast=ImageForecast(asking=checker.asking, desired_state=desired_state, clock=clock),
-        syncs=syncs,
-        desired_state=desired_state,
-        ledger=ledger,
-        clock=clock,
     )

@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.core.config.reader import read_settings
 from supervisor.core.registryhost.proofs import path_token
-from supervisor.core.registryhost.senders.registry import SENDERS
+from supervisor.core.registryhost.senders.registry import senders
 from supervisor.model.registry_webhook import RegistryWebhook
 from supervisor.model.webhook import ListenerStatus, WebhookTest
 
@@ -61,7 +61,7 @@ def test_shows_what_to_enter(
     assert SECRET not in shown.out
     assert TOKEN not in shown.out
     revealed = podvisor("webhook", "show", "ours", "--reveal").out
-    if SENDERS[sender].signature is None:
+    if senders()[sender].signature is None:
         assert f"https://hooks.example.org/hooks/images/ours/{TOKEN}" in revealed
         assert SECRET not in revealed
     elif sender != "generic":

@@ -9,7 +9,7 @@ from supervisor.cli.show.webhook_forms import public_url, standing_notes
 from supervisor.core.githost.host import Form
 from supervisor.core.images.reference import DOCKER_HUB, parse_reference
 from supervisor.core.registryhost.proofs import path_token
-from supervisor.core.registryhost.senders.registry import SENDERS
+from supervisor.core.registryhost.senders.registry import senders
 from supervisor.kit.texts import format_duration, format_size
 from supervisor.model.registry_webhook import PREFIX
 from supervisor.model.settings import RegistryWebhookSettings, Settings
@@ -38,7 +38,7 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
 def form_for(name: str, settings: Settings, *, secret: bytes | None = None) -> Form:
     """Return what is to be entered for a registry; with the secret in it, if that is given."""
     registry = settings.webhooks.registries[name]
-    host, place = SENDERS[registry.sender], registry.secret
+    host, place = senders()[registry.sender], registry.secret
     shown = f"what is in {places.shown(place.place)}" if place.kind == "file" else str(place)
     path, notes = PREFIX + name, []
     if host.signature is None:
@@ -77,14 +77,14 @@ def heard_of(host: str, settings: Settings) -> list[str]:
     """
     registries = settings.webhooks.registries
     sure = [name for name, one in registries.items() if host in _hosts(one)]
-    if sure or any(host in one.hosts for one in SENDERS.values()):
+    if sure or any(host in one.hosts for one in senders().values()):
         return sure
     return [name for name, one in registries.items() if not _hosts(one)]
 
 
 def missing_for(image: str, host: str, settings: Settings) -> Missing:
     """Return what is to be added to the settings to be told of an image."""
-    sender = next((one.name for one in SENDERS.values() if host in one.hosts), "")
+    sender = next((one.name for one in senders().values() if host in one.hosts), "")
     name = sender or "registry"
     if host == _GITLAB:
         name, sender = "gitlab", "generic"
@@ -119,4 +119,4 @@ def _notes(name: str, host: str, settings: Settings) -> Iterator[str]:
 
 def _hosts(registry: RegistryWebhookSettings) -> tuple[str, ...]:
     """Return where the images are of which it tells, as far as that is known."""
-    return (registry.registry,) if registry.registry else SENDERS[registry.sender].hosts
+    return (registry.registry,) if registry.registry else senders()[registry.sender].hosts

@@ -1,8 +1,12 @@
-"""Ask one question: of its registry, or of Podman where this host's own image is what counts."""
+"""Ask one question: of its registry, or of Podman where this host's own image is what counts.
+
+What compares tags is loaded with the first question that goes by them.
+"""
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
@@ -15,11 +19,12 @@ from supervisor.core.images.concerns import (
     lists_tags,
     repository_of,
 )
-from supervisor.core.images.policy import Choice, newest
-from supervisor.core.images.policy_text import nothing_fits
 from supervisor.core.images.reference import name_and_tag
 from supervisor.model.errors import Failure
 from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
+
+if TYPE_CHECKING:
+    from supervisor.core.images.policy import Choice
 
 _LIST_COUNTS_SECONDS = 30.0
 """Questions of one round that go by the tags of one repository read these once."""
@@ -40,7 +45,7 @@ class _Chosen(msgspec.Struct, frozen=True):
 
     at: float
     """When the list was asked for."""
-    choice: Choice
+    choice: "Choice"
 
 
 class Asking(msgspec.Struct, kw_only=True):
@@ -87,6 +92,8 @@ class Asking(msgspec.Struct, kw_only=True):
             return await self._version(question, question.image, hurried=hurried)
         chosen = (await self._choose(question, told_at, along)).choice
         if not chosen.tag:
+            from supervisor.core.images.policy_text import nothing_fits  # noqa: PLC0415
+
             why = nothing_fits(repository_of(question), question.policy, chosen.near)
             return Answer(problem=why[0], hint=why[1])
         tag, at = self._verified.get(question.key, ("", -math.inf))
@@ -155,6 +162,8 @@ class Asking(msgspec.Struct, kw_only=True):
             async with self.hosts.turn(host_of(question), repository, hurried=hurried):
                 tags = await self.registry.tags(repository, authfile=authfile)
             asked = [question, *(one for one in along if _reads_the_same(one, question))]
+
+            from supervisor.core.images.policy import newest  # noqa: PLC0415
 
             def choose() -> dict[str, _Chosen]:
                 return {one.key: _Chosen(now, newest(tags, one.policy)) for one in asked}

@@ -6,6 +6,7 @@ concerns nobody or cannot be read: Distribution would send it for ever, and noth
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
@@ -15,9 +16,7 @@ from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.webhooks.refusals import Refusals
 from supervisor.controllers.webhooks.secrets import WebhookSecrets
 from supervisor.core.githost.host import Unreadable
-from supervisor.core.registryhost import payloads, proofs
-from supervisor.core.registryhost.host import RegistryHost
-from supervisor.core.registryhost.senders.registry import SENDERS
+from supervisor.core.registryhost.senders.registry import senders
 from supervisor.kit.clock import Clock
 from supervisor.kit.rates import Throttle
 from supervisor.model.errors import Failure, Finding
@@ -25,6 +24,9 @@ from supervisor.model.events import EventKind
 from supervisor.model.registry_webhook import PREFIX, ImageNews, RegistryWebhook
 from supervisor.model.settings import RegistryWebhookSettings, Settings
 from supervisor.model.webhook import Answer, Delivery, Refusal, Sender, WebhookMemory
+
+if TYPE_CHECKING:
+    from supervisor.core.registryhost.host import RegistryHost
 
 _KEPT_AGAIN_SECONDS = 60.0
 _SAID_AGAIN_SECONDS = 60.0
@@ -70,9 +72,12 @@ class RegistryReceiver(msgspec.Struct, kw_only=True):
 
     async def receive(self, sender: Sender, *, path: str, delivery: Delivery) -> Answer:
         """Hear a delivery; what it names has been handed on when this returns."""
+        # Not before a registry tells of something.
+        from supervisor.core.registryhost import payloads  # noqa: PLC0415
+
         name, _, token = path.removeprefix(PREFIX).partition("/")
         registry, target = self.settings.now.webhooks.registries[name], _target(name)
-        host = SENDERS[registry.sender]
+        host = senders()[registry.sender]
         try:
             check = partial(_fault, host, name, token, delivery)
             fault = await self.secrets.fault(registry.secret, check)
@@ -147,12 +152,14 @@ def _target(name: str) -> str:
 
 
 def _has_token(registry: RegistryWebhookSettings) -> bool:
-    return SENDERS[registry.sender].signature is None
+    return senders()[registry.sender].signature is None
 
 
-def _fault(host: RegistryHost, name: str, token: str, delivery: Delivery, secret: bytes) -> str:
+def _fault(host: "RegistryHost", name: str, token: str, delivery: Delivery, secret: bytes) -> str:
     """Why a delivery proves nothing; empty if it does."""
     if host.signature is not None:
         return host.signature.fault(delivery, secret=secret, times=())
+    from supervisor.core.registryhost import proofs  # noqa: PLC0415
+
     is_right = proofs.is_token(token, secret=secret, name=name)
     return "" if is_right else "what its path ends with is not the token"

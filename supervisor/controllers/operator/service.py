@@ -5,12 +5,12 @@ Served to the outside by `api.control`; each question has one who answers it, na
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.operator.event_log import EventLog, Say, Tell
-from supervisor.controllers.operator.images import ImageService
 from supervisor.controllers.operator.preview import Preview
 from supervisor.controllers.operator.reload import SettingsReloader
 from supervisor.controllers.operator.secrets import SecretService
@@ -31,12 +31,16 @@ from supervisor.model.secret import SecretList
 from supervisor.model.status import History, OrderRequest, Reloaded, Status, SyncReply, SyncRequest
 from supervisor.model.webhook import WebhookTest
 
+if TYPE_CHECKING:
+    from supervisor.controllers.operator.images import ImageService
+
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """Who takes which orders."""
 
     apps: AppActions
-    images: ImageService
+    images: "Callable[[], ImageService]"
+    """Loads it with the first question."""
 
 
 class ControlService(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,19 +133,19 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
 
     async def images(self, app: str) -> ImageList:
         """How the images of all apps, or of one, stand. Raises Stalled for an unknown app."""
-        return await self.orders.images.list(app)
+        return await self.orders.images().list(app)
 
     async def update(self, request: UpdateRequest, tell: Tell) -> ImageReply:
         """Ask for newer versions of images now, and run them; see `ImageService`."""
-        return await self._order(partial(self.orders.images.update, request), tell)
+        return await self._order(partial(self.orders.images().update, request), tell)
 
     async def pin(self, request: PinRequest, tell: Tell) -> ImageReply:
         """Have images of an app stay at a version; see `ImageService`."""
-        return await self._order(partial(self.orders.images.pin, request), tell)
+        return await self._order(partial(self.orders.images().pin, request), tell)
 
     async def unpin(self, request: PinRequest, tell: Tell) -> ImageReply:
         """Have images of an app follow newer versions again; see `ImageService`."""
-        return await self._order(partial(self.orders.images.unpin, request), tell)
+        return await self._order(partial(self.orders.images().unpin, request), tell)
 
     async def _order(
         self, order: Callable[[Say], Awaitable[tuple[ImageStatus, ...]]], tell: Tell

@@ -1,6 +1,7 @@
 """What texts of the settings are, by the names that their rules have for it (`Rule.format`).
 
-Nothing is looked at outside: what is there, or answers, shows when the source is read.
+Nothing is looked at outside: what is there, or answers, shows when the source is read. What reads
+windows and registries is loaded where the settings have some.
 """
 
 import ipaddress
@@ -15,9 +16,7 @@ from supervisor.core.files.source_paths import glob_problem
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.githost.client_address import parse_listen
 from supervisor.core.githost.hosts.registry import HOSTS, STATUS_APIS
-from supervisor.core.images.calendar import parse_window
-from supervisor.core.registryhost.names import is_registry
-from supervisor.core.registryhost.senders.registry import SENDERS
+from supervisor.core.registryhost.senders.registry import senders
 from supervisor.kit import texts
 from supervisor.model.git_url import GitUrl
 from supervisor.model.setting_rule import PATH, PATH_HINT
@@ -103,12 +102,14 @@ def _webhook_host(key: Path, text: str) -> Iterator[Problem]:
 
 
 def _webhook_sender(key: Path, text: str) -> Iterator[Problem]:
-    if text not in SENDERS:
+    if text not in senders():
         message = f"no registry's webhooks are known that are called {shown_text(text)}"
-        yield Problem(key, message, texts.meant(text, SENDERS))
+        yield Problem(key, message, texts.meant(text, senders()))
 
 
 def _registry(key: Path, text: str) -> Iterator[Problem]:
+    from supervisor.core.registryhost.names import is_registry  # noqa: PLC0415
+
     if not is_registry(text.lower()):
         hint = "write HOST or HOST:PORT, without https:// and without a path"
         yield Problem(key, f"{shown_text(text)} is no registry", hint)
@@ -136,6 +137,8 @@ def _url(key: Path, text: str, *, encrypted: bool = False) -> Iterator[Problem]:
 
 
 def _calendar(key: Path, text: str) -> Iterator[Problem]:
+    from supervisor.core.images.calendar import parse_window  # noqa: PLC0415
+
     try:
         parse_window(text)
     except Refused as refused:

@@ -5,7 +5,7 @@ from typing import Any
 
 from supervisor.core.config.problem import Problem, name_problems
 from supervisor.core.config.toml_lines import Path
-from supervisor.core.registryhost.senders.registry import SENDERS
+from supervisor.core.registryhost.senders.registry import senders
 
 _PLACE: Path = ("webhooks", "registries")
 
@@ -30,12 +30,12 @@ def _whole_problems(
 ) -> Iterator[Problem]:
     name, sender = key[-1], table.get("sender")
     if not sender:
-        hint = f"sender = one of {', '.join(SENDERS)}"
+        hint = f"sender = one of {', '.join(senders())}"
         yield Problem(key, f"registry “{name}” does not say whose webhooks it takes", hint)
     if not table.get("secret"):
         hint = f'secret = "file:~/.config/podvisor/webhook-{name}"'
         yield Problem(key, f"registry “{name}” takes webhooks, but says no “secret”", hint)
-    host = SENDERS.get(sender) if isinstance(sender, str) else None
+    host = senders().get(sender) if isinstance(sender, str) else None
     if (
         host
         and not host.tells_host

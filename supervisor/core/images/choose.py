@@ -2,7 +2,8 @@
 
 A version that is newer makes a new release of the app, which its gate judges as any other. What
 may not run (yet) is told, with the reason. Never do the files of an app and its images change
-together: then the gate's verdict would be about both.
+together: then the gate's verdict would be about both. What compares tags, and opens windows, is
+loaded with the first version that is newer.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,8 +11,6 @@ from datetime import tzinfo
 
 import msgspec
 
-from supervisor.core.images import policy
-from supervisor.core.images.calendar import opens
 from supervisor.core.images.rules import effective
 from supervisor.model.image import (
     HeldUpdate,
@@ -144,6 +143,8 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         ripe = (newest.pushed_at or newest.seen_at) + max(one.cooldown for one in terms)
         if ripe > self.now:
             return "it is too new (cooldown)", ripe
+        from supervisor.core.images.calendar import opens  # noqa: PLC0415
+
         for window in {one.window: None for one in terms if one.window}:
             if (at := opens(window, self.now, zone=self.zone)) != self.now:
                 return f"its window is {window}", at
@@ -154,7 +155,9 @@ def _is_older(one: ImageVersion, other: ImageVersion, by: ImagePolicy) -> bool:
     """Whether a version comes before another by the policy; of one tag the digest tells nothing."""
     if by.kind is PolicyKind.DIGEST or not other.tag or one.tag == other.tag:
         return False
-    return policy.newest((one.tag, other.tag), by).tag == other.tag
+    from supervisor.core.images.policy import newest  # noqa: PLC0415
+
+    return newest((one.tag, other.tag), by).tag == other.tag
 
 
 def _mode(terms: Collection[UpdateTerms]) -> UpdateMode:

@@ -8,6 +8,7 @@ import msgspec
 from supervisor.core.images.patterns import compile_pattern, named_groups
 from supervisor.core.images.policy import newest
 from supervisor.core.images.versions import parse_range
+from supervisor.core.images.words import policy_words
 from supervisor.kit.texts import meant
 from supervisor.model.image import ImagePolicy, PolicyKind, TagOrder
 
@@ -71,19 +72,6 @@ def complete(policy: ImagePolicy, *, pattern: str = "", prereleases: bool = Fals
                 raise ValueError(_which_of(groups, policy.kind))
             group = groups[0] if groups else ""
     return msgspec.structs.replace(policy, group=group, filter=pattern, prereleases=prereleases)
-
-
-def policy_words(policy: ImagePolicy) -> str:
-    """Write it as it would stand in a unit."""
-    text = str(policy.kind)
-    if policy.kind is PolicyKind.SEMVER:
-        text += f":{policy.pattern}"
-    elif policy.kind is PolicyKind.REGEX:
-        by = f":{policy.group}" if policy.group else ""
-        text += f":{policy.pattern} {policy.order}{by}"
-    if policy.filter:
-        text += f" with ImageFilter={policy.filter}"
-    return text
 
 
 def nothing_fits(repository: str, policy: ImagePolicy, near: Collection[str]) -> tuple[str, str]:

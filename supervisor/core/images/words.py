@@ -1,7 +1,7 @@
 """What people call images and their versions."""
 
 from supervisor.core.images.reference import DOCKER_HUB, full_name, name_and_tag
-from supervisor.model.image import ImageVersion, Pin
+from supervisor.model.image import ImagePolicy, ImageVersion, Pin, PolicyKind
 
 
 def is_called(image: str, word: str) -> bool:
@@ -33,3 +33,16 @@ def pin_in_words(pin: Pin) -> str:
 def version_in_words(runs: str, tag: str = "") -> str:
     """Say which version it is: `1.27 (3f2a91c0d4e5)`, its tag and how its digest or id begins."""
     return str(ImageVersion(runs=runs, tag=tag))
+
+
+def policy_words(policy: ImagePolicy) -> str:
+    """Write it as it would stand in a unit."""
+    text = str(policy.kind)
+    if policy.kind is PolicyKind.SEMVER:
+        text += f":{policy.pattern}"
+    elif policy.kind is PolicyKind.REGEX:
+        by = f":{policy.group}" if policy.group else ""
+        text += f":{policy.pattern} {policy.order}{by}"
+    if policy.filter:
+        text += f" with ImageFilter={policy.filter}"
+    return text

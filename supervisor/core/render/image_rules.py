@@ -12,8 +12,8 @@ import msgspec
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.unitfile import Entry, Refused, UnitFile, expand, merge, split_words
-from supervisor.core.images.policy_text import policy_words
 from supervisor.core.images.reference import OTHER_TRANSPORTS, Reference, parse_reference
+from supervisor.core.images.words import policy_words
 from supervisor.core.render.reading import Reading
 from supervisor.core.render.x_podvisor_images import ImageWords
 from supervisor.kit.texts import meant

@@ -12,7 +12,6 @@ import msgspec
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.redact import HIDDEN
 from supervisor.core.files.unitfile import Entry, Refused, UnitFile, boolean, expand
-from supervisor.core.images.policy_text import read_filter, read_policy
 from supervisor.core.render.x_podvisor_deploy import (
     judge_job,
     needs_of,
@@ -22,7 +21,9 @@ from supervisor.core.render.x_podvisor_deploy import (
 )
 from supervisor.core.render.x_podvisor_images import (
     ImageWords,
+    read_filter,
     read_keep,
+    read_policy,
     read_update,
     read_window,
 )

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from supervisor.core.images.patterns import compile_pattern
 from supervisor.core.images.policy import Choice, newest
-from supervisor.core.images.policy_text import complete, nothing_fits, policy_words, read_policy
+from supervisor.core.images.policy_text import complete, nothing_fits, read_policy
 from supervisor.core.images.versions import natural_key, parse_range, version_key
+from supervisor.core.images.words import policy_words
 from supervisor.model.image import (
     ImagePolicy,
     PolicyKind,

@@ -19,7 +19,7 @@ from supervisor.core.registryhost.names import (
     pushed_image,
     split_reference,
 )
-from supervisor.core.registryhost.senders.registry import SENDERS
+from supervisor.core.registryhost.senders.registry import senders
 from supervisor.model.webhook import Delivery
 from tests.fakes import registry_webhooks as sent
 from tests.fakes.webhooks import SECRET, as_json
@@ -32,12 +32,12 @@ def read(sender, payload, headers=None, *, registry=None):
     if registry is None:
         registry = sent.REGISTRY.get(sender, "")
     return payloads.read(
-        SENDERS[sender], Delivery(headers=headers or {}, body=body), registry=registry
+        senders()[sender], Delivery(headers=headers or {}, body=body), registry=registry
     )
 
 
 def fault(sender, body, headers):
-    signature = SENDERS[sender].signature
+    signature = senders()[sender].signature
     return signature.fault(Delivery(headers=headers, body=body), secret=SECRET, times=())
 
 
@@ -58,7 +58,7 @@ def test_the_settings_know_the_registrys_name_better(sender, payload, headers, i
 def test_it_proves_itself_as_it_can(sender, payload, headers, image):
     body = as_json(payload)
     proof = sent.proof(sender, body)
-    if SENDERS[sender].signature is None:
+    if senders()[sender].signature is None:
         assert not proof
         return
     assert fault(sender, body, proof) == ""
@@ -67,7 +67,7 @@ def test_it_proves_itself_as_it_can(sender, payload, headers, image):
     assert fault(sender, body, dict.fromkeys(proof, "Basic %%% é\xff")) != ""
 
 
-@pytest.mark.parametrize("host", SENDERS.values(), ids=SENDERS)
+@pytest.mark.parametrize("host", senders().values(), ids=senders())
 def test_podvisors_own_test_is_what_the_sender_sends(host):
     headers, body = payloads.sample(host, registry="registry.example.org")
     if host.signature:
@@ -83,12 +83,12 @@ def test_podvisors_own_test_is_what_the_sender_sends(host):
         assert news.ignored == "it does not say of which registry it is"
 
 
-@pytest.mark.parametrize("name", SENDERS)
+@pytest.mark.parametrize("name", senders())
 def test_the_settings_name_it(name):
     assert f"`{name}`" in docstrings()["RegistryWebhookSettings"][1]["sender"]
 
 
-@pytest.mark.parametrize("host", SENDERS.values(), ids=SENDERS)
+@pytest.mark.parametrize("host", senders().values(), ids=senders())
 def test_its_form_can_be_filled_in(host):
     own = {"url": "u", "secret": "s", "registry": "r"}
     for text in (*host.form.fields.values(), *host.form.text):
@@ -252,7 +252,7 @@ def test_whatever_comes_names_images_or_is_unreadable(one):
         assert image in {reference.repository, str(reference)}, "names are in their normal form"
 
 
-@given(st.binary(max_size=200), st.sampled_from(list(SENDERS)))
+@given(st.binary(max_size=200), st.sampled_from(list(senders())))
 def test_what_is_no_json_is_unreadable_or_no_news(body, sender):
     with suppress(Unreadable):
         assert not read(sender, body, {"x-github-event": "package"}).images

@@ -1,19 +1,28 @@
-"""The senders that are known, by the names that the settings have for them."""
+"""The senders that are known. They are loaded with the first that the settings name: 0.2 MB."""
 
-from supervisor.core.registryhost.senders import (
-    distribution,
-    docker_hub,
-    generic,
-    ghcr,
-    gitea,
-    harbor,
-    quay,
-    zot,
-)
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
 
-SENDERS = {
-    host.name: host
-    for host in (
+if TYPE_CHECKING:
+    from supervisor.core.registryhost.host import RegistryHost
+
+
+@cache
+def senders() -> Mapping[str, "RegistryHost"]:
+    """Return them, by the names that the settings have for them."""
+    from supervisor.core.registryhost.senders import (  # noqa: PLC0415
+        distribution,
+        docker_hub,
+        generic,
+        ghcr,
+        gitea,
+        harbor,
+        quay,
+        zot,
+    )
+
+    hosts = (
         distribution.HOST,
         ghcr.HOST,
         docker_hub.HOST,
@@ -24,4 +33,4 @@ SENDERS = {
         zot.HOST,
         generic.HOST,
     )
-}
+    return {host.name: host for host in hosts}

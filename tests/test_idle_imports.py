@@ -1,0 +1,67 @@
+"""What a daemon that follows no image, and hears no registry, does not load: idle memory counts."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+IDLE = """
+import json, pathlib, sys
+import supervisor.daemon
+from supervisor.wiring.environment import load_settings
+
+reading = load_settings(pathlib.Path(sys.argv[1]))
+assert reading.settings and not reading.findings, reading
+print(json.dumps([*sys.modules]))
+"""
+SETTINGS = """
+[sources.home]
+git = "https://git.example.com/pi/home.git"
+webhook = "forgejo"
+webhook_secret = "file:~/secret"
+
+[webhooks]
+listen = "127.0.0.1:9078"
+"""
+OF_IMAGES = {
+    "supervisor.adapters.registry.asking",
+    "supervisor.controllers.operator.images",
+    "supervisor.core.images.calendar",
+    "supervisor.core.images.patterns",
+    "supervisor.core.images.policy",
+    "supervisor.core.images.policy_text",
+    "supervisor.core.images.versions",
+    "supervisor.core.registryhost.host",
+    "supervisor.core.registryhost.senders.generic",
+    "supervisor.core.status.image_status",
+    "supervisor.kit.http.pool",
+    "supervisor.kit.http.proxies",
+    "supervisor.wiring.image_orders",
+}
+
+
+def loaded(tmp_path: Path, settings: str) -> set[str]:
+    """Names of the modules that are there when these settings were read."""
+    config = tmp_path / "config.toml"
+    config.write_text(settings)
+    done = subprocess.run(
+        [sys.executable, "-c", IDLE, str(config)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        env=os.environ,
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_what_serves_images_is_loaded_where_there_are_some(tmp_path: Path) -> None:
+    assert not loaded(tmp_path, SETTINGS) & OF_IMAGES
+
+
+def test_what_reads_webhooks_of_registries_is_loaded_for_these(tmp_path: Path) -> None:
+    more = '[webhooks.registries.zot]\nsender = "zot"\nregistry = "zot.lan"\nsecret = "file:~/s"\n'
+    there = loaded(tmp_path, SETTINGS + more)
+    assert "supervisor.core.registryhost.senders.zot" in there
+    assert "supervisor.core.images.policy" not in there
