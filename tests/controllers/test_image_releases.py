@@ -13,7 +13,7 @@ from supervisor.model.errors import Retry
 from supervisor.model.events import EventKind
 from supervisor.model.image import ImageKnowledge, ImagePolicy, ImageQuestion
 from supervisor.model.podman import PodmanEvent
-from supervisor.model.rollout import Outcome
+from supervisor.model.rollout import Hold, Outcome
 from supervisor.model.settings import ImageSettings, RolloutSettings
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
 from tests.fakes.ports import oid
@@ -273,6 +273,22 @@ async def test_a_cooldown_ends_by_itself(world):
         await anyio.sleep(3700)
         await daemon.queue.wait_idle()
         assert running(world) == B
+
+
+async def test_a_rollback_during_a_trial_goes_to_the_one_before_and_is_no_pass_s_to_end(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        await tell(world, daemon, B)
+        await settle(daemon)
+        world.systemd.slow["web.service"] = 5.0
+        push_image(world, C)
+        daemon.queue.add(CHECK)
+        await anyio.sleep(PULL + 2)
+        assert world.ledger.rollouts("web")[-1].outcome is Outcome.TRIAL
+        await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        await settle(daemon)
+        assert running(world) == B
+        assert world.ledger.get(Hold, "web").release == world.ledger.rollouts("web")[1].release
 
 
 async def test_a_held_app_keeps_its_images(world):

@@ -159,7 +159,9 @@ class Recorder(msgspec.Struct, kw_only=True):
     def _end_hold(self, deployment: Deployment) -> None:
         """End a hold that something newer has overtaken."""
         hold = self.ledger.get(Hold, deployment.name)
-        if hold and deployment.newest and deployment.held is None:
+        newest = self.desired_state.newest(deployment.name)
+        # A person may have ordered it since this pass began.
+        if hold and newest and deployment.held is None and newest.base != hold.base:
             self.ledger.drop(Hold, deployment.name)
             what = hold.images or hold.revision[:12]
             reason = f"no longer held at {what}: there is a newer revision"

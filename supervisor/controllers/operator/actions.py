@@ -14,6 +14,7 @@ from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.suspensions import Suspensions
+from supervisor.core.health.gate import is_on
 from supervisor.core.health.release import in_words
 from supervisor.core.plan.rollout import older_release
 from supervisor.kit.clock import Clock
@@ -136,7 +137,9 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         hold = deployment.held if deployment else None
         rollouts = self.ledger.rollouts(app)
         passed = {*hold.passed, hold.release} if hold else set()
-        now_at = {one.content for one in (applied, newest) if one}
+        now_at = {newest.content} if newest else set()
+        if applied and not any(is_on(one) and one.content in now_at for one in rollouts):
+            now_at.add(applied.content)  # of a release on trial, it is the way back
         here = {one.release for one in rollouts if one.content in now_at}
         target = older_release(rollouts, order.revision, passed=passed | here)
         name = in_words(target, newest)

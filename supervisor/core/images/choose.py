@@ -83,7 +83,8 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         for key, some in asked.items():
             version = self._version(key, some, standing, choice)
             if version is None:
-                choice.unknown.extend(some)
+                if self._mode(some, standing) is not UpdateMode.OFF:
+                    choice.unknown.extend(some)
                 continue
             choice.pins.extend(
                 Pin(path=rule.path, question=key, runs=version.runs, tag=version.tag)
@@ -104,6 +105,8 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
             if newest and newest.runs != order.pinned.runs:
                 choice.updates.append(_held(standing, rules, newest, f"pinned to {order.pinned}"))
             return order.pinned
+        if self._mode(rules, standing) is UpdateMode.OFF:
+            return current
         if current is None or known is None or newest is None or newest.runs == current.runs:
             # What the same digest is called may have changed; that is no other release.
             return current or newest
@@ -131,6 +134,9 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
             asked = rules[0].question
             choice.ahead.append(ImageAhead(image=newest.runs, authfile=asked.authfile))
         return current
+
+    def _mode(self, rules: Iterable[ImageRule], standing: Standing) -> UpdateMode:
+        return _mode([effective(rule, standing.app, self.settings) for rule in rules])
 
     def _early(self, newest: ImageVersion, terms: Collection[UpdateTerms]) -> tuple[str, float]:
         """Say why a version is not to be run by itself (yet), and until when; empty if it is.

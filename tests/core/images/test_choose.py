@@ -242,3 +242,12 @@ def test_no_choice_changes_two_things_or_tries_twice_what_failed(
     if still or good.base != here.base:
         assert moved <= on_trial
     assert not moved & failed_images(rollouts).keys()
+
+
+def test_where_updates_are_off_what_runs_stays_and_a_new_app_runs_what_its_file_says():
+    settings = ImageSettings(update=UpdateMode.OFF)
+    good = candidate("1", "a", "b")
+    choice = choosing(knows(WEB, "c"), settings=settings).choose(RULES, standing(good=good))
+    assert (choice.pins, choice.updates, choice.unknown) == (list(good.pins), [], [])
+    choice = choosing(settings=settings).choose(RULES, standing())
+    assert (choice.pins, choice.updates, choice.unknown) == ([], [], [])
