@@ -105,32 +105,33 @@ def report_played(unit: UnitFile, path: str, reading: Reading, yaml_paths: Itera
 def give_image_rules(reading: Reading, asks: Sequence[ImageAsk]) -> None:
     """Give each unit whose image is to be kept up to date its rule; say what cannot be.
 
-    The rule of an image that a `.image` file names is that unit's, whoever asks for it.
+    The rule of an image that a `.image` file names is that unit's, whoever asks for it. An app
+    that is refused gets none: what could not be read of it may have changed what is said here.
     """
+    if not reading.refused:
+        for ask in asks:
+            _report_senseless(ask, reading)
+    if reading.refused:
+        return
     by_path = {ask.path: ask for ask in asks}
     quadlets = reading.files.app.quadlets
     asking: dict[str, list[ImageAsk]] = {}
-    unsound = set()
     for ask in asks:
         target = by_path.get(quadlets.get(ask.image, "")) if ask.image.endswith(".image") else ask
         if target:
             asking.setdefault(target.unit, []).append(ask)
-            if not _is_sound(ask, reading):
-                unsound.add(target.unit)
     rules: dict[str, ImageRule] = {}
     authfiles: dict[str, str] = {}
     for ask in asks:
         # A .image's own words come before those of who uses it.
         some = sorted(asking.get(ask.unit, ()), key=lambda one: (one is not ask, one.unit))
         authfiles[ask.unit] = authfile = _authfile(some, reading)
-        if ask.unit in unsound:
-            continue
         if any(one.asks for one in some):
             if rule := _rule(ask, some, authfile, reading):
                 rules[ask.unit] = rule
         else:
             _report_idle(some, reading)
-    rules = _of_one_mind(rules, by_path, reading)
+    _report_torn(rules.values(), by_path, reading)
     reading.units[:] = [
         msgspec.structs.replace(
             unit, image_rule=rules.get(unit.name), authfile=authfiles.get(unit.name, "")
@@ -173,20 +174,18 @@ def _unpinned(unit: UnitFile, section: str, path: str, files: AppFiles) -> str:
     return merge(map(files.unit_file, own)).last(GENERATED[section].section, "Image")
 
 
-def _is_sound(ask: ImageAsk, reading: Reading) -> bool:
-    """Whether its words mean something together; says so if not."""
+def _report_senseless(ask: ImageAsk, reading: Reading) -> None:
+    """Refuse words that mean nothing together, or to Podman."""
     if ask.auto_update not in _VALUES:
         message = f"AutoUpdate={ask.auto_update} has no meaning"
-        _report(reading, ask, message, meant(ask.auto_update, [one for one in _VALUES if one]))
-        return False
+        hint = meant(ask.auto_update, [one for one in _VALUES if one])
+        _report(reading, ask, message, hint, fatal=True)
     try:
         ask.words.whole_policy()
     except ValueError as error:
         keys = ("ImageFilter", "ImagePrereleases", "ImagePolicy")
         key = next(key for key in keys if key in ask.words.entries)
-        _report(reading, ask, str(error), key=key)
-        return False
-    return True
+        _report(reading, ask, str(error), key=key, fatal=True)
 
 
 def _authfile(some: Iterable[ImageAsk], reading: Reading) -> str:
@@ -212,8 +211,8 @@ def _rule(
             f"{target.path} is to be {policy_words(one)}, and by {policies[other].path}"
             f" {policy_words(other)}"
         )
-        hint = "say ImagePolicy= once, in the .image file; until then it is not updated"
-        _report(reading, policies[one], message, hint, key="ImagePolicy")
+        hint = "say ImagePolicy= once, in the .image file"
+        _report(reading, policies[one], message, hint, key="ImagePolicy", fatal=True)
         return None
     policy = next(iter(policies), ImagePolicy())
     if is_local and policy.kind is not PolicyKind.DIGEST:
@@ -285,32 +284,24 @@ def _line_of_image(ask: ImageAsk, reading: Reading) -> int:
 
 
 def _most_careful(some: Sequence[ImageAsk]) -> UpdateMode | None:
-    """Return the most careful of their words; what nobody can read may have been one of these."""
-    modes = [one.words.update for one in some]
-    modes += [UpdateMode.NOTIFY for one in some if one.words.is_unclear]
+    """Return the most careful of their words."""
     order = tuple(reversed(UpdateMode))
-    return min((mode for mode in modes if mode is not None), key=order.index, default=None)
+    modes = (mode for one in some if (mode := one.words.update) is not None)
+    return min(modes, key=order.index, default=None)
 
 
-def _of_one_mind(
-    rules: Mapping[str, ImageRule], by_path: Mapping[str, ImageAsk], reading: Reading
-) -> dict[str, ImageRule]:
-    """Leave out the rules that want different versions of one image, and say so."""
-    by_image: dict[str, list[ImageRule]] = {}
-    for rule in rules.values():
-        by_image.setdefault(rule.question.image, []).append(rule)
-    torn = set()
-    for image, some in by_image.items():
-        first = some[0]
-        for other in some[1:]:
-            if _which(other) != _which(first):
-                torn.add(image)
-                message = (
-                    f"{image} is to be {_which(other)} here, and {_which(first)} in {first.path}"
-                )
-                hint = "the containers of one image move together: say the same of both"
-                _report(reading, by_path[other.path], f"{message}; neither is updated", hint)
-    return {unit: rule for unit, rule in rules.items() if rule.question.image not in torn}
+def _report_torn(
+    rules: Iterable[ImageRule], by_path: Mapping[str, ImageAsk], reading: Reading
+) -> None:
+    """Refuse rules that want different versions of one image."""
+    firsts: dict[str, ImageRule] = {}
+    for rule in rules:
+        image = rule.question.image
+        first = firsts.setdefault(image, rule)
+        if _which(rule) != _which(first):
+            message = f"{image} is to be {_which(rule)} here, and {_which(first)} in {first.path}"
+            hint = "the containers of one image move together: say the same of both"
+            _report(reading, by_path[rule.path], message, hint, fatal=True)
 
 
 def _which(rule: ImageRule) -> str:
@@ -325,7 +316,13 @@ def _report_idle(some: Iterable[ImageAsk], reading: Reading) -> None:
 
 
 def _report(
-    reading: Reading, ask: ImageAsk, message: str, hint: str = "", *, key: str = ""
+    reading: Reading,
+    ask: ImageAsk,
+    message: str,
+    hint: str = "",
+    *,
+    key: str = "",
+    fatal: bool = False,
 ) -> None:
     """Say it where it is said: at a key of `[X-Podvisor]`, or else at what asks for updates."""
     files = reading.files
@@ -342,4 +339,4 @@ def _report(
                 )
             ),
         )
-    reading.report(message, at=at, path=ask.path, hint=hint, fatal=False)
+    reading.report(message, at=at, path=ask.path, hint=hint, fatal=fatal)

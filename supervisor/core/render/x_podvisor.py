@@ -27,7 +27,7 @@ from supervisor.core.render.x_podvisor_images import (
     read_update,
     read_window,
 )
-from supervisor.kit.texts import meant, parse_duration
+from supervisor.kit.texts import meant, nearest, parse_duration
 from supervisor.model.app import AppOptions, ChangeRule
 from supervisor.model.errors import Finding
 from supervisor.model.health import RUNTIME_FOLDER, OnFailure, Probe
@@ -76,7 +76,6 @@ def read_own_section(
     entries = {entry.key: entry for entry in said}
     values: dict[str, Any] = {}
     many: dict[str, list[tuple[Entry, Any]]] = {}
-    is_unclear = False
     for entry in said:
         try:
             key = _key_of(entry, runs=runs, keeps=keeps, pulls=pulls)
@@ -88,8 +87,9 @@ def read_own_section(
             elif entry.value and (entry is entries[entry.key] or entry.key == "Prune"):
                 values[entry.key] = _read(key, entry, known)
         except Refused as refused:
-            own.findings.append(_finding(refused, entry, path, files))
-            is_unclear |= entry.key in _KEYS and bool(_KEYS[entry.key].image)
+            # Passed over, it would have another version of the image run, or run sooner.
+            fatal = pulls and _is_about_images(entry.key)
+            own.findings.append(_finding(refused, entry, path, files, fatal=fatal))
     own.app = AppOptions(
         after=tuple(needs_of(many.get("After", ()), path, files)),
         **{option: value for name, value in values.items() if (option := _KEYS[name].option)},
@@ -100,7 +100,6 @@ def read_own_section(
     of_image = {name: value for name, value in values.items() if _KEYS[name].image}
     own.images = ImageWords(
         entries={name: entries[name] for name in of_image},
-        is_unclear=is_unclear,
         **{_KEYS[name].image: value for name, value in of_image.items()},
     )
     own.before_deploy = bool(values.get("Run"))
@@ -144,9 +143,17 @@ def _read(key: "_Key", entry: Entry, known: Mapping[str, str]) -> Any:
         raise Refused(f"{entry.key}={entry.value} has no meaning: {error}") from None
 
 
-def _finding(problem: Refused, entry: Entry, path: str, files: AppFiles) -> Finding:
+def _is_about_images(name: str) -> bool:
+    """Whether this key, or the one that was probably meant, is about images."""
+    close = nearest(name, _KEYS)
+    return bool(close and _KEYS[close].image)
+
+
+def _finding(
+    problem: Refused, entry: Entry, path: str, files: AppFiles, *, fatal: bool = False
+) -> Finding:
     at = files.origin(path, entry)
-    return files.finding(str(problem), at=at, hint=problem.hint, fatal=False)
+    return files.finding(str(problem), at=at, hint=problem.hint, fatal=fatal)
 
 
 def _prune(text: str) -> bool:

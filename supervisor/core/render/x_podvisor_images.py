@@ -26,8 +26,6 @@ class ImageWords(msgspec.Struct, frozen=True, kw_only=True):
     window: str | None = None
     """Empty is always."""
     keep: int | None = None
-    is_unclear: bool = False
-    """Whether something else was said, which cannot be read: what was meant may be more careful."""
     entries: Mapping[str, Entry] = {}
     """By the key."""
 

@@ -56,11 +56,11 @@ def rule(*lines: str, image: str = NGINX, own: tuple[str, ...] = ()) -> ImageRul
     return rules({"web.container": container(*lines, image=image, own=own)})["web.service"]
 
 
-def said(texts: dict[str, str]) -> tuple[str, str, int, str]:
+def said(texts: dict[str, str], *, refused: bool = False) -> tuple[str, str, int, str]:
     """Return the one finding of an app without any rule."""
     reading = read(texts)
     (finding,) = reading.findings
-    assert not finding.fatal
+    assert finding.fatal == refused
     assert not any(unit.image_rule for unit in reading.units)
     return finding.message, finding.path.removeprefix("apps/app/"), finding.line, finding.hint
 
@@ -124,24 +124,6 @@ def test_how_and_when_it_is_taken_up():
         "Sat,Sun 02:00..05:00",
         5,
     )
-
-
-@pytest.mark.parametrize(
-    ("lines", "update"),
-    [
-        (("Window=Sat 02:00",), UpdateMode.NOTIFY),
-        (("Cooldown=soon",), UpdateMode.NOTIFY),
-        (("Update=sometimes",), UpdateMode.NOTIFY),
-        (("ImagePolicy=1.x", "Update=auto"), UpdateMode.NOTIFY),
-        (("Window=Sat 02:00", "Update=off"), UpdateMode.OFF),
-    ],
-)
-def test_where_a_word_cannot_be_read_newer_versions_are_shown_only(lines, update):
-    reading = read({"web.container": container("AutoUpdate=registry", own=lines)})
-    assert len(reading.findings) == 1
-    found = reading.units[0].image_rule
-    assert found
-    assert found.update is update
 
 
 def test_nothing_is_waited_for_whatever_the_settings_say():
@@ -247,7 +229,19 @@ def test_what_is_never_pulled_cannot_follow_a_registry():
     ("lines", "own", "message", "line", "hint"),
     [
         (("AutoUpdate=regsitry",), (), "AutoUpdate=regsitry has no meaning", 3, "“registry”"),
-        ((), ("Cooldown=3d",), "Cooldown= has no meaning without AutoUpdate= or", 4, ""),
+        ((), ("ImagePolicy=semvr:^1",), "did you mean semver?", 4, ""),
+        ((), ("ImagePolcy=semver:^1",), "ImagePolcy= has no meaning in", 4, "ImagePolicy=?"),
+        (
+            (),
+            (
+                "ImagePolicy=newest",
+                "ImageFliter=1",
+            ),
+            "ImageFliter= has no",
+            5,
+            "ImageFilter=?",
+        ),
+        ((), ("Windw=Sat",), "Windw= has no meaning in", 4, "did you mean Window=?"),
         ((), ("ImageFilter=1.*",), "ImageFilter= has no meaning without ImagePolicy=", 4, ""),
         ((), ("ImagePolicy=^1.4",), "has no meaning: write semver:^1.4", 4, ""),
         ((), ("ImagePolicy=semver:one",), "“one” is no range of versions", 4, ""),
@@ -266,11 +260,32 @@ def test_what_is_never_pulled_cannot_follow_a_registry():
         ((), ("ImagePrereleases=maybe",), "write yes or no", 4, ""),
     ],
 )
-def test_what_means_nothing(lines, own, message, line, hint):
-    text, path, at, said_hint = said({"web.container": container(*lines, own=own)})
+def test_what_means_nothing_is_refused(lines, own, message, line, hint):
+    text, path, at, said_hint = said({"web.container": container(*lines, own=own)}, refused=True)
     assert message in text
     assert (path, at) == ("web.container", line)
     assert hint in said_hint
+
+
+@pytest.mark.parametrize("wrong", ["ImagePolicy=semvr:^1", "ImagePolcy=semver:^1"])
+def test_nothing_else_is_said_beside_a_policy_that_cannot_be_read(wrong):
+    own = (wrong, "ImageFilter=1.*", "Cooldown=3d")
+    texts = {
+        "web.container": container(own=own),
+        "more.container": container(own=("ImagePolicy=newest",)),
+    }
+    assert said(texts, refused=True)[1:3] == ("web.container", 4)
+
+
+def test_what_says_when_counts_for_nothing_where_nothing_is_followed():
+    message, _, line, _ = said({"web.container": container(own=("Cooldown=3d",))})
+    assert (message, line) == ("Cooldown= has no meaning without AutoUpdate= or ImagePolicy=", 4)
+
+
+def test_other_unknown_keys_hold_nothing_up():
+    reading = read({"web.container": container("AutoUpdate=registry", own=("Setle=1m",))})
+    assert [one.fatal for one in reading.findings] == [False]
+    assert reading.units[0].image_rule
 
 
 def test_keys_that_mean_nothing_in_that_kind_of_unit():
@@ -280,37 +295,35 @@ def test_keys_that_mean_nothing_in_that_kind_of_unit():
     assert hint == "it is for .container and .image files"
 
 
-def test_two_policies_of_one_image_move_nothing():
+def test_two_policies_of_one_image_are_refused():
     texts = {
         "a.container": container("AutoUpdate=registry"),
         "b.container": container(own=("ImagePolicy=semver:^1.4",)),
     }
-    message, path, line, hint = said(texts)
-    assert (
-        message
-        == f"{NGINX} is to be semver:^1.4 here, and digest in a.container; neither is updated"
-    )
-    assert (path, line) == ("b.container", 4)
-    assert "move together" in hint
+    (finding,) = read(texts).findings
+    assert finding.fatal
+    assert finding.message == f"{NGINX} is to be semver:^1.4 here, and digest in a.container"
+    assert (finding.path, finding.line) == ("apps/app/b.container", 4)
+    assert "move together" in finding.hint
 
 
-def test_two_policies_for_one_image_file_move_nothing():
+def test_two_policies_for_one_image_file_are_refused():
     texts = {
         "web.image": f"[Image]\nImage={NGINX}\n[X-Podvisor]\nImagePolicy=newest\n",
         "web.container": container(image="web.image", own=("ImagePolicy=semver:^1.4",)),
     }
-    message, path, _, _ = said(texts)
+    message, path, _, _ = said(texts, refused=True)
     assert message == "web.image is to be newest, and by web.container semver:^1.4"
     assert path == "web.image"
 
 
-def test_nothing_moves_of_which_one_word_means_nothing():
+def test_an_image_file_is_refused_of_which_one_word_means_nothing():
     own = "[X-Podvisor]\nImagePolicy=newest\nImageFilter=(?P<a>1)(?P<b>2)\nWindow=Sat\n"
     texts = {
         "web.image": f"[Image]\nImage={NGINX}\n{own}",
         "web.container": container("AutoUpdate=registry", image="web.image"),
     }
-    assert said(texts)[1] == "web.image"
+    assert said(texts, refused=True)[1] == "web.image"
 
 
 def test_a_policy_beside_local_counts_for_nothing():
@@ -329,7 +342,6 @@ def test_an_image_is_pulled_by_its_credentials_also_where_it_is_not_kept_up_to_d
         "db.image": f"[Image]\nImage={NGINX}\nAuthFile=/a.json\n",
         "one.container": container(label),
         "two.container": container("PodmanArgs=--init --authfile=%h/auth.json"),
-        "odd.container": container("AutoUpdate=odd", label),
         "none.container": container(),
     }
     found = {unit.path: unit.authfile for unit in read(texts).units if unit.images}
@@ -338,7 +350,6 @@ def test_an_image_is_pulled_by_its_credentials_also_where_it_is_not_kept_up_to_d
         "db.image": "/a.json",
         "one.container": "/home/pi/auth.json",
         "two.container": "/home/pi/auth.json",
-        "odd.container": "/home/pi/auth.json",
         "none.container": "",
     }
 
