@@ -147,6 +147,20 @@ class WatchStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What to do for a better way."""
 
 
+class UnknownImages(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Images of which it cannot be said whether there is a newer version, all for one cause."""
+
+    registry: str
+    images: int
+    """How many."""
+    since: float = 0.0
+    """When the registry answered last about the first of them, seconds since the epoch.
+
+    0 if it never did, or does, and nothing fits what is asked for.
+    """
+    problem: str
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything; `running` is false where it is read from the ledger, without a daemon."""
 
@@ -163,6 +177,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     webhooks: ListenerStatus | None = None
     """Left out where nothing listens for webhooks."""
     registry_webhooks: tuple[RegistryWebhook, ...] = ()
+    unknown_images: tuple[UnknownImages, ...] = ()
     problems: tuple[Finding, ...] = ()
     """Of podvisor itself: ledger not writable, Podman not reachable, settings refused."""
 

@@ -147,7 +147,7 @@ def assemble(
         trouble = ledger.problem()
         unwritten = [Finding(message=f"cannot write the ledger: {trouble}")] if trouble else []
         problems = (*host_problems(), *file.findings(), *unwritten)
-        return msgspec.structs.replace(started, problems=problems)
+        return msgspec.structs.replace(started, problems=problems, unknown_images=checker.unknown())
 
     keeper = ImageKeeper(podman=ports.podman, desired_state=desired_state, ledger=ledger)
     executor = Executor(

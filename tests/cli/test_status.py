@@ -22,6 +22,7 @@ from supervisor.model.status import (
     SourceStatus,
     Status,
     UnitStatus,
+    UnknownImages,
 )
 
 NOW = 1_700_000_000.0
@@ -300,6 +301,24 @@ def test_a_source_that_cannot_be_read_is_not_passed_over(
     sources = (WELL.sources[0], msgspec.structs.replace(ILL.sources[0], name="other"))
     lines = drawn(capsys, msgspec.structs.replace(WELL, sources=sources))
     assert lines[-1] == "1 app ready; 1 source cannot be read."
+
+
+def test_images_that_cannot_be_asked_about_are_told_once_for_all_apps(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    unknown = (
+        UnknownImages(registry="quay.io", images=3, since=NOW - 300, problem="Connection refused"),
+        UnknownImages(registry="quay.io", images=1, problem="quay.io wants a login"),
+    )
+    status = msgspec.structs.replace(WELL, unknown_images=unknown)
+    assert drawn(capsys, status)[-4:] == [
+        "! 3 images of quay.io are unknown since 5min ago: Connection refused (podvisor images)",
+        "! 1 image of quay.io is unknown: quay.io wants a login (podvisor images)",
+        "",
+        "1 app ready; 4 images unknown.",
+    ]
+    assert "unknown" not in "".join(drawn(capsys, status, app="web"))
+    assert is_well(plain(status)), "the apps run"
 
 
 def test_returns_0_when_all_is_well(podvisor: Callable[..., Any], daemon: Any) -> None:

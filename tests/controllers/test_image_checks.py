@@ -76,6 +76,20 @@ async def test_a_version_is_seen_first_when_it_was_seen_first(world):
         assert known.pushed_at == 5.0
 
 
+async def test_who_asks_how_all_stands_hears_of_a_registry_that_does_not_answer(world):
+    async with world.running(deployed("web", QUESTION), deployed("api", QUESTION)) as daemon:
+        assert daemon.checker.unknown() == ()
+        answered_at = daemon.known(QUESTION).answered_at
+        world.registry.failures["quay.io"] = DOWN
+        await anyio.sleep(4_000)
+        (one,) = daemon.checker.unknown()
+        assert (one.registry, one.images, one.since) == ("quay.io", 1, answered_at)
+        assert "connection refused" in one.problem
+        world.registry.failures.clear()
+        await anyio.sleep(4_000)
+        assert daemon.checker.unknown() == ()
+
+
 async def test_a_failure_is_no_answer(world):
     async with world.running(deployed("web", QUESTION)) as daemon:
         good = daemon.known(QUESTION)

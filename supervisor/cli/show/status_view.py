@@ -74,9 +74,11 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
         webhook_view.listener(status["webhooks"])
     for one in () if app else status.get("registry_webhooks", ()):
         webhook_view.registry(one, now)
+    for one in () if app else status.get("unknown_images", ()):
+        say(("! ", "warn"), _unknown(one, now))
     if not app and status["running"] and status.get("apps"):
         say()
-        say(_summary(status["apps"], status.get("sources", ()), problems))
+        say(_summary(status, problems))
 
 
 def _of_its_own(status: dict[str, Any]) -> list[dict[str, Any]]:
@@ -134,6 +136,15 @@ def _watch(one: dict[str, Any]) -> None:
         say("  ", (one["hint"], "dim"))
     else:
         say((f"{one['what']}: {one['way']} ({one['cost']})", "dim"))
+
+
+def _unknown(one: dict[str, Any], now: float) -> str:
+    """Of how many images it is not known whether there is a newer version, and why."""
+    number = one["images"]
+    images = f"{count(number, 'image')} of {one['registry']} {'is' if number == 1 else 'are'}"
+    since = one.get("since", 0.0)
+    when = f" since {relative(since, now=now)}" if since else ""
+    return f"{images} unknown{when}: {one['problem']} (podvisor images)"
 
 
 def _read(source: dict[str, Any], now: float) -> Cell:
@@ -304,13 +315,14 @@ def _memory(unit: dict[str, Any], now: float) -> str:
     return ", ".join(parts)
 
 
-def _summary(
-    apps: list[dict[str, Any]], sources: list[dict[str, Any]], problems: list[dict[str, Any]]
-) -> str:
+def _summary(status: dict[str, Any], problems: list[dict[str, Any]]) -> str:
+    apps, sources = status["apps"], status.get("sources", ())
     states = Counter(app["state"] for app in apps)
     more = []
     if unread := sum(bool(source.get("error")) for source in sources):
         more.append(f"{count(unread, 'source')} cannot be read")
+    if unknown := sum(one["images"] for one in status.get("unknown_images", ())):
+        more.append(f"{count(unknown, 'image')} unknown")
     if found := sum(bool(problem.get("fatal", True)) for problem in problems):
         more.append(f"{count(found, 'problem')} above")
     if set(states) > {"ready"} or "ready" not in states:

@@ -19,6 +19,7 @@ from supervisor.core.images.concerns import host_of, repository_of
 from supervisor.model.errors import Failure
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
+from supervisor.model.status import UnknownImages
 
 _MOST_SAID = 8
 """Different problems in a row that the event log tells of one image."""
@@ -99,6 +100,16 @@ class ImageChecker(msgspec.Struct, kw_only=True):
             self.desired_state.images_changed()  # who waits says why
             return Kind.APP.keys(self.schedule.questions.apps.get(question.key, ()))
         return []
+
+    def unknown(self) -> tuple[UnknownImages, ...]:
+        """Say of which images it is not known whether there is a newer version."""
+        known = filter(None, map(self.memory.of, self.schedule.questions.by_key))
+        unknown = [one for one in known if one.problem]
+        if not unknown:
+            return ()
+        from supervisor.core.status.unknown_images import unknown_images  # noqa: PLC0415
+
+        return unknown_images(unknown)
 
     # What the event log tells
 

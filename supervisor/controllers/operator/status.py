@@ -77,7 +77,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
     board: StatusBoard
     clock: Clock
     of_daemon: Callable[[], Status]
-    """What does not stand on the board: which daemon it is, and what is wrong with it itself."""
+    """What does not stand on the board: which daemon it is, what it lacks, and cannot find out."""
 
     async def look(self, app: str = "") -> Status:
         """How everything (or one app) stands at this moment. Raises Stalled for an unknown app."""
