@@ -25,6 +25,8 @@ webhook_secret = "file:~/secret"
 listen = "127.0.0.1:9078"
 """
 OF_IMAGES = {
+    "supervisor.adapters.podman.pull_errors",
+    "supervisor.adapters.podman.signature_policy",
     "supervisor.adapters.registry.asking",
     "supervisor.controllers.operator.images",
     "supervisor.core.images.calendar",

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from scenes import active, deploy_folder, main_pid, ready, service, sleeper
 
+from tests.test_idle_imports import OF_IMAGES
+
 QUIET = Path(__file__).parent / "contracts" / "quiet.py"
 SECONDS = 5
 
@@ -55,6 +57,21 @@ def test_what_the_daemon_does_loads_no_library_that_it_has_no_use_for(user):
     assert "_sqlite3" in loaded
     for name in ("_bz2", "_lzma", "_yaml", "pyrage", "_rust"):  # the last is cryptography's
         assert name not in loaded
+
+
+def test_a_daemon_that_follows_no_image_loads_little_of_what_serves_them(user):
+    """Its passes and its status, too: `test_idle_imports` sees its start alone."""
+    profile = "[Service]\nEnvironment=PYTHONPROFILEIMPORTTIME=1\n"
+    user.write(".config/systemd/user/podvisor.service.d/profile.conf", profile)
+    deploy_folder(user, {"web/web.container": sleeper()})
+    ready(user, "web")
+    user.podvisor("sync")
+    user.podvisor("status")
+    user.host.run("journalctl", "--sync")
+    lines = user.run("journalctl", "--user", "-o", "cat", "-u", "podvisor.service").stdout
+    imported = {line.rpartition("|")[2].strip() for line in lines.splitlines() if "|" in line}
+    assert "supervisor.controllers.images.schedule" in imported
+    assert not imported & OF_IMAGES
 
 
 def test_nothing_is_missed_while_everything_changes(user):

@@ -1,7 +1,7 @@
 """What podvisor asks of Podman and tells it. The `Podman` port.
 
 `api` speaks with it, `stores` knows when an answer still holds without asking again, `watch`
-notices changes in the stores, `pull_errors` understands why a pull failed.
+notices changes in the stores, `pull_errors` understands why a pull failed (and is loaded then).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
@@ -19,7 +19,6 @@ from supervisor.adapters.podman.event_watch import EventWatch
 from supervisor.adapters.podman.health import can_adjust, health_of
 from supervisor.adapters.podman.images import remove_image, tag_image, untag_image
 from supervisor.adapters.podman.played import played
-from supervisor.adapters.podman.pull_errors import failure_of
 from supervisor.adapters.podman.pulls import pull
 from supervisor.adapters.podman.registries import registry_rules, settings_files
 from supervisor.adapters.podman.secrets import (
@@ -29,7 +28,6 @@ from supervisor.adapters.podman.secrets import (
     remove_secret,
     secrets_there,
 )
-from supervisor.adapters.podman.signature_policy import policy_files
 from supervisor.adapters.podman.store_index import read_images, stored_images
 from supervisor.adapters.podman.stores import Kept, Stores, room_of, state_of, stores_of
 from supervisor.adapters.podman.watch import StoreWatch
@@ -135,6 +133,9 @@ class PodmanClient:
         finally:
             self._images.drop()
         if words:
+            from supervisor.adapters.podman.pull_errors import failure_of  # noqa: PLC0415
+            from supervisor.adapters.podman.signature_policy import policy_files  # noqa: PLC0415
+
             policies = policy_files(Path.home())
             raise failure_of(image, words, policies=policies, authfile=authfile, logins=logins)
 
