@@ -34,6 +34,8 @@ class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     ended_at: float = 0.0
     """When its gate decided, or something else cut its trial short; 0 while neither has."""
     outcome: Outcome = Outcome.TRIAL
+    was_good: bool = False
+    """Whether it passed its gate before: a trial that is cut short takes nothing from that."""
     reason: str = ""
     """Why it failed."""
     blamed: tuple[Pin, ...] = ()

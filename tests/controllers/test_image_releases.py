@@ -407,3 +407,19 @@ def test_whatever_comes_the_newest_that_works_runs(in_world, happens, bad_images
         assert not {A, *(LETTERS[one] for one in set("bc") - bad_images)} & set(blamed)
 
     in_world(case)
+
+
+async def test_a_trial_that_is_cut_short_takes_nothing_from_what_was_good_before(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        await tell(world, daemon, B)
+        await settle(daemon)
+        async with anyio.create_task_group() as tasks:
+            orders = OrderRequest(apps=("web",))
+            tasks.start_soon(daemon.service.rollback, orders, nothing)
+            await anyio.sleep(SETTLE / 2)
+            assert running(world) == A
+            await daemon.service.resume(orders)
+        await settle(daemon)
+        assert running(world) == B
+        assert {one.outcome for one in world.ledger.rollouts("web")} == {Outcome.GOOD}

@@ -65,6 +65,10 @@ def ask_gate(
             changing=untried,
             now=now,
         )
+        known = observed.rollouts.get(wanted.name, ())
+        was = next((one for one in known if one.release == trial.release), None)
+        if was and (was.outcome is Outcome.GOOD or was.was_good):
+            trial = msgspec.structs.replace(trial, was_good=True)
         reason = f"{in_words_of(wanted, deployment.last_good)} is on trial"
         attempt.steps.insert(0, TryRevision(app=wanted.name, trial=trial, reason=reason))
         # What is down now, before anything of it is done, is not its fault.
@@ -105,7 +109,9 @@ def cut_short(
     for one in observed.rollouts.get(deployment.name, ()):
         if gate.is_on(one) and one.content != wanted:
             reason = _why_cut(deployment, one, observed, goes_on=goes_on)
-            ended = msgspec.structs.replace(one, ended_at=now, reason=reason)
+            outcome = Outcome.GOOD if one.was_good else one.outcome
+            why = "" if one.was_good else reason
+            ended = msgspec.structs.replace(one, ended_at=now, outcome=outcome, reason=why)
             yield CutTrial(app=deployment.name, trial=ended, reason=reason)
 
 
