@@ -25,15 +25,18 @@ webhook_secret = "file:~/secret"
 listen = "127.0.0.1:9078"
 """
 OF_IMAGES = {
+    "supervisor.adapters.git.writer",
     "supervisor.adapters.podman.pull_errors",
     "supervisor.adapters.podman.signature_policy",
     "supervisor.adapters.registry.asking",
     "supervisor.controllers.operator.images",
+    "supervisor.controllers.sources.writeback",
     "supervisor.core.images.calendar",
     "supervisor.core.images.patterns",
     "supervisor.core.images.policy",
     "supervisor.core.images.policy_text",
     "supervisor.core.images.versions",
+    "supervisor.core.images.writeback",
     "supervisor.core.registryhost.host",
     "supervisor.core.registryhost.senders.generic",
     "supervisor.core.status.image_status",

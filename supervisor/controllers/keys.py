@@ -19,6 +19,7 @@ class Kind(enum.StrEnum):
     IMAGE_CHECK = "image-check"
     GC_ROOTS = "gc-roots"
     COMMIT_STATUS = "commit-status"
+    WRITEBACK = "writeback"
     HEALTH = "health"
     PROBES = "probes"
     WEBHOOKS = "webhooks"

@@ -19,6 +19,7 @@ from supervisor.model.rollout import Hold, Rollout, Suspension
 from supervisor.model.secret import SecretsMade
 from supervisor.model.status import WatchStatus
 from supervisor.model.webhook import WebhookMemory
+from supervisor.model.writeback import PushedBranch, WrittenBack
 
 Document = msgspec.Struct
 D = TypeVar("D", bound=Document)
@@ -40,10 +41,13 @@ KINDS: dict[type[Document], str] = {
     SecretsMade: "secrets-made",
     ImageKnowledge: "image",
     ImageOrder: "image-order",
+    WrittenBack: "written-back",
+    PushedBranch: "pushed-branch",
 }
 """Type to the name of the kind in the file.
 
 The key is the name of an app, of a unit (`repair`, `failure`), of a source (`webhook`,
-`commit-status`), a question's (`image`), an order's own (`image-order`) or of whatever it is that
+`commit-status`, `pushed-branch`), a question's (`image`), an order's own (`image-order`,
+`written-back`) or of whatever it is that
 there may be one of; the part tells the units and rollouts of one app from each other.
 """

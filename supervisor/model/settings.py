@@ -169,6 +169,58 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Base of the Git host's API, where it is not where `git` lets one expect it."""
     status_context: Annotated[str, _with_status("podvisor/pi")] = ""
     """What the status is called at the Git host; empty is `podvisor/HOSTNAME`."""
+    writeback: bool = False
+    """Whether the tag that a policy chose (`ImagePolicy=`) is committed to `ref`, a branch, when it
+    has passed its gate here."""
+    writeback_branch: Annotated[
+        str,
+        Rule(
+            example="podvisor-updates",
+            pattern=r"[A-Za-z0-9][A-Za-z0-9_/-]*(?:\.[A-Za-z0-9_/-]+)*",
+            refusal="{} cannot be a branch of podvisor's own",
+            hint="letters, digits, and - _ / between them, such as podvisor-updates",
+            over="git",
+        ),
+    ] = ""
+    """A branch of podvisor's own, one for each host, that is pushed instead, for you to merge."""
+    writeback_author: Annotated[
+        str,
+        Rule(
+            example="podvisor <podvisor@pi.example.org>",
+            pattern=r"[^<>\n]*[^<>\s] <[^<>\s]+>",
+            refusal="{} is no author",
+            hint='write it as git does: writeback_author = "NAME <ADDRESS>"',
+            over="git",
+        ),
+    ] = ""
+    """Who those commits are by; empty is `podvisor <podvisor@HOSTNAME>`."""
+    writeback_key: Annotated[
+        str,
+        Rule(
+            example="~/.config/podvisor/signing-key",
+            pattern=f"{PATH}|{_CREDENTIAL}",
+            refusal="“writeback_key” names no file",
+            hint=f"{PATH_HINT}; or credential:",
+            over="git",
+        ),
+    ] = ""
+    """What they are signed with: a file with an SSH key, or with an armoured OpenPGP key, neither
+    with a passphrase, or `credential:NAME`; empty is not at all."""
+    writeback_password: Annotated[
+        SecretRef, Rule(example="file:~/.config/podvisor/git-push-token", over="https")
+    ] = SecretRef("")
+    """For https: where the password or token is to push with, if it is not `password`."""
+    writeback_ssh_key: Annotated[
+        str,
+        Rule(
+            example="~/.ssh/podvisor-push",
+            pattern=f"{PATH}|{_CREDENTIAL}",
+            refusal="“writeback_ssh_key” names no file",
+            hint=f"{PATH_HINT}; or credential:",
+            over="ssh",
+        ),
+    ] = ""
+    """For ssh: the key to push with, if it is not `ssh_key`."""
     webhook: Annotated[
         str,
         Rule(

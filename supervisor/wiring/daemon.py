@@ -57,6 +57,7 @@ from supervisor.wiring.environment import load_settings
 from supervisor.wiring.images import image_checker
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
+from supervisor.wiring.writeback import write_back
 
 if TYPE_CHECKING:
     from supervisor.controllers.operator.images import ImageService
@@ -175,9 +176,11 @@ def assemble(
         queue=queue,
         settings=current,
     )
+    writeback = write_back(ports, desired_state=desired_state, queue=queue, settings=current)
 
     def tell() -> None:
         checker.follow()
+        writeback.arm()
         queue.add(*statuses.due())
         if board.has_looked:
             notifier.status(board.summary())
@@ -236,6 +239,8 @@ def assemble(
     resync = Resync(
         queue=queue, settings=current, failures=failures, on_resync=ports.podman.recheck
     )
+    pauses = backoff.FETCH_SECONDS
+    outward = partial(Reconciler, backoff=pauses, stalled_retry=pauses[-1], over_network=True)
     registry: Registry = {
         Kind.SOURCE: Reconciler(
             reconcile=poller.reconcile,
@@ -256,12 +261,8 @@ def assemble(
             over_network=True,
             shows_failures=True,
         ),
-        Kind.COMMIT_STATUS: Reconciler(
-            reconcile=statuses.reconcile,
-            backoff=backoff.FETCH_SECONDS,
-            stalled_retry=backoff.FETCH_SECONDS[-1],
-            over_network=True,
-        ),
+        Kind.COMMIT_STATUS: outward(reconcile=statuses.reconcile),
+        Kind.WRITEBACK: outward(reconcile=writeback.reconcile),
         Kind.WEBHOOKS: Reconciler(reconcile=webhooks.reconcile, over_network=True),
         Kind.ALL_APPS: Reconciler(reconcile=apps.name_all),
         Kind.CHANGED_APPS: Reconciler(reconcile=apps.name_changed),

@@ -35,6 +35,7 @@ from supervisor.controllers.ports import (
     Registry,
     Secrets,
     SourceReader,
+    SourceWriter,
     Systemd,
     Tokens,
 )
@@ -48,6 +49,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """One adapter for each port."""
 
     reader: SourceReader
+    writer: SourceWriter
     generator: Generator
     folder: Folder
     systemd: Systemd
@@ -108,6 +110,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
 
     return Ports(
         reader=reader,
+        writer=reader,
         generator=QuadletGenerator(Runner(stage=runtime / "stage", quadlets=paths.quadlets)),
         folder=OwnedFolder(
             root=paths.quadlets / "podvisor", user_units=paths.user_units, memory=ledger

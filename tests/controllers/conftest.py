@@ -70,7 +70,17 @@ class Defects(logging.Handler):
         assert not self.met, self.met[0]
 
 
-FAULTY = ("reader", "generator", "folder", "systemd", "podman", "secrets", "decryptor", "git_host")
+FAULTY = (
+    "reader",
+    "writer",
+    "generator",
+    "folder",
+    "systemd",
+    "podman",
+    "secrets",
+    "decryptor",
+    "git_host",
+)
 """Ports of which a call may fail, as their contracts say."""
 
 
@@ -118,6 +128,7 @@ class World:
     def _ports(self):
         return Ports(
             reader=self.reader,
+            writer=self.reader,
             generator=self.generator,
             folder=self.folder,
             systemd=self.systemd,

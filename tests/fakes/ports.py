@@ -8,6 +8,7 @@ real files is for tests/core/render/test_quadlet_output.py and the host.
 
 import asyncio
 import posixpath
+import re
 from collections.abc import (
     AsyncIterator,
     Callable,
@@ -70,11 +71,13 @@ from supervisor.model.settings import SecretRef, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
 from supervisor.model.webhook import Delivery
+from supervisor.model.writeback import NewCommit
 from tests.fakes.machine import ROOT, Machine, catalogued
 
 T = TypeVar("T")
 
 SUFFIX = {UnitKind.PLAIN: "", **{row.kind: row.service for row in QUADLETS.values()}}
+_IMAGE = re.compile("[Ii]mage=")
 RUN = frozenset({UnitKind.CONTAINER, UnitKind.KUBE})
 
 
@@ -118,6 +121,10 @@ class FakeReader:
         """Folders that hold nothing."""
         self.largest_read = 0
         """Bytes that were asked for at once."""
+        self.commits: list[NewCommit] = []
+        self.branches: dict[tuple[str, str], str] = {}
+        """Source and branch to what was pushed there, beside the source's own."""
+        self.push_failures: dict[str, Failure] = {}
 
     def put(self, source: str, files: dict[str, str]) -> None:
         self.trees[source] = files
@@ -166,6 +173,24 @@ class FakeReader:
 
     async def keep(self, name: str, revisions: Collection[str]) -> None:
         pass
+
+    async def commit(self, name: str, settings: SourceSettings, commit: NewCommit) -> str:
+        await asyncio.sleep(0.1)
+        if failure := self.push_failures.get(name):
+            raise failure
+        tree = dict(self.trees[name])
+        if revision_of(tree) != commit.onto:
+            return ""
+        tree |= {path: content.decode() for path, content in commit.files.items()}
+        if settings.writeback_branch:
+            branch = (name, settings.writeback_branch)
+            if self.branches.get(branch, "") != commit.replaces:
+                raise Stalled("somebody else pushed to it")
+            self.branches[branch] = revision_of(tree)
+        else:
+            self.trees[name] = tree
+        self.commits.append(commit)
+        return revision_of(tree)
 
 
 class FakeGenerator:
@@ -245,7 +270,7 @@ class FakeGenerator:
         runs_as = text.partition(" #")[0]
         if pinned and words["track"] not in ("digest", "local"):
             # Of what is laid over, nothing is in the unit that comes of it.
-            runs_as = runs_as.replace(f"image={words['image']}", "")
+            runs_as = " ".join(word for word in runs_as.split() if not _IMAGE.match(word))
         unit = DesiredUnit(
             name=f"{base}{SUFFIX[kind]}.service",
             kind=kind,
@@ -262,7 +287,7 @@ class FakeGenerator:
             networks=(words["in"],) if "in" in words else (),
             images=(image,) if image else (),
             authfile=words.get("authfile", ""),
-            image_rule=_rule(words, file),
+            image_rule=_rule(words, file, text),
             reads=(words["reads"],) if "reads" in words else (),
             secret_uses=(SecretUse(words["secret"], file.path, 1),) if "secret" in words else (),
             health_interval=float(words.get("health", 0)),
@@ -283,7 +308,7 @@ class FakeGenerator:
         return unit
 
 
-def _rule(words: Mapping[str, str], file: TreeFile) -> ImageRule | None:
+def _rule(words: Mapping[str, str], file: TreeFile, text: str) -> ImageRule | None:
     """`image=reg.example/web:1 track=digest`, or `local`; `update=` and `cooldown=` as well."""
     if "track" not in words:
         return None
@@ -294,6 +319,7 @@ def _rule(words: Mapping[str, str], file: TreeFile) -> ImageRule | None:
             policy=ImagePolicy(kind=PolicyKind(words["track"].replace("local", "digest"))),
         ),
         path=file.path,
+        line=next((at for at, line in enumerate(text.split("\n"), 1) if _IMAGE.match(line)), 0),
         update=UpdateMode(words["update"]) if "update" in words else None,
         cooldown=float(words["cooldown"]) if "cooldown" in words else None,
         window=words.get("window"),
@@ -301,7 +327,17 @@ def _rule(words: Mapping[str, str], file: TreeFile) -> ImageRule | None:
 
 
 def words_of(text: str) -> dict[str, str]:
-    return dict(word.partition("=")[::2] for word in text.split())
+    """What is written as in a unit file, `Image=`, is `image=`."""
+    words = dict(word.partition("=")[::2] for word in text.split())
+    if "Image" in words:
+        words["image"] = words.pop("Image")
+    return words
+
+
+def revision_of(tree: Mapping[str, str]) -> str:
+    """The revision of a source that holds these files, and no others."""
+    files = (TreeFile(path=path, oid=oid(text), size=len(text)) for path, text in tree.items())
+    return oid(repr(tuple(sorted(files))))
 
 
 def _found(

@@ -46,7 +46,7 @@ class Access(msgspec.Struct, kw_only=True):
         """Make the command that git calls through a shell; ssh splits paths at spaces itself."""
         options = ["BatchMode=yes"]
         if settings.ssh_key:
-            options += [f'IdentityFile="{_private_key(settings.ssh_key)}"', "IdentitiesOnly=yes"]
+            options += [f'IdentityFile="{private_key(settings.ssh_key)}"', "IdentitiesOnly=yes"]
         if settings.known_hosts:
             known = self._known_hosts(name, settings.known_hosts)
             options += [f'UserKnownHostsFile="{known}"', "GlobalKnownHostsFile=/dev/null", *_PINNED]
@@ -81,7 +81,7 @@ def _text(password: bytes) -> str:
         ) from error
 
 
-def _private_key(text: str) -> Path:
+def private_key(text: str) -> Path:
     """Return the key's path, for ssh would refuse one that others can read, with other words."""
     if text.startswith("credential:"):
         name = text.partition(":")[2]

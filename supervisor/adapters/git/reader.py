@@ -1,7 +1,7 @@
-"""The SourceReader port: Git repositories and folders, each read into a store of its own.
+"""The ports SourceReader and SourceWriter: repositories and folders, each with a store of its own.
 
 `credentials` says how a remote is reached, `remote` and `folder` bring something new, `signatures`
-says whether it may be taken, `store` holds it, `tree_policy` judges it.
+says whether it may be taken, `store` holds it, `tree_policy` judges it; `writer` commits to it.
 """
 
 import logging
@@ -27,6 +27,7 @@ from supervisor.kit.stamps import blob_id, object_id
 from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.settings import LimitSettings, SecretRef, SourceSettings
 from supervisor.model.source import FileKind, Snapshot, TreeFile
+from supervisor.model.writeback import NewCommit
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +166,24 @@ class GitSources:
             with _telling(source):
                 # That takes its time; who only reads does not wait for it.
                 await source.store.collect()
+
+    async def commit(self, name: str, settings: SourceSettings, commit: NewCommit) -> str:
+        """Commit to the branch of a Git source, and push; empty if that has moved meanwhile."""
+        from supervisor.adapters.git.writer import push_commit  # noqa: PLC0415  # few ask for it
+
+        source = self._source(name)
+        async with source.changing:
+            with _telling(source):
+                own = replace(
+                    settings,
+                    password=settings.writeback_password or settings.password,
+                    ssh_key=settings.writeback_ssh_key or settings.ssh_key,
+                )
+                remote = await self._access.remote(name, own)
+                exchange = await self._fetcher.exchange(source.store, remote, verb="push to")
+                return await push_commit(
+                    source.store, exchange, settings, commit, scratch=self._folder
+                )
 
     async def _fetch_proven(self, source: _Source, settings: SourceSettings) -> Snapshot:
         """Fetch; raises StoreBroken for what git takes for a failure of the other end, too."""

@@ -40,17 +40,18 @@ class Remote(NamedTuple):
         return {key: f"Authorization: {self.authorization}"} if self.authorization else {}
 
 
-class _Exchange(NamedTuple):
-    """Git commands of one fetch, which talk to a remote for a store."""
+class Exchange(NamedTuple):
+    """Git commands of one fetch or push, which talk to a remote for a store."""
 
     store: Store
     remote: Remote
     env: Mapping[str, str]
     timeout_seconds: float
+    verb: str = "fetch"
 
     @property
     def doing(self) -> str:
-        return f"fetch {self.remote.url.shown}"
+        return f"{self.verb} {self.remote.url.shown}"
 
     async def run(self, command: str, *args: str, file_limit: int = 0) -> Completed:
         """Run a command, `args` being its options, the remote, and what is asked of that."""
@@ -123,8 +124,7 @@ class Fetcher(msgspec.Struct, kw_only=True):
         if _COMMIT.fullmatch(ref) and ref == known:
             return
         key = (remote.url, ref)
-        env = await self._environment(store, remote)
-        exchange = _Exchange(store, remote, env, self.timeout_seconds)
+        exchange = await self.exchange(store, remote)
         if key in self._too_large:
             if self._too_large[key] == await exchange.id_of(ref):
                 raise TooLarge(exchange.doing, self.size)
@@ -135,7 +135,12 @@ class Fetcher(msgspec.Struct, kw_only=True):
             self._too_large[key] = await exchange.id_of(ref)
             raise
 
-    async def _fetch(self, exchange: _Exchange, ref: str) -> None:
+    async def exchange(self, store: Store, remote: Remote, *, verb: str = "fetch") -> Exchange:
+        """Return how a remote is talked to; `verb` begins what is said of a failure."""
+        env = await self._environment(store, remote)
+        return Exchange(store, remote, env, self.timeout_seconds, verb)
+
+    async def _fetch(self, exchange: Exchange, ref: str) -> None:
         remote, before = exchange.remote, exchange.store.head()
         name = self._names.get((remote.url, ref)) if before else None
         if name and await self._probe.finds(remote.url, remote.authorization, name, before):
@@ -157,7 +162,7 @@ class Fetcher(msgspec.Struct, kw_only=True):
         if oid != before:
             await self._bring(exchange, name, *(() if before else ("--depth=1",)))
 
-    async def _bring(self, exchange: _Exchange, name: str, *options: str) -> None:
+    async def _bring(self, exchange: Exchange, name: str, *options: str) -> None:
         done = await exchange.run(
             *("fetch", "--no-tags", "--force", "--update-shallow", "--no-write-fetch-head"),
             *("--no-recurse-submodules", *options, "--", exchange.remote.url, f"+{name}:{HEAD}"),

@@ -6,7 +6,7 @@ the last snapshot.
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,6 +149,7 @@ class Store:
         output_limit: int = 64 << 20,
         hear: Callable[[bytes], None] | None = None,
         timeout_seconds: float = 120.0,
+        env: Mapping[str, str] | None = None,
     ) -> bytes:
         """Run a command on the store alone; any failure that is not the disk's is damage.
 
@@ -162,6 +163,7 @@ class Store:
             output_limit=output_limit,
             hear=hear,
             timeout_seconds=timeout_seconds,
+            env=env,
         )
         if done.code:
             self.clean()

@@ -24,7 +24,7 @@ _HEAD = """\
 # Durations are written 90s, 5m, 1h30m or 7d; sizes 512K, 16M or 1G.
 # After a change: podvisor reload
 """
-_OVER_SSH = ("ssh_key", "known_hosts")
+_OVER_SSH = ("ssh_key", "known_hosts", "writeback_ssh_key")
 """Settings that mean nothing for the source whose example is over https."""
 _NO_EXAMPLES = (
     "webhook",
@@ -34,6 +34,11 @@ _NO_EXAMPLES = (
     "public_url",
     "registry",
     "window",
+    "writeback_branch",
+    "writeback_author",
+    "writeback_key",
+    "writeback_password",
+    "writeback_ssh_key",
 )
 """Settings that would have something heard, put off, or be useless, if all were uncommented."""
 _TABLES = {"by_app": "web", "by_image": '"docker.io/library/*"', "registries": "ghcr"}

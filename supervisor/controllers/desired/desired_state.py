@@ -192,6 +192,10 @@ class DesiredState(msgspec.Struct, kw_only=True):
         """What the source asks of an app, be it held back or refused; None if it holds none."""
         return self._newest.get(app)
 
+    def snapshot(self, source: str) -> Snapshot | None:
+        """Return what a source held when it was read last."""
+        return self._snapshots.get(source)
+
     def secrets(self) -> dict[str, str]:
         """Secrets that some app describes, each with that app."""
         return {

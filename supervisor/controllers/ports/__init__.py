@@ -14,6 +14,7 @@ from supervisor.controllers.ports.sources import (
     GitHost,
     Listener,
     SourceReader,
+    SourceWriter,
     Tokens,
 )
 from supervisor.controllers.ports.units import Folder, Generator, Systemd
@@ -36,6 +37,7 @@ __all__ = (
     "Registry",
     "Secrets",
     "SourceReader",
+    "SourceWriter",
     "Systemd",
     "Tokens",
 )

@@ -8,6 +8,7 @@ from supervisor.core.githost.commit_status_api import Api
 from supervisor.model.commit_status import CommitStatus
 from supervisor.model.settings import SourceSettings
 from supervisor.model.source import Snapshot
+from supervisor.model.writeback import NewCommit
 
 
 class SourceReader(Protocol):
@@ -30,6 +31,18 @@ class SourceReader(Protocol):
 
     async def keep(self, name: str, revisions: Collection[str]) -> None:
         """Protect these revisions of the source from being collected, and no others."""
+
+
+class SourceWriter(Protocol):
+    """Writes to the Git repositories that sources are."""
+
+    async def commit(self, name: str, settings: SourceSettings, commit: NewCommit) -> str:
+        """Commit to the source's branch (or to `writeback_branch`), and push; nothing is forced.
+
+        Returns the commit's id; empty, with nothing pushed, if the source's branch is no longer at
+        `commit.onto`: it is to be read anew. Raises Retry (unreachable) or Stalled (no right to
+        push, a protected branch, a key that cannot sign, a branch that others have pushed to).
+        """
 
 
 class FolderWatch(Protocol):

@@ -1,5 +1,6 @@
 """What must hold for one source of the settings as a whole, beyond the rules of its fields."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ _STATUS_HOSTS = ", ".join(STATUS_APIS)
 _ACTIONS = github_actions.HOST.name
 _STATUS_HINT = 'status_url = "https://git.example.org/api/v1", and OWNER/NAME at the end of “git”'
 _FASTEST_POLL = Seconds(10)
+_NO_BRANCH = re.compile(r"[0-9a-f]{40}$|refs/(?!heads/)")
 
 
 def source_problems(
@@ -35,6 +37,7 @@ def source_problems(
     yield from _place_problems(key, source, wrong)
     yield from _rule_problems(key, given, git, wrong)
     yield from _git_problems(key, given, git, wrong)
+    yield from _writeback_problems(key, source, git, wrong)
     words = ("webhook", "webhook_secret", "webhook_repository", "webhook_audience")
     if not any(word in wrong for word in words):
         yield from _webhook_problems(key, {one: given[one] for one in words if one in given})
@@ -99,6 +102,29 @@ def _git_problems(
         elif api.base.startswith("http://") and not GitUrl(api.base).is_local:
             hint = "whoever is on the way can read the token; use https://"
             yield Problem((*key, name), f"“{api.base}” is not encrypted", hint, fatal=False)
+
+
+def _writeback_problems(
+    key: Path, source: Mapping[str, Any], git: GitUrl, wrong: set[str]
+) -> Iterator[Problem]:
+    if source.get("writeback") is not True:
+        words = (word for word in source if word.startswith("writeback_") and source[word])
+        if "writeback" not in wrong and (word := next(words, "")):
+            hint = "say that it is asked for: writeback = true"
+            yield Problem((*key, word), f"“{word}” needs “writeback”", hint)
+    elif not git:
+        if "git" not in wrong:
+            hint = "only a Git repository has it"
+            yield Problem((*key, "writeback"), "“writeback” does nothing for a folder", hint)
+    elif "ref" not in wrong and _NO_BRANCH.match(str(source.get("ref", ""))):
+        hint = "commits are written back to a branch: name one in “ref”"
+        yield Problem((*key, "writeback"), "“ref” names no branch to write back to", hint)
+    elif source.get("verify") and not (
+        source.get("writeback_key") or source.get("writeback_branch")
+    ):
+        message = "“writeback” beside “verify” needs “writeback_key”"
+        hint = "say what it signs with, or its own commits would be refused here"
+        yield Problem((*key, "writeback"), message, hint)
 
 
 def _webhook_problems(key: Path, given: Mapping[str, str]) -> Iterator[Problem]:

@@ -103,7 +103,8 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         current = _current(key, standing)
         if order and order.pinned:
             if newest and newest.runs != order.pinned.runs:
-                choice.updates.append(_held(standing, rules, newest, f"pinned to {order.pinned}"))
+                why = f"pinned to {order.pinned}" + (f": {order.reason}" if order.reason else "")
+                choice.updates.append(_held(standing, rules, newest, why))
             return order.pinned
         if self._mode(rules, standing) is UpdateMode.OFF:
             return current

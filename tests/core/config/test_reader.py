@@ -174,6 +174,24 @@ def test_says_what_is_wrong_with_the_file(text: str, said: str) -> None:
         ("git = 'a@b:c/d'\nknown_hosts = 'example.org'", "holds no lines of that kind"),
         ("git = 'a@b:c/d'\nknown_hosts = '~/$x'", "“known_hosts” names no file"),
         ("git = 'a@b:c/d'\nverify = 'pgp'", "cannot verify by “pgp” (ssh or gpg)"),
+        ("folder = '/b'\nwriteback = true", "“writeback” does nothing for a folder"),
+        ("git = 'a@b:c/d'\nwriteback_key = '/k'", "“writeback_key” needs “writeback”"),
+        (
+            f"git = 'a@b:c/d'\nwriteback = true\nref = '{'a' * 40}'",
+            "“ref” names no branch to write back to",
+        ),
+        (
+            "git = 'a@b:c/d'\nwriteback = true\nverify = 'ssh'\nallowed_signers = '/s'",
+            "“writeback” beside “verify” needs “writeback_key”",
+        ),
+        (
+            "git = 'a@b:c/d'\nwriteback = true\nwriteback_author = 'me'",
+            "“me” is no author",
+        ),
+        (
+            "git = 'a@b:c/d'\nwriteback = true\nwriteback_branch = '-x'",
+            "“-x” cannot be a branch of podvisor's own",
+        ),
         ("git = 'a@b:c/d'\nverify = 'ssh'", "“verify” needs “allowed_signers”"),
         ("git = 'a@b:c/d'\nallowed_signers = '/s'", "“allowed_signers” needs “verify”"),
         (
