@@ -102,6 +102,17 @@ async def test_a_tag_stands_for_what_was_pushed_last(side: FakeSide | RealSide) 
     assert second.startswith("sha256:")
 
 
+async def test_a_version_is_there_by_its_digest_whatever_tag_it_has(
+    side: FakeSide | RealSide,
+) -> None:
+    first = side.push("apps/web:1", "good")
+    side.push("apps/web:1", "better")
+    assert await digest(side, f"apps/web@{first}") == first
+    with pytest.raises(Stalled) as failure:
+        await digest(side, f"apps/web@sha256:{'d' * 64}")
+    assert failure.value.hint
+
+
 async def test_tags_come_in_the_registrys_order_none_twice(side: FakeSide | RealSide) -> None:
     names = ("1.2", "1.10", "latest", "1.9-rc.1")
     for name in names:

@@ -235,12 +235,36 @@ async def test_a_version_that_ran_here_is_pinned_by_the_beginning_of_its_digest(
             assert image.pinned.runs == running(world) == first
 
 
-async def test_a_digest_that_nobody_knows_is_pinned_as_it_is(world):
+async def test_a_digest_that_never_ran_here_is_pinned_if_its_registry_has_it(world):
+    runs = push(world, "none of its tags any more")
     push(world, "one")
-    runs = f"reg.example/web@sha256:{'d' * 64}"
-    world.podman.registry.add(runs)
     async with world.running() as daemon:
         await deploy(world, daemon, ONE)
+        await pin(daemon, runs.rpartition("@")[2])
+        assert running(world) == runs
+
+
+async def test_a_digest_that_nobody_has_is_not_pinned(world):
+    first = push(world, "one")
+    digest = f"sha256:{'d' * 64}"
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        with pytest.raises(Stalled, match=f"there is no reg.example/web@{digest}"):
+            await pin(daemon, digest)
+        world.registry.failures["reg.example"] = Retry("reg.example does not answer")
+        with pytest.raises(Retry, match="does not answer"):
+            await pin(daemon, digest)
+        assert not world.ledger.all(ImageOrder)
+        assert running(world) == first
+
+
+async def test_a_digest_that_is_here_is_pinned_without_asking(world):
+    push(world, "one")
+    runs = f"reg.example/web@sha256:{'d' * 64}"
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        world.registry.failures["reg.example"] = Retry("reg.example does not answer")
+        world.machine.images.add(runs)
         await pin(daemon, runs.rpartition("@")[2])
         assert running(world) == runs
 

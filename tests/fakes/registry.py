@@ -17,6 +17,8 @@ def digest_of(content: str) -> str:
 class FakeRegistry:
     def __init__(self) -> None:
         self.repositories: dict[str, dict[str, str]] = {}
+        self.pushed: set[str] = set()
+        """All versions that there ever were: `HOST/NAME@sha256:…`."""
         self.pushed_at: dict[str, float] = {}
         """Of images, where it tells."""
         self.failures: dict[str, Failure] = {}
@@ -32,6 +34,7 @@ class FakeRegistry:
         repository, tag = name_and_tag(image)
         digest = digest_of(content or image)
         self.repositories.setdefault(repository, {})[tag] = digest
+        self.pushed.add(f"{repository}@{digest}")
         return digest
 
     def asked_since(self, mark: int) -> list[str]:
@@ -41,6 +44,8 @@ class FakeRegistry:
         repository, tag = name_and_tag(image)
         await self._ask(image, repository)
         found = self.repositories.get(repository, {}).get(tag)
+        if image in self.pushed:
+            found = image.partition("@")[2]
         if found is None:
             raise Stalled(f"there is no {image}", hint="push it, or write another tag")
         return TagDigest(digest=found, pushed_at=self.pushed_at.get(image, 0.0))

@@ -52,6 +52,8 @@ class RegistryServer:
     def __init__(self) -> None:
         self.manifests: dict[str, dict[str, bytes]] = {}
         """Repository to tag to content."""
+        self.versions: dict[str, bytes] = {}
+        """All that there ever were, by `NAME@sha256:…`."""
         self.login = ""
         """`basic`, `bearer` or nothing."""
         self.is_for_all = False
@@ -115,7 +117,9 @@ class RegistryServer:
         name, _, tag = image.rpartition(":")
         manifest = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "of": content}).encode()
         self.manifests.setdefault(name, {})[tag] = manifest
-        return f"sha256:{sha256(manifest).hexdigest()}"
+        digest = f"sha256:{sha256(manifest).hexdigest()}"
+        self.versions[f"{name}@{digest}"] = manifest
+        return digest
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -219,7 +223,7 @@ class RegistryServer:
         self._tokens += 1
 
     def _manifest(self, name: str, tag: str) -> Told:
-        manifest = self.manifests.get(name, {}).get(tag)
+        manifest = self.versions.get(f"{name}@{tag}") or self.manifests.get(name, {}).get(tag)
         if manifest is None:
             return _error(404, "MANIFEST_UNKNOWN")
         headers = [("Content-Type", INDEX)]

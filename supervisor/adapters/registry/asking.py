@@ -11,7 +11,7 @@ from supervisor.adapters.registry.listing import digest_of, list_tags
 from supervisor.adapters.registry.memory import Memory
 from supervisor.adapters.registry.push_times import pushed_at
 from supervisor.adapters.registry.session import Round, Session
-from supervisor.model.errors import Failure, Stalled
+from supervisor.model.errors import Failure
 from supervisor.model.image import TagDigest
 from supervisor.model.podman import RegistryRule
 
@@ -25,15 +25,15 @@ class Asking(msgspec.Struct, kw_only=True):
     _round: Round | None = None
 
     async def digest(self, image: str, *, authfile: str = "") -> TagDigest:
-        """Ask what `HOST/NAME:TAG` stands for, mirrors first. Raises Retry or Stalled."""
+        """Ask what `HOST/NAME:TAG` stands for, or whether there is a `HOST/NAME@sha256:…`.
+
+        Mirrors are asked first. Raises Retry or Stalled.
+        """
         name = whole_name(image)
-        if not name.tag:
-            raise Stalled(
-                f"cannot ask about {image}: it names no tag, but a version that stays as it is",
-                hint="write a tag instead of the digest if it is to be kept up to date",
-            )
 
         async def find(session: Session) -> TagDigest:
+            if name.digest:
+                return TagDigest(digest=await digest_of(session, name.digest))
             digest = await digest_of(session, name.tag)
             return TagDigest(digest=digest, pushed_at=await pushed_at(session, name.tag, digest))
 

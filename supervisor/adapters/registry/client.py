@@ -30,7 +30,10 @@ class RegistryClient(msgspec.Struct, kw_only=True):
     _asking: Any = None
 
     async def digest(self, image: str, *, authfile: str = "") -> TagDigest:
-        """Ask what `HOST/NAME:TAG` stands for, mirrors first. Raises Retry or Stalled."""
+        """Ask what `HOST/NAME:TAG` stands for, or whether there is a `HOST/NAME@sha256:…`.
+
+        Mirrors are asked first. Raises Retry or Stalled.
+        """
         return await self._loaded().digest(image, authfile=authfile)
 
     async def tags(self, repository: str, *, authfile: str = "") -> Sequence[str]:

@@ -13,6 +13,7 @@ from supervisor.model.errors import Stalled
 from supervisor.model.podman import RegistryRule
 
 _FOR_TAGS = ("", "all", "tag-only")
+_FOR_DIGESTS = ("", "all", "digest-only")
 _THIS_MACHINE = "localhost"
 
 
@@ -31,7 +32,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def whole_name(image: str) -> Reference:
-    """Read `HOST/NAME` or `HOST/NAME:TAG`. Raises Stalled if no registry can be asked about it."""
+    """Read `HOST/NAME[:TAG][@DIGEST]`. Raises Stalled if no registry can be asked about it."""
     try:
         reference = parse_reference(image)
     except Refused as refused:
@@ -46,7 +47,7 @@ def whole_name(image: str) -> Reference:
 
 
 def places(image: Reference, rules: Sequence[RegistryRule]) -> tuple[Endpoint, ...]:
-    """Return the mirrors of an image that serve tags, and at last its registry.
+    """Return the mirrors that serve what an image names, tag or digest, and at last its registry.
 
     Raises Stalled if it is blocked.
     """
@@ -63,12 +64,14 @@ def places(image: Reference, rules: Sequence[RegistryRule]) -> tuple[Endpoint, .
             f"cannot ask about {repository}: {rule.prefix} is blocked on this machine",
             hint="see `blocked` in man containers-registries.conf",
         )
-    return tuple(_places(repository, rule))
+    return tuple(_places(image, rule))
 
 
-def _places(repository: str, rule: RegistryRule) -> Iterator[Endpoint]:
+def _places(image: Reference, rule: RegistryRule) -> Iterator[Endpoint]:
+    repository, by_digest = image.repository, bool(image.digest)
+    serve = _FOR_DIGESTS if by_digest else _FOR_TAGS
     for mirror in rule.mirrors:
-        if mirror.pulls in _FOR_TAGS and not rule.mirrors_are_for_digests:
+        if mirror.pulls in serve and (by_digest or not rule.mirrors_are_for_digests):
             moved = _moved(repository, rule.prefix, mirror.location)
             yield _endpoint(moved, is_insecure=mirror.is_insecure)
     moved = _moved(repository, rule.prefix, rule.location)

@@ -39,7 +39,7 @@ class _Manifest(msgspec.Struct):
 
 
 async def digest_of(session: Session, tag: str) -> str:
-    """Return the digest of the index, or of the manifest if that is what a tag stands for.
+    """Return the digest of the index, or of the manifest if that is what a tag (or digest) names.
 
     It is asked for, not the manifest, which counts as a pull; where it is not told, the manifest
     is read and hashed. Raises Retry or Stalled.

@@ -47,7 +47,7 @@ class ImageVersions(msgspec.Struct, frozen=True, kw_only=True):
             return version
         repository, _ = name_and_tag(question.image)
         if _DIGEST.fullmatch(word) and not question.is_local:
-            return ImageVersion(runs=f"{repository}@{word}", seen_at=self.clock.now())
+            return await self._by_digest(question, f"{repository}@{word}")
         if not is_tag(word):
             hint = "a tag, or a digest; podvisor history shows those that ran here"
             raise Stalled(f"“{word}” is no version of {name}", hint=hint)
@@ -81,6 +81,12 @@ class ImageVersions(msgspec.Struct, frozen=True, kw_only=True):
         newest = self.ledger.get(ImageKnowledge, key)
         if newest and newest.newest:
             yield newest.newest
+
+    async def _by_digest(self, question: ImageQuestion, runs: str) -> ImageVersion:
+        """Return the version `NAME@sha256:…`, if it is here or its registry has it."""
+        if runs not in ((await self.podman.inventory(images=[runs])).images or {}):
+            await self.registry.digest(runs, authfile=question.authfile)
+        return ImageVersion(runs=runs, seen_at=self.clock.now())
 
     async def _tagged(self, question: ImageQuestion, image: str, *, tag: str) -> ImageVersion:
         """Return what a tag stands for: at the registry, or where that does not answer, here."""

@@ -16,7 +16,7 @@ class Registry(Protocol):
     """
 
     async def digest(self, image: str, *, authfile: str = "") -> TagDigest:
-        """Ask what `HOST/NAME:TAG` stands for."""
+        """Ask what `HOST/NAME:TAG` stands for, or whether there is a `HOST/NAME@sha256:…`."""
 
     async def tags(self, repository: str, *, authfile: str = "") -> Sequence[str]:
         """List the tags of `HOST/NAME`, in the registry's order; no digests, none twice."""

@@ -6,7 +6,6 @@ import pytest
 
 from supervisor.adapters.registry.asking import Asking
 from supervisor.adapters.registry.quirks import _QUIRKS, Quirk
-from supervisor.model.errors import Stalled
 from tests.fakes.registry_server import Asked, RegistryServer, Told
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +86,9 @@ async def test_who_does_not_tell_keeps_nobody_from_the_digest(
     assert hub.asked == 1
 
 
-async def test_a_name_without_a_tag_is_no_question(client: Asking) -> None:
-    with pytest.raises(Stalled, match="names no tag"):
-        await client.digest(f"registry.example/web@{ANOTHER}")
+async def test_nobody_is_asked_when_a_digest_was_pushed(
+    client: Asking, server: RegistryServer, hub: Hub
+) -> None:
+    expected = server.push("team/web:1")
+    found = await client.digest(f"{server.host}/team/web@{expected}")
+    assert (found.digest, found.pushed_at, hub.asked) == (expected, 0, 0)

@@ -130,7 +130,9 @@ RULES = (
             Mirror(location="m3.example", pulls="tag-only"),
         ),
     ),
-    RegistryRule(prefix="d.example", mirrors=(Mirror(location="m"),), mirrors_are_for_digests=True),
+    RegistryRule(
+        prefix="d.example", mirrors=(Mirror(location="m.example"),), mirrors_are_for_digests=True
+    ),
 )
 
 
@@ -152,7 +154,16 @@ RULES = (
                 "docker.io/library/nginx",
             ],
         ),
+        (
+            f"docker.io/nginx@sha256:{'d' * 64}",
+            [
+                "m1.example/hub/library/nginx!",
+                "m2.example/library/nginx",
+                "docker.io/library/nginx",
+            ],
+        ),
         ("d.example/web:1", ["d.example/web"]),
+        (f"d.example/web@sha256:{'d' * 64}", ["m.example/web", "d.example/web"]),
     ],
 )
 def test_places(image: str, expected: list[str]) -> None:
