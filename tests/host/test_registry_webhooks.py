@@ -6,7 +6,7 @@ import time
 import pytest
 import yaml
 
-from tests.host.registries import SERVICE, OwnRegistry
+from tests.host.registries import OwnRegistry
 from tests.host.scenes import deploy_folder, events, ready, service, status
 
 SECRET = "a secret that nobody guesses"
@@ -49,10 +49,10 @@ def as_shown(own, port):
     shown = user.podvisor("webhook", "show", own.image("web:1"), "--reveal").stdout
     begin = shown.index("notifications:\n")
     snippet = yaml.safe_load(shown[begin : shown.index("\n\n", begin)])
-    settings = json.loads(user.read("registry/config.yml")) | snippet
+    settings = json.loads(user.read(f"{own.name}/config.yml")) | snippet
     settings["http"]["debug"] = {"addr": f"127.0.0.1:{port + 2}"}
-    user.write("registry/config.yml", json.dumps(settings))
-    user.systemctl("restart", SERVICE)
+    user.write(f"{own.name}/config.yml", json.dumps(settings))
+    user.systemctl("restart", own.service)
 
 
 def figures(own, port):
