@@ -20,7 +20,7 @@ pre-release (0), or what is before all of those (-1); the words of a pre-release
 LONGEST_RANGE = 200
 _PRERELEASE, _RELEASE, _BEFORE = 0, 1, -1
 _VERSION = re.compile(r"[vV]?(\d{1,18}(?:\.\d{1,18}){0,7})(?:-([0-9A-Za-z.-]+))?", re.ASCII)
-_BUILD = re.compile(r"\d{7,}|\d+-\d.*", re.ASCII)
+_BUILD = re.compile(r"[vV]?(?:\d{7,}|\d+-\d.*)", re.ASCII)
 """A date, or a commit's number: no version, however high."""
 _PIECE = re.compile(r"\d+|[A-Za-z]+", re.ASCII)
 _COMPARATOR = re.compile(

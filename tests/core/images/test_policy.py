@@ -339,3 +339,10 @@ def test_twenty_thousand_tags_cost_little(policy):
 def test_letters_that_no_tag_has_fit_nothing():
     tags = ["1.0\n", "\u0661.\u0662", "1.0 ", "1" * 129, "\ud800", "", ".1", "a b"]
     assert newest(tags, ImagePolicy(kind=PolicyKind.NEWEST)) == Choice()
+
+
+@pytest.mark.parametrize("prefix", ["", "v", "release-"])
+def test_dates_with_dashes_are_dates_whatever_stands_before_them(prefix):
+    tags = [f"{prefix}2026-1-30", f"{prefix}2026-09-01", f"{prefix}2026-12-25-2", "latest"]
+    policy = ImagePolicy(kind=PolicyKind.NEWEST)
+    assert newest(tags, policy).tag == f"{prefix}2026-12-25-2"
