@@ -365,7 +365,8 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """`[images]`: how units that ask for it (AutoUpdate=, ImagePolicy=) get newer images."""
 
     interval: Annotated[Seconds, _MAY_BE_ZERO] = Seconds(3_600)
-    """How often registries are asked for newer versions; 0s is only when somebody says so."""
+    """How often registries are asked for newer versions; less than a day becomes twelve times as
+    long, a day at most, for an image that webhooks tell of. 0s is only when somebody says so."""
     update: UpdateMode = UpdateMode.AUTO
     """`auto` runs a newer version, `download` only pulls it, `notify` shows it, `off` asks not."""
     cooldown: Annotated[Seconds, _MAY_BE_ZERO] = Seconds(0)

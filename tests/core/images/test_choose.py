@@ -166,6 +166,20 @@ def test_an_older_version_is_not_taken_for_a_newer_one(tag, moves):
     assert bool(choice.updates) is not moves
 
 
+def test_what_an_edited_policy_finds_runs_at_once_and_the_pin_was_of_the_former_one():
+    edited = msgspec.structs.replace(WEB, policy=ImagePolicy(kind=PolicyKind.NEWEST))
+    rule = ImageRule(question=edited, path="web.container")
+    pinned = ImageVersion(runs=runs(WEB, "a"))
+    order = ImageOrder(app="web", question=WEB.key, at=1.0, pinned=pinned)
+    here = standing("2", good=candidate("1", "a"), orders={WEB.key: order})
+    careful = ImageSettings(
+        update=UpdateMode.NOTIFY, cooldown=Seconds(3_600), window="Sun 03:00..05:00"
+    )
+    choice = choosing(knows(edited, "c"), settings=careful).choose([rule], here)
+    assert chosen(choice) == {"web.container": "c"}
+    assert not choice.updates
+
+
 def test_a_pinned_version_stays_and_the_newer_one_is_shown():
     pinned = ImageVersion(runs=runs(WEB, "d"))
     order = ImageOrder(app="web", question=WEB.key, pinned=pinned, at=NOW)
