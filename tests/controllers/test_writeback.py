@@ -162,6 +162,19 @@ async def test_a_push_that_is_refused_is_said_and_changes_nothing_here(world):
         assert "writeback:home" not in daemon.board.problems
 
 
+async def test_a_push_that_is_refused_is_no_problem_where_nobody_asks_for_it_any_more(world):
+    world.reader.push_failures["home"] = Stalled("the server refuses it")
+    async with world.running() as daemon:
+        await at_first(world, daemon)
+        await newer(world, daemon, "1", "2")
+        assert "writeback:home" in daemon.board.problems
+        home = msgspec.structs.replace(world.settings.sources["home"], writeback=False)
+        settings = msgspec.structs.replace(world.settings, sources={"home": home})
+        await daemon.lifecycle.take_settings(settings)
+        await daemon.queue.wait_idle()
+        assert "writeback:home" not in daemon.board.problems
+
+
 async def test_a_line_that_is_not_as_expected_is_refused_with_its_place(world):
     text = "track=newest image=reg.example/web:1\n"
     async with world.running() as daemon:

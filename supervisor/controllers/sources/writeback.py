@@ -75,7 +75,8 @@ class WriteBackController(msgspec.Struct, kw_only=True):
                 self.queue.add_in(Kind.WRITEBACK.key(name), _GATHER_SECONDS)
 
     def _forget(self, _: Settings) -> None:
-        """Try anew what could not be written: the settings are other ones."""
+        """Look anew at each source: the settings are other ones, and may not ask for it now."""
+        self.queue.add(*Kind.WRITEBACK.keys(self._looked))
         self._looked.clear()
 
     async def reconcile(self, name: str) -> list[str]:
