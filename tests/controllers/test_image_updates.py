@@ -93,6 +93,20 @@ async def test_an_update_without_news_changes_nothing(world):
         assert world.systemd.jobs == []
 
 
+async def test_the_status_says_that_a_registry_cannot_be_asked(world):
+    push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        assert daemon.service.status().unknown_images == ()
+        why = f"cannot ask about {IMAGE}: Connection refused"
+        world.registry.failures["reg.example"] = Retry(why)
+        await anyio.sleep(4_000)
+        status = daemon.service.status()
+        (one,) = status.unknown_images
+        assert (one.registry, one.images, one.problem) == ("reg.example", 1, "Connection refused")
+        assert [app.state for app in status.apps] == [AppState.READY]
+
+
 async def test_an_update_of_what_fails_tells_so(world):
     first = push(world, "one")
     async with world.running() as daemon:
