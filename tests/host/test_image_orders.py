@@ -79,11 +79,22 @@ def test_a_person_has_the_last_word(own):
 def test_without_a_registry_and_without_a_daemon_what_is_known_is_told(own):
     user = own.user
     one = own.push("podvisor-test:1", "web:1")
+    two = own.push("podvisor-test:2", "web:two")
     start(own)
+    nobodys = f"sha256:{'d' * 64}"
+    assert "has no such image" in order(user, "pin", "web", nobodys, code=1)
+    order(user, "pin", "web", two)
+    assert running(user) == two
+    order(user, "unpin", "web")
     own.stop()
     said = order(user, "update", "web", code=3)
     assert "unknown since" in said
     assert order(user, "images", code=3).count("unknown") == 2
+    said = order(user, "status")
+    assert f"! 1 image of localhost:{own.port} is unknown since " in said
+    assert "ago: Connection refused (podvisor images)" in said
+    assert "1 app ready; 1 image unknown." in said
+    assert "Connection refused" in order(user, "pin", "web", nobodys, code=1)
     order(user, "pin", "web")
     user.systemctl("stop", "podvisor.service")
     said = order(user, "images", code=4)

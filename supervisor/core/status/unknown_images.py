@@ -32,6 +32,7 @@ def _since(one: ImageKnowledge) -> float:
 
 
 def _cause(problem: str, registry: str) -> str:
-    """Return what follows the image: "cannot ask about quay.io/me/web:1: timed out"."""
+    """Return what follows the image: "cannot ask about quay.io/me/web:1: quay.io: timed out"."""
     named = re.search(rf"(?<!\S){re.escape(registry)}/\S+: ", problem)
-    return problem[named.end() :] if named else problem
+    cause = problem[named.end() :] if named else problem
+    return cause.removeprefix(f"{registry}: ")

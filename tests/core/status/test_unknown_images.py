@@ -19,7 +19,9 @@ def known(image, problem="", answered_at=0.0, failures=1):
 
 
 def refused(name, at=0.0):
-    return known(f"{OURS}/{name}", f"cannot ask about {OURS}/{name}: Connection refused", at)
+    return known(
+        f"{OURS}/{name}", f"cannot ask about {OURS}/{name}: {OURS}: Connection refused", at
+    )
 
 
 def test_one_cause_is_told_once_whatever_image_it_was_met_at():
