@@ -113,6 +113,7 @@ def desired_state(
             renderer=renderer,
             history=history,
             ledger=ledger,
+            suspensions=Suspensions(ledger=ledger, clock=clock),
             clock=clock,
         ),
         folder=folder,

@@ -309,6 +309,20 @@ async def test_a_held_app_keeps_its_images(world):
         assert running(world) == C
 
 
+async def test_a_suspended_app_keeps_its_images_until_that_ends_by_itself(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        await daemon.service.suspend(OrderRequest(apps=("web",), seconds=3600))
+        await tell(world, daemon, B)
+        (held,) = await updates(daemon)
+        assert "suspended" in held.why
+        assert held.until
+        assert running(world) == A
+        await anyio.sleep(3600 + PULL)
+        await daemon.queue.wait_idle()
+        assert running(world) == B
+
+
 async def test_what_was_chosen_survives_a_restart_with_nothing_known(world):
     async with world.running() as daemon:
         await at(world, daemon, A)

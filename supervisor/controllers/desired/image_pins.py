@@ -12,6 +12,7 @@ from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Ledger
+from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.desired.pinned import with_pins
 from supervisor.core.images.choose import Choice, Choosing, Standing
 from supervisor.kit.clock import Clock
@@ -30,6 +31,7 @@ class ImagePins(msgspec.Struct, kw_only=True):
     renderer: AppRenderer
     history: RevisionHistory
     ledger: Ledger
+    suspensions: Suspensions
     clock: Clock
     unpinned: tuple[Candidate, ...] = ()
     """The candidates as their sources hold them."""
@@ -81,13 +83,16 @@ class ImagePins(msgspec.Struct, kw_only=True):
         hold = self.ledger.get(Hold, one.name)
         good = self.history.way_back(manifest) if manifest and manifest.revision else None
         orders = self.ledger.all(ImageOrder).values()
+        suspension = self.suspensions.of(one.name)
+        still = f"the app is held at {hold.images or hold.revision[:12]}" if hold else ""
         return Standing(
             app=one.name,
             base=one.base,
             good=good,
             rollouts=self.ledger.rollouts(one.name),
             orders={order.question: order for order in orders if order.app == one.name},
-            still=f"the app is held at {hold.images or hold.revision[:12]}" if hold else "",
+            still="the app is suspended" if suspension else still,
+            until=suspension.until if suspension else 0.0,
         )
 
     def foresee(

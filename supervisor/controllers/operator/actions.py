@@ -47,6 +47,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
             self.suspensions.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
             why = _with_why(length, order.reason)
             self.ledger.log(EventKind.SUSPENDED, app=app, reason=why)
+        self.desired_state.images_changed()
         await self._look_at(order.apps)
 
     async def resume(self, order: OrderRequest) -> None:

@@ -46,6 +46,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """By the question's key."""
     still: str = ""
     """Why nothing of it is to move, as it is held or suspended; empty if that is not so."""
+    until: float = 0.0
+    """When that ends by itself, seconds since the epoch; 0 is "when a person says so"."""
 
 
 class Choice(msgspec.Struct, kw_only=True):
@@ -119,7 +121,7 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
             choice.updates.append(_held(standing, rules, newest, failed, failed=True))
             return current
         if standing.still:
-            why = standing.still
+            why, until = standing.still, standing.until
         elif _is_older(newest, current, known.question.policy):
             why = f"it is older than {current.tag}, which runs"
         elif not (order and order.now == newest.runs):
