@@ -72,6 +72,7 @@ async def secure_one(registry: RegistryClient) -> None:
 def login(password: str, path: Path) -> None:
     pair = base64.b64encode(f"pi:{password}".encode()).decode()
     path.write_text(json.dumps({"auths": {SECURE: {"auth": pair}}}))
+    path.chmod(0o600)
 
 
 async def one_after_another(registry: RegistryClient) -> None:
