@@ -4,8 +4,8 @@
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -157,3 +157,12 @@ def _object(text: bytes) -> Mapping[str, Any]:
     except ValueError:
         return {"message": text.decode(errors="replace").strip()[:500]}
     return value if isinstance(value, dict) else {}
+
+
+@contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Say of a refusal what was refused; what is in use now may not be for long."""
+    try:
+        yield
+    except ApiError as error:
+        raise Retry(f"cannot {what}: {error}") from error

@@ -4,15 +4,15 @@
 notices changes in the stores, `pull_errors` understands why a pull failed (and is loaded then).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from supervisor.adapters.podman.api import Api, ApiError, name_in_path
+from supervisor.adapters.podman.api import Api, ApiError, doing, name_in_path
 from supervisor.adapters.podman.check_results import failed_last, hides_failures, results_file
 from supervisor.adapters.podman.containers import containers_of
 from supervisor.adapters.podman.event_watch import EventWatch
@@ -83,7 +83,7 @@ class PodmanClient:
         containers: bool = False,
     ) -> Inventory:
         """Ask for what is named, no more. Raises Retry if Podman does not answer."""
-        with _doing("read Podman's objects"):
+        with doing("read Podman's objects"):
             known = await self._list_secrets() if secrets else None
             return Inventory(
                 images=await self._find_images(images) if images else None,
@@ -101,7 +101,7 @@ class PodmanClient:
 
     async def image_digests(self, reference: str) -> tuple[str, ...]:
         """Return by which digests an image that is here may be asked for: `NAME@sha256:…`."""
-        with _doing(f"inspect {reference}"):
+        with doing(f"inspect {reference}"):
             found = await self._api.inspect("images", reference) or {}
         own = f"@{found.get('Digest')}"
         # Podman has them in no order that means anything.
@@ -154,17 +154,17 @@ class PodmanClient:
 
     async def tag_image(self, image: str, name: str) -> None:
         """Give an image one more name; gone already is well. Raises Retry."""
-        with _doing(f"tag {image} as {name}"):
+        with doing(f"tag {image} as {name}"):
             await tag_image(self._api, image, name)
 
     async def untag_image(self, name: str) -> None:
         """Take a name from its image, which stays; gone already is well. Raises Retry."""
-        with _doing(f"untag {name}"):
+        with doing(f"untag {name}"):
             await untag_image(self._api, name)
 
     async def remove_image(self, name: str) -> None:
         """Take a name from its image, which goes if it was the last and nobody uses it."""
-        with _doing(f"remove image {name}"):
+        with doing(f"remove image {name}"):
             await remove_image(self._api, name)
 
     async def remove_container(self, container: str) -> None:
@@ -186,7 +186,7 @@ class PodmanClient:
         self._volumes.drop()
 
     async def _remove(self, kind: str, name: str, **query: str) -> None:
-        with _doing(f"remove {kind} {name}"):
+        with doing(f"remove {kind} {name}"):
             # Podman takes the beginning of an id, or of a volume's name, for a name.
             found = await self._api.inspect(f"{kind}s", name)
             if found and _is_meant(kind, name, found):
@@ -197,7 +197,7 @@ class PodmanClient:
         """Ask for the health of these containers, by id; those that are gone are left out."""
         found: dict[str, ContainerHealth] = {}
         images: dict[str, Any] = {}
-        with _doing("read the containers' health"):
+        with doing("read the containers' health"):
             # Podman may have been upgraded since.
             self._version = str((await self._api.get("/version")).get("Version", ""))
             adjustable = can_adjust(self._version)
@@ -215,7 +215,7 @@ class PodmanClient:
 
     async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
         """Containers of these `.kube` services, those that have ended as well. Raises Retry."""
-        with _doing("read the containers of a .kube file"):
+        with doing("read the containers of a .kube file"):
             return await played(self._api, units)
 
     async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:
@@ -239,7 +239,7 @@ class PodmanClient:
         return frozenset(failed)
 
     async def _failed_as_told(self, container: str) -> bool:
-        with _doing("read the containers' health"):
+        with doing("read the containers' health"):
             found = await self._api.inspect("containers", container)
         return found is not None and health_of(found, None, adjustable=False).streak > 0
 
@@ -260,21 +260,21 @@ class PodmanClient:
 
     async def secret(self, name: str) -> bytes | None:
         """Read a secret; None if there is none of this name. Raises Retry."""
-        with _doing(f"read secret {name}"):
+        with doing(f"read secret {name}"):
             found = await read_secret(self._api, name)
         return str(found.get("SecretData", "")).encode() if found else None
 
     async def put_secret(self, name: str, content: bytes, *, labels: Mapping[str, str]) -> None:
         """Make or replace a secret. Raises Stalled if one is there that podvisor did not make."""
         try:
-            with _doing(f"make secret {name}"):
+            with doing(f"make secret {name}"):
                 await put_secret(self._api, name, content, labels)
         finally:
             self._secrets.drop()
 
     async def remove_secret(self, name: str) -> None:
         """Remove a secret that podvisor made; gone already, or another's, is well."""
-        with _doing(f"remove secret {name}"):
+        with doing(f"remove secret {name}"):
             await remove_secret(self._api, name)
         self._secrets.drop()
 
@@ -284,7 +284,7 @@ class PodmanClient:
         if (kept := self._rules.get(paths)) is not None:
             return kept
         before = state_of(paths)
-        with _doing("read what is said of registries"):
+        with doing("read what is said of registries"):
             info = await self._api.get("/info")
         try:
             found = registry_rules(info.get("registries"))
@@ -385,15 +385,6 @@ class PodmanClient:
         there = secrets_there(await self._api.get("/secrets/json"))
         self._secrets.put(there, before=before)
         return there
-
-
-@contextmanager
-def _doing(what: str) -> Iterator[None]:
-    """Say of a refusal what was refused; what is in use now may not be for long."""
-    try:
-        yield
-    except ApiError as error:
-        raise Retry(f"cannot {what}: {error}") from error
 
 
 def _is_meant(kind: str, asked: str, found: dict[str, Any]) -> bool:
