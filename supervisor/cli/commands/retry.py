@@ -9,7 +9,12 @@ from supervisor.cli.fast.status_report import is_well
 
 @click.command(
     short_help="Try once more what failed in an app and was taken back.",
-    epilog=codes.epilog(codes.NOT_WELL, codes.NOT_RUNNING, c0="it runs well now"),
+    epilog=codes.epilog(
+        codes.NOT_WELL,
+        codes.NOT_RUNNING,
+        c0="it runs well now",
+        c3="it failed again, or the app is refused or failing",
+    ),
 )
 @click.argument("app")
 @click.option("--reason", default="", metavar="TEXT", help="Why; goes into the event log.")

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
-from supervisor.core.images.words import short_name, version_in_words
+from supervisor.core.images.words import policy_words, short_name, version_in_words
 from supervisor.kit.texts import count, relative
-from supervisor.model.image import ImageVersion
+from supervisor.model.image import ImagePolicy, ImageVersion
 
 _SHORT = 8
 _NOTHING: Cell = ("-", "dim")
@@ -173,5 +175,4 @@ def policy(question: dict[str, Any]) -> str:
     kind = said.get("kind", "digest")
     if kind == "digest":
         return f"follows the tag of {question['image']}"
-    words = " ".join(filter(None, (kind, said.get("pattern", ""))))
-    return f"follows {words}" + (f", of tags like {said['filter']}" if said.get("filter") else "")
+    return f"follows {policy_words(msgspec.convert(said, ImagePolicy))}"

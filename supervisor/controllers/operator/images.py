@@ -59,14 +59,13 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
         return await self._bring_on(chosen, say)
 
     def _let_go(self, image: ImageStatus, reason: str) -> None:
-        """Let the newest version wait for nothing, and say so if it did."""
+        """Let the newest version wait no longer, if it only comes too early, and say so."""
         newest = image.newer
-        if newest is None:
+        if newest is None or image.held is None or not image.held.early:
             return
-        self._order(image, pinned=image.pinned, now=newest.runs, reason=reason)
-        if image.held and image.held.early:
-            why = f"{_named(image, newest)} waits no longer, as a person says: {image.held.why}"
-            self._log(EventKind.RESUMED, image, why, reason)
+        self._order(image, now=newest.runs, reason=reason)
+        why = f"{_named(image, newest)} waits no longer, as a person says: {image.held.why}"
+        self._log(EventKind.RESUMED, image, why, reason)
 
     async def pin(self, request: PinRequest, say: Say) -> tuple[ImageStatus, ...]:
         """Have images of an app stay at a version."""

@@ -116,6 +116,8 @@ async def says_who_should_have_signed(podman: PodmanClient) -> None:
         await podman.pull(gone, timeout_seconds=60)
     except Stalled as error:
         assert "does not have it any more" in str(error), error
+    else:
+        raise AssertionError("it was pulled")
 
 
 async def main() -> None:
