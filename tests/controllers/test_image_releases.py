@@ -342,7 +342,9 @@ async def test_the_reverting_of_an_image_tells_of_the_image(world):
         fails(world, B)
         await tell(world, daemon, B)
         await settle(daemon)
-        told = [event.reason for event in world.events() if "sha256:bbbbbbbbbbbb" in event.reason]
+        told = [
+            one.reason for one in world.events(EventKind.REVERTED) if "bbbbbbbbbbbb" in one.reason
+        ]
         assert told
 
 
@@ -437,3 +439,37 @@ async def test_a_trial_that_is_cut_short_takes_nothing_from_what_was_good_before
         await settle(daemon)
         assert running(world) == B
         assert {one.outcome for one in world.ledger.rollouts("web")} == {Outcome.GOOD}
+
+
+async def test_an_image_that_nobody_names_any_more_is_not_asked_about(world):
+    other = ONE["web/web.container"].replace("web:1", "web:2")
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        world.registry.repositories["reg.example/web"]["2"] = B.partition("@")[2]
+        await world.push(daemon, {"web/web.container": other, "other/other.container": "v=1"})
+        await anyio.sleep(PULL)
+        await settle(daemon)
+        assert running(world) == B
+        world.registry.asked.clear()
+        await anyio.sleep(4 * 3600)
+        assert set(world.registry.asked) == {"reg.example/web:2"}
+        world.reader.put("home", {"other/other.container": "v=1"})
+        daemon.queue.add("source:home")
+        await settle(daemon)
+        world.registry.asked.clear()
+        await anyio.sleep(4 * 3600)
+        assert not world.registry.asked
+        assert not world.ledger.all(ImageKnowledge)
+
+
+async def test_a_problem_that_a_webhook_met_first_is_told(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        world.registry.failures["reg.example"] = Retry("reg.example: no route to host")
+        daemon.service.orders.images().schedule.told([IMAGE])
+        await anyio.sleep(3 * 3600)
+        (told,) = [one for one in world.events(EventKind.IMAGE) if not one.ok]
+        assert "no route" in told.reason
+        world.registry.failures.clear()
+        await anyio.sleep(3 * 3600)
+        assert world.events(EventKind.RECOVERED)

@@ -165,7 +165,12 @@ class DesiredState(msgspec.Struct, kw_only=True):
         """Say that an app stands as wanted now: it is its own last good."""
         self._news += 1
         if self._current and (one := self._current.get(name)):
-            self._current[name] = msgspec.structs.replace(one, last_good=one.wanted)
+            stands = msgspec.structs.replace(one, last_good=one.wanted)
+            # Another mapping where something went with it: whoever follows that has to look.
+            if one.last_good and one.last_good != one.wanted:
+                self._current = self._previous = {**self._current, name: stands}
+            else:
+                self._current[name] = stands
             if one.refusal or one.updates or (one.held and name in self.images.rules):
                 # Nothing is wanted beside what is refused now; and its images may move, or wait.
                 self._current = None
@@ -178,7 +183,8 @@ class DesiredState(msgspec.Struct, kw_only=True):
         """Say that an app is gone."""
         self._news += 1
         if self._current:
-            self._current.pop(name, None)
+            left = {one: asked for one, asked in self._current.items() if one != name}
+            self._current = self._previous = left
 
     def latest(self) -> Mapping[str, Deployment]:
         """Every app as it was worked out last, without working anything out."""

@@ -21,7 +21,7 @@ from supervisor.core.images.concerns import (
 )
 from supervisor.core.images.reference import name_and_tag
 from supervisor.model.errors import Failure
-from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
+from supervisor.model.image import ImageQuestion, ImageVersion
 
 if TYPE_CHECKING:
     from supervisor.core.images.policy import Choice
@@ -57,8 +57,8 @@ class Asking(msgspec.Struct, kw_only=True):
     aside: Aside
     _chosen: dict[str, _Chosen] = {}
     """By the key of the question."""
-    _verified: dict[str, tuple[str, float]] = {}
-    """Key of the question to the tag of which the digest was asked, and when."""
+    _verified: dict[str, tuple[ImageVersion, float]] = {}
+    """Key of the question to the version that was asked for by its tag, and when."""
     _listing: defaultdict[tuple[str, str], anyio.Lock] = msgspec.field(
         default_factory=lambda: defaultdict(anyio.Lock)
     )
@@ -75,7 +75,6 @@ class Asking(msgspec.Struct, kw_only=True):
     async def ask(
         self,
         question: ImageQuestion,
-        known: ImageKnowledge | None,
         *,
         told_at: float,
         along: Iterable[ImageQuestion],
@@ -86,6 +85,8 @@ class Asking(msgspec.Struct, kw_only=True):
         its repository serves those of `along` that are asked next.
         """
         hurried = told_at > -math.inf
+        if hurried:
+            self._verified.pop(question.key, None)
         if question.is_local:
             return await self._here(question)
         if not lists_tags(question):
@@ -96,19 +97,15 @@ class Asking(msgspec.Struct, kw_only=True):
 
             why = nothing_fits(repository_of(question), question.policy, chosen.near)
             return Answer(problem=why[0], hint=why[1])
-        tag, at = self._verified.get(question.key, ("", -math.inf))
-        before = known.newest if known else None
-        if (
-            before
-            and before.tag == tag == chosen.tag
-            and not hurried
-            and is_fixed(tag)
-            and anyio.current_time() < at + _DIGEST_COUNTS_SECONDS
-        ):
-            return Answer(version=before)
+        if verified := self._verified.get(question.key):
+            version, at = verified
+            is_young = anyio.current_time() < at + _DIGEST_COUNTS_SECONDS
+            if version.tag == chosen.tag and is_fixed(chosen.tag) and is_young:
+                return Answer(version=version)
         image = f"{repository_of(question)}:{chosen.tag}"
         answer = await self._version(question, image, hurried=hurried)
-        self._verified[question.key] = (chosen.tag, anyio.current_time())
+        if answer.version:
+            self._verified[question.key] = (answer.version, anyio.current_time())
         return answer
 
     async def instead(self, question: ImageQuestion) -> ImageVersion | None:
@@ -161,7 +158,8 @@ class Asking(msgspec.Struct, kw_only=True):
                 return known
             async with self.hosts.turn(host_of(question), repository, hurried=hurried):
                 tags = await self.registry.tags(repository, authfile=authfile)
-            asked = [question, *(one for one in along if _reads_the_same(one, question))]
+            others = (one for one in along if _reads_the_same(one, question))
+            asked = {one.key: one for one in (question, *others)}.values()
 
             from supervisor.core.images.policy import newest  # noqa: PLC0415
 

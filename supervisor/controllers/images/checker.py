@@ -60,7 +60,6 @@ class ImageChecker(msgspec.Struct, kw_only=True):
                 return []
             answer = await self.asking.ask(
                 question,
-                self.memory.of(key),
                 told_at=told_at,
                 along=self.schedule.questions.about(repository_of(question)),
             )
@@ -84,6 +83,7 @@ class ImageChecker(msgspec.Struct, kw_only=True):
         if question.key not in self.schedule.questions.by_key:
             return []
         known = self.memory.failed(question, failure, instead)
+        self._told_of(question, before)
         if not isinstance(failure, LetAlone) and not self.schedule.look_again(question.key):
             self._tell_problem(question, before, known)
         return self._after(question, before, known)
@@ -119,20 +119,29 @@ class ImageChecker(msgspec.Struct, kw_only=True):
         old, new = before.newest if before else None, known.newest
         if known.problem:
             self._tell_problem(question, before, known)
-        elif self._said.pop(question.key, None):
-            self._log(EventKind.RECOVERED, question, f"{host_of(question)} answers again")
+        elif self._told_of(question, before):
+            host = (
+                "" if question.is_local or not (before and before.failures) else host_of(question)
+            )
+            why = f"{host} answers again" if host else "there is a version again"
+            self._log(EventKind.RECOVERED, question, why)
+        if not known.problem:
+            self._said.pop(question.key, None)
         if old and new and _version(old) != _version(new):
-            self._log(EventKind.IMAGE, question, f"another version: {_words(new)}")
+            self._log(EventKind.IMAGE, question, f"another version: {new}")
+
+    def _told_of(self, question: ImageQuestion, before: ImageKnowledge | None) -> set[str]:
+        """Return the problems that the event log tells of, those from before a start as well."""
+        known = {before.problem} if before and before.problem else set()
+        return self._said.setdefault(question.key, known)
 
     def _tell_problem(
         self, question: ImageQuestion, before: ImageKnowledge | None, known: ImageKnowledge
     ) -> None:
         """Log a problem once, however often it is met in a row, across restarts too."""
-        said = self._said.setdefault(question.key, set())
-        if known.problem in said or len(said) == _MOST_SAID:
-            return
-        said.add(known.problem)
-        if before is None or before.problem != known.problem:
+        said = self._told_of(question, before)
+        if known.problem not in said and len(said) < _MOST_SAID:
+            said.add(known.problem)
             self._log(EventKind.IMAGE, question, known.problem, ok=False, detail=known.hint)
 
     def _log(
@@ -157,8 +166,3 @@ class ImageChecker(msgspec.Struct, kw_only=True):
 def _version(one: ImageVersion | None) -> tuple[str, str] | None:
     """What counts of a version: not when it was seen."""
     return (one.runs, one.tag) if one else None
-
-
-def _words(one: ImageVersion) -> str:
-    digest = one.runs.rpartition("@")[2]
-    return f"{one.tag} ({digest})" if one.tag else digest

@@ -81,15 +81,15 @@ class Hosts(msgspec.Struct, kw_only=True):
                 _failed(host, repository, failure, began=began)
                 raise
             except Stalled:
-                _answered(host)
+                _answered(host, began=began)
                 raise
-            _answered(host)
+            _answered(host, began=began)
 
     def network_changed(self) -> None:
         """Ask again those that are let alone by a guess: they may be reached now."""
         for host in self._hosts.values():
             if not host.said_so:
-                _answered(host)
+                _answered(host, began=math.inf)
 
     def _host(self, name: str) -> _Host:
         return self._hosts.setdefault(name, _Host())
@@ -112,7 +112,7 @@ def _failed(host: _Host, repository: str, failure: Retry, *, began: float) -> No
     host.failing.add(repository)
     host.why = str(failure)
     if failure.after_seconds:
-        host.until, host.said_so = now + failure.after_seconds, True
+        host.until, host.said_so, host.failed_at = now + failure.after_seconds, True, now
     elif len(host.failing) > 1 and began >= host.failed_at:
         host.failures += 1
         host.failed_at = now
@@ -120,6 +120,9 @@ def _failed(host: _Host, repository: str, failure: Retry, *, began: float) -> No
         host.until, host.said_so = max(host.until, now + wait), host.said_so and now < host.until
 
 
-def _answered(host: _Host) -> None:
+def _answered(host: _Host, *, began: float) -> None:
+    """Ask it again as ever, unless it failed since this was asked."""
+    if began < host.failed_at:
+        return
     host.failing.clear()
     host.failures, host.until, host.said_so = 0, -math.inf, False

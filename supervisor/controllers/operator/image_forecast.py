@@ -52,7 +52,7 @@ class ImageForecast(msgspec.Struct, frozen=True, kw_only=True):
             if wait := self.asking.book(known.question, told_at=told_at):
                 words = f"its registry is asked much: again in {format_duration(round(wait))}"
                 return replace(known, problem=words)
-            answer = await self.asking.ask(known.question, known, told_at=told_at, along=())
+            answer = await self.asking.ask(known.question, told_at=told_at, along=())
         except Failure as failure:
             return replace(known, problem=str(failure), hint=failure.hint)
         newest = seen(answer.version, known.newest, at) if answer.version else known.newest

@@ -121,13 +121,11 @@ class WriteBackController(msgspec.Struct, kw_only=True):
         by_key: dict[str, list[_Line]] = {}
         for line in lines:
             by_key.setdefault(line.key, []).append(line)
-        sources = {app: one.source for app in self.desired_state.latest()
-                   if (one := self.desired_state.newest(app))}  # fmt: skip
         heard = False
         for key, written in self.ledger.all(WrittenBack).items():
             if mine := by_key.get(key):
                 heard |= await self._hear_of(written, mine, revision, merged=merged)
-            elif written.app not in sources:
+            elif written.app not in self.desired_state.latest():
                 self.ledger.drop(WrittenBack, key)
         return heard
 
