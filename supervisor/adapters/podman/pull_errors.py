@@ -6,15 +6,19 @@ from pathlib import Path
 
 from supervisor.adapters.podman.signature_policy import signature_rule
 from supervisor.core.images.reference import has_registry
+from supervisor.kit.texts import one_line
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.podman import PullLogins
 
+_MOST_READ = 4_000
+"""Characters that are looked through: a registry's own words may be among them, and long."""
+_MOST_SAID = 1_000
 _FULL = re.compile(r"no space left|disk quota exceeded", re.IGNORECASE)
+_AMID = re.compile(r"(?:storing|copying|reading|writing) blob", re.IGNORECASE)
 _BROKE_OFF = re.compile(
-    r"(?:storing blob|copying blob|reading blob|writing blob).*"
-    r"(?P<why>unexpected EOF|connection reset by peer|broken pipe|i/o timeout"
-    r"|network is unreachable|no route to host|context deadline exceeded)",
-    re.IGNORECASE | re.DOTALL,
+    r"unexpected EOF|connection reset by peer|broken pipe|i/o timeout"
+    r"|network is unreachable|no route to host|context deadline exceeded",
+    re.IGNORECASE,
 )
 # Looked for first: a registry that is down says "unauthorized" and "not found" as well.
 _PASSING = re.compile(
@@ -82,17 +86,22 @@ def failure_of(
 ) -> Failure:
     """Classify what Podman says of a pull; the message ends in its own words, or says them plainly.
 
+    It is in one line and bounded, however much a registry says.
+
     `policies` are the places of policy.json, the first that there is counts; `logins` were in
     `authfile`, by which it was pulled.
     """
-    said = _WRAPPING.sub("", words.strip()) or "Podman does not say"
+    if len(words) > _MOST_READ:
+        words = f"{words[: _MOST_READ // 2]} … {words[-_MOST_READ // 2 :]}"
+    said = " ".join(_WRAPPING.sub("", words.strip()).split())
+    said = one_line(said, _MOST_SAID) or "Podman does not say"
     message = f"cannot pull {image}: {said}"
     if _REJECTED in said:
         return _refused_by_policy(image, said.partition(_REJECTED)[2], policies)
     if _FULL.search(words):
         return Retry(f"cannot pull {image}: the disk filled up in the middle of it: {said}")
-    if found := _BROKE_OFF.search(words):
-        return Retry(f"cannot pull {image}: the network broke off in the middle: {found['why']}")
+    if (amid := _AMID.search(words)) and (why := _BROKE_OFF.search(words, amid.end())):
+        return Retry(f"cannot pull {image}: the network broke off in the middle: {why[0]}")
     if _PASSING.search(words):
         return Retry(message)
     if "@sha256:" in image and _GONE.search(words):

@@ -1,6 +1,7 @@
 """Words of Podman 5.4 and 5.8 on pulls that failed, as both said them on a real host."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,32 @@ def test_what_happened_is_said_plainly(wrapping: str, words: str, said: str) -> 
     assert str(failure_of("quay.io/a/b:1", wrapping + words)).startswith(
         f"cannot pull quay.io/a/b:1: {said}"
     )
+
+
+@pytest.mark.parametrize(
+    "babble",
+    [
+        "copying blob ",
+        "repository ",
+        "does not match ",
+        'Get "',
+        "Source image rejected: open x",
+        "reading manifest a in b",
+        "no\nend\x1b ",
+    ],
+)
+def test_what_a_registry_says_at_length_is_neither_read_nor_said_whole(babble: str) -> None:
+    began = time.process_time()
+    failure = failure_of("quay.io/a/b:1", babble * ((1 << 20) // len(babble)))
+    assert time.process_time() - began < 0.5
+    assert len(str(failure)) < 1_200
+    assert str(failure).isprintable()
+
+
+def test_of_many_words_the_first_and_the_last_count() -> None:
+    words = f"copying blob x: {'y' * (1 << 20)}: unexpected EOF"
+    said = "cannot pull a: the network broke off in the middle: unexpected EOF"
+    assert str(failure_of("a", words)) == said
 
 
 def test_a_digest_that_the_registry_lost() -> None:
