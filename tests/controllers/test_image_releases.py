@@ -11,7 +11,13 @@ from supervisor.controllers.keys import Kind
 from supervisor.core.images.keep import kept_name
 from supervisor.model.errors import Retry
 from supervisor.model.events import EventKind
-from supervisor.model.image import ImageKnowledge, ImagePolicy, ImageQuestion
+from supervisor.model.image import (
+    ImageKnowledge,
+    ImageOrder,
+    ImagePolicy,
+    ImageQuestion,
+    UpdateMode,
+)
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.rollout import Hold, Outcome
 from supervisor.model.settings import ImageSettings, RolloutSettings
@@ -473,3 +479,54 @@ async def test_a_problem_that_a_webhook_met_first_is_told(world):
         world.registry.failures.clear()
         await anyio.sleep(3 * 3600)
         assert world.events(EventKind.RECOVERED)
+
+
+async def test_a_rollback_waits_for_no_image_that_only_the_newest_revision_names(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        await world.push(daemon, {"web/web.container": WEB.replace("v=1", "v=2")})
+        await settle(daemon)
+        await world.push(daemon, {"web/web.container": "v=3 image=reg.example/gone:1 track=digest"})
+        await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        await settle(daemon)
+        assert world.machine.running["web.service"] == oid(WEB + A)
+        assert app(daemon).state is AppState.HELD
+
+
+async def test_an_ordered_version_is_tried_to_its_end_though_a_newer_one_waits(world):
+    world.settings = msgspec.structs.replace(
+        world.settings, images=ImageSettings(update=UpdateMode.NOTIFY)
+    )
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        await tell(world, daemon, B)
+        assert running(world) == A
+        order = ImageOrder(app="web", question=QUESTION.key, now=B, at=world.clock.now())
+        world.ledger.put(order, order.key)
+        daemon.desired_state.images_changed()
+        daemon.queue.add("changed-apps")
+        await anyio.sleep(PULL + SETTLE / 2)
+        assert running(world) == B
+        push_image(world, C)
+        daemon.queue.add(CHECK)
+        await settle(daemon)
+        await settle(daemon)
+        assert running(world) == B
+        assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD
+
+
+async def test_a_version_of_an_image_is_no_other_revision(world):
+    files = {"web/web.container": WEB, "other/other.container": "v=1"}
+    async with world.running() as daemon:
+        push_image(world, A)
+        await world.push(daemon, files)
+        await settle(daemon)
+        await settle(daemon)
+        await world.push(daemon, {**files, "other/other.container": "v=2"})
+        await settle(daemon)
+        before = app(daemon).revision
+        assert before != app(daemon, "other").revision
+        await tell(world, daemon, B)
+        await settle(daemon)
+        assert running(world) == B
+        assert app(daemon).revision == before

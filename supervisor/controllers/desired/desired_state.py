@@ -356,7 +356,6 @@ class DesiredState(msgspec.Struct, kw_only=True):
             manifests,
             self.settings.images,
         )
-        said.failures |= unchosen
         self._newest, unrecognized = each_now(
             candidates,
             lambda one: self.history.as_tried(one, manifests.get(one.name)),
@@ -368,6 +367,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
             if manifest.source in self._undivided:
                 said.failures[name] = self._undivided[manifest.source]
         held = {name: hold for name, (_, hold) in asked.items() if hold}
+        said.failures |= {name: why for name, why in unchosen.items() if name not in held}
         candidates = [one for one, _ in asked.values()]
         said.refused |= await self.history.lost(one for one in candidates if one.name in held)
         return candidates, held

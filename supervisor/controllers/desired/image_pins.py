@@ -139,7 +139,7 @@ class ImagePins(msgspec.Struct, kw_only=True):
                 one,
                 updates=tuple(choice.updates),
                 ahead=tuple(choice.ahead),
-                unknown=tuple(map(self._need, choice.unknown)),
+                unknown=() if one.held else tuple(map(self._need, choice.unknown)),
             )
             if (choice := self._choices.get(one.name))
             else one

@@ -37,6 +37,12 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
         for other in reversed(self.ledger.rollouts(one.name)):
             if one.content == other.content:
                 return one.at(other.revision)
+        # Other versions of its images are no other revision.
+        if manifest and not manifest.ahead and one.base == manifest.base:
+            return one.at(manifest.revision)
+        for other in reversed(self.ledger.rollouts(one.name)):
+            if one.base == other.base:
+                return one.at(other.revision)
         return one
 
     def held(self, one: Candidate) -> tuple[Candidate, Hold | None]:

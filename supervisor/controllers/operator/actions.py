@@ -89,7 +89,8 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         self.names.check(order.apps)
         (app,) = order.apps
         await self.desired_state.deployments()
-        words = self._lift_quarantine(app, images=True)
+        hold = self.ledger.get(Hold, app)
+        words = self._lift_quarantine(app, held=hold.release if hold else "", images=True)
         if not words:
             raise Stalled(
                 f"cannot retry {app}: nothing failed of what is asked of it now",

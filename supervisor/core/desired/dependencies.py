@@ -73,8 +73,8 @@ def waits_for(
         newest = other.wanted or (other.last_good if other.keep else None) if other else None
         status = standing.get(name)
         if newest and status is None and unseen_is_ready:
-            installed = other.last_good.revision if other and other.last_good else ""
-            is_ready = installed == newest.revision
+            installed = other.last_good.content if other and other.last_good else ""
+            is_ready = installed == newest.content
         else:
             is_ready = (
                 newest is not None

@@ -43,7 +43,7 @@ def is_on(rollout: Rollout) -> bool:
 def is_installed(app: DesiredApp, observed: Observed) -> bool:
     """Whether this very revision is what was installed last."""
     manifest = observed.app(app.name).manifest
-    return manifest is not None and manifest.content == app.content
+    return manifest is not None and not manifest.ahead and manifest.content == app.content
 
 
 def stands(app: AppRevision, applied: Mapping[str, AppliedApp]) -> bool:

@@ -113,13 +113,14 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         if current is None or known is None or newest is None or newest.runs == current.runs:
             # What the same digest is called may have changed; that is no other release.
             return current or newest
-        if _is_on_trial(key, newest, standing):
+        tried = _on_trial(key, standing)
+        if tried and tried.runs == newest.runs:
             return newest
         terms = [effective(rule, standing.app, self.settings) for rule in rules]
         why, until, early = "", 0.0, False
         if failed := failed_images(standing.rollouts).get((key, newest.runs)):
             choice.updates.append(_held(standing, rules, newest, failed, failed=True))
-            return current
+            return tried or current
         if standing.still:
             why, until = standing.still, standing.until
         elif _is_older(newest, current, known.question.policy):
@@ -136,7 +137,7 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         if _mode(terms) is UpdateMode.DOWNLOAD:
             asked = rules[0].question
             choice.ahead.append(ImageAhead(image=newest.runs, authfile=asked.authfile))
-        return current
+        return tried or current
 
     def _mode(self, rules: Iterable[ImageRule], standing: Standing) -> UpdateMode:
         return _mode([effective(rule, standing.app, self.settings) for rule in rules])
@@ -183,15 +184,14 @@ def _current(key: str, standing: Standing) -> ImageVersion | None:
     return None
 
 
-def _is_on_trial(key: str, version: ImageVersion, standing: Standing) -> bool:
-    """Whether its release is being tried: the gate alone ends that."""
-    return any(
-        one.outcome is Outcome.TRIAL
-        and not one.ended_at
-        and one.base == standing.base
-        and any((pin.question, pin.runs) == (key, version.runs) for pin in one.pins)
-        for one in standing.rollouts
-    )
+def _on_trial(key: str, standing: Standing) -> ImageVersion | None:
+    """Return the version of which a release is being tried: until its gate, or one that may run."""
+    for one in reversed(standing.rollouts):
+        if one.outcome is Outcome.TRIAL and not one.ended_at and one.base == standing.base:
+            for pin in one.pins:
+                if pin.question == key:
+                    return ImageVersion(runs=pin.runs, tag=pin.tag)
+    return None
 
 
 def failed_images(rollouts: Iterable[Rollout]) -> dict[tuple[str, str], str]:

@@ -45,4 +45,6 @@ def policy_words(policy: ImagePolicy) -> str:
         text += f":{policy.pattern} {policy.order}{by}"
     if policy.filter:
         text += f" with ImageFilter={policy.filter}"
+    if policy.prereleases:
+        text += " with ImagePrereleases=yes"
     return text

@@ -56,7 +56,8 @@ def ask_gate(
     if trial is None:
         if lacking:
             return None
-        before = gate.rollout_of(wanted, observed)
+        known = observed.rollouts.get(wanted.name, ())
+        before = next((one for one in reversed(known) if one.base == wanted.base), None)
         trial = gate.begin_trial(
             wanted,
             observed,
@@ -65,7 +66,6 @@ def ask_gate(
             changing=untried,
             now=now,
         )
-        known = observed.rollouts.get(wanted.name, ())
         was = next((one for one in known if one.release == trial.release), None)
         if was and (was.outcome is Outcome.GOOD or was.was_good):
             trial = msgspec.structs.replace(trial, was_good=True)
@@ -150,7 +150,7 @@ def take_back(
     if wanted is None or trial is None:
         return
     blamed = images_between(deployment.last_good, wanted)
-    failed = msgspec.structs.replace(gate.ended(trial, word, now), blamed=blamed)
+    failed = msgspec.structs.replace(gate.ended(trial, word, now), blamed=blamed, was_good=False)
     reason = f"{in_words_of(wanted, deployment.last_good)} failed: {word.reason}"
     draft.steps.append(Quarantine(app=wanted.name, failed=failed, reason=reason))
     draft.findings.extend(_findings(deployment, failed))
