@@ -81,7 +81,7 @@ _LOCKED = re.compile(
 _NOISE = re.compile(
     r"^(fatal: could not read from remote repository|please make sure you have|and the repository"
     r" exists|hint: |warning: permanently added|fatal: early eof|fatal: the remote end hung up"
-    r"|error: could not fetch )",
+    r"|error: could not fetch |error: failed to push some refs )",
     re.IGNORECASE,
 )
 _PREFIX = re.compile(r"^((fatal|error|remote|warning|ERROR): *)+")
@@ -89,7 +89,8 @@ _PREFIX = re.compile(r"^((fatal|error|remote|warning|ERROR): *)+")
 
 def last_words(stderr: str) -> str:
     """Return the one line of git's stderr that says why, without credentials and prefixes."""
-    lines = [line.strip() for line in stderr.replace("\r", "\n").splitlines() if line.strip()]
+    lines = [line.strip() for line in stderr.replace("\r", "\n").splitlines()]
+    lines = [line for line in lines if _PREFIX.sub("", line)]
     telling = [line for line in lines if not _NOISE.match(line)] or lines
     line = _PREFIX.sub("", telling[-1]) if telling else "git says nothing"
     return without_credentials("".join(c for c in line if c.isprintable()))[:500]

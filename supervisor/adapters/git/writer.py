@@ -17,14 +17,19 @@ from supervisor.adapters.git.errors import last_words
 from supervisor.adapters.git.remote import Exchange
 from supervisor.adapters.git.signing import signing
 from supervisor.adapters.git.store import Store, read_entry
+from supervisor.kit.texts import one_line
 from supervisor.model.errors import Stalled
 from supervisor.model.settings import SourceSettings
 from supervisor.model.writeback import NewCommit
 
 _BRANCHES = "refs/heads/"
-_MOVED = re.compile(r"\[rejected\]|cannot lock ref|incorrect old value|failed to update ref")
+# Its own line of the push, or the server's words on a ref that changed under it. That it "cannot
+# lock" or "failed to update" a ref, it says for good as well.
+_MOVED = re.compile(
+    r"^!\t\S+\t\[rejected\]|is at \w+ but expected|incorrect old value", re.MULTILINE
+)
 _REFUSED = re.compile(r"\[remote rejected\]|\bdenied|\bprotected|declined", re.IGNORECASE)
-_WHY = re.compile(r"\[remote rejected\] \(([^)]*)\)")
+_WHY = re.compile(r"^!\t\S+\t\[remote rejected\] \(([^\n)]+)", re.MULTILINE)
 _READ_ONLY = re.compile(
     r"read.?only|not allowed|write access|permission to \S+ denied|\bunauthorized"
     r"|returned error: 403|service not enabled",
@@ -69,8 +74,9 @@ async def push_commit(
         why = last_words(done.errors)
         raise Stalled(f"cannot {exchange.doing}: {why}", hint=f"{_MAY_PUSH} {words}")
     if _REFUSED.search(said):
-        because = _WHY.search(said)
-        why = because[1] if because else last_words(done.errors)
+        why = last_words(done.errors)
+        if because := _WHY.search(said):
+            why = f"{one_line(because[1])}: {why}"
         raise Stalled(
             f"cannot {exchange.doing}: the server refuses it for branch {short} ({why})",
             hint="let podvisor push there, or have it push a branch of its own for you to merge:"

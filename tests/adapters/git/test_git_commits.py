@@ -50,6 +50,12 @@ class Host:
         self.git("push", "-q", "origin", "HEAD:main")
         return self.git("rev-parse", "HEAD")
 
+    def hook(self, *lines: str) -> None:
+        """Have the server do this when it has been given a push, and before it takes that."""
+        path = self.bare / "hooks/pre-receive"
+        path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+        path.chmod(0o755)
+
     def shows(self, what: str, *options: str) -> str:
         return self.run("git", "-C", str(self.bare), "show", *options, what)
 
@@ -133,6 +139,26 @@ async def test_one_that_moves_while_it_is_pushed_is_not_overwritten(
     assert [host.tip()] == theirs
 
 
+async def test_one_that_moves_while_the_server_takes_the_push_is_not_overwritten(
+    host, settings, sources
+):
+    before = host.tip()
+    host.push({"README": "r2\n"})
+    onto = (await sources.fetch("home", settings)).revision
+    host.hook(f"env -u GIT_QUARANTINE_PATH git update-ref refs/heads/main {before}")
+    assert not await sources.commit("home", settings, second(onto))
+    assert host.tip() == before
+
+
+async def test_a_name_that_the_server_cannot_have_is_said_and_not_tried_for_ever(
+    host, settings, sources
+):
+    settings = msgspec.structs.replace(settings, writeback_branch="main/podvisor")
+    onto = (await sources.fetch("home", settings)).revision
+    with pytest.raises(Stalled, match="'refs/heads/main' exists"):
+        await sources.commit("home", settings, second(onto))
+
+
 @pytest.mark.parametrize("ref", ["v1", "refs/tags/v1"])
 async def test_a_tag_is_no_branch(host, settings, sources, ref):
     host.git("tag", "v1")
@@ -144,11 +170,9 @@ async def test_a_tag_is_no_branch(host, settings, sources, ref):
 
 
 async def test_a_branch_that_the_server_protects_is_said_so(host, settings, sources):
-    hook = host.bare / "hooks/pre-receive"
-    hook.write_text("#!/bin/sh\necho GH006: Protected branch update failed >&2\nexit 1\n")
-    hook.chmod(0o755)
+    host.hook("echo ! [rejected] GH006: Protected branch update failed >&2", "echo >&2", "exit 1")
     onto = (await sources.fetch("home", settings)).revision
-    with pytest.raises(Stalled, match=r"refuses it for branch main \(pre-receive hook") as met:
+    with pytest.raises(Stalled, match=r"branch main \(pre-receive hook.*GH006") as met:
         await sources.commit("home", settings, second(onto))
     assert "writeback_branch" in met.value.hint
     assert host.tip() == onto
