@@ -30,7 +30,7 @@ class Podman(Protocol):
         """Return by which digests an image that is here may be asked for: `NAME@sha256:…`.
 
         That of an index, which a registry's tag stands for, is before that of the machine's own
-        manifest. None if it is not here, or was built here. Raises Retry.
+        manifest. Empty if it is not here, or was built here. Raises Retry.
         """
 
     async def pull(
