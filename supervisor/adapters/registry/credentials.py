@@ -4,7 +4,6 @@ Clear texts are in no repr, and in no failure.
 """
 
 import base64
-import binascii
 import os
 import re
 import stat
@@ -182,9 +181,11 @@ def _read(path: Path, *, is_asked_for: bool) -> _File | None:
     doing = f"cannot read logins from {path}"
     hint = "see man containers-auth.json; podman login writes it"
     try:
-        # It may be a FIFO, which must not hold up everything.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if is_asked_for and os.fstat(file.fileno()).st_mode & stat.S_IROTH:
+        with open(path, "rb", opener=_opened) as file:  # which takes no opener
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise Stalled(f"{doing}: it is no regular file", hint=hint)
+            if is_asked_for and mode & stat.S_IROTH:
                 raise Stalled(f"{doing}: everybody can read it", hint=f"chmod o= {path}")
             content = file.read(_LARGEST_FILE + 1)
         if len(content) > _LARGEST_FILE:
@@ -203,12 +204,17 @@ def _read(path: Path, *, is_asked_for: bool) -> _File | None:
         raise Stalled(f"{doing}: it is not as it should be", hint=hint) from None
 
 
+def _opened(path: str, flags: int) -> int:
+    # A FIFO must not hold up everything.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _login(entry: _Entry, place: Path, key: str) -> Login | None:
     user, password = entry.username, entry.password
     if entry.auth:
         try:
             pair = base64.b64decode(entry.auth, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise Stalled(
                 f"cannot use the login for {key} in {place}: it is not as it should be",
                 hint=f"podman login {key}",

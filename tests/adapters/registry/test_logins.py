@@ -120,6 +120,7 @@ async def test_other_forms(main: Path) -> None:
         f'{{"auths": {{"a": {{"auth": "{SECRET}!"}}}}}}',
         f'{{"auths": "{SECRET}"}}',
         f"{SECRET}",
+        '{"auths": {"a": {"auth": "ü"}}}',
         f'{{"auths": {{"a": {{"auth": ["{SECRET}"]}}}}}}',
         "[" * 99_999,
         " " * (credentials._LARGEST_FILE + 1),
@@ -240,5 +241,23 @@ async def test_an_authfile_that_everybody_can_read_is_not_used(home: Path) -> No
 
 
 async def test_an_authfile_that_never_ends_holds_nothing_up(home: Path) -> None:
-    os.mkfifo(home / "fifo", 0o600)
-    assert await find("a", authfile=str(home / "fifo")) is None
+    fifo = home / "fifo"
+    os.mkfifo(fifo, 0o600)
+    writer = os.open(fifo, os.O_RDWR)
+    try:
+        with pytest.raises(Stalled, match="no regular file"):
+            await find("a", authfile=str(fifo))
+    finally:
+        os.close(writer)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_folder_in_place_of_a_file_leaves_nothing_open(home: Path) -> None:
+    before = open_files()
+    for _ in range(3):
+        with pytest.raises(Stalled, match="Is a directory"):
+            await find("a", authfile=str(home))
+    assert open_files() == before
