@@ -3,11 +3,14 @@
 import os
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from supervisor.kit.http.connection import verifying
 from supervisor.model.errors import Stalled
 
+_LONGEST_NAME = 255
+"""Of a file, in bytes; and of a host."""
 _SYSTEM = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
 
 
@@ -17,21 +20,31 @@ def user_folder() -> Path:
     return Path(settings) / "containers" / "certs.d"
 
 
-def context_for(host: str, *, is_insecure: bool = False) -> ssl.SSLContext:
+def folder_of(host: str) -> Path | None:
+    """Return the folder for a host, of several the first that is there; None if none is."""
+    # Where a redirect leads is anybody's text.
+    if len(host) > _LONGEST_NAME or not host.strip("."):
+        return None
+    for folder in (user_folder(), *_SYSTEM):
+        with suppress(OSError):
+            if (folder / host).is_dir():
+                return folder / host
+    return None
+
+
+def context_for(folder: Path | None, *, is_insecure: bool = False) -> ssl.SSLContext:
     """Trust the machine's authorities and the host's own, and show the host's client certificate.
 
-    Of the folders for a host the first that is there counts. `is_insecure` trusts anybody. Raises
-    Stalled if a file there cannot be used.
+    `folder` is the host's, as `folder_of` finds it. `is_insecure` trusts anybody. Raises Stalled
+    if a file there cannot be used.
     """
     context = verifying()
     # As Go does it for Podman: an authority made by hand seldom has all that RFC 5280 asks for,
     # and a server's own certificate may stand among those that are trusted.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    for folder in (user_folder() / host, *(one / host for one in _SYSTEM)):
-        if folder.is_dir():
-            _take(folder, context)
-            break
+    if folder:
+        _take(folder, context)
     if is_insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import msgspec
 
 from supervisor.core.images.reference import is_tag
+from supervisor.kit.texts import one_line
 
 _LINK = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s",;]*)\s*)*)', re.ASCII)
 _NEXT = re.compile(r'\brel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.ASCII | re.IGNORECASE)
@@ -41,7 +42,8 @@ def next_query(link: str, *, url: str) -> str:
         if _NEXT.search(words):
             found = urlsplit(urljoin(url, target))
             if found.hostname != urlsplit(url).hostname:
-                raise ValueError(f"its list goes on at another host, {found.hostname}")
+                host = one_line(found.hostname or "")
+                raise ValueError(f"its list goes on at another host, {host}")
             return str(found.query)
     return ""
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import msgspec
 
 from supervisor.kit.http.pool import Reply
-from supervisor.kit.texts import one_line
 from supervisor.model.errors import Failure, Retry, Stalled
 
 _LONGEST_WAIT = 86_400.0
@@ -15,7 +14,6 @@ _WAIT = 60.0
 """Where a registry that has enough does not say for how long."""
 _WINDOW_PART = 24
 """Of a long window of which nothing is left, and no end is told."""
-_LONGEST_WORDS = 200
 _MOVED = range(300, 400)
 _DENIED, _FORBIDDEN, _NOT_FOUND, _OTHER_METHOD = 401, 403, 404, 405
 _ENOUGH = 429
@@ -81,14 +79,17 @@ def denied(doing: str, host: str, said: str, *, has_login: bool) -> Stalled:
 
 
 def words_of(body: bytes) -> str:
-    """Return what an error says for people, as registries write it; empty if nothing."""
+    """Return what an error says for people, as registries write it; empty if nothing.
+
+    It is as long as they made it, and may hold what they were shown.
+    """
     try:
         found = msgspec.json.decode(body, type=_Errors)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return ""
     parts = [one.message or one.code for one in found.errors[:3]]
     parts = parts or [found.message or found.details]
-    return one_line("; ".join(part for part in parts if isinstance(part, str)), _LONGEST_WORDS)
+    return "; ".join(part for part in parts if isinstance(part, str))
 
 
 def wait_of(reply: Reply, *, now: float) -> float:

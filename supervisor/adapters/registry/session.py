@@ -6,13 +6,14 @@ Logins and tokens go where they belong, and nowhere else: not along with a redir
 import ssl
 import time
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import anyio
 import msgspec
 
 from supervisor import __version__
-from supervisor.adapters.registry.certificates import context_for, user_folder
+from supervisor.adapters.registry.certificates import context_for, folder_of, user_folder
 from supervisor.adapters.registry.challenges import Challenge, challenges_of, chosen
 from supervisor.adapters.registry.credentials import Login, Logins
 from supervisor.adapters.registry.endpoints import Endpoint
@@ -22,6 +23,7 @@ from supervisor.adapters.registry.refusals import denied, failure_of, is_busy, w
 from supervisor.adapters.registry.tokens import read_token, realm_of, token_reply
 from supervisor.kit.http.connection import HttpError, TooLarge, Unreachable, Untrusted
 from supervisor.kit.http.pool import Pool, Reply
+from supervisor.kit.texts import one_line
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.podman import RegistryRule
 
@@ -33,6 +35,7 @@ _MOST_TRIES = 3
 """As nobody or with what is known, with a token, and once more with the scope that it lacked."""
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
+_LONGEST_WORDS = 200
 _OK = 200
 _DENIED = (401, 403)
 _HEADERS = {
@@ -47,7 +50,8 @@ class Round(msgspec.Struct):
 
     pool: Pool = msgspec.field(default_factory=Pool)
     logins: Logins = msgspec.field(default_factory=Logins)
-    contexts: dict[tuple[str, bool], ssl.SSLContext] = {}
+    contexts: dict[tuple[Path | None, bool], ssl.SSLContext] = {}
+    """By the folder of a host; those that have none share one."""
     getting: dict[TokenKey, anyio.Lock] = {}
     """Tokens that somebody is getting now."""
     rules: Sequence[RegistryRule] | None = None
@@ -57,9 +61,9 @@ class Round(msgspec.Struct):
 
     def context(self, host: str, *, is_insecure: bool) -> ssl.SSLContext:
         """Whom to trust at a host. Raises Stalled."""
-        key = (host, is_insecure)
+        key = (folder_of(host), is_insecure)
         if key not in self.contexts:
-            self.contexts[key] = context_for(host, is_insecure=is_insecure)
+            self.contexts[key] = context_for(key[0], is_insecure=is_insecure)
         return self.contexts[key]
 
 
@@ -125,12 +129,12 @@ class Session(msgspec.Struct, kw_only=True):
         raise self._failure(self._host, reply)
 
     def _failure(self, host: str, reply: Reply) -> Failure:
-        said, after = self._words(reply), 0.0
+        said, shown, after = self._words(reply), self._shown(host), 0.0
         if is_busy(reply):
             after = wait_of(reply, now=time.time())
             if after:
-                self.memory.let_rest(host, after, f"{host} answered {reply.status}")
-        return failure_of(self.doing, host, reply, said, after=after)
+                self.memory.let_rest(host, after, f"{shown} answered {reply.status}")
+        return failure_of(self.doing, shown, reply, said, after=after)
 
     def _mind_rest(self, host: str) -> None:
         seconds, why = self.memory.rest_of(host)
@@ -138,11 +142,14 @@ class Session(msgspec.Struct, kw_only=True):
             raise Retry(f"{self.doing}: {why}, and is not asked for a while", after_seconds=seconds)
 
     def _words(self, reply: Reply) -> str:
-        """Return what it says, without what it was shown."""
-        said = words_of(reply.body)
-        for secret in self._secrets:
-            said = said.replace(secret, "***")
-        return said
+        return self._shown(words_of(reply.body))
+
+    def _shown(self, foreign: str) -> str:
+        """Write foreign words for people: without what the other end was shown, and not long."""
+        # What is cut is not recognized, nor a secret of which another one is a part.
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            foreign = foreign.replace(secret, "***")
+        return one_line(foreign, _LONGEST_WORDS)
 
     # How a host is reached
 
@@ -207,7 +214,7 @@ class Session(msgspec.Struct, kw_only=True):
         return target
 
     def _led_away(self, url: str, why: str) -> Stalled:
-        where = urlsplit(url).hostname or "elsewhere"
+        where = self._shown(urlsplit(url).hostname or "elsewhere")
         return Stalled(
             f"{self.doing}: {self._host} leads to {where}, {why}",
             hint="write the image's name with the host that it is at now",
@@ -248,9 +255,10 @@ class Session(msgspec.Struct, kw_only=True):
         if isinstance(error, Unreachable):
             # It may be reached in the other way by now.
             self.memory.schemes.pop(host, None)
-        message = f"{self.doing}: {host}: {error}"
+        message = f"{self.doing}: {self._shown(host)}: {self._shown(str(error))}"
         if isinstance(error, Untrusted):
-            place = user_folder() / (self.endpoint.host if host == self._host else host)
+            name = self.endpoint.host if host == self._host else self._shown(host)
+            place = user_folder() / name
             return Stalled(
                 message,
                 hint=f"put the certificate of its authority into {place}/ca.crt"
@@ -328,7 +336,7 @@ class Session(msgspec.Struct, kw_only=True):
         try:
             text, seconds = read_token(reply)
         except ValueError as error:
-            raise Retry(f"{self.doing}: {realm.netloc}: {error}") from None
+            raise Retry(f"{self.doing}: {self._shown(realm.netloc)}: {error}") from None
         return Token(text, anyio.current_time() + seconds)
 
 

@@ -93,5 +93,5 @@ def read_token(reply: Reply) -> tuple[str, float]:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("it gives a token with odd characters")
     told = answer.expires_in
-    seconds = float(told) if isinstance(told, int | float) else 0.0
+    seconds = told if isinstance(told, int | float) else 0.0
     return text, min(max(seconds, _SHORTEST), _LONGEST) * _SHARE

@@ -14,13 +14,13 @@ import h11
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSStream
 
+from supervisor.kit.texts import one_line
+
 _CONNECT_SECONDS = 30.0
 _LARGEST_HEAD = 32 << 10
 _MOST_INTERIM = 8
 """Answers of the 1xx kind, which come before the answer itself."""
 _CHUNK = 64 << 10
-_LITTLE = 16 << 10
-"""More of a body that nobody wants is not read for the sake of a connection."""
 _GOOD = range(200, 300)
 _PORTS = {"http": 80, "https": 443}
 
@@ -96,7 +96,7 @@ def address_of(url: str) -> Address:
     try:
         port = parts.port
     except ValueError as error:
-        raise HttpError(f"this cannot be asked: {error}") from error
+        raise HttpError("this cannot be asked: its port is none") from error
     return Address(
         parts.hostname or "", port or _PORTS.get(parts.scheme, 80), parts.scheme == "https"
     )
@@ -125,7 +125,7 @@ def request(
             ],
         )
     except (ValueError, h11.LocalProtocolError) as error:
-        raise HttpError(f"this cannot be asked: {error}") from error
+        raise HttpError("this cannot be asked: HTTP has no way to write it") from error
 
 
 class Connection:
@@ -149,7 +149,7 @@ class Connection:
     ) -> Self:
         """Connect, to a Unix socket or through a proxy instead if there is one.
 
-        `context` says whom to trust; without it, the machine's authorities are. Raises Unreachable.
+        `context` says whom to trust; without it, the machine's authorities are. Raises HttpError.
         """
         try:
             with anyio.fail_after(_CONNECT_SECONDS):
@@ -174,6 +174,8 @@ class Connection:
             if isinstance(error.__cause__, ssl.SSLCertVerificationError):
                 raise Untrusted(why(error)) from error
             raise Unreachable(why(error)) from error
+        except (ValueError, h11.LocalProtocolError) as error:
+            raise HttpError("this cannot be asked: its host has no proper name") from error
 
     async def __aenter__(self) -> Self:
         return self
@@ -195,12 +197,8 @@ class Connection:
         await self._send(head, h11.Data(data=body), h11.EndOfMessage())
         return Answer(await self._head(), self)
 
-    async def is_ready_again(self) -> bool:
-        """Read what little is left of the answer, and say whether another exchange can follow."""
-        left = _LITTLE
-        while self._state.their_state is h11.SEND_BODY and left >= 0:
-            event = await self.next_event()
-            left -= len(event.data) if isinstance(event, h11.Data) else 0
+    def is_ready_again(self) -> bool:
+        """Whether another exchange can follow, once the answer is read; makes ready for it."""
         states = (self._state.our_state, self._state.their_state)
         if states != (h11.DONE, h11.DONE) or any(self._state.trailing_data):
             return False
@@ -234,7 +232,8 @@ class Connection:
                         raise HttpError("it hung up without an answer") from None
                     self._state.receive_data(b"")
         except h11.RemoteProtocolError as error:
-            raise HttpError(f"the answer is no HTTP: {error}") from error
+            # It would repeat what came, however long, and secrets that were sent back.
+            raise HttpError("the answer is no HTTP") from error
         except (anyio.BrokenResourceError, OSError) as error:
             raise HttpError(why(error)) from error
         if isinstance(event, h11.Event):
@@ -272,7 +271,7 @@ async def _tunnel(stream: ByteStream, address: Address, headers: Mapping[str, st
     except HttpError as error:
         raise Unreachable(f"the proxy does not connect: {error}") from error
     if answer.status not in _GOOD:
-        raise Unreachable(f"the proxy answers {answer.status} {answer.reason}".rstrip())
+        raise Unreachable(f"the proxy answers {answer.status} {one_line(answer.reason)}".rstrip())
 
 
 async def _secured(stream: ByteStream, host: str, context: ssl.SSLContext | None) -> TLSStream:
@@ -308,4 +307,4 @@ def _split(url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError as error:
-        raise HttpError(f"this cannot be asked: {error}") from error
+        raise HttpError("this cannot be asked: it is no URL") from error

@@ -33,7 +33,6 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """A whole answer."""
 
     status: int
-    reason: str
     headers: Mapping[str, str]
     """Names in small letters; doubled ones with a comma between their values."""
     body: bytes
@@ -133,12 +132,11 @@ class Pool(msgspec.Struct):
                 answer = await connection.exchange(head, body)
             reply = Reply(
                 status=answer.status,
-                reason=answer.reason,
                 headers=answer.headers,
                 body=await answer.read(limit=limit),
                 is_public=connection.is_public and not way.proxy,
             )
-            is_ready = await connection.is_ready_again()
+            is_ready = connection.is_ready_again()
         finally:
             if is_ready:
                 host.idle.append(connection)

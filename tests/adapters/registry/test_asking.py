@@ -235,6 +235,14 @@ async def test_redirects_that_lead_nowhere(
     assert len(server.asked) <= 6
 
 
+async def test_a_redirect_to_no_name_of_a_host_is_said_in_short(
+    client: Asking, server: RegistryServer
+) -> None:
+    headers = (("Location", f"https://{'a' * 5_000}/"),)
+    server.before = lambda _: Told(status=302, headers=headers)
+    assert len(str(await put_off(client, server, "a{200}…: "))) < 400
+
+
 async def test_who_is_not_there_is_asked_again(client: Asking, server: RegistryServer) -> None:
     await server.close()
     await put_off(client, server, rf"cannot ask about {server.host}/web:1: {server.host}: ")

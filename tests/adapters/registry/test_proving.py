@@ -10,7 +10,9 @@ from anyio.abc import ByteStream, SocketAttribute
 
 from supervisor.adapters.registry.asking import Asking
 from supervisor.adapters.registry.quirks import _QUIRKS, Quirk
+from supervisor.adapters.registry.tokens import read_token
 from supervisor.kit.http import connection
+from supervisor.kit.http.pool import Reply
 from supervisor.model.errors import Failure, Retry, Stalled
 from tests.fakes.registry_server import (
     IDENTITY,
@@ -274,6 +276,32 @@ async def test_what_a_registry_echoes_is_not_shown(
 
     server.before = echo
     assert "you, Basic ***, with ***, may not" in str(await refused(client, server))
+
+
+async def test_an_echo_is_not_shown_where_it_is_cut(
+    client: Asking, server: RegistryServer, home: Path
+) -> None:
+    password = PASSWORD * 20
+    log_in(home, server.host, password)
+    server.login = "basic"
+
+    def echo(asked: Asked) -> Told | None:
+        shown = asked.headers.get("authorization", "")
+        if asked.method == "HEAD" or not shown:
+            return Told(status=405) if shown else None
+        said = f"{password} {shown} {'x' * 9_999}"
+        return Told(status=429, body=json.dumps({"message": said}).encode())
+
+    server.before = echo
+    failure = await refused(client, server)
+    assert "answers 429: *** Basic *** xxx" in str(failure)
+    assert len(str(failure)) < 400
+
+
+async def test_a_token_is_good_for_a_day_at_most() -> None:
+    body = b'{"token": "x", "expires_in": %s}' % (b"9" * 400)
+    reply = Reply(status=200, headers={}, body=body, is_public=False)
+    assert read_token(reply)[1] <= 86_400
 
 
 async def test_a_login_does_not_go_along_to_another_host(

@@ -159,6 +159,13 @@ async def test_answers_that_cannot_be_taken(pieces: list[bytes], why: str) -> No
             await get(url)
 
 
+async def test_what_is_no_http_is_not_repeated() -> None:
+    async with serving(Server(b"z" * 9_000 + b"\r\n\r\n")) as url:
+        with pytest.raises(HttpError) as failure:
+            await get(url)
+    assert str(failure.value) == "the answer is no HTTP"
+
+
 async def test_an_endless_line_is_not_kept() -> None:
     server = Server(b"HTTP/1.1 200 OK\r\n\r\n", *[b"x" * 1_000] * 100)
     async with (
