@@ -1,8 +1,10 @@
-"""Commit to a source's branch, out of its bare store: no checkout, and nothing is forced.
+"""Commit to a source's branch, out of its bare store, without a checkout.
 
 A branch that is not at the revision that was read is left alone: the source is read anew first, so
-that what is committed is made of what is there, and of nothing that was not verified. Only a branch
-of podvisor's own is replaced, as long as nobody else has pushed to it.
+that what is committed is made of what is there, and of nothing that was not verified. Each push has
+a lease (git-push(1)) on what was read, else a branch that was reset meanwhile would be forwarded to
+what was dropped. Only a branch of podvisor's own is replaced by what does not descend from it, as
+long as nobody else has pushed to it.
 """
 
 import os
@@ -43,8 +45,8 @@ class _Branch(NamedTuple):
 
     name: str
     """Whole: `refs/heads/main`."""
-    lease: str | None
-    """What stands there and may be replaced (empty: nothing); None if nothing may be."""
+    lease: str
+    """The commit that stands there, and is replaced only if it still does; empty if none."""
 
 
 async def push_commit(
@@ -58,10 +60,10 @@ async def push_commit(
     if branch is None:
         return ""
     oid = await _make(store, settings, commit, scratch=scratch)
-    lease = () if branch.lease is None else (f"--force-with-lease={branch.name}:{branch.lease}",)
+    lease = f"--force-with-lease={branch.name}:{branch.lease}"
     done = await exchange.run(
         *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed"),
-        *("--recurse-submodules=no", *lease, "--", exchange.remote.url, f"{oid}:{branch.name}"),
+        *("--recurse-submodules=no", lease, "--", exchange.remote.url, f"{oid}:{branch.name}"),
     )
     if not done.code:
         return oid
@@ -113,7 +115,7 @@ async def _branch(
     if refs.get(source, refs.get("HEAD")) != commit.onto:
         return None
     if not own:
-        return _Branch(source, None)
+        return _Branch(source, commit.onto)
     stands = refs.get(own, "")
     if own == source or stands not in ("", commit.replaces):
         short = settings.writeback_branch

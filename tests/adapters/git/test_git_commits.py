@@ -139,6 +139,24 @@ async def test_one_that_moves_while_it_is_pushed_is_not_overwritten(
     assert [host.tip()] == theirs
 
 
+async def test_what_is_dropped_from_a_branch_meanwhile_is_not_brought_back(
+    host, settings, sources, monkeypatch
+):
+    before = (await sources.fetch("home", settings)).revision
+    host.push({"README": "to be dropped\n"})
+    onto = (await sources.fetch("home", settings)).revision
+    real = command.run
+
+    async def run(argv, **options):
+        if "commit-tree" in argv:
+            host.git("push", "-q", "--force", "origin", f"{before}:main")
+        return await real(argv, **options)
+
+    monkeypatch.setattr(command, "run", run)
+    assert not await sources.commit("home", settings, second(onto))
+    assert host.tip() == before
+
+
 async def test_one_that_moves_while_the_server_takes_the_push_is_not_overwritten(
     host, settings, sources
 ):
