@@ -234,6 +234,19 @@ async def test_one_that_is_taken_back_before_it_was_read_counts_too(world):
         assert (running(world), in_git(world)) == (A, UNIT.format(1))
 
 
+async def test_one_that_is_taken_back_to_what_never_ran_here_is_as_the_registry_tells(world):
+    world.registry.pushed_at[f"{REPOSITORY}:1"] = 5.0
+    async with world.running() as daemon:
+        push_image(world, "2")
+        await world.push(daemon, {PATH: UNIT.format(2)})
+        await settle(daemon)
+        await newer(world, daemon, "1", "2", "3")
+        await world.push(daemon, {PATH: UNIT.format(1)})
+        await settle(daemon)
+        (order,) = world.ledger.all(ImageOrder).values()
+        assert (order.pinned.runs, order.pinned.tag, order.pinned.pushed_at) == (A, "1", 5.0)
+
+
 async def test_a_host_that_is_behind_writes_nothing_older(world):
     async with world.running() as daemon:
         await at_first(world, daemon)

@@ -5,7 +5,7 @@ no news: the files name what runs. What a person takes back stays back: an order
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -86,16 +86,16 @@ class WriteBackController(msgspec.Struct, kw_only=True):
             self._looked.pop(name, None)
             return []
         await self.desired_state.deployments()
-        snapshot, lines = self.desired_state.snapshot(name), list(self._lines(name))
-        self._looked[name] = self._stands(name)
+        snapshot = self.desired_state.snapshot(name)
+        revision, lines = self._looked[name] = self._stands(name)
         if snapshot is None:
             return []
-        if await self._hear(lines, snapshot.revision, merged=bool(settings.writeback_branch)):
+        if await self._hear(lines, revision, merged=bool(settings.writeback_branch)):
             self.desired_state.images_changed()
             return [Kind.CHANGED_APPS]
         return await self._write(snapshot, settings, self._changes(lines, settings))
 
-    def _stands(self, name: str) -> object:
+    def _stands(self, name: str) -> tuple[str, tuple[_Line, ...]]:
         """Return all that counts of a source, to be compared."""
         snapshot = self.desired_state.snapshot(name)
         return (snapshot.revision if snapshot else "", tuple(self._lines(name)))
@@ -116,7 +116,7 @@ class WriteBackController(msgspec.Struct, kw_only=True):
 
     # What people say
 
-    async def _hear(self, lines: list[_Line], revision: str, *, merged: bool) -> bool:
+    async def _hear(self, lines: Sequence[_Line], revision: str, *, merged: bool) -> bool:
         """Take what was committed and is not there any more for a person's word; tells if it is."""
         by_key: dict[str, list[_Line]] = {}
         for line in lines:
@@ -174,12 +174,15 @@ class WriteBackController(msgspec.Struct, kw_only=True):
         found = await self.registry.digest(question.image, authfile=question.authfile)
         repository, _ = name_and_tag(question.image)
         return ImageVersion(
-            runs=f"{repository}@{found.digest}", tag=line.tag, seen_at=self.clock.now()
+            runs=f"{repository}@{found.digest}",
+            tag=line.tag,
+            seen_at=self.clock.now(),
+            pushed_at=found.pushed_at,
         )
 
     # What is written
 
-    def _changes(self, lines: list[_Line], settings: SourceSettings) -> list[TagChange]:
+    def _changes(self, lines: Sequence[_Line], settings: SourceSettings) -> list[TagChange]:
         changes = []
         for line in lines:
             change = tag_change(line.app, line.path, line.rule, line.good)
