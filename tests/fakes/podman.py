@@ -127,6 +127,7 @@ class FakePodman:
             }
             for identity, names in called.items()
         ]
+        images.append({"id": "f" * 64})  # as containers/storage leaves out what is empty
         scratch = self.root / "overlay-images" / ".tmp-images.json1"
         scratch.write_text(json.dumps(images))
         scratch.rename(self.root / "overlay-images" / "images.json")

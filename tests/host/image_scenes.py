@@ -84,14 +84,6 @@ class Images:
         """Push one of the versions as `web:latest`, or by other names; gives its digest."""
         return self.own.push(self.versions[version], *(names or ("web:latest",)))
 
-    def push_dead(self, number: int) -> str:
-        """Push another one that ends at once."""
-        image = f"versions:dead-{number}"
-        self.own.shared.push_variant(
-            self.versions["dead"], image, Labels={"number": f"{self.user.name} {number}"}
-        )
-        return self.own.push(image, "web:latest")
-
     def unit(
         self, *more: str, name: str = "web:latest", image: str = "", update: str = "registry"
     ) -> str:
