@@ -7,7 +7,8 @@ question on it does, and who is asked too much at once refuses.
 import math
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import anyio
@@ -25,6 +26,8 @@ from supervisor.kit.http.connection import (
 from supervisor.kit.http.proxies import Proxy, proxy_for
 
 _AT_ONCE = 2
+_MOST_HOSTS = 16
+"""Redirects lead to as many as they like."""
 _PATIENT = ("GET", "HEAD")
 """What does no harm when it is asked twice."""
 
@@ -49,8 +52,13 @@ class _Way(NamedTuple):
 class _Host(msgspec.Struct):
     places: anyio.Semaphore = msgspec.field(default_factory=lambda: anyio.Semaphore(_AT_ONCE))
     idle: list[Connection] = []
+    askers: int = 0
     failed_at: float = -math.inf
     failure: Unreachable | None = None
+
+    async def close(self) -> None:
+        while self.idle:
+            await self.idle.pop().close()
 
     def fails(self, failure: Unreachable) -> None:
         self.failure, self.failed_at = _again(failure), anyio.current_time()
@@ -60,6 +68,7 @@ class Pool(msgspec.Struct):
     """Keeps connections until `close`, which whoever asks last has to call."""
 
     _hosts: dict[_Way, _Host] = {}
+    """What was asked last comes last."""
 
     async def ask(
         self,
@@ -83,14 +92,13 @@ class Pool(msgspec.Struct):
         """
         address = address_of(url)
         way = _Way(address, context, proxy_for(address, os.environ))
-        host = self._hosts.setdefault(way, _Host())
         is_absolute = way.proxy is not None and not address.is_secure
         extra = way.proxy.headers if way.proxy and is_absolute else {}
         head = request(
             method, url, headers={**headers, **extra}, body=body, is_absolute=is_absolute
         )
         began = anyio.current_time()
-        async with host.places:
+        async with self._host(way) as host, host.places:
             if host.failure and host.failed_at >= began:
                 raise _again(host.failure)
             try:
@@ -103,6 +111,20 @@ class Pool(msgspec.Struct):
             except Unreachable as error:
                 host.fails(error)
                 raise
+
+    @asynccontextmanager
+    async def _host(self, way: _Way) -> AsyncIterator[_Host]:
+        """Keep what there is of a host while it is asked; of others, what there is room for."""
+        host = self._hosts[way] = self._hosts.pop(way, _Host())
+        host.askers += 1
+        try:
+            unused = [one for one, other in self._hosts.items() if not other.askers]
+            over = max(0, len(self._hosts) - _MOST_HOSTS)
+            for other in [self._hosts.pop(one) for one in unused[:over]]:
+                await other.close()
+            yield host
+        finally:
+            host.askers -= 1
 
     async def _ask(
         self,
@@ -146,10 +168,9 @@ class Pool(msgspec.Struct):
 
     async def close(self) -> None:
         """Close what is kept; what is being asked goes on."""
-        for host in self._hosts.values():
-            while host.idle:
-                await host.idle.pop().close()
-        self._hosts.clear()
+        hosts, self._hosts = self._hosts, {}
+        for host in hosts.values():
+            await host.close()
 
 
 def _again(failure: Unreachable) -> Unreachable:

@@ -1,5 +1,6 @@
 """Several questions on kept connections: few at once, and no broken one is taken for an answer."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -188,13 +189,30 @@ async def test_a_proxy_is_asked_to_connect_for_what_is_encrypted(
         ]
 
 
-@pytest.mark.parametrize("host", ["a b", "a" * 64, "a" * 5_000])
+async def test_of_many_hosts_those_that_were_asked_last_are_kept() -> None:
+    server, pool = Server(OK), Pool()
+    # As many hosts, as far as the pool can tell.
+    first, *others = (ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) for _ in range(40))
+    async with serving(server) as url:
+        for one in others:
+            await ask(pool, url, context=one)
+            await ask(pool, url, context=first)
+        assert server.connections == 40
+        for one in (first, *others[-15:]):
+            await ask(pool, url, context=one)
+        assert server.connections == 40
+        await ask(pool, url, context=others[0])
+        assert server.connections == 41
+        await pool.close()
+
+
+@pytest.mark.parametrize(("host", "is_by_proxy"), [("a b", True), ("a" * 5_000, False)])
 async def test_a_host_that_cannot_be_is_no_defect(
-    host: str, monkeypatch: pytest.MonkeyPatch
+    host: str, monkeypatch: pytest.MonkeyPatch, *, is_by_proxy: bool
 ) -> None:
     async with serving(Server(OK)) as url:
-        for proxy in (url, ""):
-            monkeypatch.setenv("HTTPS_PROXY", proxy)
-            with pytest.raises(HttpError) as failure:
-                await ask(Pool(), f"https://{host}/")
-            assert len(str(failure.value)) < 200
+        monkeypatch.setenv("HTTPS_PROXY", url if is_by_proxy else "")
+        monkeypatch.setenv("NO_PROXY", "")
+        with pytest.raises(HttpError) as failure:
+            await ask(Pool(), f"https://{host}/")
+        assert len(str(failure.value)) < 200
