@@ -39,13 +39,31 @@ def proxy_for(address: Address, environment: Mapping[str, str]) -> Proxy | None:
     exceptions = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
     if any(_covers(one.strip().lower(), address) for one in exceptions.split(",")):
         return None
-    try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-    except ValueError as error:
-        raise HttpError(f"${name} is no URL") from error
+    return _read(name, text)
+
+
+def _read(name: str, text: str) -> Proxy:
+    """Read a variable. Raises HttpError, which repeats nothing: it may be of a password."""
+    found = _parts(text if "://" in text else f"http://{text}")
+    if found is None:
+        raise HttpError(
+            f"${name} is no URL; in a password write / as %2F, # as %23, ? as %3F and @ as %40"
+        )
+    parts, address = found
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise HttpError(f"${name} names no proxy that speaks HTTP")
-    return Proxy(address_of(f"{parts.scheme}://{_place(parts)}"), _authorization(parts))
+    return Proxy(address, _authorization(parts))
+
+
+def _parts(url: str) -> tuple[SplitResult, Address] | None:
+    try:
+        parts = urlsplit(url)
+        address = address_of(f"{parts.scheme}://{_place(parts)}")
+    except (ValueError, HttpError):
+        return None
+    # The password has ended the host.
+    is_cut = "@" in f"{parts.path}{parts.query}{parts.fragment}"
+    return None if is_cut else (parts, address)
 
 
 def _place(parts: SplitResult) -> str:

@@ -65,3 +65,11 @@ def test_a_password_is_not_shown() -> None:
 def test_what_is_no_proxy_of_ours_is_said(text: str) -> None:
     with pytest.raises(HttpError, match="https_proxy"):
         proxy_for(address_of("https://a.example"), {"https_proxy": text})
+
+
+@pytest.mark.parametrize("password", ["pa/ss", "12/ss", "pa#ss", "pa?ss", "pa[ss", "p:a/s@s"])
+def test_of_a_password_that_makes_no_url_nothing_is_shown(password: str) -> None:
+    with pytest.raises(HttpError) as failure:
+        proxy_for(address_of("https://a.example"), {"https_proxy": f"http://me:{password}@p:1"})
+    assert str(failure.value).startswith("$https_proxy is no URL; in a password write / as %2F")
+    assert failure.value.__cause__ is failure.value.__context__ is None
