@@ -10,7 +10,7 @@ from supervisor.core.images.reference import is_tag
 from supervisor.kit.texts import one_line
 
 _LINK = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s",;]*)\s*)*)', re.ASCII)
-_NEXT = re.compile(r'\brel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.ASCII | re.IGNORECASE)
+_WORD = re.compile(r';\s*([\w*-]+)\s*=\s*(?:"([^"]*)"|([^\s",;]*))', re.ASCII)
 _REFERRER = re.compile(r"sha256-[0-9a-f]{64}\b")
 """Tags under which signatures and the like of a digest are found."""
 
@@ -39,13 +39,21 @@ def next_query(link: str, *, url: str) -> str:
     ValueError if the header leads to another host.
     """
     for target, words in _LINK.findall(link):
-        if _NEXT.search(words):
+        if _is_next(words):
             found = urlsplit(urljoin(url, target))
             if found.hostname != urlsplit(url).hostname:
                 host = one_line(found.hostname or "")
                 raise ValueError(f"its list goes on at another host, {host}")
             return str(found.query)
     return ""
+
+
+def _is_next(words: str) -> bool:
+    """Whether a link's parameters have `next` among its relations (RFC 8288, 3.3)."""
+    return any(
+        one[1].lower() == "rel" and "next" in (one[2] or one[3] or "").lower().split()
+        for one in _WORD.finditer(words)
+    )
 
 
 def query_after(tags: Collection[str], last: str, *, page: int) -> str:
