@@ -1,7 +1,7 @@
 """Ask mirrors and registries as Podman would."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import anyio
 import msgspec
@@ -11,9 +11,12 @@ from supervisor.adapters.registry.listing import digest_of, list_tags
 from supervisor.adapters.registry.memory import Memory
 from supervisor.adapters.registry.push_times import pushed_at
 from supervisor.adapters.registry.session import Round, Session
-from supervisor.model.errors import Failure
+from supervisor.model.errors import Failure, Retry
 from supervisor.model.image import TagDigest
 from supervisor.model.podman import RegistryRule
+
+_QUESTION_SECONDS = 120.0
+"""For one place, with all that it leads to: tokens, redirects, pages."""
 
 
 class Asking(msgspec.Struct, kw_only=True):
@@ -32,10 +35,12 @@ class Asking(msgspec.Struct, kw_only=True):
         name = whole_name(image)
 
         async def find(session: Session) -> TagDigest:
-            if name.digest:
-                return TagDigest(digest=await digest_of(session, name.digest))
-            digest = await digest_of(session, name.tag)
-            return TagDigest(digest=digest, pushed_at=await pushed_at(session, name.tag, digest))
+            with _in_time(session):
+                if name.digest:
+                    return TagDigest(digest=await digest_of(session, name.digest))
+                digest = await digest_of(session, name.tag)
+                at = await pushed_at(session, name.tag, digest)
+                return TagDigest(digest=digest, pushed_at=at)
 
         async with self._asking() as together:
             *mirrors, registry = (
@@ -55,7 +60,9 @@ class Asking(msgspec.Struct, kw_only=True):
         name, doing = whole_name(repository), f"cannot list the tags of {repository}"
         async with self._asking() as together:
             registry = places(name, await self._rules(together))[-1]
-            return await list_tags(self._session(registry, together, doing=doing, login=authfile))
+            session = self._session(registry, together, doing=doing, login=authfile)
+            with _in_time(session):
+                return await list_tags(session)
 
     async def _rules(self, together: Round) -> Sequence[RegistryRule]:
         async with together.reading:
@@ -81,3 +88,15 @@ class Asking(msgspec.Struct, kw_only=True):
                 self._round = None
                 with anyio.CancelScope(shield=True):
                     await together.pool.close()
+
+
+@contextmanager
+def _in_time(session: Session) -> Iterator[None]:
+    """Give a question an end. Raises Retry."""
+    try:
+        with anyio.fail_after(_QUESTION_SECONDS):
+            yield
+    except TimeoutError:
+        raise Retry(
+            f"{session.doing}: {session.endpoint.host}: no end after {_QUESTION_SECONDS:g} s"
+        ) from None

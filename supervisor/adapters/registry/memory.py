@@ -60,9 +60,16 @@ class _Rest(msgspec.Struct, frozen=True):
     why: str
 
 
-class _KeptList(msgspec.Struct, frozen=True):
+class KeptList(msgspec.Struct, frozen=True):
+    """The tags of a repository, as they were when the list had this mark."""
+
     etag: str
     packed: bytes
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """In the registry's order."""
+        return tuple(zlib.decompress(self.packed).decode().split())
 
 
 class Memory(msgspec.Struct):
@@ -75,7 +82,7 @@ class Memory(msgspec.Struct):
     push_times: dict[str, PushTime] = {}
     """By image."""
     _rests: dict[str, _Rest] = {}
-    _lists: dict[str, _KeptList] = {}
+    _lists: dict[str, KeptList] = {}
 
     def let_rest(self, host: str, seconds: float, why: str) -> None:
         """Leave a host alone for some time."""
@@ -95,15 +102,9 @@ class Memory(msgspec.Struct):
         token = self.tokens.get(key)
         return token if token and anyio.current_time() < token.good_until else None
 
-    def etag(self, name: str) -> str:
-        """Return the mark of the list of tags that is kept; empty if none is."""
-        kept = self._lists.get(name)
-        return kept.etag if kept else ""
-
-    def tags(self, name: str) -> tuple[str, ...]:
-        """Return the list that is kept."""
-        kept = self._lists.get(name)
-        return tuple(zlib.decompress(kept.packed).decode().split()) if kept else ()
+    def tags(self, name: str) -> KeptList | None:
+        """Return the list that is kept, if one is."""
+        return self._lists.get(name)
 
     def keep_tags(self, name: str, etag: str, tags: Sequence[str]) -> None:
         """Keep a list, and of others as many as there is room for; without a mark, forget it."""
@@ -111,7 +112,7 @@ class Memory(msgspec.Struct):
         packed = zlib.compress(" ".join(tags).encode()) if etag else b""
         if not etag or len(packed) > _MOST_LIST_BYTES:
             return
-        keep(self._lists, name, _KeptList(etag, packed))
+        keep(self._lists, name, KeptList(etag, packed))
         while sum(len(one.packed) for one in self._lists.values()) > _MOST_LIST_BYTES:
             del self._lists[next(iter(self._lists))]
 

@@ -187,7 +187,9 @@ def test_lists_that_are_kept_have_a_size() -> None:
     for number in range(60):
         memory.keep_tags(f"{number}", "etag", [f"{number * 7919 * one:x}" for one in range(3_000)])
     assert sum(len(one.packed) for one in memory._lists.values()) < 600_000
-    assert memory.tags("59")[1] == f"{59 * 7919:x}"
-    assert not memory.tags("0")
+    kept = memory.tags("59")
+    assert kept
+    assert kept.tags[1] == f"{59 * 7919:x}"
+    assert memory.tags("0") is None
     memory.keep_tags("59", "", [])
-    assert not memory.etag("59")
+    assert memory.tags("59") is None

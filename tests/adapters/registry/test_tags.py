@@ -5,9 +5,10 @@ import json
 import anyio
 import pytest
 
-from supervisor.adapters.registry import listing
+from supervisor.adapters.registry import asking, listing
 from supervisor.adapters.registry.asking import Asking
-from supervisor.model.errors import Stalled
+from supervisor.adapters.registry.pages import next_query
+from supervisor.model.errors import Retry, Stalled
 from tests.fakes.registry_server import Asked, RegistryServer, Told
 
 pytestmark = pytest.mark.anyio
@@ -146,3 +147,50 @@ async def test_the_mark_of_a_first_page_says_nothing_of_the_others(
     await tags(client, server)
     names = fill(server, 16)
     assert await tags(client, server) == names
+
+
+async def test_a_list_that_is_forgotten_while_it_is_asked_for_is_not_empty(
+    client: Asking, server: RegistryServer
+) -> None:
+    names = fill(server, 3)
+    server.etag = '"1"'
+    await tags(client, server)
+    server.before = lambda _: client._memory._lists.clear()
+    assert await tags(client, server) == names
+
+
+async def test_a_mark_that_cannot_be_sent_back_is_not_kept(
+    client: Asking, server: RegistryServer
+) -> None:
+    body = b'{"tags": ["1"]}'
+    server.before = lambda _: Told(headers=(("ETag", '"\u00e9"'),), body=body)
+    for _ in range(2):
+        assert await tags(client, server) == ("1",)
+
+
+async def test_a_list_of_which_each_page_takes_its_time_has_an_end(
+    client: Asking, server: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_QUESTION_SECONDS", 0.05)
+    server.before = lambda _: page(
+        [f"{len(server.asked)}"], f'<?last={len(server.asked)}>; rel="next"'
+    )
+    with pytest.raises(Retry, match=rf"{server.host}: no end after 0\.05 s"):
+        await tags(client, server)
+
+
+@pytest.mark.parametrize(
+    ("link", "query"),
+    [
+        ('<?a>; rel="next"', "a"),
+        ("<?a>; rel=next", "a"),
+        ('<?a>; title="rel=next"; rel=prev, <?b>; REL="prev Next"', "b"),
+        ("<?a>; rel=nextest", ""),
+        ('<?a>; rel="x-next"', ""),
+        ("<?a>" + '; rel="next' * 3_000, ""),
+        ("<?a>" + ';rel="' + "next " * 6_000 + "!", ""),
+        ('<?a>; x="' + 'rel="' * 6_000, ""),
+    ],
+)
+def test_links(link: str, query: str) -> None:
+    assert next_query(link, url="https://a.example/v2/web/tags/list") == query
