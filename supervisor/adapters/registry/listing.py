@@ -131,6 +131,6 @@ async def list_tags(session: Session) -> Sequence[str]:
 
 def _odd(session: Session, why: str) -> Stalled:
     return Stalled(
-        f"{session.doing}: {session.endpoint.host}: {why}",
+        f"{session.doing}: {session.endpoint.host}: {session.shown(why)}",
         hint="name a tag and take ImagePolicy=digest, which needs no list of tags",
     )

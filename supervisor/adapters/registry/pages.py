@@ -7,7 +7,6 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import msgspec
 
 from supervisor.core.images.reference import is_tag
-from supervisor.kit.texts import one_line
 
 _LINK = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s",;]*)\s*)*)', re.ASCII)
 _WORD = re.compile(r';\s*([\w*-]+)\s*=\s*(?:"([^"]*)"|([^\s",;]*))', re.ASCII)
@@ -42,7 +41,7 @@ def next_query(link: str, *, url: str) -> str:
         if _is_next(words):
             found = urlsplit(urljoin(url, target))
             if found.hostname != urlsplit(url).hostname:
-                host = one_line(found.hostname or "")
+                host = found.netloc.rpartition("@")[2]
                 raise ValueError(f"its list goes on at another host, {host}")
             return str(found.query)
     return ""

@@ -123,13 +123,20 @@ class Session(msgspec.Struct, kw_only=True):
         """GET something that is for all, and show nothing. Raises Retry or Stalled."""
         return await self._exchange("GET", url, {})
 
+    def shown(self, foreign: str) -> str:
+        """Write foreign words for people: without what the other end was shown, and not long."""
+        # What is cut is not recognized, nor a secret of which another one is a part.
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            foreign = foreign.replace(secret, "***")
+        return one_line(foreign, _LONGEST_WORDS)
+
     def _judged(self, reply: Reply, allowed: Collection[int]) -> Reply:
         if reply.status == _OK or reply.status in allowed:
             return reply
         raise self._failure(self._host, reply)
 
     def _failure(self, host: str, reply: Reply) -> Failure:
-        said, shown, after = self._words(reply), self._shown(host), 0.0
+        said, shown, after = self._words(reply), self.shown(host), 0.0
         if is_busy(reply):
             after = wait_of(reply, now=time.time())
             if after:
@@ -142,14 +149,7 @@ class Session(msgspec.Struct, kw_only=True):
             raise Retry(f"{self.doing}: {why}, and is not asked for a while", after_seconds=seconds)
 
     def _words(self, reply: Reply) -> str:
-        return self._shown(words_of(reply.body))
-
-    def _shown(self, foreign: str) -> str:
-        """Write foreign words for people: without what the other end was shown, and not long."""
-        # What is cut is not recognized, nor a secret of which another one is a part.
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            foreign = foreign.replace(secret, "***")
-        return one_line(foreign, _LONGEST_WORDS)
+        return self.shown(words_of(reply.body))
 
     # How a host is reached
 
@@ -214,7 +214,8 @@ class Session(msgspec.Struct, kw_only=True):
         return target
 
     def _led_away(self, url: str, why: str) -> Stalled:
-        where = self._shown(urlsplit(url).hostname or "elsewhere")
+        # Not `hostname`, in whose small letters a secret would not be recognized.
+        where = self.shown(urlsplit(url).netloc.rpartition("@")[2] or "elsewhere")
         return Stalled(
             f"{self.doing}: {self._host} leads to {where}, {why}",
             hint="write the image's name with the host that it is at now",
@@ -255,9 +256,9 @@ class Session(msgspec.Struct, kw_only=True):
         if isinstance(error, Unreachable):
             # It may be reached in the other way by now.
             self.memory.schemes.pop(host, None)
-        message = f"{self.doing}: {self._shown(host)}: {self._shown(str(error))}"
+        message = f"{self.doing}: {self.shown(host)}: {self.shown(str(error))}"
         if isinstance(error, Untrusted):
-            name = self.endpoint.host if host == self._host else self._shown(host)
+            name = self.endpoint.host if host == self._host else self.shown(host)
             place = user_folder() / name
             return Stalled(
                 message,
@@ -336,7 +337,7 @@ class Session(msgspec.Struct, kw_only=True):
         try:
             text, seconds = read_token(reply)
         except ValueError as error:
-            raise Retry(f"{self.doing}: {self._shown(realm.netloc)}: {error}") from None
+            raise Retry(f"{self.doing}: {self.shown(realm.netloc)}: {error}") from None
         return Token(text, anyio.current_time() + seconds)
 
 

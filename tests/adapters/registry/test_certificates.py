@@ -10,6 +10,7 @@ from anyio.abc import ByteStream, SocketAttribute
 
 from supervisor.adapters.registry.asking import Asking
 from supervisor.adapters.registry.certificates import context_for
+from supervisor.adapters.registry.session import Round
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.podman import RegistryRule
 from tests.fakes.registry_server import RegistryServer, certificate
@@ -46,6 +47,17 @@ def test_an_authority_that_podman_takes_is_good_enough() -> None:
     flags = context_for(None).verify_flags
     assert not flags & ssl.VERIFY_X509_STRICT
     assert flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
+def test_hosts_without_a_folder_share_what_is_trusted(home: Path) -> None:
+    own = home / ".config" / "containers" / "certs.d" / "own.example"
+    own.mkdir(parents=True)
+    together = Round()
+    shared = together.context("a.example", is_insecure=False)
+    for name in ("b.example:5000", "a" * 5_000, ".."):
+        assert together.context(name, is_insecure=False) is shared
+    assert together.context("own.example", is_insecure=False) is not shared
+    assert together.context("a.example", is_insecure=True) is not shared
 
 
 async def test_one_that_need_not_be_vouched_for(tmp_path: Path) -> None:

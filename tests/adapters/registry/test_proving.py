@@ -298,6 +298,28 @@ async def test_an_echo_is_not_shown_where_it_is_cut(
     assert len(str(failure)) < 400
 
 
+async def test_an_echo_in_an_address_is_not_shown(
+    client: Asking, server: RegistryServer, home: Path
+) -> None:
+    password = "S3cret-" * 20
+    log_in(home, server.host, password)
+    server.login = "basic"
+
+    def echo(asked: Asked) -> Told | None:
+        if "authorization" not in asked.headers:
+            return None
+        if "tags" in asked.path:
+            link = f'<https://{password}.example/?a>; rel="next"'
+            return Told(headers=(("Link", link),), body=b'{"tags": ["1"]}')
+        return Told(status=302, headers=(("Location", f"ftp://{password}.example/"),))
+
+    server.before = echo
+    failure = await refused(client, server)
+    assert "leads to ***.example, which is no encrypted address" in str(failure)
+    with pytest.raises(Stalled, match=r"another host, \*\*\*\.example$"):
+        await client.tags(f"{server.host}/web")
+
+
 async def test_a_token_is_good_for_a_day_at_most() -> None:
     body = b'{"token": "x", "expires_in": %s}' % (b"9" * 400)
     reply = Reply(status=200, headers={}, body=body, is_public=False)
