@@ -166,7 +166,6 @@ class DesiredState(msgspec.Struct, kw_only=True):
         self._news += 1
         if self._current and (one := self._current.get(name)):
             stands = msgspec.structs.replace(one, last_good=one.wanted)
-            # Another mapping where something went with it: whoever follows that has to look.
             if one.last_good and one.last_good != one.wanted:
                 self._current = self._previous = {**self._current, name: stands}
             else:
@@ -187,7 +186,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
             self._current = self._previous = left
 
     def latest(self) -> Mapping[str, Deployment]:
-        """Every app as it was worked out last, without working anything out."""
+        """Every app as it was worked out last; another mapping wherever something went."""
         return self._current or self._previous
 
     def targets(self) -> frozenset[str]:
