@@ -9,6 +9,7 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import msgspec
 
@@ -46,8 +47,9 @@ class Login(msgspec.Struct, frozen=True):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown."""
-        return tuple(filter(None, (self.password, self.identity_token, self.basic[6:])))
+        """What must not be shown, in every form in which it is sent."""
+        clear = tuple(filter(None, (self.password, self.identity_token)))
+        return (*clear, *map(quote_plus, clear), self.basic.removeprefix("Basic "))
 
 
 class _Entry(msgspec.Struct):
@@ -183,6 +185,8 @@ def _read(path: Path, *, is_asked_for: bool) -> _File | None:
     try:
         with open(path, "rb", opener=_opened) as file:  # which takes no opener
             mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISCHR(mode):
+                return None  # /dev/null, where nobody's login is to be taken
             if not stat.S_ISREG(mode):
                 raise Stalled(f"{doing}: it is no regular file", hint=hint)
             if is_asked_for and mode & stat.S_IROTH:

@@ -261,3 +261,14 @@ async def test_a_folder_in_place_of_a_file_leaves_nothing_open(home: Path) -> No
         with pytest.raises(Stalled, match="Is a directory"):
             await find("a", authfile=str(home))
     assert open_files() == before
+
+
+async def test_no_login_is_taken_from_the_null_device(home: Path) -> None:
+    assert await find("a", authfile="/dev/null") is None
+    (home / "linked.json").symlink_to("/dev/zero")
+    assert await find("a", authfile=str(home / "linked.json")) is None, "and nothing is read of it"
+
+
+def test_a_secret_is_known_in_every_form_in_which_it_is_sent() -> None:
+    login = Login("u", "", "a+b=/c")
+    assert {"a+b=/c", "a%2Bb%3D%2Fc"} < set(login.secrets)
