@@ -25,7 +25,9 @@ class ImageStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     on_trial: bool = False
     """Whether that release has not passed its gate yet."""
     known: ImageKnowledge | None = None
-    """What is asked about it, and the answer; left out where nothing is asked."""
+    """What its unit asks about it, and the answer; left out where that asks nothing."""
+    off: bool = False
+    """Whether that is not asked for this app, as its updates are off."""
     next_check_at: float = 0.0
     """When that is asked next; left out if it is not, or nobody knows."""
     held: HeldUpdate | None = None

@@ -96,6 +96,17 @@ def test_images_are_listed_with_what_holds_them_back(podvisor: Podvisor, daemon:
     ]
 
 
+def test_updates_that_are_off_are_neither_unknown_nor_to_be_asked(
+    podvisor: Podvisor, daemon: Any
+) -> None:
+    daemon.answer("/v1/images", listed(msgspec.structs.replace(LOST, off=True)))
+    said = podvisor("images", "web")
+    assert said.code == 0
+    assert said.out.splitlines()[1].split() == ["web", "redis", "7", "(ffffffff)", "off", "-", "-"]
+    assert "redis: its updates are off" in said.out
+    assert "unknown" not in said.out
+
+
 def test_what_is_not_known_is_not_well(podvisor: Podvisor, daemon: Any) -> None:
     daemon.answer("/v1/images", listed(LOST))
     said = podvisor("images", "web")

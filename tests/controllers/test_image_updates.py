@@ -183,6 +183,21 @@ async def test_a_registry_that_does_not_answer_is_told_of(world):
             assert image.moves_to is None
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_an_update_of_what_is_off_asks_nothing_and_says_so(world, dry_run):
+    push(world, "one")
+    old = push(world, "old", "reg.example/web:0.9")
+    async with world.running() as daemon:
+        await deploy(world, daemon, {"web/web.container": f"{WEB} update=off"})
+        with pytest.raises(Stalled, match="updates of web are off"):
+            await update(daemon, "web", dry_run=dry_run)
+        assert world.registry.asked == []
+        (image,) = (await daemon.service.images("web")).images
+        assert image.off
+        await pin(daemon, "0.9")
+        assert running(world) == old
+
+
 async def test_an_app_that_waits_for_its_first_version_says_what_to_do(world):
     async with world.running() as daemon:
         await deploy(world, daemon, ONE)

@@ -25,7 +25,8 @@ def command(app: str, as_json: bool) -> int:
     """Show the images of all apps, or of one: which version runs, which there is, what holds it.
 
     A version is a tag and the beginning of its digest. Newer ones are looked for where a unit says
-    AutoUpdate= or `ImagePolicy=`. Without a daemon it says what the ledger knows.
+    AutoUpdate= or `ImagePolicy=`, unless `Update=` is off. Without a daemon it says what the ledger
+    knows.
     """
     try:
         body = ask("/v1/images", query={"app": app})

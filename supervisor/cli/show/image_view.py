@@ -71,7 +71,7 @@ def would_be(reply: dict[str, Any]) -> None:
 
 def is_unknown(image: dict[str, Any]) -> bool:
     """Whether a newer version is looked for, and it cannot be said whether there is one."""
-    return bool(image.get("known", {}).get("problem"))
+    return bool(image.get("known", {}).get("problem")) and not image.get("off")
 
 
 def is_well(images: Sequence[dict[str, Any]]) -> bool:
@@ -104,7 +104,7 @@ def _row(one: dict[str, Any], now: float) -> list[Cell]:
         short_name(one["image"]),
         (running, "warn") if one.get("on_trial") else running,
         _newest(one),
-        relative(known.get("asked_at", 0.0), now=now) if known else _NOTHING,
+        relative(known.get("asked_at", 0.0), now=now) if known and not one.get("off") else _NOTHING,
         relative(max(due, now), now=now) if due else _NOTHING,
     ]
 
@@ -120,6 +120,8 @@ def _newest(one: dict[str, Any]) -> Cell:
     known, running = one.get("known"), one.get("running")
     if known is None:
         return ("not followed", "dim")
+    if one.get("off"):
+        return ("off", "dim")
     if is_unknown(one):
         return ("unknown", "bad")
     newest = known.get("newest")
@@ -153,7 +155,8 @@ def _lines(one: dict[str, Any], now: float, *, whole: bool) -> Iterator[list[Cel
         yield [("· ", "dim"), (name, "strong"), text]
     if whole and known:
         places = ", ".join(one.get("paths", ()))
-        yield [("· ", "dim"), (name, "strong"), f"{image}: {policy(known['question'])}"]
+        what = "its updates are off" if one.get("off") else policy(known["question"])
+        yield [("· ", "dim"), (name, "strong"), f"{image}: {what}"]
         if places:
             yield ["    ", (places, "dim")]
 

@@ -39,6 +39,7 @@ class ImageListing(msgspec.Struct, frozen=True, kw_only=True):
             knowledge=self.knowledge,
             order=lambda key: self.ledger.get(ImageOrder, key),
             next_check_at=self._next_check_at,
+            settings=self.desired_state.settings.images,
         )
         applied = self.ledger.applied()
         return tuple(

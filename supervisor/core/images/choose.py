@@ -11,7 +11,7 @@ from datetime import tzinfo
 
 import msgspec
 
-from supervisor.core.images.rules import effective
+from supervisor.core.images.rules import effective, update_mode
 from supervisor.model.image import (
     HeldUpdate,
     ImageAhead,
@@ -28,8 +28,6 @@ from supervisor.model.image import (
 from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.settings import ImageSettings
 from supervisor.model.source import AppRevision
-
-_CAREFUL = (UpdateMode.OFF, UpdateMode.NOTIFY, UpdateMode.DOWNLOAD, UpdateMode.AUTO)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,20 +132,20 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
             return newest
         update = _held(standing, rules, newest, why, until)
         choice.updates.append(msgspec.structs.replace(update, early=early))
-        if _mode(terms) is UpdateMode.DOWNLOAD:
+        if update_mode(terms) is UpdateMode.DOWNLOAD:
             asked = rules[0].question
             choice.ahead.append(ImageAhead(image=newest.runs, authfile=asked.authfile))
         return tried or current
 
     def _mode(self, rules: Iterable[ImageRule], standing: Standing) -> UpdateMode:
-        return _mode([effective(rule, standing.app, self.settings) for rule in rules])
+        return update_mode(effective(rule, standing.app, self.settings) for rule in rules)
 
     def _early(self, newest: ImageVersion, terms: Collection[UpdateTerms]) -> tuple[str, float]:
         """Say why a version is not to be run by itself (yet), and until when; empty if it is.
 
         The time is 0 where time alone changes nothing.
         """
-        mode = _mode(terms)
+        mode = update_mode(terms)
         if mode is not UpdateMode.AUTO:
             return f"update is {mode}", 0.0
         ripe = (newest.pushed_at or newest.seen_at) + max(one.cooldown for one in terms)
@@ -168,11 +166,6 @@ def _is_older(one: ImageVersion, other: ImageVersion, by: ImagePolicy) -> bool:
     from supervisor.core.images.policy import newest  # noqa: PLC0415
 
     return newest((one.tag, other.tag), by).tag == other.tag
-
-
-def _mode(terms: Collection[UpdateTerms]) -> UpdateMode:
-    """Of several words on one image the most careful counts."""
-    return min((one.update for one in terms), key=_CAREFUL.index)
 
 
 def _current(key: str, standing: Standing) -> ImageVersion | None:

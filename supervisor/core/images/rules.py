@@ -5,10 +5,11 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from supervisor.core.images.reference import full_name, name_and_tag
-from supervisor.model.image import ImageRule, UpdateTerms
+from supervisor.model.image import ImageRule, UpdateMode, UpdateTerms
 from supervisor.model.settings import ImageSettings, ImageUpdateSettings
 
 _T = TypeVar("_T")
+_CAREFUL = (UpdateMode.OFF, UpdateMode.NOTIFY, UpdateMode.DOWNLOAD, UpdateMode.AUTO)
 
 
 def effective(rule: ImageRule, app: str, settings: ImageSettings) -> UpdateTerms:
@@ -23,6 +24,11 @@ def effective(rule: ImageRule, app: str, settings: ImageSettings) -> UpdateTerms
         window=_first((rule.window, *(one.window for one in said)), settings.window),
         keep=_first((rule.keep, *(one.keep for one in said)), settings.keep),
     )
+
+
+def update_mode(terms: Iterable[UpdateTerms]) -> UpdateMode:
+    """Return what counts where several units have one image: the most careful word."""
+    return min((one.update for one in terms), key=_CAREFUL.index)
 
 
 def _first(values: Iterable[_T | None], otherwise: _T) -> _T:

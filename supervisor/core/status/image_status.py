@@ -7,17 +7,21 @@ import msgspec
 from supervisor.core.health.gate import is_on
 from supervisor.core.images.choose import failed_images
 from supervisor.core.images.reference import name_and_tag
+from supervisor.core.images.rules import effective, update_mode
 from supervisor.model.app import Deployment
 from supervisor.model.image import (
     HeldUpdate,
     ImageKnowledge,
     ImageOrder,
     ImageQuestion,
+    ImageRule,
     ImageVersion,
+    UpdateMode,
     order_key,
 )
 from supervisor.model.image_status import ImageStatus
 from supervisor.model.rollout import Rollout
+from supervisor.model.settings import ImageSettings
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +33,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """As of `ImageOrder.key`."""
     next_check_at: Callable[[str], float] = lambda _: 0.0
     """When a question is asked next, by its key: seconds since the epoch, 0 if nobody knows."""
+    settings: ImageSettings = ImageSettings()
 
 
 def image_statuses(
@@ -42,20 +47,22 @@ def image_statuses(
     if app is None:
         return
     release = running_release(rollouts, applied)
-    asked: dict[str, ImageQuestion] = {}
-    paths: dict[str, list[str]] = {}
+    rules: dict[str, list[ImageRule]] = {}
     others: dict[str, list[str]] = {}
     for unit in app.units:
         if rule := unit.image_rule:
-            asked[rule.question.key] = rule.question
-            paths.setdefault(rule.question.key, []).append(rule.path)
+            rules.setdefault(rule.question.key, []).append(rule)
         else:
             for image in unit.images:
                 others.setdefault(image, []).append(unit.path)
     updates = {one.question: one for one in deployment.updates}
-    for key, question in asked.items():
+    for key, some in rules.items():
+        question, paths = some[-1].question, dict.fromkeys(rule.path for rule in some)
         status = _followed(name, question, release, known, held=updates.get(key))
-        yield msgspec.structs.replace(status, paths=tuple(dict.fromkeys(paths[key])))
+        mode = update_mode(effective(rule, name, known.settings) for rule in some)
+        if mode is UpdateMode.OFF:
+            status = msgspec.structs.replace(status, off=True, next_check_at=0.0)
+        yield msgspec.structs.replace(status, paths=tuple(paths))
     for image, files in others.items():
         yield msgspec.structs.replace(_unfollowed(name, image, release), paths=tuple(files))
 

@@ -10,13 +10,17 @@ from supervisor.model.image_status import ImageStatus
 
 
 def images_called(images: Collection[ImageStatus], name: str) -> list[ImageStatus]:
-    """Return those that are followed, of the app or the image of this name; all, if it is empty.
+    """Return those whose newer versions are asked for, of the app or the image of this name.
 
-    Raises Stalled if there is none.
+    By no name, all. Raises Stalled if there is none.
     """
     mine = [one for one in images if name in ("", one.app) or is_called(one.image, name)]
-    if followed := [one for one in mine if one.known]:
-        return followed
+    followed = [one for one in mine if one.known]
+    if asked := [one for one in followed if not one.off]:
+        return asked
+    if followed:
+        hint = "as Update= of its unit or [images] of the settings says; podvisor pin takes another"
+        raise Stalled(f"updates of {name or 'all images'} are off", hint=hint)
     if mine or not name:
         raise _not_followed(name)
     names = {one.app for one in images} | {short_name(one.image) for one in images}

@@ -12,9 +12,11 @@ from supervisor.model.image import (
     ImageRule,
     ImageVersion,
     Pin,
+    UpdateMode,
 )
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Outcome, Rollout
+from supervisor.model.settings import ImageSettings
 
 NGINX = ImageQuestion(image="docker.io/library/nginx:1.27")
 OLD, NEW = (
@@ -33,8 +35,9 @@ def unit(name, **more):
     )
 
 
-def follows(name):
-    return unit(name, image_rule=ImageRule(question=NGINX, path=f"{name}.container"))
+def follows(name, update=None):
+    rule = ImageRule(question=NGINX, path=f"{name}.container", update=update)
+    return unit(name, image_rule=rule)
 
 
 def deployment(*units, updates=()):
@@ -111,6 +114,17 @@ def test_before_the_first_release_nothing_runs_and_before_the_first_answer_nothi
     assert one.running is None
     assert one.newer is None
     assert one.known == ImageKnowledge(question=NGINX)
+
+
+def test_updates_that_are_off_are_told_and_nothing_is_asked_next():
+    (one,) = statuses(deployment(follows("web"), follows("admin", UpdateMode.OFF)))
+    assert one.off, "of several words on one image the most careful counts"
+    assert one.known.question == NGINX
+    assert one.next_check_at == 0.0
+    facts = msgspec.structs.replace(known(), settings=ImageSettings(update=UpdateMode.OFF))
+    assert [one.off for one in statuses(deployment(follows("web")), facts=facts)] == [True]
+    unit = follows("web", UpdateMode.NOTIFY)
+    assert [one.off for one in statuses(deployment(unit), facts=facts)] == [False]
 
 
 def test_an_image_that_is_not_followed_is_told_with_what_it_is_here():

@@ -1,5 +1,6 @@
 """Which images a person means, and which version."""
 
+import msgspec
 import pytest
 
 from supervisor.core.status.images_meant import images_and_version, images_called
@@ -55,6 +56,19 @@ def test_what_cannot_be_meant_is_said_with_what_was(name, message, hint):
 def test_there_may_be_nothing_to_mean():
     with pytest.raises(Stalled, match="no newer versions of any image"):
         images_called((), "")
+
+
+OFF = msgspec.structs.replace(NGINX, off=True)
+
+
+def test_what_is_not_asked_for_is_not_updated_but_can_be_pinned():
+    assert images_called((OFF, API), "") == [API]
+    assert images_called((OFF, API), "web") == [API]
+    for name in ("nginx", ""):
+        with pytest.raises(Stalled, match=f"updates of {name or 'all images'} are off") as refused:
+            images_called((OFF, BUILT), name)
+        assert "podvisor pin" in refused.value.hint
+    assert images_and_version("web", (OFF, BUILT), ["1.26"]) == ([OFF], "1.26")
 
 
 TWO = (NGINX, API, BUILT)
