@@ -181,26 +181,20 @@ class RegistryServer:
             return _error(401, "UNAUTHORIZED", *(("WWW-Authenticate", one) for one in said))
         if asked.path == "/v2/":
             return Told(body=b"{}")
-        name, _, rest = asked.path.removeprefix("/v2/").partition("/manifests/")
-        if rest:
-            return self._manifest(name, rest)
-        return self._tags(name.removesuffix("/tags/list"), asked)
+        name, (_, _, tag) = _repository(asked.path), asked.path.partition("/manifests/")
+        return self._manifest(name, tag) if tag else self._tags(name, asked)
 
     def _is_let_in(self, asked: Asked) -> bool:
         shown = asked.headers.get("authorization", "")
         if self.login == "basic":
             return shown == basic(USER, PASSWORD)
-        name = (
-            asked.path.removeprefix("/v2/").partition("/manifests/")[0].removesuffix("/tags/list")
-        )
+        name = _repository(asked.path)
         return self.login != "bearer" or shown == f"Bearer {TOKEN}-{self._tokens}-{name}"
 
     def _challenges(self, asked: Asked) -> tuple[str, ...]:
         if self.login == "basic":
             return ('Basic realm="here"',)
-        name = (
-            asked.path.removeprefix("/v2/").partition("/manifests/")[0].removesuffix("/tags/list")
-        )
+        name = _repository(asked.path)
         realm = self.realm or f"{self.url}/token"
         scope = f',scope="repository:{name}:pull"' if name else ""
         return (f'Bearer realm="{realm}",service="registry, here"{scope}',)
@@ -246,6 +240,11 @@ class RegistryServer:
             headers.append(("Link", f'</v2/{name}/tags/list?{query}>; rel="next"'))
         body = json.dumps({"name": name, "tags": tags[:size]}).encode()
         return Told(headers=tuple(headers), body=body)
+
+
+def _repository(path: str) -> str:
+    """The name in a path of the registry's; nothing in that of what all registries speak."""
+    return path.removeprefix("/v2/").partition("/manifests/")[0].removesuffix("/tags/list")
 
 
 def basic(user: str, password: str) -> str:
