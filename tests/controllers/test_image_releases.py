@@ -62,12 +62,16 @@ async def settle(daemon):
     await daemon.queue.wait_idle()
 
 
-async def at(world, daemon, runs):
-    """The app runs this version, and that is good."""
-    push_image(world, runs)
+async def at(world, daemon, first, *later):
+    """The app runs the last of these versions; each was good in its turn."""
+    push_image(world, first)
     await world.push(daemon, ONE)
     await settle(daemon)
-    assert running(world) == runs
+    assert running(world) == first
+    for runs in later:
+        await tell(world, daemon, runs)
+        await settle(daemon)
+        assert running(world) == runs
 
 
 def running(world, unit="web.service"):
@@ -283,9 +287,7 @@ async def test_a_cooldown_ends_by_itself(world):
 
 async def test_a_rollback_during_a_trial_goes_to_the_one_before_and_is_no_pass_s_to_end(world):
     async with world.running() as daemon:
-        await at(world, daemon, A)
-        await tell(world, daemon, B)
-        await settle(daemon)
+        await at(world, daemon, A, B)
         world.systemd.slow["web.service"] = 5.0
         push_image(world, C)
         daemon.queue.add(CHECK)
@@ -299,9 +301,7 @@ async def test_a_rollback_during_a_trial_goes_to_the_one_before_and_is_no_pass_s
 
 async def test_a_held_app_keeps_its_images(world):
     async with world.running() as daemon:
-        await at(world, daemon, A)
-        await tell(world, daemon, B)
-        await settle(daemon)
+        await at(world, daemon, A, B)
         await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
         await settle(daemon)
         assert running(world) == A
@@ -433,9 +433,7 @@ def test_whatever_comes_the_newest_that_works_runs(in_world, happens, bad_images
 
 async def test_a_trial_that_is_cut_short_takes_nothing_from_what_was_good_before(world):
     async with world.running() as daemon:
-        await at(world, daemon, A)
-        await tell(world, daemon, B)
-        await settle(daemon)
+        await at(world, daemon, A, B)
         async with anyio.create_task_group() as tasks:
             orders = OrderRequest(apps=("web",))
             tasks.start_soon(daemon.service.rollback, orders, nothing)
