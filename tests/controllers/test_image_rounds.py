@@ -231,10 +231,11 @@ class TestTold:
             daemon.state.deployments = {one.name: one for one in apps}
             daemon.queue.add(Kind.ALL_APPS)
             await anyio.sleep(1.5)
-            daemon.schedule.ask_now([questions[-1].key])
-            daemon.schedule.told([questions[3].image])
+            mark = len(world.registry.asked)
+            daemon.schedule.ask_now([questions[0].key])
+            daemon.schedule.told([questions[1].image])
             await anyio.sleep(3.6)
-            assert questions[3].image in world.registry.asked
+            assert {one.image for one in questions[:2]} <= set(world.registry.asked[mark:])
 
     async def test_while_webhooks_tell_of_what_is_pushed_it_is_asked_seldom(self, world):
         (question,), apps = images(world, 1)
@@ -306,7 +307,7 @@ class TestFailures:
             assert set(others.values()) == {2}
             unknown = [one for one in questions if one.image.startswith("docker.io")]
             assert all(daemon.now_known(one).problem for one in unknown), "none is said to be well"
-            assert len(daemon.events(EventKind.IMAGE)) <= 6, "told once, not of each"
+            assert 1 <= len(daemon.events(EventKind.IMAGE)) <= 6, "told once, not of each"
             world.registry.failures.clear()
             await anyio.sleep(2 * HOUR)
             assert not any(daemon.now_known(one).problem for one in questions)

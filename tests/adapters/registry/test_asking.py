@@ -213,7 +213,7 @@ async def test_redirects_are_followed_and_lead_no_login_away(
         assert await digest(client, server) == expected
         other.login = "basic"
         failure = await refused(client, server, "which wants a login; none goes there")
-        assert "localhost" in str(failure)
+        assert f" leads to {other.host}, which wants a login" in str(failure)
 
 
 @pytest.mark.parametrize(

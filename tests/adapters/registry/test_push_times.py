@@ -72,6 +72,7 @@ async def test_what_cannot_be_is_not_believed(
 ) -> None:
     hub.says(**{"digest": server.push("team/web:1"), **words})
     assert await time_of(client, server) == 0
+    assert hub.asked == 1
 
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500])
