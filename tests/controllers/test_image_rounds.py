@@ -70,6 +70,43 @@ async def test_a_thousand_images_of_one_host_are_spread_as_it_may_be_asked(world
         assert world.rings <= 30
 
 
+async def test_a_person_waits_until_the_last_of_many_is_answered(world):
+    questions, apps = images(world, 200, hosts=("docker.io",))
+    async with world.running(*apps) as daemon:
+        await anyio.sleep(HOUR / 2)
+        mark, began, at = len(world.registry.asked), anyio.current_time(), world.clock.now()
+        await daemon.schedule.ask({one.key for one in questions})
+        assert sorted(world.registry.asked_since(mark)) == sorted(one.image for one in questions)
+        assert anyio.current_time() - began >= (200 - 120) / 2
+        assert all(daemon.now_known(one).answered_at > at for one in questions)
+
+
+async def test_other_settings_keep_no_person_waiting(world):
+    questions, apps = images(world, 200, hosts=("docker.io",))
+    async with world.running(*apps) as daemon:
+        await anyio.sleep(HOUR / 2)
+        mark = len(world.registry.asked)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(daemon.schedule.ask, {one.key for one in questions})
+            await anyio.sleep(10)
+            began = anyio.current_time()
+            await daemon.take(Settings(images=ImageSettings(interval=Seconds(0))))
+        assert anyio.current_time() < began + 60
+        assert set(world.registry.asked_since(mark)) == {one.image for one in questions}
+
+
+async def test_a_person_does_not_wait_for_what_nobody_asks_any_more(world):
+    questions, apps = images(world, 200, hosts=("docker.io",))
+    async with world.running(*apps) as daemon:
+        await anyio.sleep(HOUR / 2)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(daemon.schedule.ask, {one.key for one in questions})
+            await anyio.sleep(10)
+            began = anyio.current_time()
+            await daemon.deploy(apps[0])
+        assert anyio.current_time() < began + 5
+
+
 async def test_what_was_asked_not_long_ago_is_not_asked_at_the_start(world):
     _, apps = images(world, 40)
     async with world.running(*apps):

@@ -54,6 +54,8 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
     """Key of a question of which a webhook told, and nothing is new yet, to the looks since."""
     _told: dict[str, float] = {}
     """Key of a question that somebody has asked to when, by the event loop's clock."""
+    _postponed: set[str] = set()
+    """Keys of questions that are not asked yet, as their registry is asked much."""
 
     def __post_init__(self) -> None:
         # Before anything was worked out, nothing is known of what is asked.
@@ -95,7 +97,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         wait = first_wait(known, every, now=self.memory.clock.now())
         # Nobody could tell before now, or what was told was lost with the process that heard it.
         missed = self.listening() and is_told(known) and not (known and known.failures)
-        if question.is_local or wait == 0.0 or missed:
+        if question.is_local or wait == 0.0 or missed or question.key in self._told:
             self.queue.add(key)
         elif wait is not None:
             self.queue.add_in(key, wait, slack=alarm.slack(every))
@@ -106,6 +108,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
             self.queue.forget(Kind.IMAGE_CHECK.key(key))
             self._told.pop(key, None)
             self._early.pop(key, None)
+            self._postponed.discard(key)
         self._stored |= self.questions.by_key.keys()
         if self.questions.whole:
             for key in self._stored - self.questions.by_key.keys():
@@ -139,8 +142,17 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         return named
 
     async def ask(self, questions: Collection[str]) -> None:
-        """Have these asked for a person, by their keys, and wait until they are answered."""
+        """Have these asked for a person, by their keys, and wait until they are answered.
+
+        Or it is known why they are not: many questions to one registry take their time.
+        """
         await self.queue.wait_for_pass(self.ask_now(questions))
+        while late := self._postponed.intersection(questions):
+            keys = set(Kind.IMAGE_CHECK.keys(late))
+            await anyio.sleep(max(self.queue.due_in(key) or 0.0 for key in keys))
+            still = set(Kind.IMAGE_CHECK.keys(self._postponed & late))
+            self.queue.expedite(still.__contains__)
+            await self.queue.wait_idle(keys.__contains__, bursts=False)
 
     def _name_debounced(self, questions: Iterable[ImageQuestion]) -> tuple[str, ...]:
         keys = [one.key for one in questions]
@@ -167,10 +179,15 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
 
     def told_at(self, key: str) -> float:
         """When somebody had it asked since its last pass; minus infinity for a round's."""
+        self._postponed.discard(key)
         return self._told.pop(key, -math.inf)
 
     def postpone(self, key: str, seconds: float, *, told_at: float) -> None:
-        """Ask it in some time instead."""
+        """Ask it in some time instead, when its registry may be asked again."""
+        self._postponed.add(key)
+        self._ask_in(key, seconds, told_at=told_at)
+
+    def _ask_in(self, key: str, seconds: float, *, told_at: float) -> None:
         if told_at > -math.inf:
             self._told.setdefault(key, told_at)
         self.queue.add_in(Kind.IMAGE_CHECK.key(key), seconds)
@@ -190,7 +207,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         if looks == len(_LOOKS_AGAIN_SECONDS):
             return False
         self._early[key] = looks + 1
-        self.postpone(key, _LOOKS_AGAIN_SECONDS[looks], told_at=anyio.current_time())
+        self._ask_in(key, _LOOKS_AGAIN_SECONDS[looks], told_at=anyio.current_time())
         return True
 
     def next_check_in(self, question: str) -> float | None:
