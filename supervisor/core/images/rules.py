@@ -28,7 +28,12 @@ def effective(rule: ImageRule, app: str, settings: ImageSettings) -> UpdateTerms
 
 def update_mode(terms: Iterable[UpdateTerms]) -> UpdateMode:
     """Return what counts where several units have one image: the most careful word."""
-    return min((one.update for one in terms), key=_CAREFUL.index)
+    return most_careful(one.update for one in terms)
+
+
+def most_careful(modes: Iterable[UpdateMode]) -> UpdateMode:
+    """Return the one, of one or more, that does the least by itself."""
+    return min(modes, key=_CAREFUL.index)
 
 
 def _first(values: Iterable[_T | None], otherwise: _T) -> _T:

@@ -13,6 +13,7 @@ import msgspec
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.unitfile import Entry, Refused, UnitFile, expand, merge, split_words
 from supervisor.core.images.reference import OTHER_TRANSPORTS, Reference, parse_reference
+from supervisor.core.images.rules import most_careful
 from supervisor.core.images.words import policy_words
 from supervisor.core.render.reading import Reading
 from supervisor.core.render.x_podvisor_images import ImageWords
@@ -23,7 +24,6 @@ from supervisor.model.image import (
     ImageQuestion,
     ImageRule,
     PolicyKind,
-    UpdateMode,
 )
 from supervisor.model.quadlet import GENERATED
 
@@ -223,6 +223,7 @@ def _rule(
     reference = _followed(target, asker, reading, is_local=is_local)
     if reference is None:
         return None
+    updates = [mode for one in some if (mode := one.words.update) is not None]
     return ImageRule(
         question=ImageQuestion(
             image=reference.tagged,
@@ -232,7 +233,7 @@ def _rule(
         ),
         path=target.path,
         line=_line_of_image(target, reading),
-        update=_most_careful(some),
+        update=most_careful(updates) if updates else None,
         cooldown=max(
             (o.words.cooldown for o in some if o.words.cooldown is not None), default=None
         ),
@@ -281,13 +282,6 @@ def _line_of_image(ask: ImageAsk, reading: Reading) -> int:
         if (entry.section, entry.key) == (ask.section, "Image")
     )
     return next(lines, 0)
-
-
-def _most_careful(some: Sequence[ImageAsk]) -> UpdateMode | None:
-    """Return the most careful of their words."""
-    order = tuple(reversed(UpdateMode))
-    modes = (mode for one in some if (mode := one.words.update) is not None)
-    return min(modes, key=order.index, default=None)
 
 
 def _report_torn(
