@@ -161,11 +161,11 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
 
 def _is_older(one: ImageVersion, other: ImageVersion, by: ImagePolicy) -> bool:
     """Whether a version comes before another by the policy; of one tag the digest tells nothing."""
-    if by.kind is PolicyKind.DIGEST or not other.tag or one.tag == other.tag:
+    if by.kind is PolicyKind.DIGEST or one.tag == other.tag:
         return False
-    from supervisor.core.images.policy import newest  # noqa: PLC0415
+    from supervisor.core.images.policy import comes_after  # noqa: PLC0415
 
-    return newest((one.tag, other.tag), by).tag == other.tag
+    return comes_after(other.tag, one.tag, by)
 
 
 def _current(key: str, standing: Standing) -> ImageVersion | None:

@@ -54,6 +54,14 @@ def newest(tags: Iterable[str], policy: ImagePolicy, *, named: str = "") -> Choi
     return Choice(best) if best else Choice(near=_nearest(there, text_of))
 
 
+def comes_after(tag: str, other: str, by: ImagePolicy) -> bool:
+    """Whether a tag is newer than another by a policy; it is than one that the policy has not.
+
+    Never where the policy is `digest`: tags tell nothing then.
+    """
+    return bool(tag) and tag != other and newest((tag, other), by).tag == tag
+
+
 def _is_image(tag: str) -> bool:
     return is_tag(tag) and not _OF_DIGEST.fullmatch(tag)
 

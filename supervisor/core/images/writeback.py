@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from supervisor.core.files.unitfile import Refused
-from supervisor.core.images.policy import newest
+from supervisor.core.images.policy import comes_after
 from supervisor.core.images.reference import name_and_tag, parse_reference
 from supervisor.core.images.words import policy_words, short_name
 from supervisor.model.image import ImagePolicy, ImageRule, Pin
@@ -28,7 +28,7 @@ def tag_change(app: str, path: str, rule: ImageRule, pins: Iterable[Pin]) -> Tag
     question = rule.question
     pin = next((one for one in pins if one.question == question.key), None)
     says = name_and_tag(question.image)[1]
-    if question.names_tag or pin is None or not _is_newer(pin.tag, says, question.policy):
+    if question.names_tag or pin is None or not comes_after(pin.tag, says, question.policy):
         return None
     return TagChange(
         path=path,
@@ -92,9 +92,4 @@ def as_read(
         return replace(written, is_seen=True)
     if not written.is_seen and (merged or revision == written.onto):
         return written if says == written.was else None
-    return replace(written, stays_at=says) if _is_newer(written.tag, says, policy) else None
-
-
-def _is_newer(tag: str, other: str, by: ImagePolicy) -> bool:
-    """Whether a tag comes after another by a policy; it does after one that the policy has not."""
-    return bool(tag) and tag != other and newest((tag, other), by).tag == tag
+    return replace(written, stays_at=says) if comes_after(written.tag, says, policy) else None
