@@ -81,9 +81,10 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         for rule in rules:
             asked.setdefault(rule.question.key, []).append(rule)
         for key, some in asked.items():
-            version = self._version(key, some, standing, choice)
+            terms = [effective(rule, standing.app, self.settings) for rule in some]
+            version = self._version(key, some, terms, standing, choice)
             if version is None:
-                if self._mode(some, standing) is not UpdateMode.OFF:
+                if update_mode(terms) is not UpdateMode.OFF:
                     choice.unknown.extend(some)
                 continue
             choice.pins.extend(
@@ -94,19 +95,24 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         return choice
 
     def _version(
-        self, key: str, rules: Sequence[ImageRule], standing: Standing, choice: Choice
+        self,
+        key: str,
+        rules: Sequence[ImageRule],
+        terms: Sequence[UpdateTerms],
+        standing: Standing,
+        choice: Choice,
     ) -> ImageVersion | None:
-        """Return what all units that ask this question are to run."""
+        """Return what all units that ask this question are to run; `terms` are theirs."""
         order = standing.orders.get(key)
         known = self.knowledge.get(key)
         newest = known.newest if known else None
-        current = _current(key, standing)
+        current, mode = _current(key, standing), update_mode(terms)
         if order and order.pinned:
             if newest and newest.runs != order.pinned.runs:
                 why = f"pinned to {order.pinned}" + (f": {order.reason}" if order.reason else "")
                 choice.updates.append(_held(standing, rules, newest, why))
             return order.pinned
-        if self._mode(rules, standing) is UpdateMode.OFF:
+        if mode is UpdateMode.OFF:
             return current
         if current is None or known is None or newest is None or newest.runs == current.runs:
             # What the same digest is called may have changed; that is no other release.
@@ -114,7 +120,6 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         tried = _on_trial(key, standing)
         if tried and tried.runs == newest.runs:
             return newest
-        terms = [effective(rule, standing.app, self.settings) for rule in rules]
         why, until, early = "", 0.0, False
         if failed := failed_images(standing.rollouts).get((key, newest.runs)):
             choice.updates.append(_held(standing, rules, newest, failed, failed=True))
@@ -132,13 +137,10 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
             return newest
         update = _held(standing, rules, newest, why, until)
         choice.updates.append(msgspec.structs.replace(update, early=early))
-        if update_mode(terms) is UpdateMode.DOWNLOAD:
+        if mode is UpdateMode.DOWNLOAD:
             asked = rules[0].question
             choice.ahead.append(ImageAhead(image=newest.runs, authfile=asked.authfile))
         return tried or current
-
-    def _mode(self, rules: Iterable[ImageRule], standing: Standing) -> UpdateMode:
-        return update_mode(effective(rule, standing.app, self.settings) for rule in rules)
 
     def _early(self, newest: ImageVersion, terms: Collection[UpdateTerms]) -> tuple[str, float]:
         """Say why a version is not to be run by itself (yet), and until when; empty if it is.
