@@ -15,7 +15,7 @@ import msgspec
 from supervisor.core.desired.unit_groups import group_units
 from supervisor.core.files.image_context import ImageContexts
 from supervisor.core.files.names import unit_kind
-from supervisor.core.files.source_paths import fits, is_below, is_hidden, is_wild, parents, split
+from supervisor.core.files.source_paths import fits, folders_of, is_below, is_hidden, is_wild, split
 from supervisor.core.files.templates import template_of
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.source import TreeFile
@@ -181,7 +181,7 @@ class _Folders:
         self._kept = frozenset(
             folder for folder, name in self._named.items() if folder in holding or name in overlaid
         )
-        above = {parent for folder in self._kept if folder for parent in parents(folder)}
+        above = folders_of(self._kept)
         for divided in self._kept & above:
             start = len(divided) + 1 if divided else 0
             for path in units:

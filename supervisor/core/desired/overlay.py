@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from supervisor.core.config.overlay_setting import common_folder, folder_of
-from supervisor.core.files.source_paths import is_below, is_hidden, parents
+from supervisor.core.files.source_paths import folders_of, is_below, is_hidden, parents
 from supervisor.kit import texts
 from supervisor.model.errors import Finding
 from supervisor.model.source import Snapshot, TreeFile
@@ -21,7 +21,7 @@ def lay_over(base: Iterable[TreeFile], over: Iterable[TreeFile]) -> tuple[TreeFi
     A file in the place of a folder, or the other way round, takes all of it.
     """
     above = {file.path: file for file in over}
-    folders = {folder for path in above for folder in parents(path)}
+    folders = folders_of(above)
     kept = (
         file
         for file in base

@@ -9,11 +9,11 @@ from fnmatch import fnmatchcase
 from supervisor.core.desired.layout import EACH_UNIT, is_unit, names_units
 from supervisor.core.files.source_paths import (
     fits,
+    folders_of,
     ignoring,
     is_hidden,
     is_wild,
     literal,
-    parents,
     split,
 )
 from supervisor.kit.texts import nearest
@@ -30,7 +30,7 @@ def selected(name: str, settings: SourceSettings) -> bool:
 def used(globs: Iterable[str], paths: Iterable[str]) -> tuple[str, ...]:
     """Return those of the globs of `apps` that fit a unit file, or a folder that one lies in."""
     units = [path for path in paths if is_unit(path)]
-    folders = {folder for path in units for folder in parents(path)}
+    folders = folders_of(units)
     return tuple(
         glob
         for glob in globs

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.core.files.image_context import ImageContexts
 from supervisor.core.files.names import PLAIN_SUFFIXES, is_drop_in, shapes_units
-from supervisor.core.files.source_paths import parents
+from supervisor.core.files.source_paths import folders_of
 from supervisor.core.files.unitfile import Entry, UnitFile, parse, split_words
 from supervisor.kit.links import resolve
 from supervisor.model.app import Candidate
@@ -21,7 +21,7 @@ class AppFiles:
         self.app = app
         self._contents = contents
         self._files = {file.path: file for file in app.files}
-        self._folders = {folder for file in app.files for folder in parents(file.path)}
+        self._folders = folders_of(self._files)
         self._links = {
             file.path: contents.get(file.oid, b"").decode(errors="replace")
             for file in app.files
