@@ -7,12 +7,13 @@ from collections.abc import Collection
 
 import msgspec
 
+from supervisor.controllers.desired.contents import contents_of
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Folder, SourceReader
 from supervisor.core.status.diff import LIMIT, pair, too_large
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.diff import AppDiff, TextPair
-from supervisor.model.source import TreeFile, laid, stored
+from supervisor.model.source import TreeFile
 
 
 class Differ(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +63,7 @@ class Differ(msgspec.Struct, frozen=True, kw_only=True):
         wanted = {}
         if one.wanted:
             small = [new[path] for path in paths if path in new and new[path].size <= LIMIT]
-            wanted = await self.reader.read(one.wanted.source, tuple(stored(small))) | laid(small)
+            wanted = await contents_of(self.reader, one.wanted.source, small)
         return tuple(
             too_large(path, is_here=path in old)
             if path in new and new[path].oid not in wanted

@@ -17,6 +17,7 @@ import msgspec
 
 from supervisor.controllers.apps.secrets import SecretController
 from supervisor.controllers.apps.unit_jobs import UnitJobs
+from supervisor.controllers.desired.contents import contents_of
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader
 from supervisor.core.plan.step_text import in_words, subject_of
@@ -53,7 +54,6 @@ from supervisor.model.plan import (
     TryRevision,
     WriteFile,
 )
-from supervisor.model.source import laid, stored
 
 _TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, PutSecrets)
 _BYTES_AT_ONCE = 4 << 20
@@ -256,9 +256,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
     async def _write(self, app: str, steps: Sequence[WriteFile]) -> None:
         """Write some files of an app; no more of their contents is held in memory."""
         files = [step.file for step in steps]
-        oids = tuple(stored(files))
-        contents = await self.reader.read(steps[0].source, oids) if oids else {}
-        contents |= laid(files)
+        contents = await contents_of(self.reader, steps[0].source, files)
         await self.folder.write_files(app, [(one.file, contents[one.file.oid]) for one in steps])
         self.ledger.put_repairs(one.repair for one in steps if one.repair)
 

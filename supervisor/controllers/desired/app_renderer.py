@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from supervisor.controllers.desired.contents import contents_of
 from supervisor.controllers.isolate import each, each_now
 from supervisor.controllers.ports import Generator, SourceReader
 from supervisor.core.desired.discovery import references
@@ -20,7 +21,7 @@ from supervisor.core.render.drop_ins import shaped_outside
 from supervisor.core.render.generator_errors import is_staged
 from supervisor.model.app import AppOptions, Candidate, DesiredApp, Generated
 from supervisor.model.errors import Failure, Finding
-from supervisor.model.source import AppRevision, TreeFile, laid, stored
+from supervisor.model.source import AppRevision, TreeFile
 
 _LARGEST_AGE_FILE = 1 << 20
 
@@ -237,8 +238,7 @@ class AppRenderer(msgspec.Struct, kw_only=True):
 
     async def _contents(self, source: str, apps: Iterable[Candidate]) -> dict[str, bytes]:
         files = [file for one in apps for file in one.files if _is_read_by_generator(file)]
-        oids = tuple(stored(files))
-        return (await self.reader.read(source, oids) if oids else {}) | laid(files)
+        return await contents_of(self.reader, source, files)
 
 
 def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:
