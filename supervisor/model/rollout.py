@@ -87,6 +87,11 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Releases that came after it: going back once more passes them over."""
     at: float
 
+    @property
+    def held_at(self) -> str:
+        """What it is held at, in words."""
+        return self.images or self.revision[:12]
+
 
 class Suspension(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A person had podvisor leave an app (or all) alone: looked at, but not touched."""

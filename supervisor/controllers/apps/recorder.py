@@ -163,8 +163,7 @@ class Recorder(msgspec.Struct, kw_only=True):
         # A person may have ordered it since this pass began.
         if hold and newest and deployment.held is None and newest.base != hold.base:
             self.ledger.drop(Hold, deployment.name)
-            what = hold.images or hold.revision[:12]
-            reason = f"no longer held at {what}: there is a newer revision"
+            reason = f"no longer held at {hold.held_at}: there is a newer revision"
             now = deployment.newest
             self.ledger.log(EventKind.RESUMED, app=hold.app, revision=now, reason=reason)
 

@@ -84,7 +84,7 @@ class ImagePins(msgspec.Struct, kw_only=True):
         good = self.history.way_back(manifest) if manifest and manifest.revision else None
         orders = self.ledger.all(ImageOrder).values()
         suspension = self.suspensions.of(one.name)
-        still = f"the app is held at {hold.images or hold.revision[:12]}" if hold else ""
+        still = f"the app is held at {hold.held_at}" if hold else ""
         return Standing(
             app=one.name,
             base=one.base,

@@ -76,7 +76,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         if self.suspensions.lift(app):
             words.append("no longer suspended")
         if hold := self.ledger.drop(Hold, app):
-            words.append(f"no longer held at {hold.images or hold.revision[:12]}")
+            words.append(f"no longer held at {hold.held_at}")
         if again:
             words.extend(self._lift_quarantine(app, held=hold.release if hold else ""))
         return words
