@@ -65,10 +65,12 @@ class ImagePins(msgspec.Struct, kw_only=True):
                 settings=settings,
                 now=self.clock.now(),
             )
+            orders = self._orders()
             self._choices, unchosen = each_now(
                 concerned,
                 lambda one: choosing.choose(
-                    self.rules[one.name], self._standing(one, manifests.get(one.name))
+                    self.rules[one.name],
+                    self._standing(one, manifests.get(one.name), orders.get(one.name, {})),
                 ),
                 doing="choosing images for",
             )
@@ -79,10 +81,18 @@ class ImagePins(msgspec.Struct, kw_only=True):
         ]
         return pinned, failures
 
-    def _standing(self, one: Candidate, manifest: Manifest | None) -> Standing:
+    def _orders(self) -> dict[str, dict[str, ImageOrder]]:
+        """What people ordered of images: by the app, then by the question's key."""
+        found: dict[str, dict[str, ImageOrder]] = {}
+        for order in self.ledger.all(ImageOrder).values():
+            found.setdefault(order.app, {})[order.question] = order
+        return found
+
+    def _standing(
+        self, one: Candidate, manifest: Manifest | None, orders: Mapping[str, ImageOrder]
+    ) -> Standing:
         hold = self.ledger.get(Hold, one.name)
         good = self.history.way_back(manifest) if manifest and manifest.revision else None
-        orders = self.ledger.all(ImageOrder).values()
         suspension = self.suspensions.of(one.name)
         still = f"the app is held at {hold.held_at}" if hold else ""
         return Standing(
@@ -90,7 +100,7 @@ class ImagePins(msgspec.Struct, kw_only=True):
             base=one.base,
             good=good,
             rollouts=self.ledger.rollouts(one.name),
-            orders={order.question: order for order in orders if order.app == one.name},
+            orders=orders,
             still="the app is suspended" if suspension else still,
             until=suspension.until if suspension else 0.0,
         )
@@ -111,9 +121,8 @@ class ImagePins(msgspec.Struct, kw_only=True):
             return None
         known = {**self._choosing.knowledge, **knowledge}
         choosing = replace(self._choosing, knowledge=known, now=self.clock.now())
-        standing = self._standing(mine, manifest)
-        standing = replace(standing, orders={**standing.orders, **orders})
-        return choosing.choose(self.rules[app], standing)
+        orders = {**self._orders().get(app, {}), **orders}
+        return choosing.choose(self.rules[app], self._standing(mine, manifest, orders))
 
     def unknown(self, apps: Collection[str]) -> set[str]:
         """Return the keys of questions that these apps (all, if empty) cannot do without."""
