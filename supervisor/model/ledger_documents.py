@@ -48,6 +48,6 @@ KINDS: dict[type[Document], str] = {
 
 The key is the name of an app, of a unit (`repair`, `failure`), of a source (`webhook`,
 `commit-status`, `pushed-branch`), a question's (`image`), an order's own (`image-order`,
-`written-back`) or of whatever it is that
-there may be one of; the part tells the units and rollouts of one app from each other.
+`written-back`) or of whatever it is that there may be one of; the part tells the units and
+rollouts of one app from each other.
 """
