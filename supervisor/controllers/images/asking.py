@@ -24,7 +24,7 @@ from supervisor.model.errors import Failure
 from supervisor.model.image import ImageQuestion, ImageVersion
 
 if TYPE_CHECKING:
-    from supervisor.core.images.policy import Choice
+    from supervisor.core.images.policy import TagChoice
 
 _LIST_COUNTS_SECONDS = 30.0
 """Questions of one round that go by the tags of one repository read these once."""
@@ -45,7 +45,7 @@ class _Chosen(msgspec.Struct, frozen=True):
 
     at: float
     """When the list was asked for."""
-    choice: "Choice"
+    choice: "TagChoice"
 
 
 class Asking(msgspec.Struct, kw_only=True):

@@ -21,7 +21,7 @@ _Key = tuple[Any, ...]
 _Ranked = Callable[[str], _Key | None]
 
 
-class Choice(msgspec.Struct, frozen=True):
+class TagChoice(msgspec.Struct, frozen=True):
     """What a policy makes of some tags."""
 
     tag: str = ""
@@ -30,7 +30,7 @@ class Choice(msgspec.Struct, frozen=True):
     """If none fits: the highest of those that come nearest."""
 
 
-def newest(tags: Iterable[str], policy: ImagePolicy, *, named: str = "") -> Choice:
+def newest(tags: Iterable[str], policy: ImagePolicy, *, named: str = "") -> TagChoice:
     """Choose the tag that a policy asks for; `named` is the one that the unit's `Image=` has.
 
     The same for any order of the tags; of two that are the same version (`1.27`, `1.27.0`,
@@ -38,11 +38,11 @@ def newest(tags: Iterable[str], policy: ImagePolicy, *, named: str = "") -> Choi
     read (`read_policy`) fits none.
     """
     if policy.kind is PolicyKind.DIGEST:
-        return Choice(named)
+        return TagChoice(named)
     try:
         ranked, text_of = _ranking(policy), _text_of(policy)
     except ValueError:
-        return Choice()
+        return TagChoice()
     best, best_key, there = "", None, [tag for tag in tags if len(tag) <= LONGEST_TAG]
     for tag in there:
         text = text_of(tag)
@@ -51,7 +51,7 @@ def newest(tags: Iterable[str], policy: ImagePolicy, *, named: str = "") -> Choi
             continue
         if key != best_key or _tie(tag) > _tie(best):
             best, best_key = tag, key
-    return Choice(best) if best else Choice(near=_nearest(there, text_of))
+    return TagChoice(best) if best else TagChoice(near=_nearest(there, text_of))
 
 
 def comes_after(tag: str, other: str, by: ImagePolicy) -> bool:

@@ -77,7 +77,7 @@ def complete(policy: ImagePolicy, *, pattern: str = "", prereleases: bool = Fals
 def nothing_fits(repository: str, policy: ImagePolicy, near: Collection[str]) -> tuple[str, str]:
     """Say that no tag is what a policy asks for, and what to do: a sentence, and a hint.
 
-    `near` is as of `Choice`.
+    `near` is as of `TagChoice`.
     """
     problem = f"no tag of {repository} fits {policy_words(policy)}"
     if not near:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.images.patterns import compile_pattern
-from supervisor.core.images.policy import Choice, newest
+from supervisor.core.images.policy import TagChoice, newest
 from supervisor.core.images.policy_text import complete, nothing_fits, read_policy
 from supervisor.core.images.versions import natural_key, parse_range, version_key
 from supervisor.core.images.words import policy_words
@@ -137,13 +137,13 @@ def test_prereleases_count_where_they_are_asked_for():
 
 
 def test_by_digest_it_is_the_tag_that_is_named():
-    assert newest(["1", "2"], ImagePolicy(), named="1") == Choice("1")
+    assert newest(["1", "2"], ImagePolicy(), named="1") == TagChoice("1")
 
 
 def test_what_fits_nothing_says_what_comes_nearest():
     policy = read_policy("semver:^9")
     choice = newest(["1.2", "latest", "1.10", "1.9", "0.1"], policy)
-    assert choice == Choice(near=("1.10", "1.9", "1.2"))
+    assert choice == TagChoice(near=("1.10", "1.9", "1.2"))
     assert nothing_fits("docker.io/library/nginx", policy, choice.near) == (
         "no tag of docker.io/library/nginx fits semver:^9",
         "the nearest are 1.10, 1.9, 1.2",
@@ -153,7 +153,7 @@ def test_what_fits_nothing_says_what_comes_nearest():
     filtered = complete(policy, pattern="1.9.*")
     assert newest(["1.10", "1.9", "1.9.1"], filtered).near == ("1.9.1", "1.9")
     assert newest(["a", "b"], filtered).near == ("b", "a")
-    assert newest([], filtered) == Choice()
+    assert newest([], filtered) == TagChoice()
     assert "no tags" in nothing_fits("x", filtered, ())[1]
 
 
@@ -318,7 +318,7 @@ def test_a_policy_that_cannot_be_read_fits_nothing(pattern, tag):
     for kind in (PolicyKind.SEMVER, PolicyKind.REGEX):
         newest([tag], ImagePolicy(kind=kind, pattern=pattern, filter=pattern, group="n"))
     broken = ImagePolicy(kind=PolicyKind.REGEX, pattern="(", order=TagOrder.ALPHABETICAL)
-    assert newest([tag], broken) == Choice()
+    assert newest([tag], broken) == TagChoice()
 
 
 @pytest.mark.parametrize("policy", ["semver:^1.4", "semver:^99", "newest", r"regex:[\d.]+ numeric"])
@@ -338,7 +338,7 @@ def test_twenty_thousand_tags_cost_little(policy):
 
 def test_letters_that_no_tag_has_fit_nothing():
     tags = ["1.0\n", "\u0661.\u0662", "1.0 ", "1" * 129, "\ud800", "", ".1", "a b"]
-    assert newest(tags, ImagePolicy(kind=PolicyKind.NEWEST)) == Choice()
+    assert newest(tags, ImagePolicy(kind=PolicyKind.NEWEST)) == TagChoice()
 
 
 @pytest.mark.parametrize("prefix", ["", "v", "release-"])
