@@ -292,10 +292,14 @@ def _report_torn(
     for rule in rules:
         image = rule.question.image
         first = firsts.setdefault(image, rule)
-        if _which(rule) != _which(first):
+        if _version_asked(rule) != _version_asked(first):
             message = f"{image} is to be {_which(rule)} here, and {_which(first)} in {first.path}"
             hint = "the containers of one image move together: say the same of both"
             _report(reading, by_path[rule.path], message, hint, fatal=True)
+
+
+def _version_asked(rule: ImageRule) -> tuple[bool, ImagePolicy]:
+    return rule.question.is_local, rule.question.policy
 
 
 def _which(rule: ImageRule) -> str:

@@ -307,6 +307,20 @@ def test_two_policies_of_one_image_are_refused():
     assert "move together" in finding.hint
 
 
+def test_two_policies_that_read_the_same_are_two():
+    texts = {
+        "a.container": container(
+            own=("ImagePolicy=newest", "ImageFilter=1.*", "ImagePrereleases=yes")
+        ),
+        "b.container": container(
+            own=("ImagePolicy=newest", "ImageFilter=1.* with ImagePrereleases=yes")
+        ),
+    }
+    (finding,) = read(texts).findings
+    assert finding.fatal
+    assert "move together" in finding.hint
+
+
 def test_two_policies_for_one_image_file_are_refused():
     texts = {
         "web.image": f"[Image]\nImage={NGINX}\n[X-Podvisor]\nImagePolicy=newest\n",
