@@ -24,9 +24,7 @@ def image_service(
             next_check_in=checker.schedule.next_check_in,
             clock=clock,
         ),
-        versions=ImageVersions(
-            ledger=ledger, registry=ports.registry, podman=ports.podman, clock=clock
-        ),
+        versions=ImageVersions(ledger=ledger, asking=checker.asking, clock=clock),
         schedule=checker.schedule,
         forecast=ImageForecast(asking=checker.asking, desired_state=desired_state, clock=clock),
         syncs=syncs,

@@ -312,6 +312,28 @@ async def test_a_tag_is_found_here_while_the_registry_does_not_answer(world):
         assert image.pinned.runs == runs
 
 
+async def test_a_registry_that_said_when_to_come_again_is_let_alone_by_a_pin_too(world):
+    push(world, "one")
+    push(world, "old", "reg.example/web:0.9")
+    never_here = push(world, "none of its tags any more").rpartition("@")[2]
+    push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        world.registry.failures["reg.example"] = Retry("429 Too Many", after_seconds=3_600)
+        with pytest.raises(Retry, match="429"):
+            await pin(daemon, "0.9")
+        world.registry.failures.clear()
+        mark = len(world.registry.asked)
+        for word in ("0.9", never_here):
+            with pytest.raises(Retry, match=r"reg\.example is asked again in"):
+                await pin(daemon, word)
+        await update(daemon)
+        assert world.registry.asked_since(mark) == []
+        await anyio.sleep(3_600)
+        (image,) = (await pin(daemon, "0.9")).images
+        assert image.pinned.tag == "0.9"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

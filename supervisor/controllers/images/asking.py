@@ -19,6 +19,7 @@ from supervisor.core.images.concerns import (
     lists_tags,
     repository_of,
 )
+from supervisor.core.images.found import own_digest, version_of
 from supervisor.core.images.reference import name_and_tag
 from supervisor.model.errors import Failure
 from supervisor.model.image import ImageQuestion, ImageVersion
@@ -72,6 +73,13 @@ class Asking(msgspec.Struct, kw_only=True):
             return 0.0
         return self.hosts.book(host_of(question), hurried=told_at > -math.inf)
 
+    async def book_patiently(self, question: ImageQuestion) -> None:
+        """Book a question that a person waits for, once there is room for it. Raises LetAlone."""
+        wait = self.book(question, told_at=anyio.current_time())
+        while wait:
+            await anyio.sleep(wait)
+            wait = self.book(question, told_at=anyio.current_time())
+
     async def ask(
         self,
         question: ImageQuestion,
@@ -90,7 +98,7 @@ class Asking(msgspec.Struct, kw_only=True):
         if question.is_local:
             return await self._here(question)
         if not lists_tags(question):
-            return await self._version(question, question.image, hurried=hurried)
+            return Answer(version=await self.version(question, question.image, hurried=hurried))
         chosen = (await self._choose(question, told_at, along)).choice
         if not chosen.tag:
             from supervisor.core.images.policy_text import nothing_fits  # noqa: PLC0415
@@ -103,25 +111,36 @@ class Asking(msgspec.Struct, kw_only=True):
             if version.tag == chosen.tag and is_fixed(chosen.tag) and is_young:
                 return Answer(version=version)
         image = f"{repository_of(question)}:{chosen.tag}"
-        answer = await self._version(question, image, hurried=hurried)
-        if answer.version:
-            self._verified[question.key] = (answer.version, anyio.current_time())
-        return answer
+        version = await self.version(question, image, hurried=hurried)
+        self._verified[question.key] = (version, anyio.current_time())
+        return Answer(version=version)
 
-    async def instead(self, question: ImageQuestion) -> ImageVersion | None:
-        """Return the version that is here by the very tag that the unit names, if there is one.
+    async def version(self, question: ImageQuestion, image: str, *, hurried: bool) -> ImageVersion:
+        """Return what an image of the question's registry stands for, in its turn.
+
+        Raises what the port raises, and LetAlone.
+        """
+        repository, _ = name_and_tag(image)
+        async with self.hosts.turn(host_of(question), repository, hurried=hurried):
+            found = await self.registry.digest(image, authfile=question.authfile)
+        return version_of(image, found)
+
+    async def instead(self, image: str) -> ImageVersion | None:
+        """Return the version of a registry's image that is here by its very tag, if there is one.
 
         For a registry that cannot be asked; raises nothing.
         """
-        if question.is_local:
-            return None
-        repository, tag = name_and_tag(question.image)
         try:
-            digests = await self.podman.image_digests(question.image)
+            digests = await self.podman.image_digests(image)
         except Failure:
             return None
-        mine = [one for one in digests if one.startswith(f"{repository}@")]
-        return ImageVersion(runs=mine[0], tag=tag) if mine else None
+        runs = own_digest(image, digests)
+        return ImageVersion(runs=runs, tag=name_and_tag(image)[1]) if runs else None
+
+    async def here(self, image: str) -> ImageVersion | None:
+        """Return what this host has by this name, by its id. Raises Retry."""
+        runs = ((await self.podman.inventory(images=[image])).images or {}).get(image)
+        return ImageVersion(runs=runs, tag=name_and_tag(image)[1]) if runs else None
 
     def forget(self, question: ImageQuestion) -> None:
         """Forget a question that nobody asks."""
@@ -130,21 +149,12 @@ class Asking(msgspec.Struct, kw_only=True):
         self._listing.pop((repository_of(question), question.authfile), None)
 
     async def _here(self, question: ImageQuestion) -> Answer:
-        found = (await self.podman.inventory(images=[question.image])).images or {}
-        identity = found.get(question.image)
-        if identity is None:
-            return Answer(
-                problem=f"no image {question.image} is here",
-                hint=f"build, load or tag it under that name: podman tag IMAGE {question.image}",
-            )
-        return Answer(version=ImageVersion(runs=identity, tag=name_and_tag(question.image)[1]))
-
-    async def _version(self, question: ImageQuestion, image: str, *, hurried: bool) -> Answer:
-        repository, tag = name_and_tag(image)
-        async with self.hosts.turn(host_of(question), repository, hurried=hurried):
-            found = await self.registry.digest(image, authfile=question.authfile)
-        runs = f"{repository}@{found.digest}"
-        return Answer(version=ImageVersion(runs=runs, tag=tag, pushed_at=found.pushed_at))
+        if version := await self.here(question.image):
+            return Answer(version=version)
+        return Answer(
+            problem=f"no image {question.image} is here",
+            hint=f"build, load or tag it under that name: podman tag IMAGE {question.image}",
+        )
 
     async def _choose(
         self, question: ImageQuestion, told_at: float, along: Iterable[ImageQuestion]

@@ -78,8 +78,8 @@ class ImageChecker(msgspec.Struct, kw_only=True):
     async def _failed(self, question: ImageQuestion, failure: Failure) -> list[str]:
         before = self.memory.of(question.key)
         instead = None
-        if before is None or before.newest is None:
-            instead = await self.asking.instead(question)
+        if (before is None or before.newest is None) and not question.is_local:
+            instead = await self.asking.instead(question.image)
         if question.key not in self.schedule.questions.by_key:
             return []
         known = self.memory.failed(question, failure, instead)

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace
 
-from supervisor.controllers.ports import Ledger, Podman
-from supervisor.controllers.ports.registry import Registry
+from supervisor.controllers.images.asking import Asking
+from supervisor.controllers.ports import Ledger
 from supervisor.core.images.reference import is_tag, name_and_tag
 from supervisor.core.images.words import short_name, version_in_words
 from supervisor.kit.clock import Clock
@@ -25,8 +26,7 @@ class ImageVersions(msgspec.Struct, frozen=True, kw_only=True):
     """Asks the ledger first, then the registry or Podman."""
 
     ledger: Ledger
-    registry: Registry
-    podman: Podman
+    asking: Asking
     clock: Clock
 
     async def meant(self, image: ImageStatus, word: str) -> ImageVersion:
@@ -47,11 +47,13 @@ class ImageVersions(msgspec.Struct, frozen=True, kw_only=True):
             return version
         repository, _ = name_and_tag(question.image)
         if _DIGEST.fullmatch(word) and not question.is_local:
-            return await self._by_digest(question, f"{repository}@{word}")
-        if not is_tag(word):
+            version = await self._by_digest(question, f"{repository}@{word}")
+        elif is_tag(word):
+            version = await self._tagged(question, f"{repository}:{word}")
+        else:
             hint = "a tag, or a digest; podvisor history shows those that ran here"
             raise Stalled(f"“{word}” is no version of {name}", hint=hint)
-        return await self._tagged(question, f"{repository}:{word}", tag=word)
+        return replace(version, seen_at=self.clock.now())
 
     def _known(self, image: ImageStatus, word: str) -> ImageVersion | None:
         """Return the version that ran here, or is the newest, whose digest begins so."""
@@ -84,39 +86,25 @@ class ImageVersions(msgspec.Struct, frozen=True, kw_only=True):
 
     async def _by_digest(self, question: ImageQuestion, runs: str) -> ImageVersion:
         """Return the version `NAME@sha256:…`, if it is here or its registry has it."""
-        if runs not in ((await self.podman.inventory(images=[runs])).images or {}):
-            await self.registry.digest(runs, authfile=question.authfile)
-        return ImageVersion(runs=runs, seen_at=self.clock.now())
+        if not await self.asking.here(runs):
+            await self._ask(question, runs)
+        return ImageVersion(runs=runs)
 
-    async def _tagged(self, question: ImageQuestion, image: str, *, tag: str) -> ImageVersion:
+    async def _tagged(self, question: ImageQuestion, image: str) -> ImageVersion:
         """Return what a tag stands for: at the registry, or where that does not answer, here."""
-        now = self.clock.now()
-        if not question.is_local:
-            try:
-                found = await self.registry.digest(image, authfile=question.authfile)
-            except Retry:
-                if version := await self._here(image, tag=tag, is_local=False):
-                    return version
+        if question.is_local:
+            if version := await self.asking.here(image):
+                return version
+            hint = "podman images lists them all"
+            raise Stalled(f"there is no image {image} on this host", hint=hint)
+        try:
+            return await self._ask(question, image)
+        except Retry:
+            version = await self.asking.instead(image) or await self.asking.here(image)
+            if version is None:
                 raise
-            repository, _ = name_and_tag(image)
-            return ImageVersion(
-                runs=f"{repository}@{found.digest}",
-                tag=tag,
-                seen_at=now,
-                pushed_at=found.pushed_at,
-            )
-        if version := await self._here(image, tag=tag, is_local=True):
             return version
-        hint = "podman images lists them all"
-        raise Stalled(f"there is no image {image} on this host", hint=hint)
 
-    async def _here(self, image: str, *, tag: str, is_local: bool) -> ImageVersion | None:
-        """Return the image of this name that is on this host: by id, if it is local."""
-        here = (await self.podman.inventory(images=[image])).images or {}
-        if image not in here:
-            return None
-        repository, _ = name_and_tag(image)
-        digests = () if is_local else await self.podman.image_digests(image)
-        mine = [one for one in digests if one.startswith(f"{repository}@")]
-        runs = mine[0] if mine else here[image]
-        return ImageVersion(runs=runs, tag=tag, seen_at=self.clock.now())
+    async def _ask(self, question: ImageQuestion, image: str) -> ImageVersion:
+        await self.asking.book_patiently(question)
+        return await self.asking.version(question, image, hurried=True)

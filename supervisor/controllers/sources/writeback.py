@@ -15,6 +15,7 @@ from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger, Registry, SourceReader, SourceWriter
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.files.unitfile import Refused
+from supervisor.core.images.found import version_of
 from supervisor.core.images.reference import name_and_tag
 from supervisor.core.images.words import short_name
 from supervisor.core.images.writeback import as_read, message, rewritten, tag_change
@@ -172,13 +173,7 @@ class WriteBackController(msgspec.Struct, kw_only=True):
                 if (pin.question, pin.tag) == (question.key, line.tag):
                     return ImageVersion(runs=pin.runs, tag=pin.tag)
         found = await self.registry.digest(question.image, authfile=question.authfile)
-        repository, _ = name_and_tag(question.image)
-        return ImageVersion(
-            runs=f"{repository}@{found.digest}",
-            tag=line.tag,
-            seen_at=self.clock.now(),
-            pushed_at=found.pushed_at,
-        )
+        return version_of(question.image, found, seen_at=self.clock.now())
 
     # What is written
 
