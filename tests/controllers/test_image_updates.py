@@ -157,6 +157,22 @@ async def test_a_dry_run_tells_what_would_be_and_changes_nothing(world):
         assert not world.ledger.all(ImageOrder)
 
 
+async def test_dry_runs_wait_where_a_registry_is_asked_much(world):
+    push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        problems = []
+
+        async def look():
+            (image,) = (await update(daemon, dry_run=True)).images
+            problems.append(image.known.problem)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(150):
+                tasks.start_soon(look)
+        assert problems == [""] * 150
+
+
 async def test_a_dry_run_tells_what_would_hold_it(world):
     push(world, "one")
     async with world.running() as daemon:

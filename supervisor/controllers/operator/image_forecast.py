@@ -15,7 +15,6 @@ from supervisor.controllers.images.asking import Asking
 from supervisor.controllers.images.memory import seen
 from supervisor.core.images.choose import Choice
 from supervisor.kit.clock import Clock
-from supervisor.kit.texts import format_duration
 from supervisor.model.errors import Failure
 from supervisor.model.image import ImageKnowledge, ImageOrder, ImageVersion
 from supervisor.model.image_status import ImageStatus
@@ -49,9 +48,7 @@ class ImageForecast(msgspec.Struct, frozen=True, kw_only=True):
         """Return what is known with the answer of now, or why there is none."""
         at, told_at = self.clock.now(), anyio.current_time()
         try:
-            if wait := self.asking.book(known.question, told_at=told_at):
-                words = f"its registry is asked much: again in {format_duration(round(wait))}"
-                return replace(known, problem=words)
+            await self.asking.book_patiently(known.question)
             answer = await self.asking.ask(known.question, told_at=told_at, along=())
         except Failure as failure:
             return replace(known, problem=str(failure), hint=failure.hint)
