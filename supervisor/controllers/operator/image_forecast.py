@@ -40,9 +40,11 @@ class ImageForecast(msgspec.Struct, frozen=True, kw_only=True):
             for one in known.values():
                 tasks.start_soon(ask, one)
         manifests = await self.desired_state.folder.manifests()
-        return tuple(
-            self._foreseen(one, manifests.get(one.app), images, fresh, now=now) for one in images
-        )
+        choices = {
+            app: self._choices(app, manifests.get(app), images, fresh, now=now)
+            for app in {one.app for one in images}
+        }
+        return tuple(_foreseen(one, fresh, choices[one.app]) for one in images)
 
     async def _ask(self, known: ImageKnowledge) -> ImageKnowledge:
         """Return what is known with the answer of now, or why there is none."""
@@ -62,34 +64,46 @@ class ImageForecast(msgspec.Struct, frozen=True, kw_only=True):
             hint=answer.hint,
         )
 
-    def _foreseen(
+    def _choices(
         self,
-        image: ImageStatus,
+        app: str,
         manifest: Manifest | None,
         images: Sequence[ImageStatus],
         fresh: Mapping[str, ImageKnowledge],
         *,
         now: bool,
-    ) -> ImageStatus:
-        question = image.known.question.key if image.known else ""
-        mine = [one for one in images if one.app == image.app]
-        foresee = partial(self.desired_state.images.foresee, image.app, manifest, fresh)
+    ) -> tuple[Choice, Choice] | None:
+        """Return what would be chosen for an app by itself, and as it is ordered (`now`).
+
+        None for an app that asks nothing.
+        """
+        foresee = partial(self.desired_state.images.foresee, app, manifest, fresh)
         by_itself = foresee({})
-        ordered = foresee(_orders(mine, fresh) if now else {})
-        if by_itself is None or ordered is None:
-            return image
-        held = {one.question: one for one in ordered.updates}.get(question)
-        passes = {one.question: one.why for one in by_itself.updates}.get(question, "")
-        moves_to = _chosen(ordered, question)
-        if image.running and moves_to and moves_to.runs == image.running.runs:
-            moves_to = None
-        return replace(
-            image,
-            known=fresh.get(question, image.known),
-            held=held,
-            moves_to=moves_to,
-            passes=passes if moves_to else "",
-        )
+        mine = [one for one in images if one.app == app]
+        ordered = foresee(_orders(mine, fresh)) if now else by_itself
+        return (by_itself, ordered) if by_itself and ordered else None
+
+
+def _foreseen(
+    image: ImageStatus, fresh: Mapping[str, ImageKnowledge], choices: tuple[Choice, Choice] | None
+) -> ImageStatus:
+    """Say how an image would stand with what is known now, and what `_choices` returned of it."""
+    if choices is None:
+        return image
+    by_itself, ordered = choices
+    question = image.known.question.key if image.known else ""
+    held = {one.question: one for one in ordered.updates}.get(question)
+    passes = {one.question: one.why for one in by_itself.updates}.get(question, "")
+    moves_to = _chosen(ordered, question)
+    if image.running and moves_to and moves_to.runs == image.running.runs:
+        moves_to = None
+    return replace(
+        image,
+        known=fresh.get(question, image.known),
+        held=held,
+        moves_to=moves_to,
+        passes=passes if moves_to else "",
+    )
 
 
 def _orders(
