@@ -15,7 +15,7 @@ from supervisor.core.images.reference import is_tag, name_and_tag
 from supervisor.core.images.words import short_name, version_in_words
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Retry, Stalled
-from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
+from supervisor.model.image import ImageQuestion, ImageVersion
 from supervisor.model.image_status import ImageStatus
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -63,8 +63,7 @@ class ImageVersions(msgspec.Struct, frozen=True, kw_only=True):
         found = {
             one.runs: one
             for one in self._versions(image)
-            if version_in_words(one.runs).startswith(begins[1][:12])
-            and one.runs.rpartition(":")[2].startswith(begins[1])
+            if one.runs.rpartition(":")[2].startswith(begins[1])
         }
         if len(found) > 1:
             shown = ", ".join(version_in_words(one.runs, one.tag) for one in found.values())
@@ -80,9 +79,8 @@ class ImageVersions(msgspec.Struct, frozen=True, kw_only=True):
             for pin in one.pins:
                 if pin.question == key:
                     yield ImageVersion(runs=pin.runs, tag=pin.tag)
-        newest = self.ledger.get(ImageKnowledge, key)
-        if newest and newest.newest:
-            yield newest.newest
+        if image.known.newest:
+            yield image.known.newest
 
     async def _by_digest(self, question: ImageQuestion, runs: str) -> ImageVersion:
         """Return the version `NAME@sha256:…`, if it is here or its registry has it."""
