@@ -126,7 +126,7 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
         """Bring the apps of these images to what is wanted of them now; returns them again."""
         self.desired_state.invalidate()
         apps = sorted({one.app for one in images})
-        await self.syncs.bring_on(apps, apps, say)
+        await self.syncs.bring_on(apps, say)
         return await self._again(images)
 
     async def _again(self, images: Iterable[ImageStatus]) -> tuple[ImageStatus, ...]:

@@ -70,15 +70,20 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
                 if not request.apps or name in units
             )
             self.queue.add(*self.images.keys(request.apps))
-            await self.bring_on(request.apps, request.apps or known, say, since=mark)
+            await self.bring_on(request.apps, say, known=known, since=mark)
 
     async def bring_on(
-        self, apps: Collection[str], known: Collection[str], say: Say, *, since: int | None = None
+        self,
+        apps: Collection[str],
+        say: Say,
+        *,
+        known: Collection[str] = (),
+        since: int | None = None,
     ) -> None:
         """Bring apps to what is wanted of them, and wait for their images and through their gates.
 
-        `known` are these apps, or all that there are where `apps` is empty, which means all; their
-        passes begin after `since` (now, if it is not given).
+        No `apps` mean all, which `known` are then. Their passes begin after `since` (now, if it is
+        not given).
         """
 
         def awaited(key: str) -> bool:
@@ -90,7 +95,7 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
                 or key in self.dependencies.unfinished(apps)
             )
 
-        keys = Kind.APP.keys(known)
+        keys = Kind.APP.keys(apps or known)
         async with self._telling_of_pulls(apps, say):
             await self.queue.wait_for_pass(keys, since=since)
             while self.queue.is_busy(awaited, bursts=False):
