@@ -2,7 +2,9 @@
 
 A version that is newer makes a new release of the app, which its gate judges as any other. What
 may not run (yet) is told, with the reason. Never do the files of an app and its images change
-together: then the gate's verdict would be about both. What compares tags, and opens windows, is
+together, for then the gate's verdict would be about both; but for an image that the new files name
+or follow anew (another name, policy or filter, or another tag to follow: another question, of which
+there is no version that runs), or that a person pins. What compares tags, and opens windows, is
 loaded with the first version that is newer.
 """
 
