@@ -352,7 +352,8 @@ class ImageUpdateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """One `[images.by_app.NAME]` or `[images.by_image."GLOB"]`: what is another there."""
 
     update: Annotated[UpdateMode | None, Rule(example="notify")] = None
-    """What is done about a newer version; what is not said here is as in `[images]`."""
+    """What is done about a newer version; what is not said here is as in the next glob that fits,
+    `by_app` or `[images]`."""
     cooldown: Annotated[Seconds | None, Rule(example="3d", may_be_zero=True)] = None
     """How long a version must have been known before it is run."""
     window: Annotated[str | None, _WINDOW] = None
@@ -379,8 +380,8 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     by_app: dict[str, ImageUpdateSettings] = {}
     """Other settings for some apps."""
     by_image: dict[str, ImageUpdateSettings] = {}
-    """Others for some images, by globs of their names, of which the first that fits counts; they
-    beat `by_app`. A unit's own word beats both."""
+    """Others for some images, by globs of their names: of those that fit, the first that says
+    something of a setting counts for it. They beat `by_app`; a unit's own word beats both."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
