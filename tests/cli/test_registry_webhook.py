@@ -119,6 +119,7 @@ def test_what_it_says_to_add_are_settings(
     reading = read_settings("\n".join([*head, *told["text"]]))
     assert reading.findings == ()
     assert reading.settings is not None
+    assert reading.settings.webhooks.listen == "127.0.0.1:9078"  # what the other pages name
     (one,) = reading.settings.webhooks.registries.values()
     assert (one.sender, one.secret) == (sender, f"file:{told['secret']}")
     shown = podvisor("webhook", "show", image).out

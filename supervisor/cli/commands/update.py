@@ -14,7 +14,7 @@ from supervisor.cli.show import image_view
         codes.NOT_RUNNING,
         c0="what is newer runs well, or is said to wait",
         c3="an app is refused, failing or taken back, a newer version of an image failed here, or"
-        " of an image nothing is known now",
+        " of an image the newest version is not known",
     ),
 )
 @click.argument("name", required=False, default="", metavar="[APP|IMAGE]")

@@ -24,14 +24,14 @@ _ACCEPTED = 202
     short_help="Set up webhooks at the Git host or the registry, and try them.",
     epilog=codes.epilog(
         codes.NOT_RUNNING,
-        c0="it is shown; the test delivery was accepted, and the source read",
+        c0="it is shown; the test delivery was accepted, and (of a source) the source read",
         c1="it could not be done, or the delivery was refused",
     ),
 )
 @click.argument("what", type=click.Choice(["show", "test"]), metavar="show|test")
 @click.argument("target", metavar="SOURCE|REGISTRY|IMAGE")
 @click.option("--reveal", is_flag=True, help="show: write the secret itself, too.")
-@click.option("--json", "as_json", is_flag=True, help="Write a JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.pass_obj
 def command(config: str, what: str, target: str, reveal: bool, as_json: bool) -> int:
     """Show what to enter at the Git host for a source's webhooks, or test them.

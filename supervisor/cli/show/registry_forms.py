@@ -89,7 +89,7 @@ def missing_for(image: str, host: str, settings: Settings) -> Missing:
     if host == _GITLAB:
         name, sender = "gitlab", "generic"
     place = f"~/.config/podvisor/webhook-{name}"
-    lines = [] if settings.webhooks.listen else ["[webhooks]", 'listen = "0.0.0.0:9078"', ""]
+    lines = [] if settings.webhooks.listen else ["[webhooks]", 'listen = "127.0.0.1:9078"', ""]
     lines += [f"[webhooks.registries.{name}]"]
     lines += [f'sender = "{sender or _OWN_SENDERS[0]}"' + ("" if sender else _or_else())]
     lines += [f'secret = "file:{place}"']
