@@ -174,7 +174,7 @@ class ImageKnowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     failures: int = 0
     """How often in a row it did not answer."""
     told_at: float = 0.0
-    """When a webhook named the image last."""
+    """When a webhook named the image last, and there was a newer version."""
 
 
 class Pin(msgspec.Struct, frozen=True, order=True):

@@ -296,6 +296,18 @@ class TestTold:
             await anyio.sleep(10 * HOUR)
             assert len(world.registry.asked) - mark >= 9, "they are not relied on any more"
 
+    async def test_one_that_tells_nothing_new_makes_no_round_rarer(self, world):
+        """Whoever knows a path can send what came there once more."""
+        (question,), apps = images(world, 1)
+        world.listening = True
+        async with world.running(*apps) as daemon:
+            for _ in range(5):
+                daemon.schedule.told([question.image])
+                await anyio.sleep(60)
+            mark = len(world.registry.asked)
+            await anyio.sleep(10 * HOUR)
+            assert len(world.registry.asked) >= mark + 9
+
     async def test_they_are_not_relied_on_while_nobody_hears_them(self, world):
         (question,), apps = images(world, 1)
         async with world.running(*apps) as daemon:
@@ -319,6 +331,7 @@ class TestTold:
         (question,), apps = images(world, 1)
         world.listening = True
         async with world.running(*apps) as daemon:
+            world.registry.push(question.image, "two")
             daemon.schedule.told([question.image])
             await anyio.sleep(1)
         mark = len(world.registry.asked)

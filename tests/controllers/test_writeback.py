@@ -247,6 +247,22 @@ async def test_one_that_is_taken_back_to_what_never_ran_here_is_as_the_registry_
         assert (order.pinned.runs, order.pinned.tag, order.pinned.pushed_at) == (A, "1", 5.0)
 
 
+async def test_a_second_step_back_stays_there_too(world):
+    async with world.running() as daemon:
+        push_image(world, "1", "2")
+        await world.push(daemon, {PATH: UNIT.format(2)})
+        await settle(daemon)
+        await newer(world, daemon, "1", "2", "3")
+        assert in_git(world) == UNIT.format(3)
+        await world.push(daemon, {PATH: UNIT.format(2)})
+        await settle(daemon)
+        await world.push(daemon, {PATH: UNIT.format(1)})
+        await settle(daemon)
+        (order,) = world.ledger.all(ImageOrder).values()
+        assert (order.pinned.runs, order.reason) == (A, "a person took 3 back in Git")
+        assert (running(world), in_git(world)) == (A, UNIT.format(1))
+
+
 async def test_a_host_that_is_behind_writes_nothing_older(world):
     async with world.running() as daemon:
         await at_first(world, daemon)

@@ -39,7 +39,7 @@ class Memory(msgspec.Struct, kw_only=True):
         return frozenset(self.ledger.all(ImageKnowledge))
 
     def told(self, question: ImageQuestion) -> None:
-        """Note that somebody told of the image."""
+        """Note that a webhook told of its newest version."""
         known = self._of(question)
         self._known[question.key] = replace(known, told_at=self.clock.now())
 

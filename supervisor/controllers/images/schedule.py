@@ -123,9 +123,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         Returns the keys, none for images of which nobody asks; a storm is asked about seldom.
         """
         questions = list(self.questions.named(names))
-        for one in questions:
-            self.memory.told(one)
-            self._early[one.key] = 0
+        self._early.update(dict.fromkeys((one.key for one in questions), 0))
         return self._name_debounced(questions)
 
     def seen_here(self, event: PodmanEvent) -> None:
@@ -194,11 +192,12 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
 
     def end(self, question: ImageQuestion, *, is_news: bool) -> None:
         """Say that it was answered: its next round may have another pace now."""
+        if is_news and self._early.pop(question.key, None) is not None:
+            # A webhook of which nothing comes is no sign: whoever knows its path can send it again.
+            self.memory.told(question)
         self.queue.forget(Kind.IMAGE_CHECK.key(question.key))
         self._arm(question)
-        if is_news:
-            self._early.pop(question.key, None)
-        else:
+        if not is_news:
             self.look_again(question.key)
 
     def look_again(self, key: str) -> bool:

@@ -149,7 +149,8 @@ class WriteBackController(msgspec.Struct, kw_only=True):
                 self._log(EventKind.RESUMED, line, f"Git names {line.tag}: it is followed again")
                 return True
             return False
-        if now.stays_at and not pinned:
+        is_ours = pinned and written.stays_at and pinned.tag == written.stays_at
+        if now.stays_at and (is_ours or not pinned):
             version = await self._version(line)
             reason = f"a person took {written.tag} back in Git"
             with self.ledger.together():

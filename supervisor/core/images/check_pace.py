@@ -13,7 +13,7 @@ GRACE_SECONDS = 60.0
 
 
 def is_told(known: ImageKnowledge | None) -> bool:
-    """Whether somebody told of the newest version, or of something since: so they are relied on."""
+    """Whether a webhook told of the newest version: so they are relied on."""
     if known is None or known.newest is None or not known.told_at:
         return False
     return known.newest.seen_at <= known.told_at + GRACE_SECONDS

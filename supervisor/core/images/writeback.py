@@ -87,7 +87,10 @@ def as_read(
     it. None where nothing of it counts any more: the file names something newer.
     """
     if written.stays_at:
-        return written if says == written.stays_at else None
+        # Who goes back a second step does not mean the version that was taken back first.
+        return (
+            None if comes_after(says, written.stays_at, policy) else replace(written, stays_at=says)
+        )
     if says == written.tag:
         return replace(written, is_seen=True)
     if not written.is_seen and (merged or revision == written.onto):

@@ -109,6 +109,9 @@ def test_a_message_says_from_what_to_what_by_which_policy_and_for_whom():
 
 WRITTEN = WrittenBack(app="web", question="q", onto="r1", commit="c", was="1", tag="2")
 SEEN = WrittenBack(app="web", question="q", onto="r1", commit="c", was="1", tag="2", is_seen=True)
+BACK = WrittenBack(
+    app="web", question="q", onto="r1", commit="c", was="1", tag="2", is_seen=True, stays_at="1"
+)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +126,10 @@ SEEN = WrittenBack(app="web", question="q", onto="r1", commit="c", was="1", tag=
         (SEEN, "r3", "2", False, ""),
         (SEEN, "r3", "3", False, None),
         (WRITTEN, "r3", "3", True, None),
+        (BACK, "r3", "1", False, "1"),
+        (BACK, "r3", "0", False, "0"),  # a second step back
+        (BACK, "r3", "2", False, None),
+        (BACK, "r3", "3", False, None),
     ],
 )
 def test_what_is_not_there_any_more_is_a_persons_word(written, revision, says, merged, stays_at):
