@@ -41,16 +41,17 @@ class WebhookTester(msgspec.Struct, frozen=True, kw_only=True):
         Raises Stalled where there is nothing to test, Retry or Stalled without the secret.
         """
         source = self.settings.now.sources.get(name)
-        registry = self.settings.now.webhooks.registries.get(name)
-        takes = source is not None and bool(source.webhook)
-        if not takes and registry is None:
+        if source and not source.webhook:
+            source = None
+        target = source or self.settings.now.webhooks.registries.get(name)
+        if target is None:
             raise self._nothing_to_test(name)
         if not self.listener.address:
             hint = 'listen = "127.0.0.1:9078", below [webhooks]; podvisor status says what is wrong'
             raise Stalled("nothing listens for webhooks", hint=hint)
-        if registry is None or takes:
-            return await self._test_source(name, self.settings.now.sources[name])
-        return await self._test_registry(name, registry)
+        if isinstance(target, SourceSettings):
+            return await self._test_source(name, target)
+        return await self._test_registry(name, target)
 
     def _nothing_to_test(self, name: str) -> Stalled:
         settings = self.settings.now
