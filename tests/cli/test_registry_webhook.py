@@ -77,6 +77,8 @@ def test_shows_what_to_enter(
         (("docker-hub",), "", "docker.io/me/web", True),
         (("distribution",), "", "registry.example.org:5000/web", True),
         (("distribution",), "registry.example.org:5000", "registry.example.org:5000/web", True),
+        (("distribution",), "Registry.Example.org:5000", "registry.example.org:5000/web", True),
+        (("distribution",), "registry.example.org:5000", "Registry.Example.org:5000/web", True),
         (("distribution",), "registry.example.org:5000", "other.example.org/web", False),
         (("distribution",), "", "ghcr.io/me/web", False),
         (("harbor", "ghcr"), "", "ghcr.io/me/web", True),

@@ -66,8 +66,8 @@ def form_for(name: str, settings: Settings, *, secret: bytes | None = None) -> F
 
 
 def registry_of(image: str) -> str:
-    """Return the registry of an image as people name it. Raises Refused if it names none."""
-    return parse_reference(image).host or DOCKER_HUB
+    """Return the registry of an image as people name it, in small letters. Raises Refused."""
+    return parse_reference(image).host.lower() or DOCKER_HUB
 
 
 def heard_of(host: str, settings: Settings) -> list[str]:
@@ -118,5 +118,6 @@ def _notes(name: str, host: str, settings: Settings) -> Iterator[str]:
 
 
 def _hosts(registry: RegistryWebhookSettings) -> tuple[str, ...]:
-    """Return where the images are of which it tells, as far as that is known."""
-    return (registry.registry,) if registry.registry else senders()[registry.sender].hosts
+    """Return where the images are of which it tells, in small letters, as far as that is known."""
+    own = registry.registry.lower()
+    return (own,) if own else senders()[registry.sender].hosts
