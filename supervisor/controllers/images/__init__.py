@@ -1,1 +1,1 @@
-"""Asking registries for newer versions of images."""
+"""Asking registries for newer versions of images, hearing them, keeping and removing images."""
