@@ -9,6 +9,7 @@ from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.image import ImageKnowledge, ImageOrder
 from supervisor.model.image_status import PinRequest, UpdateRequest
+from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, OrderRequest
 from tests.fakes.ports import oid
@@ -238,6 +239,48 @@ async def test_what_runs_is_pinned_and_let_go_again(world):
         assert pinned.subject == IMAGE
         assert pinned.reason.endswith(": it works")
         assert "no longer pinned" in world.events(EventKind.RESUMED)[-1].reason
+
+
+async def test_a_pin_ends_with_the_tag_that_it_was_ordered_for(world):
+    first = push(world, "one")
+    second = push(world, "two", "reg.example/web:2")
+    other = WEB.replace("web:1", "web:2")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        await pin(daemon)
+        world.machine.bad.add(oid(other + second))
+        await deploy(world, daemon, {"web/web.container": other})
+        assert world.ledger.rollouts("web")[-1].outcome is Outcome.FAILED
+        assert running(world) == first
+        assert len(world.ledger.all(ImageOrder)) == 1, "the way back asks what was pinned"
+        await deploy(world, daemon, {"web/web.container": f"{other} again=yes"})
+        assert running(world) == second
+        assert not world.ledger.all(ImageOrder)
+        event = world.events(EventKind.RESUMED)[-1]
+        assert (event.app, event.subject) == ("web", IMAGE)
+        assert "no longer pinned at reg.example/web 1 (" in event.reason
+
+
+async def test_a_pin_outlives_a_rollback_to_what_follows_something_else(world):
+    push(world, "one")
+    second = push(world, "two", "reg.example/web:2")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        await deploy(world, daemon, {"web/web.container": WEB.replace("web:1", "web:2")})
+        await pin(daemon)
+        await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        assert running(world) != second
+        assert len(world.ledger.all(ImageOrder)) == 1
+
+
+async def test_a_pin_stays_with_its_policy(world):
+    push(world, "one")
+    async with world.running() as daemon:
+        await deploy(world, daemon, ONE)
+        await pin(daemon)
+        await deploy(world, daemon, {"web/web.container": WEB.replace("v=1", "v=2")})
+        assert len(world.ledger.all(ImageOrder)) == 1
+        assert not world.events(EventKind.RESUMED)
 
 
 async def test_a_pin_outlives_a_restart(world):

@@ -15,6 +15,7 @@ from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.desired.unit_moves import owners_of
 from supervisor.core.health import gate
 from supervisor.core.health.release import in_words, release_in_words
+from supervisor.core.images.words import short_name
 from supervisor.core.plan.rollout import has_way_back
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment, DesiredApp
@@ -93,6 +94,9 @@ class Recorder(msgspec.Struct, kw_only=True):
         if wanted and is_new and verdict.complete and passed:
             tried = gate.rollout_of(wanted, observed)
             self._apply(wanted, before, word=verdict.gate, tried=tried)
+            # What is held or refused may ask again what its orders are for.
+            if not (deployment.held or deployment.refusal):
+                self._end_orders(wanted)
         for unit, inputs in verdict.adopt.items():
             self.ledger.put_unit(name, unit, inputs)
 
@@ -149,12 +153,29 @@ class Recorder(msgspec.Struct, kw_only=True):
         self.ledger.drop_app(name)
         self.ledger.drop(Hold, name)
         self.ledger.drop(JobRun, name)
-        for order in self.ledger.all(ImageOrder).values():
-            if order.app == name:
-                self.ledger.drop(ImageOrder, order.key)
+        self._drop_orders(name)
         reason = f"left out ({why})" if why else "no longer in the source"
         self.ledger.log(EventKind.REMOVED, app=name, reason=reason)
         self.desired_state.removed(name)
+
+    def _drop_orders(self, app: str, *, but: Collection[str] = ()) -> list[ImageOrder]:
+        """Forget what was ordered of an app's images, but for these questions; returns it."""
+        orders = self.ledger.all(ImageOrder).values()
+        dropped = [one for one in orders if one.app == app and one.question not in but]
+        for order in dropped:
+            self.ledger.drop(ImageOrder, order.key)
+        return dropped
+
+    def _end_orders(self, app: DesiredApp) -> None:
+        """End what was ordered for questions that neither this release nor the newest asks."""
+        own = (unit.image_rule for unit in app.units if unit.image_rule)
+        rules = (*own, *self.desired_state.images.rules.get(app.name, ()))
+        for order in self._drop_orders(app.name, but={rule.question.key for rule in rules}):
+            if order.pinned:
+                image = order.question.partition(" ")[0]
+                what = f"{short_name(image)} {order.pinned}"
+                reason = f"no longer pinned at {what}: its unit follows other versions, or none"
+                self.ledger.log(EventKind.RESUMED, app=app.name, subject=image, reason=reason)
 
     def _end_hold(self, deployment: Deployment) -> None:
         """End a hold that something newer has overtaken."""
