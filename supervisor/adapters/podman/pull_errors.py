@@ -119,37 +119,40 @@ def failure_of(
     return Retry(message)
 
 
-def _refused_by_policy(image: str, said: str, policies: Sequence[Path]) -> Stalled:
-    """Say who should have signed an image that policy.json refuses, or what is wrong with that."""
+def _refused_by_policy(image: str, said: str, policies: Sequence[Path]) -> Failure:
+    """Say who should have signed an image that policy.json refuses, and which entry asks for it."""
     rule = signature_rule(image, policies)
-    place = f"see {rule.place}" if rule else "see Podman's policy.json"
-    place = f"{place} (man containers-policy.json)"
-    signed = f"it has to be signed{f' {rule.signers}' if rule and rule.signers else ''}"
-    hint = place
-    if "is rejected by policy" in said:
-        why = "Podman's signature policy lets nobody pull it"
-    elif "no signature exists" in said:
-        why = f"{signed}, and has no signature that Podman finds"
+    place = rule.place if rule else "Podman's policy.json"
+    signers = f" {rule.signers}" if rule and rule.signers else ""
+    asked = f"cannot pull {image}: {place} asks for a signature{signers}"
+    hint = "man containers-policy.json"
+    if "no signature exists" in said:
+        # Images are signed once they are pushed: it may be about to come.
+        why = f"{asked}, and it has none that Podman finds"
         hint = (
             "have whoever publishes it sign it; for signatures of cosign, registries.d has to say "
             f"use-sigstore-attachments: true for {registry_of(image)} "
-            f"(man containers-registries.d); {place}"
+            "(man containers-registries.d)"
         )
+        return Retry(why, hint=hint)
+    if "is rejected by policy" in said:
+        why = f"cannot pull {image}: {place} lets nobody pull it"
     elif found := re.search(r"open (\S+): (.+)", said):
-        why = f"{signed}, and that key cannot be read: {found[1]}: {found[2]}"
-        hint = f"put the publisher's public key there, or name another; {place}"
+        why = f"{asked}, and that key cannot be read: {found[1]}: {found[2]}"
+        hint = f"put the publisher's public key there, or name another ({hint})"
     elif "parsing public key" in said or "PEM" in said:
-        why = f"{signed}, and that is no public key: {said}"
+        why = f"{asked}, and that is no public key: {said}"
     elif "identity" in said:
-        why = f"{signed}: {said}"
+        why = f"{asked}: {said}"
         if rule and rule.is_exact:
             hint = (
                 "matchExact does not count for an image by digest: write "
-                f'"signedIdentity": {{"type": "matchRepoDigestOrExact"}}; {place}'
+                '"signedIdentity": {"type": "matchRepoDigestOrExact"} '
+                f"({hint})"
             )
     else:
-        why = f"{signed}, and somebody else signed it: {said}"
-    return Stalled(f"cannot pull {image}: {why}", hint=hint)
+        why = f"{asked}, and somebody else signed it: {said}"
+    return Stalled(why, hint=hint)
 
 
 def registry_of(image: str) -> str:
