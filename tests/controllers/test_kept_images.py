@@ -11,13 +11,15 @@ from supervisor.model.rollout import Outcome, Rollout
 
 pytestmark = pytest.mark.anyio
 
+QUESTION = "docker.io/library/nginx:1 digest"
+
 
 def version(number):
     return "docker.io/library/nginx@sha256:" + f"{number}" * 64
 
 
 def tried(number, outcome=Outcome.GOOD):
-    pin = Pin(path="web.container", question="docker.io/library/nginx:1", runs=version(number))
+    pin = Pin(path="web.container", question=QUESTION, runs=version(number))
     return Rollout(
         name="web",
         source="home",
@@ -50,6 +52,19 @@ async def test_the_last_that_were_good_are_kept_and_older_ones_go(world):
         assert await look(world, daemon) == kept | {version(6)}, "that one was never podvisor's"
         removed = [one for one in world.events(EventKind.STEP) if one.step == "remove-image"]
         assert {one.subject for one in removed} == {version(1), version(5)}
+
+
+async def test_of_units_that_share_an_image_the_one_that_keeps_most_counts(world):
+    asks = "image=docker.io/library/nginx:1 track=digest update=off"
+    keep = {"a": 2, "b": 4, "c": 1}
+    files = {f"web/{name}.container": f"{asks} keep={most}" for name, most in keep.items()}
+    world.reader.put("home", files)
+    async with world.running() as daemon:
+        for number in (1, 2, 3, 4, 5):
+            world.ledger.put_rollout(tried(number))
+        world.machine.images = {version(n) for n in (1, 2, 3, 4, 5)}
+        assert version(1) not in await look(world, daemon)
+        assert {version(n) for n in (2, 3, 4, 5)} <= world.machine.images
 
 
 async def test_what_a_container_runs_and_what_a_unit_names_stays(world):

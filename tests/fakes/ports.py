@@ -309,7 +309,7 @@ class FakeGenerator:
 
 
 def _rule(words: Mapping[str, str], file: TreeFile, text: str) -> ImageRule | None:
-    """`image=reg.example/web:1 track=digest`, or `local`; `update=` and `cooldown=` as well."""
+    """`image=reg.example/web:1 track=digest`, or `local`; `update=`, `cooldown=`, `keep=` too."""
     if "track" not in words:
         return None
     return ImageRule(
@@ -323,6 +323,7 @@ def _rule(words: Mapping[str, str], file: TreeFile, text: str) -> ImageRule | No
         update=UpdateMode(words["update"]) if "update" in words else None,
         cooldown=float(words["cooldown"]) if "cooldown" in words else None,
         window=words.get("window"),
+        keep=int(words["keep"]) if "keep" in words else None,
     )
 
 

@@ -70,14 +70,18 @@ class ImageKeeper(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(wanted)
 
     def _keep_of(self, apps: Collection[DesiredApp]) -> Callable[[str], int]:
-        """Return how many versions stay, by the key of a question."""
+        """Return how many versions stay, by the key of a question: the last app's word counts.
+
+        Of units of one app that ask the same, the most.
+        """
         settings = self.desired_state.settings.images
-        keep = {
-            unit.image_rule.question.key: effective(unit.image_rule, app.name, settings).keep
-            for app in apps
-            for unit in app.units
-            if unit.image_rule
-        }
+        keep = dict[str, int]()
+        for app in apps:
+            asked = dict[str, int]()
+            for rule in (unit.image_rule for unit in app.units if unit.image_rule):
+                most = asked.get(rule.question.key, 0)
+                asked[rule.question.key] = max(most, effective(rule, app.name, settings).keep)
+            keep |= asked
         return lambda question: keep.get(question, settings.keep)
 
     async def _used(
