@@ -19,11 +19,11 @@ from supervisor.core.githost.host import Unreadable
 from supervisor.core.registryhost.senders.registry import senders
 from supervisor.kit.clock import Clock
 from supervisor.kit.rates import Throttle
-from supervisor.model.errors import Failure, Finding
+from supervisor.model.errors import Failure
 from supervisor.model.events import EventKind
 from supervisor.model.registry_webhook import PREFIX, ImageNews, RegistryWebhook
 from supervisor.model.settings import RegistryWebhookSettings, Settings
-from supervisor.model.webhook import Answer, Delivery, Refusal, Sender, WebhookMemory
+from supervisor.model.webhook import Answer, Delivery, Sender, WebhookMemory
 
 if TYPE_CHECKING:
     from supervisor.core.registryhost.host import RegistryHost
@@ -83,9 +83,8 @@ class RegistryReceiver(msgspec.Struct, kw_only=True):
             fault = await self.secrets.fault(registry.secret, check)
         except Failure as failure:
             return self.refusals.refuse_unchecked(sender, failure, target)
-        self.refusals.problems.pop(target, None)
-        if fault:
-            return self.refusals.refuse(sender, Refusal.SIGNATURE, fault, target)
+        if refused := self.refusals.refuse_unproved(sender, fault, target):
+            return refused
         if self.target(path) is None:  # the settings were read anew in the meantime
             return self.refusals.refuse_path(sender, path)
         try:
@@ -121,11 +120,8 @@ class RegistryReceiver(msgspec.Struct, kw_only=True):
     async def look(self) -> None:
         """Find out of which registries deliveries could not be checked now."""
         for name, registry in self.settings.now.webhooks.registries.items():
-            try:
-                await self.secrets.read(registry.secret)
-                self.refusals.problems.pop(_target(name), None)
-            except Failure as failure:
-                self.refusals.problems[_target(name)] = str(Finding.of(failure))
+            problem = await self.secrets.problem(registry.secret)
+            self.refusals.note_problem(_target(name), problem)
 
     def status(self) -> tuple[RegistryWebhook, ...]:
         """Return how the webhooks of all registries stand."""

@@ -20,7 +20,7 @@ from supervisor.core.githost.host import Signature, Unreadable
 from supervisor.core.githost.hosts.registry import HOSTS
 from supervisor.kit.clock import Clock
 from supervisor.kit.rates import SeenSet
-from supervisor.model.errors import Failure, Finding
+from supervisor.model.errors import Failure
 from supervisor.model.settings import SourceSettings
 from supervisor.model.webhook import PREFIX, Answer, Delivery, Message, Refusal, Sender
 
@@ -65,9 +65,8 @@ class SourceReceiver(msgspec.Struct, kw_only=True):
             return self.refusals.refuse(sender, Refusal.PAYLOAD, str(error), name)
         except Failure as failure:
             return self.refusals.refuse_unchecked(sender, failure, name)
-        self.refusals.problems.pop(name, None)
-        if fault:
-            return self.refusals.refuse(sender, Refusal.SIGNATURE, fault, name)
+        if refused := self.refusals.refuse_unproved(sender, fault, name):
+            return refused
         if self.target(path) is None:  # the settings were read anew in the meantime
             return self.refusals.refuse_path(sender, path)
         return self.hear(name, message, self._is_repeat(name, delivery))
@@ -76,11 +75,8 @@ class SourceReceiver(msgspec.Struct, kw_only=True):
         """Find out of which sources deliveries could not be checked now."""
         for name, source in self.settings.now.sources.items():
             if source.webhook_secret:
-                try:
-                    await self.secrets.read(source.webhook_secret)
-                    self.refusals.problems.pop(name, None)
-                except Failure as failure:
-                    self.refusals.problems[name] = str(Finding.of(failure))
+                problem = await self.secrets.problem(source.webhook_secret)
+                self.refusals.note_problem(name, problem)
 
     def _is_repeat(self, name: str, delivery: Delivery) -> bool:
         digest = hashlib.sha256(name.encode())

@@ -93,11 +93,23 @@ class Refusals:
         shown = "/".join([*parts[:_SHOWN_PARTS], "…"]) if len(parts) > _SHOWN_PARTS else path
         return self.refuse(sender, Refusal.PATH, f"nobody takes webhooks on {one_line(shown)}")
 
+    def refuse_unproved(self, sender: Sender, fault: str, target: str) -> Answer | None:
+        """Return the refusal of a delivery that was checked; None if it has no `fault`."""
+        self.note_problem(target, "")
+        return self.refuse(sender, Refusal.SIGNATURE, fault, target) if fault else None
+
     def refuse_unchecked(self, sender: Sender, failure: Failure, target: str) -> Answer:
         """Return the refusal of a delivery whose secret cannot be read; its sender is blameless.
 
         Where secrets are, and why they cannot be read, is nobody's business outside.
         """
-        self.problems[target] = str(Finding.of(failure))
+        self.note_problem(target, str(Finding.of(failure)))
         text = "it cannot be checked at present"
         return self.refuse(sender, Refusal.SECRET, text, target, blame=False)
+
+    def note_problem(self, target: str, problem: str) -> None:
+        """Note why the deliveries for a target cannot be checked now; empty if they can."""
+        if problem:
+            self.problems[target] = problem
+        else:
+            self.problems.pop(target, None)

@@ -7,6 +7,7 @@ import msgspec
 
 from supervisor.controllers.ports import Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.model.errors import Failure, Finding
 from supervisor.model.settings import SecretRef
 
 _KEPT_SECONDS = 60.0
@@ -40,6 +41,14 @@ class WebhookSecrets(msgspec.Struct, kw_only=True):
             known = _Secret(await self.secrets.read(reference), now)
             self._kept[reference] = known
         return known.content
+
+    async def problem(self, reference: SecretRef) -> str:
+        """Say why a secret cannot be read now; empty if it can."""
+        try:
+            await self.read(reference)
+        except Failure as failure:
+            return str(Finding.of(failure))
+        return ""
 
     async def fault(self, reference: SecretRef, check: Callable[[bytes], str]) -> str:
         """Why a delivery proves nothing, by the secret as it is now; empty if it does.
