@@ -11,6 +11,7 @@ import msgspec
 from supervisor.model.git_url import GitUrl
 from supervisor.model.image import UpdateMode
 from supervisor.model.setting_rule import PATH, PATH_HINT, Rule
+from supervisor.model.setting_types import Bytes, Globs, Seconds, SecretRef
 
 _CREDENTIAL = r"credential:[A-Za-z0-9][A-Za-z0-9._-]*"
 _NO_REVISIONS = "a folder is watched, and has no revisions of its own"
@@ -21,44 +22,6 @@ _WINDOW = Rule(example="Sat,Sun 02:00..05:00", format="calendar")
 def _with_status(example: str) -> Rule:
     hint = "say what the Git host is: status = one of {hosts}"
     return Rule(example=example, over="git", needs="status", needs_hint=hint)
-
-
-class Seconds(float):
-    """A duration in seconds; in the file, a text such as `1h30m`."""
-
-    __slots__ = ()
-
-
-class Bytes(int):
-    """A size in bytes; in the file, a text such as `16M` (powers of 1024)."""
-
-    __slots__ = ()
-
-
-class SecretRef(str):
-    """Where a secret is, never the secret itself: `file:PATH`, `credential:NAME`, `podman:NAME`.
-
-    A file of the user's own with mode 0600, a credential that systemd hands to podvisor's service
-    (systemd.exec(5), LoadCredential=), or a secret of Podman's.
-    """
-
-    __slots__ = ()
-
-    @property
-    def kind(self) -> str:
-        """`file`, `credential` or `podman`."""
-        return self.partition(":")[0]
-
-    @property
-    def place(self) -> str:
-        """The path or name."""
-        return self.partition(":")[2]
-
-
-class Globs(tuple[str, ...]):
-    """Globs of paths within a source; in the file, one text or a list of them."""
-
-    __slots__ = ()
 
 
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -28,7 +28,8 @@ from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
-from supervisor.model.settings import SecretRef, Settings
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import Settings
 from supervisor.wiring.environment import Paths, load_settings, user_settings
 from supervisor.wiring.planning import Planning, desired_state
 from supervisor.wiring.ports import Ports, make_ports

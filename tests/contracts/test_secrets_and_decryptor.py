@@ -11,7 +11,7 @@ from supervisor.adapters.secrets.references import SecretReader
 from supervisor.controllers.ports import Decryptor, Secrets
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.secret import DesiredSecret, SecretKind
-from supervisor.model.settings import SecretRef
+from supervisor.model.setting_types import SecretRef
 from tests.fakes.ports import FakeDecryptor, FakeSecrets
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,8 @@ import pytest
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.git_url import GitUrl
-from supervisor.model.settings import RolloutSettings, SecretRef, Settings, SourceSettings
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import RolloutSettings, Settings, SourceSettings
 
 pytestmark = pytest.mark.anyio
 TOKEN = SecretRef("file:~/token")

@@ -11,7 +11,8 @@ from supervisor.model.events import EventKind, EventQuery
 from supervisor.model.git_url import GitUrl
 from supervisor.model.observed import Container
 from supervisor.model.podman import PodmanEvent
-from supervisor.model.settings import Seconds, SourceSettings
+from supervisor.model.setting_types import Seconds
+from supervisor.model.settings import SourceSettings
 from supervisor.model.status import AppState, SyncRequest
 from tests.words import waiting
 

@@ -7,7 +7,8 @@ import pytest
 from supervisor.model.events import EventKind
 from supervisor.model.health import Health, PlayedContainer
 from supervisor.model.podman import PodmanEvent
-from supervisor.model.settings import HealthSettings, RolloutSettings, Seconds, Settings
+from supervisor.model.setting_types import Seconds
+from supervisor.model.settings import HealthSettings, RolloutSettings, Settings
 from supervisor.model.status import AppState
 
 pytestmark = pytest.mark.anyio

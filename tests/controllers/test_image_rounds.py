@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from supervisor.controllers.keys import Kind
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
-from supervisor.model.settings import ImageSettings, Seconds, Settings
+from supervisor.model.setting_types import Seconds
+from supervisor.model.settings import ImageSettings, Settings
 from tests.fakes.checks import HIGHEST, Checks, asks, deployed
 from tests.fakes.registry import digest_of
 

@@ -8,7 +8,8 @@ from supervisor.controllers.desired.checker import check
 from supervisor.model.errors import Retry
 from supervisor.model.events import EventKind
 from supervisor.model.git_url import GitUrl
-from supervisor.model.settings import Globs, SourceSettings
+from supervisor.model.setting_types import Globs
+from supervisor.model.settings import SourceSettings
 from supervisor.model.status import AppState
 
 pytestmark = pytest.mark.anyio

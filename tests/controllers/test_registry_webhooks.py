@@ -7,7 +7,8 @@ import pytest
 from supervisor.core.registryhost.proofs import path_token
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
-from supervisor.model.settings import RegistryWebhookSettings, SecretRef, WebhookSettings
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import RegistryWebhookSettings, WebhookSettings
 from tests.fakes import registry_webhooks as sent
 from tests.fakes.webhooks import SECRET, as_json
 

@@ -6,7 +6,7 @@ import pytest
 from supervisor import daemon as daemon_module
 from supervisor.kit.sd_notify import Notifier
 from supervisor.model.events import EventKind
-from supervisor.model.settings import SecretRef
+from supervisor.model.setting_types import SecretRef
 from supervisor.wiring.environment import load_settings
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,8 @@ import pytest
 from supervisor.model.events import EventKind
 from supervisor.model.git_url import GitUrl
 from supervisor.model.plan import RemoveFile, StopUnit
-from supervisor.model.settings import Globs, RolloutSettings, Settings, SourceSettings
+from supervisor.model.setting_types import Globs
+from supervisor.model.settings import RolloutSettings, Settings, SourceSettings
 from supervisor.model.status import SyncRequest
 from supervisor.wiring.environment import load_settings
 

@@ -8,7 +8,8 @@ from supervisor.core.githost.hosts import github
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.git_url import GitUrl
-from supervisor.model.settings import Seconds, SecretRef, Settings, SourceSettings, WebhookSettings
+from supervisor.model.setting_types import Seconds, SecretRef
+from supervisor.model.settings import Settings, SourceSettings, WebhookSettings
 from supervisor.model.webhook import WebhookMemory
 from tests.core.githost.test_oidc import CLAIMS, NOW, token
 from tests.fakes import webhooks as sent

@@ -35,7 +35,8 @@ from supervisor.model.image import (
     PolicyKind,
     UpdateMode,
 )
-from supervisor.model.settings import ImageSettings, LedgerSettings, Seconds, Settings
+from supervisor.model.setting_types import Seconds
+from supervisor.model.settings import ImageSettings, LedgerSettings, Settings
 from tests.fakes.machine import Machine, app, container, deploy
 from tests.fakes.ports import FakeClock, FakePodman, at_once
 from tests.fakes.registry import FakeRegistry

@@ -58,7 +58,8 @@ from supervisor.model.plan import (
 )
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import GateState, Rollout
-from supervisor.model.settings import RolloutSettings, Seconds
+from supervisor.model.setting_types import Seconds
+from supervisor.model.settings import RolloutSettings
 from supervisor.model.source import TreeFile
 
 ROOT = "/home/pi/.config/containers/systemd/podvisor"

@@ -67,7 +67,8 @@ from supervisor.model.secret import (
     SecretKind,
     SecretUse,
 )
-from supervisor.model.settings import SecretRef, SourceSettings
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
 from supervisor.model.webhook import Delivery

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from supervisor.core.desired.discovery import Composition, compose, told
-from supervisor.model.settings import Globs, LimitSettings, SourceSettings
+from supervisor.model.setting_types import Globs
+from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
 LINE = re.compile(r'(apps|ignore) = (\[(?:"[^"]*"(?:, …)?(?:, )?)*\]|"[^"]*")')

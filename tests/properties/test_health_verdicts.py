@@ -12,7 +12,8 @@ from supervisor.core.plan.draft import Draft
 from supervisor.model.health import Checked, ContainerHealth, Health, Probe, Probed
 from supervisor.model.observed import Inventory, Observed, UnitState
 from supervisor.model.plan import SetHealthInterval
-from supervisor.model.settings import HealthSettings, Seconds
+from supervisor.model.setting_types import Seconds
+from supervisor.model.settings import HealthSettings
 from tests.fakes.machine import ROOT, app, container
 
 DECLARED, IDLE, SETTLE = 30.0, 300.0, 240.0

@@ -9,7 +9,8 @@ from supervisor.core.desired.unread import presumed, unread_apps
 from supervisor.core.files.source_paths import is_below
 from supervisor.model.errors import Finding
 from supervisor.model.observed import Manifest
-from supervisor.model.settings import Globs, LimitSettings, SourceSettings
+from supervisor.model.setting_types import Globs
+from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
 folder = st.sampled_from(("apps", "web", "quadlets", ".config", "hosts", "me"))

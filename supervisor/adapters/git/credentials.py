@@ -16,7 +16,8 @@ from supervisor.adapters.git.remote import Remote
 from supervisor.kit.credentials import credential_path, how_to_load
 from supervisor.kit.files import write_whole
 from supervisor.model.errors import Retry, Stalled
-from supervisor.model.settings import SecretRef, SourceSettings
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import SourceSettings
 
 ReadSecret = Callable[[SecretRef], Awaitable[bytes]]
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -25,7 +25,8 @@ from supervisor.adapters.git.tree_policy import name_problem, refused, screen, t
 from supervisor.kit.folders import remove_tree
 from supervisor.kit.stamps import blob_id, object_id
 from supervisor.model.errors import Finding, Retry, Stalled
-from supervisor.model.settings import LimitSettings, SecretRef, SourceSettings
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import FileKind, Snapshot, TreeFile
 from supervisor.model.writeback import NewCommit
 

@@ -23,7 +23,7 @@ from supervisor.kit.helper import HelperError, ask
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.secret import LARGEST, DesiredSecret, SecretKind
-from supervisor.model.settings import SecretRef
+from supervisor.model.setting_types import SecretRef
 
 _ALPHABET = string.ascii_letters + string.digits
 _KEY_BYTES = 32

@@ -12,7 +12,7 @@ import msgspec
 
 from supervisor.kit.credentials import credential_path, how_to_load
 from supervisor.model.errors import Stalled
-from supervisor.model.settings import SecretRef
+from supervisor.model.setting_types import SecretRef
 
 _LARGEST = 64 << 10
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

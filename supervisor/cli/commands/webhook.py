@@ -15,7 +15,8 @@ from supervisor.cli.show import screen
 from supervisor.cli.show.screen import say
 from supervisor.core.files.unitfile import Refused as Unreadable
 from supervisor.core.githost.host import Form
-from supervisor.model.settings import SecretRef, Settings
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import Settings
 
 _ACCEPTED = 202
 

@@ -15,7 +15,8 @@ import msgspec
 from supervisor.kit.texts import format_duration, format_size
 from supervisor.model import settings
 from supervisor.model.setting_rule import tables_of, typed
-from supervisor.model.settings import Bytes, Seconds, Settings, SourceSettings
+from supervisor.model.setting_types import Bytes, Seconds
+from supervisor.model.settings import Settings, SourceSettings
 
 _Docs = dict[str, tuple[str, dict[str, str]]]
 _WIDTH = 96

@@ -10,7 +10,8 @@ from supervisor.adapters.secrets.references import read_private
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import Refused
 from supervisor.cli.show import screen
-from supervisor.model.settings import SecretRef, SecretSettings
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import SecretSettings
 
 _FILE = ".age-recipients"
 

@@ -15,7 +15,8 @@ from supervisor.core.config.reader import Reading, placed, secret_refs
 from supervisor.core.config.toml_lines import Path
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import EventKind
-from supervisor.model.settings import SecretRef, Settings
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import Settings
 from supervisor.model.status import Reloaded
 
 _OLD_ONES_STAY = Finding(

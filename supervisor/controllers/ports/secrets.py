@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from supervisor.model.secret import DesiredSecret
-from supervisor.model.settings import SecretRef
+from supervisor.model.setting_types import SecretRef
 
 
 class Secrets(Protocol):

@@ -8,7 +8,7 @@ import msgspec
 from supervisor.controllers.ports import Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.model.errors import Failure, Finding
-from supervisor.model.settings import SecretRef
+from supervisor.model.setting_types import SecretRef
 
 _KEPT_SECONDS = 60.0
 _FRESH_SECONDS = 1.0

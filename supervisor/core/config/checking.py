@@ -5,7 +5,8 @@ import re
 from collections.abc import Collection, Mapping
 
 from supervisor.model.git_url import GitUrl
-from supervisor.model.settings import Globs, SourceSettings
+from supervisor.model.setting_types import Globs
+from supervisor.model.settings import SourceSettings
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
 

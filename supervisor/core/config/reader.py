@@ -23,13 +23,10 @@ from supervisor.model.errors import Finding
 from supervisor.model.git_url import GitUrl
 from supervisor.model.image import UpdateMode
 from supervisor.model.setting_rule import Rule, tables_of, typed
+from supervisor.model.setting_types import Bytes, Globs, Seconds, SecretRef
 from supervisor.model.settings import (
-    Bytes,
-    Globs,
     ImageUpdateSettings,
     RegistryWebhookSettings,
-    Seconds,
-    SecretRef,
     Settings,
     SourceSettings,
 )

@@ -15,7 +15,8 @@ from supervisor.core.githost.payloads import repository_path
 from supervisor.kit import texts
 from supervisor.model.git_url import GitUrl
 from supervisor.model.setting_rule import typed
-from supervisor.model.settings import Seconds, SourceSettings
+from supervisor.model.setting_types import Seconds
+from supervisor.model.settings import SourceSettings
 
 _RULES = {field.name: typed(field)[1] for field in msgspec.structs.fields(SourceSettings)}
 _STATUS_HOSTS = ", ".join(STATUS_APIS)

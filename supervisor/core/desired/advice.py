@@ -13,7 +13,8 @@ from supervisor.core.desired.layout import APP_NAME, Part, is_unit, names_units
 from supervisor.core.desired.left_out import LeftOut, line_of, together
 from supervisor.core.files.source_paths import glob_problem, ignoring, is_hidden, literal, split
 from supervisor.model.errors import Finding
-from supervisor.model.settings import Globs, SourceSettings
+from supervisor.model.setting_types import Globs
+from supervisor.model.settings import SourceSettings
 
 Divide = Callable[[SourceSettings], Sequence[Part]]
 """Gives the apps of a source as other settings would have them."""

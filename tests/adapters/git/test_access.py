@@ -9,7 +9,8 @@ import pytest
 from supervisor.adapters.git.reader import GitSources
 from supervisor.model.errors import Stalled
 from supervisor.model.git_url import GitUrl
-from supervisor.model.settings import LimitSettings, Seconds, SourceSettings
+from supervisor.model.setting_types import Seconds
+from supervisor.model.settings import LimitSettings, SourceSettings
 
 pytestmark = pytest.mark.anyio
 LINES = "git.example.org ssh-ed25519 AAAA\n"

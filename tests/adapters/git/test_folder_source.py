@@ -16,7 +16,8 @@ from supervisor.adapters.git.reader import GitSources
 from supervisor.adapters.git.walk import Torn, read_file, survey
 from supervisor.kit.stamps import SETTLED_NS, blob_id
 from supervisor.model.errors import Retry, Stalled
-from supervisor.model.settings import Bytes, LimitSettings, SourceSettings
+from supervisor.model.setting_types import Bytes
+from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import FileKind
 
 pytestmark = pytest.mark.anyio

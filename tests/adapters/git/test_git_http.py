@@ -12,7 +12,8 @@ import pytest
 from supervisor.adapters.git.reader import GitSources
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.git_url import GitUrl
-from supervisor.model.settings import LimitSettings, Seconds, SecretRef, SourceSettings
+from supervisor.model.setting_types import Seconds, SecretRef
+from supervisor.model.settings import LimitSettings, SourceSettings
 
 pytestmark = pytest.mark.anyio
 SECRET = "p@ss:w%rd"

@@ -13,7 +13,8 @@ from supervisor.adapters.git.reader import GitSources
 from supervisor.kit.stamps import blob_id
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.git_url import GitUrl
-from supervisor.model.settings import Bytes, LimitSettings, Seconds, SourceSettings
+from supervisor.model.setting_types import Bytes, Seconds
+from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import FileKind
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,8 @@ from supervisor.adapters.git import command
 from supervisor.adapters.git.reader import GitSources
 from supervisor.model.errors import Stalled
 from supervisor.model.git_url import GitUrl
-from supervisor.model.settings import LimitSettings, Seconds, SourceSettings
+from supervisor.model.setting_types import Seconds
+from supervisor.model.settings import LimitSettings, SourceSettings
 
 pytestmark = pytest.mark.anyio
 needs_gpg = pytest.mark.skipif(not shutil.which("gpg"), reason="gpg is not installed")

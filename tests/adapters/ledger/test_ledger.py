@@ -24,7 +24,8 @@ from supervisor.model.events import Event, EventKind, EventQuery
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
 from supervisor.model.rollout import Hold, Outcome, Rollout
 from supervisor.model.secret import SecretsMade
-from supervisor.model.settings import Bytes, LedgerSettings, Seconds
+from supervisor.model.setting_types import Bytes, Seconds
+from supervisor.model.settings import LedgerSettings
 from supervisor.model.source import TreeFile
 
 NOW = 1_700_000_000.0

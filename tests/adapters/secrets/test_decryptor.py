@@ -13,7 +13,7 @@ from supervisor.adapters.secrets.decryptor import FileDecryptor
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.secret import DesiredSecret, SecretKind
-from supervisor.model.settings import SecretRef
+from supervisor.model.setting_types import SecretRef
 
 CANARY = b"c4n4ry-in-clear"
 

@@ -2,7 +2,7 @@ import pytest
 
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.model.errors import Stalled
-from supervisor.model.settings import SecretRef
+from supervisor.model.setting_types import SecretRef
 
 
 async def of_podman(name):

@@ -4,7 +4,8 @@ import pytest
 
 from supervisor.core.config.checking import settings_for_check, sources_of
 from supervisor.model.git_url import GitUrl
-from supervisor.model.settings import Globs, SourceSettings
+from supervisor.model.setting_types import Globs
+from supervisor.model.settings import SourceSettings
 
 SOURCES = {
     "home": SourceSettings(

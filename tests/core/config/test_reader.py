@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from supervisor.core.config.reader import read_settings
 from supervisor.model.git_url import GitUrl, without_credentials
-from supervisor.model.settings import Globs, RepairSettings, Settings, SourceSettings
+from supervisor.model.setting_types import Globs
+from supervisor.model.settings import RepairSettings, Settings, SourceSettings
 
 
 def findings(text: str) -> list[str]:

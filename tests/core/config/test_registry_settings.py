@@ -1,7 +1,8 @@
 import pytest
 
 from supervisor.core.config.reader import read_settings, secret_refs
-from supervisor.model.settings import RegistryWebhookSettings, SecretRef
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import RegistryWebhookSettings
 
 GHCR = ("sender = 'ghcr'", "secret = 'file:/s'")
 

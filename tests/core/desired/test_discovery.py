@@ -7,7 +7,8 @@ from supervisor.core.desired.discovery import compose, references, told
 from supervisor.core.desired.layout import find_layout
 from supervisor.model.errors import Finding
 from supervisor.model.git_url import GitUrl
-from supervisor.model.settings import Bytes, Globs, LimitSettings, SourceSettings
+from supervisor.model.setting_types import Bytes, Globs
+from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from supervisor.core.desired.discovery import compose, texts_needed, told
 from supervisor.core.desired.unfitting import ignores_nothing
-from supervisor.model.settings import Globs, LimitSettings, SourceSettings
+from supervisor.model.setting_types import Globs
+from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
 CONTAINER = "[Container]\nImage=x\n"

@@ -25,7 +25,8 @@ from supervisor.model.image import (
     UpdateMode,
 )
 from supervisor.model.rollout import Outcome, Rollout
-from supervisor.model.settings import ImageSettings, ImageUpdateSettings, Seconds
+from supervisor.model.setting_types import Seconds
+from supervisor.model.settings import ImageSettings, ImageUpdateSettings
 from supervisor.model.source import TreeFile
 
 NOW = 1_000_000.0

@@ -5,7 +5,8 @@ import pytest
 
 from supervisor.core.images.rules import effective
 from supervisor.model.image import ImageQuestion, ImageRule, UpdateMode, UpdateTerms
-from supervisor.model.settings import ImageSettings, ImageUpdateSettings, Seconds
+from supervisor.model.setting_types import Seconds
+from supervisor.model.settings import ImageSettings, ImageUpdateSettings
 
 RULE = ImageRule(question=ImageQuestion(image="docker.io/library/nginx:1.27"), path="web.container")
 NOTIFY = ImageUpdateSettings(update=UpdateMode.NOTIFY)
