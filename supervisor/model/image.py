@@ -127,6 +127,8 @@ class TagDigest(msgspec.Struct, frozen=True, kw_only=True):
     """`sha256:…` of the index, or of the manifest where there is none."""
     pushed_at: float = 0.0
     """When it was pushed, seconds since the epoch, where the registry tells; else 0."""
+    is_index: bool = False
+    """Whether it is known to name an index, which has a manifest for each platform."""
 
 
 class ImageAhead(msgspec.Struct, frozen=True, kw_only=True):

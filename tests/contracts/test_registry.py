@@ -10,7 +10,7 @@ from supervisor.adapters.registry.client import RegistryClient
 from supervisor.controllers.ports import Registry
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.podman import RegistryRule
-from tests.fakes.registry import FakeRegistry
+from tests.fakes.registry import FakeRegistry, digest_of
 from tests.fakes.registry_server import RegistryServer, Told
 
 pytestmark = pytest.mark.anyio
@@ -27,6 +27,9 @@ class FakeSide:
 
     def push(self, name: str, content: str = "") -> str:
         return self.registry.push(f"{self.host}/{name}", content)
+
+    def push_index(self, name: str, *contents: str) -> str:
+        return self.registry.push_index(f"{self.host}/{name}", *contents)
 
     async def is_gone(self) -> None:
         self.registry.failures[self.host] = Retry("cannot ask: connection refused")
@@ -56,6 +59,9 @@ class RealSide:
 
     def push(self, name: str, content: str = "") -> str:
         return self.server.push(name, content)
+
+    def push_index(self, name: str, *contents: str) -> str:
+        return self.server.push_index(name, *contents)
 
     async def is_gone(self) -> None:
         await self.server.close()
@@ -111,6 +117,22 @@ async def test_a_version_is_there_by_its_digest_whatever_tag_it_has(
     with pytest.raises(Stalled) as failure:
         await digest(side, f"apps/web@sha256:{'d' * 64}")
     assert failure.value.hint
+
+
+async def test_an_index_tells_what_it_has_for_each_platform(side: FakeSide | RealSide) -> None:
+    registry: Registry = side.registry
+    name = f"{side.host}/apps/web"
+    index = side.push_index("apps/web:1", "mine", "another's")
+    found = await registry.digest(f"{name}:1")
+    assert (found.digest, found.is_index) == (index, True)
+    assert await registry.manifests(f"{name}@{index}") == (
+        digest_of("mine"),
+        digest_of("another's"),
+    )
+    single = side.push("apps/web:1", "mine alone")
+    assert await registry.manifests(f"{name}@{single}") == ()
+    with pytest.raises(Stalled):
+        await registry.manifests(f"{name}@sha256:{'d' * 64}")
 
 
 async def test_tags_come_in_the_registrys_order_none_twice(side: FakeSide | RealSide) -> None:

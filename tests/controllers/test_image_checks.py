@@ -64,6 +64,57 @@ async def test_the_same_answer_is_no_news_and_another_one_is(world):
         assert digest_of("two").partition(":")[2][:12] in event.reason
 
 
+async def test_an_index_that_changed_for_other_platforms_alone_is_no_news(world):
+    first = world.registry.push_index(WEB, "mine", "another's")
+    async with world.running(deployed("web", QUESTION)) as daemon:
+        runs = f"quay.io/me/web@{first}"
+        assert daemon.known(QUESTION).newest.runs == runs
+        world.podman.digests[runs] = (runs, f"quay.io/me/web@{digest_of('mine')}")
+        mark, second = len(world.registry.asked), world.registry.push_index(WEB, "mine", "newer")
+        await anyio.sleep(3_600 * 5 + 60)
+        assert daemon.now_known(QUESTION).newest.runs == runs
+        assert daemon.state.invalidated == 1
+        assert not daemon.events(EventKind.IMAGE)
+        asked = world.registry.asked_since(mark)
+        assert asked.count(f"quay.io/me/web@{second}") == 1, "what it has is read once"
+        assert asked.count(WEB) > 2
+        third = world.registry.push_index(WEB, "my own, newer", "newer")
+        await anyio.sleep(7_200)
+        assert daemon.now_known(QUESTION).newest.runs.endswith(third)
+
+
+async def test_a_tag_that_comes_to_name_what_its_index_had_for_this_host_is_no_news(world):
+    first = world.registry.push_index(WEB, "mine", "another's")
+    async with world.running(deployed("web", QUESTION)) as daemon:
+        runs = f"quay.io/me/web@{first}"
+        world.podman.digests[runs] = (runs, f"quay.io/me/web@{world.registry.push(WEB, 'mine')}")
+        mark = len(world.registry.asked)
+        await anyio.sleep(7_200)
+        assert daemon.now_known(QUESTION).newest.runs == runs
+        assert set(world.registry.asked_since(mark)) == {WEB}
+
+
+@pytest.mark.parametrize("policy", [ImagePolicy(), HIGHEST], ids=["digest", "newest"])
+async def test_what_is_not_here_cannot_be_the_same(world, policy):
+    question = asks(WEB, policy=policy)
+    world.registry.push_index(WEB, "mine", "another's")
+    async with world.running(deployed("web", question)) as daemon:
+        second = world.registry.push_index(WEB, "mine", "newer")
+        await anyio.sleep(7_200)
+        assert daemon.now_known(question).newest.runs.endswith(second)
+
+
+async def test_another_tag_is_another_version_though_it_is_the_same_for_this_host(world):
+    first = world.registry.push_index("quay.io/me/web:1.0.0", "mine", "another's")
+    async with world.running(deployed("web", VERSIONS)) as daemon:
+        runs = f"quay.io/me/web@{first}"
+        world.podman.digests[runs] = (runs, f"quay.io/me/web@{digest_of('mine')}")
+        second = world.registry.push_index("quay.io/me/web:1.0.1", "mine", "newer")
+        await anyio.sleep(7_200)
+        known = daemon.now_known(VERSIONS).newest
+        assert (known.tag, known.runs) == ("1.0.1", f"quay.io/me/web@{second}")
+
+
 async def test_a_version_is_seen_first_when_it_was_seen_first(world):
     world.registry.pushed_at[WEB] = 5.0
     async with world.running(deployed("web", QUESTION)) as daemon:

@@ -21,6 +21,8 @@ class FakeRegistry:
         """All versions that there ever were: `HOST/NAME@sha256:…`."""
         self.pushed_at: dict[str, float] = {}
         """Of images, where it tells."""
+        self.indexes: dict[str, tuple[str, ...]] = {}
+        """Digests of indexes to those of what they hold."""
         self.failures: dict[str, Failure] = {}
         """What everything that is asked of a host, a repository or an image fails of."""
         self.asked: list[str] = []
@@ -37,6 +39,12 @@ class FakeRegistry:
         self.pushed.add(f"{repository}@{digest}")
         return digest
 
+    def push_index(self, image: str, *contents: str) -> str:
+        """Have a tag stand for an index, of these contents for a platform each; its digest."""
+        digest = self.push(image, " ".join(contents))
+        self.indexes[digest] = tuple(map(digest_of, contents))
+        return digest
+
     def asked_since(self, mark: int) -> list[str]:
         return self.asked[mark:]
 
@@ -48,7 +56,18 @@ class FakeRegistry:
             found = image.partition("@")[2]
         if found is None:
             raise Stalled(f"there is no {image}", hint="push it, or write another tag")
-        return TagDigest(digest=found, pushed_at=self.pushed_at.get(image, 0.0))
+        return TagDigest(
+            digest=found,
+            pushed_at=self.pushed_at.get(image, 0.0),
+            is_index=found in self.indexes,
+        )
+
+    async def manifests(self, image: str, *, authfile: str = "") -> tuple[str, ...]:
+        repository, _, digest = image.partition("@")
+        await self._ask(image, repository)
+        if image not in self.pushed:
+            raise Stalled(f"there is no {image}", hint="push it")
+        return self.indexes.get(digest, ())
 
     async def tags(self, repository: str, *, authfile: str = "") -> Sequence[str]:
         await self._ask(repository, repository)

@@ -112,10 +112,16 @@ class RegistryServer:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
 
-    def push(self, image: str, content: str = "") -> str:
+    def push_index(self, image: str, *contents: str) -> str:
+        """Have `NAME:TAG` stand for an index, of these contents for a platform each; its digest."""
+        parts = [{"digest": f"sha256:{sha256(one.encode()).hexdigest()}"} for one in contents]
+        return self.push(image, manifests=parts)
+
+    def push(self, image: str, content: str = "", **more: object) -> str:
         """Have `NAME:TAG` stand for some content; returns its digest."""
         name, _, tag = image.rpartition(":")
-        manifest = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "of": content}).encode()
+        said = {"schemaVersion": 2, "mediaType": INDEX, "of": content, **more}
+        manifest = json.dumps(said).encode()
         self.manifests.setdefault(name, {})[tag] = manifest
         digest = f"sha256:{sha256(manifest).hexdigest()}"
         self.versions[f"{name}@{digest}"] = manifest

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TypeVar
 
 import anyio
 import msgspec
 
 from supervisor.adapters.registry.endpoints import Endpoint, places, whole_name
-from supervisor.adapters.registry.listing import digest_of, list_tags
+from supervisor.adapters.registry.listing import digest_of, list_tags, manifests_of
 from supervisor.adapters.registry.memory import Memory
 from supervisor.adapters.registry.push_times import pushed_at
 from supervisor.adapters.registry.session import Round, Session
@@ -15,6 +16,7 @@ from supervisor.model.errors import Failure, Retry
 from supervisor.model.image import TagDigest
 from supervisor.model.podman import RegistryRule
 
+_T = TypeVar("_T")
 _QUESTION_SECONDS = 120.0
 """For one place, with all that it leads to: tokens, redirects, pages."""
 
@@ -35,22 +37,36 @@ class Asking(msgspec.Struct, kw_only=True):
         name = whole_name(image)
 
         async def find(session: Session) -> TagDigest:
-            with _in_time(session):
-                if name.digest:
-                    return TagDigest(digest=await digest_of(session, name.digest))
-                digest = await digest_of(session, name.tag)
-                at = await pushed_at(session, name.tag, digest)
-                return TagDigest(digest=digest, pushed_at=at)
+            if name.digest:
+                return await digest_of(session, name.digest)
+            found = await digest_of(session, name.tag)
+            at = await pushed_at(session, name.tag, found.digest)
+            return msgspec.structs.replace(found, pushed_at=at)
 
+        return await self._first(image, find, login=authfile)
+
+    async def manifests(self, image: str, *, authfile: str = "") -> tuple[str, ...]:
+        """Return the digests of what the index `HOST/NAME@sha256:…` has for each platform.
+
+        Mirrors are asked first. Raises Retry or Stalled.
+        """
+        index = whole_name(image).digest
+        return await self._first(image, lambda one: manifests_of(one, index), login=authfile)
+
+    async def _first(
+        self, image: str, find: Callable[[Session], Awaitable[_T]], *, login: str
+    ) -> _T:
+        """Return what the first of an image's mirrors tells, or its registry."""
         async with self._asking() as together:
             *mirrors, registry = (
-                self._session(place, together, doing=f"cannot ask about {image}", login=authfile)
-                for place in places(name, await self._rules(together))
+                self._session(place, together, doing=f"cannot ask about {image}", login=login)
+                for place in places(whole_name(image), await self._rules(together))
             )
             for mirror in mirrors:
-                with suppress(Failure):
+                with suppress(Failure), _in_time(mirror):
                     return await find(mirror)
-            return await find(registry)
+            with _in_time(registry):
+                return await find(registry)
 
     async def tags(self, repository: str, *, authfile: str = "") -> Sequence[str]:
         """List the tags of `HOST/NAME`. Raises Retry or Stalled.

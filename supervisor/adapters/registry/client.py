@@ -36,6 +36,13 @@ class RegistryClient(msgspec.Struct, kw_only=True):
         """
         return await self._loaded().digest(image, authfile=authfile)
 
+    async def manifests(self, image: str, *, authfile: str = "") -> tuple[str, ...]:
+        """Return the digests of what the index `HOST/NAME@sha256:…` has for each platform.
+
+        Mirrors are asked first. Raises Retry or Stalled.
+        """
+        return await self._loaded().manifests(image, authfile=authfile)
+
     async def tags(self, repository: str, *, authfile: str = "") -> Sequence[str]:
         """List the tags of `HOST/NAME`. Raises Retry or Stalled."""
         return await self._loaded().tags(repository, authfile=authfile)

@@ -1,4 +1,4 @@
-"""The two questions: what a tag stands for, and which tags there are."""
+"""The questions: what a tag stands for, what an index has, and which tags there are."""
 
 import hashlib
 import re
@@ -11,12 +11,18 @@ from supervisor.adapters.registry.quirks import quirk_of
 from supervisor.adapters.registry.session import Session
 from supervisor.kit.http.pool import Reply
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.image import TagDigest
 
-_TYPES = (
-    "application/vnd.oci.image.index.v1+json"
-    ", application/vnd.docker.distribution.manifest.list.v2+json"
-    ", application/vnd.oci.image.manifest.v1+json"
-    ", application/vnd.docker.distribution.manifest.v2+json"
+_INDEXES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+_TYPES = ", ".join(
+    (
+        *_INDEXES,
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
 )
 """All of them: else the answer is the digest of something else, or that there is none."""
 _OLD = re.compile(r"docker\.distribution\.manifest\.v1\+(?:json|prettyjws)")
@@ -36,7 +42,15 @@ class _Manifest(msgspec.Struct):
     schemaVersion: int  # noqa: N815  # as it is written
 
 
-async def digest_of(session: Session, tag: str) -> str:
+class _Part(msgspec.Struct):
+    digest: str
+
+
+class _Index(msgspec.Struct):
+    manifests: list[_Part] = []
+
+
+async def digest_of(session: Session, tag: str) -> TagDigest:
     """Return the digest of the index, or of the manifest if that is what a tag (or digest) names.
 
     It is asked for, not the manifest, which counts as a pull; where it is not told, the manifest
@@ -47,11 +61,32 @@ async def digest_of(session: Session, tag: str) -> str:
         reply = await session.ask("HEAD", rest, headers=headers, limit=0, allowed=_NOT_BY_HEAD)
         if digest := _told(reply):
             _refuse_old(session, reply)
-            return digest
+            return TagDigest(digest=digest, is_index=_is_index(reply))
+    digest, reply = await _read(session, tag)
+    return TagDigest(digest=digest, is_index=_is_index(reply))
+
+
+async def manifests_of(session: Session, index: str) -> tuple[str, ...]:
+    """Return the digests of what an index has; empty if it is none. Raises Retry or Stalled."""
+    digest, reply = await _read(session, index)
+    if digest != index:
+        raise Retry(
+            f"{session.doing}: {session.endpoint.host} sends {digest} where it is asked for {index}"
+        )
+    try:
+        parts = msgspec.json.decode(reply.body, type=_Index).manifests
+    except msgspec.MsgspecError:
+        return ()
+    return tuple(one.digest for one in parts)
+
+
+async def _read(session: Session, tag: str) -> tuple[str, Reply]:
+    """Read what a tag (or digest) names; returns its digest as well. Raises Retry or Stalled."""
+    rest, headers = f"manifests/{tag}", {"Accept": _TYPES}
     reply = await session.ask("GET", rest, headers=headers, limit=_LARGEST_MANIFEST)
     _refuse_old(session, reply)
     told = _told(reply)
-    kind = "sha512" if told.startswith("sha512") else "sha256"
+    kind = "sha512" if (told or tag).startswith("sha512") else "sha256"
     digest = f"{kind}:{hashlib.new(kind, reply.body).hexdigest()}"
     if told not in ("", digest):
         raise Retry(
@@ -67,7 +102,11 @@ async def digest_of(session: Session, tag: str) -> str:
             f"{session.doing}: {session.endpoint.host} sends something that is no manifest",
             hint="check that the network needs no login of its own",
         )
-    return digest
+    return digest, reply
+
+
+def _is_index(reply: Reply) -> bool:
+    return reply.headers.get("content-type", "").partition(";")[0].strip() in _INDEXES
 
 
 def _told(reply: Reply) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
+from msgspec.structs import replace
 
 from supervisor.controllers.images.hosts import Hosts
 from supervisor.controllers.ports import Aside, Podman, Registry
@@ -21,8 +22,8 @@ from supervisor.core.images.concerns import (
 )
 from supervisor.core.images.found import own_digest, version_of
 from supervisor.core.images.reference import name_and_tag
-from supervisor.model.errors import Failure
-from supervisor.model.image import ImageQuestion, ImageVersion
+from supervisor.model.errors import Failure, Stalled
+from supervisor.model.image import ImageQuestion, ImageVersion, TagDigest
 
 if TYPE_CHECKING:
     from supervisor.core.images.policy import TagChoice
@@ -60,6 +61,10 @@ class Asking(msgspec.Struct, kw_only=True):
     """By the key of the question."""
     _verified: dict[str, tuple[ImageVersion, float]] = {}
     """Key of the question to the version that was asked for by its tag, and when."""
+    _same: dict[str, tuple[str, str]] = {}
+    """Key of the question to the digest that its tag stands for, and the version that is known.
+
+    Of questions where these are two, and for this host the same."""
     _listing: defaultdict[tuple[str, str], anyio.Lock] = msgspec.field(
         default_factory=lambda: defaultdict(anyio.Lock)
     )
@@ -85,10 +90,13 @@ class Asking(msgspec.Struct, kw_only=True):
         question: ImageQuestion,
         *,
         told_at: float,
+        known: ImageVersion | None,
         along: Iterable[ImageQuestion],
     ) -> Answer:
         """Ask what was booked. Raises what the ports raise, and LetAlone.
 
+        `known` is the newest version so far, which the answer is if the tag stands for another one
+        that is the same for this host's platform.
         `told_at` is when somebody told of the image; minus infinity for a round. What is read of
         its repository serves those of `along` that are asked next.
         """
@@ -98,7 +106,9 @@ class Asking(msgspec.Struct, kw_only=True):
         if question.is_local:
             return await self._here(question)
         if not lists_tags(question):
-            return Answer(version=await self.version(question, question.image, hurried=hurried))
+            return Answer(
+                version=await self._newest(question, question.image, known, hurried=hurried)
+            )
         chosen = (await self._choose(question, told_at, along)).choice
         if not chosen.tag:
             from supervisor.core.images.policy_text import nothing_fits  # noqa: PLC0415
@@ -111,7 +121,7 @@ class Asking(msgspec.Struct, kw_only=True):
             if version.tag == chosen.tag and is_fixed(chosen.tag) and is_young:
                 return Answer(version=version)
         image = f"{repository_of(question)}:{chosen.tag}"
-        version = await self.version(question, image, hurried=hurried)
+        version = await self._newest(question, image, known, hurried=hurried)
         self._verified[question.key] = (version, anyio.current_time())
         return Answer(version=version)
 
@@ -120,10 +130,50 @@ class Asking(msgspec.Struct, kw_only=True):
 
         Raises what the port raises, and LetAlone.
         """
+        return version_of(image, await self._look_up(question, image, hurried=hurried))
+
+    async def _look_up(self, question: ImageQuestion, image: str, *, hurried: bool) -> TagDigest:
         repository, _ = name_and_tag(image)
         async with self.hosts.turn(host_of(question), repository, hurried=hurried):
-            found = await self.registry.digest(image, authfile=question.authfile)
-        return version_of(image, found)
+            return await self.registry.digest(image, authfile=question.authfile)
+
+    async def _newest(
+        self, question: ImageQuestion, image: str, known: ImageVersion | None, *, hurried: bool
+    ) -> ImageVersion:
+        found = await self._look_up(question, image, hurried=hurried)
+        version = version_of(image, found)
+        if known is None or known.runs == version.runs or known.tag != version.tag:
+            return version
+        pair = (found.digest, known.runs)
+        if self._same.get(question.key) != pair:
+            if not await self._is_same_here(question, version, known, found, hurried=hurried):
+                return version
+            self._same[question.key] = pair
+        return replace(version, runs=known.runs)
+
+    async def _is_same_here(
+        self,
+        question: ImageQuestion,
+        version: ImageVersion,
+        known: ImageVersion,
+        found: TagDigest,
+        *,
+        hurried: bool,
+    ) -> bool:
+        """Whether another version has the very image that this host has of the one that is known.
+
+        Indexes differ as soon as any of their platforms does.
+        """
+        digests = await self.podman.image_digests(known.runs)
+        here = {one.rpartition("@")[2] for one in digests}
+        if found.digest in here or not (here and found.is_index):
+            return found.digest in here
+        async with self.hosts.turn(host_of(question), repository_of(question), hurried=hurried):
+            try:
+                parts = await self.registry.manifests(version.runs, authfile=question.authfile)
+            except Stalled:
+                return False  # whoever pulls it will say why
+        return not here.isdisjoint(parts)
 
     async def instead(self, image: str) -> ImageVersion | None:
         """Return the version of a registry's image that is here by its very tag, if there is one.
@@ -146,6 +196,7 @@ class Asking(msgspec.Struct, kw_only=True):
         """Forget a question that nobody asks."""
         self._chosen.pop(question.key, None)
         self._verified.pop(question.key, None)
+        self._same.pop(question.key, None)
         self._listing.pop((repository_of(question), question.authfile), None)
 
     async def _here(self, question: ImageQuestion) -> Answer:

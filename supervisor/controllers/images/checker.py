@@ -61,6 +61,7 @@ class ImageChecker(msgspec.Struct, kw_only=True):
             answer = await self.asking.ask(
                 question,
                 told_at=told_at,
+                known=(self.memory.of(key) or ImageKnowledge(question=question)).newest,
                 along=self.schedule.questions.about(repository_of(question)),
             )
         except Failure as failure:

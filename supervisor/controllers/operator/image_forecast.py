@@ -51,7 +51,9 @@ class ImageForecast(msgspec.Struct, frozen=True, kw_only=True):
         at, told_at = self.clock.now(), anyio.current_time()
         try:
             await self.asking.book_patiently(known.question)
-            answer = await self.asking.ask(known.question, told_at=told_at, along=())
+            answer = await self.asking.ask(
+                known.question, told_at=told_at, known=known.newest, along=()
+            )
         except Failure as failure:
             return replace(known, problem=str(failure), hint=failure.hint)
         newest = seen(answer.version, known.newest, at) if answer.version else known.newest

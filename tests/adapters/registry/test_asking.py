@@ -128,6 +128,27 @@ async def test_each_format_of_today_is_taken(
     assert await digest(client, server) == said
 
 
+@pytest.mark.parametrize(
+    "manifests",
+    [None, "none", [{}], [{"digest": 1}], [{"digest": "sha256:1"}, "and more"]],
+    ids=str,
+)
+async def test_of_an_index_that_cannot_be_read_nothing_is_known(
+    client: Asking, server: RegistryServer, manifests: object
+) -> None:
+    index = server.push("web:1", manifests=manifests)
+    assert await client.manifests(f"{server.host}/web@{index}") == ()
+
+
+async def test_an_index_that_is_another_one_is_not_believed(
+    client: Asking, server: RegistryServer
+) -> None:
+    index = server.push_index("web:1", "mine")
+    server.versions[f"web@{index}"] = b'{"schemaVersion": 2, "manifests": []}'
+    with pytest.raises(Retry, match=f"where it is asked for {index}"):
+        await client.manifests(f"{server.host}/web@{index}")
+
+
 async def test_a_format_of_old_is_said(client: Asking, server: RegistryServer) -> None:
     kind = "application/vnd.docker.distribution.manifest.v1+prettyjws"
     server.before = lambda _: Told(
