@@ -34,6 +34,9 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     sub: str = "dead"
     paused: bool = False
     """Whether a container of it is frozen (`podman pause`): to systemd it runs."""
+    ending: bool = False
+    """Whether nothing of its container runs any more: to systemd it runs until Podman's monitor has
+    ended, too."""
     job: str = ""
     """Type of the job that is queued for it (`start`, `stop` …), empty if none."""
     result: str = "success"

@@ -184,6 +184,24 @@ async def test_a_revision_on_trial_is_not_good_while_it_is_paused(world):
     assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD
 
 
+async def test_a_revision_whose_container_has_ended_is_not_good_before_systemd_knows(world):
+    world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
+        await anyio.sleep(60)
+        world.reader.put("home", TWO)
+        daemon.queue.add("source:home")
+        await anyio.sleep(9)
+        world.systemd.ending.add("web.service")
+        await anyio.sleep(3)
+        assert world.ledger.rollouts("web")[-1].outcome is Outcome.TRIAL
+        world.systemd.dies("web.service")
+        await anyio.sleep(10)
+    tried = world.ledger.rollouts("web")[-1]
+    assert tried.outcome is Outcome.FAILED
+    assert "web.service failed" in tried.reason
+
+
 async def test_what_failed_and_is_started_by_nothing_now_is_inactive_at_once(world):
     """The failure is of the revision before."""
     async with world.running() as daemon:

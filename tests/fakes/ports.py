@@ -536,6 +536,8 @@ class FakeSystemd:
         """Unit to its last words."""
         self.paused: set[str] = set()
         """Units of which somebody paused the container."""
+        self.ending: set[str] = set()
+        """Units whose container has ended, of which systemd has yet to tell."""
         self.restart_seconds = 1.0
         """RestartSec= of every unit."""
         self.looked: list[str] = []
@@ -570,7 +572,11 @@ class FakeSystemd:
         elif name in self.tested and state.active == "inactive":
             unmet, tested_at = self.unmet.get(name, ""), self.tested[name]
             return msgspec.structs.replace(state, unmet=unmet, tested_at=tested_at)
-        return msgspec.structs.replace(state, paused=state.is_up and name in self.paused)
+        return msgspec.structs.replace(
+            state,
+            paused=state.is_up and name in self.paused,
+            ending=state.is_up and name in self.ending,
+        )
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
         self._reach()
@@ -619,6 +625,7 @@ class FakeSystemd:
             process.cancel()
         self.machine.make_object(unit)
         self.paused.discard(unit)
+        self.ending.discard(unit)
         self.machine.running[unit] = definition.digest
         self.machine.since[unit] = self.now()
         self.changes.queue.put_nowait(unit)

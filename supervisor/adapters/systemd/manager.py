@@ -15,7 +15,7 @@ import anyio
 import msgspec
 
 from supervisor.adapters.systemd.bus import Connection, Refused, connect, default_address
-from supervisor.adapters.systemd.freezers import Freezers, manager_folder
+from supervisor.adapters.systemd.cgroups import Cgroups, manager_folder
 from supervisor.adapters.systemd.health import CHECK_PATTERN, check_run
 from supervisor.adapters.systemd.jobs import Jobs
 from supervisor.adapters.systemd.journal import last_lines
@@ -67,7 +67,7 @@ class SystemdManager:
         self._once_connected = False
         self._reader = UnitReader(self._call)
         self._units = UnitWatch(connect=self._connected, states=self._reader.states)
-        self._freezers = Freezers(cgroup or manager_folder())
+        self._cgroups = Cgroups(cgroup or manager_folder())
         self._jobs = Jobs()
         self._reloading = anyio.Lock()
         self._reloads_asked = 0
@@ -86,8 +86,11 @@ class SystemdManager:
         states = await self._reader.read(names, details)
         self._units.note_read(states.values())
         running = [one.name for one in states.values() if one.is_up]
-        for name in self._freezers.paused([name for name in running if name.endswith(".service")]):
-            states[name] = msgspec.structs.replace(states[name], paused=True)
+        kernel = self._cgroups.read([name for name in running if name.endswith(".service")])
+        for name in kernel.paused | kernel.ending:
+            states[name] = msgspec.structs.replace(
+                states[name], paused=name in kernel.paused, ending=name in kernel.ending
+            )
         return states
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
@@ -196,7 +199,7 @@ class SystemdManager:
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncIterator[str]]:
         """Names of watched units whose state changed; the empty name is everything (bus lost)."""
-        async with self._units.watch() as changes, self._freezers.watch(self._units.tell):
+        async with self._units.watch() as changes, self._cgroups.watch(self._units.tell):
             yield changes
 
     async def watch_units(self, names: Collection[str]) -> None:

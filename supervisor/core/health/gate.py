@@ -17,7 +17,7 @@ from supervisor.kit.texts import format_duration
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.health import Health
 from supervisor.model.observed import AppliedApp, Observed, UnitState
-from supervisor.model.quadlet import LEADING
+from supervisor.model.quadlet import LEADING, UnitKind
 from supervisor.model.rollout import Gate, GateState, Outcome, Rollout
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.source import AppRevision
@@ -142,6 +142,10 @@ def judge(
             continue
         elif not state.is_up:
             waits.append(f"{name}: {state.active}")
+        elif state.ending and unit.kind is UnitKind.CONTAINER:
+            # systemd is about to tell how it ended.
+            waits.append(f"{name} is about to end: nothing of its container runs any more")
+            looks.append(now + _next_look(now - trial.began_at))
         elif not _has_answered(name, unit, observed, now, since=since):
             waits.append(f"{name}: its health check has not answered well yet")
             looks.append(now + _next_look(now - trial.began_at))

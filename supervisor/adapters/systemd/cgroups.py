@@ -1,7 +1,9 @@
-"""Which units have a container that somebody paused: systemd does not know it, the kernel does.
+"""How the containers of units are: what the kernel knows, and systemd does not, or not yet.
 
 `podman pause` freezes the container's cgroup, below that of its unit where Podman splits it
-(`--cgroups=split`, as Quadlet has it). `cgroup.events` says so, and can be watched.
+(`--cgroups=split`, as Quadlet has it). Of a container that has ended, Podman's monitor, the main
+process to systemd, ends half a second later, or two on a busy machine: its cgroup is beside that of
+the container, which is empty then, or gone. `cgroup.events` can be watched.
 """
 
 import os
@@ -15,6 +17,7 @@ import msgspec
 from supervisor.kit.inotify import Inotify, Mask
 
 _CONTAINER = "libpod-payload-"
+_MONITOR = "runtime"
 _EVENTS = "cgroup.events"
 
 
@@ -24,7 +27,23 @@ def manager_folder() -> Path:
     return Path(f"/sys/fs/cgroup/user.slice/user-{user}.slice/user@{user}.service")
 
 
-class Freezers(msgspec.Struct):
+class Kernel(msgspec.Struct, frozen=True, kw_only=True):
+    """What it says of some units."""
+
+    paused: frozenset[str]
+    """Those that have a paused container."""
+    ending: frozenset[str]
+    """Those whose containers have all ended, but for Podman's monitor."""
+
+
+class _Events(msgspec.Struct, frozen=True):
+    """Of a cgroup."""
+
+    frozen: bool
+    populated: bool
+
+
+class Cgroups(msgspec.Struct):
     """Reads them, and follows those that were read."""
 
     folder: Path
@@ -37,15 +56,23 @@ class Freezers(msgspec.Struct):
     _known: dict[Path, bool] = {}
     """Whether it was frozen when it was read last."""
 
-    def paused(self, units: Collection[str]) -> frozenset[str]:
-        """Return those of these units that have a paused container; `watch` follows all of them."""
-        there = {
-            events: unit for unit, folder in self._folders(units) for events in _containers(folder)
-        }
+    def read(self, units: Collection[str]) -> Kernel:
+        """Say how the containers of these units are; `watch` tells when one is paused."""
+        there = dict[Path, str]()
+        monitored = set[str]()
+        for unit, folder in self._folders(units):
+            names = _names(folder)
+            if _MONITOR in names:
+                monitored.add(unit)
+            there |= {folder / one / _EVENTS: unit for one in names if one.startswith(_CONTAINER)}
         self._follow({path: unit for path, unit in there.items() if path not in self._watches})
-        frozen = {events: _is_frozen(events) for events in there}
-        self._known.update(frozen)
-        return frozenset(unit for events, unit in there.items() if frozen[events])
+        said = {path: events for path in there if (events := _read(path))}
+        self._known.update({path: events.frozen for path, events in said.items()})
+        alive = {there[path] for path, events in said.items() if events.populated}
+        return Kernel(
+            paused=frozenset(there[path] for path, events in said.items() if events.frozen),
+            ending=frozenset(monitored).difference(alive),
+        )
 
     @asynccontextmanager
     async def watch(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
@@ -69,8 +96,9 @@ class Freezers(msgspec.Struct):
             for event in inotify.take():
                 path, unit = self._followed.get(event.watch, (None, ""))
                 # The kernel tells of the end of its last process, too.
-                if path and (frozen := _is_frozen(path)) != self._known.get(path):
-                    self._known[path] = frozen
+                events = _read(path) if path else None
+                if path and events and events.frozen != self._known.get(path):
+                    self._known[path] = events.frozen
                     tell(unit)
 
     def _folders(self, units: Collection[str]) -> Iterator[tuple[str, Path]]:
@@ -110,10 +138,6 @@ def _services(folder: Path) -> Iterator[tuple[str, Path]]:
             yield from _services(folder / name)
 
 
-def _containers(folder: Path) -> list[Path]:
-    return [folder / name / _EVENTS for name in _names(folder) if name.startswith(_CONTAINER)]
-
-
 def _names(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as found:
@@ -122,8 +146,10 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _is_frozen(events: Path) -> bool:
+def _read(events: Path) -> _Events | None:
+    """Read a `cgroup.events`; None if the container was removed meanwhile."""
     try:
-        return "frozen 1" in events.read_text().splitlines()
+        lines = events.read_text().splitlines()
     except OSError:
-        return False
+        return None
+    return _Events("frozen 1" in lines, "populated 0" not in lines)

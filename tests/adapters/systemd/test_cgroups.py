@@ -1,4 +1,4 @@
-"""Paused containers, in a folder of our own in the place of the kernel's cgroups."""
+"""Containers that are paused, or end, in a folder of our own in place of the kernel's cgroups."""
 
 import asyncio
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.adapters.systemd.freezers import Freezers
+from supervisor.adapters.systemd.cgroups import Cgroups
 
 pytestmark = pytest.mark.anyio
 UNITS = ["web.service", "db@one.service", "plain.service", "none.service"]
@@ -19,8 +19,12 @@ class Groups:
     def set(self, service: str, container: str, *, frozen: bool, populated: bool = True) -> None:
         folder = self.folder / service / f"libpod-payload-{container}"
         folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / service / "runtime").mkdir(exist_ok=True)
         text = f"populated {populated:d}\nfrozen {frozen:d}\n"
         (folder / "cgroup.events").write_text(text)
+
+    def remove(self, service: str, container: str) -> None:
+        shutil.rmtree(self.folder / service / f"libpod-payload-{container}")
 
     def end(self, service: str) -> None:
         shutil.rmtree(self.folder / service)
@@ -44,20 +48,31 @@ async def heard(told: list[str], *units: str) -> None:
 
 
 async def test_whose_container_is_paused(groups: Groups) -> None:
-    freezers = Freezers(groups.folder)
-    assert freezers.paused(UNITS) == frozenset()
+    cgroups = Cgroups(groups.folder)
+    assert cgroups.read(UNITS).paused == frozenset()
     groups.set("app.slice/app-db.slice/db@one.service", "b", frozen=True)
-    assert freezers.paused(UNITS) == {"db@one.service"}
+    assert cgroups.read(UNITS).paused == {"db@one.service"}
     groups.set("app.slice/web.service", "a", frozen=True)
-    assert freezers.paused(UNITS) == {"web.service", "db@one.service"}
-    assert Freezers(groups.folder / "none").paused(UNITS) == frozenset()
+    assert cgroups.read(UNITS).paused == {"web.service", "db@one.service"}
+    assert Cgroups(groups.folder / "none").read(UNITS).paused == frozenset()
+
+
+async def test_a_unit_ends_with_the_last_of_its_containers(groups: Groups) -> None:
+    cgroups = Cgroups(groups.folder)
+    assert cgroups.read(UNITS).ending == frozenset()
+    groups.set("app.slice/web.service", "a", frozen=False, populated=False)
+    assert cgroups.read(UNITS).ending == {"web.service"}
+    groups.remove("app.slice/web.service", "a")
+    assert cgroups.read(UNITS).ending == {"web.service"}
+    groups.set("app.slice/web.service", "b", frozen=False)
+    assert cgroups.read(UNITS).ending == frozenset()
 
 
 async def test_every_pause_and_its_end_is_told_and_nothing_else(groups: Groups) -> None:
     told: list[str] = []
-    freezers = Freezers(groups.folder)
-    async with freezers.watch(told.append):
-        freezers.paused(UNITS)
+    cgroups = Cgroups(groups.folder)
+    async with cgroups.watch(told.append):
+        cgroups.read(UNITS)
         groups.set("app.slice/web.service", "a", frozen=True)
         await heard(told, "web.service")
         groups.set("app.slice/web.service", "a", frozen=True, populated=False)
@@ -69,11 +84,11 @@ async def test_every_pause_and_its_end_is_told_and_nothing_else(groups: Groups) 
 
 async def test_a_container_that_took_the_place_of_another_is_followed(groups: Groups) -> None:
     told: list[str] = []
-    freezers = Freezers(groups.folder)
-    async with freezers.watch(told.append):
-        freezers.paused(UNITS)
+    cgroups = Cgroups(groups.folder)
+    async with cgroups.watch(told.append):
+        cgroups.read(UNITS)
         groups.end("app.slice/web.service")
         groups.set("app.slice/web.service", "c", frozen=False)
-        assert freezers.paused(UNITS) == frozenset()
+        assert cgroups.read(UNITS).paused == frozenset()
         groups.set("app.slice/web.service", "c", frozen=True)
         await heard(told, "web.service")
