@@ -203,7 +203,10 @@ class Pin(msgspec.Struct, frozen=True, order=True):
         head = "# Written by podvisor: the version of the image.\n"
         # Podman refuses to pull what is named by its id.
         pull = "" if "@" in self.runs or section != "Container" else "Pull=missing\n"
-        return f"{head}{tag}[{section}]\nImage={self.runs}\n{pull}"
+        # It pulls whenever it starts: without its registry, what is here has to do.
+        here = f"[Service]\nSuccessExitStatus=125\nExecStartPost=podman image exists {self.runs}\n"
+        more = here if section == "Image" else ""
+        return f"{head}{tag}[{section}]\nImage={self.runs}\n{pull}{more}"
 
 
 class ImageOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

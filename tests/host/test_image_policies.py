@@ -92,6 +92,14 @@ def test_containers_of_an_image_file_move_together_by_the_group_of_a_filter(user
     runs(user, "web", "1.0.2-alpine")
     names = user.podman("ps", "--format", "{{.Image}}").stdout.split()
     assert names == [f"{own.image('web')}@{digest}"] * 2
+    # As at a boot, without podvisor and the registry.
+    own.stop()
+    user.systemctl("stop", "podvisor.service", "one.service", "two.service", "web-image.service")
+    user.systemctl("start", "one.service", "two.service")
+    assert active(user, "one.service", "two.service", "web-image.service")
+    user.systemctl("stop", "one.service", "two.service", "web-image.service")
+    user.podman("rmi", "--all", "--force")
+    assert user.systemctl("start", "one.service", check=False).returncode != 0
 
 
 def test_an_image_of_this_host_is_taken_up_when_it_is_tagged(user, own, port):
