@@ -2,11 +2,13 @@
 
 import base64
 import json
+import platform
+from hashlib import sha256
 
 import pytest
 
 from tests.host.registries import OwnRegistry
-from tests.host.scenes import active, configure, ready, sleeper
+from tests.host.scenes import active, configure, main_pid, ready, runs_anew, sleeper
 
 SECRET = "a secret that nobody guesses"
 OWN = "\n[X-Podvisor]\n"
@@ -100,6 +102,59 @@ def test_containers_of_an_image_file_move_together_by_the_group_of_a_filter(user
     user.systemctl("stop", "one.service", "two.service", "web-image.service")
     user.podman("rmi", "--all", "--force")
     assert user.systemctl("start", "one.service", check=False).returncode != 0
+
+
+def push_index(own, *tags):
+    """Push `web:latest`: an index of the images with these tags, for this platform and another."""
+    mine = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+    parts = []
+    for tag, architecture in zip(tags, (mine, "riscv64"), strict=True):
+        manifest = own.user.run(
+            "skopeo",
+            "inspect",
+            "--raw",
+            "--tls-verify=false",
+            f"docker://{own.image(f'web:{tag}')}",
+        ).stdout
+        parts.append(
+            {
+                "mediaType": json.loads(manifest)["mediaType"],
+                "digest": f"sha256:{sha256(manifest.encode()).hexdigest()}",
+                "size": len(manifest.encode()),
+                "platform": {"os": "linux", "architecture": architecture},
+            }
+        )
+    kind = "application/vnd.oci.image.index.v1+json"
+    own.user.write(
+        "index.json", json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": parts})
+    )
+    put = (
+        "curl",
+        "-sSf",
+        "-X",
+        "PUT",
+        "-H",
+        f"Content-Type: {kind}",
+        "--data-binary",
+        "@index.json",
+    )
+    own.user.run(*put, f"{own.url}/web/manifests/latest")
+
+
+def test_an_index_that_changes_for_another_platform_restarts_nothing(user, own, port):
+    for name in ("1", "2", "crash"):
+        own.push(f"podvisor-test:{name}", f"web:{name}")
+    push_index(own, "1", "2")
+    unit = sleeper("AutoUpdate=registry", image=own.image("web:latest"))
+    start(own, port, {"web/web.container": unit})
+    runs(user, "web", "latest")
+    before, version = main_pid(user, "web.service"), image_of(user, "web")["running"]["runs"]
+    push_index(own, "1", "crash")
+    assert user.podvisor("update", "web").returncode == 0
+    assert image_of(user, "web")["known"]["newest"]["runs"] == version
+    assert main_pid(user, "web.service") == before
+    push_index(own, "2", "crash")
+    user.wait_for(lambda: runs_anew(user, "web.service", before), what="this platform's news")
 
 
 def test_an_image_of_this_host_is_taken_up_when_it_is_tagged(user, own, port):
