@@ -26,11 +26,14 @@ listen = "127.0.0.1:9078"
 """
 OF_IMAGES = {
     "supervisor.adapters.git.writer",
+    "supervisor.adapters.githost.pull_requests",
     "supervisor.adapters.podman.pull_errors",
     "supervisor.adapters.podman.signature_policy",
     "supervisor.adapters.registry.asking",
     "supervisor.controllers.operator.images",
+    "supervisor.controllers.sources.pull_requests",
     "supervisor.controllers.sources.writeback",
+    "supervisor.core.githost.pull_request_api",
     "supervisor.core.images.calendar",
     "supervisor.core.images.patterns",
     "supervisor.core.images.policy",

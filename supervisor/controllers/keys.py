@@ -20,6 +20,7 @@ class Kind(enum.StrEnum):
     GC_ROOTS = "gc-roots"
     COMMIT_STATUS = "commit-status"
     WRITEBACK = "writeback"
+    PULL_REQUEST = "pull-request"
     HEALTH = "health"
     PROBES = "probes"
     WEBHOOKS = "webhooks"

@@ -43,6 +43,8 @@ class EventKind(enum.StrEnum):
     """What a timer, a socket, a path or a person starts has failed."""
     IMAGE = "image"
     """There is another version of an image, or that could not be found out."""
+    PULL_REQUEST = "pull-request"
+    """A pull request for what was written back was opened, brought up to date, merged or closed."""
     HEALTH = "health"
     """A unit became unhealthy, or healthy again."""
     RECOVERED = "recovered"

@@ -15,6 +15,7 @@ from supervisor.model.observed import (
     RepairState,
     UnitInputs,
 )
+from supervisor.model.pull_request import ProposedPull
 from supervisor.model.rollout import Hold, Rollout, Suspension
 from supervisor.model.secret import SecretsMade
 from supervisor.model.status import WatchStatus
@@ -43,11 +44,12 @@ KINDS: dict[type[Document], str] = {
     ImageOrder: "image-order",
     WrittenBack: "written-back",
     PushedBranch: "pushed-branch",
+    ProposedPull: "pull-request",
 }
 """Type to the name of the kind in the file.
 
 The key is the name of an app, of a unit (`repair`, `failure`), of a source (`webhook`,
-`commit-status`, `pushed-branch`), a question's (`image`), an order's own (`image-order`,
-`written-back`) or of whatever it is that there may be one of; the part tells the units and
-rollouts of one app from each other.
+`commit-status`, `pushed-branch`, `pull-request`), a question's (`image`), an order's own
+(`image-order`, `written-back`) or of whatever it is that there may be one of; the part tells the
+units and rollouts of one app from each other.
 """

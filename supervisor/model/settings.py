@@ -127,7 +127,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     status_token: Annotated[SecretRef, _with_status("file:~/.config/podvisor/status-token")] = (
         SecretRef("")
     )
-    """Where the Git host's token for that is."""
+    """Where the Git host's token is, for that and for pull requests."""
     status_url: Annotated[str, _with_status("https://git.example.org/api/v1")] = ""
     """Base of the Git host's API, where it is not where `git` lets one expect it."""
     status_context: Annotated[str, _with_status("podvisor/pi")] = ""
@@ -146,6 +146,8 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         ),
     ] = ""
     """A branch of podvisor's own, one for each host, that is pushed instead, for you to merge."""
+    writeback_pull_request: bool = True
+    """Whether a pull request is opened for it, where `status` says what the Git host is."""
     writeback_author: Annotated[
         str,
         Rule(

@@ -8,6 +8,7 @@ from supervisor.model.errors import Finding
 from supervisor.model.health import Health
 from supervisor.model.image import HeldUpdate
 from supervisor.model.need import Need
+from supervisor.model.pull_request import PullStatus
 from supervisor.model.registry_webhook import RegistryWebhook
 from supervisor.model.rollout import Hold, Rollout, Suspension
 from supervisor.model.webhook import ListenerStatus, SourceWebhook
@@ -133,6 +134,8 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     findings: tuple[Finding, ...] = ()
     webhook: SourceWebhook | None = None
     """Left out where nobody is to tell of pushes."""
+    pull_request: PullStatus | None = None
+    """For what was written back to a branch of podvisor's own; left out if none waits."""
 
 
 class WatchStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

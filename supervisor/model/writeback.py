@@ -35,6 +35,15 @@ class NewCommit(msgspec.Struct, frozen=True, kw_only=True):
     """For a branch of podvisor's own: the commit that it pushed there last; empty if none."""
 
 
+class PushedCommit(msgspec.Struct, frozen=True, kw_only=True):
+    """What was pushed."""
+
+    oid: str
+    """Commit id."""
+    branch: str
+    """The source's own, by its short name; empty if its server does not tell which it is."""
+
+
 class WrittenBack(msgspec.Struct, frozen=True, kw_only=True):
     """What was committed of an image of an app; kept in the ledger as `ImageOrder` is.
 
@@ -63,4 +72,9 @@ class PushedBranch(msgspec.Struct, frozen=True, kw_only=True):
 
     branch: str
     commit: str
+    ref: str
+    """Of the settings, as it was then."""
+    onto: str
+    """Short name of the source's branch that it is to be merged into; empty if it is not known."""
     changes: tuple[TagChange, ...]
+    """Empty since the source's files say all that, or something newer."""

@@ -34,7 +34,6 @@ from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.reconcilers import Reconciler, Registry
 from supervisor.controllers.resync import Resync
-from supervisor.controllers.sources.commit_status import CommitStatusController
 from supervisor.controllers.sources.poller import SourcePoller
 from supervisor.controllers.sources.source import SourceController
 from supervisor.controllers.sources.webhook_receiver import SourceReceiver
@@ -54,10 +53,10 @@ from supervisor.model.errors import Finding
 from supervisor.model.settings import Settings
 from supervisor.model.status import Status
 from supervisor.wiring.environment import load_settings
+from supervisor.wiring.git import commit_statuses, write_back
 from supervisor.wiring.images import image_checker
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
-from supervisor.wiring.writeback import write_back
 
 if TYPE_CHECKING:
     from supervisor.controllers.operator.images import ImageService
@@ -167,16 +166,10 @@ def assemble(
         secrets=planning.secrets,
         doing=board.doing,
     )
-    statuses = CommitStatusController(
-        git_host=ports.git_host,
-        secrets=ports.secrets,
-        ledger=ledger,
-        board=board,
-        clock=clock,
-        queue=queue,
-        settings=current,
+    statuses = commit_statuses(ports, board=board, queue=queue, settings=current)
+    writeback = write_back(
+        ports, desired_state=desired_state, board=board, queue=queue, settings=current
     )
-    writeback = write_back(ports, desired_state=desired_state, queue=queue, settings=current)
 
     def tell() -> None:
         checker.follow()
@@ -262,7 +255,7 @@ def assemble(
             shows_failures=True,
         ),
         Kind.COMMIT_STATUS: outward(reconcile=statuses.reconcile),
-        Kind.WRITEBACK: outward(reconcile=writeback.reconcile),
+        **writeback.reconcilers(outward),
         Kind.WEBHOOKS: Reconciler(reconcile=webhooks.reconcile, over_network=True),
         Kind.ALL_APPS: Reconciler(reconcile=apps.name_all),
         Kind.CHANGED_APPS: Reconciler(reconcile=apps.name_changed),

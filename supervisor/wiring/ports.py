@@ -32,6 +32,7 @@ from supervisor.controllers.ports import (
     Ledger,
     Podman,
     Prober,
+    PullRequests,
     Registry,
     Secrets,
     SourceReader,
@@ -60,6 +61,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Tokens
     listener: WebhookListener
     git_host: GitHost
+    pull_requests: Callable[[], PullRequests]
+    """Few ask for it."""
     prober: Prober
     folders: FolderWatch
     host: Host
@@ -123,6 +126,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         tokens=TokenVerifier(),
         listener=WebhookListener(),
         git_host=CommitStatusSender(),
+        pull_requests=_pull_requests,
         prober=NetworkProber(),
         folders=SourceFolders(),
         host=HostWatch(),
@@ -132,3 +136,9 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         configure=configure,
         close=close,
     )
+
+
+def _pull_requests() -> PullRequests:
+    from supervisor.adapters.githost.pull_requests import PullRequestClient  # noqa: PLC0415
+
+    return PullRequestClient()

@@ -15,6 +15,7 @@ from supervisor.kit.clock import SystemClock
 from supervisor.model.errors import Finding
 from supervisor.model.need import Need, NeedKind, unit_need
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
+from supervisor.model.pull_request import PullState, PullStatus
 from supervisor.model.settings import LedgerSettings
 from supervisor.model.status import (
     AppState,
@@ -129,6 +130,24 @@ def test_says_to_the_nearest_minute_when_a_source_is_read_again(
     source = msgspec.structs.replace(WELL.sources[0], next_poll_at=NOW + seconds)
     lines = drawn(capsys, msgspec.structs.replace(WELL, sources=(source,)))
     assert f"again in {text} " in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("state", "url", "line"),
+    [
+        ("open", "https://x.example/5", "pull request #5 waits to be merged: https://x.example/5"),
+        ("open", "", "pull request #5 waits to be merged"),
+        ("closed", "", "pull request #5 was closed without a merge, and none is opened until"),
+    ],
+)
+def test_says_where_a_pull_request_waits(
+    capsys: pytest.CaptureFixture[str], state: str, url: str, line: str
+) -> None:
+    pull = PullStatus(name="pull request #5", url=url, state=PullState(state))
+    source = msgspec.structs.replace(WELL.sources[0], pull_request=pull)
+    lines = drawn(capsys, msgspec.structs.replace(WELL, sources=(source,)))
+    assert lines[3].removeprefix("! ").startswith(f"main: {line}")
+    assert ("https:" in lines[3]) == bool(url)
 
 
 def test_draws_a_source_without_apps(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ can have without a host; tests/host/contracts holds them to the real outside.
 | Tokens | an issuer of our own | |
 | Listener | itself | tests/host/test_webhooks.py |
 | GitHost | an HTTP server of our own | |
+| PullRequests | a server that answers as Git hosts document it | test_git_writeback.py |
 | Prober | an HTTP server of our own | tests/host/test_health_checks.py |
 | FolderWatch | folders | tests/host/test_sources.py |
 | Host | /proc, a bus of our own | test_contract_host.py |

@@ -6,10 +6,10 @@ from typing import Any
 import anyio
 import pytest
 
-from supervisor.adapters.githost import commit_status
+from supervisor.adapters.githost import exchange
 from supervisor.adapters.githost.commit_status import CommitStatusSender
 from supervisor.controllers.ports import GitHost
-from supervisor.core.githost.commit_status_api import Api
+from supervisor.core.githost.api import Api
 from supervisor.model.commit_status import CommitState, CommitStatus
 from supervisor.model.errors import Retry, Stalled
 from tests.fakes.ports import FakeGitHost
@@ -120,7 +120,7 @@ async def test_who_is_gone_or_overloaded_is_asked_again(side: FakeSide | RealSid
 async def test_who_never_answers_is_asked_again(
     side: FakeSide | RealSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commit_status, "_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(exchange, "_TIMEOUT_SECONDS", 0.1)
     side.hangs()
     with pytest.raises(Retry, match="cannot tell"):
         await tell(side)

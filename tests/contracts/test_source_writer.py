@@ -83,16 +83,18 @@ async def texts(side: Side, snapshot: Snapshot) -> dict[str, bytes]:
 
 async def test_what_is_committed_is_what_is_fetched_next(side: Side) -> None:
     first = await side.reader.fetch("home", side.settings)
-    oid = await side.writer.commit("home", side.settings, second(first))
+    pushed = await side.writer.commit("home", side.settings, second(first))
     then = await side.reader.fetch("home", side.settings)
-    assert then.revision == oid != first.revision
+    assert pushed
+    assert (pushed.oid, pushed.branch) == (then.revision, "main")
+    assert pushed.oid != first.revision
     assert await texts(side, then) == {"web/web.container": b"v=2", "README": b"r"}
 
 
 async def test_nothing_is_pushed_onto_what_was_not_read(side: Side) -> None:
     first = await side.reader.fetch("home", side.settings)
     side.put({**WEB, "README": "r2"})
-    assert await side.writer.commit("home", side.settings, second(first)) == ""
+    assert await side.writer.commit("home", side.settings, second(first)) is None
     then = await side.reader.fetch("home", side.settings)
     assert (await texts(side, then))["web/web.container"] == b"v=1"
     assert await side.writer.commit("home", side.settings, second(then))
@@ -101,9 +103,10 @@ async def test_nothing_is_pushed_onto_what_was_not_read(side: Side) -> None:
 async def test_a_branch_of_its_own_is_replaced_if_it_is_as_it_was_left(side: Side) -> None:
     settings = msgspec.structs.replace(side.settings, writeback_branch="updates")
     first = await side.reader.fetch("home", settings)
-    oid = await side.writer.commit("home", settings, second(first))
-    assert oid
+    pushed = await side.writer.commit("home", settings, second(first))
+    assert pushed
+    assert pushed.branch == "main"
     assert await side.reader.fetch("home", settings) == first
     with pytest.raises(Failure):
         await side.writer.commit("home", settings, second(first))
-    assert await side.writer.commit("home", settings, second(first, replaces=oid))
+    assert await side.writer.commit("home", settings, second(first, replaces=pushed.oid))

@@ -35,6 +35,7 @@ from tests.fakes.ports import (
     FakeTokens,
     at_once,
 )
+from tests.fakes.pull_requests import FakePullRequests
 from tests.fakes.registry import FakeRegistry
 
 
@@ -101,6 +102,7 @@ class World:
         self.tokens = FakeTokens()
         self.listener = FakeListener()
         self.git_host = FakeGitHost()
+        self.pull_requests = FakePullRequests()
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
@@ -139,6 +141,7 @@ class World:
             tokens=self.tokens,
             listener=self.listener,
             git_host=self.git_host,
+            pull_requests=lambda: self.pull_requests,
             prober=self.prober,
             folders=self.folders,
             host=self.host,

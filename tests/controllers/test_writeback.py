@@ -311,3 +311,46 @@ async def test_a_branch_of_its_own_is_pushed_once_for_each_change(world):
         await settle(daemon)
         assert running(world) == A
         assert len(world.reader.commits) == 2
+
+
+async def test_what_was_merged_and_unpinned_again_is_pushed_anew(world):
+    home = msgspec.structs.replace(world.settings.sources["home"], writeback_branch=OWN_BRANCH)
+    world.settings = msgspec.structs.replace(world.settings, sources={"home": home})
+    async with world.running() as daemon:
+        await at_first(world, daemon)
+        await newer(world, daemon, "1", "2")
+        await world.push(daemon, {PATH: UNIT.format(2)})  # merged
+        await settle(daemon)
+        await world.push(daemon, {PATH: UNIT.format(1)})  # and taken back
+        await settle(daemon)
+        assert len(world.reader.commits) == 1
+        await daemon.service.unpin(PinRequest(app="web"), nothing)
+        await settle(daemon)
+        assert running(world) == B
+        assert len(world.reader.commits) == 2
+        assert world.reader.commits[-1].files == {PATH: UNIT.format(2).encode()}
+
+
+async def test_what_is_proposed_stays_so_while_a_newer_version_is_on_trial(world):
+    home = msgspec.structs.replace(world.settings.sources["home"], writeback_branch=OWN_BRANCH)
+    world.settings = msgspec.structs.replace(world.settings, sources={"home": home})
+    other, files = "db/db.container", {PATH: UNIT.format(1)}
+    files[other] = UNIT.format(1).replace("/web", "/db")
+    digests = {"1": f"sha256:{'d' * 64}", "2": f"sha256:{'e' * 64}"}
+    world.podman.registry.update(f"reg.example/db@{one}" for one in digests.values())
+    world.registry.repositories["reg.example/db"] = {"1": digests["1"]}
+    async with world.running() as daemon:
+        await at_first(world, daemon, files)
+        world.registry.repositories["reg.example/db"] = digests
+        await newer(world, daemon, "1", "2")
+        assert [one.files.keys() for one in world.reader.commits] == [{PATH, other}]
+        push_image(world, "1", "2", "3")
+        daemon.queue.add(*Kind.IMAGE_CHECK.keys(world.ledger.all(ImageKnowledge)))
+        await anyio.sleep(SETTLE - 2)  # no gate has decided, and what is gathered is over
+        await daemon.queue.wait_idle()
+        assert running(world) == C
+        assert len(world.reader.commits) == 1
+        await settle(daemon)
+        assert len(world.reader.commits) == 2
+        names = {path: text.decode() for path, text in world.reader.commits[-1].files.items()}
+        assert names == {PATH: UNIT.format(3), other: UNIT.format(2).replace("/web", "/db")}

@@ -28,7 +28,7 @@ from supervisor.api.webhooks import WebhookRouter
 from supervisor.controllers import ports
 from supervisor.core.files.names import shapes_units, unit_kind
 from supervisor.core.files.source_paths import is_below
-from supervisor.core.githost.commit_status_api import Api
+from supervisor.core.githost.api import Api
 from supervisor.core.images.stored import references
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import (
@@ -72,7 +72,7 @@ from supervisor.model.settings import SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
 from supervisor.model.webhook import Delivery
-from supervisor.model.writeback import NewCommit
+from supervisor.model.writeback import NewCommit, PushedCommit
 from tests.fakes.machine import ROOT, Machine, catalogued
 
 T = TypeVar("T")
@@ -175,13 +175,15 @@ class FakeReader:
     async def keep(self, name: str, revisions: Collection[str]) -> None:
         pass
 
-    async def commit(self, name: str, settings: SourceSettings, commit: NewCommit) -> str:
+    async def commit(
+        self, name: str, settings: SourceSettings, commit: NewCommit
+    ) -> PushedCommit | None:
         await asyncio.sleep(0.1)
         if failure := self.push_failures.get(name):
             raise failure
         tree = dict(self.trees[name])
         if revision_of(tree) != commit.onto:
-            return ""
+            return None
         tree |= {path: content.decode() for path, content in commit.files.items()}
         if settings.writeback_branch:
             branch = (name, settings.writeback_branch)
@@ -191,7 +193,7 @@ class FakeReader:
         else:
             self.trees[name] = tree
         self.commits.append(commit)
-        return revision_of(tree)
+        return PushedCommit(oid=revision_of(tree), branch=settings.ref or "main")
 
 
 class FakeGenerator:

@@ -28,7 +28,7 @@ from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.setting_types import SecretRef
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import FileKind, Snapshot, TreeFile
-from supervisor.model.writeback import NewCommit
+from supervisor.model.writeback import NewCommit, PushedCommit
 
 log = logging.getLogger(__name__)
 
@@ -168,8 +168,10 @@ class GitSources:
                 # That takes its time; who only reads does not wait for it.
                 await source.store.collect()
 
-    async def commit(self, name: str, settings: SourceSettings, commit: NewCommit) -> str:
-        """Commit to the branch of a Git source, and push; empty if that has moved meanwhile."""
+    async def commit(
+        self, name: str, settings: SourceSettings, commit: NewCommit
+    ) -> PushedCommit | None:
+        """Commit to the branch of a Git source, and push; None if that has moved meanwhile."""
         from supervisor.adapters.git.writer import push_commit  # noqa: PLC0415  # few ask for it
 
         source = self._source(name)

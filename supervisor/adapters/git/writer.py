@@ -22,7 +22,7 @@ from supervisor.adapters.git.store import Store, read_entry
 from supervisor.kit.texts import one_line
 from supervisor.model.errors import Stalled
 from supervisor.model.settings import SourceSettings
-from supervisor.model.writeback import NewCommit
+from supervisor.model.writeback import NewCommit, PushedCommit
 
 _BRANCHES = "refs/heads/"
 # Its own line of the push, or the server's words on a ref that changed under it. That it "cannot
@@ -47,18 +47,20 @@ class _Branch(NamedTuple):
     """Whole: `refs/heads/main`."""
     lease: str
     """The commit that stands there, and is replaced only if it still does; empty if none."""
+    source: str
+    """The one that is followed, whole."""
 
 
 async def push_commit(
     store: Store, exchange: Exchange, settings: SourceSettings, commit: NewCommit, *, scratch: Path
-) -> str:
-    """Commit and push; returns the commit's id, empty if the source's branch has moved meanwhile.
+) -> PushedCommit | None:
+    """Commit and push; None if the source's branch has moved meanwhile.
 
     Raises Stalled for what a person has to mend: rights, a protected branch, a key.
     """
     branch = await _branch(exchange, settings, commit)
     if branch is None:
-        return ""
+        return None
     oid = await _make(store, settings, commit, scratch=scratch)
     lease = f"--force-with-lease={branch.name}:{branch.lease}"
     done = await exchange.run(
@@ -66,10 +68,10 @@ async def push_commit(
         *("--recurse-submodules=no", lease, "--", exchange.remote.url, f"{oid}:{branch.name}"),
     )
     if not done.code:
-        return oid
+        return PushedCommit(oid=oid, branch=branch.source.removeprefix(_BRANCHES))
     said = f"{done.output.decode(errors='replace')}\n{done.errors}"
     if _MOVED.search(said):
-        return ""
+        return None
     short = branch.name.removeprefix(_BRANCHES)
     if _READ_ONLY.search(said):
         words = "“writeback_ssh_key”" if exchange.remote.url.over_ssh else "“writeback_password”"
@@ -115,7 +117,7 @@ async def _branch(
     if refs.get(source, refs.get("HEAD")) != commit.onto:
         return None
     if not own:
-        return _Branch(source, commit.onto)
+        return _Branch(source, commit.onto, source)
     stands = refs.get(own, "")
     if own == source or stands not in ("", commit.replaces):
         short = settings.writeback_branch
@@ -124,7 +126,7 @@ async def _branch(
             f"cannot {exchange.doing}: branch {short} is not podvisor's own, for {why}",
             hint="name another one in “writeback_branch”, or merge this one and remove it",
         )
-    return _Branch(own, stands)
+    return _Branch(own, stands, source)
 
 
 async def _make(store: Store, settings: SourceSettings, commit: NewCommit, *, scratch: Path) -> str:

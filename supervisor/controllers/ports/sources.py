@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from supervisor.core.githost.commit_status_api import Api
+from supervisor.core.githost.api import Api
 from supervisor.model.commit_status import CommitStatus
+from supervisor.model.pull_request import Proposal, PullRequest
 from supervisor.model.settings import SourceSettings
 from supervisor.model.source import Snapshot
-from supervisor.model.writeback import NewCommit
+from supervisor.model.writeback import NewCommit, PushedCommit
 
 
 class SourceReader(Protocol):
@@ -36,11 +37,13 @@ class SourceReader(Protocol):
 class SourceWriter(Protocol):
     """Writes to the Git repositories that sources are."""
 
-    async def commit(self, name: str, settings: SourceSettings, commit: NewCommit) -> str:
+    async def commit(
+        self, name: str, settings: SourceSettings, commit: NewCommit
+    ) -> PushedCommit | None:
         """Commit to the source's branch (or to `writeback_branch`), and push; nothing is forced.
 
-        Returns the commit's id; empty, with nothing pushed, if the source's branch is no longer at
-        `commit.onto`: it is to be read anew. Raises Retry (unreachable) or Stalled (no right to
+        Returns None, with nothing pushed, if the source's branch is no longer at `commit.onto`: it
+        is to be read anew. Raises Retry (unreachable) or Stalled (no right to
         push, a protected branch, a key that cannot sign, a branch that others have pushed to).
         """
 
@@ -81,3 +84,26 @@ class GitHost(Protocol):
 
     async def tell(self, api: Api, status: CommitStatus, *, context: str, token: bytes) -> None:
         """Set a commit's status. Raises Retry (unreachable, overloaded) or Stalled (token, URL)."""
+
+
+class PullRequests(Protocol):
+    """Pull requests at a Git host.
+
+    Each raises Retry (unreachable, overloaded, an answer that cannot be read) or Stalled (token,
+    URL, a repository that takes none).
+    """
+
+    async def find(self, api: Api, *, head: str, to: str, token: bytes) -> PullRequest | None:
+        """Find the one that is open from a branch of the repository to another."""
+
+    async def look(self, api: Api, number: int, *, token: bytes) -> PullRequest | None:
+        """Return how one stands; None if there is none of that number."""
+
+    async def open(self, api: Api, proposal: Proposal, *, token: bytes) -> PullRequest:
+        """Open one; Retry also if there is one already."""
+
+    async def edit(self, api: Api, number: int, proposal: Proposal, *, token: bytes) -> None:
+        """Have it say that."""
+
+    async def close(self, api: Api, number: int, *, token: bytes) -> None:
+        """Close it, without a merge."""

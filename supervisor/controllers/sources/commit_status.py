@@ -13,7 +13,7 @@ from supervisor.controllers.keys import Kind, parse
 from supervisor.controllers.ports import Documents, GitHost, Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.core.githost.commit_status_api import api_of
+from supervisor.core.githost.api import api_of
 from supervisor.core.status.commit_status import hold_back, status_of
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue

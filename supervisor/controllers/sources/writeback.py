@@ -18,7 +18,7 @@ from supervisor.core.files.unitfile import Refused
 from supervisor.core.images.found import version_of
 from supervisor.core.images.reference import name_and_tag
 from supervisor.core.images.words import short_name
-from supervisor.core.images.writeback import as_read, message, rewritten, tag_change
+from supervisor.core.images.writeback import as_read, is_said, message, rewritten, tag_change
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Stalled
@@ -27,7 +27,7 @@ from supervisor.model.image import ImageOrder, ImageRule, ImageVersion, Pin, ord
 from supervisor.model.rollout import Outcome
 from supervisor.model.settings import Settings, SourceSettings
 from supervisor.model.source import FileKind, Snapshot
-from supervisor.model.writeback import NewCommit, PushedBranch, TagChange, WrittenBack
+from supervisor.model.writeback import NewCommit, PushedBranch, PushedCommit, TagChange, WrittenBack
 
 _GATHER_SECONDS = 5.0
 """Apps that pass their gates within are written back in one commit."""
@@ -85,7 +85,7 @@ class WriteBackController(msgspec.Struct, kw_only=True):
         settings = self.settings.now.sources.get(name)
         if settings is None or not settings.writeback:
             self._looked.pop(name, None)
-            return []
+            return [Kind.PULL_REQUEST.key(name)]  # there was one, perhaps
         await self.desired_state.deployments()
         snapshot = self.desired_state.snapshot(name)
         revision, lines = self._looked[name] = self._stands(name)
@@ -94,7 +94,17 @@ class WriteBackController(msgspec.Struct, kw_only=True):
         if await self._hear(lines, revision, merged=bool(settings.writeback_branch)):
             self.desired_state.images_changed()
             return [Kind.CHANGED_APPS]
-        return await self._write(snapshot, settings, self._changes(lines, settings))
+        pushed = self._pushed(name, settings, lines)
+        changes = self._changes(lines, settings, pushed)
+        refused = await self._write(snapshot, settings, changes, pushed)
+        if settings.writeback_branch:
+            self.queue.add(Kind.PULL_REQUEST.key(name))
+        if refused:
+            raise Stalled(
+                f"cannot write an image's tag back to source {name}: {refused[0]}",
+                hint=refused[0].hint,
+            )
+        return []
 
     def _stands(self, name: str) -> tuple[str, tuple[_Line, ...]]:
         """Return all that counts of a source, to be compared."""
@@ -178,11 +188,37 @@ class WriteBackController(msgspec.Struct, kw_only=True):
 
     # What is written
 
-    def _changes(self, lines: Sequence[_Line], settings: SourceSettings) -> list[TagChange]:
+    def _pushed(
+        self, name: str, settings: SourceSettings, lines: Sequence[_Line]
+    ) -> PushedBranch | None:
+        """Return what stands in the branch of podvisor's own.
+
+        Once the source's files say all of it, it is no proposal any more: the next begins anew.
+        """
+        pushed = self.ledger.get(PushedBranch, name)
+        if not pushed or pushed.branch != settings.writeback_branch:
+            return None
+        tags = {(line.path, line.rule.question.key): line.tag for line in lines}
+        if pushed.changes and is_said(pushed.changes, tags):
+            pushed = msgspec.structs.replace(pushed, changes=())
+            self.ledger.put(pushed, name)
+        return pushed
+
+    def _changes(
+        self, lines: Sequence[_Line], settings: SourceSettings, pushed: PushedBranch | None
+    ) -> list[TagChange]:
+        proposed = {(one.path, one.question): one for one in (pushed.changes if pushed else ())}
         changes = []
         for line in lines:
-            change = tag_change(line.app, line.path, line.rule, line.good)
-            if change is None or not self._passed(line):
+            before = proposed.get((line.path, line.rule.question.key))
+            if line.good or before is None:
+                change = tag_change(line.app, line.path, line.rule, line.good)
+                if change is None or not self._passed(line):
+                    continue
+            elif before.image == line.rule.question.image:
+                # Another version is on trial: until that is decided, what was proposed stands.
+                change = msgspec.structs.replace(before, line=line.rule.line)
+            else:
                 continue
             order = self.ledger.get(ImageOrder, line.key)
             written = self.ledger.get(WrittenBack, line.key)
@@ -202,14 +238,17 @@ class WriteBackController(msgspec.Struct, kw_only=True):
         )
 
     async def _write(
-        self, snapshot: Snapshot, settings: SourceSettings, changes: list[TagChange]
-    ) -> list[str]:
-        name, own = snapshot.source, settings.writeback_branch
-        pushed = self.ledger.get(PushedBranch, name)
-        if pushed and pushed.branch != own:
-            pushed = None
+        self,
+        snapshot: Snapshot,
+        settings: SourceSettings,
+        changes: list[TagChange],
+        pushed: PushedBranch | None,
+    ) -> list[Refused]:
+        """Commit and push what is not there yet; returns what cannot be changed."""
+        name = snapshot.source
         files, done, refused = await self._files(snapshot, changes)
-        if done and not (pushed and pushed.changes == tuple(done)):
+        stands = pushed and pushed.changes == tuple(done) and pushed.ref == settings.ref
+        if done and not stands:
             host = os.uname().nodename
             commit = NewCommit(
                 onto=snapshot.revision,
@@ -218,18 +257,12 @@ class WriteBackController(msgspec.Struct, kw_only=True):
                 at=self.clock.now(),
                 replaces=pushed.commit if pushed else "",
             )
-            oid = await self.writer.commit(name, settings, commit)
-            if oid:
-                self._written(snapshot, settings, done, oid)
+            if commit_made := await self.writer.commit(name, settings, commit):
+                self._written(snapshot, settings, done, commit_made)
             else:
                 self.queue.add_in(Kind.WRITEBACK.key(name), _MOVED_SECONDS)
             self.queue.add(Kind.SOURCE.key(name))
-        if refused:
-            raise Stalled(
-                f"cannot write an image's tag back to source {name}: {refused[0]}",
-                hint=refused[0].hint,
-            )
-        return []
+        return refused
 
     async def _files(
         self, snapshot: Snapshot, changes: list[TagChange]
@@ -255,12 +288,22 @@ class WriteBackController(msgspec.Struct, kw_only=True):
         return files, done, refused
 
     def _written(
-        self, snapshot: Snapshot, settings: SourceSettings, changes: list[TagChange], commit: str
+        self,
+        snapshot: Snapshot,
+        settings: SourceSettings,
+        changes: list[TagChange],
+        commit: PushedCommit,
     ) -> None:
         own = settings.writeback_branch
         with self.ledger.together():
             if own:
-                pushed = PushedBranch(branch=own, commit=commit, changes=tuple(changes))
+                pushed = PushedBranch(
+                    branch=own,
+                    commit=commit.oid,
+                    ref=settings.ref,
+                    onto=commit.branch,
+                    changes=tuple(changes),
+                )
                 self.ledger.put(pushed, snapshot.source)
             for one in changes:
                 was = name_and_tag(one.image)[1]
@@ -268,13 +311,14 @@ class WriteBackController(msgspec.Struct, kw_only=True):
                     app=one.app,
                     question=one.question,
                     onto=snapshot.revision,
-                    commit=commit,
+                    commit=commit.oid,
                     was=was,
                     tag=one.tag,
                 )
                 self.ledger.put(written, order_key(one.app, one.question))
                 where = f"branch {own}" if own else "Git"
-                why = f"written to {where} in {commit[:12]}: {one.path} names {one.tag}, not {was}"
+                says = f"{one.path} names {one.tag}, not {was}"
+                why = f"written to {where} in {commit.oid[:12]}: {says}"
                 self.ledger.log(EventKind.IMAGE, app=one.app, subject=one.image, reason=why)
 
     def _log(self, kind: EventKind, line: _Line, why: str) -> None:

@@ -15,7 +15,7 @@ from supervisor.core.config.toml_lines import Path
 from supervisor.core.files.source_paths import glob_problem
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.githost.client_address import parse_listen
-from supervisor.core.githost.hosts.registry import HOSTS, STATUS_APIS
+from supervisor.core.githost.hosts.registry import APIS, HOSTS
 from supervisor.core.registryhost.senders.registry import senders
 from supervisor.kit import texts
 from supervisor.model.git_url import GitUrl
@@ -90,8 +90,8 @@ def _known_hosts(key: Path, text: str) -> Iterator[Problem]:
 
 
 def _status_host(key: Path, text: str) -> Iterator[Problem]:
-    if text not in STATUS_APIS:
-        hint = f"there are {', '.join(STATUS_APIS)}"
+    if text not in APIS:
+        hint = f"there are {', '.join(APIS)}"
         yield Problem(key, f"cannot tell a Git host {shown_text(text)}", hint)
 
 

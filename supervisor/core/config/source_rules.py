@@ -8,9 +8,9 @@ import msgspec
 
 from supervisor.core.config.problem import Problem, shown_text
 from supervisor.core.config.toml_lines import Path
-from supervisor.core.githost import commit_status_api
+from supervisor.core.githost.api import api_of
 from supervisor.core.githost.hosts import github_actions
-from supervisor.core.githost.hosts.registry import HOSTS, STATUS_APIS
+from supervisor.core.githost.hosts.registry import APIS, HOSTS
 from supervisor.core.githost.payloads import repository_path
 from supervisor.kit import texts
 from supervisor.model.git_url import GitUrl
@@ -19,7 +19,7 @@ from supervisor.model.setting_types import Seconds
 from supervisor.model.settings import SourceSettings
 
 _RULES = {field.name: typed(field)[1] for field in msgspec.structs.fields(SourceSettings)}
-_STATUS_HOSTS = ", ".join(STATUS_APIS)
+_STATUS_HOSTS = ", ".join(APIS)
 _ACTIONS = github_actions.HOST.name
 _STATUS_HINT = 'status_url = "https://git.example.org/api/v1", and OWNER/NAME at the end of “git”'
 _FASTEST_POLL = Seconds(10)
@@ -96,7 +96,7 @@ def _git_problems(
     if git and "status" in given and "status" not in wrong and "git" not in wrong:
         name, word = ("status_url",) * 2 if "status_url" in given else ("status", "git")
         url = given.get("status_url", "")
-        api = commit_status_api.api_of(given["status"], git=git, url=url)
+        api = api_of(given["status"], git=git, url=url)
         if api is None:
             message = f"cannot tell from “{word}” where the API is"
             yield Problem((*key, name), message, _STATUS_HINT)
@@ -109,7 +109,8 @@ def _writeback_problems(
     key: Path, source: Mapping[str, Any], git: GitUrl, wrong: set[str]
 ) -> Iterator[Problem]:
     if source.get("writeback") is not True:
-        words = (word for word in source if word.startswith("writeback_") and source[word])
+        wishes = (word for word in source if word.startswith("writeback_"))
+        words = (word for word in wishes if source[word] and source[word] is not True)
         if "writeback" not in wrong and (word := next(words, "")):
             hint = "say that it is asked for: writeback = true"
             yield Problem((*key, word), f"“{word}” needs “writeback”", hint)

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from supervisor.model.pull_request import PullRequest
 from supervisor.model.webhook import Delivery, Message
 
 
@@ -42,21 +43,52 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
 class StatusApi(msgspec.Struct, frozen=True, kw_only=True):
     """Where the status of a commit is told, and in which words."""
 
-    path: str
-    """Of the API, on the Git host."""
-    base_of: Mapping[str, str] = {}
-    """Where the API is somewhere else, by the Git host's name."""
     url: str = "{base}/repos/{repository}/statuses/{revision}"
-    has_subgroups: bool = False
-    """A repository's name can have more than two parts; they are one of the URL's then."""
     context: str = "context"
     """The key of the body that names the status."""
     failure: str = "failure"
     """The word for a failure."""
-    token_header: str = "Authorization"  # noqa: S105  # a name
-    token_prefix: str = ""
     repeated: str = ""
     """What a refusal says, in small letters, that only means that it was told before."""
+
+
+class PullApi(msgspec.Struct, frozen=True, kw_only=True):
+    """Where pull requests are, and in which words; fields in {} are as in `url` of a status."""
+
+    name: str = "pull request #{number}"
+    """What people call one."""
+    url: str = "{base}/repos/{repository}/pulls"
+    """Of all; one has its number after it."""
+    query: str
+    """Finds those that are open from {head} to {to}; {owner} is the repository's."""
+    head: str = "head"
+    """The keys of the body: the branch that is to be merged,"""
+    to: str = "base"
+    """the branch to merge it into,"""
+    body: str = "body"
+    edit: str = "PATCH"
+    """The method that changes one."""
+    closing: tuple[str, str] = ("state", "closed")
+    """The key and the value of the body that close one."""
+    read: Callable[[bytes], tuple[PullRequest, ...]]
+    """From the JSON of one, or of a list. Raises DecodeError."""
+    right: str
+    """What a token must be allowed to do, as the Git host calls it."""
+
+
+class HostApi(msgspec.Struct, frozen=True, kw_only=True):
+    """A Git host's API."""
+
+    path: str
+    """On the Git host."""
+    base_of: Mapping[str, str] = {}
+    """Where it is somewhere else, by the Git host's name."""
+    has_subgroups: bool = False
+    """A repository's name can have more than two parts; they are one of the URL's then."""
+    token_header: str = "Authorization"  # noqa: S105  # a name
+    token_prefix: str = ""
+    status: StatusApi
+    pulls: PullApi
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,4 +113,5 @@ class GitHost(msgspec.Struct, frozen=True, kw_only=True):
     """None where a signed token is the proof (`core.githost.oidc`)."""
     payload: Payload | None = None
     """None where the token says it all."""
-    status_api: StatusApi | None = None
+    api: HostApi | None = None
+    """None where none is spoken to."""

@@ -5,7 +5,7 @@ followed, and one that named the digest would end that.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -13,9 +13,14 @@ from supervisor.core.files.unitfile import Refused
 from supervisor.core.images.policy import comes_after
 from supervisor.core.images.reference import name_and_tag, parse_reference
 from supervisor.core.images.words import policy_words, short_name
+from supervisor.kit.texts import one_line
 from supervisor.model.image import ImagePolicy, ImageRule, Pin
-from supervisor.model.writeback import TagChange, WrittenBack
+from supervisor.model.pull_request import Proposal
+from supervisor.model.writeback import PushedBranch, TagChange, WrittenBack
 
+_MOST_LINES = 200
+"""Two of each change; a Git host takes 64 KiB."""
+_LONGEST_LINE = 200
 _IMAGE = re.compile(rb"(\s*Image\s*=\s*)(\S+)(\s*)")
 
 
@@ -62,20 +67,59 @@ def rewritten(content: bytes, change: TagChange) -> bytes:
     return b"".join(lines)
 
 
+def is_said(changes: Iterable[TagChange], tags: Mapping[tuple[str, str], str]) -> bool:
+    """Whether a source's files say all that already, or something newer, of what is still there.
+
+    `tags` are those that the files name, by path and question.
+    """
+    found = [(one, tags.get((one.path, one.question))) for one in changes]
+    return any(tag for _, tag in found) and all(
+        tag != name_and_tag(one.image)[1] for one, tag in found
+    )
+
+
 def message(changes: Sequence[TagChange], host: str) -> str:
     """Tell in a commit's message from what to what, by which policy, for which app and file."""
+    head = (f"{_subject(changes)}\n", f"They run on {host}, and are well.\n")
+    return "\n".join((*head, *_lines(changes))) + "\n"
+
+
+def proposal(pushed: PushedBranch, *, host: str) -> Proposal:
+    """Tell the same in a pull request for it.
+
+    What comes of files and registries stands in an indented block, where Markdown means nothing.
+    """
+    lines = list(_lines(pushed.changes))
+    block = [f"    {one_line(line, _LONGEST_LINE)}" for line in lines[:_MOST_LINES]]
+    if len(lines) > _MOST_LINES:
+        block.append(f"    and {(len(lines) - _MOST_LINES) // 2} more")
+    what_then = (
+        "podvisor keeps this branch, and what is said here, up to date until it is merged or"
+        " closed. Nothing restarts for a merge. Closed without one, it is not opened again for the"
+        " same versions; they go on running."
+    )
+    said = (f"They run on {host}, and are well there.", "\n".join(block), what_then)
+    return Proposal(
+        head=pushed.branch,
+        to=pushed.onto,
+        title=_subject(pushed.changes),
+        body="\n\n".join(said) + "\n",
+    )
+
+
+def _subject(changes: Sequence[TagChange]) -> str:
     images = sorted({short_name(one.image) for one in changes})
-    if len(images) == 1:
-        tags = sorted({one.tag for one in changes})
-        subject = f"Run {images[0]} {', '.join(tags)}"
-    else:
-        subject = f"Run newer versions of {len(images)} images"
-    lines = [f"{subject[:72]}\n", f"They run on {host}, and are well.\n"]
+    if len(images) > 1:
+        return f"Run newer versions of {len(images)} images"
+    tags = sorted({one.tag for one in changes})
+    return f"Run {images[0]} {', '.join(tags)}"[:72]
+
+
+def _lines(changes: Iterable[TagChange]) -> Iterator[str]:
     for one in sorted(changes):
         repository, tag = name_and_tag(one.image)
-        lines.append(f"{repository}: {tag} -> {one.tag}")
-        lines.append(f"  {one.app}, {one.path}, by {one.policy}")
-    return "\n".join(lines) + "\n"
+        yield f"{repository}: {tag} -> {one.tag}"
+        yield f"  {one.app}, {one.path}, by {one.policy}"
 
 
 def as_read(

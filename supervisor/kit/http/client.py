@@ -36,9 +36,9 @@ async def ask(
 ) -> AsyncIterator[Answer]:
     """Send a request and give the answer, whatever its status; redirects are not followed.
 
-    A `body` goes with POST only. `unix` is the socket to connect to instead of the URL's host.
-    `timeout_seconds` (it may be infinite) is for all of it, what the caller does with the answer
-    included. Raises HttpError.
+    A `body` goes with POST, PUT and PATCH only. `unix` is the socket to connect to instead of the
+    URL's host. `timeout_seconds` (it may be infinite) is for all of it, what the caller does with
+    the answer included. Raises HttpError.
     """
     address = address_of(url)
     head = request(method, url, headers={"Connection": "close", **(headers or {})}, body=body)

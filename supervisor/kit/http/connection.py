@@ -23,6 +23,7 @@ _MOST_INTERIM = 8
 _CHUNK = 64 << 10
 _GOOD = range(200, 300)
 _PORTS = {"http": 80, "https": 443}
+_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 class HttpError(Exception):
@@ -120,7 +121,7 @@ def request(
             target=f"{parts.scheme}://{host}{target}" if is_absolute else target,
             headers=[
                 ("Host", host),
-                *([("Content-Length", str(len(body)))] if method == "POST" else ()),
+                *([("Content-Length", str(len(body)))] if method in _WITH_BODY else ()),
                 *headers.items(),
             ],
         )

@@ -92,7 +92,7 @@ async def test_a_commit_changes_its_files_and_nothing_else(host, settings, sourc
     (host.work / UNIT).chmod(0o700)
     host.push({"README": "r2\n"})
     onto = (await sources.fetch("home", settings)).revision
-    oid = await sources.commit("home", settings, second(onto))
+    oid = (await sources.commit("home", settings, second(onto))).oid
     assert host.tip() == oid
     assert host.shows(oid, "--format=%P", "--no-patch") == onto
     assert host.run("git", "-C", str(host.bare), "diff", "--name-only", onto, oid) == UNIT
@@ -109,7 +109,7 @@ async def test_a_commit_changes_its_files_and_nothing_else(host, settings, sourc
 async def test_who_it_is_by_is_as_the_settings_say(host, settings, sources):
     settings = msgspec.structs.replace(settings, ref="main", writeback_author="A B <a@b.example>")
     onto = (await sources.fetch("home", settings)).revision
-    oid = await sources.commit("home", settings, second(onto))
+    oid = (await sources.commit("home", settings, second(onto))).oid
     assert host.shows(oid, "--format=%an <%ae>", "--no-patch") == "A B <a@b.example>"
 
 
@@ -119,7 +119,7 @@ async def test_a_branch_that_moved_is_left_alone(host, settings, sources):
     assert not await sources.commit("home", settings, second(onto))
     assert host.tip() == theirs
     onto = (await sources.fetch("home", settings)).revision
-    oid = await sources.commit("home", settings, second(onto))
+    oid = (await sources.commit("home", settings, second(onto))).oid
     assert host.shows(oid, "--format=%P", "--no-patch") == theirs
 
 
@@ -199,11 +199,11 @@ async def test_a_branch_that_the_server_protects_is_said_so(host, settings, sour
 async def test_a_branch_of_its_own_is_kept_up_to_date(host, settings, sources):
     settings = msgspec.structs.replace(settings, writeback_branch="podvisor-updates")
     onto = (await sources.fetch("home", settings)).revision
-    first = await sources.commit("home", settings, second(onto))
+    first = (await sources.commit("home", settings, second(onto))).oid
     assert (host.tip("podvisor-updates"), host.tip()) == (first, onto)
     onto = host.push({"README": "r2\n"})
     await sources.fetch("home", settings)
-    then = await sources.commit("home", settings, second(onto, replaces=first))
+    then = (await sources.commit("home", settings, second(onto, replaces=first))).oid
     assert host.tip("podvisor-updates") == then
     assert host.shows(then, "--format=%P", "--no-patch") == onto
     with pytest.raises(Stalled, match="somebody else pushed to it"):
@@ -225,7 +225,7 @@ async def test_a_commit_signed_by_ssh_is_verified_here(host, settings, sources, 
     host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
     onto = (await sources.fetch("home", settings)).revision
     settings = msgspec.structs.replace(settings, writeback_key=str(key))
-    oid = await sources.commit("home", settings, second(onto))
+    oid = (await sources.commit("home", settings, second(onto))).oid
     signers.write_text(f"podvisor@host {key.with_suffix('.pub').read_text()}")
     signers.chmod(0o644)
     settings = msgspec.structs.replace(settings, verify="ssh", allowed_signers=str(signers))
@@ -245,7 +245,7 @@ async def test_a_commit_signed_by_openpgp_is_verified_here(host, settings, sourc
     host.run("gpgconf", "--homedir", str(home), "--kill", "all", check=False)
     onto = (await sources.fetch("home", settings)).revision
     settings = msgspec.structs.replace(settings, writeback_key=str(key))
-    oid = await sources.commit("home", settings, second(onto))
+    oid = (await sources.commit("home", settings, second(onto))).oid
     settings = msgspec.structs.replace(settings, verify="gpg", allowed_signers=str(signers))
     assert (await sources.fetch("home", settings)).revision == oid
     assert not list((tmp_path / "state").glob(".sign-*"))

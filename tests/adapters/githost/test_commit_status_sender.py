@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from supervisor.adapters.githost.commit_status import CommitStatusSender
-from supervisor.core.githost.commit_status_api import api_of
+from supervisor.core.githost.api import api_of
 from supervisor.model.commit_status import CommitState, CommitStatus
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.git_url import GitUrl

@@ -265,6 +265,7 @@ def test_warns_of_what_works_but_is_unwise(source: str, said: str) -> None:
         "git='a@b:c/d'\nssh_key='credential:key'\nknown_hosts='a ssh-ed25519 AAAA'",
         "git='a@b:c/d'\nverify='gpg'\nallowed_signers='/etc/signers.asc'",
         "git='a@b:c/d'\nstatus='gitlab'\nstatus_token='podman:token'",
+        "git='a@b:c/d'\nwriteback_pull_request=true",
         "git='file:///a/b'\nstatus='gitea'\nstatus_token='file:/t'\nstatus_url='https://b/api/v1'",
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from supervisor.cli.local.default_file import docstrings
-from supervisor.core.githost.hosts.registry import HOSTS, STATUS_APIS
+from supervisor.core.githost.hosts.registry import APIS, HOSTS
 
 EFFECTS = docstrings()["SourceSettings"][1]
 
@@ -11,7 +11,7 @@ EFFECTS = docstrings()["SourceSettings"][1]
 @pytest.mark.parametrize("name", HOSTS)
 def test_the_settings_name_it(name):
     assert f"`{name}`" in EFFECTS["webhook"]
-    assert (f"`{name}`" in EFFECTS["status"]) == (name in STATUS_APIS)
+    assert (f"`{name}`" in EFFECTS["status"]) == (name in APIS)
 
 
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)

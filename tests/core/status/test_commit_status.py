@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervisor.core.githost.commit_status_api import api_of, plain
+from supervisor.core.githost.api import api_of, plain
 from supervisor.core.status.commit_status import hold_back, status_of
 from supervisor.model.commit_status import CommitState, CommitStatus
 from supervisor.model.errors import Finding

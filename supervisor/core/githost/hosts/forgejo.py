@@ -1,11 +1,13 @@
 """Forgejo, and Gitea, of which it was made: https://forgejo.org/docs/latest/user/webhooks.
 
+Statuses and pull requests: /api/swagger of each, such as https://codeberg.org/api/swagger.
+
 Both also send the headers of whom they descend from, with the signature of each.
 """
 
 import msgspec
 
-from supervisor.core.githost.host import Form, GitHost, StatusApi
+from supervisor.core.githost.host import Form, GitHost, HostApi, PullApi, StatusApi
 from supervisor.core.githost.hosts import github
 from supervisor.core.githost.signatures import HexHmac
 
@@ -23,7 +25,17 @@ def _host(*line: str) -> GitHost:
             event_headers=tuple(f"x-{one}-event" for one in line),
             delivery_headers=tuple(f"x-{one}-delivery" for one in line),
         ),
-        status_api=StatusApi(path="/api/v1", token_prefix="token "),  # noqa: S106  # before it
+        api=HostApi(
+            path="/api/v1",
+            token_prefix="token ",  # noqa: S106  # what stands before it
+            status=StatusApi(),
+            # None is found by its branch; one whose branch was just pushed comes first.
+            pulls=PullApi(
+                query="state=open&sort=recentupdate&base_branch={to}&limit=20",
+                read=github.read_pulls,
+                right="“repository: read and write” (write:repository)",
+            ),
+        ),
         form=Form(
             where=f"Enter this at {title}, in the repository's Settings → Webhooks → Add webhook",
             fields={

@@ -1,9 +1,23 @@
-"""GitHub: https://docs.github.com/webhooks, https://docs.github.com/rest/commits/statuses."""
+"""GitHub: https://docs.github.com/webhooks, https://docs.github.com/rest/commits/statuses.
+
+Pull requests: https://docs.github.com/rest/pulls/pulls.
+"""
+
+from typing import Literal
 
 import msgspec
 
-from supervisor.core.githost.host import Form, GitHost, Payload, StatusApi, Unreadable
+from supervisor.core.githost.host import (
+    Form,
+    GitHost,
+    HostApi,
+    Payload,
+    PullApi,
+    StatusApi,
+    Unreadable,
+)
 from supervisor.core.githost.signatures import HexHmac
+from supervisor.model.pull_request import Number, PullRequest, PullState
 from supervisor.model.webhook import Change, Message
 
 
@@ -43,6 +57,45 @@ def _push(repository: str, ref: str, branch: str) -> object:
     return {"ref": ref, "after": "0" * 40, "repository": named}
 
 
+class _Place(msgspec.Struct):
+    id: int = 0
+
+
+class _Branch(msgspec.Struct):
+    ref: str
+    repo: _Place | None = None
+    """None where the fork that it was in is gone."""
+
+
+class _Pull(msgspec.Struct):
+    """As both Git hosts of the other line of descent answer, too."""
+
+    number: Number
+    state: Literal["open", "closed"]
+    head: _Branch
+    base: _Branch
+    html_url: str = ""
+    merged_at: str | None = None
+
+
+def read_pulls(content: bytes) -> tuple[PullRequest, ...]:
+    """Read one pull request, or a list of them. Raises DecodeError."""
+    found = msgspec.json.decode(content, type=_Pull | list[_Pull])
+    return tuple(map(_pull, found if isinstance(found, list) else [found]))
+
+
+def _pull(one: _Pull) -> PullRequest:
+    state = PullState.OPEN if one.state == "open" else PullState.CLOSED
+    is_own = one.head.repo is not None and one.head.repo == one.base.repo
+    return PullRequest(
+        number=one.number,
+        url=one.html_url,
+        state=PullState.MERGED if one.merged_at else state,
+        head=one.head.ref if is_own else "",
+        to=one.base.ref,
+    )
+
+
 PAYLOAD = Payload(
     read=_read,
     push=_push,
@@ -55,10 +108,16 @@ HOST = GitHost(
     signature=HexHmac(("x-hub-signature-256", "sha256=")),
     checked_by="X-Hub-Signature-256",
     payload=PAYLOAD,
-    status_api=StatusApi(
+    api=HostApi(
         path="/api/v3",
         base_of={"github.com": "https://api.github.com"},
         token_prefix="Bearer ",  # noqa: S106  # what stands before it
+        status=StatusApi(),
+        pulls=PullApi(
+            query="state=open&head={owner}:{head}&base={to}",
+            read=read_pulls,
+            right="“Pull requests: read and write”",
+        ),
     ),
     form=Form(
         where="Enter this at GitHub, in the repository's Settings → Webhooks → Add webhook",

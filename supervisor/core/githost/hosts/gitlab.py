@@ -1,17 +1,27 @@
 """GitLab: https://docs.gitlab.com/user/project/integrations/webhooks.
 
 It sends the secret itself; or, if that is a signing token `whsec_…`, a signature with the time and
-the delivery in it, as standardwebhooks.com has them.
+the delivery in it, as standardwebhooks.com has them. Merge requests: https://docs.gitlab.com/api/merge_requests.
 """
 
 import base64
 import hmac
 from collections.abc import Collection
+from typing import Literal
 
 import msgspec
 
-from supervisor.core.githost.host import Form, GitHost, Payload, StatusApi, Unreadable
+from supervisor.core.githost.host import (
+    Form,
+    GitHost,
+    HostApi,
+    Payload,
+    PullApi,
+    StatusApi,
+    Unreadable,
+)
 from supervisor.core.githost.signatures import is_equal
+from supervisor.model.pull_request import Number, PullRequest, PullState
 from supervisor.model.webhook import Change, Delivery, Message
 
 _WINDOW_SECONDS = 300.0
@@ -114,6 +124,35 @@ def _push(repository: str, ref: str, branch: str) -> object:
     return {"object_kind": "push", "ref": ref, "after": "0" * 40, "project": project}
 
 
+class _Pull(msgspec.Struct):
+    number: Number = msgspec.field(name="iid")
+    state: Literal["opened", "locked", "closed", "merged"]
+    """Locked is one that is being merged."""
+    source_branch: str
+    target_branch: str
+    source_project_id: int | None = None
+    target_project_id: int = 0
+    web_url: str = ""
+
+
+_STATES = {"closed": PullState.CLOSED, "merged": PullState.MERGED}
+
+
+def _read_pulls(content: bytes) -> tuple[PullRequest, ...]:
+    found = msgspec.json.decode(content, type=_Pull | list[_Pull])
+    return tuple(map(_pull, found if isinstance(found, list) else [found]))
+
+
+def _pull(one: _Pull) -> PullRequest:
+    return PullRequest(
+        number=one.number,
+        url=one.web_url,
+        state=_STATES.get(one.state, PullState.OPEN),
+        head=one.source_branch if one.source_project_id == one.target_project_id else "",
+        to=one.target_branch,
+    )
+
+
 HOST = GitHost(
     name="gitlab",
     signature=_Signature(),
@@ -125,14 +164,28 @@ HOST = GitHost(
         event_headers=("x-gitlab-event",),
         delivery_headers=("webhook-id", "x-gitlab-event-uuid"),
     ),
-    status_api=StatusApi(
+    api=HostApi(
         path="/api/v4",
-        url="{base}/projects/{repository}/statuses/{revision}",
         has_subgroups=True,
-        context="name",
-        failure="failed",
         token_header="PRIVATE-TOKEN",  # noqa: S106  # a name
-        repeated="cannot transition status",
+        status=StatusApi(
+            url="{base}/projects/{repository}/statuses/{revision}",
+            context="name",
+            failure="failed",
+            repeated="cannot transition status",
+        ),
+        pulls=PullApi(
+            name="merge request !{number}",
+            url="{base}/projects/{repository}/merge_requests",
+            query="state=opened&source_branch={head}&target_branch={to}",
+            head="source_branch",
+            to="target_branch",
+            body="description",
+            edit="PUT",
+            closing=("state_event", "close"),
+            read=_read_pulls,
+            right="the scope `api`, and the role Developer",
+        ),
     ),
     form=Form(
         where="Enter this at GitLab, in the project's Settings → Webhooks → Add new webhook",

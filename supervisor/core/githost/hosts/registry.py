@@ -21,5 +21,5 @@ HOSTS = {
         github_actions.HOST,
     )
 }
-STATUS_APIS = {name: host.status_api for name, host in HOSTS.items() if host.status_api}
-"""Of those that take the status of a commit."""
+APIS = {name: host.api for name, host in HOSTS.items() if host.api}
+"""Of those that are told how commits fare, and have pull requests opened."""
