@@ -206,6 +206,17 @@ async def test_a_commit_that_a_person_takes_back_pins_the_image_until_it_is_unpi
         assert (running(world), in_git(world)) == (C, UNIT.format(3))
 
 
+async def test_what_a_person_takes_back_is_heard_at_once(world):
+    async with world.running() as daemon:
+        await at_first(world, daemon)
+        await newer(world, daemon, "1", "2")
+        await world.push(daemon, {PATH: UNIT.format(1)})
+        await anyio.sleep(1)
+        await daemon.queue.wait_idle()
+        (order,) = world.ledger.all(ImageOrder).values()
+        assert order.pinned.runs == A
+
+
 async def test_what_was_taken_back_goes_on_when_git_names_something_newer(world):
     async with world.running() as daemon:
         await at_first(world, daemon)

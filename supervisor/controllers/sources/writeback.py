@@ -63,7 +63,7 @@ class WriteBackController(msgspec.Struct, kw_only=True):
     clock: Clock
     queue: WorkQueue
     settings: CurrentSettings
-    _looked: dict[str, object] = {}
+    _looked: dict[str, tuple[str, tuple[_Line, ...]]] = {}
     """As each source stood when it was looked at; the loop tries again what failed."""
 
     def __post_init__(self) -> None:
@@ -72,7 +72,12 @@ class WriteBackController(msgspec.Struct, kw_only=True):
     def arm(self) -> None:
         """Have the sources looked at of which something changed. Cheap, asks nobody."""
         for name, settings in self.settings.now.sources.items():
-            if settings.writeback and self._stands(name) != self._looked.get(name):
+            if not settings.writeback:
+                continue
+            looked, stands = self._looked.get(name), self._stands(name)
+            if looked and looked[0] != stands[0]:
+                self.queue.add(Kind.WRITEBACK.key(name))  # a person's word is heard at once
+            elif looked != stands:
                 self.queue.add_in(Kind.WRITEBACK.key(name), _GATHER_SECONDS)
 
     def _forget(self, _: Settings) -> None:
