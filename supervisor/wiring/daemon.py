@@ -110,7 +110,7 @@ def assemble(
         desired_state=desired_state,
         queue=queue,
         settings=current,
-        listening=webhooks.is_listening,
+        listening=webhooks.hears_registries,
         pull_ahead=images.pull_ahead,
     )
     webhook_secrets = WebhookSecrets(settings=current, secrets=ports.secrets)

@@ -342,6 +342,17 @@ class TestTold:
                 "at the start: it could not be told before"
             )
 
+    async def test_what_was_told_to_a_daemon_that_was_killed_is_found_at_the_start(self, world):
+        """Its sender was answered, or gives up: it does not tell again."""
+        (question,), apps = images(world, 1)
+        world.listening = world.is_killed = True
+        async with world.running(*apps):
+            await anyio.sleep(60)
+        world.registry.push(question.image, "two")
+        async with world.running(*apps) as daemon:
+            await anyio.sleep(1)
+            assert daemon.known(question).newest.runs.endswith(digest_of("two"))
+
 
 class TestFailures:
     async def test_too_many_requests_for_an_hour(self, world):

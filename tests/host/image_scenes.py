@@ -16,6 +16,8 @@ from tests.host.scenes import WANTED, configure, events, page, ready
 
 SECRET = "what only this registry knows"
 LAST_WORDS = "no database here"
+PATIENT_SETTLE = "3s"
+"""As long as it takes a busy machine to find out that a container has ended."""
 SERVE = "exec /bin/httpd -f -p 8080 -h /srv"
 THREE = ["/bin/sh", "-c", f"echo three >/srv/index.html; {SERVE}"]
 VERSIONS: Mapping[str, dict[str, Any]] = {
@@ -57,24 +59,34 @@ class Images:
         own.start(webhook=f"http://127.0.0.1:{hooks}/hooks/images/own", headers=headers)
         return cls(user=user, own=own, versions=made(registry), hooks=hooks, web=web)
 
-    def settings(self, *lines: str, source: str = 'folder = "~/apps"', more: str = "") -> None:
+    def settings(
+        self,
+        *lines: str,
+        source: str = 'folder = "~/apps"',
+        settle: str = PATIENT_SETTLE,
+        more: str = "",
+    ) -> None:
         """Write settings with the listener for this registry; the lines stand in `[images]`."""
         self.user.write("hook-secret", SECRET, mode=0o600)
         listen = f'[webhooks]\nlisten = "127.0.0.1:{self.hooks}"\n[webhooks.registries.own]\n'
         listen += 'sender = "distribution"\nsecret = "file:~/hook-secret"\n'
-        # As long as it takes a busy machine to find out that a container has ended.
-        settle = '[rollout]\nsettle = "3s"\n'
-        text = "\n".join(["[images]", *lines, settle, more, ""])
+        text = "\n".join(["[images]", *lines, f'[rollout]\nsettle = "{settle}"', more, ""])
         configure(self.user, source, more=listen + text)
 
-    def deploy(self, *lines: str, unit: Sequence[str] = (), name: str = "web:latest") -> str:
+    def deploy(
+        self,
+        *lines: str,
+        unit: Sequence[str] = (),
+        name: str = "web:latest",
+        settle: str = PATIENT_SETTLE,
+    ) -> str:
         """Have the first version run, from a folder; gives its digest.
 
         `lines` stand in `[images]`, those of `unit` in the web server's file.
         """
         digest = self.push("one")
         self.user.write("apps/web/web.container", self.unit(*unit, name=name))
-        self.settings(*lines)
+        self.settings(*lines, settle=settle)
         self.user.start_daemon()
         ready(self.user, "web")
         self.answered("podvisor-test 1")
@@ -83,6 +95,13 @@ class Images:
     def push(self, version: str, *names: str) -> str:
         """Push one of the versions as `web:latest`, or by other names; gives its digest."""
         return self.own.push(self.versions[version], *(names or ("web:latest",)))
+
+    def push_lacking(self, number: int) -> str:
+        """Push another one that lacks the command that it begins with; gives its digest."""
+        image = f"versions:lacking-{number}"
+        labels = {"number": f"{self.user.name} {number}"}
+        self.own.shared.push_variant(self.versions["lacking"], image, Labels=labels)
+        return self.own.push(image, "web:latest")
 
     def unit(
         self, *more: str, name: str = "web:latest", image: str = "", update: str = "registry"

@@ -1,10 +1,10 @@
 """Run the daemon, and SIGKILL it just before its nth act on the world.
 
-    python kill_after.py CONFIG N
+    python kill_after.py CONFIG N COMMAND
 
 Run inside the host, with podvisor's own Python. Every call of a port that changes something is an
 act; the moment before one is the moment after the one before. Ends with code 0 if there are fewer
-than N until it has read its sources and is done with what they say.
+than N until podvisor's COMMAND (sync, update) has ended.
 """
 
 import os
@@ -30,7 +30,15 @@ ACTS = {
         "enable",
         "disable",
     ),
-    "podman": ("pull", "remove_container", "remove_network", "remove_volume"),
+    "podman": (
+        "pull",
+        "tag_image",
+        "untag_image",
+        "remove_image",
+        "remove_container",
+        "remove_network",
+        "remove_volume",
+    ),
     "ledger": ("put_applied", "put_unit", "put_repairs", "put_rollout", "put", "drop", "drop_app"),
 }
 
@@ -71,7 +79,7 @@ class Mortal:
 
 
 async def main() -> None:
-    config, moments = Path(sys.argv[1]), int(sys.argv[2])
+    config, moments, command = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     countdown = Countdown(moments)
 
     def mortal(ports):
@@ -90,7 +98,7 @@ async def main() -> None:
         async for word, _ in words:
             if b"READY=1" in word:
                 break
-        await anyio.run_process(["podvisor", "sync"])
+        await anyio.run_process(["podvisor", command], check=False)
         tasks.cancel_scope.cancel()
 
 

@@ -2,8 +2,13 @@
 
 import itertools
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from tests.host.conftest import User
+from tests.host.image_scenes import Images, digest_of, pinned
 from tests.host.scenes import IMAGE, active, configure, page, ready
 
 HARNESS = Path(__file__).with_name("kill_after.py")
@@ -52,38 +57,41 @@ def version(number: int) -> dict[str, str | None]:
     }
 
 
+def moments(user: User, first: int, *, apart: int) -> Iterator[int]:
+    """Numbers of the acts to kill before; the two suites share them."""
+    return itertools.count(first + SUITES.index(user.host.suite) * apart // 2, apart)
+
+
+def killed(user: User, moment: int, command: str) -> bool:
+    """Have a daemon carry out a command until its nth act; whether it came to that one."""
+    harness = user.write("kill_after.py", HARNESS.read_text())
+    inside = f"/home/{user.name}"
+    config = f"{inside}/.config/podvisor/config.toml"
+    argv = ("/opt/podvisor/bin/python", f"{inside}/{harness.name}", config, str(moment), command)
+    done = user.run(*argv, check=False)
+    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+    return done.returncode != 0
+
+
 def test_killed_between_every_two_steps(user, git_server):
-    """The two suites share the moments: each is killed at every other one."""
     repository = git_server.create(f"{user.name}-killed")
     first = {name: text for name, text in version(0).items() if text is not None}
     repository.commit(first)
     configure(user, f'git = "{repository.url}"')
     user.start_daemon()
     ready(user, "blog", "keep")
-    harness = user.write("kill_after.py", HARNESS.read_text())
-    inside = f"/home/{user.name}"
-    killed = 0
-    first_moment = 1 + SUITES.index(user.host.suite)
-    for number, moment in enumerate(itertools.count(first_moment, len(SUITES)), 1):
+    for number, moment in enumerate(moments(user, 1, apart=2), 1):
         user.systemctl("stop", "podvisor.service")
         before, after = version(number - 1), version(number)
         repository.commit(after, f"Version {number}")
-        done = user.run(
-            "/opt/podvisor/bin/python",
-            f"{inside}/{harness.name}",
-            f"{inside}/.config/podvisor/config.toml",
-            str(moment),
-            check=False,
-        )
+        died = killed(user, moment, "sync")
         assert active(user, "keep.service"), "an app that did not change is never touched"
         whole_and_loadable(user, before, after)
-        if done.returncode == 0:
+        if not died:
             break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        killed += 1
         user.systemctl("start", "podvisor.service")
         converged(user, number, after)
-    assert killed >= 7, "each act of the pass was a place to die at"
+    assert number > 7, "each act of the pass was a place to die at"
 
 
 def whole_and_loadable(user, before, after):
@@ -115,3 +123,49 @@ def converged(user, number, after):
     assert there == {name for name, text in after.items() if text and "blog" in name}
     gone = "other" if number % 2 == 0 else "extra"
     assert user.unit_state(f"{gone}.service")["LoadState"] == "not-found"
+
+
+@pytest.fixture
+def images(user, registry):
+    """A web server that runs, whose releases count as soon as it is up."""
+    images = Images.of(user, registry)
+    images.deploy(settle="0s")
+    return images
+
+
+def test_killed_in_the_middle_of_an_images_rollout(images):
+    """Of some 20 acts; it goes on to the new one."""
+    user, versions = images.user, itertools.cycle(("two", "one"))
+    for moment in itertools.islice(moments(user, 2, apart=6), 3):
+        user.systemctl("stop", "podvisor.service")
+        before, after = digest_of(user), images.push(next(versions))
+        assert killed(user, moment, "update")
+        old_or_new(user, before, after)
+        assert user.unit_state("web.service")["ActiveState"] in {"active", "activating"}
+        user.systemctl("start", "podvisor.service")
+        user.wait_for(lambda after=after: digest_of(user) == after)
+        ready(user, "web")
+        assert pinned(user) == after
+
+
+def test_killed_on_the_way_back_from_an_image(images):
+    """Of some 30 acts, the first half of them as above; the old one answers again."""
+    user = images.user
+    good = digest_of(user)
+    for moment in itertools.islice(moments(user, 16, apart=6), 2):
+        user.systemctl("stop", "podvisor.service")
+        bad = images.push_lacking(moment)
+        assert killed(user, moment, "update")
+        old_or_new(user, good, bad)
+        user.systemctl("start", "podvisor.service")
+        images.taken_back(bad)
+        images.answered("podvisor-test 1")
+        assert pinned(user) == digest_of(user) == good
+
+
+def old_or_new(user, old, new):
+    """What systemd is to start is one of the two; there are not two containers of the unit."""
+    assert pinned(user) in {old, new}
+    assert digest_of(user) in {old, new, ""}
+    listed = user.podman("ps", "--filter=label=PODMAN_SYSTEMD_UNIT=web.service", "--quiet")
+    assert len(listed.stdout.split()) <= 1

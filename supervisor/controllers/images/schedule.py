@@ -15,7 +15,7 @@ from supervisor.controllers.images.memory import Memory
 from supervisor.controllers.images.questions import Questions
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.core.images.check_pace import first_wait, is_told, period
+from supervisor.core.images.check_pace import first_wait, period
 from supervisor.kit import alarm
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.app import Deployment
@@ -41,7 +41,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
     queue: WorkQueue
     settings: CurrentSettings
     listening: Callable[[], bool]
-    """Whether webhooks are heard."""
+    """Whether webhooks of registries are heard."""
     pull_ahead: Ahead
     questions: Questions = msgspec.field(default_factory=Questions)
     _followed: Mapping[str, Deployment] | None = None
@@ -96,7 +96,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         every = self._every(question, known)
         wait = first_wait(known, every, now=self.memory.clock.now())
         # Nobody could tell before now, or what was told was lost with the process that heard it.
-        missed = self.listening() and is_told(known) and not (known and known.failures)
+        missed = self.listening() and not (known and known.failures)
         if question.is_local or wait == 0.0 or missed or question.key in self._told:
             self.queue.add(key)
         elif wait is not None:

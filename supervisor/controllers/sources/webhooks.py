@@ -116,6 +116,10 @@ class WebhookController(msgspec.Struct, kw_only=True):
         """
         return bool(self.settings.now.webhooks.listen) and not self._problem
 
+    def hears_registries(self) -> bool:
+        """Whether what registries tell is heard."""
+        return self.is_listening() and bool(self.settings.now.webhooks.registries)
+
     def begin(self, name: str) -> None:
         """Say that a source is about to be read."""
         one = self._sources.get(name)
