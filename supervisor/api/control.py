@@ -1,7 +1,7 @@
 """The control socket: HTTP over a Unix socket, mode 0600, for the command line.
 
-Requests are queries (GET) or JSON; `kit.http.server` speaks HTTP. Sync, rollback, retry and orders
-for images answer with lines, `{"event": …}` and `{"waiting": …}`, the last of them
+Requests are queries (GET) or JSON; `kit.http.server` speaks HTTP. Sync, rollback, resume, retry and
+orders for images answer with lines, `{"event": …}` and `{"waiting": …}`, the last of them
 `{"reply": …}`; events with one each.
 
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
@@ -77,7 +77,6 @@ _REPLIES: Mapping[
     ),
     ("POST", "/v1/diff"): (DiffRequest, lambda it, wish: it.diff(wish)),
     ("POST", "/v1/suspend"): (OrderRequest, lambda it, wish: it.suspend(wish)),
-    ("POST", "/v1/resume"): (OrderRequest, lambda it, wish: it.resume(wish)),
     ("POST", "/v1/reload"): (NoRequest, lambda it, _: it.reload()),
     ("POST", "/v1/webhook-test"): (
         WebhookTestRequest,
@@ -90,6 +89,7 @@ _TOLD: Mapping[
     tuple[type[msgspec.Struct], Callable[[ControlService, Any, Tell], Awaitable[msgspec.Struct]]],
 ] = {
     ("POST", "/v1/sync"): (SyncRequest, lambda it, wish, tell: it.sync(wish, tell)),
+    ("POST", "/v1/resume"): (OrderRequest, lambda it, wish, tell: it.resume(wish, tell)),
     ("POST", "/v1/rollback"): (AppOrder, lambda it, wish, tell: it.rollback(wish, tell)),
     ("POST", "/v1/retry"): (AppOrder, lambda it, wish, tell: it.retry(wish, tell)),
     ("POST", "/v1/update"): (UpdateRequest, lambda it, wish, tell: it.update(wish, tell)),

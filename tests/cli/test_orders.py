@@ -87,9 +87,19 @@ def test_suspend_refuses_a_length_that_is_none(podvisor: Podvisor, length: str) 
 
 
 def test_resume_without_a_name_is_for_all(podvisor: Podvisor, daemon: Any) -> None:
-    daemon.answer("/v1/resume", plain(Status(running=True, version="1")))
+    web = AppStatus(name="web", source="home", state=AppState.READY)
+    daemon.answer("/v1/resume", {"reply": plain(SyncReply(apps=(web,)))})
     assert podvisor("resume").code == 0
     assert daemon.asked[0].body == {"apps": []}
+
+
+def test_resume_is_not_well_if_that_leads_back(podvisor: Podvisor, daemon: Any) -> None:
+    web = AppStatus(name="web", source="home", state=AppState.REVERTED)
+    event = {"time": 1.0, "kind": "resumed", "app": "web", "reason": "no longer suspended"}
+    daemon.answer("/v1/resume", {"event": event}, {"reply": plain(SyncReply(apps=(web,)))})
+    said = podvisor("resume", "web")
+    assert said.code == 3
+    assert "no longer suspended" in said.out
 
 
 def test_retry_is_not_well_if_it_fails_again(podvisor: Podvisor, daemon: Any) -> None:

@@ -466,7 +466,7 @@ async def test_who_takes_a_unit_waits_for_whoever_is_suspended_with_it(world):
         await world.push(daemon, MOVES)
         assert definers(world) == ["one"]
         assert "one, which is suspended and has shop" in waiting(state(daemon, "two"))[0]
-        await daemon.service.resume(OrderRequest(apps=("one",)))
+        await daemon.service.resume(OrderRequest(apps=("one",)), ignore)
         await settle(daemon)
         assert definers(world) == ["two"]
         assert content(world) == "v=2"

@@ -96,7 +96,7 @@ async def test_a_resume_tries_no_version_that_failed(world):
         world.machine.bad.add(oid(WEB + C))
         await tell(world, daemon, C)
         await daemon.service.rollback(WEB_ALONE, nothing)
-        await daemon.service.resume(WEB_ALONE)
+        await daemon.service.resume(WEB_ALONE, nothing)
         await anyio.sleep(PULL + SETTLE + 3)
         assert running(world) == A
         assert releases(world)[C].outcome is Outcome.FAILED
@@ -125,7 +125,7 @@ async def test_a_revision_that_failed_is_tried_again_and_a_hold_stays(world):
         await daemon.service.suspend(WEB_ALONE)
         await daemon.service.retry(WEB_ALONE, nothing)
         assert daemon.board.apps["web"].state is AppState.SUSPENDED
-        await daemon.service.resume(WEB_ALONE)
+        await daemon.service.resume(WEB_ALONE, nothing)
         await anyio.sleep(SETTLE + 1)
         assert daemon.board.apps["web"].state is AppState.READY
         assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD
@@ -156,7 +156,7 @@ async def test_a_rollback_goes_to_the_version_before_and_stays_there(world):
         assert running(world) == A
         (held,) = world.events(EventKind.HELD)
         assert "(aaaaaaaaaaaa)" in held.reason
-        await daemon.service.resume(WEB_ALONE)
+        await daemon.service.resume(WEB_ALONE, nothing)
         await anyio.sleep(PULL + SETTLE + 3)
         assert running(world) == C
 

@@ -310,7 +310,7 @@ async def test_a_held_app_keeps_its_images(world):
         assert running(world) == A
         (held,) = await updates(daemon)
         assert "held" in held.why
-        await daemon.service.resume(OrderRequest(apps=("web",)))
+        await daemon.service.resume(OrderRequest(apps=("web",)), nothing)
         await settle(daemon)
         assert running(world) == C
 
@@ -439,7 +439,7 @@ async def test_a_trial_that_is_cut_short_takes_nothing_from_what_was_good_before
             tasks.start_soon(daemon.service.rollback, orders, nothing)
             await anyio.sleep(SETTLE / 2)
             assert running(world) == A
-            await daemon.service.resume(orders)
+            await daemon.service.resume(orders, nothing)
         await settle(daemon)
         assert running(world) == B
         assert {one.outcome for one in world.ledger.rollouts("web")} == {Outcome.GOOD}

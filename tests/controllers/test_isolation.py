@@ -112,7 +112,7 @@ async def test_a_hold_that_cannot_be_had_is_a_finding_of_its_app(world):
         assert "where it is held: its files are not stored any more" in str(web.findings)
         assert "podvisor resume web" in str(web.findings)
         assert world.machine.running["web.service"] == oid("v=1"), "it is left as it is"
-        await daemon.service.resume(OrderRequest(apps=("web",)))
+        await daemon.service.resume(OrderRequest(apps=("web",)), ignore)
         assert world.machine.running["web.service"] == oid("v=2")
 
 

@@ -185,7 +185,7 @@ async def test_a_person_may_have_it_tried_again(world):
         breaks(world, "web", unless="v=1")
         await world.push(daemon, TWO)
         world.machine.broken.clear()
-        await daemon.service.resume(OrderRequest(apps=("web",)))
+        await daemon.service.resume(OrderRequest(apps=("web",)), nothing)
         await settle()
         assert unit(world) == "v=2"
         assert state(daemon) is AppState.READY
@@ -201,11 +201,11 @@ async def test_what_is_tried_again_is_the_revision_that_failed(world):
         await world.push(daemon, THREE)
         before = [one.revision for one in world.ledger.rollouts("web")]
         await world.push(daemon, THREE | {"README.md": "more"})
-        await daemon.service.resume(OrderRequest(apps=("web",)))
+        await daemon.service.resume(OrderRequest(apps=("web",)), nothing)
         await settle()
         assert state(daemon) is AppState.REVERTED
         world.machine.broken.clear()
-        await daemon.service.resume(OrderRequest(apps=("web",)))
+        await daemon.service.resume(OrderRequest(apps=("web",)), nothing)
         await settle()
         assert unit(world) == "v=3"
         rollouts = world.ledger.rollouts("web")
@@ -391,10 +391,9 @@ async def test_a_rollback_ends_when_it_is_resumed(world):
         await deployed(world, daemon, ONE)
         await deployed(world, daemon, TWO)
         await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
-        await daemon.service.resume(OrderRequest(apps=("web",)))
-        await settle()
+        reply = await daemon.service.resume(OrderRequest(apps=("web",)), nothing)
         assert unit(world) == "v=2"
-        assert state(daemon) is AppState.READY
+        assert [one.state for one in reply.apps] == [AppState.READY]
 
 
 async def test_each_rollback_goes_further_back(world):
@@ -457,7 +456,7 @@ async def test_a_suspended_app_is_looked_at_but_not_touched(world):
         assert app.state is AppState.SUSPENDED
         assert app.suspension.reason == "night"
         assert any("web.service" in line for line in app.held_back)
-        await daemon.service.resume(OrderRequest(apps=("web",)))
+        await daemon.service.resume(OrderRequest(apps=("web",)), nothing)
         await settle()
         assert unit(world) == "v=2"
         assert state(daemon) is AppState.READY
@@ -646,7 +645,7 @@ async def test_a_job_is_not_run_again_for_the_way_back(world):
         assert unit(world, "shop") == "v=1"
         assert len(world.machine.ran) == before + 1
         world.machine.broken.clear()
-        await daemon.service.resume(OrderRequest(apps=("shop",)))
+        await daemon.service.resume(OrderRequest(apps=("shop",)), nothing)
         await settle()
         assert state(daemon, "shop") is AppState.READY
         assert len(world.machine.ran) == before + 2, "it is a deploy once more"
@@ -667,8 +666,8 @@ async def test_one_app_cannot_be_resumed_while_all_are_suspended(world):
         await deployed(world, daemon, ONE)
         await daemon.service.suspend(OrderRequest())
         with pytest.raises(Stalled, match="all apps are suspended"):
-            await daemon.service.resume(OrderRequest(apps=("web",)))
-        await daemon.service.resume(OrderRequest())
+            await daemon.service.resume(OrderRequest(apps=("web",)), nothing)
+        await daemon.service.resume(OrderRequest(), nothing)
         assert state(daemon) is AppState.READY
 
 
@@ -746,7 +745,11 @@ async def test_time_in_which_nobody_looked_after_it_is_not_counted_against_a_tri
             case "suspended by name":
                 await daemon.service.suspend(OrderRequest(apps=("web",)))
                 await anyio.sleep(3700)
-                await daemon.service.resume(OrderRequest(apps=("web",)))
+                async with anyio.create_task_group() as tasks:
+                    order = OrderRequest(apps=("web",))
+                    tasks.start_soon(daemon.service.resume, order, nothing)
+                    await goes_on(daemon)
+                return
         if away != "restart":
             await goes_on(daemon)
             return

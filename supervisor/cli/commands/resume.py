@@ -3,19 +3,19 @@
 import click
 
 from supervisor.cli import codes
-from supervisor.cli.fast.overrides import give
+from supervisor.cli.fast.follow import follow
 
 
 @click.command(
     short_help="Have apps go on that were suspended, held or taken back.",
-    epilog=codes.epilog(codes.NOT_RUNNING, c0="they go on"),
+    epilog=codes.epilog(codes.NOT_WELL, codes.NOT_RUNNING, c0="they run well as their source says"),
 )
 @click.argument("apps", nargs=-1, metavar="[APP]...")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/status.py: Status).")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON lines: events, then the reply.")
 def command(apps: tuple[str, ...], as_json: bool) -> int:
-    """Bring these apps to what their source says again.
+    """Bring these apps to what their source says again, and wait until they are there.
 
     Ends `podvisor suspend` and `podvisor rollback`, for all apps if none is named. Of an app that
     is named, a revision that failed and was taken back is tried again.
     """
-    return give("resume", apps, as_json=as_json)
+    return follow("/v1/resume", {"apps": apps}, apps=apps, as_json=as_json)

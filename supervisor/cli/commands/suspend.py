@@ -1,10 +1,13 @@
 """`podvisor suspend`: leave apps alone for a while."""
 
+import json
+
 import click
 
 from supervisor.cli import codes
-from supervisor.cli.fast.overrides import give
+from supervisor.cli.daemon.client import ask
 from supervisor.cli.local.times import seconds
+from supervisor.cli.show import screen
 
 
 @click.command(
@@ -28,4 +31,12 @@ def command(apps: tuple[str, ...], length: float | None, reason: str, as_json: b
     """
     if length == 0:
         raise click.BadParameter("it must be more than 0", param_hint="--for")
-    return give("suspend", apps, as_json=as_json, seconds=length or 0.0, reason=reason)
+    body = {"apps": apps, "seconds": length or 0.0, "reason": reason}
+    answer = ask("/v1/suspend", body=body)
+    if as_json:
+        screen.write_json(answer)
+        return codes.OK
+    from supervisor.cli.show.status_view import show_apps
+
+    show_apps([one for one in json.loads(answer)["apps"] if not apps or one["name"] in apps])
+    return codes.OK

@@ -50,10 +50,11 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         self.desired_state.images_changed()
         await self._look_at(order.apps)
 
-    async def resume(self, order: OrderRequest) -> None:
+    async def resume(self, order: OrderRequest) -> Collection[str]:
         """Have these apps go on, whether suspended, held or in quarantine.
 
         Without a name, what was ordered of all and of each ends; what failed is not tried again.
+        Returns which apps there are to see to: whoever asks sees to a pass.
         """
         self.names.check(order.apps)
         if order.apps and self.suspensions.is_for_all():
@@ -68,7 +69,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
                 why = ", ".join(words)
                 self.ledger.log(EventKind.RESUMED, app=app, reason=why)
         self.desired_state.invalidate()
-        await self._look_at(order.apps)
+        return order.apps or await self.desired_state.deployments()
 
     def _go_on(self, app: str, *, again: bool) -> list[str]:
         """End what was ordered of an app; with `again`, its quarantine too. Says what ended."""

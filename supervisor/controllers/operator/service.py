@@ -101,10 +101,15 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
         await self.orders.apps.suspend(order)
         return self.status()
 
-    async def resume(self, order: OrderRequest) -> Status:
-        """Have apps go on; see `AppActions`."""
-        await self.orders.apps.resume(order)
-        return self.status()
+    async def resume(self, order: OrderRequest, tell: Tell) -> SyncReply:
+        """Have apps go on, and bring them to what their sources say; as `sync` else."""
+
+        async def work(say: Say) -> None:
+            known = await self.orders.apps.resume(order)
+            await self.syncs.bring_on(order.apps, say, known=known)
+
+        await self.event_log.tell_of(work, tell)
+        return self._reply(order.apps)
 
     async def rollback(self, order: OrderRequest, tell: Tell) -> SyncReply:
         """Bring an app back to an older revision and hold it there; as `sync` else.
