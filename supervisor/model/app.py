@@ -8,7 +8,7 @@ import msgspec
 
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.health import Probe
-from supervisor.model.image import HeldUpdate, ImageAhead, ImageRule
+from supervisor.model.image import HeldUpdate, ImageAhead, ImageKey, ImageRule
 from supervisor.model.need import Need
 from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.rollout import Hold
@@ -103,6 +103,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Absolute path of the credentials by which they are pulled; empty is as Podman has it."""
     image_rule: ImageRule | None = None
     """How its image is kept up to date, if it asks for that."""
+    verify: ImageKey | None = None
+    """Who has to have signed its image, if it asks for that."""
     object_name: str = ""
     """Podman's name of the container, pod, volume, network or built image that it makes."""
     pods: tuple[str, ...] = ()

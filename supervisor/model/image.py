@@ -250,6 +250,36 @@ class HeldUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """It failed its gate here, as `why` says; `podvisor retry` has it tried again."""
 
 
+class ImageKey(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose signature an image has to bear: `[X-Podvisor] VerifyImage=`."""
+
+    path: str
+    """Of the file that holds the public key, relative to the app's root."""
+    der: bytes
+    """The key, as a SubjectPublicKeyInfo."""
+    fingerprint: str
+    """SHA-256 of `der`, in hex."""
+
+    def __str__(self) -> str:
+        return f"{self.path} (sha256:{self.fingerprint[:12]})"
+
+
+class SignatureDemand(msgspec.Struct, frozen=True, kw_only=True):
+    """What Podman asks of an image before it takes it from a registry."""
+
+    place: str
+    """Where that is written, for people: the file, and the entry in it."""
+    keys: frozenset[str] = frozenset()
+    """Fingerprints of the keys of which each has to have signed it."""
+
+
+class VerifiedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """By whose signatures Podman took an image; kept in the ledger under its whole name."""
+
+    keys: tuple[str, ...]
+    """Fingerprints."""
+
+
 class StoredImage(msgspec.Struct, frozen=True, kw_only=True):
     """An image in Podman's store."""
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 import msgspec
 
 from supervisor.model.commit_status import ReportedStatus
-from supervisor.model.image import ImageKnowledge, ImageOrder
+from supervisor.model.image import ImageKnowledge, ImageOrder, VerifiedImage
 from supervisor.model.observed import (
     AppliedApp,
     JobRun,
@@ -42,6 +42,7 @@ KINDS: dict[type[Document], str] = {
     SecretsMade: "secrets-made",
     ImageKnowledge: "image",
     ImageOrder: "image-order",
+    VerifiedImage: "verified-image",
     WrittenBack: "written-back",
     PushedBranch: "pushed-branch",
     ProposedPull: "pull-request",
@@ -49,7 +50,7 @@ KINDS: dict[type[Document], str] = {
 """Type to the name of the kind in the file.
 
 The key is the name of an app, of a unit (`repair`, `failure`), of a source (`webhook`,
-`commit-status`, `pushed-branch`, `pull-request`), a question's (`image`), an order's own
-(`image-order`, `written-back`) or of whatever it is that there may be one of; the part tells the
-units and rollouts of one app from each other.
+`commit-status`, `pushed-branch`, `pull-request`), of an image (`verified-image`), a question's
+(`image`), an order's own (`image-order`, `written-back`) or of whatever it is that there may be one
+of; the part tells the units and rollouts of one app from each other.
 """

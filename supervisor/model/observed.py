@@ -257,6 +257,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Running containers of these apps that have a health check."""
     played: tuple[PlayedContainer, ...] = ()
     """Containers of these apps' `.kube` services that run."""
+    verified: dict[str, frozenset[str]] = {}
+    """Image to the fingerprints of the keys by whose signatures it was taken."""
     probed: dict[str, Probed] = {}
     """Units that podvisor probes itself."""
     jobs: dict[str, JobRun] = {}

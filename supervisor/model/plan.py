@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from supervisor.model.errors import Finding
+from supervisor.model.image import ImageKey
 from supervisor.model.need import Need
 from supervisor.model.observed import Manifest, RepairState, UnitInputs
 from supervisor.model.rollout import Gate, Hold, Rollout
@@ -29,6 +30,8 @@ class PullImage(_Step, frozen=True, kw_only=True, tag="pull"):
     image: str
     authfiles: tuple[str, ...] = ("",)
     """Absolute paths of the credentials to try; an empty one is as Podman has it."""
+    keys: tuple[ImageKey, ...] = ()
+    """Of which each has to have signed it."""
 
 
 class PutSecrets(_Step, frozen=True, kw_only=True, tag="put-secrets"):

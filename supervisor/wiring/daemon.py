@@ -12,7 +12,6 @@ from supervisor import __version__
 from supervisor.controllers.apps.conclusion import Concluder
 from supervisor.controllers.apps.dependents import AppDependencies
 from supervisor.controllers.apps.executor import Executor
-from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.apps.look_schedule import LookSchedule
 from supervisor.controllers.apps.reconciler import AppReconciler
 from supervisor.controllers.apps.recorder import Recorder
@@ -54,7 +53,7 @@ from supervisor.model.settings import Settings
 from supervisor.model.status import Status
 from supervisor.wiring.environment import load_settings
 from supervisor.wiring.git import commit_statuses, write_back
-from supervisor.wiring.images import image_checker
+from supervisor.wiring.images import image_checker, image_puller
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
 
@@ -104,7 +103,7 @@ def assemble(
         clock=clock,
         refusals=refusals,
     )
-    images = ImageController(podman=ports.podman, ledger=ledger, queue=queue, settings=current)
+    images = image_puller(ports, queue=queue, settings=current)
     checker = image_checker(
         ports,
         desired_state=desired_state,

@@ -1,7 +1,9 @@
-"""What finds out which versions of images there are, wired."""
+"""What finds out which versions of images there are, and what pulls them, wired."""
 
 from collections.abc import Callable
 
+from supervisor.controllers.apps.images import ImageController
+from supervisor.controllers.apps.verifier import ImageVerifier
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.images.asking import Asking
 from supervisor.controllers.images.checker import ImageChecker
@@ -38,4 +40,15 @@ def image_checker(
         ),
         memory=memory,
         desired_state=desired_state,
+    )
+
+
+def image_puller(ports: Ports, *, queue: WorkQueue, settings: CurrentSettings) -> ImageController:
+    """Wire what pulls, and has who signed it verified."""
+    return ImageController(
+        podman=ports.podman,
+        ledger=ports.ledger,
+        queue=queue,
+        settings=settings,
+        verifier=ImageVerifier(podman=ports.podman, ledger=ports.ledger),
     )

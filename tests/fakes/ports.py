@@ -45,11 +45,13 @@ from supervisor.model.commit_status import CommitStatus
 from supervisor.model.errors import Failure, Finding, Retry, Stalled
 from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, PlayedContainer, Probe
 from supervisor.model.image import (
+    ImageKey,
     ImagePolicy,
     ImageQuestion,
     ImageRule,
     PolicyKind,
     PullProgress,
+    SignatureDemand,
     StoredImage,
     StoreRoom,
     UpdateMode,
@@ -291,6 +293,7 @@ class FakeGenerator:
             images=(image,) if image else (),
             authfile=words.get("authfile", ""),
             image_rule=_rule(words, file, text),
+            verify=key_of(words["verify"]) if "verify" in words else None,
             reads=(words["reads"],) if "reads" in words else (),
             secret_uses=(SecretUse(words["secret"], file.path, 1),) if "secret" in words else (),
             health_interval=float(words.get("health", 0)),
@@ -328,6 +331,11 @@ def _rule(words: Mapping[str, str], file: TreeFile, text: str) -> ImageRule | No
         window=words.get("window"),
         keep=int(words["keep"]) if "keep" in words else None,
     )
+
+
+def key_of(name: str) -> ImageKey:
+    """`verify=me`: the key that is the app's file me.pub."""
+    return ImageKey(path=f"{name}.pub", der=name.encode(), fingerprint=name)
 
 
 def words_of(text: str) -> dict[str, str]:
@@ -781,6 +789,10 @@ class FakePodman:
         self.private: dict[str, str] = {}
         """Images to the authfile that opens them."""
         self.pull_seconds = 60.0
+        self.signed: dict[str, frozenset[str]] = {}
+        """Images to the fingerprints of the keys that signed them."""
+        self.demands: dict[str, frozenset[str]] = {}
+        """Repositories to those of the keys that have to have, by Podman's policy."""
         self.digests: dict[str, tuple[str, ...]] = {}
         """Of images that came from a registry."""
         self.size = 40_000_000
@@ -883,6 +895,7 @@ class FakePodman:
         *,
         timeout_seconds: float,
         authfile: str = "",
+        anew: bool = False,
         show: Callable[[PullProgress], None] = lambda _: None,
     ) -> None:
         self._reach()
@@ -894,7 +907,16 @@ class FakePodman:
         await asyncio.sleep(self.pull_seconds / 2)
         if image not in self.registry:
             raise Retry(f"cannot pull {image}: no route to host")
+        asks = not anew and image in self.machine.images
+        if not asks and not self._demanded(image) <= self.signed.get(image, frozenset()):
+            raise Retry(f"cannot pull {image}: no signature exists")
         self.machine.images.add(image)
+
+    async def demanded(self, image: str) -> SignatureDemand:
+        return SignatureDemand(place="policy.json, its entry", keys=self._demanded(image))
+
+    def _demanded(self, image: str) -> frozenset[str]:
+        return self.demands.get(image.partition("@")[0], frozenset())
 
     async def room(self) -> StoreRoom | None:
         self._reach()

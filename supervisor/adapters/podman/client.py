@@ -36,7 +36,7 @@ from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import ContainerHealth, PlayedContainer
-from supervisor.model.image import PullProgress, StoredImage, StoreRoom
+from supervisor.model.image import PullProgress, SignatureDemand, StoredImage, StoreRoom
 from supervisor.model.observed import Inventory
 from supervisor.model.podman import PodmanEvent, PullLogins, RegistryRule
 from supervisor.model.status import WatchStatus
@@ -115,9 +115,10 @@ class PodmanClient:
         *,
         timeout_seconds: float,
         authfile: str = "",
+        anew: bool = False,
         show: Callable[[PullProgress], None] = lambda _: None,
     ) -> None:
-        """Fetch an image if it is not there. Raises Retry (registry, network) or Stalled.
+        """Fetch an image, if it is not there or `anew`. Raises Retry (a network) or Stalled.
 
         `authfile` names the logins that count for it, alone; `show` hears how far it is, and ends
         the pull by what it raises.
@@ -125,7 +126,7 @@ class PodmanClient:
         try:
             with anyio.fail_after(timeout_seconds):
                 logins = await self._logins(image, authfile) if self._logins and authfile else None
-                words = await pull(self._api, image, logins=logins, show=show)
+                words = await pull(self._api, image, logins=logins, anew=anew, show=show)
         except TimeoutError:
             raise Retry(
                 f"cannot pull {image}: it was not done after {timeout_seconds:g} s"
@@ -138,6 +139,15 @@ class PodmanClient:
 
             policies = policy_files(Path.home())
             raise failure_of(image, words, policies=policies, authfile=authfile, logins=logins)
+
+    async def demanded(self, image: str) -> SignatureDemand:
+        """Who has to have signed an image for Podman to pull it now."""
+        from supervisor.adapters.podman.signature_policy import (  # noqa: PLC0415  # few ask
+            demanded,
+            policy_files,
+        )
+
+        return await in_thread(partial(demanded, image, policy_files(Path.home())))
 
     async def room(self) -> StoreRoom | None:
         """What is free where a pull puts what it fetches; None if that cannot be told."""

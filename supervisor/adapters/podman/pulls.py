@@ -25,10 +25,12 @@ async def pull(
     image: str,
     *,
     logins: PullLogins | None = None,
+    anew: bool = False,
     show: Callable[[PullProgress], None],
 ) -> str:
     """Fetch an image if it is not there; returns why it could not be had, empty if it was.
 
+    `anew`: also if it is there, of which Podman then verifies the signatures alone.
     With `logins`, they count instead of what Podman finds by itself.
 
     Raises Retry if Podman cannot be reached, and what `show` raises, which ends the pull.
@@ -37,13 +39,13 @@ async def pull(
     if logins:
         headers["X-Registry-Config"] = urlsafe_b64encode(logins.config).decode()
     if not has_registry(image):
-        return await _pull_unseen(api, image, headers)
+        return await _pull_unseen(api, image, headers, anew=anew)
     try:
-        if await api.inspect("images", image):
+        if not anew and await api.inspect("images", image):
             return ""
         return await _pull_seen(api, image, headers, show)
     except ApiError:
-        return await _pull_unseen(api, image, headers)
+        return await _pull_unseen(api, image, headers, anew=anew)
 
 
 async def _pull_seen(
@@ -59,9 +61,9 @@ async def _pull_seen(
     return words
 
 
-async def _pull_unseen(api: Api, image: str, headers: Mapping[str, str]) -> str:
+async def _pull_unseen(api: Api, image: str, headers: Mapping[str, str], *, anew: bool) -> str:
     words = ""
-    query = {"reference": image, "policy": "missing"}
+    query = {"reference": image, "policy": "always" if anew else "missing"}
     try:
         async with api.stream("POST", "/images/pull", headers, **query) as lines:
             async for line in lines:

@@ -1,12 +1,17 @@
-"""What containers-policy.json(5) asks of an image, for whoever is told that it was refused."""
+"""What containers-policy.json(5) asks of an image: who has to have signed it."""
 
+import binascii
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from supervisor.core.files.unitfile import Refused
+from supervisor.core.images.public_key import LARGEST, fingerprint, public_keys
 from supervisor.core.images.reference import parse_reference
+from supervisor.model.image import SignatureDemand
 
 _LARGEST = 1 << 20
 
@@ -24,16 +29,30 @@ class _Requirement(msgspec.Struct, frozen=True, rename="camel"):
     type: str = ""
     key_path: str = ""
     key_paths: tuple[str, ...] = ()
+    key_data: str = ""
+    key_datas: tuple[str, ...] = ()
     fulcio: _Fulcio | None = None
     signed_identity: _Identity | None = None
 
     def __str__(self) -> str:
         if self.fulcio:
             return f"by {self.fulcio.subject_email}, known to {self.fulcio.oidc_issuer}"
-        if keys := (self.key_path, *self.key_paths):
-            named = " or ".join(filter(None, keys))
-            return f"with the key {named}" if named else f"with the key in {self.type}"
-        return ""
+        if named := " or ".join(filter(None, (self.key_path, *self.key_paths))):
+            return f"with the key {named}"
+        if keys := sorted(self.keys()):
+            return f"with the key {' or '.join(f'sha256:{key[:12]}' for key in keys)}"
+        return f"with the key in {self.type}" if self.type else ""
+
+    def keys(self) -> frozenset[str]:
+        """Fingerprints of the keys of which any may have signed it; none that cannot be read."""
+        found = set[bytes]()
+        for path in filter(None, (self.key_path, *self.key_paths)):
+            with suppress(OSError, ValueError), open(path, "rb") as file:  # noqa: PTH123
+                found.update(public_keys(file.read(LARGEST))[:1])
+        for data in filter(None, (self.key_data, *self.key_datas)):
+            with suppress(binascii.Error, ValueError):
+                found.update(public_keys(b64decode(data))[:1])
+        return frozenset(map(fingerprint, found))
 
 
 class _Policy(msgspec.Struct, frozen=True):
@@ -46,18 +65,33 @@ class SignatureRule(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     """Of the policy's file."""
-    scope: str
-    """What the part is for: a registry, a repository or an image; empty for the default."""
-    signers: str = ""
-    """Who has to have signed it: `with the key /etc/pki/me.pub`; empty if nobody has to."""
-    is_exact: bool = False
-    """Whether a signature for a tag does not count for the digest."""
+    entry: str
+    """Which part that is, as people find it: `"docker" "ghcr.io/me"`, or `"default"`."""
+    asked: tuple[_Requirement, ...] = ()
+    """All of which have to be met."""
 
     @property
     def place(self) -> str:
         """Where it stands, for people."""
-        scope = f'"docker" "{self.scope}"' if self.scope else '"default"'
-        return f"{self.path}, {scope}"
+        return f"{self.path}, {self.entry}"
+
+    @property
+    def signers(self) -> str:
+        """Who has to have signed it: `with the key /etc/pki/me.pub`; empty if nobody has to."""
+        signed = ("signedBy", "sigstoreSigned")
+        return " and ".join(str(one) for one in self.asked if one.type in signed)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether a signature for a tag does not count for the digest."""
+        identities = (one.signed_identity for one in self.asked)
+        return any(one is not None and one.type == "matchExact" for one in identities)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Fingerprints of the keys of sigstore of which each has to have signed it."""
+        found = (one.keys() for one in self.asked if one.type == "sigstoreSigned")
+        return frozenset(key for keys in found if len(keys) == 1 for key in keys)
 
 
 def policy_files(home: Path) -> tuple[Path, ...]:
@@ -78,18 +112,18 @@ def signature_rule(image: str, files: Sequence[Path]) -> SignatureRule | None:
     except (OSError, ValueError, RecursionError, Refused):
         return None
     docker = policy.transports.get("docker", {})
-    scope = next((one for one in scopes if one in docker), "")
-    asked = docker.get(scope, policy.default)
-    signed = [one for one in asked if one.type in ("signedBy", "sigstoreSigned")]
-    return SignatureRule(
-        path=path,
-        scope=scope,
-        signers=" and ".join(map(str, signed)),
-        is_exact=any(
-            one.signed_identity is not None and one.signed_identity.type == "matchExact"
-            for one in signed
-        ),
-    )
+    scope = next((one for one in (*scopes, "") if one in docker), None)
+    if scope is None:
+        return SignatureRule(path=path, entry='"default"', asked=policy.default)
+    return SignatureRule(path=path, entry=f'"docker" "{scope}"', asked=docker[scope])
+
+
+def demanded(image: str, files: Sequence[Path]) -> SignatureDemand:
+    """Return who has to have signed an image; nobody where that cannot be told."""
+    rule = signature_rule(image, files)
+    if rule is None:
+        return SignatureDemand(place="Podman's policy.json")
+    return SignatureDemand(place=rule.place, keys=rule.keys)
 
 
 def _scopes(image: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from itertools import chain
 
 import msgspec
 
+from supervisor.controllers.apps.verifier import ImageVerifier, is_met
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Events, Podman
 from supervisor.controllers.state.current_settings import CurrentSettings
@@ -31,10 +32,11 @@ class ImageController(msgspec.Struct, kw_only=True):
     ledger: Events
     queue: WorkQueue
     settings: CurrentSettings
-    _waiting: dict[str, dict[str, tuple[str, ...]]] = {}
-    """By image and app: the authfiles by which the app would have it pulled."""
+    verifier: ImageVerifier
+    _waiting: dict[str, dict[str, PullImage]] = {}
+    """By image and app: how the app would have it pulled."""
     _ahead: dict[str, dict[str, tuple[str, ...]]] = {}
-    """The same, of images that nobody waits for, with the apps that will run them."""
+    """By image and app that will run it, though nobody waits: the authfiles to pull it by."""
     _errors: dict[str, str] = {}
     _progress: dict[str, PullProgress] = {}
     """Of the pulls that go on."""
@@ -42,13 +44,14 @@ class ImageController(msgspec.Struct, kw_only=True):
     def want(self, step: PullImage) -> None:
         """Have an image pulled for an app; a pull that is waiting for its next try goes on so.
 
-        Unless the app has credentials to try that none had before.
+        Unless the app has credentials to try, or keys to verify with, that none had before.
         """
         waiting = self._waiting.setdefault(step.image, {})
-        if not set(step.authfiles) <= set(chain.from_iterable(waiting.values())):
+        known = {word for one in waiting.values() for word in (*one.authfiles, *one.keys)}
+        if not known.issuperset((*step.authfiles, *step.keys)):
             self.queue.add(Kind.IMAGE.key(step.image))
         is_new = step.app not in waiting
-        waiting[step.app] = step.authfiles
+        waiting[step.app] = step
         if is_new:
             self._log(step.image, [step.app], ok=True, reason=step.reason)
 
@@ -94,28 +97,61 @@ class ImageController(msgspec.Struct, kw_only=True):
             yield msgspec.structs.replace(need, detail=detail)
 
     async def reconcile(self, image: str) -> list[str]:
-        """Pull it and name the apps that wait for it. Raises what pulling raises."""
+        """Pull it and name the apps that wait for it. Raises what pulling raises.
+
+        Of those that ask who signed it, only they are named of whose signers that is known then.
+        """
         if not self._waiting.get(image) and not await self._lacks_ahead(image):
             return []
         try:
-            await self._pull(image)
+            verified, refusal = await self._pull_verified(image)
         except Failure as failure:
-            apps = self._waiting.get(image, {})
-            concerned = self._concerned(image, apps)
-            if self._errors.get(image) != str(failure):
-                hint = failure.hint or "tried again by itself"
-                self._log(image, concerned, ok=False, reason=str(failure), detail=hint)
-            if concerned:
-                self._errors[image] = str(failure)
-            self.queue.add(*Kind.APP.keys(sorted(apps)))
+            self._refuse(image, self._waiting.get(image, {}), failure)
             raise
-        self._errors.pop(image, None)
         # Whoever waits now: some came, some went, while it was pulled.
-        apps = self._waiting.pop(image, {})
-        self._log(image, self._concerned(image, apps), ok=True, reason="pulled")
+        waiting = self._waiting.pop(image, {})
+        left = {app: one for app, one in waiting.items() if not is_met(one, verified)}
+        done = sorted(waiting.keys() - left.keys())
+        self._errors.pop(image, None)
+        self._log(image, self._concerned(image, done), ok=True, reason="pulled")
         if "@" in image:
             self.queue.add_in(Kind.KEPT_IMAGES, backoff.UNHURRIED_SECONDS)
-        return Kind.APP.keys(sorted(apps))
+        if left:
+            self._waiting[image] = left
+        if left and refusal:
+            self.queue.add(*Kind.APP.keys(done))
+            self._refuse(image, left, refusal)
+            raise refusal
+        return Kind.APP.keys(done)
+
+    async def _pull_verified(self, image: str) -> tuple[frozenset[str], Failure | None]:
+        """Pull it; returns by whose keys it was verified, and why not by all that are asked for.
+
+        Where nobody would be served by what is not verified by all, that is raised.
+        """
+        steps = self._waiting.get(image, {}).values()
+        keys = {key for step in steps for key in step.keys}
+        before = await self.verifier.demanded(image, keys) if "@" in image else frozenset[str]()
+        refusal = None
+        if lacking := [key for key in keys if key.fingerprint not in before]:
+            refusal = await self.verifier.refusal(image, lacking)
+            if not any(is_met(step, before) for step in steps):
+                raise refusal
+        await self._pull(image, anew=bool(keys))
+        verified = before & await self.verifier.demanded(image, keys)
+        if verified:
+            self.verifier.note(image, verified)
+        return verified, refusal
+
+    def _refuse(self, image: str, apps: Collection[str], failure: Failure) -> None:
+        """Tell these apps, and those that will run it, why it is not had."""
+        concerned = self._concerned(image, apps)
+        if self._errors.get(image) != str(failure):
+            hint = failure.hint or "tried again by itself"
+            self._log(image, concerned, ok=False, reason=str(failure), detail=hint)
+        if concerned:
+            self._errors[image] = str(failure)
+        self.queue.add(*Kind.APP.keys(sorted(apps)))
 
     def _concerned(self, image: str, waiting: Collection[str]) -> set[str]:
         return {*waiting, *self._ahead.get(image, ())}
@@ -126,7 +162,7 @@ class ImageController(msgspec.Struct, kw_only=True):
             return False
         return image not in ((await self.podman.inventory(images=[image])).images or {})
 
-    async def _pull(self, image: str) -> None:
+    async def _pull(self, image: str, *, anew: bool) -> None:
         """Pull it, if it fits: as far as that is known when it begins, or once its size is."""
         room = await self.podman.room()
 
@@ -145,7 +181,7 @@ class ImageController(msgspec.Struct, kw_only=True):
             await _try_each(
                 self._authfiles(image),
                 lambda authfile: self.podman.pull(
-                    image, timeout_seconds=timeout, authfile=authfile, show=show
+                    image, timeout_seconds=timeout, authfile=authfile, anew=anew, show=show
                 ),
             )
         finally:
@@ -153,8 +189,9 @@ class ImageController(msgspec.Struct, kw_only=True):
 
     def _authfiles(self, image: str) -> list[str]:
         """Return what to try, each once; what Podman has by itself comes last."""
-        asked = (self._waiting.get(image, {}), self._ahead.get(image, {}))
-        found = {one for apps in asked for authfiles in apps.values() for one in authfiles}
+        waiting = (step.authfiles for step in self._waiting.get(image, {}).values())
+        asked = (*waiting, *self._ahead.get(image, {}).values())
+        found = set(chain.from_iterable(asked))
         return sorted(found or {""}, key=lambda one: (not one, one))
 
     def _log(

@@ -23,6 +23,7 @@ from supervisor.core.plan.asked_objects import asked_images, asked_kinds
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import Checked
+from supervisor.model.image import VerifiedImage
 from supervisor.model.observed import (
     AppliedApp,
     Inventory,
@@ -120,6 +121,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             checked=await self._checked(deployments, units),
             played=await self.health.played(_begun(deployments, units, {UnitKind.KUBE})),
             probed=self.probes.verdicts(),
+            verified=self._verified(deployments),
             jobs={name: one.job for name, one in own.items() if one.job},
             made_of={key: mark for one in own.values() for key, mark in one.made_of.items()},
             rotating=frozenset(self.secrets.rotating),
@@ -186,6 +188,13 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         """Return the health of what these apps run in containers, as far as it is checked."""
         containers = _begun(deployments, units, _MADE_OF_CONTAINERS)
         return await self.health.read(containers) if containers else ()
+
+    def _verified(self, deployments: Sequence[Deployment]) -> dict[str, frozenset[str]]:
+        """By whose signatures images were taken, where an app asks for any."""
+        if not any(unit.verify for one in deployments for unit in one.units):
+            return {}
+        known = self.ledger.all(VerifiedImage)
+        return {image: frozenset(one.keys) for image, one in known.items()}
 
     async def _inventory(
         self,

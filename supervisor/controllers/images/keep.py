@@ -12,7 +12,7 @@ from supervisor.core.images.rules import effective
 from supervisor.core.images.stored import references
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.events import EventKind
-from supervisor.model.image import ImageOrder, StoredImage
+from supervisor.model.image import ImageOrder, StoredImage, VerifiedImage
 from supervisor.model.rollout import Hold, Rollout
 
 
@@ -30,6 +30,7 @@ class ImageKeeper(msgspec.Struct, frozen=True, kw_only=True):
         apps = {*deployments, *self.ledger.applied()}
         rollouts = {name: self.ledger.rollouts(name) for name in apps}
         tried = {pin.runs for some in rollouts.values() for one in some for pin in one.pins}
+        self._forget_gone(images)
         wanted = self._wanted(deployments, rollouts)
         todo = chores(wanted, images, tried=tried, used=())
         if todo.remove:
@@ -48,6 +49,13 @@ class ImageKeeper(msgspec.Struct, frozen=True, kw_only=True):
                 subject=names[-1],
                 reason="no app runs it or goes back to it any more",
             )
+
+    def _forget_gone(self, images: Sequence[StoredImage]) -> None:
+        """Of what is not here any more, it is known anew who signed it once it is pulled again."""
+        here = {digest for one in images for digest in one.digests}
+        for name in self.ledger.all(VerifiedImage):
+            if name.partition("@")[2] not in here:
+                self.ledger.drop(VerifiedImage, name)
 
     def _wanted(
         self,

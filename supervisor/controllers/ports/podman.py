@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from supervisor.model.health import ContainerHealth, PlayedContainer
-from supervisor.model.image import PullProgress, StoredImage, StoreRoom
+from supervisor.model.image import PullProgress, SignatureDemand, StoredImage, StoreRoom
 from supervisor.model.observed import Inventory
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
@@ -39,13 +39,18 @@ class Podman(Protocol):
         *,
         timeout_seconds: float,
         authfile: str = "",
+        anew: bool = False,
         show: Callable[[PullProgress], None] = ...,
     ) -> None:
         """Pull an image. Raises Retry (registry, network) or Stalled (denied, no such tag).
 
+        `anew`: ask the registry for it, so that its signatures are verified, if it is here as well.
         `authfile` is an absolute path of credentials that count alone, read when it begins; Stalled
         is raised as well if it cannot be used. `show` hears how far it is; what it raises ends it.
         """
+
+    async def demanded(self, image: str) -> SignatureDemand:
+        """Who has to have signed an image for Podman to pull it now; nobody if that is not told."""
 
     async def room(self) -> StoreRoom | None:
         """What is free where a pull puts what it fetches; None if that cannot be told.

@@ -14,6 +14,9 @@ _SUFFIXES = (*QUADLETS, *PLAIN_SUFFIXES)
 UNSUPPORTED = (".slice", ".mount", ".automount", ".swap", ".scope", ".device")
 """Kinds of systemd's units that no app can bring."""
 
+KEY_SUFFIXES = (".pub", ".pem")
+"""Of files that may hold a public key (`VerifyImage=`)."""
+
 SEVERAL_UNITS = ".quadlets"
 """Suffix of a file that `podman quadlet install` (5.8) divides; no generator reads it."""
 

@@ -25,7 +25,7 @@ _SAYS_HOW_IT_RUNS = """
     PublishPort Pull ReloadSignal RemainAfterExit Restart RestartSec Rollback Rootfs ServiceName
     SetWorkingDirectory Settle ShmSize StopSignal StopTimeout SubGIDMap SubUIDMap Subnet
     TimeoutSec TimeoutStartSec TimeoutStopSec Timezone Tmpfs Type UIDMap Ulimit Update User
-    UserNS Volume VolumeName Window WorkingDir WorkingDirectory Yaml
+    UserNS VerifyImage Volume VolumeName Window WorkingDir WorkingDirectory Yaml
 """
 OPEN_KEYS = frozenset(_SAYS_HOW_IT_RUNS.split())
 """Whose values are repeated; those of all others, and of keys that nobody knows, may be secret."""

@@ -16,8 +16,12 @@ from supervisor.model.plan import PullImage, RestartUnit, StartUnit, Step, Write
 def lacking_of(unit: DesiredUnit, observed: Observed) -> Iterator[tuple[NeedKind, str]]:
     """Yield what a unit needs to start and what is known not to be there."""
     inventory = observed.inventory
+    images: Collection[str] | None = inventory.images
+    if images and unit.verify:
+        key = unit.verify.fingerprint
+        images = [image for image in images if key in observed.verified.get(image, ())]
     rows: tuple[tuple[NeedKind, Iterable[str], Collection[str] | None], ...] = (
-        (NeedKind.IMAGE, unit.images, inventory.images),
+        (NeedKind.IMAGE, unit.images, images),
         (NeedKind.SECRET, unit.secrets, inventory.secrets),
     )
     for kind, needed, there in rows:
@@ -68,14 +72,21 @@ def unmet_images(
         elif isinstance(step, WriteFile):
             writing.add(step.file.path)
     users: dict[str, list[DesiredUnit]] = {}
+    here = observed.inventory.images or ()
     for unit in app.units:
-        if unit.path in writing or not starting.isdisjoint(unit.runtime_names):
+        shaped = {unit.path, unit.verify.path} if unit.verify else {unit.path}
+        if shaped & writing or not starting.isdisjoint(unit.runtime_names):
             for kind, image in lacking_of(unit, observed):
                 if kind is NeedKind.IMAGE:
                     users.setdefault(image, []).append(unit)
     for image, units in sorted(users.items()):
         names = tuple(name for one in units for name in one.runtime_names)
         need = Need(kind=NeedKind.IMAGE, subject=image, text=f"image {image}", units=names)
-        reason = f"{units[-1].name} needs it, and it is not here"
+        why = "nobody has verified it" if image in here else "it is not here"
+        reason = f"{units[-1].name} needs it, and {why}"
         authfiles = tuple(dict.fromkeys(unit.authfile for unit in units))
-        yield need, PullImage(app=app.name, image=image, authfiles=authfiles, reason=reason)
+        keys = tuple(dict.fromkeys(unit.verify for unit in units if unit.verify))
+        yield (
+            need,
+            PullImage(app=app.name, image=image, authfiles=authfiles, keys=keys, reason=reason),
+        )

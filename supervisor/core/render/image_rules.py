@@ -35,6 +35,8 @@ _VALUES = {"registry": "registry", "image": "registry", "local": _LOCAL, "disabl
 _IN_YAML = re.compile(
     rf"{re.escape(LABEL)}(?:/[\w.-]+)?[\"']?\s*:\s*[\"']?(?:registry|image|local)"
 )
+VERIFY = "VerifyImage"
+"""The one key about images that those may have, too, of which there are no newer versions."""
 _SAYS_SO = "AutoUpdate= or ImagePolicy="
 
 
@@ -114,17 +116,11 @@ def give_image_rules(reading: Reading, asks: Sequence[ImageAsk]) -> None:
     if reading.refused:
         return
     by_path = {ask.path: ask for ask in asks}
-    quadlets = reading.files.app.quadlets
-    asking: dict[str, list[ImageAsk]] = {}
-    for ask in asks:
-        target = by_path.get(quadlets.get(ask.image, "")) if ask.image.endswith(".image") else ask
-        if target:
-            asking.setdefault(target.unit, []).append(ask)
+    asking = asking_of(asks, reading)
     rules: dict[str, ImageRule] = {}
     authfiles: dict[str, str] = {}
     for ask in asks:
-        # A .image's own words come before those of who uses it.
-        some = sorted(asking.get(ask.unit, ()), key=lambda one: (one is not ask, one.unit))
+        some = asking.get(ask.unit, ())
         authfiles[ask.unit] = authfile = _authfile(some, reading)
         if any(one.asks for one in some):
             if rule := _rule(ask, some, authfile, reading):
@@ -138,6 +134,24 @@ def give_image_rules(reading: Reading, asks: Sequence[ImageAsk]) -> None:
         )
         for unit in reading.units
     ]
+
+
+def asking_of(asks: Sequence[ImageAsk], reading: Reading) -> dict[str, list[ImageAsk]]:
+    """Return who asks for the image of each unit that names one itself, by that unit's name.
+
+    A `.image`'s own words come before those of who uses it.
+    """
+    by_path = {ask.path: ask for ask in asks}
+    quadlets = reading.files.app.quadlets
+    asking: dict[str, list[ImageAsk]] = {}
+    for ask in asks:
+        target = by_path.get(quadlets.get(ask.image, "")) if ask.image.endswith(".image") else ask
+        if target:
+            asking.setdefault(target.unit, []).append(ask)
+    return {
+        unit: sorted(some, key=lambda one: (one.unit != unit, one.unit))
+        for unit, some in asking.items()
+    }
 
 
 def _labels(unit: UnitFile, section: str, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -179,13 +193,13 @@ def _report_senseless(ask: ImageAsk, reading: Reading) -> None:
     if ask.auto_update not in _VALUES:
         message = f"AutoUpdate={ask.auto_update} has no meaning"
         hint = meant(ask.auto_update, [one for one in _VALUES if one])
-        _report(reading, ask, message, hint, fatal=True)
+        report(reading, ask, message, hint, fatal=True)
     try:
         ask.words.whole_policy()
     except ValueError as error:
         keys = ("ImageFilter", "ImagePrereleases", "ImagePolicy")
         key = next(key for key in keys if key in ask.words.entries)
-        _report(reading, ask, str(error), key=key, fatal=True)
+        report(reading, ask, str(error), key=key, fatal=True)
 
 
 def _authfile(some: Iterable[ImageAsk], reading: Reading) -> str:
@@ -194,7 +208,7 @@ def _authfile(some: Iterable[ImageAsk], reading: Reading) -> str:
     if asker is None or asker.authfile.startswith("/"):
         return asker.authfile if asker else ""
     message = f"{asker.authfile} is no absolute path of credentials"
-    _report(reading, asker, message, "write it from the root, or with %h")
+    report(reading, asker, message, "write it from the root, or with %h")
     return ""
 
 
@@ -212,13 +226,13 @@ def _rule(
             f" {policy_words(other)}"
         )
         hint = "say ImagePolicy= once, in the .image file"
-        _report(reading, policies[one], message, hint, key="ImagePolicy", fatal=True)
+        report(reading, policies[one], message, hint, key="ImagePolicy", fatal=True)
         return None
     policy = next(iter(policies), ImagePolicy())
     if is_local and policy.kind is not PolicyKind.DIGEST:
         message = f"ImagePolicy={policy_words(policy)} has no meaning beside AutoUpdate=local"
         hint = "what is here by the image's name counts; write AutoUpdate=registry"
-        _report(reading, policies[policy], message, hint, key="ImagePolicy")
+        report(reading, policies[policy], message, hint, key="ImagePolicy")
         policy = ImagePolicy()
     reference = _followed(target, asker, reading, is_local=is_local)
     if reference is None:
@@ -271,7 +285,7 @@ def _followed(
             middle = "library/" if not is_local and "/" not in reference.path else ""
             why = f"{image} may be of any registry"
             hint = f"write the whole name, such as {host}/{middle}{reference.tagged}"
-    _report(reading, asker, f"cannot keep the image up to date: {why}", hint)
+    report(reading, asker, f"cannot keep the image up to date: {why}", hint)
     return None
 
 
@@ -295,7 +309,7 @@ def _report_torn(
         if _version_asked(rule) != _version_asked(first):
             message = f"{image} is to be {_which(rule)} here, and {_which(first)} in {first.path}"
             hint = "the containers of one image move together: say the same of both"
-            _report(reading, by_path[rule.path], message, hint, fatal=True)
+            report(reading, by_path[rule.path], message, hint, fatal=True)
 
 
 def _version_asked(rule: ImageRule) -> tuple[bool, ImagePolicy]:
@@ -310,10 +324,11 @@ def _report_idle(some: Iterable[ImageAsk], reading: Reading) -> None:
     """Say of keys that change nothing, as nobody asks for newer versions."""
     for ask in some:
         for key in ask.words.entries:
-            _report(reading, ask, f"{key}= has no meaning without {_SAYS_SO}", key=key)
+            if key != VERIFY:
+                report(reading, ask, f"{key}= has no meaning without {_SAYS_SO}", key=key)
 
 
-def _report(
+def report(
     reading: Reading,
     ask: ImageAsk,
     message: str,

@@ -67,6 +67,10 @@ def read_units(output: str, readings: Mapping[str, Reading], place: Place) -> No
             asks.setdefault(app, []).extend([ask] if ask else [])
     for app, some in asks.items():
         give_image_rules(readings[app], some)
+        if any(one.words.verify for one in some):
+            from supervisor.core.render.image_keys import give_image_keys  # noqa: PLC0415  # few do
+
+            give_image_keys(readings[app], some)
 
 
 def _read_unit(

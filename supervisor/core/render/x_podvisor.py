@@ -25,6 +25,7 @@ from supervisor.core.render.x_podvisor_images import (
     read_keep,
     read_policy,
     read_update,
+    read_verify,
     read_window,
 )
 from supervisor.kit.texts import meant, nearest, parse_duration
@@ -260,6 +261,7 @@ _KEYS = {
     "Update": _Key(read_update, image="update", of_services=False),
     "Cooldown": _Key(parse_duration, image="cooldown", of_services=False),
     "Window": _Key(read_window, image="window", of_services=False),
+    "VerifyImage": _Key(read_verify, image="verify", of_services=False),
     "KeepImages": _Key(read_keep, image="keep", of_services=False),
     "OnChange": _Key(read_on_change, many=True),
     "Run": _Key(read_run),

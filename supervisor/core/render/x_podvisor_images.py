@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from supervisor.core.files.names import KEY_SUFFIXES
 from supervisor.core.files.unitfile import Entry
 from supervisor.model.image import ImagePolicy, PolicyKind, UpdateMode
 
@@ -26,6 +27,8 @@ class ImageWords(msgspec.Struct, frozen=True, kw_only=True):
     window: str | None = None
     """Empty is always."""
     keep: int | None = None
+    verify: str | None = None
+    """Path of a public key, as it is written."""
     entries: Mapping[str, Entry] = {}
     """By the key."""
 
@@ -72,6 +75,13 @@ def read_window(text: str) -> str:
 
     parse_window(text)
     return "" if text == ALWAYS else text
+
+
+def read_verify(text: str) -> str:
+    """Take what may be the path of a key beside the unit's file."""
+    if text.startswith(("/", "~", "%")) or not text.endswith(KEY_SUFFIXES):
+        raise ValueError(f"write the path of {' or '.join(KEY_SUFFIXES)} beside this file")
+    return text
 
 
 def read_keep(text: str) -> int:
