@@ -69,6 +69,7 @@ _REPLIES: Mapping[
     ("GET", "/v1/status"): (AppQuery, lambda it, wish: it.look(wish.app or "")),
     ("GET", "/v1/history"): (AppQuery, lambda it, wish: it.history(wish.app or "")),
     ("GET", "/v1/images"): (AppQuery, lambda it, wish: it.images(wish.app or "")),
+    ("GET", "/v1/signatures"): (NoRequest, lambda it, _: it.signatures()),
     ("GET", "/v1/secrets"): (NoRequest, lambda it, _: it.secrets()),
     ("POST", "/v1/secrets/rotate"): (RotateRequest, lambda it, wish: it.rotate(wish.name)),
     ("POST", "/v1/plan"): (

@@ -16,14 +16,14 @@ from supervisor.cli.show import screen
 COMMANDS = (
     *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "events"),
     *("history", "rollback", "suspend", "resume"),
-    *("images", "update", "pin", "unpin", "retry"),
+    *("images", "update", "pin", "unpin", "retry", "trust"),
     *("reload", "secret", "webhook", "doctor", "bench"),
 )
 """In the order in which a newcomer meets them, the daemon apart."""
 _ASK_THE_DAEMON = (
     *("plan", "diff", "sync", "status", "events"),
     *("history", "rollback", "suspend", "resume", "reload", "webhook"),
-    *("images", "update", "pin", "unpin", "retry"),
+    *("images", "update", "pin", "unpin", "retry", "trust"),
 )
 _NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """Its message is the help. Before click 8.2 there is none: the help is written, and all is well."""

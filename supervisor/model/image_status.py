@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from supervisor.model.image import HeldUpdate, ImageKnowledge, ImageVersion
+from supervisor.model.image import HeldUpdate, ImageKey, ImageKnowledge, ImageVersion
 from supervisor.model.status import SyncReply
 from supervisor.model.wire import Name, Remark
 
@@ -59,6 +59,25 @@ class ImageReply(SyncReply, frozen=True, kw_only=True, omit_defaults=True):
     """The end of an order: how the apps that it is about stand, and their images."""
 
     images: tuple[ImageStatus, ...] = ()
+
+
+class AskedSignature(msgspec.Struct, frozen=True, kw_only=True):
+    """An image of an app that somebody has to have signed."""
+
+    app: str
+    path: str
+    """Of the file that names the image, relative to the app's root."""
+    image: str
+    """As it is pulled: `NAME@sha256:…`, once a version is known."""
+    repository: str
+    """`ghcr.io/me/web`, as Podman's policy calls it."""
+    key: ImageKey
+
+
+class SignatureList(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /v1/signatures`: what the apps ask for by `VerifyImage=`."""
+
+    images: tuple[AskedSignature, ...] = ()
 
 
 class UpdateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

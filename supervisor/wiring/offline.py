@@ -21,11 +21,14 @@ from supervisor.controllers.operator.reload import missing_secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.config.checking import settings_for_check, sources_of
 from supervisor.core.config.reader import Reading, secret_refs
+from supervisor.core.images.trust import asked_signatures
 from supervisor.kit.clock import SystemClock
 from supervisor.kit.threads import aside
+from supervisor.model.app import Deployment
 from supervisor.model.check import Check
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Finding, Stalled
+from supervisor.model.image_status import SignatureList
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
 from supervisor.model.setting_types import SecretRef
@@ -52,19 +55,32 @@ async def _secret_list(config: Path) -> SecretList:
     """Work out, without a daemon, how all secrets stand. Raises Stalled on refused settings."""
     with _scratch_ports(config) as (settings, ports):
         planning = Planning(ports)
-        desired = planning.desired_state(CurrentSettings(settings))
-        for name in settings.sources:
-            with suppress(Failure):  # what it holds is not known: nothing is said of it
-                if stored := await ports.reader.stored(name):
-                    desired.put(stored)
-        everything = await desired.deployments()
-        return SecretList(secrets=await planning.secrets.look(tuple(everything.values())))
+        everything = await _stored(planning, settings, ports)
+        return SecretList(secrets=await planning.secrets.look(everything))
+
+
+async def _signature_list(config: Path) -> SignatureList:
+    """Work out, without a daemon, which signatures apps ask for. Raises Stalled as the others."""
+    with _scratch_ports(config) as (settings, ports):
+        everything = await _stored(Planning(ports), settings, ports)
+        return SignatureList(images=tuple(asked_signatures(everything)))
+
+
+async def _stored(planning: Planning, settings: Settings, ports: Ports) -> tuple[Deployment, ...]:
+    """Return what the sources ask for, as they were read last."""
+    desired = planning.desired_state(CurrentSettings(settings))
+    for name in settings.sources:
+        with suppress(Failure):  # what it holds is not known: nothing is said of it
+            if stored := await ports.reader.stored(name):
+                desired.put(stored)
+    return tuple((await desired.deployments()).values())
 
 
 ANSWERS: dict[str, Callable[..., Awaitable[Any]]] = {
     "plan": _plan,
     "diff": _diff,
     "secrets": _secret_list,
+    "signatures": _signature_list,
 }
 """What the daemon answers, and is worked out here: by the settings file, and the request."""
 

@@ -18,6 +18,7 @@ from supervisor.model.podman import PullLogins
 
 _THERE = ("Already exists", "Download complete")
 _MOST_LAYERS = 1_000
+_CUT_SHORT = "Podman hung up before it was done: unexpected EOF"
 
 
 async def pull(
@@ -41,9 +42,9 @@ async def pull(
     if not has_registry(image):
         return await _pull_unseen(api, image, headers, anew=anew)
     try:
-        if not anew and await api.inspect("images", image):
-            return ""
-        return await _pull_seen(api, image, headers, show)
+        if not await api.inspect("images", image):
+            return await _pull_seen(api, image, headers, show)
+        return await _pull_unseen(api, image, headers, anew=True) if anew else ""
     except ApiError:
         return await _pull_unseen(api, image, headers, anew=anew)
 
@@ -62,7 +63,7 @@ async def _pull_seen(
 
 
 async def _pull_unseen(api: Api, image: str, headers: Mapping[str, str], *, anew: bool) -> str:
-    words = ""
+    words = _CUT_SHORT
     query = {"reference": image, "policy": "always" if anew else "missing"}
     try:
         async with api.stream("POST", "/images/pull", headers, **query) as lines:

@@ -46,7 +46,9 @@ class _Requirement(msgspec.Struct, frozen=True, rename="camel"):
     def keys(self) -> frozenset[str]:
         """Fingerprints of the keys of which any may have signed it; none that cannot be read."""
         found = set[bytes]()
-        for path in filter(None, (self.key_path, *self.key_paths)):
+        for path in (self.key_path, *self.key_paths):
+            if not path.startswith("/"):
+                continue  # Podman's own folder is not podvisor's
             with suppress(OSError, ValueError), open(path, "rb") as file:  # noqa: PTH123
                 found.update(public_keys(file.read(LARGEST))[:1])
         for data in filter(None, (self.key_data, *self.key_datas)):

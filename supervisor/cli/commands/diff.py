@@ -12,9 +12,6 @@ from supervisor.cli.show import screen
 if TYPE_CHECKING:
     from supervisor.model.diff import AppDiff, Diff, TextPair
 
-_STYLES = (("+++", "strong"), ("---", "strong"), ("@@", "dim"), ("+", "good"), ("-", "bad"))
-_CODES = {"good": "32", "bad": "31", "dim": "36", "strong": "1"}
-
 
 @click.command(
     short_help="Show what would change, line by line.",
@@ -79,13 +76,11 @@ def _write_json(diff: "Diff") -> None:
 
 
 def _show(diff: "Diff", *, colours: bool) -> None:
+    from supervisor.cli.show.diff_lines import show_diff
     from supervisor.cli.show.status_view import hold_in_words
 
     for app in diff.apps:
-        for line in _lines(app):
-            style = next((style for start, style in _STYLES if line.startswith(start)), "")
-            text = "\t".join(screen.clean(part) for part in line.split("\t"))
-            print(f"\x1b[{_CODES[style]}m{text}\x1b[0m" if style and colours else text)
+        show_diff(_lines(app), colours=colours)
         for found in app.findings:
             screen.finding(found, indent="")
     for found in diff.problems:

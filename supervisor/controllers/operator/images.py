@@ -16,13 +16,20 @@ from supervisor.controllers.operator.image_listing import ImageListing
 from supervisor.controllers.operator.image_versions import ImageVersions
 from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.ports import Ledger
+from supervisor.core.images.trust import asked_signatures
 from supervisor.core.images.words import short_name, version_in_words
 from supervisor.core.status.images_meant import images_and_version, images_called, no_image
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.image import ImageOrder, ImageVersion, order_key
-from supervisor.model.image_status import ImageList, ImageStatus, PinRequest, UpdateRequest
+from supervisor.model.image_status import (
+    ImageList,
+    ImageStatus,
+    PinRequest,
+    SignatureList,
+    UpdateRequest,
+)
 
 
 class ImageService(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +50,11 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
     async def list(self, app: str) -> ImageList:
         """The images of all apps, or of one. Raises Stalled for an unknown app."""
         return ImageList(running=True, images=await self.listing.of([app] if app else ()))
+
+    async def signatures(self) -> SignatureList:
+        """Which images of apps somebody has to have signed."""
+        everything = await self.desired_state.deployments()
+        return SignatureList(images=tuple(asked_signatures(everything.values())))
 
     async def update(self, request: UpdateRequest, say: Say) -> tuple[ImageStatus, ...]:
         """Ask for newer versions now, and bring the apps to what may be run.

@@ -24,6 +24,7 @@ from supervisor.model.image_status import (
     ImageReply,
     ImageStatus,
     PinRequest,
+    SignatureList,
     UpdateRequest,
 )
 from supervisor.model.plan import Plan
@@ -139,6 +140,10 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def images(self, app: str) -> ImageList:
         """How the images of all apps, or of one, stand. Raises Stalled for an unknown app."""
         return await self.orders.images().list(app)
+
+    async def signatures(self) -> SignatureList:
+        """Which images of apps somebody has to have signed."""
+        return await self.orders.images().signatures()
 
     async def update(self, request: UpdateRequest, tell: Tell) -> ImageReply:
         """Ask for newer versions of images now, and run them; see `ImageService`."""

@@ -2,13 +2,16 @@
 
 import json
 import time
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
 from supervisor.adapters.podman.pull_errors import failure_of, registry_of
-from supervisor.adapters.podman.signature_policy import policy_files, signature_rule
+from supervisor.adapters.podman.signature_policy import demanded, policy_files, signature_rule
+from supervisor.core.images.public_key import fingerprint, public_keys
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.image import SignatureDemand
 
 DIGEST = "sha256:" + "7" * 64
 ON_FORKY = "unable to copy from source docker://quay.io/a/b:1: "
@@ -231,6 +234,65 @@ def test_the_narrowest_scope_counts(
     rule = signature_rule(image, [policy(tmp_path, COSIGN, scope=scope)])
     assert rule
     assert (rule.signers == "with the key /etc/pki/me.pub") is counts
+
+
+ME = b"""\
+-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+"""
+YOU = ME.replace(b"Gb9E", b"Gb9F")
+ME_ID, YOU_ID = (fingerprint(public_keys(key)[0]) for key in (ME, YOU))
+DATA = {"type": "sigstoreSigned", "keyData": b64encode(ME).decode()}
+
+
+@pytest.mark.parametrize(
+    ("asked", "keys"),
+    [
+        ([DATA], {ME_ID}),
+        ([{"type": "sigstoreSigned", "keyPath": "TMP/me.pub"}], {ME_ID}),
+        ([{"type": "sigstoreSigned", "keyPaths": ["TMP/me.pub", "TMP/me2.pub"]}], {ME_ID}),
+        ([DATA, {"type": "sigstoreSigned", "keyPath": "TMP/you.pub"}], {ME_ID, YOU_ID}),
+        # Either is enough for Podman: neither is asked for.
+        ([{"type": "sigstoreSigned", "keyPaths": ["TMP/me.pub", "TMP/you.pub"]}], set()),
+        ([{"type": "sigstoreSigned", "keyPath": "TMP/none.pub"}], set()),
+        ([{"type": "sigstoreSigned", "keyPath": "me.pub"}], set()),
+        ([{"type": "sigstoreSigned", "keyData": "%"}], set()),
+        ([{"type": "signedBy", "keyPath": "TMP/me.pub"}], set()),
+        ([{"type": "insecureAcceptAnything"}], set()),
+        ([{"type": "reject"}], set()),
+        ([], set()),
+    ],
+)
+def test_whose_signature_is_demanded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[object], keys: set[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, key in (("me", ME), ("me2", b"by me\n" + ME), ("you", YOU)):
+        (tmp_path / f"{name}.pub").write_bytes(key)
+    path = policy(tmp_path, *asked)
+    path.write_text(path.read_text().replace("TMP", str(tmp_path)))
+    image = f"quay.io/a/b@{DIGEST}"
+    assert demanded(image, [tmp_path / "none.json", path]).keys == keys
+    assert demanded(image, [path]).place == f'{path}, "docker" "quay.io/a"'
+    assert not demanded("quay.io/b/b:1", [path]).keys
+
+
+def test_nobody_is_demanded_where_that_cannot_be_told(tmp_path: Path) -> None:
+    """Then it is not run: only what is known to be asked for counts."""
+    broken = tmp_path / "policy.json"
+    broken.write_text("{bad")
+    for files in ([broken], [tmp_path / "none"], []):
+        assert demanded("quay.io/a/b:1", files) == SignatureDemand(place="Podman's policy.json")
+
+
+def test_the_default_of_a_transport_counts_before_that_of_all(tmp_path: Path) -> None:
+    rule = signature_rule("quay.io/a/b:1", [policy(tmp_path, COSIGN, scope="")])
+    assert rule
+    assert rule.place.endswith('"docker" ""')
+    rule = signature_rule("quay.io/a/b:1", [policy(tmp_path, COSIGN, scope="ghcr.io")])
+    assert rule
+    assert rule.place.endswith('"default"')
 
 
 def test_a_policy_that_cannot_be_read_takes_nothing_from_the_words(tmp_path: Path) -> None:

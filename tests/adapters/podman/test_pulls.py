@@ -55,6 +55,19 @@ async def test_what_is_there_is_not_pulled(podman: FakePodman, client: PodmanCli
     assert not [one for one in podman.asked if one.startswith("POST")]
 
 
+async def test_what_is_there_is_verified_anew(podman: FakePodman, client: PodmanClient) -> None:
+    """Podman verifies signatures where it asks the registry, and says when it is done."""
+    podman.add_image(IMAGE)
+    await client.pull(IMAGE, timeout_seconds=5, anew=True)
+    assert podman.asked[-1] == f"POST images/pull?reference={IMAGE}&policy=always"
+    podman.pull_lines = [{"error": "Source image rejected: A signature was required"}]
+    with pytest.raises(Stalled):
+        await client.pull(IMAGE, timeout_seconds=5, anew=True)
+    podman.pull_lines = [{"stream": "Trying to pull"}]
+    with pytest.raises(Retry, match="hung up before it was done"):
+        await client.pull(IMAGE, timeout_seconds=5, anew=True)
+
+
 async def test_why_it_failed_is_asked_of_podmans_own(
     podman: FakePodman, client: PodmanClient
 ) -> None:

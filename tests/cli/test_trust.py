@@ -1,0 +1,122 @@
+"""`podvisor trust`: Podman's files for signatures, shown and written."""
+
+import json
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from supervisor.cli import codes
+from supervisor.core.images.public_key import fingerprint, read_public_key
+from tests.core.images.test_public_key import ECDSA, ED25519
+
+POLICY = ".config/containers/policy.json"
+ATTACHED = ".config/containers/registries.d/podvisor.yaml"
+ANYTHING = [{"type": "insecureAcceptAnything"}]
+
+
+def asked(app="web", key=ECDSA, name="ghcr.io/me/web"):
+    der = read_public_key(key)
+    return {
+        "app": app,
+        "path": f"{app}.container",
+        "image": f"{name}@sha256:{'1' * 64}",
+        "repository": name,
+        "key": {
+            "path": "me.pub",
+            "der": b64encode(der).decode(),
+            "fingerprint": fingerprint(der),
+        },
+    }
+
+
+@pytest.fixture
+def files(home: Path):
+    """A policy of the user's own, as a link into a folder of settings."""
+    (home / "dotfiles").mkdir()
+    policy = {"transports": {"docker": {"quay.io": [{"type": "reject"}]}}, "default": ANYTHING}
+    (home / "dotfiles/policy.json").write_text(json.dumps(policy, indent=1))
+    (home / POLICY).parent.mkdir(parents=True)
+    (home / POLICY).symlink_to(home / "dotfiles/policy.json")
+    return home
+
+
+def test_it_shows_what_it_would_write(files, daemon, podvisor):
+    daemon.answer("/v1/signatures", {"images": [asked()]})
+    before = (files / POLICY).read_text()
+    done = podvisor("trust")
+    assert done.code == codes.CHANGES
+    assert f"sha256:{fingerprint(read_public_key(ECDSA))}" in done.out, "whole, to be compared"
+    assert f"--- {files / POLICY}\n+++ {files / POLICY}\n" in done.out
+    assert '+   "ghcr.io/me/web": [\n' in done.out
+    assert f"--- /dev/null\n+++ {files / ATTACHED}\n" in done.out
+    assert "Nothing is written." in done.out
+    assert (files / POLICY).read_text() == before
+    assert not (files / ATTACHED).exists()
+
+
+def test_it_writes_it_and_has_the_app_tried_again(files, daemon, podvisor):
+    daemon.answer("/v1/signatures", {"images": [asked()]})
+    daemon.answer("/v1/sync", {"reply": {"apps": [{"name": "web", "state": "ready"}]}})
+    done = podvisor("trust", "web", "--yes")
+    assert done.code == codes.OK, done.err
+    assert (files / POLICY).is_symlink()
+    written = json.loads((files / "dotfiles/policy.json").read_text())
+    assert list(written) == ["transports", "default"]
+    assert list(written["transports"]["docker"]) == ["quay.io", "ghcr.io/me/web"]
+    assert "ghcr.io/me/web" in (files / ATTACHED).read_text()
+    assert daemon.asked[-1].body == {"apps": ["web"]}
+    done = podvisor("trust")
+    assert done.code == codes.OK
+    assert "asks for these signatures already" in done.out
+
+
+def test_without_a_policy_of_ones_own_that_of_the_machine_is_taken_along(home, daemon, podvisor):
+    daemon.answer("/v1/signatures", {"images": [asked()]})
+    daemon.answer("/v1/sync", {"reply": {"apps": [{"name": "web", "state": "ready"}]}})
+    assert podvisor("trust", "--yes").code == codes.OK
+    assert "default" in json.loads((home / POLICY).read_text())
+
+
+@pytest.mark.parametrize("arguments", [["db"], ["web", "db"]])
+def test_an_app_that_asks_for_none(files, daemon, podvisor, arguments):
+    daemon.answer("/v1/signatures", {"images": [asked()]})
+    done = podvisor("trust", *arguments)
+    assert done.code == codes.ERROR
+    assert "no app named “db” asks for a signature" in done.err
+
+
+def test_nobody_asks(files, daemon, podvisor):
+    daemon.answer("/v1/signatures", {"images": []})
+    done = podvisor("trust")
+    assert (done.code, done.out) == (0, "No app asks for a signature (VerifyImage=).\n")
+
+
+def test_two_keys_for_one_image_are_for_a_person(files, daemon, podvisor):
+    images = [asked(), asked("db", ED25519)]
+    daemon.answer("/v1/signatures", {"images": images})
+    done = podvisor("trust", "--yes")
+    assert done.code == codes.ERROR
+    assert "is to be signed with web/me.pub" in done.err
+    daemon.answer("/v1/sync", {"reply": {"apps": [{"name": "db", "state": "ready"}]}})
+    assert podvisor("trust", "db", "--yes").code == codes.OK
+
+
+def test_a_narrower_entry_is_said(files, daemon, podvisor):
+    one = asked()
+    policy = {"default": ANYTHING, "transports": {"docker": {one["image"]: ANYTHING}}}
+    (files / POLICY).write_text(json.dumps(policy))
+    daemon.answer("/v1/signatures", {"images": [one]})
+    done = podvisor("trust", "--yes")
+    assert done.code == codes.ERROR
+    assert "does not ask for the signature of ghcr.io/me/web@sha256:" in done.err
+
+
+@pytest.mark.parametrize("text", ["{bad", "\xff", "[]", " " * (1 << 20) + "{} "])
+def test_a_policy_that_cannot_be_changed(files, daemon, podvisor, text):
+    (files / POLICY).write_text(text, encoding="latin-1")
+    daemon.answer("/v1/signatures", {"images": [asked()]})
+    done = podvisor("trust", "--yes")
+    assert done.code == codes.ERROR
+    assert f"cannot change {files / POLICY}" in done.err
+    assert (files / POLICY).read_text(encoding="latin-1") == text
