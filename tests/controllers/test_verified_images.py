@@ -4,10 +4,11 @@ import anyio
 import pytest
 
 from supervisor.controllers.keys import Kind
+from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.image import VerifiedImage
 from supervisor.model.need import NeedKind
-from supervisor.model.status import AppState, SyncRequest
+from supervisor.model.status import AppState, OrderRequest, SyncRequest
 from tests.fakes.ports import oid
 
 pytestmark = pytest.mark.anyio
@@ -47,10 +48,11 @@ def runs(world, unit="web.service"):
     return digests.get(world.machine.running.get(unit))
 
 
-async def sync(daemon, *apps):
-    async def tell(_):
-        pass
+async def tell(_):
+    pass
 
+
+async def sync(daemon, *apps):
     await daemon.service.sync(SyncRequest(apps=apps), tell)
 
 
@@ -63,7 +65,7 @@ async def test_what_nobody_verifies_is_not_run(world):
         assert not world.podman.pulls, "and nothing is fetched for nothing"
         (need,) = waits(daemon)
         assert "asks for a signature with me.pub" in need
-        assert "policy.json, its entry, does not: podvisor trust" in need
+        assert "policy.json, its entry, does not (podvisor trust" in need
         world.podman.demands[NAME] = ME
         await sync(daemon, "web")
         assert runs(world) == A
@@ -93,6 +95,25 @@ async def test_what_is_not_signed_leaves_the_former_one_running(world):
         world.podman.signed[B] = ME
         await anyio.sleep(2 * PULL + 200)
         assert runs(world) == B
+
+
+async def test_a_person_has_it_tried_at_once(world):
+    world.podman.signed[A] = ME
+    world.podman.demands[NAME] = ME
+    world.reader.put("home", web(A, "verify=me"))
+
+    async def retry():
+        await daemon.service.retry(OrderRequest(apps=("web",)), tell)
+
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(B, "verify=me"))
+        await anyio.sleep(3600)
+        world.podman.signed[B] = ME
+        await retry()
+        assert runs(world) == B
+        await anyio.sleep(600)
+        with pytest.raises(Stalled, match="nothing failed"):
+            await retry()
 
 
 async def test_what_was_here_before_is_verified_before_it_counts(world):

@@ -22,6 +22,8 @@ from supervisor.cli.fast.status_report import is_well
 def command(app: str, reason: str, as_json: bool) -> int:
     """Try the newest revision of an app, or the newest version of its images, that failed its gate.
 
+    What it waits for and could not be pulled is pulled again at once.
+
     A hold or suspension stays: `podvisor resume` ends these, and has a revision that failed tried
     again, too, but no version of an image.
     """

@@ -86,7 +86,7 @@ class ImageController(msgspec.Struct, kw_only=True):
         )
 
     def error(self, image: str) -> str:
-        """Why the last pull failed; empty if it did not."""
+        """Why the last pull failed, and what to do; empty if it did not."""
         return self._errors.get(image, "")
 
     def with_progress(self, needs: Iterable[Need]) -> Iterator[Need]:
@@ -146,11 +146,12 @@ class ImageController(msgspec.Struct, kw_only=True):
     def _refuse(self, image: str, apps: Collection[str], failure: Failure) -> None:
         """Tell these apps, and those that will run it, why it is not had."""
         concerned = self._concerned(image, apps)
-        if self._errors.get(image) != str(failure):
+        words = f"{failure} ({failure.hint})" if failure.hint else str(failure)
+        if self._errors.get(image) != words:
             hint = failure.hint or "tried again by itself"
             self._log(image, concerned, ok=False, reason=str(failure), detail=hint)
         if concerned:
-            self._errors[image] = str(failure)
+            self._errors[image] = words
         self.queue.add(*Kind.APP.keys(sorted(apps)))
 
     def _concerned(self, image: str, waiting: Collection[str]) -> set[str]:

@@ -13,8 +13,7 @@ from supervisor.model.errors import Stalled
 from supervisor.model.image import ImageKey, VerifiedImage
 from supervisor.model.plan import PullImage
 
-_TRUST = "podvisor trust shows what it has to say, and writes it"
-_COMPARE = "compare the key's fingerprint with what its owner says"
+_TRUST = "podvisor trust shows what that has to say, and writes it"
 
 
 class ImageVerifier(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +41,7 @@ class ImageVerifier(msgspec.Struct, frozen=True, kw_only=True):
             hint = "leave out Update=off, or name a digest: Image=NAME@sha256:…"
             return Stalled(f"{asked}, and what the tag stands for may change afterwards", hint=hint)
         place = (await self.podman.demanded(image)).place
-        return Stalled(f"{asked}, and {place}, does not: {_TRUST}", hint=_COMPARE)
+        return Stalled(f"{asked}, and {place}, does not", hint=_TRUST)
 
 
 def is_met(step: PullImage, keys: frozenset[str]) -> bool:

@@ -22,6 +22,7 @@ from supervisor.kit.texts import format_duration
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.rollout import Hold, Outcome, Suspension
 from supervisor.model.status import History, OrderRequest
 
@@ -92,6 +93,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         await self.desired_state.deployments()
         hold = self.ledger.get(Hold, app)
         words = self._lift_quarantine(app, held=hold.release if hold else "", images=True)
+        words += [f"{one.text} is pulled again" for one in self._unpulled(app)]
         if not words:
             raise Stalled(
                 f"cannot retry {app}: nothing failed of what is asked of it now",
@@ -101,6 +103,11 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         why = _with_why(", ".join(words), order.reason)
         self.ledger.log(EventKind.RESUMED, app=app, reason=why)
         self.desired_state.invalidate()
+
+    def _unpulled(self, app: str) -> list[Need]:
+        """Return the images that it waits for, and that could not be had."""
+        waiting = self.board.apps[app].waiting if app in self.board.apps else ()
+        return [one for one in waiting if one.kind is NeedKind.IMAGE and one.failing]
 
     def _lift_quarantine(self, app: str, *, held: str = "", images: bool = False) -> list[str]:
         """Let what failed be tried again, if it is asked for: its revision; also its newest images.

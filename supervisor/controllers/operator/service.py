@@ -177,7 +177,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
 
         async def work(say: Say) -> None:
             await self.orders.apps.retry(order)
-            await self.syncs.bring_on(order.apps, say)
+            await self.syncs.pull_and_bring_on(order.apps, say)
 
         await self.event_log.tell_of(work, tell)
         return self._reply(order.apps)

@@ -69,8 +69,19 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
                 for name in self.ledger.repairs()
                 if not request.apps or name in units
             )
-            self.queue.add(*self.images.keys(request.apps))
-            await self.bring_on(request.apps, say, known=known, since=mark)
+            await self.pull_and_bring_on(request.apps, say, known=known, since=mark)
+
+    async def pull_and_bring_on(
+        self,
+        apps: Collection[str],
+        say: Say,
+        *,
+        known: Collection[str] = (),
+        since: int | None = None,
+    ) -> None:
+        """As `bring_on`; images that could not be had are pulled now, whenever they were due."""
+        self.queue.add(*self.images.keys(apps))
+        await self.bring_on(apps, say, known=known, since=since)
 
     async def bring_on(
         self,
