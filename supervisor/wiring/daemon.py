@@ -30,6 +30,7 @@ from supervisor.controllers.operator.secrets import SecretService
 from supervisor.controllers.operator.service import ControlService, Orders
 from supervisor.controllers.operator.status import Glance, StatusService
 from supervisor.controllers.operator.sync import SyncService
+from supervisor.controllers.operator.unfitting import outlook
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.reconcilers import Reconciler, Registry
 from supervisor.controllers.resync import Resync
@@ -293,7 +294,7 @@ def assemble(
     reloader = SettingsReloader(
         file=file,
         take=lifecycle.take_settings,
-        leaving=desired_state.leaving,
+        outlook=partial(outlook, desired_state),
         secrets=ports.secrets,
         ledger=ledger,
     )

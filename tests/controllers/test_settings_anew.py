@@ -155,3 +155,32 @@ async def test_asked_of_systemd_during_the_start_they_are_taken_up_at_its_end(wo
             config.write_text(OTHER)
         assert daemon.board.has_looked
         assert in_force(daemon) == on_disk(config)
+
+
+async def test_say_what_they_name_that_is_not_there(world, config):
+    image = "reg.example/web:1"
+    world.reader.put("home", {"web/web.container": f"image={image} track=digest"})
+    world.registry.push(image)
+    typo = ONE + '[images.by_app.wbe]\nupdate = "off"\n[images.by_image."*/wbe"]\nupdate = "off"\n'
+    words = (
+        "“wbe” in `images.by_app` fits no app",
+        "“*/wbe” in `images.by_image` fits no image that is kept up to date",
+    )
+
+    def messages(findings):
+        return tuple(one.message for one in findings)
+
+    async with world.running(config=config) as daemon:
+        assert daemon.service.status().problems == ()
+        config.write_text(typo)
+        assert messages((await daemon.service.reload()).findings) == words
+        await daemon.queue.wait_idle()
+        assert messages(daemon.service.status().problems) == words
+        assert not any(one.fatal for one in daemon.service.status().problems)
+        config.write_text(typo.replace("wbe", "web"))
+        assert (await daemon.service.reload()).findings == ()
+        await daemon.queue.wait_idle()
+        assert daemon.service.status().problems == ()
+        # Of what cannot be read, nothing is known.
+        config.write_text(typo + '[sources.other]\ngit = "https://git.example/other"\n')
+        assert (await daemon.service.reload()).findings == ()

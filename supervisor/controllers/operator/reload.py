@@ -84,8 +84,8 @@ class SettingsReloader(msgspec.Struct, frozen=True, kw_only=True):
     file: SettingsFile
     take: Callable[[Settings], Awaitable[None]]
     """Goes on with these settings."""
-    leaving: Callable[[Settings], Awaitable[tuple[Finding, ...]]]
-    """Says which apps these settings leave out."""
+    outlook: Callable[[Settings], Awaitable[tuple[Finding, ...]]]
+    """Says which apps these settings leave out, and what in them fits nothing."""
     secrets: Secrets
     ledger: Events
     _reloading: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
@@ -94,8 +94,8 @@ class SettingsReloader(msgspec.Struct, frozen=True, kw_only=True):
     async def reload(self) -> Reloaded:
         """Take up what is on disk, if it is not refused; passes that are under way go on.
 
-        Apps that will be removed for it, and secrets that are seen at once not to be there, are
-        named in the answer and in the event log.
+        Apps that will be removed for it, what fits nothing, and secrets that are seen at once not
+        to be there, are named in the answer and in the event log.
         """
         async with self._reloading:
             return await self._reload()
@@ -112,7 +112,7 @@ class SettingsReloader(msgspec.Struct, frozen=True, kw_only=True):
             )
             findings = (*findings, *missing)
             with suppress(Failure):  # the passes say what cannot be read
-                findings = (*findings, *await self.leaving(reading.settings))
+                findings = (*findings, *await self.outlook(reading.settings))
         self.ledger.log(
             EventKind.SETTINGS,
             ok=reading.settings is not None,

@@ -15,6 +15,7 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.images.registry_receiver import RegistryReceiver
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.app_names import AppNames
+from supervisor.controllers.operator.unfitting import unfitting
 from supervisor.controllers.ports import Systemd
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.status_board import StatusBoard
@@ -92,6 +93,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         problems = (*bare.problems, *board.problems.values())
         if not self.desired_state.settings.sources:
             problems = (*problems, NO_SOURCE)
+        problems = (*problems, *unfitting(self.desired_state, self.desired_state.settings))
         return replace(
             bare,
             sources=tuple(self._source(board.sources[name]) for name in sorted(board.sources)),

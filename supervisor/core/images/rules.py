@@ -41,10 +41,14 @@ def _first(values: Iterable[_T | None], otherwise: _T) -> _T:
 
 
 def _tables(image: str, app: str, settings: ImageSettings) -> Iterator[ImageUpdateSettings]:
-    repository, _ = name_and_tag(image)
     for glob, table in settings.by_image.items():
-        whole = glob if set("*?[") & set(glob) else full_name(glob)
-        if fnmatchcase(repository, whole) or fnmatchcase(image, whole):
+        if glob_fits(glob, image):
             yield table
     if app in settings.by_app:
         yield settings.by_app[app]
+
+
+def glob_fits(glob: str, image: str) -> bool:
+    """Whether a glob of `by_image` is about an image: with its tag, or without."""
+    whole = glob if set("*?[") & set(glob) else full_name(glob)
+    return any(fnmatchcase(name, whole) for name in (name_and_tag(image)[0], image))
