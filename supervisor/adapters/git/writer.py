@@ -40,6 +40,16 @@ _READ_ONLY = re.compile(
 _MAY_PUSH = "give podvisor's key or token the right to push, or name one that has it:"
 
 
+_OWN_INSTEAD = (
+    "let podvisor push there, or have it push a branch of its own for you to merge:"
+    ' writeback_branch = "podvisor-updates"'
+)
+_MAY_REPLACE = (
+    "let podvisor push to that branch, and replace it (by force), which is its own; or remove it"
+    " there: it is pushed anew then"
+)
+
+
 class _Branch(NamedTuple):
     """Where a commit goes."""
 
@@ -83,8 +93,7 @@ async def push_commit(
             why = f"{one_line(because[1])}: {why}"
         raise Stalled(
             f"cannot {exchange.doing}: the server refuses it for branch {short} ({why})",
-            hint="let podvisor push there, or have it push a branch of its own for you to merge:"
-            ' writeback_branch = "podvisor-updates"',
+            hint=_MAY_REPLACE if settings.writeback_branch else _OWN_INSTEAD,
         )
     raise exchange.failure(done)
 

@@ -212,6 +212,23 @@ async def test_a_branch_of_its_own_is_kept_up_to_date(host, settings, sources):
     assert await sources.commit("home", settings, second(onto, replaces=then))
 
 
+async def test_a_server_that_lets_no_branch_be_replaced_is_said_with_the_way_out(
+    host, settings, sources
+):
+    settings = msgspec.structs.replace(settings, writeback_branch="podvisor-updates")
+    onto = (await sources.fetch("home", settings)).revision
+    first = (await sources.commit("home", settings, second(onto))).oid
+    bare = ("git", "-C", str(host.bare))
+    host.run(*bare, "config", "receive.denyNonFastForwards", "true")  # as init --shared has it
+    onto = host.push({"README": "r2\n"})
+    await sources.fetch("home", settings)
+    with pytest.raises(Stalled, match="non-fast-forward") as met:
+        await sources.commit("home", settings, second(onto, replaces=first))
+    assert "remove it" in met.value.hint
+    host.run(*bare, "branch", "-D", "podvisor-updates")
+    assert await sources.commit("home", settings, second(onto, replaces=first))
+
+
 async def test_the_branch_that_is_followed_is_never_its_own(host, settings, sources):
     settings = msgspec.structs.replace(settings, writeback_branch="main")
     onto = (await sources.fetch("home", settings)).revision
