@@ -55,9 +55,10 @@ class ProposedPull(msgspec.Struct, frozen=True, kw_only=True):
     told: Proposal
 
 
-class PullStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One that is open, or was closed without a merge, for `podvisor status`."""
+class ProposalStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What waits to be merged, or was closed without that, for `podvisor status`."""
 
     name: str
+    """`pull request #5`, or `branch podvisor-updates` where none is opened."""
     url: str = ""
-    state: PullState
+    state: PullState = PullState.OPEN

@@ -8,7 +8,7 @@ from supervisor.model.errors import Finding
 from supervisor.model.health import Health
 from supervisor.model.image import HeldUpdate
 from supervisor.model.need import Need
-from supervisor.model.pull_request import PullStatus
+from supervisor.model.pull_request import ProposalStatus
 from supervisor.model.registry_webhook import RegistryWebhook
 from supervisor.model.rollout import Hold, Rollout, Suspension
 from supervisor.model.webhook import ListenerStatus, SourceWebhook
@@ -134,8 +134,8 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     findings: tuple[Finding, ...] = ()
     webhook: SourceWebhook | None = None
     """Left out where nobody is to tell of pushes."""
-    pull_request: PullStatus | None = None
-    """For what was written back to a branch of podvisor's own; left out if none waits."""
+    proposal: ProposalStatus | None = None
+    """What was written back to a branch of podvisor's own, as long as that waits for a person."""
 
 
 class WatchStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,7 +15,7 @@ from supervisor.kit.clock import SystemClock
 from supervisor.model.errors import Finding
 from supervisor.model.need import Need, NeedKind, unit_need
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
-from supervisor.model.pull_request import PullState, PullStatus
+from supervisor.model.pull_request import ProposalStatus, PullState
 from supervisor.model.settings import LedgerSettings
 from supervisor.model.status import (
     AppState,
@@ -143,8 +143,8 @@ def test_says_to_the_nearest_minute_when_a_source_is_read_again(
 def test_says_where_a_pull_request_waits(
     capsys: pytest.CaptureFixture[str], state: str, url: str, line: str
 ) -> None:
-    pull = PullStatus(name="pull request #5", url=url, state=PullState(state))
-    source = msgspec.structs.replace(WELL.sources[0], pull_request=pull)
+    pull = ProposalStatus(name="pull request #5", url=url, state=PullState(state))
+    source = msgspec.structs.replace(WELL.sources[0], proposal=pull)
     lines = drawn(capsys, msgspec.structs.replace(WELL, sources=(source,)))
     assert lines[3].removeprefix("! ").startswith(f"main: {line}")
     assert ("https:" in lines[3]) == bool(url)

@@ -54,7 +54,7 @@ def world(world):
 
 def shown(daemon):
     (source,) = daemon.service.status().sources
-    return source.pull_request
+    return source.proposal
 
 
 def told(world):
@@ -81,7 +81,7 @@ async def test_one_is_opened_for_what_was_pushed(world):
         assert (one.head, one.to) == (OWN_BRANCH, "main")
         title, body = world.pull_requests.texts[1]
         assert title == "Run reg.example/web 2"
-        assert f"They run on {os.uname().nodename}" in body
+        assert f"It runs on {os.uname().nodename}, and is well." in body
         assert f"    reg.example/web: 1 -> 2\n      web, {PATH}, by newest\n" in body
         assert world.pull_requests.tokens == {b"t0ken"}
         assert shown(daemon).name == "pull request #1"
@@ -214,6 +214,11 @@ async def test_without_the_settings_nobody_is_asked(world, without):
         await newer(world, daemon, "1", "2")
         assert len(world.reader.commits) == 1
         assert not world.pull_requests.asked
+        where = f"branch {OWN_BRANCH}" if home.writeback_branch else ""
+        assert (shown(daemon).name if shown(daemon) else "") == where
+        await world.push(daemon, {PATH: UNIT.format(2)})
+        await settle(daemon)
+        assert shown(daemon) is None
 
 
 async def test_when_the_settings_end_it_is_shown_no_more_and_left_alone(world):

@@ -128,7 +128,7 @@ def test_pushed_images_end_in_git_and_nothing_starts_again(user, own, repositori
     # A push that is refused, a pull request that is opened.
     user.wait_for(lambda: "push to" in str(status(user)), what="that the server takes no push")
     assert bare(web, "rev-parse", "main") == before
-    user.wait_for(lambda: source(user, "reviewed").get("pull_request"), what="a pull request")
+    user.wait_for(lambda: source(user, "reviewed").get("proposal"), what="a pull request")
     url = f"{git_host.replace('/api/v1/repos', '')}/1"
     line = f"reviewed: pull request #1 waits to be merged: {url}"
     assert line in user.podvisor("status", check=False).stdout
@@ -152,7 +152,7 @@ def test_pushed_images_end_in_git_and_nothing_starts_again(user, own, repositori
     user.podvisor("sync")
     tips = [bare(one, "rev-parse", "main") for one in (web, api)]
     assert [one["revision"] for one in status(user)["sources"]] == tips
-    user.wait_for(lambda: "pull_request" not in source(user, "reviewed"), what="a merge")
+    user.wait_for(lambda: "proposal" not in source(user, "reviewed"), what="a merge")
     said = [event["reason"] for event in events(user, kind="pull-request")]
     assert said[0].startswith("pull request #1 was opened: ")
     assert said[1] == "pull request #1 was merged"

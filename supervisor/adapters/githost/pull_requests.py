@@ -84,7 +84,7 @@ async def _one(api: Api, request: Request, *, token: bytes, doing: str) -> PullR
 async def _ask(api: Api, request: Request, *, token: bytes, doing: str) -> tuple[PullRequest, ...]:
     right = pull_request_api.right_of(api.kind)
     hints = Hints(
-        denied=f"give the token that `status_token` leads to {right},"
+        denied=f"check the token that `status_token` leads to: it needs {right};"
         " or have no pull requests opened: writeback_pull_request = false",
         not_found="check `status_url`, whether the repository takes pull requests,"
         f" and whether the token may see it: it needs {right}",

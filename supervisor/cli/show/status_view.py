@@ -118,22 +118,22 @@ def _sources(sources: list[dict[str, Any]], now: float) -> None:
     for source in sources:
         if source.get("webhook"):
             webhook_view.source(source["name"], source["webhook"], now)
-        if source.get("pull_request"):
-            _pull_request(source["name"], source["pull_request"])
+        if source.get("proposal"):
+            _proposal(source["name"], source["proposal"])
         if source.get("error"):
             since = relative(source.get("error_since", 0.0), now=now)
             say(("✗ ", "bad"), f"{source['name']}: {source['error']}", (f" ({since})", "dim"))
         for finding in source.get("findings", ()):
             screen.finding(finding, indent="")
-    parts = ("error", "findings", "webhook", "pull_request")
+    parts = ("error", "findings", "webhook", "proposal")
     if any(source.get(part) for source in sources for part in parts):
         say()
 
 
-def _pull_request(name: str, one: dict[str, Any]) -> None:
-    """Say that one waits for a person, or what a person decided."""
+def _proposal(name: str, one: dict[str, Any]) -> None:
+    """Say what waits for a person, or what a person decided."""
     page = f": {one['url']}" if one.get("url") else ""
-    if one["state"] == "open":
+    if one.get("state", "open") == "open":
         say((f"{name}: {one['name']} waits to be merged{page}", "dim"))
     else:
         why = "was closed without a merge, and none is opened until there is something newer"

@@ -110,7 +110,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
             one,
             findings=self.desired_state.source_findings.get(one.name, ()),
             webhook=self.webhooks.status_of(one.name),
-            pull_request=self.board.pull_requests.get(one.name),
+            proposal=self.board.proposals.get(one.name),
             next_poll_at=self._next_at([Kind.SOURCE.key(one.name)]),
         )
 

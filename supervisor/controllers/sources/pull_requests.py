@@ -20,7 +20,13 @@ from supervisor.core.images.writeback import proposal
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
-from supervisor.model.pull_request import Proposal, ProposedPull, PullRequest, PullState, PullStatus
+from supervisor.model.pull_request import (
+    Proposal,
+    ProposalStatus,
+    ProposedPull,
+    PullRequest,
+    PullState,
+)
 from supervisor.model.settings import SourceSettings
 from supervisor.model.writeback import PushedBranch
 
@@ -46,10 +52,15 @@ class PullRequestController(msgspec.Struct, frozen=True, kw_only=True):
     async def reconcile(self, name: str) -> None:
         """Open it, or bring it up to date. Raises what reading the token and asking raise."""
         settings = self.settings.now.sources.get(name)
-        api = _api(settings) if settings else None
         pushed = self.ledger.get(PushedBranch, name)
-        if not (settings and api and pushed and pushed.branch == settings.writeback_branch):
+        if not settings or not pushed or not _is_asked_for(settings, pushed):
             self._remember(name, None)
+            return
+        api = _api(settings)
+        if api is None:
+            self._remember(name, None)
+            if pushed.changes:
+                self.board.proposals[name] = ProposalStatus(name=f"branch {pushed.branch}")
             return
         wanted = _wanted(pushed, name)
         last = self._last(name, api, wanted)
@@ -136,20 +147,23 @@ class PullRequestController(msgspec.Struct, frozen=True, kw_only=True):
         elif last != self.ledger.get(ProposedPull, name):
             self.ledger.put(last, name)
         if last is None or last.state is PullState.MERGED:
-            self.board.pull_requests.pop(name, None)
+            self.board.proposals.pop(name, None)
         else:
-            shown = PullStatus(name=last.name, url=last.url, state=last.state)
-            self.board.pull_requests[name] = shown
+            shown = ProposalStatus(name=last.name, url=last.url, state=last.state)
+            self.board.proposals[name] = shown
 
     def _log(self, source: str, url: str, why: str) -> None:
         self.ledger.log(EventKind.PULL_REQUEST, source=source, subject=url, reason=why)
 
 
+def _is_asked_for(settings: SourceSettings, pushed: PushedBranch) -> bool:
+    """Whether what was pushed is what the settings still have pushed."""
+    return settings.writeback and settings.writeback_branch == pushed.branch
+
+
 def _api(settings: SourceSettings) -> Api | None:
     """Return where pull requests are to be opened; None if the settings ask for none."""
-    if not (settings.writeback and settings.writeback_branch and settings.status):
-        return None
-    if not settings.writeback_pull_request:
+    if not (settings.status and settings.writeback_pull_request):
         return None
     return api_of(settings.status, git=settings.git, url=settings.status_url)
 

@@ -12,7 +12,7 @@ from supervisor.model.app import Deployment
 from supervisor.model.errors import Finding
 from supervisor.model.observed import AppliedApp, UnitState
 from supervisor.model.plan import LeaveUnit, Plan, SetHealthInterval, Step
-from supervisor.model.pull_request import PullStatus
+from supervisor.model.pull_request import ProposalStatus
 from supervisor.model.status import AppState, AppStatus, SourceStatus, WatchStatus
 
 _UNNOTICED = (*BOOKKEEPING, LeaveUnit, SetHealthInterval)
@@ -28,8 +28,8 @@ class StatusBoard(msgspec.Struct):
     watches: dict[str, WatchStatus] = {}
     problems: dict[str, Finding] = {}
     """Key to why its last pass failed."""
-    pull_requests: dict[str, PullStatus] = {}
-    """Source to the pull request that waits for a person."""
+    proposals: dict[str, ProposalStatus] = {}
+    """Source to what waits there for a person to merge it."""
     has_looked: bool = False
     """Whether the first pass is through."""
     _passes: dict[str, Deployment] = {}

@@ -80,7 +80,7 @@ def is_said(changes: Iterable[TagChange], tags: Mapping[tuple[str, str], str]) -
 
 def message(changes: Sequence[TagChange], host: str) -> str:
     """Tell in a commit's message from what to what, by which policy, for which app and file."""
-    head = (f"{_subject(changes)}\n", f"They run on {host}, and are well.\n")
+    head = (f"{_subject(changes)}\n", f"{_where(changes, host)}\n")
     return "\n".join((*head, *_lines(changes))) + "\n"
 
 
@@ -98,7 +98,7 @@ def proposal(pushed: PushedBranch, *, host: str) -> Proposal:
         " closed. Nothing restarts for a merge. Closed without one, it is not opened again for the"
         " same versions; they go on running."
     )
-    said = (f"They run on {host}, and are well there.", "\n".join(block), what_then)
+    said = (_where(pushed.changes, host), "\n".join(block), what_then)
     return Proposal(
         head=pushed.branch,
         to=pushed.onto,
@@ -113,6 +113,11 @@ def _subject(changes: Sequence[TagChange]) -> str:
         return f"Run newer versions of {len(images)} images"
     tags = sorted({one.tag for one in changes})
     return f"Run {images[0]} {', '.join(tags)}"[:72]
+
+
+def _where(changes: Sequence[TagChange], host: str) -> str:
+    is_one = len({one.image for one in changes}) == 1
+    return f"It runs on {host}, and is well." if is_one else f"They run on {host}, and are well."
 
 
 def _lines(changes: Iterable[TagChange]) -> Iterator[str]:

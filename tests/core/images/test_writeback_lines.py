@@ -99,7 +99,7 @@ def test_only_what_is_newer_by_the_policy_is_written(says, runs, policy, becomes
 def test_a_message_says_from_what_to_what_by_which_policy_and_for_whom():
     one = change("docker.io/library/nginx:1.26", "1.27", path="apps/web/web.container")
     assert message([one], "pi") == (
-        "Run nginx 1.27\n\nThey run on pi, and are well.\n\n"
+        "Run nginx 1.27\n\nIt runs on pi, and is well.\n\n"
         "docker.io/library/nginx: 1.26 -> 1.27\n  web, apps/web/web.container, by newest\n"
     )
     both = message([one, change("reg.example/db:1", "2")], "pi")
