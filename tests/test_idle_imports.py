@@ -25,6 +25,8 @@ webhook_secret = "file:~/secret"
 listen = "127.0.0.1:9078"
 """
 OF_IMAGES = {
+    "supervisor.adapters.git.artifact",
+    "supervisor.adapters.git.unpack",
     "supervisor.adapters.git.writer",
     "supervisor.adapters.githost.pull_requests",
     "supervisor.adapters.podman.pull_errors",

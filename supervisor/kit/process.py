@@ -11,7 +11,7 @@ import resource
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen
+from subprocess import PIPE, Popen
 from typing import IO, NamedTuple
 
 import anyio
@@ -47,7 +47,7 @@ class OutputLimit(ProcessError):
 async def run(
     argv: Sequence[str],
     *,
-    stdin: bytes = b"",
+    stdin: bytes | Path = b"",
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     timeout_seconds: float,
@@ -57,20 +57,23 @@ async def run(
 ) -> Completed:
     """Run `argv` and return how it ended; a non-zero exit is the caller's to judge.
 
-    `env` replaces the environment. With `hear`, the output goes there as it comes, and is not kept;
-    what that raises ends the process. `file_limit` is the largest file that it may write (0: any).
+    `stdin` is what it reads, or the file that it does. `env` replaces the environment. With `hear`,
+    the output goes there as it comes, and is not kept; what that raises ends the process.
+    `file_limit` is the largest file that it may write (0: any).
     Raises OSError if it cannot be started, ProcessTimeout or OutputLimit if it was killed.
     """
-    process = Popen(  # noqa: ASYNC220  # it returns when the child has begun, about a ms
-        argv,
-        stdin=PIPE if stdin else DEVNULL,
-        stdout=PIPE,
-        stderr=PIPE,
-        bufsize=0,
-        env=env,
-        cwd=cwd,
-        start_new_session=True,
-    )
+    told, place = (b"", stdin) if isinstance(stdin, Path) else (stdin, None)
+    with open(place or os.devnull, "rb") as file:  # noqa: ASYNC230, PTH123  # the child reads it
+        process = Popen(  # noqa: ASYNC220  # it returns when the child has begun, about a ms
+            argv,
+            stdin=PIPE if told else file,
+            stdout=PIPE,
+            stderr=PIPE,
+            bufsize=0,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+        )
     if file_limit:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_limit, file_limit))
@@ -97,7 +100,7 @@ async def run(
     try:
         with anyio.move_on_after(timeout_seconds) as scope:
             async with anyio.create_task_group() as group:
-                group.start_soon(_feed, process.stdin, stdin)
+                group.start_soon(_feed, process.stdin, told)
                 group.start_soon(_read, process.stdout, take)
                 group.start_soon(_read, process.stderr, take_tail)
                 await _end_of(process)

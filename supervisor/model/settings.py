@@ -25,10 +25,12 @@ def _with_status(example: str) -> Rule:
 
 
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One `[sources.NAME]`: where apps come from. Exactly one of `git` and `folder`."""
+    """One `[sources.NAME]`: where apps come from. Exactly one of `git`, `oci` and `folder`."""
 
     git: Annotated[GitUrl, Rule(example="https://example.org/me/apps.git", format="git")] = GitUrl()
     """URL of a Git repository: https://, ssh:// (or user@host:path), file://."""
+    oci: Annotated[str, Rule(example="registry.example.org/me/apps:main", format="artifact")] = ""
+    """An artifact in a registry, by its tag, as `oras push` and `flux push artifact` make them."""
     folder: Annotated[str, Rule(example="~/apps", format="folder")] = ""
     """Absolute path of a folder (or one that begins with `~/`)."""
     ref: Annotated[
@@ -39,11 +41,12 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             refusal="cannot follow {}",
             hint="a branch, a tag or a commit",
             idle=_NO_REVISIONS,
+            idle_oci="its tag stands in “oci”",
         ),
     ] = ""
     """Branch, tag or commit to follow; empty is the repository's default branch."""
     poll: Annotated[Seconds, Rule(may_be_zero=True, idle=_NO_REVISIONS)] = Seconds(300)
-    """How often the Git repository is asked for something new; 0s is never."""
+    """How often the Git repository, or the registry, is asked for something new; 0s is never."""
     apps: Annotated[Globs, Rule(example="apps/*", may_be_empty=False, format="glob")] = Globs()
     """Globs of the apps' folders, such as `apps/*` (`.` is the source itself), or of unit files,
     `quadlets/*.container`: each is an app, with what it refers to; `units` is every unit file.
@@ -91,15 +94,16 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         str,
         Rule(
             example="ssh",
-            pattern="ssh|gpg",
+            pattern="ssh|gpg|cosign",
             refusal="cannot verify by {}",
-            hint="ssh or gpg",
-            over="git",
+            hint="ssh or gpg; cosign for an artifact",
+            over="signed",
             needs="allowed_signers",
             needs_hint='say whose: allowed_signers = "~/.config/podvisor/allowed_signers"',
         ),
     ] = ""
-    """`ssh` or `gpg`: only revisions that `allowed_signers` signed are deployed."""
+    """`ssh` or `gpg`, for an artifact `cosign`: only revisions that `allowed_signers` signed are
+    deployed."""
     allowed_signers: Annotated[
         str,
         Rule(
@@ -107,12 +111,13 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             pattern=PATH,
             refusal="“allowed_signers” names no file of this machine",
             hint=f"{PATH_HINT}; it must not come from the repository itself",
-            over="git",
+            over="signed",
             needs="verify",
-            needs_hint='say how: verify = "ssh" or "gpg"',
+            needs_hint='say how: verify = "ssh" or "gpg", for an artifact "cosign"',
         ),
     ] = ""
-    """For ssh a file as in ssh-keygen(1), ALLOWED SIGNERS; for gpg one of armoured public keys."""
+    """For ssh a file as in ssh-keygen(1), ALLOWED SIGNERS; for gpg one of armoured public keys, for
+    cosign of its public keys (ECDSA)."""
     status: Annotated[
         str,
         Rule(
@@ -192,6 +197,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             example="github",
             format="webhook-host",
             idle="a folder is watched, and needs nobody to tell",
+            idle_oci="name its registry below [webhooks.registries]",
         ),
     ] = ""
     """Whose webhooks tell of pushes: `github`, `forgejo`, `gitea`, `gitlab`, `bitbucket`, `generic`
@@ -202,6 +208,16 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """For `github-actions`: OWNER/NAME of the repository whose workflows may tell."""
     webhook_audience: Annotated[str, Rule(example="podvisor-home")] = ""
     """For `github-actions`: the audience that the workflow asks its token for."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it is, and what is followed there."""
+        return self.git or self.oci or self.folder, self.ref
+
+    @property
+    def shown(self) -> str:
+        """Where it is, as it may be shown."""
+        return self.git.shown or self.oci or self.folder
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

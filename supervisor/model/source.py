@@ -48,15 +48,16 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     revision: str
-    """A commit id; for a folder, the Git tree id of its content."""
+    """A commit id; for an artifact, the hex of its manifest's digest; for a folder, the Git tree id
+    of its content."""
     subject: str = ""
-    """First line of the commit's message; empty for a folder."""
+    """First line of the commit's message, or what an artifact was made from; empty for a folder."""
     files: tuple[TreeFile, ...]
     """Sorted by path."""
     findings: tuple[Finding, ...] = ()
     """What was refused while reading (devices, leaving symlinks, oversized files …)."""
     empty: tuple[str, ...] = ()
-    """Folders that are there and hold nothing; none of a Git source, which has no such folders."""
+    """Folders that are there and hold nothing; of a folder alone, for others have no such."""
 
     @property
     def paths(self) -> list[str]:

@@ -18,7 +18,6 @@ from supervisor.controllers.apps.recorder import Recorder
 from supervisor.controllers.apps.unit_jobs import UnitJobs
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.images.keep import ImageKeeper
-from supervisor.controllers.images.registry_receiver import RegistryReceiver
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.lifecycle import Lifecycle
 from supervisor.controllers.loop import Loop
@@ -34,17 +33,15 @@ from supervisor.controllers.operator.unfitting import outlook
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.reconcilers import Reconciler, Registry
 from supervisor.controllers.resync import Resync
+from supervisor.controllers.sources.artifact_news import ArtifactNews
 from supervisor.controllers.sources.poller import SourcePoller
 from supervisor.controllers.sources.source import SourceController
-from supervisor.controllers.sources.webhook_receiver import SourceReceiver
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.watches import Sightings, Watches
 from supervisor.controllers.webhooks.refusals import Refusals
-from supervisor.controllers.webhooks.router import WebhookRouter
-from supervisor.controllers.webhooks.secrets import WebhookSecrets
 from supervisor.core.config.reader import Reading
 from supervisor.kit import backoff
 from supervisor.kit.sd_notify import Notifier
@@ -57,6 +54,7 @@ from supervisor.wiring.git import commit_statuses, write_back
 from supervisor.wiring.images import image_checker, image_puller
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
+from supervisor.wiring.webhooks import webhook_receivers
 
 if TYPE_CHECKING:
     from supervisor.controllers.operator.images import ImageService
@@ -113,25 +111,12 @@ def assemble(
         listening=webhooks.hears_registries,
         pull_ahead=images.pull_ahead,
     )
-    webhook_secrets = WebhookSecrets(settings=current, secrets=ports.secrets)
-    of_registries = RegistryReceiver(
+    artifacts = ArtifactNews(settings=current, queue=queue)
+    heard = webhook_receivers(
+        ports,
+        webhooks,
         settings=current,
-        secrets=webhook_secrets,
-        refusals=refusals,
-        ledger=ledger,
-        clock=clock,
-        told=checker.schedule.told,
-    )
-    of_sources = SourceReceiver(
-        settings=current,
-        secrets=webhook_secrets,
-        tokens=ports.tokens,
-        clock=clock,
-        refusals=refusals,
-        hear=webhooks.hear,
-    )
-    router = WebhookRouter(
-        settings=current, refusals=refusals, receivers=(of_sources, of_registries)
+        told=lambda names: (*checker.schedule.told(names), *artifacts.told(names)),
     )
     file = SettingsFile(
         load=lambda: load_settings(config) if config else Reading(settings=current.now),
@@ -226,6 +211,7 @@ def assemble(
         queue=queue,
         sources=sources,
         webhooks=webhooks,
+        artifacts=artifacts,
         desired_state=desired_state,
         failures=failures,
     )
@@ -301,12 +287,12 @@ def assemble(
     names = AppNames(desired_state=desired_state, ledger=ledger, board=board)
     status_service = StatusService(
         glance=Glance(
-            names=names, queue=queue, board=board, systemd=ports.systemd, webhooks=router
+            names=names, queue=queue, board=board, systemd=ports.systemd, webhooks=heard.router
         ),
         queue=queue,
         images=images,
         webhooks=webhooks,
-        registry_webhooks=of_registries,
+        registry_webhooks=heard.of_registries,
         desired_state=desired_state,
         board=board,
         clock=clock,
@@ -357,7 +343,7 @@ def assemble(
         webhook_tester=WebhookTester(
             listener=ports.listener,
             webhooks=webhooks,
-            secrets=webhook_secrets,
+            secrets=heard.secrets,
             queue=queue,
             board=board,
             clock=clock,
@@ -387,7 +373,7 @@ def assemble(
             folders=ports.folders,
             host=ports.host,
         ),
-        webhooks=partial(ports.listener.run, router),
+        webhooks=partial(ports.listener.run, heard.router),
         settings=reloader,
         close=close,
     )

@@ -87,6 +87,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         ledger.take(paths.ledger)
     systemd = SystemdManager()
     podman = PodmanClient(paths.podman_socket, logins=pull_logins)
+    registry = RegistryClient(rules=podman.registry_rules)
     secrets = SecretReader(podman.secret)
     reader = GitSources(
         folder=state / "sources",
@@ -94,6 +95,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         read_secret=secrets.read,
         installed=paths.quadlets / "podvisor",
         base=paths.state / "sources" if scratch else None,
+        artifacts=registry,
     )
     decryptor = FileDecryptor(
         state=paths.state,
@@ -120,7 +122,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         ),
         systemd=systemd,
         podman=podman,
-        registry=RegistryClient(rules=podman.registry_rules),
+        registry=registry,
         secrets=secrets,
         decryptor=decryptor,
         tokens=TokenVerifier(),

@@ -1,6 +1,8 @@
 """The `SourceReader` port."""
 
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +12,9 @@ from supervisor.adapters.git.reader import GitSources
 from supervisor.controllers.ports import SourceReader
 from supervisor.kit.stamps import blob_id
 from supervisor.model.errors import Failure, Stalled
+from supervisor.model.image import TagDigest
 from supervisor.model.settings import LimitSettings, SourceSettings
+from tests.fakes.artifacts import Pushed, digest, flux
 from tests.fakes.ports import FakeReader
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +60,47 @@ class RealSide:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@pytest.fixture(params=[FakeSide, RealSide])
+class Registry:
+    """A registry with one artifact."""
+
+    def __init__(self) -> None:
+        self.pushed: Pushed | None = None
+
+    async def digest(self, _: str) -> TagDigest:
+        if self.pushed is None:
+            raise Stalled("it is gone")
+        return TagDigest(digest=self.pushed.digest)
+
+    async def manifest(self, _: str) -> bytes:
+        return self.pushed.manifest if self.pushed else b""
+
+    async def blob(self, image: str, *, size: int, path: str, timeout_seconds: float) -> None:
+        blobs = {digest(one): one for one in (self.pushed.blobs if self.pushed else ())}
+        content = blobs[image.partition("@")[2]]
+        assert (len(content), timeout_seconds) == (size, LimitSettings().fetch_timeout)
+        Path(path).write_bytes(content)  # noqa: ASYNC240  # a test
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        yield
+
+
+class ArtifactSide:
+    def __init__(self, folder: Path) -> None:
+        self.registry = Registry()
+        self.reader = GitSources(
+            folder=folder / "state", limits=LimitSettings(), artifacts=self.registry
+        )
+        self.settings = SourceSettings(oci="registry.example/me/apps:main")
+
+    def put(self, files: dict[str, str]) -> None:
+        self.registry.pushed = flux(files)
+
+    def fail(self) -> None:
+        self.registry.pushed = None
+
+
+@pytest.fixture(params=[FakeSide, RealSide, ArtifactSide])
 def side(request: Any, tmp_path: Path) -> Side:
     made: Side = request.param(tmp_path)
     return made

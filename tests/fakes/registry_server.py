@@ -5,7 +5,7 @@ import base64
 import json
 import ssl
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -54,6 +54,8 @@ class RegistryServer:
         """Repository to tag to content."""
         self.versions: dict[str, bytes] = {}
         """All that there ever were, by `NAME@sha256:…`."""
+        self.blobs: dict[str, bytes] = {}
+        """By `NAME@sha256:…`."""
         self.login = ""
         """`basic`, `bearer` or nothing."""
         self.is_for_all = False
@@ -127,6 +129,16 @@ class RegistryServer:
         self.versions[f"{name}@{digest}"] = manifest
         return digest
 
+    def put(self, image: str, manifest: bytes, blobs: Iterable[bytes]) -> str:
+        """Have `NAME:TAG` stand for a manifest, of which these are the blobs; its digest."""
+        name, _, tag = image.rpartition(":")
+        self.manifests.setdefault(name, {})[tag] = manifest
+        for one in blobs:
+            self.blobs[f"{name}@sha256:{sha256(one).hexdigest()}"] = one
+        digest = f"sha256:{sha256(manifest).hexdigest()}"
+        self.versions[f"{name}@{digest}"] = manifest
+        return digest
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
@@ -188,6 +200,9 @@ class RegistryServer:
         if asked.path == "/v2/":
             return Told(body=b"{}")
         name, (_, _, tag) = _repository(asked.path), asked.path.partition("/manifests/")
+        if "/blobs/" in asked.path:
+            blob = self.blobs.get(f"{name}@{asked.path.rpartition('/')[2]}")
+            return _error(404, "BLOB_UNKNOWN") if blob is None else Told(body=blob)
         return self._manifest(name, tag) if tag else self._tags(name, asked)
 
     def _is_let_in(self, asked: Asked) -> bool:
@@ -250,7 +265,8 @@ class RegistryServer:
 
 def _repository(path: str) -> str:
     """The name in a path of the registry's; nothing in that of what all registries speak."""
-    return path.removeprefix("/v2/").partition("/manifests/")[0].removesuffix("/tags/list")
+    name = path.removeprefix("/v2/").partition("/manifests/")[0].partition("/blobs/")[0]
+    return name.removesuffix("/tags/list")
 
 
 def basic(user: str, password: str) -> str:

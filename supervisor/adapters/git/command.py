@@ -5,6 +5,7 @@ What may help stays: proxies, certificates, `insteadOf`, credential helpers, `~/
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from supervisor.kit.process import Completed, OutputLimit, ProcessTimeout, run
 from supervisor.model.errors import Retry, Stalled
@@ -76,7 +77,7 @@ async def git(
     *args: str,
     repository: str = "",
     doing: str,
-    stdin: bytes = b"",
+    stdin: bytes | Path = b"",
     env: Mapping[str, str] | None = None,
     timeout_seconds: float = 120.0,
     output_limit: int = 64 << 20,

@@ -1,14 +1,15 @@
-"""The ports SourceReader and SourceWriter: repositories and folders, each with a store of its own.
+"""The ports SourceReader and SourceWriter: sources of every kind, each with a store of its own.
 
-`credentials` says how a remote is reached, `remote` and `folder` bring something new, `signatures`
-says whether it may be taken, `store` holds it, `tree_policy` judges it; `writer` commits to it.
+`credentials` says how a remote is reached; `remote`, `folder` and `artifact` bring something new,
+`signatures` and `cosign` say whether it may be taken, `store` holds it, `tree_policy` judges it;
+`writer` commits to it.
 """
 
 import logging
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import msgspec
@@ -18,29 +19,22 @@ from supervisor.adapters.git.borrow import borrow
 from supervisor.adapters.git.credentials import Access, ReadSecret
 from supervisor.adapters.git.errors import StoreBroken
 from supervisor.adapters.git.folder import FolderReader
+from supervisor.adapters.git.listing import snapshot_of_head
 from supervisor.adapters.git.remote import Fetcher
 from supervisor.adapters.git.signatures import Signers, check, read_signers
-from supervisor.adapters.git.store import HEAD, Entry, Record, Store, read_entry
-from supervisor.adapters.git.tree_policy import name_problem, refused, screen, too_large
+from supervisor.adapters.git.store import Record, Store
 from supervisor.kit.folders import remove_tree
-from supervisor.kit.stamps import blob_id, object_id
-from supervisor.model.errors import Finding, Retry, Stalled
+from supervisor.kit.stamps import blob_id
+from supervisor.model.errors import Retry, Stalled
 from supervisor.model.setting_types import SecretRef
 from supervisor.model.settings import LimitSettings, SourceSettings
-from supervisor.model.source import FileKind, Snapshot, TreeFile
+from supervisor.model.source import Snapshot
 from supervisor.model.writeback import NewCommit, PushedCommit
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from supervisor.adapters.git.artifact import ArtifactReader, Artifacts
 
-_KINDS = {
-    "100644": FileKind.FILE,
-    "100664": FileKind.FILE,
-    "100755": FileKind.EXECUTABLE,
-    "120000": FileKind.SYMLINK,
-}
-_MODES = {kind: mode for mode, kind in reversed(_KINDS.items())}
-_SUBMODULE = "160000"
-_MAX_TARGET = 4_096
+log = logging.getLogger(__name__)
 
 
 class _Refused(NamedTuple):
@@ -62,6 +56,7 @@ class _Source(msgspec.Struct):
     settings: SourceSettings | None = None
     """By which it was read last."""
     folder: FolderReader | None = None
+    artifact: "ArtifactReader | None" = None
     record: Record | None = None
     refused: _Refused | None = None
     is_broken: bool = False
@@ -89,7 +84,8 @@ class GitSources:
     What the stores below `base` hold is had from there, and they stay as they are.
 
     `read_secret` reads the passwords that the settings refer to; below `installed` is what comes
-    from sources, and can say nothing of who may sign.
+    from sources, and can say nothing of who may sign. Sources that are artifacts are had from
+    `artifacts`.
     """
 
     def __init__(
@@ -100,7 +96,9 @@ class GitSources:
         read_secret: ReadSecret = _no_secret,
         installed: Path | None = None,
         base: Path | None = None,
+        artifacts: "Artifacts | None" = None,
     ) -> None:
+        self._artifacts = artifacts
         self._folder = folder
         self._base = base
         self._limits = limits
@@ -114,7 +112,7 @@ class GitSources:
         self._limits = limits
         self._fetcher = _fetcher(limits)
         for source in self._sources.values():
-            source.folder = None
+            source.folder = source.artifact = None
 
     async def fetch(self, name: str, settings: SourceSettings) -> Snapshot:
         """Read the source now; a store found damaged is thrown away and made anew."""
@@ -215,6 +213,8 @@ class GitSources:
             record = None
         signers = read_signers(settings, installed=self._installed)
         verified = signers.key if signers else ""
+        if settings.oci:
+            return await self._fetch_artifact(source, settings, signers, record)
         remote = await self._access.remote(name, settings)
         # What HEAD leads to may have been refused: then it is not what the record tells of.
         known = record.snapshot.revision if record and record.head == store.head() else ""
@@ -224,10 +224,41 @@ class GitSources:
             return record.snapshot
         if signers:
             await self._verify(source, settings.ref, signers)
-        snapshot = await self._list(source, shown=remote.url.shown)
+        snapshot = await snapshot_of_head(
+            store,
+            source=name,
+            before=record.snapshot if record else None,
+            file_size=self._limits.file_size,
+            shown=remote.url.shown,
+        )
         if record and record.snapshot == snapshot:
             snapshot = record.snapshot
         await source.save(snapshot, self._limits, head=head, verified=verified)
+        return snapshot
+
+    async def _fetch_artifact(
+        self,
+        source: _Source,
+        settings: SourceSettings,
+        signers: Signers | None,
+        record: Record | None,
+    ) -> Snapshot:
+        if self._artifacts is None:
+            raise Stalled(f"cannot fetch {settings.oci} here", hint="ask the daemon: podvisor plan")
+        if source.artifact is None:
+            from supervisor.adapters.git.artifact import ArtifactReader  # noqa: PLC0415  # few have one
+
+            source.artifact = ArtifactReader(
+                source=source.name,
+                store=source.store,
+                limits=self._limits,
+                registry=self._artifacts,
+            )
+        verified = signers.key if signers else ""
+        last = record.snapshot if record and record.verified == verified else None
+        snapshot = await source.artifact.fetch(settings.oci, signers=signers, last=last)
+        if snapshot is not last:
+            await source.save(snapshot, self._limits, verified=verified)
         return snapshot
 
     async def _verify(self, source: _Source, ref: str, signers: Signers) -> None:
@@ -244,57 +275,6 @@ class GitSources:
                 await store.hold(record.snapshot.revision)
             raise
         source.refused = None
-
-    async def _list(self, source: _Source, *, shown: str) -> Snapshot:
-        """Make the snapshot of what was fetched: one process lists, one reads the link targets."""
-        name, store, record = source.name, source.store, source.last()
-        try:
-            lines = await store.tree(HEAD)
-        except StoreBroken as error:
-            if "not a tree" not in str(error):
-                raise
-            lines = []
-        known = {_line(file): file for file in record.snapshot.files} if record else {}
-        files = [file for line in lines if (file := known.get(line))]
-        findings: list[Finding] = []
-        for entry in map(read_entry, (line for line in lines if line not in known)):
-            problem = name_problem(entry.path)
-            file = None if problem else _file(entry)
-            if problem:
-                findings.append(refused(name, entry.path, problem, "rename or remove it"))
-            elif entry.mode == _SUBMODULE:
-                message = "is a submodule: its content is not fetched"
-                finding = refused(name, entry.path, message, "copy what is needed into the source")
-                findings.append(replace(finding, fatal=False))
-            elif file is None:
-                findings.append(refused(name, entry.path, f"is of an unknown kind ({entry.mode})"))
-            elif file.kind is FileKind.SYMLINK and file.size > _MAX_TARGET:
-                findings.append(too_large(name, entry.path, file.size, _MAX_TARGET))
-            else:
-                files.append(file)
-        linked = [file for file in files if file.kind is FileKind.SYMLINK]
-        head, *targets = await store.objects([f"{HEAD}^{{commit}}", *(file.oid for file in linked)])
-        if head is None:
-            tip = store.head()
-            if tip not in await store.has([tip] if tip else []):
-                raise StoreBroken(f"its tip ({tip or 'unnamed'}) is missing")
-            raise Stalled(
-                f"cannot fetch {shown}: what `ref` names is not a commit",
-                hint="set `ref` to a branch, a tag of a commit, or a commit's full id",
-            )
-        links = {
-            file.path: target.decode(errors="surrogateescape")
-            for file, target in zip(linked, targets, strict=True)
-            if target is not None
-        }
-        kept, problems = screen(name, files, links, file_size=self._limits.file_size)
-        return Snapshot(
-            source=name,
-            revision=object_id("commit", head),
-            subject=_subject(head),
-            files=kept,
-            findings=(*findings, *problems),
-        )
 
     async def _make_anew(self, source: _Source, settings: SourceSettings) -> Snapshot:
         """Read a source into a new store; the damaged one stays if that cannot be done now."""
@@ -364,19 +344,3 @@ async def _blobs(store: Store, oids: Sequence[str]) -> dict[str, bytes]:
 
 def _fetcher(limits: LimitSettings) -> Fetcher:
     return Fetcher(timeout_seconds=limits.fetch_timeout, size=limits.fetch_size)
-
-
-def _subject(commit: bytes) -> str:
-    message = commit.partition(b"\n\n")[2].decode(errors="replace").strip()
-    line = message.partition("\n")[0]
-    return "".join(c if c.isprintable() else " " for c in line)[:500]
-
-
-def _line(file: TreeFile) -> bytes:
-    """Return how `Store.tree` lists a file that is as it was."""
-    return f"{_MODES[file.kind]} blob {file.oid} {file.size:>7}\t{file.path}".encode()
-
-
-def _file(entry: Entry) -> TreeFile | None:
-    kind = _KINDS.get(entry.mode)
-    return TreeFile(entry.path.decode(), entry.oid, kind, entry.size) if kind else None

@@ -45,7 +45,7 @@ class Signers(NamedTuple):
     """Who may sign."""
 
     kind: str
-    """`ssh` or `gpg`."""
+    """`ssh`, `gpg` or `cosign`."""
     path: Path
     content: bytes
 
@@ -211,4 +211,6 @@ def _hint(settings: SourceSettings) -> str:
     path = settings.allowed_signers
     if settings.verify == "gpg":
         return f"gpg --armor --export SIGNER >{path}"
+    if settings.verify == "cosign":
+        return f"cosign public-key --key cosign.key >{path}"
     return f'a line for each signer: echo "NAME $(cat KEY.pub)" >>{path}'

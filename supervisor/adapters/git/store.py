@@ -6,7 +6,7 @@ the last snapshot.
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -145,7 +145,7 @@ class Store:
     async def run(
         self,
         *args: str,
-        stdin: bytes = b"",
+        stdin: bytes | Path = b"",
         output_limit: int = 64 << 20,
         hear: Callable[[bytes], None] | None = None,
         timeout_seconds: float = 120.0,
@@ -209,9 +209,22 @@ class Store:
                     return line.partition(" ")[0]
         return ""
 
-    async def point(self, revision: str) -> None:
-        """Make `revision` the newest."""
-        await self.run("update-ref", HEAD, revision)
+    async def point(self, oid: str, *, name: str = "") -> None:
+        """Make an object the newest; under a `name` of its own, it is held until `keep`."""
+        if name:
+            await self.run("update-ref", f"{_KEEP}{name}", oid)
+            self._kept = None
+        await self.run("update-ref", HEAD, oid)
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[str]:
+        """Yield how paths may begin that are gone afterwards, at the latest when it is cleaned."""
+        place = self._path / "objects" / "pack" / "tmp_artifact_"
+        try:
+            yield str(place)
+        finally:
+            for left in place.parent.glob(f"{place.name}*"):
+                left.unlink(missing_ok=True)
 
     async def hold(self, revision: str) -> None:
         """Hold on to a revision although HEAD is another one."""
@@ -221,11 +234,15 @@ class Store:
         """Hold on to `revisions` (those that are there) and to no others."""
         if frozenset(revisions) == self._kept or not self.exists():
             return
-        output = await self.run("for-each-ref", "--format=%(refname)", _KEEP)
-        held = {line.removeprefix(_KEEP) for line in output.decode().split()}
+        output = await self.run("for-each-ref", "--format=%(refname) %(objectname)", _KEEP)
+        refs = (line.removeprefix(_KEEP).split(" ") for line in output.decode().splitlines())
+        objects = {name: oid for name, oid in refs}  # noqa: C416  # pairs, not lists
+        # How an object is called beside its id is known from here alone: the newest may be wanted.
+        newest = {name for name, oid in objects.items() if name != oid == self.head()}
+        held = objects.keys()
         wanted = await self.has(frozenset(revisions) - held) | (held & frozenset(revisions))
         commands = [f"create {_KEEP}{oid} {oid}" for oid in sorted(wanted - held)]
-        commands += [f"delete {_KEEP}{oid}" for oid in sorted(held - wanted)]
+        commands += [f"delete {_KEEP}{name}" for name in sorted(held - wanted - newest)]
         if commands:
             await self.run("update-ref", "--stdin", stdin=_lines(commands))
         self._kept = frozenset(revisions)

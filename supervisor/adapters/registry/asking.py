@@ -7,10 +7,12 @@ from typing import TypeVar
 import anyio
 import msgspec
 
+from supervisor.adapters.registry.artifacts import fetch_blob, manifest_of
 from supervisor.adapters.registry.endpoints import Endpoint, places, whole_name
 from supervisor.adapters.registry.listing import digest_of, list_tags, manifests_of
 from supervisor.adapters.registry.memory import Memory
 from supervisor.adapters.registry.push_times import pushed_at
+from supervisor.adapters.registry.refusals import NotThere
 from supervisor.adapters.registry.session import Round, Session
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.image import TagDigest
@@ -53,21 +55,6 @@ class Asking(msgspec.Struct, kw_only=True):
         index = whole_name(image).digest
         return await self._first(image, lambda one: manifests_of(one, index), login=authfile)
 
-    async def _first(
-        self, image: str, find: Callable[[Session], Awaitable[_T]], *, login: str
-    ) -> _T:
-        """Return what the first of an image's mirrors tells, or its registry."""
-        async with self._asking() as together:
-            *mirrors, registry = (
-                self._session(place, together, doing=f"cannot ask about {image}", login=login)
-                for place in places(whole_name(image), await self._rules(together))
-            )
-            for mirror in mirrors:
-                with suppress(Failure), _in_time(mirror):
-                    return await find(mirror)
-            with _in_time(registry):
-                return await find(registry)
-
     async def tags(self, repository: str, *, authfile: str = "") -> Sequence[str]:
         """List the tags of `HOST/NAME`. Raises Retry or Stalled.
 
@@ -79,6 +66,62 @@ class Asking(msgspec.Struct, kw_only=True):
             session = self._session(registry, together, doing=doing, login=authfile)
             with _in_time(session):
                 return await list_tags(session)
+
+    async def manifest(self, image: str) -> bytes:
+        """Return the manifest of `HOST/NAME@sha256:…` or `HOST/NAME:TAG`; empty if there is none.
+
+        Raises Retry or Stalled.
+        """
+        name = whole_name(image)
+        version = name.digest or name.tag
+        try:
+            return await self._first(image, lambda one: manifest_of(one, version), doing="fetch")
+        except NotThere:
+            return b""
+
+    async def blob(self, image: str, *, size: int, path: str, timeout_seconds: float) -> None:
+        """Put the blob `HOST/NAME@sha256:…`, of so many bytes, into a file.
+
+        Raises Retry or Stalled.
+        """
+        name = whole_name(image)
+
+        def fetch(session: Session) -> Awaitable[None]:
+            return fetch_blob(
+                session, name.digest, size=size, path=path, timeout_seconds=timeout_seconds
+            )
+
+        await self._first(image, fetch, doing="fetch", seconds=timeout_seconds)
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        """Share what is open among what is asked in this block."""
+        async with self._asking():
+            yield
+
+    async def _first(
+        self,
+        image: str,
+        find: Callable[[Session], Awaitable[_T]],
+        *,
+        login: str = "",
+        doing: str = "ask about",
+        seconds: float = 0.0,
+    ) -> _T:
+        """Return what the first of an image's mirrors tells, or its registry.
+
+        Each is given so many seconds; 0 is as many as usual.
+        """
+        async with self._asking() as together:
+            *mirrors, registry = (
+                self._session(place, together, doing=f"cannot {doing} {image}", login=login)
+                for place in places(whole_name(image), await self._rules(together))
+            )
+            for mirror in mirrors:
+                with suppress(Failure), _in_time(mirror, seconds):
+                    return await find(mirror)
+            with _in_time(registry, seconds):
+                return await find(registry)
 
     async def _rules(self, together: Round) -> Sequence[RegistryRule]:
         async with together.reading:
@@ -107,12 +150,13 @@ class Asking(msgspec.Struct, kw_only=True):
 
 
 @contextmanager
-def _in_time(session: Session) -> Iterator[None]:
+def _in_time(session: Session, seconds: float = 0.0) -> Iterator[None]:
     """Give a question an end. Raises Retry."""
+    seconds = seconds or _QUESTION_SECONDS
     try:
-        with anyio.fail_after(_QUESTION_SECONDS):
+        with anyio.fail_after(seconds):
             yield
     except TimeoutError:
         raise Retry(
-            f"{session.doing}: {session.endpoint.host}: no end after {_QUESTION_SECONDS:g} s"
+            f"{session.doing}: {session.endpoint.host}: no end after {seconds:g} s"
         ) from None

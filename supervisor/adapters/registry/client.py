@@ -1,6 +1,7 @@
 """The `Registry` port. What serves it is loaded with the first question: 0.4 MB."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -46,6 +47,24 @@ class RegistryClient(msgspec.Struct, kw_only=True):
     async def tags(self, repository: str, *, authfile: str = "") -> Sequence[str]:
         """List the tags of `HOST/NAME`. Raises Retry or Stalled."""
         return await self._loaded().tags(repository, authfile=authfile)
+
+    async def manifest(self, image: str) -> bytes:
+        """Return the manifest of `HOST/NAME@sha256:…` or `HOST/NAME:TAG`; empty if there is none.
+
+        By a digest, it is what that says. Raises Retry or Stalled.
+        """
+        return await self._loaded().manifest(image)
+
+    async def blob(self, image: str, *, size: int, path: str, timeout_seconds: float) -> None:
+        """Put the blob `HOST/NAME@sha256:…`, of so many bytes, into a file.
+
+        It is what its digest says. Raises Retry or Stalled.
+        """
+        await self._loaded().blob(image, size=size, path=path, timeout_seconds=timeout_seconds)
+
+    def together(self) -> AbstractAsyncContextManager[None]:
+        """Share connections and logins among what is asked in this block."""
+        return self._loaded().together()
 
     def _loaded(self) -> "Asking":
         if self._asking is None:

@@ -17,7 +17,7 @@ _INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
-_TYPES = ", ".join(
+TYPES = ", ".join(
     (
         *_INDEXES,
         "application/vnd.oci.image.manifest.v1+json",
@@ -56,7 +56,7 @@ async def digest_of(session: Session, tag: str) -> TagDigest:
     It is asked for, not the manifest, which counts as a pull; where it is not told, the manifest
     is read and hashed. Raises Retry or Stalled.
     """
-    rest, headers = f"manifests/{tag}", {"Accept": _TYPES}
+    rest, headers = f"manifests/{tag}", {"Accept": TYPES}
     if not quirk_of(session.endpoint.host).tells_at_get:
         reply = await session.ask("HEAD", rest, headers=headers, limit=0, allowed=_NOT_BY_HEAD)
         if digest := _told(reply):
@@ -82,7 +82,7 @@ async def manifests_of(session: Session, index: str) -> tuple[str, ...]:
 
 async def _read(session: Session, tag: str) -> tuple[str, Reply]:
     """Read what a tag (or digest) names; returns its digest as well. Raises Retry or Stalled."""
-    rest, headers = f"manifests/{tag}", {"Accept": _TYPES}
+    rest, headers = f"manifests/{tag}", {"Accept": TYPES}
     reply = await session.ask("GET", rest, headers=headers, limit=_LARGEST_MANIFEST)
     _refuse_old(session, reply)
     told = _told(reply)

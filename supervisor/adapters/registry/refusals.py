@@ -29,6 +29,10 @@ _EPOCH = 1_000_000_000.0
 """A larger number is no count of seconds from now, but a moment."""
 
 
+class NotThere(Stalled):
+    """It has no such image, tag or blob."""
+
+
 class _Error(msgspec.Struct):
     code: object = ""
     message: object = ""
@@ -55,8 +59,8 @@ def failure_of(doing: str, host: str, reply: Reply, said: str, *, after: float) 
     if status in _SOON or status >= _SERVER:
         return Retry(message)
     if status == _NOT_FOUND:
-        hint = "check the image's name and tag"
-    elif status == _FORBIDDEN:
+        return NotThere(message, hint="check the image's name and tag")
+    if status == _FORBIDDEN:
         hint = f"this login may not read it: podman login {host} as somebody who may"
     elif status in _MOVED:
         hint = "write the image's name with the host that it is at now"

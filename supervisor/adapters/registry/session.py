@@ -5,7 +5,7 @@ Logins and tokens go where they belong, and nowhere else: not along with a redir
 
 import ssl
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -22,7 +22,7 @@ from supervisor.adapters.registry.quirks import quirk_of
 from supervisor.adapters.registry.refusals import denied, failure_of, is_busy, wait_of, words_of
 from supervisor.adapters.registry.tokens import read_token, realm_of, token_reply
 from supervisor.kit.http.connection import HttpError, TooLarge, Unreachable, Untrusted
-from supervisor.kit.http.pool import Pool, Reply
+from supervisor.kit.http.pool import Pool, Reply, Wanted
 from supervisor.kit.texts import one_line
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.podman import RegistryRule
@@ -31,6 +31,7 @@ _ANSWER_SECONDS = 30.0
 _PING_SECONDS = 5.0
 """Some who do not speak TLS just wait on."""
 _SMALL = 1 << 20
+_USUAL = Wanted(_SMALL, _ANSWER_SECONDS)
 _MOST_TRIES = 3
 """As nobody or with what is known, with a token, and once more with the scope that it lacked."""
 _MOST_REDIRECTS = 5
@@ -95,11 +96,15 @@ class Session(msgspec.Struct, kw_only=True):
         headers: Mapping[str, str],
         limit: int,
         allowed: Collection[int] = (),
+        hear: Callable[[bytes], None] | None = None,
+        timeout_seconds: float = 0.0,
     ) -> Reply:
         """Ask for `/v2/NAME/rest`; what is not 200, or `allowed`, is a failure.
 
-        Raises Retry or Stalled.
+        `limit`, `hear` and `timeout_seconds` (0 is as usual) are as in `Wanted`. Raises Retry or
+        Stalled, and what `hear` raises.
         """
+        wanted = Wanted(limit, timeout_seconds or _ANSWER_SECONDS, hear)
         self._mind_rest(self._host)
         url = f"{await self._base()}/v2/{self.endpoint.path}/{rest}"
         login = await self.round.logins.find(
@@ -108,7 +113,7 @@ class Session(msgspec.Struct, kw_only=True):
         self._secrets.update(login.secrets if login else ())
         proof, said = await self._known_proof(login), ""
         for _ in range(_MOST_TRIES):
-            reply = await self._follow(method, url, headers, proof, limit=limit)
+            reply = await self._follow(method, url, headers, proof, wanted)
             if reply.status != _DENIED[0]:
                 return self._judged(reply, allowed)
             said = self._words(reply)
@@ -178,19 +183,18 @@ class Session(msgspec.Struct, kw_only=True):
             f"{scheme}://{host}/v2/",
             headers=_HEADERS,
             context=self.round.context(self.endpoint.host, is_insecure=self.endpoint.is_insecure),
-            limit=_SMALL,
-            timeout_seconds=_PING_SECONDS,
+            wanted=Wanted(_SMALL, _PING_SECONDS),
         )
 
     async def _follow(
-        self, method: str, url: str, headers: Mapping[str, str], proof: str, *, limit: int
+        self, method: str, url: str, headers: Mapping[str, str], proof: str, wanted: Wanted
     ) -> Reply:
         """Ask, and go where the answer leads, without what was shown if that is another host."""
         first, in_public = _origin(url), False
         for _ in range(_MOST_REDIRECTS + 1):
             shown = {"Authorization": proof} if proof and _origin(url) == first else {}
             reply = await self._exchange(
-                method, url, {**headers, **shown}, limit=limit, in_public=in_public
+                method, url, {**headers, **shown}, wanted=wanted, in_public=in_public
             )
             location = reply.headers.get("location", "")
             if reply.status not in _REDIRECTS or not location:
@@ -228,7 +232,7 @@ class Session(msgspec.Struct, kw_only=True):
         headers: Mapping[str, str],
         body: bytes = b"",
         *,
-        limit: int = _SMALL,
+        wanted: Wanted = _USUAL,
         in_public: bool = False,
     ) -> Reply:
         host = urlsplit(url).netloc
@@ -245,8 +249,7 @@ class Session(msgspec.Struct, kw_only=True):
                 )
                 if url.startswith("https:")
                 else None,
-                limit=limit,
-                timeout_seconds=_ANSWER_SECONDS,
+                wanted=wanted,
                 in_public=in_public,
             )
         except HttpError as error:

@@ -50,10 +50,14 @@ def default_text() -> str:
     """Return the text of the file."""
     explained = docstrings()
     parts = [_HEAD]
-    parts += _section("sources.apps", SourceSettings, explained, without=("folder", *_OVER_SSH))
+    parts += _section(
+        "sources.apps", SourceSettings, explained, without=("oci", "folder", *_OVER_SSH)
+    )
     parts += ["# A second source, a folder of this machine:", "#[sources.local]"]
     parts += ['#folder = "~/apps"', ""]
-    parts += ["# A third one, over ssh:", "#[sources.over-ssh]"]
+    parts += ["# A third one, an artifact in a registry:", "#[sources.artifact]"]
+    parts += ['#oci = "registry.example.org/me/apps:main"', ""]
+    parts += ["# A fourth one, over ssh:", "#[sources.over-ssh]"]
     parts.append('#git = "ssh://git@example.org/me/apps.git"')
     for field in msgspec.structs.fields(SourceSettings):
         if field.name in _OVER_SSH:

@@ -391,8 +391,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
         """Yield other sources of the settings that read the same by other globs."""
         here = self.settings.sources[name]
         for other, one in self.settings.sources.items():
-            same = (one.git, one.ref, one.folder) == (here.git, here.ref, here.folder)
-            if other != name and same:
+            if other != name and one.place == here.place:
                 yield other
 
     async def _manifests(self) -> dict[str, Manifest]:

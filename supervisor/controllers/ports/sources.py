@@ -16,7 +16,7 @@ class SourceReader(Protocol):
     """Reads sources into the object store, and serves what is in it. One for all sources."""
 
     async def fetch(self, name: str, settings: SourceSettings) -> Snapshot:
-        """Read the source now (Git: fetch over the network; folder: walk).
+        """Read the source now (Git and artifacts: fetch over the network; folder: walk).
 
         Raises Retry (unreachable, timed out) or Stalled (credentials, ref gone, not a folder).
         """

@@ -6,6 +6,7 @@ import msgspec
 
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
+from supervisor.controllers.sources.artifact_news import ArtifactNews
 from supervisor.controllers.sources.source import SourceController
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.kit.workqueue import WorkQueue
@@ -17,6 +18,7 @@ class SourcePoller(msgspec.Struct, frozen=True, kw_only=True):
     queue: WorkQueue
     sources: SourceController
     webhooks: WebhookController
+    artifacts: ArtifactNews
     desired_state: DesiredState
     failures: Counter[str]
 
@@ -27,6 +29,7 @@ class SourcePoller(msgspec.Struct, frozen=True, kw_only=True):
         self._arm_poll(key, name)
         self.webhooks.begin(name)
         changed = await self.sources.reconcile(name)
+        self.artifacts.read(name, changed=changed)
         if self.webhooks.read(name, changed=changed):
             self.queue.forget(key)
             self._arm_poll(key, name)

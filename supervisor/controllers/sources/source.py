@@ -134,6 +134,4 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _unread(name: str, settings: SourceSettings) -> SourceStatus:
-    """Show a source, with its place as it is fit to be shown."""
-    location = settings.git.shown if settings.git else settings.folder
-    return SourceStatus(name=name, location=location, ref=settings.ref)
+    return SourceStatus(name=name, location=settings.shown, ref=settings.ref)

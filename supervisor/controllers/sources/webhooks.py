@@ -102,7 +102,7 @@ class WebhookController(msgspec.Struct, kw_only=True):
     def poll_seconds(self, name: str) -> float:
         """How often a source is to be polled at present; 0 is never."""
         settings = self.settings.now.sources.get(name)
-        if settings is None or not settings.git:
+        if settings is None or settings.folder:
             return 0.0
         if not self._takes(name):
             return float(settings.poll)

@@ -61,6 +61,18 @@ def _git(key: Path, text: str) -> Iterator[Problem]:
         yield Problem(key, f"“{url.shown}” holds a password", hint, fatal=False)
 
 
+def _artifact(key: Path, text: str) -> Iterator[Problem]:
+    from supervisor.core.images.reference import parse_reference  # noqa: PLC0415
+
+    try:
+        host = "" if "://" in text else parse_reference(text).host
+    except Refused:
+        host = ""
+    if host in ("", "localhost"):
+        hint = "write HOST/NAME:TAG, such as registry.example.org/me/apps:main"
+        yield Problem(key, f"{shown_text(text)} names no artifact in a registry", hint)
+
+
 def _folder(key: Path, text: str) -> Iterator[Problem]:
     if not text.isprintable():
         yield Problem(key, f"cannot use {shown_text(text)} as a folder")
@@ -147,6 +159,7 @@ def _calendar(key: Path, text: str) -> Iterator[Problem]:
 
 FORMATS: dict[str, _Check] = {
     "git": _git,
+    "artifact": _artifact,
     "folder": _folder,
     "glob": _glob,
     "overlay": _overlay,

@@ -167,7 +167,7 @@ def _problems(document: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _unknown_section(name: str, value: object) -> Problem:
     if isinstance(value, dict):
-        if {"git", "folder"} & value.keys():
+        if {"git", "oci", "folder"} & value.keys():
             return Problem((name,), f"there is no section [{name}]", f"write [sources.{name}]")
         known = ", ".join(f"[{section}]" for section in ("sources.NAME", *_SECTIONS))
         sections = (*_SECTIONS, "sources")

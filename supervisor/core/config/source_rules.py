@@ -23,6 +23,7 @@ _STATUS_HOSTS = ", ".join(APIS)
 _ACTIONS = github_actions.HOST.name
 _STATUS_HINT = 'status_url = "https://git.example.org/api/v1", and OWNER/NAME at the end of “git”'
 _FASTEST_POLL = Seconds(10)
+_PLACES = {"git": "a Git repository", "oci": "an artifact", "folder": "a folder"}
 _NO_BRANCH = re.compile(r"[0-9a-f]{40}$|refs/(?!heads/)")
 
 
@@ -37,6 +38,7 @@ def source_problems(
     git = GitUrl(given.get("git", ""))
     yield from _place_problems(key, source, wrong)
     yield from _rule_problems(key, given, git, wrong)
+    yield from _signed_problems(key, given, wrong)
     yield from _git_problems(key, given, git, wrong)
     yield from _writeback_problems(key, source, git, wrong)
     words = ("webhook", "webhook_secret", "webhook_repository", "webhook_audience")
@@ -49,29 +51,32 @@ def source_problems(
 
 
 def _place_problems(key: Path, source: Mapping[str, Any], wrong: set[str]) -> Iterator[Problem]:
-    places = [name for name in ("git", "folder") if source.get(name)]
+    places = [name for name in _PLACES if source.get(name)]
     if len(places) > 1:
         hint = "a source has one of them; make two sources of it"
-        message = f"source “{key[-1]}” has both “git” and “folder”"
-        yield Problem((*key, "folder"), message, hint)
+        message = f"source “{key[-1]}” has both “{places[0]}” and “{places[-1]}”"
+        yield Problem((*key, places[-1]), message, hint)
     # One that is there but misspelt or mistyped was complained of already.
-    if not places and not any(texts.nearest(word, ("git", "folder")) for word in wrong):
+    if not places and not any(texts.nearest(word, _PLACES) for word in wrong):
         hint = 'say where its apps come from: git = "https://…" or folder = "~/apps"'
-        yield Problem(key, f"source “{key[-1]}” has neither “git” nor “folder”", hint)
+        yield Problem(key, f"source “{key[-1]}” has neither “git” nor “oci” nor “folder”", hint)
 
 
 def _rule_problems(
     key: Path, given: Mapping[str, str], git: GitUrl, wrong: set[str]
 ) -> Iterator[Problem]:
     """Check which settings go together, by the rules at their fields."""
+    is_artifact = not git and "oci" in given
+    what = _what(given)
     for name in [one for one in given if one in _RULES]:
         rule, place = _RULES[name], (*key, name)
-        if rule.over and not git:
+        if rule.over and not git and not (is_artifact and rule.over == "signed"):
             hint = "only a Git repository has it"
-            yield Problem(place, f"“{name}” does nothing for a folder", hint)
+            yield Problem(place, f"“{name}” does nothing for {what}", hint)
             continue
-        if rule.idle and not git and "folder" in given:
-            yield Problem(place, f"“{name}” does nothing for a folder", rule.idle, fatal=False)
+        idle = rule.idle_oci if is_artifact else rule.idle
+        if idle and not git and (is_artifact or "folder" in given):
+            yield Problem(place, f"“{name}” does nothing for {what}", idle, fatal=False)
         elif rule.over == "https" and not git.over_http:
             yield Problem(place, f"“{name}” is for https://", "over ssh, name “ssh_key”")
         elif rule.over == "ssh" and not git.over_ssh:
@@ -81,13 +86,29 @@ def _rule_problems(
             yield Problem(place, f"“{name}” needs “{rule.needs}”", hint)
 
 
+def _what(source: Mapping[str, Any]) -> str:
+    return _PLACES["oci" if source.get("oci") else "folder"]
+
+
+def _signed_problems(key: Path, given: Mapping[str, str], wrong: set[str]) -> Iterator[Problem]:
+    by = given.get("verify", "")
+    if not by or "verify" in wrong:
+        return
+    place = (*key, "verify")
+    if "oci" in given and by != "cosign":
+        hint = "write cosign, and in “allowed_signers” a file of its public keys"
+        yield Problem(place, f"an artifact is not signed by {by}", hint)
+    elif "git" in given and by == "cosign":
+        yield Problem(place, "a Git repository is not signed by cosign", "write ssh or gpg")
+
+
 def _git_problems(
     key: Path, given: Mapping[str, str], git: GitUrl, wrong: set[str]
 ) -> Iterator[Problem]:
     if "password" in given and git.over_http and git.password is not None:
         hint = "take it out of “git”"
         yield Problem((*key, "password"), "there is a password in “git”, too", hint)
-    if git and "poll" in given and "poll" not in wrong:
+    if (git or "oci" in given) and "poll" in given and "poll" not in wrong:
         poll = given["poll"]
         if 0 < texts.parse_duration(poll) < _FASTEST_POLL:
             fastest = texts.format_duration(_FASTEST_POLL)
@@ -117,7 +138,8 @@ def _writeback_problems(
     elif not git:
         if "git" not in wrong:
             hint = "only a Git repository has it"
-            yield Problem((*key, "writeback"), "“writeback” does nothing for a folder", hint)
+            message = f"“writeback” does nothing for {_what(source)}"
+            yield Problem((*key, "writeback"), message, hint)
     elif "ref" not in wrong and _NO_BRANCH.match(str(source.get("ref", ""))):
         hint = "commits are written back to a branch: name one in “ref”"
         yield Problem((*key, "writeback"), "“ref” names no branch to write back to", hint)

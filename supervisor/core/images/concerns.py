@@ -34,6 +34,15 @@ def named(name: str) -> tuple[str, str]:
     return (full_name(head) if is_whole(head) else head), tag
 
 
+def is_about(name: str, image: str) -> bool:
+    """Whether a name as for `named` is that of an image, or of any version of it."""
+    repository, tag = named(name)
+    ours, our_tag = name_and_tag(image)
+    whole = full_name(ours)
+    is_same = whole == repository if is_whole(repository) else whole.endswith(f"/{repository}")
+    return is_same and tag in ("", our_tag)
+
+
 def concerned(questions: Iterable[ImageQuestion], tag: str) -> Iterator[ImageQuestion]:
     """Yield those of a repository's questions that a tag (any, if empty) may answer anew."""
     for one in questions:

@@ -16,6 +16,10 @@ _CONFIGS = {
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
     "application/vnd.docker.container.image.rootfs.config+json",
+    # Of artifacts, which sources may be: those of flux, and of oras.
+    "application/vnd.cncf.flux.config.v1+json",
+    "application/vnd.oci.empty.v1+json",
+    "application/vnd.unknown.config.v1+json",
 }
 
 
@@ -54,7 +58,7 @@ class RegistryHost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_image_config(media_type: str) -> bool:
-    """Whether a manifest with such a config is one of an image; an index has none."""
+    """Whether a manifest with such a config is one of an image, or of files; an index has none."""
     return not media_type or media_type in _CONFIGS
 
 

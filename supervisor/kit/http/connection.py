@@ -3,7 +3,7 @@
 import ipaddress
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -56,13 +56,20 @@ class Answer:
         """Names in small letters; doubled ones with a comma between their values."""
         self._source = source
 
-    async def read(self, *, limit: int) -> bytes:
-        """Return the whole body. Raises HttpError if it is larger than `limit`."""
-        body = bytearray()
+    async def read(self, *, limit: int, hear: Callable[[bytes], None] | None = None) -> bytes:
+        """Return the whole body. Raises HttpError if it is larger than `limit`.
+
+        With `hear`, it goes there as it comes, and is not kept.
+        """
+        body, size = bytearray(), 0
         async for chunk in self.chunks():
-            body += chunk
-            if len(body) > limit:
+            size += len(chunk)
+            if size > limit:
                 raise TooLarge(f"the answer is larger than {limit} bytes")
+            if hear is None:
+                body += chunk
+            else:
+                hear(chunk)
         return bytes(body)
 
     async def lines(self, *, longest: int = 1 << 20) -> AsyncIterator[bytes]:

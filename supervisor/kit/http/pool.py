@@ -7,7 +7,7 @@ question on it does, and who is asked too much at once refuses.
 import math
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from supervisor.kit.http.proxies import Proxy, proxy_for
 _AT_ONCE = 2
 _MOST_HOSTS = 16
 """Redirects lead to as many as they like."""
+_OK = 200
 _PATIENT = ("GET", "HEAD")
 """What does no harm when it is asked twice."""
 
@@ -41,6 +42,18 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     is_public: bool
     """Whether it came from an address of the public Internet; not if a proxy brought it."""
+
+
+class Wanted(NamedTuple):
+    """How much is taken of an answer."""
+
+    limit: int
+    """Of a larger body, nothing is."""
+    timeout_seconds: float
+    """For all of it."""
+    hear: Callable[[bytes], None] | None = None
+    """Where the body of a 200 goes as it comes, instead of into the reply; what that raises ends
+    the question."""
 
 
 class _Way(NamedTuple):
@@ -78,17 +91,16 @@ class Pool(msgspec.Struct):
         headers: Mapping[str, str],
         body: bytes = b"",
         context: ssl.SSLContext | None = None,
-        limit: int,
-        timeout_seconds: float,
+        wanted: Wanted,
         in_public: bool = False,
     ) -> Reply:
         """Ask, and return the whole answer, whatever its status; redirects are not followed.
 
         A `body` goes with POST only; `context` says whom to trust instead of the machine's
         authorities. `in_public`: only where an address of the public Internet is connected to.
-        `timeout_seconds` begins when it is this question's turn. Raises HttpError, also for a body
-        that is larger than `limit`. Who could not be reached while a question waited is not
-        waited for once more.
+        The time for it begins when it is this question's turn. Raises HttpError, also for a body
+        that is larger than what is wanted. Who could not be reached while a question waited is
+        not waited for once more.
         """
         address = address_of(url)
         way = _Way(address, context, proxy_for(address, os.environ))
@@ -102,10 +114,10 @@ class Pool(msgspec.Struct):
             if host.failure and host.failed_at >= began:
                 raise _again(host.failure)
             try:
-                with anyio.fail_after(timeout_seconds):
-                    return await self._ask(way, host, head, body, limit=limit, in_public=in_public)
+                with anyio.fail_after(wanted.timeout_seconds):
+                    return await self._ask(way, host, head, body, wanted, in_public=in_public)
             except TimeoutError as error:
-                failure = Unreachable(f"no end after {timeout_seconds:g} s")
+                failure = Unreachable(f"no end after {wanted.timeout_seconds:g} s")
                 host.fails(failure)
                 raise failure from error
             except Unreachable as error:
@@ -132,8 +144,8 @@ class Pool(msgspec.Struct):
         host: _Host,
         head: h11.Request,
         body: bytes,
+        wanted: Wanted,
         *,
-        limit: int,
         in_public: bool,
     ) -> Reply:
         is_patient = head.method.decode() in _PATIENT
@@ -155,7 +167,9 @@ class Pool(msgspec.Struct):
             reply = Reply(
                 status=answer.status,
                 headers=answer.headers,
-                body=await answer.read(limit=limit),
+                body=await answer.read(
+                    limit=wanted.limit, hear=wanted.hear if answer.status == _OK else None
+                ),
                 is_public=connection.is_public and not way.proxy,
             )
             is_ready = connection.is_ready_again()

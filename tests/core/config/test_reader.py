@@ -130,8 +130,23 @@ def test_says_what_is_wrong_with_the_file(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("", "config.toml:1: source “a” has neither “git” nor “folder”"),
+        ("", "config.toml:1: source “a” has neither “git” nor “oci” nor “folder”"),
         ("git='https://a/b'\nfolder='/b'", ":3: source “a” has both “git” and “folder”"),
+        ("oci='a.b/c:1'\nfolder='/b'", ":3: source “a” has both “oci” and “folder”"),
+        ("oci = 'apps:main'", "“apps:main” names no artifact in a registry (write HOST/NAME:TAG"),
+        ("oci = 'localhost/apps'", "“localhost/apps” names no artifact in a registry"),
+        ("oci = 'oci://a.b/c:1'", "“oci://a.b/c:1” names no artifact in a registry"),
+        ('oci = "a.b/c:1\\u001b"', "“a.b/c:1\\x1b” names no artifact in a registry"),
+        ("oci = 'a.b/c:1'\nssh_key = '/k'", ":3: “ssh_key” does nothing for an artifact"),
+        ("oci = 'a.b/c:1'\nwriteback = true", "“writeback” does nothing for an artifact"),
+        (
+            "oci = 'a.b/c:1'\nverify = 'ssh'\nallowed_signers = '/s'",
+            ":3: an artifact is not signed by ssh (write cosign, and",
+        ),
+        (
+            "git = 'a@b:c/d'\nverify = 'cosign'\nallowed_signers = '/s'",
+            ":3: a Git repository is not signed by cosign (write ssh or gpg)",
+        ),
         ("folder = './b'", "the folder “./b” is relative (write it from the root, or ~/b)"),
         ('folder = "/a\\u0000"', "cannot use “/a\\x00” as a folder"),
         ("git = 'ftp://a/b'", "cannot fetch “ftp://a/b”: ftp:// is not supported"),
@@ -174,7 +189,7 @@ def test_says_what_is_wrong_with_the_file(text: str, said: str) -> None:
         ("git = 'a@b:c/d'\nssh_key = '/k\"'", ":3: “ssh_key” names no file"),
         ("git = 'a@b:c/d'\nknown_hosts = 'example.org'", "holds no lines of that kind"),
         ("git = 'a@b:c/d'\nknown_hosts = '~/$x'", "“known_hosts” names no file"),
-        ("git = 'a@b:c/d'\nverify = 'pgp'", "cannot verify by “pgp” (ssh or gpg)"),
+        ("git = 'a@b:c/d'\nverify = 'pgp'", "cannot verify by “pgp” (ssh or gpg; cosign for"),
         ("folder = '/b'\nwriteback = true", "“writeback” does nothing for a folder"),
         ("git = 'a@b:c/d'\nwriteback_key = '/k'", "“writeback_key” needs “writeback”"),
         (
@@ -233,6 +248,23 @@ def test_takes_the_usual_urls(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "oci",
+    [
+        "registry.example.org/me/apps:main",
+        "localhost:5000/apps",
+        "docker.io/me/apps:v1",
+        f"ghcr.io/me/apps@sha256:{'0' * 64}",
+    ],
+)
+def test_takes_artifacts_of_registries(oci: str) -> None:
+    more = "verify = 'cosign'\nallowed_signers = '~/cosign.pub'\npoll = '15m'"
+    reading = read_settings(f"[sources.a]\noci = '{oci}'\n{more}")
+    assert reading.findings == ()
+    assert reading.settings is not None
+    assert reading.settings.sources["a"].shown == oci
+
+
+@pytest.mark.parametrize(
     ("source", "said"),
     [
         (
@@ -242,6 +274,8 @@ def test_takes_the_usual_urls(url: str) -> None:
         ("git = 'http://example.org/b'", "“http://example.org/b” is not encrypted"),
         ("folder = '/b'\npoll = '5m'", ":3: “poll” does nothing for a folder"),
         ("git = 'https://a/b'\npoll = '1s'", ":3: asking every 1s is very often"),
+        ("oci = 'a.b/c:1'\npoll = '1s'", ":3: asking every 1s is very often"),
+        ("oci = 'a.b/c:1'\nref = 'main'", ":3: “ref” does nothing for an artifact (its tag"),
         (
             "git = 'a@b:c/d'\nstatus = 'gitea'\nstatus_token = 'file:/t'\nstatus_url='http://b/x'",
             ":5: “http://b/x” is not encrypted",

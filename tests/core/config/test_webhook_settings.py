@@ -83,6 +83,10 @@ def test_says_what_is_wrong_with_a_source(lines: tuple[str, ...], said: str) -> 
     [
         (settings(*GITHUB, webhooks=()), ":3: nobody hears the webhooks of source “a”"),
         (settings(*GITHUB, place="folder = '/a'"), ":3: “webhook” does nothing for a folder"),
+        (
+            settings(*GITHUB, place="oci = 'a.b/c:1'"),
+            ":3: “webhook” does nothing for an artifact (name its registry below [webhooks.reg",
+        ),
         (settings(*GITHUB, "webhook_audience = 'x'"), "“webhook_audience” is for github-actions"),
         (
             settings(*ACTIONS, "webhook_repository = 'me/b'", GITHUB[1]),

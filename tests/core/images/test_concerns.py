@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.images.concerns import concerned, is_fixed, lists_tags, named, repository_of
+from supervisor.core.images.concerns import (
+    concerned,
+    is_about,
+    is_fixed,
+    lists_tags,
+    named,
+    repository_of,
+)
 from supervisor.model.image import ImagePolicy, ImageQuestion, PolicyKind
 
 ONE = ImageQuestion(image="docker.io/library/nginx:1.27")
@@ -61,3 +68,23 @@ def test_a_tag_is_about_itself_and_about_whoever_goes_by_all_tags():
 )
 def test_tags_that_are_meant_to_be_pushed_once(tag, fixed):
     assert is_fixed(tag) is fixed
+
+
+@pytest.mark.parametrize(
+    ("name", "is_it"),
+    [
+        ("registry.example.org/me/apps:main", True),
+        ("registry.example.org/me/apps", True),
+        ("me/apps:main", True),
+        ("registry.example.org/me/apps:other", False),
+        ("registry.example.org/you/me/apps:main", False),
+        ("other.example.org/me/apps:main", False),
+        ("apps-of/me/apps:main", False),
+        ("pps:main", False),
+    ],
+)
+def test_a_name_is_about_an_image_or_not(name, is_it):
+    assert is_about(name, "registry.example.org/me/apps:main") is is_it
+    assert is_about(name, f"registry.example.org/me/apps@sha256:{'0' * 64}") is (
+        is_it and ":" not in name
+    )

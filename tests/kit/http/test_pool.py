@@ -1,7 +1,7 @@
 """Several questions on kept connections: few at once, and no broken one is taken for an answer."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
@@ -10,7 +10,7 @@ import pytest
 from anyio.abc import ByteStream, SocketAttribute
 
 from supervisor.kit.http.connection import HttpError, Unreachable
-from supervisor.kit.http.pool import Pool, Reply
+from supervisor.kit.http.pool import Pool, Reply, Wanted
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-One: a\r\nX-One: b\r\n\r\nok"
 
@@ -63,10 +63,18 @@ async def serving(server: Server) -> AsyncIterator[str]:
         tasks.cancel_scope.cancel()
 
 
-async def ask(pool: Pool, url: str, method: str = "GET", **more: object) -> Reply:
-    return await pool.ask(
-        method, url, **{"headers": {}, "limit": 100, "timeout_seconds": 20, **more}
-    )
+async def ask(
+    pool: Pool,
+    url: str,
+    method: str = "GET",
+    *,
+    limit: int = 100,
+    timeout_seconds: float = 20,
+    hear: Callable[[bytes], None] | None = None,
+    **more: object,
+) -> Reply:
+    wanted = Wanted(limit, timeout_seconds, hear)
+    return await pool.ask(method, url, **{"headers": {}, "wanted": wanted, **more})
 
 
 async def test_one_connection_serves_question_after_question() -> None:
@@ -136,6 +144,17 @@ async def test_a_body_has_a_limit() -> None:
     async with serving(Server(OK)) as url:
         with pytest.raises(HttpError, match="larger than 1 bytes"):
             await ask(Pool(), url, limit=1)
+
+
+async def test_a_body_is_heard_as_it_comes_and_a_refusal_is_not() -> None:
+    heard, pool = list[bytes](), Pool()
+    refusal = OK.replace(b"200 OK", b"404 No")
+    async with serving(Server(OK, refusal)) as url:
+        reply = await ask(pool, url, hear=heard.append)
+        assert (b"".join(heard), reply.body) == (b"ok", b"")
+        assert (await ask(pool, url, hear=heard.append)).body == b"ok"
+        assert b"".join(heard) == b"ok"
+        await pool.close()
 
 
 async def test_who_is_not_there_is_waited_for_once() -> None:

@@ -1,0 +1,93 @@
+"""What a store's HEAD holds, after a fetch: its files, and what is refused of them."""
+
+from msgspec.structs import replace
+
+from supervisor.adapters.git.errors import StoreBroken
+from supervisor.adapters.git.store import HEAD, Entry, Store, read_entry
+from supervisor.adapters.git.tree_policy import name_problem, refused, screen, too_large
+from supervisor.kit.stamps import object_id
+from supervisor.model.errors import Finding, Stalled
+from supervisor.model.source import FileKind, Snapshot, TreeFile
+
+_KINDS = {
+    "100644": FileKind.FILE,
+    "100664": FileKind.FILE,
+    "100755": FileKind.EXECUTABLE,
+    "120000": FileKind.SYMLINK,
+}
+_MODES = {kind: mode for mode, kind in reversed(_KINDS.items())}
+_SUBMODULE = "160000"
+_MAX_TARGET = 4_096
+
+
+async def snapshot_of_head(
+    store: Store, *, source: str, before: Snapshot | None, file_size: int, shown: str
+) -> Snapshot:
+    """Make the snapshot of what was fetched: one process lists, one reads the link targets.
+
+    What is as it was `before` is not made anew; `shown` is where it was fetched from. Raises
+    Stalled if it is no commit, StoreBroken if it is not all there.
+    """
+    try:
+        lines = await store.tree(HEAD)
+    except StoreBroken as error:
+        if "not a tree" not in str(error):
+            raise
+        lines = []
+    known = {_line(file): file for file in before.files} if before else {}
+    files = [file for line in lines if (file := known.get(line))]
+    findings: list[Finding] = []
+    for entry in map(read_entry, (line for line in lines if line not in known)):
+        problem = name_problem(entry.path)
+        file = None if problem else _file(entry)
+        if problem:
+            findings.append(refused(source, entry.path, problem, "rename or remove it"))
+        elif entry.mode == _SUBMODULE:
+            message = "is a submodule: its content is not fetched"
+            finding = refused(source, entry.path, message, "copy what is needed into the source")
+            findings.append(replace(finding, fatal=False))
+        elif file is None:
+            findings.append(refused(source, entry.path, f"is of an unknown kind ({entry.mode})"))
+        elif file.kind is FileKind.SYMLINK and file.size > _MAX_TARGET:
+            findings.append(too_large(source, entry.path, file.size, _MAX_TARGET))
+        else:
+            files.append(file)
+    linked = [file for file in files if file.kind is FileKind.SYMLINK]
+    head, *targets = await store.objects([f"{HEAD}^{{commit}}", *(file.oid for file in linked)])
+    if head is None:
+        tip = store.head()
+        if tip not in await store.has([tip] if tip else []):
+            raise StoreBroken(f"its tip ({tip or 'unnamed'}) is missing")
+        raise Stalled(
+            f"cannot fetch {shown}: what `ref` names is not a commit",
+            hint="set `ref` to a branch, a tag of a commit, or a commit's full id",
+        )
+    links = {
+        file.path: target.decode(errors="surrogateescape")
+        for file, target in zip(linked, targets, strict=True)
+        if target is not None
+    }
+    kept, problems = screen(source, files, links, file_size=file_size)
+    return Snapshot(
+        source=source,
+        revision=object_id("commit", head),
+        subject=_subject(head),
+        files=kept,
+        findings=(*findings, *problems),
+    )
+
+
+def _subject(commit: bytes) -> str:
+    message = commit.partition(b"\n\n")[2].decode(errors="replace").strip()
+    line = message.partition("\n")[0]
+    return "".join(c if c.isprintable() else " " for c in line)[:500]
+
+
+def _line(file: TreeFile) -> bytes:
+    """Return how `Store.tree` lists a file that is as it was."""
+    return f"{_MODES[file.kind]} blob {file.oid} {file.size:>7}\t{file.path}".encode()
+
+
+def _file(entry: Entry) -> TreeFile | None:
+    kind = _KINDS.get(entry.mode)
+    return TreeFile(entry.path.decode(), entry.oid, kind, entry.size) if kind else None

@@ -1,0 +1,549 @@
+"""Sources that are artifacts: what both programs push is taken, and nothing that is hostile."""
+
+import gzip
+import io
+import json
+import os
+import subprocess
+import tarfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from supervisor.adapters.git import unpack
+from supervisor.adapters.git.reader import GitSources
+from supervisor.adapters.git.unpack import Packed, Unpacked, Unpacking
+from supervisor.adapters.registry.client import RegistryClient
+from supervisor.kit.helper import ask
+from supervisor.kit.stamps import blob_id
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.podman import RegistryRule
+from supervisor.model.setting_types import Bytes
+from supervisor.model.settings import LimitSettings, SourceSettings
+from supervisor.model.source import FileKind, Snapshot
+from tests.fakes import artifacts
+from tests.fakes.artifacts import Pushed, flux, flux_of, layer, member, oras, packed, tarred
+from tests.fakes.registry_server import PASSWORD, USER, RegistryServer, Told
+
+pytestmark = pytest.mark.anyio
+NAME = "me/apps"
+WEB = {"web/web.container": "[Container]\nImage=a.example/web:1\n", "web/conf": "one"}
+LIMITS = LimitSettings(
+    file_size=Bytes(1 << 20), app_size=Bytes(1 << 20), app_files=10, fetch_size=Bytes(16 << 20)
+)
+Fetch = Callable[[], Awaitable[Snapshot]]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = tmp_path / "home"
+    place.mkdir()
+    monkeypatch.setenv("HOME", str(place))
+    for name in ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "REGISTRY_AUTH_FILE", "DOCKER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    return place
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RegistryServer]:
+    async with RegistryServer() as served:
+        yield served
+
+
+@pytest.fixture
+def sources(tmp_path: Path, server: RegistryServer) -> GitSources:
+    async def rules() -> tuple[RegistryRule, ...]:
+        return (RegistryRule(prefix=server.host, is_insecure=True),)
+
+    registry = RegistryClient(rules=rules)
+    registry._loaded()._memory.schemes[server.host] = "http"
+    return GitSources(folder=tmp_path / "state", limits=LIMITS, artifacts=registry)
+
+
+@pytest.fixture
+def settings(server: RegistryServer) -> SourceSettings:
+    return SourceSettings(oci=f"{server.host}/{NAME}:main")
+
+
+@pytest.fixture
+def fetch(sources: GitSources, settings: SourceSettings) -> Fetch:
+    return lambda: sources.fetch("home", settings)
+
+
+@pytest.fixture
+def push(server: RegistryServer) -> Callable[[Pushed], str]:
+    return lambda pushed: server.put(f"{NAME}:main", *pushed)
+
+
+def held(snapshot: Snapshot) -> dict[str, str]:
+    return {file.path: file.oid for file in snapshot.files}
+
+
+def ids(files: dict[str, str]) -> dict[str, str]:
+    return {path: blob_id(text.encode()) for path, text in files.items()}
+
+
+def in_store(state: Path, *args: str) -> str:
+    argv = ["git", "--git-dir", str(state / "state" / "home.git"), *args]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+def left_over(state: Path) -> list[Path]:
+    return list(state.glob("state/home.git/objects/pack/tmp_*"))
+
+
+@pytest.mark.parametrize(
+    "pushed",
+    [
+        flux(WEB),
+        oras(WEB),
+        oras({f"./{path}": text for path, text in WEB.items()}),
+        oras({}, {"web": {"web.container": WEB["web/web.container"], "conf": "one"}}),
+        oras({"web/conf": "one"}, {"web": {"web.container": WEB["web/web.container"]}}),
+        oras({}, {".": WEB}),
+    ],
+    ids=["flux", "files", "dotted", "folder", "both", "here"],
+)
+async def test_what_programs_push_is_taken(
+    pushed: Pushed, push: Callable[[Pushed], str], fetch: Fetch, sources: GitSources
+) -> None:
+    digest = push(pushed)
+    snapshot = await fetch()
+    assert snapshot.findings == ()
+    assert snapshot.revision == digest.removeprefix("sha256:")
+    assert held(snapshot) == ids(WEB)
+    assert list(snapshot.files) == sorted(snapshot.files)
+    found = await sources.read("home", [file.oid for file in snapshot.files])
+    assert sorted(found.values()) == sorted(text.encode() for text in WEB.values())
+    assert await sources.stored("home") == snapshot
+
+
+async def test_its_subject_is_what_it_was_made_from(
+    push: Callable[[Pushed], str], fetch: Fetch
+) -> None:
+    push(flux(WEB, revision="main@sha1:1f3870be\x1b[31m"))
+    assert (await fetch()).subject == "main@sha1:1f3870be\\x1b[31m"
+
+
+async def test_nothing_new_is_one_question(
+    server: RegistryServer, push: Callable[[Pushed], str], fetch: Fetch
+) -> None:
+    digest = push(flux(WEB))
+    first = await fetch()
+    blobs = [line for line in server.lines if "/blobs/" in line]
+    assert len(blobs) == 1
+    server.asked.clear()
+    assert await fetch() is first
+    assert server.lines == [f"HEAD /v2/{NAME}/manifests/main"]
+    push(flux({**WEB, "web/conf": "two"}))
+    second = await fetch()
+    assert held(second) == ids({**WEB, "web/conf": "two"})
+    assert second.revision != digest.removeprefix("sha256:")
+
+
+async def test_what_is_applied_is_kept_by_its_digest(
+    push: Callable[[Pushed], str], fetch: Fetch, sources: GitSources, tmp_path: Path
+) -> None:
+    push(flux(WEB))
+    first = await fetch()
+    push(flux({"web/conf": "two"}))
+    second = await fetch()
+    push(flux({"web/conf": "three"}))
+    third = await fetch()
+    await sources.keep("home", [first.revision])
+    refs = in_store(tmp_path, "for-each-ref")
+    assert first.revision in refs
+    assert third.revision in refs, "it may yet be applied"
+    assert second.revision not in refs
+    in_store(tmp_path, "gc", "--quiet", "--prune=now")
+    assert await sources.holds("home", [one.oid for one in (*first.files, *third.files)])
+    assert not await sources.holds("home", [one.oid for one in second.files])
+    await sources.keep("home", [third.revision])
+    push(flux({"web/conf": "four"}))
+    await fetch()
+    await sources.keep("home", [third.revision, "0" * 64])
+    in_store(tmp_path, "gc", "--quiet", "--prune=now")
+    assert await sources.holds("home", [one.oid for one in third.files])
+    assert not left_over(tmp_path)
+
+
+async def test_a_damaged_store_is_made_anew(
+    push: Callable[[Pushed], str], fetch: Fetch, sources: GitSources, tmp_path: Path
+) -> None:
+    push(flux(WEB))
+    snapshot = await fetch()
+    for one in (tmp_path / "state" / "home.git" / "objects").glob("??/*"):
+        one.chmod(0o600)
+        one.write_bytes(b"torn")
+    found = await sources.read("home", [file.oid for file in snapshot.files])
+    assert sorted(found) == sorted(held(snapshot).values())
+
+
+async def test_it_is_read_with_the_logins_for_images(
+    home: Path, server: RegistryServer, push: Callable[[Pushed], str], fetch: Fetch
+) -> None:
+    server.login = "bearer"
+    push(flux(WEB))
+    with pytest.raises(Stalled, match="wants a login"):
+        await fetch()
+    logins = {"auths": {server.host: {"username": USER, "password": PASSWORD}}}
+    place = home / ".config" / "containers" / "auth.json"
+    place.parent.mkdir(parents=True)
+    place.write_text(json.dumps(logins))
+    place.chmod(0o600)
+    assert held(await fetch()) == ids(WEB)
+
+
+# What is no artifact
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        (b"no json", "it is no manifest of an artifact"),
+        (b"[" * 100_000, "it is no manifest of an artifact"),
+        (b'{"schemaVersion": 2, "manifests": []}', "it is an index of several manifests"),
+        (b'{"schemaVersion": 1, "layers": []}', "it is no manifest of an artifact"),
+        (
+            artifacts.artifact([], config_type="application/vnd.oci.image.config.v1+json").manifest,
+            "it is the image of a container",
+        ),
+        (artifacts.artifact([(b"{}", layer(b"{}", artifacts.EMPTY_CONFIG))]).manifest, "no files"),
+        (artifacts.artifact([(b"x", layer(b"x", "a/b"))]).manifest, "its layer 1 is of type a/b"),
+        (
+            artifacts.artifact([(b"x", layer(b"x", "a/b", title="x"))] * 257).manifest,
+            "more than 256 layers",
+        ),
+        (
+            artifacts.artifact(
+                [(b"x", {**layer(b"x", "a/b", title="x"), "size": 17 << 20})]
+            ).manifest,
+            "it brings 17M, more than 16M",
+        ),
+        (
+            artifacts.artifact(
+                [(b"x", {**layer(b"x", "a", title="x"), "digest": "../x"})]
+            ).manifest,
+            "no proper digest",
+        ),
+    ],
+)
+async def test_what_is_no_artifact_is_refused_once(
+    manifest: bytes, said: str, server: RegistryServer, fetch: Fetch
+) -> None:
+    server.put(f"{NAME}:main", manifest, [])
+    for _ in range(2):
+        with pytest.raises(Stalled, match=said) as caught:
+            await fetch()
+        assert caught.value.hint
+        assert str(caught.value).startswith(f"cannot deploy {server.host}/{NAME}:main (")
+    assert server.lines == [
+        f"HEAD /v2/{NAME}/manifests/main",
+        f"GET /v2/{NAME}/manifests/{artifacts.digest(manifest)}",
+        f"HEAD /v2/{NAME}/manifests/main",
+    ]
+
+
+async def test_a_bad_one_leaves_the_last_as_it_is(
+    push: Callable[[Pushed], str], fetch: Fetch, sources: GitSources
+) -> None:
+    push(flux(WEB))
+    first = await fetch()
+    push(flux_of(b"no gzip"))
+    with pytest.raises(Stalled, match="a layer is no tar that gzip compressed"):
+        await fetch()
+    assert await sources.stored("home") == first
+    push(flux(WEB))
+    assert await fetch() == first
+
+
+async def test_a_blob_that_is_another_one_is_not_taken(
+    server: RegistryServer, push: Callable[[Pushed], str], fetch: Fetch
+) -> None:
+    pushed = flux(WEB)
+    push(pushed)
+    place = f"{NAME}@{artifacts.digest(pushed.blobs[1])}"
+    for other in (tarred({"web/conf": "evil"}), pushed.blobs[1] + b"x" * 10, b""):
+        server.blobs[place] = other
+        with pytest.raises(Retry, match="sends a blob that is not what its digest says"):
+            await fetch()
+    del server.blobs[place]
+    with pytest.raises(Stalled, match="has no such image"):
+        await fetch()
+
+
+async def test_a_manifest_that_is_another_one_is_not_taken(
+    server: RegistryServer, push: Callable[[Pushed], str], fetch: Fetch
+) -> None:
+    digest = push(flux(WEB))
+    server.before = lambda asked: (
+        Told(body=b"{}") if asked.line == f"GET /v2/{NAME}/manifests/{digest}" else None
+    )
+    with pytest.raises(Retry, match="sends a manifest that is not what its digest says"):
+        await fetch()
+
+
+# What is in a tar
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        (member("../x", b"x"), "leads elsewhere"),
+        (member("a/../../x", b"x"), "leads elsewhere"),
+        (member("/etc/x", b"x"), "leads elsewhere"),
+        (member("a//x", b"x"), "leads elsewhere"),
+        (member("a\nb", b"x"), "control characters"),
+        (member("a\udcff", b"x"), "not UTF-8"),
+        (member("/".join("a" * 80), b"x"), "lies too deep"),
+        (member("x", type=tarfile.LNKTYPE, linkname="web/conf"), "is a hard link"),
+        (member("x", type=tarfile.CHRTYPE), "is a character device"),
+        (member("x", type=tarfile.BLKTYPE), "is a block device"),
+        (member("x", type=tarfile.FIFOTYPE), "is a fifo"),
+        (member("x", type=tarfile.SYMTYPE, linkname="/etc/passwd"), "absolute path"),
+        (member("x", type=tarfile.SYMTYPE, linkname="../../x"), "leads out of the source"),
+        (member("x", type=tarfile.SYMTYPE, linkname=""), "symlink to nothing"),
+        (member("x", b"x" * (1 << 20) + b"x"), "is larger than the limit"),
+        (member("web/conf/x", b"x"), "has a file where its folder should be"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+async def test_what_a_tar_may_not_hold_is_refused_by_name(
+    what: tuple[tarfile.TarInfo, bytes], said: str, push: Callable[[Pushed], str], fetch: Fetch
+) -> None:
+    web = [member(path, text.encode()) for path, text in WEB.items()]
+    push(flux_of(packed([*web, what])))
+    snapshot = await fetch()
+    assert held(snapshot) == ids(WEB)
+    (finding,) = snapshot.findings
+    assert said in finding.message
+    assert finding.path.isprintable()
+
+
+async def test_links_and_modes_are_kept(push: Callable[[Pushed], str], fetch: Fetch) -> None:
+    push(
+        flux_of(
+            packed(
+                [
+                    member("run", b"#!/bin/sh\n", mode=0o755),
+                    member("a/link", type=tarfile.SYMTYPE, linkname="../run"),
+                    member("a/gone", type=tarfile.SYMTYPE, linkname="nowhere"),
+                    member("zero"),
+                    member(f"a/{'long' * 60}", b"x", pax_headers={}),
+                ]
+            )
+        )
+    )
+    snapshot = await fetch()
+    assert snapshot.findings == ()
+    assert {one.path: one.kind for one in snapshot.files if len(one.path) < 100} == {
+        "a/gone": FileKind.SYMLINK,
+        "a/link": FileKind.SYMLINK,
+        "run": FileKind.EXECUTABLE,
+        "zero": FileKind.FILE,
+    }
+
+
+async def test_the_later_of_two_counts_and_a_repository_in_it_does_not(
+    push: Callable[[Pushed], str], fetch: Fetch
+) -> None:
+    members = [
+        member("web/conf", b"one"),
+        member("web/conf", b"two"),
+        member("x", type=tarfile.FIFOTYPE),
+        member("x", b"x"),
+        member(".git/config", b"[core]"),
+        member("web/.git/hooks/post-checkout", b"#!/bin/sh"),
+    ]
+    push(flux_of(packed(members)))
+    snapshot = await fetch()
+    assert (held(snapshot), snapshot.findings) == (ids({"web/conf": "two", "x": "x"}), ())
+
+
+def bomb() -> bytes:
+    """30 MB of nothing, in 30 kB."""
+    return packed(member(f"{number}", bytes(1 << 20)) for number in range(30))
+
+
+def torn(content: bytes) -> bytes:
+    """A tar that breaks off in the middle, properly compressed."""
+    plain = gzip.decompress(content)
+    return gzip.compress(plain[: plain.index(b"web/conf") + 100])
+
+
+def scrambled(content: bytes) -> bytes:
+    """A tar of which a header is none."""
+    plain = bytearray(gzip.decompress(content))
+    at = plain.index(b"web/web.container")
+    plain[at : at + 512] = b"x" * 512
+    return gzip.compress(bytes(plain))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (bomb(), f"it holds more than {20 << 20} bytes"),
+        (packed(member(f"{number}") for number in range(201)), "it holds more than 200 files"),
+        (packed(member(f"{n}", type=tarfile.DIRTYPE) for n in range(201)), "more than 200 files"),
+        (torn(tarred(WEB)), "a layer is no tar that gzip compressed"),
+        (scrambled(tarred(WEB)), "a layer is no tar that gzip compressed"),
+        (tarred(WEB)[:-20], "a layer is no tar that gzip compressed"),
+        (gzip.compress(b"no tar"), "a layer is no tar that gzip compressed"),
+        (gzip.compress(b""), "a layer is no tar that gzip compressed"),
+    ],
+    ids=["bomb", "files", "folders", "torn", "scrambled", "cut", "other", "empty"],
+)
+async def test_a_whole_that_is_too_much_or_broken_is_refused(
+    content: bytes, said: str, push: Callable[[Pushed], str], fetch: Fetch, tmp_path: Path
+) -> None:
+    push(flux_of(content))
+    with pytest.raises(Stalled, match=said) as caught:
+        await fetch()
+    assert caught.value.hint
+    assert not left_over(tmp_path)
+
+
+async def test_a_header_that_claims_much_takes_no_memory(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XHDTYPE, 1 << 30
+    with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1, mtime=0) as out:
+        out.write(info.tobuf(tarfile.PAX_FORMAT) + bytes(72 << 20))
+    (tmp_path / "layer").write_bytes(file.getvalue())
+    asked = Unpacking(
+        source="home",
+        layers=(Packed(path=str(tmp_path / "layer"), file=""),),
+        packs=str(tmp_path / "pack"),
+        file_size=1 << 20,
+        all_size=1 << 30,
+        files=10,
+        memory=64 << 20,
+    )
+    unpacked = await ask(unpack.__name__, asked, Unpacked, timeout_seconds=60)
+    assert unpacked.problem == "it takes too much memory"
+
+
+async def test_what_takes_several_packs(push: Callable[[Pushed], str], fetch: Fetch) -> None:
+    files = {str(number): os.urandom(1 << 20) for number in range(10)}
+    push(flux_of(packed(member(path, content) for path, content in files.items())))
+    snapshot = await fetch()
+    assert held(snapshot) == {path: blob_id(content) for path, content in files.items()}
+
+
+# Who signed it
+
+
+@pytest.fixture
+def signed(server: RegistryServer, push: Callable[[Pushed], str]) -> Callable[..., str]:
+    """Push WEB, and signatures of it."""
+
+    def do(*keys: object, digest: str = "", repository: str = "", **more: str) -> str:
+        found = push(flux(WEB))
+        made = artifacts.signature(
+            digest or found, repository or f"{server.host}/{NAME}", *keys, **more
+        )
+        server.put(f"{NAME}:{artifacts.signature_tag(found)}", *made)
+        return found
+
+    return do
+
+
+@pytest.fixture
+def verified(home: Path, settings: SourceSettings, sources: GitSources) -> Callable[..., Fetch]:
+    def do(*keys: object, more: str = "") -> Fetch:
+        place = home / "cosign.pub"
+        place.write_text("".join(artifacts.public(key) for key in keys) + more)
+        place.chmod(0o600)
+        strict = SourceSettings(oci=settings.oci, verify="cosign", allowed_signers=str(place))
+        return lambda: sources.fetch("home", strict)
+
+    return do
+
+
+OURS, OTHER = artifacts.new_key(), artifacts.new_key()
+
+
+async def test_what_is_signed_is_taken(
+    signed: Callable[..., str], verified: Callable[..., Fetch]
+) -> None:
+    signed(OTHER, OURS)
+    assert held(await verified(artifacts.new_key(), OURS)()) == ids(WEB)
+
+
+async def test_what_is_not_signed_yet_is_waited_for(
+    push: Callable[[Pushed], str],
+    signed: Callable[..., str],
+    verified: Callable[..., Fetch],
+    server: RegistryServer,
+) -> None:
+    push(flux(WEB))
+    fetch = verified(OURS)
+    with pytest.raises(Retry, match="it is not signed"):
+        await fetch()
+    assert not any("/blobs/" in line for line in server.lines)
+    signed(OURS)
+    assert held(await fetch()) == ids(WEB)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"keys": (OTHER,)}, "none of the keys in .*cosign.pub signed it"),
+        ({"keys": (OURS,), "digest": f"sha256:{'0' * 64}"}, "its signature is of another artifact"),
+        (
+            {"keys": (OURS,), "repository": "other.example/x"},
+            "it was signed as other.example/x, not",
+        ),
+        ({"keys": (OURS,), "kind": "other"}, "what is signed is no payload of cosign's"),
+        ({"keys": ()}, "none of the keys"),
+    ],
+    ids=["key", "digest", "repository", "type", "none"],
+)
+async def test_what_others_signed_is_refused(
+    how: dict[str, object],
+    said: str,
+    signed: Callable[..., str],
+    verified: Callable[..., Fetch],
+    server: RegistryServer,
+) -> None:
+    keys = how.pop("keys")
+    signed(*keys, **how)
+    with pytest.raises(Stalled, match=said) as caught:
+        await verified(OURS)()
+    assert "cosign.pub" in caught.value.hint
+    assert not any(f"/blobs/{artifacts.digest(flux(WEB).blobs[1])}" in one for one in server.lines)
+
+
+async def test_a_signature_of_garbage_is_refused(
+    server: RegistryServer, push: Callable[[Pushed], str], verified: Callable[..., Fetch]
+) -> None:
+    digest = push(flux(WEB))
+    fetch, tag = verified(OURS), f"{NAME}:{artifacts.signature_tag(digest)}"
+    server.put(tag, b"{}", [])
+    with pytest.raises(Stalled, match="what should be its signatures is something else"):
+        await fetch()
+    kind = "application/vnd.dev.cosign.simplesigning.v1+json"
+    for made in ("AAAA", "no base64!", ""):
+        annotations = {"dev.cosignproject.cosign/signature": made}
+        server.put(tag, *artifacts.artifact([(b"{}", layer(b"{ }", kind, **annotations))]))
+        server.blobs[f"{NAME}@{artifacts.digest(b'{ }')}"] = b"{ }"
+        with pytest.raises(Stalled, match="none of the keys"):
+            await fetch()
+
+
+async def test_keys_that_cannot_be_used_are_said(
+    signed: Callable[..., str], verified: Callable[..., Fetch], home: Path
+) -> None:
+    signed(OURS)
+    with pytest.raises(Stalled, match="it holds no public key") as caught:
+        await verified(more="ssh-ed25519 AAAA\n")()
+    assert "cosign public-key" in caught.value.hint
+    odd = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+    with pytest.raises(Stalled, match="none of them is for ECDSA"):
+        await verified(more=odd)()
+    assert held(await verified(OURS, more=odd)()) == ids(WEB)
+    strict = verified(OURS)
+    (home / "cosign.pub").chmod(0o666)
+    with pytest.raises(Stalled, match="others can change it"):
+        await strict()
