@@ -1,9 +1,10 @@
 """Makes what `contrib/bench idle` measures, inside a host as a fresh lingering user.
 
-Arguments: how many containers, whether they are `checked` (every 30 s) or `plain`, and how many of
-them log ten lines a second. podvisor deploys them from a Git repository over HTTP; beside, for the
-other supervisors, there are as many programs, which leave the group of whoever starts them, so that
-a supervisor is measured without its programs, as podvisor is without its containers.
+Arguments: how many containers, whether they are `checked` (every 30 s) or `plain`, how many of them
+log ten lines a second, and how many images are followed beside. podvisor deploys them from a Git
+repository over HTTP; for the other supervisors there are as many programs, which leave the group of
+whoever starts them, so that a supervisor is measured without its programs, as podvisor is without
+its containers.
 """
 
 import os
@@ -38,23 +39,40 @@ statsd=false
 endpoint=ipc://{home}/circus.endpoint
 pubsub_endpoint=ipc://{home}/circus.pubsub
 """
+FOLLOWED = """\
+[Container]
+Image={image}
+AutoUpdate=registry
+"""
+WEBHOOKS = """
+[webhooks]
+listen = "127.0.0.1:{port}"
+[webhooks.registries.own]
+sender = "distribution"
+secret = "file:~/secret"
+"""
 PATIENCE_SECONDS = 600
 
 
 def main() -> None:
     number, checked, chatty = int(sys.argv[1]), sys.argv[2] == "checked", int(sys.argv[3])
+    images = int(sys.argv[4])
     programs(number)
-    url = repository(
-        {
-            f"fleet/web{n:02}.container": CONTAINER.format(
-                program=CHATTY if n < chatty else SILENT, more=CHECK if checked else ""
-            )
-            for n in range(number)
-        }
-    )
+    files = {
+        f"fleet/web{n:02}.container": CONTAINER.format(
+            program=CHATTY if n < chatty else SILENT, more=CHECK if checked else ""
+        )
+        for n in range(number)
+    }
+    url = repository(files | followed(images))
     settings = HOME / ".config/podvisor/config.toml"
     settings.parent.mkdir(parents=True)
-    settings.write_text(f'[sources.home]\ngit = "{url}"\n')
+    text = f'[sources.home]\ngit = "{url}"\n'
+    if images:
+        (HOME / "secret").touch(mode=0o600)
+        (HOME / "secret").write_text("of the bench")
+        text += WEBHOOKS.format(port=20_000 + os.getuid() % 10_000)
+    settings.write_text(text)
     run("podvisor", "setup")
     deadline = time.monotonic() + PATIENCE_SECONDS
     while up() < number:
@@ -62,6 +80,19 @@ def main() -> None:
             sys.exit(f"only {up()} of {number} containers run")
         time.sleep(1)
     run("podvisor", "sync")
+
+
+def followed(images: int) -> dict[str, str]:
+    """Units that follow an image each, of the host's registry; nothing starts them."""
+    names = [f"localhost:5000/{os.environ['USER']}/image{n:02}:latest" for n in range(images)]
+    source = "docker://localhost:5000/podvisor-test:1"
+    copy = ("skopeo", "copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false")
+    for name in names:
+        run(*copy, source, f"docker://{name}")
+    return {
+        f"followed/image{n:02}.container": FOLLOWED.format(image=name)
+        for n, name in enumerate(names)
+    }
 
 
 def run(*argv: str | Path, cwd: Path | None = None) -> str:

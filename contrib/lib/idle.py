@@ -77,13 +77,16 @@ class Fleet(NamedTuple):
     containers: int
     checked: bool = True
     chatty: int = 0
+    images: int = 0
+    """Followed beside, with webhooks heard."""
 
     @property
     def title(self) -> str:
         if not self.containers:
             return "no containers"
         checks = "with health checks every 30 s" if self.checked else "without health checks"
-        return f"{self.containers} containers {checks}"
+        followed = f", {self.images} images followed" if self.images else ""
+        return f"{self.containers} containers {checks}{followed}"
 
     @property
     def short(self) -> str:
@@ -111,17 +114,22 @@ class Limit(NamedTuple):
     kept: bool
 
 
-def measure(name: str, times: Times, *, compare: bool, newer: bool = False) -> Result:
+def measure(
+    name: str, times: Times, *, compare: bool, newer: bool = False, images: int = 0
+) -> Result:
     """Run all stages on a running host; without `compare` only those that a limit is about.
 
-    With `newer`, health looks cost what they do with Podman 6.
+    With `newer`, health looks cost what they do with Podman 6. Where containers are checked,
+    `images` are followed beside.
     """
     started = time.monotonic()
     if compare:
         install_others(name)
     fleets: dict[str, Result] = {}
     picture = ""
-    for stage in ([RESTING] if compare else []) + [[one] for one in CHECKED]:
+    for stage in ([RESTING] if compare else []) + [
+        [one._replace(images=images)] for one in CHECKED
+    ]:
         with made(name, stage, newer=newer):
             say(f"measuring {', '.join(fleet.title for fleet in stage)}")
             reports = side_by_side(
@@ -132,7 +140,7 @@ def measure(name: str, times: Times, *, compare: bool, newer: bool = False) -> R
                 if len(stage) == 1:
                     alone = inside(name, fleet.user, "sh", "-euc", ALONE)
                     fleets[fleet.user]["memory_alone"] = int(alone)
-            if CHECKED[0] in stage:
+            if stage[0].user == CHECKED[0].user:
                 picture = inside(name, CHECKED[0].user, "cat", "idle.svg")
     with made(name, PAIR):
         caused = in_turns(name, times)
@@ -156,7 +164,8 @@ def made(name: str, stage: Sequence[Fleet], *, newer: bool = False) -> Iterator[
             say(f"making {fleet.title}")
             host("user", name, fleet.user)
             kind = "checked" if fleet.checked else "plain"
-            words = ("/usr/bin/python3", "-", str(fleet.containers), kind, str(fleet.chatty))
+            numbers = (str(fleet.chatty), str(fleet.images))
+            words = ("/usr/bin/python3", "-", str(fleet.containers), kind, *numbers)
             inside(name, fleet.user, *words, stdin=(LIB / "fleet.py").read_text())
             if newer:
                 inside(name, fleet.user, "sh", "-euc", NEWER_PODMAN)
