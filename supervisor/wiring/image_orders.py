@@ -22,6 +22,7 @@ def image_service(
             ledger=ledger,
             knowledge=checker.memory.of,
             next_check_in=checker.schedule.next_check_in,
+            pull_error=syncs.images.error,
             clock=clock,
         ),
         versions=ImageVersions(ledger=ledger, asking=checker.asking, clock=clock),

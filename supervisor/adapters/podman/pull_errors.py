@@ -130,9 +130,8 @@ def _refused_by_policy(image: str, said: str, policies: Sequence[Path]) -> Failu
         # Images are signed once they are pushed: it may be about to come.
         why = f"{asked}, and it has none that Podman finds"
         hint = (
-            "have whoever publishes it sign it; for signatures of cosign, registries.d has to say "
-            f"use-sigstore-attachments: true for {registry_of(image)} "
-            "(man containers-registries.d)"
+            "have whoever publishes it sign it; those of cosign are found where registries.d says "
+            f"use-sigstore-attachments: true for {registry_of(image)}"
         )
         return Retry(why, hint=hint)
     if "is rejected by policy" in said:

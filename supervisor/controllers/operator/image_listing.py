@@ -26,6 +26,8 @@ class ImageListing(msgspec.Struct, frozen=True, kw_only=True):
     """By the key of the question."""
     next_check_in: Callable[[str], float | None]
     """Seconds until a question is asked, by its key; None if nobody knows."""
+    pull_error: Callable[[str], str]
+    """As of `Known`."""
     clock: Clock
 
     async def of(self, apps: Collection[str] = ()) -> tuple[ImageStatus, ...]:
@@ -39,6 +41,7 @@ class ImageListing(msgspec.Struct, frozen=True, kw_only=True):
             knowledge=self.knowledge,
             order=lambda key: self.ledger.get(ImageOrder, key),
             next_check_at=self._next_check_at,
+            pull_error=self.pull_error,
             settings=self.desired_state.settings.images,
         )
         applied = self.ledger.applied()

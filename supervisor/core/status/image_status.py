@@ -33,6 +33,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """As of `ImageOrder.key`."""
     next_check_at: Callable[[str], float] = lambda _: 0.0
     """When a question is asked next, by its key: seconds since the epoch, 0 if nobody knows."""
+    pull_error: Callable[[str], str] = lambda _: ""
+    """Why a version (`runs`) could not be pulled; empty if it could, or nobody tried."""
     settings: ImageSettings = ImageSettings()
 
 
@@ -111,7 +113,7 @@ def _followed(
     key = question.key
     order = known.order(order_key(app, key))
     knowledge = known.knowledge(key) or ImageKnowledge(question=question)
-    return ImageStatus(
+    status = ImageStatus(
         app=app,
         image=question.image,
         running=_running(question, release),
@@ -121,6 +123,11 @@ def _followed(
         held=held,
         pinned=order.pinned if order else None,
     )
+    newer = None if held else status.newer
+    if newer is None or not (why := known.pull_error(newer.runs)):
+        return status
+    held = HeldUpdate(app=app, question=key, image=question.image, version=newer, why=why)
+    return msgspec.structs.replace(status, held=held)
 
 
 def _running(question: ImageQuestion, release: Rollout | None) -> ImageVersion | None:

@@ -104,6 +104,19 @@ def test_what_failed_does_not():
     assert one.held == update
 
 
+def test_what_cannot_be_pulled_waits():
+    facts = msgspec.structs.replace(
+        known(), pull_error=lambda runs: "nobody signed it" if runs == NEW.runs else ""
+    )
+    good = release("one", OLD, outcome=Outcome.GOOD, ended_at=2.0)
+    (one,) = statuses(deployment(follows("web")), rollouts=[good], applied="one", facts=facts)
+    assert one.held
+    assert (one.held.version, one.held.why) == (NEW, "nobody signed it")
+    runs = release("two", NEW, outcome=Outcome.GOOD, ended_at=2.0)
+    (one,) = statuses(deployment(follows("web")), rollouts=[runs], applied="two", facts=facts)
+    assert one.held is None
+
+
 def test_a_pin_is_told():
     (one,) = statuses(deployment(follows("web")), facts=known(pinned=OLD))
     assert one.pinned == OLD
