@@ -145,6 +145,11 @@ class FakePodman:
         scratch.write_text(str(time.monotonic_ns()))
         scratch.rename(self.root / "overlay-containers" / "volatile-containers.json")
 
+    def container_ends(self, container: str) -> None:
+        """The process of the container with this id ends; nothing is logged yet."""
+        (self.exits / ".scratch").write_text("0")
+        (self.exits / ".scratch").rename(self.exits / container)
+
     async def happens(self, type: str, action: str, name: str, **more: Any) -> None:  # noqa: A002
         """Log an event where it should, and tell those who listen."""
         now = time.time_ns()

@@ -19,7 +19,7 @@ from supervisor.adapters.podman.events import SELF_TEST
 from supervisor.adapters.podman.readers import Reader
 from supervisor.adapters.podman.stores import Stores
 from supervisor.adapters.podman.stream import follow
-from supervisor.adapters.podman.watch import SETTINGS, StoreWatch
+from supervisor.adapters.podman.watch import ENDED, SETTINGS, StoreWatch
 from supervisor.kit.streams import DistinctQueue
 from supervisor.model.errors import Failure
 from supervisor.model.podman import PodmanEvent
@@ -28,13 +28,43 @@ from supervisor.model.status import WatchStatus
 _READS_AFTER_SECONDS = (
     0.1,  # Podman writes its store first, and its log then
     0.7,  # on a busy machine, or more of the same
-    3.0,  # if nothing came at all
+    3.0,  # if nothing came at all, or not what was announced
 )
 _SOME_CONTAINER = PodmanEvent(type="container")
 _MOST_WAITING = 1_000
 """Of further events the types alone are told."""
 _SETTINGS_SETTLE_SECONDS = 8.0
 """A Podman service that still runs goes on by the old settings; it ends 5 s after its last use."""
+
+
+class _Ends(msgspec.Struct):
+    """Ends of containers of which the kernel told and the log did not yet, or the other way round.
+
+    What a busy machine logs too late, nobody would read: no other sign comes.
+    """
+
+    unlogged: set[str] = set()
+    _logged: set[str] = set()
+    """Read before the sign came, while something else was waited for."""
+
+    def announced(self, container: str) -> None:
+        """The kernel told."""
+        if container in self._logged:
+            self._logged.remove(container)
+        else:
+            self.unlogged.add(container)
+
+    def logged(self, event: PodmanEvent) -> None:
+        """The log tells something, of whatever."""
+        if event.id in self.unlogged and event.action in {"died", "remove"}:
+            self.unlogged.remove(event.id)
+        elif event.action == "died" and len(self._logged) < _MOST_WAITING:
+            self._logged.add(event.id)
+
+    def forget(self) -> None:
+        """All has been read; signs that come now are of what happens from now on."""
+        self.unlogged.clear()
+        self._logged.clear()
 
 
 class EventWatch(msgspec.Struct, kw_only=True):
@@ -51,6 +81,7 @@ class EventWatch(msgspec.Struct, kw_only=True):
     """Whether the source is to be chosen anew."""
     _announced: bool = False
     """Whether something happened to a container that was not read yet."""
+    _ends: _Ends = msgspec.field(default_factory=_Ends)
 
     @asynccontextmanager
     async def watch(
@@ -98,6 +129,9 @@ class EventWatch(msgspec.Struct, kw_only=True):
         async for sign in signs:
             if sign.type == SETTINGS:
                 tasks.start_soon(self._doubt_after, _SETTINGS_SETTLE_SECONDS)
+            elif sign.type == ENDED:
+                self._ends.announced(sign.name)
+                self._announce()
             elif sign.type == "container":
                 self._announce()
             else:
@@ -121,6 +155,8 @@ class EventWatch(msgspec.Struct, kw_only=True):
                 except Failure:
                     self._put(_SOME_CONTAINER)
                     self._doubt()
+                if not self._announced:
+                    self._ends.forget()
 
     async def _choose(self, show: Callable[[WatchStatus], None], tasks: TaskGroup) -> None:
         before = self._source
@@ -151,6 +187,9 @@ class EventWatch(msgspec.Struct, kw_only=True):
             await anyio.sleep(seconds)
             for event in await reader.read():
                 came = True
+                self._ends.logged(event)
                 self._put_unless_told(event)
-            if came and seconds == _READS_AFTER_SECONDS[1]:
+            if came and not self._ends.unlogged and seconds == _READS_AFTER_SECONDS[1]:
                 return
+        if self._ends.unlogged:
+            self._put(_SOME_CONTAINER)

@@ -20,16 +20,21 @@ async def played(api: Api, units: Collection[str]) -> tuple[PlayedContainer, ...
     filters = json.dumps({"label": [_LABEL]})
     for one in await api.get("/containers/json", all="true", filters=filters):
         unit = str((one.get("Labels") or {}).get(_LABEL, ""))
-        if unit in units:
-            policy = await _restart_policy(api, one) if one.get("State") in _ENDED else ""
+        if unit not in units:
+            continue
+        policy = await _restart_policy(api, one) if one.get("State") in _ENDED else ""
+        if policy is not None:
             found.append(_played(one, unit, policy))
     return tuple(found)
 
 
-async def _restart_policy(api: Api, container: Mapping[str, Any]) -> str:
+async def _restart_policy(api: Api, container: Mapping[str, Any]) -> str | None:
+    """Return Podman's word for it; None if the container was removed since it was listed."""
     if container.get("IsInfra"):
         return "always"  # without it, the others of its pod are cut off
-    found = await api.inspect("containers", str(container["Id"])) or {}
+    found = await api.inspect("containers", str(container["Id"]))
+    if found is None:
+        return None
     return str(((found.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or "no")
 
 

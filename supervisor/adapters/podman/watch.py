@@ -6,7 +6,8 @@ Every Podman process opens the lock files in these folders: only what comes and 
 | --- | --- |
 | the folders of networks and volumes | which one, by its entry |
 | the index of each image store, of the secrets | which one, by what differs |
-| the index of containers, the exits of their processes | that there is something to read |
+| the index of containers | that there is something to read |
+| the exits of their processes | the same, and which container has ended |
 | `containers.conf`, the user's and the machine's | that Podman may log elsewhere now |
 """
 
@@ -26,6 +27,8 @@ from supervisor.model.podman import PodmanEvent
 
 SETTINGS = "settings"
 """Type of the sign that Podman's settings changed."""
+ENDED = "ended"
+"""Type of the sign that a container's process has ended; its name is the container's id."""
 
 _SETTLE_SECONDS = 0.25
 """Podman makes a volume's folder first and writes its database then."""
@@ -33,6 +36,8 @@ _LONGEST_SETTLE_SECONDS = 1.0
 _REPLACED = Mask.MOVED_TO | Mask.DELETE_SELF
 _COMES_AND_GOES = Mask.CREATE | Mask.DELETE | Mask.MOVED_FROM | _REPLACED
 _WRITTEN = Mask.MOVED_TO | Mask.CLOSE_WRITE | Mask.DELETE
+_NAMED = frozenset({"network", "volume", ENDED})
+"""Types of which the entry in the folder says which one it is."""
 _AT_ONCE = frozenset({"image"})
 """Types of which the index is the whole truth, as soon as it is replaced."""
 
@@ -64,7 +69,7 @@ class StoreWatch(msgspec.Struct):
     @property
     def armed(self) -> bool:
         """Whether the kernel tells of containers."""
-        return any(one.type == "container" for one in self._watched.values())
+        return any(one.type in {"container", ENDED} for one in self._watched.values())
 
     @asynccontextmanager
     async def watch(
@@ -104,7 +109,7 @@ class StoreWatch(msgspec.Struct):
         self._add(_Watched(stores.secrets, "secret", _COMES_AND_GOES, ".json"))
         self._add(_Watched(stores.secret_index, "secret", Mask.CLOSE_WRITE | Mask.DELETE_SELF))
         self._add(_Watched(stores.containers, "container", _REPLACED, "containers.json"))
-        self._add(_Watched(stores.exits, "container", _REPLACED))
+        self._add(_Watched(stores.exits, ENDED, _REPLACED))
 
     def _arm_settings(self) -> None:
         for folder in containers_conf.folders():
@@ -147,7 +152,7 @@ class StoreWatch(msgspec.Struct):
                     del self._watched[event.watch]
                 if not event.name or event.name.endswith(watched.ending):
                     names = self._dirty.setdefault(watched.type, set())
-                    if event.name and watched.type in {"network", "volume"}:
+                    if event.name and watched.type in _NAMED:
                         names.add(event.name.removesuffix(watched.ending))
         return bool(events)
 

@@ -145,12 +145,40 @@ async def test_the_log_file_is_read_when_containers_change(
         await podman.happens("image", "pull", "localhost/foo:1")
         podman.containers_change()
         await watcher.told(("container", "web"))
-        (podman.exits / "abc").write_text("0")
-        (podman.exits / "abc").rename(podman.exits / "abcd")
+        podman.container_ends("abcd")
         await anyio.sleep(0.3)
-        await podman.happens("container", "died", "late")
+        await podman.happens("container", "died", "late", ID="abcd")
         await watcher.told(("container", "late"))
     assert SELF_TEST not in podman.volumes
+
+
+async def test_an_end_that_is_logged_late_is_told(podman: FakePodman, client: PodmanClient) -> None:
+    """Whatever else is read in between: no other sign comes."""
+    async with watching(client) as watcher:
+        await watcher.way("file")
+        await podman.happens("container", "create", "other", ID="1")
+        podman.container_ends("2")
+        await watcher.told(("container", "other"))
+        await anyio.sleep(1.5)
+        await podman.happens("container", "died", "late", ID="2")
+        await watcher.told(("container", "late"))
+        podman.container_ends("3")  # its end is not logged at all
+        await watcher.told(("container", ""))
+
+
+async def test_an_end_that_is_read_before_its_sign_comes_is_awaited_no_longer(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    async with watching(client) as watcher:
+        await watcher.way("file")
+        podman.containers_change()
+        await anyio.sleep(0.2)
+        for number in range(3):
+            await podman.happens("container", "died", f"c{number}", ID=f"{number}")
+            podman.container_ends(f"{number}")
+        await watcher.told(("container", "c0"), ("container", "c1"), ("container", "c2"))
+        await anyio.sleep(5)
+        assert watcher.events == []
 
 
 async def test_without_a_log_that_can_be_read_any_container_may_have_changed(

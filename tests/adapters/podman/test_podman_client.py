@@ -376,6 +376,16 @@ async def test_what_becomes_of_the_containers_of_a_kube(
     assert podman.asked == ["GET containers/json", f"GET containers/{'b' * 64}/json"]
 
 
+async def test_a_container_of_a_kube_that_is_removed_while_it_is_asked_about_is_gone(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    """`podman rm --force` ends it first: it is no container that may stay ended."""
+    podman.containers = [of_kube("a"), of_kube("b", State="exited", ExitCode=137)]
+    podman.errors[f"GET containers/{'b' * 64}/json"] = (404, "no such container")
+    (a,) = await client.played(["k.service"])
+    assert a.name == "k-a"
+
+
 async def test_containers_of_a_kube_that_cannot_be_asked_about(
     podman: FakePodman, client: PodmanClient
 ) -> None:
