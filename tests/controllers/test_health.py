@@ -339,6 +339,25 @@ async def test_a_container_of_a_kube_that_somebody_removes_is_missed_and_brought
     assert restart.reason == "container k-two was removed"
 
 
+async def test_what_podman_does_not_tell_at_first_it_is_asked_again(world):
+    world.reader.put("home", {"k/k.kube": ""})
+    async with world.running() as daemon:
+        await anyio.sleep(400)
+        world.podman.down = True
+        ended(world, code=137)
+        await anyio.sleep(2)
+        assert daemon.service.status().apps[0].state is AppState.READY, "as far as is known"
+        world.podman.down = False
+        await anyio.sleep(5)
+        assert daemon.service.status().apps[0].state is AppState.FAILING
+        await anyio.sleep(400)
+        asked = world.podman.asked_for_played
+        world.podman.down = True
+        ended(world, code=137)
+        await anyio.sleep(3600)
+        assert world.podman.asked_for_played - asked < 60, "seldom, while it does not answer"
+
+
 async def test_an_init_container_that_podman_removes_during_the_start_is_not_missed(world):
     world.reader.put("home", {"k/k.kube": ""})
     async with world.running() as daemon:

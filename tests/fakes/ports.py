@@ -799,6 +799,7 @@ class FakePodman:
         """Of what a pull brings, packed."""
         self.free = 1 << 40
         self.asked_for_health = 0
+        self.asked_for_played = 0
         self.intervals: list[float] = []
         self.down = False
         self.secrets: dict[str, bytes] = {}
@@ -966,6 +967,7 @@ class FakePodman:
         return {one.id: one for one in self.machine.checks.values() if one.id in containers}
 
     async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
+        self.asked_for_played += 1
         self._reach()
         running = self.machine.running.keys() & set(units)
         services = [

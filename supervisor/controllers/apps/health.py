@@ -6,7 +6,6 @@ of an app whose pass runs, and about new ones.
 """
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 
 import msgspec
 
@@ -26,6 +25,8 @@ Half the default poll of a Git source, so that every poll goes with a look.
 """
 _HANGS_SECONDS = 10.0
 """A check that runs when it is looked at is about to end; if it still runs then, it hangs."""
+_SOONEST_SECONDS = 2.0
+"""Until Podman, which did not answer, is asked again; then twice as late each time."""
 
 
 class HealthController(msgspec.Struct, kw_only=True):
@@ -39,6 +40,10 @@ class HealthController(msgspec.Struct, kw_only=True):
     """By container id; those of strangers too, so that nobody asks for them again."""
     _running: dict[str, float] = {}
     """Containers whose check ran at the last look, and since when it did at each look."""
+    _unanswered: set[str] = set()
+    """Units of which Podman did not tell when it was asked last."""
+    _silent_since: float = 0.0
+    """Since when Podman does not answer; 0 if it does."""
     _played: dict[str, tuple[PlayedContainer, ...]] = {}
     """Unit to its containers as Podman told of them last, and those that are missed."""
     _usual: dict[str, tuple[PlayedContainer, ...]] = {}
@@ -68,21 +73,32 @@ class HealthController(msgspec.Struct, kw_only=True):
         Where Podman does not answer, what was known of them before stands.
         """
         if units:
-            with suppress(Retry):
+            try:
                 found = await self.podman.played(units)
-                for name, state in units.items():
-                    mine = tuple(one for one in found if one.unit == name)
-                    if is_usual(state):
-                        before = self._usual.get(name, ())
-                        mine = self._usual[name] = with_removed(mine, before, self.clock.now())
-                    self._played[name] = mine
+            except Retry:
+                self._note_answer(units, came=False)
+            else:
+                self._note_answer(units, came=True)
+                self._keep_played(found, units)
         return tuple(one for name in units for one in self._played.get(name, ()))
+
+    def _keep_played(
+        self, found: Collection[PlayedContainer], units: Mapping[str, UnitState]
+    ) -> None:
+        for name, state in units.items():
+            mine = tuple(one for one in found if one.unit == name)
+            if is_usual(state):
+                before = self._usual.get(name, ())
+                mine = self._usual[name] = with_removed(mine, before, self.clock.now())
+            self._played[name] = mine
 
     async def _ask(self, containers: Collection[str], units: Mapping[str, UnitState]) -> None:
         try:
             answers = await self.podman.health(containers)
         except Retry:
+            self._note_answer(units, came=False)
             return
+        self._note_answer(units, came=True)
         # Of others' units, which are asked for again before they are shown, no words are kept.
         told = {
             one: await self.words.told(seen.output, seen.unit) if seen.unit in units else ""
@@ -96,6 +112,16 @@ class HealthController(msgspec.Struct, kw_only=True):
             usual = is_usual(units.get(seen.unit))
             self._checked[one] = noted(self._checked.get(one), seen, usual=usual, now=now)
 
+    def _note_answer(self, units: Collection[str], *, came: bool) -> None:
+        """Remember whether Podman told what it was asked of these units: else it is asked again."""
+        if came:
+            self._unanswered.difference_update(units)
+            if not self._unanswered:
+                self._silent_since = 0.0
+        else:
+            self._unanswered.update(units)
+            self._silent_since = self._silent_since or self.clock.now()
+
     def mark_suspect(self, units: Collection[str]) -> None:
         """Something happened to these units: whether their containers are well is to be seen."""
         for key, one in self._checked.items():
@@ -103,7 +129,7 @@ class HealthController(msgspec.Struct, kw_only=True):
                 self._checked[key] = noted(one, one.container, usual=False, now=self.clock.now())
 
     async def look(self) -> frozenset[str]:
-        """Tell the units of which the health is no longer what it was, without asking Podman."""
+        """Tell the units of which the health may not be what it was, without asking Podman."""
         runs = await self.systemd.health_checks(troubled=True)
         failed = set(await self.podman.failed_checks(tuple(self._checked)))
         failed.update(one for one, run in runs.items() if run is CheckRun.FAILED)
@@ -111,6 +137,7 @@ class HealthController(msgspec.Struct, kw_only=True):
         self._running = {
             one: self._running.get(one, now) for one, run in runs.items() if run is CheckRun.RUNNING
         }
+        unanswered, self._unanswered = self._unanswered, set()
         hanging = {one for one, at in self._running.items() if now - at >= _HANGS_SECONDS}
         return frozenset(
             known.container.unit
@@ -120,14 +147,21 @@ class HealthController(msgspec.Struct, kw_only=True):
                 if known.container.health is Health.HEALTHY and not is_restless(known, now)
                 else one not in failed
             )
-        )
+        ).union(unanswered)
 
     def checked_units(self) -> frozenset[str]:
         """Units of which a container has a health check."""
         return frozenset(one.container.unit for one in self._checked.values())
 
     def second_look_in(self) -> float:
-        """Seconds until it shows whether a check that ran at the last look hangs; else 0."""
+        """Seconds until what the last look left open is to be looked at; 0 if it left nothing.
+
+        Whether a check that ran hangs, and what Podman did not tell: that later and later.
+        """
         now = self.clock.now()
-        young = [at for at in self._running.values() if now - at < _HANGS_SECONDS]
-        return max(0.1, max(young) + _HANGS_SECONDS - now) if young else 0.0
+        waits = []
+        if young := [at for at in self._running.values() if now - at < _HANGS_SECONDS]:
+            waits.append(max(0.1, max(young) + _HANGS_SECONDS - now))
+        if self._unanswered:
+            waits.append(min(max(_SOONEST_SECONDS, now - self._silent_since), LOOK_SECONDS))
+        return min(waits, default=0.0)
