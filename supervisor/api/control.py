@@ -28,7 +28,7 @@ from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import PinRequest, UpdateRequest
 from supervisor.model.secret import RotateRequest
-from supervisor.model.status import AppStatus, OrderRequest, SyncRequest
+from supervisor.model.status import AppStatus, OrderRequest, ScaleRequest, SyncRequest
 from supervisor.model.webhook import WebhookTestRequest
 from supervisor.model.wire import Name, Names
 
@@ -93,6 +93,7 @@ _TOLD: Mapping[
     ("POST", "/v1/resume"): (OrderRequest, lambda it, wish, tell: it.resume(wish, tell)),
     ("POST", "/v1/rollback"): (AppOrder, lambda it, wish, tell: it.rollback(wish, tell)),
     ("POST", "/v1/retry"): (AppOrder, lambda it, wish, tell: it.retry(wish, tell)),
+    ("POST", "/v1/scale"): (ScaleRequest, lambda it, wish, tell: it.scale(wish, tell)),
     ("POST", "/v1/update"): (UpdateRequest, lambda it, wish, tell: it.update(wish, tell)),
     ("POST", "/v1/pin"): (PinRequest, lambda it, wish, tell: it.pin(wish, tell)),
     ("POST", "/v1/unpin"): (PinRequest, lambda it, wish, tell: it.unpin(wish, tell)),

@@ -1,4 +1,4 @@
-"""What is reached from where."""
+"""What is reached from where, and what comes first."""
 
 from collections.abc import Callable, Iterable
 
@@ -12,3 +12,19 @@ def reachable(start: Iterable[str], beyond: Callable[[str], Iterable[str]]) -> d
         found |= new
         queue.extend(new)
     return found
+
+
+def needed_first(names: Iterable[str], needs: Callable[[str], Iterable[str]]) -> list[str]:
+    """Return `names`, each after those of them that it needs; a circle begins where it is met."""
+    left = dict.fromkeys(names)
+    ordered: list[str] = []
+    for name in [*left]:
+        path = [name] if name in left else []
+        while path:
+            one = path[-1]
+            left.pop(one, None)
+            if new := next((need for need in needs(one) if need in left), ""):
+                path.append(new)
+            else:
+                ordered.append(path.pop())
+    return ordered

@@ -11,7 +11,7 @@ from supervisor.model.health import Probe
 from supervisor.model.image import HeldUpdate, ImageAhead, ImageKey, ImageRule
 from supervisor.model.need import Need
 from supervisor.model.quadlet import QUADLETS, UnitKind
-from supervisor.model.rollout import Hold
+from supervisor.model.rollout import Hold, Scale
 from supervisor.model.secret import DesiredSecret, SecretUse
 from supervisor.model.source import AppRevision
 from supervisor.model.unit_name import instance_of, is_template
@@ -92,7 +92,12 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     starts: tuple[str, ...] = ()
     """What it starts without needing it: the service of a timer, a socket or a path, targets."""
     instances: tuple[str, ...] = ()
-    """For a template: names of its instances that `[Install]` makes (DefaultInstance=)."""
+    """For a template: names of its instances that should exist: as many as there are to be
+    replicas, or the one that `[Install]` makes (DefaultInstance=)."""
+    replicas: int | None = None
+    """For a template: `[X-Podvisor] Replicas=`; None is "not said"."""
+    max_unavailable: int = 1
+    """`[X-Podvisor] MaxUnavailable=`: how many replicas may be down for a change."""
     requires: tuple[str, ...] = ()
     """Units that it needs (Requires=, BindsTo=, Wants=, Requisite=), generator's own excluded."""
     oneshot: bool = False
@@ -164,6 +169,11 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(instance_of(self.name, one) for one in self.instances)
 
     @property
+    def has_replicas(self) -> bool:
+        """Whether it is a template with as many instances as there are to be replicas."""
+        return self.replicas is not None
+
+    @property
     def makes(self) -> tuple[tuple[UnitKind, str], ...]:
         """What it makes that has a name of its own in Podman: kind and name."""
         own = ((self.kind, self.object_name),) if self.object_name else ()
@@ -179,6 +189,8 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`[X-Podvisor] Settle=`, seconds; None is "not said"."""
     rollback: bool = True
     """`[X-Podvisor] Rollback=no`: it is never taken back."""
+    one_by_one: bool = False
+    """`[X-Podvisor] Rollout=one-by-one`: what is restarted is, each once the one before is well."""
     after: tuple[AfterApp, ...] = ()
     """`[X-Podvisor] After=`: apps that must be ready before this one changes."""
 
@@ -190,6 +202,7 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
                 (one.settle for one in (self, other) if one.settle is not None), default=None
             ),
             rollback=self.rollback and other.rollback,
+            one_by_one=self.one_by_one or other.one_by_one,
             after=(*self.after, *other.after),
         )
 
@@ -234,6 +247,11 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
     def targets(self) -> frozenset[str]:
         """What the `[Install]` of any of its units names."""
         return frozenset(target for unit in self.units for target in unit.wanted_by)
+
+    def heeds(self, order: Scale) -> bool:
+        """Whether an order for a number of replicas counts: its file says what it said then."""
+        unit = self.by_name.get(order.unit)
+        return unit is not None and unit.replicas == order.instead_of
 
     @cached_property
     def claims(self) -> dict[tuple[str, str], str]:
@@ -288,6 +306,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Images to pull although nothing waits for them."""
     lost: frozenset[str] = frozenset()
     """Units that are other apps' now: no part of the way back."""
+    scales: tuple[Scale, ...] = ()
+    """How many replicas a person ordered, where files say another number."""
 
     @cached_property
     def way_back(self) -> DesiredApp | None:

@@ -16,7 +16,7 @@ from supervisor.model.observed import (
     UnitInputs,
 )
 from supervisor.model.pull_request import ProposedPull
-from supervisor.model.rollout import Hold, Rollout, Suspension
+from supervisor.model.rollout import Hold, Rollout, Scale, Suspension
 from supervisor.model.secret import SecretsMade
 from supervisor.model.status import WatchStatus
 from supervisor.model.webhook import WebhookMemory
@@ -43,6 +43,7 @@ KINDS: dict[type[Document], str] = {
     ImageKnowledge: "image",
     ImageOrder: "image-order",
     VerifiedImage: "verified-image",
+    Scale: "scale",
     WrittenBack: "written-back",
     PushedBranch: "pushed-branch",
     ProposedPull: "pull-request",
@@ -51,6 +52,6 @@ KINDS: dict[type[Document], str] = {
 
 The key is the name of an app, of a unit (`repair`, `failure`), of a source (`webhook`,
 `commit-status`, `pushed-branch`, `pull-request`), of an image (`verified-image`), a question's
-(`image`), an order's own (`image-order`, `written-back`) or of whatever it is that there may be one
-of; the part tells the units and rollouts of one app from each other.
+(`image`), an order's own (`image-order`, `scale`, `written-back`) or of whatever it is that there
+may be one of; the part tells the units and rollouts of one app from each other.
 """

@@ -278,6 +278,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     held_back: tuple[str, ...] = ()
     """Of an app that is suspended: what would be done, in words."""
     findings: tuple[Finding, ...] = ()
+    rolling: tuple[str, ...] = ()
+    """Units that take up what changed once those before them are well."""
     unstarted: frozenset[str] = frozenset()
     """Units of the app, whatever its revision, that nothing starts."""
     adopt: dict[str, UnitInputs] = {}

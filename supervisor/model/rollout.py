@@ -1,4 +1,4 @@
-"""Releases of an app that were tried here, and what people ordered: holds and suspensions."""
+"""Releases of an app that were tried here, and what people ordered: holds, suspensions, scales."""
 
 import enum
 
@@ -102,3 +102,21 @@ class Suspension(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: float = 0.0
     """Seconds since the epoch; 0 is "until resumed"."""
     reason: str = ""
+
+
+class Scale(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person ordered another number of replicas than the unit's file says."""
+
+    app: str
+    unit: str
+    """The template: `web@.service`."""
+    replicas: int
+    instead_of: int
+    """What its file said then (Replicas=); a release that says something else ends the order."""
+    at: float
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return the key under which the ledger keeps it."""
+        return f"{self.app} {self.unit}"

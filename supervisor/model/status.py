@@ -1,6 +1,7 @@
 """What the daemon tells of itself: the bodies of the control socket."""
 
 import enum
+from typing import Annotated
 
 import msgspec
 
@@ -10,9 +11,10 @@ from supervisor.model.image import HeldUpdate
 from supervisor.model.need import Need
 from supervisor.model.pull_request import ProposalStatus
 from supervisor.model.registry_webhook import RegistryWebhook
-from supervisor.model.rollout import Hold, Rollout, Suspension
+from supervisor.model.rollout import Hold, Rollout, Scale, Suspension
+from supervisor.model.unit_name import MOST_REPLICAS
 from supervisor.model.webhook import ListenerStatus, SourceWebhook
-from supervisor.model.wire import Names, Remark, Revision, Span
+from supervisor.model.wire import Name, Names, Remark, Revision, Span
 
 
 class AppState(enum.StrEnum):
@@ -104,6 +106,8 @@ class AppStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What its revision, which is on trial, is to show yet."""
     held: Hold | None = None
     suspension: Suspension | None = None
+    scales: tuple[Scale, ...] = ()
+    """How many replicas a person ordered, in place of what files say."""
     held_back: tuple[str, ...] = ()
     """What would be done if it were not suspended."""
     next_pull_at: float = 0.0
@@ -218,6 +222,17 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     reason: Remark = ""
     revision: Revision = ""
     """Of a rollback, or the beginning of it; empty is the one before."""
+
+
+class ScaleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/scale`: how many replicas there are to be."""
+
+    app: Name
+    unit: Annotated[str, msgspec.Meta(max_length=255)] = ""
+    """As people name it (`web@.service`, `web`); may be empty where there is but one."""
+    replicas: Annotated[int, msgspec.Meta(ge=0, le=MOST_REPLICAS)] | None = None
+    """None is as the unit's file says."""
+    reason: Remark = ""
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

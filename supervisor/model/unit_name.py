@@ -1,5 +1,11 @@
 """Names of systemd's units: templates and their instances."""
 
+DEFAULT_TARGET = "default.target"
+"""What the user's systemd starts by itself, systemd.special(7)."""
+
+MOST_REPLICAS = 100
+"""Of one template; more are taken for a slip of the pen."""
+
 
 def is_template(unit: str) -> bool:
     """Whether a unit's name (or a Quadlet file's) is that of a template: `web@.service`."""
@@ -16,3 +22,8 @@ def template_of(unit: str) -> str:
     """Name of the unit that defines one: `web@.service` of `web@1.service`, else its own."""
     prefix, at, rest = unit.partition("@")
     return f"{prefix}@.{rest.rpartition('.')[2]}" if at else unit
+
+
+def replica_names(replicas: int) -> tuple[str, ...]:
+    """Names of so many instances: they are numbered from 1."""
+    return tuple(str(number) for number in range(1, replicas + 1))

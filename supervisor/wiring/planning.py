@@ -17,6 +17,7 @@ from supervisor.controllers.desired.compositions import Compositions
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.desired.image_pins import ImagePins
 from supervisor.controllers.desired.revisions import RevisionHistory
+from supervisor.controllers.desired.scales import Scales
 from supervisor.controllers.operator.preview import Preview
 from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.state.current_settings import CurrentSettings
@@ -116,6 +117,7 @@ def desired_state(
             suspensions=Suspensions(ledger=ledger, clock=clock),
             clock=clock,
         ),
+        scales=Scales(ledger=ledger),
         folder=folder,
     )
 

@@ -12,7 +12,7 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.kit.clock import SystemClock
 from supervisor.model.image import HeldUpdate, ImageQuestion, ImageVersion, Pin
 from supervisor.model.observed import AppliedApp
-from supervisor.model.rollout import Hold, Outcome, Rollout, Suspension
+from supervisor.model.rollout import Hold, Outcome, Rollout, Scale, Suspension
 from supervisor.model.settings import LedgerSettings
 from supervisor.model.status import AppState, AppStatus, History, Status, SyncReply
 
@@ -179,3 +179,31 @@ def test_history_is_read_from_the_ledger_without_a_daemon(podvisor: Podvisor, ho
     said = podvisor("history", "web", "--json")
     assert msgspec.json.decode(said.out, type=History).running == "2222bbbb"
     assert podvisor("history", "none").code == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "asked"),
+    [
+        ("web=5", {"app": "web", "unit": "", "replicas": 5}),
+        ("web/worker=0", {"app": "web", "unit": "worker", "replicas": 0}),
+        ("web", {"app": "web", "unit": ""}),
+    ],
+)
+def test_scale_asks_for_another_number(
+    podvisor: Podvisor, daemon: Any, target: str, asked: dict[str, Any]
+) -> None:
+    order = Scale(app="web", unit="web@.service", replicas=5, instead_of=3, at=1.0)
+    web = AppStatus(name="web", source="home", state=AppState.READY, scales=(order,))
+    daemon.answer("/v1/scale", {"reply": plain(SyncReply(apps=(web,)))})
+    said = podvisor("scale", target, "--reason", "a rush")
+    assert said.code == 0
+    assert daemon.asked[0].body == {**asked, "reason": "a rush"}
+    assert "web@.service was scaled to 5 replicas" in said.out
+    assert "its file says 3" in said.out
+
+
+@pytest.mark.parametrize("target", ["web=", "web=-1", "web=101", "web=x", "=3", "web=٣"])
+def test_scale_refuses_what_is_no_number(podvisor: Podvisor, target: str) -> None:
+    said = podvisor("scale", target)
+    assert said.code == 64
+    assert "from 0 to 100" in said.err

@@ -39,6 +39,11 @@ class FakeSide:
         """No job of the unit comes to its end."""
         self.systemd.slow[WEB.name] = self.systemd.slow_to_stop[WEB.name] = 100_000
 
+    def has_instances(self) -> None:
+        """Two of a template: one runs, one has failed."""
+        self.machine.running["web@1.service"] = "1"
+        self.machine.failed.add("web@x.service")
+
     async def is_lost(self) -> None:
         """Nobody answers on the bus."""
         self.systemd.lost = True
@@ -67,6 +72,15 @@ class RealSide:
 
     def hangs(self) -> None:
         self.bus.results[WEB.name] = ""
+
+    def has_instances(self) -> None:
+        self.bus.units |= {
+            "web@1.service": ("active", "running"),
+            "web@2.service": ("inactive", "dead"),
+            "web@x.service": ("failed", "failed"),
+            "web@.service": ("inactive", "dead"),
+            "webs@1.service": ("active", "running"),
+        }
 
     async def is_lost(self) -> None:
         self.bus.leave()
@@ -142,6 +156,7 @@ async def test_while_nobody_answers_everything_is_tried_again(side: FakeSide | R
     for asked in (
         systemd.units([WEB.name]),
         systemd.health_checks(),
+        systemd.instances(["web@.service"]),
         systemd.start(WEB.name, timeout_seconds=30),
         systemd.stop(WEB.name, timeout_seconds=30),
         systemd.restart(WEB.name, timeout_seconds=30),
@@ -174,3 +189,13 @@ async def test_without_health_checks_there_are_none(side: FakeSide | RealSide) -
     systemd: Systemd = side.systemd
     assert await systemd.health_checks() == {}
     assert await systemd.health_checks(troubled=True) == {}
+
+
+async def test_instances_are_those_that_are_anything_but_inactive(
+    side: FakeSide | RealSide,
+) -> None:
+    systemd: Systemd = side.systemd
+    side.has_instances()
+    found = await systemd.instances(["web@.service", "none@.service"])
+    assert found == {"web@1.service", "web@x.service"}
+    assert await systemd.instances(["none@.service"]) == frozenset()

@@ -18,13 +18,21 @@ from tests.controllers.conftest import World
 ROUTES = {
     "GET": ("/v1/status", "/v1/history", "/v1/images", "/v1/secrets", "/v1/events", "/v1/none"),
     "POST": (
-        *("/v1/plan", "/v1/diff", "/v1/sync", "/v1/suspend", "/v1/resume", "/v1/rollback"),
+        *(
+            "/v1/plan",
+            "/v1/diff",
+            "/v1/sync",
+            "/v1/suspend",
+            "/v1/resume",
+            "/v1/rollback",
+            "/v1/scale",
+        ),
         *("/v1/retry", "/v1/update", "/v1/pin", "/v1/unpin"),
         *("/v1/secrets/rotate", "/v1/webhook-test", "/v1/reload", "/v1/status"),
     ),
 }
 FIELDS = ("app", "apps", "unit", "after_id", "since", "limit", "seconds", "reason", "revision")
-FIELDS += ("name", "source", "prune_all", "units", "words", "now", "dry_run", "unknown")
+FIELDS += ("name", "source", "prune_all", "units", "words", "now", "dry_run", "replicas", "unknown")
 NUMBERS = st.one_of(
     st.sampled_from([0, -1, 1, 1 << 63, -(1 << 63) - 1, 10**400, 1e308, -0.5, 1e-300]),
     st.integers(),

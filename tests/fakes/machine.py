@@ -61,8 +61,22 @@ from supervisor.model.rollout import GateState, Rollout
 from supervisor.model.setting_types import Seconds
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.source import TreeFile
+from supervisor.model.unit_name import is_template, template_of
 
 ROOT = "/home/pi/.config/containers/systemd/podvisor"
+
+
+class Loaded(dict[str, DesiredUnit]):
+    """Units that systemd has loaded; an instance is there if its template is."""
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(template_of(str(name)))
+
+    def __getitem__(self, name: str) -> DesiredUnit:
+        return super().__getitem__(template_of(name))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(template_of(name), default)
 
 
 @dataclass
@@ -79,7 +93,7 @@ class Machine:
     manifests: dict[str, Manifest] = field(default_factory=dict)
     closed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """App to its folders that may not be looked into."""
-    loaded: dict[str, DesiredUnit] = field(default_factory=dict)
+    loaded: Loaded = field(default_factory=Loaded)
     places: dict[str, str] = field(default_factory=dict)
     """Unit to the file that it was loaded from."""
     running: dict[str, str] = field(default_factory=dict)
@@ -157,6 +171,8 @@ class Machine:
             )
             units = set(manifest.units if manifest else ())
             units |= one.runtime_names
+            replicas = {unit.name for unit in one.units if unit.has_replicas}
+            units |= {name for name in self.running if template_of(name) in replicas}
             names.update({unit: self.state(unit) for unit in units})
         targets = frozenset({"default.target", "timers.target"})
         return Observed(
@@ -218,7 +234,8 @@ class Machine:
         So is what that requires, as with systemd.
         """
         self.reload()
-        self.queued = {name for name, unit in self.loaded.items() if unit.wanted_by}
+        wanted = [name for name, unit in self.loaded.items() if unit.wanted_by]
+        self.queued = {name for name in wanted if not is_template(name)}
         new = self.queued
         while new:
             new = {
@@ -378,7 +395,7 @@ class Machine:
 
     def reload(self) -> None:
         self.reloads += 1
-        self.loaded = {}
+        self.loaded = Loaded()
         for app, files in sorted(self.files.items(), reverse=True):  # of two the first counts
             for file in files.values():
                 if "unloadable" in self.words(file.oid):

@@ -73,6 +73,7 @@ from supervisor.model.setting_types import SecretRef
 from supervisor.model.settings import SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
+from supervisor.model.unit_name import replica_names, template_of
 from supervisor.model.webhook import Delivery
 from supervisor.model.writeback import NewCommit, PushedCommit
 from tests.fakes.machine import ROOT, Machine, catalogued
@@ -256,6 +257,7 @@ class FakeGenerator:
                 units[one.name] = tuple(made)
                 options[one.name] = AppOptions(
                     prune_volumes=any("prune" in words_of(text) for _, text in texts),
+                    one_by_one=any("one-by-one" in words_of(text) for _, text in texts),
                     after=tuple(need for text in texts for need in _needs(one, *text)),
                 )
         return Generated(units=units, findings=findings, options=options)
@@ -299,7 +301,10 @@ class FakeGenerator:
             health_interval=float(words.get("health", 0)),
             idle_interval=float(words["idle"]) if "idle" in words else None,
             probe=probe_of(words),
-            object_name=words.get("name", f"systemd-{base}"),
+            object_name=words.get("name", f"systemd-{base}".replace("@", "_%i")),
+            instances=replica_names(int(words.get("replicas", 0))),
+            replicas=int(words["replicas"]) if "replicas" in words else None,
+            max_unavailable=int(words.get("unavailable", 1)),
             oneshot=kind not in RUN | {UnitKind.PLAIN} or "job" in words,
             build_command=("podman", "build") if kind is UnitKind.BUILD else (),
             can_reload=words.get("can") == "reload",
@@ -587,6 +592,12 @@ class FakeSystemd:
             paused=state.is_up and name in self.paused,
             ending=state.is_up and name in self.ending,
         )
+
+    async def instances(self, templates: Collection[str]) -> frozenset[str]:
+        self._reach()
+        known = {*self.machine.running, *self.machine.failed, *self.machine.restarting}
+        instances = {name for name in known if template_of(name) != name}
+        return frozenset(name for name in instances if template_of(name) in templates)
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
         self._reach()

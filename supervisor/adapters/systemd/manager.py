@@ -31,11 +31,13 @@ from supervisor.kit.clock import Clock, SystemClock
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.health import CheckRun
 from supervisor.model.observed import JobFailed, UnitState
+from supervisor.model.unit_name import instance_of
 
 _RELOAD_SECONDS = 300.0
 _GRACE_SECONDS = 15.0
 _LATELY_SECONDS = 600.0
 _DONE = "done"
+_NOT_INACTIVE = ["active", "reloading", "refreshing", "failed", "activating", "deactivating"]
 _NOT_THERE = frozenset({"NoSuchUnit", "UnitNotFound", "FileNotFound"})
 
 
@@ -92,6 +94,16 @@ class SystemdManager:
                 states[name], paused=name in kernel.paused, ending=name in kernel.ending
             )
         return states
+
+    async def instances(self, templates: Collection[str]) -> frozenset[str]:
+        """Names of the instances of these templates that are anything but inactive, in one call."""
+        # A unit's name may hold what means something in a pattern: the backslash of an escape.
+        patterns = [instance_of(one.replace("\\", "\\\\"), "*") for one in templates]
+        try:
+            (rows,) = await self._call("ListUnitsByPatterns", "asas", [_NOT_INACTIVE, patterns])
+        except Refused as error:
+            raise Retry(f"cannot read which instances there are: {error}") from error
+        return frozenset(row[0] for row in rows)
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
         """Ask how the containers' health checks ended last, by container id, in one call.

@@ -19,6 +19,7 @@ _STYLES = {
     "reverted": "bad",
     "held": "warn",
     "pinned": "warn",
+    "scaled": "warn",
     "suspended": "warn",
     "resumed": "good",
     "error": "bad",

@@ -278,6 +278,10 @@ def _orders(app: dict[str, Any], now: float) -> Iterator[str]:
             instead_of=held["instead_of"],
             images=held.get("images", ""),
         )
+    for scale in app.get("scales", ()):
+        asked = count(scale["replicas"], "replica")
+        since = relative(scale["at"], now=now)
+        yield f"{scale['unit']} was scaled to {asked} {since}; its file says {scale['instead_of']}"
     if order := app.get("suspension"):
         until = order.get("until", 0.0)
         end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"

@@ -12,6 +12,7 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.left_behind import note_left, note_taken
 from supervisor.controllers.state.suspensions import Suspensions
+from supervisor.core.desired.scales import overtaken
 from supervisor.core.desired.unit_moves import owners_of
 from supervisor.core.health import gate
 from supervisor.core.health.release import in_words, release_in_words
@@ -32,7 +33,7 @@ from supervisor.model.observed import (
 )
 from supervisor.model.plan import Verdict
 from supervisor.model.quadlet import UnitKind
-from supervisor.model.rollout import Gate, GateState, Hold, Rollout
+from supervisor.model.rollout import Gate, GateState, Hold, Rollout, Scale
 from supervisor.model.status import AppStatus
 
 
@@ -63,6 +64,7 @@ class Recorder(msgspec.Struct, kw_only=True):
             return verdict
         settings = self.desired_state.settings.rollout
         strict = has_way_back(deployment, observed, settings)
+        rolling = verdict.rolling
         word = gate.judge(
             wanted,
             observed,
@@ -70,7 +72,8 @@ class Recorder(msgspec.Struct, kw_only=True):
             self.clock.now(),
             settings,
             strict=strict,
-            undone=undone(verdict.waiting),
+            undone=undone(verdict.waiting) or (f"not done yet: {rolling[0]}" if rolling else ""),
+            untried=rolling,
         )
         return msgspec.structs.replace(verdict, gate=word)
 
@@ -143,6 +146,7 @@ class Recorder(msgspec.Struct, kw_only=True):
             word = word or Gate(state=GateState.PASSED)
             self.ledger.put_rollout(gate.ended(tried, word, self.clock.now()))
         self.forget_old_trials(app.name)
+        self._end_scales(app)
         self.desired_state.applied(app.name)
 
     def _remove(self, name: str, before: AppliedApp | None, *, why: str) -> None:
@@ -154,6 +158,9 @@ class Recorder(msgspec.Struct, kw_only=True):
         self.ledger.drop(Hold, name)
         self.ledger.drop(JobRun, name)
         self._drop_orders(name)
+        for scale in self.ledger.all(Scale).values():
+            if scale.app == name:
+                self.ledger.drop(Scale, scale.key)
         reason = f"left out ({why})" if why else "no longer in the source"
         self.ledger.log(EventKind.REMOVED, app=name, reason=reason)
         self.desired_state.removed(name)
@@ -176,6 +183,14 @@ class Recorder(msgspec.Struct, kw_only=True):
                 what = f"{short_name(image)} {order.pinned}"
                 reason = f"no longer pinned at {what}: its unit follows other versions, or none"
                 self.ledger.log(EventKind.RESUMED, app=app.name, subject=image, reason=reason)
+
+    def _end_scales(self, app: DesiredApp) -> None:
+        """End what was ordered of replicas, where the files say another number since."""
+        mine = [one for one in self.ledger.all(Scale).values() if one.app == app.name]
+        for one in overtaken(app, mine):
+            self.ledger.drop(Scale, one.key)
+            reason = f"no longer scaled to {one.replicas}: its file says another number"
+            self.ledger.log(EventKind.RESUMED, app=app.name, unit=one.unit, reason=reason)
 
     def _end_hold(self, deployment: Deployment) -> None:
         """End a hold that something newer has overtaken."""

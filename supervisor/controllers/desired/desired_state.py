@@ -16,6 +16,7 @@ from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.desired.compositions import Compositions
 from supervisor.controllers.desired.image_pins import ImagePins
 from supervisor.controllers.desired.revisions import RevisionHistory
+from supervisor.controllers.desired.scales import Scales
 from supervisor.controllers.desired.unit_index import UnitIndex
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Folder
@@ -31,7 +32,7 @@ from supervisor.core.files.published_ports import port_findings
 from supervisor.model.app import Candidate, Deployment, DesiredApp
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
-from supervisor.model.rollout import Hold, Rollout
+from supervisor.model.rollout import Hold
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot
 
@@ -57,6 +58,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
     history: RevisionHistory
     renderer: AppRenderer
     images: ImagePins
+    scales: Scales
     folder: Folder
     _snapshots: dict[str, Snapshot] = {}
     _undivided: Mapping[str, Failure] = {}
@@ -170,7 +172,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
                 self._current = self._previous = {**self._current, name: stands}
             else:
                 self._current[name] = stands
-            if one.refusal or one.updates or (one.held and name in self.images.rules):
+            if one.refusal or one.updates or one.scales or (one.held and name in self.images.rules):
                 # Nothing is wanted beside what is refused now; and its images may move, or wait.
                 self._current = None
 
@@ -289,7 +291,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
         old = self._previous
         return {
             one.name: old[one.name] if old.get(one.name) == one else one
-            for one in self.images.told(current)
+            for one in self.scales.laid_over(self.images.told(current))
         }
 
     async def leaving(self, settings: Settings) -> tuple[Finding, ...]:
@@ -297,10 +299,6 @@ class DesiredState(msgspec.Struct, kw_only=True):
         manifests = await self._manifests()
         composed, _ = await self.divisions.of(self._snapshots, settings, manifests)
         return tuple(leaving(composed, manifests))
-
-    async def is_stored(self, tried: Rollout) -> bool:
-        """Whether the whole content of a revision of an app that was tried here is still there."""
-        return await self.history.is_stored(tried)
 
     async def unit_texts(self, app: DesiredApp) -> dict[str, str]:
         """Return the units that the generator makes of an app, by name."""

@@ -14,17 +14,18 @@ from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.suspensions import Suspensions
+from supervisor.core.desired.scales import template_to_scale, why_only_one
 from supervisor.core.health.gate import is_on
 from supervisor.core.health.release import in_words
 from supervisor.core.plan.rollout import older_release
 from supervisor.kit.clock import Clock
-from supervisor.kit.texts import format_duration
+from supervisor.kit.texts import count, format_duration
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.need import Need, NeedKind
-from supervisor.model.rollout import Hold, Outcome, Suspension
-from supervisor.model.status import History, OrderRequest
+from supervisor.model.rollout import Hold, Outcome, Scale, Suspension
+from supervisor.model.status import History, OrderRequest, ScaleRequest
 
 
 class AppActions(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +162,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
                 f"cannot roll back {app} to {name}: it is what the source asks for",
                 hint=f"podvisor resume {app} brings it there",
             )
-        if not await self.desired_state.is_stored(target):
+        if not await self.desired_state.history.is_stored(target):
             raise Stalled(
                 f"cannot roll back {app} to {name}: its files are not stored any more",
                 hint="push them once more: git revert, or git checkout the old ones and commit",
@@ -185,6 +186,40 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         self.ledger.log(EventKind.HELD, app=app, revision=target.revision, reason=words)
         self.desired_state.invalidate()
         await self._look_at([app])
+
+    async def scale(self, order: ScaleRequest) -> None:
+        """Have so many replicas of a unit; a release whose file says another number ends that.
+
+        Whoever asks sees to a pass. Raises Stalled if it has no replicas, or cannot have so many.
+        """
+        self.names.check([order.app])
+        deployment = (await self.desired_state.deployments()).get(order.app)
+        unit = template_to_scale(order.app, deployment, order.unit)
+        said, asked = unit.replicas or 0, order.replicas
+        name = f"{order.app} {unit.name}"
+        if asked is not None and asked > 1 and (why := why_only_one(unit)):
+            hint = "let it name the instance: %i"
+            raise Stalled(f"cannot scale {unit.name} to {asked}: {why}", hint=hint)
+        before = self.ledger.drop(Scale, name)
+        if asked is None or asked == said:
+            if before:
+                text = f"as its file says again: {count(said, 'replica')}, not {before.replicas}"
+                why = _with_why(text, order.reason)
+                self.ledger.log(EventKind.RESUMED, app=order.app, unit=unit.name, reason=why)
+        else:
+            scale = Scale(
+                app=order.app,
+                unit=unit.name,
+                replicas=asked,
+                instead_of=said,
+                at=self.clock.now(),
+                reason=order.reason,
+            )
+            self.ledger.put(scale, scale.key)
+            text = f"a person asks for {count(asked, 'replica')}; its file says {said}"
+            why = _with_why(text, order.reason)
+            self.ledger.log(EventKind.SCALED, app=order.app, unit=unit.name, reason=why)
+        self.desired_state.invalidate()
 
     def history(self, app: str) -> History:
         """Releases of an app that were tried here, the newest first."""

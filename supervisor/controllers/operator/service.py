@@ -29,7 +29,15 @@ from supervisor.model.image_status import (
 )
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
-from supervisor.model.status import History, OrderRequest, Reloaded, Status, SyncReply, SyncRequest
+from supervisor.model.status import (
+    History,
+    OrderRequest,
+    Reloaded,
+    ScaleRequest,
+    Status,
+    SyncReply,
+    SyncRequest,
+)
 from supervisor.model.webhook import WebhookTest
 
 if TYPE_CHECKING:
@@ -181,6 +189,16 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
 
         await self.event_log.tell_of(work, tell)
         return self._reply(order.apps)
+
+    async def scale(self, request: ScaleRequest, tell: Tell) -> SyncReply:
+        """Have so many replicas of a unit; as `sync` else. Raises Stalled if it has none."""
+
+        async def work(say: Say) -> None:
+            await self.orders.apps.scale(request)
+            await self.syncs.bring_on([request.app], say)
+
+        await self.event_log.tell_of(work, tell)
+        return self._reply([request.app])
 
     async def secrets(self) -> SecretList:
         """How all secrets stand; see `SecretService`."""

@@ -7,6 +7,7 @@ failed, `controllers.apps.recorder` writes down what passed.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -105,8 +106,9 @@ def judge(
     units that this will start: it cannot pass before, but it can fail. Without `strict` (there is
     no way back) nothing fails: it counts when it is well at last.
     """
-    settle = float(settings.settle if app.options.settle is None else app.options.settle)
-    since = trial.began_at if strict else None
+    settle = settle_of(app, settings)
+    began = trial.began_at
+    terms = Terms(now=now, began=began, since=began if strict else None, settle=settle)
     waits: list[str] = [undone] if undone else []
     is_failing = False
     looks: list[float] = []
@@ -123,37 +125,16 @@ def judge(
         if state.unmet:
             # systemd was told not to start it here: that says nothing of the revision.
             unmet.append(f"{name} was not started: {state.unmet} is not met")
-        elif state.paused:
-            waits.append(f"{name} is paused")
-        elif undone and state.active == "inactive":
+        elif not state.paused and undone and state.active == "inactive":
             # What is still to be done may have stopped it, and is to start it again.
             waits.append(f"{name}: {state.active}")
-        elif failure := _failure(name, unit, state, observed, now, since=since):
-            waits_for = _waits_for(app, unit, observed)
-            if state.active == "inactive" and (need := failed_need(app.name, unit, observed)):
-                failure = f"{name} {need}"
-            elif waits_for:
-                failure = f"{name} waits for {waits_for}"
-            if strict and not waits_for:
-                return Gate(state=GateState.FAILED, reason=failure)
-            is_failing |= not strict
-            waits.append(failure)
-        elif _ended_well(unit, state):
-            continue
-        elif not state.is_up:
-            waits.append(f"{name}: {state.active}")
-        elif state.ending and unit.kind is UnitKind.CONTAINER:
-            # systemd is about to tell how it ended.
-            waits.append(f"{name} is about to end: nothing of its container runs any more")
-            looks.append(now + _next_look(now - trial.began_at))
-        elif not _has_answered(name, unit, observed, now, since=since):
-            waits.append(f"{name}: its health check has not answered well yet")
-            looks.append(now + _next_look(now - trial.began_at))
-        else:
-            left = _left(state.active_since, settle, now)
-            if left:
-                waits.append(f"{name} has to stay up for {format_duration(settle)}")
-                looks.append(now + left)
+        elif word := lacks(app, name, unit, observed, terms):
+            if word.failed and strict and not word.waits_for:
+                return Gate(state=GateState.FAILED, reason=word.reason)
+            is_failing |= word.failed and not strict
+            waits.append(word.reason)
+            if word.look_at:
+                looks.append(word.look_at)
     for user, owner, need in () if undone else _shaken(app, observed, trial):
         said = f"{user} of app {owner}, which needs {need},"
         state = observed.unit(user)
@@ -165,7 +146,9 @@ def judge(
         looks.append(now + _next_look(now - trial.began_at))
     if not waits:
         return Gate(state=GateState.PASSED, reason="; ".join(unmet))
-    ends = trial.began_at + max(float(settings.gate_timeout), settle)
+    # Of those that are restarted one by one, each has the time of all.
+    last_began = max((observed.unit(name).active_since for name in in_turn(app)), default=0.0)
+    ends = max(trial.began_at, min(last_began, now)) + max(float(settings.gate_timeout), settle)
     if strict and now >= ends:
         after = format_duration(now - trial.began_at)
         return Gate(state=GateState.FAILED, reason=f"it is not well after {after}: {waits[0]}")
@@ -177,6 +160,73 @@ def judge(
         is_failing=is_failing,
         look_at=min(looks, default=0.0),
     )
+
+
+class Lack(NamedTuple):
+    """What a unit lacks before it is well."""
+
+    reason: str
+    failed: bool = False
+    """Whether it is not merely on its way."""
+    waits_for: str = ""
+    """If it failed: a unit of another app that is down, which it needs."""
+    look_at: float = 0.0
+    """When time alone may say more, seconds since the epoch; 0 if it cannot."""
+
+
+class Terms(NamedTuple):
+    """By what it is said whether a unit is well."""
+
+    now: float
+    began: float
+    """When that was begun to be asked."""
+    since: float | None
+    """As of `_failure`."""
+    settle: float
+    """Seconds for which it has to stay up."""
+
+
+def lacks(
+    app: DesiredApp, name: str, unit: DesiredUnit, observed: Observed, terms: Terms
+) -> Lack | None:
+    """Say what a unit that should run lacks before it counts as well; None if nothing."""
+    state, now, since = observed.unit(name), terms.now, terms.since
+    if state.paused:
+        return Lack(f"{name} is paused")
+    if failure := _failure(name, unit, state, observed, now, since=since):
+        waits_for = _waits_for(app, unit, observed)
+        if state.active == "inactive" and (need := failed_need(app.name, unit, observed)):
+            failure = f"{name} {need}"
+        elif waits_for:
+            failure = f"{name} waits for {waits_for}"
+        return Lack(failure, failed=True, waits_for=waits_for)
+    if _ended_well(unit, state):
+        return None
+    if not state.is_up:
+        return Lack(f"{name}: {state.active}")
+    if state.ending and unit.kind is UnitKind.CONTAINER:
+        # systemd is about to tell how it ended.
+        why = f"{name} is about to end: nothing of its container runs any more"
+        return Lack(why, look_at=now + _next_look(now - terms.began))
+    if not _has_answered(name, unit, observed, now, since=since):
+        why = f"{name}: its health check has not answered well yet"
+        return Lack(why, look_at=now + _next_look(now - terms.began))
+    if left := _left(state.active_since, terms.settle, now):
+        why = f"{name} has to stay up for {format_duration(terms.settle)}"
+        return Lack(why, look_at=now + left)
+    return None
+
+
+def settle_of(app: DesiredApp, settings: RolloutSettings) -> float:
+    """Seconds for which a unit of an app has to stay up before it counts."""
+    return float(settings.settle if app.options.settle is None else app.options.settle)
+
+
+def in_turn(app: DesiredApp) -> Iterator[str]:
+    """Yield the units, by runtime name, of which not all are restarted at once."""
+    for unit in app.units:
+        if app.options.one_by_one or unit.has_replicas:
+            yield from unit.runtime_names
 
 
 def _judged(
@@ -244,7 +294,8 @@ def _failure(
         return f"{name} did not stay up: systemd restarts it{cause}"
     if state.active == "inactive" and not state.job and not _ended_well(unit, state):
         if not state.ever_started:
-            return f"{name} did not start"
+            # After a boot replicas wait for podvisor to start them.
+            return "" if unit.has_replicas else f"{name} did not start"
         ended = "" if state.exit_status is None else f": it ended with status {state.exit_status}"
         return f"{name} did not stay up{ended}{cause}"
     health = unit_health(name, observed, now, since=since)

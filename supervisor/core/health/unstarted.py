@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator
 import msgspec
 
 from supervisor.core.health.gate import is_installed, is_on, rollout_of, stands
-from supervisor.core.health.wanted_units import DEFAULT_TARGET
 from supervisor.kit.graph import reachable
 from supervisor.kit.texts import nearest
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
@@ -20,7 +19,7 @@ from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import Observed
 from supervisor.model.plan import ResetFailed, Verdict
 from supervisor.model.quadlet import LEADING, UnitKind
-from supervisor.model.unit_name import is_template, template_of
+from supervisor.model.unit_name import DEFAULT_TARGET, is_template, template_of
 
 USER_TARGETS = frozenset(
     f"{name}.target"
@@ -42,8 +41,9 @@ def unstarted(units: Iterable[DesiredUnit], targets: Collection[str]) -> frozens
     for unit in units:
         if unit.requires or unit.starts:
             leads.setdefault(unit.name, []).extend((*unit.requires, *unit.starts))
-        # systemd has an `[Install]` start instances only.
-        if unit.wanted_by and (unit.instances or not is_template(unit.name)):
+        # systemd has an `[Install]` start instances only; no replicas are as many as are wanted.
+        has_some = unit.instances or unit.has_replicas or not is_template(unit.name)
+        if unit.wanted_by and has_some:
             for target in unit.wanted_by:
                 by_target.setdefault(target, []).append(unit.name)
     reached = reachable(

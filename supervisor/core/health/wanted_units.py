@@ -11,8 +11,8 @@ from supervisor.kit.graph import reachable
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.observed import Observed, UnitState
 from supervisor.model.quadlet import UnitKind
+from supervisor.model.unit_name import DEFAULT_TARGET
 
-DEFAULT_TARGET = "default.target"
 SHUTDOWN_TARGET = "shutdown.target"
 _NETWORK = UnitKind.NETWORK
 

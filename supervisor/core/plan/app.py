@@ -3,7 +3,7 @@
 `planner.plan` calls it for each app of a pass and puts the steps in their order.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -15,12 +15,14 @@ from supervisor.core.plan.files import plan_files, plan_folder_removal, plan_fre
 from supervisor.core.plan.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
 from supervisor.core.plan.needs import blocked_units, unmet_images, unmet_needs
 from supervisor.core.plan.ownership import plan_leftovers, pruned_volumes
+from supervisor.core.plan.rolling import in_turns
 from supervisor.core.plan.rollout import ask_gate, cut_short, quarantined, take_back
 from supervisor.core.plan.secrets import plan_left, plan_puts, secret_blockers
 from supervisor.core.plan.step_text import BOOKKEEPING, in_words
 from supervisor.core.plan.unhealthy import restart_unhealthy
 from supervisor.core.plan.units import plan_units
-from supervisor.model.app import Deployment, DesiredApp
+from supervisor.kit.texts import count
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.need import NeedKind
 from supervisor.model.observed import Observed, PodmanObject
@@ -147,10 +149,11 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
         draft.look_again(now + _LEFT_SECONDS)
     elif word is None or word.state is GateState.PASSED:
         draft.steps.extend(left)
-    draft.extend(attempt)
+    now_due, rolling = in_turns(wanted, attempt, observed, now, given.rollout)
+    draft.extend(now_due)
     plan_forgetting(wanted, observed, draft)
     verdict = draft.verdict(revision=wanted.revision, complete=True)
-    return msgspec.structs.replace(verdict, gate=word)
+    return msgspec.structs.replace(verdict, gate=word, rolling=rolling)
 
 
 def _left(given: Given, wanted: DesiredApp) -> Iterator[Step]:
@@ -277,6 +280,11 @@ def _remove_units(
         elif not is_template(name):
             had[name] = None
     stays = app.runtime_units if app else {}
+    replicas = {unit.name: unit for unit in (app.units if app else ()) if unit.has_replicas}
+    for name in _surplus(replicas, {*had, *observed.units} if replicas else ()):
+        had.pop(name, None)
+        number = count(len(replicas[template_of(name)].instances), "replica")
+        _remove_unit(name, observed, draft, f"there are to be {number} of it")
     for name in had:
         if name not in stays and owners.get(template_of(name), draft.app) == draft.app:
             _remove_unit(name, observed, draft, reason)
@@ -285,6 +293,17 @@ def _remove_units(
     for name in sorted({path.rpartition("/")[2] for path in links}):
         if owners.get(name, draft.app) == draft.app:
             draft.steps.append(DisableUnit(app=draft.app, unit=name, reason=reason))
+
+
+def _surplus(replicas: Mapping[str, DesiredUnit], names: Iterable[str]) -> list[str]:
+    """Of these units, the instances of these templates that are not to be; the highest first."""
+    there = [
+        name
+        for name in names
+        if (unit := replicas.get(template_of(name)))
+        and name not in (unit.name, *unit.runtime_names)
+    ]
+    return sorted(there, key=lambda name: (len(name), name), reverse=True)
 
 
 def _remove_unit(name: str, observed: Observed, draft: Draft, reason: str) -> None:

@@ -146,11 +146,15 @@ def plan_fresh_load(app: DesiredApp, observed: Observed, draft: Draft) -> None:
     applied = observed.applied.get(app.name)
     if applied is None or any(isinstance(step, Reload) for step in draft.steps):
         return
+    # With these files systemd has loaded its units; those are restarted in turns.
+    manifest = observed.app(app.name).manifest
+    is_loaded = manifest is not None and manifest.sealed and applied.content != app.content
     for step in draft.steps:
         if not isinstance(step, StartUnit | RestartUnit) or step.inputs is None:
             continue
-        old = applied.units.get(step.unit)
-        if old and old.digest != step.inputs.digest:
+        old, new = applied.units.get(step.unit), step.inputs
+        around = old and (old.generator, old.outside) != (new.generator, new.outside)
+        if old and old.digest != new.digest and (around or not is_loaded):
             reason = f"{app.name}: {step.unit} comes out of Podman's generator otherwise"
             draft.steps.append(Reload(reason=reason))
             return

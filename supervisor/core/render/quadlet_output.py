@@ -87,19 +87,22 @@ def _read_unit(
     reads.look_at(whole, known)
     command = [expand(word, known) for word in split_words(unit.last("Service", "ExecStart"))]
     folder = expand(unit.last("Service", "WorkingDirectory"), known)
+    runs = kind in RUNNING
+    keeps = kind in OWNED and not runs
+    pulls = kind in (UnitKind.CONTAINER, UnitKind.IMAGE) and bool(section)
+    own = read_own_section(unit, path, files, known=known, runs=runs, keeps=keeps, pulls=pulls)
+    names = [instance_of(name, one) for one in instances(name, unit, own.replicas)] or [name]
     images: Iterable[str] = ()
     pods: tuple[str, ...] = ()
-    uses = tuple(_secret_uses(name, unit, path, files)) if kind is UnitKind.CONTAINER else ()
+    uses: tuple[SecretUse, ...] = ()
+    if kind is UnitKind.CONTAINER:
+        uses = tuple(_secret_uses(names, unit, path, files))
     if kind is UnitKind.BUILD:
         reads.look_at_relative(_build_inputs(command), folder)
     elif kind is UnitKind.KUBE:
         images, uses, pods = _look_at_yaml(unit, path, reading, reads, folder)
     else:
-        images = _images(unit, section, name)
-    runs = kind in RUNNING
-    keeps = kind in OWNED and not runs
-    pulls = kind in (UnitKind.CONTAINER, UnitKind.IMAGE) and bool(section)
-    own = read_own_section(unit, path, files, known=known, runs=runs, keeps=keeps, pulls=pulls)
+        images = _images(unit, section, names)
     reading.add(
         name,
         path,
@@ -139,15 +142,14 @@ def _read_unit(
     return read_image_ask(name, unit, section, path, files, known=known, words=own.images)
 
 
-def _images(unit: UnitFile, section: str, name: str) -> Iterator[str]:
-    """Yield what must be in the store before the unit starts."""
+def _images(unit: UnitFile, section: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield what must be in the store before the unit starts; `names` are its runtime names."""
     image = unit.last(section, "Image")
     provided = image.endswith(_IMAGE_FILES)
     if not image or provided or unit.last(section, "Pull").lower() == "never":
         return
     if section == "X-Volume" and unit.last(section, "Driver") != "image":
         return
-    names = [instance_of(name, one) for one in instances(name, unit)] or [name]
     for one in names:
         reference = expand(image, specifiers(one)).removeprefix("docker://")
         # Variables are known to the unit's environment only, archives and folders are not pulled.
@@ -251,12 +253,17 @@ def _health_interval(command: Sequence[str]) -> float:
         return 0.0  # `disable`: Podman makes no timer for it
 
 
-def _secret_uses(name: str, unit: UnitFile, path: str, files: AppFiles) -> Iterator[SecretUse]:
-    """Yield the Podman secrets that a container names, with the app's own file and line."""
+def _secret_uses(
+    names: Sequence[str], unit: UnitFile, path: str, files: AppFiles
+) -> Iterator[SecretUse]:
+    """Yield the Podman secrets that a container names, with the app's own file and line.
+
+    `names` are its runtime names.
+    """
     for value in unit.values("X-Container", "Secret"):
         at = files.origin(path, Entry("X-Container", "Secret", value))
         for word in split_words(value)[:1]:
-            for one in [instance_of(name, i) for i in instances(name, unit)] or [name]:
+            for one in names:
                 secret = expand(word.partition(",")[0], specifiers(one))
                 # What only the unit's environment knows cannot be looked for.
                 if secret and not set("$%") & set(secret):

@@ -11,7 +11,7 @@ from supervisor.core.render.x_podvisor import OwnSection
 from supervisor.core.render.x_podvisor_deploy import judge_rules
 from supervisor.model.app import AppOptions, DesiredUnit
 from supervisor.model.errors import Finding
-from supervisor.model.unit_name import is_template
+from supervisor.model.unit_name import DEFAULT_TARGET, is_template, replica_names
 
 _GENERATORS_OWN = "podman-user-wait-network-online.service"
 
@@ -54,13 +54,18 @@ class Reading:
         self.options = self.options.joined(own.app)
         rules = judge_rules(own.rules, path, self.files, reads=reads.paths, can_reload=can_reload)
         self.findings.extend((*own.findings, *rules, *reads.findings))
+        wanted_by = installed.words("Install", *INSTALL_KEYS)
+        if own.replicas is not None:
+            wanted_by = wanted_by or (DEFAULT_TARGET,)  # they are to run, and so say so
         unit = DesiredUnit(
             name=name,
             path=path,
-            wanted_by=installed.words("Install", *INSTALL_KEYS),
+            wanted_by=wanted_by,
             installs=install_lines(path, self.files),
             starts=starts(name, loaded, known),
-            instances=instances(name, installed),
+            instances=instances(name, installed, own.replicas),
+            replicas=own.replicas,
+            max_unavailable=own.max_unavailable,
             requires=_requirements(loaded, known),
             oneshot=loaded.last("Service", "Type") == "oneshot",
             remain_after_exit=bool(boolean(loaded.last("Service", "RemainAfterExit"))),
@@ -75,8 +80,10 @@ class Reading:
         self.units.append(unit)
 
 
-def instances(name: str, unit: UnitFile) -> tuple[str, ...]:
-    """Names of the instances that a template's `[Install]` makes."""
+def instances(name: str, unit: UnitFile, replicas: int | None = None) -> tuple[str, ...]:
+    """Names of a template's instances: so many replicas, or the one that its `[Install]` makes."""
+    if replicas is not None:
+        return replica_names(replicas)
     instance = unit.last("Install", "DefaultInstance")
     return (instance,) if instance and is_template(name) else ()
 

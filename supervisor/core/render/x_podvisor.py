@@ -12,11 +12,17 @@ import msgspec
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.redact import HIDDEN
 from supervisor.core.files.unitfile import Entry, Refused, UnitFile, boolean, expand
+from supervisor.core.render.replicas import (
+    judge_replicas,
+    read_max_unavailable,
+    read_replicas,
+)
 from supervisor.core.render.x_podvisor_deploy import (
     judge_job,
     needs_of,
     read_after,
     read_on_change,
+    read_rollout,
     read_run,
 )
 from supervisor.core.render.x_podvisor_images import (
@@ -53,6 +59,9 @@ class OwnSection(msgspec.Struct, kw_only=True):
     rules: list[tuple[Entry, ChangeRule]] = []
     before_deploy: bool = False
     adopt: bool = False
+    replicas: int | None = None
+    """None is "not said here"."""
+    max_unavailable: int = 1
     images: ImageWords = ImageWords()
     findings: list[Finding] = []
 
@@ -88,8 +97,8 @@ def read_own_section(
             elif entry.value and (entry is entries[entry.key] or entry.key == "Prune"):
                 values[entry.key] = _read(key, entry, known)
         except Refused as refused:
-            # Passed over, it would have another version of the image run, or run sooner.
-            fatal = pulls and _is_about_images(entry.key)
+            # Passed over, it would have another version of the image run, or run sooner, or none.
+            fatal = pulls and _says_what_runs(entry.key)
             own.findings.append(_finding(refused, entry, path, files, fatal=fatal))
     own.app = AppOptions(
         after=tuple(needs_of(many.get("After", ()), path, files)),
@@ -106,6 +115,15 @@ def read_own_section(
     own.before_deploy = bool(values.get("Run"))
     if own.before_deploy:
         own.findings.extend(judge_job(entries["Run"], unit, path, files))
+    own.replicas = values.get("Replicas")
+    if own.replicas is not None:
+        entry = entries["Replicas"]
+        own.findings.extend(judge_replicas(entry, unit, path, files, known=known))
+    if "MaxUnavailable" in values:
+        own.max_unavailable = values["MaxUnavailable"]
+        if "Replicas" not in entries:
+            alone = Refused("MaxUnavailable= has no meaning without Replicas=")
+            own.findings.append(_finding(alone, entries["MaxUnavailable"], path, files))
     if "Probe" in values:
         more = {at: value for name, value in values.items() if (at := _KEYS[name].probe)}
         own.probe = msgspec.structs.replace(values["Probe"], **more)
@@ -129,6 +147,8 @@ def _key_of(entry: Entry, *, runs: bool, keeps: bool, pulls: bool) -> "_Key":
     if key.of_keepers and not keeps:
         hint = "it is for .network, .volume and .build files"
         raise Refused(f"{entry.key}= has no meaning here", hint)
+    if key.of_containers and not (runs and pulls):
+        raise Refused(f"{entry.key}= has no meaning here", "it is for .container files")
     if key.image and not pulls:
         hint = "it is for .container and .image files"
         raise Refused(f"{entry.key}= has no meaning here", hint)
@@ -144,10 +164,10 @@ def _read(key: "_Key", entry: Entry, known: Mapping[str, str]) -> Any:
         raise Refused(f"{entry.key}={entry.value} has no meaning: {error}") from None
 
 
-def _is_about_images(name: str) -> bool:
-    """Whether this key, or the one that was probably meant, is about images."""
+def _says_what_runs(name: str) -> bool:
+    """Whether this key, or the one that was probably meant, says which images run, or how many."""
     close = nearest(name, _KEYS)
-    return bool(close and _KEYS[close].image)
+    return bool(close and (_KEYS[close].image or _KEYS[close].of_containers))
 
 
 def _finding(
@@ -245,6 +265,8 @@ class _Key(NamedTuple):
     """Whether it has a meaning only where something runs."""
     of_keepers: bool = False
     """Whether it has a meaning only where a network or a volume is made."""
+    of_containers: bool = False
+    """Whether it has a meaning only in a `.container` file."""
     many: bool = False
     """Whether each of several lines counts."""
 
@@ -253,6 +275,9 @@ _KEYS = {
     "Prune": _Key(_prune, option="prune_volumes", of_services=False),
     "Settle": _Key(parse_duration, option="settle", of_services=False),
     "Rollback": _Key(_yes_or_no, option="rollback", of_services=False),
+    "Rollout": _Key(read_rollout, option="one_by_one", of_services=False),
+    "Replicas": _Key(read_replicas, of_services=False, of_containers=True),
+    "MaxUnavailable": _Key(read_max_unavailable, of_services=False, of_containers=True),
     "Adopt": _Key(_yes_or_no, of_services=False, of_keepers=True),
     "After": _Key(read_after, of_services=False, many=True),
     "ImagePolicy": _Key(read_policy, image="policy", of_services=False),

@@ -1,4 +1,4 @@
-"""Keys of `[X-Podvisor]` that are about deploying: After=, OnChange=, Run=.
+"""Keys of `[X-Podvisor]` that are about deploying: After=, OnChange=, Rollout=, Run=.
 
 A value that means nothing raises ValueError, with what to write instead.
 """
@@ -40,6 +40,14 @@ def read_run(text: str) -> bool:
     if text.lower() != _BEFORE:
         raise ValueError(f"write Run={_BEFORE}")
     return True
+
+
+def read_rollout(text: str) -> bool:
+    """Whether the units of an app are restarted one by one."""
+    words = {"together": False, "one-by-one": True}
+    if text.lower() not in words:
+        raise ValueError("write together or one-by-one")
+    return words[text.lower()]
 
 
 def needs_of(

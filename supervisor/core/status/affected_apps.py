@@ -19,6 +19,7 @@ _NAMED_KINDS = {
 }
 _ENDS = frozenset({CHANGED, "died", "remove", "rename"})
 """What of a container or pod matters, its health aside; that it starts says its unit."""
+_BEGINNINGS = frozenset({"create", "init", "start"})
 _LEAST_OF_ID = 12
 
 
@@ -32,6 +33,8 @@ def apps_of(
     `offered` maps the secrets that some app describes to that app.
     """
     if event.type in {"container", "pod"} and not _matters(event):
+        if event.action in _BEGINNINGS and template_of(event.unit) != event.unit:
+            yield from _of_too_many(event.unit, units)
         return
     described = set()
     if event.type == "secret":
@@ -40,6 +43,17 @@ def apps_of(
     is_about = _uses(event)
     for app, those in units:
         if app in described or any(map(is_about, those)):
+            yield app
+
+
+def _of_too_many(
+    instance: str, units: Iterable[tuple[str, Iterable[DesiredUnit]]]
+) -> Iterator[str]:
+    """Yield the app whose template was started under a name that is none of its replicas."""
+    template = template_of(instance)
+    for app, those in units:
+        mine = [unit for unit in those if unit.name == template and unit.has_replicas]
+        if mine and all(instance not in unit.runtime_names for unit in mine):
             yield app
 
 

@@ -136,6 +136,7 @@ def app_status(
         gate=_gate_in_words(verdict),
         held=deployment.held,
         suspension=suspension,
+        scales=tuple(filter(stands.heeds, deployment.scales)) if stands else (),
         held_back=verdict.held_back,
         updates=deployment.updates,
         findings=tuple(findings),
@@ -269,7 +270,7 @@ def _state(
         return AppState.FAILING
     if reverted:
         return AppState.REVERTED
-    if down or not verdict.complete or _gate_in_words(verdict):
+    if down or not verdict.complete or verdict.rolling or _gate_in_words(verdict):
         # A kept app is never "complete": its source does not want it.
         if not down and deployment.keep:
             return AppState.KEPT

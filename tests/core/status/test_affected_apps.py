@@ -49,6 +49,21 @@ def test_a_nameless_event_is_about_all_who_use_such_a_thing() -> None:
     assert apps(type="container") == {"blog", "photos", "kube"}
 
 
+def test_an_instance_that_is_none_of_the_replicas_is_told_of_when_it_comes() -> None:
+    one = container("web@", replicas=2, instances=("1", "2"), object_name="systemd-web_%i")
+    other = container("lone@", object_name="systemd-lone_%i")
+    units = {"web": (one,), "lone": (other,)}.items()
+
+    def told(unit: str, action: str) -> set[str]:
+        event = PodmanEvent(type="container", action=action, name="x", id=ID, unit=unit)
+        return set(apps_of(event, units))
+
+    for action in ("create", "start"):
+        assert told("web@3.service", action) == told("web@x.service", action) == {"web"}
+        assert told("web@2.service", action) == told("lone@1.service", action) == set()
+    assert told("web@3.service", "exec") == set()
+
+
 def test_what_goes_on_in_a_running_container_is_nobodys_business() -> None:
     for action in ("create", "start", "exec", "exec_died", "init", "attach", "cleanup"):
         assert apps(type="container", action=action, name="systemd-web") == set()

@@ -1,0 +1,70 @@
+"""Orders for another number of replicas (`podvisor scale`), laid over what files say.
+
+Another number makes no other content: it is no release, and no release is tried for it.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from msgspec.structs import replace
+
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
+from supervisor.model.errors import Stalled
+from supervisor.model.rollout import Scale
+from supervisor.model.unit_name import replica_names
+
+_HINT = "Replicas= in [X-Podvisor] of a template (web@.container) says how many there are to be"
+
+
+def scaled(deployment: Deployment, scales: Collection[Scale]) -> Deployment:
+    """Return what is asked of an app, with as many replicas as were ordered of it."""
+    kept = deployment.last_good is deployment.wanted
+    wanted = _scaled(deployment.wanted, scales)
+    last_good = wanted if kept else _scaled(deployment.last_good, scales)
+    there = [app for app in (wanted, last_good) if app]
+    in_force = tuple(one for one in scales if any(app.heeds(one) for app in there))
+    return replace(deployment, wanted=wanted, last_good=last_good, scales=in_force)
+
+
+def _scaled(app: DesiredApp | None, scales: Collection[Scale]) -> DesiredApp | None:
+    if app is None or not any(map(app.heeds, scales)):
+        return app
+    orders = {one.unit: one for one in scales}
+    return replace(app, units=tuple(_with(unit, orders.get(unit.name)) for unit in app.units))
+
+
+def _with(unit: DesiredUnit, order: Scale | None) -> DesiredUnit:
+    if order is None or unit.replicas != order.instead_of:
+        return unit
+    return replace(unit, instances=replica_names(order.replicas))
+
+
+def overtaken(app: DesiredApp, scales: Iterable[Scale]) -> Iterator[Scale]:
+    """Yield the orders that an app, which stands from now on, ends: its files say otherwise."""
+    return (one for one in scales if not app.heeds(one))
+
+
+def template_to_scale(app: str, deployment: Deployment | None, wish: str) -> DesiredUnit:
+    """Return the unit of an app of which replicas are ordered.
+
+    `wish` names it (`web@.service`, `web@.container`, `web@`, `web`); it may be empty where there
+    is one. Raises Stalled if there is none, or more than one.
+    """
+    stands = (deployment.wanted or deployment.last_good) if deployment else None
+    there = [unit for unit in (stands.units if stands else ()) if unit.has_replicas]
+    stem = wish.removesuffix(".service").removesuffix(".container").removesuffix("@")
+    found = [one for one in there if not wish or one.name == f"{stem}@.service"]
+    if len(found) == 1:
+        return found[0]
+    what = f"{app}/{wish}" if wish else app
+    names = " or ".join(f"{app}/{one.name.partition('@')[0]}" for one in there)
+    if not there:
+        raise Stalled(f"cannot scale {what}: no unit of it has replicas", hint=_HINT)
+    why = "more than one unit of it has replicas" if found else "no replicas are called so"
+    raise Stalled(f"cannot scale {what}: {why}", hint=f"name {names}")
+
+
+def why_only_one(unit: DesiredUnit) -> str:
+    """Say what of a unit only one container can have; empty if it names the instance (`%i`)."""
+    if unit.publishes:
+        return f"it publishes port {unit.publishes[0].first}"
+    return "" if "%" in unit.object_name else f"its container is called {unit.object_name}"

@@ -1,0 +1,96 @@
+"""Restart one by one what is not to be down at once: replicas, and apps that ask for it.
+
+Each has to be well before the next is restarted. Nothing is remembered of it: who still runs as
+before is seen from what each was started with, so it goes on after whatever cut it short.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from supervisor.core.health.gate import Terms, lacks, settle_of, trial_of
+from supervisor.core.plan.draft import Draft
+from supervisor.kit.graph import needed_first
+from supervisor.kit.texts import count
+from supervisor.model.app import DesiredApp, DesiredUnit
+from supervisor.model.need import unit_need
+from supervisor.model.observed import Observed
+from supervisor.model.plan import RestartUnit
+from supervisor.model.quadlet import RUNNING, UnitKind
+from supervisor.model.settings import RolloutSettings
+
+
+class _Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of which only some may be down at once."""
+
+    units: dict[str, DesiredUnit]
+    """By runtime name, in the order in which they are restarted."""
+    max_unavailable: int
+
+
+def in_turns(
+    app: DesiredApp, attempt: Draft, observed: Observed, now: float, settings: RolloutSettings
+) -> tuple[Draft, tuple[str, ...]]:
+    """Return what can be done now of the way to an app's state, and whose restart has to wait.
+
+    What is not well anyway loses nothing by a restart; it is not waited for others.
+    """
+    restarts = {
+        step.unit for step in attempt.steps if isinstance(step, RestartUnit) and step.repair is None
+    }
+    trial, settle = trial_of(app, observed), settle_of(app, settings)
+    began = trial.began_at if trial else now
+
+    def terms(*, moves: bool) -> Terms:
+        """Whoever is still to move is asked how it is as it was, the others as the gate asks."""
+        if moves or trial is None:
+            return Terms(now=now, began=began, since=None, settle=0.0 if moves else settle)
+        return Terms(now=now, began=began, since=began, settle=settle)
+
+    later: dict[str, None] = {}
+    for group in _groups(app):
+        mine = [name for name in group.units if name in restarts]
+        if not mine:
+            continue
+        lacking = {
+            name: lack
+            for name, unit in group.units.items()
+            if (lack := lacks(app, name, unit, observed, terms(moves=name in restarts)))
+        }
+        room = max(0, group.max_unavailable - len(lacking))
+        well = [name for name in mine if name not in lacking]
+        if not well[room:]:
+            continue
+        later.update(dict.fromkeys(well[room:]))
+        first, *more = well[room:]
+        also = f" (and {count(len(more), 'more')})" if more else ""
+        why = next((one.reason for one in lacking.values()), f"{well[0]} comes first")
+        attempt.waiting.append(unit_need(first, f"restarted{also} once the others are well: {why}"))
+        for lack in lacking.values():
+            if lack.look_at:
+                attempt.look_again(lack.look_at)
+    steps = [
+        step for step in attempt.steps if not (isinstance(step, RestartUnit) and step.unit in later)
+    ]
+    return msgspec.structs.replace(attempt, steps=steps), tuple(later)
+
+
+def _groups(app: DesiredApp) -> Iterator[_Group]:
+    if app.options.one_by_one:
+        # The containers of a pod end with it.
+        pods = {unit.name for unit in app.units if unit.kind is UnitKind.POD}
+        units = {
+            name: unit
+            for name, unit in app.runtime_units.items()
+            if unit.kind in RUNNING
+            and unit.name not in pods
+            and pods.isdisjoint(unit.requires)
+            and not (unit.before_deploy or unit.oneshot)
+        }
+        order = needed_first(units, lambda name: units[name].requires)
+        yield _Group(units={name: units[name] for name in order}, max_unavailable=1)
+        return
+    for unit in app.units:
+        if unit.has_replicas:
+            named = dict.fromkeys(unit.runtime_names, unit)
+            yield _Group(units=named, max_unavailable=unit.max_unavailable)

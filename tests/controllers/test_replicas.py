@@ -1,0 +1,316 @@
+"""Replicas, on the whole daemon in virtual time: counted, repaired, scaled, rolled out in turns."""
+
+import anyio
+import msgspec
+import pytest
+
+from supervisor.model.errors import Stalled
+from supervisor.model.events import EventKind
+from supervisor.model.health import Health
+from supervisor.model.podman import PodmanEvent
+from supervisor.model.rollout import Outcome, Scale
+from supervisor.model.settings import RolloutSettings
+from supervisor.model.status import AppState, OrderRequest, ScaleRequest
+from tests.fakes.ports import oid
+
+SETTLE = 10
+
+
+@pytest.fixture
+def world(world):
+    rollout = RolloutSettings(settle=SETTLE, gate_timeout=60)
+    world.settings = msgspec.structs.replace(world.settings, rollout=rollout)
+    return world
+
+
+def web(version, replicas=3, more=""):
+    return {"web/web@.container": f"v={version} {more} # replicas={replicas}"}
+
+
+def instances(*numbers):
+    return {f"web@{number}.service" for number in numbers}
+
+
+def new(world, version, more=""):
+    """Instances that run this version."""
+    digest = oid(f"v={version} {more}")
+    return {name for name, runs in world.machine.running.items() if runs == digest}
+
+
+async def rest(daemon, seconds=0):
+    await anyio.sleep(seconds)
+    await daemon.queue.wait_idle()
+
+
+async def deploy(world, daemon, files, *, turns=1):
+    await world.push(daemon, files)
+    await rest(daemon, turns * (SETTLE + 2))
+
+
+async def scale(daemon, replicas, unit="", app="web"):
+    async def nothing(_event):
+        pass
+
+    order = ScaleRequest(app=app, unit=unit, replicas=replicas)
+    return await daemon.service.scale(order, nothing)
+
+
+def restarted(world):
+    return [unit for verb, unit in world.systemd.jobs if verb == "restart"]
+
+
+async def test_there_are_as_many_as_asked_for_and_they_are_counted(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        assert world.machine.running.keys() == instances(1, 2, 3)
+        status = daemon.board.apps["web"]
+        assert status.state is AppState.READY
+        assert [unit.name for unit in status.units if unit.wanted] == sorted(instances(1, 2, 3))
+
+
+async def test_one_that_is_gone_comes_again(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        world.systemd.ends("web@2.service")
+        await rest(daemon, 60)
+        assert world.machine.running.keys() == instances(1, 2, 3)
+
+
+async def test_one_too_many_goes_and_is_named(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        for unit in ("web@4.service", "web@x.service"):
+            await world.systemd.start(unit, timeout_seconds=1)
+            world.podman.events.queue.put_nowait(
+                PodmanEvent(type="container", action="start", name="c", id="c", unit=unit)
+            )
+            await rest(daemon, 5)
+            assert world.machine.running.keys() == instances(1, 2, 3)
+            (stop,) = [one for one in world.events(EventKind.STEP) if one.unit == unit][:1]
+            assert "there are to be 3 replicas of it" in stop.reason
+        assert not restarted(world)
+
+
+async def test_another_number_in_the_file_restarts_none(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        await deploy(world, daemon, web(1, replicas=5))
+        assert world.machine.running.keys() == instances(1, 2, 3, 4, 5)
+        mark = len(world.systemd.jobs)
+        await deploy(world, daemon, web(1, replicas=2))
+        stopped = [unit for verb, unit in world.systemd.jobs[mark:] if verb == "stop"]
+        assert stopped == ["web@5.service", "web@4.service", "web@3.service"]
+        assert world.machine.running.keys() == instances(1, 2)
+        assert not restarted(world)
+        assert daemon.board.apps["web"].state is AppState.READY
+
+
+async def test_none_is_on_purpose(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        await deploy(world, daemon, web(2, replicas=0))
+        assert not world.machine.running
+        status = daemon.board.apps["web"]
+        assert (status.state, status.findings) == (AppState.READY, ())
+
+
+async def test_a_release_goes_one_by_one_each_gated_before_the_next(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        loaded = world.machine.reloads
+        await world.push(daemon, web(2))
+        for number in (1, 2, 3):
+            await rest(daemon, 1)
+            assert new(world, 2) == instances(*range(1, number + 1))
+            assert world.machine.running.keys() == instances(1, 2, 3)
+            assert daemon.board.apps["web"].state is AppState.CHANGING
+            await rest(daemon, SETTLE)
+        await rest(daemon, 2)
+        assert restarted(world) == sorted(instances(1, 2, 3))
+        assert world.machine.reloads == loaded + 1
+        assert daemon.board.apps["web"].state is AppState.READY
+        assert [one.outcome for one in world.ledger.rollouts("web")] == [Outcome.GOOD] * 2
+
+
+async def test_with_more_that_may_be_down_as_many_go_at_once(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1, more="unavailable=2"))
+        await world.push(daemon, web(2, more="unavailable=2"))
+        await rest(daemon, 1)
+        assert new(world, 2, "unavailable=2") == instances(1, 2)
+        await rest(daemon, 2 * SETTLE + 5)
+        assert new(world, 2, "unavailable=2") == instances(1, 2, 3)
+
+
+async def test_the_first_failure_stops_it_and_takes_back_what_moved(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        world.machine.bad.add(oid("v=2 "))
+        await world.push(daemon, web(2))
+        await rest(daemon, 5)
+        assert new(world, 1) == instances(1, 2, 3)
+        assert set(restarted(world)) == instances(1)
+        assert daemon.board.apps["web"].state is AppState.REVERTED
+        await rest(daemon, 3_600)
+        assert set(restarted(world)) == instances(1), "what failed is not tried again"
+
+
+async def test_a_later_one_that_fails_takes_back_all_that_moved(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        await world.push(daemon, web(2))
+        await rest(daemon, SETTLE + 3)
+        assert new(world, 2) == instances(1, 2)
+        world.machine.failed.add("web@2.service")
+        del world.machine.running["web@2.service"]
+        world.systemd.changes.queue.put_nowait("web@2.service")
+        await rest(daemon, 5)
+        assert new(world, 1) == instances(1, 2, 3)
+        assert daemon.board.apps["web"].state is AppState.REVERTED
+
+
+async def test_a_health_check_has_to_answer_before_the_next_begins(world):
+    checked = "health=30"
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1, more=checked))
+        await world.push(daemon, web(2, more=checked))
+        world.machine.answers("web@1.service", Health.STARTING)
+        await rest(daemon, 2 * SETTLE)
+        assert new(world, 2, checked) == instances(1)
+        world.machine.answers("web@1.service", Health.HEALTHY)
+        await rest(daemon, 3 * SETTLE + 20)
+        assert new(world, 2, checked) == instances(1, 2, 3)
+
+
+async def test_many_have_the_time_of_the_gate_each(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1, replicas=12))
+        await deploy(world, daemon, web(2, replicas=12), turns=12)
+        assert new(world, 2) == instances(*range(1, 13))
+        assert daemon.board.apps["web"].state is AppState.READY
+
+
+async def test_after_a_restart_in_the_middle_it_goes_on(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        await world.push(daemon, web(2))
+        await rest(daemon, 2)
+        assert new(world, 2) == instances(1)
+    async with world.running() as daemon:
+        await rest(daemon, 3 * SETTLE + 9)
+        assert new(world, 2) == instances(1, 2, 3)
+        assert set(restarted(world)) == instances(1, 2, 3)
+        assert len(restarted(world)) == 3
+        assert daemon.board.apps["web"].state is AppState.READY
+
+
+async def test_after_a_suspension_in_the_middle_it_goes_on(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        await world.push(daemon, web(2))
+        await rest(daemon, 2)
+        await daemon.service.suspend(OrderRequest(apps=("web",)))
+        await rest(daemon, 100)
+        assert new(world, 2) == instances(1)
+        await daemon.service.resume(OrderRequest(apps=("web",)))
+        await rest(daemon, 3 * SETTLE + 5)
+        assert new(world, 2) == instances(1, 2, 3)
+        assert daemon.board.apps["web"].state is AppState.READY
+
+
+async def test_what_is_unwell_is_not_waited_for(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1, more="health=30"))
+        for number in (1, 2, 3):
+            world.machine.answers(f"web@{number}.service", Health.UNHEALTHY, streak=3)
+        await world.push(daemon, web(2, more="health=30"))
+        await rest(daemon, 1)
+        assert new(world, 2, "health=30") == instances(1, 2, 3)
+
+
+async def test_a_person_scales_until_a_release_says_otherwise(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        reply = await scale(daemon, 5)
+        assert [one.state for one in reply.apps] == [AppState.READY]
+        assert world.machine.running.keys() == instances(1, 2, 3, 4, 5)
+        (order,) = reply.apps[0].scales
+        assert (order.replicas, order.instead_of) == (5, 3)
+        assert not restarted(world)
+        assert len(world.ledger.rollouts("web")) == 1, "it is no release"
+        await deploy(world, daemon, web(2), turns=5)
+        assert new(world, 2) == instances(1, 2, 3, 4, 5)
+    async with world.running() as daemon:
+        assert world.machine.running.keys() == instances(1, 2, 3, 4, 5)
+        await deploy(world, daemon, web(2, replicas=2))
+        assert world.machine.running.keys() == instances(1, 2)
+        assert not world.ledger.all(Scale)
+        said = [one.reason for one in world.events(EventKind.RESUMED)]
+        assert said == ["no longer scaled to 5: its file says another number"]
+
+
+async def test_a_person_scales_to_none_and_back(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        reply = await scale(daemon, 0)
+        assert not world.machine.running
+        assert reply.apps[0].state is AppState.READY
+        await rest(daemon, 3_600)
+        assert not world.machine.running
+        await scale(daemon, None, unit="web@.container")
+        assert world.machine.running.keys() == instances(1, 2, 3)
+        assert not world.ledger.all(Scale)
+        kinds = [one.kind for one in world.events(EventKind.SCALED, EventKind.RESUMED)]
+        assert kinds == [EventKind.SCALED, EventKind.RESUMED]
+
+
+@pytest.mark.parametrize(
+    ("app", "unit", "words"),
+    [
+        ("web", "other", "no replicas are called so"),
+        ("lone", "", "no unit of it has replicas"),
+        ("none", "", "no app named"),
+        ("two", "", "more than one unit of it has replicas"),
+        ("named", "", "its container is called x"),
+    ],
+)
+async def test_what_cannot_be_scaled_is_said(world, app, unit, words):
+    files = {
+        **web(1),
+        "lone/lone.container": "v=1",
+        "two/one@.container": "v=1 # replicas=1",
+        "two/other@.container": "v=1 # replicas=1",
+        "named/named@.container": "v=1 name=x # replicas=1",
+    }
+    async with world.running() as daemon:
+        await deploy(world, daemon, files)
+        with pytest.raises(Stalled, match=words):
+            await scale(daemon, 2, unit=unit, app=app)
+        assert not world.ledger.all(Scale)
+
+
+async def test_what_was_ordered_goes_with_its_app(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, {**web(1), "other/other.container": "v=1"})
+        await scale(daemon, 5)
+        await deploy(world, daemon, {"other/other.container": "v=1"})
+        assert world.machine.running.keys() == {"other.service"}
+        assert not world.ledger.all(Scale)
+
+
+async def test_an_app_that_asks_for_it_restarts_its_units_one_by_one(world):
+    def files(version):
+        return {
+            "web/a.container": f"v={version} needs=b.container one-by-one",
+            "web/b.container": f"v={version}",
+            "web/c.container": f"v={version}",
+        }
+
+    async with world.running() as daemon:
+        await deploy(world, daemon, files(1))
+        await world.push(daemon, files(2))
+        await rest(daemon, 1)
+        assert restarted(world) == ["b.service"]
+        await rest(daemon, 3 * SETTLE + 5)
+        assert restarted(world) == ["b.service", "a.service", "c.service"]
+        assert daemon.board.apps["web"].state is AppState.READY
