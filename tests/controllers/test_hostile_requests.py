@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import looptime
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from supervisor.api.control import _Answers
@@ -122,7 +122,13 @@ def ask(*requests):
     return asked
 
 
+RELOAD = ("POST", "/v1/reload", {}, b"")
+STOPPED_IN_A_PASS = [RELOAD, ("POST", "/v1/resume", {}, b"{}"), RELOAD]
+"""The daemon ends after them, in the moment in which an app's part of a pass does."""
+
+
 @settings(max_examples=15)
+@example(STOPPED_IN_A_PASS)
 @given(st.lists(REQUESTS, min_size=5, max_size=25))
 def test_every_request_is_answered(requests):
     for one in ask(*requests):

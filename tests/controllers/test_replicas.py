@@ -47,10 +47,11 @@ async def deploy(world, daemon, files, *, turns=1):
     await rest(daemon, turns * (SETTLE + 2))
 
 
-async def scale(daemon, replicas, unit="", app="web"):
-    async def nothing(_event):
-        pass
+async def nothing(_event):
+    pass
 
+
+async def scale(daemon, replicas, unit="", app="web"):
     order = ScaleRequest(app=app, unit=unit, replicas=replicas)
     return await daemon.service.scale(order, nothing)
 
@@ -212,8 +213,7 @@ async def test_after_a_suspension_in_the_middle_it_goes_on(world):
         await daemon.service.suspend(OrderRequest(apps=("web",)))
         await rest(daemon, 100)
         assert new(world, 2) == instances(1)
-        await daemon.service.resume(OrderRequest(apps=("web",)))
-        await rest(daemon, 3 * SETTLE + 5)
+        await daemon.service.resume(OrderRequest(apps=("web",)), nothing)
         assert new(world, 2) == instances(1, 2, 3)
         assert daemon.board.apps["web"].state is AppState.READY
 

@@ -5,6 +5,7 @@ Then each comes to its end when its own units have started, and is free for the 
 """
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 import anyio
 import anyio.lowlevel
@@ -87,8 +88,12 @@ class AppReconciler(msgspec.Struct, frozen=True, kw_only=True):
     async def _execute(
         self, plan: Plan, outcome: Outcome, send: MemoryObjectSendStream[str]
     ) -> None:
+        def tell(app: str) -> None:
+            with suppress(anyio.BrokenResourceError):  # the pass is cancelled: nobody hears
+                send.send_nowait(app)
+
         with send:
-            await self.executor.execute(plan, outcome=outcome, ended=send.send_nowait)
+            await self.executor.execute(plan, outcome=outcome, ended=tell)
 
     async def _end(
         self,
