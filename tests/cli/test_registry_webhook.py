@@ -127,6 +127,7 @@ def test_what_it_says_to_add_are_settings(
     shown = podvisor("webhook", "show", image).out
     assert f"base64 >{told['secret']})" in shown
     assert "are asked for every" in shown
+    assert "a registry elsewhere needs a reverse proxy before it" in " ".join(shown.split())
 
 
 def test_what_is_neither(podvisor: Podvisor, settings: Callable[..., None]) -> None:

@@ -38,5 +38,7 @@ def command(apps: tuple[str, ...], length: float | None, reason: str, as_json: b
         return codes.OK
     from supervisor.cli.show.status_view import show_apps
 
-    show_apps([one for one in json.loads(answer)["apps"] if not apps or one["name"] in apps])
+    show_apps(
+        [one for one in json.loads(answer).get("apps", ()) if not apps or one["name"] in apps]
+    )
     return codes.OK

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from supervisor.cli.daemon import places
 from supervisor.cli.show.webhook_forms import public_url, standing_notes
@@ -22,6 +23,8 @@ _FROM_CI = (
     "push; podvisor webhook show {name} prints it."
 )
 _UNREVEALED = "TOKEN"
+_LISTEN = "127.0.0.1:9078"
+"""Which a reverse proxy on this host reaches."""
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +92,7 @@ def missing_for(image: str, host: str, settings: Settings) -> Missing:
     if host == _GITLAB:
         name, sender = "gitlab", "generic"
     place = f"~/.config/podvisor/webhook-{name}"
-    lines = [] if settings.webhooks.listen else ["[webhooks]", 'listen = "127.0.0.1:9078"', ""]
+    lines = [] if settings.webhooks.listen else ["[webhooks]", f'listen = "{_LISTEN}"', ""]
     lines += [f"[webhooks.registries.{name}]"]
     lines += [f'sender = "{sender or _OWN_SENDERS[0]}"' + ("" if sender else _or_else())]
     lines += [f'secret = "file:{place}"']
@@ -98,8 +101,14 @@ def missing_for(image: str, host: str, settings: Settings) -> Missing:
         where=f"Nobody tells of {image} yet. Add this to the settings, then podvisor reload",
         text=tuple(lines),
         secret=place,
-        notes=tuple(_notes(name, host, settings)),
+        notes=(*standing_notes(_listening(settings), "a registry"), *_notes(name, host, settings)),
     )
+
+
+def _listening(settings: Settings) -> Settings:
+    """Return the settings as they are once they say where to listen."""
+    webhooks = replace(settings.webhooks, listen=settings.webhooks.listen or _LISTEN)
+    return replace(settings, webhooks=webhooks)
 
 
 def _or_else() -> str:
