@@ -314,3 +314,23 @@ async def test_an_app_that_asks_for_it_restarts_its_units_one_by_one(world):
         await rest(daemon, 3 * SETTLE + 5)
         assert restarted(world) == ["b.service", "a.service", "c.service"]
         assert daemon.board.apps["web"].state is AppState.READY
+
+
+async def test_what_is_down_anyway_keeps_nobody_from_his_turn(world):
+    def files(version):
+        return {
+            "web/a.container": f"v={version} one-by-one",
+            "web/b.container": f"v={version}",
+            "web/idle.container": "v=1 install=",
+            "web/sick.container": "v=1",
+        }
+
+    world.machine.broken.add("sick.service")
+    async with world.running() as daemon:
+        await deploy(world, daemon, files(1))
+        await rest(daemon, 1_000)
+        await deploy(world, daemon, files(2), turns=2)
+        assert [unit for unit in restarted(world) if unit != "sick.service"] == [
+            "a.service",
+            "b.service",
+        ]

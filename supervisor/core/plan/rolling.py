@@ -9,13 +9,14 @@ from collections.abc import Iterator
 import msgspec
 
 from supervisor.core.health.gate import Terms, lacks, settle_of, trial_of
+from supervisor.core.health.wanted_units import should_run
 from supervisor.core.plan.draft import Draft
 from supervisor.kit.graph import needed_first
 from supervisor.kit.texts import count
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.need import unit_need
 from supervisor.model.observed import Observed
-from supervisor.model.plan import RestartUnit
+from supervisor.model.plan import RestartUnit, TryRevision
 from supervisor.model.quadlet import RUNNING, UnitKind
 from supervisor.model.settings import RolloutSettings
 
@@ -38,8 +39,12 @@ def in_turns(
     restarts = {
         step.unit for step in attempt.steps if isinstance(step, RestartUnit) and step.repair is None
     }
-    trial, settle = trial_of(app, observed), settle_of(app, settings)
+    begins = (step.trial for step in attempt.steps if isinstance(step, TryRevision))
+    trial, settle = trial_of(app, observed) or next(begins, None), settle_of(app, settings)
     began = trial.began_at if trial else now
+    # What was down before, and is left as it is, is no reason to wait.
+    counts = set(should_run(app.runtime_units, observed.targets, observed.needed_by))
+    counts.difference_update(trial.ignored_units if trial else ())
 
     def terms(*, moves: bool) -> Terms:
         """Whoever is still to move is asked how it is as it was, the others as the gate asks."""
@@ -55,7 +60,8 @@ def in_turns(
         lacking = {
             name: lack
             for name, unit in group.units.items()
-            if (lack := lacks(app, name, unit, observed, terms(moves=name in restarts)))
+            if name in counts | restarts
+            and (lack := lacks(app, name, unit, observed, terms(moves=name in restarts)))
         }
         room = max(0, group.max_unavailable - len(lacking))
         well = [name for name in mine if name not in lacking]
