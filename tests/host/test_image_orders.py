@@ -1,9 +1,8 @@
 """What people order of images, on a real host with a real registry."""
 
-import json
-
 import pytest
 
+from tests.host.image_scenes import images_of
 from tests.host.registries import OwnRegistry
 from tests.host.scenes import active, configure, sleeper
 
@@ -32,7 +31,7 @@ def order(user, *arguments, code=0):
 
 
 def image(user):
-    (one,) = json.loads(user.podvisor("images", "web", "--json", check=False).stdout)["images"]
+    (one,) = images_of(user, "web")
     return one
 
 

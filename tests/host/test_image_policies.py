@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import pytest
 
+from tests.host.image_scenes import images_of
 from tests.host.registries import OwnRegistry
 from tests.host.scenes import active, configure, main_pid, ready, runs_anew, sleeper
 
@@ -41,8 +42,7 @@ def start(own, port, files):
 
 def image_of(user, app):
     """How the one image of an app stands; empty before that is known."""
-    said = user.podvisor("images", app, "--json", check=False).stdout
-    return next(iter(json.loads(said)["images"]), {})
+    return next(iter(images_of(user, app)), {})
 
 
 def running(user, app):
