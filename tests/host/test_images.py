@@ -100,6 +100,24 @@ def test_a_bad_one_is_taken_back_and_never_tried_again(images):
     assert not held(user)
 
 
+@pytest.mark.parametrize(("bad", "why"), [("sick", "health"), ("lacking", "/bin/lacking")])
+def test_one_that_is_unhealthy_or_lacks_its_command_is_taken_back_each_time(images, bad, why):
+    user = images.user
+    first = images.deploy()
+    pushed = images.push(bad)
+    images.taken_back(pushed)
+    images.answered("podvisor-test 1")
+    assert pinned(user) == first
+    (reverted,) = events(user, kind="reverted", app="web")
+    assert why in reverted["reason"]
+    # A person has it tried again, and it fails again.
+    assert user.podvisor("retry", "web", check=False).returncode == 3
+    assert len(events(user, kind="reverted", app="web")) == 2
+    images.taken_back(pushed)
+    images.answered("podvisor-test 1")
+    assert pinned(user) == first
+
+
 def test_nothing_changes_by_accident(images):
     """Not by a moved tag, a prune, Podman's auto-update, nor by another program's pull."""
     user = images.user
