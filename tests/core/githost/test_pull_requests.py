@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from supervisor.core.githost.api import api_of
 from supervisor.core.githost.pull_request_api import shown_url
@@ -42,6 +43,60 @@ def seen(state, number=1):
 )
 def test_what_is_done(wanted, before, now, step):
     assert next_step(wanted, before, now) is step
+
+
+class Host:
+    """A Git host, and what is remembered of it, with a pass after whatever happens."""
+
+    def __init__(self):
+        self.states = []
+        """Of all, by number."""
+        self.wanted = self.last = None
+        self.opened = 0
+
+    def happens(self, what):
+        if isinstance(what, PullState):
+            if self.last and self.states[-1] is not PullState.MERGED:
+                self.states[-1] = what
+        else:
+            self.wanted = what and Proposal(head="h", to="main", title=what, body="b")
+        self._pass()
+
+    def _pass(self):
+        one = None
+        if self.last:
+            one = seen(self.states[self.last.number - 1], self.last.number)
+            self.last = replace(self.last, state=one.state)
+        step = next_step(self.wanted, self.last, one)
+        if step is PullStep.OPEN:
+            self.opened += 1
+            self.states.append(PullState.OPEN)
+            self.last = replace(last(self.wanted), number=len(self.states))
+        elif step is PullStep.EDIT:
+            self.last = replace(last(self.wanted), number=one.number)
+        elif step is PullStep.CLOSE:
+            self.states[one.number - 1] = PullState.CLOSED
+            self.last = None
+        elif self.wanted is None:
+            self.last = None
+
+
+@given(st.lists(st.sampled_from(["a", "b", None, *PullState])))
+def test_there_is_one_at_a_time_that_says_what_is_wanted(events):
+    host = Host()
+    for event in events:
+        before, opened = host.last, host.opened
+        host.happens(event)
+        is_open = [state is PullState.OPEN for state in host.states]
+        assert sum(is_open) <= 1
+        assert not any(is_open[:-1])
+        if any(is_open):
+            assert host.wanted is not None
+            assert host.last.told == host.wanted
+        elif host.wanted:
+            assert host.last.told == host.wanted, "a person was asked, and has answered"
+        if before and before.told == host.wanted:
+            assert host.opened == opened, "nobody is asked twice"
 
 
 GITHUB = api_of("github", git=GitUrl("git@github.com:me/home.git"))

@@ -5,9 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.files.unitfile import Refused
-from supervisor.core.images.writeback import as_read, message, rewritten, tag_change
+from supervisor.core.images.writeback import (
+    as_read,
+    is_said,
+    message,
+    proposal,
+    rewritten,
+    tag_change,
+)
 from supervisor.model.image import ImagePolicy, ImageQuestion, ImageRule, Pin, PolicyKind
-from supervisor.model.writeback import TagChange, WrittenBack
+from supervisor.model.pull_request import Proposal
+from supervisor.model.writeback import PushedBranch, TagChange, WrittenBack
 
 NEWEST = ImagePolicy(kind=PolicyKind.NEWEST)
 WITHIN_1 = ImagePolicy(kind=PolicyKind.SEMVER, pattern="^1.2")
@@ -135,3 +143,42 @@ BACK = WrittenBack(
 def test_what_is_not_there_any_more_is_a_persons_word(written, revision, says, merged, stays_at):
     now = as_read(written, revision, says, NEWEST, merged=merged)
     assert (now.stays_at if now else None) == stays_at
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({"a": "1"}, False),
+        ({"a": "2"}, True),
+        ({"a": "3"}, True),
+        ({"a": "2", "b": "1"}, False),
+        ({"a": "2", "b": "2"}, True),
+        ({"b": "2"}, True),
+        ({}, False),
+    ],
+)
+def test_a_proposal_is_over_when_the_files_say_all_of_it_or_something_newer(tags, said):
+    """What is not there any more counts for nothing; nor does a source of which nothing is."""
+    changes = [change("reg.example/web:1", "2", path=path) for path in ("a", "b")]
+    assert is_said(changes, {(path, "q"): tag for path, tag in tags.items()}) is said
+
+
+def proposed(*changes: TagChange) -> Proposal:
+    pushed = PushedBranch(branch="ours", commit="c", ref="", onto="main", changes=changes)
+    return proposal(pushed, host="pi")
+
+
+def test_what_comes_of_files_means_nothing_in_markdown():
+    path = "a\n# x\n- [me](https://evil.example) @you\n/web.container"
+    body = proposed(change("reg.example/web:1", "2", path=path)).body
+    (line,) = [one for one in body.splitlines() if "evil" in one]
+    assert line.startswith("      web, a")
+    assert not any(one.startswith(("#", "- ")) for one in body.splitlines())
+
+
+def test_a_proposal_is_never_larger_than_a_git_host_takes():
+    many = [change(f"reg.example/{'x' * 300}{n}:1", "2", path="y" * 999) for n in range(300)]
+    one = proposed(*many)
+    assert len(one.body.encode()) < 60_000
+    assert "    and 200 more\n" in one.body
+    assert len(one.title) <= 72
