@@ -5,6 +5,7 @@ that no other user of the host has, and is there again after a reboot.
 """
 
 import base64
+import functools
 import json
 import re
 from collections.abc import Sequence
@@ -30,6 +31,12 @@ $new -subj "/CN=A CA of ours" -keyout ca.key -out ca.crt
 $new -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=CA:FALSE \\
     -CA ca.crt -CAkey ca.key -keyout tls.key -out tls.crt
 """
+
+
+@functools.cache
+def digest_in(registry: Registry, image: str) -> str:
+    """Digest of an image of the open registry that nobody pushes over."""
+    return registry.digest(image)
 
 
 class Request(NamedTuple):
@@ -136,7 +143,7 @@ class OwnRegistry:
         for name in names:
             source, target = f"{self.shared.url}/{image}", self.image(name)
             self.user.run(*copy, f"docker://{source}", f"docker://{target}")
-        return self.shared.digest(image)
+        return digest_in(self.shared, image)
 
     def delete(self, name: str) -> None:
         """Delete an image, with all tags of it under that name."""
