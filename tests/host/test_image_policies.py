@@ -187,5 +187,7 @@ def test_an_image_that_only_credentials_of_its_own_open(user, registry, port):
     # Another app's credentials open it for all that want it.
     user.write("apps/third/third.container", sleeper(f"{label}/good.json", image=image))
     ready(user, "good", "bad", "third")
-    logged = user.run("journalctl", "--user", "--quiet", check=False).stdout
+    user.host.run("journalctl", "--sync")
+    logged = user.run("journalctl", "--user", "--quiet").stdout
+    assert "podvisor" in logged
     assert not any(one in logged + said for one in (pair, registry.password))
