@@ -17,7 +17,7 @@ from tests.host.scenes import WANTED, configure, events, page, ready
 SECRET = "what only this registry knows"
 LAST_WORDS = "no database here"
 PATIENT_SETTLE = "3s"
-"""As long as it takes a busy machine to find out that a container has ended."""
+"""A `settle` as long as it takes a busy machine to find out that a container has ended."""
 SERVE = "exec /bin/httpd -f -p 8080 -h /srv"
 THREE = ["/bin/sh", "-c", f"echo three >/srv/index.html; {SERVE}"]
 VERSIONS: Mapping[str, dict[str, Any]] = {
@@ -63,7 +63,7 @@ class Images:
         self,
         *lines: str,
         source: str = 'folder = "~/apps"',
-        settle: str = PATIENT_SETTLE,
+        settle: str = "1s",
         more: str = "",
     ) -> None:
         """Write settings with the listener for this registry; the lines stand in `[images]`."""
@@ -78,7 +78,7 @@ class Images:
         *lines: str,
         unit: Sequence[str] = (),
         name: str = "web:latest",
-        settle: str = PATIENT_SETTLE,
+        settle: str = "1s",
     ) -> str:
         """Have the first version run, from a folder; gives its digest.
 

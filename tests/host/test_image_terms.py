@@ -3,6 +3,7 @@
 import pytest
 
 from tests.host.image_scenes import (
+    PATIENT_SETTLE,
     Images,
     digest_of,
     held,
@@ -116,7 +117,7 @@ def test_policies_choose_among_tags(images):
     images.push("two", "web:2.0.0")
     rule = ["[X-Podvisor]", "ImagePolicy=semver:^1"]
     user.write("apps/web/web.container", images.unit(*rule, name="web:1.0.0"))
-    images.settings()
+    images.settings(settle=PATIENT_SETTLE)
     user.start_daemon()
     ready(user, "web")
     images.answered("podvisor-test 1")

@@ -6,6 +6,7 @@ import pytest
 
 from tests.host.image_scenes import (
     LAST_WORDS,
+    PATIENT_SETTLE,
     THREE,
     Images,
     digest_of,
@@ -53,7 +54,7 @@ def test_what_is_pushed_runs_seconds_later_and_is_pinned(images):
 
 def test_a_bad_one_is_taken_back_and_never_tried_again(images):
     user = images.user
-    images.deploy()
+    images.deploy(settle=PATIENT_SETTLE)
     second = images.push("two")
     images.answered("podvisor-test 2")
     ready(user, "web")
@@ -159,7 +160,7 @@ def test_a_boot_brings_the_same_digest(images):
 
 def test_gone_in_the_registry_while_it_is_the_only_way_back(images):
     user = images.user
-    first = images.deploy()
+    first = images.deploy(settle=PATIENT_SETTLE)
     images.own.delete("web:latest")
     bad = images.push("dead")
     images.taken_back(bad)
@@ -192,7 +193,7 @@ def test_two_units_of_one_image_move_together(images):
     user = images.user
     other = images.unit().replace(f"PublishPort={images.web}:8080", "Network=none")
     user.write("apps/web/other.container", other)
-    first = images.deploy()
+    first = images.deploy(settle=PATIENT_SETTLE)
     assert pinned(user, "other.service") == first
     second = images.push("two")
     images.answered("podvisor-test 2")
@@ -211,7 +212,7 @@ def test_a_commit_and_an_image_at_once_go_one_after_the_other(images, git_server
     first = images.push("one")
     path = "apps/web/web.container"
     repository = deploy(user, git_server, {path: images.unit()})
-    images.settings(source=f'git = "{repository.url}"')
+    images.settings(source=f'git = "{repository.url}"', settle=PATIENT_SETTLE)
     user.reload_daemon()
     ready(user, "web")
     assert pinned(user) == first
