@@ -7,6 +7,7 @@ from supervisor.controllers.keys import Kind
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.image import VerifiedImage
+from supervisor.model.image_status import UpdateRequest
 from supervisor.model.need import NeedKind
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
 from tests.fakes.ports import oid
@@ -164,6 +165,31 @@ async def test_another_key_is_another_question(world):
         await deploy(world, daemon, web(A, "verify=you"))
         assert "asks for a signature with you.pub" in waits(daemon)[0]
         assert runs(world) == A
+
+
+async def test_what_is_pulled_ahead_is_verified_then(world):
+    def push(image):
+        world.registry.repositories[NAME] = {"1": image.partition("@")[2]}
+        world.podman.signed[image] = ME
+
+    follows = "track=digest update=download verify=me"
+    world.podman.demands[NAME] = ME
+    world.reader.put("home", {"web/web.container": f"image={NAME}:1 # {follows}"})
+    push(A)
+    async with world.running() as daemon:
+        await anyio.sleep(PULL + 30)
+        assert world.podman.pulls == [A]
+        push(B)
+        daemon.queue.add(Kind.IMAGE_CHECK.key(f"{NAME}:1 digest"))
+        await anyio.sleep(PULL + 30)
+        assert world.podman.pulls == [A, B]
+        world.podman.registry.clear()
+        await daemon.service.update(UpdateRequest(now=True), tell)
+        assert world.machine.images >= {A, B}
+        assert not waits(daemon)
+        (image,) = (await daemon.service.images("web")).images
+        assert image.running
+        assert image.running.runs == B
 
 
 async def test_a_tag_is_nothing_that_could_be_verified(world):

@@ -131,16 +131,17 @@ class ImageController(msgspec.Struct, kw_only=True):
         """
         steps = self._waiting.get(image, {}).values()
         keys = {key for step in steps for key in step.keys}
-        before = await self.verifier.demanded(image, keys) if "@" in image else frozenset[str]()
+        # What is pulled ahead is to need no registry when it is run.
+        verifies = bool(keys) or image in self._ahead
+        before = await self.verifier.demanded(image) if verifies else frozenset[str]()
         refusal = None
         if lacking := [key for key in keys if key.fingerprint not in before]:
             refusal = await self.verifier.refusal(image, lacking)
             if not any(is_met(step, before) for step in steps):
                 raise refusal
-        await self._pull(image, anew=bool(keys))
-        verified = before & await self.verifier.demanded(image, keys)
-        if verified:
-            self.verifier.note(image, verified)
+        await self._pull(image, anew=verifies)
+        verified = before & await self.verifier.demanded(image) if before else before
+        self.verifier.note(image, verified)
         return verified, refusal
 
     def _refuse(self, image: str, apps: Collection[str], failure: Failure) -> None:

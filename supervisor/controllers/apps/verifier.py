@@ -22,16 +22,16 @@ class ImageVerifier(msgspec.Struct, frozen=True, kw_only=True):
     podman: Podman
     ledger: Documents
 
-    async def demanded(self, image: str, keys: Collection[ImageKey]) -> frozenset[str]:
-        """Return of which of these keys Podman asks for a signature now: their fingerprints."""
-        return (await self.podman.demanded(image)).keys & _fingerprints(keys) if keys else _NONE
+    async def demanded(self, image: str) -> frozenset[str]:
+        """Return by which keys Podman asks for a signature now; none of what is no digest."""
+        return (await self.podman.demanded(image)).keys if "@" in image else frozenset()
 
     def note(self, image: str, keys: frozenset[str]) -> None:
         """Remember that it was pulled while Podman asked for a signature by each of these."""
         before = self.ledger.get(VerifiedImage, image)
-        known = keys.union(before.keys if before else ())
-        if before is None or known != set(before.keys):
-            self.ledger.put(VerifiedImage(keys=tuple(sorted(known))), image)
+        known = frozenset(before.keys if before else ())
+        if not keys <= known:
+            self.ledger.put(VerifiedImage(keys=tuple(sorted(keys | known))), image)
 
     async def refusal(self, image: str, keys: Collection[ImageKey]) -> Stalled:
         """Say why it is not run, though Podman would: nobody verifies it by these keys."""
@@ -46,11 +46,4 @@ class ImageVerifier(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_met(step: PullImage, keys: frozenset[str]) -> bool:
     """Whether these are all keys that an app asks for."""
-    return _fingerprints(step.keys) <= keys
-
-
-def _fingerprints(keys: Collection[ImageKey]) -> frozenset[str]:
-    return frozenset(key.fingerprint for key in keys)
-
-
-_NONE = frozenset[str]()
+    return keys.issuperset(key.fingerprint for key in step.keys)
