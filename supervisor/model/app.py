@@ -124,6 +124,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Fixed ports of the host."""
     mounts: tuple[str, ...] = ()
     """Absolute paths of the host, outside of apps' folders, that its containers can write to."""
+    volumes: tuple[str, ...] = ()
+    """Podman's names of the volumes that its containers mount."""
     build_command: tuple[str, ...] = ()
     """For a `.build`: the generated command, to be run ahead of a restart."""
     build_folder: str = ""

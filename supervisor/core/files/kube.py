@@ -34,10 +34,12 @@ class KubeNeeds(NamedTuple):
     """Secrets that it makes itself."""
     pods: tuple[str, ...] = ()
     """Podman's names of the pods that it makes."""
+    volumes: tuple[str, ...] = ()
+    """Podman's names of the volumes that these mount."""
 
 
 def read_kube(text: str) -> KubeNeeds:
-    """Images of all containers (`imagePullPolicy: Never` aside), hostPath volumes, secrets, pods.
+    """Images of all containers (`imagePullPolicy: Never` aside), volumes, secrets, pods.
 
     Raises KubeError.
     """
@@ -46,6 +48,7 @@ def read_kube(text: str) -> KubeNeeds:
     secrets: dict[str, None] = {}
     own: dict[str, None] = {}
     pods: dict[str, None] = {}
+    volumes: dict[str, None] = {}
     for mapping in _mappings(_documents(text)):
         for key in ("containers", "initContainers"):
             for container in _dicts(mapping.get(key)):
@@ -55,6 +58,8 @@ def read_kube(text: str) -> KubeNeeds:
         for volume in _dicts(mapping.get("volumes")):
             if path := _text(volume.get("hostPath"), "path"):
                 host_paths[path] = None
+            if claim := _text(volume.get("persistentVolumeClaim"), "claimName"):
+                volumes[claim] = None
         secrets.update(dict.fromkeys(_secrets(mapping)))
         name, kind = _text(mapping.get("metadata"), "name"), mapping.get("kind")
         if not name:
@@ -65,7 +70,7 @@ def read_kube(text: str) -> KubeNeeds:
             pods[name] = None
         elif kind in _OF_PODS:
             pods[f"{name}-pod"] = None
-    return KubeNeeds(*map(tuple, (images, host_paths, secrets, own, pods)))
+    return KubeNeeds(*map(tuple, (images, host_paths, secrets, own, pods, volumes)))
 
 
 def values_of_secrets(text: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.digest import digest
 from supervisor.core.files.file_references import Place, Reads
 from supervisor.core.files.kube import KubeError, read_kube
-from supervisor.core.files.mounts import writable_mounts
+from supervisor.core.files.mounts import named_volumes, writable_mounts
 from supervisor.core.files.published_ports import parse_publish
 from supervisor.core.files.unitfile import (
     Entry,
@@ -95,14 +95,17 @@ def _read_unit(
     images: Iterable[str] = ()
     pods: tuple[str, ...] = ()
     uses: tuple[SecretUse, ...] = ()
+    volumes: Iterable[str] = ()
     if kind is UnitKind.CONTAINER:
         uses = tuple(_secret_uses(names, unit, path, files))
     if kind is UnitKind.BUILD:
         reads.look_at_relative(_build_inputs(command), folder)
     elif kind is UnitKind.KUBE:
-        images, uses, pods = _look_at_yaml(unit, path, reading, reads, folder)
+        images, uses, pods, volumes = _look_at_yaml(unit, path, reading, reads, folder)
     else:
         images = _images(unit, section, names)
+        if kind in (UnitKind.CONTAINER, UnitKind.POD):
+            volumes = _volumes(unit, names, home=place.home)
     reading.add(
         name,
         path,
@@ -130,6 +133,7 @@ def _read_unit(
             (expand(value, known) for value in unit.values(section, "Mount")),
             besides=(place.stage, place.live),
         ),
+        volumes=tuple(dict.fromkeys(volumes)),
         build_command=tuple(map(place.to_live, command)) if kind is UnitKind.BUILD else (),
         build_folder=place.to_live(folder) if kind is UnitKind.BUILD else "",
         health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,
@@ -157,15 +161,25 @@ def _images(unit: UnitFile, section: str, names: Iterable[str]) -> Iterator[str]
             yield reference
 
 
+def _volumes(unit: UnitFile, names: Sequence[str], *, home: str) -> Iterator[str]:
+    """Yield the volumes that a container mounts, or a pod for its own; `names` as it runs."""
+    lines = (*unit.values("Service", "ExecStart"), *unit.values("Service", "ExecStartPre"))
+    for name in names:
+        known = specifiers(name, home=home)
+        for line in lines:
+            yield from named_volumes([expand(word, known) for word in split_words(line)])
+
+
 def _look_at_yaml(
     unit: UnitFile, path: str, reading: Reading, reads: Reads, folder: str
-) -> tuple[list[str], tuple[SecretUse, ...], tuple[str, ...]]:
-    """Return images, secrets and pods of a .kube unit's YAML files; take in what they mount."""
+) -> tuple[list[str], tuple[SecretUse, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return images, secrets, pods and volumes of a .kube unit's YAML; take in what they mount."""
     files = reading.files
     report_played(unit, path, reading, _yaml_paths(unit, "X-Kube", path))
     images: list[str] = []
     uses: list[SecretUse] = []
     pods: dict[str, None] = {}
+    volumes: dict[str, None] = {}
     for yaml_path in _yaml_paths(unit, "X-Kube", path):
         text = files.text(yaml_path)
         if text is None:
@@ -180,13 +194,14 @@ def _look_at_yaml(
         reads.look_at_relative(needs.host_paths, folder, must_exist=False)
         images.extend(needs.images)
         pods.update(dict.fromkeys(needs.pods))
+        volumes.update(dict.fromkeys(needs.volumes))
         lines = text.splitlines()
         made = _kube_secrets(files) if needs.secrets else frozenset()
         for name in needs.secrets:
             if name not in made:
                 line = next((n for n, one in enumerate(lines, start=1) if name in one), 0)
                 uses.append(SecretUse(name, yaml_path, line))
-    return images, tuple(uses), tuple(pods)
+    return images, tuple(uses), tuple(pods), tuple(volumes)
 
 
 def _yaml_paths(unit: UnitFile, section: str, path: str) -> Iterator[str]:
