@@ -50,7 +50,7 @@ class AppQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class AppOrder(OrderRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /v1/rollback` and `/v1/retry`: an order for one app."""
+    """`POST /v1/rollback`, `/v1/restore` and `/v1/retry`: an order for one app."""
 
     def __post_init__(self) -> None:
         if len(self.apps) != 1:
@@ -92,6 +92,7 @@ _TOLD: Mapping[
     ("POST", "/v1/sync"): (SyncRequest, lambda it, wish, tell: it.sync(wish, tell)),
     ("POST", "/v1/resume"): (OrderRequest, lambda it, wish, tell: it.resume(wish, tell)),
     ("POST", "/v1/rollback"): (AppOrder, lambda it, wish, tell: it.rollback(wish, tell)),
+    ("POST", "/v1/restore"): (AppOrder, lambda it, wish, tell: it.restore(wish, tell)),
     ("POST", "/v1/retry"): (AppOrder, lambda it, wish, tell: it.retry(wish, tell)),
     ("POST", "/v1/scale"): (ScaleRequest, lambda it, wish, tell: it.scale(wish, tell)),
     ("POST", "/v1/update"): (UpdateRequest, lambda it, wish, tell: it.update(wish, tell)),

@@ -15,14 +15,14 @@ from supervisor.cli.show import screen
 
 COMMANDS = (
     *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "events"),
-    *("history", "rollback", "scale", "suspend", "resume"),
+    *("history", "rollback", "restore", "scale", "suspend", "resume"),
     *("images", "update", "pin", "unpin", "retry", "trust"),
     *("reload", "secret", "webhook", "doctor", "bench"),
 )
 """In the order in which a newcomer meets them, the daemon apart."""
 _ASK_THE_DAEMON = (
     *("plan", "diff", "sync", "status", "events"),
-    *("history", "rollback", "scale", "suspend", "resume", "reload", "webhook"),
+    *("history", "rollback", "restore", "scale", "suspend", "resume", "reload", "webhook"),
     *("images", "update", "pin", "unpin", "retry", "trust"),
 )
 _NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())

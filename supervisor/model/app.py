@@ -189,6 +189,8 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`[X-Podvisor] Prune=volumes`: its volumes go when it goes."""
     settle: float | None = None
     """`[X-Podvisor] Settle=`, seconds; None is "not said"."""
+    snapshot: bool = False
+    """`[X-Podvisor] Snapshot=volumes`: its volumes are exported before another release comes."""
     rollback: bool = True
     """`[X-Podvisor] Rollback=no`: it is never taken back."""
     one_by_one: bool = False
@@ -203,6 +205,7 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
             settle=max(
                 (one.settle for one in (self, other) if one.settle is not None), default=None
             ),
+            snapshot=self.snapshot or other.snapshot,
             rollback=self.rollback and other.rollback,
             one_by_one=self.one_by_one or other.one_by_one,
             after=(*self.after, *other.after),

@@ -29,6 +29,8 @@ class EventKind(enum.StrEnum):
     """A revision failed its gate, and was taken back."""
     HELD = "held"
     """A person rolled an app back, and has it stay there."""
+    RESTORING = "restoring"
+    """A person has the volumes of an app put back to what they held once."""
     PINNED = "pinned"
     """A person had an image of an app stay at a version."""
     SCALED = "scaled"

@@ -19,6 +19,7 @@ from supervisor.model.pull_request import ProposedPull
 from supervisor.model.rollout import Hold, Rollout, Scale, Suspension
 from supervisor.model.secret import SecretsMade
 from supervisor.model.status import WatchStatus
+from supervisor.model.volumes import AppVolumes
 from supervisor.model.webhook import WebhookMemory
 from supervisor.model.writeback import PushedBranch, WrittenBack
 
@@ -47,6 +48,7 @@ KINDS: dict[type[Document], str] = {
     WrittenBack: "written-back",
     PushedBranch: "pushed-branch",
     ProposedPull: "pull-request",
+    AppVolumes: "volumes",
 }
 """Type to the name of the kind in the file.
 

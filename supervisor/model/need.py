@@ -30,6 +30,8 @@ class NeedKind(enum.StrEnum):
     """A unit that systemd has to start, or that is tried again after a while, or by a person."""
     FILE = "file"
     """A file that is restored after a while."""
+    VOLUMES = "volumes"
+    """Volumes of the app that are exported, or put back, before anything else changes."""
     STEP = "step"
     """A unit, or whatever else a step of the pass that is under way is about."""
 

@@ -7,6 +7,7 @@ from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret, OwnedSecret
 from supervisor.model.source import AppRevision, TreeFile
+from supervisor.model.volumes import AppVolumes
 
 UP = frozenset({"active", "reloading", "refreshing"})
 DOWN = frozenset({"inactive", "failed"})
@@ -263,6 +264,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Units that podvisor probes itself."""
     jobs: dict[str, JobRun] = {}
     """App to what became of its jobs."""
+    volumes: dict[str, AppVolumes] = {}
+    """App to what is remembered of its volumes, where that is anything."""
     causes: dict[str, str] = {}
     """Unit that is down, or was just now, to its last words; left out where nobody knows them."""
     hindered: dict[str, str] = {}

@@ -13,6 +13,7 @@ from supervisor.model.observed import Manifest, RepairState, UnitInputs
 from supervisor.model.rollout import Gate, Hold, Rollout
 from supervisor.model.secret import SecretPut
 from supervisor.model.source import TreeFile
+from supervisor.model.volumes import VolumeSnapshot
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -165,6 +166,46 @@ class SealManifest(_Step, frozen=True, kw_only=True, tag="seal-manifest"):
     manifest: Manifest
 
 
+class SnapshotVolumes(_Step, frozen=True, kw_only=True, tag="snapshot-volumes"):
+    """Export volumes of an app while what uses them is stopped, before another release comes.
+
+    Where it fails, what was stopped for it is started again.
+    """
+
+    phase: ClassVar[int] = 8
+    names: tuple[str, ...]
+    """Of the volumes, in Podman."""
+    stops: tuple[str, ...]
+    """Units that run and use them."""
+    release: str
+    """As of `VolumeSnapshot`, and so are the next two."""
+    revision: str
+    before: str
+    resumes: bool = False
+    """Whether what was stopped is started again, since what comes next takes its time."""
+
+    @property
+    def volumes(self) -> str:
+        """Their names."""
+        return ", ".join(self.names)
+
+
+class RestoreVolumes(_Step, frozen=True, kw_only=True, tag="restore-volumes"):
+    """Put volumes of an app back to a snapshot, while what uses them is stopped.
+
+    Where it fails, that is not started again: what they hold then is neither one nor the other.
+    """
+
+    phase: ClassVar[int] = 8
+    snapshot: VolumeSnapshot
+    stops: tuple[str, ...]
+
+    @property
+    def volumes(self) -> str:
+        """Their names."""
+        return ", ".join(self.snapshot.volumes)
+
+
 class StartUnit(_Step, frozen=True, kw_only=True, tag="start"):
     phase: ClassVar[int] = 9
     unit: str
@@ -229,6 +270,12 @@ class RemoveVolume(_Step, frozen=True, kw_only=True, tag="remove-volume"):
     volume: str
 
 
+class ForgetSnapshots(_Step, frozen=True, kw_only=True, tag="forget-snapshots"):
+    """Remove what was exported of the volumes of an app that goes with them."""
+
+    phase: ClassVar[int] = 10
+
+
 Step = (
     PullImage
     | PutSecrets
@@ -248,6 +295,8 @@ Step = (
     | EnableUnit
     | Reload
     | SealManifest
+    | SnapshotVolumes
+    | RestoreVolumes
     | StartUnit
     | RestartUnit
     | ReloadUnit
@@ -256,6 +305,7 @@ Step = (
     | ResetFailed
     | SetHealthInterval
     | RemoveVolume
+    | ForgetSnapshots
 )
 
 

@@ -13,6 +13,7 @@ from supervisor.model.pull_request import ProposalStatus
 from supervisor.model.registry_webhook import RegistryWebhook
 from supervisor.model.rollout import Hold, Rollout, Scale, Suspension
 from supervisor.model.unit_name import MOST_REPLICAS
+from supervisor.model.volumes import VolumeSnapshot
 from supervisor.model.webhook import ListenerStatus, SourceWebhook
 from supervisor.model.wire import Name, Names, Remark, Revision, Span
 
@@ -213,15 +214,16 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /v1/suspend`, `/v1/resume`, `/v1/rollback` and `/v1/retry`: what a person orders."""
+    """`POST /v1/suspend`, `/resume`, `/rollback`, `/restore` and `/retry`: what a person orders."""
 
     apps: Names = ()
-    """Empty for all (suspend, resume); one (rollback, retry)."""
+    """Empty for all (suspend, resume); one (rollback, restore, retry)."""
     seconds: Span = 0.0
     """Of a suspension; 0 is until resumed."""
     reason: Remark = ""
     revision: Revision = ""
-    """Of a rollback, or the beginning of it; empty is the one before."""
+    """Of a rollback, or the beginning of it; empty is the one before. Of a restore, that of the
+    release or of its snapshot."""
 
 
 class ScaleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -243,3 +245,5 @@ class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The release that passed its gate last."""
     held: Hold | None = None
     rollouts: tuple[Rollout, ...] = ()
+    volumes: tuple[VolumeSnapshot, ...] = ()
+    """What its volumes held before a release came, the newest first."""

@@ -9,7 +9,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[^\
 
 Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=1_000)]
 
-Revision = Annotated[str, msgspec.Meta(max_length=64, pattern=r"\A[0-9A-Za-z]*\Z")]
+Revision = Annotated[str, msgspec.Meta(max_length=64, pattern=r"\A[0-9A-Za-z-]*\Z")]
 
 Remark = Annotated[str, msgspec.Meta(max_length=1_000)]
 """A person's own words."""

@@ -11,11 +11,9 @@ import msgspec
 from supervisor import __version__
 from supervisor.controllers.apps.conclusion import Concluder
 from supervisor.controllers.apps.dependents import AppDependencies
-from supervisor.controllers.apps.executor import Executor
 from supervisor.controllers.apps.look_schedule import LookSchedule
 from supervisor.controllers.apps.reconciler import AppReconciler
 from supervisor.controllers.apps.recorder import Recorder
-from supervisor.controllers.apps.unit_jobs import UnitJobs
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.images.keep import ImageKeeper
 from supervisor.controllers.keys import Kind
@@ -30,6 +28,7 @@ from supervisor.controllers.operator.service import ControlService, Orders
 from supervisor.controllers.operator.status import Glance, StatusService
 from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.operator.unfitting import outlook
+from supervisor.controllers.operator.volumes import VolumeOrders
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.reconcilers import Reconciler, Registry
 from supervisor.controllers.resync import Resync
@@ -50,6 +49,7 @@ from supervisor.model.errors import Finding
 from supervisor.model.settings import Settings
 from supervisor.model.status import Status
 from supervisor.wiring.environment import load_settings
+from supervisor.wiring.executor import executor
 from supervisor.wiring.git import commit_statuses, write_back
 from supervisor.wiring.images import image_checker, image_puller
 from supervisor.wiring.planning import Planning
@@ -135,20 +135,12 @@ def assemble(
         return msgspec.structs.replace(started, problems=problems, unknown_images=checker.unknown())
 
     keeper = ImageKeeper(podman=ports.podman, desired_state=desired_state, ledger=ledger)
-    executor = Executor(
-        reader=ports.reader,
-        folder=ports.folder,
-        podman=ports.podman,
-        ledger=ledger,
-        jobs=UnitJobs(
-            systemd=ports.systemd,
-            words=planning.words,
-            ledger=ledger,
-            settings=current,
-            owned_root=ports.folder.root,
-        ),
+    carrying_out = executor(
+        ports,
+        planning,
+        desired_state=desired_state,
+        settings=current,
         want_image=images.want,
-        secrets=planning.secrets,
         doing=board.doing,
     )
     statuses = commit_statuses(ports, board=board, queue=queue, settings=current)
@@ -176,7 +168,7 @@ def assemble(
     apps = AppReconciler(
         desired_state=desired_state,
         planner=planner,
-        executor=executor,
+        executor=carrying_out,
         recorder=recorder,
         concluder=Concluder(
             planner=planner,
@@ -315,19 +307,21 @@ def assemble(
 
         return image_service(ports, checker, names=names, syncs=syncs)
 
+    actions = AppActions(
+        names=names,
+        queue=queue,
+        desired_state=desired_state,
+        ledger=ledger,
+        suspensions=planning.suspensions,
+        board=board,
+        clock=clock,
+    )
     service = ControlService(
         statuses=status_service,
         syncs=syncs,
         orders=Orders(
-            apps=AppActions(
-                names=names,
-                queue=queue,
-                desired_state=desired_state,
-                ledger=ledger,
-                suspensions=planning.suspensions,
-                board=board,
-                clock=clock,
-            ),
+            apps=actions,
+            volumes=VolumeOrders(actions=actions, archive=ports.archive),
             images=image_orders,
         ),
         secret_service=SecretService(

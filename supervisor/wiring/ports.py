@@ -14,6 +14,7 @@ from supervisor.adapters.host.watch import HostWatch
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
+from supervisor.adapters.podman.volume_archive import FileArchive
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.quadlet.runner import Runner
 from supervisor.adapters.registry.client import RegistryClient, pull_logins
@@ -39,6 +40,7 @@ from supervisor.controllers.ports import (
     SourceWriter,
     Systemd,
     Tokens,
+    VolumeArchive,
 )
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.threads import aside
@@ -56,6 +58,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     systemd: Systemd
     podman: Podman
     registry: Registry
+    archive: VolumeArchive
     secrets: Secrets
     decryptor: Decryptor
     tokens: Tokens
@@ -123,6 +126,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         systemd=systemd,
         podman=podman,
         registry=registry,
+        archive=FileArchive(state / "volumes"),
         secrets=secrets,
         decryptor=decryptor,
         tokens=TokenVerifier(),

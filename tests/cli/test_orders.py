@@ -15,6 +15,7 @@ from supervisor.model.observed import AppliedApp
 from supervisor.model.rollout import Hold, Outcome, Rollout, Scale, Suspension
 from supervisor.model.settings import LedgerSettings
 from supervisor.model.status import AppState, AppStatus, History, Status, SyncReply
+from supervisor.model.volumes import VolumeSnapshot
 
 Podvisor = Callable[..., Any]
 
@@ -207,3 +208,53 @@ def test_scale_refuses_what_is_no_number(podvisor: Podvisor, target: str) -> Non
     said = podvisor("scale", target)
     assert said.code == 64
     assert "from 0 to 100" in said.err
+
+
+SAVED = VolumeSnapshot(
+    id="2222bbbb-19700101T000001Z",
+    release="2222bbbb",
+    revision="bbbb2222",
+    at=1.0,
+    before="",
+    volumes={"data": 12_000_000, "db": 900},
+)
+HISTORY = History(app="web", running="1111aaaa", rollouts=ROLLOUTS, volumes=(SAVED,))
+
+
+def test_history_tells_of_which_releases_the_volumes_are_there(
+    podvisor: Podvisor, daemon: Any
+) -> None:
+    daemon.answer("/v1/history", plain(HISTORY))
+    said = podvisor("history", "web").out
+    assert "2222bbbb volumes of" in said
+    assert f"data (12 MB), db (900 B); {SAVED.id}" in said
+
+
+def test_restore_says_what_goes_and_asks_nobody_who_is_not_there(
+    podvisor: Podvisor, daemon: Any
+) -> None:
+    daemon.answer("/v1/history", plain(HISTORY))
+    said = podvisor("restore", "web", "2222")
+    assert said.code == 64
+    assert "data (12 MB), db (900 B)" in said.out
+    assert "What was written to them since then goes." in said.out
+    assert "podvisor restore web 1111aaaa" in said.out
+    assert "--yes" in said.err
+    assert [one.target.partition("?")[0] for one in daemon.asked] == ["/v1/history"]
+
+
+def test_restore_names_the_snapshot_that_was_meant(podvisor: Podvisor, daemon: Any) -> None:
+    daemon.answer("/v1/history", plain(HISTORY))
+    web = AppStatus(name="web", source="home", state=AppState.READY)
+    daemon.answer("/v1/restore", {"reply": plain(SyncReply(apps=(web,)))})
+    said = podvisor("restore", "web", "bbbb", "--yes", "--reason", "lost rows")
+    assert said.code == 0
+    asked = {"apps": ["web"], "revision": SAVED.id, "reason": "lost rows"}
+    assert daemon.asked[-1].body == asked
+
+
+def test_restore_of_what_is_not_there_says_so(podvisor: Podvisor, daemon: Any) -> None:
+    daemon.answer("/v1/history", plain(HISTORY))
+    said = podvisor("restore", "web", "aaaa", "--yes")
+    assert said.code == 1
+    assert "no volumes were exported of aaaa" in said.err

@@ -11,6 +11,7 @@ can have without a host; tests/host/contracts holds them to the real outside.
 | Folder | folders | tests/host/test_deploying.py |
 | Systemd | a bus of our own | test_contract_systemd.py |
 | Podman | an API of our own | test_contract_podman.py |
+| VolumeArchive | stand-ins for Podman and systemd | test_contract_podman.py |
 | Secrets, Vault | files, age | tests/host/test_secrets.py |
 | Tokens | an issuer of our own | |
 | Listener | itself | tests/host/test_webhooks.py |

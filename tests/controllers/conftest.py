@@ -19,6 +19,7 @@ from supervisor.wiring.ports import Ports
 from tests.fakes.faults import Faulty
 from tests.fakes.machine import Machine
 from tests.fakes.ports import (
+    FakeArchive,
     FakeClock,
     FakeDecryptor,
     FakeFolder,
@@ -78,6 +79,7 @@ FAULTY = (
     "folder",
     "systemd",
     "podman",
+    "archive",
     "secrets",
     "decryptor",
     "git_host",
@@ -97,6 +99,7 @@ class World:
         self.systemd = FakeSystemd(self.machine)
         self.systemd.now = self.clock.now
         self.podman = FakePodman(self.machine)
+        self.archive = FakeArchive(self.machine)
         self.secrets = FakeSecrets()
         self.decryptor = FakeDecryptor()
         self.tokens = FakeTokens()
@@ -136,6 +139,7 @@ class World:
             systemd=self.systemd,
             podman=self.podman,
             registry=self.registry,
+            archive=self.archive,
             secrets=self.secrets,
             decryptor=self.decryptor,
             tokens=self.tokens,

@@ -33,6 +33,7 @@ from supervisor.model.plan import (
     CutTrial,
     DisableUnit,
     EnableUnit,
+    ForgetSnapshots,
     LeaveUnit,
     OpenManifest,
     Plan,
@@ -47,9 +48,11 @@ from supervisor.model.plan import (
     RemoveVolume,
     ResetFailed,
     RestartUnit,
+    RestoreVolumes,
     RunJob,
     SealManifest,
     SetHealthInterval,
+    SnapshotVolumes,
     StartUnit,
     Step,
     StopUnit,
@@ -62,6 +65,7 @@ from supervisor.model.setting_types import Seconds
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.source import TreeFile
 from supervisor.model.unit_name import is_template, template_of
+from supervisor.model.volumes import AppVolumes, VolumeSnapshot
 
 ROOT = "/home/pi/.config/containers/systemd/podvisor"
 
@@ -116,6 +120,8 @@ class Machine:
     unowned_files: set[Container] = field(default_factory=set)
     """Containers that somebody made by hand."""
     volumes: set[str] = field(default_factory=set)
+    data: dict[str, str] = field(default_factory=dict)
+    """What volumes hold."""
     pods: set[str] = field(default_factory=set)
     applied: dict[str, AppliedApp] = field(default_factory=dict)
     repairs: dict[str, RepairState] = field(default_factory=dict)
@@ -140,6 +146,8 @@ class Machine:
     """Units that fail whenever they are started."""
     bad: set[str] = field(default_factory=set)
     """Digests of units that fail whenever they are started."""
+    snapshots: dict[str, AppVolumes] = field(default_factory=dict)
+    """What is remembered of apps' volumes."""
     jobs: dict[str, JobRun] = field(default_factory=dict)
     """What became of apps' jobs before a deploy."""
     ran: list[str] = field(default_factory=list)
@@ -198,6 +206,7 @@ class Machine:
                 if unit in self.running
             ),
             jobs=dict(self.jobs),
+            volumes=dict(self.snapshots),
             owned_root=ROOT,
         )
 
@@ -374,12 +383,45 @@ class Machine:
                 self.record(step.app, step.unit, step.inputs)
             case LeaveUnit():
                 self.record(step.app, step.unit, step.inputs)
+            case SnapshotVolumes():
+                self.snapshot(step)
+            case RestoreVolumes():
+                self.stop_users(step.snapshot.volumes, step.stops)
+                known = self.snapshots[step.app]
+                self.snapshots[step.app] = msgspec.structs.replace(known, restore=None)
+            case ForgetSnapshots():
+                self.snapshots.pop(step.app, None)
             case RunJob():
                 assert step.unit in self.loaded, f"{step.unit} is run before it is loaded"
                 self.ran.append(self.loaded[step.unit].digest)
                 why = "exit code 1" if step.unit in self.broken else ""
                 before = self.jobs.get(step.app)
                 self.jobs[step.app] = after_job(before, step.content, step.unit, why=why)
+
+    def snapshot(self, step: SnapshotVolumes) -> None:
+        """Export volumes of an app."""
+        assert set(step.names) <= self.volumes, "only what is there can be exported"
+        self.stop_users(step.names, step.stops)
+        known = self.snapshots.get(step.app, AppVolumes())
+        one = VolumeSnapshot(
+            id=f"{step.release}-{len(known.snapshots)}",
+            release=step.release,
+            revision=step.revision,
+            at=self.now,
+            before=step.before,
+            volumes=dict.fromkeys(step.names, 1),
+            stopped=() if step.resumes else step.stops,
+        )
+        snapshots = (*known.snapshots, one)
+        self.snapshots[step.app] = msgspec.structs.replace(known, snapshots=snapshots)
+        for unit in step.stops if step.resumes else ():
+            self.start(step.app, unit, None)
+
+    def stop_users(self, volumes: Iterable[str], units: Iterable[str]) -> None:
+        for unit in units:
+            self.stop(unit)
+        used = {name for unit in self.running for name in self.definition(unit).volumes}
+        assert used.isdisjoint(volumes), f"{used} are written to meanwhile"
 
     def writes(self, app: str, path: str, text: str) -> None:
         """Somebody writes a file into an app's folder."""

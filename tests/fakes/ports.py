@@ -74,6 +74,7 @@ from supervisor.model.settings import SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 from supervisor.model.status import WatchStatus
 from supervisor.model.unit_name import replica_names, template_of
+from supervisor.model.volumes import ArchiveRoom, VolumeSnapshot
 from supervisor.model.webhook import Delivery
 from supervisor.model.writeback import NewCommit, PushedCommit
 from tests.fakes.machine import ROOT, Machine, catalogued
@@ -258,6 +259,7 @@ class FakeGenerator:
                 options[one.name] = AppOptions(
                     prune_volumes=any("prune" in words_of(text) for _, text in texts),
                     one_by_one=any("one-by-one" in words_of(text) for _, text in texts),
+                    snapshot=any("snapshot" in words_of(text) for _, text in texts),
                     after=tuple(need for text in texts for need in _needs(one, *text)),
                 )
         return Generated(units=units, findings=findings, options=options)
@@ -293,6 +295,7 @@ class FakeGenerator:
             requires=(made_of(need),) if need else (),
             networks=(words["in"],) if "in" in words else (),
             images=(image,) if image else (),
+            volumes=(words["mounts"],) if "mounts" in words else (),
             authfile=words.get("authfile", ""),
             image_rule=_rule(words, file, text),
             verify=key_of(words["verify"]) if "verify" in words else None,
@@ -1044,6 +1047,71 @@ class FakePodman:
 
     def recheck(self) -> None:
         self.rechecks += 1
+
+
+class FakeArchive:
+    """What volumes hold is a word of the machine's."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.free = 1 << 40
+        self.kept: dict[tuple[str, str], dict[str, str]] = {}
+        """App and id of a snapshot to its volumes."""
+        self.seconds = 30.0
+        """How long it takes to export or to put back."""
+        self.failure: Failure | None = None
+        """What every export fails of, when it is half done."""
+        self.load_failure: Failure | None = None
+        self.damaged: set[str] = set()
+        """Ids of snapshots of which a file is not as it was written."""
+
+    async def room(self, app: str, names: Collection[str]) -> ArchiveRoom:
+        self._are_there(names)
+        needed = sum(len(self.machine.data.get(name, "")) for name in names)
+        return ArchiveRoom(needed=needed, free=self.free, folder="/state/volumes")
+
+    async def save(
+        self, app: str, snapshot: str, names: Collection[str], *, timeout_seconds: float
+    ) -> dict[str, int]:
+        self._are_there(names)
+        await self._work(names, timeout_seconds, self.failure)
+        held = {name: self.machine.data.get(name, "") for name in names}
+        self.kept[app, snapshot] = held
+        return {name: len(text) for name, text in held.items()}
+
+    async def check(self, app: str, snapshot: VolumeSnapshot) -> None:
+        if snapshot.id in self.damaged or (app, snapshot.id) not in self.kept:
+            raise Stalled(f"{snapshot.id} is not as it was written", hint="take another")
+
+    async def load(self, app: str, snapshot: VolumeSnapshot, *, timeout_seconds: float) -> None:
+        held = self.kept.get((app, snapshot.id))
+        if held is None or snapshot.id in self.damaged:
+            raise Retry(f"{snapshot.id} is not as it was written")
+        self.machine.data.update(dict.fromkeys(held, "half"))
+        self.machine.volumes.update(held)
+        await self._work(held, timeout_seconds, self.load_failure)
+        self.machine.data.update(held)
+
+    async def keep(self, app: str, snapshots: Collection[str]) -> None:
+        for one in [*self.kept]:
+            if one[0] == app and one[1] not in snapshots:
+                del self.kept[one]
+
+    def _are_there(self, names: Collection[str]) -> None:
+        if gone := sorted(set(names) - self.machine.volumes):
+            raise Retry(f"no such volume {gone[0]}")
+
+    async def _work(
+        self, names: Collection[str], timeout_seconds: float, failure: Failure | None
+    ) -> None:
+        await asyncio.sleep(min(self.seconds, timeout_seconds))
+        if failure:
+            raise failure
+        if self.seconds > timeout_seconds:
+            raise Retry(f"it did not end within {timeout_seconds:g} s")
+        for unit in self.machine.running:
+            used = set(self.machine.definition(unit).volumes).intersection(names)
+            assert not used, f"{unit} writes to {used} meanwhile"
 
 
 class FakeSecrets:

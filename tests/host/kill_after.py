@@ -30,6 +30,7 @@ ACTS = {
         "enable",
         "disable",
     ),
+    "archive": ("save", "load", "keep"),
     "podman": (
         "pull",
         "tag_image",

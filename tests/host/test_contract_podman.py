@@ -15,6 +15,10 @@ def test_images(user: User, registry: Registry) -> None:
     run(user, "images.py")
 
 
+def test_volumes(user: User) -> None:
+    run(user, "volumes.py")
+
+
 def run(user: User, script: str) -> None:
     text = (SCRIPTS / script).read_text()
     user.run(*("/opt/podvisor/bin/python", "-W", "error", "-"), input=text, timeout=900)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from supervisor.core.files.names import shapes_units
 from supervisor.core.health.wanted_units import should_run
-from supervisor.model.app import ChangeAction, ChangeRule
+from supervisor.model.app import AppOptions, ChangeAction, ChangeRule
 from supervisor.model.plan import (
     LeaveUnit,
     Reload,
@@ -26,11 +26,12 @@ RULES = [(), *((ChangeRule(action=action),) for action in ChangeAction)]
 
 
 @st.composite
-def apps(draw, name, host=None):
+def apps(draw, name, host=None, *, snapshots=False):
     """An app of any of a few shapes: its units need each other, or a network of app `host`."""
     versions = st.sampled_from(["1", "2"])
     units = []
     needs = []
+    mounted = ()
     if draw(st.booleans()):
         called = draw(st.sampled_from(["", f"{name}-other"]))
         version = f"{draw(versions)}{called}"
@@ -38,6 +39,7 @@ def apps(draw, name, host=None):
         needs.append(units[-1].name)
     if draw(st.booleans()):
         units.append(volume(f"{name}-vol"))
+        mounted = (units[-1].object_name,)
         needs.append(units[-1].name)
     bound = list(needs)
     if draw(st.booleans()):
@@ -67,6 +69,7 @@ def apps(draw, name, host=None):
                 kind=kind,
                 object_name=called,
                 requires=tuple(needs),
+                volumes=mounted if snapshots and kind is UnitKind.CONTAINER else (),
                 images=image,
                 reads=reads,
                 live=reads,
@@ -88,7 +91,9 @@ def apps(draw, name, host=None):
             )
         )
     data = {"conf/a": draw(st.sampled_from(["a1", "a2"]))}
-    return app(name, *units, revision=draw(st.sampled_from(["r1", "r2", "r3"])), data=data)
+    made = app(name, *units, revision=draw(st.sampled_from(["r1", "r2", "r3"])), data=data)
+    options = AppOptions(snapshot=draw(st.booleans())) if snapshots else AppOptions()
+    return msgspec.structs.replace(made, options=options)
 
 
 def settled(machine, deployments):
@@ -121,7 +126,8 @@ def test_a_pass_cut_short_anywhere_is_mended_by_the_next(data):
     if new_host.revision == old_host.revision:
         new_host = old_host  # an app at an unchanged revision is unchanged
     host = None if data.draw(st.booleans()) else new_host
-    old, new = data.draw(apps("a", host=old_host)), data.draw(apps("a", host=host))
+    old = data.draw(apps("a", host=old_host, snapshots=True))
+    new = data.draw(apps("a", host=host, snapshots=True))
     if new.revision == old.revision:
         there = {unit.name for one in (old, host) if one for unit in one.units}
         is_able = all(there.issuperset(unit.requires) for unit in old.units)

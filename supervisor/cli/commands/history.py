@@ -12,7 +12,7 @@ from supervisor.cli.daemon.client import NotRunning, ask
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
 from supervisor.core.health.release import images_in_words
-from supervisor.kit.texts import relative
+from supervisor.kit.texts import relative, rough_size
 from supervisor.model.image import Pin
 
 _STYLES = {"good": "good", "failed": "bad", "trial": "warn", "overtaken": "dim"}
@@ -30,8 +30,11 @@ def command(app: str, as_json: bool) -> int:
 
     Each has a release, which is another one when it runs with other images; these are shown with
     their tags and the beginning of their digests or ids. `podvisor rollback APP REVISION` goes back
-    to one, by its revision or its release. One that was `overtaken` had not passed its gate when
-    something newer came. Without a daemon it is read from the ledger.
+    to one, by its revision or its release. Below are the volumes that were exported when a release
+    was left; `podvisor restore APP RELEASE` puts them back, too.
+
+    One that was `overtaken` had not passed its gate when something newer came. Without a daemon it
+    is read from the ledger.
     """
     try:
         body = ask("/v1/history", query={"app": app})
@@ -78,6 +81,7 @@ def _show(history: dict[str, Any], *, now: float) -> None:
                 (_images(one), "dim"),
             ]
         )
+    volumes = history.get("volumes", ())
     if rows:
         header = ("REVISION", "RELEASE", "OUTCOME", "TRIED", "", "COMMIT", "IMAGES")
         screen.table(rows, header=header, cut=("COMMIT",))
@@ -85,5 +89,12 @@ def _show(history: dict[str, Any], *, now: float) -> None:
             say()
         for release, why, style in reasons:
             say((f"{release} ", "dim"), (why, style))
+        if volumes:
+            say()
+        for each in volumes:
+            sizes = each["volumes"].items()
+            held = ", ".join(f"{name} ({rough_size(size)})" for name, size in sizes)
+            ago = relative(each["at"], now=now)
+            say((f"{each['release'][:_SHORT]} ", "dim"), f"volumes of {ago}: {held}; {each['id']}")
     else:
         say("No revision was tried yet.")

@@ -17,6 +17,7 @@ from supervisor.model.ledger_documents import D
 from supervisor.model.observed import AppliedApp
 from supervisor.model.rollout import Hold, Rollout
 from supervisor.model.status import History
+from supervisor.model.volumes import AppVolumes
 
 
 def history_from_ledger(path: str, app: str) -> bytes:
@@ -25,6 +26,7 @@ def history_from_ledger(path: str, app: str) -> bytes:
         known, applied = known_apps(ledger), read_documents(ledger, AppliedApp, app).get(app)
         held = read_documents(ledger, Hold, app).get(app, {}).get("")
         tried = read_documents(ledger, Rollout, app).get(app, {})
+        volumes = read_documents(ledger, AppVolumes, app).get(app, {}).get("", AppVolumes())
     if app not in known and not tried:
         raise unknown_app(app, known)
     return msgspec.json.encode(
@@ -33,6 +35,7 @@ def history_from_ledger(path: str, app: str) -> bytes:
             running=applied[""].release if applied else "",
             held=held,
             rollouts=tuple(reversed(_in_order(tried))),
+            volumes=volumes.snapshots[::-1],
         )
     )
 

@@ -1,4 +1,4 @@
-"""Has the daemon do something and shows each step as it is done: `sync`, `rollback`, `update`."""
+"""Has the daemon do something and shows each step as it is done: `sync`, `update` and others."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -18,6 +18,7 @@ _STYLES = {
     "refused": "bad",
     "reverted": "bad",
     "held": "warn",
+    "restoring": "warn",
     "pinned": "warn",
     "scaled": "warn",
     "suspended": "warn",

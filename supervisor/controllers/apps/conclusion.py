@@ -24,12 +24,24 @@ from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Failure
 from supervisor.model.observed import AppliedApp, Observed
-from supervisor.model.plan import PullImage, RemoveVolume, ResetFailed, RunJob, TryRevision, Verdict
+from supervisor.model.plan import (
+    PullImage,
+    RemoveVolume,
+    ResetFailed,
+    RestoreVolumes,
+    RunJob,
+    SnapshotVolumes,
+    TryRevision,
+    Verdict,
+)
 from supervisor.model.rollout import Gate, GateState
 from supervisor.model.status import AppStatus
 
 _STUCK_SECONDS = 5.0
 """Before the next try to take back a revision, if something kept the last one from it."""
+
+_FIRST = (SnapshotVolumes, RestoreVolumes, RunJob, RemoveVolume)
+"""Steps after which the rest is planned anew."""
 
 
 class Concluder(msgspec.Struct, kw_only=True):
@@ -143,7 +155,7 @@ class Concluder(msgspec.Struct, kw_only=True):
             end.again.append(memory.next_at if memory else now)
         end.again.extend(looks_again(deployment.runtime_names, observed.units, repairs, now))
         # What is left to do after these is planned when they are done.
-        if not end.failure and any(isinstance(step, RunJob | RemoveVolume) for step in steps):
+        if not end.failure and any(isinstance(step, _FIRST) for step in steps):
             end.requeue_now.add(name)
         end.changed = self._show(deployment, verdict, observed, end.failure)
         return end

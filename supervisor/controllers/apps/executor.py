@@ -17,6 +17,7 @@ import msgspec
 
 from supervisor.controllers.apps.secrets import SecretController
 from supervisor.controllers.apps.unit_jobs import UnitJobs
+from supervisor.controllers.apps.volumes import VolumeController
 from supervisor.controllers.desired.contents import contents_of
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import Folder, Ledger, Podman, SourceReader
@@ -29,6 +30,7 @@ from supervisor.model.plan import (
     CutTrial,
     DisableUnit,
     EnableUnit,
+    ForgetSnapshots,
     LeaveUnit,
     OpenManifest,
     Plan,
@@ -45,9 +47,11 @@ from supervisor.model.plan import (
     RemoveVolume,
     ResetFailed,
     RestartUnit,
+    RestoreVolumes,
     RunJob,
     SealManifest,
     SetHealthInterval,
+    SnapshotVolumes,
     StartUnit,
     Step,
     StopUnit,
@@ -86,6 +90,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
     jobs: UnitJobs
     want_image: Callable[[PullImage], None]
     secrets: SecretController
+    volumes: VolumeController
     doing: Callable[[Step], AbstractContextManager[None]]
 
     async def execute(
@@ -218,6 +223,12 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
                 await podman.remove_pod(step.pod)
             case RemoveSecret():
                 await self.secrets.remove(step.secret)
+            case SnapshotVolumes():
+                await self.volumes.snapshot(step)
+            case ForgetSnapshots():
+                await self.volumes.forget(step.app)
+            case RestoreVolumes():
+                await self.volumes.restore(step)
             case RemoveVolume():
                 await podman.remove_volume(step.volume)
             case TryRevision(trial=rollout) | CutTrial(trial=rollout):

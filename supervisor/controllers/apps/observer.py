@@ -33,11 +33,20 @@ from supervisor.model.observed import (
     UnitInputs,
     UnitState,
 )
-from supervisor.model.plan import RestartUnit, SetHealthInterval, StartUnit, Step, StopUnit
+from supervisor.model.plan import (
+    RestartUnit,
+    RestoreVolumes,
+    SetHealthInterval,
+    SnapshotVolumes,
+    StartUnit,
+    Step,
+    StopUnit,
+)
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret
 from supervisor.model.unit_name import is_template
+from supervisor.model.volumes import AppVolumes
 
 _MADE_OF_CONTAINERS = frozenset({UnitKind.CONTAINER, UnitKind.KUBE})
 
@@ -126,6 +135,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             probed=self.probes.verdicts(),
             verified=self._verified(deployments),
             jobs={name: one.job for name, one in own.items() if one.job},
+            volumes={name: one for name, one in self.ledger.all(AppVolumes).items() if name in own},
             made_of={key: mark for one in own.values() for key, mark in one.made_of.items()},
             rotating=frozenset(self.secrets.rotating),
             left=left_behind(self.ledger),
@@ -136,9 +146,14 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
     def forget(self, deployment: Deployment, steps: Sequence[Step]) -> None:
         """What was known of what these steps have touched does not hold any more."""
         for step in steps:
+            touched: Collection[str] = ()
             if isinstance(step, StartUnit | RestartUnit | StopUnit):
-                self.probes.forget(step.unit)
-                self.units.forget(step.unit)
+                touched = (step.unit,)
+            elif isinstance(step, SnapshotVolumes | RestoreVolumes):
+                touched = step.stops
+            for unit in touched:
+                self.probes.forget(unit)
+                self.units.forget(unit)
         if any(not isinstance(step, SetHealthInterval) for step in steps):
             self.health.mark_suspect(deployment.runtime_names)
 

@@ -35,6 +35,7 @@ from supervisor.model.plan import Verdict
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Gate, GateState, Hold, Rollout, Scale
 from supervisor.model.status import AppStatus
+from supervisor.model.volumes import AppVolumes
 
 
 class Recorder(msgspec.Struct, kw_only=True):
@@ -207,7 +208,9 @@ class Recorder(msgspec.Struct, kw_only=True):
         """Remember no more releases than are wanted, whatever came of them."""
         rollouts = self.ledger.rollouts(app)
         newest = {one.newest.runs for one in self.ledger.all(ImageKnowledge).values() if one.newest}
+        volumes = self.ledger.get(AppVolumes, app)
         needed = (
+            *(volumes.snapshots if volumes else ()),
             self.ledger.applied_app(app),
             self.ledger.get(Hold, app),
             *(one for one in rollouts if any(pin.runs in newest for pin in one.blamed)),

@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 import msgspec
 
+from supervisor.controllers.apps.volumes import remembered
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.app_names import AppNames
@@ -18,6 +19,7 @@ from supervisor.core.desired.scales import template_to_scale, why_only_one
 from supervisor.core.health.gate import is_on
 from supervisor.core.health.release import in_words
 from supervisor.core.plan.rollout import older_release
+from supervisor.core.plan.volumes import is_half_done
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import count, format_duration
 from supervisor.kit.workqueue import WorkQueue
@@ -80,6 +82,10 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
             words.append("no longer suspended")
         if hold := self.ledger.drop(Hold, app):
             words.append(f"no longer held at {hold.held_at}")
+        volumes = remembered(self.ledger, app)
+        if volumes.restore and not is_half_done(volumes):
+            self.ledger.put(msgspec.structs.replace(volumes, restore=None, failure=None), app)
+            words.append("its volumes are not put back")
         if again:
             words.extend(self._lift_quarantine(app, held=hold.release if hold else ""))
         return words
@@ -135,7 +141,12 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         return list(dict.fromkeys(words))
 
     async def roll_back(self, order: OrderRequest) -> None:
-        """Bring the app of an order to an older release, and hold it there.
+        """Bring the app of an order to an older release, and hold it there; see `hold`."""
+        await self.hold(order)
+        await self._look_at(order.apps)
+
+    async def hold(self, order: OrderRequest) -> None:
+        """Have the app of an order held at an older release; whoever asks sees to a pass.
 
         If none is named, that is the last good one before; of one that is held, before that at
         which it is. Raises Stalled if there is none such.
@@ -185,7 +196,6 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         words = _with_why(what, order.reason)
         self.ledger.log(EventKind.HELD, app=app, revision=target.revision, reason=words)
         self.desired_state.invalidate()
-        await self._look_at([app])
 
     async def scale(self, order: ScaleRequest) -> None:
         """Have so many replicas of a unit; a release whose file says another number ends that.
@@ -230,6 +240,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
             running=applied.release if applied else "",
             held=self.ledger.get(Hold, app),
             rollouts=tuple(reversed(self.ledger.rollouts(app))),
+            volumes=remembered(self.ledger, app).snapshots[::-1],
         )
 
     async def _look_at(self, apps: Collection[str]) -> None:

@@ -16,6 +16,7 @@ from supervisor.controllers.operator.reload import SettingsReloader
 from supervisor.controllers.operator.secrets import SecretService
 from supervisor.controllers.operator.status import StatusService
 from supervisor.controllers.operator.sync import SyncService
+from supervisor.controllers.operator.volumes import VolumeOrders
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
@@ -48,6 +49,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """Who takes which orders."""
 
     apps: AppActions
+    volumes: VolumeOrders
     images: "Callable[[], ImageService]"
     """Loads it with the first question."""
 
@@ -129,6 +131,19 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
         async def work(say: Say) -> None:
             await self.orders.apps.roll_back(order)
             await self.syncs.settle(order.apps, say)
+
+        await self.event_log.tell_of(work, tell)
+        return self._reply(order.apps)
+
+    async def restore(self, order: OrderRequest, tell: Tell) -> SyncReply:
+        """Bring an app back to an older release, with what its volumes held; as `sync` else.
+
+        Raises Stalled if that was not exported.
+        """
+
+        async def work(say: Say) -> None:
+            await self.orders.volumes.restore(order)
+            await self.syncs.bring_on(order.apps, say)
 
         await self.event_log.tell_of(work, tell)
         return self._reply(order.apps)

@@ -23,6 +23,7 @@ from supervisor.model.errors import Failure
 from supervisor.model.need import Need
 from supervisor.model.observed import JobRun, RepairState
 from supervisor.model.status import AppState, SyncRequest
+from supervisor.model.volumes import AppVolumes
 
 _PATIENCE_SECONDS = 1.0
 """How seldom the board is looked at for whoever waits for a gate."""
@@ -52,6 +53,9 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             run = self.ledger.get(JobRun, name)
             if run and run.failed:
                 self.ledger.put(msgspec.structs.replace(run, failed="", why=""), name)
+        for name, volumes in self.ledger.all(AppVolumes).items():
+            if volumes.failure and (not request.apps or name in request.apps):
+                self.ledger.put(msgspec.structs.replace(volumes, failure=None), name)
         sources = tuple(self.desired_state.settings.sources)
         await self.queue.wait_for_pass(Kind.SOURCE.keys(sources))
         pruning = self.desired_state.pruning(request.apps) if request.prune_all else nullcontext()

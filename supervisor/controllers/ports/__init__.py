@@ -19,6 +19,7 @@ from supervisor.controllers.ports.sources import (
     Tokens,
 )
 from supervisor.controllers.ports.units import Folder, Generator, Systemd
+from supervisor.controllers.ports.volumes import VolumeArchive
 
 __all__ = (
     "AppliedState",
@@ -42,4 +43,5 @@ __all__ = (
     "SourceWriter",
     "Systemd",
     "Tokens",
+    "VolumeArchive",
 )

@@ -23,7 +23,7 @@ _SAYS_HOW_IT_RUNS = """
     Image ImageFilter ImagePolicy ImagePrereleases ImageTag KeepImages KillMode KillSignal
     LogDriver Memory Mount Network NetworkAlias NetworkName Notify OnChange Pod PodName Prune
     PublishPort Pull ReloadSignal RemainAfterExit Restart RestartSec Rollback Rootfs ServiceName
-    SetWorkingDirectory Settle ShmSize StopSignal StopTimeout SubGIDMap SubUIDMap Subnet
+    SetWorkingDirectory Settle ShmSize Snapshot StopSignal StopTimeout SubGIDMap SubUIDMap Subnet
     TimeoutSec TimeoutStartSec TimeoutStopSec Timezone Tmpfs Type UIDMap Ulimit Update User
     UserNS VerifyImage Volume VolumeName Window WorkingDir WorkingDirectory Yaml
 """

@@ -10,9 +10,12 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from supervisor.core.images.reference import has_registry
+from supervisor.core.images.rules import effective
 from supervisor.core.images.stored import references
+from supervisor.model.app import Deployment
 from supervisor.model.image import StoredImage
 from supervisor.model.rollout import Outcome, Rollout
+from supervisor.model.settings import ImageSettings
 
 KEPT = "localhost/podvisor/kept"
 _TAG_LENGTH = 12
@@ -62,6 +65,14 @@ def versions_to_keep(
     for question, versions in good.items():
         kept.update(list(versions)[: max(0, keep(question))])
     return frozenset(kept)
+
+
+def most_kept(deployment: Deployment | None, settings: ImageSettings) -> int:
+    """Return how many versions stay of that image of an app of which the most do."""
+    rules = [one for one in (deployment.units if deployment else ()) if one.image_rule]
+    name = deployment.name if deployment else ""
+    kept = (effective(one.image_rule, name, settings).keep for one in rules if one.image_rule)
+    return max(kept, default=settings.keep)
 
 
 def chores(

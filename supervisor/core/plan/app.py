@@ -21,6 +21,7 @@ from supervisor.core.plan.secrets import plan_left, plan_puts, secret_blockers
 from supervisor.core.plan.step_text import BOOKKEEPING, in_words
 from supervisor.core.plan.unhealthy import restart_unhealthy
 from supervisor.core.plan.units import plan_units
+from supervisor.core.plan.volumes import is_half_done, plan_volumes, start_again
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
@@ -28,6 +29,7 @@ from supervisor.model.need import NeedKind
 from supervisor.model.observed import Observed, PodmanObject
 from supervisor.model.plan import (
     DisableUnit,
+    ForgetSnapshots,
     PullImage,
     PutSecrets,
     RemoveContainer,
@@ -83,7 +85,9 @@ def plan_app(given: Given) -> tuple[list[Step], Verdict]:
         is_gone = _remove_app(given, draft)
         draft.steps.extend(plan_left(deployment.name, (), given.offered, given.observed))
         return draft.steps, draft.verdict(revision="", complete=is_gone)
-    if last_good and (wanted is None or last_good.content != wanted.content or refused):
+    is_half = is_half_done(given.observed.volumes.get(deployment.name))
+    is_another = wanted is None or refused or (last_good and last_good.content != wanted.content)
+    if last_good and is_another and not is_half:
         _plan_last_good(given, last_good, draft)
     revision = last_good.revision if last_good else ""
     return draft.steps, draft.verdict(revision=revision, complete=False)
@@ -123,8 +127,16 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
     deployment, observed, now = given.deployment, given.observed, given.now
     last_good = deployment.way_back
     attempt = _converge(given, wanted, last_good)
+    start_again(wanted, observed, attempt)
     jobs = pending_jobs(wanted, observed)
     needs, meeting = unmet_needs(wanted, attempt.steps, observed, jobs=jobs, offered=given.offered)
+    steps, is_half = len(draft.steps), is_half_done(observed.volumes.get(wanted.name))
+    goes_first = is_half or not needs
+    if goes_first and plan_volumes(deployment, attempt, observed, now, draft, jobs=jobs):
+        if len(draft.steps) == steps and not is_half:
+            return None
+        revision = last_good.revision if last_good else ""
+        return draft.verdict(revision=revision, complete=False)
     if jobs and not needs:
         plan_jobs(wanted, last_good, jobs, observed, attempt=attempt, draft=draft)
         if last_good:
@@ -253,6 +265,9 @@ def _remove_app(given: Given, draft: Draft) -> bool:
     left = tuple(PodmanObject(UnitKind.VOLUME, step.volume) for step in volumes)
     plan_folder_removal(deployment.name, manifest, draft, left=left, reason=reason)
     draft.steps.extend(volumes)
+    if prune and draft.app in observed.volumes:
+        why = "its volumes go with it, as the app says Prune=volumes"
+        draft.steps.append(ForgetSnapshots(app=draft.app, reason=why))
     return not volumes
 
 

@@ -60,7 +60,7 @@ def _kinds(
         yield "pods"
     if UnitKind.NETWORK in kinds:
         yield "networks"
-    if UnitKind.VOLUME in kinds:
+    if UnitKind.VOLUME in kinds or any(app.options.snapshot for app in one.apps):
         yield "volumes"
     if any(app.secrets for app in one.apps) or any(unit.secrets for unit in units):
         yield "secrets"

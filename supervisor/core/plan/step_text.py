@@ -27,7 +27,17 @@ def subject_of(step: Step) -> str:
         return step.failed.revision[:12]
     if isinstance(step, SetHealthInterval):
         return f"every {format_duration(step.seconds)}"
-    names = ("path", "image", "container", "network", "pod", "volume", "secret", "secrets")
+    names = (
+        "path",
+        "image",
+        "container",
+        "network",
+        "pod",
+        "volume",
+        "secret",
+        "secrets",
+        "volumes",
+    )
     return next((str(getattr(step, name)) for name in names if hasattr(step, name)), "")
 
 

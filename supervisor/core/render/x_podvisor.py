@@ -183,6 +183,12 @@ def _prune(text: str) -> bool:
     return True
 
 
+def _snapshot(text: str) -> bool:
+    if text.lower() != "volumes":
+        raise Refused(f"Snapshot={text} has no meaning", "write Snapshot=volumes")
+    return True
+
+
 def _yes_or_no(text: str) -> bool:
     if (is_on := boolean(text)) is None:
         raise ValueError("write yes or no")
@@ -273,6 +279,7 @@ class _Key(NamedTuple):
 
 _KEYS = {
     "Prune": _Key(_prune, option="prune_volumes", of_services=False),
+    "Snapshot": _Key(_snapshot, option="snapshot", of_services=False),
     "Settle": _Key(parse_duration, option="settle", of_services=False),
     "Rollback": _Key(_yes_or_no, option="rollback", of_services=False),
     "Rollout": _Key(read_rollout, option="one_by_one", of_services=False),

@@ -262,6 +262,8 @@ def _state(
 ) -> AppState:
     down = [unit for unit in units if unit.is_down]
     ended = {"failed", "inactive"}
+    if any(need.kind is NeedKind.VOLUMES for need in verdict.waiting):
+        return AppState.CHANGING  # what is down was stopped for them
     if any((unit.active in ended and not unit.job) or unit.paused for unit in down):
         return AppState.FAILING
     if any(unit.wanted and unit.health is Health.UNHEALTHY for unit in units):

@@ -140,6 +140,7 @@ def test_a_setting_of_a_probe_without_one() -> None:
 def test_what_does_not_run_cannot_be_probed() -> None:
     assert "no service" in said("Probe=tcp://localhost:80", runs=False)[0]
     assert read("Prune=volumes", runs=False).app.prune_volumes
+    assert read("Snapshot=volumes", runs=False).app.snapshot
 
 
 @given(st.text(st.characters(blacklist_characters="\r\n\\", blacklist_categories=["Cs"])))

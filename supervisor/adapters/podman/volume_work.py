@@ -1,0 +1,158 @@
+"""Reads and writes whole volumes, as root of the user's own user namespace, in a process that ends.
+
+Run by `volume_archive`. What volumes hold belongs to subordinate ids, which only that root may
+read; and podvisor's own service may not enter a namespace.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import PIPE, Popen, run
+
+import msgspec
+
+from supervisor.kit.helper import serve
+
+_TAR_BLOCK = 512
+_PLAIN, _PACKED = ".tar", ".tar.zst"
+
+
+class WorkError(SystemExit):
+    """Ends the process, with these words."""
+
+
+class VolumeWork(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be done with these volumes."""
+
+    verb: str
+    """`measure`, `save` or `load`."""
+    volumes: dict[str, int]
+    """To load, with the bytes that the file of each has."""
+    folder: str = ""
+    """Where the files are, or come; absolute. To save, it is there and empty."""
+
+
+def carry_out(work: VolumeWork) -> dict[str, int]:
+    """Do it; returns the bytes of each volume, or of its file."""
+    if work.verb == "measure":
+        return {name: _size(_mounted(name)) for name in work.volumes}
+    folder = Path(work.folder)
+    if work.verb == "save":
+        return {name: _save(name, folder) for name in work.volumes}
+    # Nothing is emptied before all that takes its place is there.
+    files = {name: file_of(name, folder, size) for name, size in work.volumes.items()}
+    for name, file in files.items():
+        _load(name, file)
+    return {}
+
+
+def _save(name: str, folder: Path) -> int:
+    packer = _packer()
+    export = ["podman", "volume", "export", name]
+    path = folder / f"{name}{_PACKED if packer else _PLAIN}"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+        if packer:
+            with Popen(export, stdout=PIPE, stderr=PIPE) as exporting:
+                packed = run(
+                    [*packer, "-q", "-1", "-c"], stdin=exporting.stdout, stdout=file, check=False
+                )
+                _judge(exporting, f"cannot export volume {name}")
+            if packed.returncode:
+                raise WorkError(f"cannot pack volume {name}: zstd ended with {packed.returncode}")
+        else:
+            with Popen(export, stdout=file, stderr=PIPE) as exporting:
+                _judge(exporting, f"cannot export volume {name}")
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size
+
+
+def file_of(name: str, folder: Path, size: int) -> Path:
+    """Return the file of a volume in a snapshot. Raises WorkError if it cannot be put back."""
+    for suffix in (_PLAIN, _PACKED):
+        path = folder / f"{name}{suffix}"
+        if not path.exists():
+            continue
+        if path.stat().st_size != size:
+            raise WorkError(f"cannot put back volume {name}: {path} is not as it was written")
+        if suffix == _PACKED and not _packer():
+            raise WorkError(
+                f"cannot put back volume {name}: zstd, which packed it, is not installed"
+            )
+        return path
+    raise WorkError(f"cannot put back volume {name}: its file is gone from {folder}")
+
+
+def _load(name: str, file: Path) -> None:
+    """Have a volume hold what the file does, and nothing else; it is made if it is gone."""
+    _podman("volume", "create", "--ignore", name)
+    mounted = _mounted(name)
+    _empty(Path(mounted))
+    unpack = (
+        ["zstd", "-q", "-d", "-c", str(file)] if file.name.endswith(_PACKED) else ["cat", str(file)]
+    )
+    with Popen(unpack, stdout=PIPE, stderr=PIPE) as reading:
+        load = ["podman", "volume", "import", name, "-"]
+        with Popen(load, stdin=reading.stdout, stderr=PIPE) as importing:
+            _judge(importing, f"cannot put back volume {name}")
+        _judge(reading, f"cannot read {file}")
+    os.sync()
+
+
+def _empty(folder: Path) -> None:
+    for path, folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            Path(path, name).unlink()
+        for name in folders:
+            one = Path(path, name)
+            if one.is_symlink():
+                one.unlink()
+            else:
+                one.rmdir()
+
+
+def _packer() -> list[str]:
+    """Return the command that packs, empty if it is not installed."""
+    there = any(os.access(f"{folder}/zstd", os.X_OK) for folder in os.get_exec_path())
+    return ["zstd"] if there else []
+
+
+def _mounted(name: str) -> str:
+    """Have a volume mounted, as far as that takes anything, and return where."""
+    return _podman("volume", "mount", name).strip()
+
+
+def _podman(*arguments: str) -> str:
+    done = run(["podman", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise WorkError(f"podman {' '.join(arguments)}: {last}")
+    return done.stdout
+
+
+def _judge(process: Popen[bytes], doing: str) -> None:
+    """Wait for its end. Raises WorkError, with what it said last, if that was not well."""
+    _, errors = process.communicate()
+    if process.returncode:
+        said = errors.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise WorkError(f"{doing}: {said[-1]}")
+
+
+def _size(folder: str) -> int:
+    """Return the bytes of an archive of a folder, about."""
+    return sum(_blocks(size) + 2 * _TAR_BLOCK for size in _sizes(folder))
+
+
+def _sizes(folder: str) -> Iterator[int]:
+    for path, folders, files in os.walk(folder):
+        yield from (0 for _ in folders)
+        for name in files:
+            found = os.lstat(f"{path}/{name}")  # there may be very many
+            yield found.st_size
+
+
+def _blocks(size: int) -> int:
+    return -(-size // _TAR_BLOCK) * _TAR_BLOCK
+
+
+if __name__ == "__main__":
+    serve(carry_out, VolumeWork)

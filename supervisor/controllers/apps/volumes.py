@@ -1,0 +1,148 @@
+"""Export volumes of an app before another release comes, and put them back when a person says so.
+
+Serves `controllers.apps.executor`. What uses the volumes is stopped meanwhile, for a copy of files
+that are being written is worth nothing. Why it failed is kept, so that the planner neither tries it
+again at once nor goes on without it.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import anyio
+import msgspec
+
+from supervisor.controllers.apps.unit_jobs import UnitJobs
+from supervisor.controllers.isolate import failure_of
+from supervisor.controllers.ports import Documents, Ledger, VolumeArchive
+from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.core.plan.volumes import kept_snapshots, lacks_room
+from supervisor.kit import backoff
+from supervisor.kit.clock import Clock
+from supervisor.model.errors import Retry
+from supervisor.model.observed import RepairState
+from supervisor.model.plan import RestoreVolumes, SnapshotVolumes, StopUnit
+from supervisor.model.volumes import AppVolumes, VolumeFailure, VolumeSnapshot
+
+_RESUME_SECONDS = 5.0
+"""How long the end of a pass that is cancelled waits for what it starts again."""
+
+
+class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
+    """One for the daemon."""
+
+    archive: VolumeArchive
+    jobs: UnitJobs
+    ledger: Ledger
+    settings: CurrentSettings
+    clock: Clock
+    keep: Callable[[str], int]
+    """How many snapshots of an app stay."""
+
+    async def snapshot(self, step: SnapshotVolumes) -> None:
+        """Export the volumes of a step. Raises Retry; what was stopped is started again then."""
+        order = remembered(self.ledger, step.app).restore
+        async with self._remembering(step.app, order.snapshot.id if order else step.before):
+            ids = [one.id for one in remembered(self.ledger, step.app).snapshots]
+            await self.archive.keep(step.app, ids)
+            room = await self.archive.room(step.app, step.names)
+            if why := lacks_room(room):
+                hint = f"make room in {room.folder}; it is tried again by itself"
+                raise Retry(f"cannot export volumes {step.volumes}: {why}", hint=hint)
+            snapshot = await self._save(step)
+            known = remembered(self.ledger, step.app)
+            known = msgspec.structs.replace(known, snapshots=(*known.snapshots, snapshot))
+            kept = kept_snapshots(known, self.keep(step.app))
+            self._put(step.app, msgspec.structs.replace(known, snapshots=kept))
+            await self.archive.keep(step.app, [one.id for one in kept])
+
+    async def restore(self, step: RestoreVolumes) -> None:
+        """Put the volumes of a step back. Raises Retry; what was stopped stays so then."""
+        async with self._remembering(step.app, step.snapshot.id):
+            await self._stop(step.app, step.stops, reason=step.reason)
+            await self.archive.load(step.app, step.snapshot, timeout_seconds=self._seconds)
+            known = remembered(self.ledger, step.app)
+            self._put(step.app, msgspec.structs.replace(known, restore=None))
+
+    async def forget(self, app: str) -> None:
+        """Remove all snapshots of an app. Raises Retry."""
+        await self.archive.keep(app, ())
+        self.ledger.drop(AppVolumes, app)
+
+    @property
+    def _seconds(self) -> float:
+        return float(self.settings.now.repair.job_timeout)
+
+    async def _save(self, step: SnapshotVolumes) -> VolumeSnapshot:
+        is_kept = False
+        try:
+            await self._stop(step.app, step.stops, reason=step.reason)
+            at = self.clock.now()
+            identity = (
+                f"{step.release or 'unknown'}-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
+            )
+            sizes = await self.archive.save(
+                step.app, identity, step.names, timeout_seconds=self._seconds
+            )
+            states = await self.jobs.systemd.units(step.stops)
+            if up := next((name for name, one in states.items() if not one.has_ended), ""):
+                raise Retry(f"cannot export volumes {step.volumes}: {up} was started meanwhile")
+            is_kept = not step.resumes
+        finally:
+            if not is_kept:
+                await self._start(step.stops)
+        return VolumeSnapshot(
+            id=identity,
+            release=step.release,
+            revision=step.revision,
+            at=at,
+            before=step.before,
+            volumes=sizes,
+            stopped=step.stops if is_kept else (),
+        )
+
+    async def _stop(self, app: str, units: Collection[str], *, reason: str) -> None:
+        async with anyio.create_task_group() as tasks:
+            for unit in units:
+                tasks.start_soon(self.jobs.stop, StopUnit(app=app, unit=unit, reason=reason))
+        # That they are down is nobody's failure.
+        self.ledger.put_repairs(RepairState(unit=unit) for unit in units)
+
+    async def _start(self, units: Collection[str]) -> None:
+        """Start again what was stopped, as it was; what does not come up, the next pass repairs."""
+        systemd = self.jobs.systemd
+        seconds = float(self.settings.now.repair.start_timeout)
+        with anyio.move_on_after(_RESUME_SECONDS, shield=True):
+            async with anyio.create_task_group() as tasks:
+                for unit in units:
+                    tasks.start_soon(lambda one: systemd.start(one, timeout_seconds=seconds), unit)
+
+    @asynccontextmanager
+    async def _remembering(self, app: str, about: str) -> AsyncIterator[None]:
+        """Keep why it failed, and when it may be tried again; or that it did not."""
+        try:
+            yield
+        except Exception as error:
+            failure = failure_of(error, doing=f"handling the volumes of app {app}")
+            known = remembered(self.ledger, app)
+            before = known.failure
+            times = before.failures + 1 if before and before.before == about else 1
+            failed = VolumeFailure(
+                before=about,
+                why=f"{failure}; {failure.hint}" if failure.hint else str(failure),
+                failures=times,
+                next_at=self.clock.now() + backoff.delay(backoff.CHECK_SECONDS, times),
+            )
+            self._put(app, msgspec.structs.replace(known, failure=failed))
+            raise failure from error
+        known = remembered(self.ledger, app)
+        if known.failure:
+            self._put(app, msgspec.structs.replace(known, failure=None))
+
+    def _put(self, app: str, known: AppVolumes) -> None:
+        self.ledger.put(known, app)
+
+
+def remembered(ledger: Documents, app: str) -> AppVolumes:
+    """What is remembered of an app's volumes."""
+    return ledger.get(AppVolumes, app) or AppVolumes()
