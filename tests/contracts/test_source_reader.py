@@ -74,6 +74,9 @@ class Registry:
     async def manifest(self, _: str) -> bytes:
         return self.pushed.manifest if self.pushed else b""
 
+    async def referrers(self, _: str) -> bytes:
+        return b""
+
     async def blob(self, image: str, *, size: int, path: str, timeout_seconds: float) -> None:
         blobs = {digest(one): one for one in (self.pushed.blobs if self.pushed else ())}
         content = blobs[image.partition("@")[2]]

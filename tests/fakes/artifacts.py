@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 FLUX_CONFIG = "application/vnd.cncf.flux.config.v1+json"
 FLUX_CONTENT = "application/vnd.cncf.flux.content.v1.tar+gzip"
 EMPTY_CONFIG = "application/vnd.oci.empty.v1+json"
@@ -160,3 +161,50 @@ def signature(
         kind = "application/vnd.dev.cosign.simplesigning.v1+json"
         layers.append((payload, layer(payload, kind, **annotations)))
     return artifact(layers, config_type="application/vnd.oci.image.config.v1+json")
+
+
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+SIGN = "https://sigstore.dev/cosign/sign/v1"
+
+
+def bundle(
+    of: str,
+    key: ec.EllipticCurvePrivateKey,
+    *,
+    predicate: str = SIGN,
+    kind: str = "application/vnd.in-toto+json",
+) -> Pushed:
+    """As `cosign sign --key …` pushes it from version 3 on, as a referrer."""
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"digest": {"sha256": of.removeprefix("sha256:")}}],
+        "predicateType": predicate,
+        "predicate": {},
+    }
+    payload = json.dumps(statement).encode()
+    text = f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload
+    made = key.sign(text, ec.ECDSA(hashes.SHA256()))
+    content = json.dumps(
+        {
+            "mediaType": BUNDLE,
+            "verificationMaterial": {"publicKey": {"hint": "x"}, "tlogEntries": []},
+            "dsseEnvelope": {
+                "payload": base64.b64encode(payload).decode(),
+                "payloadType": kind,
+                "signatures": [{"sig": base64.b64encode(made).decode()}],
+            },
+        }
+    ).encode()
+    subject = {"mediaType": MANIFEST, "digest": of, "size": 1}
+    return artifact([(content, layer(content, BUNDLE))], artifactType=BUNDLE, subject=subject)
+
+
+def referrers(*found: Pushed) -> bytes:
+    """The index of what refers to something."""
+    listed = [
+        layer(one.manifest, MANIFEST, **{"dev.sigstore.bundle.predicateType": SIGN})
+        | {"artifactType": BUNDLE}
+        for one in found
+    ]
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}
+    return json.dumps(index).encode()

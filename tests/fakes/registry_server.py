@@ -56,6 +56,8 @@ class RegistryServer:
         """All that there ever were, by `NAME@sha256:…`."""
         self.blobs: dict[str, bytes] = {}
         """By `NAME@sha256:…`."""
+        self.referrers: dict[str, bytes] | None = None
+        """By digest; None if it has no such question."""
         self.login = ""
         """`basic`, `bearer` or nothing."""
         self.is_for_all = False
@@ -200,6 +202,11 @@ class RegistryServer:
         if asked.path == "/v2/":
             return Told(body=b"{}")
         name, (_, _, tag) = _repository(asked.path), asked.path.partition("/manifests/")
+        if "/referrers/" in asked.path:
+            if self.referrers is None:
+                return Told(status=404, body=b"404 page not found")
+            found = self.referrers.get(asked.path.rpartition("/")[2])
+            return Told(body=found or b'{"schemaVersion": 2, "manifests": []}')
         if "/blobs/" in asked.path:
             blob = self.blobs.get(f"{name}@{asked.path.rpartition('/')[2]}")
             return _error(404, "BLOB_UNKNOWN") if blob is None else Told(body=blob)
@@ -266,7 +273,7 @@ class RegistryServer:
 def _repository(path: str) -> str:
     """The name in a path of the registry's; nothing in that of what all registries speak."""
     name = path.removeprefix("/v2/").partition("/manifests/")[0].partition("/blobs/")[0]
-    return name.removesuffix("/tags/list")
+    return name.partition("/referrers/")[0].removesuffix("/tags/list")
 
 
 def basic(user: str, password: str) -> str:

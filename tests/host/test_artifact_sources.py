@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.fakes import artifacts
-from tests.fakes.artifacts import flux, flux_of, member, oras, packed
+from tests.fakes.artifacts import Pushed, flux, flux_of, member, oras, packed
 from tests.host.registries import OwnRegistry
 from tests.host.scenes import (
     active,
@@ -46,14 +46,14 @@ send("PUT", asked["url"] + "/manifests/" + asked["tag"], manifest, kind)
 """
 
 
-def push(own, pushed, tag="main"):
+def push(own, pushed, tag="main", *, kind=artifacts.MANIFEST):
     """Push an artifact as the programs do, in plain HTTP; returns the hex of its digest."""
     pair = f"{own.shared.username}:{own.shared.password}"
     asked = {
         "url": f"{own.url}/{NAME}",
         "authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
         "tag": tag,
-        "kind": artifacts.MANIFEST,
+        "kind": kind,
         "manifest": base64.b64encode(pushed.manifest).decode(),
         "blobs": [base64.b64encode(one).decode() for one in pushed.blobs],
     }
@@ -149,3 +149,35 @@ def test_a_push_is_deployed_at_once_where_the_registry_tells(user, registry, por
     assert len([one for one in found if "/blobs/" in one.path and one.method == "GET"]) == 1
     assert f"pushed: {own.image(NAME)}:main" in user.podvisor("events").stdout
     assert SECRET not in user.journal("podvisor.service") + str(events(user))
+
+
+def test_a_login_is_needed_and_then_nothing_but_what_is_signed_counts(user, registry, port):
+    own = OwnRegistry(user=user, shared=registry, port=port, private=True, tls=True).start()
+    own.trust()
+    ours, other = artifacts.new_key(), artifacts.new_key()
+    user.write("cosign.pub", artifacts.public(ours))
+    first = push(own, flux(web(1000)))
+    start(own, 'verify = "cosign"', 'allowed_signers = "~/cosign.pub"')
+    user.wait_for(lambda: "wants a login" in source(user).get("error", ""), what="a refusal")
+    own.login()
+    sync(user)
+    assert "it is not signed" in source(user)["error"]
+    assert states(user) == {}
+
+    def sign(digest, *keys):
+        made = artifacts.signature(f"sha256:{digest}", own.image(NAME), *keys)
+        push(own, made, artifacts.signature_tag(f"sha256:{digest}"))
+
+    sign(first, other)
+    sync(user)
+    assert "none of the keys" in source(user)["error"]
+    sign(first, other, ours)
+    assert sync(user).returncode == 0
+    ready(user, "web")
+    second = push(own, flux(web(2000)))
+    sync(user)
+    assert revision(user) == first
+    made = artifacts.bundle(f"sha256:{second}", ours)
+    push(own, made, "bundle")
+    push(own, Pushed(artifacts.referrers(made), []), f"sha256-{second}", kind=artifacts.INDEX)
+    user.wait_for(lambda: revision(user) == second, what="what is signed by now, without a word")

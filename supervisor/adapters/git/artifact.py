@@ -17,7 +17,6 @@ from supervisor.adapters.git.store import Store
 from supervisor.adapters.git.unpack import Packed, Unpacked, Unpacking
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.images.artifact import Artifact, artifact_of
-from supervisor.core.images.cosign import Signature, tag_of
 from supervisor.core.images.reference import parse_reference
 from supervisor.kit.helper import HelperError, ask
 from supervisor.model.errors import Retry, Stalled
@@ -30,22 +29,15 @@ _APPS = 20
 _MEMORY = 256 << 20
 _COPIES = 4
 """Of the largest file, which may be there beside that: as it is read, and as it is packed."""
-_SOON = 30.0
 _ANSWER_LIMIT = 64 << 20
 _UNPACK = "supervisor.adapters.git.unpack"
 
 
-class Artifacts(Protocol):
+class Artifacts(cosign.Registry, Protocol):
     """Registries, as far as artifacts are had from them. All raise Retry or Stalled."""
 
     async def digest(self, image: str) -> TagDigest:
         """Ask what `HOST/NAME:TAG` stands for, or whether there is a `HOST/NAME@sha256:…`."""
-
-    async def manifest(self, image: str) -> bytes:
-        """Return the manifest of either; empty if there is none. By a digest, it is that one."""
-
-    async def blob(self, image: str, *, size: int, path: str, timeout_seconds: float) -> None:
-        """Put the blob `HOST/NAME@sha256:…`, of so many bytes, into a file."""
 
     def together(self) -> AbstractAsyncContextManager[None]:
         """Share connections among what is asked in this block."""
@@ -102,22 +94,14 @@ class ArtifactReader(msgspec.Struct, kw_only=True):
 
     async def _verify(self, image: str, place: str, signers: Signers, begin: str) -> None:
         """Raise Stalled for one that may not be deployed, or Retry if it may still be signed."""
-        repository, _, digest = place.partition("@")
-        manifest = await self.registry.manifest(f"{repository}:{tag_of(digest)}")
-        if not manifest:
+        shown = _shown(image, place)
+        claims = await cosign.claims_of(self.registry, place, scratch=begin)
+        if not claims:
             hint = "sign it, as in how-to/deploy-from-a-registry.md"
-            raise Retry(f"cannot deploy {_shown(image, place)}: it is not signed", hint=hint)
-
-        async def payload(of: Signature) -> bytes:
-            path = f"{begin}payload"
-            await self.registry.blob(
-                f"{repository}@{of.payload}", size=of.size, path=path, timeout_seconds=_SOON
-            )
-            return Path(path).read_bytes()  # noqa: ASYNC240  # it is small
-
-        if why := await cosign.check(place, manifest, signers, payload=payload):
+            raise Retry(f"cannot deploy {shown}: it is not signed", hint=hint)
+        if why := await cosign.check(claims, signers):
             hint = f"have it signed with a key of {signers.path}, or add the key there"
-            raise Stalled(f"cannot deploy {_shown(image, place)}: {why}", hint=hint)
+            raise Stalled(f"cannot deploy {shown}: {why}", hint=hint)
 
     async def _artifact(self, image: str, place: str) -> Artifact:
         manifest = await self.registry.manifest(place)

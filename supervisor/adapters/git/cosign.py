@@ -3,44 +3,88 @@
 Nobody but the registry and the file of keys is asked: neither Rekor nor Fulcio.
 """
 
-from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
 
 from supervisor.adapters.git.cosign_verify import Genuine, Signed
 from supervisor.adapters.git.signatures import Signers
-from supervisor.core.files.unitfile import Refused
-from supervisor.core.images.cosign import Signature, fault_of, keys_of, signatures_of
+from supervisor.core.images.artifact import Descriptor
+from supervisor.core.images.cosign import (
+    Claim,
+    bundle_claim,
+    bundle_in,
+    bundles_of,
+    keys_of,
+    payload_claim,
+    signatures_of,
+    tag_of,
+)
 from supervisor.kit.helper import HelperError, ask
 from supervisor.model.errors import Retry, Stalled
 
 _VERIFY = "supervisor.adapters.git.cosign_verify"
 _SECONDS = 30.0
 
-Payload = Callable[[Signature], Awaitable[bytes]]
-"""Fetches what a signature is of. Raises Retry or Stalled."""
+
+class Registry(Protocol):
+    """Registries, as far as signatures are had from them. All raise Retry or Stalled."""
+
+    async def manifest(self, image: str) -> bytes:
+        """Return the manifest of `HOST/NAME:TAG` or `HOST/NAME@sha256:…`; empty if there is none.
+
+        By a digest, it is what that says.
+        """
+
+    async def referrers(self, image: str) -> bytes:
+        """Return the index of what refers to `HOST/NAME@sha256:…`; empty if nothing does."""
+
+    async def blob(self, image: str, *, size: int, path: str, timeout_seconds: float) -> None:
+        """Put the blob `HOST/NAME@sha256:…`, of so many bytes, into a file."""
 
 
-async def check(place: str, manifest: bytes, signers: Signers, *, payload: Payload) -> str:
-    """Return why `HOST/NAME@sha256:…` may not be deployed; empty if it may.
+async def claims_of(registry: Registry, place: str, *, scratch: str) -> list[Claim]:
+    """Return what is signed beside `HOST/NAME@sha256:…`; `scratch` begins a path for a while.
 
-    `manifest` is that of its signatures. Raises Retry, or Stalled if the keys cannot be used.
+    What cannot be read is none. Raises Retry or Stalled.
     """
     repository, _, digest = place.partition("@")
+
+    async def read(blob: Descriptor) -> bytes:
+        path = f"{scratch}signed"
+        await registry.blob(
+            f"{repository}@{blob.digest}", size=blob.size, path=path, timeout_seconds=_SECONDS
+        )
+        return Path(path).read_bytes()  # noqa: ASYNC240  # it is small
+
+    claims: list[Claim] = []
+    if manifest := await registry.manifest(f"{repository}:{tag_of(digest)}"):
+        for payload, signature in signatures_of(manifest):
+            content = await read(payload)
+            claims.append(payload_claim(content, signature, digest=digest, repository=repository))
+    referrers = await registry.referrers(place)
+    for one in bundles_of(referrers) if referrers else ():
+        blob = bundle_in(await registry.manifest(f"{repository}@{one}"))
+        if blob and (claim := bundle_claim(await read(blob), digest=digest)):
+            claims.append(claim)
+    return claims
+
+
+async def check(claims: list[Claim], signers: Signers) -> str:
+    """Return why none of these counts; empty if one does.
+
+    Raises Retry, or Stalled if the keys cannot be used.
+    """
     keys = keys_of(signers.content)
     if not keys:
         raise _unusable(signers, "it holds no public key")
-    try:
-        signatures = list(signatures_of(manifest))
-    except Refused as refused:
-        return f"what should be its signatures is something else: {refused}"
-    texts = [(await payload(one), one.content) for one in signatures]
-    signed = Signed(tuple(texts), tuple(keys))
+    signed = Signed(tuple((one.text, one.signature) for one in claims), tuple(keys))
     try:
         found = await ask(_VERIFY, signed, Genuine, timeout_seconds=_SECONDS)
     except HelperError as error:
-        raise Retry(f"cannot verify {place}: {error}") from error
+        raise Retry(f"cannot verify signatures: {error}") from error
     if not found.keys:
         raise _unusable(signers, "none of them is for ECDSA, as cosign makes them")
-    faults = [fault_of(texts[one][0], digest=digest, repository=repository) for one in found.texts]
+    faults = [claims[one].fault for one in found.texts]
     if "" in faults:
         return ""
     return next(iter(faults), f"none of the keys in {signers.path} signed it")

@@ -5,6 +5,7 @@ import hashlib
 import os
 
 from supervisor.adapters.registry.listing import TYPES
+from supervisor.adapters.registry.refusals import NotThere
 from supervisor.adapters.registry.session import Session
 from supervisor.model.errors import Retry
 
@@ -23,6 +24,25 @@ async def manifest_of(session: Session, version: str) -> bytes:
     kind, is_digest, _ = version.partition(":")
     if is_digest and f"{kind}:{hashlib.new(kind, reply.body).hexdigest()}" != version:
         raise _other(session, "a manifest")
+    return reply.body
+
+
+async def referrers_of(session: Session, digest: str) -> bytes:
+    """Return the index of what refers to a manifest. Raises Retry or Stalled.
+
+    Where the registry has no such question, it is kept under a tag (distribution-spec, "Referrers
+    Tag Schema").
+    """
+    accept = {"Accept": "application/vnd.oci.image.index.v1+json"}
+    try:
+        reply = await session.ask(
+            "GET", f"referrers/{digest}", headers=accept, limit=_LARGEST_MANIFEST
+        )
+    except NotThere:
+        tag = digest.replace(":", "-")
+        reply = await session.ask(
+            "GET", f"manifests/{tag}", headers=accept, limit=_LARGEST_MANIFEST
+        )
     return reply.body
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 import anyio
 import msgspec
 
-from supervisor.adapters.registry.artifacts import fetch_blob, manifest_of
+from supervisor.adapters.registry.artifacts import fetch_blob, manifest_of, referrers_of
 from supervisor.adapters.registry.endpoints import Endpoint, places, whole_name
 from supervisor.adapters.registry.listing import digest_of, list_tags, manifests_of
 from supervisor.adapters.registry.memory import Memory
@@ -76,6 +76,17 @@ class Asking(msgspec.Struct, kw_only=True):
         version = name.digest or name.tag
         try:
             return await self._first(image, lambda one: manifest_of(one, version), doing="fetch")
+        except NotThere:
+            return b""
+
+    async def referrers(self, image: str) -> bytes:
+        """Return the index of what refers to `HOST/NAME@sha256:…`; empty if nothing does.
+
+        Raises Retry or Stalled.
+        """
+        digest = whole_name(image).digest
+        try:
+            return await self._first(image, lambda one: referrers_of(one, digest), doing="fetch")
         except NotThere:
             return b""
 

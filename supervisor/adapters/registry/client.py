@@ -55,6 +55,13 @@ class RegistryClient(msgspec.Struct, kw_only=True):
         """
         return await self._loaded().manifest(image)
 
+    async def referrers(self, image: str) -> bytes:
+        """Return the index of what refers to `HOST/NAME@sha256:…`; empty if nothing does.
+
+        Raises Retry or Stalled.
+        """
+        return await self._loaded().referrers(image)
+
     async def blob(self, image: str, *, size: int, path: str, timeout_seconds: float) -> None:
         """Put the blob `HOST/NAME@sha256:…`, of so many bytes, into a file.
 

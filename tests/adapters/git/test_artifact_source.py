@@ -32,6 +32,7 @@ WEB = {"web/web.container": "[Container]\nImage=a.example/web:1\n", "web/conf": 
 LIMITS = LimitSettings(
     file_size=Bytes(1 << 20), app_size=Bytes(1 << 20), app_files=10, fetch_size=Bytes(16 << 20)
 )
+OURS, OTHER = artifacts.new_key(), artifacts.new_key()
 Fetch = Callable[[], Awaitable[Snapshot]]
 
 
@@ -461,9 +462,6 @@ def verified(home: Path, settings: SourceSettings, sources: GitSources) -> Calla
     return do
 
 
-OURS, OTHER = artifacts.new_key(), artifacts.new_key()
-
-
 async def test_what_is_signed_is_taken(
     signed: Callable[..., str], verified: Callable[..., Fetch]
 ) -> None:
@@ -496,9 +494,8 @@ async def test_what_is_not_signed_yet_is_waited_for(
             "it was signed as other.example/x, not",
         ),
         ({"keys": (OURS,), "kind": "other"}, "what is signed is no payload of cosign's"),
-        ({"keys": ()}, "none of the keys"),
     ],
-    ids=["key", "digest", "repository", "type", "none"],
+    ids=["key", "digest", "repository", "type"],
 )
 async def test_what_others_signed_is_refused(
     how: dict[str, object],
@@ -515,20 +512,78 @@ async def test_what_others_signed_is_refused(
     assert not any(f"/blobs/{artifacts.digest(flux(WEB).blobs[1])}" in one for one in server.lines)
 
 
+@pytest.mark.parametrize("asks", [True, False], ids=["referrers", "tag"])
+async def test_what_cosign_3_signed_is_taken(
+    asks: bool,  # noqa: FBT001
+    server: RegistryServer,
+    push: Callable[[Pushed], str],
+    verified: Callable[..., Fetch],
+) -> None:
+    digest = push(flux(WEB))
+    made = [artifacts.bundle(digest, key) for key in (OTHER, OURS)]
+    for one in made:
+        server.put(f"{NAME}:x", *one)
+    if asks:
+        server.referrers = {digest: artifacts.referrers(*made)}
+    else:
+        server.put(f"{NAME}:{digest.replace(':', '-')}", artifacts.referrers(*made), [])
+    assert held(await verified(OURS)()) == ids(WEB)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (artifacts.bundle(flux(WEB).digest, OTHER), "none of the keys"),
+        (artifacts.bundle(f"sha256:{'0' * 64}", OURS), "its signature is of another artifact"),
+        (artifacts.bundle(flux(WEB).digest, OURS, predicate="x"), "no statement of cosign's"),
+        (artifacts.bundle(flux(WEB).digest, OURS, kind="x/y"), "no statement of cosign's"),
+    ],
+    ids=["key", "digest", "predicate", "type"],
+)
+async def test_a_bundle_of_something_else_is_refused(
+    made: Pushed,
+    said: str,
+    server: RegistryServer,
+    push: Callable[[Pushed], str],
+    verified: Callable[..., Fetch],
+) -> None:
+    digest = push(flux(WEB))
+    server.put(f"{NAME}:x", *made)
+    server.referrers = {digest: artifacts.referrers(made)}
+    with pytest.raises(Stalled, match=said):
+        await verified(OURS)()
+
+
+async def test_what_refers_to_it_and_is_garbage(
+    server: RegistryServer, push: Callable[[Pushed], str], verified: Callable[..., Fetch]
+) -> None:
+    digest, fetch = push(flux(WEB)), verified(OURS)
+    odd = artifacts.artifact([(b"{}", layer(b"{}", artifacts.BUNDLE))], config=b"")
+    server.put(f"{NAME}:x", *odd)
+    for found in (b"[]", b"[" * 100_000, artifacts.referrers(odd)):
+        server.referrers = {digest: found}
+        with pytest.raises(Retry, match="it is not signed"):
+            await fetch()
+
+
 async def test_a_signature_of_garbage_is_refused(
     server: RegistryServer, push: Callable[[Pushed], str], verified: Callable[..., Fetch]
 ) -> None:
     digest = push(flux(WEB))
     fetch, tag = verified(OURS), f"{NAME}:{artifacts.signature_tag(digest)}"
     server.put(tag, b"{}", [])
-    with pytest.raises(Stalled, match="what should be its signatures is something else"):
+    with pytest.raises(Retry, match="it is not signed"):
         await fetch()
     kind = "application/vnd.dev.cosign.simplesigning.v1+json"
-    for made in ("AAAA", "no base64!", ""):
+    for made, failure, said in (
+        ("AAAA", Stalled, "none of the keys"),
+        ("no base64!", Retry, "not signed"),
+        ("", Retry, "not signed"),
+    ):
         annotations = {"dev.cosignproject.cosign/signature": made}
         server.put(tag, *artifacts.artifact([(b"{}", layer(b"{ }", kind, **annotations))]))
         server.blobs[f"{NAME}@{artifacts.digest(b'{ }')}"] = b"{ }"
-        with pytest.raises(Stalled, match="none of the keys"):
+        with pytest.raises(failure, match=said):
             await fetch()
 
 
