@@ -39,7 +39,8 @@ PACKER = """\
 for last; do :; done
 case "$*" in
 *-d*) tail -c +5 "$last" ;;
-*) printf ZSTD; cat ;;
+*) [ ! -e "$VOLUMES/dense" ] || { echo "it cannot be packed" >&2; exit 1; }
+  printf ZSTD; cat ;;
 esac
 """
 SECONDS = 30.0
@@ -222,3 +223,16 @@ async def test_files_are_packed_where_that_is_possible_and_for_nobody_else(
     assert (side.folder / "web" / "one" / "data.tar.zst").is_file()
     for path in side.folder.rglob("*"):
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+
+
+async def test_what_cannot_be_packed_ends_the_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PATH", "VOLUMES"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    side = RealSide(tmp_path, packs=True)
+    side.write("data", "x" * 1_000_000)
+    (side.volumes / "dense").touch()
+    with pytest.raises(Retry, match="it cannot be packed"):
+        await save(side, "one", "data")
+    assert not side.kept

@@ -383,6 +383,22 @@ async def test_snapshots_stay_when_an_app_goes_unless_its_volumes_go_too(world):
         assert len(exported(world)) == 1
 
 
+async def test_an_app_that_goes_takes_an_order_to_put_its_volumes_back_along(world):
+    async with world.running() as daemon:
+        for version in (1, 2):
+            await world.push(daemon, files(version) | OTHER)
+            await settle(daemon)
+        world.archive.failure = Retry("no space left on device")
+        order = OrderRequest(apps=("web",), revision=releases(world)[0])
+        await daemon.service.restore(order, nothing)
+        assert remembered(world).restore
+        await world.push(daemon, OTHER)
+        await settle(daemon)
+        assert "web" not in daemon.board.apps
+        assert not remembered(world).restore
+        assert remembered(world).snapshots
+
+
 async def test_snapshots_go_with_the_volumes(world):
     async with world.running() as daemon:
         for version in (1, 2):

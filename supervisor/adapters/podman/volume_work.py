@@ -52,13 +52,13 @@ def _save(name: str, folder: Path) -> int:
     path = folder / f"{name}{_PACKED if packer else _PLAIN}"
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
         if packer:
+            pack = [*packer, "-q", "-1", "-c"]
             with Popen(export, stdout=PIPE, stderr=PIPE) as exporting:
-                packed = run(
-                    [*packer, "-q", "-1", "-c"], stdin=exporting.stdout, stdout=file, check=False
-                )
+                with Popen(pack, stdin=exporting.stdout, stdout=file, stderr=PIPE) as packing:
+                    if exporting.stdout:
+                        exporting.stdout.close()  # or its end would not be heard if packing ends
+                    _judge(packing, f"cannot pack volume {name}")
                 _judge(exporting, f"cannot export volume {name}")
-            if packed.returncode:
-                raise WorkError(f"cannot pack volume {name}: zstd ended with {packed.returncode}")
         else:
             with Popen(export, stdout=file, stderr=PIPE) as exporting:
                 _judge(exporting, f"cannot export volume {name}")

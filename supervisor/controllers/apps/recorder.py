@@ -158,6 +158,10 @@ class Recorder(msgspec.Struct, kw_only=True):
         self.ledger.drop_app(name)
         self.ledger.drop(Hold, name)
         self.ledger.drop(JobRun, name)
+        volumes = self.ledger.get(AppVolumes, name)
+        if volumes and (volumes.restore or volumes.failure):
+            volumes = msgspec.structs.replace(volumes, restore=None, failure=None)
+            self.ledger.put(volumes, name)
         self._drop_orders(name)
         for scale in self.ledger.all(Scale).values():
             if scale.app == name:
