@@ -130,7 +130,8 @@ def _refused_by_policy(image: str, said: str, policies: Sequence[Path]) -> Failu
         # Images are signed once they are pushed: it may be about to come.
         why = f"{asked}, and it has none that Podman finds"
         hint = (
-            "have whoever publishes it sign it; those of cosign are found where registries.d says "
+            "have whoever publishes it sign it, from cosign 3 on with --new-bundle-format=false "
+            "--use-signing-config=false; Podman finds that where registries.d says "
             f"use-sigstore-attachments: true for {registry_of(image)}"
         )
         return Retry(why, hint=hint)
