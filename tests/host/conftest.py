@@ -525,7 +525,7 @@ def fresh_user(host: Host) -> Iterator[User]:
     name = f"u{os.getpid()}-{secrets.token_hex(3)}"  # whichever copy of this module makes it
     began = int(time.time())
     try:
-        home = Path(call(TOOL, "user", host.name, name).stdout.strip())
+        home = make_user(host, name)
         user = User(host=host, name=name, uid=home.stat().st_uid, home=home)
         # A user's first Podman is the parent of the one that does the work. Started by a unit, it
         # may have reaped that one before systemd asks whose notification has come: on a busy
@@ -534,7 +534,15 @@ def fresh_user(host: Host) -> Iterator[User]:
         yield user
         assert (met := defects(user, since=began)) == "", met
     finally:
-        call(TOOL, "user", "--remove", host.name, name)
+        make_user(host, name, remove=True)
+
+
+def make_user(host: Host, name: str, *, remove: bool = False) -> Path:
+    """Do as `contrib/host user`, without starting it; gives the home folder."""
+    script = "user-remove.sh" if remove else "user-add.sh"
+    with tool().lock(f"users-{host.name}"):
+        host.run("sh", "-euc", (tool().LIB / script).read_text(), script, name)
+    return host.path / "home" / name
 
 
 def defects(user: User, *, since: int) -> str:
