@@ -83,13 +83,18 @@ def call(
 def wait_until(
     predicate: Callable[[], Value], timeout: float = PATIENCE_SECONDS, what: str = ""
 ) -> Value:
-    """The first true value of the predicate; fails readably when there is none in time."""
+    """The first true value of the predicate; fails readably when there is none in time.
+
+    A predicate that starts a program leaves as much time as it took to what it waits for.
+    """
     __tracebackhide__ = True
-    deadline = time.monotonic() + timeout
+    began = asked = time.monotonic()
     while not (value := predicate()):
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > began + timeout:
             pytest.fail(f"{what or 'what was waited for'}: not within {timeout} s, last {value!r}")
-        time.sleep(0.05)
+        time.sleep(min(max(0.05, now - asked), 1.0))
+        asked = time.monotonic()
     return value
 
 
