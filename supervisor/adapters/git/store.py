@@ -220,6 +220,7 @@ class Store:
     def scratch(self) -> Iterator[str]:
         """Yield how paths may begin that are gone afterwards, at the latest when it is cleaned."""
         place = self._path / "objects" / "pack" / "tmp_artifact_"
+        place.parent.mkdir(exist_ok=True)
         try:
             yield str(place)
         finally:

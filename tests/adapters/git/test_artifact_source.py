@@ -181,6 +181,28 @@ async def test_a_damaged_store_is_made_anew(
     assert sorted(found) == sorted(held(snapshot).values())
 
 
+async def test_a_command_beside_the_daemon_reads_on_from_what_is_stored(
+    push: Callable[[Pushed], str],
+    fetch: Fetch,
+    sources: GitSources,
+    settings: SourceSettings,
+    tmp_path: Path,
+) -> None:
+    push(flux(WEB))
+    first = await fetch()
+    beside = GitSources(
+        folder=tmp_path / "scratch",
+        limits=LIMITS,
+        base=tmp_path / "state",
+        artifacts=sources._artifacts,
+    )
+    assert await beside.fetch("home", settings) == first
+    push(flux({"web/conf": "two"}))
+    snapshot = await beside.fetch("home", settings)
+    assert held(snapshot) == ids({"web/conf": "two"})
+    assert await sources.stored("home") == first
+
+
 async def test_it_is_read_with_the_logins_for_images(
     home: Path, server: RegistryServer, push: Callable[[Pushed], str], fetch: Fetch
 ) -> None:
