@@ -57,9 +57,10 @@ def test_there_are_as_many_as_asked_for(user, repository):
     user.podman("kill", "systemd-web_3")
     user.wait_for(lambda: active(user, "web@3.service") and running(user) == [1, 2, 3])
     user.systemctl("start", "web@4.service")
-    user.wait_for(lambda: running(user) == [1, 2, 3])
-    (stop,) = [one for one in events(user, step="stop") if one["unit"] == "web@4.service"]
-    assert "there are to be 3 replicas of it" in stop["reason"]
+    user.wait_for(lambda: events(user, step="stop"))
+    (stop,) = events(user, step="stop")
+    assert (stop["unit"], stop["reason"]) == ("web@4.service", "there are to be 3 replicas of it")
+    assert running(user) == [1, 2, 3]
     # A person orders others, and none.
     assert user.podvisor("scale", "web=5").returncode == 0
     assert running(user) == [1, 2, 3, 4, 5]
