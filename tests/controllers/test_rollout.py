@@ -913,3 +913,15 @@ async def test_what_was_tried_and_ordered_of_a_content_counts_wherever_its_sourc
         world.systemd.mends.clear()
         await deployed(world, daemon, THREE)
         assert (state(daemon), unit(world)) == (AppState.READY, "v=3")
+
+
+async def test_going_back_from_what_cannot_be_read_says_so(world):
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
+        await deployed(world, daemon, TWO)
+        world.reader.unread = ["web/web.container"]
+        await deployed(world, daemon, TWO)
+        with pytest.raises(Stalled, match="of it now cannot be read") as met:
+            await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        assert "podvisor status web" in met.value.hint
+        assert unit(world) == "v=2"

@@ -166,6 +166,10 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         target = older_release(rollouts, order.revision, passed=passed | here)
         name = in_words(target, newest)
         if deployment is None or newest is None:
+            if deployment and (deployment.findings or deployment.failure):
+                why = "what its source holds of it now cannot be read"
+                hint = f"podvisor status {app} says why; until that is mended it stays as it is"
+                raise Stalled(f"cannot roll back {app}: {why}", hint=hint)
             raise Stalled(f"cannot roll back {app}: its source does not hold it any more")
         images = name if target.base == newest.base else ""
         if target.content == newest.content:
