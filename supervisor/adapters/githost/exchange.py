@@ -33,15 +33,12 @@ class Refused(Exception):
         self.number, self.words, self.failure = number, words, failure
 
 
-class _Fault(msgspec.Struct):
-    message: object = ""
-
-
 class _Words(msgspec.Struct):
     """How Git hosts say what is wrong; GitHub says it of each field."""
 
     message: object = ""
-    errors: list[_Fault | str] | None = None
+    errors: object = None
+    """A list of texts, or of objects with a message, if it is to be told."""
 
 
 async def ask(
@@ -79,7 +76,7 @@ async def ask(
         raise Retry(f"cannot {doing}: {_without(secret, str(error))}") from error
     if is_well:
         return said
-    words = _without(secret, _words(said))
+    words = _words(said, secret)
     failure = _failure(f"cannot {doing}", number, words, limited=limited, hints=hints)
     raise Refused(number, words, failure)
 
@@ -89,13 +86,15 @@ def _is_limited(answer: http.Answer) -> bool:
     return "retry-after" in answer.headers or answer.headers.get("x-ratelimit-remaining") == "0"
 
 
-def _words(body: bytes) -> str:
+def _words(body: bytes, secret: str) -> str:
     try:
         said = msgspec.json.decode(body, type=_Words)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
-    faults = [one if isinstance(one, str) else one.message for one in said.errors or ()]
-    return plain(": ".join(str(one) for one in (said.message, *faults) if one), _LONGEST_WORDS)
+    errors = said.errors if isinstance(said.errors, list) else []
+    faults = [one.get("message") if isinstance(one, dict) else one for one in errors]
+    words = ": ".join(str(one) for one in (said.message, *faults) if one)
+    return plain(_without(secret, words), _LONGEST_WORDS)  # what is cut is not recognized
 
 
 def _without(secret: str, text: str) -> str:

@@ -94,7 +94,7 @@ async def _ask(api: Api, request: Request, *, token: bytes, doing: str) -> tuple
     content = await ask(api, request, token=token, doing=doing, hints=hints, limit=_ANSWER_LIMIT)
     try:
         return pull_request_api.read(api, content)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise _unreadable(doing) from None
 
 

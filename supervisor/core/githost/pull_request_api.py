@@ -43,7 +43,10 @@ def closing(api: Api, number: int) -> Request:
 
 
 def read(api: Api, content: bytes) -> tuple[PullRequest, ...]:
-    """Read what is answered to any of these. Raises msgspec's DecodeError."""
+    """Read what is answered to any of these.
+
+    Raises MsgspecError, UnicodeDecodeError or RecursionError if it cannot be one.
+    """
     return APIS[api.kind].pulls.read(content)
 
 

@@ -114,6 +114,40 @@ async def test_what_is_refused_says_why_but_not_the_token(server, status, header
     assert said in text
 
 
+@pytest.mark.parametrize("before", [0, 150, 190, 195, 199, 250])
+@pytest.mark.parametrize("shape", ["{}", ["{}"], {"base": ["{}"]}])
+async def test_no_part_of_the_token_is_told_wherever_the_words_are_cut(server, before, shape):
+    echo = json.dumps({"message": shape}).replace("{}", f"{'y' * before}{TOKEN} is bad")
+    server.refusal = (422, {}, echo.encode())
+    with pytest.raises(Stalled) as caught:
+        await open_one(server)
+    assert TOKEN[:2] not in str(caught.value).partition("answers 422")[2]
+
+
+@pytest.mark.parametrize(
+    ("errors", "more"),
+    [
+        (["one", {"message": "two"}, {"code": "missing"}, 3, None], ": one: two: 3"),
+        ({"base": ["odd"]}, ""),
+        ("odd", ""),
+        (7, ""),
+        (None, ""),
+    ],
+)
+async def test_its_message_is_told_whatever_shape_the_rest_has(server, errors, more):
+    server.refusal = (422, {}, json.dumps({"message": "No commits", "errors": errors}).encode())
+    with pytest.raises(Stalled, match=f"answers 422: No commits{more}$"):
+        await open_one(server)
+
+
+@pytest.mark.parametrize("name", [b"message", b"errors", b"else"])
+@pytest.mark.parametrize("odd", [b"[" * 60_000, b'"\xff"}'])
+async def test_a_refusal_that_cannot_be_read_says_nothing(server, name, odd):
+    server.refusal = (422, {}, b'{"' + name + b'": ' + odd)
+    with pytest.raises(Stalled, match=r"answers 422$"):
+        await open_one(server)
+
+
 WHOLE = {
     "number": 1,
     "state": "open",
@@ -131,6 +165,9 @@ WHOLE = {
         b"[]",
         b"null",
         b"[" * 100_000,
+        b'{"else": ' + b"[" * 100_000,
+        b'{"else": "\xff"}',
+        b'{"number": 1, "state": "open", "html_url": "\xff"}',
         json.dumps([WHOLE, WHOLE]).encode(),
         *(
             json.dumps(WHOLE | odd).encode()
