@@ -39,6 +39,9 @@ class Side(Protocol):
 
     def may_not_write(self) -> None: ...
 
+    def may_not_see(self) -> None:
+        """The repository is private from now on, and the token's not."""
+
     def close(self) -> None: ...
 
 
@@ -64,6 +67,9 @@ class FakeSide:
 
     def may_not_write(self) -> None:
         self.fake.failure = Stalled("cannot open: 403", hint="give the token that right")
+
+    def may_not_see(self) -> None:
+        self.fake.is_hidden = True
 
     def close(self) -> None:
         pass
@@ -92,6 +98,9 @@ class RealSide:
 
     def may_not_write(self) -> None:
         self.server.may_write = False
+
+    def may_not_see(self) -> None:
+        self.server.is_hidden = True
 
     def close(self) -> None:
         self.server.close()
@@ -166,6 +175,16 @@ async def test_who_may_not_is_told_what_to_do(side: Side) -> None:
         await side.pulls.open(side.api, WANTED, token=TOKEN)
     assert caught.value.hint
     assert TOKEN.decode() not in f"{caught.value} {caught.value.hint}"
+
+
+async def test_of_what_may_not_be_seen_only_one_is_gone(side: Side) -> None:
+    """Whoever looks at a number has to look for one, too, before it counts as gone."""
+    opened = await side.pulls.open(side.api, WANTED, token=TOKEN)
+    side.may_not_see()
+    assert await side.pulls.look(side.api, opened.number, token=TOKEN) is None
+    with pytest.raises(Stalled, match="404") as caught:
+        await find(side)
+    assert caught.value.hint
 
 
 async def test_who_is_gone_is_asked_again(side: Side) -> None:

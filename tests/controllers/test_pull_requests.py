@@ -250,6 +250,53 @@ async def test_one_that_is_gone_counts_as_closed(world):
         assert changes(world) == ["open"]
 
 
+async def seen_again(world, daemon):
+    world.pull_requests.is_hidden = False
+    daemon.loop.expedite()
+    await settle(daemon)
+    assert "pull-request:home" not in daemon.board.problems
+
+
+async def test_one_that_the_token_may_not_see_is_not_gone(world):
+    async with world.running() as daemon:
+        await proposed(world, daemon)
+        world.pull_requests.is_hidden = True
+        await anyio.sleep(3700)
+        await settle(daemon)
+        assert "404" in str(daemon.board.problems["pull-request:home"])
+        assert shown(daemon).state is PullState.OPEN
+        await seen_again(world, daemon)
+        assert changes(world) == ["open"]
+        assert len(told(world)) == 1
+
+
+async def test_one_of_which_nothing_is_left_is_not_gone_because_it_may_not_be_seen(world):
+    async with world.running() as daemon:
+        await proposed(world, daemon)
+        world.pull_requests.is_hidden = True
+        await world.push(daemon, {PATH: UNIT.format(2)})  # by hand
+        await settle(daemon)
+        assert "404" in str(daemon.board.problems["pull-request:home"])
+        assert len(told(world)) == 1, "not that somebody closed it"
+        await seen_again(world, daemon)
+        assert told(world)[-1] == "pull request #1 was closed: main says all that"
+        assert world.pull_requests.pulls[1].state is PullState.CLOSED
+
+
+async def test_with_nothing_left_a_persons_own_is_left_to_them(world):
+    async with world.running() as daemon:
+        await proposed(world, daemon)
+        by_hand = Proposal(head=OWN_BRANCH, to="main", title="by hand", body="")
+        del world.pull_requests.pulls[1]
+        await world.pull_requests.open(api_of("gitea", git=HOME.git), by_hand, token=b"t0ken")
+        await world.push(daemon, {PATH: UNIT.format(2)})
+        await settle(daemon)
+        assert "closed without a merge" in told(world)[-1]
+        assert world.pull_requests.pulls[2].state is PullState.OPEN
+        assert changes(world) == ["open", "open"]
+        assert shown(daemon) is None
+
+
 async def test_a_server_that_does_not_tell_its_default_branch(world):
     home = msgspec.structs.replace(HOME, ref="")
     world.settings = msgspec.structs.replace(world.settings, sources={"home": home})

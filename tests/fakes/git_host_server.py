@@ -41,6 +41,8 @@ class GitHostServer:
         self.refusal: _Answer | None = None
         """Status, headers and body of what everything is answered with."""
         self.may_write = True
+        self.is_hidden = False
+        """Whether the repository is there for others only."""
         self._answering = threading.Event()
         self._answering.set()
         server = self
@@ -129,6 +131,8 @@ class GitHostServer:
         if method != "GET" and not self.may_write:
             return _json(403, {"message": "Resource not accessible by personal access token"})
         parts = urlsplit(path)
+        if self.is_hidden:
+            return _json(404, {"message": "Not Found"})
         if "/statuses/" in parts.path:
             return _json(201, {})
         if parts.path == self._all:

@@ -17,6 +17,8 @@ class FakePullRequests:
         self.asked: list[str] = []
         self.tokens: set[bytes] = set()
         self.failure: Failure | None = None
+        self.is_hidden = False
+        """Whether the repository is there for others only."""
         self.page = "https://git.example"
 
     def is_now(self, number: int, state: PullState) -> None:
@@ -25,15 +27,17 @@ class FakePullRequests:
 
     async def find(self, api: Api, *, head: str, to: str, token: bytes) -> PullRequest | None:
         await self._work("find", token)
+        self._must_be_seen()
         wanted = (PullState.OPEN, head, to)
         return next((p for p in self.pulls.values() if (p.state, p.head, p.to) == wanted), None)
 
     async def look(self, api: Api, number: int, *, token: bytes) -> PullRequest | None:
         await self._work("look", token)
-        return self.pulls.get(number)
+        return None if self.is_hidden else self.pulls.get(number)
 
     async def open(self, api: Api, proposal: Proposal, *, token: bytes) -> PullRequest:
         await self._work("open", token)
+        self._must_be_seen()
         for one in self.pulls.values():
             if (one.state, one.head, one.to) == (PullState.OPEN, proposal.head, proposal.to):
                 raise Retry("cannot open a pull request: it already exists")
@@ -50,11 +54,17 @@ class FakePullRequests:
 
     async def edit(self, api: Api, number: int, proposal: Proposal, *, token: bytes) -> None:
         await self._work("edit", token)
+        self._must_be_seen()
         self.texts[number] = (proposal.title, proposal.body)
 
     async def close(self, api: Api, number: int, *, token: bytes) -> None:
         await self._work("close", token)
+        self._must_be_seen()
         self.is_now(number, PullState.CLOSED)
+
+    def _must_be_seen(self) -> None:
+        if self.is_hidden:
+            raise Stalled("cannot ask: the Git host answers 404", hint="may the token see it?")
 
     async def _work(self, what: str, token: bytes) -> None:
         self.asked.append(what)

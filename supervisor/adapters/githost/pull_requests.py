@@ -32,7 +32,7 @@ class PullRequestClient:
         return pull_request_api.found(pulls, head=head, to=to)
 
     async def look(self, api: Api, number: int, *, token: bytes) -> PullRequest | None:
-        """Return how one stands; None if there is none of that number."""
+        """Return how one stands; None if there is none of that number that the token may see."""
         doing = f"look at {_name(api, number)}"
         try:
             return await _one(api, pull_request_api.looking(api, number), token=token, doing=doing)

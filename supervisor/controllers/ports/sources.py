@@ -97,7 +97,7 @@ class PullRequests(Protocol):
         """Find the one that is open from a branch of the repository to another."""
 
     async def look(self, api: Api, number: int, *, token: bytes) -> PullRequest | None:
-        """Return how one stands; None if there is none of that number."""
+        """Return how one stands; None if there is none of that number that the token may see."""
 
     async def open(self, api: Api, proposal: Proposal, *, token: bytes) -> PullRequest:
         """Open one; Retry also if there is one already."""

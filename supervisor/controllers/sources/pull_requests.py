@@ -85,12 +85,18 @@ class PullRequestController(msgspec.Struct, frozen=True, kw_only=True):
     async def _seen(
         self, api: Api, last: ProposedPull | None, wanted: Proposal | None, token: bytes
     ) -> PullRequest | None:
-        """Look how it stands; if it is gone, or none is known, whether another one is open."""
+        """Look how it stands; if it is gone, or none is known, whether another one is open.
+
+        Of a repository that the token may not see, a number is answered as one that is gone; to
+        look for one fails. So that is done also where nothing is wanted of another one.
+        """
         if last and (seen := await self.host.look(api, last.number, token=token)):
             return seen
-        if wanted is None:
+        told = wanted or (last.told if last else None)
+        if told is None:
             return None
-        return await self.host.find(api, head=wanted.head, to=wanted.to, token=token)
+        other = await self.host.find(api, head=told.head, to=told.to, token=token)
+        return other if wanted else None
 
     def _take_note(
         self, name: str, api: Api, last: ProposedPull | None, seen: PullRequest | None
