@@ -32,7 +32,7 @@ _READS_AFTER_SECONDS = (
 )
 _SOME_CONTAINER = PodmanEvent(type="container")
 _MOST_WAITING = 1_000
-"""Of further events the types alone are told."""
+"""Of further events the types alone are told; further ends are not awaited."""
 _SETTINGS_SETTLE_SECONDS = 8.0
 """A Podman service that still runs goes on by the old settings; it ends 5 s after its last use."""
 
@@ -51,7 +51,7 @@ class _Ends(msgspec.Struct):
         """The kernel told."""
         if container in self._logged:
             self._logged.remove(container)
-        else:
+        elif len(self.unlogged) < _MOST_WAITING:
             self.unlogged.add(container)
 
     def logged(self, event: PodmanEvent) -> None:
@@ -130,7 +130,8 @@ class EventWatch(msgspec.Struct, kw_only=True):
             if sign.type == SETTINGS:
                 tasks.start_soon(self._doubt_after, _SETTINGS_SETTLE_SECONDS)
             elif sign.type == ENDED:
-                self._ends.announced(sign.name)
+                if not (self._source and self._source.stream_since):  # which no log is read beside
+                    self._ends.announced(sign.name)
                 self._announce()
             elif sign.type == "container":
                 self._announce()
@@ -165,6 +166,8 @@ class EventWatch(msgspec.Struct, kw_only=True):
             return  # goes on as it is
         if before and self._announced:
             self._put(_SOME_CONTAINER)  # it may stand where nobody reads any more
+        if before or source.stream_since:
+            self._ends.forget()
         if self._stream:
             self._stream.cancel()
         self._source = source

@@ -253,6 +253,58 @@ async def test_the_api_is_the_last_resort(podman: FakePodman, client: PodmanClie
         await watcher.told(("container", "three"))
 
 
+async def test_ends_are_awaited_of_no_log_where_the_api_tells_them(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    log, podman.log = podman.log, podman.runtime / "elsewhere.log"
+    async with watching(client) as watcher:
+        await watcher.way("api")
+        for number in range(50):
+            podman.container_ends(f"{number}")
+        await anyio.sleep(0.5)
+        assert ends(client) == set()
+        podman.log = log
+        client.recheck()
+        await watcher.way("file")
+        await watcher.wait(lambda: bool(watcher.events))  # what may stand in no log any more
+        watcher.events.clear()
+        await podman.hang_up()  # as its client did
+        await podman.happens("container", "died", "one", ID="one")
+        podman.container_ends("one")
+        await watcher.told(("container", "one"))
+        await anyio.sleep(4)
+        assert watcher.events == []
+
+
+async def test_an_end_before_the_api_was_chosen_is_not_awaited(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.log = podman.runtime / "elsewhere.log"
+    async with watching(client) as watcher:
+        podman.container_ends("1")
+        await watcher.way("api")
+        await anyio.sleep(0.5)
+        assert ends(client) == set()
+
+
+async def test_of_a_storm_of_ends_not_all_are_awaited(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    async with watching(client) as watcher:
+        await watcher.way("file")
+        for number in range(3_000):
+            podman.container_ends(f"{number}")
+        await watcher.wait(lambda: bool(ends(client)))
+        await anyio.sleep(1)
+        assert len(ends(client)) <= 1_000
+        await watcher.wait(lambda: PodmanEvent(type="container") in watcher.events)
+
+
+def ends(client: PodmanClient) -> set[str]:
+    """Of which containers it remembers that an end is to be logged yet: that is not to grow."""
+    return client._events._ends.unlogged
+
+
 async def test_it_chooses_anew_when_podmans_settings_change(
     podman: FakePodman,
     client: PodmanClient,
