@@ -3,6 +3,7 @@
 Its revision is the hex of its manifest's digest; in the store, a tree is known by that name.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -19,7 +20,7 @@ from supervisor.core.files.unitfile import Refused
 from supervisor.core.images.artifact import Artifact, artifact_of
 from supervisor.core.images.reference import parse_reference
 from supervisor.kit.helper import HelperError, ask
-from supervisor.model.errors import Retry, Stalled
+from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.image import TagDigest
 from supervisor.model.settings import LimitSettings
 from supervisor.model.source import Snapshot
@@ -29,7 +30,11 @@ _APPS = 20
 _MEMORY = 256 << 20
 _COPIES = 4
 """Of the largest file, which may be there beside that: as it is read, and as it is packed."""
+_BUSY = 0.5
+"""The part of its time that a process may compute: a machine with other work is not its fault."""
 _ANSWER_LIMIT = 64 << 20
+_LEFT_ALONE_SECONDS = 3_600.0
+"""How long what no process could unpack is not fetched again."""
 _UNPACK = "supervisor.adapters.git.unpack"
 
 
@@ -47,7 +52,8 @@ class _Refusal(NamedTuple):
     """What was found to be unusable: it is not fetched again in vain at each poll."""
 
     place: str
-    failure: Stalled
+    failure: Failure
+    until: float = math.inf
 
 
 class ArtifactReader(msgspec.Struct, kw_only=True):
@@ -72,9 +78,7 @@ class ArtifactReader(msgspec.Struct, kw_only=True):
             if last and last.revision == revision:
                 return last
             place = f"{parse_reference(image).repository}@{digest}"
-            if self._refused and self._refused.place == place:
-                failure = self._refused.failure
-                raise Stalled(str(failure), hint=failure.hint)
+            self._mind_refused(place)
             with self.store.scratch() as begin:
                 if signers:
                     await self._verify(image, place, signers, begin)
@@ -91,6 +95,11 @@ class ArtifactReader(msgspec.Struct, kw_only=True):
             files=unpacked.files,
             findings=unpacked.findings,
         )
+
+    def _mind_refused(self, place: str) -> None:
+        known = self._refused
+        if known and known.place == place and anyio.current_time() < known.until:
+            raise type(known.failure)(str(known.failure), hint=known.failure.hint)
 
     async def _verify(self, image: str, place: str, signers: Signers, begin: str) -> None:
         """Raise Stalled for one that may not be deployed, or Retry if it may still be signed."""
@@ -144,6 +153,7 @@ class ArtifactReader(msgspec.Struct, kw_only=True):
             all_size=_APPS * self.limits.app_size,
             files=_APPS * self.limits.app_files,
             memory=_MEMORY + _COPIES * self.limits.file_size,
+            seconds=max(1, int(self.limits.fetch_timeout * _BUSY)),
         )
         try:
             unpacked = await ask(
@@ -154,7 +164,10 @@ class ArtifactReader(msgspec.Struct, kw_only=True):
                 answer_limit=_ANSWER_LIMIT,
             )
         except HelperError as error:
-            raise Retry(f"cannot unpack {image}: {error}") from error
+            failure = Retry(f"cannot unpack {_shown(image, place)}: {error}")
+            until = anyio.current_time() + _LEFT_ALONE_SECONDS
+            self._refused = _Refusal(place, failure, until)
+            raise failure from error
         if unpacked.problem:
             raise self._refuse(image, place, unpacked.problem, unpacked.hint)
         return unpacked

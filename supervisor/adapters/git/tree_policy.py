@@ -11,6 +11,8 @@ from supervisor.kit.links import resolve
 from supervisor.model.errors import Finding
 from supervisor.model.source import FileKind, TreeFile
 
+_LONGEST_TARGET = 4_095
+"""As the kernel has it (PATH_MAX)."""
 _path = attrgetter("path")
 
 
@@ -105,6 +107,8 @@ def target_problem(target: str) -> str:
     """Return what is wrong with the text of a link's target, empty if nothing."""
     if not target:
         return "is a symlink to nothing"
+    if len(target) > _LONGEST_TARGET:
+        return "is a symlink to a path that is too long"
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in target):
         return "is a symlink with control characters or odd bytes in its target"
     return ""

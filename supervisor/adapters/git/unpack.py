@@ -1,13 +1,14 @@
 """Unpack the layers of an artifact into packs for a store, in a process that ends.
 
 What is in them is hostile: whatever its paths say, nothing of it is written but into those packs,
-and the process may use only so much memory.
+and the process may use only so much memory and time.
 """
 
 import resource
+import signal
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -23,6 +24,7 @@ from supervisor.adapters.git.tree_policy import (
 )
 from supervisor.kit.helper import serve
 from supervisor.kit.stamps import blob_id
+from supervisor.kit.texts import one_line
 from supervisor.model.errors import Finding
 from supervisor.model.source import FileKind, TreeFile
 
@@ -31,7 +33,11 @@ if TYPE_CHECKING:
 
 _MAX_DEPTH = 64
 _LONGEST_PATH = 4_096
+_LONGEST_WORDS = 200
 _BATCH_BYTES = 8 << 20
+_MOST_FINDINGS = 1_000
+_LAST_SECONDS = 5
+"""What is still there to say that the time is up."""
 _SPECIAL = {
     b"1": "is a hard link",
     b"3": "is a character device",
@@ -62,6 +68,8 @@ class Unpacking(msgspec.Struct, frozen=True, kw_only=True):
     """How many may be in them."""
     memory: int
     """How many bytes of it the process may take."""
+    seconds: int
+    """How many of the processor it may take."""
 
 
 class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +88,14 @@ class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
 
 class _TooMuch(Exception):
     """It holds more than it may; says more than what."""
+
+
+class _TooLong(Exception):
+    """The time is up."""
+
+
+class _NoTar(Exception):
+    """It is none that gzip compressed; says what is wrong with it."""
 
 
 class _Bounded:
@@ -110,19 +126,28 @@ class _Unpacker(msgspec.Struct):
     seen: int = 0
 
     def take(self, layer: Packed) -> None:
-        import gzip  # noqa: PLC0415  # not for the daemon
-
         with Path(layer.path).open("rb") as stream:
             if layer.file:
                 size = stream.seek(0, 2)
                 stream.seek(0)
                 self._file(layer.file, size, FileKind.FILE, stream)
                 return
-            with gzip.GzipFile(fileobj=stream) as plain:
+            self._tar(stream)
+
+    def _tar(self, stream: BinaryIO) -> None:
+        from gzip import BadGzipFile, GzipFile  # noqa: PLC0415  # not for the daemon
+        from tarfile import TarError  # noqa: PLC0415
+
+        # `tarfile` trusts the numbers in a header, and raises whatever they lead to.
+        unreadable = (TarError, ValueError, ArithmeticError, LookupError, RecursionError)
+        try:
+            with GzipFile(fileobj=stream) as plain:
                 bounded = _Bounded(cast("BinaryIO", plain), self.room)
                 for member, content in _members(bounded):
                     self._member(member, content)
                 self.room = bounded.room
+        except (BadGzipFile, EOFError, zlib.error, *unreadable) as error:
+            raise _NoTar(one_line(str(error), _LONGEST_WORDS)) from None
 
     def _member(self, member: "tarfile.TarInfo", content: BinaryIO | None) -> None:
         path = member.name.removeprefix("./")
@@ -144,9 +169,8 @@ class _Unpacker(msgspec.Struct):
         if not self._is_fit(path):
             return
         if size > self.asked.file_size:
-            self._forget(path)
             limit = self.asked.file_size
-            self.findings[path] = too_large(self.asked.source, _raw(path), size, limit)
+            self._find(path, too_large(self.asked.source, _raw(path), size, limit))
             return
         content = stream.read(size)
         self._put(TreeFile(path, blob_id(content), kind, len(content)), content)
@@ -164,10 +188,22 @@ class _Unpacker(msgspec.Struct):
         self.pack.add("blob", content)
         self.files[file.path] = file
         if len(self.pack) > _BATCH_BYTES:
-            self.finish()
+            self._write()
 
-    def finish(self) -> None:
-        """Write what was packed."""
+    def finish(self) -> Unpacked:
+        """Sort out what cannot be taken, and write the rest."""
+        kept, problems = screen(
+            self.asked.source, self.files.values(), self.links, file_size=self.asked.file_size
+        )
+        findings = (*self.findings.values(), *problems)
+        _limit(findings)
+        tree, content = trees(kept)
+        for one in content:
+            self.pack.add("tree", one)
+        self._write()
+        return Unpacked(packs=tuple(self.packs), tree=tree, files=kept, findings=findings)
+
+    def _write(self) -> None:
         self.packs.append(f"{self.asked.packs}{len(self.packs)}")
         Path(self.packs[-1]).write_bytes(self.pack.finish())
         self.pack = Pack()
@@ -183,8 +219,13 @@ class _Unpacker(msgspec.Struct):
         return False
 
     def _refuse(self, path: str, problem: str, hint: str = "") -> None:
+        name = _raw(path[:_LONGEST_PATH])
+        self._find(path, refused(self.asked.source, name, problem, hint))
+
+    def _find(self, path: str, finding: Finding) -> None:
         self._forget(path)
-        self.findings[path] = refused(self.asked.source, _raw(path[:_LONGEST_PATH]), problem, hint)
+        self.findings[path] = finding
+        _limit(self.findings)
 
     def _forget(self, path: str) -> None:
         self.files.pop(path, None)
@@ -204,10 +245,13 @@ def _members(stream: _Bounded) -> Iterator[tuple["tarfile.TarInfo", BinaryIO | N
     """
     import tarfile  # noqa: PLC0415  # not for the daemon
 
-    fileobj = cast("BinaryIO", stream)
+    fileobj, room = cast("BinaryIO", stream), stream.room
     with tarfile.open(fileobj=fileobj, mode="r|", encoding="utf-8") as archive:
         member = archive.firstmember  # type: ignore[attr-defined]
         while member:
+            # Its `seek` goes on, block by block, however far the end is behind.
+            if archive.offset > room:
+                raise _TooMuch("bytes")
             content = archive.extractfile(member) if member.isreg() else None
             yield member, cast("BinaryIO | None", content)
             archive.fileobj.seek(archive.offset)
@@ -217,40 +261,43 @@ def _members(stream: _Bounded) -> Iterator[tuple["tarfile.TarInfo", BinaryIO | N
                 return
 
 
+def _limit(findings: Sized) -> None:
+    if len(findings) > _MOST_FINDINGS:
+        raise _TooMuch("paths that are refused")
+
+
 def _raw(path: str) -> bytes:
     return path.encode(errors="surrogateescape")
 
 
 def unpack(asked: Unpacking) -> Unpacked:
     """Write the packs, and tell what is in them."""
-    from gzip import BadGzipFile  # noqa: PLC0415  # not for the daemon
-    from tarfile import TarError  # noqa: PLC0415
-
     made = _Unpacker(asked, room=asked.all_size)
     try:
         for layer in asked.layers:
             made.take(layer)
+        return made.finish()
     except _TooMuch as error:
-        limit = asked.files if str(error) == "files" else asked.all_size
+        limits = {"files": asked.files, "bytes": asked.all_size}
+        limit = limits.get(str(error), _MOST_FINDINGS)
         hint = "an artifact is for what is deployed; keep other things in volumes or images"
         return Unpacked(problem=f"it holds more than {limit} {error}", hint=hint)
-    except (TarError, BadGzipFile, EOFError, zlib.error) as error:
+    except _NoTar as error:
         hint = "push it anew with `oras push` or `flux push artifact`"
         return Unpacked(problem=f"a layer is no tar that gzip compressed ({error})", hint=hint)
     except MemoryError:
         return Unpacked(problem="it takes too much memory", hint="leave out what is large")
-    kept, problems = screen(
-        asked.source, made.files.values(), made.links, file_size=asked.file_size
-    )
-    tree, content = trees(kept)
-    for one in content:
-        made.pack.add("tree", one)
-    made.finish()
-    findings = (*made.findings.values(), *problems)
-    return Unpacked(packs=tuple(made.packs), tree=tree, files=kept, findings=findings)
+    except _TooLong:
+        hint = "leave out what is large, or raise [limits] fetch_timeout"
+        return Unpacked(problem="it takes too long to unpack", hint=hint)
 
 
 def _in_bounds(asked: Unpacking) -> Unpacked:
+    def stop(*_: object) -> None:
+        raise _TooLong
+
+    signal.signal(signal.SIGXCPU, stop)
+    resource.setrlimit(resource.RLIMIT_CPU, (asked.seconds, asked.seconds + _LAST_SECONDS))
     resource.setrlimit(resource.RLIMIT_DATA, (asked.memory, asked.memory))
     return unpack(asked)
 

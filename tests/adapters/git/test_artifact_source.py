@@ -9,9 +9,10 @@ import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
-from supervisor.adapters.git import unpack
+from supervisor.adapters.git import artifact, unpack
 from supervisor.adapters.git.reader import GitSources
 from supervisor.adapters.git.unpack import Packed, Unpacked, Unpacking
 from supervisor.adapters.registry.client import RegistryClient
@@ -427,24 +428,141 @@ async def test_a_whole_that_is_too_much_or_broken_is_refused(
     assert not left_over(tmp_path)
 
 
-async def test_a_header_that_claims_much_takes_no_memory(tmp_path: Path) -> None:
-    file = io.BytesIO()
+def header(kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
+    """A header by itself, whatever it claims."""
     info = tarfile.TarInfo("x")
-    info.type, info.size = tarfile.XHDTYPE, 1 << 30
-    with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1, mtime=0) as out:
-        out.write(info.tobuf(tarfile.PAX_FORMAT) + bytes(72 << 20))
-    (tmp_path / "layer").write_bytes(file.getvalue())
-    asked = Unpacking(
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def extended(name: str, value: str, kind: bytes = tarfile.XHDTYPE) -> bytes:
+    """A header of pax that says one thing of what comes next."""
+    return body(f"{len(name) + len(value) + 8:05} {name}={value}\n".encode(), kind)
+
+
+def body(said: bytes, kind: bytes = tarfile.XHDTYPE) -> bytes:
+    return header(kind, len(said)) + said + bytes(-len(said) % 512)
+
+
+SPARSE = header(tarfile.GNUTYPE_SPARSE)
+SPARSE_GOES_ON = SPARSE[:148] + b"        " + SPARSE[156:482] + b"\1" + SPARSE[483:]
+SPARSE_GOES_ON = SPARSE_GOES_ON[:148] + b"%06o\0 " % sum(SPARSE_GOES_ON) + SPARSE_GOES_ON[156:]
+VAST = "9" * 400
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        header(size=1 << 60),
+        header(b"9", size=1 << 60),
+        header(tarfile.XHDTYPE, 1 << 60),
+        header(tarfile.GNUTYPE_LONGNAME, 1 << 60),
+        header(tarfile.XHDTYPE, -512),
+        header(size=-(1 << 60)),
+        extended("size", VAST) + header(),
+        extended("size", VAST, tarfile.XGLTYPE) + header() + header(),
+        extended("size", f"-{VAST}") + header(),
+        extended("size", "9" * 5_000) + header(),
+        extended("GNU.sparse.map", "x") + header(),
+        extended("GNU.sparse.size", "x") + header(),
+        extended("GNU.sparse.size", VAST) + header(),
+        extended("GNU.sparse.major", "1") + extended("GNU.sparse.minor", "0") + header(),
+        body(b"30 GNU.sparse.major=1\n\n\n\n\n\n\n\n\n\n") + header(),
+        body(b"11 hdrcharset=\xff\n") + header(),
+        body(b"9" * 5_000 + b" a=b\n") + header(),
+        body(b"0 a=b\n") + header(),
+        SPARSE_GOES_ON,
+        SPARSE_GOES_ON + b"\1" * 512,
+        header(tarfile.GNUTYPE_LONGLINK) * 1_500,
+        header(tarfile.XGLTYPE) * 1_500,
+    ],
+)
+async def test_a_header_that_lies_makes_a_refusal_at_once(
+    plain: bytes, push: Callable[[Pushed], str], fetch: Fetch, server: RegistryServer
+) -> None:
+    push(flux_of(gzip.compress(plain + b"x" * 512)))
+    for _ in range(2):
+        with anyio.fail_after(10), pytest.raises(Stalled, match=r"no tar|it holds more than"):
+            await fetch()
+    assert len([line for line in server.lines if "/blobs/" in line]) == 1
+
+
+async def test_a_target_that_many_links_share_is_not_told_at_length(
+    push: Callable[[Pushed], str], fetch: Fetch
+) -> None:
+    links = header(tarfile.SYMTYPE) * 2
+    plain = extended("linkpath", "/x" * 40_000, tarfile.XGLTYPE) + links + bytes(1_024)
+    push(flux_of(gzip.compress(plain)))
+    (finding,) = (await fetch()).findings
+    assert "is a symlink to a path that is too long" in finding.message
+    assert len(finding.message) < 1_000
+
+
+def unpacking(folder: Path, content: bytes, *, seconds: int = 60) -> Unpacking:
+    (folder / "layer").write_bytes(content)
+    return Unpacking(
         source="home",
-        layers=(Packed(path=str(tmp_path / "layer"), file=""),),
-        packs=str(tmp_path / "pack"),
+        layers=(Packed(path=str(folder / "layer"), file=""),),
+        packs=str(folder / "pack"),
         file_size=1 << 20,
         all_size=1 << 30,
-        files=10,
+        files=10_000,
         memory=64 << 20,
+        seconds=seconds,
     )
+
+
+@pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.SYMTYPE])
+def test_more_than_a_few_refusals_are_not_listed(kind: bytes, tmp_path: Path) -> None:
+    members = (member(f"{number}", type=kind, linkname="/x") for number in range(1_001))
+    unpacked = unpack.unpack(unpacking(tmp_path, packed(members)))
+    assert unpacked.problem == "it holds more than 1000 paths that are refused"
+    assert (unpacked.files, unpacked.findings) == ((), ())
+
+
+async def test_a_header_that_claims_much_takes_no_memory(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1, mtime=0) as out:
+        out.write(header(tarfile.XHDTYPE, 1 << 30) + bytes(72 << 20))
+    asked = unpacking(tmp_path, file.getvalue())
     unpacked = await ask(unpack.__name__, asked, Unpacked, timeout_seconds=60)
     assert unpacked.problem == "it takes too much memory"
+
+
+async def test_what_takes_long_ends(tmp_path: Path) -> None:
+    asked = unpacking(tmp_path, gzip.compress(b"", mtime=0) * 2_000_000, seconds=1)
+    unpacked = await ask(unpack.__name__, asked, Unpacked, timeout_seconds=60)
+    assert unpacked.problem == "it takes too long to unpack"
+
+
+async def test_what_a_process_could_not_unpack_is_left_alone_for_a_while(
+    push: Callable[[Pushed], str],
+    fetch: Fetch,
+    server: RegistryServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    push(flux(WEB))
+    with monkeypatch.context() as patched:
+        patched.setattr(artifact, "_ANSWER_LIMIT", 10)
+        for _ in range(2):
+            with pytest.raises(Retry, match=r"cannot unpack .*: "):
+                await fetch()
+    blobs = [line for line in server.lines if "/blobs/" in line]
+    assert len(blobs) == 1
+    push(flux({"web/conf": "two"}))
+    assert held(await fetch()) == ids({"web/conf": "two"})
+
+
+async def test_what_could_not_be_unpacked_is_tried_again_after_a_while(
+    push: Callable[[Pushed], str], fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(flux(WEB))
+    monkeypatch.setattr(artifact, "_LEFT_ALONE_SECONDS", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(artifact, "_ANSWER_LIMIT", 10)
+        with pytest.raises(Retry, match=r"cannot unpack .*: "):
+            await fetch()
+    assert held(await fetch()) == ids(WEB)
 
 
 async def test_what_takes_several_packs(push: Callable[[Pushed], str], fetch: Fetch) -> None:
