@@ -334,3 +334,90 @@ async def test_what_is_down_anyway_keeps_nobody_from_his_turn(world):
             "a.service",
             "b.service",
         ]
+
+
+def reverted(world, daemon):
+    return daemon.board.apps["web"].state is AppState.REVERTED
+
+
+async def test_one_that_moved_and_ended_takes_all_back(world):
+    """Also with status 0, while others have not moved yet."""
+    world.systemd.slow["web@1.service"] = 0.1
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        await world.push(daemon, web(2))
+        await rest(daemon, SETTLE + 3)
+        world.systemd.ends("web@1.service")
+        await rest(daemon, 5)
+        assert reverted(world, daemon)
+        assert new(world, 1) == instances(1, 2, 3)
+
+
+async def test_what_is_called_otherwise_ends_in_its_turn(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1, more="name=web-%i"))
+        mark = len(world.systemd.jobs)
+        await world.push(daemon, web(1, more="name=app-%i"))
+        await rest(daemon, 2)
+        assert {unit for _, unit in world.systemd.jobs[mark:]} == instances(1)
+        await rest(daemon, 3 * SETTLE + 5)
+        assert new(world, 1, "name=app-%i") == instances(1, 2, 3)
+
+
+async def test_health_that_nobody_tells_is_no_reason_to_restart_all(world):
+    checked = "health=30"
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1, more=checked))
+        checks, world.machine.checks = world.machine.checks, {}
+        await world.push(daemon, web(2, more=checked))
+        world.machine.checks = checks
+        await rest(daemon, 1)
+        assert len(restarted(world)) == 1
+
+
+async def test_a_changed_drop_in_of_the_host_is_loaded_once_and_taken_up_in_turns(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        loaded = world.machine.reloads
+        world.generator.around["/home/pi/own.conf"] = "2"
+        daemon.queue.add("all-apps")
+        await rest(daemon, 2)
+        assert restarted(world) == ["web@1.service"]
+        await rest(daemon, 3 * SETTLE + 10)
+        assert set(restarted(world)) == instances(1, 2, 3)
+        assert world.machine.reloads - loaded <= 3
+
+
+async def test_a_reverted_app_takes_up_what_changes_in_turns_too(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        world.machine.bad.add(oid("v=2 "))
+        await deploy(world, daemon, web(2))
+        assert reverted(world, daemon)
+        mark = len(restarted(world))
+        world.generator.around["/home/pi/own.conf"] = "2"
+        daemon.queue.add("all-apps")
+        await rest(daemon, 2)
+        assert len(restarted(world)) == mark + 1
+
+
+async def test_an_instance_with_a_file_of_its_own_is_none_too_many(world):
+    files = {**web(1), "web/web@canary.container": "v=7"}
+    async with world.running() as daemon:
+        await deploy(world, daemon, files)
+        await rest(daemon, 100)
+        assert world.machine.running.keys() == {*instances(1, 2, 3), "web@canary.service"}
+        assert daemon.board.apps["web"].state is AppState.READY
+
+
+async def test_scaling_is_about_the_release_that_runs(world):
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1))
+        world.machine.bad.add(oid("v=2 "))
+        await deploy(world, daemon, web(2, replicas=5))
+        assert reverted(world, daemon)
+        await scale(daemon, 5)
+        assert world.machine.running.keys() == instances(1, 2, 3, 4, 5)
+        assert new(world, 1) == instances(1, 2, 3, 4, 5)
+        (order,) = world.ledger.all(Scale).values()
+        assert order.instead_of == 3

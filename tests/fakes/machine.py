@@ -236,6 +236,7 @@ class Machine:
                 self.dead[unit] = self.networks_of(unit)
         self.running.clear()
         self.failed.clear()
+        self.since.clear()
 
     def boot(self) -> None:
         """Have systemd take up what is there; what it wants is queued, and not started yet.
@@ -310,6 +311,7 @@ class Machine:
             load=load,
             ever_started=unit in self.ended,
             exit_status=0 if unit in self.ended else None,
+            active_since=self.since.get(unit, 0.0),
             path=self.places.get(unit, "") if load == "loaded" else "",
             job="start" if unit in self.queued and load == "loaded" else "",
         )

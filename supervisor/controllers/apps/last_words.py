@@ -92,7 +92,8 @@ class LastWords(msgspec.Struct, kw_only=True):
             port = taken.port
             holder = await self.host.port_holder(taken.port, taken.protocol)
             more = f"port {taken.port} is taken by {holder or 'somebody who is gone now'}"
-        line = self._lines.get(unit, {}).get(port, "")
+        lines = self._lines.get(unit) or self._lines.get(template_of(unit), {})
+        line = lines.get(port, "")
         return "; ".join(filter(None, (words, more, line and f"asked for in {line}")))
 
     async def of_job(self, failed: JobFailed | None, unit: str) -> JobFailed | None:

@@ -18,7 +18,7 @@ from supervisor.controllers.ports import Folder, Ledger, Podman
 from supervisor.controllers.state.left_behind import left_behind
 from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.health import wanted_units
-from supervisor.core.health.gate import stands
+from supervisor.core.health.gate import in_turn, stands
 from supervisor.core.plan.asked_objects import asked_images, asked_kinds
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.errors import Failure, Retry
@@ -110,6 +110,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         changing = {one.name for one in deployments if _changes(one, apps[one.name])}
         curious = _down(deployments, units, wanted_targets, needed_by).union(on_trial)
         curious.update(name for one in changing for name in own[one].units)
+        curious.update(_in_turn(deployments))
         await self.units.look_closer(curious, units)
         try:
             inventory = await self._inventory(deployments, apps, units, changing, applied)
@@ -185,7 +186,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         """Read the units anew, and leave the rest as it was read."""
         units = await self.units.read(before.units)
         curious = _down(deployments, units, before.targets, before.needed_by)
-        curious.update(_on_trial(deployments, before.applied))
+        curious.update(_on_trial(deployments, before.applied), _in_turn(deployments))
         await self.units.look_closer(curious, units)
         checked = await self._checked(deployments, units)
         played = await self.health.played(_begun(deployments, units, {UnitKind.KUBE}))
@@ -270,6 +271,11 @@ def _on_trial(
         if one.wanted and not stands(one.wanted, applied)
         for name, unit in one.wanted.runtime_units.items()
     }
+
+
+def _in_turn(deployments: Sequence[Deployment]) -> set[str]:
+    """Units of which the next is restarted only when those before it have been up for a while."""
+    return {name for one in deployments for app in one.apps for name in in_turn(app)}
 
 
 def _changes(one: Deployment, observed: ObservedApp) -> bool:

@@ -23,6 +23,7 @@ from supervisor.core.plan.volumes import is_half_done
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import count, format_duration
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.need import Need, NeedKind
@@ -201,6 +202,15 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         self.ledger.log(EventKind.HELD, app=app, revision=target.revision, reason=words)
         self.desired_state.invalidate()
 
+    def _stands(self, deployment: Deployment | None) -> DesiredApp | None:
+        """Return the state of an app that is here; what is wanted, only if it was tried."""
+        if deployment is None or deployment.wanted is None:
+            return deployment.last_good if deployment else None
+        wanted, last_good = deployment.wanted, deployment.last_good
+        tried = self.ledger.rollouts(deployment.name)
+        is_tried = any(is_on(one) and one.content == wanted.content for one in tried)
+        return wanted if is_tried or last_good is None else last_good
+
     async def scale(self, order: ScaleRequest) -> None:
         """Have so many replicas of a unit; a release whose file says another number ends that.
 
@@ -208,7 +218,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         """
         self.names.check([order.app])
         deployment = (await self.desired_state.deployments()).get(order.app)
-        unit = template_to_scale(order.app, deployment, order.unit)
+        unit = template_to_scale(order.app, self._stands(deployment), order.unit)
         said, asked = unit.replicas or 0, order.replicas
         name = f"{order.app} {unit.name}"
         if asked is not None and asked > 1 and (why := why_only_one(unit)):

@@ -43,13 +43,12 @@ def overtaken(app: DesiredApp, scales: Iterable[Scale]) -> Iterator[Scale]:
     return (one for one in scales if not app.heeds(one))
 
 
-def template_to_scale(app: str, deployment: Deployment | None, wish: str) -> DesiredUnit:
-    """Return the unit of an app of which replicas are ordered.
+def template_to_scale(app: str, stands: DesiredApp | None, wish: str) -> DesiredUnit:
+    """Return the unit of an app, as it stands now, of which replicas are ordered.
 
     `wish` names it (`web@.service`, `web@.container`, `web@`, `web`); it may be empty where there
     is one. Raises Stalled if there is none, or more than one.
     """
-    stands = (deployment.wanted or deployment.last_good) if deployment else None
     there = [unit for unit in (stands.units if stands else ()) if unit.has_replicas]
     stem = wish.removesuffix(".service").removesuffix(".container").removesuffix("@")
     found = [one for one in there if not wish or one.name == f"{stem}@.service"]

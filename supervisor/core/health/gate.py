@@ -125,7 +125,7 @@ def judge(
         if state.unmet:
             # systemd was told not to start it here: that says nothing of the revision.
             unmet.append(f"{name} was not started: {state.unmet} is not met")
-        elif not state.paused and undone and state.active == "inactive":
+        elif undone and state.active == "inactive" and state.active_since <= began:
             # What is still to be done may have stopped it, and is to start it again.
             waits.append(f"{name}: {state.active}")
         elif word := lacks(app, name, unit, observed, terms):
@@ -147,7 +147,8 @@ def judge(
     if not waits:
         return Gate(state=GateState.PASSED, reason="; ".join(unmet))
     # Of those that are restarted one by one, each has the time of all.
-    last_began = max((observed.unit(name).active_since for name in in_turn(app)), default=0.0)
+    moved = (name for name in in_turn(app) if not observed.repair(name).failures)
+    last_began = max((observed.unit(name).active_since for name in moved), default=0.0)
     ends = max(trial.began_at, min(last_began, now)) + max(float(settings.gate_timeout), settle)
     if strict and now >= ends:
         after = format_duration(now - trial.began_at)

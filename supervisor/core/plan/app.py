@@ -153,7 +153,8 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
         draft.steps.extend(meeting)
         draft.waiting.extend(needs)
         if last_good and last_good.content == wanted.content:
-            draft.extend(attempt, blocked=blocked_units(wanted, observed))
+            due, _ = _now_due(given, wanted, attempt)
+            draft.extend(due, blocked=blocked_units(wanted, observed))
         return None
     left = list(_left(given, wanted))
     if attempt.steps and left:
@@ -161,7 +162,7 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
         draft.look_again(now + _LEFT_SECONDS)
     elif word is None or word.state is GateState.PASSED:
         draft.steps.extend(left)
-    now_due, rolling = in_turns(wanted, attempt, observed, now, given.rollout)
+    now_due, rolling = _now_due(given, wanted, attempt)
     draft.extend(now_due)
     plan_forgetting(wanted, observed, draft)
     verdict = draft.verdict(revision=wanted.revision, complete=True)
@@ -190,7 +191,21 @@ def _plan_last_good(given: Given, last_good: DesiredApp, draft: Draft) -> None:
     puts = plan_puts(last_good, observed)
     if puts and not any(isinstance(step, PutSecrets) for step in draft.steps):
         draft.steps.append(puts)
-    draft.extend(attempt, blocked=blocked_units(last_good, observed))
+    due, _ = _now_due(given, last_good, attempt)
+    draft.extend(due, blocked=blocked_units(last_good, observed))
+
+
+def _now_due(given: Given, app: DesiredApp, attempt: Draft) -> tuple[Draft, tuple[str, ...]]:
+    """Return what of the way to `app` can be done now, and the units whose turn comes later.
+
+    The way back is taken at once, by all that have left it.
+    """
+    observed, due = given.observed, attempt
+    rolling: tuple[str, ...] = ()
+    if app is given.deployment.wanted or is_installed(app, observed):
+        due, rolling = in_turns(app, attempt, observed, given.now, given.rollout)
+    plan_fresh_load(app, observed, due)
+    return due, rolling
 
 
 def left_alone(
@@ -225,7 +240,6 @@ def _way(given: Given, app: DesiredApp, other: DesiredApp | None) -> Draft:
     plan_leftovers(app, observed, given.owners, draft)
     files = plan_files(app, observed, now, draft)
     plan_units(app, observed, now, files, draft)
-    plan_fresh_load(app, observed, draft)
     draft.findings.extend(
         Finding(
             message=f"{path} is in podvisor's folder of {app.name}, but is not podvisor's",
@@ -296,7 +310,9 @@ def _remove_units(
             had[name] = None
     stays = app.runtime_units if app else {}
     replicas = {unit.name: unit for unit in (app.units if app else ()) if unit.has_replicas}
-    for name in _surplus(replicas, {*had, *observed.units} if replicas else ()):
+    kept = {*stays, *(app.needs if app else ()), *observed.needed_by}
+    there = {*had, *observed.units}.difference(kept) if replicas else ()
+    for name in _surplus(replicas, there):
         had.pop(name, None)
         number = count(len(replicas[template_of(name)].instances), "replica")
         _remove_unit(name, observed, draft, f"there are to be {number} of it")
@@ -312,12 +328,7 @@ def _remove_units(
 
 def _surplus(replicas: Mapping[str, DesiredUnit], names: Iterable[str]) -> list[str]:
     """Of these units, the instances of these templates that are not to be; the highest first."""
-    there = [
-        name
-        for name in names
-        if (unit := replicas.get(template_of(name)))
-        and name not in (unit.name, *unit.runtime_names)
-    ]
+    there = [name for name in names if name not in replicas and template_of(name) in replicas]
     return sorted(there, key=lambda name: (len(name), name), reverse=True)
 
 

@@ -52,8 +52,9 @@ def _of_too_many(
     """Yield the app whose template was started under a name that is none of its replicas."""
     template = template_of(instance)
     for app, those in units:
-        mine = [unit for unit in those if unit.name == template and unit.has_replicas]
-        if mine and all(instance not in unit.runtime_names for unit in mine):
+        mine = tuple(those)
+        has_replicas = any(unit.name == template and unit.has_replicas for unit in mine)
+        if has_replicas and all(instance not in unit.runtime_names for unit in mine):
             yield app
 
 
