@@ -23,7 +23,7 @@ def test_uncommented_it_sets_everything_to_its_default() -> None:
     (finding,) = reading.findings
     assert "nobody hears the webhooks of registry “ghcr”" in str(finding)
     assert reading.settings is not None
-    assert set(reading.settings.sources) == {"apps", "local", "over-ssh"}
+    assert set(reading.settings.sources) == {"apps", "local", "artifact", "over-ssh"}
     images = msgspec.structs.replace(reading.settings.images, by_app={}, by_image={})
     webhooks = msgspec.structs.replace(reading.settings.webhooks, registries={})
     plain = msgspec.structs.replace(reading.settings, sources={}, images=images, webhooks=webhooks)
@@ -40,7 +40,7 @@ def test_every_setting_is_explained() -> None:
         for field in msgspec.structs.fields(shape):
             begins = (f"#{field.name} = ", f"#[images.{field.name}.", f"#[webhooks.{field.name}.")
             at = next(n for n, line in enumerate(lines) if line.startswith(begins))
-            assert field.name == "folder" or lines[at - 1].startswith("# ")
+            assert lines[at - 1].startswith("# "), field.name
 
 
 def test_writes_a_private_file_once(podvisor: Podvisor, home: Path) -> None:

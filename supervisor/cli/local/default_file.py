@@ -49,19 +49,20 @@ _TABLES = {"by_app": "web", "by_image": '"docker.io/library/*"', "registries": "
 def default_text() -> str:
     """Return the text of the file."""
     explained = docstrings()
+    effects = explained[SourceSettings.__name__][1]
+    fields = {field.name: field for field in msgspec.structs.fields(SourceSettings)}
     parts = [_HEAD]
     parts += _section(
         "sources.apps", SourceSettings, explained, without=("oci", "folder", *_OVER_SSH)
     )
     parts += ["# A second source, a folder of this machine:", "#[sources.local]"]
-    parts += ['#folder = "~/apps"', ""]
+    parts += [*_setting(fields["folder"], effects), ""]
     parts += ["# A third one, an artifact in a registry:", "#[sources.artifact]"]
-    parts += ['#oci = "registry.example.org/me/apps:main"', ""]
-    parts += ["# A fourth one, over ssh:", "#[sources.over-ssh]"]
+    parts += [*_setting(fields["oci"], effects), ""]
+    parts += ["# A fourth one, a Git repository over ssh:", "#[sources.over-ssh]"]
     parts.append('#git = "ssh://git@example.org/me/apps.git"')
-    for field in msgspec.structs.fields(SourceSettings):
-        if field.name in _OVER_SSH:
-            parts += _setting(field, explained[SourceSettings.__name__][1])
+    for name in _OVER_SSH:
+        parts += _setting(fields[name], effects)
     parts.append("")
     for field in msgspec.structs.fields(Settings):
         shape = field.type
