@@ -4,14 +4,19 @@ import json
 from base64 import b64encode
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from supervisor.cli import codes
+from supervisor.cli.daemon.client import Refused
+from supervisor.cli.local.trust import changes, write_all
 from supervisor.core.images.public_key import fingerprint, read_public_key
+from supervisor.model.image_status import AskedSignature
 from tests.core.images.test_public_key import ECDSA, ED25519
 
 POLICY = ".config/containers/policy.json"
 ATTACHED = ".config/containers/registries.d/podvisor.yaml"
+OTHER = ".config/containers/registries.d/other.yaml"
 ANYTHING = [{"type": "insecureAcceptAnything"}]
 
 
@@ -120,3 +125,78 @@ def test_a_policy_that_cannot_be_changed(files, daemon, podvisor, text):
     assert done.code == codes.ERROR
     assert f"cannot change {files / POLICY}" in done.err
     assert (files / POLICY).read_text(encoding="latin-1") == text
+
+
+def everything(home):
+    """What is where Podman's settings are of the user's own."""
+    found = sorted((home / ".config").rglob("*"))
+    return {one: one.read_text() if one.is_file() else None for one in found}
+
+
+def test_without_room_for_the_attachments_the_policy_stays(files, daemon, podvisor):
+    """Podman would refuse each pull of an image of which it does not know where signatures are."""
+    (files / ATTACHED).parent.write_text("no folder")
+    before = everything(files)
+    daemon.answer("/v1/signatures", {"images": [asked()]})
+    done = podvisor("trust", "--yes")
+    assert done.code == codes.ERROR
+    assert f"cannot write {files / ATTACHED}" in done.err
+    assert "wrote" not in done.out
+    assert everything(files) == before
+
+
+@pytest.mark.parametrize("folder", ["", "empty", "full"])
+def test_without_room_for_the_policy_the_attachments_are_taken_back(
+    files, daemon, podvisor, folder
+):
+    """An empty folder of the user's own would count instead of the machine's, too."""
+    (files / "dotfiles/policy.json").unlink()
+    (files / "dotfiles").rmdir()
+    (files / "dotfiles").write_text("no folder")
+    if folder:
+        (files / ATTACHED).parent.mkdir()
+    if folder == "full":
+        (files / ATTACHED).write_text("docker:\n  quay.io/me:\n    lookaside: https://a\n")
+    before = everything(files)
+    daemon.answer("/v1/signatures", {"images": [asked()]})
+    done = podvisor("trust", "--yes")
+    assert done.code == codes.ERROR
+    assert f"cannot write {files / POLICY}" in done.err
+    assert everything(files) == before
+
+
+def test_the_policy_is_written_last(files, daemon, podvisor):
+    """Whatever ends it in the middle: of the two, only the policy has anything refused."""
+    daemon.answer("/v1/signatures", {"images": [asked()]})
+    shown = [line for line in podvisor("trust").out.splitlines() if line.startswith("+++")]
+    assert shown == [f"+++ {files / ATTACHED}", f"+++ {files / POLICY}"]
+
+
+@pytest.mark.parametrize("before", ["", "docker:\n  quay.io/me:\n    lookaside: https://a\n"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (POLICY, '{"default": [{"type": "reject"}]}'),
+        (POLICY, "{bad"),
+        (POLICY, None),
+        (ATTACHED, "docker:\n  quay.io/me:\n    lookaside: https://b\n"),
+        (OTHER, "docker:\n  ghcr.io/me:\n    use-sigstore-attachments: true\n"),
+        (OTHER, "docker:\n  ghcr.io/me/web:\n    lookaside: https://c\n"),
+        (OTHER, "{bad"),
+    ],
+)
+def test_what_has_changed_since_it_was_shown_is_not_overwritten(files, before, name, text):
+    if before:
+        (files / ATTACHED).parent.mkdir()
+        (files / ATTACHED).write_text(before)
+    images = [msgspec.convert(asked(), AskedSignature)]
+    shown = changes(images, files)
+    path = files / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text) if text else path.unlink()
+    then = everything(files)
+    with pytest.raises(Refused) as caught:
+        write_all(shown, images=images, home=files)
+    assert "changed since" in str(caught.value) or "cannot change" in str(caught.value)
+    assert caught.value.hint
+    assert everything(files) == then

@@ -36,7 +36,7 @@ def command(config: str, *, apps: tuple[str, ...], yes: bool) -> int:
     writes them. All else in them stays as it is. Compare the key's fingerprint with what its owner
     says: whoever can push to the source can name another key, but nobody but you can write it here.
     """
-    from supervisor.cli.local.trust import changes, unmet
+    from supervisor.cli.local.trust import changes, unmet, write_all
     from supervisor.cli.show.diff_lines import show_diff
     from supervisor.model.image_status import SignatureList
 
@@ -58,8 +58,8 @@ def command(config: str, *, apps: tuple[str, ...], yes: bool) -> int:
     if not yes and not _is_confirmed():
         screen.say("Nothing is written.")
         return codes.CHANGES
+    write_all(found, images=mine, home=Path.home())
     for one in found:
-        one.write()
         screen.say(("✓ ", "good"), f"wrote {one.path}")
     for left in unmet(mine, Path.home()):
         raise Refused(

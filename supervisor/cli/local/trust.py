@@ -1,7 +1,8 @@
 """Podman's files for signatures, as they are and as they should be: `podvisor trust`."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,12 +38,46 @@ class Change(NamedTuple):
         except OSError as error:
             raise Refused(f"cannot write {self.path}: {error.strerror or error}") from error
 
+    def take_back(self) -> None:
+        """Have it as it was before it was written, if that can be."""
+        with suppress(OSError):
+            if self.old_path == self.path:
+                write_whole(self.path.resolve(), self.old.encode())
+            else:
+                self.path.resolve().unlink()
+
 
 def changes(images: Iterable[AskedSignature], home: Path) -> list[Change]:
     """Return what has to be written for Podman to verify these images. Raises Refused."""
     images = tuple(images)
-    found = [_policy(images, home), *_attachments(images, home)]
+    # The policy last: with it alone, Podman would refuse what it does not find the signatures of.
+    found = [*_attachments(images, home), _policy(images, home)]
     return [one for one in found if one and (one.new != one.old or one.old_path != one.path)]
+
+
+def write_all(shown: Sequence[Change], *, images: Iterable[AskedSignature], home: Path) -> None:
+    """Write what `changes` returned, all of it or nothing.
+
+    Raises Refused, also where that would be something else by now.
+    """
+    if changes(images, home) != list(shown):
+        raise Refused(
+            "cannot write this: Podman's files have changed since it was shown",
+            hint="podvisor trust shows what they are to say now",
+        )
+    with ExitStack() as on_failure:
+        for one in shown:
+            if not one.path.parent.exists():
+                on_failure.callback(_remove_folder, one.path.parent)
+            one.write()
+            on_failure.callback(one.take_back)
+        on_failure.pop_all()
+
+
+def _remove_folder(path: Path) -> None:
+    """Remove one that was made: an empty one of the user's own counts, too."""
+    with suppress(OSError):
+        path.rmdir()
 
 
 def unmet(images: Iterable[AskedSignature], home: Path) -> list[AskedSignature]:
