@@ -75,6 +75,14 @@ class InstallLine(msgspec.Struct, frozen=True, kw_only=True):
     line: int
 
 
+class PerInstance(msgspec.Struct, frozen=True, kw_only=True):
+    """What each instance of a template has for itself: names, with `%i` for the instance's."""
+
+    images: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    secret_uses: tuple[SecretUse, ...] = ()
+
+
 class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """A systemd unit that should exist, as the generator (or the unit file) describes it."""
 
@@ -98,6 +106,10 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """For a template: `[X-Podvisor] Replicas=`; None is "not said"."""
     max_unavailable: int = 1
     """`[X-Podvisor] MaxUnavailable=`: how many replicas may be down for a change."""
+    only_one: str = ""
+    """What of it only one instance can have, as its file says it (`IP=10.89.0.2`)."""
+    per_instance: PerInstance = PerInstance()
+    """Of replicas: what of `images`, `volumes` and `secret_uses` there is for each."""
     requires: tuple[str, ...] = ()
     """Units that it needs (Requires=, BindsTo=, Wants=, Requisite=), generator's own excluded."""
     oneshot: bool = False

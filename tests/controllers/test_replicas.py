@@ -271,7 +271,7 @@ async def test_a_person_scales_to_none_and_back(world):
         ("lone", "", "no unit of it has replicas"),
         ("none", "", "no app named"),
         ("two", "", "more than one unit of it has replicas"),
-        ("named", "", "its container is called x"),
+        ("named", "", "ContainerName=x"),
     ],
 )
 async def test_what_cannot_be_scaled_is_said(world, app, unit, words):

@@ -307,6 +307,9 @@ class FakeGenerator:
             object_name=words.get("name", f"systemd-{base}".replace("@", "_%i")),
             instances=replica_names(int(words.get("replicas", 0))),
             replicas=int(words["replicas"]) if "replicas" in words else None,
+            only_one=f"ContainerName={name}"
+            if "%" not in (name := words.get("name", "%i"))
+            else "",
             max_unavailable=int(words.get("unavailable", 1)),
             oneshot=kind not in RUN | {UnitKind.PLAIN} or "job" in words,
             build_command=("podman", "build") if kind is UnitKind.BUILD else (),

@@ -15,7 +15,7 @@ from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.suspensions import Suspensions
-from supervisor.core.desired.scales import template_to_scale, why_only_one
+from supervisor.core.desired.scales import template_to_scale
 from supervisor.core.health.gate import is_on
 from supervisor.core.health.release import in_words
 from supervisor.core.plan.rollout import older_release
@@ -221,9 +221,9 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         unit = template_to_scale(order.app, self._stands(deployment), order.unit)
         said, asked = unit.replicas or 0, order.replicas
         name = f"{order.app} {unit.name}"
-        if asked is not None and asked > 1 and (why := why_only_one(unit)):
+        if asked is not None and asked > 1 and unit.only_one:
             hint = "let it name the instance: %i"
-            raise Stalled(f"cannot scale {unit.name} to {asked}: {why}", hint=hint)
+            raise Stalled(f"cannot scale {unit.name} to {asked}: {unit.only_one}", hint=hint)
         before = self.ledger.drop(Scale, name)
         if asked is None or asked == said:
             if before:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Stalled
 from supervisor.model.rollout import Scale
+from supervisor.model.secret import SecretUse
 from supervisor.model.unit_name import replica_names
 
 _HINT = "Replicas= in [X-Podvisor] of a template (web@.container) says how many there are to be"
@@ -35,7 +36,37 @@ def _scaled(app: DesiredApp | None, scales: Collection[Scale]) -> DesiredApp | N
 def _with(unit: DesiredUnit, order: Scale | None) -> DesiredUnit:
     if order is None or unit.replicas != order.instead_of:
         return unit
-    return replace(unit, instances=replica_names(order.replicas))
+    old, new = unit.instances, replica_names(order.replicas)
+    each = unit.per_instance
+    uses = {
+        n: tuple(SecretUse(_named(one.name, n), one.path, one.line) for one in each.secret_uses)
+        for n in {*old, *new}
+    }
+    before = {use for n in old for use in uses[n]}
+    return replace(
+        unit,
+        instances=new,
+        images=_for(unit.images, each.images, old=old, new=new),
+        volumes=_for(unit.volumes, each.volumes, old=old, new=new),
+        secret_uses=(
+            *(use for use in unit.secret_uses if use not in before),
+            *(use for n in new for use in uses[n]),
+        ),
+    )
+
+
+def _for(
+    names: Iterable[str], forms: Iterable[str], *, old: Iterable[str], new: Iterable[str]
+) -> tuple[str, ...]:
+    """Return names with those that are of the new instances in place of the old ones'."""
+    forms = tuple(forms)
+    before = {_named(form, one) for one in old for form in forms}
+    mine = (_named(form, one) for one in new for form in forms)
+    return tuple(dict.fromkeys((*(name for name in names if name not in before), *mine)))
+
+
+def _named(form: str, instance: str) -> str:
+    return form.replace("%i", instance)
 
 
 def overtaken(app: DesiredApp, scales: Iterable[Scale]) -> Iterator[Scale]:
@@ -60,10 +91,3 @@ def template_to_scale(app: str, stands: DesiredApp | None, wish: str) -> Desired
         raise Stalled(f"cannot scale {what}: no unit of it has replicas", hint=_HINT)
     why = "more than one unit of it has replicas" if found else "no replicas are called so"
     raise Stalled(f"cannot scale {what}: {why}", hint=f"name {names}")
-
-
-def why_only_one(unit: DesiredUnit) -> str:
-    """Say what of a unit only one container can have; empty if it names the instance (`%i`)."""
-    if unit.publishes:
-        return f"it publishes port {unit.publishes[0].first}"
-    return "" if "%" in unit.object_name else f"its container is called {unit.object_name}"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
+from typing import Any
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.digest import digest
@@ -33,9 +34,10 @@ from supervisor.core.render.image_rules import (
     report_played,
 )
 from supervisor.core.render.reading import Reading, instances
+from supervisor.core.render.replicas import of_one
 from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.kit.texts import parse_duration
-from supervisor.model.app import PublishedPort
+from supervisor.model.app import PerInstance, PublishedPort
 from supervisor.model.quadlet import GENERATED, OWNED, QUADLETS, RUNNING, UnitKind
 from supervisor.model.secret import SecretUse
 from supervisor.model.unit_name import instance_of
@@ -43,6 +45,8 @@ from supervisor.model.unit_name import instance_of
 _HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
 _IMAGE_FILES = tuple(suffix for suffix, row in QUADLETS.items() if row.makes == "image")
 _PODMANS_INTERVAL = "30s"
+_SAMPLE = "1907070707"
+"""An instance's name that is in no name by chance, to find again where it was put."""
 _NETWORK_MODES = frozenset(
     ("bridge", "container", "host", "none", "ns", "pasta", "private", "slirp4netns")
 )
@@ -127,6 +131,7 @@ def _read_unit(
         pods=pods,
         networks=tuple(_networks(unit, section, known)) if runs else (),
         secret_uses=uses,
+        **(_of_replicas(name, unit, path, files, known) if own.replicas is not None else {}),
         publishes=tuple(_published(unit, section, path, files, known)),
         mounts=writable_mounts(
             (expand(value, known) for value in unit.values(section, "Volume")),
@@ -168,6 +173,27 @@ def _volumes(unit: UnitFile, names: Sequence[str], *, home: str) -> Iterator[str
         known = specifiers(name, home=home)
         for line in lines:
             yield from named_volumes([expand(word, known) for word in split_words(line)])
+
+
+def _of_replicas(
+    name: str, unit: UnitFile, path: str, files: AppFiles, known: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what only the replicas of a `.container` have: fields of `DesiredUnit`."""
+    sample = [instance_of(name, _SAMPLE)]
+    images = _images(unit, "X-Container", sample)
+    volumes = _volumes(unit, sample, home=known.get("h", ""))
+    uses = _secret_uses(sample, unit, path, files)
+    each = PerInstance(
+        images=tuple(one.replace(_SAMPLE, "%i") for one in images if _SAMPLE in one),
+        volumes=tuple(one.replace(_SAMPLE, "%i") for one in volumes if _SAMPLE in one),
+        secret_uses=tuple(
+            SecretUse(one.name.replace(_SAMPLE, "%i"), one.path, one.line)
+            for one in uses
+            if _SAMPLE in one.name
+        ),
+    )
+    only_one = "; ".join(f"{key}={value}" for key, value in of_one(unit, known))
+    return {"per_instance": each, "only_one": only_one}
 
 
 def _look_at_yaml(

@@ -50,13 +50,13 @@ def judge_replicas(
         at = files.origin(path, Entry("Install", "DefaultInstance", default))
         message = f"DefaultInstance={default} is none of the {replicas} instances of {name}"
         yield files.finding(message, at=at, hint="leave it out: Replicas= numbers them from 1")
-    for key, value in _of_one(unit, known) if replicas > 1 else ():
+    for key, value in of_one(unit, known) if replicas > 1 else ():
         at = files.origin(path, Entry("Container", key, value))
         message = f"{key}={value}: {replicas} replicas cannot share it"
         yield files.finding(message, at=at, hint=_hint(key))
 
 
-def _of_one(unit: UnitFile, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def of_one(unit: UnitFile, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the assignments of what only one container can have, and that name no instance."""
     section = "X-Container"
     for key in _OF_ONE:

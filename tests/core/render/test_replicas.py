@@ -1,12 +1,16 @@
 """Replicas= and MaxUnavailable=: what they mean, and what there can be only one of."""
 
+import msgspec
 import pytest
 
+from supervisor.core.desired.scales import scaled
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Place
 from supervisor.core.render.quadlet_output import read_units
 from supervisor.core.render.reading import Reading
+from supervisor.model.rollout import Scale
 from tests.core.candidates import from_texts
+from tests.fakes.machine import app, deploy
 
 STAGE = "/stage"
 PLACE = Place(stage=STAGE, live="/live", home="/home/pi")
@@ -43,6 +47,22 @@ def test_they_are_to_run_whatever_the_install_says():
 def test_none_is_a_number():
     (unit,) = (reading := read("Replicas=0")).units
     assert (unit.replicas, unit.instances) == (0, ())
+    assert not reading.findings
+
+
+def test_what_is_of_each_follows_the_number_that_a_person_orders():
+    lines = ("Secret=pw-%i", "Secret=all", "Image=x-%i")
+    (unit,) = (reading := read("Replicas=2", container=lines)).units
+    assert unit.per_instance.images == ("x-%i",)
+    one = app("web", unit)
+    order = Scale(app="web", unit=unit.name, replicas=4, instead_of=2, at=1.0)
+    (more,) = scaled(deploy(one, one), [order]).wanted.units
+    assert more.images == ("x-1", "x-2", "x-3", "x-4")
+    assert set(more.secrets) == {"all", "pw-1", "pw-2", "pw-3", "pw-4"}
+    assert {use.line for use in more.secret_uses} == {3, 4}
+    none = msgspec.structs.replace(order, replicas=0)
+    (fewer,) = scaled(deploy(one, one), [none]).wanted.units
+    assert (fewer.images, fewer.secrets) == ((), ("all",))
     assert not reading.findings
 
 
@@ -84,7 +104,9 @@ def test_what_only_one_can_have_is_refused(line, own):
     assert finding.message == f"{line}: 2 replicas cannot share it"
     assert finding.line == 3
     assert "%i" in finding.hint
-    assert not read("Replicas=1", container=[line]).findings
+    alone = read("Replicas=1", container=[line])
+    assert not alone.findings
+    assert alone.units[0].only_one == line
     assert not read("Replicas=2", container=[own]).findings
     assert not read("Replicas=2", container=["Network=none", "PublishPort=8080:80"]).findings
 
