@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from supervisor.cli import codes
 from supervisor.cli.app import COMMANDS, group
 from supervisor.core.config.reader import read_settings
 from supervisor.model import plan
@@ -156,3 +157,31 @@ def test_every_kind_of_step_is_explained():
 
 def test_every_state_of_an_app_is_explained():
     assert first_column("states.md", "Apps") == [state.value for state in AppState]
+
+
+def test_every_exit_code_is_explained_with_the_commands_whose_help_names_it():
+    text = (REFERENCE / "exit-codes.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| .* \| ([^|]+) \|$", text, re.MULTILINE)
+    assert [int(code) for code, _ in rows] == list(codes.MEANINGS)
+    helped = dict(with_codes())
+    for code, told in rows:
+        if told != "all":
+            named = {command_of(words) for words in CODE.findall(told)}
+            assert named == {name for name, found in helped.items() if code in found}, code
+
+
+def with_codes() -> Iterator[tuple[str, list[str]]]:
+    """Commands, those of groups too, and the exit codes that their help names."""
+    context = click.Context(group, info_name="podvisor")
+    for name in COMMANDS:
+        command = group.get_command(context, name)
+        below = getattr(command, "commands", {})
+        for path, one in {name: command, **{f"{name} {key}": below[key] for key in below}}.items():
+            yield path, re.findall(r"^  (\d+)  ", one.epilog, re.MULTILINE)
+
+
+def command_of(words: str) -> str:
+    """The command alone, of a line that shows how it is called."""
+    name, *more = [word for word in words.split() if not word.startswith("-")]
+    command = group.get_command(click.Context(group, info_name="podvisor"), name)
+    return f"{name} {more[0]}" if more and more[0] in getattr(command, "commands", {}) else name
