@@ -22,6 +22,8 @@ from supervisor.model.plan import (
 from supervisor.model.quadlet import UnitKind
 from tests.fakes.machine import Machine, app, container, deploy, network, pod, volume
 
+LATER = 2.0
+"""A release that comes is planned after the one before began."""
 RULES = [(), *((ChangeRule(action=action),) for action in ChangeAction)]
 
 
@@ -97,7 +99,7 @@ def apps(draw, name, host=None, *, snapshots=False):
 
 
 def settled(machine, deployments):
-    machine.converge(deployments)
+    machine.converge(deployments, LATER)
     for one in deployments:
         if one.wanted is None:
             assert one.name not in machine.manifests
@@ -136,7 +138,7 @@ def test_a_pass_cut_short_anywhere_is_mended_by_the_next(data):
         machine.teach(one)
     machine.converge([deploy(old), deploy(old_host)])
     after = [deploy(new, old), deploy(host, old_host)]
-    plan = machine.plan(after)
+    plan = machine.plan(after, LATER)
     cut = data.draw(st.integers(0, len(plan.steps)))
     for step in plan.steps[:cut]:
         machine.carry_out(step)

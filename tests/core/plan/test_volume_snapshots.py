@@ -1,0 +1,40 @@
+"""When an app's volumes are exported before another release comes, and when that is done."""
+
+import msgspec
+
+from supervisor.model.app import AppOptions
+from supervisor.model.quadlet import UnitKind
+from supervisor.model.volumes import VolumeSnapshot
+from tests.fakes.machine import Machine, app, container, deploy, volume
+
+DATA = volume("data")
+OLD = app("a", DATA, container("c", requires=(DATA.name,), volumes=(DATA.object_name,)))
+NEW = msgspec.structs.replace(
+    app("a", container("c", version="2", kind=UnitKind.PLAIN), revision="r2"),
+    options=AppOptions(snapshot=True),
+)
+"""Asks for what the one before did not, and has no volume any more."""
+
+
+def machine_with_old(*, began_at: float) -> Machine:
+    machine = Machine()
+    for one in (OLD, NEW):
+        machine.teach(one)
+    machine.converge([deploy(OLD)], began_at)
+    return machine
+
+
+def exports(machine: Machine, *, now: float) -> list[VolumeSnapshot]:
+    """Have the new release come; returns what was exported."""
+    machine.converge([deploy(NEW, OLD)], now)
+    assert machine.running["c.service"] == NEW.runtime_units["c.service"].digest
+    return list(machine.snapshots["a"].snapshots)
+
+
+def test_volumes_that_the_new_release_leaves_are_exported_once() -> None:
+    machine = machine_with_old(began_at=1.0)
+    machine.reload()  # by somebody else, before the first step
+    (snapshot,) = exports(machine, now=2.0)
+    assert snapshot.revision == "r1"
+    assert snapshot.stopped == ("c.service",)
+    assert "c.service" not in machine.repairs
