@@ -127,7 +127,7 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
     deployment, observed, now = given.deployment, given.observed, given.now
     last_good = deployment.way_back
     attempt = _converge(given, wanted, last_good)
-    start_again(wanted, observed, attempt)
+    start_again(wanted, observed, now, attempt)
     jobs = pending_jobs(wanted, observed)
     needs, meeting = unmet_needs(wanted, attempt.steps, observed, jobs=jobs, offered=given.offered)
     steps, is_half = len(draft.steps), is_half_done(observed.volumes.get(wanted.name))

@@ -98,13 +98,13 @@ def is_half_done(known: AppVolumes | None) -> bool:
     return bool(known and order and any(one.at >= order.at for one in known.snapshots))
 
 
-def start_again(app: DesiredApp, observed: Observed, attempt: Draft) -> None:
+def start_again(app: DesiredApp, observed: Observed, now: float, attempt: Draft) -> None:
     """Have what was stopped for a snapshot started with the release that comes: no repair of it."""
     known = observed.volumes.get(app.name)
     last = known.snapshots[-1] if known and known.snapshots else None
     if last is None or last.before != app.content or gate.stands(app, observed.applied):
         return
-    if _has_begun_since(last, app.name, observed):
+    if _has_begun_since(last, app.name, observed, now):
         return
     reason = "it was stopped while its volumes were exported"
     activated = {unit.activates for unit in app.units}
@@ -199,15 +199,16 @@ def _made(
         return last if last and last.at >= known.restore.at else None
     if last is None or last.before != wanted.content:
         return None
-    if _has_begun_since(last, wanted.name, observed):
+    if _has_begun_since(last, wanted.name, observed, now):
         return None
     if last.stopped:
         return last if all(observed.unit(name).has_ended for name in last.stopped) else None
-    return last if now - last.at < _FRESH_SECONDS else None
+    return last if 0 <= now - last.at < _FRESH_SECONDS else None
 
 
-def _has_begun_since(last: VolumeSnapshot, app: str, observed: Observed) -> bool:
-    return any(one.began_at >= last.at for one in observed.rollouts.get(app, ()))
+def _has_begun_since(last: VolumeSnapshot, app: str, observed: Observed, now: float) -> bool:
+    # What began later than now did so before the clock was set back.
+    return any(last.at <= one.began_at <= now for one in observed.rollouts.get(app, ()))
 
 
 def _has_jobs(app: DesiredApp) -> bool:

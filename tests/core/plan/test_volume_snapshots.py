@@ -38,3 +38,18 @@ def test_volumes_that_the_new_release_leaves_are_exported_once() -> None:
     assert snapshot.revision == "r1"
     assert snapshot.stopped == ("c.service",)
     assert "c.service" not in machine.repairs
+
+
+def test_a_clock_that_was_set_back_does_not_have_them_exported_without_end() -> None:
+    machine = machine_with_old(began_at=5_000.0)
+    (snapshot,) = exports(machine, now=1_000.0)
+    assert snapshot.at == 1_000.0
+    assert "c.service" not in machine.repairs
+
+
+def test_what_was_exported_before_the_clock_was_set_back_counts_for_nothing() -> None:
+    machine = machine_with_old(began_at=1.0)
+    machine.stop("c.service")
+    (step,) = machine.plan([deploy(NEW, OLD)], 5_000.0).steps
+    machine.carry_out(step)
+    assert [one.at for one in exports(machine, now=1_000.0)] == [5_000.0, 1_000.0]
