@@ -193,14 +193,14 @@ def test_history_is_read_from_the_ledger_without_a_daemon(podvisor: Podvisor, ho
 def test_scale_asks_for_another_number(
     podvisor: Podvisor, daemon: Any, target: str, asked: dict[str, Any]
 ) -> None:
-    order = Scale(app="web", unit="web@.service", replicas=5, instead_of=3, at=1.0)
+    order = Scale(app="web", unit="web@.service", replicas=5, instead_of=3, at=1.0, reason="a rush")
     web = AppStatus(name="web", source="home", state=AppState.READY, scales=(order,))
     daemon.answer("/v1/scale", {"reply": plain(SyncReply(apps=(web,)))})
     said = podvisor("scale", target, "--reason", "a rush")
     assert said.code == 0
     assert daemon.asked[0].body == {**asked, "reason": "a rush"}
     assert "web@.service was scaled to 5 replicas" in said.out
-    assert "its file says 3" in said.out
+    assert ", a rush; its file says 3" in said.out
 
 
 @pytest.mark.parametrize("target", ["web=", "web=-1", "web=101", "web=x", "=3", "web=٣"])

@@ -281,7 +281,9 @@ def _orders(app: dict[str, Any], now: float) -> Iterator[str]:
     for scale in app.get("scales", ()):
         asked = count(scale["replicas"], "replica")
         since = relative(scale["at"], now=now)
-        yield f"{scale['unit']} was scaled to {asked} {since}; its file says {scale['instead_of']}"
+        why = f", {scale['reason']}" if scale.get("reason") else ""
+        says = f"its file says {scale['instead_of']}"
+        yield f"{scale['unit']} was scaled to {asked} {since}{why}; {says}"
     if order := app.get("suspension"):
         until = order.get("until", 0.0)
         end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"
