@@ -10,6 +10,8 @@ from supervisor.kit.http.pool import Reply
 from supervisor.model.errors import Failure, Retry, Stalled
 
 _LONGEST_WAIT = 86_400.0
+_LOOKED_AT = 64 << 10
+"""Of a body, for what it says of waiting."""
 _WAIT = 60.0
 """Where a registry that has enough does not say for how long."""
 _WINDOW_PART = 24
@@ -107,7 +109,7 @@ def wait_of(reply: Reply, *, now: float) -> float:
         wait = _seconds(headers.get(name, ""), now)
         if wait is not None:
             return min(max(wait, 0.0), _LONGEST_WAIT)
-    if told := _IN_WORDS.search(reply.body.decode(errors="replace").lower()):
+    if told := _IN_WORDS.search(reply.body[:_LOOKED_AT].decode(errors="replace").lower()):
         return min(float(told[1]) * _UNITS[told[2]], _LONGEST_WAIT)
     return max(_WAIT, _window(headers) / _WINDOW_PART) if reply.status == _ENOUGH else 0.0
 

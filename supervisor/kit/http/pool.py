@@ -29,6 +29,7 @@ _AT_ONCE = 2
 _MOST_HOSTS = 16
 """Redirects lead to as many as they like."""
 _OK = 200
+_LARGEST_REFUSAL = 1 << 20
 _PATIENT = ("GET", "HEAD")
 """What does no harm when it is asked twice."""
 
@@ -53,7 +54,13 @@ class Wanted(NamedTuple):
     """For all of it."""
     hear: Callable[[bytes], None] | None = None
     """Where the body of a 200 goes as it comes, instead of into the reply; what that raises ends
-    the question."""
+    the question. Another body is kept, and may have 1 MiB at most."""
+
+    def for_status(self, status: int) -> tuple[int, Callable[[bytes], None] | None]:
+        """Return the limit for the body of such an answer, and where it goes."""
+        if self.hear is None or status == _OK:
+            return self.limit, self.hear
+        return min(self.limit, _LARGEST_REFUSAL), None
 
 
 class _Way(NamedTuple):
@@ -164,12 +171,11 @@ class Pool(msgspec.Struct):
                 connection = await _open(way)
                 _admit(connection, way, in_public=in_public)
                 answer = await connection.exchange(head, body)
+            limit, hear = wanted.for_status(answer.status)
             reply = Reply(
                 status=answer.status,
                 headers=answer.headers,
-                body=await answer.read(
-                    limit=wanted.limit, hear=wanted.hear if answer.status == _OK else None
-                ),
+                body=await answer.read(limit=limit, hear=hear),
                 is_public=connection.is_public and not way.proxy,
             )
             is_ready = connection.is_ready_again()

@@ -88,6 +88,7 @@ def reply(body: str = "", **headers: str) -> Reply:
         (reply(x_ratelimit_reset=str(int(NOW) + 50)), 50),
         (reply('{"errors":[{"message":"retry-after: 750.5ms, allowed: 44000/minute"}]}'), 0.7505),
         (reply("Retry-After: 2m"), 120),
+        (reply(" " * (64 << 10) + "Retry-After: 2m"), 60),
         (reply(ratelimit_limit="100;w=21600"), 900),
         (reply(ratelimit_limit="100;w=60"), 60),
     ],
