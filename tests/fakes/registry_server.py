@@ -44,6 +44,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     is_endless: bool = False
     """Whether more and more follows, until whoever asked has enough."""
+    stalls: bool = False
+    """Whether the last byte never comes."""
 
 
 class RegistryServer:
@@ -184,7 +186,7 @@ class RegistryServer:
             *(f"{name}: {value}" for name, value in told.headers),
         ]
         if not told.is_endless:
-            lines.append(f"Content-Length: {len(told.body)}")
+            lines.append(f"Content-Length: {len(told.body) + told.stalls}")
         writer.write("\r\n".join([*lines, "\r\n"]).encode())
         writer.write(told.body if asked.method != "HEAD" else b"")
         while told.is_endless:
@@ -192,6 +194,8 @@ class RegistryServer:
             await writer.drain()
             await asyncio.sleep(0)
         await writer.drain()
+        if told.stalls:
+            await asyncio.Event().wait()
 
     def _answer(self, asked: Asked) -> Told:
         if asked.path == "/token":
@@ -206,7 +210,8 @@ class RegistryServer:
             if self.referrers is None:
                 return Told(status=404, body=b"404 page not found")
             found = self.referrers.get(asked.path.rpartition("/")[2])
-            return Told(body=found or b'{"schemaVersion": 2, "manifests": []}')
+            body = found or b'{"schemaVersion": 2, "manifests": []}'
+            return Told(headers=(("Content-Type", INDEX),), body=body)
         if "/blobs/" in asked.path:
             blob = self.blobs.get(f"{name}@{asked.path.rpartition('/')[2]}")
             return _error(404, "BLOB_UNKNOWN") if blob is None else Told(body=blob)

@@ -5,11 +5,13 @@ import hashlib
 import os
 
 from supervisor.adapters.registry.listing import TYPES
-from supervisor.adapters.registry.refusals import NotThere
 from supervisor.adapters.registry.session import Session
 from supervisor.model.errors import Retry
 
 _LARGEST_MANIFEST = 4 << 20
+_INDEX = "application/vnd.oci.image.index.v1+json"
+_OK = 200
+_NO_SUCH_QUESTION = (400, 404, 405, 406)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -31,18 +33,21 @@ async def referrers_of(session: Session, digest: str) -> bytes:
     """Return the index of what refers to a manifest. Raises Retry or Stalled.
 
     Where the registry has no such question, it is kept under a tag (distribution-spec, "Referrers
-    Tag Schema").
+    Tag Schema"). Not all of those answer 404: some find fault with it, or send a page for people.
     """
-    accept = {"Accept": "application/vnd.oci.image.index.v1+json"}
-    try:
-        reply = await session.ask(
-            "GET", f"referrers/{digest}", headers=accept, limit=_LARGEST_MANIFEST
-        )
-    except NotThere:
-        tag = digest.replace(":", "-")
-        reply = await session.ask(
-            "GET", f"manifests/{tag}", headers=accept, limit=_LARGEST_MANIFEST
-        )
+    accept = {"Accept": _INDEX}
+    reply = await session.ask(
+        "GET",
+        f"referrers/{digest}",
+        headers=accept,
+        limit=_LARGEST_MANIFEST,
+        allowed=_NO_SUCH_QUESTION,
+    )
+    kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if reply.status == _OK and kind == _INDEX:
+        return reply.body
+    tag = digest.replace(":", "-")
+    reply = await session.ask("GET", f"manifests/{tag}", headers=accept, limit=_LARGEST_MANIFEST)
     return reply.body
 
 

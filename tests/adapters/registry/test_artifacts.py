@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from supervisor.adapters.registry.asking import Asking
-from supervisor.model.errors import Failure
+from supervisor.model.errors import Failure, Retry, Stalled
 from tests.fakes.artifacts import digest
-from tests.fakes.registry_server import RegistryServer, Told
+from tests.fakes.registry_server import INDEX, RegistryServer, Told
 
 pytestmark = pytest.mark.anyio
 BLOB = b"x" * (3 << 20)
@@ -30,3 +30,50 @@ async def test_only_a_blob_may_be_as_large_as_one(
     server.before = lambda _: Told(status=status, body=bytes(2 << 20))
     with pytest.raises(Failure, match="the answer is larger than 1048576 bytes"):
         await fetch(client, server, tmp_path / "blob")
+
+
+# Referrers
+
+OF = f"sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        Told(status=400),
+        Told(status=404),
+        Told(status=405),
+        Told(status=406),
+        Told(body=b"<html>"),
+        Told(headers=(("Content-Type", "text/html; charset=utf-8"),), body=b"<html>"),
+        Told(headers=(("Content-Type", "application/json"),), body=b'{"manifests": []}'),
+    ],
+    ids=["400", "404", "405", "406", "untyped", "page", "json"],
+)
+async def test_where_nobody_knows_of_referrers_the_tag_is_asked(
+    told: Told, client: Asking, server: RegistryServer
+) -> None:
+    server.before = lambda asked: told if "/referrers/" in asked.path else None
+    image = f"{server.host}/apps@{OF}"
+    assert await client.referrers(image) == b""
+    server.put(f"apps:{OF.replace(':', '-')}", b"by tag", [])
+    assert await client.referrers(image) == b"by tag"
+
+
+async def test_where_referrers_are_known_the_tag_is_not_asked(
+    client: Asking, server: RegistryServer
+) -> None:
+    kind = (("Content-Type", f"{INDEX}; charset=utf-8"),)
+    server.before = lambda _: Told(headers=kind, body=b"{}")
+    assert await client.referrers(f"{server.host}/apps@{OF}") == b"{}"
+    assert server.lines == [f"GET /v2/apps/referrers/{OF}"]
+
+
+@pytest.mark.parametrize(("status", "failure"), [(500, Retry), (429, Retry), (403, Stalled)])
+async def test_who_cannot_say_now_is_not_taken_for_one_who_does_not_know(
+    status: int, failure: type[Failure], client: Asking, server: RegistryServer
+) -> None:
+    server.put(f"apps:{OF.replace(':', '-')}", b"by tag", [])
+    server.before = lambda _: Told(status=status)
+    with pytest.raises(failure):
+        await client.referrers(f"{server.host}/apps@{OF}")
