@@ -80,7 +80,8 @@ class Registry:
     async def blob(self, image: str, *, size: int, path: str, timeout_seconds: float) -> None:
         blobs = {digest(one): one for one in (self.pushed.blobs if self.pushed else ())}
         content = blobs[image.partition("@")[2]]
-        assert (len(content), timeout_seconds) == (size, LimitSettings().fetch_timeout)
+        assert len(content) == size
+        assert 0 < timeout_seconds <= LimitSettings().fetch_timeout
         Path(path).write_bytes(content)  # noqa: ASYNC240  # a test
 
     @asynccontextmanager

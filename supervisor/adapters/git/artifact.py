@@ -130,13 +130,13 @@ class ArtifactReader(msgspec.Struct, kw_only=True):
             for number, layer in enumerate(artifact.layers)
         ]
         try:
-            with anyio.fail_after(seconds):
+            with anyio.fail_after(seconds) as scope:
                 for layer, packed in zip(artifact.layers, layers, strict=True):
                     await self.registry.blob(
                         f"{repository}@{layer.digest}",
                         size=layer.size,
                         path=packed.path,
-                        timeout_seconds=seconds,
+                        timeout_seconds=scope.deadline - anyio.current_time(),
                     )
         except TimeoutError:
             raise Retry(f"cannot fetch {image}: no end after {seconds:g} s") from None

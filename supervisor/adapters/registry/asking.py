@@ -1,5 +1,6 @@
 """Ask mirrors and registries as Podman would."""
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
@@ -64,7 +65,7 @@ class Asking(msgspec.Struct, kw_only=True):
         async with self._asking() as together:
             registry = places(name, await self._rules(together))[-1]
             session = self._session(registry, together, doing=doing, login=authfile)
-            with _in_time(session):
+            with _in_time(session, _QUESTION_SECONDS):
                 return await list_tags(session)
 
     async def manifest(self, image: str) -> bytes:
@@ -121,17 +122,24 @@ class Asking(msgspec.Struct, kw_only=True):
     ) -> _T:
         """Return what the first of an image's mirrors tells, or its registry.
 
-        Each is given so many seconds; 0 is as many as usual.
+        They share so many seconds; 0 is that each has as many as usual. A mirror that let its time
+        go by is not asked again in the same round.
         """
         async with self._asking() as together:
+            until = anyio.current_time() + seconds if seconds else math.inf
             *mirrors, registry = (
                 self._session(place, together, doing=f"cannot {doing} {image}", login=login)
                 for place in places(whole_name(image), await self._rules(together))
             )
-            for mirror in mirrors:
-                with suppress(Failure), _in_time(mirror, seconds):
+            mirrors = [one for one in mirrors if one.endpoint not in together.slow]
+            for after, mirror in zip(range(len(mirrors), 0, -1), mirrors, strict=True):
+                share = _share(until, after + 1)
+                end = anyio.current_time() + share
+                with suppress(Failure), _in_time(mirror, share):
                     return await find(mirror)
-            with _in_time(registry, seconds):
+                if anyio.current_time() >= end:
+                    together.slow.add(mirror.endpoint)
+            with _in_time(registry, _share(until, 1)):
                 return await find(registry)
 
     async def _rules(self, together: Round) -> Sequence[RegistryRule]:
@@ -160,14 +168,20 @@ class Asking(msgspec.Struct, kw_only=True):
                     await together.pool.close()
 
 
+def _share(until: float, places: int) -> float:
+    """Return how many seconds the first of several places has, if there is an end to them all."""
+    if math.isinf(until):
+        return _QUESTION_SECONDS
+    return max(0.0, until - anyio.current_time()) / places
+
+
 @contextmanager
-def _in_time(session: Session, seconds: float = 0.0) -> Iterator[None]:
+def _in_time(session: Session, seconds: float) -> Iterator[None]:
     """Give a question an end. Raises Retry."""
-    seconds = seconds or _QUESTION_SECONDS
     try:
         with anyio.fail_after(seconds):
             yield
     except TimeoutError:
         raise Retry(
-            f"{session.doing}: {session.endpoint.host}: no end after {seconds:g} s"
+            f"{session.doing}: {session.endpoint.host}: no end after {seconds:.3g} s"
         ) from None

@@ -58,6 +58,8 @@ class Round(msgspec.Struct):
     rules: Sequence[RegistryRule] | None = None
     """None until they are read; `reading` is held meanwhile."""
     reading: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
+    slow: set[Endpoint] = set()
+    """Mirrors that let all the time go by that they had."""
     askers: int = 0
 
     def context(self, host: str, *, is_insecure: bool) -> ssl.SSLContext:

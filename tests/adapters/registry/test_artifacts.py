@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import anyio
 import pytest
 
 from supervisor.adapters.registry.asking import Asking
 from supervisor.model.errors import Failure, Retry, Stalled
+from supervisor.model.podman import Mirror, RegistryRule
+from tests.adapters.registry.conftest import plain
 from tests.fakes.artifacts import digest
 from tests.fakes.registry_server import INDEX, RegistryServer, Told
 
@@ -77,3 +80,34 @@ async def test_who_cannot_say_now_is_not_taken_for_one_who_does_not_know(
     server.before = lambda _: Told(status=status)
     with pytest.raises(failure):
         await client.referrers(f"{server.host}/apps@{OF}")
+
+
+# Mirrors
+
+
+async def test_a_mirror_that_stalls_leaves_time_for_the_registry(
+    server: RegistryServer, tmp_path: Path
+) -> None:
+    async with RegistryServer() as one, RegistryServer() as other:
+        mirrors = tuple(Mirror(location=at.host, is_insecure=True) for at in (one, other))
+        rule = RegistryRule(prefix=server.host, is_insecure=True, mirrors=mirrors)
+
+        async def rules() -> tuple[RegistryRule, ...]:
+            return (rule,)
+
+        client, blobs = Asking(rules=rules), (b"first", b"second")
+        server.put("apps:1", b"{}", blobs)
+        one.before = lambda asked: Told(body=b"f", stalls=True) if "/blobs/" in asked.path else None
+        with anyio.fail_after(10):
+            async with client.together():
+                for blob in blobs:
+                    place = tmp_path / "blob"
+                    assert await fetch(client, server, place, blob=blob, seconds=3) == blob
+        assert len(one.lines) == 1, "who stalled once is not asked again in this round"
+        assert len(other.lines) == len(server.lines) == len(blobs)
+
+
+async def test_who_has_no_mirror_has_all_the_time(server: RegistryServer, tmp_path: Path) -> None:
+    server.before = lambda asked: Told(stalls=True) if "/blobs/" in asked.path else None
+    with pytest.raises(Retry, match=r"no end after 0\.2 s"):
+        await fetch(plain(server)(), server, tmp_path / "blob", seconds=0.2)
