@@ -4,8 +4,8 @@ Its revision is the hex of its manifest's digest; in the store, a tree is known 
 """
 
 import math
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -32,6 +32,8 @@ _COPIES = 4
 """Of the largest file, which may be there beside that: as it is read, and as it is packed."""
 _BUSY = 0.5
 """The part of its time that a process may compute: a machine with other work is not its fault."""
+_SIGNATURES_SECONDS = 120.0
+"""For all that there are, however slowly each comes."""
 _ANSWER_LIMIT = 64 << 20
 _LEFT_ALONE_SECONDS = 3_600.0
 """How long what no process could unpack is not fetched again."""
@@ -81,7 +83,8 @@ class ArtifactReader(msgspec.Struct, kw_only=True):
             self._mind_refused(place)
             with self.store.scratch() as begin:
                 if signers:
-                    await self._verify(image, place, signers, begin)
+                    with _in_time(image, _SIGNATURES_SECONDS):
+                        await self._verify(image, place, signers, begin)
                 artifact = await self._artifact(image, place)
                 layers = await self._download(image, place, artifact, begin)
                 unpacked = await self._unpack(image, place, layers, begin)
@@ -103,14 +106,20 @@ class ArtifactReader(msgspec.Struct, kw_only=True):
 
     async def _verify(self, image: str, place: str, signers: Signers, begin: str) -> None:
         """Raise Stalled for one that may not be deployed, or Retry if it may still be signed."""
-        shown = _shown(image, place)
-        claims = await cosign.claims_of(self.registry, place, scratch=begin)
-        if not claims:
-            hint = "sign it, as in how-to/deploy-from-a-registry.md"
-            raise Retry(f"cannot deploy {shown}: it is not signed", hint=hint)
-        if why := await cosign.check(claims, signers):
+        shown, why = _shown(image, place), ""
+        claims = cosign.Claims(self.registry, place, begin)
+        for find in (claims.by_tag, claims.by_referrers):
+            if found := await find():
+                why = await cosign.check(found, signers)
+                if not why:
+                    return
+        if claims.unread:
+            raise claims.unread
+        if why:
             hint = f"have it signed with a key of {signers.path}, or add the key there"
             raise Stalled(f"cannot deploy {shown}: {why}", hint=hint)
+        hint = "sign it, as in how-to/deploy-from-a-registry.md"
+        raise Retry(f"cannot deploy {shown}: it is not signed", hint=hint)
 
     async def _artifact(self, image: str, place: str) -> Artifact:
         manifest = await self.registry.manifest(place)
@@ -129,17 +138,14 @@ class ArtifactReader(msgspec.Struct, kw_only=True):
             Packed(path=f"{begin}{number}", file=layer.file)
             for number, layer in enumerate(artifact.layers)
         ]
-        try:
-            with anyio.fail_after(seconds) as scope:
-                for layer, packed in zip(artifact.layers, layers, strict=True):
-                    await self.registry.blob(
-                        f"{repository}@{layer.digest}",
-                        size=layer.size,
-                        path=packed.path,
-                        timeout_seconds=scope.deadline - anyio.current_time(),
-                    )
-        except TimeoutError:
-            raise Retry(f"cannot fetch {image}: no end after {seconds:g} s") from None
+        with _in_time(image, seconds) as scope:
+            for layer, packed in zip(artifact.layers, layers, strict=True):
+                await self.registry.blob(
+                    f"{repository}@{layer.digest}",
+                    size=layer.size,
+                    path=packed.path,
+                    timeout_seconds=scope.deadline - anyio.current_time(),
+                )
         return layers
 
     async def _unpack(
@@ -176,6 +182,16 @@ class ArtifactReader(msgspec.Struct, kw_only=True):
         failure = Stalled(f"cannot deploy {_shown(image, place)}: {why}", hint=hint)
         self._refused = _Refusal(place, failure)
         return failure
+
+
+@contextmanager
+def _in_time(image: str, seconds: float) -> Iterator[anyio.CancelScope]:
+    """Give it an end. Raises Retry."""
+    try:
+        with anyio.fail_after(seconds) as scope:
+            yield scope
+    except TimeoutError:
+        raise Retry(f"cannot fetch {image}: no end after {seconds:g} s") from None
 
 
 def _shown(image: str, place: str) -> str:

@@ -3,8 +3,12 @@
 Nobody but the registry and the file of keys is asked: neither Rekor nor Fulcio.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from supervisor.adapters.git.cosign_verify import Genuine, Signed
 from supervisor.adapters.git.signatures import Signers
@@ -42,31 +46,68 @@ class Registry(Protocol):
         """Put the blob `HOST/NAME@sha256:…`, of so many bytes, into a file."""
 
 
-async def claims_of(registry: Registry, place: str, *, scratch: str) -> list[Claim]:
-    """Return what is signed beside `HOST/NAME@sha256:…`; `scratch` begins a path for a while.
+class Claims(msgspec.Struct):
+    """What is signed beside `HOST/NAME@sha256:…`. What cannot be read is none.
 
-    What cannot be read is none. Raises Retry or Stalled.
+    Its methods raise Retry or Stalled where the registry does not say what there is.
     """
-    repository, _, digest = place.partition("@")
 
-    async def read(blob: Descriptor) -> bytes:
-        path = f"{scratch}signed"
-        await registry.blob(
-            f"{repository}@{blob.digest}", size=blob.size, path=path, timeout_seconds=_SECONDS
+    registry: Registry
+    place: str
+    scratch: str
+    """How a path begins that is there for a while."""
+    unread: Retry | None = None
+    """Why the last one that could not be read may be read later."""
+
+    async def by_tag(self) -> list[Claim]:
+        """Return what cosign 2 and its forerunners have signed."""
+        manifest = await self.registry.manifest(f"{self._repository}:{tag_of(self._digest)}")
+        claims: list[Claim] = []
+        for payload, signature in signatures_of(manifest) if manifest else ():
+            with self._skipping():
+                text = await self._read(payload)
+                claims.append(
+                    payload_claim(text, signature, digest=self._digest, repository=self._repository)
+                )
+        return claims
+
+    async def by_referrers(self) -> list[Claim]:
+        """Return what cosign 3 has signed."""
+        referrers = await self.registry.referrers(self.place)
+        claims: list[Claim] = []
+        for one in bundles_of(referrers) if referrers else ():
+            with self._skipping():
+                blob = bundle_in(await self.registry.manifest(f"{self._repository}@{one}"))
+                if blob and (claim := bundle_claim(await self._read(blob), digest=self._digest)):
+                    claims.append(claim)
+        return claims
+
+    @property
+    def _repository(self) -> str:
+        return self.place.partition("@")[0]
+
+    @property
+    def _digest(self) -> str:
+        return self.place.partition("@")[2]
+
+    @contextmanager
+    def _skipping(self) -> Iterator[None]:
+        try:
+            yield
+        except Stalled:
+            pass
+        except Retry as failure:
+            self.unread = failure
+
+    async def _read(self, blob: Descriptor) -> bytes:
+        path = f"{self.scratch}signed"
+        await self.registry.blob(
+            f"{self._repository}@{blob.digest}",
+            size=blob.size,
+            path=path,
+            timeout_seconds=_SECONDS,
         )
         return Path(path).read_bytes()  # noqa: ASYNC240  # it is small
-
-    claims: list[Claim] = []
-    if manifest := await registry.manifest(f"{repository}:{tag_of(digest)}"):
-        for payload, signature in signatures_of(manifest):
-            content = await read(payload)
-            claims.append(payload_claim(content, signature, digest=digest, repository=repository))
-    referrers = await registry.referrers(place)
-    for one in bundles_of(referrers) if referrers else ():
-        blob = bundle_in(await registry.manifest(f"{repository}@{one}"))
-        if blob and (claim := bundle_claim(await read(blob), digest=digest)):
-            claims.append(claim)
-    return claims
 
 
 async def check(claims: list[Claim], signers: Signers) -> str:

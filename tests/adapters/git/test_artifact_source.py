@@ -706,6 +706,77 @@ async def test_what_refers_to_it_and_is_garbage(
             await fetch()
 
 
+@pytest.mark.parametrize("status", [406, 500])
+async def test_who_signed_by_tag_need_not_be_asked_for_otherwise(
+    status: int, signed: Callable[..., str], verified: Callable[..., Fetch], server: RegistryServer
+) -> None:
+    server.before = lambda asked: Told(status=status) if "/referrers/" in asked.path else None
+    signed(OURS)
+    assert held(await verified(OURS)()) == ids(WEB)
+    assert not any("/referrers/" in line for line in server.lines)
+
+
+async def test_one_bundle_is_enough_beside_what_others_signed_by_tag(
+    signed: Callable[..., str], verified: Callable[..., Fetch], server: RegistryServer
+) -> None:
+    digest = signed(OTHER)
+    made = artifacts.bundle(digest, OURS)
+    server.put(f"{NAME}:x", *made)
+    server.referrers = {digest: artifacts.referrers(made)}
+    assert held(await verified(OURS)()) == ids(WEB)
+
+
+@pytest.mark.parametrize("left", [None, b"", b"other", bytes(1 << 20)])
+@pytest.mark.parametrize("is_bundle", [False, True], ids=["payload", "bundle"])
+async def test_a_signature_that_is_damaged_is_no_signature(
+    left: bytes | None,
+    is_bundle: bool,  # noqa: FBT001
+    server: RegistryServer,
+    push: Callable[[Pushed], str],
+    verified: Callable[..., Fetch],
+) -> None:
+    digest, fetch = push(flux(WEB)), verified(OURS)
+    place = f"{server.host}/{NAME}"
+    if is_bundle:
+        stale, good = artifacts.bundle(digest, OTHER), artifacts.bundle(digest, OURS)
+    else:
+        stale = artifacts.signature(digest, place, OTHER, kind="another text")
+        good = artifacts.signature(digest, place, OURS)
+
+    def lay(*made: Pushed) -> None:
+        for one in made:
+            server.put(f"{NAME}:x", *one)
+        if is_bundle:
+            server.referrers = {digest: artifacts.referrers(*made)}
+        else:
+            layers = [one for each in made for one in json.loads(each.manifest)["layers"]]
+            tag = f"{NAME}:{artifacts.signature_tag(digest)}"
+            server.put(tag, artifacts.artifact((b"", one) for one in layers).manifest, [])
+        blob = f"{NAME}@{artifacts.digest(stale.blobs[1])}"
+        del server.blobs[blob]
+        if left is not None:
+            server.blobs[blob] = left
+
+    lay(stale)
+    with pytest.raises(Retry, match="it is not signed" if left is None else "sends a blob"):
+        await fetch()
+    lay(stale, good)
+    assert held(await fetch()) == ids(WEB)
+
+
+async def test_signatures_that_never_come_are_not_waited_for_one_by_one(
+    signed: Callable[..., str],
+    verified: Callable[..., Fetch],
+    server: RegistryServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(artifact, "_SIGNATURES_SECONDS", 0.2)
+    signed(*[OTHER] * 3, OURS)
+    server.before = lambda asked: Told(stalls=True) if "/blobs/" in asked.path else None
+    with pytest.raises(Retry, match=r"no end after 0\.2 s"):
+        await verified(OURS)()
+
+
 async def test_a_signature_of_garbage_is_refused(
     server: RegistryServer, push: Callable[[Pushed], str], verified: Callable[..., Fetch]
 ) -> None:
