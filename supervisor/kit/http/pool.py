@@ -17,8 +17,10 @@ import msgspec
 
 from supervisor.kit.http.connection import (
     Address,
+    Answer,
     Connection,
     HttpError,
+    TooLarge,
     Unreachable,
     address_of,
     request,
@@ -54,13 +56,7 @@ class Wanted(NamedTuple):
     """For all of it."""
     hear: Callable[[bytes], None] | None = None
     """Where the body of a 200 goes as it comes, instead of into the reply; what that raises ends
-    the question. Another body is kept, and may have 1 MiB at most."""
-
-    def for_status(self, status: int) -> tuple[int, Callable[[bytes], None] | None]:
-        """Return the limit for the body of such an answer, and where it goes."""
-        if self.hear is None or status == _OK:
-            return self.limit, self.hear
-        return min(self.limit, _LARGEST_REFUSAL), None
+    the question. Of another status, a body of more than 1 MiB is left out."""
 
 
 class _Way(NamedTuple):
@@ -171,11 +167,10 @@ class Pool(msgspec.Struct):
                 connection = await _open(way)
                 _admit(connection, way, in_public=in_public)
                 answer = await connection.exchange(head, body)
-            limit, hear = wanted.for_status(answer.status)
             reply = Reply(
                 status=answer.status,
                 headers=answer.headers,
-                body=await answer.read(limit=limit, hear=hear),
+                body=await _body(answer, wanted),
                 is_public=connection.is_public and not way.proxy,
             )
             is_ready = connection.is_ready_again()
@@ -205,6 +200,15 @@ async def _open(way: _Way) -> Connection:
         proxy=way.proxy.address if way.proxy else None,
         proxy_headers=way.proxy.headers if way.proxy else None,
     )
+
+
+async def _body(answer: Answer, wanted: Wanted) -> bytes:
+    if wanted.hear is None or answer.status == _OK:
+        return await answer.read(limit=wanted.limit, hear=wanted.hear)
+    try:
+        return await answer.read(limit=min(wanted.limit, _LARGEST_REFUSAL))
+    except TooLarge:
+        return b""
 
 
 def _admit(connection: Connection, way: _Way, *, in_public: bool) -> None:

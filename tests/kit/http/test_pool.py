@@ -157,6 +157,18 @@ async def test_a_body_is_heard_as_it_comes_and_a_refusal_is_not() -> None:
         await pool.close()
 
 
+async def test_a_refusal_of_too_many_words_is_one_without_any() -> None:
+    size, pool = (1 << 20) + 1, Pool()
+    refusal = b"HTTP/1.1 404 No\r\nContent-Length: %d\r\n\r\n%b" % (size, bytes(size))
+    server = Server(refusal, OK)
+    async with serving(server) as url:
+        reply = await ask(pool, url, limit=4 << 20, hear=lambda _: None)
+        assert (reply.status, reply.body) == (404, b"")
+        assert (await ask(pool, url)).body == b"ok"
+        assert server.connections == 2, "the rest of the words are not for the next question"
+        await pool.close()
+
+
 async def test_who_is_not_there_is_waited_for_once() -> None:
     server, pool, failed = Server(OK, seconds=100), Pool(), list[str]()
 
