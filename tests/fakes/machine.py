@@ -468,7 +468,7 @@ class Machine:
         return was or self.loaded.get(unit, nothing)
 
     def stop(self, unit: str) -> list[str]:
-        """Stop a unit by what it is loaded as, before it what needs it; returns these.
+        """Stop a unit by what it is loaded as, before it all that needs it; returns these.
 
         What runs by an older file of its own needs what its newer one says. A pod ends with the
         last of its containers, and takes all that were made in it along.
@@ -481,7 +481,7 @@ class Machine:
         inside = [name for name in self.running if unit in self.definition(name).requires]
         is_pod = self.definition(unit).kind is UnitKind.POD
         for name in (*along, *(inside if is_pod else ())):
-            self.stop(name)
+            along += [one for one in self.stop(name) if one not in along]
         if unit not in self.running:
             return along  # it was a pod, and has ended with them
         was, now = self.definition(unit), self.loaded.get(unit)

@@ -85,6 +85,23 @@ def test_only_the_changed_unit_restarts(machine):
     assert machine.running == {"web.service": "web-2", "db.service": "db-1"}
 
 
+def test_what_needs_a_restarted_unit_is_restarted_along_by_systemd_also_over_others(machine):
+    def release(version):
+        first = container("first", version=version)
+        second = container("second", requires=(first.name,))
+        third = container("third", requires=(second.name,))
+        return app("a", first, second, third, revision=version)
+
+    old, new = release("1"), release("2")
+    for one in (old, new):
+        machine.teach(one)
+    machine.converge([deploy(old)])
+    (plan,) = machine.converge([deploy(new, old)], 2.0)
+    (restart,) = [one for one in plan.steps if isinstance(one, StartUnit | RestartUnit)]
+    assert restart.unit == "first.service"
+    assert machine.running == {unit.name: unit.digest for unit in new.units}
+
+
 def test_another_image_of_the_same_name_restarts_nothing_and_is_known_of_what_restarts(machine):
     web, db = (container(name, images=("img:1",)) for name in ("web", "db"))
     old = app("blog", web, db)
