@@ -18,7 +18,7 @@ from supervisor.kit.texts import rough_size
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Stalled
 from supervisor.model.need import Need, NeedKind
-from supervisor.model.observed import Observed
+from supervisor.model.observed import Observed, UnitState
 from supervisor.model.plan import (
     BuildImage,
     RestartUnit,
@@ -104,18 +104,22 @@ def start_again(app: DesiredApp, observed: Observed, now: float, attempt: Draft)
     last = known.snapshots[-1] if known and known.snapshots else None
     if last is None or last.before != app.content or gate.stands(app, observed.applied):
         return
+    stopped = last.stopped
     if _has_begun_since(last, app.name, observed, now):
-        return
+        if gate.trial_of(app, observed) is None:
+            return
+        # Its pass may have been cut short before it came to them.
+        stopped = tuple(name for name in stopped if _is_untouched(observed.unit(name), last))
     reason = "it was stopped while its volumes were exported"
     activated = {unit.activates for unit in app.units}
     planned = {one.unit for one in attempt.steps if isinstance(one, StartUnit | RestartUnit)}
     steps: list[Step] = []
     for step in attempt.steps:
-        if isinstance(step, StartUnit) and step.repair and step.unit in last.stopped:
+        if isinstance(step, StartUnit) and step.repair and step.unit in stopped:
             steps.append(msgspec.structs.replace(step, repair=None, reason=reason))
         else:
             steps.append(step)
-    for name in last.stopped:
+    for name in stopped:
         unit = app.runtime_units.get(name)
         if unit and name not in planned | activated and observed.unit(name).has_ended:
             inputs = inputs_of(app, unit, observed)
@@ -209,6 +213,10 @@ def _made(
 def _has_begun_since(last: VolumeSnapshot, app: str, observed: Observed, now: float) -> bool:
     # What began later than now did so before the clock was set back.
     return any(last.at <= one.began_at <= now for one in observed.rollouts.get(app, ()))
+
+
+def _is_untouched(state: UnitState, last: VolumeSnapshot) -> bool:
+    return state.active == "inactive" and state.active_since < last.at
 
 
 def _has_jobs(app: DesiredApp) -> bool:

@@ -4,6 +4,7 @@ import msgspec
 
 from supervisor.model.app import AppOptions
 from supervisor.model.quadlet import UnitKind
+from supervisor.model.rollout import Outcome
 from supervisor.model.volumes import VolumeSnapshot
 from tests.fakes.machine import Machine, app, container, deploy, volume
 
@@ -53,3 +54,27 @@ def test_what_was_exported_before_the_clock_was_set_back_counts_for_nothing() ->
     (step,) = machine.plan([deploy(NEW, OLD)], 5_000.0).steps
     machine.carry_out(step)
     assert [one.at for one in exports(machine, now=1_000.0)] == [5_000.0, 1_000.0]
+
+
+def test_what_was_stopped_for_it_is_not_held_against_a_release_whose_pass_was_cut_short() -> None:
+    user = container("user", requires=(DATA.name,), volumes=(DATA.object_name,))
+    old, new = (
+        msgspec.structs.replace(
+            app("a", DATA, container("c", version=version), user, revision=version),
+            options=AppOptions(snapshot=True),
+        )
+        for version in ("1", "2")
+    )
+    machine = Machine()
+    for one in (old, new):
+        machine.teach(one)
+    machine.converge([deploy(old)], 1.0)
+    (export,) = machine.plan([deploy(new, old)], 2.0).steps
+    machine.carry_out(export)
+    steps = machine.plan([deploy(new, old)], 3.0).steps
+    start = next(n for n, one in enumerate(steps) if getattr(one, "unit", "") == "user.service")
+    for step in steps[:start]:
+        machine.carry_out(step)
+    machine.converge([deploy(new, old)], 4.0)
+    assert machine.running == {unit.name: unit.digest for unit in new.units}
+    assert machine.tried("a", "2").outcome is Outcome.GOOD
