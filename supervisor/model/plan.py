@@ -13,7 +13,7 @@ from supervisor.model.observed import Manifest, RepairState, UnitInputs
 from supervisor.model.rollout import Gate, Hold, Rollout
 from supervisor.model.secret import SecretPut
 from supervisor.model.source import TreeFile
-from supervisor.model.volumes import VolumeSnapshot
+from supervisor.model.volumes import RestoreOrder
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -194,16 +194,18 @@ class RestoreVolumes(_Step, frozen=True, kw_only=True, tag="restore-volumes"):
     """Put volumes of an app back to a snapshot, while what uses them is stopped.
 
     Where it fails, that is not started again: what they hold then is neither one nor the other.
+    Nothing is done if the order is not the one that stands.
     """
 
     phase: ClassVar[int] = 8
-    snapshot: VolumeSnapshot
-    stops: tuple[str, ...]
+    order: RestoreOrder
+    users: tuple[str, ...]
+    """Units that use them, whether they run or not."""
 
     @property
     def volumes(self) -> str:
         """Their names."""
-        return ", ".join(self.snapshot.volumes)
+        return ", ".join(self.order.snapshot.volumes)
 
 
 class StartUnit(_Step, frozen=True, kw_only=True, tag="start"):

@@ -34,7 +34,8 @@ class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     snapshot: VolumeSnapshot
     at: float
-    """When it was given; what the volumes held until then is exported first."""
+    """When it was given; what the volumes held until then is exported first, unless half of it is
+    gone already."""
 
 
 class VolumeFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,6 +56,9 @@ class AppVolumes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     snapshots: tuple[VolumeSnapshot, ...] = ()
     """The newest last."""
     restore: RestoreOrder | None = None
+    """It stands as long as anything is half put back."""
+    half: tuple[str, ...] = ()
+    """Volumes that began to be put back, and were not to the end: no data of the app's."""
     failure: VolumeFailure | None = None
 
 

@@ -388,7 +388,7 @@ class Machine:
             case SnapshotVolumes():
                 self.snapshot(step)
             case RestoreVolumes():
-                self.stop_users(step.snapshot.volumes, step.stops)
+                self.stop_users(step.order.snapshot.volumes, step.users)
                 known = self.snapshots[step.app]
                 self.snapshots[step.app] = msgspec.structs.replace(known, restore=None)
             case ForgetSnapshots():

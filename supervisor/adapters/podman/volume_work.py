@@ -41,6 +41,7 @@ def carry_out(work: VolumeWork) -> dict[str, int]:
         return {name: _save(name, folder) for name in work.volumes}
     # Nothing is emptied before all that takes its place is there.
     files = {name: file_of(name, folder, size) for name, size in work.volumes.items()}
+    os.sync()  # that they are half put back is written down, and has to outlive a power cut
     for name, file in files.items():
         _load(name, file)
     return {}

@@ -63,7 +63,7 @@ _TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, P
 _BYTES_AT_ONCE = 4 << 20
 """Contents of files that are held in memory at a time, unless a single one is larger."""
 _FILES_AT_ONCE = 256
-_SILENT = (OpenManifest, SealManifest, TryRevision, PullImage)
+_SILENT = (OpenManifest, SealManifest, TryRevision, PullImage, RestoreVolumes)
 """Bookkeeping, and what writes into the event log itself."""
 
 

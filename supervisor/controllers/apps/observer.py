@@ -150,8 +150,10 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             touched: Collection[str] = ()
             if isinstance(step, StartUnit | RestartUnit | StopUnit):
                 touched = (step.unit,)
-            elif isinstance(step, SnapshotVolumes | RestoreVolumes):
+            elif isinstance(step, SnapshotVolumes):
                 touched = step.stops
+            elif isinstance(step, RestoreVolumes):
+                touched = step.users
             for unit in touched:
                 self.probes.forget(unit)
                 self.units.forget(unit)
@@ -225,6 +227,9 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Inventory:
         images = asked_images(deployments, units, applied, changing=changing)
         kinds = asked_kinds(deployments, apps, applied, changing=changing)
+        orders = {name for name, one in self.ledger.all(AppVolumes).items() if one.restore}
+        if not orders.isdisjoint(one.name for one in deployments):
+            kinds.add("volumes")
         if self.secrets.has_made_some:
             kinds.add("secrets")
         if not images and not kinds:

@@ -160,7 +160,9 @@ class Recorder(msgspec.Struct, kw_only=True):
         self.ledger.drop(JobRun, name)
         volumes = self.ledger.get(AppVolumes, name)
         if volumes and (volumes.restore or volumes.failure):
-            volumes = msgspec.structs.replace(volumes, restore=None, failure=None)
+            # What is half put back is so when the app comes again: it is put back first then.
+            order = volumes.restore if volumes.half else None
+            volumes = msgspec.structs.replace(volumes, restore=order, failure=None)
             self.ledger.put(volumes, name)
         self._drop_orders(name)
         for scale in self.ledger.all(Scale).values():

@@ -16,10 +16,11 @@ from supervisor.controllers.apps.unit_jobs import UnitJobs
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import Documents, Ledger, VolumeArchive
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.core.plan.volumes import kept_snapshots, lacks_room
+from supervisor.core.plan.volumes import kept_snapshots, lacks_room, left_half
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
-from supervisor.model.errors import Retry
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.events import EventKind
 from supervisor.model.observed import RepairState
 from supervisor.model.plan import RestoreVolumes, SnapshotVolumes, StopUnit
 from supervisor.model.volumes import AppVolumes, VolumeFailure, VolumeSnapshot
@@ -43,6 +44,8 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
         """Export the volumes of a step. Raises Retry; what was stopped is started again then."""
         order = remembered(self.ledger, step.app).restore
         async with self._remembering(step.app, order.snapshot.id if order else step.before):
+            if order:
+                await self._check(step.app, order.snapshot)
             ids = [one.id for one in remembered(self.ledger, step.app).snapshots]
             await self.archive.keep(step.app, ids)
             room = await self.archive.room(step.app, step.names)
@@ -57,12 +60,40 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
             await self.archive.keep(step.app, [one.id for one in kept])
 
     async def restore(self, step: RestoreVolumes) -> None:
-        """Put the volumes of a step back. Raises Retry; what was stopped stays so then."""
-        async with self._remembering(step.app, step.snapshot.id):
-            await self._stop(step.app, step.stops, reason=step.reason)
-            await self.archive.load(step.app, step.snapshot, timeout_seconds=self._seconds)
-            known = remembered(self.ledger, step.app)
-            self._put(step.app, msgspec.structs.replace(known, restore=None))
+        """Put the volumes of a step back, if the order stands when the first of them is touched.
+
+        Raises Retry. What was stopped stays so then.
+        """
+        app, order = step.app, step.order
+        if remembered(self.ledger, app).restore != order:
+            return
+        async with self._remembering(app, order.snapshot.id):
+            await self._check(app, order.snapshot)
+            await self._stop(app, await self._running(step.users), reason=step.reason)
+            known = remembered(self.ledger, app)
+            if known.restore != order:
+                return  # a person gave it up, or said another one, meanwhile
+            if problem := self.ledger.problem():
+                raise Retry(f"cannot put back volumes {step.volumes}: {problem}")
+            half = tuple(sorted({*known.half, *order.snapshot.volumes}))
+            self._put(app, msgspec.structs.replace(known, half=half))
+            await self.archive.load(app, order.snapshot, timeout_seconds=self._seconds)
+            if up := await self._running(step.users):
+                raise Retry(
+                    f"cannot put back volumes {step.volumes}: {up[0]} was started meanwhile"
+                )
+            known = remembered(self.ledger, app)
+            if known.restore == order:
+                half = left_half(known, order.snapshot)
+                self._put(app, msgspec.structs.replace(known, restore=None, half=half))
+        self.ledger.log(
+            EventKind.STEP,
+            app=app,
+            revision=order.snapshot.revision,
+            step=str(step.__struct_config__.tag),
+            subject=step.volumes,
+            reason=step.reason,
+        )
 
     async def forget(self, app: str) -> None:
         """Remove all snapshots of an app. Raises Retry."""
@@ -84,9 +115,8 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
             sizes = await self.archive.save(
                 step.app, identity, step.names, timeout_seconds=self._seconds
             )
-            states = await self.jobs.systemd.units(step.stops)
-            if up := next((name for name, one in states.items() if not one.has_ended), ""):
-                raise Retry(f"cannot export volumes {step.volumes}: {up} was started meanwhile")
+            if up := await self._running(step.stops):
+                raise Retry(f"cannot export volumes {step.volumes}: {up[0]} was started meanwhile")
             is_kept = not step.resumes
         finally:
             if not is_kept:
@@ -100,6 +130,17 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
             volumes=sizes,
             stopped=step.stops if is_kept else (),
         )
+
+    async def _check(self, app: str, snapshot: VolumeSnapshot) -> None:
+        """Raise Retry if a snapshot cannot be put back: a person may have its files come back."""
+        try:
+            await self.archive.check(app, snapshot)
+        except Stalled as error:
+            raise Retry(str(error), hint=error.hint) from error
+
+    async def _running(self, units: Collection[str]) -> list[str]:
+        states = await self.jobs.systemd.units(units)
+        return [name for name, one in states.items() if not one.has_ended]
 
     async def _stop(self, app: str, units: Collection[str], *, reason: str) -> None:
         async with anyio.create_task_group() as tasks:

@@ -142,12 +142,12 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         return list(dict.fromkeys(words))
 
     async def roll_back(self, order: OrderRequest) -> None:
-        """Bring the app of an order to an older release, and hold it there; see `hold`."""
-        await self.hold(order)
+        """Bring the app of an order to an older release, and hold it there; see `hold_meant`."""
+        self.hold(await self.hold_meant(order), reason=order.reason)
         await self._look_at(order.apps)
 
-    async def hold(self, order: OrderRequest) -> None:
-        """Have the app of an order held at an older release; whoever asks sees to a pass.
+    async def hold_meant(self, order: OrderRequest) -> Hold:
+        """Return how the app of an order is to be held at an older release.
 
         If none is named, that is the last good one before; of one that is held, before that at
         which it is. Raises Stalled if there is none such.
@@ -184,22 +184,23 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
                 hint="push them once more: git revert, or git checkout the old ones and commit",
             )
         after = {one.release for one in rollouts[rollouts.index(target) + 1 :]}
-        self.ledger.put(
-            Hold(
-                app=app,
-                release=target.release,
-                revision=target.revision,
-                images=images,
-                instead_of=newest.revision,
-                base=newest.base,
-                passed=tuple(sorted(after if target.release in passed else after | passed)),
-                at=self.clock.now(),
-            ),
-            app,
+        return Hold(
+            app=app,
+            release=target.release,
+            revision=target.revision,
+            images=images,
+            instead_of=newest.revision,
+            base=newest.base,
+            passed=tuple(sorted(after if target.release in passed else after | passed)),
+            at=self.clock.now(),
         )
-        what = f"a person rolled it back{f' to {images}' if images else ''}"
-        words = _with_why(what, order.reason)
-        self.ledger.log(EventKind.HELD, app=app, revision=target.revision, reason=words)
+
+    def hold(self, hold: Hold, *, reason: str) -> None:
+        """Have an app held; whoever asks sees to a pass."""
+        self.ledger.put(hold, hold.app)
+        what = f"a person rolled it back{f' to {hold.images}' if hold.images else ''}"
+        words = _with_why(what, reason)
+        self.ledger.log(EventKind.HELD, app=hold.app, revision=hold.revision, reason=words)
         self.desired_state.invalidate()
 
     def _stands(self, deployment: Deployment | None) -> DesiredApp | None:

@@ -8,12 +8,12 @@ import msgspec
 from supervisor.controllers.apps.volumes import remembered
 from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.ports import VolumeArchive
-from supervisor.core.plan.volumes import snapshot_meant
+from supervisor.core.plan.volumes import left_half, snapshot_meant
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.rollout import Hold
 from supervisor.model.status import OrderRequest
-from supervisor.model.volumes import RestoreOrder
+from supervisor.model.volumes import AppVolumes, RestoreOrder, VolumeSnapshot
 
 
 class VolumeOrders(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,13 +43,18 @@ class VolumeOrders(msgspec.Struct, frozen=True, kw_only=True):
                 f"cannot restore {app}: release {snapshot.release} is not remembered any more",
                 hint="podman volume import takes the files of the snapshot as they are",
             )
-        if newest and target.content == newest.content:
-            actions.ledger.drop(Hold, app)
-        else:
-            await actions.hold(msgspec.structs.replace(order, revision=snapshot.release))
-        restore = RestoreOrder(snapshot=snapshot, at=actions.clock.now())
-        # What was exported meanwhile is kept.
+        hold = None
+        if newest is None or target.content != newest.content:
+            release = msgspec.structs.replace(order, revision=snapshot.release)
+            hold = await actions.hold_meant(release)
+        # Nothing is waited for from here on: meanwhile a pass exports, and puts back.
         known = remembered(actions.ledger, app)
+        _check_stands(snapshot, known, app=app)
+        if hold:
+            actions.hold(hold, reason=order.reason)
+        else:
+            actions.ledger.drop(Hold, app)
+        restore = RestoreOrder(snapshot=snapshot, at=actions.clock.now())
         known = msgspec.structs.replace(known, restore=restore, failure=None)
         actions.ledger.put(known, app)
         what = f"a person has volumes {', '.join(snapshot.volumes)} put back to {snapshot.id}"
@@ -60,3 +65,14 @@ class VolumeOrders(msgspec.Struct, frozen=True, kw_only=True):
             reason=f"{what}: {order.reason}" if order.reason else what,
         )
         actions.desired_state.invalidate()
+
+
+def _check_stands(snapshot: VolumeSnapshot, known: AppVolumes, *, app: str) -> None:
+    """Raise Stalled if a snapshot is gone, or leaves a volume as it is that is half put back."""
+    hint = f"podvisor history {app} shows the others"
+    if snapshot not in known.snapshots:
+        raise Stalled(f"cannot restore {app}: {snapshot.id} was removed for a newer one", hint=hint)
+    if left := left_half(known, snapshot):
+        volumes = ", ".join(left)
+        why = f"volumes {volumes} are half put back, and are not in {snapshot.id}"
+        raise Stalled(f"cannot restore {app}: {why}", hint=hint)

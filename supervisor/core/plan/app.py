@@ -21,7 +21,7 @@ from supervisor.core.plan.secrets import plan_left, plan_puts, secret_blockers
 from supervisor.core.plan.step_text import BOOKKEEPING, in_words
 from supervisor.core.plan.unhealthy import restart_unhealthy
 from supervisor.core.plan.units import plan_units
-from supervisor.core.plan.volumes import is_half_done, plan_volumes, start_again
+from supervisor.core.plan.volumes import is_half_done, keep_down, plan_volumes, start_again
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
@@ -87,7 +87,9 @@ def plan_app(given: Given) -> tuple[list[Step], Verdict]:
         return draft.steps, draft.verdict(revision="", complete=is_gone)
     is_half = is_half_done(given.observed.volumes.get(deployment.name))
     is_another = wanted is None or refused or (last_good and last_good.content != wanted.content)
-    if last_good and is_another and not is_half:
+    if is_half:
+        keep_down(deployment, given.observed, draft)
+    elif last_good and is_another:
         _plan_last_good(given, last_good, draft)
     revision = last_good.revision if last_good else ""
     return draft.steps, draft.verdict(revision=revision, complete=False)
@@ -134,6 +136,8 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
     goes_first = is_half or not needs
     if goes_first and plan_volumes(deployment, attempt, observed, now, draft, jobs=jobs):
         if len(draft.steps) == steps and not is_half:
+            if last_good and last_good.content == wanted.content:
+                draft.extend(_repairs(attempt))
             return None
         revision = last_good.revision if last_good else ""
         return draft.verdict(revision=revision, complete=False)

@@ -5,7 +5,7 @@ is stopped, and all else is as it was. When it has ended well, the next pass doe
 starts what was stopped. So neither a failure nor a kill leaves anything of the new release behind.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -59,20 +59,21 @@ def plan_volumes(
     wanted = deployment.wanted
     if wanted is None:
         return False
-    known = observed.volumes.get(wanted.name) or AppVolumes()
+    known = _known(wanted, observed)
     order = known.restore
     names = _volumes(deployment, observed, ordered=order)
     snapshot: SnapshotVolumes | None = None
-    if order or (names and _is_due(deployment, wanted, attempt, jobs, observed)):
-        saved = _made(known, wanted, observed, now)
-        if saved is None:
-            snapshot = _snapshot(deployment, wanted, names, attempt, observed)
+    is_due = order or (names and _is_due(deployment, wanted, attempt, jobs, observed))
+    # What is half put back is no state to come back to; what was there before is exported.
+    if is_due and not known.half and not _is_made(deployment, wanted, names, observed, now):
+        snapshot = _snapshot(deployment, wanted, names, attempt, observed)
     if snapshot is None and order is None:
         return False
     failure = known.failure
     about = order.snapshot.id if order else wanted.content
     if failure and failure.before == about and failure.next_at > now:
         draft.look_again(failure.next_at)
+        keep_down(deployment, observed, draft)
         draft.waiting.append(_failed(wanted.name, names, known, failure))
         return True
     if snapshot and snapshot.names:
@@ -83,8 +84,8 @@ def plan_volumes(
         draft.steps.append(
             RestoreVolumes(
                 app=wanted.name,
-                snapshot=order.snapshot,
-                stops=_users(deployment, names, observed),
+                order=order,
+                users=_users(deployment, names),
                 reason=f"a person had them put back to release {order.snapshot.release}",
             )
         )
@@ -94,8 +95,21 @@ def plan_volumes(
 
 def is_half_done(known: AppVolumes | None) -> bool:
     """Whether volumes are being put back: what they hold may be neither one nor the other."""
-    order = known.restore if known else None
-    return bool(known and order and any(one.at >= order.at for one in known.snapshots))
+    return bool(known and known.half)
+
+
+def left_half(known: AppVolumes, snapshot: VolumeSnapshot) -> tuple[str, ...]:
+    """Return the volumes that would be left half put back by this snapshot."""
+    return tuple(sorted(set(known.half) - snapshot.volumes.keys()))
+
+
+def keep_down(deployment: Deployment, observed: Observed, draft: Draft) -> None:
+    """Stop what uses volumes that are half put back: a boot, or a person, may have started it."""
+    known = observed.volumes.get(deployment.name)
+    half = known.half if known else ()
+    reason = f"volumes {', '.join(half)} are half put back"
+    for unit in _running(_users(deployment, half), observed):
+        draft.steps.append(StopUnit(app=deployment.name, unit=unit, reason=reason))
 
 
 def start_again(app: DesiredApp, observed: Observed, now: float, attempt: Draft) -> None:
@@ -194,20 +208,31 @@ def _is_due(
     )
 
 
-def _made(
-    known: AppVolumes, wanted: DesiredApp, observed: Observed, now: float
-) -> VolumeSnapshot | None:
-    """Return the snapshot that was made for what comes now, if nothing was written since."""
-    last = known.snapshots[-1] if known.snapshots else None
+def _is_made(
+    deployment: Deployment,
+    wanted: DesiredApp,
+    names: Sequence[str],
+    observed: Observed,
+    now: float,
+) -> bool:
+    """Whether a snapshot was made for what comes now, and nothing was written since."""
+    known = _known(wanted, observed)
+    if not known.snapshots:
+        return False
+    last = known.snapshots[-1]
     if known.restore:
-        return last if last and last.at >= known.restore.at else None
-    if last is None or last.before != wanted.content:
-        return None
-    if _has_begun_since(last, wanted.name, observed, now):
-        return None
+        users = [observed.unit(name) for name in _users(deployment, names)]
+        is_used = any(not one.has_ended or last.at < one.active_since <= now for one in users)
+        return last.at >= known.restore.at and not is_used
+    if last.before != wanted.content or _has_begun_since(last, wanted.name, observed, now):
+        return False
     if last.stopped:
-        return last if all(observed.unit(name).has_ended for name in last.stopped) else None
-    return last if 0 <= now - last.at < _FRESH_SECONDS else None
+        return all(observed.unit(name).has_ended for name in last.stopped)
+    return 0 <= now - last.at < _FRESH_SECONDS
+
+
+def _known(app: DesiredApp, observed: Observed) -> AppVolumes:
+    return observed.volumes.get(app.name) or AppVolumes()
 
 
 def _has_begun_since(last: VolumeSnapshot, app: str, observed: Observed, now: float) -> bool:
@@ -231,15 +256,16 @@ def _snapshot(
     observed: Observed,
 ) -> SnapshotVolumes:
     here = _installed(wanted.name, observed)
+    ordered = _known(wanted, observed).restore
     builds = any(isinstance(step, BuildImage) for step in attempt.steps)
     return SnapshotVolumes(
         app=wanted.name,
         names=names,
-        stops=_users(deployment, names, observed),
+        stops=_running(_users(deployment, names), observed),
         release=here.release if here else "",
         revision=here.revision if here else "",
         before=wanted.content,
-        resumes=_has_jobs(wanted) or builds,
+        resumes=ordered is None and (_has_jobs(wanted) or builds),
         reason=f"before {in_words(wanted, deployment.last_good)} comes",
     )
 
@@ -258,27 +284,33 @@ def _installed(app: str, observed: Observed) -> Rollout | None:
 def _volumes(
     deployment: Deployment, observed: Observed, *, ordered: RestoreOrder | None
 ) -> tuple[str, ...]:
-    """Return the volumes that units of the app make or mount, and that are there."""
+    """Return the volumes that are made, mounted or to be put back, and that are there."""
     there = observed.inventory.volumes
     if there is None:  # not asked for: what the app is now asks for no snapshots
-        return tuple(ordered.snapshot.volumes) if ordered else ()
+        return ()
     units = deployment.units
     makers = [unit for unit in units if unit.kind is UnitKind.VOLUME]
     named = {unit.object_name for unit in makers}.union(*(unit.volumes for unit in units))
     # What is made of an image holds nothing of its own.
     named.difference_update(unit.object_name for unit in makers if unit.images)
+    if ordered:
+        named.update(ordered.snapshot.volumes)
     return tuple(sorted(named & there))
 
 
-def _users(deployment: Deployment, names: Sequence[str], observed: Observed) -> tuple[str, ...]:
-    """Return the units that run and use these volumes, and what goes down, or wakes, with them."""
+def _users(deployment: Deployment, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the units that use these volumes, and what goes down, or wakes, with them."""
     units: dict[str, DesiredUnit] = {}
     for app in deployment.apps:
         units.update(app.runtime_units)
     found = {name for name, unit in units.items() if not set(names).isdisjoint(unit.volumes)}
     while more := set(_along(units, found)) - found:
         found |= more
-    return tuple(sorted(name for name in found if not observed.unit(name).has_ended))
+    return tuple(sorted(found))
+
+
+def _running(units: Iterable[str], observed: Observed) -> tuple[str, ...]:
+    return tuple(name for name in units if not observed.unit(name).has_ended)
 
 
 def _along(units: Mapping[str, DesiredUnit], found: set[str]) -> Iterator[str]:
@@ -297,10 +329,18 @@ def _failed(app: str, names: Sequence[str], known: AppVolumes, failure: VolumeFa
     why = f"are not exported: {failure.why}"
     if known.restore:
         why = f"are not put back: {failure.why}"
-        if is_half_done(known):
-            undo = f"podvisor restore {app} {known.snapshots[-1].id}"
-            why = f"{why}; nothing of the app runs before they are, or `{undo}`"
+        if known.half:
+            why = f"{why}; nothing of the app runs before they are"
+            if other := _other_way_out(known):
+                why = f"{why}, or `podvisor restore {app} {other.id}`"
     return _need(names, why, failing=True)
+
+
+def _other_way_out(known: AppVolumes) -> VolumeSnapshot | None:
+    """Return the newest snapshot that can take the place of what is half put back."""
+    ordered = known.restore.snapshot.id if known.restore else ""
+    found = [one for one in known.snapshots if one.id != ordered and not left_half(known, one)]
+    return found[-1] if found else None
 
 
 def _need(names: Sequence[str], detail: str, *, failing: bool = False) -> Need:
