@@ -8,7 +8,7 @@ from functools import partial
 
 import anyio
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from supervisor.model.errors import Retry, Stalled
@@ -28,8 +28,11 @@ from tests.controllers.test_volume_snapshots import (
 )
 
 FAILURE = Retry("no space left on device")
+restores = st.tuples(st.just("restore"), st.integers(0, 3))
 acts = st.one_of(
-    st.tuples(st.just("restore"), st.integers(0, 3)),
+    restores,
+    restores,
+    restores,
     st.tuples(st.just("resume"), st.none()),
     st.tuples(st.just("push"), st.integers(1, 4)),
     st.tuples(st.just("fail"), st.sampled_from(["failure", "load_failure", "both", "none"])),
@@ -37,8 +40,8 @@ acts = st.one_of(
     st.tuples(st.just("restart"), st.booleans()),
 )
 # An export takes 30 s, and so does a load; what failed is tried again after a minute.
-gaps = st.sampled_from([1, 15, 40, 80, 400])
-quick = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+gaps = st.sampled_from([1, 15, 40, 400])
+quick = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Watch:
@@ -88,7 +91,10 @@ async def say(question, **words):
 
 
 @quick
-@given(script=st.lists(st.tuples(acts, gaps), min_size=2, max_size=8))
+@given(script=st.lists(st.tuples(acts, gaps), min_size=3, max_size=8))
+@example(script=[(("restore", 0), 15), (("resume", None), 400)])
+@example(script=[(("restore", 0), 40), (("restore", 1), 400)])
+@example(script=[(("restore", 0), 40), (("restart", True), 1), (("restore", 1), 400)])
 def test_nothing_runs_on_half_of_a_restore_and_nothing_is_lost(in_world, script):
     async def case(world):
         world.settings = msgspec.structs.replace(
