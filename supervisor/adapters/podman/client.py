@@ -14,7 +14,7 @@ import anyio
 
 from supervisor.adapters.podman.api import Api, ApiError, doing, name_in_path
 from supervisor.adapters.podman.check_results import failed_last, hides_failures, results_file
-from supervisor.adapters.podman.containers import containers_of
+from supervisor.adapters.podman.containers import containers_of, is_meant
 from supervisor.adapters.podman.event_watch import EventWatch
 from supervisor.adapters.podman.health import can_adjust, health_of
 from supervisor.adapters.podman.images import remove_image, tag_image, untag_image
@@ -45,7 +45,6 @@ ReadLogins = Callable[[str, str], Awaitable[PullLogins]]
 """Of an image and an authfile's absolute path. Raises Retry or Stalled (it cannot be used)."""
 
 _DEFAULT_NETWORK = "podman"
-_SHORT_ID = 12
 _REMEMBERED_IMAGES = 2_000
 
 
@@ -199,7 +198,7 @@ class PodmanClient:
         with doing(f"remove {kind} {name}"):
             # Podman takes the beginning of an id, or of a volume's name, for a name.
             found = await self._api.inspect(f"{kind}s", name)
-            if found and _is_meant(kind, name, found):
+            if found and is_meant(kind, name, found):
                 identity = name_in_path(str(found.get("Id") or name))
                 await self._api.delete(f"/{kind}s/{identity}", **query)
 
@@ -395,10 +394,3 @@ class PodmanClient:
         there = secrets_there(await self._api.get("/secrets/json"))
         self._secrets.put(there, before=before)
         return there
-
-
-def _is_meant(kind: str, asked: str, found: dict[str, Any]) -> bool:
-    """Whether it is what was asked for: by its whole name, a container by its id as well."""
-    if kind == "container" and len(asked) >= _SHORT_ID and found["Id"].startswith(asked):
-        return True
-    return asked in (found.get("name"), found.get("Name"))

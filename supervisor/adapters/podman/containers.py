@@ -5,6 +5,7 @@ from typing import Any
 
 from supervisor.model.observed import Container
 
+_SHORT_ID = 12
 _HEALTH = ("starting", "healthy", "unhealthy")
 
 
@@ -24,3 +25,10 @@ def containers_of(found: Sequence[dict[str, Any]]) -> tuple[Container, ...]:
         )
         for one in found
     )
+
+
+def is_meant(kind: str, asked: str, found: dict[str, Any]) -> bool:
+    """Whether it is what was asked for: by its whole name, a container by its id as well."""
+    if kind == "container" and len(asked) >= _SHORT_ID and found["Id"].startswith(asked):
+        return True
+    return asked in (found.get("name"), found.get("Name"))
