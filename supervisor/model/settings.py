@@ -230,9 +230,9 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     app_files: int = 5_000
     """Files in one app."""
     fetch_size: Bytes = Bytes(256 << 20)
-    """What one Git fetch may bring, as Git packs it."""
+    """What one fetch may bring: as Git packs it, or of an artifact."""
     fetch_timeout: Seconds = Seconds(300)
-    """A Git fetch that takes longer is ended and tried again later."""
+    """A fetch, of Git or of an artifact, that takes longer is ended and tried again later."""
 
 
 class LedgerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
