@@ -25,6 +25,8 @@ SOCKET = Path(os.environ["XDG_RUNTIME_DIR"], "podman", "podman.sock")
 IMAGE = "localhost/podvisor-test:1"
 HEALTH = '--health-cmd \'["/bin/busybox","true"]\''
 QUIET_SECONDS = 1.0
+AWAITED_SECONDS = 4.0
+"""For no longer is it awaited that a log tells of an end; then any container may have changed."""
 ENDS = ("changed", "died", "remove")
 """Actions that are a reason to look."""
 
@@ -67,6 +69,7 @@ class Watcher:
         await self.quiet()
 
     async def silent(self, command: str) -> None:
+        await anyio.sleep(AWAITED_SECONDS)  # of the end before, something may come yet
         await self.quiet()
         self.events.clear()
         await sh(command)
