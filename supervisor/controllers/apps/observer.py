@@ -96,9 +96,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         names = {name for one in own.values() for name in one.units}
         on_trial = _on_trial(deployments, applied)
         names.update(need for unit in on_trial.values() for need in unit.requires)
-        templates = {unit.name for one in deployments for unit in one.units if unit.has_replicas}
-        if templates:
-            names.update(await self.units.systemd.instances(templates))
+        names.update(await self.units.instances(deployments))
         units = await self.units.read({*names, *targets, wanted_units.SHUTDOWN_TARGET})
         if wanted_units.is_begun(units[wanted_units.SHUTDOWN_TARGET]):
             raise Retry("the user's systemd is shutting down")

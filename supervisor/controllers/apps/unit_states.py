@@ -3,13 +3,14 @@
 Serves `controllers.apps.observer`. Details are dear: they are asked for where they matter.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
 from supervisor.controllers.apps.last_words import WITHHELD, LastWords
 from supervisor.controllers.ports import Systemd
 from supervisor.core.health import wanted_units
+from supervisor.model.app import Deployment
 from supervisor.model.observed import UnitState
 
 _ASK_AGAIN = ("", 0, 0.0)
@@ -28,6 +29,11 @@ class UnitStates(msgspec.Struct, kw_only=True):
     async def read(self, names: Collection[str]) -> dict[str, UnitState]:
         """Return the states of these units, without details."""
         return await self.systemd.units(names)
+
+    async def instances(self, deployments: Iterable[Deployment]) -> frozenset[str]:
+        """Return the instances of templates with replicas that there are, one too many as well."""
+        templates = {unit.name for one in deployments for unit in one.units if unit.has_replicas}
+        return await self.systemd.instances(templates) if templates else frozenset()
 
     async def wanted_targets(
         self, targets: Collection[str], units: Mapping[str, UnitState]

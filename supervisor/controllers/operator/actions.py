@@ -220,30 +220,29 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         self.names.check([order.app])
         deployment = (await self.desired_state.deployments()).get(order.app)
         unit = template_to_scale(order.app, self._stands(deployment), order.unit)
-        said, asked = unit.replicas or 0, order.replicas
-        name = f"{order.app} {unit.name}"
-        if asked is not None and asked > 1 and unit.only_one:
+        said = unit.replicas or 0
+        scale = Scale(
+            app=order.app,
+            unit=unit.name,
+            replicas=said if order.replicas is None else order.replicas,
+            instead_of=said,
+            at=self.clock.now(),
+            reason=order.reason,
+        )
+        if scale.replicas > 1 and unit.only_one:
             hint = "let it name the instance: %i"
-            raise Stalled(f"cannot scale {unit.name} to {asked}: {unit.only_one}", hint=hint)
-        before = self.ledger.drop(Scale, name)
-        if asked is None or asked == said:
-            if before:
-                text = f"as its file says again: {count(said, 'replica')}, not {before.replicas}"
-                why = _with_why(text, order.reason)
-                self.ledger.log(EventKind.RESUMED, app=order.app, unit=unit.name, reason=why)
-        else:
-            scale = Scale(
-                app=order.app,
-                unit=unit.name,
-                replicas=asked,
-                instead_of=said,
-                at=self.clock.now(),
-                reason=order.reason,
+            raise Stalled(
+                f"cannot scale {unit.name} to {scale.replicas}: {unit.only_one}", hint=hint
             )
+        number = count(scale.replicas, "replica")
+        if scale.replicas != said:
             self.ledger.put(scale, scale.key)
-            text = f"a person asks for {count(asked, 'replica')}; its file says {said}"
-            why = _with_why(text, order.reason)
+            why = _with_why(f"a person asks for {number}; its file says {said}", order.reason)
             self.ledger.log(EventKind.SCALED, app=order.app, unit=unit.name, reason=why)
+        elif before := self.ledger.drop(Scale, scale.key):
+            text = f"as its file says again: {number}, not {before.replicas}"
+            why = _with_why(text, order.reason)
+            self.ledger.log(EventKind.RESUMED, app=order.app, unit=unit.name, reason=why)
         self.desired_state.invalidate()
 
     def history(self, app: str) -> History:

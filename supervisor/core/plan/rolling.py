@@ -94,8 +94,7 @@ def _groups(app: DesiredApp) -> Iterator[_Group]:
         units = {
             name: unit
             for name, unit in app.runtime_units.items()
-            if unit.kind in RUNNING - {UnitKind.KUBE}
-            and unit.name not in pods
+            if unit.kind in RUNNING - {UnitKind.KUBE, UnitKind.POD}
             and pods.isdisjoint(unit.requires)
             and not (unit.before_deploy or unit.oneshot)
         }
