@@ -251,3 +251,21 @@ async def test_an_app_whose_restore_waits_for_its_export_is_repaired(world):
         await anyio.sleep(120)
         assert remembered(world).restore
         assert runs(world) == 1
+
+
+async def test_while_podman_does_not_say_what_there_is_nothing_is_put_back(world):
+    """Else what was written since would go without having been exported."""
+    async with world.running() as daemon:
+        await at(world, daemon, 1, 2)
+        first = releases(world)[0]
+        await restore(daemon, first)
+        await settle(daemon)
+        world.machine.data[VOLUME] = "since"
+        world.podman.down = True
+        async with ordered(daemon, first, after=100):
+            assert world.machine.data[VOLUME] == "since"
+            world.podman.down = False
+        await anyio.sleep(1_000)  # it was tried again, less and less often
+        await settle(daemon)
+        assert "since" in exported(world)
+        assert world.machine.data[VOLUME] == "of 1"

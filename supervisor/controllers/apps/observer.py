@@ -110,12 +110,18 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         curious.update(name for one in changing for name in own[one].units)
         curious.update(_in_turn(deployments))
         await self.units.look_closer(curious, units)
+        volumes = {name: one for name, one in self.ledger.all(AppVolumes).items() if name in own}
+        ordered = {name for name, one in volumes.items() if one.restore}
+        # What they hold is exported before anything is put back, but for what is half put back.
+        exporting = {name for name in ordered if not volumes[name].half}
         try:
-            inventory = await self._inventory(deployments, apps, units, changing, applied)
+            inventory = await self._inventory(
+                deployments, apps, units, changing, applied, lists_volumes=bool(ordered)
+            )
         except Failure as failure:
             # What runs can be kept running without Podman; a change has to wait for it.
             inventory = Inventory()
-            failures.update(dict.fromkeys(changing, failure))
+            failures.update(dict.fromkeys(changing | exporting, failure))
         observed = Observed(
             units=units,
             targets=wanted_targets,
@@ -134,7 +140,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             probed=self.probes.verdicts(),
             verified=self._verified(deployments),
             jobs={name: one.job for name, one in own.items() if one.job},
-            volumes={name: one for name, one in self.ledger.all(AppVolumes).items() if name in own},
+            volumes=volumes,
             made_of={key: mark for one in own.values() for key, mark in one.made_of.items()},
             rotating=frozenset(self.secrets.rotating),
             left=left_behind(self.ledger),
@@ -222,11 +228,12 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         units: Mapping[str, UnitState],
         changing: set[str],
         applied: Mapping[str, AppliedApp],
+        *,
+        lists_volumes: bool,
     ) -> Inventory:
         images = asked_images(deployments, units, applied, changing=changing)
         kinds = asked_kinds(deployments, apps, applied, changing=changing)
-        orders = {name for name, one in self.ledger.all(AppVolumes).items() if one.restore}
-        if not orders.isdisjoint(one.name for one in deployments):
+        if lists_volumes:
             kinds.add("volumes")
         if self.secrets.has_made_some:
             kinds.add("secrets")
