@@ -375,7 +375,7 @@ async def test_health_that_nobody_tells_is_no_reason_to_restart_all(world):
         assert len(restarted(world)) == 1
 
 
-async def test_a_changed_drop_in_of_the_host_is_loaded_once_and_taken_up_in_turns(world):
+async def test_a_changed_drop_in_of_the_host_is_taken_up_in_turns_and_loaded_with_each(world):
     async with world.running() as daemon:
         await deploy(world, daemon, web(1))
         loaded = world.machine.reloads
@@ -385,7 +385,7 @@ async def test_a_changed_drop_in_of_the_host_is_loaded_once_and_taken_up_in_turn
         assert restarted(world) == ["web@1.service"]
         await rest(daemon, 3 * SETTLE + 10)
         assert set(restarted(world)) == instances(1, 2, 3)
-        assert world.machine.reloads - loaded <= 3
+        assert world.machine.reloads == loaded + 3
 
 
 async def test_a_reverted_app_takes_up_what_changes_in_turns_too(world):

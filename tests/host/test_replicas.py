@@ -64,6 +64,7 @@ def test_there_are_as_many_as_asked_for(user, repository):
     # A person orders others, and none.
     assert user.podvisor("scale", "web=5").returncode == 0
     assert running(user) == [1, 2, 3, 4, 5]
+    assert pids(user, 1, 2) == before
     assert "was scaled to 5 replicas" in user.podvisor("status").stdout
     assert user.podvisor("scale", "web=0").returncode == 0
     assert running(user) == []

@@ -129,3 +129,4 @@ def test_an_instance_of_another_name_is_none_of_them():
 def test_how_many_may_be_down_means_nothing_without_replicas():
     (finding,) = read("MaxUnavailable=2").findings
     assert finding.message == "MaxUnavailable= has no meaning without Replicas="
+    assert not finding.fatal
