@@ -18,6 +18,13 @@ DURATION_EXAMPLES = "90s, 5m, 1h30m or 7d"
 SIZE_EXAMPLES = "512K, 16M or 1G"
 
 
+def parse_number(text: str, *, least: int, most: int) -> int:
+    """Read a whole number. Raises ValueError, with a sentence, if it is none of these."""
+    if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
+        raise ValueError(f"it must be a number from {least} to {most}")
+    return int(text)
+
+
 def parse_duration(text: str) -> float:
     """Seconds of a text such as `1h30m`; ValueError, with a sentence, if it is none."""
     rest = text.strip().lower()

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.published_ports import parse_publish
 from supervisor.core.files.unitfile import Entry, UnitFile, expand
+from supervisor.kit.texts import parse_number
 from supervisor.model.errors import Finding
 from supervisor.model.unit_name import MOST_REPLICAS, is_template, replica_names
 
@@ -19,18 +20,12 @@ _OF_ONE = ("ContainerName", "IP", "IP6")
 
 def read_replicas(text: str) -> int:
     """Return how many instances there are to be."""
-    return _number(text, least=0)
+    return parse_number(text, least=0, most=MOST_REPLICAS)
 
 
 def read_max_unavailable(text: str) -> int:
     """Return how many may be down for a change."""
-    return _number(text, least=1)
-
-
-def _number(text: str, *, least: int) -> int:
-    if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= MOST_REPLICAS):
-        raise ValueError(f"it must be a number from {least} to {MOST_REPLICAS}")
-    return int(text)
+    return parse_number(text, least=1, most=MOST_REPLICAS)
 
 
 def judge_replicas(

@@ -34,7 +34,7 @@ from supervisor.core.render.x_podvisor_images import (
     read_verify,
     read_window,
 )
-from supervisor.kit.texts import meant, nearest, parse_duration
+from supervisor.kit.texts import meant, nearest, parse_duration, parse_number
 from supervisor.model.app import AppOptions, ChangeRule
 from supervisor.model.errors import Finding
 from supervisor.model.health import RUNTIME_FOLDER, OnFailure, Probe
@@ -214,9 +214,7 @@ def _timeout(text: str) -> float:
 
 
 def _retries(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST_RETRIES):
-        raise ValueError(f"it must be a number from 1 to {_MOST_RETRIES}")
-    return int(text)
+    return parse_number(text, least=1, most=_MOST_RETRIES)
 
 
 def _on_failure(text: str) -> OnFailure:

@@ -10,6 +10,7 @@ import msgspec
 
 from supervisor.core.files.names import KEY_SUFFIXES
 from supervisor.core.files.unitfile import Entry
+from supervisor.kit.texts import parse_number
 from supervisor.model.image import ImagePolicy, PolicyKind, UpdateMode
 
 _MOST_KEPT = 1_000
@@ -86,6 +87,4 @@ def read_verify(text: str) -> str:
 
 def read_keep(text: str) -> int:
     """Read how many versions stay."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST_KEPT):
-        raise ValueError(f"it must be a number from 1 to {_MOST_KEPT}")
-    return int(text)
+    return parse_number(text, least=1, most=_MOST_KEPT)
