@@ -13,7 +13,7 @@ from supervisor.model.observed import Manifest, RepairState, UnitInputs
 from supervisor.model.rollout import Gate, Hold, Rollout
 from supervisor.model.secret import SecretPut
 from supervisor.model.source import TreeFile
-from supervisor.model.volumes import RestoreOrder
+from supervisor.model.volumes import RestoreOrder, VolumeSnapshot
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -181,6 +181,8 @@ class SnapshotVolumes(_Step, frozen=True, kw_only=True, tag="snapshot-volumes"):
     """As of `VolumeSnapshot`, and so are the next two."""
     revision: str
     before: str
+    taken: VolumeSnapshot | None = None
+    """Other volumes, which the snapshot is to have as this one does."""
     resumes: bool = False
     """Whether what was stopped is started again, since what comes next takes its time."""
 

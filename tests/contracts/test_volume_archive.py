@@ -127,9 +127,11 @@ def side(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     return made
 
 
-async def save(side: Side, name: str, *volumes: str) -> VolumeSnapshot:
+async def save(
+    side: Side, name: str, *volumes: str, taken: VolumeSnapshot | None = None
+) -> VolumeSnapshot:
     archive: VolumeArchive = side.archive
-    sizes = await archive.save("web", name, volumes, timeout_seconds=SECONDS)
+    sizes = await archive.save("web", name, volumes, taken=taken, timeout_seconds=SECONDS)
     return VolumeSnapshot(id=name, release="r1", revision="", at=1.0, before="", volumes=sizes)
 
 
@@ -146,6 +148,30 @@ async def test_volumes_hold_again_what_was_exported_and_nothing_else(side: Side)
     await side.archive.check("web", snapshot)
     await side.archive.load("web", snapshot, timeout_seconds=SECONDS)
     assert (side.read("data"), side.read("db")) == ("old", "rows")
+
+
+async def test_volumes_of_another_snapshot_are_taken_and_outlive_it(side: Side) -> None:
+    side.write("data", "old")
+    side.write("db", "rows")
+    first = await save(side, "one", "data")
+    side.write("data", "half")
+    second = await save(side, "two", "db", taken=first)
+    assert set(second.volumes) == {"data", "db"}
+    await side.archive.keep("web", ["two"])
+    side.write("db", "none")
+    await side.archive.check("web", second)
+    await side.archive.load("web", second, timeout_seconds=SECONDS)
+    assert (side.read("data"), side.read("db")) == ("old", "rows")
+
+
+async def test_what_is_damaged_or_gone_is_not_taken(side: Side) -> None:
+    side.write("data", "old")
+    side.write("db", "rows")
+    first = await save(side, "one", "data")
+    gone = msgspec.structs.replace(first, id="another")
+    side.damages("one")
+    for name, taken in (("two", first), ("three", gone)):
+        assert set((await save(side, name, "db", taken=taken)).volumes) == {"db"}
 
 
 async def test_a_volume_that_is_gone_is_made(side: Side) -> None:

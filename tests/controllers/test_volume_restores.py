@@ -121,6 +121,70 @@ async def test_a_snapshot_that_leaves_a_volume_half_restored_is_refused(world):
         assert remembered(world).restore == order
 
 
+async def half_of_one_and_another_ordered(world, daemon):
+    """A volume is half put back, and a snapshot holds it and one that nobody else names.
+
+    Returns the id of that snapshot.
+    """
+    await half_restored(world, daemon)
+    known = remembered(world)
+    both = msgspec.structs.replace(known.snapshots[0], id="both", volumes={VOLUME: 4, "another": 4})
+    world.archive.kept["web", "both"] = {VOLUME: "of 1", "another": "of 1"}
+    world.ledger.put(msgspec.structs.replace(known, snapshots=(both, *known.snapshots)), "web")
+    world.machine.volumes.add("another")
+    world.machine.data["another"] = "of today"
+    return "both"
+
+
+@pytest.mark.parametrize("keep", [1, 9])
+async def test_what_only_the_next_order_names_is_exported_with_what_was_before_the_first(
+    world, keep
+):
+    world.settings = msgspec.structs.replace(world.settings, images=ImageSettings(keep=keep))
+    async with world.running() as daemon:
+        both = await half_of_one_and_another_ordered(world, daemon)
+        world.archive.load_failure = None
+        await restore(daemon, both)
+        await settle(daemon)
+        assert world.machine.data["another"] == "of 1"
+        undo = remembered(world).snapshots[-1]
+        assert world.archive.kept["web", undo.id] == {VOLUME: "of 2", "another": "of today"}
+        assert undo.volumes.keys() == {VOLUME, "another"}
+        await restore(daemon, undo.release)
+        await settle(daemon)
+        assert runs(world) == 2
+        assert world.machine.data[VOLUME] == "of 2"
+        assert world.machine.data["another"] == "of today"
+
+
+async def test_it_is_exported_once_whatever_fails_after_it(world):
+    async with world.running() as daemon:
+        both = await half_of_one_and_another_ordered(world, daemon)
+        known = len(remembered(world).snapshots)
+        await restore(daemon, both)
+        await anyio.sleep(3600)
+        assert world.machine.data["another"] == "half"
+        assert len(remembered(world).snapshots) == known + 1
+        assert all("half" not in held.values() for held in world.archive.kept.values())
+
+
+@pytest.mark.parametrize("what", ["no room", "podman is down"])
+async def test_without_its_export_it_is_not_emptied(world, what):
+    async with world.running() as daemon:
+        both = await half_of_one_and_another_ordered(world, daemon)
+        world.archive.load_failure = None
+        world.archive.free = 0 if what == "no room" else world.archive.free
+        world.podman.down = what == "podman is down"
+        async with ordered(daemon, both, after=600):
+            assert world.machine.data["another"] == "of today"
+            assert runs(world) is None
+            world.archive.free, world.podman.down = 1 << 40, False
+        await anyio.sleep(3600)
+        await settle(daemon)
+        assert world.machine.data["another"] == "of 1"
+        assert "of today" in world.archive.kept["web", remembered(world).snapshots[-1].id].values()
+
+
 async def test_what_a_boot_started_on_half_of_a_restore_is_stopped(world):
     async with world.running() as daemon:
         await half_restored(world, daemon)

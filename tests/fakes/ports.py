@@ -1074,11 +1074,20 @@ class FakeArchive:
         return ArchiveRoom(needed=needed, free=self.free, folder="/state/volumes")
 
     async def save(
-        self, app: str, snapshot: str, names: Collection[str], *, timeout_seconds: float
+        self,
+        app: str,
+        snapshot: str,
+        names: Collection[str],
+        *,
+        taken: VolumeSnapshot | None,
+        timeout_seconds: float,
     ) -> dict[str, int]:
         self._are_there(names)
         await self._work(names, timeout_seconds, self.failure)
         held = {name: self.machine.data.get(name, "") for name in names}
+        if taken and taken.id not in self.damaged:
+            kept = self.kept.get((app, taken.id), {})
+            held.update((name, kept[name]) for name in taken.volumes if name in kept)
         self.kept[app, snapshot] = held
         return {name: len(text) for name, text in held.items()}
 

@@ -5,7 +5,16 @@ import signal
 import pytest
 
 from tests.host.image_scenes import Images, digest_of
-from tests.host.scenes import app_of, events, main_pid, ready, waiting_of
+from tests.host.scenes import (
+    app_of,
+    deploy_folder,
+    events,
+    main_pid,
+    ready,
+    sleeper,
+    sync,
+    waiting_of,
+)
 
 SNAPSHOT = ("Volume=data.volume:/data", "[X-Podvisor]", "Snapshot=volumes", "[Container]")
 SNAPSHOTS = ".local/state/podvisor/volumes/web"
@@ -119,3 +128,47 @@ def test_what_does_not_fit_stops_nothing(shop):
     user.run("podman", "unshare", "rm", f"/home/{user.name}/{path}")
     user.podvisor("sync", "web")
     images.answered("podvisor-test 2")
+
+
+def test_what_only_the_next_restore_empties_is_exported_before(user):
+    folder = f"/home/{user.name}/.local/share/containers/storage/volumes"
+
+    def write(volume, text):
+        user.run("podman", "unshare", "sh", "-c", f"echo {text} >{folder}/systemd-{volume}/_data/x")
+
+    def read(volume):
+        return user.run("podman", "unshare", "cat", f"{folder}/systemd-{volume}/_data/x").stdout
+
+    def deploy_version(version, *volumes):
+        mounts = [f"Volume={name}.volume:/{name}" for name in volumes]
+        text = sleeper(*mounts, f"Environment=V={version}", *SNAPSHOT[1:])
+        files = {f"web/{name}.volume": "[Volume]\n" for name in volumes}
+        deploy_folder(user, files | {"web/web.container": text})
+        sync(user)
+        ready(user, "web")
+        for name in volumes:
+            write(name, f"{name}-of-{version}")
+
+    def saved():
+        return {one.name: one for one in (user.home / SNAPSHOTS).iterdir()}
+
+    deploy_version(1, "data", "more")
+    (user.home / "apps/web/more.volume").unlink()
+    deploy_version(2, "data")
+    (first,) = saved()
+    deploy_version(3, "data")
+    (second,) = saved().keys() - {first}
+    known = {first, second}
+    (file,) = saved()[second].iterdir()
+    file.write_bytes(b"x" * file.stat().st_size)
+    user.podvisor("restore", "web", second, "--yes", check=False)
+    user.wait_for(
+        lambda: "nothing of the app runs" in " ".join(waiting_of(user, "web")), what="half"
+    )
+    assert user.run("systemctl", "--user", "is-active", "web.service", check=False).returncode
+    write("more", "of-today")
+    user.podvisor("restore", "web", first, "--yes")
+    assert (read("data"), read("more")) == ("data-of-1\n", "more-of-1\n")
+    undo = max(saved().keys() - known)
+    user.podvisor("restore", "web", undo, "--yes")
+    assert (read("data"), read("more")) == ("data-of-3\n", "of-today\n")

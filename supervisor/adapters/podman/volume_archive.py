@@ -53,21 +53,29 @@ class FileArchive:
         )
 
     async def save(
-        self, app: str, snapshot: str, names: Collection[str], *, timeout_seconds: float
+        self,
+        app: str,
+        snapshot: str,
+        names: Collection[str],
+        *,
+        taken: VolumeSnapshot | None,
+        timeout_seconds: float,
     ) -> dict[str, int]:
         """Export volumes as the snapshot of this id; returns the bytes of the file of each.
 
-        All of them or, if that raises, nothing that counts. Raises Retry.
+        The volumes of `taken` are in it as they are there, but for files that are not as they were
+        written. All of them or, if that raises, nothing that counts. Raises Retry.
         """
         part, whole = (self._folder / app / f"{prefix}{snapshot}" for prefix in (_PART, ""))
         with _told("make"):
             await in_thread(lambda: _make_anew(part))
+            linked = _link(taken, whole.parent, part) if taken else {}
         work = VolumeWork(verb="save", volumes=dict.fromkeys(names, 0), folder=str(part))
         sizes = await self._have_done(work, app, timeout_seconds=timeout_seconds)
         with _told("keep"):
             part.rename(whole)
             await in_thread(lambda: _sync(whole.parent))
-        return sizes
+        return sizes | linked
 
     async def check(self, app: str, snapshot: VolumeSnapshot) -> None:
         """Look whether a snapshot can be put back. Raises Stalled if it cannot."""
@@ -129,6 +137,19 @@ def _make_anew(folder: Path) -> None:
     remove_tree(folder)
     for one in (folder.parent.parent, folder.parent, folder):
         one.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _link(snapshot: VolumeSnapshot, folder: Path, part: Path) -> dict[str, int]:
+    """Have the files of a snapshot in this folder as well; returns the bytes of each."""
+    linked: dict[str, int] = {}
+    for name, size in snapshot.volumes.items():
+        try:
+            file = file_of(name, folder / snapshot.id, size)
+        except WorkError:
+            continue
+        os.link(file, part / file.name)
+        linked[name] = size
+    return linked
 
 
 def _leave(folder: Path, snapshots: frozenset[str]) -> None:

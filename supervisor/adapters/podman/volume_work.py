@@ -29,7 +29,7 @@ class VolumeWork(msgspec.Struct, frozen=True, kw_only=True):
     volumes: dict[str, int]
     """To load, with the bytes that the file of each has."""
     folder: str = ""
-    """Where the files are, or come; absolute. To save, it is there and empty."""
+    """Where the files are, or come; absolute. To save, it is there, and has none of them."""
 
 
 def carry_out(work: VolumeWork) -> dict[str, int]:

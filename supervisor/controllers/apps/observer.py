@@ -20,6 +20,7 @@ from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.health import wanted_units
 from supervisor.core.health.gate import in_turn, stands
 from supervisor.core.plan.asked_objects import asked_images, asked_kinds
+from supervisor.core.plan.volumes import is_another
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import Checked
@@ -113,7 +114,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         volumes = {name: one for name, one in self.ledger.all(AppVolumes).items() if name in own}
         ordered = {name for name, one in volumes.items() if one.restore}
         # What they hold is exported before anything is put back, but for what is half put back.
-        exporting = {name for name in ordered if not volumes[name].half}
+        exporting = {name for name in ordered if is_another(volumes[name])}
         try:
             inventory = await self._inventory(
                 deployments, apps, units, changing, applied, lists_volumes=bool(ordered)

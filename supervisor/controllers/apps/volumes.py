@@ -113,7 +113,11 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
                 f"{step.release or 'unknown'}-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
             )
             sizes = await self.archive.save(
-                step.app, identity, step.names, timeout_seconds=self._seconds
+                step.app,
+                identity,
+                step.names,
+                taken=step.taken,
+                timeout_seconds=self._seconds,
             )
             if up := await self._running(step.stops):
                 raise Retry(f"cannot export volumes {step.volumes}: {up[0]} was started meanwhile")

@@ -17,11 +17,18 @@ class VolumeArchive(Protocol):
         ...
 
     async def save(
-        self, app: str, snapshot: str, names: Collection[str], *, timeout_seconds: float
+        self,
+        app: str,
+        snapshot: str,
+        names: Collection[str],
+        *,
+        taken: VolumeSnapshot | None,
+        timeout_seconds: float,
     ) -> dict[str, int]:
         """Export volumes as the snapshot of this id; returns the bytes of the file of each.
 
-        All of them or, if that raises, nothing that counts. Raises Retry.
+        The volumes of `taken` are in it as they are there, but for files that are not as they were
+        written. All of them or, if that raises, nothing that counts. Raises Retry.
         """
         ...
 

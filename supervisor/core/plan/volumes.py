@@ -63,9 +63,8 @@ def plan_volumes(
     order = known.restore
     names = _volumes(deployment, observed, ordered=order)
     snapshot: SnapshotVolumes | None = None
-    is_due = order or (names and _is_due(deployment, wanted, attempt, jobs, observed))
-    # What is half put back is no state to come back to; what was there before is exported.
-    if is_due and not known.half and not _is_made(deployment, wanted, names, observed, now):
+    is_due = is_another(known) if order else _is_due(deployment, wanted, attempt, jobs, observed)
+    if (names or order) and is_due and not _is_made(deployment, wanted, names, observed, now):
         snapshot = _snapshot(deployment, wanted, names, attempt, observed)
     if snapshot is None and order is None:
         return False
@@ -74,7 +73,8 @@ def plan_volumes(
     if failure and failure.before == about and failure.next_at > now:
         draft.look_again(failure.next_at)
         keep_down(deployment, observed, draft)
-        draft.waiting.append(_failed(wanted.name, names, known, failure))
+        about_volumes = tuple(order.snapshot.volumes) if order else names
+        draft.waiting.append(_failed(wanted.name, about_volumes, known, failure))
         return True
     if snapshot and snapshot.names:
         draft.steps.append(snapshot)
@@ -96,6 +96,11 @@ def plan_volumes(
 def is_half_done(known: AppVolumes | None) -> bool:
     """Whether volumes are being put back: what they hold may be neither one nor the other."""
     return bool(known and known.half)
+
+
+def is_another(known: AppVolumes) -> bool:
+    """Whether a restore is ordered that empties more than is half put back already."""
+    return bool(known.restore and known.restore.snapshot.volumes.keys() - set(known.half))
 
 
 def left_half(known: AppVolumes, snapshot: VolumeSnapshot) -> tuple[str, ...]:
@@ -256,7 +261,7 @@ def _snapshot(
     observed: Observed,
 ) -> SnapshotVolumes:
     here = _installed(wanted.name, observed)
-    ordered = _known(wanted, observed).restore
+    known = _known(wanted, observed)
     builds = any(isinstance(step, BuildImage) for step in attempt.steps)
     return SnapshotVolumes(
         app=wanted.name,
@@ -265,9 +270,22 @@ def _snapshot(
         release=here.release if here else "",
         revision=here.revision if here else "",
         before=wanted.content,
-        resumes=ordered is None and (_has_jobs(wanted) or builds),
+        taken=_before_half(known, here),
+        resumes=known.restore is None and (_has_jobs(wanted) or builds),
         reason=f"before {in_words(wanted, deployment.last_good)} comes",
     )
+
+
+def _before_half(known: AppVolumes, here: Rollout | None) -> VolumeSnapshot | None:
+    """Return the newest snapshot of a release with the volumes that are half put back, only these.
+
+    It was made before they were; they are no state to come back to.
+    """
+    for one in reversed(known.snapshots):
+        volumes = {name: size for name, size in one.volumes.items() if name in known.half}
+        if here and one.release == here.release and volumes:
+            return msgspec.structs.replace(one, volumes=volumes)
+    return None
 
 
 def _installed(app: str, observed: Observed) -> Rollout | None:
@@ -284,7 +302,10 @@ def _installed(app: str, observed: Observed) -> Rollout | None:
 def _volumes(
     deployment: Deployment, observed: Observed, *, ordered: RestoreOrder | None
 ) -> tuple[str, ...]:
-    """Return the volumes that are made, mounted or to be put back, and that are there."""
+    """Return the volumes that are made, mounted or to be put back, and that are there.
+
+    None that is half put back: what it holds is nothing to come back to.
+    """
     there = observed.inventory.volumes
     if there is None:  # not asked for: what the app is now asks for no snapshots
         return ()
@@ -295,7 +316,8 @@ def _volumes(
     named.difference_update(unit.object_name for unit in makers if unit.images)
     if ordered:
         named.update(ordered.snapshot.volumes)
-    return tuple(sorted(named & there))
+    known = observed.volumes.get(deployment.name)
+    return tuple(sorted(named & there - set(known.half if known else ())))
 
 
 def _users(deployment: Deployment, names: Sequence[str]) -> tuple[str, ...]:

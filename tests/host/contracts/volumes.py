@@ -43,7 +43,7 @@ async def comes_back(archive: FileArchive) -> None:
     before = inside("data", LISTED)
     room = await archive.room("web", ["data", "db"])
     assert 1_000_000 <= room.needed < 1_100_000, room
-    sizes = await archive.save("web", "one", ["data", "db"], timeout_seconds=SECONDS)
+    sizes = await archive.save("web", "one", ["data", "db"], taken=None, timeout_seconds=SECONDS)
     assert set(sizes) == {"data", "db"}
     inside(
         "data", "echo new > /data/deep/text; rm /data/link; mkdir /data/more; touch /data/more/x"
@@ -55,7 +55,7 @@ async def comes_back(archive: FileArchive) -> None:
 
 async def fails_in_words(archive: FileArchive) -> None:
     try:
-        await archive.save("web", "two", ["nope"], timeout_seconds=SECONDS)
+        await archive.save("web", "two", ["nope"], taken=None, timeout_seconds=SECONDS)
         raise AssertionError("there is no such volume")
     except Retry as failure:
         assert "no such volume" in str(failure), failure
@@ -64,7 +64,7 @@ async def fails_in_words(archive: FileArchive) -> None:
 async def ends_with_its_time(archive: FileArchive) -> None:
     """What takes too long is not left running beside."""
     try:
-        await archive.save("web", "three", ["data"], timeout_seconds=0.05)
+        await archive.save("web", "three", ["data"], taken=None, timeout_seconds=0.05)
         raise AssertionError("it had no time")
     except Retry:
         units = sh("systemctl --user list-units --plain --no-legend 'podvisor-volumes-*' || true")
