@@ -1,8 +1,9 @@
 """Fixtures over a disposable real host (`contrib/host`): the tests run outside of it and drive it.
 
 `machine` is a running host, `host` is one with podvisor installed; both are the same, shared by the
-session. `user` is a fresh lingering user for one test, `plain_user` the same without podvisor.
-`git_server` and `registry` are the host's own servers.
+session; with pytest-xdist (`-n 2`) each worker has one. `user` is a fresh lingering user for one
+test, `plain_user` the same without podvisor. `git_server` and `registry` are the host's own
+servers.
 
 PODVISOR_SUITE chooses the suite (trixie). PODVISOR_HOST=NAME takes a host that is already running,
 and leaves it running: quick while developing.
