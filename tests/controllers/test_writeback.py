@@ -13,7 +13,7 @@ from supervisor.model.image import ImageKnowledge, ImageOrder
 from supervisor.model.image_status import PinRequest
 from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings, SourceSettings
-from supervisor.model.status import AppState
+from supervisor.model.status import AppState, SyncRequest
 
 SETTLE = 10
 REPOSITORY = "reg.example/web"
@@ -215,6 +215,54 @@ async def test_what_a_person_takes_back_is_heard_at_once(world):
         await daemon.queue.wait_idle()
         (order,) = world.ledger.all(ImageOrder).values()
         assert order.pinned.runs == A
+
+
+def slowly(real, seconds):
+    async def late(*args, **words):
+        await anyio.sleep(seconds)
+        return await real(*args, **words)
+
+    return late
+
+
+@pytest.mark.parametrize("apps", [(), ("web",)])
+@pytest.mark.parametrize("registry", [0, 1, 20])
+@pytest.mark.parametrize("generator", [0, 3])
+@pytest.mark.parametrize("systemd", [0, 2, 5])
+async def test_a_sync_ends_when_what_was_taken_back_runs_though_it_has_to_be_pulled(
+    world, apps, registry, generator, systemd
+):
+    async with world.running() as daemon:
+        push_image(world, "2")
+        await world.push(daemon, {PATH: UNIT.format(2)})
+        await settle(daemon)
+        await newer(world, daemon, "1", "2", "3")
+        assert A not in world.machine.images
+        world.registry.digest = slowly(world.registry.digest, registry)
+        world.generator.generate = slowly(world.generator.generate, generator)
+        world.systemd.reload = slowly(world.systemd.reload, systemd)
+        world.reader.put("home", {PATH: UNIT.format(1)})
+        await daemon.service.sync(SyncRequest(apps=apps), nothing)
+        assert running(world) == A
+        assert daemon.board.apps["web"].state is AppState.READY
+        assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD
+
+
+async def test_a_sync_of_another_source_waits_for_no_writing_back(world):
+    home = world.settings.sources["home"]
+    other = msgspec.structs.replace(home, git=GitUrl("https://git.example/other"), writeback=False)
+    world.settings = msgspec.structs.replace(world.settings, sources={"home": home, "other": other})
+    world.reader.put("other", {"plain/plain.container": "v=1"})
+    async with world.running() as daemon:
+        push_image(world, "2")
+        await world.push(daemon, {PATH: UNIT.format(2)})
+        await settle(daemon)
+        await newer(world, daemon, "1", "2", "3")
+        world.registry.digest = slowly(world.registry.digest, 1_000)
+        world.reader.put("home", {PATH: UNIT.format(1)})
+        before = anyio.current_time()
+        await daemon.service.sync(SyncRequest(apps=("plain",)), nothing)
+        assert anyio.current_time() - before < 100
 
 
 async def test_what_was_taken_back_goes_on_when_git_names_something_newer(world):

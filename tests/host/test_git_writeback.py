@@ -13,7 +13,7 @@ import pytest
 from tests.fakes import git_host_server
 from tests.host.conftest import GIT_ENVIRONMENT
 from tests.host.registries import OwnRegistry
-from tests.host.scenes import configure, events, ready, sleeper, source, status
+from tests.host.scenes import configure, events, ready, sleeper, source, states, status
 from tests.host.test_image_policies import image_of, runs
 from tests.host.test_sources import serving
 
@@ -160,6 +160,9 @@ def test_pushed_images_end_in_git_and_nothing_starts_again(user, own, repositori
     assert (container(user, "web"), container(user, "api")) == identities
     assert bare(web, "rev-parse", "main~1") == before
 
+    own.shared.push_variant("podvisor-test:1", "versions:never-ran", Labels={"never": "ran"})
+    own.push("versions:never-ran", "web:1.0.5")
+
     # A person takes it back, and lets it go again.
     web.pull()
     web.commit({"apps/web/web.container": f"{text}\n"})
@@ -170,3 +173,11 @@ def test_pushed_images_end_in_git_and_nothing_starts_again(user, own, repositori
     user.podvisor("unpin", "web")
     runs(user, "web", "1.1.0")
     user.wait_for(lambda: ":1.1.0" in unit(web, "web"), what="a second commit")
+
+    # Taken back to what never ran here: a sync ends when that was pulled, and runs.
+    web.pull()
+    web.commit({"apps/web/web.container": text.replace(":1.0.0", ":1.0.5")})
+    user.podvisor("sync")
+    image = image_of(user, "web")
+    assert (image["running"]["tag"], image["pinned"]["tag"]) == ("1.0.5", "1.0.5")
+    assert states(user)["web"] == "ready"

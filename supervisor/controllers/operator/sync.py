@@ -12,7 +12,7 @@ import msgspec
 from supervisor.controllers.apps.dependents import AppDependencies
 from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.desired.desired_state import DesiredState
-from supervisor.controllers.keys import Kind
+from supervisor.controllers.keys import Kind, parse
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.event_log import Say
 from supervisor.controllers.ports import Ledger
@@ -103,20 +103,30 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
 
         def awaited(key: str) -> bool:
             """Whether a pass for this key brings on what is asked for."""
+            kind, name = parse(key)
             unknown = self.desired_state.images.unknown(apps)
             return (
                 key in self.images.keys(apps)
                 or key in Kind.IMAGE_CHECK.keys(unknown)
                 or key in self.dependencies.unfinished(apps)
+                or (kind is Kind.WRITEBACK and name in self._sources(apps or known))
             )
 
         keys = Kind.APP.keys(apps or known)
         async with self._telling_of_pulls(apps, say):
             await self.queue.wait_for_pass(keys, since=since)
-            while self.queue.is_busy(awaited, bursts=False):
-                await self.queue.wait_idle(awaited, bursts=False)
-                await self.queue.wait_for_pass(keys)
-        await self.settle(apps, say)
+            while True:
+                while self.queue.is_busy(awaited, bursts=False):
+                    await self.queue.wait_idle(awaited, bursts=False)
+                    await self.queue.wait_for_pass(keys)
+                await self.settle(apps, say)
+                # A pass that came meanwhile may have asked for an image.
+                if not self.queue.is_busy(awaited, bursts=False):
+                    return
+
+    def _sources(self, apps: Collection[str]) -> set[str]:
+        """Return the sources of these apps. What a person took back there pins their images."""
+        return {one.source for name in apps if (one := self.desired_state.newest(name))}
 
     @asynccontextmanager
     async def _telling_of_pulls(self, apps: Collection[str], say: Say) -> AsyncIterator[None]:

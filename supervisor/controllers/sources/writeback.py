@@ -96,9 +96,9 @@ class WriteBackController(msgspec.Struct, kw_only=True):
         revision, lines = self._looked[name] = self._stands(name)
         if snapshot is None:
             return []
-        if await self._hear(lines, revision, merged=bool(settings.writeback_branch)):
+        if heard := await self._hear(lines, revision, merged=bool(settings.writeback_branch)):
             self.desired_state.images_changed()
-            return [Kind.CHANGED_APPS]
+            return Kind.APP.keys(heard)
         pushed = self._pushed(name, settings, lines)
         changes = self._changes(lines, settings, pushed)
         refused = await self._write(snapshot, settings, changes, pushed)
@@ -132,18 +132,22 @@ class WriteBackController(msgspec.Struct, kw_only=True):
 
     # What people say
 
-    async def _hear(self, lines: Sequence[_Line], revision: str, *, merged: bool) -> bool:
-        """Take what was committed and is not there any more for a person's word; tells if it is."""
+    async def _hear(self, lines: Sequence[_Line], revision: str, *, merged: bool) -> list[str]:
+        """Take what was committed and is not there any more for a person's word.
+
+        Returns the apps of whose images something else is wanted now.
+        """
         by_key: dict[str, list[_Line]] = {}
         for line in lines:
             by_key.setdefault(line.key, []).append(line)
-        heard = False
+        heard: dict[str, None] = {}
         for key, written in self.ledger.all(WrittenBack).items():
             if mine := by_key.get(key):
-                heard |= await self._hear_of(written, mine, revision, merged=merged)
+                if await self._hear_of(written, mine, revision, merged=merged):
+                    heard[written.app] = None
             elif written.app not in self.desired_state.latest():
                 self.ledger.drop(WrittenBack, key)
-        return heard
+        return [*heard]
 
     async def _hear_of(
         self, written: WrittenBack, lines: list[_Line], revision: str, *, merged: bool
