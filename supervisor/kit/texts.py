@@ -152,3 +152,8 @@ def one_line(text: str, longest: int = 100) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """Say how many: `1 step`, `3 steps`."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def with_why(text: str, why: str) -> str:
+    """Say a text with its reason, if there is one."""
+    return f"{text}: {why}" if why else text

@@ -21,7 +21,7 @@ from supervisor.core.health.release import in_words
 from supervisor.core.plan.rollout import older_release
 from supervisor.core.plan.volumes import is_half_done
 from supervisor.kit.clock import Clock
-from supervisor.kit.texts import count, format_duration
+from supervisor.kit.texts import count, format_duration, with_why
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.errors import Stalled
@@ -50,7 +50,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         length = f"for {format_duration(order.seconds)}" if order.seconds else "until resumed"
         for app in order.apps or ("",):
             self.suspensions.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
-            why = _with_why(length, order.reason)
+            why = with_why(length, order.reason)
             self.ledger.log(EventKind.SUSPENDED, app=app, reason=why)
         self.desired_state.images_changed()
         await self._look_at(order.apps)
@@ -108,7 +108,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
                 hint=f"podvisor history {app} shows what was tried; podvisor sync {app} tries now"
                 " what waits for its next try",
             )
-        why = _with_why(", ".join(words), order.reason)
+        why = with_why(", ".join(words), order.reason)
         self.ledger.log(EventKind.RESUMED, app=app, reason=why)
         self.desired_state.invalidate()
 
@@ -199,7 +199,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         """Have an app held; whoever asks sees to a pass."""
         self.ledger.put(hold, hold.app)
         what = f"a person rolled it back{f' to {hold.images}' if hold.images else ''}"
-        words = _with_why(what, reason)
+        words = with_why(what, reason)
         self.ledger.log(EventKind.HELD, app=hold.app, revision=hold.revision, reason=words)
         self.desired_state.invalidate()
 
@@ -237,11 +237,11 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         number = count(scale.replicas, "replica")
         if scale.replicas != said:
             self.ledger.put(scale, scale.key)
-            why = _with_why(f"a person asks for {number}; its file says {said}", order.reason)
+            why = with_why(f"a person asks for {number}; its file says {said}", order.reason)
             self.ledger.log(EventKind.SCALED, app=order.app, unit=unit.name, reason=why)
         elif before := self.ledger.drop(Scale, scale.key):
             text = f"as its file says again: {number}, not {before.replicas}"
-            why = _with_why(text, order.reason)
+            why = with_why(text, order.reason)
             self.ledger.log(EventKind.RESUMED, app=order.app, unit=unit.name, reason=why)
         self.desired_state.invalidate()
 
@@ -260,7 +260,3 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
     async def _look_at(self, apps: Collection[str]) -> None:
         names = apps or await self.desired_state.deployments()
         await self.queue.wait_for_pass(Kind.APP.keys(names))
-
-
-def _with_why(text: str, why: str) -> str:
-    return f"{text}: {why}" if why else text

@@ -20,6 +20,7 @@ from supervisor.core.images.trust import asked_signatures
 from supervisor.core.images.words import short_name, version_in_words
 from supervisor.core.status.images_meant import images_and_version, images_called, no_image
 from supervisor.kit.clock import Clock
+from supervisor.kit.texts import with_why
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.image import ImageOrder, ImageVersion, order_key
@@ -131,7 +132,7 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
         self.ledger.put(order, order.key)
 
     def _log(self, kind: EventKind, image: ImageStatus, why: str, reason: str) -> None:
-        words = f"{why}: {reason}" if reason else why
+        words = with_why(why, reason)
         self.ledger.log(kind, app=image.app, subject=image.image, reason=words)
 
     async def _bring_on(self, images: Collection[ImageStatus], say: Say) -> tuple[ImageStatus, ...]:

@@ -9,6 +9,7 @@ from supervisor.controllers.apps.volumes import remembered
 from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.ports import VolumeArchive
 from supervisor.core.plan.volumes import left_half, snapshot_meant
+from supervisor.kit.texts import with_why
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.rollout import Hold
@@ -58,12 +59,8 @@ class VolumeOrders(msgspec.Struct, frozen=True, kw_only=True):
         known = msgspec.structs.replace(known, restore=restore, failure=None)
         actions.ledger.put(known, app)
         what = f"a person has volumes {', '.join(snapshot.volumes)} put back to {snapshot.id}"
-        actions.ledger.log(
-            EventKind.RESTORING,
-            app=app,
-            revision=target.revision,
-            reason=f"{what}: {order.reason}" if order.reason else what,
-        )
+        why = with_why(what, order.reason)
+        actions.ledger.log(EventKind.RESTORING, app=app, revision=target.revision, reason=why)
         actions.desired_state.invalidate()
 
 

@@ -14,6 +14,7 @@ from datetime import tzinfo
 import msgspec
 
 from supervisor.core.images.rules import effective, update_mode
+from supervisor.kit.texts import with_why
 from supervisor.model.image import (
     HeldUpdate,
     ImageAhead,
@@ -111,7 +112,7 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         current, mode = _current(key, standing), update_mode(terms)
         if order and order.pinned:
             if newest and newest.runs != order.pinned.runs:
-                why = f"pinned to {order.pinned}" + (f": {order.reason}" if order.reason else "")
+                why = with_why(f"pinned to {order.pinned}", order.reason)
                 choice.updates.append(_held(standing, rules, newest, why))
             return order.pinned
         if mode is UpdateMode.OFF:
