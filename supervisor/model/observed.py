@@ -291,6 +291,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         """Return a unit's state; one that systemd does not know is inactive."""
         return self.units.get(name, UnitState(name=name))
 
+    def known_volumes(self, app: str) -> AppVolumes:
+        """Return what is remembered of an app's volumes; of most apps, nothing."""
+        return self.volumes.get(app) or AppVolumes()
+
     def because(self, unit: str) -> str:
         """Return a unit's last words, to stand behind what is said of it; empty if not known."""
         return f": {said}" if (said := self.causes.get(unit)) else ""

@@ -19,7 +19,6 @@ from supervisor.core.desired.scales import template_to_scale
 from supervisor.core.health.gate import is_on
 from supervisor.core.health.release import in_words
 from supervisor.core.plan.rollout import older_release
-from supervisor.core.plan.volumes import is_half_done
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import count, format_duration, with_why
 from supervisor.kit.workqueue import WorkQueue
@@ -84,7 +83,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         if hold := self.ledger.drop(Hold, app):
             words.append(f"no longer held at {hold.held_at}")
         volumes = remembered(self.ledger, app)
-        if volumes.restore and not is_half_done(volumes):
+        if volumes.restore and not volumes.half:
             self.ledger.put(msgspec.structs.replace(volumes, restore=None, failure=None), app)
             words.append("its volumes are not put back")
         if again:

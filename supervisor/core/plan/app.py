@@ -21,7 +21,7 @@ from supervisor.core.plan.secrets import plan_left, plan_puts, secret_blockers
 from supervisor.core.plan.step_text import BOOKKEEPING, in_words
 from supervisor.core.plan.unhealthy import restart_unhealthy
 from supervisor.core.plan.units import plan_units
-from supervisor.core.plan.volumes import is_half_done, keep_down, plan_volumes, start_again
+from supervisor.core.plan.volumes import keep_down, plan_volumes, start_again
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
@@ -85,9 +85,8 @@ def plan_app(given: Given) -> tuple[list[Step], Verdict]:
         is_gone = _remove_app(given, draft)
         draft.steps.extend(plan_left(deployment.name, (), given.offered, given.observed))
         return draft.steps, draft.verdict(revision="", complete=is_gone)
-    is_half = is_half_done(given.observed.volumes.get(deployment.name))
     is_another = wanted is None or refused or (last_good and last_good.content != wanted.content)
-    if is_half:
+    if given.observed.known_volumes(deployment.name).half:
         keep_down(deployment, given.observed, draft)
     elif last_good and is_another:
         _plan_last_good(given, last_good, draft)
@@ -132,10 +131,10 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
     start_again(wanted, observed, now, attempt)
     jobs = pending_jobs(wanted, observed)
     needs, meeting = unmet_needs(wanted, attempt.steps, observed, jobs=jobs, offered=given.offered)
-    steps, is_half = len(draft.steps), is_half_done(observed.volumes.get(wanted.name))
-    goes_first = is_half or not needs
+    steps, half = len(draft.steps), observed.known_volumes(wanted.name).half
+    goes_first = half or not needs
     if goes_first and plan_volumes(deployment, attempt, observed, now, draft, jobs=jobs):
-        if len(draft.steps) == steps and not is_half:
+        if len(draft.steps) == steps and not half:
             if last_good and last_good.content == wanted.content:
                 draft.extend(_repairs(attempt))
             return None

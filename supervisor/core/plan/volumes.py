@@ -59,7 +59,7 @@ def plan_volumes(
     wanted = deployment.wanted
     if wanted is None:
         return False
-    known = _known(wanted, observed)
+    known = observed.known_volumes(wanted.name)
     order = known.restore
     names = _volumes(deployment, observed, ordered=order)
     snapshot: SnapshotVolumes | None = None
@@ -93,11 +93,6 @@ def plan_volumes(
     return True
 
 
-def is_half_done(known: AppVolumes | None) -> bool:
-    """Whether volumes are being put back: what they hold may be neither one nor the other."""
-    return bool(known and known.half)
-
-
 def is_another(known: AppVolumes) -> bool:
     """Whether a restore is ordered that empties more than is half put back already."""
     return bool(known.restore and known.restore.snapshot.volumes.keys() - set(known.half))
@@ -110,8 +105,7 @@ def left_half(known: AppVolumes, snapshot: VolumeSnapshot) -> tuple[str, ...]:
 
 def keep_down(deployment: Deployment, observed: Observed, draft: Draft) -> None:
     """Stop what uses volumes that are half put back: a boot, or a person, may have started it."""
-    known = observed.volumes.get(deployment.name)
-    half = known.half if known else ()
+    half = observed.known_volumes(deployment.name).half
     reason = f"volumes {', '.join(half)} are half put back"
     for unit in _running(_users(deployment, half), observed):
         draft.steps.append(StopUnit(app=deployment.name, unit=unit, reason=reason))
@@ -119,8 +113,7 @@ def keep_down(deployment: Deployment, observed: Observed, draft: Draft) -> None:
 
 def start_again(app: DesiredApp, observed: Observed, now: float, attempt: Draft) -> None:
     """Have what was stopped for a snapshot started with the release that comes: no repair of it."""
-    known = observed.volumes.get(app.name)
-    last = known.snapshots[-1] if known and known.snapshots else None
+    last = next(reversed(observed.known_volumes(app.name).snapshots), None)
     if last is None or last.before != app.content or gate.stands(app, observed.applied):
         return
     stopped = last.stopped
@@ -221,7 +214,7 @@ def _is_made(
     now: float,
 ) -> bool:
     """Whether a snapshot was made for what comes now, and nothing was written since."""
-    known = _known(wanted, observed)
+    known = observed.known_volumes(wanted.name)
     if not known.snapshots:
         return False
     last = known.snapshots[-1]
@@ -234,10 +227,6 @@ def _is_made(
     if last.stopped:
         return all(observed.unit(name).has_ended for name in last.stopped)
     return 0 <= now - last.at < _FRESH_SECONDS
-
-
-def _known(app: DesiredApp, observed: Observed) -> AppVolumes:
-    return observed.volumes.get(app.name) or AppVolumes()
 
 
 def _has_begun_since(last: VolumeSnapshot, app: str, observed: Observed, now: float) -> bool:
@@ -261,7 +250,7 @@ def _snapshot(
     observed: Observed,
 ) -> SnapshotVolumes:
     here = _installed(wanted.name, observed)
-    known = _known(wanted, observed)
+    known = observed.known_volumes(wanted.name)
     builds = any(isinstance(step, BuildImage) for step in attempt.steps)
     return SnapshotVolumes(
         app=wanted.name,
