@@ -138,7 +138,7 @@ class _Answers(msgspec.Struct, frozen=True):
         """Answer it, with an error if need be: as the reply, or as its last line."""
         try:
             await self._answer(request)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             await _refuse(request, 400, f"cannot read the request: {error}")
         except Stalled as failure:
             await _refuse(request, 404, str(failure), hint=failure.hint)

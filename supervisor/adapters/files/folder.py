@@ -296,7 +296,7 @@ class OwnedFolder:
                     manifest = msgspec.json.decode(file.read(_MANIFEST_LIMIT), type=Manifest)
             except OSError:
                 return None
-            except msgspec.MsgspecError:
+            except ValueError:
                 return self._recalled(app)
         if manifest.name != app or any(path_problem(file.path) for file in manifest.files):
             return None

@@ -274,7 +274,7 @@ class Store:
         try:
             text = (self._path / _RECORD).read_bytes()
             return msgspec.json.decode(text, type=Record) if self.exists() else None
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, ValueError):
             return None
 
     async def save(self, record: Record) -> None:

@@ -5,6 +5,7 @@ import msgspec
 from supervisor import __version__
 from supervisor.core.githost.api import Api, Request, plain, proof
 from supervisor.kit.http import client as http
+from supervisor.kit.json_reading import read_json
 from supervisor.model.errors import Failure, Retry, Stalled
 
 _TIMEOUT_SECONDS = 30.0
@@ -87,10 +88,7 @@ def _is_limited(answer: http.Answer) -> bool:
 
 
 def _words(body: bytes, secret: str) -> str:
-    try:
-        said = msgspec.json.decode(body, type=_Words)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ""
+    said = read_json(body, _Words) or _Words()
     errors = said.errors if isinstance(said.errors, list) else []
     faults = [one.get("message") if isinstance(one, dict) else one for one in errors]
     words = ": ".join(str(one) for one in (said.message, *faults) if one)

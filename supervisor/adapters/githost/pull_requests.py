@@ -3,8 +3,6 @@
 What is sent and where is `core.githost.pull_request_api`'s; here is what comes of it.
 """
 
-import msgspec
-
 from supervisor.adapters.githost.exchange import Hints, Refused, ask
 from supervisor.core.githost import pull_request_api
 from supervisor.core.githost.api import Api, Request
@@ -94,7 +92,7 @@ async def _ask(api: Api, request: Request, *, token: bytes, doing: str) -> tuple
     content = await ask(api, request, token=token, doing=doing, hints=hints, limit=_ANSWER_LIMIT)
     try:
         return pull_request_api.read(api, content)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise _unreadable(doing) from None
 
 

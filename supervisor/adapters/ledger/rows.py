@@ -85,7 +85,7 @@ def read_documents(
     for name, part, content in schema.contents(connection, KINDS[kind], key):
         try:
             found.setdefault(name, {})[part] = msgspec.json.decode(content, type=kind)
-        except msgspec.MsgspecError as error:
+        except ValueError as error:
             what = " ".join(filter(None, (KINDS[kind], name, part)))
             log.warning("passed over in the ledger: %s cannot be read: %s", what, error)
     return found

@@ -143,5 +143,5 @@ async def _get(url: str) -> Any:
             if answer.status != _OK:
                 raise Retry(f"cannot verify a token: {url} answers {answer.status}")
             return msgspec.json.decode(await answer.read(limit=_LARGEST_ANSWER))
-    except (http.HttpError, msgspec.DecodeError, ValueError, RecursionError) as error:
+    except (http.HttpError, ValueError, RecursionError) as error:
         raise Retry(f"cannot verify a token: {url}: {error}") from error

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from supervisor.kit.json_reading import read_json
+
 _LARGEST = 1 << 20
 _FIRST_TO_IGNORE = 6
 """The first Podman whose checks leave no failed service (`healthcheck run --ignore-result`)."""
@@ -44,10 +46,10 @@ def failed_last(path: Path) -> bool | None:
         with open(path, "rb", opener=_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return None
-            found = msgspec.json.decode(file.read(_LARGEST), type=_Results)
-    except (OSError, ValueError, msgspec.DecodeError, RecursionError):
+            found = read_json(file.read(_LARGEST), _Results)
+    except OSError:
         return None
-    return found.log[-1].exit_code != 0 if found.log else None
+    return found.log[-1].exit_code != 0 if found and found.log else None
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -7,8 +7,7 @@ write such lines: what is odd is passed over, what is long is cut, what cannot b
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
+from supervisor.kit.json_reading import read_json
 from supervisor.model.podman import PodmanEvent
 
 TYPES = frozenset({"image", "container", "pod", "volume", "network", "secret"})
@@ -84,7 +83,4 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def as_object(text: bytes) -> Mapping[str, Any]:
     """Read a JSON object; an empty one for anything else."""
-    try:
-        return _mapping(msgspec.json.decode(text))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return {}
+    return read_json(text, dict[str, Any]) or {}

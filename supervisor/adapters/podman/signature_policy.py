@@ -11,6 +11,7 @@ import msgspec
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.images.public_key import LARGEST, fingerprint, public_keys
 from supervisor.core.images.reference import parse_reference
+from supervisor.kit.json_reading import read_json
 from supervisor.model.image import SignatureDemand
 
 _LARGEST = 1 << 20
@@ -109,9 +110,11 @@ def signature_rule(image: str, files: Sequence[Path]) -> SignatureRule | None:
         return None
     try:
         with path.open("rb") as file:
-            policy = msgspec.json.decode(file.read(_LARGEST), type=_Policy)
+            policy = read_json(file.read(_LARGEST), _Policy)
         scopes = list(_scopes(image))
-    except (OSError, ValueError, RecursionError, Refused):
+    except (OSError, Refused):
+        return None
+    if policy is None:
         return None
     docker = policy.transports.get("docker", {})
     scope = next((one for one in (*scopes, "") if one in docker), None)

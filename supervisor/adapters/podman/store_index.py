@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from supervisor.core.images.stored import digest_names
+from supervisor.kit.json_reading import read_json
 from supervisor.model.image import StoredImage
 
 T = TypeVar("T")
@@ -96,8 +97,8 @@ class Index(msgspec.Struct):
 def _read(path: Path, kind: type[T]) -> T | None:
     try:
         with path.open("rb") as file:
-            return msgspec.json.decode(file.read(_LARGEST_INDEX + 1), type=kind)
+            return read_json(file.read(_LARGEST_INDEX + 1), kind)
     except FileNotFoundError:
         return kind()  # there are none yet
-    except (OSError, ValueError, RecursionError):
+    except OSError:
         return None

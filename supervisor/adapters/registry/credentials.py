@@ -14,6 +14,7 @@ from urllib.parse import quote_plus
 import msgspec
 
 from supervisor.core.images.reference import full_name, name_and_tag
+from supervisor.kit.json_reading import read_json
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.podman import PullLogins
@@ -203,7 +204,7 @@ def _read(path: Path, *, is_asked_for: bool) -> _File | None:
         return None
     except OSError as error:
         raise Stalled(f"{doing}: {error.strerror}", hint=f"let this user read {path}") from None
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         # What is wrong with it could be said only with what stands there.
         raise Stalled(f"{doing}: it is not as it should be", hint=hint) from None
 
@@ -253,10 +254,9 @@ async def _ask_helper(name: str, host: str) -> Login | None:
         if _NOTHING_FOUND in done.output.decode(errors="replace").lower():
             return None
         raise Retry(f"cannot log in at {host}: {program} ends with {done.code}")
-    try:
-        told = msgspec.json.decode(done.output, type=_Told)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise Retry(f"cannot log in at {host}: {program} answers oddly") from None
+    told = read_json(done.output, _Told)
+    if told is None:
+        raise Retry(f"cannot log in at {host}: {program} answers oddly")
     if not told.Secret:
         return None
     if told.Username == _BY_TOKEN:

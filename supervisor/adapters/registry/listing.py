@@ -10,6 +10,7 @@ from supervisor.adapters.registry.pages import is_version, next_query, query_aft
 from supervisor.adapters.registry.quirks import quirk_of
 from supervisor.adapters.registry.session import Session
 from supervisor.kit.http.pool import Reply
+from supervisor.kit.json_reading import read_json
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.image import TagDigest
 
@@ -73,11 +74,8 @@ async def manifests_of(session: Session, index: str) -> tuple[str, ...]:
         raise Retry(
             f"{session.doing}: {session.endpoint.host} sends {digest} where it is asked for {index}"
         )
-    try:
-        parts = msgspec.json.decode(reply.body, type=_Index).manifests
-    except msgspec.MsgspecError:
-        return ()
-    return tuple(one.digest for one in parts)
+    found = read_json(reply.body, _Index)
+    return tuple(one.digest for one in found.manifests) if found else ()
 
 
 async def _read(session: Session, tag: str) -> tuple[str, Reply]:
@@ -93,11 +91,8 @@ async def _read(session: Session, tag: str) -> tuple[str, Reply]:
             f"{session.doing}: {session.endpoint.host} sends a manifest whose digest is {digest},"
             f" and says that it is {told}"
         )
-    try:
-        version = msgspec.json.decode(reply.body, type=_Manifest).schemaVersion
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        version = 0
-    if version != 2:  # noqa: PLR2004  # of all four types
+    manifest = read_json(reply.body, _Manifest)
+    if manifest is None or manifest.schemaVersion != 2:  # noqa: PLR2004  # of all four types
         raise Retry(
             f"{session.doing}: {session.endpoint.host} sends something that is no manifest",
             hint="check that the network needs no login of its own",

@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import msgspec
 
 from supervisor.core.images.reference import is_tag
+from supervisor.kit.json_reading import read_json
 
 _LINK = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s",;]*)\s*)*)', re.ASCII)
 _WORD = re.compile(r';\s*([\w*-]+)\s*=\s*(?:"([^"]*)"|([^\s",;]*))', re.ASCII)
@@ -20,10 +21,10 @@ class _Tags(msgspec.Struct):
 
 def tags_of(body: bytes) -> list[str]:
     """Read one page. Raises ValueError if it is none."""
-    try:
-        return msgspec.json.decode(body, type=_Tags).tags or []
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise ValueError("it is no list of tags") from error
+    found = read_json(body, _Tags)
+    if found is None:
+        raise ValueError("it is no list of tags")
+    return found.tags or []
 
 
 def is_version(tag: str) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 from supervisor.adapters.registry.memory import PushTime, keep
 from supervisor.adapters.registry.quirks import quirk_of
 from supervisor.adapters.registry.session import Session
+from supervisor.kit.json_reading import read_json
 from supervisor.model.errors import Failure
 
 _OK = 200
@@ -43,9 +44,9 @@ async def pushed_at(session: Session, tag: str, digest: str) -> float:
 async def _ask(session: Session, url: str, digest: str) -> float:
     try:
         reply = await session.fetch(url)
-        found = msgspec.json.decode(reply.body, type=_Tag) if reply.status == _OK else _Tag()
-    except (Failure, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except Failure:
         return 0.0
+    found = (read_json(reply.body, _Tag) if reply.status == _OK else None) or _Tag()
     pushed = found.tag_last_pushed
     if pushed is None or pushed.tzinfo is None or found.digest != digest:
         return 0.0

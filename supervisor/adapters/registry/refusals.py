@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from supervisor.kit.http.pool import Reply
+from supervisor.kit.json_reading import read_json
 from supervisor.model.errors import Failure, Retry, Stalled
 
 _LONGEST_WAIT = 86_400.0
@@ -89,9 +90,8 @@ def words_of(body: bytes) -> str:
 
     It is as long as they made it, and may hold what they were shown.
     """
-    try:
-        found = msgspec.json.decode(body, type=_Errors)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    found = read_json(body, _Errors)
+    if found is None:
         return ""
     parts = [one.message or one.code for one in found.errors[:3]]
     parts = parts or [found.message or found.details]

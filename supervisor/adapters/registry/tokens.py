@@ -12,6 +12,7 @@ import msgspec
 from supervisor.adapters.registry.challenges import Challenge
 from supervisor.adapters.registry.credentials import Login
 from supervisor.kit.http.pool import Reply
+from supervisor.kit.json_reading import read_json
 from supervisor.model.errors import Stalled
 
 _SHORTEST, _LONGEST = 60.0, 86_400.0
@@ -82,12 +83,9 @@ def read_token(reply: Reply) -> tuple[str, float]:
     """Return a token, and for how many seconds it is good. Raises ValueError if there is none."""
     if reply.status != _OK:
         raise ValueError("it gives no token")
-    try:
-        answer = msgspec.json.decode(reply.body, type=_Answer)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        # What it says may hold a token.
-        raise ValueError("it gives no token") from None
+    answer = read_json(reply.body, _Answer) or _Answer()
     text = answer.token or answer.access_token
+    # What it says otherwise may hold a token.
     if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_TOKEN:
         raise ValueError("it gives no token")
     if not text.isascii() or not text.isprintable() or " " in text:

@@ -27,7 +27,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """What a delivery says, in the Git host's own words."""
 
     read: Callable[[bytes, str], Message]
-    """From JSON, and what the event is called. Raises DecodeError, ValueError or Unreadable."""
+    """From JSON, and what the event is called. Raises ValueError or Unreadable."""
     push: Callable[[str, str, str], object]
     """Makes the JSON of a push, from the repository's `OWNER/NAME`, the full ref, the branch."""
     event: str = "push"
@@ -71,7 +71,7 @@ class PullApi(msgspec.Struct, frozen=True, kw_only=True):
     closing: tuple[str, str] = ("state", "closed")
     """The key and the value of the body that close one."""
     read: Callable[[bytes], tuple[PullRequest, ...]]
-    """From the JSON of one, or of a list. Raises DecodeError."""
+    """From the JSON of one, or of a list. Raises ValueError."""
     right: str
     """What a token must be allowed to do, as the Git host calls it."""
 

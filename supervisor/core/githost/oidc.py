@@ -54,7 +54,7 @@ def parse(text: str) -> Token:
         head, body, _ = map(_decoded, text.split("."))
         header = msgspec.json.decode(head, type=_Header)
         claims = msgspec.json.decode(body, type=Claims)
-    except (ValueError, msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise ValueError("that is no token") from None
     if not (math.isfinite(claims.exp) and math.isfinite(claims.nbf)):
         raise ValueError("that is no token")

@@ -26,7 +26,7 @@ def read(payload: Payload, delivery: Delivery) -> Message:
     try:
         content = unwrapped(delivery) if payload.in_forms else delivery.body
         message = payload.read(content, _first(delivery, payload.event_headers))
-    except (msgspec.DecodeError, ValueError) as error:
+    except ValueError as error:
         # msgspec tells where something is amiss, never what stands there.
         raise Unreadable(f"cannot read it: {error}") from None
     except RecursionError:

@@ -45,7 +45,7 @@ def closing(api: Api, number: int) -> Request:
 def read(api: Api, content: bytes) -> tuple[PullRequest, ...]:
     """Read what is answered to any of these.
 
-    Raises MsgspecError, UnicodeDecodeError or RecursionError if it cannot be one.
+    Raises ValueError or RecursionError if it cannot be one.
     """
     return APIS[api.kind].pulls.read(content)
 

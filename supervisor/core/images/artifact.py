@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from supervisor.core.files.unitfile import Refused
+from supervisor.kit.json_reading import read_json
 from supervisor.kit.texts import format_size, one_line
 
 MOST_LAYERS = 256
@@ -69,10 +70,9 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse_manifest(content: bytes) -> Manifest:
     """Read a manifest whose blobs can be asked for. Raises Refused."""
-    try:
-        found = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise Refused("it is no manifest of an artifact", _HOW) from None
+    found = read_json(content, Manifest)
+    if found is None:
+        raise Refused("it is no manifest of an artifact", _HOW)
     if found.manifests is not None:
         hint = f"name the digest of one of them, or {_HOW}"
         raise Refused("it is an index of several manifests", hint)

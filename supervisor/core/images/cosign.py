@@ -17,6 +17,7 @@ import msgspec
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.images.artifact import DIGEST, Descriptor, parse_manifest
 from supervisor.core.images.reference import parse_reference
+from supervisor.kit.json_reading import read_json
 from supervisor.kit.texts import one_line
 
 MOST = 16
@@ -116,13 +117,10 @@ def signatures_of(manifest: bytes) -> Iterator[tuple[Descriptor, bytes]]:
 
 def bundles_of(referrers: bytes) -> list[str]:
     """Return the digests of manifests that may hold bundles of signatures."""
-    try:
-        found = msgspec.json.decode(referrers, type=_Referrers).manifests
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return []
+    found = read_json(referrers, _Referrers)
     return [
         one.digest
-        for one in found
+        for one in (found.manifests if found else ())
         if one.artifact_type.startswith(_BUNDLE)
         and one.said(_OF_WHAT) in ("", _PREDICATE)
         and DIGEST.fullmatch(one.digest)
@@ -158,15 +156,12 @@ def payload_claim(payload: bytes, signature: bytes, *, digest: str, repository: 
 
 
 def _payload_fault(payload: bytes, *, digest: str, repository: str) -> str:
-    try:
-        critical: _Critical | None = msgspec.json.decode(payload, type=_Payload).critical
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        critical = None
-    if critical is None or critical.type != _TYPE:
+    read = read_json(payload, _Payload)
+    if read is None or read.critical.type != _TYPE:
         return "what is signed is no payload of cosign's"
-    if critical.image.docker_manifest_digest != digest:
+    if read.critical.image.docker_manifest_digest != digest:
         return "its signature is of another artifact"
-    named = critical.identity.docker_reference
+    named = read.critical.identity.docker_reference
     try:
         is_ours = parse_reference(named).repository == repository
     except Refused:
@@ -178,12 +173,10 @@ def _payload_fault(payload: bytes, *, digest: str, repository: str) -> str:
 
 def bundle_claim(bundle: bytes, *, digest: str) -> Claim | None:
     """Read what is signed in the second way; it names no repository. None if it is no such."""
-    try:
-        envelope = msgspec.json.decode(bundle, type=_Bundle).dsse_envelope
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    read = read_json(bundle, _Bundle)
+    if read is None or len(read.dsse_envelope.signatures) != 1:
         return None
-    if len(envelope.signatures) != 1:
-        return None
+    envelope = read.dsse_envelope
     kind, payload = envelope.payload_type.encode(), envelope.payload
     return Claim(
         text=b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload),
@@ -193,10 +186,7 @@ def bundle_claim(bundle: bytes, *, digest: str) -> Claim | None:
 
 
 def _statement_fault(envelope: _Envelope, *, digest: str) -> str:
-    try:
-        said: _Statement | None = msgspec.json.decode(envelope.payload, type=_Statement)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        said = None
+    said = read_json(envelope.payload, _Statement)
     is_fit = envelope.payload_type == _STATEMENT
     if said is None or not is_fit or said.predicate_type != _PREDICATE:
         return "what is signed is no statement of cosign's"

@@ -15,7 +15,7 @@ class _Envelope(msgspec.Struct):
 
 
 def read_event(delivery: Delivery) -> tuple[str, msgspec.Raw]:
-    """Return the type of an event, and its data as JSON. Raises DecodeError."""
+    """Return the type of an event, and its data as JSON. Raises ValueError."""
     if kind := delivery.headers.get("ce-type"):
         return kind, msgspec.Raw(delivery.body)
     envelope = msgspec.json.decode(delivery.body, type=_Envelope)

@@ -48,7 +48,7 @@ class RegistryHost(msgspec.Struct, frozen=True, kw_only=True):
     signature: Signature | None
     """None where nothing but the path can: it then ends with a token."""
     read: Callable[[Delivery], Iterable[Said] | ImageNews]
-    """Raises DecodeError, ValueError or Unreadable."""
+    """Raises ValueError or Unreadable."""
     sample: Callable[[Said], tuple[Mapping[str, str], object]]
     """Makes headers and JSON of a push."""
     hosts: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ def read(host: RegistryHost, delivery: Delivery, *, registry: str) -> ImageNews:
     try:
         said = host.read(delivery)
         return said if isinstance(said, ImageNews) else news_of(said, registry=registry)
-    except (msgspec.DecodeError, ValueError) as error:
+    except ValueError as error:
         # msgspec tells where something is amiss, never what stands there.
         raise Unreadable(f"cannot read it: {error}") from None
     except RecursionError:

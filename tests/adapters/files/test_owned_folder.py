@@ -148,10 +148,10 @@ async def test_strangers_are_told_of_and_left_alone(home):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"app": 1}', "\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"app": 1}', "\xff", '{"name": "\xff"}'])
 async def test_a_torn_manifest_says_what_the_ledger_remembers(home, text):
     await home.write("web", {"a.container": UNIT, "conf/x": "x"}, units=("a.service",))
-    (home.root / "web" / MANIFEST).write_text(text)
+    (home.root / "web" / MANIFEST).write_text(text, encoding="latin-1")
     (home.root / "web/conf/new").write_text("written, and forgotten by the ledger")
     (home.root / "web/b.container").write_text("")
     (home.root / "web/conf/data").write_text("of the app itself")

@@ -79,7 +79,7 @@ class _Pull(msgspec.Struct):
 
 
 def read_pulls(content: bytes) -> tuple[PullRequest, ...]:
-    """Read one pull request, or a list of them. Raises DecodeError."""
+    """Read one pull request, or a list of them. Raises ValueError."""
     found = msgspec.json.decode(content, type=_Pull | list[_Pull])
     return tuple(map(_pull, found if isinstance(found, list) else [found]))
 
