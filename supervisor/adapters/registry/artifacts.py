@@ -4,12 +4,10 @@ import errno
 import hashlib
 import os
 
-from supervisor.adapters.registry.listing import TYPES
+from supervisor.adapters.registry.listing import LARGEST_MANIFEST, OCI_INDEX, TYPES
 from supervisor.adapters.registry.session import Session
 from supervisor.model.errors import Retry
 
-_LARGEST_MANIFEST = 4 << 20
-_INDEX = "application/vnd.oci.image.index.v1+json"
 _OK = 200
 _NO_SUCH_QUESTION = (400, 404, 405, 406)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -21,7 +19,7 @@ async def manifest_of(session: Session, version: str) -> bytes:
         "GET",
         f"manifests/{version}",
         headers={"Accept": TYPES},
-        limit=_LARGEST_MANIFEST,
+        limit=LARGEST_MANIFEST,
     )
     kind, is_digest, _ = version.partition(":")
     if is_digest and f"{kind}:{hashlib.new(kind, reply.body).hexdigest()}" != version:
@@ -35,19 +33,18 @@ async def referrers_of(session: Session, digest: str) -> bytes:
     Where the registry has no such question, it is kept under a tag (distribution-spec, "Referrers
     Tag Schema"). Not all of those answer 404: some find fault with it, or send a page for people.
     """
-    accept = {"Accept": _INDEX}
+    accept = {"Accept": OCI_INDEX}
     reply = await session.ask(
         "GET",
         f"referrers/{digest}",
         headers=accept,
-        limit=_LARGEST_MANIFEST,
+        limit=LARGEST_MANIFEST,
         allowed=_NO_SUCH_QUESTION,
     )
-    kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if reply.status == _OK and kind == _INDEX:
+    if reply.status == _OK and reply.content_type == OCI_INDEX:
         return reply.body
     tag = digest.replace(":", "-")
-    reply = await session.ask("GET", f"manifests/{tag}", headers=accept, limit=_LARGEST_MANIFEST)
+    reply = await session.ask("GET", f"manifests/{tag}", headers=accept, limit=LARGEST_MANIFEST)
     return reply.body
 
 
@@ -71,7 +68,7 @@ async def fetch_blob(
                 "GET",
                 f"blobs/{digest}",
                 headers={"Accept": "*/*"},
-                limit=size + _LARGEST_MANIFEST,
+                limit=size + LARGEST_MANIFEST,
                 hear=take,
                 timeout_seconds=timeout_seconds,
             )

@@ -14,10 +14,8 @@ from supervisor.kit.json_reading import read_json
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.image import TagDigest
 
-_INDEXES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+_INDEXES = (OCI_INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 TYPES = ", ".join(
     (
         *_INDEXES,
@@ -28,7 +26,7 @@ TYPES = ", ".join(
 """All of them: else the answer is the digest of something else, or that there is none."""
 _OLD = re.compile(r"docker\.distribution\.manifest\.v1\+(?:json|prettyjws)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
-_LARGEST_MANIFEST = 4 << 20
+LARGEST_MANIFEST = 4 << 20
 _NOT_BY_HEAD = (400, 405, 501)
 _PAGE = 1_000
 """More is refused by some (ECR), and cut down to less by others."""
@@ -81,7 +79,7 @@ async def manifests_of(session: Session, index: str) -> tuple[str, ...]:
 async def _read(session: Session, tag: str) -> tuple[str, Reply]:
     """Read what a tag (or digest) names; returns its digest as well. Raises Retry or Stalled."""
     rest, headers = f"manifests/{tag}", {"Accept": TYPES}
-    reply = await session.ask("GET", rest, headers=headers, limit=_LARGEST_MANIFEST)
+    reply = await session.ask("GET", rest, headers=headers, limit=LARGEST_MANIFEST)
     _refuse_old(session, reply)
     told = _told(reply)
     kind = "sha512" if (told or tag).startswith("sha512") else "sha256"
@@ -101,7 +99,7 @@ async def _read(session: Session, tag: str) -> tuple[str, Reply]:
 
 
 def _is_index(reply: Reply) -> bool:
-    return reply.headers.get("content-type", "").partition(";")[0].strip() in _INDEXES
+    return reply.content_type in _INDEXES
 
 
 def _told(reply: Reply) -> str:
@@ -110,7 +108,7 @@ def _told(reply: Reply) -> str:
 
 
 def _refuse_old(session: Session, reply: Reply) -> None:
-    if _OLD.search(reply.headers.get("content-type", "")):
+    if _OLD.search(reply.content_type):
         raise Stalled(
             f"{session.doing}: {session.endpoint.host} has it in a format that Podman cannot pull",
             hint="push it anew, with a program of these days",

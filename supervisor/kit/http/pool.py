@@ -46,6 +46,11 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     is_public: bool
     """Whether it came from an address of the public Internet; not if a proxy brought it."""
 
+    @property
+    def content_type(self) -> str:
+        """What the body is, in small letters, without parameters; empty if that is not said."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
 
 class Wanted(NamedTuple):
     """How much is taken of an answer."""
@@ -97,13 +102,13 @@ class Pool(msgspec.Struct):
         wanted: Wanted,
         in_public: bool = False,
     ) -> Reply:
-        """Ask, and return the whole answer, whatever its status; redirects are not followed.
+        """Ask, and return what is wanted of the answer, whatever its status.
 
-        A `body` goes with POST only; `context` says whom to trust instead of the machine's
-        authorities. `in_public`: only where an address of the public Internet is connected to.
-        The time for it begins when it is this question's turn. Raises HttpError, also for a body
-        that is larger than what is wanted. Who could not be reached while a question waited is
-        not waited for once more.
+        Redirects are not followed. A `body` goes with POST only; `context` says whom to trust
+        instead of the machine's authorities. `in_public`: only where an address of the public
+        Internet is connected to. The time for it begins when it is this question's turn. Raises
+        HttpError, also for a body that is larger than what is wanted, and what `wanted.hear`
+        raises. Who could not be reached while a question waited is not waited for once more.
         """
         address = address_of(url)
         way = _Way(address, context, proxy_for(address, os.environ))

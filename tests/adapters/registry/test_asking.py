@@ -169,7 +169,7 @@ async def test_an_answer_that_never_ends_is_left(
     await refused(client, server, "larger than 4194304 bytes")
     go_on(b"x")
     monkeypatch.setattr(session, "_ANSWER_SECONDS", 0.05)
-    monkeypatch.setattr(listing, "_LARGEST_MANIFEST", 1 << 40)
+    monkeypatch.setattr(listing, "LARGEST_MANIFEST", 1 << 40)
     await put_off(client, server, r"no end after 0\.05 s")
 
 
