@@ -10,7 +10,7 @@ import msgspec
 
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.images.public_key import LARGEST, fingerprint, public_keys
-from supervisor.core.images.reference import parse_reference
+from supervisor.core.images.reference import parse_reference, with_parents
 from supervisor.kit.json_reading import read_json
 from supervisor.model.image import SignatureDemand
 
@@ -139,9 +139,7 @@ def _scopes(image: str) -> Iterator[str]:
         yield f"{name}@{reference.digest}"
     elif reference.tag:
         yield f"{name}:{reference.tag}"
-    while name:
-        yield name
-        name = name.rpartition("/")[0]
+    yield from with_parents(name)
     host = reference.host
     while "." in host:
         host = host.partition(".")[2]

@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 
 import msgspec
 
-from supervisor.core.images.reference import full_name, name_and_tag
+from supervisor.core.images.reference import full_name, name_and_tag, with_parents
 from supervisor.kit.json_reading import read_json
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Retry, Stalled
@@ -133,7 +133,7 @@ class Logins(msgspec.Struct):
     async def _find_in(self, file: _File, place: Path, host: str, path: str) -> Login | None:
         if helper := file.credHelpers.get(host):
             return await self._ask(helper, host)
-        for key in _keys(host, path):
+        for key in with_parents(f"{host}/{path}"):
             if (entry := file.auths.get(key)) and (login := _login(entry, place, key)):
                 return login
         for key, entry in file.auths.items():
@@ -160,15 +160,6 @@ def auth_files(authfile: str = "") -> Iterator[Path]:
     yield Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "containers" / "auth.json"
     yield Path(os.environ.get("DOCKER_CONFIG") or home / ".docker") / "config.json"
     yield home / ".dockercfg"
-
-
-def _keys(host: str, path: str) -> Iterator[str]:
-    """Yield the keys that fit a repository, the most specific first."""
-    name = f"{host}/{path}"
-    while "/" in name:
-        yield name
-        name = name.rpartition("/")[0]
-    yield host
 
 
 def _host_of(key: str) -> str:

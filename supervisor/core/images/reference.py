@@ -5,6 +5,7 @@ Podman (containers-registries.conf(5)).
 """
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -115,6 +116,13 @@ def has_registry(repository: str) -> bool:
     """Whether it says of which registry it is; a short name may be of any."""
     first, slash, _ = repository.partition("/")
     return bool(slash) and (bool(set(".:") & set(first)) or first == "localhost")
+
+
+def with_parents(repository: str) -> Iterator[str]:
+    """Yield a repository, and then what it is part of, its registry last."""
+    while repository:
+        yield repository
+        repository = repository.rpartition("/")[0]
 
 
 def full_name(repository: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from supervisor.core.images.public_key import pem
-from supervisor.core.images.reference import parse_reference
+from supervisor.core.images.reference import parse_reference, with_parents
 from supervisor.kit.json_layout import put
 from supervisor.model.app import Deployment
 from supervisor.model.image_status import AskedSignature
@@ -59,7 +59,7 @@ def attaching(files: Mapping[str, str], repository: str) -> str | None:
     sentence, where another file says otherwise: two of them must not have one entry.
     """
     defaults, entries = _read(files)
-    for scope in _with_parents(repository):
+    for scope in with_parents(repository):
         if (attached := entries.get(scope, ("", None))[1]) is not None:
             break
     else:
@@ -102,9 +102,3 @@ def _mapping(name: str, text: str) -> dict[str, Any]:
 def _attached(entry: object) -> bool | None:
     said = entry.get(_ATTACHED) if isinstance(entry, dict) else None
     return said if isinstance(said, bool) else None
-
-
-def _with_parents(repository: str) -> Iterator[str]:
-    while repository:
-        yield repository
-        repository = repository.rpartition("/")[0]
