@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from supervisor.core.files.names import LARGEST_KEY
 from supervisor.core.files.unitfile import Refused
-from supervisor.core.images.public_key import LARGEST, fingerprint, public_keys
+from supervisor.core.images.public_key import fingerprint, public_keys
 from supervisor.core.images.reference import parse_reference, with_parents
 from supervisor.kit.json_reading import read_json
 from supervisor.model.image import SignatureDemand
@@ -51,7 +52,7 @@ class _Requirement(msgspec.Struct, frozen=True, rename="camel"):
             if not path.startswith("/"):
                 continue  # Podman's own folder is not podvisor's
             with suppress(OSError, ValueError), open(path, "rb") as file:  # noqa: PTH123
-                found.update(public_keys(file.read(LARGEST))[:1])
+                found.update(public_keys(file.read(LARGEST_KEY))[:1])
         for data in filter(None, (self.key_data, *self.key_datas)):
             with suppress(binascii.Error, ValueError):
                 found.update(public_keys(b64decode(data))[:1])

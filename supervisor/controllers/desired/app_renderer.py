@@ -14,7 +14,7 @@ from supervisor.controllers.ports import Generator, SourceReader
 from supervisor.core.desired.discovery import references
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.lfs import may_be_pointer, pointers
-from supervisor.core.files.names import KEY_SUFFIXES, shapes_units
+from supervisor.core.files.names import KEY_SUFFIXES, LARGEST_KEY, shapes_units
 from supervisor.core.files.secret_files import is_secret, read_secret_files
 from supervisor.core.files.templates import rendered_findings
 from supervisor.core.render.drop_ins import shaped_outside
@@ -23,7 +23,6 @@ from supervisor.model.app import AppOptions, Candidate, DesiredApp, Generated
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.source import AppRevision, TreeFile
 
-_LARGEST_KEY = 16 << 10
 _LARGEST_AGE_FILE = 1 << 20
 
 
@@ -255,7 +254,7 @@ def _is_read_by_generator(file: TreeFile) -> bool:
         or is_secret(file.path)
         or may_be_pointer(file)
         or (file.path.endswith(".age") and file.size <= _LARGEST_AGE_FILE)
-        or (file.path.endswith(KEY_SUFFIXES) and file.size <= _LARGEST_KEY)
+        or (file.path.endswith(KEY_SUFFIXES) and file.size <= LARGEST_KEY)
     )
 
 

@@ -16,6 +16,8 @@ UNSUPPORTED = (".slice", ".mount", ".automount", ".swap", ".scope", ".device")
 
 KEY_SUFFIXES = (".pub", ".pem")
 """Of files that may hold a public key (`VerifyImage=`)."""
+LARGEST_KEY = 16 << 10
+"""Bytes of such a file; the longest RSA keys in use have a tenth of it."""
 
 SEVERAL_UNITS = ".quadlets"
 """Suffix of a file that `podman quadlet install` (5.8) divides; no generator reads it."""

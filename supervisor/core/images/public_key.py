@@ -9,8 +9,8 @@ import hashlib
 import re
 from base64 import b64decode, b64encode
 
-LARGEST = 16 << 10
-"""Bytes of a file that may be one; the longest RSA keys in use have a tenth of it."""
+from supervisor.core.files.names import LARGEST_KEY
+
 _BLOCK = re.compile(
     rb"-----BEGIN ([A-Z0-9 ]{1,64})-----([A-Za-z0-9+/=\s]*)-----END \1-----", re.ASCII
 )
@@ -26,8 +26,8 @@ _HOW = "write the public key as cosign has it, from -----BEGIN PUBLIC KEY----- o
 
 def read_public_key(content: bytes) -> bytes:
     """Return the DER of the one public key in a PEM file. Raises ValueError, with a sentence."""
-    if len(content) > LARGEST:
-        raise ValueError(f"it is larger than {LARGEST >> 10} KiB: {_HOW}")
+    if len(content) > LARGEST_KEY:
+        raise ValueError(f"it is larger than {LARGEST_KEY >> 10} KiB: {_HOW}")
     kinds = [match[1] for match in _BEGIN.finditer(content)]
     if any(kind.endswith(b"PRIVATE KEY") for kind in kinds):
         raise ValueError("it holds a private key: take that out, and make another one")
@@ -44,7 +44,7 @@ def read_public_key(content: bytes) -> bytes:
 def public_keys(content: bytes) -> tuple[bytes, ...]:
     """Return the DER of each public key in a text; what is none is passed over."""
     found = []
-    for match in _BLOCK.finditer(content[:LARGEST]):
+    for match in _BLOCK.finditer(content[:LARGEST_KEY]):
         try:
             der = b64decode(b"".join(match[2].split()), validate=True)
         except binascii.Error:

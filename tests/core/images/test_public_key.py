@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor.core.files.names import LARGEST_KEY
 from supervisor.core.images.public_key import (
-    LARGEST,
     fingerprint,
     pem,
     public_keys,
@@ -50,7 +50,7 @@ def test_a_key_as_skopeo_writes_it():
             ECDSA.replace(b"PUBLIC KEY", b"ENCRYPTED SIGSTORE PRIVATE KEY") + ECDSA,
             "it holds a private key",
         ),
-        (ECDSA + b" " * LARGEST, "it is larger than 16 KiB"),
+        (ECDSA + b" " * LARGEST_KEY, "it is larger than 16 KiB"),
     ],
 )
 def test_what_is_none(content, why):
