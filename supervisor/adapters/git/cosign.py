@@ -132,5 +132,4 @@ async def check(claims: list[Claim], signers: Signers) -> str:
 
 
 def _unusable(signers: Signers, why: str) -> Stalled:
-    hint = f"cosign public-key --key cosign.key >{signers.path}"
-    return Stalled(f"cannot use the keys in {signers.path}: {why}", hint=hint)
+    return Stalled(f"cannot use the keys in {signers.path}: {why}", hint=signers.hint)

@@ -212,9 +212,9 @@ class GitSources:
         if record and record.file_size != self._limits.file_size:
             record = None
         signers = read_signers(settings, installed=self._installed)
-        verified = signers.key if signers else ""
         if settings.oci:
             return await self._fetch_artifact(source, settings, signers, record)
+        verified = signers.key if signers else ""
         remote = await self._access.remote(name, settings)
         # What HEAD leads to may have been refused: then it is not what the record tells of.
         known = record.snapshot.revision if record and record.head == store.head() else ""

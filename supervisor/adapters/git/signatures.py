@@ -48,11 +48,10 @@ class Signers(NamedTuple):
     """`ssh`, `gpg` or `cosign`."""
     path: Path
     content: bytes
-
-    @property
-    def key(self) -> str:
-        """Identify the rule: what was verified by another one is looked at again."""
-        return f"{self.kind}:{hashlib.sha256(self.content).hexdigest()}"
+    key: str
+    """Identifies the rule: what was verified by another one is looked at again."""
+    hint: str
+    """How its file is written."""
 
 
 def read_signers(settings: SourceSettings, *, installed: Path) -> Signers | None:
@@ -63,6 +62,7 @@ def read_signers(settings: SourceSettings, *, installed: Path) -> Signers | None
     """
     if not settings.verify:
         return None
+    kind, hint = settings.verify, _hint(settings)
     path = Path(settings.allowed_signers).expanduser()
     try:
         real = path.resolve(strict=True)
@@ -70,9 +70,8 @@ def read_signers(settings: SourceSettings, *, installed: Path) -> Signers | None
             content = file.read(_LARGEST + 1)
             mode = real.stat().st_mode
     except OSError as error:
-        raise Stalled(
-            f"cannot read the allowed signers in {path}: {error.strerror}", hint=_hint(settings)
-        ) from error
+        message = f"cannot read the allowed signers in {path}: {error.strerror}"
+        raise Stalled(message, hint=hint) from error
     if real.is_relative_to(installed.resolve()):
         raise Stalled(
             f"cannot trust {path}: it comes from a source itself",
@@ -82,8 +81,8 @@ def read_signers(settings: SourceSettings, *, installed: Path) -> Signers | None
         raise Stalled(f"cannot trust {path}: others can change it", hint=f"chmod go-w {path}")
     lines = (line.strip() for line in content.splitlines())
     if len(content) > _LARGEST or not any(line and not line.startswith(b"#") for line in lines):
-        raise Stalled(f"cannot use {path}: it names nobody", hint=_hint(settings))
-    return Signers(settings.verify, path, content)
+        raise Stalled(f"cannot use {path}: it names nobody", hint=hint)
+    return Signers(kind, path, content, f"{kind}:{hashlib.sha256(content).hexdigest()}", hint)
 
 
 async def check(store: Store, oid: str, ref: str, signers: Signers, *, scratch: Path) -> None:
@@ -164,10 +163,8 @@ async def _import(signers: Signers, home: Path) -> None:
     except (OSError, ProcessError) as error:
         raise Retry(f"cannot read the keys in {signers.path}: {error}") from error
     if done.code:
-        raise Stalled(
-            f"cannot read the keys in {signers.path}: {last_words(done.errors)}",
-            hint=f"gpg --armor --export SIGNER >{signers.path}",
-        )
+        message = f"cannot read the keys in {signers.path}: {last_words(done.errors)}"
+        raise Stalled(message, hint=signers.hint)
 
 
 def _why(errors: str, signers: Signers) -> str:
