@@ -122,13 +122,6 @@ async def run(
     return Completed(process.returncode, bytes(output), errors.decode(errors="replace"))
 
 
-def is_installed(program: str, path: str | None = None) -> bool:
-    """Whether a program is in one of the folders of a search path; without one, of $PATH."""
-    folders = os.get_exec_path() if path is None else path.split(os.pathsep)
-    places = [Path(folder, program) for folder in folders]
-    return any(place.is_file() and os.access(place, os.X_OK) for place in places)
-
-
 async def _end_of(process: Popen[bytes]) -> None:
     if process.poll() is not None:
         return

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from supervisor.kit.links import resolve
-from supervisor.kit.process import OutputLimit, ProcessTimeout, is_installed, run
+from supervisor.kit.process import OutputLimit, ProcessTimeout, run
 from supervisor.kit.threads import in_thread
 
 pytestmark = pytest.mark.anyio
@@ -125,15 +125,3 @@ def test_links_are_followed_by_their_texts():
     assert resolve("loop", links) is None
     assert resolve("abs/passwd", links) is None
     assert resolve("../x", links) is None
-
-
-def test_a_program_is_a_file_that_may_be_run(tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    first.mkdir()
-    (first / "tool").touch(0o600)
-    (second / "tool").mkdir(parents=True)
-    path = f"{first}:{second}"
-    assert not is_installed("tool", path)
-    (first / "tool").chmod(0o700)
-    assert is_installed("tool", path)
-    assert not is_installed("other", path)

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from supervisor.adapters.git.command import environment, git
 from supervisor.adapters.git.errors import last_words
 from supervisor.adapters.git.store import Store
-from supervisor.kit.process import ProcessError, is_installed, run
+from supervisor.kit.process import ProcessError, run
+from supervisor.kit.programs import is_installed
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.settings import SourceSettings
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from supervisor.adapters.git.command import environment
 from supervisor.adapters.git.credentials import private_key
 from supervisor.adapters.git.errors import last_words
-from supervisor.kit.process import ProcessError, is_installed, run
+from supervisor.kit.process import ProcessError, run
+from supervisor.kit.programs import is_installed
 from supervisor.model.errors import Retry, Stalled
 
 _LARGEST = 1 << 20

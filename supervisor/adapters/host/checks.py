@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from supervisor.adapters.host.commands import PATIENCE_SECONDS, answer
-from supervisor.kit.process import is_installed
+from supervisor.kit.programs import is_installed
 from supervisor.model.errors import Finding
 
 OLDEST_PODMAN = (5, 0)

@@ -12,6 +12,7 @@ from subprocess import PIPE, Popen, run
 import msgspec
 
 from supervisor.kit.helper import serve
+from supervisor.kit.programs import is_installed
 
 _TAR_BLOCK = 512
 _PLAIN, _PACKED = ".tar", ".tar.zst"
@@ -48,12 +49,12 @@ def carry_out(work: VolumeWork) -> dict[str, int]:
 
 
 def _save(name: str, folder: Path) -> int:
-    packer = _packer()
+    is_packed = is_installed("zstd")
     export = ["podman", "volume", "export", name]
-    path = folder / f"{name}{_PACKED if packer else _PLAIN}"
+    path = folder / f"{name}{_PACKED if is_packed else _PLAIN}"
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
-        if packer:
-            pack = [*packer, "-q", "-1", "-c"]
+        if is_packed:
+            pack = ["zstd", "-q", "-1", "-c"]
             with Popen(export, stdout=PIPE, stderr=PIPE) as exporting:
                 with Popen(pack, stdin=exporting.stdout, stdout=file, stderr=PIPE) as packing:
                     if exporting.stdout:
@@ -75,7 +76,7 @@ def file_of(name: str, folder: Path, size: int) -> Path:
             continue
         if path.stat().st_size != size:
             raise WorkError(f"cannot put back volume {name}: {path} is not as it was written")
-        if suffix == _PACKED and not _packer():
+        if suffix == _PACKED and not is_installed("zstd"):
             raise WorkError(
                 f"cannot put back volume {name}: zstd, which packed it, is not installed"
             )
@@ -109,12 +110,6 @@ def _empty(folder: Path) -> None:
                 one.unlink()
             else:
                 one.rmdir()
-
-
-def _packer() -> list[str]:
-    """Return the command that packs, empty if it is not installed."""
-    there = any(os.access(f"{folder}/zstd", os.X_OK) for folder in os.get_exec_path())
-    return ["zstd"] if there else []
 
 
 def _mounted(name: str) -> str:
