@@ -11,6 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
+BESIDE = ("systemd-run", "--user", "--pipe", "--wait", "--collect", "--quiet")
+"""What to run one by that enters a namespace: podvisor's own service may not, as
+`cli.local.unit_file` has it, nor may its processes."""
 _WORDS = 300
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")

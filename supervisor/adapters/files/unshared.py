@@ -7,13 +7,10 @@ that its user's own processes may not write there. Owners stay who they are.
 import msgspec
 
 from supervisor.adapters.files.safe_fs import put, remove, remove_empty, sweep, told
-from supervisor.kit.helper import HelperError, ask, serve
+from supervisor.kit.helper import BESIDE, HelperError, ask, serve
 from supervisor.model.source import FileKind
 
 _TIMEOUT_SECONDS = 60.0
-_BESIDE = ("systemd-run", "--user", "--pipe", "--wait", "--collect", "--quiet", "--")
-"""podvisor's own service, as `cli.local.unit_file` has it, may not enter a namespace, nor may its
-processes."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +27,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 async def make_unshared(change: Change) -> bool:
     """Make a change; returns whether it was made."""
-    through = [*_BESIDE, "podman", "unshare"]
+    through = [*BESIDE, "--", "podman", "unshare"]
     try:
         await ask(__name__, change, type(None), timeout_seconds=_TIMEOUT_SECONDS, through=through)
     except HelperError:

@@ -15,15 +15,13 @@ import anyio
 
 from supervisor.adapters.podman.volume_work import VolumeWork, WorkError, file_of
 from supervisor.kit.folders import remove_tree
-from supervisor.kit.helper import HelperError, ask
+from supervisor.kit.helper import BESIDE, HelperError, ask
 from supervisor.kit.process import ProcessError, run
 from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.volumes import ArchiveRoom, VolumeSnapshot
 
 _WORKER = "supervisor.adapters.podman.volume_work"
-_BESIDE = ("systemd-run", "--user", "--pipe", "--wait", "--collect", "--quiet")
-"""As of `adapters.files.unshared`."""
 _MEASURE_SECONDS = 120.0
 _END_SECONDS = 30.0
 _PART = ".part-"
@@ -107,7 +105,7 @@ class FileArchive:
     ) -> dict[str, int]:
         """Have work done beside the daemon's own service; it does not outlive what waits for it."""
         unit = f"podvisor-volumes-{sha256(app.encode()).hexdigest()[:12]}"
-        through = [*_BESIDE, f"--unit={unit}", "--", "podman", "unshare"]
+        through = [*BESIDE, f"--unit={unit}", "--", "podman", "unshare"]
         await _end(unit)  # of a daemon that was killed
         is_done = False
         try:
