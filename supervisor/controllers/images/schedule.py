@@ -15,6 +15,7 @@ from supervisor.controllers.images.memory import Memory
 from supervisor.controllers.images.questions import Questions
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.webhooks.looks import LooksAgain
 from supervisor.core.images.check_pace import first_wait, period
 from supervisor.kit import alarm
 from supervisor.kit.workqueue import WorkQueue
@@ -25,12 +26,6 @@ from supervisor.model.settings import Settings
 
 Ahead = Callable[[Mapping[ImageAhead, Collection[str]]], None]
 """Has these images pulled, and no others, for the apps of each; none waits for them."""
-
-_LOOKS_AGAIN_SECONDS = (1.0, 10.0)
-"""After a webhook that told nothing new: it may come before the registry itself knows.
-
-Distribution tells of a manifest while it still writes what the tag stands for.
-"""
 
 
 class CheckSchedule(msgspec.Struct, kw_only=True):
@@ -50,8 +45,8 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
     _listened: bool = False
     _stored: set[str] = set()
     """Keys of the questions of which the ledger may know something."""
-    _early: dict[str, int] = {}
-    """Key of a question of which a webhook told, and nothing is new yet, to the looks since."""
+    _looks: LooksAgain = msgspec.field(default_factory=LooksAgain)
+    """At keys of questions of which a webhook told."""
     _told: dict[str, float] = {}
     """Key of a question that somebody has asked to when, by the event loop's clock."""
     _postponed: set[str] = set()
@@ -107,7 +102,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         for key in gone:
             self.queue.forget(Kind.IMAGE_CHECK.key(key))
             self._told.pop(key, None)
-            self._early.pop(key, None)
+            self._looks.end(key)
             self._postponed.discard(key)
         self._stored |= self.questions.by_key.keys()
         if self.questions.whole:
@@ -123,7 +118,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         Returns the keys, none for images of which nobody asks; a storm is asked about seldom.
         """
         questions = list(self.questions.named(names))
-        self._early.update(dict.fromkeys((one.key for one in questions), 0))
+        self._looks.told(one.key for one in questions)
         return self._name_debounced(questions)
 
     def seen_here(self, event: PodmanEvent) -> None:
@@ -192,7 +187,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
 
     def end(self, question: ImageQuestion, *, is_news: bool) -> None:
         """Say that it was answered: its next round may have another pace now."""
-        if is_news and self._early.pop(question.key, None) is not None:
+        if is_news and self._looks.end(question.key):
             # A webhook of which nothing comes is no sign: whoever knows its path can send it again.
             self.memory.told(question)
         self.queue.forget(Kind.IMAGE_CHECK.key(question.key))
@@ -202,12 +197,9 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
 
     def look_again(self, key: str) -> bool:
         """Ask again shortly what a webhook told of, if nothing came of it yet; tells if it is."""
-        looks = self._early.pop(key, len(_LOOKS_AGAIN_SECONDS))
-        if looks == len(_LOOKS_AGAIN_SECONDS):
-            return False
-        self._early[key] = looks + 1
-        self._ask_in(key, _LOOKS_AGAIN_SECONDS[looks], told_at=anyio.current_time())
-        return True
+        if seconds := self._looks.next_in(key):
+            self._ask_in(key, seconds, told_at=anyio.current_time())
+        return bool(seconds)
 
     def next_check_in(self, question: str) -> float | None:
         """Seconds until a question is asked; None if it is not, but when somebody names it."""

@@ -6,11 +6,9 @@ import msgspec
 
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.webhooks.looks import LooksAgain
 from supervisor.core.images.concerns import is_about
 from supervisor.kit.workqueue import WorkQueue
-
-_LOOKS_AGAIN_SECONDS = (1.0, 10.0)
-"""Where nothing new is found: a registry may tell of a manifest before its tag stands for it."""
 
 
 class ArtifactNews(msgspec.Struct, kw_only=True):
@@ -18,8 +16,7 @@ class ArtifactNews(msgspec.Struct, kw_only=True):
 
     settings: CurrentSettings
     queue: WorkQueue
-    _looks: dict[str, int] = {}
-    """Of sources that were named, and said nothing new yet: how often they were read since."""
+    _looks: LooksAgain = msgspec.field(default_factory=LooksAgain)
 
     def told(self, names: Iterable[str]) -> tuple[str, ...]:
         """Have the sources read that are about these images, `HOST/NAME[:TAG]`; returns their keys.
@@ -29,14 +26,14 @@ class ArtifactNews(msgspec.Struct, kw_only=True):
         sources = [(name, one.oci) for name, one in self.settings.now.sources.items() if one.oci]
         told = tuple(names)
         named = [name for name, oci in sources if any(is_about(one, oci) for one in told)]
-        self._looks.update(dict.fromkeys(named, 0))
+        self._looks.told(named)
         keys = tuple(Kind.SOURCE.keys(named))
         self.queue.add_debounced(*keys)
         return keys
 
     def read(self, name: str, *, changed: bool) -> None:
         """Say that a source was read: it is again shortly, if nothing came of a webhook yet."""
-        looks = self._looks.pop(name, len(_LOOKS_AGAIN_SECONDS))
-        if not changed and looks < len(_LOOKS_AGAIN_SECONDS):
-            self._looks[name] = looks + 1
-            self.queue.add_in(Kind.SOURCE.key(name), _LOOKS_AGAIN_SECONDS[looks])
+        if changed:
+            self._looks.end(name)
+        elif seconds := self._looks.next_in(name):
+            self.queue.add_in(Kind.SOURCE.key(name), seconds)
