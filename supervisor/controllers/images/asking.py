@@ -125,12 +125,13 @@ class Asking(msgspec.Struct, kw_only=True):
         self._verified[question.key] = (version, anyio.current_time())
         return Answer(version=version)
 
-    async def version(self, question: ImageQuestion, image: str, *, hurried: bool) -> ImageVersion:
-        """Return what an image of the question's registry stands for, in its turn.
+    async def version(self, question: ImageQuestion, image: str) -> ImageVersion:
+        """Return what an image of the question's registry stands for, for a person who waits.
 
         Raises what the port raises, and LetAlone.
         """
-        return version_of(image, await self._look_up(question, image, hurried=hurried))
+        await self.book_patiently(question)
+        return version_of(image, await self._look_up(question, image, hurried=True))
 
     async def _look_up(self, question: ImageQuestion, image: str, *, hurried: bool) -> TagDigest:
         repository, _ = name_and_tag(image)

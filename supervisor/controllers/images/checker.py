@@ -61,7 +61,7 @@ class ImageChecker(msgspec.Struct, kw_only=True):
             answer = await self.asking.ask(
                 question,
                 told_at=told_at,
-                known=(self.memory.of(key) or ImageKnowledge(question=question)).newest,
+                known=self.memory.newest(key),
                 along=self.schedule.questions.about(repository_of(question)),
             )
         except Failure as failure:
@@ -79,7 +79,7 @@ class ImageChecker(msgspec.Struct, kw_only=True):
     async def _failed(self, question: ImageQuestion, failure: Failure) -> list[str]:
         before = self.memory.of(question.key)
         instead = None
-        if (before is None or before.newest is None) and not question.is_local:
+        if self.memory.newest(question.key) is None and not question.is_local:
             instead = await self.asking.instead(question.image)
         if question.key not in self.schedule.questions.by_key:
             return []

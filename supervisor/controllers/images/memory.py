@@ -34,6 +34,11 @@ class Memory(msgspec.Struct, kw_only=True):
             self._known[key] = stored
         return self._known[key]
 
+    def newest(self, key: str) -> ImageVersion | None:
+        """Return the newest version that is known, by the key of the question; None if none is."""
+        known = self.of(key)
+        return known.newest if known else None
+
     def stored(self) -> frozenset[str]:
         """Return the keys of the questions of which the ledger knows something."""
         return frozenset(self.ledger.all(ImageKnowledge))

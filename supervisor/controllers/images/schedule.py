@@ -86,7 +86,7 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
 
     def _begin(self, question: ImageQuestion) -> None:
         """Ask a question that is new here; one that was answered not long ago, later."""
-        key, known = Kind.IMAGE_CHECK.key(question.key), self._known(question)
+        key, known = Kind.IMAGE_CHECK.key(question.key), self.memory.of(question.key)
         self.queue.forget(key)
         every = self._every(question, known)
         wait = first_wait(known, every, now=self.memory.clock.now())
@@ -154,12 +154,8 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         self.queue.add_debounced(*named)
         return named
 
-    def _known(self, question: ImageQuestion) -> ImageKnowledge | None:
-        return self.memory.of(question.key)
-
     def _is_unknown(self, question: ImageQuestion) -> bool:
-        known = self._known(question)
-        return known is None or known.newest is None
+        return self.memory.newest(question.key) is None
 
     # A pass
 
@@ -207,10 +203,8 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         return 0.0 if self.queue.is_busy(key.__eq__) else self.queue.due_in(key)
 
     def _arm(self, question: ImageQuestion) -> None:
-        key, every = (
-            Kind.IMAGE_CHECK.key(question.key),
-            self._every(question, self._known(question)),
-        )
+        key = Kind.IMAGE_CHECK.key(question.key)
+        every = self._every(question, self.memory.of(question.key))
         if not every:
             return
         self.queue.add_by_rhythm(key, every)

@@ -85,7 +85,7 @@ class ImageVersions(msgspec.Struct, frozen=True, kw_only=True):
     async def _by_digest(self, question: ImageQuestion, runs: str) -> ImageVersion:
         """Return the version `NAME@sha256:…`, if it is here or its registry has it."""
         if not await self.asking.here(runs):
-            await self._ask(question, runs)
+            await self.asking.version(question, runs)
         return ImageVersion(runs=runs)
 
     async def _tagged(self, question: ImageQuestion, image: str) -> ImageVersion:
@@ -96,13 +96,9 @@ class ImageVersions(msgspec.Struct, frozen=True, kw_only=True):
             hint = "podman images lists them all"
             raise Stalled(f"there is no image {image} on this host", hint=hint)
         try:
-            return await self._ask(question, image)
+            return await self.asking.version(question, image)
         except Retry:
             version = await self.asking.instead(image) or await self.asking.here(image)
             if version is None:
                 raise
             return version
-
-    async def _ask(self, question: ImageQuestion, image: str) -> ImageVersion:
-        await self.asking.book_patiently(question)
-        return await self.asking.version(question, image, hurried=True)
