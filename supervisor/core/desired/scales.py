@@ -21,9 +21,9 @@ def scaled(deployment: Deployment, scales: Collection[Scale]) -> Deployment:
     kept = deployment.last_good is deployment.wanted
     wanted = _scaled(deployment.wanted, scales)
     last_good = wanted if kept else _scaled(deployment.last_good, scales)
-    there = [app for app in (wanted, last_good) if app]
-    in_force = tuple(one for one in scales if any(app.heeds(one) for app in there))
-    return replace(deployment, wanted=wanted, last_good=last_good, scales=in_force)
+    whole = replace(deployment, wanted=wanted, last_good=last_good)
+    in_force = tuple(one for one in scales if any(app.heeds(one) for app in whole.apps))
+    return replace(whole, scales=in_force)
 
 
 def _scaled(app: DesiredApp | None, scales: Collection[Scale]) -> DesiredApp | None:

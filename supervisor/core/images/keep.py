@@ -69,9 +69,10 @@ def versions_to_keep(
 
 def most_kept(deployment: Deployment | None, settings: ImageSettings) -> int:
     """Return how many versions stay of that image of an app of which the most do."""
-    rules = [one for one in (deployment.units if deployment else ()) if one.image_rule]
-    name = deployment.name if deployment else ""
-    kept = (effective(one.image_rule, name, settings).keep for one in rules if one.image_rule)
+    if deployment is None:
+        return settings.keep
+    rules = (unit.image_rule for unit in deployment.units)
+    kept = (effective(rule, deployment.name, settings).keep for rule in rules if rule)
     return max(kept, default=settings.keep)
 
 
