@@ -168,11 +168,12 @@ def _images(unit: UnitFile, section: str, names: Iterable[str]) -> Iterator[str]
 
 def _volumes(unit: UnitFile, names: Sequence[str], *, home: str) -> Iterator[str]:
     """Yield the volumes that a container mounts, or a pod for its own; `names` as it runs."""
-    lines = (*unit.values("Service", "ExecStart"), *unit.values("Service", "ExecStartPre"))
+    starts = (*unit.values("Service", "ExecStart"), *unit.values("Service", "ExecStartPre"))
+    lines = [split_words(line) for line in starts]
     for name in names:
         known = specifiers(name, home=home)
-        for line in lines:
-            yield from named_volumes([expand(word, known) for word in split_words(line)])
+        for words in lines:
+            yield from named_volumes([expand(word, known) for word in words])
 
 
 def _of_replicas(
