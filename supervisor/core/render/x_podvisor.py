@@ -4,6 +4,7 @@ Keys and values are documented in docs/reference/x-podvisor.md.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -177,15 +178,9 @@ def _finding(
     return files.finding(str(problem), at=at, hint=problem.hint, fatal=fatal)
 
 
-def _prune(text: str) -> bool:
+def _volumes(key: str, text: str) -> bool:
     if text.lower() != "volumes":
-        raise Refused(f"Prune={text} has no meaning", "write Prune=volumes")
-    return True
-
-
-def _snapshot(text: str) -> bool:
-    if text.lower() != "volumes":
-        raise Refused(f"Snapshot={text} has no meaning", "write Snapshot=volumes")
+        raise Refused(f"{key}={text} has no meaning", f"write {key}=volumes")
     return True
 
 
@@ -276,8 +271,8 @@ class _Key(NamedTuple):
 
 
 _KEYS = {
-    "Prune": _Key(_prune, option="prune_volumes", of_services=False),
-    "Snapshot": _Key(_snapshot, option="snapshot", of_services=False),
+    "Prune": _Key(partial(_volumes, "Prune"), option="prune_volumes", of_services=False),
+    "Snapshot": _Key(partial(_volumes, "Snapshot"), option="snapshot", of_services=False),
     "Settle": _Key(parse_duration, option="settle", of_services=False),
     "Rollback": _Key(_yes_or_no, option="rollback", of_services=False),
     "Rollout": _Key(read_rollout, option="one_by_one", of_services=False),
