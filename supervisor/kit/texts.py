@@ -1,7 +1,7 @@
 """Durations, sizes and moments as people write and read them, and the word that was meant."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _THOUSAND = 1_000
@@ -83,6 +83,11 @@ def rough_size(size: int) -> str:
             break
         value, unit = value / _THOUSAND, larger
     return f"{value:.1f} {unit}" if value < _ROUND and unit != "B" else f"{value:.0f} {unit}"
+
+
+def rough_sizes(sizes: Mapping[str, int]) -> str:
+    """Say at a glance how large each is: `db (12 MB), media (1.5 GB)`."""
+    return ", ".join(f"{name} ({rough_size(size)})" for name, size in sizes.items())
 
 
 def _span(seconds: float) -> str:

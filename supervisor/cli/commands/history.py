@@ -12,7 +12,7 @@ from supervisor.cli.daemon.client import NotRunning, ask
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
 from supervisor.core.health.release import images_in_words
-from supervisor.kit.texts import relative, rough_size
+from supervisor.kit.texts import relative, rough_sizes
 from supervisor.model.image import Pin
 
 _STYLES = {"good": "good", "failed": "bad", "trial": "warn", "overtaken": "dim"}
@@ -92,8 +92,7 @@ def _show(history: dict[str, Any], *, now: float) -> None:
         if volumes:
             say()
         for each in volumes:
-            sizes = each["volumes"].items()
-            held = ", ".join(f"{name} ({rough_size(size)})" for name, size in sizes)
+            held = rough_sizes(each["volumes"])
             ago = relative(each["at"], now=now)
             say((f"{each['release'][:_SHORT]} ", "dim"), f"volumes of {ago}: {held}; {each['id']}")
     else:

@@ -9,9 +9,9 @@ import msgspec
 from supervisor.cli import codes
 from supervisor.cli.daemon.client import ask
 from supervisor.cli.fast.follow import follow
-from supervisor.cli.show.screen import say
+from supervisor.cli.show.screen import is_terminal, say
 from supervisor.core.plan.volumes import snapshot_meant
-from supervisor.kit.texts import relative, rough_size
+from supervisor.kit.texts import relative, rough_sizes
 from supervisor.model.status import History
 from supervisor.model.volumes import AppVolumes, VolumeSnapshot
 
@@ -42,7 +42,7 @@ def command(app: str, release: str, yes: bool, reason: str, as_json: bool) -> in
     snapshot = snapshot_meant(release, known, history.rollouts, app=app)
     if not yes:
         _show(app, snapshot, now=time.time(), running=history.running)
-        if not sys.stdin.isatty():
+        if not is_terminal(sys.stdin):
             raise click.UsageError("nobody is here to be asked: say --yes")
         click.confirm("Put them back?", abort=True, err=True)
     body = {"apps": [app], "revision": snapshot.id, "reason": reason}
@@ -53,11 +53,10 @@ def _show(app: str, snapshot: VolumeSnapshot, *, now: float, running: str) -> No
     """Say what is put back, and what goes."""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(snapshot.at))
     ago = relative(snapshot.at, now=now)
-    volumes = ", ".join(f"{name} ({rough_size(size)})" for name, size in snapshot.volumes.items())
     say(
         (app, "strong"), f" goes back to release {snapshot.release}, and these volumes to what they"
     )
-    say(f"held when it was left, {when} ({ago}): {volumes}.")
+    say(f"held when it was left, {when} ({ago}): {rough_sizes(snapshot.volumes)}.")
     say(("What was written to them since then goes.", "bad"))
     undo = f" `podvisor restore {app} {running}` undoes it." if running else ""
     say(f"What they hold now is exported first.{undo}")
