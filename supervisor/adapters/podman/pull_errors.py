@@ -74,6 +74,7 @@ _WRAPPING = re.compile(
     r"|choosing an image from manifest list \S+: |(?:Get|Head) \"[^\"]*\": )+"
 )
 _REJECTED = "Source image rejected: "
+_OF_A_LIST = "from manifest list: "
 
 
 def failure_of(
@@ -97,7 +98,8 @@ def failure_of(
     said = one_line(said, _MOST_SAID) or "Podman does not say"
     message = f"cannot pull {image}: {said}"
     if _REJECTED in said:
-        return _refused_by_policy(image, said.partition(_REJECTED)[2], policies)
+        before, _, rejected = said.partition(_REJECTED)
+        return _refused_by_policy(image, rejected, policies, is_list=_OF_A_LIST in before)
     if _FULL.search(words):
         return Retry(f"cannot pull {image}: the disk filled up in the middle of it: {said}")
     if (amid := _AMID.search(words)) and (why := _BROKE_OFF.search(words, amid.end())):
@@ -119,8 +121,13 @@ def failure_of(
     return Retry(message)
 
 
-def _refused_by_policy(image: str, said: str, policies: Sequence[Path]) -> Failure:
-    """Say who should have signed an image that policy.json refuses, and which entry asks for it."""
+def _refused_by_policy(
+    image: str, said: str, policies: Sequence[Path], *, is_list: bool
+) -> Failure:
+    """Say who should have signed an image that policy.json refuses, and which entry asks for it.
+
+    Of a list, Podman looks for the signature of the one manifest that it takes of it.
+    """
     rule = signature_rule(image, policies)
     place = rule.place if rule else "Podman's policy.json"
     signers = f" {rule.signers}" if rule and rule.signers else ""
@@ -129,9 +136,16 @@ def _refused_by_policy(image: str, said: str, policies: Sequence[Path]) -> Failu
     if "no signature exists" in said:
         # Images are signed once they are pushed: it may be about to come.
         why = f"{asked}, and it has none that Podman finds"
+        sign = "have whoever publishes it sign it, from cosign 3 on with"
+        if is_list:
+            why = f"{asked}, and what its list has for this platform has none that Podman finds"
+            sign = (
+                "have whoever publishes it sign each image of the list (cosign sign --recursive, "
+                "skopeo copy --all), from cosign 3 on also with"
+            )
         hint = (
-            "have whoever publishes it sign it, from cosign 3 on with --new-bundle-format=false "
-            "--use-signing-config=false; Podman finds that where registries.d says "
+            f"{sign} --new-bundle-format=false --use-signing-config=false; "
+            "Podman finds that where registries.d says "
             f"use-sigstore-attachments: true for {registry_of(image)}"
         )
         return Retry(why, hint=hint)

@@ -214,6 +214,20 @@ def test_what_has_no_signature_may_get_one(tmp_path: Path) -> None:
         assert type(failure_of("quay.io/a/b:1", said, policies=[path])) is kind
 
 
+@pytest.mark.parametrize("wrapping", ["", ON_FORKY])
+def test_of_a_list_the_platforms_own_image_has_to_be_signed(tmp_path: Path, wrapping: str) -> None:
+    path = policy(tmp_path, COSIGN)
+    rejected = "Source image rejected: A signature was required, but no signature exists"
+    listed = f"{wrapping}copying system image from manifest list: {rejected}"
+    failure = failure_of("quay.io/a/b:1", listed, policies=[path])
+    assert isinstance(failure, Retry)
+    assert "what its list has for this platform has none that Podman finds" in str(failure)
+    assert "cosign sign --recursive" in failure.hint
+    alone = failure_of("quay.io/a/b:1", wrapping + rejected, policies=[path])
+    assert "and it has none that Podman finds" in str(alone)
+    assert "--recursive" not in alone.hint
+
+
 @pytest.mark.parametrize(
     ("scope", "image", "counts"),
     [
