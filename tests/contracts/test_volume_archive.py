@@ -23,7 +23,7 @@ unshare*) shift; cd "$BEGAN"; exec "$@" ;;
 "volume mount") [ -d "$3" ] && echo "$VOLUMES/$3" ;;
 "volume export") [ -d "$3" ] || { echo "Error: no such volume $3" >&2; exit 125; }
   [ ! -e full ] || { echo "no space left on device" >&2; exit 1; }
-  exec tar -C "$3" -c . ;;
+  cd "$3"; find . -mindepth 1 -maxdepth 1 | exec tar -c -T - ;;
 "volume import") [ ! -e full ] || { echo "no space left on device" >&2; exit 1; }
   exec tar -C "$3" -x ;;
 esac
@@ -87,7 +87,7 @@ class RealSide:
         for name, text in (scripts | ({"zstd": PACKER} if packs else {})).items():
             (tools / name).write_text(text)
             (tools / name).chmod(0o755)
-        for name in ("tar", "sh", "cat", "tail", "mkdir"):
+        for name in ("tar", "sh", "cat", "tail", "mkdir", "find"):
             (tools / name).symlink_to(f"/usr/bin/{name}")
         os.environ["PATH"], os.environ["VOLUMES"] = str(tools), str(self.volumes)
         self.archive = FileArchive(self.folder)
@@ -172,6 +172,42 @@ async def test_what_is_damaged_or_gone_is_not_taken(side: Side) -> None:
     side.damages("one")
     for name, taken in (("two", first), ("three", gone)):
         assert set((await save(side, name, "db", taken=taken)).volumes) == {"db"}
+
+
+async def test_a_volumes_own_folder_is_as_open_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Podman's export has no word on it."""
+    for name in ("PATH", "VOLUMES"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    side = RealSide(tmp_path)
+    folder = side.volumes / "data"
+    side.write("data", "old")
+    folder.chmod(0o2750)
+    snapshot = await save(side, "one", "data")
+    folder.chmod(0o755)
+    await side.archive.load("web", snapshot, timeout_seconds=SECONDS)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o2750
+    side.loses("data")
+    await side.archive.load("web", snapshot, timeout_seconds=SECONDS)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o2750
+
+
+async def test_without_the_word_on_its_folder_nothing_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PATH", "VOLUMES"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    side = RealSide(tmp_path)
+    side.write("data", "old")
+    snapshot = await save(side, "one", "data")
+    side.write("data", "new")
+    (side.folder / "web" / "one" / "data.json").unlink()
+    with pytest.raises(Stalled, match=r"data\.json is gone"):
+        await side.archive.check("web", snapshot)
+    with pytest.raises(Retry, match=r"data\.json is gone"):
+        await side.archive.load("web", snapshot, timeout_seconds=SECONDS)
+    assert side.read("data") == "new"
 
 
 async def test_a_volume_that_is_gone_is_made(side: Side) -> None:

@@ -1,8 +1,8 @@
 """What volumes held, in files of podvisor's own. The `VolumeArchive` port.
 
-A snapshot is a folder of its own below that of its app, and has a file for each volume: a tar,
-packed by zstd where that is installed. It is written under another name, and renamed when it is
-complete.
+A snapshot is a folder of its own below that of its app. It has two files for each volume: a tar,
+packed by zstd where that is installed, and one that says whose the volume's own folder is. It is
+written under another name, and renamed when it is complete.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import anyio
 
-from supervisor.adapters.podman.volume_work import VolumeWork, WorkError, file_of
+from supervisor.adapters.podman.volume_work import VolumeWork, WorkError, saved_volume
 from supervisor.kit.folders import remove_tree
 from supervisor.kit.helper import BESIDE, HelperError, ask
 from supervisor.kit.process import ProcessError, run
@@ -80,7 +80,7 @@ class FileArchive:
         folder = self._folder / app / snapshot.id
         try:
             for name, size in snapshot.volumes.items():
-                file_of(name, folder, size)
+                saved_volume(name, folder, size)
         except (WorkError, OSError) as error:
             hint = f"podvisor history {app} shows the others"
             raise Stalled(str(error), hint=hint) from None
@@ -142,10 +142,11 @@ def _link(snapshot: VolumeSnapshot, folder: Path, part: Path) -> dict[str, int]:
     linked: dict[str, int] = {}
     for name, size in snapshot.volumes.items():
         try:
-            file = file_of(name, folder / snapshot.id, size)
+            saved = saved_volume(name, folder / snapshot.id, size)
         except WorkError:
             continue
-        os.link(file, part / file.name)
+        for file in (saved.archive, saved.described):
+            os.link(file, part / file.name)
         linked[name] = size
     return linked
 

@@ -7,7 +7,9 @@ read; and podvisor's own service may not enter a namespace.
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_IMODE
 from subprocess import PIPE, Popen, run
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,6 +18,8 @@ from supervisor.kit.programs import is_installed
 
 _TAR_BLOCK = 512
 _PLAIN, _PACKED = ".tar", ".tar.zst"
+_FOLDER = ".json"
+"""Of the file that says whose a volume's own folder is: an export does not."""
 
 
 class WorkError(SystemExit):
@@ -33,6 +37,23 @@ class VolumeWork(msgspec.Struct, frozen=True, kw_only=True):
     """Where the files are, or come; absolute. To save, it is there, and has none of them."""
 
 
+class FolderRights(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose a volume's own folder is, by the ids of the user namespace, and its mode."""
+
+    user: int
+    group: int
+    mode: int
+
+
+class SavedVolume(NamedTuple):
+    """A volume in a snapshot."""
+
+    archive: Path
+    described: Path
+    """The file of its rights."""
+    rights: FolderRights
+
+
 def carry_out(work: VolumeWork) -> dict[str, int]:
     """Do it; returns the bytes of each volume, or of its file."""
     if work.verb == "measure":
@@ -41,14 +62,15 @@ def carry_out(work: VolumeWork) -> dict[str, int]:
     if work.verb == "save":
         return {name: _save(name, folder) for name in work.volumes}
     # Nothing is emptied before all that takes its place is there.
-    files = {name: file_of(name, folder, size) for name, size in work.volumes.items()}
+    saved = {name: saved_volume(name, folder, size) for name, size in work.volumes.items()}
     os.sync()  # that they are half put back is written down, and has to outlive a power cut
-    for name, file in files.items():
-        _load(name, file)
+    for name, one in saved.items():
+        _load(name, one)
     return {}
 
 
 def _save(name: str, folder: Path) -> int:
+    _save_rights(name, folder)
     is_packed = is_installed("zstd")
     export = ["podman", "volume", "export", name]
     path = folder / f"{name}{_PACKED if is_packed else _PLAIN}"
@@ -68,14 +90,44 @@ def _save(name: str, folder: Path) -> int:
         return os.fstat(file.fileno()).st_size
 
 
-def file_of(name: str, folder: Path, size: int) -> Path:
-    """Return the file of a volume in a snapshot. Raises WorkError if it cannot be put back."""
+def _save_rights(name: str, folder: Path) -> None:
+    path = folder / f"{name}{_FOLDER}"
+    path.touch(mode=0o600, exist_ok=False)
+    with path.open("wb") as file:
+        file.write(msgspec.json.encode(_rights(_mounted(name))))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _rights(folder: str) -> FolderRights:
+    found = Path(folder).stat()
+    return FolderRights(user=found.st_uid, group=found.st_gid, mode=S_IMODE(found.st_mode))
+
+
+def saved_volume(name: str, folder: Path, size: int) -> SavedVolume:
+    """Return a volume in a snapshot. Raises WorkError if it cannot be put back."""
+    archive = _archive(name, folder, size)
+    path = folder / f"{name}{_FOLDER}"
+    try:
+        rights = msgspec.json.decode(path.read_bytes(), type=FolderRights)
+    except FileNotFoundError:
+        raise WorkError(f"cannot put back volume {name}: {path} is gone") from None
+    except msgspec.DecodeError:
+        raise WorkError(_damaged(name, path)) from None
+    return SavedVolume(archive=archive, described=path, rights=rights)
+
+
+def _damaged(name: str, path: Path) -> str:
+    return f"cannot put back volume {name}: {path} is not as it was written"
+
+
+def _archive(name: str, folder: Path, size: int) -> Path:
     for suffix in (_PLAIN, _PACKED):
         path = folder / f"{name}{suffix}"
         if not path.exists():
             continue
         if path.stat().st_size != size:
-            raise WorkError(f"cannot put back volume {name}: {path} is not as it was written")
+            raise WorkError(_damaged(name, path))
         if suffix == _PACKED and not is_installed("zstd"):
             raise WorkError(
                 f"cannot put back volume {name}: zstd, which packed it, is not installed"
@@ -84,19 +136,21 @@ def file_of(name: str, folder: Path, size: int) -> Path:
     raise WorkError(f"cannot put back volume {name}: its file is gone from {folder}")
 
 
-def _load(name: str, file: Path) -> None:
+def _load(name: str, saved: SavedVolume) -> None:
     """Have a volume hold what the file does, and nothing else; it is made if it is gone."""
     _podman("volume", "create", "--ignore", name)
     mounted = _mounted(name)
     _empty(Path(mounted))
-    unpack = (
-        ["zstd", "-q", "-d", "-c", str(file)] if file.name.endswith(_PACKED) else ["cat", str(file)]
-    )
+    path = str(saved.archive)
+    unpack = ["zstd", "-q", "-d", "-c", path] if path.endswith(_PACKED) else ["cat", path]
     with Popen(unpack, stdout=PIPE, stderr=PIPE) as reading:
         load = ["podman", "volume", "import", name, "-"]
         with Popen(load, stdin=reading.stdout, stderr=PIPE) as importing:
             _judge(importing, f"cannot put back volume {name}")
-        _judge(reading, f"cannot read {file}")
+        _judge(reading, f"cannot read {path}")
+    if _rights(mounted) != saved.rights:
+        os.chown(mounted, saved.rights.user, saved.rights.group)
+        Path(mounted).chmod(saved.rights.mode)
     os.sync()
 
 

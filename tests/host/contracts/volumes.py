@@ -28,17 +28,22 @@ def inside(volume: str, command: str) -> str:
 
 
 LISTED = (
-    "cd /data; find . -mindepth 1 | sort | xargs ls -ldn | cut -c1-10; cat deep/text; ls -n deep"
+    "cd /data; ls -ldn . | cut -c1-33; find . -mindepth 1 | sort | xargs ls -ldn | cut -c1-10;"
+    " cat deep/text; ls -n deep"
 )
 
 
 async def comes_back(archive: FileArchive) -> None:
-    """Other users' files, modes, links, what is hidden, and nothing that came later."""
+    """Other users' files, modes, links, what is hidden, and nothing that came later.
+
+    And the volume's own folder is whose it was, also where the volume had gone.
+    """
     inside(
         "data",
         "mkdir -p /data/deep; echo old > /data/deep/text; chown -R 1000:1000 /data/deep;"
         " chmod 700 /data/deep; chmod 600 /data/deep/text; ln -s deep/text /data/link;"
-        " touch /data/.hidden; truncate -s 1000000 /data/large",
+        " touch /data/.hidden; truncate -s 1000000 /data/large;"
+        " chown 70:70 /data; chmod 2750 /data",
     )
     before = inside("data", LISTED)
     room = await archive.room("web", ["data", "db"])
@@ -46,9 +51,14 @@ async def comes_back(archive: FileArchive) -> None:
     sizes = await archive.save("web", "one", ["data", "db"], taken=None, timeout_seconds=SECONDS)
     assert set(sizes) == {"data", "db"}
     inside(
-        "data", "echo new > /data/deep/text; rm /data/link; mkdir /data/more; touch /data/more/x"
+        "data",
+        "echo new > /data/deep/text; rm /data/link; mkdir /data/more; touch /data/more/x;"
+        " chown 999:999 /data; chmod 755 /data",
     )
     snapshot = VolumeSnapshot(id="one", release="r", revision="", at=0.0, before="", volumes=sizes)
+    await archive.load("web", snapshot, timeout_seconds=SECONDS)
+    assert inside("data", LISTED) == before
+    sh("podman volume rm data")
     await archive.load("web", snapshot, timeout_seconds=SECONDS)
     assert inside("data", LISTED) == before
 
