@@ -71,10 +71,11 @@ def call(
             cwd=cwd,
             capture_output=True,
             text=True,
+            errors="surrogateescape",  # whatever lies in a journal
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        printed = (error.stdout or b"").decode() + (error.stderr or b"").decode()
+        printed = b"".join((error.stdout or b"", error.stderr or b"")).decode(errors="replace")
         pytest.fail(f"{words}: not done after {timeout} s\n{printed}")
     if check and done.returncode:
         pytest.fail(f"{words}: exit code {done.returncode}\n{done.stdout}{done.stderr}")

@@ -241,13 +241,16 @@ class _Unpacker(msgspec.Struct):
 def _members(stream: _Bounded) -> Iterator[tuple["tarfile.TarInfo", BinaryIO | None]]:
     """Yield what an archive holds. Raises TarError, also for one that breaks off.
 
-    `TarFile.next` would take whatever is no header for the end, and what follows for gone.
+    `TarFile.next` would take whatever is no header for the end, and what follows for gone; opening
+    calls it for the first.
     """
     import tarfile  # noqa: PLC0415  # not for the daemon
 
     fileobj, room = cast("BinaryIO", stream), stream.room
     with tarfile.open(fileobj=fileobj, mode="r|", encoding="utf-8") as archive:
         member = archive.firstmember  # type: ignore[attr-defined]
+        if member is None and archive.offset:
+            raise tarfile.ReadError("its first header is damaged")
         while member:
             # Its `seek` goes on, block by block, however far the end is behind.
             if archive.offset > room:

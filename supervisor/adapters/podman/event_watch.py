@@ -46,12 +46,16 @@ class _Ends(msgspec.Struct):
     unlogged: set[str] = set()
     _logged: set[str] = set()
     """Read before the sign came, while something else was waited for."""
+    _logged_before: set[str] = set()
+    """The same, of the time until all had been read: signs wait until a burst is over."""
 
     def announced(self, container: str) -> None:
         """The kernel told."""
-        if container in self._logged:
-            self._logged.remove(container)
-        elif len(self.unlogged) < _MOST_WAITING:
+        for logged in (self._logged, self._logged_before):
+            if container in logged:
+                logged.remove(container)
+                return
+        if len(self.unlogged) < _MOST_WAITING:
             self.unlogged.add(container)
 
     def logged(self, event: PodmanEvent) -> None:
@@ -62,9 +66,9 @@ class _Ends(msgspec.Struct):
             self._logged.add(event.id)
 
     def forget(self) -> None:
-        """All has been read; signs that come now are of what happens from now on."""
+        """All has been read; signs that come now are of what happens from now on, or just before."""
         self.unlogged.clear()
-        self._logged.clear()
+        self._logged_before, self._logged = self._logged, set()
 
 
 class EventWatch(msgspec.Struct, kw_only=True):

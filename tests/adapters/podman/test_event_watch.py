@@ -181,6 +181,21 @@ async def test_an_end_that_is_read_before_its_sign_comes_is_awaited_no_longer(
         assert watcher.events == []
 
 
+async def test_a_sign_that_comes_when_its_end_has_long_been_read_announces_nothing(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    async with watching(client) as watcher:
+        await watcher.way("file")
+        await podman.happens("container", "died", "c", ID="1")
+        podman.containers_change()
+        await watcher.told(("container", "c"))
+        await anyio.sleep(1.5)  # nothing is read any more
+        watcher.events.clear()
+        podman.container_ends("1")
+        await anyio.sleep(5)
+        assert watcher.events == []
+
+
 async def test_without_a_log_that_can_be_read_any_container_may_have_changed(
     podman: FakePodman, client: PodmanClient
 ) -> None:

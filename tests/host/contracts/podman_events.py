@@ -25,8 +25,12 @@ SOCKET = Path(os.environ["XDG_RUNTIME_DIR"], "podman", "podman.sock")
 IMAGE = "localhost/podvisor-test:1"
 HEALTH = '--health-cmd \'["/bin/busybox","true"]\''
 QUIET_SECONDS = 1.0
-AWAITED_SECONDS = 4.0
-"""For no longer is it awaited that a log tells of an end; then any container may have changed."""
+AWAITED_SECONDS = 9.0
+"""For no longer is it awaited that a log tells of an end; then any container may have changed.
+
+A sign waits 1 s for the end of a burst, and comes at worst at the beginning of the last read of
+two, of 3.8 s each.
+"""
 ENDS = ("changed", "died", "remove")
 """Actions that are a reason to look."""
 
