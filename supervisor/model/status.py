@@ -105,6 +105,8 @@ class AppStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What it waits for, and what a pass that is under way does for it."""
     gate: str = ""
     """What its revision, which is on trial, is to show yet."""
+    rolling: tuple[str, ...] = ()
+    """Units that are restarted in their turn, once the others are well."""
     held: Hold | None = None
     suspension: Suspension | None = None
     scales: tuple[Scale, ...] = ()

@@ -66,7 +66,7 @@ class _Ends(msgspec.Struct):
             self._logged.add(event.id)
 
     def forget(self) -> None:
-        """All has been read; signs that come now are of what happens from now on, or just before."""
+        """All has been read; what comes now is of what happens from now on, or just before."""
         self.unlogged.clear()
         self._logged_before, self._logged = self._logged, set()
 

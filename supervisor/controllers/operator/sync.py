@@ -149,8 +149,8 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
     async def settle(self, apps: Collection[str], say: Say) -> None:
         """Wait until no gate of these apps (all, if empty), and of those before them, is open.
 
-        And until systemd has started what it starts of them by itself, for as long as a start may
-        take.
+        And until each unit that is restarted in its turn was, and systemd has started what it
+        starts of them by itself, for as long as a start may take.
         """
         said: dict[str, str] = {}
         until = self.clock.now() + float(self.desired_state.settings.repair.start_timeout)
@@ -158,14 +158,16 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             keys = set(Kind.APP.keys(apps or self.board.apps))
             keys |= self.dependencies.unfinished(apps)
             await self.queue.wait_idle(keys.__contains__, bursts=False)
-            apps_by_key = {Kind.APP.key(name): one for name, one in self.board.apps.items()}
-            changing = {
+            by_key = {Kind.APP.key(name): one for name, one in self.board.apps.items()}
+            asked = {key: one for key, one in by_key.items() if key in keys}
+            changing = {key for key, one in asked.items() if one.state is AppState.CHANGING}
+            waiting = {
                 key: one
-                for key, one in apps_by_key.items()
-                if key in keys and one.state is AppState.CHANGING
+                for key, one in asked.items()
+                if (one.gate and key in changing)
+                or (one.rolling and (key in changing or one.state is AppState.REVERTED))
             }
-            waiting = {key: one for key, one in changing.items() if one.gate}
-            moves = any(one.is_moving for one in changing.values())
+            moves = any(asked[key].is_moving for key in changing)
             for key, one in waiting.items():
                 if said.get(key) != one.gate:
                     said[key] = one.gate

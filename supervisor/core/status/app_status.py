@@ -134,6 +134,7 @@ def app_status(
         units=tuple(units),
         waiting=tuple(waiting),
         gate=_gate_in_words(verdict),
+        rolling=verdict.rolling,
         held=deployment.held,
         suspension=suspension,
         scales=tuple(filter(stands.heeds, deployment.scales)) if stands else (),
