@@ -32,6 +32,7 @@ _CAPITALISED = re.compile(r"\b[A-Z]\w+\b")
 _WORD = re.compile(r"[a-z]+\b")
 _NO_SOURCE = re.compile(r"(?!.*\btype=(?:tmpfs|devpts|ramfs)\b)(?!.*\b(?:source|src)=[^,])")
 """Value of a Mount= that lacks a source, of which Podman says no more than that."""
+_OF_A_REPLICA = re.compile(r"requested Quadlet source (\S*%[iI]\S*)\.volume was not found")
 _GROUP = re.compile(r"in group '([^']+)'")
 
 
@@ -139,7 +140,11 @@ def _finding(files: AppFiles, path: str, words: str, *, fatal: bool) -> Finding:
     elif fatal:
         problem = next(iter(files.unit_file(path).problems), None)
         line = problem.line if problem else 0
-    return files.finding(redacted(words, files), path=path, line=line, fatal=fatal)
+    said, hint = redacted(words, files), ""
+    if named := _OF_A_REPLICA.search(words):
+        name = named[1].replace("@", "-")
+        hint = f"Volume={name}:/path gives each replica a volume of its own, without a .volume file"
+    return files.finding(said, path=path, line=line, hint=hint, fatal=fatal)
 
 
 def _meant(files: AppFiles, path: str, words: str) -> Entry | None:

@@ -224,6 +224,28 @@ def test_refusals_in_the_generators_words(
     assert PLACE.stage not in text
 
 
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("data@%i", "Volume=data-%i:/path gives each replica a volume of its own"),
+        ("data-%i", "Volume=data-%i:/path gives each replica a volume of its own"),
+        ("%p-%i", "Volume=%p-%i:/path gives each replica a volume of its own"),
+        ("%p", ""),
+        ("gone", ""),
+    ],
+)
+def test_volumes_of_replicas_that_are_asked_for_by_file(source: str, hint: str) -> None:
+    text = f"[Container]\nImage=x\nVolume={source}.volume:/data\n"
+    readings = {"app": reading_of({"web@.container": text, "data@.volume": "[Volume]\n"})}
+    words = f'converting "web@.container": requested Quadlet source {source}.volume was not found'
+    read_refusals(words, readings, PLACE.stage)
+    (finding,) = readings["app"].findings
+    assert finding.fatal
+    assert str(finding).startswith("apps/app/web@.container:3: requested Quadlet source")
+    assert hint in finding.hint
+    assert bool(finding.hint) == bool(hint)
+
+
 def test_paths_that_leave_the_app_are_refused_by_line(readings: dict[str, Reading]) -> None:
     texts = texts_of(readings["leaves"], fatal=True)
     assert [text.partition(": ")[0] for text in texts] == [
