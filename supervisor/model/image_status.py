@@ -71,6 +71,8 @@ class AskedSignature(msgspec.Struct, frozen=True, kw_only=True):
     """As it is pulled: `NAME@sha256:…`, once a version is known."""
     repository: str
     """`ghcr.io/me/web`, as Podman's policy calls it."""
+    fetched_as: tuple[str, ...]
+    """By which names Podman may fetch it, mirrors before its registry; its signature lies there."""
     key: ImageKey
 
 

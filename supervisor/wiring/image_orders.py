@@ -30,6 +30,7 @@ def image_service(
         forecast=ImageForecast(asking=checker.asking, desired_state=desired_state, clock=clock),
         syncs=syncs,
         desired_state=desired_state,
+        podman=ports.podman,
         ledger=ledger,
         clock=clock,
     )

@@ -63,7 +63,8 @@ async def _signature_list(config: Path) -> SignatureList:
     """Work out, without a daemon, which signatures apps ask for. Raises Stalled as the others."""
     with _scratch_ports(config) as (settings, ports):
         everything = await _stored(Planning(ports), settings, ports)
-        return SignatureList(images=tuple(asked_signatures(everything)))
+        rules = await ports.podman.registry_rules()
+        return SignatureList(images=tuple(asked_signatures(everything, rules)))
 
 
 async def _stored(planning: Planning, settings: Settings, ports: Ports) -> tuple[Deployment, ...]:

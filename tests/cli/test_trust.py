@@ -20,13 +20,14 @@ OTHER = ".config/containers/registries.d/other.yaml"
 ANYTHING = [{"type": "insecureAcceptAnything"}]
 
 
-def asked(app="web", key=ECDSA, name="ghcr.io/me/web"):
+def asked(app="web", key=ECDSA, name="ghcr.io/me/web", fetched_as=()):
     der = read_public_key(key)
     return {
         "app": app,
         "path": f"{app}.container",
         "image": f"{name}@sha256:{'1' * 64}",
         "repository": name,
+        "fetched_as": [*fetched_as, name],
         "key": {
             "path": "me.pub",
             "der": b64encode(der).decode(),
@@ -163,6 +164,32 @@ def test_without_room_for_the_policy_the_attachments_are_taken_back(
     assert done.code == codes.ERROR
     assert f"cannot write {files / POLICY}" in done.err
     assert everything(files) == before
+
+
+def test_of_a_mirror_its_own_name_counts(files, daemon, podvisor):
+    """Podman looks where it fetches the image; what it asks for is said by the image's name."""
+    mirrored = asked(fetched_as=["localhost:5000/web", "m.example/web"])
+    daemon.answer("/v1/signatures", {"images": [mirrored]})
+    daemon.answer("/v1/sync", {"reply": {"apps": [{"name": "web", "state": "ready"}]}})
+    done = podvisor("trust", "--yes")
+    assert done.code == codes.OK, done.err
+    assert "  fetched as localhost:5000/web, too: where its signatures have to be" in done.out
+    docker = json.loads((files / POLICY).read_text())["transports"]["docker"]
+    assert list(docker) == ["quay.io", "ghcr.io/me/web"]
+    written = [
+        line.strip(' ":') for line in (files / ATTACHED).read_text().splitlines() if '"' in line
+    ]
+    assert written == ["localhost:5000/web", "m.example/web", "ghcr.io/me/web"]
+    assert "asks for these signatures already" in podvisor("trust").out
+
+
+def test_an_entry_of_a_mirror_without_it_is_for_a_person(files, daemon, podvisor):
+    (files / OTHER).parent.mkdir()
+    (files / OTHER).write_text("docker:\n  m.example/web:\n    lookaside: https://c\n")
+    daemon.answer("/v1/signatures", {"images": [asked(fetched_as=["m.example/web"])]})
+    done = podvisor("trust", "--yes")
+    assert done.code == codes.ERROR
+    assert "write use-sigstore-attachments: true for m.example/web there" in done.err
 
 
 def test_the_policy_is_written_last(files, daemon, podvisor):

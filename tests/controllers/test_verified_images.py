@@ -9,6 +9,7 @@ from supervisor.model.events import EventKind
 from supervisor.model.image import VerifiedImage
 from supervisor.model.image_status import UpdateRequest
 from supervisor.model.need import NeedKind
+from supervisor.model.podman import Mirror, RegistryRule
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
 from tests.fakes.ports import oid
 
@@ -72,6 +73,18 @@ async def test_what_nobody_verifies_is_not_run(world):
         assert runs(world) == A
         assert not waits(daemon)
         assert world.ledger.get(VerifiedImage, A) == VerifiedImage(keys=("me",))
+
+
+async def test_where_its_signatures_lie(world):
+    """Podman fetches by a mirror's name what it verifies by the image's."""
+    mirror = Mirror(location="m.example/cache")
+    world.podman.rules = (RegistryRule(prefix="reg.example", mirrors=(mirror,)),)
+    world.reader.put("home", web(A, "verify=me"))
+    async with world.running() as daemon:
+        await anyio.sleep(10)
+        (asked,) = (await daemon.service.signatures()).images
+    assert asked.repository == NAME
+    assert asked.fetched_as == ("m.example/cache/web", NAME)
 
 
 async def test_another_key_than_podman_asks_for_is_none(world):

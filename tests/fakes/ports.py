@@ -57,7 +57,7 @@ from supervisor.model.image import (
     UpdateMode,
 )
 from supervisor.model.observed import Inventory, JobFailed, Manifest, ObservedApp, UnitState
-from supervisor.model.podman import PodmanEvent
+from supervisor.model.podman import PodmanEvent, RegistryRule
 from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.secret import (
     APP_LABEL,
@@ -810,6 +810,7 @@ class FakePodman:
         """Images to the fingerprints of the keys that signed them."""
         self.demands: dict[str, frozenset[str]] = {}
         """Repositories to those of the keys that have to have, by Podman's policy."""
+        self.rules: tuple[RegistryRule, ...] = ()
         self.digests: dict[str, tuple[str, ...]] = {}
         """Of images that came from a registry."""
         self.size = 40_000_000
@@ -929,6 +930,9 @@ class FakePodman:
         if not asks and not self._demanded(image) <= self.signed.get(image, frozenset()):
             raise Retry(f"cannot pull {image}: no signature exists")
         self.machine.images.add(image)
+
+    async def registry_rules(self) -> Sequence[RegistryRule]:
+        return self.rules
 
     async def demanded(self, image: str) -> SignatureDemand:
         return SignatureDemand(place="policy.json, its entry", keys=self._demanded(image))

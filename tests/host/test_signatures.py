@@ -31,8 +31,8 @@ class Signing:
         user.run("skopeo", "generate-sigstore-key", *words)
         return user.read(f"{name}.pub")
 
-    def sign(self, name: str, key: str) -> None:
-        """Sign what is pushed already; its digest stays."""
+    def sign(self, name: str, key: str, *, identity: str = "") -> None:
+        """Sign what is pushed already, under another name if one is given; its digest stays."""
         user, image = self.images.user, f"docker://{self.images.own.image(name)}"
         attached = f"docker:\n  {self.images.own.host}:\n    use-sigstore-attachments: true\n"
         user.write("signing/any.yaml", attached)
@@ -42,6 +42,7 @@ class Signing:
         copy += ["--src-tls-verify=false", "--dest-tls-verify=false"]
         copy += ["--sign-by-sigstore-private-key", f"{self.home}/{key}.private"]
         copy += ["--sign-passphrase-file", f"{self.home}/passphrase"]
+        copy += [f"--sign-identity={identity}"] if identity else []
         user.run(*copy, image, image)
 
     def start(self, *own: str) -> None:
@@ -152,6 +153,31 @@ def test_another_key_in_the_source_is_not_the_hosts(signing):
     images.answered("podvisor-test 1")
     assert digest_of(user) == first
     assert user.read(POLICY) == policy
+
+
+def test_what_a_mirror_has_is_verified_by_its_signatures_there(signing):
+    """`podvisor trust` writes what Podman looks for: the mirror's name."""
+    images, user = signing.images, signing.images.user
+    name = "images.example.test/web"
+    user.write(
+        ".config/containers/registries.conf.d/mirror.conf",
+        '[[registry]]\nlocation = "images.example.test"\n[[registry.mirror]]\n'
+        f'location = "{images.own.host}"\ninsecure = true\n',
+    )
+    user.write("apps/web/me.pub", signing.key("me"))
+    first = images.push("one")
+    user.write("apps/web/web.container", images.unit(*OWN, image=f"{name}:latest"))
+    images.settings()
+    user.start_daemon()
+    signing.waits_for("podvisor trust")
+    shown = user.podvisor("trust", "web", "--yes", check=False).stdout
+    assert f"fetched as {images.own.host}/web, too" in shown
+    signing.waits_for(f"true for {images.own.host}/web and {name}")
+    signing.sign("web:latest", "me", identity=f"{name}:latest")
+    user.podvisor("retry", "web")
+    ready(user, "web")
+    images.answered("podvisor-test 1")
+    assert digest_of(user) == first
 
 
 def test_a_policy_of_ones_own_keeps_what_it_says(signing):

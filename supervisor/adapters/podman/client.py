@@ -20,7 +20,7 @@ from supervisor.adapters.podman.health import can_adjust, health_of
 from supervisor.adapters.podman.images import remove_image, tag_image, untag_image
 from supervisor.adapters.podman.played import played
 from supervisor.adapters.podman.pulls import pull
-from supervisor.adapters.podman.registries import registry_rules, settings_files
+from supervisor.adapters.podman.registries import RegistryRules
 from supervisor.adapters.podman.secrets import (
     SecretsThere,
     put_secret,
@@ -63,7 +63,7 @@ class PodmanClient:
         self._networks: Kept[frozenset[str]] = Kept(clock.now)
         self._volumes: Kept[frozenset[str]] = Kept(clock.now)
         self._secrets: Kept[SecretsThere] = Kept(clock.now)
-        self._rules: Kept[tuple[RegistryRule, ...]] = Kept(clock.now)
+        self._rules = RegistryRules(self._api, now=clock.now)
         self._version = ""
         self._results: dict[str, Path] = {}
         """Containers whose health was asked for to where the results of their checks are kept."""
@@ -133,11 +133,17 @@ class PodmanClient:
         finally:
             self._images.drop()
         if words:
-            from supervisor.adapters.podman.pull_errors import failure_of  # noqa: PLC0415
+            from supervisor.adapters.podman.pull_errors import (  # noqa: PLC0415
+                failure_of,
+                lacks_signature,
+            )
             from supervisor.adapters.podman.signature_policy import policy_files  # noqa: PLC0415
 
-            policies = policy_files(Path.home())
-            raise failure_of(image, words, policies=policies, authfile=authfile, logins=logins)
+            rules = await self._rules.told() if lacks_signature(words) else ()
+            files = policy_files(Path.home())
+            raise failure_of(
+                image, words, policies=files, authfile=authfile, logins=logins, rules=rules
+            )
 
     async def demanded(self, image: str) -> SignatureDemand:
         """Who has to have signed an image for Podman to pull it now."""
@@ -289,18 +295,7 @@ class PodmanClient:
 
     async def registry_rules(self) -> tuple[RegistryRule, ...]:
         """What this machine says of registries. Raises Retry."""
-        paths = settings_files()
-        if (kept := self._rules.get(paths)) is not None:
-            return kept
-        before = state_of(paths)
-        with doing("read what is said of registries"):
-            info = await self._api.get("/info")
-        try:
-            found = registry_rules(info.get("registries"))
-        except ValueError as error:
-            raise Retry(f"cannot read what Podman says of registries: {error}") from error
-        self._rules.put(found, before=before)
-        return found
+        return await self._rules.read()
 
     def watch(
         self, show: Callable[[WatchStatus], None]

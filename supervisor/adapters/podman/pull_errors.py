@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from supervisor.adapters.podman.signature_policy import signature_rule
-from supervisor.core.images.reference import has_registry
+from supervisor.core.files.unitfile import Refused
+from supervisor.core.images.mirrors import fetched_as
+from supervisor.core.images.reference import has_registry, parse_reference
 from supervisor.kit.texts import one_line
 from supervisor.model.errors import Failure, Retry, Stalled
-from supervisor.model.podman import PullLogins
+from supervisor.model.podman import PullLogins, RegistryRule
 
 _MOST_READ = 4_000
 """Characters that are looked through: a registry's own words may be among them, and long."""
@@ -75,6 +77,12 @@ _WRAPPING = re.compile(
 )
 _REJECTED = "Source image rejected: "
 _OF_A_LIST = "from manifest list: "
+_NO_SIGNATURE = "no signature exists"
+
+
+def lacks_signature(words: str) -> bool:
+    """Whether Podman found no signature of an image that somebody has to have signed."""
+    return _REJECTED in words and _NO_SIGNATURE in words
 
 
 def failure_of(
@@ -84,13 +92,14 @@ def failure_of(
     policies: Sequence[Path] = (),
     authfile: str = "",
     logins: PullLogins | None = None,
+    rules: Sequence[RegistryRule] = (),
 ) -> Failure:
     """Classify what Podman says of a pull; the message ends in its own words, or says them plainly.
 
     It is in one line and bounded, however much a registry says.
 
     `policies` are the places of policy.json, the first that there is counts; `logins` were in
-    `authfile`, by which it was pulled.
+    `authfile`, by which it was pulled; `rules` say by which names it is fetched.
     """
     if len(words) > _MOST_READ:
         words = f"{words[: _MOST_READ // 2]} … {words[-_MOST_READ // 2 :]}"
@@ -99,7 +108,8 @@ def failure_of(
     message = f"cannot pull {image}: {said}"
     if _REJECTED in said:
         before, _, rejected = said.partition(_REJECTED)
-        return _refused_by_policy(image, rejected, policies, is_list=_OF_A_LIST in before)
+        is_list = _OF_A_LIST in before
+        return _refused_by_policy(image, rejected, policies, rules, is_list=is_list)
     if _FULL.search(words):
         return Retry(f"cannot pull {image}: the disk filled up in the middle of it: {said}")
     if (amid := _AMID.search(words)) and (why := _BROKE_OFF.search(words, amid.end())):
@@ -122,7 +132,12 @@ def failure_of(
 
 
 def _refused_by_policy(
-    image: str, said: str, policies: Sequence[Path], *, is_list: bool
+    image: str,
+    said: str,
+    policies: Sequence[Path],
+    rules: Sequence[RegistryRule],
+    *,
+    is_list: bool,
 ) -> Failure:
     """Say who should have signed an image that policy.json refuses, and which entry asks for it.
 
@@ -133,7 +148,7 @@ def _refused_by_policy(
     signers = f" {rule.signers}" if rule and rule.signers else ""
     asked = f"cannot pull {image}: {place} asks for a signature{signers}"
     hint = "man containers-policy.json"
-    if "no signature exists" in said:
+    if _NO_SIGNATURE in said:
         # Images are signed once they are pushed: it may be about to come.
         why = f"{asked}, and it has none that Podman finds"
         sign = "have whoever publishes it sign it, from cosign 3 on with"
@@ -146,7 +161,7 @@ def _refused_by_policy(
         hint = (
             f"{sign} --new-bundle-format=false --use-signing-config=false; "
             "Podman finds that where registries.d says "
-            f"use-sigstore-attachments: true for {registry_of(image)}"
+            f"use-sigstore-attachments: true for {_beside(image, rules)}"
         )
         return Retry(why, hint=hint)
     if "is rejected by policy" in said:
@@ -167,6 +182,21 @@ def _refused_by_policy(
     else:
         why = f"{asked}, and somebody else signed it: {said}"
     return Stalled(why, hint=hint)
+
+
+def _beside(image: str, rules: Sequence[RegistryRule]) -> str:
+    """Name what registries.d has to say it of: of a mirror, Podman takes its own name."""
+    try:
+        reference = parse_reference(image)
+    except Refused:
+        return registry_of(image)
+    if not reference.host:
+        return registry_of(image)
+    names = fetched_as(reference.repository, rules)
+    where = " and ".join(names)
+    if names == (reference.repository,):
+        return where
+    return f"{where}, as what it fetches from a mirror has its signatures with the mirror"
 
 
 def registry_of(image: str) -> str:

@@ -4,12 +4,15 @@ The files are looked at only to know whether an answer still holds: containers-r
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from supervisor.adapters.podman.api import Api, doing
 from supervisor.adapters.podman.containers_conf import folders
+from supervisor.adapters.podman.stores import Kept, state_of
+from supervisor.model.errors import Retry
 from supervisor.model.podman import Mirror, RegistryRule
 
 _ALWAYS_THERE = Path("/etc")
@@ -56,6 +59,36 @@ def _rule(name: str, one: _Registry) -> RegistryRule:
         ),
         mirrors_are_for_digests=one.mirror_by_digest_only,
     )
+
+
+class RegistryRules:
+    """What Podman says of them, asked again when a file has changed."""
+
+    def __init__(self, api: Api, *, now: Callable[[], float]) -> None:
+        self._api = api
+        self._kept: Kept[tuple[RegistryRule, ...]] = Kept(now)
+
+    async def read(self) -> tuple[RegistryRule, ...]:
+        """Return all of them. Raises Retry."""
+        paths = settings_files()
+        if (kept := self._kept.get(paths)) is not None:
+            return kept
+        before = state_of(paths)
+        with doing("read what is said of registries"):
+            info = await self._api.get("/info")
+        try:
+            found = registry_rules(info.get("registries"))
+        except ValueError as error:
+            raise Retry(f"cannot read what Podman says of registries: {error}") from error
+        self._kept.put(found, before=before)
+        return found
+
+    async def told(self) -> tuple[RegistryRule, ...]:
+        """Return them, or none where that cannot be told."""
+        try:
+            return await self.read()
+        except Retry:
+            return ()
 
 
 def settings_files() -> tuple[Path, ...]:

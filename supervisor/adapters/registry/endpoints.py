@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from supervisor.core.files.unitfile import Refused
+from supervisor.core.images.mirrors import moved, rule_of
 from supervisor.core.images.reference import Reference, parse_reference
 from supervisor.model.errors import Stalled
 from supervisor.model.podman import RegistryRule
@@ -52,11 +53,7 @@ def places(image: Reference, rules: Sequence[RegistryRule]) -> tuple[Endpoint, .
     Raises Stalled if it is blocked.
     """
     repository = image.repository
-    rule = max(
-        (one for one in rules if _matches(one.prefix, repository)),
-        key=lambda one: len(one.prefix),
-        default=None,
-    )
+    rule = rule_of(repository, rules)
     if rule is None:
         return (_endpoint(repository),)
     if rule.is_blocked:
@@ -72,24 +69,10 @@ def _places(image: Reference, rule: RegistryRule) -> Iterator[Endpoint]:
     serve = _FOR_DIGESTS if by_digest else _FOR_TAGS
     for mirror in rule.mirrors:
         if mirror.pulls in serve and (by_digest or not rule.mirrors_are_for_digests):
-            moved = _moved(repository, rule.prefix, mirror.location)
-            yield _endpoint(moved, is_insecure=mirror.is_insecure)
-    moved = _moved(repository, rule.prefix, rule.location)
-    yield _endpoint(moved, is_insecure=rule.is_insecure)
-
-
-def _matches(prefix: str, repository: str) -> bool:
-    if prefix.startswith("*."):
-        return repository.partition("/")[0].endswith(prefix[1:])
-    return f"{repository}/".startswith(f"{prefix}/")
-
-
-def _moved(repository: str, prefix: str, location: str) -> str:
-    if not location:
-        return repository
-    if prefix.startswith("*."):
-        return f"{location}/{repository.partition('/')[2]}"
-    return location + repository[len(prefix) :]
+            name = moved(repository, rule.prefix, mirror.location)
+            yield _endpoint(name, is_insecure=mirror.is_insecure)
+    name = moved(repository, rule.prefix, rule.location)
+    yield _endpoint(name, is_insecure=rule.is_insecure)
 
 
 def _endpoint(name: str, *, is_insecure: bool = False) -> Endpoint:

@@ -72,11 +72,15 @@ def command(config: str, *, apps: tuple[str, ...], yes: bool) -> int:
 def _show_keys(asked: Sequence["AskedSignature"]) -> None:
     """Say who has to have signed what, in full: a person is to compare it."""
     said = dict.fromkeys(
-        (one.app, one.repository, one.key.path, one.key.fingerprint) for one in asked
+        (one.app, one.repository, one.key.path, one.key.fingerprint, one.fetched_as)
+        for one in asked
     )
-    for app, repository, path, fingerprint in said:
+    for app, repository, path, fingerprint, names in said:
         screen.say((app, "strong"), f": {repository} is to be signed with {path}")
         screen.say(f"  sha256:{fingerprint}")
+        for name in names:
+            if name != repository:
+                screen.say(f"  fetched as {name}, too: where its signatures have to be")
     screen.say()
 
 

@@ -120,11 +120,11 @@ def _attachments(images: Iterable[AskedSignature], home: Path) -> Iterator[Chang
     folder = own if own.is_dir() else Path("/etc", _FOLDER)
     old = {path.name: _read(path) for path in sorted(folder.glob("*.yaml"))}
     new = dict(old)
-    for one in images:
+    for name in dict.fromkeys(name for one in images for name in one.fetched_as):
         try:
-            text = attaching(new, one.repository)
+            text = attaching(new, name)
         except ValueError as error:
-            hint = f"write use-sigstore-attachments: true for {one.repository} there"
+            hint = f"write use-sigstore-attachments: true for {name} there"
             raise Refused(f"cannot change {folder}: {error}", hint=hint) from None
         if text is not None:
             new[OWN_FILE] = text

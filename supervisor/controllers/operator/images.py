@@ -15,7 +15,7 @@ from supervisor.controllers.operator.image_forecast import ImageForecast
 from supervisor.controllers.operator.image_listing import ImageListing
 from supervisor.controllers.operator.image_versions import ImageVersions
 from supervisor.controllers.operator.sync import SyncService
-from supervisor.controllers.ports import Ledger
+from supervisor.controllers.ports import Ledger, Podman
 from supervisor.core.images.trust import asked_signatures
 from supervisor.core.images.words import short_name, version_in_words
 from supervisor.core.status.images_meant import images_and_version, images_called, no_image
@@ -45,6 +45,7 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
     forecast: ImageForecast
     syncs: SyncService
     desired_state: DesiredState
+    podman: Podman
     ledger: Ledger
     clock: Clock
 
@@ -53,9 +54,10 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
         return ImageList(running=True, images=await self.listing.of([app] if app else ()))
 
     async def signatures(self) -> SignatureList:
-        """Which images of apps somebody has to have signed."""
+        """Which images of apps somebody has to have signed. Raises Retry."""
         everything = await self.desired_state.deployments()
-        return SignatureList(images=tuple(asked_signatures(everything.values())))
+        rules = await self.podman.registry_rules()
+        return SignatureList(images=tuple(asked_signatures(everything.values(), rules)))
 
     async def update(self, request: UpdateRequest, say: Say) -> tuple[ImageStatus, ...]:
         """Ask for newer versions now, and bring the apps to what may be run.

@@ -1,13 +1,13 @@
 """Podman's objects."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from supervisor.model.health import ContainerHealth, PlayedContainer
 from supervisor.model.image import PullProgress, SignatureDemand, StoredImage, StoreRoom
 from supervisor.model.observed import Inventory
-from supervisor.model.podman import PodmanEvent
+from supervisor.model.podman import PodmanEvent, RegistryRule
 from supervisor.model.status import WatchStatus
 
 
@@ -51,6 +51,9 @@ class Podman(Protocol):
 
     async def demanded(self, image: str) -> SignatureDemand:
         """Who has to have signed an image for Podman to pull it now; nobody if that is not told."""
+
+    async def registry_rules(self) -> Sequence[RegistryRule]:
+        """What this machine says of registries, mirrors among it. Raises Retry."""
 
     async def room(self) -> StoreRoom | None:
         """What is free where a pull puts what it fetches; None if that cannot be told.

@@ -6,14 +6,16 @@ beside the image, where cosign and skopeo put it (containers-registries.d(5)).
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from supervisor.core.images.mirrors import fetched_as
 from supervisor.core.images.public_key import pem
 from supervisor.core.images.reference import parse_reference, with_parents
 from supervisor.kit.json_layout import put
 from supervisor.model.app import Deployment
 from supervisor.model.image_status import AskedSignature
+from supervisor.model.podman import RegistryRule
 
 OWN_FILE = "podvisor.yaml"
 """Of `registries.d`."""
@@ -23,17 +25,21 @@ _HEAD = "# Written by podvisor trust: of these images, signatures lie beside the
 _ATTACHED = "use-sigstore-attachments"
 
 
-def asked_signatures(deployments: Iterable[Deployment]) -> Iterator[AskedSignature]:
-    """Yield which images of apps somebody has to have signed."""
+def asked_signatures(
+    deployments: Iterable[Deployment], rules: Sequence[RegistryRule]
+) -> Iterator[AskedSignature]:
+    """Yield which images of apps somebody has to have signed; `rules` say where they come from."""
     for one in deployments:
         for unit in one.wanted.units if one.wanted else ():
             if unit.verify:
                 for image in unit.images:
+                    repository = parse_reference(image).repository
                     yield AskedSignature(
                         app=one.name,
                         path=unit.path,
                         image=image,
-                        repository=parse_reference(image).repository,
+                        repository=repository,
+                        fetched_as=fetched_as(repository, rules),
                         key=unit.verify,
                     )
 
@@ -55,6 +61,7 @@ def trusting(policy: str, repository: str, key: bytes) -> str:
 def attaching(files: Mapping[str, str], repository: str) -> str | None:
     """Return what `OWN_FILE` has to say for Podman to look for signatures beside these images.
 
+    `repository` is as they are fetched: of a mirror, its own name counts.
     `files` are those of `registries.d`, by name. None if it does already. Raises ValueError, with a
     sentence, where another file says otherwise: two of them must not have one entry.
     """

@@ -12,6 +12,7 @@ from supervisor.adapters.podman.signature_policy import demanded, policy_files, 
 from supervisor.core.images.public_key import fingerprint, public_keys
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.image import SignatureDemand
+from supervisor.model.podman import Mirror, RegistryRule
 
 DIGEST = "sha256:" + "7" * 64
 ON_FORKY = "unable to copy from source docker://quay.io/a/b:1: "
@@ -153,7 +154,7 @@ COSIGN = {"type": "sigstoreSigned", "keyPath": "/etc/pki/me.pub"}
             COSIGN,
             "A signature was required, but no signature exists",
             "asks for a signature with the key /etc/pki/me.pub, and it has none",
-            "use-sigstore-attachments: true for quay.io",
+            "use-sigstore-attachments: true for quay.io/a/b",
         ),
         (
             COSIGN,
@@ -212,6 +213,18 @@ def test_what_has_no_signature_may_get_one(tmp_path: Path) -> None:
     ):
         said = f"{ON_FORKY}Source image rejected: {words}"
         assert type(failure_of("quay.io/a/b:1", said, policies=[path])) is kind
+
+
+def test_signatures_are_looked_for_where_an_image_is_fetched(tmp_path: Path) -> None:
+    rejected = "Source image rejected: A signature was required, but no signature exists"
+    rule = RegistryRule(prefix="quay.io", mirrors=(Mirror(location="localhost:5000/quay"),))
+    path = policy(tmp_path, COSIGN)
+    failure = failure_of("quay.io/a/b:1", rejected, policies=[path], rules=[rule])
+    said = "says use-sigstore-attachments: true for localhost:5000/quay/a/b and quay.io/a/b"
+    assert said in failure.hint
+    assert "with the mirror" in failure.hint
+    alone = failure_of("quay.io/a/b:1", rejected, policies=[path])
+    assert alone.hint.endswith("use-sigstore-attachments: true for quay.io/a/b")
 
 
 @pytest.mark.parametrize("wrapping", ["", ON_FORKY])

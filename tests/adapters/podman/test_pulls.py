@@ -78,6 +78,21 @@ async def test_why_it_failed_is_asked_of_podmans_own(
     assert podman.asked[-1] == "POST images/pull?reference=quay.io/a/b:1&policy=missing"
 
 
+async def test_where_a_mirrors_signatures_should_be(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    rejected = "Source image rejected: A signature was required, but no signature exists"
+    podman.pull_lines = [{"error": rejected}]
+    podman.registries = {"quay.io": {"Location": "quay.io", "Mirrors": [{"Location": "m.example"}]}}
+    with pytest.raises(Retry) as failure:
+        await pulled(client, "quay.io/a/b:1")
+    assert "for m.example/a/b and quay.io/a/b" in failure.value.hint
+    podman.errors["GET info"] = (500, "it is locked")
+    podman.registries = {}
+    with pytest.raises(Retry, match="signature"):
+        await pulled(client, "quay.io/a/b:1")
+
+
 async def test_what_fails_in_the_middle_is_said_once(
     podman: FakePodman, client: PodmanClient
 ) -> None:
