@@ -277,8 +277,10 @@ def _followed(
         except Refused as refused:
             why, hint = str(refused), refused.hint
         else:
-            if reference.digest:
-                return None  # A person chose that one.
+            if reference.digest:  # A person chose that one.
+                if reference.tag:
+                    _report_tag_and_digest(image, asker, reading, is_local=is_local)
+                return None
             if reference.host:
                 return reference
             host = "localhost" if is_local else "docker.io"
@@ -287,6 +289,18 @@ def _followed(
             hint = f"write the whole name, such as {host}/{middle}{reference.tagged}"
     report(reading, asker, f"cannot keep the image up to date: {why}", hint)
     return None
+
+
+def _report_tag_and_digest(
+    image: str, asker: ImageAsk, reading: Reading, *, is_local: bool
+) -> None:
+    """Say of a name with both that nothing is updated; Podman itself takes none with both."""
+    if _VALUES[asker.auto_update] == _OFF:
+        return
+    fails = "" if is_local else ", and podman auto-update fails at it"
+    message = f"AutoUpdate= has no meaning: {image} names one version by its digest{fails}"
+    hint = "leave it out; or the digest, to have the image kept up to date"
+    report(reading, asker, message, hint, key="AutoUpdate")
 
 
 def _line_of_image(ask: ImageAsk, reading: Reading) -> int:

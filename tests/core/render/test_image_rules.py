@@ -20,6 +20,7 @@ from tests.core.candidates import from_texts
 PLACE = Place(stage="/stage", live="/live", home="/home/pi")
 NGINX = "docker.io/library/nginx:1.27"
 PINNED = f"docker.io/library/nginx@sha256:{'0' * 64}"
+BOTH = f"{NGINX}@sha256:{'0' * 64}"
 SEMVER = ImagePolicy(kind=PolicyKind.SEMVER, pattern="^1.4")
 
 
@@ -178,10 +179,35 @@ def test_what_runs_a_chosen_version_has_the_rule_of_what_its_own_files_name():
 def test_a_digest_in_git_is_never_moved():
     own = ("ImagePolicy=newest",)
     assert rules({"web.container": container("AutoUpdate=registry", image=PINNED, own=own)}) == {}
-    assert (
-        rules({"web.container": container("AutoUpdate=registry", image=f"{NGINX}@{PINNED[-71:]}")})
-        == {}
-    )
+    assert rules({"web.container": container(image=BOTH, own=own)}) == {}
+    assert rules({"web.container": container("AutoUpdate=disabled", image=BOTH)}) == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "fails"),
+    [
+        ("AutoUpdate=registry", True),
+        ("Label=io.containers.autoupdate=image", True),
+        ("AutoUpdate=local", False),
+    ],
+)
+def test_beside_a_tag_with_a_digest_auto_update_says_nothing(line, fails):
+    """`podman auto-update` takes no name that has both."""
+    message, path, at, hint = said({"web.container": container(line, image=BOTH)})
+    assert message.startswith(f"AutoUpdate= has no meaning: {BOTH} names one version by its digest")
+    assert ("podman auto-update fails at it" in message) == fails
+    assert (path, at) == ("web.container", 3)
+    assert hint == "leave it out; or the digest, to have the image kept up to date"
+
+
+def test_a_tag_with_a_digest_in_an_image_file_is_said_once():
+    texts = {
+        "web.image": f"[Image]\nImage={BOTH}\n",
+        "web.container": container("AutoUpdate=registry", image="web.image"),
+    }
+    message, path, line, _ = said(texts)
+    assert "AutoUpdate= has no meaning" in message
+    assert (path, line) == ("web.container", 3)
 
 
 def test_a_drop_in_of_a_persons_own_counts():
