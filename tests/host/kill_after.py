@@ -1,14 +1,16 @@
-"""Run the daemon, and SIGKILL it just before its nth act on the world.
+"""Run the daemon, and SIGKILL it at the nth moment of its acts on the world.
 
     python kill_after.py CONFIG N COMMAND
 
 Run inside the host, with podvisor's own Python. Every call of a port that changes something is an
-act; the moment before one is the moment after the one before. Ends with code 0 if there are fewer
-than N until podvisor's COMMAND (sync, update) has ended.
+act; the moment before one is the moment after the one before. One after which nothing is in another
+state than before, as what is recorded once more or not written yet, is none. Ends with code 0 if
+there are fewer than N until podvisor's COMMAND (sync, update) has ended.
 """
 
 import os
 import signal
+import sqlite3
 import sys
 from functools import partial
 from pathlib import Path
@@ -49,11 +51,18 @@ class Countdown:
 
     def __init__(self, moments: int) -> None:
         self.left = moments
+        ledger = Path("~/.local/state/podvisor/ledger.db").expanduser()
+        self._ledger = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)
+        self._last: object = None
 
-    def moment(self) -> None:
-        self.left -= 1
+    def moment(self, act: object) -> None:
+        """Come to what is an act for sure, or to what may write something (None)."""
+        now = self._ledger.execute("PRAGMA data_version").fetchone()
+        if now != self._last:
+            self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+        self._last = now if act is None else act
 
 
 class Mortal:
@@ -71,11 +80,11 @@ class Mortal:
         return partial(self._write if name.startswith(("put", "drop")) else self._act, method)
 
     async def _act(self, method, *positional, **named):
-        self._countdown.moment()
+        self._countdown.moment(method)
         return await method(*positional, **named)
 
     def _write(self, method, *positional, **named):
-        self._countdown.moment()
+        self._countdown.moment(None)
         return method(*positional, **named)
 
 

@@ -58,12 +58,12 @@ def version(number: int) -> dict[str, str | None]:
 
 
 def moments(user: User, first: int, *, apart: int) -> Iterator[int]:
-    """Numbers of the acts to kill before; the two suites share them."""
+    """Numbers of the moments to kill at; the two suites share them."""
     return itertools.count(first + SUITES.index(user.host.suite) * apart // 2, apart)
 
 
 def killed(user: User, moment: int, command: str) -> bool:
-    """Have a daemon carry out a command until its nth act; whether it came to that one."""
+    """Have a daemon carry out a command until its nth moment; whether it came to that one."""
     harness = user.write("kill_after.py", HARNESS.read_text())
     inside = f"/home/{user.name}"
     config = f"{inside}/.config/podvisor/config.toml"
@@ -134,9 +134,9 @@ def images(user, registry):
 
 
 def test_killed_in_the_middle_of_an_images_rollout(images):
-    """Of some 20 acts; it goes on to the new one."""
+    """Of some 16 moments; it goes on to the new one."""
     user, versions = images.user, itertools.cycle(("two", "one"))
-    for moment in itertools.islice(moments(user, 2, apart=6), 3):
+    for moment in itertools.islice(moments(user, 2, apart=5), 3):
         user.systemctl("stop", "podvisor.service")
         before, after = digest_of(user), images.push(next(versions))
         assert killed(user, moment, "update")
@@ -149,10 +149,10 @@ def test_killed_in_the_middle_of_an_images_rollout(images):
 
 
 def test_killed_on_the_way_back_from_an_image(images):
-    """Of some 30 acts, the first half of them as above; the old one answers again."""
+    """Of some 25 moments, the first half of them as above; the old one answers again."""
     user = images.user
     good = digest_of(user)
-    for moment in itertools.islice(moments(user, 16, apart=6), 2):
+    for moment in itertools.islice(moments(user, 14, apart=5), 2):
         user.systemctl("stop", "podvisor.service")
         bad = images.push_lacking(moment)
         assert killed(user, moment, "update")
