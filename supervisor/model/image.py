@@ -288,6 +288,8 @@ class StoredImage(msgspec.Struct, frozen=True, kw_only=True):
     """Whole ones: `docker.io/library/nginx:1.27`, `docker.io/library/nginx@sha256:…`."""
     digests: tuple[str, ...] = ()
     """Of its manifests, and of the indexes that it was pulled by: `sha256:…`."""
+    digest: str = ""
+    """That of its own manifest, where the store tells."""
 
 
 class PullProgress(msgspec.Struct, frozen=True, kw_only=True):

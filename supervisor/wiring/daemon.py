@@ -92,7 +92,6 @@ def assemble(
     queue = WorkQueue()
     failures = Counter[str]()
     planning = Planning(ports)
-    desired_state = planning.desired_state(current)
     refusals = Refusals(ledger=ledger, settings=current)
     webhooks = WebhookController(
         settings=current,
@@ -102,14 +101,17 @@ def assemble(
         clock=clock,
         refusals=refusals,
     )
+    board = StatusBoard()
     images = image_puller(ports, queue=queue, settings=current)
+    desired_state = planning.desired_state(
+        current, standing=board.apps, pull_ahead=images.pull_ahead
+    )
     checker = image_checker(
         ports,
         desired_state=desired_state,
         queue=queue,
         settings=current,
         listening=webhooks.hears_registries,
-        pull_ahead=images.pull_ahead,
     )
     artifacts = ArtifactNews(settings=current, queue=queue)
     heard = webhook_receivers(
@@ -123,7 +125,6 @@ def assemble(
         in_force=current,
         shown=str(config or ""),
     )
-    board = StatusBoard()
     started = Status(
         running=True, version=__version__, config=str(config or ""), started_at=clock.now()
     )

@@ -9,7 +9,7 @@ from supervisor.controllers.images.asking import Asking
 from supervisor.controllers.images.checker import ImageChecker
 from supervisor.controllers.images.hosts import Hosts
 from supervisor.controllers.images.memory import Memory
-from supervisor.controllers.images.schedule import Ahead, CheckSchedule
+from supervisor.controllers.images.schedule import CheckSchedule
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.wiring.ports import Ports
@@ -22,9 +22,8 @@ def image_checker(
     queue: WorkQueue,
     settings: CurrentSettings,
     listening: Callable[[], bool],
-    pull_ahead: Ahead,
 ) -> ImageChecker:
-    """Wire what asks; `listening` and `pull_ahead` as of `CheckSchedule`."""
+    """Wire what asks; `listening` as of `CheckSchedule`."""
     memory = Memory(ledger=ports.ledger, clock=ports.clock)
     return ImageChecker(
         schedule=CheckSchedule(
@@ -33,7 +32,6 @@ def image_checker(
             queue=queue,
             settings=settings,
             listening=listening,
-            pull_ahead=pull_ahead,
         ),
         asking=Asking(
             registry=ports.registry, podman=ports.podman, hosts=Hosts(), aside=ports.aside

@@ -69,7 +69,7 @@ async def _signature_list(config: Path) -> SignatureList:
 
 async def _stored(planning: Planning, settings: Settings, ports: Ports) -> tuple[Deployment, ...]:
     """Return what the sources ask for, as they were read last."""
-    desired = planning.desired_state(CurrentSettings(settings))
+    desired = planning.desired_state(CurrentSettings(settings), standing={})
     for name in settings.sources:
         with suppress(Failure):  # what it holds is not known: nothing is said of it
             if stored := await ports.reader.stored(name):
@@ -169,6 +169,7 @@ async def _judge(settings: Settings, folder: Path, scratch: Path) -> Check:
                 settings=CurrentSettings(settings),
                 aside=aside,
                 clock=SystemClock(),
+                standing={},
             ),
             passed_over=lambda app: generator.passed_over(folder, app),
         )

@@ -15,7 +15,7 @@ from supervisor.controllers.apps.unit_states import UnitStates
 from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.desired.compositions import Compositions
 from supervisor.controllers.desired.desired_state import DesiredState
-from supervisor.controllers.desired.image_pins import ImagePins
+from supervisor.controllers.desired.image_pins import Ahead, ImagePins
 from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.desired.scales import Scales
 from supervisor.controllers.operator.preview import Preview
@@ -47,8 +47,17 @@ class Planning:
             systemd=ports.systemd, podman=ports.podman, words=self.words, clock=ports.clock
         )
 
-    def desired_state(self, settings: CurrentSettings) -> DesiredState:
-        """Return the desired state, of which nothing is worked out yet."""
+    def desired_state(
+        self,
+        settings: CurrentSettings,
+        *,
+        standing: Mapping[str, AppStatus],
+        pull_ahead: Ahead = lambda _: None,
+    ) -> DesiredState:
+        """Return the desired state, of which nothing is worked out yet.
+
+        `standing` is how apps were after their last pass; `pull_ahead` as of `ImagePins`.
+        """
         return desired_state(
             reader=self._ports.reader,
             generator=self._ports.generator,
@@ -57,10 +66,12 @@ class Planning:
             settings=settings,
             aside=self._ports.aside,
             clock=self._ports.clock,
+            standing=standing,
+            pull_ahead=pull_ahead,
         )
 
     def planner(self, desired_state: DesiredState, standing: Mapping[str, AppStatus]) -> AppPlanner:
-        """Return a planner for that state; `standing` is how apps were after their last pass."""
+        """Return a planner for that state; `standing` as of `desired_state`."""
         observer = Observer(
             units=UnitStates(systemd=self._ports.systemd, words=self.words),
             podman=self._ports.podman,
@@ -81,8 +92,8 @@ class Planning:
         )
 
     def preview(self, settings: Settings, standing: Mapping[str, AppStatus]) -> Preview:
-        """Return what answers one question; `standing` as of `planner`."""
-        desired_state = self.desired_state(CurrentSettings(settings))
+        """Return what answers one question; `standing` as of `desired_state`."""
+        desired_state = self.desired_state(CurrentSettings(settings), standing=standing)
         reader, folder = self._ports.reader, self._ports.folder
         return Preview(
             desired_state=desired_state,
@@ -101,6 +112,8 @@ def desired_state(
     settings: CurrentSettings,
     aside: Aside,
     clock: Clock,
+    standing: Mapping[str, AppStatus],
+    pull_ahead: Ahead = lambda _: None,
 ) -> DesiredState:
     """Wire the desired state, of which nothing is worked out yet."""
     renderer = AppRenderer(reader=reader, generator=generator)
@@ -116,6 +129,8 @@ def desired_state(
             ledger=ledger,
             suspensions=Suspensions(ledger=ledger, clock=clock),
             clock=clock,
+            standing=standing,
+            pull_ahead=pull_ahead,
         ),
         scales=Scales(ledger=ledger),
         folder=folder,

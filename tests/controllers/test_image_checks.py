@@ -6,7 +6,7 @@ import pytest
 from supervisor.controllers.keys import Kind
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
-from supervisor.model.image import ImageAhead, ImageKnowledge, ImagePolicy, PolicyKind, UpdateMode
+from supervisor.model.image import ImageKnowledge, ImagePolicy, PolicyKind, UpdateMode
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.settings import ImageSettings, Settings
 from tests.fakes.checks import HIGHEST, Checks, asks, deployed
@@ -360,10 +360,3 @@ class TestWhatIsAsked:
             await daemon.deploy(deployed("web"))
             assert not daemon.ledger.all(ImageKnowledge)
             assert daemon.state.invalidated == 0
-
-    async def test_images_to_have_at_hand_are_named_with_their_apps(self, world):
-        image = ImageAhead(image="quay.io/me/web@sha256:1", authfile="/a.json")
-        one = deployed("web", QUESTION, ahead=(image,))
-        other = deployed("db", QUESTION, ahead=(image,))
-        async with world.running(one, other):
-            assert world.ahead[-1] == {image: {"db", "web"}}

@@ -27,7 +27,6 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.app import Deployment
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import (
-    ImageAhead,
     ImageKnowledge,
     ImagePolicy,
     ImageQuestion,
@@ -104,7 +103,6 @@ class Checks:
         """Whether daemons do not end in order."""
         self.named: list[str] = []
         """Keys of other kinds, as they had a pass."""
-        self.ahead: list[Mapping[ImageAhead, Any]] = []
         self.rings = 0
         self.writes = 0
 
@@ -147,7 +145,6 @@ class Running:
             queue=self.queue,
             settings=self.settings,
             listening=lambda: world.listening,
-            pull_ahead=world.ahead.append,
         )
         self.hosts = Hosts()
         self.checker = ImageChecker(

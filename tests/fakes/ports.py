@@ -208,6 +208,8 @@ class FakeGenerator:
         """The user's own drop-ins, which are laid over every container."""
         self.failure: Failure | None = None
         """What everything that is asked of it fails of."""
+        self.seconds = 0.2
+        """How long a run takes."""
 
     async def version(self) -> str:
         self._work()
@@ -239,7 +241,7 @@ class FakeGenerator:
     ) -> Generated:
         self._work()
         self.runs += 1
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(self.seconds)
         there = {f.path.rpartition("/")[2] for one in (*apps, *beside) for f in one.files}
         units: dict[str, tuple[DesiredUnit, ...]] = {}
         findings: dict[str, tuple[Finding, ...]] = {}
@@ -333,6 +335,7 @@ def _rule(words: Mapping[str, str], file: TreeFile, text: str) -> ImageRule | No
         question=ImageQuestion(
             image=words["image"],
             is_local=words["track"] == "local",
+            authfile=words.get("authfile", ""),
             policy=ImagePolicy(kind=PolicyKind(words["track"].replace("local", "digest"))),
         ),
         path=file.path,

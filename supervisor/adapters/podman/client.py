@@ -28,7 +28,7 @@ from supervisor.adapters.podman.secrets import (
     remove_secret,
     secrets_there,
 )
-from supervisor.adapters.podman.store_index import read_images, stored_images
+from supervisor.adapters.podman.store_index import read_images, stored_digests, stored_images
 from supervisor.adapters.podman.stores import Kept, Stores, room_of, state_of, stores_of
 from supervisor.adapters.podman.watch import StoreWatch
 from supervisor.core.images.reference import stored_name
@@ -101,6 +101,9 @@ class PodmanClient:
     async def image_digests(self, reference: str) -> tuple[str, ...]:
         """Return by which digests an image that is here may be asked for: `NAME@sha256:…`."""
         with doing(f"inspect {reference}"):
+            stores = await self._find_stores()
+            if known := stored_digests(stores.images if stores else (), reference):
+                return known
             found = await self._api.inspect("images", reference) or {}
         own = f"@{found.get('Digest')}"
         # Podman has them in no order that means anything.

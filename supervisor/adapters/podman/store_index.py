@@ -4,13 +4,14 @@ Podman's log is no better: it comes some tenths of a second later, is silent or 
 secrets, and tells of a pull for every container that starts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from supervisor.core.images.stored import digest_names
+from supervisor.core.images.reference import stored_name
+from supervisor.core.images.stored import digest_names, references
 from supervisor.kit.json_reading import read_json
 from supervisor.model.image import StoredImage
 
@@ -26,6 +27,7 @@ Contents = Mapping[str, str]
 
 class _Image(msgspec.Struct, rename={"items": "big-data-names"}):
     id: str
+    digest: str = ""
     names: list[str] | None = None
     items: list[str] | None = None
 
@@ -59,6 +61,7 @@ def stored_images(path: Path) -> tuple[StoredImage, ...] | None:
     return tuple(
         StoredImage(
             id=one.id,
+            digest=one.digest,
             names=tuple(one.names or ()),
             digests=tuple(
                 item.removeprefix(_MANIFEST)
@@ -68,6 +71,20 @@ def stored_images(path: Path) -> tuple[StoredImage, ...] | None:
         )
         for one in images
     )
+
+
+def stored_digests(paths: Iterable[Path], reference: str) -> tuple[str, ...]:
+    """Return by which digests an image may be asked for, its own last: `NAME@sha256:…`.
+
+    `paths` are the stores' indexes, the first counts; empty if none of them tells.
+    """
+    name = stored_name(reference) or reference
+    for path in paths:
+        for one in stored_images(path) or ():
+            if name in references(one):
+                own = f"@{one.digest}"
+                return tuple(sorted(digest_names(one), key=lambda x: (x.endswith(own), x)))
+    return ()
 
 
 def read_secrets(path: Path) -> Contents | None:

@@ -42,12 +42,14 @@ class ImageController(msgspec.Struct, kw_only=True):
     """Of the pulls that go on."""
 
     def want(self, step: PullImage) -> None:
-        """Have an image pulled for an app; a pull that is waiting for its next try goes on so.
+        """Have an image pulled for an app; a pull that goes on, or waits for its next try, does so.
 
         Unless the app has credentials to try, or keys to verify with, that none had before.
         """
         waiting = self._waiting.setdefault(step.image, {})
         known = {word for one in waiting.values() for word in (*one.authfiles, *one.keys)}
+        if step.image in self._progress or step.image in self._errors:
+            known.update(self._authfiles(step.image))
         if not known.issuperset((*step.authfiles, *step.keys)):
             self.queue.add(Kind.IMAGE.key(step.image))
         is_new = step.app not in waiting

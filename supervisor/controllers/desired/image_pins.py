@@ -3,7 +3,7 @@
 Serves `controllers.desired.desired_state`; `controllers.images` finds out what there is.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -16,13 +16,19 @@ from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.desired.pinned import with_pins
 from supervisor.core.images.choose import Choice, Choosing, Standing
 from supervisor.kit.clock import Clock
-from supervisor.model.app import Candidate, Deployment
+from supervisor.model.app import Candidate, Deployment, DesiredApp
 from supervisor.model.errors import Failure
-from supervisor.model.image import ImageKnowledge, ImageOrder, ImageRule
+from supervisor.model.image import ImageAhead, ImageKnowledge, ImageOrder, ImageRule
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import Manifest
 from supervisor.model.rollout import Hold
 from supervisor.model.settings import ImageSettings
+from supervisor.model.status import AppState, AppStatus
+
+Ahead = Callable[[Mapping[ImageAhead, Collection[str]]], None]
+"""Has these images pulled, and no others, for the apps of each; none waits for them."""
+
+_WELL = frozenset({AppState.READY, AppState.INACTIVE})
 
 
 class ImagePins(msgspec.Struct, kw_only=True):
@@ -33,6 +39,9 @@ class ImagePins(msgspec.Struct, kw_only=True):
     ledger: Ledger
     suspensions: Suspensions
     clock: Clock
+    standing: Mapping[str, AppStatus] = {}
+    """How apps were when their last pass ended."""
+    pull_ahead: Ahead = lambda _: None
     unpinned: tuple[Candidate, ...] = ()
     """The candidates as their sources hold them."""
     rules: Mapping[str, tuple[ImageRule, ...]] = {}
@@ -75,11 +84,26 @@ class ImagePins(msgspec.Struct, kw_only=True):
                 doing="choosing images for",
             )
             failures |= unchosen
+        self.pull_ahead(self._ahead({name: one.app for name, one in judged.items() if one.app}))
         pinned = [
             with_pins(one, self._choices[one.name].pins) if one.name in self._choices else one
             for one in candidates
         ]
         return pinned, failures
+
+    def _ahead(self, apps: Mapping[str, DesiredApp]) -> dict[ImageAhead, set[str]]:
+        """Return the images to pull before any app waits for them, with the apps of each.
+
+        What is to be run now has a head start, while it is judged and planned, where nothing else
+        will keep it out: the app was well, and comes after no other.
+        """
+        ahead: dict[ImageAhead, set[str]] = {}
+        for name, choice in self._choices.items():
+            app, status = apps.get(name), self.standing.get(name)
+            is_free = app and not app.options.after and status and status.state in _WELL
+            for one in (*choice.ahead, *(choice.soon if is_free else ())):
+                ahead.setdefault(one, set()).add(name)
+        return ahead
 
     def _orders(self) -> dict[str, dict[str, ImageOrder]]:
         """What people ordered of images: by the app, then by the question's key."""

@@ -20,12 +20,9 @@ from supervisor.core.images.check_pace import first_wait, period
 from supervisor.kit import alarm
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.app import Deployment
-from supervisor.model.image import ImageAhead, ImageKnowledge, ImageQuestion
+from supervisor.model.image import ImageKnowledge, ImageQuestion
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.settings import Settings
-
-Ahead = Callable[[Mapping[ImageAhead, Collection[str]]], None]
-"""Has these images pulled, and no others, for the apps of each; none waits for them."""
 
 
 class CheckSchedule(msgspec.Struct, kw_only=True):
@@ -37,7 +34,6 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
     settings: CurrentSettings
     listening: Callable[[], bool]
     """Whether webhooks of registries are heard."""
-    pull_ahead: Ahead
     questions: Questions = msgspec.field(default_factory=Questions)
     _followed: Mapping[str, Deployment] | None = None
     _stale: bool = False
@@ -72,8 +68,6 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         deployments = self.desired_state.latest()
         if deployments is self._followed and not self._stale:
             return ()
-        if deployments is not self._followed:
-            self.pull_ahead(_ahead(deployments))
         old, anew = self.questions, self._stale
         self._followed, self._stale = deployments, False
         self.questions = Questions.of(deployments, self.settings.now.images)
@@ -218,11 +212,3 @@ class CheckSchedule(msgspec.Struct, kw_only=True):
         if question.is_local:
             return float(settings.repair.resync)  # should a sign be lost
         return period(known, float(settings.images.interval), listening=self.listening())
-
-
-def _ahead(deployments: Mapping[str, Deployment]) -> dict[ImageAhead, set[str]]:
-    ahead: dict[ImageAhead, set[str]] = {}
-    for app, one in deployments.items():
-        for image in one.ahead:
-            ahead.setdefault(image, set()).add(app)
-    return ahead

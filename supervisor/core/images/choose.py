@@ -58,6 +58,8 @@ class Choice(msgspec.Struct, kw_only=True):
     updates: list[HeldUpdate] = []
     ahead: list[ImageAhead] = []
     """Images to pull although they are not run."""
+    soon: list[ImageAhead] = []
+    """Images of versions that are newer, and to be run now."""
     unknown: list[ImageRule] = []
     """Of which no version is known."""
 
@@ -136,13 +138,14 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
             early = bool(why)
         if not why and (standing.good is None or standing.good.base != standing.base):
             why = "another revision of the app comes first"
+        ahead = ImageAhead(image=newest.runs, authfile=known.question.authfile)
         if not why:
+            choice.soon.append(ahead)
             return newest
         update = _held(standing, rules, newest, why, until)
         choice.updates.append(msgspec.structs.replace(update, early=early))
         if mode is UpdateMode.DOWNLOAD:
-            asked = rules[0].question
-            choice.ahead.append(ImageAhead(image=newest.runs, authfile=asked.authfile))
+            choice.ahead.append(ahead)
         return tried or current
 
     def _early(self, newest: ImageVersion, terms: Collection[UpdateTerms]) -> tuple[str, float]:

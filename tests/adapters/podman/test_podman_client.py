@@ -160,13 +160,34 @@ async def test_not_reachable_says_what_to_do(tmp_path: Path) -> None:
         await client.remove_volume("a")
 
 
+@pytest.mark.parametrize("told_by", ["Podman", "the index of its store"])
 async def test_the_digest_of_an_index_is_named_before_the_machines_own(
-    podman: FakePodman, client: PodmanClient
+    podman: FakePodman, client: PodmanClient, told_by: str
 ) -> None:
     names = [f"quay.io/me/x@sha256:{letter * 64}" for letter in "abc"]
-    own = {"Id": "1" * 64, "Digest": f"sha256:{'a' * 64}", "RepoDigests": names}
-    podman.inspected_images["quay.io/me/x:1"] = own
+    digest = f"sha256:{'a' * 64}"
+    if told_by == "Podman":
+        own = {"Id": "1" * 64, "Digest": digest, "RepoDigests": names}
+        podman.inspected_images["quay.io/me/x:1"] = own
+    else:
+        items = [f"manifest-{name.partition('@')[2]}" for name in names]
+        entry = {"id": "1" * 64, "digest": digest, "big-data-names": ["manifest", *items]}
+        index = podman.root / "overlay-images" / "images.json"
+        index.write_text(json.dumps([entry | {"names": ["quay.io/me/x:1"]}]))
     assert await client.image_digests("quay.io/me/x:1") == (*names[1:], names[0])
+
+
+async def test_digests_are_read_from_the_index_where_that_tells(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    image = f"quay.io/me/x@sha256:{'a' * 64}"
+    podman.add_image(image)
+    assert await client.image_digests(image) == (image,)
+    assert podman.asked == ["GET info"]
+    (podman.root / "overlay-images" / "images.json").write_text("{")
+    podman.inspected_images[image] = {"Id": "1" * 64, "RepoDigests": [image]}
+    assert await client.image_digests(image) == (image,)
+    assert len(podman.asked) == 2
 
 
 async def test_a_pull_fetches_what_is_absent(podman: FakePodman, client: PodmanClient) -> None:

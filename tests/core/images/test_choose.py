@@ -145,6 +145,14 @@ def test_a_download_is_had_ahead():
     good = candidate("1", "a", "b")
     choice = choosing(knows(WEB, "c"), settings=settings).choose(RULES, standing(good=good))
     assert choice.ahead == [ImageAhead(image=runs(WEB, "c"))]
+    assert not choice.soon
+
+
+def test_what_is_newer_and_may_run_is_had_soon():
+    good = candidate("1", "a", "b")
+    choice = choosing(knows(WEB, "c"), knows(DB, "b")).choose(RULES, standing(good=good))
+    assert choice.soon == [ImageAhead(image=runs(WEB, "c"))]
+    assert not choice.ahead
 
 
 def test_what_is_on_trial_goes_on_though_its_window_closed():
