@@ -55,9 +55,13 @@ def told(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> di
 
 
 def _show_waiting(app: dict[str, Any]) -> None:
-    """Say how far the images are that it waits for, or else at what its trial is."""
+    """Say how far the images are that it waits for, or else at what its trial is, or whose turn."""
     pulls = [one for one in app.get("waiting", ()) if one["kind"] == "image" and one.get("detail")]
     for one in pulls:
         screen.say("  ", ("… ", "warn"), f"{app['name']} waits for {one['text']}: {one['detail']}")
-    if not pulls:
-        screen.say("  ", ("… ", "warn"), f"{app['name']} is on trial: {app.get('gate', '')}")
+    if not pulls and app.get("gate"):
+        screen.say("  ", ("… ", "warn"), f"{app['name']} is on trial: {app['gate']}")
+    elif not pulls:
+        for one in app.get("waiting", ()):
+            text = f"{app['name']} waits for {one['text']}: {one.get('detail', '')}"
+            screen.say("  ", ("… ", "warn"), text)

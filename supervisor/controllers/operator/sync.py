@@ -149,11 +149,14 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
     async def settle(self, apps: Collection[str], say: Say) -> None:
         """Wait until no gate of these apps (all, if empty), and of those before them, is open.
 
-        And until each unit that is restarted in its turn was, and systemd has started what it
-        starts of them by itself, for as long as a start may take.
+        And until each unit that is restarted in its turn was, with each for as long as a gate
+        takes, and systemd has started what it starts of them by itself, for as long as a start may
+        take.
         """
         said: dict[str, str] = {}
-        until = self.clock.now() + float(self.desired_state.settings.repair.start_timeout)
+        turns: dict[str, tuple[tuple[str, ...], float]] = {}
+        settings = self.desired_state.settings
+        until = self.clock.now() + float(settings.repair.start_timeout)
         while True:
             keys = set(Kind.APP.keys(apps or self.board.apps))
             keys |= self.dependencies.unfinished(apps)
@@ -161,19 +164,27 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             by_key = {Kind.APP.key(name): one for name, one in self.board.apps.items()}
             asked = {key: one for key, one in by_key.items() if key in keys}
             changing = {key for key, one in asked.items() if one.state is AppState.CHANGING}
+            now = self.clock.now()
+            for key, one in asked.items():
+                if key not in turns or turns[key][0] != one.rolling:
+                    turns[key] = one.rolling, now + float(settings.rollout.gate_timeout)
+            in_turns = changing | {
+                key for key, one in asked.items() if one.state is AppState.REVERTED
+            }
             waiting = {
                 key: one
                 for key, one in asked.items()
                 if (one.gate and key in changing)
-                or (one.rolling and (key in changing or one.state is AppState.REVERTED))
+                or (one.rolling and key in in_turns and now < turns[key][1])
             }
             moves = any(asked[key].is_moving for key in changing)
             for key, one in waiting.items():
-                if said.get(key) != one.gate:
-                    said[key] = one.gate
+                words = one.gate or "; ".join(map(str, one.waiting))
+                if said.get(key) != words:
+                    said[key] = words
                     say(one)
             dues = [due for key in waiting if (due := self.queue.due_in(key)) is not None]
-            if not waiting and moves and self.clock.now() < until:
+            if not waiting and moves and now < until:
                 await anyio.sleep(_PATIENCE_SECONDS)  # its end is told, and brings a pass
                 continue
             if not waiting or not (dues or self.queue.is_busy(keys.__contains__)):
