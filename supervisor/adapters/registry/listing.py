@@ -8,7 +8,7 @@ import msgspec
 
 from supervisor.adapters.registry.pages import is_version, next_query, query_after, tags_of
 from supervisor.adapters.registry.quirks import quirk_of
-from supervisor.adapters.registry.session import Session
+from supervisor.adapters.registry.session import AnswerTooLarge, Session
 from supervisor.kit.http.pool import Reply
 from supervisor.kit.json_reading import read_json
 from supervisor.model.errors import Retry, Stalled
@@ -35,6 +35,7 @@ _MOST_TAGS = 100_000
 _MOST_BYTES = 2 << 20
 """Of a list: 20,000 tags of a hundred characters."""
 _UNCHANGED = 304
+_WITHOUT_TAGS = "name a tag and take ImagePolicy=digest, which needs no list of tags"
 
 
 class _Manifest(msgspec.Struct):
@@ -129,16 +130,19 @@ async def list_tags(session: Session) -> Sequence[str]:
             raise _odd(session, "its list of tags goes round in a circle")
         known = kept if not asked else None
         asked.add(query)
-        reply = await session.ask(
-            "GET",
-            f"{rest}?{query}",
-            headers={
-                "Accept": "application/json",
-                **({"If-None-Match": known.etag} if known else {}),
-            },
-            limit=_MOST_BYTES - size,
-            allowed=(_UNCHANGED,) if known else (),
-        )
+        try:
+            reply = await session.ask(
+                "GET",
+                f"{rest}?{query}",
+                headers={
+                    "Accept": "application/json",
+                    **({"If-None-Match": known.etag} if known else {}),
+                },
+                limit=_MOST_BYTES - size,
+                allowed=(_UNCHANGED,) if known else (),
+            )
+        except AnswerTooLarge as error:
+            raise Stalled(str(error), hint=_WITHOUT_TAGS) from None
         if known and reply.status == _UNCHANGED:
             return known.tags
         size += len(reply.body)
@@ -164,5 +168,5 @@ async def list_tags(session: Session) -> Sequence[str]:
 def _odd(session: Session, why: str) -> Stalled:
     return Stalled(
         f"{session.doing}: {session.endpoint.host}: {session.shown(why)}",
-        hint="name a tag and take ImagePolicy=digest, which needs no list of tags",
+        hint=_WITHOUT_TAGS,
     )

@@ -31,6 +31,7 @@ _ANSWER_SECONDS = 30.0
 _PING_SECONDS = 5.0
 """Some who do not speak TLS just wait on."""
 _SMALL = 1 << 20
+_TOO_LARGE = "no registry says so much: look whether something else answers in its place"
 _USUAL = Wanted(_SMALL, _ANSWER_SECONDS)
 _MOST_TRIES = 3
 """As nobody or with what is known, with a token, and once more with the scope that it lacked."""
@@ -68,6 +69,10 @@ class Round(msgspec.Struct):
         if key not in self.contexts:
             self.contexts[key] = context_for(key[0], is_insecure=is_insecure)
         return self.contexts[key]
+
+
+class AnswerTooLarge(Stalled):
+    """An answer is larger than what was asked for can be."""
 
 
 class Session(msgspec.Struct, kw_only=True):
@@ -271,7 +276,7 @@ class Session(msgspec.Struct, kw_only=True):
                 " (man containers-certs.d)",
             )
         if isinstance(error, TooLarge):
-            return Stalled(message, hint="ask for less: ImagePolicy=digest needs no list of tags")
+            return AnswerTooLarge(message, hint=_TOO_LARGE)
         return Retry(message)
 
     # Who asks

@@ -48,6 +48,15 @@ async def test_what_is_no_blob_is_judged_by_its_status_however_large(
         await fetch(client, server, tmp_path / "blob")
 
 
+async def test_a_manifest_that_is_too_large_is_said_to_be_none_of_a_registrys(
+    client: Asking, server: RegistryServer
+) -> None:
+    server.before = lambda _: Told(body=bytes(5 << 20))
+    with pytest.raises(Stalled, match="larger than 4194304 bytes") as failure:
+        await client.manifest(f"{server.host}/apps:1")
+    assert "something else answers" in failure.value.hint
+
+
 # Referrers
 
 OF = f"sha256:{'0' * 64}"

@@ -166,7 +166,8 @@ async def test_an_answer_that_never_ends_is_left(
         )
 
     go_on(b"x" * 65_536)
-    await refused(client, server, "larger than 4194304 bytes")
+    failure = await refused(client, server, "larger than 4194304 bytes")
+    assert "something else answers" in failure.hint
     go_on(b"x")
     monkeypatch.setattr(session, "_ANSWER_SECONDS", 0.05)
     monkeypatch.setattr(listing, "LARGEST_MANIFEST", 1 << 40)

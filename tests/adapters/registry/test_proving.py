@@ -259,6 +259,8 @@ async def test_answers_that_are_no_token(
     if told.status == 429:
         assert isinstance(failure, Retry)
         assert failure.after_seconds == 9
+    if "larger" in words:
+        assert "something else answers" in failure.hint
 
 
 async def test_what_a_registry_echoes_is_not_shown(

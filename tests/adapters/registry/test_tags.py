@@ -19,10 +19,11 @@ async def tags(client: Asking, server: RegistryServer) -> tuple[str, ...]:
         return tuple(await client.tags(f"{server.host}/web"))
 
 
-async def refused(client: Asking, server: RegistryServer, words: str) -> None:
+async def refused(client: Asking, server: RegistryServer, words: str) -> Stalled:
     with pytest.raises(Stalled, match=words) as failure:
         await tags(client, server)
     assert failure.value.hint
+    return failure.value
 
 
 def fill(server: RegistryServer, count: int) -> tuple[str, ...]:
@@ -123,7 +124,8 @@ async def test_megabytes_of_tags_are_refused_with_a_way_out(
     client: Asking, server: RegistryServer
 ) -> None:
     server.before = lambda _: page([f"{number:0100}" for number in range(30_000)])
-    await refused(client, server, "larger than 2097152 bytes")
+    failure = await refused(client, server, "larger than 2097152 bytes")
+    assert "ImagePolicy=digest" in failure.hint
 
 
 async def test_what_did_not_change_is_not_read_again(
