@@ -113,7 +113,7 @@ def assemble(
         settings=current,
         listening=webhooks.hears_registries,
     )
-    artifacts = ArtifactNews(settings=current, queue=queue)
+    artifacts = ArtifactNews(settings=current, queue=queue, webhooks=webhooks)
     heard = webhook_receivers(
         ports,
         webhooks,

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from supervisor.model.errors import Retry
+from supervisor.model.events import EventKind
 from supervisor.model.setting_types import Seconds, SecretRef
 from supervisor.model.settings import (
     RegistryWebhookSettings,
@@ -115,3 +116,102 @@ async def test_one_that_is_not_signed_yet_is_tried_again_soon(followed):
         followed.reader.put("home", BLOG)
         await anyio.sleep(8)
         assert "blog" in followed.ledger.applied()
+
+
+# How often, while webhooks tell
+
+HOUR = 3_600.0
+
+
+async def told_of(world, daemon, files, *, late=0.0):
+    """Push, and have the registry tell of it, so long before it knows of that itself."""
+    await pushed(world)
+    if late:
+        await anyio.sleep(late)
+    world.reader.put("home", files)
+    await anyio.sleep(20)
+    await daemon.queue.wait_idle()
+
+
+async def polls(world, seconds):
+    before = len(world.reader.fetches)
+    await anyio.sleep(seconds)
+    return len(world.reader.fetches) - before
+
+
+def version(number):
+    return {"blog/blog.container": f"v={number}"}
+
+
+@pytest.mark.parametrize("late", [0.0, 0.5, 5.0])
+async def test_it_is_polled_seldom_while_webhooks_tell_of_what_changes_and_never_never(
+    followed, late
+):
+    async with followed.running() as daemon:
+        await anyio.sleep(10)
+        await told_of(followed, daemon, version(1), late=late)
+        assert "blog" in followed.ledger.applied()
+        assert 9 <= await polls(followed, 10 * HOUR) <= 11
+        said = [one.reason for one in followed.events(EventKind.WEBHOOK)]
+        assert said[-1] == "webhooks arrive: it is polled less often"
+    async with followed.running():
+        assert 9 <= await polls(followed, 10 * HOUR) <= 11
+
+
+async def test_it_is_polled_as_told_again_when_no_webhook_told_of_a_change(followed):
+    async with followed.running() as daemon:
+        await anyio.sleep(10)
+        await told_of(followed, daemon, version(1))
+        followed.reader.put("home", version(2))
+        await anyio.sleep(1.1 * HOUR)
+        assert 11 <= await polls(followed, HOUR) <= 13
+
+
+async def test_a_webhook_of_which_nothing_comes_does_not_make_polls_seldom(followed):
+    async with followed.running():
+        await anyio.sleep(10)
+        for _ in range(3):
+            await pushed(followed)
+            await anyio.sleep(600)
+        assert 11 <= await polls(followed, HOUR) <= 13
+
+
+async def test_what_a_poll_finds_does_not_count_as_told(followed):
+    async with followed.running() as daemon:
+        await anyio.sleep(10)
+        await pushed(followed)
+        await anyio.sleep(100)
+        await followed.push(daemon, version(1))
+        assert 11 <= await polls(followed, HOUR) <= 13
+
+
+async def test_while_nobody_can_be_heard_it_is_polled_as_told(followed):
+    async with followed.running() as daemon:
+        await anyio.sleep(10)
+        await told_of(followed, daemon, version(1))
+        followed.listener.taken.add("127.0.0.1:9079")
+        webhooks = msgspec.structs.replace(followed.settings.webhooks, listen="127.0.0.1:9079")
+        await daemon.settings.take(msgspec.structs.replace(followed.settings, webhooks=webhooks))
+        await daemon.queue.wait_idle()
+        assert 11 <= await polls(followed, HOUR) <= 13
+
+
+async def test_without_registries_that_tell_it_is_polled_as_told(followed):
+    async with followed.running() as daemon:
+        await anyio.sleep(10)
+        await told_of(followed, daemon, version(1))
+    followed.settings = msgspec.structs.replace(
+        followed.settings, webhooks=WebhookSettings(listen="127.0.0.1:9078")
+    )
+    async with followed.running():
+        assert 11 <= await polls(followed, HOUR) <= 13
+
+
+async def test_it_is_polled_as_told_once_no_registry_is_to_tell_any_more(followed):
+    async with followed.running() as daemon:
+        await anyio.sleep(10)
+        await told_of(followed, daemon, version(1))
+        webhooks = WebhookSettings(listen="127.0.0.1:9078")
+        await daemon.settings.take(msgspec.structs.replace(followed.settings, webhooks=webhooks))
+        await daemon.queue.wait_idle()
+        assert 11 <= await polls(followed, HOUR) <= 13

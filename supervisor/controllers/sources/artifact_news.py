@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from supervisor.controllers.keys import Kind
+from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.webhooks.looks import LooksAgain
 from supervisor.core.images.concerns import is_about
@@ -16,6 +17,7 @@ class ArtifactNews(msgspec.Struct, kw_only=True):
 
     settings: CurrentSettings
     queue: WorkQueue
+    webhooks: WebhookController
     _looks: LooksAgain = msgspec.field(default_factory=LooksAgain)
 
     def told(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -27,6 +29,8 @@ class ArtifactNews(msgspec.Struct, kw_only=True):
         told = tuple(names)
         named = [name for name, oci in sources if any(is_about(one, oci) for one in told)]
         self._looks.told(named)
+        for one in named:
+            self.webhooks.told(one)
         keys = tuple(Kind.SOURCE.keys(named))
         self.queue.add_debounced(*keys)
         return keys
@@ -36,4 +40,5 @@ class ArtifactNews(msgspec.Struct, kw_only=True):
         if changed:
             self._looks.end(name)
         elif seconds := self._looks.next_in(name):
+            self.webhooks.told(name)
             self.queue.add_in(Kind.SOURCE.key(name), seconds)

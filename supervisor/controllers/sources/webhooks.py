@@ -66,8 +66,12 @@ class WebhookController(msgspec.Struct, kw_only=True):
         self.settings.subscribe(self._forget)
 
     def _forget(self, _: Settings) -> None:
-        """Forget the sources that the settings have no webhooks for any more."""
-        self._sources = {name: one for name, one in self._sources.items() if self._takes(name)}
+        """Forget the sources that nobody is to tell of any more; they are polled as told."""
+        gone = [name for name in self._sources if not self._may_hear(name)]
+        for name in gone:
+            del self._sources[name]
+            if seconds := self.poll_seconds(name):
+                self.queue.add_by_rhythm(Kind.SOURCE.key(name), seconds)
 
     async def reconcile(self, _: str) -> None:
         """Have the listener where the settings say. Raises Retry if it cannot be there."""
@@ -94,7 +98,7 @@ class WebhookController(msgspec.Struct, kw_only=True):
         for one in self._sources.values():
             one.trust.stop_listening()
         for name, settings in self.settings.now.sources.items():
-            if settings.git and settings.poll and self._takes(name):
+            if settings.poll and self._may_hear(name):
                 self.queue.add_by_rhythm(Kind.SOURCE.key(name), float(settings.poll))
 
     # Reading a source
@@ -104,7 +108,7 @@ class WebhookController(msgspec.Struct, kw_only=True):
         settings = self.settings.now.sources.get(name)
         if settings is None or settings.folder:
             return 0.0
-        if not self._takes(name):
+        if not self._may_hear(name):
             return float(settings.poll)
         trust = self._source(name).trust
         return trust.poll_seconds(float(settings.poll), listening=self.is_listening())
@@ -134,7 +138,7 @@ class WebhookController(msgspec.Struct, kw_only=True):
 
     def read(self, name: str, *, changed: bool) -> bool:
         """Say that it was read without an error; returns whether its polls have another pace."""
-        if not self._takes(name):
+        if not self._may_hear(name):
             return False
         one, listening = self._source(name), bool(self.listener.address)
         is_other = one.trust.end_read(
@@ -186,6 +190,10 @@ class WebhookController(msgspec.Struct, kw_only=True):
         self.queue.add_debounced(Kind.SOURCE.key(name))
         return Answer(status=202, text=f"podvisor looks at source {name}")
 
+    def told(self, name: str) -> None:
+        """Say that a registry told of a source, and it is yet to be found what."""
+        self._source(name).trust.hear(is_new=True, now=anyio.current_time())
+
     # How it stands
 
     def status_of(self, name: str) -> SourceWebhook | None:
@@ -220,6 +228,13 @@ class WebhookController(msgspec.Struct, kw_only=True):
     def _takes(self, name: str) -> bool:
         settings = self.settings.now.sources.get(name)
         return settings is not None and bool(settings.webhook)
+
+    def _may_hear(self, name: str) -> bool:
+        """Whether anybody is to tell of it: its Git host, or the registry that it is in."""
+        settings = self.settings.now.sources.get(name)
+        if settings and settings.oci:
+            return bool(self.settings.now.webhooks.registries)
+        return self._takes(name)
 
     def _source(self, name: str) -> _Source:
         if name not in self._sources:

@@ -1,4 +1,4 @@
-"""How often a Git source is polled: seldom while webhooks tell of what is pushed.
+"""How often a source is polled: seldom while webhooks tell of what is pushed.
 
 Moments are of a clock that only goes forward: nothing here can be misled by one that is set.
 """
