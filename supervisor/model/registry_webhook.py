@@ -12,6 +12,8 @@ class ImageNews(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[str, ...] = ()
     """Whole names with their tags, `docker.io/library/nginx:1.27`, or without for any tag; none
     twice."""
+    signed: tuple[str, ...] = ()
+    """Images of which a signature was pushed, by digest: `ghcr.io/me/web@sha256:…`; none twice."""
     ignored: str = ""
     """Why there are none, in words that are safe to show."""
     is_ping: bool = False

@@ -119,6 +119,7 @@ def assemble(
         webhooks,
         settings=current,
         told=lambda names: (*checker.schedule.told(names), *artifacts.told(names)),
+        signed=images.signed,
     )
     file = SettingsFile(
         load=lambda: load_settings(config) if config else Reading(settings=current.now),

@@ -20,9 +20,14 @@ class Receivers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def webhook_receivers(
-    ports: Ports, webhooks: WebhookController, *, settings: CurrentSettings, told: Told
+    ports: Ports,
+    webhooks: WebhookController,
+    *,
+    settings: CurrentSettings,
+    told: Told,
+    signed: Told,
 ) -> Receivers:
-    """Wire them; `told` is as of `RegistryReceiver`."""
+    """Wire them; `told` and `signed` are as of `RegistryReceiver`."""
     refusals = webhooks.refusals
     secrets = WebhookSecrets(settings=settings, secrets=ports.secrets)
     of_registries = RegistryReceiver(
@@ -32,6 +37,7 @@ def webhook_receivers(
         ledger=ports.ledger,
         clock=ports.clock,
         told=told,
+        signed=signed,
     )
     of_sources = SourceReceiver(
         settings=settings,

@@ -1,6 +1,7 @@
 """Images that somebody has to have signed, on the whole daemon in virtual time."""
 
 import anyio
+import msgspec
 import pytest
 
 from supervisor.controllers.keys import Kind
@@ -10,8 +11,12 @@ from supervisor.model.image import VerifiedImage
 from supervisor.model.image_status import UpdateRequest
 from supervisor.model.need import NeedKind
 from supervisor.model.podman import Mirror, RegistryRule
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import RegistryWebhookSettings, WebhookSettings
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
+from tests.fakes import registry_webhooks as sent
 from tests.fakes.ports import oid
+from tests.fakes.webhooks import SECRET, as_json
 
 pytestmark = pytest.mark.anyio
 
@@ -109,6 +114,90 @@ async def test_what_is_not_signed_leaves_the_former_one_running(world):
         world.podman.signed[B] = ME
         await anyio.sleep(2 * PULL + 200)
         assert runs(world) == B
+
+
+# What a registry tells
+
+HOOK = SecretRef("file:/secret")
+
+
+async def signed(world, image):
+    """Tell of a signature of an image; returns the text of the answer."""
+    name, _, of = image.partition("@")
+    host, _, repository = name.partition("/")
+    event = sent.distribution_event(tag=f"{of.replace(':', '-')}.sig", repository=repository)
+    event["request"]["host"] = host
+    body = as_json({"events": [event]})
+    headers = {"content-type": "application/json", **sent.proof("distribution", body)}
+    return (await world.listener.knock("/hooks/images/ours", headers=headers, body=body))[1]
+
+
+@pytest.fixture
+def hearing(world):
+    registries = {"ours": RegistryWebhookSettings(sender="distribution", secret=HOOK)}
+    webhooks = WebhookSettings(listen="127.0.0.1:9078", registries=registries)
+    world.settings = msgspec.structs.replace(world.settings, webhooks=webhooks)
+    world.secrets.known[HOOK] = SECRET
+    world.podman.signed[A] = ME
+    world.podman.demands[NAME] = ME
+    world.reader.put("home", web(A, "verify=me"))
+    return world
+
+
+@pytest.mark.parametrize("late", [-1.0, 0.5, 65.0])
+async def test_a_signature_of_which_a_registry_tells_has_its_image_tried_at_once(hearing, late):
+    """Whether it is there when that is told, or a moment later."""
+    async with hearing.running() as daemon:
+        await deploy(hearing, daemon, web(B, "verify=me"))
+        await anyio.sleep(3 * 3_600)
+        assert runs(hearing) == A
+        if late < 0:
+            hearing.podman.signed[B] = ME
+        assert await signed(hearing, B) == f"podvisor looks for the signature of {B}"
+        if late > 0:
+            await anyio.sleep(PULL + late)
+            hearing.podman.signed[B] = ME
+        await anyio.sleep(2 * PULL + 20)
+        assert runs(hearing) == B
+        said = [one.reason for one in hearing.events(EventKind.WEBHOOK)]
+        assert said[-1] == f"signed: {B}"
+
+
+async def test_a_signature_that_comes_while_its_image_is_pulled_is_not_missed(hearing):
+    async with hearing.running() as daemon:
+        await anyio.sleep(2 * PULL)
+        hearing.reader.put("home", web(B, "verify=me"))
+        daemon.queue.add("source:home")
+        await anyio.sleep(PULL / 2)
+        await signed(hearing, B)
+        await anyio.sleep(PULL / 2 + 10)
+        hearing.podman.signed[B] = ME
+        await anyio.sleep(PULL + 5)
+        assert runs(hearing) == B
+
+
+async def test_a_signature_of_which_nothing_comes_is_looked_for_twice_more(hearing):
+    async with hearing.running() as daemon:
+        await deploy(hearing, daemon, web(B, "verify=me"))
+        await anyio.sleep(3 * 3_600)
+        before = len(hearing.podman.pulls)
+        await signed(hearing, B)
+        await anyio.sleep(15 * 60)
+        assert len(hearing.podman.pulls) == before + 3
+
+
+@pytest.mark.parametrize("other", [A, f"{NAME}@sha256:{'c' * 64}", B.replace("web", "other")])
+async def test_a_signature_of_what_nobody_waits_for_is_no_news(hearing, other):
+    async with hearing.running() as daemon:
+        await deploy(hearing, daemon, web(B, "verify=me"))
+        await anyio.sleep(3 * 3_600)
+        before = len(hearing.podman.pulls), len(hearing.registry.asked)
+        assert (
+            await signed(hearing, other)
+            == f"ignored: nothing here waits for a signature of {other}"
+        )
+        await anyio.sleep(60)
+        assert (len(hearing.podman.pulls), len(hearing.registry.asked)) == before
 
 
 async def test_a_person_has_it_tried_at_once(world):

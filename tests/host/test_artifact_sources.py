@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 
 import pytest
 
@@ -138,7 +139,7 @@ def test_a_push_is_deployed_at_once_where_the_registry_tells(user, registry, por
     user.write("hook-secret", SECRET, mode=0o600)
     push(own, flux(web(1000)))
     ours = '[webhooks.registries.ours]\nsender = "distribution"\nsecret = "file:~/hook-secret"\n'
-    start(own, 'poll = "1h"', more=f'[webhooks]\nlisten = "127.0.0.1:{port}"\n{ours}')
+    start(own, 'poll = "10m"', more=f'[webhooks]\nlisten = "127.0.0.1:{port}"\n{ours}')
     ready(user, "web")
     user.wait_for(lambda: not status(user).get("queue"), what="rest")
     asked = len(own.requests())
@@ -148,6 +149,11 @@ def test_a_push_is_deployed_at_once_where_the_registry_tells(user, registry, por
     assert 1 <= len([one for one in found if one.method == "HEAD" and "/main" in one.path]) <= 3
     assert len([one for one in found if "/blobs/" in one.path and one.method == "GET"]) == 1
     assert f"pushed: {own.image(NAME)}:main" in user.podvisor("events").stdout
+    # As it tells of what changes, it is asked seldom.
+    user.wait_for(
+        lambda: source(user).get("next_poll_at", 0) > time.time() + 900, what="a poll that is late"
+    )
+    assert "webhooks arrive: it is polled less often" in user.podvisor("events").stdout
     assert SECRET not in user.journal("podvisor.service") + str(events(user))
 
 

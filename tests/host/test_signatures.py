@@ -1,6 +1,7 @@
 """Images that somebody has to have signed: by keys of skopeo's, verified by the host's Podman."""
 
 import json
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -56,6 +57,11 @@ class Signing:
         """What the app is said to wait for."""
         return json.dumps(app_of(self.images.user, "web").get("waiting", ()))
 
+    def next_try(self, *, after: float) -> float:
+        """When the image is tried next, if that is later than in so many seconds; or nothing."""
+        at = float(app_of(self.images.user, "web").get("next_pull_at", 0.0))
+        return at if at > time.time() + after else 0.0
+
     def waits_for(self, words: str) -> None:
         __tracebackhide__ = True
         self.images.user.wait_for(lambda: words in self.waits(), what=words)
@@ -95,10 +101,13 @@ def test_only_what_is_signed_runs(signing):
     by_hand = user.podman("pull", f"{images.own.image('web')}@{second}", check=False)
     assert by_hand.returncode
     assert "no signature exists" in by_hand.stderr
-    # It is signed, as cosign does it, after it was pushed; its next try takes it.
+    # It is signed, as cosign does it, after it was pushed; the registry tells of that.
+    due = user.wait_for(lambda: signing.next_try(after=30), what="a try that is a while away")
     signing.sign("web:latest", "me")
     images.answered("podvisor-test 2")
     ready(user, "web")
+    assert time.time() < due
+    assert f"signed: {images.own.image('web')}@{second[:19]}" in user.podvisor("events").stdout
     assert (digest_of(user), pinned(user)) == (second, second)
 
     # One that somebody else signed.

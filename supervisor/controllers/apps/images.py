@@ -13,7 +13,9 @@ from supervisor.controllers.apps.verifier import ImageVerifier, is_met
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Events, Podman
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.webhooks.looks import LooksAgain
 from supervisor.core.images.pulling import lacks_room, progress_in_words
+from supervisor.core.images.reference import full_name, name_and_tag
 from supervisor.kit import backoff
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure, Retry, Stalled
@@ -38,6 +40,8 @@ class ImageController(msgspec.Struct, kw_only=True):
     _ahead: dict[str, dict[str, tuple[str, ...]]] = {}
     """By image and app that will run it, though nobody waits: the authfiles to pull it by."""
     _errors: dict[str, str] = {}
+    _signed: LooksAgain = msgspec.field(default_factory=LooksAgain)
+    """Of images that a webhook said to be signed, and that are not had yet."""
     _progress: dict[str, PullProgress] = {}
     """Of the pulls that go on."""
 
@@ -78,6 +82,18 @@ class ImageController(msgspec.Struct, kw_only=True):
         new = (image for image, ahead in self._ahead.items() if before.get(image) != ahead)
         self.queue.add(*Kind.IMAGE.keys(sorted(new)))
 
+    def signed(self, images: Iterable[str]) -> tuple[str, ...]:
+        """Pull again, if they wait, these of which a webhook told that they were signed.
+
+        They are by digest. Returns their keys.
+        """
+        awaited = {_by_digest(image): image for image in (*self._waiting, *self._ahead)}
+        found = [awaited[one] for one in images if one in awaited]
+        self._signed.told(found)
+        keys = tuple(Kind.IMAGE.keys(found))
+        self.queue.add_debounced(*keys)
+        return keys
+
     def keys(self, apps: Collection[str]) -> tuple[str, ...]:
         """Keys of the images that these apps (all, if empty) wait for."""
         chosen = set(apps)
@@ -104,12 +120,16 @@ class ImageController(msgspec.Struct, kw_only=True):
         Of those that ask who signed it, only they are named of whose signers that is known then.
         """
         if not self._waiting.get(image) and not await self._lacks_ahead(image):
+            self._signed.end(image)
             return []
         try:
             verified, refusal = await self._pull_verified(image)
         except Failure as failure:
             self._refuse(image, self._waiting.get(image, {}), failure)
+            if seconds := self._signed.next_in(image):
+                self.queue.add_in(Kind.IMAGE.key(image), seconds)
             raise
+        self._signed.end(image)
         # Whoever waits now: some came, some went, while it was pulled.
         waiting = self._waiting.pop(image, {})
         left = {app: one for app, one in waiting.items() if not is_met(one, verified)}
@@ -212,6 +232,12 @@ class ImageController(msgspec.Struct, kw_only=True):
                 reason=reason,
                 detail=detail,
             )
+
+
+def _by_digest(image: str) -> str:
+    """Write `HOST/NAME[:TAG]@DIGEST` as registries tell of it; without a digest it is nothing."""
+    repository, at, digest = image.partition("@")
+    return f"{full_name(name_and_tag(image)[0])}@{digest}" if at and repository else ""
 
 
 async def _try_each(authfiles: Sequence[str], pull: Callable[[str], Awaitable[None]]) -> None:

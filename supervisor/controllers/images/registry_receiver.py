@@ -48,6 +48,8 @@ class RegistryReceiver(msgspec.Struct, kw_only=True):
     ledger: Ledger
     clock: Clock
     told: Told
+    signed: Told
+    """As `told`, of images by digest, `HOST/NAME@sha256:…`, of which a signature was pushed."""
     _stands: dict[str, RegistryWebhook] = {}
     _kept: Throttle = msgspec.field(default_factory=partial(Throttle, seconds=_KEPT_AGAIN_SECONDS))
     _said: Throttle = msgspec.field(default_factory=partial(Throttle, seconds=_SAID_AGAIN_SECONDS))
@@ -98,18 +100,22 @@ class RegistryReceiver(msgspec.Struct, kw_only=True):
         now, at = anyio.current_time(), self.clock.now()
         if self._kept.passes(name, now=now):
             self.ledger.put(WebhookMemory(heard_at=at), _target(name))
-        first, *others = news.images or ("",)
+        first, *others = (*news.images, *news.signed) or ("",)
         shown = f"{first} and {len(others)} more" if others else first
+        asked = first and (*self.told(news.images), *self.signed(news.signed))
+        word = "pushed" if news.images else "signed"
         if news.is_ping:
             text, status = f"podvisor hears of {name}", 200
             last, counts = "a ping", {}
-        elif first and self.told(news.images):
-            text, status = f"podvisor asks for {shown}", 202
-            last, counts = f"pushed: {shown}", {"accepted": stands.accepted + 1}
+        elif asked:
+            doing = "asks for" if news.images else "looks for the signature of"
+            text, status = f"podvisor {doing} {shown}", 202
+            last, counts = f"{word}: {shown}", {"accepted": stands.accepted + 1}
             if self._said.passes(f"{name} {first}", now=now):
                 self.ledger.log(EventKind.WEBHOOK, source=_target(name), reason=last)
         else:
-            why = f"nothing here follows {shown}" if first else news.ignored
+            does = "follows" if news.images else "waits for a signature of"
+            why = f"nothing here {does} {shown}" if first else news.ignored
             text, status = f"ignored: {why}", 202
             last, counts = text, {"ignored": stands.ignored + 1}
         self._stands[name] = msgspec.structs.replace(

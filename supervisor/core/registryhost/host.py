@@ -70,13 +70,21 @@ def is_chart(media_type: str) -> bool:
 def news_of(said: Iterable[Said], *, registry: str) -> ImageNews:
     """Check what a payload names; `registry`, if any, stands for its hosts."""
     images: dict[str, None] = {}
+    signed: dict[str, None] = {}
     ignored = "it is of no image that was pushed"
     for one in said:
         try:
             image = pushed_image(registry or one.host, one.path, one.tag)
-            images[name_and_tag(image)[0] if one.is_one_of_several else image] = None
+            if "@" in image:
+                signed[image] = None
+            else:
+                images[name_and_tag(image)[0] if one.is_one_of_several else image] = None
         except NotAnImage as error:
             ignored = str(error)
-        if len(images) == _MOST_IMAGES:
+        if len(images) + len(signed) == _MOST_IMAGES:
             break
-    return ImageNews(images=tuple(images), ignored="" if images else ignored)
+    return ImageNews(
+        images=tuple(images),
+        signed=tuple(signed),
+        ignored="" if images or signed else ignored,
+    )

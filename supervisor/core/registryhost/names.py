@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.images.reference import has_registry, parse_reference
 
-_BESIDE = re.compile(r"sha(?:256|512)-[0-9a-f]{64,128}(?:\.[a-z0-9.]+)?", re.ASCII)
+_BESIDE = re.compile(r"(sha(?:256|512))-([0-9a-f]{64,128})(?:\.([a-z0-9.]+))?", re.ASCII)
 """Tags by which signatures and attestations are kept beside what they are of."""
 
 
@@ -23,21 +23,26 @@ def is_registry(text: str) -> bool:
 
 
 def pushed_image(host: str, path: str, tag: str) -> str:
-    """Return the whole name, `HOST/NAME:TAG`, of its parts. Raises NotAnImage."""
+    """Return the whole name, `HOST/NAME:TAG`, of its parts. Raises NotAnImage.
+
+    Of a signature it is the name of what that signs, `HOST/NAME@DIGEST`.
+    """
     host, path = host.strip().lower(), path.strip("/").lower()
     if not host:
         raise NotAnImage("it does not say of which registry it is")
     if not tag or ":" in tag:
         raise NotAnImage("it is of a manifest without a tag")
-    if _BESIDE.fullmatch(tag):
-        raise NotAnImage("it is of a signature or an attestation")
+    beside = _BESIDE.fullmatch(tag)
+    if beside and beside[3] != "sig":
+        raise NotAnImage("it is of an attestation or another thing beside an image")
+    version = f"@{beside[1]}:{beside[2]}" if beside else f":{tag}"
     try:
-        reference = parse_reference(f"{host}/{path}:{tag}")
+        reference = parse_reference(f"{host}/{path}{version}")
     except Refused as error:
         raise NotAnImage(str(error)) from None
     if not reference.host:
         raise NotAnImage(f"“{reference.path}” does not begin with a registry")
-    return reference.tagged
+    return str(reference)
 
 
 def split_reference(text: str) -> tuple[str, str, str]:

@@ -12,6 +12,7 @@ from supervisor.cli.local.default_file import docstrings
 from supervisor.core.githost.host import Unreadable
 from supervisor.core.images.reference import parse_reference
 from supervisor.core.registryhost import payloads, proofs
+from supervisor.core.registryhost.host import Said
 from supervisor.core.registryhost.names import (
     NotAnImage,
     host_of,
@@ -52,6 +53,16 @@ def test_a_push_names_its_image_as_podman_does(sender, payload, headers, image):
 def test_the_settings_know_the_registrys_name_better(sender, payload, headers, image):
     (one,) = read(sender, payload, headers, registry="mirror.example.org:5001").images
     assert one == f"mirror.example.org:5001/{image.partition('/')[2]}"
+
+
+@pytest.mark.parametrize("host", senders().values(), ids=senders())
+def test_a_signature_is_told_of_by_what_it_signs(host):
+    of = "a" * 64
+    headers, body = host.sample(Said("registry.example.org", "me/web", f"sha256-{of}.sig"))
+    news = read(host.name, body, headers, registry="registry.example.org")
+    assert news.signed == (f"registry.example.org/me/web@sha256:{of}",)
+    assert not news.images
+    assert not news.ignored
 
 
 @PUSHES
@@ -103,7 +114,7 @@ METADATA = (*VERSION, "container_metadata")
 @pytest.mark.parametrize(
     ("sender", "payload", "headers", "why"),
     [
-        # Distribution: own questions, removals, blobs, one platform, a chart, a signature
+        # Distribution: own questions, removals, blobs, one platform, a chart, an attestation
         ("distribution", {"events": [EVENT("pull")]}, {}, "no image that was pushed"),
         ("distribution", {"events": [EVENT("delete", tag=None)]}, {}, "no image that was pushed"),
         ("distribution", {"events": [EVENT(media_type="x/blob")]}, {}, "no image that was pushed"),
@@ -111,9 +122,9 @@ METADATA = (*VERSION, "container_metadata")
         ("distribution", {"events": [EVENT(references=[{"mediaType": sent.CHART}])]}, {}, "no im"),
         (
             "distribution",
-            {"events": [EVENT(tag=f"sha256-{'a' * 64}.sig")]},
+            {"events": [EVENT(tag=f"sha256-{'a' * 64}.att")]},
             {},
-            "a signature or an attestation",
+            "an attestation",
         ),
         ("distribution", {"events": []}, {}, "no image that was pushed"),
         ("distribution", {"events": None}, {}, "no image that was pushed"),
