@@ -1,4 +1,4 @@
-"""Sections, keys and specifiers that systemd does not know, with what was probably meant.
+"""Sections, keys, specifiers and comments that systemd does not know, with what was meant.
 
 systemd passes the first two over, and only logs it; of a specifier in a command it does not load
 the unit. Which keys there are it says itself (`adapters.quadlet.vocabulary`).
@@ -13,6 +13,7 @@ from supervisor.core.files.names import PLAIN_SUFFIXES, is_drop_in
 from supervisor.core.files.unitfile import Entry
 from supervisor.core.render.generator_errors import quadlet_files
 from supervisor.core.render.reading import Reading
+from supervisor.core.render.trailing_comments import trailing_comments
 from supervisor.kit.texts import meant, nearest
 from supervisor.model.errors import Finding
 from supervisor.model.quadlet import QUADLETS
@@ -34,6 +35,7 @@ def report_unknown(reading: Reading, vocabulary: Vocabulary) -> None:
         reading.findings.extend(_sections(path, reading.files))
         reading.findings.extend(_keys(path, reading.files, vocabulary))
         reading.findings.extend(_specifiers(path, reading.files))
+        reading.findings.extend(trailing_comments(path, reading.files))
 
 
 def _sections(path: str, files: AppFiles) -> Iterator[Finding]:
