@@ -25,6 +25,7 @@ from tests.controllers.test_volume_snapshots import (
     settle,
     waiting,
 )
+from tests.fakes.ports import oid
 
 world = snapshots.world
 FULL = Retry("no space left on device")
@@ -332,4 +333,20 @@ async def test_while_podman_does_not_say_what_there_is_nothing_is_put_back(world
         await anyio.sleep(1_000)  # it was tried again, less and less often
         await settle(daemon)
         assert "since" in exported(world)
+        assert world.machine.data[VOLUME] == "of 1"
+
+
+async def test_what_was_there_before_the_first_that_failed_stays(world):
+    world.settings = msgspec.structs.replace(world.settings, images=ImageSettings(keep=2))
+    async with world.running() as daemon:
+        await at(world, daemon, 1)
+        for version in (2, 3, 4):
+            world.machine.bad.add(oid(files(version)["web/web.container"]))
+            await world.push(daemon, files(version))
+            await settle(daemon)
+            assert runs(world) == 1
+            world.machine.data[VOLUME] = f"half of {version}"
+        assert exported(world) == ["of 1", "half of 2", "half of 3"]
+        first = remembered(world).snapshots[0].id
+        await restore(daemon, first)
         assert world.machine.data[VOLUME] == "of 1"

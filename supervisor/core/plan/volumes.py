@@ -6,6 +6,7 @@ starts what was stopped. So neither a failure nor a kill leaves anything of the 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -165,10 +166,18 @@ def snapshot_meant(
 
 
 def kept_snapshots(known: AppVolumes, keep: int) -> tuple[VolumeSnapshot, ...]:
-    """Return the snapshots that stay: the newest, and one that is to be put back."""
+    """Return the snapshots that stay: the newest, and one that is to be put back.
+
+    Also the first of the release that was left last: in those that were made of it since may be
+    what releases that failed have written.
+    """
     newest = known.snapshots[-max(1, keep) :]
+    left = known.snapshots[-1].release if known.snapshots else ""
+    since = tuple(takewhile(lambda one: one.release == left, reversed(known.snapshots)))
     ordered = known.restore.snapshot.id if known.restore else ""
-    return tuple(one for one in known.snapshots if one in newest or one.id == ordered)
+    return tuple(
+        one for one in known.snapshots if one in (*newest, *since[-1:]) or one.id == ordered
+    )
 
 
 def lacks_room(room: ArchiveRoom) -> str:

@@ -2,10 +2,11 @@
 
 import msgspec
 
+from supervisor.core.plan.volumes import kept_snapshots
 from supervisor.model.app import AppOptions
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Outcome
-from supervisor.model.volumes import VolumeSnapshot
+from supervisor.model.volumes import AppVolumes, RestoreOrder, VolumeSnapshot
 from tests.fakes.machine import Machine, app, container, deploy, volume
 
 DATA = volume("data")
@@ -78,3 +79,35 @@ def test_what_was_stopped_for_it_is_not_held_against_a_release_whose_pass_was_cu
     machine.converge([deploy(new, old)], 4.0)
     assert machine.running == {unit.name: unit.digest for unit in new.units}
     assert machine.tried("a", "2").outcome is Outcome.GOOD
+
+
+def snapshots(releases: str) -> tuple[VolumeSnapshot, ...]:
+    """One for each letter, which is its release."""
+    return tuple(
+        VolumeSnapshot(
+            id=f"{release}{number}",
+            release=release,
+            revision="",
+            at=float(number),
+            before="",
+            volumes={"data": 1},
+        )
+        for number, release in enumerate(releases)
+    )
+
+
+def test_the_first_since_a_release_runs_outlives_those_of_what_fails_after_it() -> None:
+    def kept(releases: str, keep: int) -> str:
+        known = AppVolumes(snapshots=snapshots(releases))
+        return " ".join(one.id for one in kept_snapshots(known, keep))
+
+    assert kept("a", 3) == "a0"
+    assert kept("abc", 3) == "a0 b1 c2"
+    assert kept("abcd", 3) == "b1 c2 d3"
+    assert kept("abbbbb", 3) == "b1 b3 b4 b5", "four releases failed after b"
+    assert kept("abbbbbc", 3) == "b4 b5 c6", "c was good"
+    assert kept("babab", 1) == "b4", "b runs once more"
+    known = AppVolumes(snapshots=snapshots("abc"))
+    order = RestoreOrder(snapshot=known.snapshots[0], at=9.0)
+    known = msgspec.structs.replace(known, restore=order)
+    assert [one.id for one in kept_snapshots(known, 1)] == ["a0", "c2"]
