@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import anyio
-import looptime
 import msgspec
 import pytest
 
@@ -38,16 +37,12 @@ from tests.fakes.ports import (
 )
 from tests.fakes.pull_requests import FakePullRequests
 from tests.fakes.registry import FakeRegistry
+from tests.fakes.virtual_time import VIRTUAL_TIME
 
 
 @pytest.fixture
 def anyio_backend():
-    def loop():
-        made = looptime.new_event_loop()
-        made.setup_looptime(start=0)
-        return made
-
-    return ("asyncio", {"loop_factory": loop})
+    return VIRTUAL_TIME
 
 
 class Defects(logging.Handler):

@@ -1,19 +1,18 @@
 """Whatever is written to the control socket is answered, and is never a defect."""
 
-import asyncio
 import json
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 
 import anyio
-import looptime
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from supervisor.api.control import _Answers
 from tests.controllers.conftest import World
+from tests.fakes.virtual_time import VIRTUAL_TIME
 
 ROUTES = {
     "GET": ("/v1/status", "/v1/history", "/v1/images", "/v1/secrets", "/v1/events", "/v1/none"),
@@ -96,12 +95,6 @@ class Asked:
         self.written += content
 
 
-def loop():
-    made = looptime.new_event_loop()
-    made.setup_looptime(start=0)
-    return made
-
-
 async def answers(path, requests):
     world = World(path)
     world.reader.put("home", {"web/web.container": ""})
@@ -117,8 +110,9 @@ async def answers(path, requests):
 
 def ask(*requests):
     asked = [Asked(*one) for one in requests]
-    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(answers(Path(folder, "ledger.db"), asked))
+    _, options = VIRTUAL_TIME
+    with tempfile.TemporaryDirectory() as folder:
+        anyio.run(answers, Path(folder, "ledger.db"), asked, backend_options=options)
     return asked
 
 

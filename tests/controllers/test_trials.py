@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 
 import anyio
-import looptime
 import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState
 from tests.controllers.conftest import World
+from tests.fakes.virtual_time import VIRTUAL_TIME
 
 GATE_SECONDS = 300
 GOOD = {
@@ -100,17 +100,12 @@ async def tried(world, faults, *, restart_after):
 @example({"network"}, 0)
 @example({"health"}, 30)
 def test_every_trial_ends_in_time_and_leads_back(faults, restart_after):
-    def loop():
-        made = looptime.new_event_loop()
-        made.setup_looptime(start=0)
-        return made
-
     with tempfile.TemporaryDirectory() as scratch:
         world = World(Path(scratch) / "ledger.db")
         try:
             anyio.run(
                 lambda: tried(world, faults, restart_after=restart_after),
-                backend_options={"loop_factory": loop},
+                backend_options=VIRTUAL_TIME[1],
             )
         finally:
             world.close()

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import math
 
-import looptime
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -13,16 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from supervisor.kit import alarm
 from supervisor.kit.alarm import next_multiple
 from supervisor.kit.workqueue import WorkQueue
+from tests.fakes.virtual_time import VIRTUAL_TIME, virtual_loop
 
 
 @pytest.fixture
 def anyio_backend():
-    def loop():
-        made = looptime.new_event_loop()
-        made.setup_looptime(start=0)
-        return made
-
-    return ("asyncio", {"loop_factory": loop})
+    return VIRTUAL_TIME
 
 
 pytestmark = pytest.mark.anyio
@@ -222,8 +217,7 @@ async def test_whoever_names_a_key_does_not_wait_for_a_burst_to_end():
 
 
 def on_a_virtual_clock(work):
-    loop = looptime.new_event_loop()
-    loop.setup_looptime(start=0)
+    loop = virtual_loop()
     try:
         return loop.run_until_complete(work)
     finally:
@@ -273,8 +267,7 @@ class Queue(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.loop = looptime.new_event_loop()
-        self.loop.setup_looptime(start=0)
+        self.loop = virtual_loop()
         self.running = set()
         self.owed = {}
         """Key to the latest time at which its next pass begins."""

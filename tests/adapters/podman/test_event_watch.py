@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
+from supervisor.adapters.podman import event_source, event_watch
 from supervisor.adapters.podman.client import PodmanClient
 from supervisor.adapters.podman.events import SELF_TEST
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
 from tests.fakes.podman import FakePodman
+from tests.fakes.virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +27,11 @@ done
     exit 1; }
 if [ "$last" ]; then tail -n 1 "$JOURNAL"; else tail -n +$((at + 1)) "$JOURNAL"; fi
 """
+
+
+@pytest.fixture
+def anyio_backend():
+    return VIRTUAL_TIME  # the kernel tells at once, and the fake lives on the same loop
 
 
 class Watcher:
@@ -172,9 +179,11 @@ async def test_an_end_that_is_read_before_its_sign_comes_is_awaited_no_longer(
     async with watching(client) as watcher:
         await watcher.way("file")
         podman.containers_change()
-        await anyio.sleep(0.2)
+        await anyio.sleep(0.3)  # it has been told, and is about to be read
         for number in range(3):
             await podman.happens("container", "died", f"c{number}", ID=f"{number}")
+        await anyio.sleep(0.2)
+        for number in range(3):
             podman.container_ends(f"{number}")
         await watcher.told(("container", "c0"), ("container", "c1"), ("container", "c2"))
         await anyio.sleep(5)
@@ -208,12 +217,15 @@ async def test_without_a_log_that_can_be_read_any_container_may_have_changed(
         await watcher.told(("container", ""))
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # a program reads it
 async def test_the_journal_is_read_from_where_it_was_left(
     podman: FakePodman,
     client: PodmanClient,
     tmp_path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(event_source, "_WAITS_SECONDS", (0.0, 0.02))  # nothing comes late here
+    monkeypatch.setattr(event_watch, "_READS_AFTER_SECONDS", (0.01, 0.07, 0.3))
     journal = tmp_path / "journal"
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "journalctl").write_text(JOURNALCTL)
