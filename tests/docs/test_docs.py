@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -106,20 +107,26 @@ def test_commands_that_it_names_exist(page):
         assert used <= known, words
 
 
+@cache
+def help_of(tool: str, *subcommand: str) -> str:
+    done = subprocess.run(
+        [sys.executable, ROOT / tool, *subcommand, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (tool, *subcommand)
+    return done.stdout
+
+
 @per_page
 def test_tools_that_it_names_exist(page):
     for words in commands(page, *TOOLS):
         before = words[1 : words.index("--")] if "--" in words else words[1:]
         subcommand = [before[0]] if words[0] == "contrib/host" and before else []
-        done = subprocess.run(
-            [sys.executable, ROOT / words[0], *subcommand, "--help"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, words
+        known = re.findall(r"-[\w-]+", help_of(words[0], *subcommand))
         for option in (word for word in before if word.startswith("-")):
-            assert option in re.findall(r"-[\w-]+", done.stdout), words
+            assert option in known, words
 
 
 @per_page
