@@ -6,6 +6,7 @@ Core and model are pure: no coroutines, no clock, no files. Every module says wh
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ CLOCKS = {"now", "utcnow", "today", "monotonic", "perf_counter", "localtime", "g
 FILES = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "mkdir", "stat"}
 OUTSIDE = {"print", "input", "open", "eval", "exec", "__import__"}
 IMPURE_NAMES = {"pathlib": {"Path", "PosixPath"}, "os": {"*"}, "io": {"open"}, "time": {"*"}}
+
+
+@cache
+def parsed(module: Path) -> ast.Module:
+    return ast.parse((ROOT / module).read_text())
 
 
 def impurities(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -78,7 +84,7 @@ def test_there_is_no_third_failure_but_where_it_ends_at_once() -> None:
         module.as_posix()
         for module in MODULES
         if module.parts[0] != "cli"
-        for node in ast.walk(ast.parse((ROOT / module).read_text()))
+        for node in ast.walk(parsed(module))
         if isinstance(node, ast.ClassDef) and "Failure" in map(ast.unparse, node.bases)
     }
     assert found == {"kit/failures.py", "adapters/secrets/age.py"}
@@ -89,13 +95,13 @@ def test_core_and_model_are_pure() -> None:
         f"{module}:{line}: {what}"
         for module in MODULES
         if module.parts[0] in {"core", "model"}
-        for line, what in impurities(ast.parse((ROOT / module).read_text()))
+        for line, what in impurities(parsed(module))
     ]
     assert found == []
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    trees = {module: ast.parse((ROOT / module).read_text()) for module in MODULES}
+    trees = {module: parsed(module) for module in MODULES}
     assert [str(module) for module, tree in trees.items() if not ast.get_docstring(tree)] == []
 
 
