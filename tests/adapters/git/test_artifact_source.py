@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
 from supervisor.adapters.git import artifact, unpack
@@ -78,6 +79,19 @@ def push(server: RegistryServer) -> Callable[[Pushed], str]:
     return lambda pushed: server.put(f"{NAME}:main", *pushed)
 
 
+@pytest.fixture
+def unpacked_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a process of its own: what takes no memory and no time needs none."""
+
+    async def ask(module: str, asked: Unpacking, kind: type[Unpacked], **_: object) -> Unpacked:
+        assert (module, kind) == (unpack.__name__, Unpacked)
+        question = msgspec.msgpack.decode(msgspec.msgpack.encode(asked), type=Unpacking)
+        answer = msgspec.msgpack.encode(unpack.unpack(question))
+        return msgspec.msgpack.decode(answer, type=Unpacked)
+
+    monkeypatch.setattr(artifact, "ask", ask)
+
+
 def held(snapshot: Snapshot) -> dict[str, str]:
     return {file.path: file.oid for file in snapshot.files}
 
@@ -144,6 +158,7 @@ async def test_nothing_new_is_one_question(
     assert second.revision != digest.removeprefix("sha256:")
 
 
+@pytest.mark.usefixtures("unpacked_here")
 async def test_what_is_applied_is_kept_by_its_digest(
     push: Callable[[Pushed], str], fetch: Fetch, sources: GitSources, tmp_path: Path
 ) -> None:
@@ -311,6 +326,7 @@ async def test_a_manifest_that_is_another_one_is_not_taken(
 # What is in a tar
 
 
+@pytest.mark.usefixtures("unpacked_here")
 @pytest.mark.parametrize(
     ("what", "said"),
     [
@@ -345,6 +361,7 @@ async def test_what_a_tar_may_not_hold_is_refused_by_name(
     assert finding.path.isprintable()
 
 
+@pytest.mark.usefixtures("unpacked_here")
 async def test_links_and_modes_are_kept(push: Callable[[Pushed], str], fetch: Fetch) -> None:
     push(
         flux_of(
@@ -369,6 +386,7 @@ async def test_links_and_modes_are_kept(push: Callable[[Pushed], str], fetch: Fe
     }
 
 
+@pytest.mark.usefixtures("unpacked_here")
 async def test_the_later_of_two_counts_and_a_repository_in_it_does_not(
     push: Callable[[Pushed], str], fetch: Fetch
 ) -> None:
@@ -602,6 +620,7 @@ def verified(home: Path, settings: SourceSettings, sources: GitSources) -> Calla
     return do
 
 
+@pytest.mark.usefixtures("unpacked_here")
 async def test_what_is_signed_is_taken(
     signed: Callable[..., str], verified: Callable[..., Fetch]
 ) -> None:
@@ -609,6 +628,7 @@ async def test_what_is_signed_is_taken(
     assert held(await verified(artifacts.new_key(), OURS)()) == ids(WEB)
 
 
+@pytest.mark.usefixtures("unpacked_here")
 async def test_what_is_not_signed_yet_is_waited_for(
     push: Callable[[Pushed], str],
     signed: Callable[..., str],
@@ -652,6 +672,7 @@ async def test_what_others_signed_is_refused(
     assert not any(f"/blobs/{artifacts.digest(flux(WEB).blobs[1])}" in one for one in server.lines)
 
 
+@pytest.mark.usefixtures("unpacked_here")
 @pytest.mark.parametrize("asks", [True, False], ids=["referrers", "tag"])
 async def test_what_cosign_3_signed_is_taken(
     asks: bool,  # noqa: FBT001
@@ -706,6 +727,7 @@ async def test_what_refers_to_it_and_is_garbage(
             await fetch()
 
 
+@pytest.mark.usefixtures("unpacked_here")
 @pytest.mark.parametrize("status", [406, 500])
 async def test_who_signed_by_tag_need_not_be_asked_for_otherwise(
     status: int, signed: Callable[..., str], verified: Callable[..., Fetch], server: RegistryServer
@@ -726,6 +748,7 @@ async def test_one_bundle_is_enough_beside_what_others_signed_by_tag(
     assert held(await verified(OURS)()) == ids(WEB)
 
 
+@pytest.mark.usefixtures("unpacked_here")
 @pytest.mark.parametrize("left", [None, b"", b"other", bytes(1 << 20)])
 @pytest.mark.parametrize("is_bundle", [False, True], ids=["payload", "bundle"])
 async def test_a_signature_that_is_damaged_is_no_signature(
@@ -798,6 +821,7 @@ async def test_a_signature_of_garbage_is_refused(
             await fetch()
 
 
+@pytest.mark.usefixtures("unpacked_here")
 async def test_keys_that_cannot_be_used_are_said(
     signed: Callable[..., str], verified: Callable[..., Fetch], home: Path
 ) -> None:
