@@ -179,6 +179,11 @@ def _refused_by_policy(
                 '"signedIdentity": {"type": "matchRepoDigestOrExact"} '
                 f"({hint})"
             )
+        elif repository := _repository(image):
+            hint = (
+                f"have it signed under the name {repository} (skopeo copy --sign-identity, cosign "
+                f"sign --sign-container-identity), or have the policy take that one ({hint})"
+            )
     else:
         why = f"{asked}, and somebody else signed it: {said}"
     return Stalled(why, hint=hint)
@@ -186,17 +191,23 @@ def _refused_by_policy(
 
 def _beside(image: str, rules: Sequence[RegistryRule]) -> str:
     """Name what registries.d has to say it of: of a mirror, Podman takes its own name."""
+    repository = _repository(image)
+    if not repository:
+        return registry_of(image)
+    names = fetched_as(repository, rules)
+    where = " and ".join(names)
+    if names == (repository,):
+        return where
+    return f"{where}, as what it fetches from a mirror has its signatures with the mirror"
+
+
+def _repository(image: str) -> str:
+    """Return `HOST/NAME` of an image; empty for a short name, which may be of any registry."""
     try:
         reference = parse_reference(image)
     except Refused:
-        return registry_of(image)
-    if not reference.host:
-        return registry_of(image)
-    names = fetched_as(reference.repository, rules)
-    where = " and ".join(names)
-    if names == (reference.repository,):
-        return where
-    return f"{where}, as what it fetches from a mirror has its signatures with the mirror"
+        return ""
+    return reference.repository if reference.host else ""
 
 
 def registry_of(image: str) -> str:

@@ -215,6 +215,17 @@ def test_what_has_no_signature_may_get_one(tmp_path: Path) -> None:
         assert type(failure_of("quay.io/a/b:1", said, policies=[path])) is kind
 
 
+def test_what_is_signed_under_another_name(tmp_path: Path) -> None:
+    """As skopeo does it at a mirror, unless it is told the image's own name."""
+    path = policy(tmp_path, COSIGN | {"signedIdentity": {"type": "matchRepository"}})
+    words = 'Source image rejected: Signature for identity "m.example/b:1" is not accepted'
+    failure = failure_of("quay.io/a/b:1", words, policies=[path])
+    assert isinstance(failure, Stalled)
+    assert 'Signature for identity "m.example/b:1" is not accepted' in str(failure)
+    assert failure.hint.startswith("have it signed under the name quay.io/a/b (skopeo copy --sign-")
+    assert "man containers-policy.json" in failure.hint
+
+
 def test_signatures_are_looked_for_where_an_image_is_fetched(tmp_path: Path) -> None:
     rejected = "Source image rejected: A signature was required, but no signature exists"
     rule = RegistryRule(prefix="quay.io", mirrors=(Mirror(location="localhost:5000/quay"),))
