@@ -163,6 +163,18 @@ async def test_a_signature_of_which_a_registry_tells_has_its_image_tried_at_once
         assert said[-1] == f"signed: {B}"
 
 
+async def test_the_signature_of_what_a_list_has_for_this_platform_is_one_of_the_image(hearing):
+    """As `cosign sign --recursive` makes it, after that of the list itself."""
+    async with hearing.running() as daemon:
+        await deploy(hearing, daemon, web(B, "verify=me"))
+        await anyio.sleep(3 * 3_600)
+        assert runs(hearing) == A
+        hearing.podman.signed[B] = ME
+        await signed(hearing, f"{NAME}@sha256:{'c' * 64}")
+        await anyio.sleep(2 * PULL + 20)
+        assert runs(hearing) == B
+
+
 async def test_a_signature_that_comes_while_its_image_is_pulled_is_not_missed(hearing):
     async with hearing.running() as daemon:
         await anyio.sleep(2 * PULL)
@@ -186,10 +198,12 @@ async def test_a_signature_of_which_nothing_comes_is_looked_for_twice_more(heari
         assert len(hearing.podman.pulls) == before + 3
 
 
-@pytest.mark.parametrize("other", [A, f"{NAME}@sha256:{'c' * 64}", B.replace("web", "other")])
-async def test_a_signature_of_what_nobody_waits_for_is_no_news(hearing, other):
+@pytest.mark.parametrize(
+    ("wanted", "other"), [(B, B.replace("web", "other")), (A, B), (A, f"{NAME}@sha256:{'c' * 64}")]
+)
+async def test_a_signature_of_what_nobody_waits_for_is_no_news(hearing, wanted, other):
     async with hearing.running() as daemon:
-        await deploy(hearing, daemon, web(B, "verify=me"))
+        await deploy(hearing, daemon, web(wanted, "verify=me"))
         await anyio.sleep(3 * 3_600)
         before = len(hearing.podman.pulls), len(hearing.registry.asked)
         assert (

@@ -83,12 +83,14 @@ class ImageController(msgspec.Struct, kw_only=True):
         self.queue.add(*Kind.IMAGE.keys(sorted(new)))
 
     def signed(self, images: Iterable[str]) -> tuple[str, ...]:
-        """Pull again, if they wait, these of which a webhook told that they were signed.
+        """Pull again what waits of the repositories of these; a webhook told that they were signed.
 
-        They are by digest. Returns their keys.
+        They are by digest: of a list, or of what it has for one platform, which Podman verifies.
+        Returns the keys.
         """
-        awaited = {_by_digest(image): image for image in (*self._waiting, *self._ahead)}
-        found = [awaited[one] for one in images if one in awaited]
+        told = {one.partition("@")[0] for one in images}
+        awaited = dict.fromkeys((*self._waiting, *self._ahead))
+        found = [image for image in awaited if "@" in image and _repository(image) in told]
         self._signed.told(found)
         keys = tuple(Kind.IMAGE.keys(found))
         self.queue.add_debounced(*keys)
@@ -234,10 +236,9 @@ class ImageController(msgspec.Struct, kw_only=True):
             )
 
 
-def _by_digest(image: str) -> str:
-    """Write `HOST/NAME[:TAG]@DIGEST` as registries tell of it; without a digest it is nothing."""
-    repository, at, digest = image.partition("@")
-    return f"{full_name(name_and_tag(image)[0])}@{digest}" if at and repository else ""
+def _repository(image: str) -> str:
+    """Return `HOST/NAME` of an image, as registries tell of it."""
+    return full_name(name_and_tag(image)[0])
 
 
 async def _try_each(authfiles: Sequence[str], pull: Callable[[str], Awaitable[None]]) -> None:
