@@ -20,10 +20,9 @@ fi
 # Each scenario has a user of its own, whose first start would compile all anew: they share this.
 shared=/var/cache/podvisor-python
 PYTHONOPTIMIZE=2 PYTHONPYCACHEPREFIX=$shared /opt/podvisor/bin/python -c '
-from importlib import import_module
 from supervisor.cli.fast.run_daemon import LOADED
-for name in LOADED:
-    import_module(name)'
+from supervisor.cli.local.bytecode import compile_all
+compile_all(*LOADED)'
 mkdir -p /etc/systemd/user/podvisor.service.d
 printf '[Service]\nEnvironment=PYTHONPYCACHEPREFIX=%s\n' "$shared" \
     >/etc/systemd/user/podvisor.service.d/shared-bytecode.conf

@@ -54,6 +54,16 @@ def test_what_is_new_is_compiled_by_another_process(heavy: Path, tmp_path: Path)
     assert started(heavy, **unit) == ["began", "began", "None"]
 
 
+def test_all_of_its_package_is_compiled_before_it_is_needed(tmp_path: Path) -> None:
+    package = tmp_path / "heavy"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "later.py").touch()
+    unit = {"PYTHONOPTIMIZE": 2, "PYTHONPYCACHEPREFIX": tmp_path / "cache"}
+    assert started(package, **unit) == ["began", "began", "None"]
+    assert list((tmp_path / "cache").rglob("later.*.opt-2.pyc"))
+
+
 def test_where_it_cannot_be_kept_python_runs_as_it_is_installed(heavy: Path) -> None:
     unit = {"PYTHONOPTIMIZE": 2, "PYTHONPYCACHEPREFIX": "/dev/null/cache"}
     assert started(heavy, **unit, PYTHONDONTWRITEBYTECODE=1) == ["began", "began", "Weighs much."]

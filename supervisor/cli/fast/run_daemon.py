@@ -11,8 +11,15 @@ from supervisor.cli.daemon import places
 from supervisor.cli.guard import guarded
 from supervisor.cli.local import bytecode
 
-LOADED = ("supervisor.daemon", "anyio._backends._asyncio", "dbus_fast.aio", "uvloop")
-"""What the daemon loads, some of it later."""
+LOADED = (
+    "supervisor.daemon",
+    "anyio._backends._asyncio",
+    "anyio._core._signals",
+    "ctypes",
+    "dbus_fast.aio",
+    "uvloop",
+)
+"""What the daemon loads, some of it later; its own package is compiled as a whole."""
 
 
 def quick(arguments: Sequence[str]) -> int | None:

@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +15,7 @@ _OPTIMIZE, _FOLDER = "PYTHONOPTIMIZE", "PYTHONPYCACHEPREFIX"
 
 
 def prepare(module: str, *others: str) -> None:
-    """Have these compiled, with what they import, unless the first is; then start Python anew.
+    """Have these compiled, as by `compile_all`, unless the first is; then start Python anew.
 
     What compiling takes, 4 MB, would stay until this process ends. Where the folder cannot be
     written, Python runs as it is installed: it would compile at every start. The variables of the
@@ -22,13 +23,26 @@ def prepare(module: str, *others: str) -> None:
     """
     compiles = bool(os.environ.get(_FOLDER)) and not _is_compiled(module)
     if compiles:
-        code = f"import {', '.join((module, *others))}"
+        code = f"from {__name__} import compile_all; compile_all{(module, *others)}"
         subprocess.run([sys.executable, "-c", code], check=False)
     if not compiles or not _is_compiled(module):
         for name in (_OPTIMIZE, _FOLDER):
             os.environ.pop(name, None)
     if compiles:
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+
+
+def compile_all(module: str, *others: str) -> None:
+    """Compile these with what they import, and all that is in the first one's package.
+
+    A daemon imports some of that when it is needed, and would compile it itself.
+    """
+    from compileall import compile_dir  # of no use to the daemon itself
+
+    for name in (module, *others):
+        import_module(name)
+    for folder in getattr(import_module(module.partition(".")[0]), "__path__", ()):
+        compile_dir(folder, quiet=2)
 
 
 def _is_compiled(module: str) -> bool:
