@@ -18,7 +18,7 @@ sys.exit(code)
 """
 DEAR = {
     *("click", "rich", "aiohttp", "email", "http.client", "yaml", "multiprocessing", "unittest"),
-    *("shutil", "tempfile", "bz2", "lzma"),
+    *("shutil", "tempfile", "bz2", "lzma", "calendar", "compileall"),
 }
 
 

@@ -1,8 +1,8 @@
 """What a registry's refusals mean: what a person must do, or when to ask again."""
 
-import calendar
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -128,10 +128,12 @@ def _moment(text: str) -> float:
     found = _DATE.fullmatch(text.strip())
     if not found or found[2] not in _MONTHS:
         return 0.0
-    day, year, *time = (int(found[at]) for at in (1, 3, 4, 5, 6))
+    day, year, hours, minutes, seconds = (int(found[at]) for at in (1, 3, 4, 5, 6))
     try:
-        return float(calendar.timegm((year, _MONTHS.index(found[2]) + 1, day, *time)))
-    except ValueError:
+        midnight = datetime(year, _MONTHS.index(found[2]) + 1, day, tzinfo=UTC)
+        # A leap second is no time of a day for `datetime`.
+        return (midnight + timedelta(hours=hours, minutes=minutes, seconds=seconds)).timestamp()
+    except (ValueError, OverflowError):
         return 0.0
 
 

@@ -73,6 +73,7 @@ def reply(body: str = "", **headers: str) -> Reply:
         (reply(retry_after="soon"), 60),
         (reply(retry_after="9" * 12), 86_400),
         (reply(retry_after="Fri, 15 Jan 2027 08:01:40 GMT"), 100),
+        (reply(retry_after="Fri, 15 Jan 2027 08:01:60 GMT"), 120),
         (reply(retry_after="Fri, 15 Jan 2027 07:00:00 GMT"), 0),
         (reply(retry_after="Fri, 15 Foo 2027 08:01:40 GMT"), 60),
         (
