@@ -59,6 +59,8 @@ class WrittenBack(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
     was: str
     """Tag that the file named."""
+    was_ours: bool = False
+    """Whether that was committed here too, and read: a person may take it back."""
     tag: str
     """That it names since."""
     is_seen: bool = False

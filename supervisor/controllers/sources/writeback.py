@@ -18,7 +18,14 @@ from supervisor.core.files.unitfile import Refused
 from supervisor.core.images.found import version_of
 from supervisor.core.images.reference import name_and_tag
 from supervisor.core.images.words import short_name
-from supervisor.core.images.writeback import as_read, is_said, message, rewritten, tag_change
+from supervisor.core.images.writeback import (
+    as_read,
+    is_ours,
+    is_said,
+    message,
+    rewritten,
+    tag_change,
+)
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Stalled
@@ -168,10 +175,11 @@ class WriteBackController(msgspec.Struct, kw_only=True):
                 self._log(EventKind.RESUMED, line, f"Git names {line.tag}: it is followed again")
                 return True
             return False
-        is_ours = pinned and written.stays_at and pinned.tag == written.stays_at
-        if now.stays_at and (is_ours or not pinned):
+        is_own = pinned and written.stays_at and pinned.tag == written.stays_at
+        if now.stays_at and (is_own or not pinned):
             version = await self._version(line)
-            reason = f"a person took {written.tag} back in Git"
+            taken = written.was if merged and not written.is_seen else written.tag
+            reason = f"a person took {taken} back in Git"
             with self.ledger.together():
                 at = self.clock.now()
                 self.ledger.put(
@@ -315,16 +323,18 @@ class WriteBackController(msgspec.Struct, kw_only=True):
                 )
                 self.ledger.put(pushed, snapshot.source)
             for one in changes:
-                was = name_and_tag(one.image)[1]
+                was, key = name_and_tag(one.image)[1], order_key(one.app, one.question)
+                before = self.ledger.get(WrittenBack, key)
                 written = WrittenBack(
                     app=one.app,
                     question=one.question,
                     onto=snapshot.revision,
                     commit=commit.oid,
                     was=was,
+                    was_ours=before is not None and is_ours(before, was),
                     tag=one.tag,
                 )
-                self.ledger.put(written, order_key(one.app, one.question))
+                self.ledger.put(written, key)
                 where = f"branch {own}" if own else "Git"
                 says = f"{one.path} names {one.tag}, not {was}"
                 why = f"written to {where} in {commit.oid[:12]}: {says}"

@@ -127,6 +127,11 @@ def _lines(changes: Iterable[TagChange]) -> Iterator[str]:
         yield f"  {one.app}, {one.path}, by {one.policy}"
 
 
+def is_ours(written: WrittenBack, tag: str) -> bool:
+    """Whether a source's file names this tag since it was committed here."""
+    return (written.is_seen and written.tag == tag) or (written.was_ours and written.was == tag)
+
+
 def as_read(
     written: WrittenBack, revision: str, says: str, policy: ImagePolicy, *, merged: bool
 ) -> WrittenBack | None:
@@ -143,5 +148,7 @@ def as_read(
     if says == written.tag:
         return replace(written, is_seen=True)
     if not written.is_seen and (merged or revision == written.onto):
+        if written.was_ours and comes_after(written.was, says, policy):
+            return replace(written, stays_at=says)  # below what is still proposed
         return written if says == written.was else None
     return replace(written, stays_at=says) if comes_after(written.tag, says, policy) else None
