@@ -126,7 +126,7 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         if tried and tried.runs == newest.runs:
             return newest
         why, until, early = "", 0.0, False
-        if failed := failed_images(standing.rollouts).get((key, newest.runs)):
+        if (failed := failed_images(standing.rollouts).get((key, newest.runs))) is not None:
             choice.updates.append(_held(standing, rules, newest, failed, failed=True))
             return tried or current
         if standing.still:

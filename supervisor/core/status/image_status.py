@@ -82,7 +82,7 @@ def last_image_statuses(
         question = knowledge.question if knowledge else ImageQuestion(image=key.partition(" ")[0])
         newest = knowledge.newest if knowledge else None
         held = None
-        if newest and (why := failed.get((key, newest.runs))):
+        if newest and (why := failed.get((key, newest.runs))) is not None:
             held = HeldUpdate(
                 app=app, question=key, image=question.image, version=newest, why=why, failed=True
             )

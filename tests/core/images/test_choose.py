@@ -4,7 +4,7 @@ from datetime import UTC
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from supervisor.core.desired.pinned import with_pins
@@ -233,6 +233,13 @@ OUTCOMES = st.sampled_from(list(Outcome))
     text=st.sampled_from("12"),
     newest=st.tuples(st.none() | LETTERS, st.none() | LETTERS),
     still=st.sampled_from(["", "the app is held"]),
+)
+@example(  # it failed without a word
+    good=candidate("2", "a", "a"),
+    history=[(candidate("2", "c", "a"), Outcome.FAILED)],
+    text="2",
+    newest=("c", None),
+    still="",
 )
 def test_no_choice_changes_two_things_or_tries_twice_what_failed(
     good, history, text, newest, still

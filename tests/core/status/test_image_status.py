@@ -173,6 +173,9 @@ def test_what_ran_last_is_told_by_what_was_tried():
     (followed, _) = last_image_statuses("web", [good, failed], "one", known())
     assert followed.held.failed
     assert followed.held.why == "it is down"
+    silent = msgspec.structs.replace(failed, reason="")
+    (followed, _) = last_image_statuses("web", [good, silent], "one", known())
+    assert followed.held.failed
     (bare,) = last_image_statuses(
         "web", [release("one", OLD)], "one", Known(knowledge={}.get, order={}.get)
     )
