@@ -34,7 +34,7 @@ def name_problem(path: bytes) -> str:
     if not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text):
         return "has control characters in its name"
     if any(part in ("", ".", "..") for part in text.split("/")):
-        return "has a path that leads elsewhere (`.` or `..`)"
+        return "has a path that leads elsewhere (`.`, `..`, `//` or from the root)"
     return ""
 
 
