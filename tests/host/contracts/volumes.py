@@ -33,8 +33,8 @@ LISTED = (
 )
 
 
-async def comes_back(archive: FileArchive) -> None:
-    """Other users' files, modes, links, what is hidden, and nothing that came later.
+async def comes_back(archive: FileArchive, folder: Path) -> None:
+    """Packed; other users' files, modes, links, what is hidden, and nothing that came later.
 
     And the volume's own folder is whose it was, also where the volume had gone.
     """
@@ -50,6 +50,10 @@ async def comes_back(archive: FileArchive) -> None:
     assert 1_000_000 <= room.needed < 1_100_000, room
     sizes = await archive.save("web", "one", ["data", "db"], taken=None, timeout_seconds=SECONDS)
     assert set(sizes) == {"data", "db"}
+    assert sizes["data"] < 100_000, "most of it is zeros"
+    files = {one.name: one.stat().st_size for one in (folder / "web" / "one").glob("*.tar*")}
+    assert files == {f"{name}.tar.zst": size for name, size in sizes.items()}
+    sh(f"zstd -q -t {folder}/web/one/*.tar.zst")
     inside(
         "data",
         "echo new > /data/deep/text; rm /data/link; mkdir /data/more; touch /data/more/x;"
@@ -87,12 +91,13 @@ async def main() -> None:
         sh(f"podman volume create {name}")
     try:
         with TemporaryDirectory() as folder:
-            archive = FileArchive(Path(folder) / "volumes")
-            await comes_back(archive)
+            place = Path(folder) / "volumes"
+            archive = FileArchive(place)
+            await comes_back(archive, place)
             await fails_in_words(archive)
             await ends_with_its_time(archive)
             await archive.keep("web", ())
-            assert not (Path(folder) / "volumes" / "web").exists()
+            assert not (place / "web").exists()
     finally:
         sh("podman volume rm data db")
     print("volumes are exported and put back")
