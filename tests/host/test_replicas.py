@@ -120,18 +120,17 @@ def test_cut_short_in_the_middle_all_are_of_one_release_again(user, host):
     ready(user, "web")
 
 
-@pytest.mark.parametrize(
-    ("files", "said"),
-    [
-        ({"apps/web/web.container": sleeper() + "\n[X-Podvisor]\nReplicas=2\n"}, "web@.container"),
+def test_what_there_can_be_only_one_of_is_refused(user, repository):
+    before, alone = pids(user, 1, 2, 3), "apps/web/web.container"
+    for files, said in (
         (web(1, 2, "PublishPort=8080:80", "Network="), "2 replicas cannot share it"),
-        (web(1, 2, "ContainerName=web"), "2 replicas cannot share it"),
         (web(1, 1000), "a number from 0 to 100"),
-    ],
-)
-def test_what_there_can_be_only_one_of_is_refused(user, repository, files, said):
-    repository.commit(files)
-    assert sync(user).returncode != 0
-    findings = str(app_of(user, "web")["findings"])
-    assert said in findings
-    assert running(user) == [1, 2, 3]
+        (web(1, 2, "ContainerName=web"), "2 replicas cannot share it"),
+        (web(1) | {alone: sleeper() + "\n[X-Podvisor]\nReplicas=2\n"}, "web@.container"),
+    ):
+        repository.commit(files)
+        assert sync(user).returncode != 0
+        findings = str(app_of(user, "web")["findings"])
+        assert said in findings
+        assert running(user) == [1, 2, 3]
+        assert pids(user, 1, 2, 3) == before

@@ -287,37 +287,37 @@ def oversized(user, text):
     return user.run("sh", "-c", f"head -c 512000 /dev/zero | age -a -r {own}").stdout
 
 
-@pytest.mark.parametrize(
-    ("damage", "why"),
-    [
+def test_what_cannot_be_opened_changes_nothing(user, git_server, recipient):
+    damages = [
         (cut, "cut short"),
         (damaged, "damaged"),
         (for_others, "other keys"),
         (lambda user, text: "hello", "no file that age encrypted"),
         (lambda user, text: "", "is empty"),
         (oversized, "Podman takes 511999 at most"),
-    ],
-    ids=["cut", "damaged", "others", "no-age", "empty", "oversized"],
-)
-def test_what_cannot_be_opened_changes_nothing(user, git_server, recipient, damage, why):
+    ]
     files = web(user)
     repository = deploy(user, git_server, files)
     ready(user, "web")
-    pid = main_pid(user, "web.service")
-    bad = damage(user, files["apps/web/db-pass.age"])
-    repository.commit({"apps/web/db-pass.age": bad, "apps/web/web.container": f"{USER}# new\n"})
-    assert sync(user).returncode == 3
-    found = finding(user, "web")
-    assert why in found["message"]
-    assert "apps/web/db-pass.secret" in f"{found.get('path')} {found['message']}"
-    assert main_pid(user, "web.service") == pid
-    assert inside(user) == CANARY
-    assert "# new" not in user.read(f"{OWNED}/web/web.container")
-    user.systemctl("kill", "-sKILL", "web.service")
-    user.wait_for(lambda: runs_anew(user, "web.service", pid), what="its repair meanwhile")
-    repository.commit({"apps/web/db-pass.age": sealed(user, "mended")})
-    assert sync(user).returncode == 0
-    assert inside(user) == "mended"
+    value = CANARY
+    for number, (damage, why) in enumerate(damages):
+        pid = main_pid(user, "web.service")
+        bad = damage(user, files["apps/web/db-pass.age"])
+        changed = f"{USER}# new {number}\n"
+        repository.commit({"apps/web/db-pass.age": bad, "apps/web/web.container": changed})
+        assert sync(user).returncode == 3, why
+        found = finding(user, "web")
+        assert why in found["message"]
+        assert "apps/web/db-pass.secret" in f"{found.get('path')} {found['message']}"
+        assert main_pid(user, "web.service") == pid
+        assert inside(user) == value
+        assert changed not in user.read(f"{OWNED}/web/web.container")
+        user.systemctl("kill", "-sKILL", "web.service")
+        user.wait_for(lambda pid=pid: runs_anew(user, "web.service", pid), what="its repair")
+        value = f"mended {number}"
+        repository.commit({"apps/web/db-pass.age": sealed(user, value)})
+        assert sync(user).returncode == 0, why
+        assert inside(user) == value
 
 
 def test_without_the_key_it_says_how_to_make_one(user, git_server):
