@@ -192,6 +192,14 @@ class User:
         return f"/proc/{self.host.pid}/root{self.runtime}"
 
     @property
+    def port(self) -> int:
+        """The first of twenty of this user's own: users of one host share its network.
+
+        The kernel gives none of them to whoever connects, as it does from 32768 on.
+        """
+        return 20_000 + 20 * (self.uid % 600)
+
+    @property
     def cgroup(self) -> Path:
         """The cgroup of the user's whole manager, as seen from the machine."""
         slices = f"user.slice/user-{self.uid}.slice/user@{self.uid}.service"
@@ -578,6 +586,12 @@ def plain_user(machine: Host) -> Iterator[User]:
 
 
 @pytest.fixture
+def port(user: User) -> int:
+    """The first of twenty of the user's own."""
+    return user.port
+
+
+@pytest.fixture
 def git_server(machine: Host, tmp_path: Path) -> Iterator[GitServer]:
     """The host's Git server; the repositories that a test makes go with the test."""
     server = GitServer(host=machine, folder=tmp_path / "clones")
@@ -590,6 +604,14 @@ def git_server(machine: Host, tmp_path: Path) -> Iterator[GitServer]:
 def registry(machine: Host) -> Registry:
     """The host's registries, shared by the session: use image names of your own."""
     return Registry(host=machine)
+
+
+@pytest.fixture
+def own(user: User, registry: Registry) -> Any:
+    """A registry of this user's own, which tells podvisor of what is pushed."""
+    from tests.host.registries import OwnRegistry  # for which this module is another one
+
+    return OwnRegistry(user=user, shared=registry, port=user.port).tell()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from tests.host.conftest import Registry, User
 from tests.host.registries import OwnRegistry, Request
 from tests.host.scenes import WANTED, configure, events, page, ready
 
-SECRET = "what only this registry knows"
 LAST_WORDS = "no database here"
 PATIENT_SETTLE = "3s"
 """A `settle` as long as it takes a busy machine to find out that a container has ended."""
@@ -45,19 +44,14 @@ class Images:
     user: User
     own: OwnRegistry
     versions: Mapping[str, str]
-    hooks: int
-    """Port of podvisor's listener."""
     web: int
     """Port that the web server publishes."""
 
     @classmethod
     def of(cls, user: User, registry: Registry) -> "Images":
         """Start a registry of this user's, which tells podvisor of each push."""
-        hooks, port, web = (first + user.uid % 10_000 for first in (20_000, 30_000, 40_000))
-        own = OwnRegistry(user=user, shared=registry, port=port)
-        headers = {"Authorization": f"Bearer {SECRET}"}
-        own.start(webhook=f"http://127.0.0.1:{hooks}/hooks/images/own", headers=headers)
-        return cls(user=user, own=own, versions=made(registry), hooks=hooks, web=web)
+        own = OwnRegistry(user=user, shared=registry, port=user.port).tell()
+        return cls(user=user, own=own, versions=made(registry), web=user.port + 2)
 
     def settings(
         self,
@@ -67,11 +61,8 @@ class Images:
         more: str = "",
     ) -> None:
         """Write settings with the listener for this registry; the lines stand in `[images]`."""
-        self.user.write("hook-secret", SECRET, mode=0o600)
-        listen = f'[webhooks]\nlisten = "127.0.0.1:{self.hooks}"\n[webhooks.registries.own]\n'
-        listen += 'sender = "distribution"\nsecret = "file:~/hook-secret"\n'
         text = "\n".join(["[images]", *lines, f'[rollout]\nsettle = "{settle}"', more, ""])
-        configure(self.user, source, more=listen + text)
+        configure(self.user, source, more=self.own.heard + text)
 
     def deploy(
         self,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tests.host.conftest import Registry, User
 
+SECRET = "what only this registry knows"
 REQUEST = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[\d.]+" (?P<status>\d{3}) ')
 UNIT = """\
 [Service]
@@ -118,6 +119,25 @@ class OwnRegistry:
             endpoint["headers"] = {name: [value] for name, value in (headers or {}).items()}
             settings["notifications"] = {"endpoints": [endpoint]}
         return settings
+
+    def tell(self, secret: str = SECRET) -> "OwnRegistry":
+        """Start it; it tells podvisor, if that has the settings `heard`, of what is pushed."""
+        url = f"http://127.0.0.1:{self.hooks}/hooks/images/ours"
+        return self.start(webhook=url, headers={"Authorization": secret})
+
+    @property
+    def hooks(self) -> int:
+        """Port of podvisor's listener."""
+        return self.port + 1
+
+    @property
+    def heard(self) -> str:
+        """Settings with which podvisor hears it, and the secret that they name."""
+        self.user.write("hook-secret", SECRET, mode=0o600)
+        ours = 'sender = "distribution"\nsecret = "file:~/hook-secret"\n'
+        place = f"127.0.0.1:{self.hooks}"
+        listen = f'[webhooks]\nlisten = "{place}"\npublic_url = "http://{place}"\n'
+        return f"{listen}[webhooks.registries.ours]\n{ours}"
 
     def stop(self) -> None:
         self.user.systemctl("stop", self.service)

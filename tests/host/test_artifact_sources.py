@@ -4,11 +4,9 @@ import base64
 import json
 import time
 
-import pytest
-
 from tests.fakes import artifacts
 from tests.fakes.artifacts import Pushed, flux, flux_of, member, oras, packed
-from tests.host.registries import OwnRegistry
+from tests.host.registries import SECRET, OwnRegistry
 from tests.host.scenes import (
     active,
     app_of,
@@ -24,8 +22,6 @@ from tests.host.scenes import (
     sync,
 )
 
-SECRET = "a secret that nobody guesses"
-PATH = "/hooks/images/ours"
 NAME = "me/apps"
 PUSH = """
 import base64, hashlib, json, ssl, sys, urllib.request
@@ -66,12 +62,6 @@ def web(seconds, **more):
     return {"apps/web/web.service": service(seconds), **more}
 
 
-@pytest.fixture
-def port(user):
-    """The first of some of this user's own: users of one host share its network."""
-    return 30_000 + 3 * (user.uid % 10_000)
-
-
 def start(own, *settings, more=""):
     configure(own.user, f'oci = "{own.image(NAME)}:main"', *settings, more=more)
     own.user.start_daemon()
@@ -81,8 +71,8 @@ def revision(user, name="web"):
     return app_of(user, name).get("revision")
 
 
-def test_what_flux_and_oras_push_is_deployed_and_a_bad_one_is_not(user, registry, port):
-    own = OwnRegistry(user=user, shared=registry, port=port).start()
+def test_what_flux_and_oras_push_is_deployed_and_a_bad_one_is_not(user, registry):
+    own = OwnRegistry(user=user, shared=registry, port=user.port).start()
     first = push(own, flux(web(1000), revision="main@sha1:1f3870be"))
     start(own)
     ready(user, "web")
@@ -133,13 +123,9 @@ def test_what_flux_and_oras_push_is_deployed_and_a_bad_one_is_not(user, registry
     assert "sleep 2000" in user.run("systemctl", "--user", "cat", "web.service").stdout
 
 
-def test_a_push_is_deployed_at_once_where_the_registry_tells(user, registry, port):
-    own = OwnRegistry(user=user, shared=registry, port=port + 1)
-    own.start(webhook=f"http://127.0.0.1:{port}{PATH}", headers={"Authorization": SECRET})
-    user.write("hook-secret", SECRET, mode=0o600)
+def test_a_push_is_deployed_at_once_where_the_registry_tells(user, own):
     push(own, flux(web(1000)))
-    ours = '[webhooks.registries.ours]\nsender = "distribution"\nsecret = "file:~/hook-secret"\n'
-    start(own, 'poll = "10m"', more=f'[webhooks]\nlisten = "127.0.0.1:{port}"\n{ours}')
+    start(own, 'poll = "10m"', more=own.heard)
     ready(user, "web")
     user.wait_for(lambda: not status(user).get("queue"), what="rest")
     asked = len(own.requests())
@@ -157,8 +143,8 @@ def test_a_push_is_deployed_at_once_where_the_registry_tells(user, registry, por
     assert SECRET not in user.journal("podvisor.service") + str(events(user))
 
 
-def test_a_login_is_needed_and_then_nothing_but_what_is_signed_counts(user, registry, port):
-    own = OwnRegistry(user=user, shared=registry, port=port, private=True, tls=True).start()
+def test_a_login_is_needed_and_then_nothing_but_what_is_signed_counts(user, registry):
+    own = OwnRegistry(user=user, shared=registry, port=user.port, private=True, tls=True).start()
     own.trust()
     ours, other = artifacts.new_key(), artifacts.new_key()
     user.write("cosign.pub", artifacts.public(ours))

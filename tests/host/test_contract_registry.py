@@ -21,10 +21,9 @@ sha256sum index
 
 def test_registry(user: User, registry: Registry) -> None:
     user.systemctl("start", "podman.socket")
-    port = 30_000 + user.uid % 10_000
-    open_one = OwnRegistry(user=user, shared=registry, port=port, name="open").start()
+    open_one = OwnRegistry(user=user, shared=registry, port=user.port, name="open").start()
     secure = OwnRegistry(
-        user=user, shared=registry, port=port + 10_000, name="secure", private=True, tls=True
+        user=user, shared=registry, port=user.port + 1, name="secure", private=True, tls=True
     ).start()
     digest = open_one.push("podvisor-test:1", "web:1")
     secure.push("podvisor-test:1", "web:1")

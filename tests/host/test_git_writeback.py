@@ -12,29 +12,12 @@ import pytest
 
 from tests.fakes import git_host_server
 from tests.host.conftest import GIT_ENVIRONMENT
-from tests.host.registries import OwnRegistry
 from tests.host.scenes import configure, events, ready, sleeper, source, states, status
 from tests.host.test_image_policies import image_of, runs
 from tests.host.test_sources import serving
 
-SECRET = "a secret that nobody guesses"
 TOKEN = "t0ken-of-this-test"
 OURS = "podvisor-updates"
-
-
-@pytest.fixture
-def port(user):
-    """The first of some of this user's own: users of one host share its network."""
-    return 20_000 + 3 * (user.uid % 5_000)
-
-
-@pytest.fixture
-def own(user, registry, port):
-    """A registry that tells of what is pushed."""
-    user.write("hook-secret", SECRET, mode=0o600)
-    own = OwnRegistry(user=user, shared=registry, port=port + 1)
-    hook = f"http://127.0.0.1:{port}/hooks/images/ours"
-    return own.start(webhook=hook, headers={"Authorization": SECRET})
 
 
 def bare(repository, *args):
@@ -59,17 +42,18 @@ def repositories(user, own, git_server):
 
 
 @pytest.fixture
-def git_host(user, repositories, port):
+def git_host(user, own, repositories):
     """Serves the second repository's pull requests."""
     user.write("git_host.py", Path(git_host_server.__file__).read_text())
     name = f"git/{repositories[1].bare.stem}"
     script = f"/home/{user.name}/git_host.py"
-    with serving(user, "git-host", "python3", script, "forgejo", str(port + 2), name, TOKEN):
-        yield f"http://localhost:{port + 2}/api/v1/repos/{name}/pulls"
+    with serving(user, "git-host", "python3", script, "forgejo", str(own.port + 2), name, TOKEN):
+        yield f"http://localhost:{own.port + 2}/api/v1/repos/{name}/pulls"
 
 
-def start(user, repositories, port):
+def start(own, repositories):
     """Have the daemon deploy both, and wait until their first versions are good."""
+    user = own.user
     web, api = repositories
     key = f"/home/{user.name}/signing-key"
     user.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
@@ -85,14 +69,9 @@ git = "{api.url}"
 writeback = true
 writeback_branch = "{OURS}"
 status = "forgejo"
-status_url = "http://localhost:{port + 2}/api/v1"
+status_url = "http://localhost:{own.port + 2}/api/v1"
 status_token = "file:~/status-token"
-[webhooks]
-listen = "127.0.0.1:{port}"
-[webhooks.registries.ours]
-sender = "distribution"
-secret = "file:~/hook-secret"
-""",
+{own.heard}""",
     )
     user.start_daemon()
     user.wait_for(lambda: len(status(user).get("apps", ())) == 2, what="apps")
@@ -115,9 +94,9 @@ def asked(user, url, method="GET"):
     return json.loads(said.stdout)
 
 
-def test_pushed_images_end_in_git_and_nothing_starts_again(user, own, repositories, git_host, port):
+def test_pushed_images_end_in_git_and_nothing_starts_again(user, own, repositories, git_host):
     web, api = repositories
-    start(user, repositories, port)
+    start(own, repositories)
     before, text = bare(web, "rev-parse", "main"), unit(web, "web")
     for app in ("web", "api"):
         own.push("podvisor-test:2", f"{app}:1.1.0")

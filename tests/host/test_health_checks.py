@@ -64,7 +64,7 @@ def test_a_container_that_is_well_is_asked_less_often(user, wait_for):
 
 
 def test_a_probe_judges_and_repairs(user, wait_for):
-    port = 20_000 + user.uid
+    port = user.port
     quick = "ProbeInterval=1s\nProbeRetries=2\n"
     serve = f"[Service]\nExecStart=busybox httpd -f -p 127.0.0.1:{port} -h %h/www\n"
     probes = {

@@ -10,8 +10,7 @@ from tests.host.scenes import active, configure, sleeper
 @pytest.fixture
 def own(user, registry):
     """A registry that tells nobody of what is pushed."""
-    port = 30_000 + user.uid % 10_000
-    return OwnRegistry(user=user, shared=registry, port=port).start()
+    return OwnRegistry(user=user, shared=registry, port=user.port).start()
 
 
 def start(own):

@@ -5,38 +5,18 @@ import json
 import platform
 from hashlib import sha256
 
-import pytest
-
 from tests.host.image_scenes import images_of
 from tests.host.registries import OwnRegistry
 from tests.host.scenes import active, configure, main_pid, ready, runs_anew, sleeper
 
-SECRET = "a secret that nobody guesses"
 OWN = "\n[X-Podvisor]\n"
 
 
-@pytest.fixture
-def port(user):
-    """The first of some of this user's own: users of one host share its network."""
-    return 40_000 + 2 * (user.uid % 10_000)
-
-
-@pytest.fixture
-def own(user, registry, port):
-    """A registry that tells of what is pushed."""
-    user.write("hook-secret", SECRET, mode=0o600)
-    own = OwnRegistry(user=user, shared=registry, port=port + 1)
-    hook = f"http://127.0.0.1:{port}/hooks/images/ours"
-    return own.start(webhook=hook, headers={"Authorization": SECRET})
-
-
-def start(own, port, files):
+def start(own, files):
     """Deploy a folder, with a daemon that hears the registry."""
     for path, text in files.items():
         own.user.write(f"apps/{path}", text)
-    ours = '[webhooks.registries.ours]\nsender = "distribution"\nsecret = "file:~/hook-secret"\n'
-    listen = f'[webhooks]\nlisten = "127.0.0.1:{port}"\n'
-    configure(own.user, 'folder = "~/apps"', more=listen + ours)
+    configure(own.user, 'folder = "~/apps"', more=own.heard)
     own.user.start_daemon()
 
 
@@ -55,7 +35,7 @@ def runs(user, app, tag):
     user.wait_for(lambda: running(user, app) == tag, what=f"{app} with {tag}")
 
 
-def test_the_highest_in_the_range_runs_and_what_has_a_window_waits_for_it(user, own, port):
+def test_the_highest_in_the_range_runs_and_what_has_a_window_waits_for_it(user, own):
     own.push("podvisor-test:1", "web:1.0.0", "web:1.1.0-rc.1", "web:2.0.0", "web:latest")
     name = own.image("web:1.0.0")
     window = "Window=2199-01-01 02:00..03:00\n"
@@ -63,7 +43,7 @@ def test_the_highest_in_the_range_runs_and_what_has_a_window_waits_for_it(user, 
         "web/web.container": sleeper(image=name) + f"{OWN}ImagePolicy=semver:^1\n",
         "late/late.container": sleeper(image=name) + f"{OWN}ImagePolicy=semver:^1\n{window}",
     }
-    start(own, port, files)
+    start(own, files)
     runs(user, "web", "1.0.0")
     runs(user, "late", "1.0.0")
     own.push("podvisor-test:2", "web:2.1.0", "web:1.1.0")
@@ -79,7 +59,7 @@ def test_the_highest_in_the_range_runs_and_what_has_a_window_waits_for_it(user, 
     assert active(user, "web.service")
 
 
-def test_containers_of_an_image_file_move_together_by_the_group_of_a_filter(user, own, port):
+def test_containers_of_an_image_file_move_together_by_the_group_of_a_filter(user, own):
     own.push("podvisor-test:1", "web:1.0.0-alpine", "web:1.9.9", "web:1.0.1-alpine")
     policy = "ImagePolicy=semver:~1.0\nImageFilter=(?P<version>[\\d.]+)-alpine\n"
     container = sleeper(image="web.image")
@@ -88,7 +68,7 @@ def test_containers_of_an_image_file_move_together_by_the_group_of_a_filter(user
         "web/one.container": container,
         "web/two.container": container,
     }
-    start(own, port, files)
+    start(own, files)
     runs(user, "web", "1.0.1-alpine")
     digest = own.push("podvisor-test:2", "web:1.0.2-alpine")
     runs(user, "web", "1.0.2-alpine")
@@ -141,12 +121,12 @@ def push_index(own, *tags):
     own.user.run(*put, f"{own.url}/web/manifests/latest")
 
 
-def test_an_index_that_changes_for_another_platform_restarts_nothing(user, own, port):
+def test_an_index_that_changes_for_another_platform_restarts_nothing(user, own):
     for name in ("1", "2", "crash"):
         own.push(f"podvisor-test:{name}", f"web:{name}")
     push_index(own, "1", "2")
     unit = sleeper("AutoUpdate=registry", image=own.image("web:latest"))
-    start(own, port, {"web/web.container": unit})
+    start(own, {"web/web.container": unit})
     runs(user, "web", "latest")
     before, version = main_pid(user, "web.service"), image_of(user, "web")["running"]["runs"]
     push_index(own, "1", "crash")
@@ -157,20 +137,17 @@ def test_an_index_that_changes_for_another_platform_restarts_nothing(user, own, 
     user.wait_for(lambda: runs_anew(user, "web.service", before), what="this platform's news")
 
 
-def test_an_image_of_this_host_is_taken_up_when_it_is_tagged(user, own, port):
+def test_an_image_of_this_host_is_taken_up_when_it_is_tagged(user, own):
     user.podman("tag", "localhost/podvisor-test:1", "localhost/mine:dev")
-    start(own, port, {"web/web.container": sleeper("AutoUpdate=local", image="localhost/mine:dev")})
+    start(own, {"web/web.container": sleeper("AutoUpdate=local", image="localhost/mine:dev")})
     ready(user, "web")
     before = image_of(user, "web")["running"]["runs"]
     user.podman("tag", "localhost/podvisor-test:2", "localhost/mine:dev")
     user.wait_for(lambda: image_of(user, "web")["running"]["runs"] != before, what="the new image")
 
 
-def test_an_image_that_only_credentials_of_its_own_open(user, registry, port):
-    user.write("hook-secret", SECRET, mode=0o600)
-    own = OwnRegistry(user=user, shared=registry, port=port + 1, private=True)
-    hook = f"http://127.0.0.1:{port}/hooks/images/ours"
-    own.start(webhook=hook, headers={"Authorization": SECRET})
+def test_an_image_that_only_credentials_of_its_own_open(user, registry):
+    own = OwnRegistry(user=user, shared=registry, port=user.port, private=True).tell()
     pair = base64.b64encode(f"{registry.username}:{registry.password}".encode()).decode()
     for name, logins in (("good", {own.host: {"auth": pair}}), ("bad", {})):
         user.write(f"{name}.json", json.dumps({"auths": logins}), mode=0o600)
@@ -178,7 +155,7 @@ def test_an_image_that_only_credentials_of_its_own_open(user, registry, port):
     image, label = own.image("web:latest"), "Label=io.containers.autoupdate.authfile=%h"
     good = sleeper(f"AutoUpdate=registry\n{label}/good.json", image=image)
     bad = sleeper(f"{label}/bad.json", image=image)
-    start(own, port, {"good/good.container": good, "bad/bad.container": bad})
+    start(own, {"good/good.container": good, "bad/bad.container": bad})
     runs(user, "good", "latest")
     said = user.podvisor("status", "bad", check=False).stdout
     assert f"/bad.json has no login for {own.host}" in " ".join(said.split())

@@ -20,7 +20,7 @@ from tests.host.scenes import (
     status,
     sync,
 )
-from tests.host.test_sources import GIT_SERVER, Home, port_of
+from tests.host.test_sources import GIT_SERVER, Home
 
 APPS = {"apps/web/web.container": sleeper(), "apps/job/job.service": service()}
 
@@ -94,7 +94,7 @@ def git_app(user, port):
 
 
 def test_the_git_server_is_one_of_the_apps(user, git_server):
-    port = port_of(user)
+    port = user.port
     home = Home(user, git_server.folder / "own")
     home.commit({**APPS, **git_app(user, port)})
     # The first time it comes from the folder that it will serve.

@@ -20,7 +20,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Listener).serve_forever(
 
 @pytest.fixture
 def port(plain_user):
-    return 30_000 + plain_user.uid % 10_000
+    return plain_user.port
 
 
 def test_one_without_a_password_and_what_it_was_asked(plain_user, registry, port):

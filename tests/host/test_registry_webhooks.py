@@ -6,28 +6,14 @@ import time
 import pytest
 import yaml
 
-from tests.host.registries import OwnRegistry
+from tests.host.registries import SECRET
 from tests.host.scenes import deploy_folder, events, ready, service, status
 
-SECRET = "a secret that nobody guesses"
-PATH = "/hooks/images/ours"
-
 
 @pytest.fixture
-def port(user):
-    """The first of some of this user's own: users of one host share its network."""
-    return 30_000 + 3 * (user.uid % 10_000)
-
-
-@pytest.fixture
-def own(user, registry, port):
+def own(user, own):
     """A registry, and a daemon that hears it: also of what podvisor asks it, which are pulls."""
-    own = OwnRegistry(user=user, shared=registry, port=port + 1)
-    own.start(webhook=f"http://127.0.0.1:{port}{PATH}", headers={"Authorization": SECRET})
-    user.write("hook-secret", SECRET, mode=0o600)
-    ours = '[webhooks.registries.ours]\nsender = "distribution"\nsecret = "file:~/hook-secret"\n'
-    listen = f'[webhooks]\nlisten = "127.0.0.1:{port}"\npublic_url = "http://127.0.0.1:{port}"\n'
-    deploy_folder(user, {"hello/hello.service": service(1000)}, more=listen + ours)
+    deploy_folder(user, {"hello/hello.service": service(1000)}, more=own.heard)
     ready(user, "hello")
     return own
 
@@ -43,34 +29,35 @@ def last_names(user, image):
     )
 
 
-def as_shown(own, port):
+def as_shown(own):
     """Start the registry with what `webhook show` prints, and with its figures on a port."""
     user = own.user
     shown = user.podvisor("webhook", "show", own.image("web:1"), "--reveal").stdout
     begin = shown.index("notifications:\n")
     snippet = yaml.safe_load(shown[begin : shown.index("\n\n", begin)])
     settings = json.loads(user.read(f"{own.name}/config.yml")) | snippet
-    settings["http"]["debug"] = {"addr": f"127.0.0.1:{port + 2}"}
+    settings["http"]["debug"] = {"addr": f"127.0.0.1:{own.port + 2}"}
     user.write(f"{own.name}/config.yml", json.dumps(settings))
     user.systemctl("restart", own.service)
 
 
-def figures(own, port):
+def figures(own):
     """What the registry counts of its one endpoint."""
-    said = json.loads(own.user.run("curl", "-sf", f"http://127.0.0.1:{port + 2}/debug/vars").stdout)
+    url = f"http://127.0.0.1:{own.port + 2}/debug/vars"
+    said = json.loads(own.user.run("curl", "-sf", url).stdout)
     (endpoint,) = said["registry"]["notifications"]["endpoints"]
     return endpoint["Metrics"]
 
 
-def test_a_push_is_told_as_shown_and_nothing_is_left_over(user, own, port):
+def test_a_push_is_told_as_shown_and_nothing_is_left_over(user, own):
     assert user.podvisor("webhook", "test", "ours").stdout.startswith("✓ ")
-    as_shown(own, port)
+    as_shown(own)
     own.push("podvisor-test:1", "web:1", "web:latest")
     last_names(user, own.image("web:latest"))
     user.podman("pull", "--quiet", own.image("web:1"))
     own.push("podvisor-test:2", "web:2")
     last_names(user, own.image("web:2"))
-    counted = user.wait_for(lambda: (one := figures(own, port))["Pending"] == 0 and one)
+    counted = user.wait_for(lambda: (one := figures(own))["Pending"] == 0 and one)
     assert set(counted["Statuses"]) == {"202 Accepted"}
     assert counted["Errors"] == counted["Failures"] == 0
     assert counted["Successes"] <= 6, "neither blobs nor pulls"
@@ -86,8 +73,8 @@ def test_everything_is_told_without_being_kept_back(user, own):
     assert not heard(user).get("refused")
 
 
-def test_a_wrong_secret_is_refused_and_the_right_one_has_it_all(user, own, port):
-    own.start(webhook=f"http://127.0.0.1:{port}{PATH}", headers={"Authorization": "Bearer other"})
+def test_a_wrong_secret_is_refused_and_the_right_one_has_it_all(user, own):
+    own.tell("Bearer other")
     own.push("podvisor-test:1", "web:1")
     user.wait_for(lambda: heard(user).get("refused"), what="a refusal")
     assert not heard(user).get("heard_at")

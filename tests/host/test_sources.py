@@ -49,11 +49,6 @@ class Home:
         return head
 
 
-def port_of(user, base=20000):
-    """A port of this user's own: the host is shared."""
-    return base + user.uid
-
-
 @contextlib.contextmanager
 def serving(user, name, *command):
     """A command that serves as long as the test needs it."""
@@ -101,7 +96,7 @@ def test_ssh_with_a_deploy_key_and_the_servers_keys_pinned(user, git_server):
 def test_https_with_a_token_that_stands_in_a_file(user, git_server):
     home = Home(user, git_server.folder / "https")
     home.commit(WEB)
-    port = port_of(user)
+    port = user.port
     user.write("git_server.py", GIT_SERVER)
     user.run(
         *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
@@ -324,7 +319,7 @@ HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 
 def test_a_git_host_is_told_how_each_revision_fares(user, git_server):
-    port = port_of(user)
+    port = user.port
     user.write("recorder.py", RECORDER)
     user.write("told", "")
     user.write("status-token", "wrong\n", mode=0o600)

@@ -49,12 +49,6 @@ print(text + "." + encoded(key.sign(text.encode(), padding.PKCS1v15(), SHA256())
 
 
 @pytest.fixture
-def port(user):
-    """A port of this user's own: users of one host share its network."""
-    return 20_000 + user.uid % 10_000
-
-
-@pytest.fixture
 def repository(user):
     """A bare repository of the user's on the Git server, and a clone: what pushes runs its hook."""
     bare = f"/srv/git/{user.name}-home.git"
@@ -203,7 +197,7 @@ def test_what_is_pushed_while_podvisor_does_not_run_is_found_when_it_starts(user
 
 def test_other_settings_move_the_listener_and_a_taken_port_ends_nothing(user, repository, port):
     deployed(user, repository, port)
-    other = port + 10_000
+    other = port + 1
     take = f"import socket; s = socket.create_server(('127.0.0.1', {other})); s.accept()"
     user.run("systemd-run", "--user", "--quiet", "--unit=taken", "python3", "-c", take)
     user.wait_for(lambda: active(user, "taken.service"))
@@ -272,7 +266,7 @@ def test_a_secret_of_podmans(user, repository, port):
 
 
 def test_a_workflow_tells_by_its_token(user, repository, port):
-    issuer = f"http://127.0.0.1:{port + 10_000}/issuer"
+    issuer = f"http://127.0.0.1:{port + 1}/issuer"
     repository.commit(hello())
     set_up(
         user,
@@ -290,7 +284,7 @@ def test_a_workflow_tells_by_its_token(user, repository, port):
     made = user.run("/opt/podvisor/bin/python", "-", *arguments, input=ISSUER)
     token = made.stdout.strip()
     serve = ("python3", "-m", "http.server", "-d", f"{home}/issuer-files", "-b", "127.0.0.1")
-    user.run("systemd-run", "--user", "--quiet", "--unit=issuer", *serve, str(port + 10_000))
+    user.run("systemd-run", "--user", "--quiet", "--unit=issuer", *serve, str(port + 1))
     user.wait_for(lambda: user.run("curl", "-fs", f"{issuer}/keys", check=False).stdout)
     head = repository.commit(hello(2000))
 
