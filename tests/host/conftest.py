@@ -85,19 +85,25 @@ def call(
 def wait_until(
     predicate: Callable[[], Value], timeout: float = PATIENCE_SECONDS, what: str = ""
 ) -> Value:
-    """The first true value of the predicate; fails readably when there is none in time.
-
-    A predicate that starts a program leaves as much time as it took to what it waits for.
-    """
+    """The first true value of the predicate; fails readably when there is none in time."""
     __tracebackhide__ = True
     began = asked = time.monotonic()
     while not (value := predicate()):
         now = time.monotonic()
         if now > began + timeout:
             pytest.fail(f"{what or 'what was waited for'}: not within {timeout} s, last {value!r}")
-        time.sleep(min(max(0.05, now - asked), 1.0))
+        time.sleep(pause(now - began, now - asked))
         asked = time.monotonic()
     return value
+
+
+def pause(waited: float, took: float = 0.0) -> float:
+    """How long not to ask, so that asking leaves the processors to what is waited for.
+
+    Whoever has waited for long can wait a little longer; who starts a program to ask leaves as much
+    time as that took.
+    """
+    return min(max(0.05, min(waited / 20, 0.25), took), 1.0)
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from supervisor.cli.daemon.client import NotRunning, Refused, ask
-from tests.host.conftest import PATIENCE_SECONDS
+from tests.host.conftest import PATIENCE_SECONDS, pause
 
 IMAGE = "localhost/podvisor-test"
 OWNED = ".config/containers/systemd/podvisor"
@@ -80,12 +80,12 @@ def states(user):
 
 def wait_for_states(user, **wanted):
     __tracebackhide__ = True
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    began = time.monotonic()
     while states(user) != wanted:
-        if time.monotonic() > deadline:
+        if (waited := time.monotonic() - began) > PATIENCE_SECONDS:
             shown = user.podvisor("status", check=False).stdout
             pytest.fail(f"{wanted}: not within {PATIENCE_SECONDS} s\n{shown}")
-        time.sleep(0.05)
+        time.sleep(pause(waited))
 
 
 def ready(user, *names):
@@ -107,9 +107,16 @@ def source(user, name="home"):
 
 
 def events(user, **wanted):
-    lines = user.podvisor("events", "--json").stdout.splitlines()
-    found = [json.loads(line) for line in lines]
+    """Of what `podvisor events --json` prints; asked of the daemon itself, if there is one."""
+    found = [json.loads(line) for line in printed_events(user).splitlines()]
     return [one for one in found if all(one.get(key) == value for key, value in wanted.items())]
+
+
+def printed_events(user):
+    session = mock.patch.dict(os.environ, XDG_RUNTIME_DIR=user.runtime_outside)
+    with contextlib.suppress(NotRunning, Refused), session:
+        return ask("/v1/events", query={"limit": 50}, timeout_seconds=10).decode()
+    return user.podvisor("events", "--json").stdout
 
 
 def sync(user, *arguments):
