@@ -78,8 +78,16 @@ JSON = st.recursive(
 KEYS = sorted({*JOURNAL, *json.loads(FILE), *API, "HealthStatus", "network"})
 
 
-@given(st.dictionaries(st.sampled_from(KEYS), JSON | st.sampled_from(["image", "container"])))
-def test_nothing_odd_gets_through(fields: dict[str, Any]) -> None:
+@given(
+    st.sampled_from([{}, JOURNAL, json.loads(FILE), API]),
+    st.dictionaries(
+        st.sampled_from(KEYS),
+        st.text() | JSON | st.sampled_from(["image", "container"]),
+        max_size=4,
+    ),
+)
+def test_nothing_odd_gets_through(proper: dict[str, Any], odd: dict[str, Any]) -> None:
+    fields = proper | odd
     line = json.dumps(fields).encode()
     for event in (from_journal(line), from_file(line), from_api(fields)):
         for text in (event.name, event.id, event.unit, event.health) if event else ():
