@@ -22,7 +22,7 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure
 from supervisor.model.need import Need
 from supervisor.model.observed import JobRun, RepairState
-from supervisor.model.status import AppState, SyncRequest
+from supervisor.model.status import AppState, AppStatus, SyncRequest
 from supervisor.model.volumes import AppVolumes
 
 _PATIENCE_SECONDS = 1.0
@@ -154,8 +154,8 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
         take.
         """
         said: dict[str, str] = {}
-        turns: dict[str, tuple[tuple[str, ...], float]] = {}
         settings = self.desired_state.settings
+        turns = _Turns(seconds=float(settings.rollout.gate_timeout))
         until = self.clock.now() + float(settings.repair.start_timeout)
         while True:
             keys = set(Kind.APP.keys(apps or self.board.apps))
@@ -163,21 +163,13 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             await self.queue.wait_idle(keys.__contains__, bursts=False)
             by_key = {Kind.APP.key(name): one for name, one in self.board.apps.items()}
             asked = {key: one for key, one in by_key.items() if key in keys}
-            changing = {key for key, one in asked.items() if one.state is AppState.CHANGING}
             now = self.clock.now()
-            for key, one in asked.items():
-                if key not in turns or turns[key][0] != one.rolling:
-                    turns[key] = one.rolling, now + float(settings.rollout.gate_timeout)
-            in_turns = changing | {
-                key for key, one in asked.items() if one.state is AppState.REVERTED
-            }
             waiting = {
                 key: one
                 for key, one in asked.items()
-                if (one.gate and key in changing)
-                or (one.rolling and key in in_turns and now < turns[key][1])
+                if (one.gate and one.state is AppState.CHANGING) or turns.comes(one, now)
             }
-            moves = any(asked[key].is_moving for key in changing)
+            moves = any(one.is_moving for one in asked.values() if one.state is AppState.CHANGING)
             for key, one in waiting.items():
                 words = one.gate or "; ".join(map(str, one.waiting))
                 if said.get(key) != words:
@@ -194,3 +186,19 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             await anyio.sleep(min(seconds, _PATIENCE_SECONDS))
             if seconds <= _PATIENCE_SECONDS:
                 await self.queue.wait_for_pass(waiting)
+
+
+class _Turns(msgspec.Struct):
+    """For how long somebody waits for units that are restarted in their turn."""
+
+    seconds: float
+    """For each."""
+    _until: dict[str, tuple[tuple[str, ...], float]] = {}
+    """By app: those that are left, and until when the next of them is waited for."""
+
+    def comes(self, app: AppStatus, now: float) -> bool:
+        """Whether the turn of another unit of an app is waited for."""
+        left, until = self._until.get(app.name, ((), 0.0))
+        if left != app.rolling:
+            left, until = self._until[app.name] = app.rolling, now + self.seconds
+        return bool(left) and now < until and app.state in {AppState.CHANGING, AppState.REVERTED}
