@@ -45,6 +45,7 @@ def executor(
         secrets=planning.secrets,
         volumes=VolumeController(
             archive=ports.archive,
+            podman=ports.podman,
             jobs=jobs,
             ledger=ports.ledger,
             settings=settings,

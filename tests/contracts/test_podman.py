@@ -39,6 +39,9 @@ class FakeSide:
         self.machine.networks.add(network)
         self.machine.volumes.add(volume)
 
+    def has_user(self, volume: str) -> None:
+        self.podman.in_use.add(volume)
+
     def pulled(self, image: str, *digests: str) -> None:
         self.machine.images.add(image)
         self.podman.digests[image] = digests
@@ -73,6 +76,12 @@ class RealSide:
         self.api.add_image(image)
         self.api.add_network(network)
         self.api.add_volume(volume)
+
+    def has_user(self, volume: str) -> None:
+        labels = {"PODMAN_SYSTEMD_UNIT": "theirs.service"}
+        user = {"Id": "0" * 64, "Names": ["theirs"], "Labels": labels, "State": "running"}
+        self.api.containers.append(user)
+        self.api.volume_users[volume] = [user]
 
     def pulled(self, image: str, *digests: str) -> None:
         self.api.add_image(image)
@@ -119,6 +128,15 @@ async def test_what_is_not_asked_for_is_none(side: FakeSide | RealSide) -> None:
     assert found.volumes is not None
     assert "data" in found.volumes
     assert (found.networks, found.secrets) == (None, None)
+
+
+async def test_who_uses_volumes(side: FakeSide | RealSide) -> None:
+    podman: Podman = side.podman
+    side.has_user("data")
+    (user,) = await podman.volume_users(["data", "other"])
+    assert (user.name, user.unit, user.pod) == ("theirs", "theirs.service", "")
+    assert await podman.volume_users(["other"]) == ()
+    assert await podman.volume_users([]) == ()
 
 
 async def test_by_which_digests_an_image_is_known(side: FakeSide | RealSide) -> None:

@@ -105,6 +105,22 @@ async def test_half_of_a_restore_is_no_snapshot_and_takes_the_place_of_none(worl
         assert world.machine.data[VOLUME] == "of 2"
 
 
+async def test_nothing_is_emptied_under_what_others_run(world):
+    async with world.running() as daemon:
+        await at(world, daemon, 1, 2)
+        world.podman.in_use = {VOLUME}
+        await restore(daemon, releases(world)[0])
+        assert world.machine.data[VOLUME] == "of 2"
+        assert runs(world) == 2, "and nothing is stopped for what is not done"
+        await anyio.sleep(2)
+        assert "container theirs (theirs.service), which is not of the app" in waiting(daemon)
+        world.podman.in_use.clear()
+        await anyio.sleep(3600)
+        await settle(daemon)
+        assert runs(world) == 1
+        assert world.machine.data[VOLUME] == "of 1"
+
+
 async def test_a_snapshot_that_leaves_a_volume_half_restored_is_refused(world):
     async with world.running() as daemon:
         await at(world, daemon, 1, 2)

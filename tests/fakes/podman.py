@@ -37,6 +37,8 @@ class FakePodman:
         self.replaces = True
         """Whether it can replace a secret over its API."""
         self.containers: list[dict[str, Any]] = []
+        self.volume_users: dict[str, list[dict[str, Any]]] = {}
+        """By volume: the running containers."""
         self.version = "5.4.2"
         self.registries: dict[str, Any] = {}
         """As its info tells of them."""
@@ -235,6 +237,10 @@ class FakePodman:
                 content = self.secret_data.get(found["Spec"]["Name"], b"")
                 found["SecretData"] = content.decode(errors="replace")
             return web.json_response(found or {"message": "none"}, status=200 if found else 404)
+        if kind == "containers" and (asked := request.query.get("filters")):
+            volumes = json.loads(asked).get("volume", ())
+            users = [one for name in volumes for one in self.volume_users.get(name, ())]
+            return web.json_response(users if volumes else self.containers)
         return web.json_response(self._list(kind))
 
     def _opens(self, request: web.Request, image: str) -> bool:

@@ -56,7 +56,14 @@ from supervisor.model.image import (
     StoreRoom,
     UpdateMode,
 )
-from supervisor.model.observed import Inventory, JobFailed, Manifest, ObservedApp, UnitState
+from supervisor.model.observed import (
+    Container,
+    Inventory,
+    JobFailed,
+    Manifest,
+    ObservedApp,
+    UnitState,
+)
 from supervisor.model.podman import PodmanEvent, RegistryRule
 from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.secret import (
@@ -1042,6 +1049,16 @@ class FakePodman:
         if network in self.in_use or guests:
             raise Retry(f"cannot remove network {network}: it is being used")
         self.machine.networks.discard(network)
+
+    async def volume_users(self, volumes: Collection[str]) -> tuple[Container, ...]:
+        self._reach()
+        theirs = [Container(id="0" * 64, name="theirs", unit="theirs.service", state="running")]
+        own = [
+            one
+            for one in self.machine.containers()
+            if set(volumes) & {*self.machine.definition(one.unit).volumes}
+        ]
+        return (*own, *(theirs if self.in_use.intersection(volumes) else ()))
 
     async def remove_volume(self, volume: str) -> None:
         self._reach()

@@ -14,7 +14,7 @@ import anyio
 
 from supervisor.adapters.podman.api import Api, ApiError, doing, name_in_path
 from supervisor.adapters.podman.check_results import failed_last, hides_failures, results_file
-from supervisor.adapters.podman.containers import containers_of, is_meant
+from supervisor.adapters.podman.containers import containers_of, is_meant, volume_users
 from supervisor.adapters.podman.event_watch import EventWatch
 from supervisor.adapters.podman.health import can_adjust, health_of
 from supervisor.adapters.podman.images import remove_image, tag_image, untag_image
@@ -37,7 +37,7 @@ from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import ContainerHealth, PlayedContainer
 from supervisor.model.image import PullProgress, SignatureDemand, StoredImage, StoreRoom
-from supervisor.model.observed import Inventory
+from supervisor.model.observed import Container, Inventory
 from supervisor.model.podman import PodmanEvent, PullLogins, RegistryRule
 from supervisor.model.status import WatchStatus
 
@@ -235,6 +235,11 @@ class PodmanClient:
         """Containers of these `.kube` services, those that have ended as well. Raises Retry."""
         with doing("read the containers of a .kube file"):
             return await played(self._api, units)
+
+    async def volume_users(self, volumes: Collection[str]) -> tuple[Container, ...]:
+        """Running containers that use any of these volumes. Raises Retry."""
+        with doing("read who uses volumes"):
+            return await volume_users(self._api, volumes)
 
     async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:
         """Of these, whose health was asked for: those whose last check failed. Raises Retry.

@@ -1,8 +1,10 @@
 """Containers as Podman's API lists them."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from supervisor.adapters.podman.api import Api
 from supervisor.model.observed import Container
 
 _SHORT_ID = 12
@@ -25,6 +27,12 @@ def containers_of(found: Sequence[dict[str, Any]]) -> tuple[Container, ...]:
         )
         for one in found
     )
+
+
+async def volume_users(api: Api, volumes: Collection[str]) -> tuple[Container, ...]:
+    """Ask for the running containers that use any of these volumes. Raises ApiError."""
+    filters = json.dumps({"volume": sorted(volumes)})  # no filter at all for none
+    return containers_of(await api.get("/containers/json", filters=filters)) if volumes else ()
 
 
 def is_meant(kind: str, asked: str, found: dict[str, Any]) -> bool:

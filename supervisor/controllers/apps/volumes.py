@@ -14,7 +14,7 @@ import msgspec
 
 from supervisor.controllers.apps.unit_jobs import UnitJobs
 from supervisor.controllers.isolate import failure_of
-from supervisor.controllers.ports import Documents, Ledger, VolumeArchive
+from supervisor.controllers.ports import Documents, Ledger, Podman, VolumeArchive
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.plan.volumes import kept_snapshots, lacks_room, left_half
 from supervisor.kit import backoff
@@ -33,6 +33,7 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
     """One for the daemon."""
 
     archive: VolumeArchive
+    podman: Podman
     jobs: UnitJobs
     ledger: Ledger
     settings: CurrentSettings
@@ -45,7 +46,7 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
         order = remembered(self.ledger, step.app).restore
         async with self._remembering(step.app, order.snapshot.id if order else step.before):
             if order:
-                await self._check(step.app, order.snapshot)
+                await self._check(step.app, order.snapshot, step.stops)
             ids = [one.id for one in remembered(self.ledger, step.app).snapshots]
             await self.archive.keep(step.app, ids)
             room = await self.archive.room(step.app, step.names)
@@ -68,7 +69,7 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
         if remembered(self.ledger, app).restore != order:
             return
         async with self._remembering(app, order.snapshot.id):
-            await self._check(app, order.snapshot)
+            await self._check(app, order.snapshot, step.users)
             await self._stop(app, await self._running(step.users), reason=step.reason)
             known = remembered(self.ledger, app)
             if known.restore != order:
@@ -135,12 +136,25 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
             stopped=step.stops if is_kept else (),
         )
 
-    async def _check(self, app: str, snapshot: VolumeSnapshot) -> None:
-        """Raise Retry if a snapshot cannot be put back: a person may have its files come back."""
+    async def _check(self, app: str, snapshot: VolumeSnapshot, users: Collection[str]) -> None:
+        """Raise Retry if a snapshot cannot be put back: a person may have its files come back.
+
+        Or end what runs of others than these `users`, and would find its files gone.
+        """
         try:
             await self.archive.check(app, snapshot)
         except Stalled as error:
             raise Retry(str(error), hint=error.hint) from error
+        for one in await self.podman.volume_users(snapshot.volumes):
+            # Those that a `.kube` plays have no unit.
+            if one.unit not in users and (one.unit or not one.pod):
+                volumes = ", ".join(sorted(snapshot.volumes))
+                unit = f" ({one.unit})" if one.unit else ""
+                raise Retry(
+                    f"cannot put back volumes {volumes}: container {one.name}{unit}, which is not"
+                    " of the app, uses them and runs",
+                    hint="stop it (podvisor suspend its app first); it is tried again by itself",
+                )
 
     async def _running(self, units: Collection[str]) -> list[str]:
         states = await self.jobs.systemd.units(units)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from supervisor.model.health import ContainerHealth, PlayedContainer
 from supervisor.model.image import PullProgress, SignatureDemand, StoredImage, StoreRoom
-from supervisor.model.observed import Inventory
+from supervisor.model.observed import Container, Inventory
 from supervisor.model.podman import PodmanEvent, RegistryRule
 from supervisor.model.status import WatchStatus
 
@@ -81,6 +81,9 @@ class Podman(Protocol):
 
     async def played(self, units: Collection[str]) -> tuple[PlayedContainer, ...]:
         """Containers of these `.kube` services, those that have ended as well. Raises Retry."""
+
+    async def volume_users(self, volumes: Collection[str]) -> tuple[Container, ...]:
+        """Running containers that use any of these volumes. Raises Retry."""
 
     async def failed_checks(self, containers: Collection[str]) -> frozenset[str]:
         """Of these, whose health was asked for: those whose last check failed. Raises Retry.

@@ -54,7 +54,7 @@ async def objects(podman: PodmanClient) -> None:
     assert await podman.secret("ct-secret") == b"one"
     assert await podman.secret("ct-none") is None
     sh(
-        "podman run -d --name ct-box --label PODMAN_SYSTEMD_UNIT=ct.service"
+        "podman run -d --name ct-box --label PODMAN_SYSTEMD_UNIT=ct.service -v ct-vol:/data"
         f' --health-cmd \'["/bin/busybox","true"]\' {IMAGE}'
     )
     sh("podman healthcheck run ct-box")
@@ -79,6 +79,12 @@ async def objects(podman: PodmanClient) -> None:
     assert (box.name, box.unit, box.state, box.health, box.image) == (
         *("ct-box", "ct.service", "running", "healthy", IMAGE),
     ), box
+    sh(f"podman create --name ct-still -v ct-vol:/data {IMAGE}")
+    (user,) = await podman.volume_users(["ct-vol", "ct-none"])
+    assert (user.name, user.unit, user.state) == ("ct-box", "ct.service", "running"), user
+    for others in ((), ("ct-none",), ("ct-vo",), ("ct-vol2",)):
+        assert await podman.volume_users(others) == (), others
+    sh("podman rm ct-still")
     old = found.secrets["ct-secret"]
     sh("printf two | podman secret create --replace ct-secret -")
     found = await podman.inventory(secrets=True)
