@@ -10,7 +10,7 @@ from supervisor.model.health import Health
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.rollout import Outcome, Scale
 from supervisor.model.settings import RolloutSettings
-from supervisor.model.status import AppState, OrderRequest, ScaleRequest, SyncRequest
+from supervisor.model.status import AppState, OrderRequest, ScaleRequest
 from tests.fakes.ports import oid
 
 SETTLE = 10
@@ -351,35 +351,6 @@ async def test_one_that_moved_and_ended_takes_all_back(world):
         await rest(daemon, 5)
         assert reverted(world, daemon)
         assert new(world, 1) == instances(1, 2, 3)
-
-
-async def test_who_orders_the_way_back_waits_for_each_turn_of_it(world):
-    async with world.running() as daemon:
-        await deploy(world, daemon, web(1), turns=3)
-        await deploy(world, daemon, web(2), turns=3)
-        await world.push(daemon, web(3))
-        await rest(daemon, 2 * SETTLE + 3)
-        assert len(new(world, 3)) > 1
-        await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
-        assert new(world, 2) == instances(1, 2, 3)
-        assert daemon.board.apps["web"].state is AppState.HELD
-
-
-async def test_who_asks_for_what_fails_waits_until_all_are_back_and_answer(world):
-    async with world.running() as daemon, anyio.create_task_group() as tasks:
-        await deploy(world, daemon, web(1, more="health=5"), turns=5)
-        world.reader.put("home", web(2, more="health=5"))
-        tasks.start_soon(fails_later, world, daemon)
-        await daemon.service.sync(SyncRequest(), nothing)
-        assert reverted(world, daemon)
-        assert new(world, 1, "health=5") == instances(1, 2, 3)
-
-
-async def fails_later(world, daemon):
-    """The last of a release fails when the others are well."""
-    while new(world, 2, "health=5") != instances(1, 2, 3):  # noqa: ASYNC110
-        await anyio.sleep(0.5)
-    world.systemd.dies("web@3.service")
 
 
 async def test_what_is_called_otherwise_ends_in_its_turn(world):

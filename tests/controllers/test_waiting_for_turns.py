@@ -6,7 +6,7 @@ import pytest
 
 from supervisor.model.health import Health
 from supervisor.model.settings import RolloutSettings
-from supervisor.model.status import AppState, OrderRequest
+from supervisor.model.status import AppState, OrderRequest, SyncRequest
 from tests.controllers.test_replicas import (
     SETTLE,
     deploy,
@@ -15,6 +15,7 @@ from tests.controllers.test_replicas import (
     nothing,
     rest,
     restarted,
+    reverted,
     web,
 )
 
@@ -58,3 +59,20 @@ async def test_who_waits_for_turns_does_not_wait_for_ever(world):
                 world.machine.answers("web@1.service", Health.STARTING)
         assert new(world, 1, checked) == instances(1, 3)
         assert daemon.board.apps["web"].state is AppState.CHANGING
+
+
+async def test_who_asks_for_what_fails_waits_until_all_are_back_and_answer(world):
+    async with world.running() as daemon, anyio.create_task_group() as tasks:
+        await deploy(world, daemon, web(1, more="health=5"), turns=5)
+        world.reader.put("home", web(2, more="health=5"))
+        tasks.start_soon(fails_later, world, daemon)
+        await daemon.service.sync(SyncRequest(), nothing)
+        assert reverted(world, daemon)
+        assert new(world, 1, "health=5") == instances(1, 2, 3)
+
+
+async def fails_later(world, daemon):
+    """The last of a release fails when the others are well."""
+    while new(world, 2, "health=5") != instances(1, 2, 3):  # noqa: ASYNC110
+        await anyio.sleep(0.5)
+    world.systemd.dies("web@3.service")
