@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.published_ports import parse_publish
-from supervisor.core.files.unitfile import Entry, UnitFile, expand
+from supervisor.core.files.unitfile import Entry, UnitFile, boolean, expand
 from supervisor.kit.texts import parse_number
 from supervisor.model.errors import Finding
 from supervisor.model.unit_name import MOST_REPLICAS, is_template, replica_names
@@ -49,6 +49,13 @@ def judge_replicas(
         at = files.origin(path, Entry("Container", key, value))
         message = f"{key}={value}: {replicas} replicas cannot share it"
         yield files.finding(message, at=at, hint=_hint(key))
+    pod = unit.last("X-Container", "Pod")
+    if pod and boolean(unit.last("X-Container", "StartWithPod") or "yes"):
+        # Podman has it want the template, which systemd calls by the name of the pod's service.
+        at = files.origin(path, Entry("Container", "Pod", pod))
+        message = f"Pod={pod}: the pod starts one more instance of {name} each time"
+        hint = "write StartWithPod=no; podvisor starts the replicas, and stops what is too many"
+        yield files.finding(message, at=at, hint=hint, fatal=False)
 
 
 def of_one(unit: UnitFile, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -130,3 +130,20 @@ def test_how_many_may_be_down_means_nothing_without_replicas():
     (finding,) = read("MaxUnavailable=2").findings
     assert finding.message == "MaxUnavailable= has no meaning without Replicas="
     assert not finding.fatal
+
+
+@pytest.mark.parametrize(
+    ("own", "lines", "warns"),
+    [
+        (("Replicas=2",), ("Pod=my.pod",), True),
+        (("Replicas=2",), ("Pod=my.pod", "StartWithPod=no"), False),
+        (("Replicas=2",), (), False),
+        ((), ("Pod=my.pod",), False),
+    ],
+)
+def test_a_pod_that_starts_an_instance_of_its_own_is_warned_of(own, lines, warns):
+    findings = read(*own, container=lines).findings
+    assert [one.fatal for one in findings] == [False] * warns
+    for one in findings:
+        assert "the pod starts one more instance" in one.message
+        assert one.line
