@@ -188,7 +188,7 @@ def test_down_can_be_killed_and_repeated(machine: Host, name: str, seconds: floa
 def test_down_all_leaves_the_hosts_of_other_folders(
     machine: Host, name: str, tmp_path: Path
 ) -> None:
-    apart = {"PODVISOR_HOST_STATE": str(tmp_path)}
+    apart = {"PODVISOR_HOST_STATE": str(tmp_path / ("long" * 30))}
     call(TOOL, "up", "--suite", machine.suite, name, env=apart)
     said = call(TOOL, "down", "--all", env=apart).stderr
     assert said == f"host: ending {name} (running)\n"
