@@ -443,12 +443,16 @@ def test_settings_that_are_a_link_to_an_older_file_since_are_read(
 ) -> None:
     older = home / "older.toml"
     older.write_text("[x\n")
-    time.sleep(0.01)
-    ready_at = older.stat().st_ctime + 0.005
     for folder in ("config/podvisor", "config/systemd/user", "programs"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     (home / "config/systemd/user/podvisor.service").touch()
-    (home / "config/podvisor/config.toml").symlink_to(older)
+    link = home / "config/podvisor/config.toml"
+    link.symlink_to(older)
+    while link.lstat().st_ctime <= older.stat().st_ctime:  # the file system's clock has its ticks
+        time.sleep(0.01)
+        link.unlink()
+        link.symlink_to(older)
+    ready_at = (older.stat().st_ctime + link.lstat().st_ctime) / 2
     monkeypatch.setattr("supervisor.cli.daemon.absent._state", lambda: ("inactive", ready_at))
     assert "config.toml:1" in podvisor("status").out
 
