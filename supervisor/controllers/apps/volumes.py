@@ -137,9 +137,10 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     async def _check(self, app: str, snapshot: VolumeSnapshot, users: Collection[str]) -> None:
-        """Raise Retry if a snapshot cannot be put back: a person may have its files come back.
+        """Raise Retry if a snapshot cannot be put back, which a person may mend.
 
-        Or end what runs of others than these `users`, and would find its files gone.
+        Its files are damaged or gone, or a container that is of none of these units, the `users`,
+        runs and would find the volumes emptied.
         """
         try:
             await self.archive.check(app, snapshot)
