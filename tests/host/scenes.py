@@ -59,6 +59,7 @@ def status(user, app=""):
     with contextlib.suppress(NotRunning, Refused), session:
         return json.loads(ask("/v1/status", query={"app": app}, timeout_seconds=10))
     done = user.podvisor("status", *([app] if app else []), "--json", check=False)
+    assert done.stdout, done.stderr
     return json.loads(done.stdout)
 
 

@@ -74,15 +74,16 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         version = _version(connection)
         if version > len(MIGRATIONS):
             _check_newer(connection, path)
-        for number in range(version, len(MIGRATIONS)):
-            script = f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA user_version={number + 1};"
-            connection.executescript(f"{script} COMMIT;")
+        if missing := "".join(MIGRATIONS[version:]):
+            # At once: a reader finds all of it, or nothing.
+            made = f"PRAGMA user_version={len(MIGRATIONS)};"
+            connection.executescript(f"BEGIN IMMEDIATE; {missing} {made} COMMIT;")
     return connection
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """The file as it is, empty if it is not there; none is made or changed. Raises Stalled."""
+    """The file as it is, empty if it is not there or not yet made; it stays so. Raises Stalled."""
     try:
         with contextlib.closing(_opened_for_reading(path)) as connection:
             yield connection
@@ -106,6 +107,9 @@ def _opened_for_reading(path: Path) -> sqlite3.Connection:
         version = _version(connection)
         if version > len(MIGRATIONS):
             _check_newer(connection, path)
+        if version == 0:  # A daemon has just begun to make it.
+            connection.close()
+            return _empty()
         if version < len(MIGRATIONS):
             raise Stalled(
                 f"cannot read the ledger {path}: it was left by an older podvisor",

@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from supervisor.adapters.ledger.reader import known_apps, names, plain_documents
 from supervisor.adapters.ledger.rows import read_documents, read_events
-from supervisor.adapters.ledger.schema import MIGRATIONS, reading
+from supervisor.adapters.ledger.schema import MIGRATIONS, open_for_writing, reading
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.controllers.ports import Ledger
 from supervisor.model.errors import Stalled
@@ -584,11 +584,37 @@ class TestReadOnly:
         with pytest.raises(Stalled, match="cannot read the ledger"), reading(path):
             pass
 
-    def test_an_unfinished_file_is_said(self, path: Path) -> None:
+    def test_a_file_of_older_tables_is_said(self, path: Path) -> None:
         path.parent.mkdir()
-        path.touch()
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(f"{MIGRATIONS[0]} PRAGMA user_version=1")
         with pytest.raises(Stalled, match="older podvisor"), reading(path):
             pass
+
+    def test_a_file_that_is_being_made_is_empty_until_it_is_whole(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A status at any moment of a first start."""
+        path.parent.mkdir()
+        path.touch()
+        moments = [names_in(path)]
+        connect = sqlite3.connect
+
+        def watched(*arguments: Any, **more: Any) -> sqlite3.Connection:
+            connection = connect(*arguments, **more)
+            if arguments == (path,):
+                connection.set_trace_callback(lambda _: moments.append(names_in(path)))
+            return connection
+
+        monkeypatch.setattr(sqlite3, "connect", watched)
+        open_for_writing(path).close()
+        assert len(moments) > 10
+        assert set(map(frozenset, moments)) == {frozenset()}
+
+
+def names_in(path: Path) -> set[str]:
+    with reading(path) as file:
+        return known_apps(file)
 
 
 def rollout(revision: str, began_at: float, **more: object) -> Rollout:
