@@ -17,6 +17,7 @@ class Kind(enum.StrEnum):
     IMAGE = "image"
     KEPT_IMAGES = "kept-images"
     IMAGE_CHECK = "image-check"
+    CERTIFICATE = "certificate"
     GC_ROOTS = "gc-roots"
     COMMIT_STATUS = "commit-status"
     WRITEBACK = "writeback"

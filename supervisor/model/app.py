@@ -6,6 +6,7 @@ from posixpath import splitext
 
 import msgspec
 
+from supervisor.model.certificate import CertificateUse, DesiredCertificate
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.health import Probe
 from supervisor.model.image import HeldUpdate, ImageAhead, ImageKey, ImageRule
@@ -132,6 +133,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Files and folders of the app (relative) that it mounts or reads."""
     secret_uses: tuple[SecretUse, ...] = ()
     """Podman secrets that it uses, each with its file and line."""
+    certificate_uses: tuple[CertificateUse, ...] = ()
+    """Certificates whose files it mounts or reads."""
     publishes: tuple[PublishedPort, ...] = ()
     """Fixed ports of the host."""
     mounts: tuple[str, ...] = ()
@@ -233,6 +236,8 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
     options: AppOptions = AppOptions()
     secrets: tuple[DesiredSecret, ...] = ()
     """What its `.secret` files ask for."""
+    certificates: tuple[DesiredCertificate, ...] = ()
+    """What its `.certificate` files ask for."""
 
     @cached_property
     def by_name(self) -> dict[str, DesiredUnit]:
@@ -281,6 +286,8 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
                     claims[kind.value, name] = unit.path
         for secret in self.secrets:
             claims["secret", secret.name] = secret.path
+        for certificate in self.certificates:
+            claims["certificate", certificate.name] = certificate.path
         return claims
 
 

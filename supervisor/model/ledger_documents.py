@@ -4,6 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
+from supervisor.model.certificate import CertificateRecord
 from supervisor.model.commit_status import ReportedStatus
 from supervisor.model.image import ImageKnowledge, ImageOrder, VerifiedImage
 from supervisor.model.observed import (
@@ -49,11 +50,12 @@ KINDS: dict[type[Document], str] = {
     PushedBranch: "pushed-branch",
     ProposedPull: "pull-request",
     AppVolumes: "volumes",
+    CertificateRecord: "certificate",
 }
 """Type to the name of the kind in the file.
 
 The key is the name of an app, of a unit (`repair`, `failure`), of a source (`webhook`,
-`commit-status`, `pushed-branch`, `pull-request`), of an image (`verified-image`), a question's
-(`image`), an order's own (`image-order`, `scale`, `written-back`) or of whatever it is that there
-may be one of; the part tells the units and rollouts of one app from each other.
+`commit-status`, `pushed-branch`, `pull-request`), of an image (`verified-image`), of a certificate,
+a question's (`image`), an order's own (`image-order`, `scale`, `written-back`) or of whatever it is
+that there may be one of; the part tells the units and rollouts of one app from each other.
 """

@@ -20,6 +20,8 @@ class NeedKind(enum.StrEnum):
     """A reference; pulled beside the passes."""
     SECRET = "secret"  # noqa: S105  # the word
     """A Podman secret; made by this app's pass, or by that of `app`."""
+    CERTIFICATE = "certificate"
+    """One of podvisor's; had beside the passes, for this app or for `app`."""
     JOB = "job"
     """A unit that runs to its end before anything else changes."""
     APP = "app"

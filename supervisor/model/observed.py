@@ -175,6 +175,8 @@ class UnitInputs(msgspec.Struct, frozen=True, kw_only=True):
     """Name to what told its content from another, as of `Inventory.secrets`."""
     images: dict[str, str] = {}
     """Reference to the id of the image that was there, as far as that is known."""
+    certificates: dict[str, str] = {}
+    """Name to version, as of `Observed.certificates`, when it last took one up."""
     generator: str = ""
     outside: dict[str, str] = {}
     """As of `DesiredUnit.outside`."""
@@ -272,6 +274,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """App to what cut its last pass short, in words; left out where nothing did."""
     made_of: dict[DesiredSecret, str] = {}
     """Keyed hash of what each secret of these apps is to be made of."""
+    certificates: dict[str, str] = {}
+    """Certificate that is installed to its version, as of `CertificateRecord.version`."""
     rotating: frozenset[str] = frozenset()
     """Generated secrets for which a person asked for another value."""
     left: frozenset[PodmanObject] = frozenset()

@@ -1,0 +1,75 @@
+"""Certificates: those who issue them, the files that hold them, and the servers that serve them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from supervisor.model.acme import AcmeIssuer, Order, OrderRefusal, Pair, RenewalInfo
+from supervisor.model.certificate import (
+    CertificateFacts,
+    CertificateTerms,
+    DesiredCertificate,
+    Issued,
+)
+
+
+class Issuer(Protocol):
+    """Who issues certificates; each method may take minutes, and is had in a process that ends."""
+
+    async def issue(self, order: Order) -> Pair | OrderRefusal:
+        """Have one issued; an order that was cut short before goes on.
+
+        Raises Retry where not even that could be said.
+        """
+
+    async def internal(self, terms: CertificateTerms, *, key: str = "") -> Pair:
+        """Have one made by podvisor's own authority, which is made if there is none yet.
+
+        `key` is the PEM of the one to use. Raises Retry or Stalled.
+        """
+
+    async def standin(self, terms: CertificateTerms) -> Pair:
+        """Make a self-signed one. Raises Retry or Stalled."""
+
+    async def revoke(self, issuer: AcmeIssuer, pair: tuple[str, str]) -> None:
+        """Declare one void, by its key and chain. Raises Retry or Stalled."""
+
+    async def renewal_info(self, issuer: AcmeIssuer, facts: CertificateFacts) -> RenewalInfo | None:
+        """Ask when it should be renewed; None where the issuer does not say. Raises Retry.
+
+        This one is no process: it is asked for each certificate, now and then.
+        """
+
+    async def root(self) -> str:
+        """Return the PEM of podvisor's own authority. Raises Stalled if there is none yet."""
+
+
+class CertificateFiles(Protocol):
+    """Where certificates are kept, and where they are installed. All raise Retry or Stalled."""
+
+    async def keep(self, name: str, pair: Pair) -> str:
+        """Keep a pair beside the others of this name; returns the digest of what is kept."""
+
+    async def kept(self, name: str, issued: Issued) -> Pair | None:
+        """Return what was kept; None if it is not there, or not as it was."""
+
+    async def install(self, certificate: DesiredCertificate, pair: Pair) -> str:
+        """Install it whole, or not at all; returns the absolute path of the folder."""
+
+    async def is_installed(self, certificate: DesiredCertificate, issued: Issued) -> bool:
+        """Whether what stands there is that, with its mode, and nothing is missing."""
+
+    async def remove(self, name: str, directory: str) -> None:
+        """Take away what was installed in a folder; other files there stay, and what is kept."""
+
+    async def forget(self, name: str, keep: Sequence[Issued]) -> None:
+        """Remove what is kept of this name, but for these."""
+
+
+class TlsLook(Protocol):
+    """Servers that serve certificates."""
+
+    async def served(self, url: str, name: str) -> str:
+        """Open a TLS connection to `https://HOST:PORT`, and ask for this name.
+
+        Returns the fingerprint of the certificate (see `CertificateFacts`). Raises Retry.
+        """

@@ -1,0 +1,256 @@
+"""Certificates: what an app asks for, what was issued, and how it stands.
+
+A `.certificate` file asks (`DesiredCertificate`); what was issued and installed, and what became of
+it, is in the ledger (`CertificateRecord`). Keys and chains are in files, and nowhere here.
+"""
+
+import enum
+
+import msgspec
+
+from supervisor.model.wire import Name
+
+SUFFIX = ".certificate"
+INTERNAL = "internal"
+"""The issuer that is podvisor's own authority."""
+FILES = ("privkey.pem", "cert.pem", "chain.pem", "fullchain.pem", "combined.pem")
+"""What is installed: the key; the certificate; those between it and the root; both of these, the
+certificate first; and all of it, the key first."""
+
+
+class Challenge(enum.StrEnum):
+    """How a name is proven to be ours (RFC 8555, section 8; RFC 8737)."""
+
+    HTTP = "http-01"
+    DNS = "dns-01"
+    TLS_ALPN = "tls-alpn-01"
+
+
+class KeyType(enum.StrEnum):
+    ECDSA_P256 = "ecdsa-p256"
+    ECDSA_P384 = "ecdsa-p384"
+    RSA_2048 = "rsa-2048"
+    RSA_4096 = "rsa-4096"
+
+
+class CertificateTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a certificate is made of: with other terms, it is another one."""
+
+    domains: tuple[str, ...]
+    """Names in the form that certificates have (A-labels, lower case, `*.` first), and IP addresses
+    in their canonical form; in the order of the file, none twice."""
+    issuer: str = "letsencrypt"
+    profile: str = ""
+    """Of the issuer's; empty is the issuer's choice."""
+    key_type: KeyType = KeyType.ECDSA_P256
+
+
+class DesiredCertificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One `.certificate` file, understood."""
+
+    name: str
+    """Of the file, without its suffix; no other app has one of this name."""
+    path: str
+    """Of the file, relative to the app's root."""
+    line: int = 0
+    """Of the first `Domain=`."""
+    terms: CertificateTerms
+    challenge: Challenge = Challenge.HTTP
+    reuse_key: bool = False
+    """`ReuseKey=yes`: the next one has the key of this one."""
+    directory: str = ""
+    """Absolute path in which it is installed; empty is podvisor's own place."""
+    mode: int = 0o600
+    """Of the files that hold the key."""
+    reload: tuple[str, ...] = ()
+    """Units that take up another one when they are reloaded, by name."""
+    restart: tuple[str, ...] = ()
+    """Units that are restarted for another one."""
+    standin: bool = False
+    """`Standin=yes`: until there is one, a self-signed one takes its place."""
+    check: tuple[str, ...] = ()
+    """`https://HOST:PORT` of servers that have to serve it."""
+
+
+class CertificateUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A unit's need for a certificate."""
+
+    name: str
+    """Of the certificate."""
+    fixed: bool = False
+    """Whether it sees another one only when it is started anew: a file of it is mounted by itself,
+    or its `.certificate` says `Restart=`."""
+    path: str = ""
+    """Of the file that says so, relative to the app's root."""
+    line: int = 0
+
+
+class CertificateFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What stands in a certificate (RFC 5280). Times are seconds since 1970."""
+
+    serial: str
+    """In hexadecimal digits, as openssl prints it, without leading zeros."""
+    fingerprint: str
+    """SHA-256 of its DER form, in hexadecimal digits."""
+    not_before: float
+    not_after: float
+    names: tuple[str, ...]
+    """Of the subjectAltName, as of `CertificateTerms.domains`, sorted."""
+    issuer: str = ""
+    """Common name of who signed it."""
+    ari_id: str = ""
+    """Its identifier at the issuer, for renewal information (RFC 9773, section 4.1); empty if it
+    has none."""
+
+    @property
+    def lifetime(self) -> float:
+        return self.not_after - self.not_before
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A certificate that is kept in podvisor's own folder, with its key."""
+
+    facts: CertificateFacts
+    terms: CertificateTerms
+    """That it was made for."""
+    digest: str
+    """SHA-256 of its files as they are kept, one after the other: key, chain."""
+    installed_at: float = 0.0
+    standin: bool = False
+    """Whether it is self-signed, until the issuer's is there."""
+
+    @property
+    def version(self) -> str:
+        """What tells it from any other one."""
+        return self.facts.fingerprint[:16]
+
+
+class Stage(enum.StrEnum):
+    """How far a certificate has come that was installed."""
+
+    INSTALLED = "installed"
+    """Those who use it take it up."""
+    RESTARTED = "restarted"
+    """They did, and served the former still; so they were restarted."""
+    SERVED = "served"
+    """It is in use, as far as anybody asked (`Check=`) to know."""
+
+
+class Renewal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When the current one is renewed, chosen once (RFC 9773, section 4.2)."""
+
+    version: str
+    """Of the certificate that this is about."""
+    at: float
+    """The moment."""
+    start: float = 0.0
+    """Of the window that the issuer suggested, to its `end`; 0 without any."""
+    end: float = 0.0
+    explanation: str = ""
+    """The URL that the issuer gave with it."""
+    ask_at: float = 0.0
+    """When the issuer is asked again; 0 is never."""
+
+
+class OrderFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Orders that failed in a row, and when the next one may be made."""
+
+    count: int
+    since: float
+    retry_at: float
+    """0 is not before something changes, or a person says so."""
+    message: str
+    hint: str = ""
+    terms: CertificateTerms
+    """That were asked for: other ones are tried at once."""
+    told_at: float = 0.0
+    """When it was last told of as an expiry that comes near."""
+
+
+class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is remembered of a certificate, by its name; in the ledger."""
+
+    app: str = ""
+    """That described it last."""
+    current: Issued | None = None
+    """What is installed."""
+    previous: Issued | None = None
+    """What was before."""
+    stage: Stage = Stage.SERVED
+    installed_in: str = ""
+    """Absolute path of the folder; another one is due where the file says another."""
+    renewal: Renewal | None = None
+    failure: OrderFailure | None = None
+    refused: str = ""
+    """Version of the one that was put back, since nobody served it."""
+    orders: tuple[float, ...] = ()
+    """When certificates were issued for its names in the last week."""
+    failed_validations: tuple[float, ...] = ()
+    """When a name could not be validated, in the last hour."""
+    asked_at: float = 0.0
+    """When a person asked for another one that is not there yet; 0 if nobody did."""
+
+    @property
+    def version(self) -> str:
+        """What its users take up: another word, and they reload; another `+`, and they restart."""
+        if self.current is None:
+            return ""
+        return f"{self.current.version}{'+' if self.stage is Stage.RESTARTED else ''}"
+
+
+class CertificateState(enum.StrEnum):
+    """How a certificate stands, in a word."""
+
+    VALID = "valid"
+    STANDIN = "stand-in"
+    """A self-signed one takes its place."""
+    ORDERED = "ordered"
+    """There is none yet, or it is being renewed."""
+    INSTALLED = "installed"
+    """It is there, and not yet seen to be served."""
+    FAILING = "failing"
+    """The last order failed; what there is stays."""
+    EXPIRED = "expired"
+    MISSING = "missing"
+
+
+class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One certificate: `GET /v1/certificates`."""
+
+    name: str
+    app: str
+    state: CertificateState
+    domains: tuple[str, ...]
+    issuer: str
+    expires: float = 0.0
+    serial: str = ""
+    renew_at: float = 0.0
+    why_then: str = ""
+    """Why the next renewal is then."""
+    error: str = ""
+    hint: str = ""
+    retry_at: float = 0.0
+    directory: str = ""
+    units: tuple[str, ...] = ()
+    """That use it."""
+
+
+class CertificateList(msgspec.Struct, frozen=True, kw_only=True):
+    """Every certificate that an app asks for."""
+
+    certificates: tuple[CertificateStatus, ...] = ()
+    running: bool = True
+
+
+class RenewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/certificates/renew`: another one, whether it is due or not."""
+
+    name: Name
+    now: bool = False
+    """Also where it has failed, and is to wait for its next try."""
+
+
+class RevokeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/certificates/revoke`: have the issuer declare the current one void."""
+
+    name: Name
