@@ -48,6 +48,7 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Finding
 from supervisor.model.settings import Settings
 from supervisor.model.status import Status
+from supervisor.wiring.certificates import Certificates
 from supervisor.wiring.environment import load_settings
 from supervisor.wiring.executor import executor
 from supervisor.wiring.git import commit_statuses, write_back
@@ -150,8 +151,11 @@ def assemble(
         ports, desired_state=desired_state, board=board, queue=queue, settings=current
     )
 
+    certificates = Certificates()
+
     def tell() -> None:
         checker.follow()
+        certificates.follow()
         writeback.arm()
         queue.add(*statuses.due())
         if board.has_looked:
@@ -234,6 +238,7 @@ def assemble(
             over_network=True,
             shows_failures=True,
         ),
+        Kind.CERTIFICATE: Reconciler(reconcile=certificates.reconcile, over_network=True),
         Kind.COMMIT_STATUS: outward(reconcile=statuses.reconcile),
         **writeback.reconcilers(outward),
         Kind.WEBHOOKS: Reconciler(reconcile=webhooks.reconcile, over_network=True),
