@@ -21,12 +21,6 @@ class Issuer(Protocol):
         Raises Retry where not even that could be said.
         """
 
-    async def internal(self, terms: CertificateTerms, *, key: str = "") -> Pair:
-        """Have one made by podvisor's own authority, which is made if there is none yet.
-
-        `key` is the PEM of the one to use. Raises Retry or Stalled.
-        """
-
     async def standin(self, terms: CertificateTerms) -> Pair:
         """Make a self-signed one. Raises Retry or Stalled."""
 
@@ -39,8 +33,18 @@ class Issuer(Protocol):
         This one is no process: it is asked for each certificate, now and then.
         """
 
+
+class Authority(Protocol):
+    """Podvisor's own authority, the issuer `internal`; had in a process that ends."""
+
+    async def issue(self, terms: CertificateTerms, *, key: str = "") -> Pair:
+        """Have one made; the authority is made too if there is none yet.
+
+        `key` is the PEM of the one to use. Raises Retry or Stalled.
+        """
+
     async def root(self) -> str:
-        """Return the PEM of podvisor's own authority. Raises Stalled if there is none yet."""
+        """Return the authority's own certificate in PEM. Raises Stalled if there is none yet."""
 
 
 class CertificateFiles(Protocol):
