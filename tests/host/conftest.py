@@ -621,6 +621,14 @@ def own(user: User, registry: Registry) -> Any:
 
 
 @pytest.fixture
+def acme(user: User) -> Any:
+    """An ACME issuer of this user's own (`acme_server.AcmeServer`), started."""
+    from tests.host.acme_server import AcmeServer  # for which this module is another one
+
+    return AcmeServer(user=user, port=user.port + 10).start()
+
+
+@pytest.fixture
 def wait_for() -> Callable[..., Any]:
     """`wait_for(predicate, timeout=120, what="")` gives the predicate's first true value."""
     return wait_until
