@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from supervisor.model.certificate_settings import CertificateSettings
 from supervisor.model.git_url import GitUrl
 from supervisor.model.image import UpdateMode
 from supervisor.model.setting_rule import PATH, PATH_HINT, Rule
@@ -377,3 +378,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     secrets: SecretSettings = SecretSettings()
     webhooks: WebhookSettings = WebhookSettings()
     images: ImageSettings = ImageSettings()
+    certificates: CertificateSettings = CertificateSettings()

@@ -26,7 +26,13 @@ def test_uncommented_it_sets_everything_to_its_default() -> None:
     assert set(reading.settings.sources) == {"apps", "local", "artifact", "over-ssh"}
     images = msgspec.structs.replace(reading.settings.images, by_app={}, by_image={})
     webhooks = msgspec.structs.replace(reading.settings.webhooks, registries={})
-    plain = msgspec.structs.replace(reading.settings, sources={}, images=images, webhooks=webhooks)
+    certificates = reading.settings.certificates
+    described = (set(certificates.issuers), set(certificates.zones))
+    assert described == ({"company"}, {"example.org"})
+    certificates = msgspec.structs.replace(certificates, issuers={}, zones={})
+    plain = msgspec.structs.replace(
+        reading.settings, sources={}, images=images, webhooks=webhooks, certificates=certificates
+    )
     assert plain == Settings()
     assert set(reading.settings.webhooks.registries) == {"ghcr"}
     assert set(reading.settings.images.by_app) == {"web"}
@@ -38,7 +44,8 @@ def test_every_setting_is_explained() -> None:
     shapes = [field.type for field in msgspec.structs.fields(Settings) if field.name != "sources"]
     for shape in (SourceSettings, *shapes):
         for field in msgspec.structs.fields(shape):
-            begins = (f"#{field.name} = ", f"#[images.{field.name}.", f"#[webhooks.{field.name}.")
+            sections = ("images", "webhooks", "certificates")
+            begins = (f"#{field.name} = ", *(f"#[{one}.{field.name}." for one in sections))
             at = next(n for n, line in enumerate(lines) if line.startswith(begins))
             assert lines[at - 1].startswith("# "), field.name
 

@@ -1,7 +1,7 @@
 """The settings file that `podvisor init` writes: every setting, its effect and its default.
 
-Effects are the docstrings of the fields in `model.settings`. Prose begins with `# `, a setting
-that is only to be uncommented with `#` alone.
+Effects are the docstrings of the fields in `model.settings` and `model.certificate_settings`. Prose
+begins with `# `, a setting that is only to be uncommented with `#` alone.
 """
 
 import ast
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from supervisor.kit.texts import format_duration, format_size
-from supervisor.model import settings
+from supervisor.model import certificate_settings, settings
 from supervisor.model.setting_rule import tables_of, typed
 from supervisor.model.setting_types import Bytes, Seconds
 from supervisor.model.settings import Settings, SourceSettings
@@ -28,12 +28,16 @@ _HEAD = """\
 _OVER_SSH = ("ssh_key", "known_hosts", "writeback_ssh_key")
 """Settings that mean nothing for the source whose example is over https."""
 _NO_EXAMPLES = (
+    "email",
+    "hook",
+    "resolvers",
     "webhook",
     "webhook_repository",
     "webhook_audience",
     "listen",
     "public_url",
     "registry",
+    "webroot",
     "window",
     "writeback_branch",
     "writeback_author",
@@ -42,7 +46,13 @@ _NO_EXAMPLES = (
     "writeback_ssh_key",
 )
 """Settings that would have something heard, put off, or be useless, if all were uncommented."""
-_TABLES = {"by_app": "web", "by_image": '"docker.io/library/*"', "registries": "ghcr"}
+_TABLES = {
+    "by_app": "web",
+    "by_image": '"docker.io/library/*"',
+    "registries": "ghcr",
+    "issuers": "company",
+    "zones": '"example.org"',
+}
 """Settings that hold tables by name, each with a name."""
 
 
@@ -122,11 +132,12 @@ def value_text(value: object) -> str:
 
 
 def docstrings() -> _Docs:
-    """Return each class of `model.settings` with its docstring and those of its fields."""
+    """Return each class of settings with its docstring and those of its fields."""
     found = {}
-    for node in ast.parse(inspect.getsource(settings)).body:
-        if isinstance(node, ast.ClassDef):
-            found[node.name] = (ast.get_docstring(node) or "", dict(_field_docstrings(node)))
+    for module in (settings, certificate_settings):
+        for node in ast.parse(inspect.getsource(module)).body:
+            if isinstance(node, ast.ClassDef):
+                found[node.name] = (ast.get_docstring(node) or "", dict(_field_docstrings(node)))
     return found
 
 

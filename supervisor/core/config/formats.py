@@ -12,6 +12,7 @@ from functools import partial
 from supervisor.core.config import overlay_setting
 from supervisor.core.config.problem import Problem, shown_text
 from supervisor.core.config.toml_lines import Path
+from supervisor.core.files.domains import WILDCARD, parse_domain
 from supervisor.core.files.source_paths import glob_problem
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.githost.client_address import parse_listen
@@ -25,6 +26,7 @@ _Check = Callable[[Path, str], Iterator[Problem]]
 _GIT_SCHEMES = ("https", "http", "ssh", "git+ssh", "file")
 _HOST_LINE = re.compile(r"\s*(?:#.*|(?:\S+\s+){2}\S[^\x00-\x1f\x7f]*)?")
 _LISTEN_HINT = "write ADDRESS:PORT, such as 127.0.0.1:9078, 0.0.0.0:9078 or [::]:9078"
+_RESOLVER_HINT = 'write addresses, such as "9.9.9.9", "127.0.0.1:5353" or "[2620:fe::fe]:53"'
 _NETWORK_HINT = 'write addresses and networks, such as "127.0.0.1", "10.0.0.0/8"'
 _GIT_HINT = "write https://…, ssh://…, user@host:path or file:///…"
 
@@ -139,6 +141,25 @@ def _by(parse: Callable[[str], object], doing: str, hint: str) -> _Check:
     return check
 
 
+def _resolver(text: str) -> object:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return parse_listen(text)
+
+
+def _host(key: Path, text: str) -> Iterator[Problem]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        host = text
+    try:
+        good = not parse_domain(host).startswith(WILDCARD)
+    except Refused:
+        good = False
+    if not good:
+        yield Problem(key, f"{shown_text(text)} is no server", "write HOST or HOST:PORT")
+
+
 def _url(key: Path, text: str, *, encrypted: bool = False) -> Iterator[Problem]:
     url = GitUrl(text)
     if text and not (url.over_http and url.host and text.isprintable()):
@@ -168,6 +189,8 @@ FORMATS: dict[str, _Check] = {
     "webhook-host": _webhook_host,
     "webhook-sender": _webhook_sender,
     "registry": _registry,
+    "host": _host,
+    "resolver": _by(_resolver, "ask", _RESOLVER_HINT),
     "listen": _by(parse_listen, "listen on", _LISTEN_HINT),
     "network": _by(ipaddress.ip_network, "trust", _NETWORK_HINT),
     "url": _url,

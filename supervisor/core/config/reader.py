@@ -2,7 +2,7 @@
 
 `core.config.toml_lines` finds the lines; the shape, the defaults and the rule of each field are
 those of `model.settings`; what must hold for a source or a registry as a whole is in
-`core.config.source_rules` and `core.config.registry_rules`.
+`core.config.source_rules`, `core.config.registry_rules` and `core.config.certificate_rules`.
 """
 
 import json
@@ -13,12 +13,14 @@ from typing import Any
 
 import msgspec
 
+from supervisor.core.config.certificate_rules import certificate_problems
 from supervisor.core.config.formats import FORMATS
 from supervisor.core.config.problem import Problem, name_problems, shown_text
 from supervisor.core.config.registry_rules import registry_problems
 from supervisor.core.config.source_rules import source_problems
 from supervisor.core.config.toml_lines import Path, key_lines
 from supervisor.kit import texts
+from supervisor.model.certificate_settings import IssuerSettings, ZoneSettings
 from supervisor.model.errors import Finding
 from supervisor.model.git_url import GitUrl
 from supervisor.model.image import UpdateMode
@@ -37,6 +39,8 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
 }
 """Limits, ledger and so on: every section but that of the sources."""
+_WHOLES = {"webhooks": registry_problems, "certificates": certificate_problems}
+"""What must hold for a section as a whole."""
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _SAID_TWICE = re.compile("Cannot (overwrite|declare|mutate|redefine)|Duplicate")
 """How `tomllib` begins its complaint of a key or a section that is there already."""
@@ -61,6 +65,14 @@ _EXPECTED: dict[object, tuple[str, str]] = {
     dict[str, RegistryWebhookSettings]: (
         "a table of tables",
         '{{ ghcr = {{ sender = "ghcr", secret = "file:~/.config/podvisor/webhook-ghcr" }} }}',
+    ),
+    dict[str, IssuerSettings]: (
+        "a table of tables",
+        '{{ company = {{ directory = "https://ca.example.org/acme/directory" }} }}',
+    ),
+    dict[str, ZoneSettings]: (
+        "a table of tables",
+        '{{ "example.org" = {{ provider = "rfc2136", server = "ns1.example.org" }} }}',
     ),
     dict[str, Seconds]: ("a table of durations", '{{ web = "10m" }}'),
     tuple[str, ...]: ("a list of texts", '["web", "db-*"]'),
@@ -109,14 +121,14 @@ def placed(problems: Collection[Problem], text: str, path: str) -> tuple[Finding
 
 
 def secret_refs(settings: Settings) -> dict[Path, SecretRef]:
-    """Return where the secrets of all sources and registries are, by key."""
-    tables: dict[Path, msgspec.Struct] = {
-        **{("sources", name): one for name, one in settings.sources.items()},
-        **{
-            ("webhooks", "registries", name): one
-            for name, one in settings.webhooks.registries.items()
-        },
+    """Return where the secrets of all sources, registries, issuers and zones are, by key."""
+    several: dict[Path, Mapping[str, msgspec.Struct]] = {
+        ("sources",): settings.sources,
+        ("webhooks", "registries"): settings.webhooks.registries,
+        ("certificates", "issuers"): settings.certificates.issuers,
+        ("certificates", "zones"): settings.certificates.zones,
     }
+    tables = {(*place, name): one for place, each in several.items() for name, one in each.items()}
     return {
         (*place, key): value
         for place, table in tables.items()
@@ -158,9 +170,9 @@ def _problems(document: Mapping[str, Any]) -> Iterator[Problem]:
         elif name in _SECTIONS:
             problems = list(_table_problems((name,), value, _SECTIONS[name]))
             yield from problems
-            if name == "webhooks" and isinstance(value, dict):
+            if name in _WHOLES and isinstance(value, dict):
                 wrong = {problem.key for problem in problems if problem.fatal}
-                yield from registry_problems(value, wrong)
+                yield from _WHOLES[name](value, wrong)
         else:
             yield _unknown_section(name, value)
 

@@ -8,6 +8,7 @@ import pytest
 
 from supervisor.core.config.formats import FORMATS
 from supervisor.core.config.reader import read_settings
+from supervisor.model.certificate_settings import IssuerSettings, ZoneSettings
 from supervisor.model.setting_rule import typed
 from supervisor.model.settings import ImageUpdateSettings, Settings, SourceSettings
 
@@ -17,6 +18,10 @@ SHAPES = {"sources.a": SourceSettings} | {
     if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
 }
 SHAPES |= dict.fromkeys(("images.by_app.web", "images.by_image.'quay.io/*'"), ImageUpdateSettings)
+SHAPES |= {
+    "certificates.issuers.company": IssuerSettings,
+    "certificates.zones.'example.org'": ZoneSettings,
+}
 FIELDS = [
     pytest.param(section, field.name, *typed(field), id=f"{section}.{field.name}")
     for section, shape in SHAPES.items()
