@@ -16,6 +16,11 @@ from supervisor.controllers.apps.recorder import Recorder
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import each_now, failure_of
 from supervisor.controllers.ports import Ledger
+from supervisor.controllers.state.certificate_news import (
+    CertificateNews,
+    NoNews,
+    with_certificates,
+)
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.desired.dependencies import held_by
 from supervisor.core.health.crash_backoff import looks_again
@@ -55,6 +60,7 @@ class Concluder(msgspec.Struct, kw_only=True):
     images: ImageController
     probes: ProbeController
     clock: Clock
+    certificates: CertificateNews = msgspec.field(default_factory=NoNews)
     _failed: dict[str, str] = {}
     """App to the content that its gate failed at the end of its last pass."""
 
@@ -179,9 +185,10 @@ class Concluder(msgspec.Struct, kw_only=True):
         name = deployment.name
         if deployment.wanted is None and verdict.complete and not failure:
             return self.board.apps.pop(name, None) is not None
+        waiting = tuple(with_certificates(verdict.waiting, self.certificates))
         status = app_status(
             deployment,
-            verdict,
+            msgspec.structs.replace(verdict, waiting=waiting),
             observed,
             applied=self.ledger.applied_app(name),
             repairs=self.ledger.repairs(),

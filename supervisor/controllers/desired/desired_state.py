@@ -203,15 +203,17 @@ class DesiredState(msgspec.Struct, kw_only=True):
         """Return what a source held when it was read last."""
         return self._snapshots.get(source)
 
-    def secrets(self) -> dict[str, str]:
+    def secrets(self) -> Mapping[str, str]:
         """Secrets that some app describes, each with that app."""
-        return {
-            secret.name: name
-            for name, one in self.latest().items()
-            if one.wanted or one.keep or one.findings
-            for app in one.apps
-            for secret in app.secrets
-        }
+        return self._index.follow(self.latest()).secrets
+
+    def certificates(self) -> Mapping[str, str]:
+        """Certificates that some app describes, each with that app."""
+        return self._index.follow(self.latest()).certificates
+
+    def apps_of_certificate(self, name: str) -> Collection[str]:
+        """Names of the apps of which a unit uses this certificate: due when it is another one."""
+        return self._index.follow(self.latest()).users(name)
 
     def apps_of_unit(self, unit: str) -> Collection[str]:
         """Names of the apps that have this unit, or have it start theirs; for watches."""

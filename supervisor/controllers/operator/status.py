@@ -18,6 +18,11 @@ from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.unfitting import unfitting
 from supervisor.controllers.ports import Systemd
 from supervisor.controllers.sources.webhooks import WebhookController
+from supervisor.controllers.state.certificate_news import (
+    CertificateNews,
+    NoNews,
+    with_certificates,
+)
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.webhooks.router import WebhookRouter
 from supervisor.kit.clock import Clock
@@ -79,6 +84,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     of_daemon: Callable[[], Status]
     """What does not stand on the board: which daemon it is, what it lacks, and cannot find out."""
+    certificates: CertificateNews = msgspec.field(default_factory=NoNews)
 
     async def look(self, app: str = "") -> Status:
         """How everything (or one app) stands at this moment. Raises Stalled for an unknown app."""
@@ -115,11 +121,11 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _app(self, one: AppStatus) -> AppStatus:
-        keys = self.images.keys([one.name])
-        if not keys:
+        if not one.waiting:
             return one
-        waiting = tuple(self.images.with_progress(one.waiting))
-        return replace(one, waiting=waiting, next_pull_at=self._next_at(keys))
+        waiting = self.images.with_progress(with_certificates(one.waiting, self.certificates))
+        keys = self.images.keys([one.name])
+        return replace(one, waiting=tuple(waiting), next_pull_at=self._next_at(keys))
 
     def _next_at(self, keys: Iterable[str]) -> float:
         """When the first of these keys is due; 0 if none is."""

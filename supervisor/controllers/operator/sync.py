@@ -16,11 +16,16 @@ from supervisor.controllers.keys import Kind, parse
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.event_log import Say
 from supervisor.controllers.ports import Ledger
+from supervisor.controllers.state.certificate_news import (
+    CertificateNews,
+    NoNews,
+    with_certificates,
+)
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure
-from supervisor.model.need import Need
+from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import JobRun, RepairState
 from supervisor.model.status import AppState, AppStatus, SyncRequest
 from supervisor.model.volumes import AppVolumes
@@ -43,6 +48,7 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledger
     board: StatusBoard
     clock: Clock
+    certificates: CertificateNews = msgspec.field(default_factory=NoNews)
 
     async def sync(self, request: SyncRequest, say: Say) -> None:
         """Read the sources, and bring the apps to what they say, through their gates.
@@ -95,7 +101,7 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
         known: Collection[str] = (),
         since: int | None = None,
     ) -> None:
-        """Bring apps to what is wanted of them, and wait for their images and through their gates.
+        """Bring apps to what is wanted of them, and wait for their images, certificates and gates.
 
         No `apps` mean all, which `known` are then. Their passes begin after `since` (now, if it is
         not given).
@@ -107,6 +113,7 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             unknown = self.desired_state.images.unknown(apps)
             return (
                 key in self.images.keys(apps)
+                or key in self._certificates(apps)
                 or key in Kind.IMAGE_CHECK.keys(unknown)
                 or key in self.dependencies.unfinished(apps)
                 or (kind is Kind.WRITEBACK and name in self._sources(apps or known))
@@ -120,9 +127,15 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
                     await self.queue.wait_idle(awaited, bursts=False)
                     await self.queue.wait_for_pass(keys)
                 await self.settle(apps, say)
-                # A pass that came meanwhile may have asked for an image.
+                # A pass that came meanwhile may have asked for an image, or for a certificate.
                 if not self.queue.is_busy(awaited, bursts=False):
                     return
+
+    def _certificates(self, apps: Collection[str]) -> set[str]:
+        """Return the keys of the certificates that these apps (all, if empty) wait for."""
+        waiting = (one.waiting for name, one in self.board.apps.items() if not apps or name in apps)
+        needs = (need for some in waiting for need in some)
+        return {Kind.CERTIFICATE.key(n.subject) for n in needs if n.kind is NeedKind.CERTIFICATE}
 
     def _sources(self, apps: Collection[str]) -> set[str]:
         """Return the sources of these apps. What a person took back there pins their images."""
@@ -141,7 +154,8 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
         while True:
             await anyio.sleep(_PULL_SECONDS)
             for name, one in self.board.apps.items():
-                waiting = tuple(self.images.with_progress(one.waiting))
+                told = with_certificates(one.waiting, self.certificates)
+                waiting = tuple(self.images.with_progress(told))
                 if (not apps or name in apps) and waiting not in (one.waiting, said.get(name)):
                     said[name] = waiting
                     say(msgspec.structs.replace(one, waiting=waiting))

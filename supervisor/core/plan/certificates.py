@@ -1,0 +1,91 @@
+"""Certificates of apps: who describes them, who uses them, and who runs with which version.
+
+What an app lacks of them is asked by `core.plan.needs`, what keeps it out by `core.plan.app`; who
+has taken up another one, by the certificates' own controller.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from supervisor.model.app import Deployment, DesiredUnit
+from supervisor.model.certificate import DesiredCertificate
+from supervisor.model.observed import AppliedApp
+
+_ANEW = "+"
+"""At the end of a version (`CertificateRecord.version`): its users are to be started anew."""
+
+
+class Described(NamedTuple):
+    """A certificate, and the app that asks for it."""
+
+    app: str
+    certificate: DesiredCertificate
+
+
+def described(deployments: Iterable[Deployment]) -> dict[str, Described]:
+    """Return the certificates that some app describes, by name; as wanted, if that says anything.
+
+    One that only the way back describes is kept for it.
+    """
+    return {
+        certificate.name: Described(one.name, certificate)
+        for one in deployments
+        if one.wanted or one.keep or one.findings
+        for app in reversed(one.apps)
+        for certificate in app.certificates
+    }
+
+
+def users_of(name: str, deployments: Iterable[Deployment]) -> dict[str, tuple[str, ...]]:
+    """Return the units that use a certificate, by runtime name and by app; none that has none."""
+    users = {}
+    for one in deployments:
+        units = {
+            unit: None
+            for app in one.apps
+            for unit, desired in app.runtime_units.items()
+            if uses(desired, name)
+        }
+        if units:
+            users[one.name] = tuple(units)
+    return users
+
+
+def yet_to_take_up(
+    name: str,
+    version: str,
+    deployments: Iterable[Deployment],
+    applied: Mapping[str, AppliedApp],
+) -> dict[str, tuple[str, ...]]:
+    """Return those users of a certificate that were started, and not with this version, by app.
+
+    `applied` is the ledger's word on these apps. What never was started here takes up what there
+    is when it is; what runs with one of which nothing is on record yet is among them, until its
+    app's next pass. A suspended app has no passes.
+    """
+    left = {}
+    for app, units in users_of(name, deployments).items():
+        known = applied[app].units if app in applied else {}
+        late = tuple(
+            unit
+            for unit in units
+            if unit in known and not has_taken_up(known[unit].certificates.get(name, ""), version)
+        )
+        if late:
+            left[app] = late
+    return left
+
+
+def uses(unit: DesiredUnit, name: str) -> bool:
+    """Whether a unit uses a certificate."""
+    return any(use.name == name for use in unit.certificate_uses)
+
+
+def has_taken_up(had: str, version: str) -> bool:
+    """Whether what runs with `had` runs with `version`, and was started anew if that is asked."""
+    return had == version or (bool(had) and had.removesuffix(_ANEW) == version)
+
+
+def certificate_names(unit: DesiredUnit) -> Collection[str]:
+    """Names of the certificates that a unit uses, each once."""
+    return dict.fromkeys(use.name for use in unit.certificate_uses)
