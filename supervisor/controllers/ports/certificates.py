@@ -50,6 +50,9 @@ class Authority(Protocol):
 class CertificateFiles(Protocol):
     """Where certificates are kept, and where they are installed. All raise Retry or Stalled."""
 
+    def place(self, certificate: DesiredCertificate) -> str:
+        """Return the absolute path of the folder in which it is installed. Asks nothing."""
+
     async def keep(self, name: str, pair: Pair) -> str:
         """Keep a pair beside the others of this name; returns the digest of what is kept."""
 
