@@ -152,6 +152,15 @@ class Renewal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When the issuer is asked again; 0 is never."""
 
 
+class Counted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One of what an issuer limits: a certificate, or an order of which a name was not valid."""
+
+    at: float
+    issuer: str
+    names: tuple[str, ...]
+    """That were asked for, sorted."""
+
+
 class OrderFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Orders that failed in a row, and when the next one may be made."""
 
@@ -163,32 +172,58 @@ class OrderFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     hint: str = ""
     terms: CertificateTerms
     """That were asked for: other ones are tried at once."""
+    way: str = ""
+    """Tells the challenge and the settings it was asked with from others, which are tried at once
+    (see `core.certificates.backoff.way_of`)."""
     told_at: float = 0.0
     """When it was last told of as an expiry that comes near."""
 
 
+class PutBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One that nobody served, so that the one before was installed again."""
+
+    version: str
+    terms: CertificateTerms
+    """It was made for."""
+    reason: str
+    at: float
+    again_at: float
+    """When the next one for these terms is tried, if nobody asks for it before."""
+
+
 class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is remembered of a certificate, by its name; in the ledger."""
+    """What is remembered of a certificate, by its name; in the ledger.
+
+    What becomes of it is said in `core.certificates.records`.
+    """
 
     app: str = ""
     """That described it last."""
     current: Issued | None = None
     """What is installed."""
     previous: Issued | None = None
-    """What was before."""
+    """What was before, by the issuer."""
     stage: Stage = Stage.SERVED
     installed_in: str = ""
     """Absolute path of the folder; another one is due where the file says another."""
     renewal: Renewal | None = None
     failure: OrderFailure | None = None
-    refused: str = ""
-    """Version of the one that was put back, since nobody served it."""
-    orders: tuple[float, ...] = ()
-    """When certificates were issued for its names in the last week."""
-    failed_validations: tuple[float, ...] = ()
-    """When a name could not be validated, in the last hour."""
+    refused: PutBack | None = None
+    """What was put back last, until there is another one."""
+    revoked: str = ""
+    """Version of the one that a person had declared void."""
+    orders: tuple[Counted, ...] = ()
+    """Certificates that were issued in the last week."""
+    failed_validations: tuple[Counted, ...] = ()
+    """Orders of the last hour of which a name could not be validated."""
     asked_at: float = 0.0
     """When a person asked for another one that is not there yet; 0 if nobody did."""
+    looked_since: float = 0.0
+    """When it was first looked whether the current one is served, in its stage; 0 before."""
+    looked_at: float = 0.0
+    """When it was last looked."""
+    unserved: str = ""
+    """Why it was not, at the last look."""
 
     @property
     def version(self) -> str:

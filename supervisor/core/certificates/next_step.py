@@ -1,0 +1,309 @@
+"""What is next with a certificate: from what an app asks for, what is there, and the time.
+
+Level-triggered: whatever happened before, the same world leads to the same step. What becomes of
+the record by a step is in `core.certificates.records`.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from supervisor.core.certificates import backoff, records, renewal, warning
+from supervisor.core.certificates.order_reason import (
+    Cause,
+    is_early,
+    is_expired,
+    next_due,
+    order_reason,
+    replaces,
+)
+from supervisor.core.certificates.steps import (
+    AskRenewalInfo,
+    Forget,
+    ForgetFailure,
+    InstallAgain,
+    LookServed,
+    NextStep,
+    Nothing,
+    OrderOne,
+    PutBackFormer,
+    RestartUsers,
+    Serve,
+    StandIn,
+)
+from supervisor.kit.texts import count
+from supervisor.model.certificate import (
+    INTERNAL,
+    CertificateRecord,
+    DesiredCertificate,
+    Issued,
+    Stage,
+)
+
+TRUSTED_SINCE = 1_767_225_600.0
+"""2026-01-01: a clock that says less was never set."""
+CLOCK_AGAIN_SECONDS = 600.0
+
+LOOK_AGAIN_SECONDS = 1.0
+RELOAD_SECONDS = 10.0
+"""So long may a server serve the former after its unit was reloaded."""
+RESTART_SECONDS = 30.0
+UNSERVED_AGAIN_SECONDS = 3_600.0
+"""There is nothing to put back: it may be served yet."""
+
+FREE_ORDERS = 5
+"""In a day that nobody asked for; then there is a pause after each: an issuer wants each one
+renewed at once, or somebody damages the files again and again."""
+DAY = 86_400.0
+PAUSE_SECONDS = 6 * 3_600.0
+PAUSE_SHARE = 1 / 20
+"""Of its lifetime, at most."""
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen of a certificate's files and users."""
+
+    kept: bool = True
+    """What is kept of the current one is as it was."""
+    installed: bool = True
+    """So is what is installed of it."""
+    previous_kept: bool = True
+    folder: str = ""
+    """Absolute path of where it belongs."""
+    users: tuple[str, ...] = ()
+    """Units that should run with it, or do."""
+    waiting: tuple[str, ...] = ()
+    """Those of them that have not taken up the current one."""
+    unserved: str | None = None
+    """What was wrong when it was looked just now whether it is served, empty if nothing was; None
+    if nobody looked. The record has it already (`records.looked`)."""
+
+
+def next_step(
+    desired: DesiredCertificate | None,
+    record: CertificateRecord,
+    seen: Seen,
+    now: float,
+    *,
+    limits: backoff.Limits = backoff.NONE,
+    others: Iterable[CertificateRecord] = (),
+    way: str = "",
+) -> NextStep:
+    """Say what to do; afterwards it is asked again, unless it was Nothing.
+
+    `others` are the records of all other certificates, `way` tells the settings it would be ordered
+    with from others (`backoff.way_of`). Each step changes the record, or what will be seen.
+    """
+    if desired is None:
+        return _gone(record, seen)
+    return (
+        _as_installed(desired, record, seen, now)
+        or _stand_in(desired, record, seen, now)
+        or _gate(desired, record, seen, now)
+        or _clock(record, now)
+        or _order(desired, record, seen, now, limits=limits, others=others, way=way)
+        or _forget_failure(desired, record)
+        or _ask(record, now)
+        or _rest(desired, record, seen, now)
+    )
+
+
+def _gone(record: CertificateRecord, seen: Seen) -> NextStep:
+    if record == CertificateRecord():
+        return Nothing(reason="nobody asks for it")
+    if seen.users:
+        return Nothing(reason=f"no app asks for it any more, but {_some(seen.users)} runs with it")
+    return Forget(reason="no app asks for it any more")
+
+
+def _is_valid(issued: Issued, now: float) -> bool:
+    return not is_early(issued, now) and not is_expired(issued, now)
+
+
+def _as_installed(
+    desired: DesiredCertificate, record: CertificateRecord, seen: Seen, now: float
+) -> NextStep | None:
+    """What is kept goes where it belongs, without an order."""
+    current = record.current
+    if current is None or not seen.kept:
+        return None
+    if current.standin and desired.standin and not _is_valid(current, now):
+        return None
+    if seen.folder and record.installed_in != seen.folder:
+        return InstallAgain(reason=f"its folder is {seen.folder} now")
+    if not seen.installed:
+        return InstallAgain(reason="its files are damaged or gone, or have another mode")
+    return None
+
+
+def _stand_in(
+    desired: DesiredCertificate, record: CertificateRecord, seen: Seen, now: float
+) -> NextStep | None:
+    """Never in place of one that was issued, be it expired."""
+    if not desired.standin:
+        return None
+    current = record.current
+    if current is None:
+        return StandIn(reason="there is none yet")
+    if not current.standin:
+        return None
+    if set(current.terms.domains) != set(desired.terms.domains):
+        return StandIn(reason="Domain= has other names")
+    if not _is_valid(current, now):
+        return StandIn(reason="the stand-in has expired")
+    if _is_lost(seen):
+        return StandIn(reason="the stand-in's files are damaged or gone")
+    return None
+
+
+def _is_lost(seen: Seen) -> bool:
+    return not (seen.kept or seen.installed)
+
+
+def _gate(
+    desired: DesiredCertificate, record: CertificateRecord, seen: Seen, now: float
+) -> NextStep | None:
+    """What was installed is to be served."""
+    if record.current is None or record.stage is Stage.SERVED or not seen.installed:
+        return None
+    if not desired.check:
+        return Serve(reason="nobody asks to look whether it is served (Check=)")
+    if seen.waiting:
+        return None
+    if seen.unserved is None:
+        due = not record.looked_at <= now < _next_look(record)
+        return LookServed(reason="its users took it up") if due else None
+    if not seen.unserved:
+        return Serve(reason="it was seen to be served")
+    elapsed = now - record.looked_since
+    restarted = record.stage is Stage.RESTARTED
+    if elapsed < (RESTART_SECONDS if restarted else RELOAD_SECONDS):
+        return Nothing(until=now + LOOK_AGAIN_SECONDS, reason=seen.unserved)
+    if not seen.users:
+        return None
+    if not restarted:
+        return RestartUsers(reason=seen.unserved)
+    former = record.previous
+    if former is None or former.standin or former.version == record.revoked:
+        return None
+    if seen.previous_kept and _is_valid(former, now):
+        return PutBackFormer(reason=seen.unserved)
+    return None
+
+
+def _next_look(record: CertificateRecord) -> float:
+    patience = RESTART_SECONDS if record.stage is Stage.RESTARTED else RELOAD_SECONDS
+    given_up = record.looked_at - record.looked_since >= patience
+    return record.looked_at + (UNSERVED_AGAIN_SECONDS if given_up else LOOK_AGAIN_SECONDS)
+
+
+def _clock(record: CertificateRecord, now: float) -> NextStep | None:
+    """With a clock that is far off, nothing is ordered."""
+    current = record.current
+    issued = current is not None and not current.standin and current.terms.issuer != INTERNAL
+    if now < TRUSTED_SINCE:
+        why = f"the clock says {_day(now)}, so nothing is ordered"
+    elif current is not None and issued and is_early(current, now):
+        begins = _day(current.facts.not_before)
+        why = f"the clock says {_day(now)}, but it was issued on {begins}, so nothing is ordered"
+    else:
+        return None
+    return Nothing(until=now + CLOCK_AGAIN_SECONDS, reason=why)
+
+
+def _day(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+
+
+def _order(
+    desired: DesiredCertificate,
+    record: CertificateRecord,
+    seen: Seen,
+    now: float,
+    *,
+    limits: backoff.Limits,
+    others: Iterable[CertificateRecord],
+    way: str,
+) -> NextStep | None:
+    reason = order_reason(desired, record, now, lost=_is_lost(seen))
+    if reason is None:
+        return None
+    failure, terms = record.failure, desired.terms
+    if failure is not None and records.is_about(failure, terms, way):
+        if not failure.retry_at:
+            return _wait(desired, record, seen, now, at=0.0, why=failure.message)
+        if now < failure.retry_at <= now + backoff.LONGEST_WAIT:
+            return _wait(desired, record, seen, now, at=failure.retry_at, why=failure.message)
+    former = replaces(record, terms)
+    same = record.current is not None and set(record.current.terms.domains) == set(terms.domains)
+    at, why = backoff.allowed_at(
+        terms, (record, *others), limits, now, renews=bool(former) and same
+    )
+    if at <= now and reason.cause is Cause.ITSELF:
+        at, why = _pause(desired, record, now)
+    if at > now:
+        return _wait(desired, record, seen, now, at=at, why=f"{reason.text}, but {why}")
+    new_key = record.current is not None and record.revoked == record.current.version
+    return OrderOne(reason=reason.text, replaces=former, new_key=new_key)
+
+
+def _pause(desired: DesiredCertificate, record: CertificateRecord, now: float) -> tuple[float, str]:
+    current, names = record.current, backoff.names_of(desired.terms)
+    if current is None or current.standin:
+        return now, ""
+    times = [one.at for one in record.orders if one.names == names and abs(one.at - now) < DAY]
+    if len(times) < FREE_ORDERS:
+        return now, ""
+    pause = min(PAUSE_SECONDS, current.facts.lifetime * PAUSE_SHARE)
+    return max(times) + pause, f"{count(len(times), 'certificate')} came within a day"
+
+
+def _forget_failure(desired: DesiredCertificate, record: CertificateRecord) -> NextStep | None:
+    if records.without_failure(record, desired.terms) == record:
+        return None
+    return ForgetFailure(reason="it is not asked for any more")
+
+
+def _ask(record: CertificateRecord, now: float) -> NextStep | None:
+    current = record.current
+    if current is None or record.refused or not renewal.ask_due(current, record.renewal, now):
+        return None
+    return AskRenewalInfo(reason="its issuer may suggest when to renew it")
+
+
+def _rest(
+    desired: DesiredCertificate, record: CertificateRecord, seen: Seen, now: float
+) -> Nothing:
+    at = next_due(record)
+    current = record.current
+    if current is not None and not record.refused and renewal.may_suggest(current):
+        at = min(at, renewal.of(current, record.renewal).ask_at or at)
+    why = "all is as it should be"
+    if record.stage is not Stage.SERVED and desired.check:
+        why = f"{_some(seen.waiting)} has not taken it up yet" if seen.waiting else record.unserved
+    return _wait(desired, record, seen, now, at=at, why=why)
+
+
+def _wait(
+    desired: DesiredCertificate,
+    record: CertificateRecord,
+    seen: Seen,
+    now: float,
+    *,
+    at: float,
+    why: str,
+) -> Nothing:
+    """Wait until then, or until there is something to tell, to look at or to make before."""
+    moments = [at, warning.next_at(record)]
+    current = record.current
+    if current is not None and current.standin and desired.standin:
+        moments.append(current.facts.not_after)
+    if record.stage is not Stage.SERVED and desired.check and not seen.waiting:
+        moments.append(_next_look(record))
+    return Nothing(until=min((one for one in moments if one > now), default=0.0), reason=why)
+
+
+def _some(units: tuple[str, ...]) -> str:
+    rest = len(units) - 1
+    return f"{units[0]} and {rest} more" if rest else units[0]

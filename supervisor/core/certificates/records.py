@@ -1,0 +1,187 @@
+"""What becomes of a certificate's record by what was done, as values.
+
+`next_step` says what is done.
+"""
+
+from msgspec.structs import replace
+
+from supervisor.core.certificates import backoff
+from supervisor.model.acme import FailureKind, OrderRefusal
+from supervisor.model.certificate import (
+    INTERNAL,
+    CertificateRecord,
+    CertificateTerms,
+    Counted,
+    Issued,
+    OrderFailure,
+    PutBack,
+    Stage,
+)
+
+HOUR = 3_600.0
+
+
+def installed(
+    record: CertificateRecord, new: Issued, *, folder: str, now: float
+) -> CertificateRecord:
+    """Another one was issued and installed. A stand-in is never what can be put back."""
+    before = record.current if record.current and not record.current.standin else record.previous
+    if new.standin:
+        return replace(
+            record,
+            current=new,
+            previous=before,
+            stage=Stage.SERVED,
+            installed_in=folder,
+            renewal=None,
+            looked_since=0.0,
+            looked_at=0.0,
+            unserved="",
+        )
+    return replace(
+        counted(record, new.terms, now),
+        current=new,
+        previous=before,
+        stage=Stage.INSTALLED,
+        installed_in=folder,
+        renewal=None,
+        failure=None,
+        refused=None,
+        revoked="",
+        asked_at=0.0,
+        looked_since=0.0,
+        looked_at=0.0,
+        unserved="",
+    )
+
+
+def counted(record: CertificateRecord, terms: CertificateTerms, now: float) -> CertificateRecord:
+    """Count a certificate that was issued, also one that could not be installed then."""
+    if terms.issuer == INTERNAL:
+        return record
+    one = Counted(at=now, issuer=terms.issuer, names=backoff.names_of(terms))
+    before = backoff.still_counted(record.orders, backoff.CERTIFICATES_WINDOW, now)
+    return replace(record, orders=(*before, one))
+
+
+def installed_again(record: CertificateRecord, *, folder: str) -> CertificateRecord:
+    """What is current was put where it belongs."""
+    return replace(record, installed_in=folder)
+
+
+def failed(
+    record: CertificateRecord,
+    refusal: OrderRefusal,
+    *,
+    terms: CertificateTerms,
+    way: str,
+    now: float,
+) -> CertificateRecord:
+    """An order failed: it is tried again later, or when it would be another one."""
+    before = record.failure
+    if before is not None and not is_about(before, terms, way):
+        before = None
+    tries = before.count + 1 if before else 1
+    failure = OrderFailure(
+        count=tries,
+        since=before.since if before else now,
+        retry_at=backoff.retry_at(refusal, tries, now),
+        message=refusal.message,
+        hint=refusal.hint,
+        terms=terms,
+        way=way,
+        told_at=before.told_at if before else 0.0,
+    )
+    validations = record.failed_validations
+    if refusal.kind is FailureKind.VALIDATION:
+        window = backoff.FAILED_VALIDATIONS_WINDOW
+        one = Counted(at=now, issuer=terms.issuer, names=backoff.names_of(terms))
+        validations = (*backoff.still_counted(validations, window, now), one)
+    return replace(record, failure=failure, failed_validations=validations)
+
+
+def is_about(failure: OrderFailure, terms: CertificateTerms, way: str) -> bool:
+    """Whether what failed is what would be ordered now."""
+    return same_terms(failure.terms, terms) and failure.way == way
+
+
+def same_terms(one: CertificateTerms, other: CertificateTerms) -> bool:
+    """Whether one certificate does for both: the order of names does not count."""
+    return set(one.domains) == set(other.domains) and (one.issuer, one.profile, one.key_type) == (
+        other.issuer,
+        other.profile,
+        other.key_type,
+    )
+
+
+def without_failure(record: CertificateRecord, terms: CertificateTerms) -> CertificateRecord:
+    """What failed is not asked for any more, nor what was put back, if it was for other terms."""
+    refused = record.refused
+    if refused is not None and not same_terms(refused.terms, terms):
+        refused = None
+    return replace(record, failure=None, refused=refused)
+
+
+def asked(record: CertificateRecord, now: float, *, at_once: bool) -> CertificateRecord:
+    """A person asked for another one; `at_once`: without waiting for the next try."""
+    failure = record.failure
+    if failure is not None and (at_once or not failure.retry_at):
+        failure = replace(failure, retry_at=now)
+    return replace(record, asked_at=now, failure=failure)
+
+
+def revoked(record: CertificateRecord) -> CertificateRecord:
+    """A person had the current one declared void."""
+    return replace(record, revoked=record.current.version if record.current else "")
+
+
+def told(record: CertificateRecord, now: float) -> CertificateRecord:
+    """It was said that it will expire."""
+    failure = record.failure
+    return replace(record, failure=replace(failure, told_at=now)) if failure else record
+
+
+def looked(record: CertificateRecord, unserved: str, now: float) -> CertificateRecord:
+    """It was looked whether the current one is served, and it was not: `unserved` says why."""
+    since = record.looked_since
+    since = since if 0 < since <= now else now
+    return replace(record, looked_since=since, looked_at=now, unserved=unserved)
+
+
+def served(record: CertificateRecord) -> CertificateRecord:
+    """It is in use."""
+    return replace(record, stage=Stage.SERVED, looked_since=0.0, looked_at=0.0, unserved="")
+
+
+def restarted(record: CertificateRecord) -> CertificateRecord:
+    """Its users are to restart: its version becomes another one."""
+    return replace(record, stage=Stage.RESTARTED, looked_since=0.0, looked_at=0.0)
+
+
+def put_back(
+    record: CertificateRecord, reason: str, *, folder: str, now: float
+) -> CertificateRecord:
+    """The one before was installed again. Half of what is left of its life later, it goes on."""
+    bad, good = record.current, record.previous
+    if bad is None or good is None:
+        raise ValueError("there is nothing to put back")
+    left = good.facts.not_after - now
+    refused = PutBack(
+        version=bad.version,
+        terms=bad.terms,
+        reason=reason,
+        at=now,
+        again_at=min(now + max(left / 2, HOUR), good.facts.not_after),
+    )
+    return replace(
+        record,
+        current=good,
+        previous=None,
+        stage=Stage.SERVED,
+        installed_in=folder,
+        renewal=None,
+        refused=refused,
+        looked_since=0.0,
+        looked_at=0.0,
+        unserved="",
+    )

@@ -1,0 +1,77 @@
+"""What can be done next with a certificate: a closed set of values."""
+
+import msgspec
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One of those below."""
+
+    reason: str = ""
+    """In words, for people: the end of a sentence, without a full stop."""
+
+
+class Nothing(Step, frozen=True, kw_only=True):
+    """All is as it should be, or something is waited for."""
+
+    until: float = 0.0
+    """When it is looked at again; 0 is when something changes, or a person says so."""
+
+
+class AskRenewalInfo(Step, frozen=True, kw_only=True):
+    """Ask the issuer when to renew it."""
+
+
+class StandIn(Step, frozen=True, kw_only=True):
+    """Make a self-signed one, and install it until there is another."""
+
+
+class OrderOne(Step, frozen=True, kw_only=True):
+    """Have one issued, keep it, and install it."""
+
+    replaces: str = ""
+    """Identifier of the one that it renews, at the same issuer (RFC 9773, section 5)."""
+    new_key: bool = False
+    """Whatever `ReuseKey=` says: the key of the current one is not to be used again."""
+
+
+class InstallAgain(Step, frozen=True, kw_only=True):
+    """Install what is kept of the current one."""
+
+
+class LookServed(Step, frozen=True, kw_only=True):
+    """Ask the servers of `Check=` what they serve, and say so (`Seen.unserved`)."""
+
+
+class Serve(Step, frozen=True, kw_only=True):
+    """Write down that it is in use."""
+
+
+class RestartUsers(Step, frozen=True, kw_only=True):
+    """Write down that it is not served, so that its users restart."""
+
+
+class PutBackFormer(Step, frozen=True, kw_only=True):
+    """Install the one before again: nobody serves the current one."""
+
+
+class ForgetFailure(Step, frozen=True, kw_only=True):
+    """What failed, or was put back, is not asked for any more."""
+
+
+class Forget(Step, frozen=True, kw_only=True):
+    """No app asks for it: take away what is installed, and what is kept."""
+
+
+NextStep = (
+    Nothing
+    | AskRenewalInfo
+    | StandIn
+    | OrderOne
+    | InstallAgain
+    | LookServed
+    | Serve
+    | RestartUsers
+    | PutBackFormer
+    | ForgetFailure
+    | Forget
+)
