@@ -9,48 +9,11 @@ import json
 import re
 from dataclasses import dataclass
 
-from tests.host.conftest import User
+from tests.host.conftest import CHECKOUT, User
 
+SCRIPT = CHECKOUT / "contrib/lib/pebble.py"
 FOLDER = "acme"
-PEBBLE, NAMES = "pebble.service", "pebble-names.service"
-# Debian has two versions of it, which call the port of the DNS server otherwise.
-NAME_SERVER = """\
-#!/bin/sh
-case "$(pebble-challtestsrv -h 2>&1)" in *-dnsserver*) dns=-dnsserver ;; *) dns=-dns01 ;; esac
-exec pebble-challtestsrv "$dns" "$1" -management "$2" -defaultIPv4 127.0.0.1 -defaultIPv6 '' \\
-    -http01 '' -https01 '' -tlsalpn01 '' -doh ''
-"""
-NAMES_UNIT = """\
-[Service]
-ExecStart=/bin/sh {home}/name-server 127.0.0.1:{names} 127.0.0.1:{answers}
-ExecStartPost=/bin/sh -c 'until curl -s -o /dev/null 127.0.0.1:{answers}/; do sleep 0.02; done'
-StandardOutput=append:{home}/names.log
-StandardError=inherit
-
-[Install]
-WantedBy=default.target
-"""
-PEBBLE_UNIT = """\
-[Unit]
-After=pebble-names.service
-
-[Service]
-ExecStart=/usr/bin/pebble -config {home}/config.json -dnsserver {server}
-ExecStartPost=/bin/sh -c 'until curl -s -k -o /dev/null {directory}; do sleep 0.02; done'
-Environment=PEBBLE_VA_NOSLEEP=1 PEBBLE_AUTHZREUSE={reuse} PEBBLE_WFE_NONCEREJECT={nonces} {more}
-StandardOutput=append:{home}/pebble.log
-StandardError=inherit
-
-[Install]
-WantedBy=default.target
-"""
-CERTIFICATE = """\
-cd "$1"
-new="openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
-$new -subj "/CN=Pebble's own" -keyout ca.key -out ca.crt
-$new -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \\
-    -addext basicConstraints=CA:FALSE -CA ca.crt -CAkey ca.key -keyout tls.key -out tls.crt
-"""
+PEBBLE = "pebble.service"
 REQUEST = re.compile(r"\b(GET|HEAD|POST) (/\S*) -> calling handler\(\)")
 ISSUED = re.compile(r"Issued certificate serial ([0-9a-f]+) for order")
 
@@ -92,12 +55,13 @@ class AcmeServer:
         """ADDRESS:PORT of its DNS server."""
         return f"127.0.0.1:{self.port + 2}"
 
-    def settings(self, name: str = "pebble", *, more: str = "") -> str:
+    def settings(self, name: str = "pebble", *, webroot: str = "", more: str = "") -> str:
         """Podvisor's settings with this issuer, by that name; `more` is of the issuer's table."""
         return f"""
 [certificates]
 issuer = "{name}"
 http_listen = "127.0.0.1:{self.http_port}"
+webroot = "{webroot}"
 tls_listen = "127.0.0.1:{self.tls_port}"
 resolvers = ["{self.name_server}"]
 
@@ -126,34 +90,20 @@ authority = "{self.authority}"
         """
         user = self.user
         settings: dict[str, object] = {
-            "listenAddress": f"127.0.0.1:{self.port}",
-            "managementListenAddress": f"127.0.0.1:{self.port + 1}",
-            "certificate": f"{self._home}/tls.crt",
-            "privateKey": f"{self._home}/tls.key",
-            "httpPort": self.http_port,
-            "tlsPort": self.tls_port,
             "retryAfter": dict(zip(("authz", "order"), retry_after, strict=True)),
             "certificateValidityPeriod": lifetime,
             "profiles": {"default": {"description": "One", "validityPeriod": lifetime}},
         }
-        user.write(f"{FOLDER}/config.json", json.dumps({"pebble": settings | config}))
-        user.write(f"{FOLDER}/name-server", NAME_SERVER)
-        if not (user.home / FOLDER / "tls.crt").exists():
-            user.run("sh", "-euc", CERTIFICATE, "sh", self._home)
-        values = {
-            "home": self._home,
-            "names": self.port + 2,
-            "answers": self.port + 3,
-            "server": name_server or self.name_server,
-            "directory": self.directory,
-            "nonces": nonce_rejects,
+        options = {
+            "nonce_rejects": nonce_rejects,
             "reuse": reuse,
-            "more": environment,
+            "name_server": name_server,
+            "environment": environment,
+            "config": settings | config,
         }
-        user.write(f".config/systemd/user/{NAMES}", NAMES_UNIT.format(**values))
-        user.write(f".config/systemd/user/{PEBBLE}", PEBBLE_UNIT.format(**values))
-        user.systemctl("enable", NAMES, PEBBLE)
-        user.systemctl("restart", NAMES, PEBBLE)
+        user.write(SCRIPT.name, SCRIPT.read_text())
+        script = f"/home/{user.name}/{SCRIPT.name}"
+        user.run("python3", script, self._home, str(self.port), json.dumps(options))
         user.write(f"{FOLDER}/root.pem", self.managed("roots/0"))
         return self
 
