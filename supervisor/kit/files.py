@@ -1,8 +1,31 @@
 """Files of podvisor's own."""
 
+import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from supervisor.kit.failures import Retry, Stalled
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Turn what the system says into one of the two failures; `doing` completes "cannot …"."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise Retry(f"cannot {doing}: disk full") from error
+        why = error.strerror or str(error)
+        if error.errno in _FORBIDDEN:
+            raise Stalled(f"cannot {doing}: {why}", hint="check owner and permissions") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise Stalled(f"cannot {doing}: {why}", hint="give it a shorter name") from error
+        raise Retry(f"cannot {doing}: {why}") from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -19,6 +19,8 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
     """The user's Quadlet folder, below which podvisor owns `podvisor/`."""
     user_units: Path
     podman_socket: Path
+    certificates: Path
+    """Where certificates are installed that name no place, each in a folder of its own."""
 
     @classmethod
     def from_environment(cls, config: Path | None = None) -> "Paths":
@@ -39,6 +41,7 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
             quadlets=settings / "containers" / "systemd",
             user_units=settings / "systemd" / "user",
             podman_socket=Path(runtime) / "podman" / "podman.sock",
+            certificates=user_data() / "podvisor" / "certificates",
         )
 
     @property
@@ -54,6 +57,11 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
 def user_settings() -> Path:
     """Return the folder of the user's settings."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+
+
+def user_data() -> Path:
+    """Return the folder of the user's data."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
 
 
 def load_settings(path: Path) -> Reading:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+from supervisor.adapters.certificates.authority import InternalAuthority
+from supervisor.adapters.certificates.files import CertificateStore
+from supervisor.adapters.certificates.tls_look import TlsClient
 from supervisor.adapters.files.folder import OwnedFolder
 from supervisor.adapters.files.watch import SourceFolders
 from supervisor.adapters.git.reader import GitSources
@@ -24,12 +27,15 @@ from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.api.webhooks import WebhookListener
 from supervisor.controllers.ports import (
     Aside,
+    Authority,
+    CertificateFiles,
     Decryptor,
     Folder,
     FolderWatch,
     Generator,
     GitHost,
     Host,
+    Issuer,
     Ledger,
     Podman,
     Prober,
@@ -39,6 +45,7 @@ from supervisor.controllers.ports import (
     SourceReader,
     SourceWriter,
     Systemd,
+    TlsLook,
     Tokens,
     VolumeArchive,
 )
@@ -46,6 +53,7 @@ from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.threads import aside
 from supervisor.model.settings import Settings
 from supervisor.wiring.environment import Paths
+from supervisor.wiring.no_issuer import NoIssuer
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +75,10 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     pull_requests: Callable[[], PullRequests]
     """Few ask for it."""
     prober: Prober
+    issuer: Issuer
+    authority: Authority
+    certificates: CertificateFiles
+    tls: TlsLook
     folders: FolderWatch
     host: Host
     ledger: Ledger
@@ -134,6 +146,12 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         git_host=CommitStatusSender(),
         pull_requests=_pull_requests,
         prober=NetworkProber(),
+        issuer=NoIssuer(),
+        authority=InternalAuthority(paths.state / "authority"),
+        certificates=CertificateStore(
+            kept_in=state / "certificates", installed_in=paths.certificates
+        ),
+        tls=TlsClient(),
         folders=SourceFolders(),
         host=HostWatch(),
         ledger=ledger,

@@ -15,6 +15,12 @@ from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LedgerSettings, RolloutSettings, Settings, SourceSettings
 from supervisor.wiring.daemon import assemble
 from supervisor.wiring.ports import Ports
+from tests.fakes.certificates import (
+    FakeAuthority,
+    FakeCertificateFiles,
+    FakeIssuer,
+    FakeTlsLook,
+)
 from tests.fakes.faults import Faulty
 from tests.fakes.machine import Machine
 from tests.fakes.ports import (
@@ -78,6 +84,10 @@ FAULTY = (
     "secrets",
     "decryptor",
     "git_host",
+    "issuer",
+    "authority",
+    "certificates",
+    "tls",
 )
 """Ports of which a call may fail, as their contracts say."""
 
@@ -105,6 +115,10 @@ class World:
         self.folders = FakeFolders()
         self.host = FakeHost()
         self.registry = FakeRegistry()
+        self.issuer = FakeIssuer(self.clock.now)
+        self.authority = FakeAuthority(self.clock.now)
+        self.certificates = FakeCertificateFiles()
+        self.tls = FakeTlsLook()
         self.defects = Defects()
         self.whether = None
         """What calls of ports fail of, as of `tests.fakes.faults`."""
@@ -142,6 +156,10 @@ class World:
             git_host=self.git_host,
             pull_requests=lambda: self.pull_requests,
             prober=self.prober,
+            issuer=self.issuer,
+            authority=self.authority,
+            certificates=self.certificates,
+            tls=self.tls,
             folders=self.folders,
             host=self.host,
             ledger=self.ledger,

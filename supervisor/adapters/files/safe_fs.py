@@ -10,15 +10,13 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
-from supervisor.kit import libc
-from supervisor.model.errors import Retry, Stalled
+from supervisor.kit import files, libc
+from supervisor.model.errors import Stalled
 from supervisor.model.source import FileKind
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MODES = {FileKind.FILE: 0o644, FileKind.EXECUTABLE: 0o755}
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _SYNCED_EACH = 8
 """Files that are synced one by one; more than these with all of their file system."""
 _PREFIX, _SUFFIX = ".podvisor-", ".tmp"
@@ -38,23 +36,15 @@ def is_leftover(name: str) -> bool:
 
 @contextmanager
 def told(doing: str) -> Iterator[None]:
-    """Turn what the system says into one of the two failures; `doing` completes "cannot …"."""
+    """Turn what fails into one of the two failures; `doing` completes "cannot …"."""
     try:
-        yield
+        with files.told(doing):
+            yield
     except InTheWay as error:
         raise Stalled(
             f"cannot {doing}: {error} is in the way, and is not podvisor's",
             hint=f"move {error} away",
         ) from error
-    except OSError as error:
-        if error.errno in _FULL:
-            raise Retry(f"cannot {doing}: disk full") from error
-        why = error.strerror or str(error)
-        if error.errno in _FORBIDDEN:
-            raise Stalled(f"cannot {doing}: {why}", hint="check owner and permissions") from error
-        if error.errno == errno.ENAMETOOLONG:
-            raise Stalled(f"cannot {doing}: {why}", hint="give it a shorter name") from error
-        raise Retry(f"cannot {doing}: {why}") from error
 
 
 def put(

@@ -4,6 +4,12 @@ Every method that can fail raises one of the two failures of `model.errors`, wit
 for people; anything else that escapes is a defect.
 """
 
+from supervisor.controllers.ports.certificates import (
+    Authority,
+    CertificateFiles,
+    Issuer,
+    TlsLook,
+)
 from supervisor.controllers.ports.ledger import AppliedState, Documents, Events, Ledger
 from supervisor.controllers.ports.machine import Aside, Host, Prober
 from supervisor.controllers.ports.podman import Podman
@@ -24,6 +30,8 @@ from supervisor.controllers.ports.volumes import VolumeArchive
 __all__ = (
     "AppliedState",
     "Aside",
+    "Authority",
+    "CertificateFiles",
     "Decryptor",
     "Documents",
     "Events",
@@ -32,6 +40,7 @@ __all__ = (
     "Generator",
     "GitHost",
     "Host",
+    "Issuer",
     "Ledger",
     "Listener",
     "Podman",
@@ -42,6 +51,7 @@ __all__ = (
     "SourceReader",
     "SourceWriter",
     "Systemd",
+    "TlsLook",
     "Tokens",
     "VolumeArchive",
 )

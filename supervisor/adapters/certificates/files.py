@@ -1,0 +1,80 @@
+"""Where pairs are kept, and where certificates are installed. The `CertificateFiles` port.
+
+All of it is done in threads: a disk that is slow does not hold up the event loop.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from supervisor.adapters.certificates import kept, texts
+from supervisor.adapters.certificates.installed import Place
+from supervisor.kit.threads import in_thread
+from supervisor.model.acme import Pair
+from supervisor.model.certificate import DesiredCertificate, Issued
+
+T = TypeVar("T")
+_VERSION = slice(16)
+"""Of a fingerprint, as of `Issued.version`."""
+
+
+class CertificateStore:
+    """Pairs in a folder of podvisor's own; what is installed in it, or wherever it is asked for."""
+
+    def __init__(self, *, kept_in: Path, installed_in: Path) -> None:
+        """`installed_in` is podvisor's own place of what is installed: a folder for each."""
+        self._kept_in = kept_in
+        self._installed_in = installed_in
+        # A wait that was given up leaves its thread at work.
+        self._one_at_a_time = threading.Lock()
+
+    def place(self, certificate: DesiredCertificate) -> str:
+        """Return the absolute path of the folder in which it is installed. Asks nothing."""
+        return certificate.directory or str(self._installed_in / certificate.name)
+
+    async def keep(self, name: str, pair: Pair) -> str:
+        """Keep a pair beside the others of this name; returns the digest of what is kept."""
+        held = texts.kept(pair)
+        version = pair.facts.fingerprint[_VERSION]
+        await self._aside(lambda: kept.keep(self._kept_in / name, version, held))
+        return held.digest
+
+    async def kept(self, name: str, issued: Issued) -> Pair | None:
+        """Return what was kept; None if it is not there, or not as it was."""
+        held = await self._aside(
+            lambda: kept.kept(self._kept_in / name, issued.version, issued.digest)
+        )
+        return held and Pair(key=held.key, chain=held.chain, facts=issued.facts)
+
+    async def install(self, certificate: DesiredCertificate, pair: Pair) -> str:
+        """Install it whole, or not at all; returns the absolute path of the folder."""
+        place = self._place_of(certificate.name, certificate.directory)
+        version = pair.facts.fingerprint[_VERSION]
+        await self._aside(lambda: place.install(texts.kept(pair), version, mode=certificate.mode))
+        return place.folder
+
+    async def is_installed(self, certificate: DesiredCertificate, issued: Issued) -> bool:
+        """Whether what stands there is that, with its mode, and nothing is missing."""
+        place = self._place_of(certificate.name, certificate.directory)
+        return await self._aside(lambda: place.holds(issued.digest, mode=certificate.mode))
+
+    async def remove(self, name: str, directory: str) -> None:
+        """Take away what was installed in a folder; other files there stay, and what is kept."""
+        await self._aside(self._place_of(name, directory).remove)
+
+    async def forget(self, name: str, keep: Sequence[Issued]) -> None:
+        """Remove what is kept of this name, but for these."""
+        versions = {one.version for one in keep}
+        await self._aside(lambda: kept.forget(self._kept_in / name, versions))
+
+    def _place_of(self, name: str, directory: str) -> Place:
+        own = str(self._installed_in / name)
+        return Place(name, directory or own, is_own=directory in ("", own))
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        def one_at_a_time() -> T:
+            with self._one_at_a_time:
+                return work()
+
+        return await in_thread(one_at_a_time)

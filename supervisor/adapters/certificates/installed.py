@@ -1,0 +1,261 @@
+"""Install a certificate in a folder, as kubelet's atomic writer does.
+
+All files are in a folder of their own, `..VERSION`; `..data` is a link to it, and the names that
+people use are links to files below `..data`. One rename gives `..data` another target, and so all
+files another content, for those too who have mounted the folder. Every step goes down from the open
+folder, and no link in it is followed.
+"""
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from supervisor.adapters.certificates import texts
+from supervisor.kit.files import told
+from supervisor.model.certificate import FILES
+from supervisor.model.errors import Stalled
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_DATA = "..data"
+_SCRATCH = "..data_tmp"
+_VERSION = re.compile(r"\.\.[0-9a-f]{16}(\.[0-9]+)?", re.ASCII)
+_WITH_KEY = ("privkey.pem", "combined.pem")
+_READABLE = 0o044
+_LARGEST = 1 << 20
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EISDIR, errno.ENXIO}
+
+
+class Place:
+    """A folder in which the certificate of a name is installed."""
+
+    def __init__(self, name: str, folder: str, *, is_own: bool) -> None:
+        """`is_own`: it is podvisor's own place, which holds nothing else."""
+        self.name = name
+        self.folder = folder
+        self.is_own = is_own
+
+    def install(self, pair: texts.Kept, version: str, *, mode: int) -> None:
+        """Install it, whole or not at all. Raises Retry or Stalled."""
+        self._make(mode)
+        with told(self._doing), self._opened() as place:
+            before = self._target(place)
+            self._refuse_others(place)
+            _sweep(place, {before})
+            new = _unused(place, version)
+            try:
+                _write_version(place, new, texts.installed(self.name, pair), mode)
+                for file in FILES:
+                    # Before there is anything behind them: so all of them appear at once.
+                    with suppress(FileExistsError):
+                        os.symlink(f"{_DATA}/{file}", file, dir_fd=place)
+                os.symlink(new, _SCRATCH, dir_fd=place)
+                os.rename(_SCRATCH, _DATA, src_dir_fd=place, dst_dir_fd=place)
+            except BaseException:
+                if self._target(place) != new:
+                    _sweep(place, {before})
+                raise
+            os.fsync(place)
+
+    def holds(self, digest: str, *, mode: int) -> bool:
+        """Whether that is what stands there, all of it, as it should be. Raises Retry."""
+        with told(f"read certificate {self.name} in {self.folder}"):
+            try:
+                with self._opened() as place:
+                    return self._holds(place, digest, mode)
+            except OSError as error:
+                if error.errno in _NOT_THERE:
+                    return False
+                raise
+
+    def remove(self) -> None:
+        """Take it away, if it is the one that is installed there. Raises Retry or Stalled."""
+        with told(f"remove certificate {self.name} from {self.folder}"):
+            try:
+                with self._opened() as place:
+                    if self._owner(place) not in ("", self.name):
+                        return
+                    for file in FILES:
+                        if _link(place, file) == f"{_DATA}/{file}":
+                            os.unlink(file, dir_fd=place)
+                    if self._target(place):
+                        os.unlink(_DATA, dir_fd=place)
+                    _sweep(place, set())
+                    os.fsync(place)
+            except (FileNotFoundError, NotADirectoryError):
+                return
+        if self.is_own:
+            with suppress(OSError):  # a person's file is in it
+                os.rmdir(self.folder)  # noqa: PTH106
+
+    @property
+    def _doing(self) -> str:
+        return f"install certificate {self.name} in {self.folder}"
+
+    def _make(self, mode: int) -> None:
+        parent = os.path.dirname(self.folder)  # noqa: PTH120
+        with told(self._doing):
+            try:
+                os.makedirs(parent, exist_ok=True)  # noqa: PTH103
+                try:
+                    os.mkdir(self.folder, 0o700)  # noqa: PTH102
+                    is_new = True
+                except FileExistsError:
+                    is_new = False
+                with self._opened() as place:
+                    if is_new or self.is_own:
+                        os.fchmod(place, _folder_mode(mode))
+            except (FileExistsError, NotADirectoryError) as error:
+                raise self._no_folder(parent) from error
+
+    def _no_folder(self, parent: str) -> Stalled:
+        if os.path.islink(self.folder):  # noqa: PTH114
+            hint = "name the folder that it leads to by Directory="
+            return Stalled(f"cannot {self._doing}: that is a link", hint=hint)
+        there = self.folder if os.path.isdir(parent) else parent  # noqa: PTH112
+        hint = "name another folder by Directory="
+        return Stalled(f"cannot {self._doing}: {there} is no folder", hint=hint)
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        place = os.open(self.folder, _FOLDER)
+        try:
+            yield place
+        finally:
+            os.close(place)
+
+    def _refuse_others(self, place: int) -> None:
+        for file in FILES:
+            if _is_there(place, file) and _link(place, file) != f"{_DATA}/{file}":
+                raise self._in_the_way(file)
+        if _is_there(place, _DATA) and not self._target(place):
+            raise self._in_the_way(_DATA)
+
+    def _in_the_way(self, file: str) -> Stalled:
+        return Stalled(
+            f"cannot {self._doing}: {self.folder}/{file} is in the way, and is not podvisor's",
+            hint="move it away" if self.is_own else "move it away, or name another Directory=",
+        )
+
+    def _target(self, place: int) -> str:
+        """Return the folder that `..data` leads to; empty if it does not lead to one of ours."""
+        target = _link(place, _DATA)
+        return target if _VERSION.fullmatch(target) else ""
+
+    def _owner(self, place: int) -> str:
+        """Return the name of the certificate that is installed; empty if none is."""
+        if not (target := self._target(place)):
+            return ""
+        try:
+            with _below(place, target) as version:
+                return _read(version, texts.NAME)[0].decode(errors="replace").strip()
+        except OSError:
+            return ""
+
+    def _holds(self, place: int, digest: str, mode: int) -> bool:
+        if self.is_own and _mode(place) != _folder_mode(mode):
+            return False
+        if any(_link(place, file) != f"{_DATA}/{file}" for file in FILES):
+            return False
+        with _below(place, self._target(place) or _DATA) as version:
+            if _mode(version) != _folder_mode(mode):
+                return False
+            found = {file: _read(version, file) for file in (*FILES, texts.NAME)}
+        key, chain = (found[file][0].decode(errors="replace") for file in ("privkey.pem", FILES[3]))
+        pair = texts.Kept(key, chain)
+        wanted = texts.installed(self.name, pair)
+        return pair.digest == digest and all(
+            found[file] == (content, _file_mode(file, mode)) for file, content in wanted.items()
+        )
+
+
+def _folder_mode(mode: int) -> int:
+    return 0o755 if mode & _READABLE else 0o700
+
+
+def _file_mode(file: str, mode: int) -> int:
+    return mode if file in _WITH_KEY else 0o644
+
+
+def _write_version(place: int, name: str, files: dict[str, bytes], mode: int) -> None:
+    os.mkdir(name, 0o700, dir_fd=place)
+    with _below(place, name) as version:
+        for file, content in files.items():
+            descriptor = os.open(file, _NEW_FILE, 0o600, dir_fd=version)
+            with open(descriptor, "wb") as writer:  # noqa: PTH123
+                writer.write(content)
+                writer.flush()
+                os.fchmod(descriptor, _file_mode(file, mode))
+                os.fsync(descriptor)
+        os.fchmod(version, _folder_mode(mode))
+        os.fsync(version)
+
+
+def _sweep(place: int, keep: set[str]) -> None:
+    """Remove versions but for these, and what was cut short."""
+    for name in os.listdir(place):
+        if _VERSION.fullmatch(name) and name not in keep:
+            _remove_version(place, name)
+    with suppress(FileNotFoundError):
+        os.unlink(_SCRATCH, dir_fd=place)
+
+
+def _remove_version(place: int, name: str) -> None:
+    # What somebody else put there stays, and does not keep the rest from being done.
+    with suppress(OSError):
+        with _below(place, name) as version:
+            for file in (*FILES, texts.NAME):
+                with suppress(FileNotFoundError):
+                    os.unlink(file, dir_fd=version)
+        os.rmdir(name, dir_fd=place)
+
+
+def _unused(place: int, version: str) -> str:
+    taken = set(os.listdir(place))
+    names = (f"..{version}{f'.{number}' if number else ''}" for number in range(len(taken) + 1))
+    return next(name for name in names if name not in taken)
+
+
+@contextmanager
+def _below(place: int, name: str) -> Iterator[int]:
+    folder = os.open(name, _FOLDER, dir_fd=place)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _mode(place: int) -> int:
+    return stat.S_IMODE(os.fstat(place).st_mode)
+
+
+def _is_there(place: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=place, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _link(place: int, name: str) -> str:
+    """Return the target of a link; empty if it is none, or not there."""
+    try:
+        return os.readlink(name, dir_fd=place)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EINVAL):
+            return ""
+        raise
+
+
+def _read(place: int, name: str) -> tuple[bytes, int]:
+    """Return what a plain file holds, and its mode; of anything else nothing."""
+    descriptor = os.open(name, _FILE, dir_fd=place)
+    with open(descriptor, "rb") as file:  # noqa: PTH123
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return b"", 0
+        return file.read(_LARGEST), stat.S_IMODE(status.st_mode)

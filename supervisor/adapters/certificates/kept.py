@@ -1,0 +1,104 @@
+"""Pairs that are kept in podvisor's own folder: `NAME/VERSION/key.pem` and `chain.pem`."""
+
+import errno
+import os
+import re
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from supervisor.adapters.certificates.texts import Kept
+from supervisor.kit.files import told, write_whole
+from supervisor.kit.folders import remove_tree
+
+_KEY, _CHAIN = "key.pem", "chain.pem"
+_VERSION = re.compile(r"[0-9a-f]{16}")
+_NEW = re.compile(r"\.[0-9a-f]{16}\.(new|old)")
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO}
+_OF_OTHERS = 0o077
+_LARGEST = 1 << 20
+
+
+def keep(folder: Path, version: str, pair: Kept) -> None:
+    """Keep a pair beside the others of its certificate. Raises Retry or Stalled."""
+    with told(f"keep certificate {folder.name} in {folder}"):
+        if _read(folder / version) == pair:
+            return
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = folder / f".{version}.new"
+        remove_tree(new)
+        try:
+            new.mkdir(mode=0o700)
+            write_whole(new / _KEY, pair.key.encode())
+            write_whole(new / _CHAIN, pair.chain.encode())
+            _sync(new)
+            _take_place(new, folder / version)
+        except BaseException:
+            remove_tree(new)
+            raise
+        _sync(folder)
+        _sync(folder.parent)
+
+
+def kept(folder: Path, version: str, digest: str) -> Kept | None:
+    """Return what was kept; None if it is not there, or not as it was. Raises Retry or Stalled."""
+    with told(f"read what is kept of certificate {folder.name} in {folder}"):
+        pair = _read(folder / version)
+    return pair if pair and pair.digest == digest else None
+
+
+def forget(folder: Path, keep: Collection[str]) -> None:
+    """Remove versions but for these, and what was cut short. Raises Retry or Stalled."""
+    with told(f"remove what is kept of certificate {folder.name} in {folder}"):
+        try:
+            found = [*folder.iterdir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for one in found:
+            if _NEW.fullmatch(one.name) or (_VERSION.fullmatch(one.name) and one.name not in keep):
+                remove_tree(one)
+        with suppress(OSError):  # something is in it still
+            folder.rmdir()
+
+
+def _take_place(new: Path, place: Path) -> None:
+    try:
+        new.rename(place)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
+        old = place.with_name(f".{place.name}.old")
+        remove_tree(old)
+        place.rename(old)
+        new.rename(place)
+        if old.is_dir() and not old.is_symlink():
+            remove_tree(old)
+        else:
+            old.unlink()
+
+
+def _read(folder: Path) -> Kept | None:
+    try:
+        return Kept(_text(folder / _KEY), _text(folder / _CHAIN))
+    except UnicodeDecodeError:
+        return None
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
+        raise
+
+
+def _text(path: Path) -> str:
+    with open(os.open(path, _FILE), "rb") as file:  # noqa: PTH123
+        if os.fstat(file.fileno()).st_mode & _OF_OTHERS:
+            os.fchmod(file.fileno(), 0o600)
+        return file.read(_LARGEST).decode()
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

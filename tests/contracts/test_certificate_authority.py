@@ -1,0 +1,61 @@
+"""Authority: podvisor's own."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supervisor.adapters.certificates.authority import InternalAuthority
+from supervisor.controllers.ports import Authority
+from supervisor.model.certificate import CertificateTerms
+from supervisor.model.errors import Stalled
+from tests.fakes.certificates import FakeAuthority
+
+pytestmark = pytest.mark.anyio
+
+TERMS = CertificateTerms(domains=("web.home.arpa", "*.nas.internal"), issuer="internal")
+
+
+class FakeSide:
+    def __init__(self, folder: Path) -> None:
+        self.authority = FakeAuthority(lambda: 1_000_000.0)
+
+
+class RealSide:
+    def __init__(self, folder: Path) -> None:
+        self.authority = InternalAuthority(folder / "state" / "authority")
+
+
+@pytest.fixture(params=[FakeSide, RealSide])
+def authority(request: Any, tmp_path: Path) -> Authority:
+    made: Authority = request.param(tmp_path).authority
+    return made
+
+
+async def test_it_is_made_with_the_first_certificate(authority: Authority) -> None:
+    with pytest.raises(Stalled, match="no authority of its own yet"):
+        await authority.root()
+    first = await authority.issue(TERMS)
+    root = await authority.root()
+    assert root.startswith("-----BEGIN CERTIFICATE-----\n")
+    second = await authority.issue(TERMS)
+    assert await authority.root() == root
+    assert first.facts.names == second.facts.names == ("*.nas.internal", "web.home.arpa")
+    assert first.facts.fingerprint != second.facts.fingerprint
+    assert first.facts.serial != second.facts.serial
+    assert first.key != second.key
+    assert 89 < first.facts.lifetime / 86_400 < 91
+
+
+async def test_a_key_is_used_again(authority: Authority) -> None:
+    first = await authority.issue(TERMS)
+    second = await authority.issue(TERMS, key=first.key)
+    assert second.key == first.key
+    assert second.chain != first.chain
+
+
+async def test_it_does_not_sign_for_others(authority: Authority) -> None:
+    terms = CertificateTerms(domains=("web.home.arpa", "www.example.org"), issuer="internal")
+    with pytest.raises(Stalled, match=r"may not sign for www\.example\.org") as told:
+        await authority.issue(terms)
+    assert told.value.hint

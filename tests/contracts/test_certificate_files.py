@@ -1,0 +1,177 @@
+"""CertificateFiles: pairs that are kept, and what is installed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from supervisor.adapters.certificates.files import CertificateStore
+from supervisor.controllers.ports import CertificateFiles
+from supervisor.model.acme import Pair
+from supervisor.model.certificate import CertificateTerms, DesiredCertificate, Issued
+from supervisor.model.errors import Stalled
+from tests.fakes.certificates import FakeCertificateFiles, make_pair
+
+pytestmark = pytest.mark.anyio
+
+TERMS = CertificateTerms(domains=("web.example.org",))
+FIRST = make_pair("first", TERMS.domains)
+SECOND = make_pair("second", TERMS.domains)
+
+
+class FakeSide:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files = FakeCertificateFiles()
+
+    def has(self, folder: str) -> bool:
+        return folder in self.files.installed
+
+    def damages(self, folder: str) -> None:
+        self.files.damaged.add(folder)
+
+    def damages_kept(self, name: str, digest: str) -> None:
+        del self.files.pairs[name, digest]
+
+    def closes(self, folder: str) -> None:
+        self.files.unwritable.add(folder)
+
+
+class RealSide:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files = CertificateStore(kept_in=folder / "kept", installed_in=folder / "installed")
+
+    def has(self, folder: str) -> bool:
+        return Path(folder, "combined.pem").exists()
+
+    def damages(self, folder: str) -> None:
+        Path(folder, "privkey.pem").write_text("another")
+
+    def damages_kept(self, name: str, digest: str) -> None:
+        for path in (self.folder / "kept" / name).glob("*/chain.pem"):
+            path.write_text("another")
+
+    def closes(self, folder: str) -> None:
+        Path(folder).write_text("no folder")
+
+
+Side = FakeSide | RealSide
+
+
+@pytest.fixture(params=[FakeSide, RealSide])
+def side(request: Any, tmp_path: Path) -> Side:
+    made: Side = request.param(tmp_path)
+    return made
+
+
+def files_of(side: Side) -> CertificateFiles:
+    return side.files
+
+
+def wanted(directory: str = "") -> DesiredCertificate:
+    return DesiredCertificate(name="web", path="web.certificate", terms=TERMS, directory=directory)
+
+
+async def keep(files: CertificateFiles, pair: Pair) -> Issued:
+    return Issued(facts=pair.facts, terms=TERMS, digest=await files.keep("web", pair))
+
+
+async def test_what_is_kept_comes_back(side: Side) -> None:
+    files = files_of(side)
+    first, second = await keep(files, FIRST), await keep(files, SECOND)
+    assert first.digest != second.digest
+    assert await keep(files, FIRST) == first, "again is the same"
+    assert await files.kept("web", first) == FIRST
+    assert await files.kept("web", second) == SECOND
+    assert await files.kept("other", first) is None
+
+
+async def test_what_is_damaged_does_not_come_back_until_it_is_kept_anew(side: Side) -> None:
+    files = files_of(side)
+    first = await keep(files, FIRST)
+    side.damages_kept("web", first.digest)
+    assert await files.kept("web", first) is None
+    assert await keep(files, FIRST) == first
+    assert await files.kept("web", first) == FIRST
+
+
+async def test_what_is_not_to_be_kept_goes(side: Side) -> None:
+    files = files_of(side)
+    first, second = await keep(files, FIRST), await keep(files, SECOND)
+    await files.forget("web", [second])
+    assert await files.kept("web", first) is None
+    assert await files.kept("web", second) == SECOND
+    await files.forget("web", [])
+    await files.forget("other", [])
+    assert await files.kept("web", second) is None
+
+
+@pytest.mark.parametrize("place", ["", "served"])
+async def test_one_is_installed_after_the_other(side: Side, place: str) -> None:
+    files = files_of(side)
+    certificate = wanted(place and f"{side.folder}/{place}")
+    first, second = await keep(files, FIRST), await keep(files, SECOND)
+    assert not await files.is_installed(certificate, first)
+    folder = await files.install(certificate, FIRST)
+    assert folder == files.place(certificate)
+    assert await files.is_installed(certificate, first)
+    assert not await files.is_installed(certificate, second)
+    await files.install(certificate, SECOND)
+    await files.install(certificate, SECOND)
+    assert await files.is_installed(certificate, second)
+    assert not await files.is_installed(certificate, first)
+    await files.install(certificate, FIRST)
+    assert await files.is_installed(certificate, first)
+
+
+async def test_what_is_damaged_is_installed_again(side: Side) -> None:
+    files = files_of(side)
+    first = await keep(files, FIRST)
+    folder = await files.install(wanted(), FIRST)
+    side.damages(folder)
+    assert not await files.is_installed(wanted(), first)
+    await files.install(wanted(), FIRST)
+    assert await files.is_installed(wanted(), first)
+
+
+async def test_another_mode_is_not_installed(side: Side) -> None:
+    files = files_of(side)
+    first = await keep(files, FIRST)
+    await files.install(wanted(), FIRST)
+    other = replace(wanted(), mode=0o640)
+    assert not await files.is_installed(other, first)
+    await files.install(other, FIRST)
+    assert await files.is_installed(other, first)
+
+
+async def test_it_is_taken_away(side: Side) -> None:
+    files = files_of(side)
+    first = await keep(files, FIRST)
+    folder = await files.install(wanted(), FIRST)
+    await files.remove("web", folder)
+    await files.remove("web", folder)
+    assert not side.has(folder)
+    assert not await files.is_installed(wanted(), first)
+    assert await files.kept("web", first) == FIRST
+
+
+async def test_only_whose_it_is_takes_it_away(side: Side) -> None:
+    files = files_of(side)
+    first = await keep(files, FIRST)
+    certificate = wanted(f"{side.folder}/served")
+    folder = await files.install(certificate, FIRST)
+    await files.remove("other", folder)
+    assert await files.is_installed(certificate, first)
+
+
+async def test_a_folder_that_cannot_be_written_is_told(side: Side) -> None:
+    files = files_of(side)
+    certificate = wanted(f"{side.folder}/closed")
+    side.closes(certificate.directory)
+    with pytest.raises(Stalled, match=f"cannot install .*web.* in {certificate.directory}") as told:
+        await files.install(certificate, FIRST)
+    assert told.value.hint
+    first = await keep(files, FIRST)
+    assert not await files.is_installed(certificate, first)
