@@ -204,8 +204,13 @@ class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     previous: Issued | None = None
     """What was before, by the issuer."""
     stage: Stage = Stage.SERVED
+    ready: Issued | None = None
+    """What was issued and kept, and is to be installed: it is not ordered again."""
     installed_in: str = ""
-    """Absolute path of the folder; another one is due where the file says another."""
+    """Absolute path of the folder; another one is due where the file says another. Empty while
+    nothing is installed."""
+    left: tuple[str, ...] = ()
+    """Folders in which it was installed before, and is as long as somebody may read it there."""
     renewal: Renewal | None = None
     failure: OrderFailure | None = None
     refused: PutBack | None = None
@@ -228,7 +233,7 @@ class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     @property
     def version(self) -> str:
         """What its users take up: another word, and they reload; another `+`, and they restart."""
-        if self.current is None:
+        if self.current is None or not self.installed_in:
             return ""
         return f"{self.current.version}{'+' if self.stage is Stage.RESTARTED else ''}"
 

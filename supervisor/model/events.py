@@ -47,6 +47,8 @@ class EventKind(enum.StrEnum):
     """What a timer, a socket, a path or a person starts has failed."""
     IMAGE = "image"
     """There is another version of an image, or that could not be found out."""
+    CERTIFICATE = "certificate"
+    """A certificate was issued, installed or seen to be served, or was not."""
     PULL_REQUEST = "pull-request"
     """A pull request for what was written back was opened, brought up to date, merged or closed."""
     HEALTH = "health"

@@ -21,16 +21,25 @@ from supervisor.model.certificate import (
 HOUR = 3_600.0
 
 
+def issued(record: CertificateRecord, new: Issued, now: float) -> CertificateRecord:
+    """Another one was issued and kept; it is counted, whatever becomes of it."""
+    if new.standin:
+        return replace(record, ready=new)
+    return replace(counted(record, new.terms, now), ready=new, failure=None)
+
+
 def installed(
     record: CertificateRecord, new: Issued, *, folder: str, now: float
 ) -> CertificateRecord:
-    """Another one was issued and installed. A stand-in is never what can be put back."""
+    """What was issued is installed. A stand-in is never what can be put back."""
+    new = replace(new, installed_at=now)
     before = record.current if record.current and not record.current.standin else record.previous
     if new.standin:
         return replace(
             record,
             current=new,
             previous=before,
+            ready=None,
             stage=Stage.SERVED,
             installed_in=folder,
             renewal=None,
@@ -39,9 +48,10 @@ def installed(
             unserved="",
         )
     return replace(
-        counted(record, new.terms, now),
+        record,
         current=new,
         previous=before,
+        ready=None,
         stage=Stage.INSTALLED,
         installed_in=folder,
         renewal=None,
@@ -56,7 +66,7 @@ def installed(
 
 
 def counted(record: CertificateRecord, terms: CertificateTerms, now: float) -> CertificateRecord:
-    """Count a certificate that was issued, also one that could not be installed then."""
+    """Count a certificate that was issued."""
     if terms.issuer == INTERNAL:
         return record
     one = Counted(at=now, issuer=terms.issuer, names=backoff.names_of(terms))
@@ -67,6 +77,28 @@ def counted(record: CertificateRecord, terms: CertificateTerms, now: float) -> C
 def installed_again(record: CertificateRecord, *, folder: str) -> CertificateRecord:
     """What is current was put where it belongs."""
     return replace(record, installed_in=folder)
+
+
+def moved(record: CertificateRecord, before: str) -> CertificateRecord:
+    """It is installed elsewhere now; where it was, somebody may read it still."""
+    left = (one for one in (*record.left, before) if one != record.installed_in)
+    return replace(record, left=tuple(dict.fromkeys(left)))
+
+
+def let_go(record: CertificateRecord) -> CertificateRecord:
+    """Nobody asks for it any more, and nothing of it is installed; what is kept may serve again."""
+    return replace(
+        record,
+        ready=None,
+        installed_in="",
+        left=(),
+        stage=Stage.SERVED,
+        failure=None,
+        asked_at=0.0,
+        looked_since=0.0,
+        looked_at=0.0,
+        unserved="",
+    )
 
 
 def failed(
