@@ -9,6 +9,8 @@ import msgspec
 
 from supervisor.model.certificate import CertificateFacts, CertificateTerms, Challenge
 
+ORDER_FILES = ("order.json", "order.key")
+
 
 class AcmeIssuer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An issuer by its directory (RFC 8555, section 7.1.1)."""
@@ -56,7 +58,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     folder: str
     """Absolute path of the certificate's own folder, in which an order that is cut short is
-    remembered: `order.json` and `order.key`."""
+    remembered (`ORDER_FILES`), until it has failed or its pair is kept."""
     accounts: str
     """Absolute path of the folder of the accounts' keys."""
     issuer: AcmeIssuer
@@ -115,6 +117,14 @@ class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     pair: Pair | None = None
     refusal: OrderRefusal | None = None
+
+
+class Revocation(msgspec.Struct, frozen=True, kw_only=True):
+    """Have a certificate declared void; an `OrderAnswer` without a pair is that it is."""
+
+    order: Order
+    """With its key; the rest is of whom to ask, and how."""
+    chain: str
 
 
 class RenewalInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -54,7 +54,11 @@ class CertificateFiles(Protocol):
         """Return the absolute path of the folder in which it is installed. Asks nothing."""
 
     async def keep(self, name: str, pair: Pair) -> str:
-        """Keep a pair beside the others of this name; returns the digest of what is kept."""
+        """Keep a pair beside the others of this name; returns the digest of what is kept.
+
+        The order that it came of has ended with that: what is remembered of it (`Order.folder`)
+        is removed.
+        """
 
     async def kept(self, name: str, issued: Issued) -> Pair | None:
         """Return what was kept; None if it is not there, or not as it was."""

@@ -1,0 +1,377 @@
+"""Have a certificate issued: a helper, which `issuer` asks.
+
+Account, order, proofs, request, certificate; each step is written down before the next one, and an
+order that was cut short goes on from the state that the issuer has it in.
+"""
+
+import ipaddress
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import requests
+from acme import crypto_util, messages
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from josepy.json_util import field
+
+from supervisor.adapters.acme.accounts import account_key, sign_in, thumbprint
+from supervisor.adapters.acme.memory import Memory
+from supervisor.adapters.acme.network import Fields, Network, links
+from supervisor.adapters.acme.places import account_path
+from supervisor.adapters.acme.proofs import Proof, shown
+from supervisor.adapters.acme.refusals import (
+    Refused,
+    names,
+    odd,
+    of_challenge,
+    of_error,
+    of_order,
+    refused,
+    unlike,
+    wrong_clock,
+)
+from supervisor.adapters.acme.replies import (
+    Authorization,
+    ChallengeState,
+    Directory,
+    Identifier,
+    IssuerError,
+    OrderList,
+    OrderState,
+)
+from supervisor.core.x509.pairs import facts_of, pair_problem
+from supervisor.kit.helper import serve
+from supervisor.kit.texts import one_line
+from supervisor.model.acme import FailureKind, Order, OrderAnswer, Pair
+
+_DAY = 86_400.0
+_LONGEST_CHAIN = 10
+_FIRST_PAUSE_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 5.0
+_MANY_ORDERS = 10
+_LOCATION = "Location"
+
+
+class NewOrder(messages.NewOrder):
+    """With what the library does not have (RFC 9773, section 5)."""
+
+    replaces: str = field("replaces", omitempty=True)
+
+
+def issue(order: Order) -> OrderAnswer:
+    """Have it issued, or say why not."""
+    try:
+        return OrderAnswer(pair=_Issue(order).run())
+    except Refused as error:
+        return OrderAnswer(refusal=error.refusal)
+    except OSError as error:
+        why = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        message = f"cannot keep the order for {names(order.terms.domains)}: {why}"
+        found = refused(FailureKind.PASSING, message)
+        return OrderAnswer(refusal=found.refusal)
+
+
+class _Issue:
+    """One order."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.path = account_path(Path(order.accounts), order.issuer.directory)
+        self.key, self.was_there = account_key(self.path)
+        self.thumbprint = thumbprint(self.key)
+        deadline = time.monotonic() + order.timeout_seconds
+        self.network = Network(order.issuer, self.key, deadline=deadline)
+        self.url = ""
+        self.pauses = 0
+
+    def run(self) -> Pair:
+        directory = self.directory = self.network.open()
+        if abs(self.network.ahead) > _DAY:
+            # What it issued now could not be used here.
+            raise wrong_clock(self.order.issuer.name, self.network.ahead)
+        self._check_profile(directory)
+        account = sign_in(
+            self.network, directory, self.order, self.path, key=self.key, was_there=self.was_there
+        )
+        self.memory = Memory(self.order, self.network.kid)
+        try:
+            state = self._resumed(account.orders) or self._begun()
+            return self._finished(state)
+        except Refused as error:
+            if error.has_ended:
+                self.memory.forget()
+            raise
+
+    def _check_profile(self, directory: Directory) -> None:
+        wanted, there = self.order.terms.profile, directory.meta.profiles
+        if wanted and wanted not in there:
+            has = ", ".join(one_line(one, 40) for one in [*there][:_MANY_ORDERS])
+            raise refused(
+                FailureKind.REFUSED,
+                f"cannot order a certificate for {names(self.order.terms.domains)} by"
+                f" {self.order.issuer.name}: the issuer has no profile “{one_line(wanted)}”",
+                f"set Profile= to one of these: {has}"
+                if has
+                else "leave Profile= out: it has none",
+            )
+
+    def _resumed(self, listed: str) -> OrderState | None:
+        """Return the order that is under way, if it can go on."""
+        remembered = self.memory.recall()
+        if remembered is None:
+            return None
+        urls = [remembered.url] if remembered.url else self._listed(listed)
+        for url in urls:
+            try:
+                state, _ = self.network.ask(url, OrderState)
+            except IssuerError:
+                continue  # it is forgotten there: a new one has to do
+            if self._is_ours(state):
+                self.url = url
+                if not remembered.url:
+                    self.memory.placed(url)
+                return state
+        return None
+
+    def _listed(self, url: str) -> Sequence[str]:
+        """Return the account's last orders, where the issuer has a list of them."""
+        if not url:
+            return ()
+        try:
+            found, _ = self.network.ask(url, OrderList)
+        except (IssuerError, Refused):
+            return ()
+        return found.orders[-_MANY_ORDERS:][::-1]
+
+    def _is_ours(self, state: OrderState) -> bool:
+        wanted, said = self.order.terms.profile, state.profile
+        return (
+            state.status in {"pending", "ready", "processing", "valid"}
+            and {one.value for one in state.identifiers} == {*self.order.terms.domains}
+            and not (wanted and said and wanted != said)
+        )
+
+    def _begun(self) -> OrderState:
+        self.memory.begin()
+        replaces = self.order.replaces if self.directory.renewal_info else ""
+        try:
+            try:
+                state, response = self._ordered(replaces)
+            except IssuerError as error:
+                # One that was replaced already, or is of another account: the limits count then.
+                if not replaces or error.problem.word in {"rateLimited", "rejectedIdentifier"}:
+                    raise
+                state, response = self._ordered("")
+        except IssuerError as error:
+            raise of_error(
+                error, self.order, doing="order a certificate", account=str(self.path)
+            ) from error
+        self.url = response.headers.get(_LOCATION, "")
+        if not self.url:
+            raise odd(self.order.issuer.name, "it does not say where the order is")
+        self.memory.placed(self.url)
+        return state
+
+    def _ordered(self, replaces: str) -> tuple[OrderState, requests.Response]:
+        terms = self.order.terms
+        identifiers = [
+            messages.Identifier(
+                typ=messages.IDENTIFIER_IP if _is_address(one) else messages.IDENTIFIER_FQDN,
+                value=one,
+            )
+            for one in terms.domains
+        ]
+        asked = NewOrder(identifiers=identifiers, profile=terms.profile, replaces=replaces)
+        return self.network.tell(self.directory.new_order, asked, OrderState)
+
+    def _finished(self, state: OrderState) -> Pair:
+        """Bring the order from whatever state it is in to its end."""
+        try:
+            while state.status != "valid":
+                match state.status:
+                    case "pending":
+                        self._prove(state)
+                        state = self._seen(state)
+                    case "ready":
+                        state = self._requested(state)
+                    case "processing":
+                        state = self._seen(state)
+                    case "invalid":
+                        raise self._why_invalid(state)
+                    case other:
+                        raise odd(self.order.issuer.name, f"an order is “{one_line(other)}”")
+            return self._fetched(state)
+        except IssuerError as error:
+            raise of_error(
+                error, self.order, doing="have a certificate issued", account=str(self.path)
+            ) from error
+
+    def _seen(self, last: OrderState) -> OrderState:
+        """Look at the order, again and again until it is another."""
+        while True:
+            state, response = self.network.ask(self.url, OrderState)
+            if state.status != last.status:
+                self.pauses = 0
+                return state
+            self._pause(response)
+
+    def _pause(self, response: requests.Response) -> None:
+        seconds = min(_FIRST_PAUSE_SECONDS * 2**self.pauses, _LONGEST_PAUSE_SECONDS)
+        self.pauses += 1
+        self.network.pause(response, seconds, about=names(self.order.terms.domains))
+
+    def _why_invalid(self, state: OrderState) -> Refused:
+        for url in state.authorizations if state.error is None else ():
+            found, _ = self.network.ask(url, Authorization)
+            if found.status != "valid":
+                return self._why_unproven(found)
+        return of_order(state.error, self.order)
+
+    def _why_unproven(self, found: Authorization) -> Refused:
+        for one in found.challenges:
+            if one.error is not None:
+                return of_challenge(one.error, self.order, found.domain, self.directory.meta)
+        return refused(
+            FailureKind.VALIDATION,
+            f"{self.order.issuer.name} does not take {one_line(found.domain)} as proven any more:"
+            f" it is {one_line(found.status)}",
+            has_ended=True,
+        )
+
+    # --- proving names
+
+    def _prove(self, state: OrderState) -> None:
+        """Show what proves each name that is not proven yet, for as long as the issuer looks."""
+        waiting: list[tuple[str, ChallengeState]] = []
+        proofs: list[Proof] = []
+        for url in state.authorizations:
+            found, _ = self.network.ask(url, Authorization)
+            if found.status == "valid":
+                continue
+            if found.status != "pending":
+                raise self._why_unproven(found)
+            challenge = self._chosen(found)
+            waiting.append((url, challenge))
+            proofs.append(self._proof(found.identifier, challenge))
+        if not waiting:
+            return
+        with shown(proofs, self.order, timeout_seconds=self.network.left):
+            for _, challenge in waiting:
+                if challenge.status == "pending":
+                    self._ready(challenge)
+            self.pauses = 0
+            failed: list[Refused] = []
+            for url, _ in waiting:
+                found, response = self.network.ask(url, Authorization)
+                while found.status == "pending":
+                    self._pause(response)
+                    found, response = self.network.ask(url, Authorization)
+                if found.status != "valid":
+                    failed.append(self._why_unproven(found))
+        if failed:
+            raise failed[0]
+
+    def _chosen(self, found: Authorization) -> ChallengeState:
+        wanted = self.order.challenge
+        for one in found.challenges:
+            if one.type == wanted:
+                return one
+        offered = ", ".join(one_line(one.type, 20) for one in found.challenges[:_MANY_ORDERS])
+        is_only_dns = found.wildcard or not offered
+        raise refused(
+            FailureKind.REFUSED,
+            f"{self.order.issuer.name} does not verify {found.domain} by {wanted}",
+            "a wildcard is proven by Challenge=dns-01 only"
+            if is_only_dns
+            else f"set Challenge= to one of these: {offered}",
+            has_ended=True,
+        )
+
+    def _proof(self, identifier: Identifier, challenge: ChallengeState) -> Proof:
+        return Proof(identifier.value, challenge.token, f"{challenge.token}.{self.thumbprint}")
+
+    def _ready(self, challenge: ChallengeState) -> None:
+        """Have the issuer look."""
+        try:
+            self.network.post(challenge.url, Fields())
+        except IssuerError as error:
+            # It looks already, or is done with looking: what came of it is seen next.
+            if error.problem.word != "malformed":
+                raise
+
+    # --- the certificate
+
+    def _requested(self, state: OrderState) -> OrderState:
+        domains = self.order.terms.domains
+        pem = crypto_util.make_csr(
+            self.memory.key.encode(),
+            [one for one in domains if not _is_address(one)],
+            ipaddrs=[ipaddress.ip_address(one) for one in domains if _is_address(one)],
+        )
+        request = messages.CertificateRequest(csr=x509.load_pem_x509_csr(pem))
+        try:
+            state, response = self.network.tell(state.finalize, request, OrderState)
+        except IssuerError as error:
+            if error.problem.word != "orderNotReady":
+                raise
+            state, response = self.network.ask(self.url, OrderState)
+            self._pause(response)
+            return state
+        if state.status == "processing":
+            self._pause(response)
+        return state
+
+    def _fetched(self, state: OrderState) -> Pair:
+        issuer = self.order.issuer
+        if not state.certificate:
+            raise odd(issuer.name, "it issued a certificate, and does not say where it is")
+        response = self.network.post(state.certificate, None)
+        chains = [_chain(response)]
+        if issuer.chain or issuer.trust:
+            others = links(response, "alternate")
+            chains += [_chain(self.network.post(url, None)) for url in others]
+        chains.sort(key=lambda chain: not _leads_to(chain, issuer.chain))
+        problems = [self._problem(chain) for chain in chains]
+        for chain, problem in zip(chains, problems, strict=True):
+            if not problem:
+                return Pair(key=self.memory.key, chain=chain, facts=facts_of(chain))
+        raise unlike(issuer.name, one_line(problems[0], 400), self.order.terms.domains)
+
+    def _problem(self, chain: str) -> str:
+        domains, trust = self.order.terms.domains, self.order.issuer.trust
+        now = time.time()
+        return pair_problem(self.memory.key, chain, names=domains, now=now, trust=trust)
+
+
+def _chain(response: requests.Response) -> str:
+    """Return the chain as it is kept, without its root; what cannot be read, as it came."""
+    try:
+        path = x509.load_pem_x509_certificates(response.content)[:_LONGEST_CHAIN]
+    except ValueError:
+        return response.content.decode(errors="replace")
+    if len(path) > 1 and path[-1].subject == path[-1].issuer:
+        path.pop()
+    return "".join(one.public_bytes(Encoding.PEM).decode() for one in path)
+
+
+def _leads_to(chain: str, root: str) -> bool:
+    """Whether it is the one that is preferred, by the common name of its root."""
+    try:
+        last = x509.load_pem_x509_certificates(chain.encode())[-1]
+    except ValueError:
+        return False
+    return any(one.value == root for one in last.issuer.get_attributes_for_oid(NameOID.COMMON_NAME))
+
+
+def _is_address(domain: str) -> bool:
+    try:
+        ipaddress.ip_address(domain)
+    except ValueError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    serve(issue, Order)

@@ -1,0 +1,103 @@
+"""Has certificates issued, by processes that end. The `Issuer` port."""
+
+from pathlib import Path
+
+import anyio
+import msgspec
+
+from supervisor.kit.helper import HelperError, ask
+from supervisor.model.acme import (
+    AcmeIssuer,
+    FailureKind,
+    Order,
+    OrderAnswer,
+    OrderRefusal,
+    Pair,
+    RenewalInfo,
+    Revocation,
+)
+from supervisor.model.certificate import CertificateFacts, CertificateTerms, Challenge
+from supervisor.model.errors import Retry, Stalled
+
+_ISSUE = "supervisor.adapters.acme.issue"
+_STANDIN = "supervisor.adapters.acme.standin"
+_REVOKE = "supervisor.adapters.acme.revoke"
+_AT_ONCE = 4
+"""Each takes 40 MB."""
+_GRACE_SECONDS = 30.0
+"""What the process has for its own end: it takes away what it put into DNS."""
+_STANDIN_SECONDS = 60.0
+_REVOKE_SECONDS = 120.0
+
+
+class AcmeCertificates(msgspec.Struct, kw_only=True):
+    """Asks issuers, a few at a time, and those one by one that listen at one address."""
+
+    accounts: Path
+    """Folder of the accounts' keys."""
+    _free: anyio.Semaphore = msgspec.field(default_factory=lambda: anyio.Semaphore(_AT_ONCE))
+    _listening: dict[str, anyio.Lock] = {}
+    _directories: dict[str, tuple[str, float]] = {}
+    """Where issuers tell when to renew, by their directories; and when that was read."""
+
+    async def issue(self, order: Order) -> Pair | OrderRefusal:
+        """Have one issued, if need be after others that listen at the same address."""
+        is_listening = order.challenge is not Challenge.DNS and not (
+            order.challenge is Challenge.HTTP and order.webroot
+        )
+        place = order.listen if is_listening else ""
+        lock = self._listening.setdefault(place, anyio.Lock()) if place else anyio.Lock()
+        seconds = order.timeout_seconds + _GRACE_SECONDS
+        about = ", ".join(order.terms.domains[:3])
+        async with lock, self._free:
+            try:
+                answer = await ask(_ISSUE, order, OrderAnswer, timeout_seconds=seconds)
+            except HelperError as error:
+                raise Retry(f"cannot have a certificate issued for {about}: {error}") from error
+        if answer.pair is not None:
+            return answer.pair
+        if answer.refusal is not None:
+            return answer.refusal
+        raise Retry(f"cannot have a certificate issued for {about}: it is not said why")
+
+    async def standin(self, terms: CertificateTerms) -> Pair:
+        """Make a self-signed one."""
+        try:
+            return await ask(_STANDIN, terms, Pair, timeout_seconds=_STANDIN_SECONDS)
+        except HelperError as error:
+            about = ", ".join(terms.domains[:3])
+            raise Retry(f"cannot make a stand-in for {about}: {error}") from error
+
+    async def revoke(self, issuer: AcmeIssuer, pair: tuple[str, str]) -> None:
+        """Declare one void, by its key and chain."""
+        key, chain = pair
+        order = Order(
+            name="",
+            folder="",
+            accounts=str(self.accounts),
+            issuer=issuer,
+            terms=CertificateTerms(domains=(), issuer=issuer.name),
+            challenge=Challenge.HTTP,
+            key=key,
+            timeout_seconds=_REVOKE_SECONDS,
+        )
+        seconds = _REVOKE_SECONDS + _GRACE_SECONDS
+        asked = Revocation(order=order, chain=chain)
+        try:
+            answer = await ask(_REVOKE, asked, OrderAnswer, timeout_seconds=seconds)
+        except HelperError as error:
+            raise Retry(f"cannot have it revoked by {issuer.name}: {error}") from error
+        if answer.refusal is not None:
+            refusal = answer.refusal
+            if refusal.kind is FailureKind.REFUSED:
+                raise Stalled(refusal.message, refusal.hint)
+            raise Retry(refusal.message, refusal.hint, after_seconds=refusal.retry_after)
+
+    async def renewal_info(self, issuer: AcmeIssuer, facts: CertificateFacts) -> RenewalInfo | None:
+        """Ask when it should be renewed."""
+        if not facts.ari_id:
+            return None
+        # What asks is loaded where there are certificates of issuers that can be asked.
+        from supervisor.adapters.acme.renewal import suggested  # noqa: PLC0415
+
+        return await suggested(issuer, facts.ari_id, self._directories)
