@@ -294,8 +294,8 @@ def test_an_issuer_that_wants_each_one_renewed_at_once_gets_a_pause():
             chosen = renewal.answered(record.current, info, record.renewal, now)
             record = replace(record, renewal=chosen)
         elif isinstance(step, OrderOne):
-            record = records.installed(record, issued(number, at=now), folder=FOLDER, now=now)
-            record = records.served(record)
+            record = records.issued(record, new := issued(number, at=now), now)
+            record = records.served(records.installed(record, new, folder=FOLDER, now=now))
         else:
             break
     assert len(record.orders) == 5
