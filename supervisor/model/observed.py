@@ -276,6 +276,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Keyed hash of what each secret of these apps is to be made of."""
     certificates: dict[str, str] = {}
     """Certificate that is installed to its version, as of `CertificateRecord.version`."""
+    put_back: frozenset[str] = frozenset()
+    """Versions of certificates in the place of which the former one was put back."""
     rotating: frozenset[str] = frozenset()
     """Generated secrets for which a person asked for another value."""
     left: frozenset[PodmanObject] = frozenset()

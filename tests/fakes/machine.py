@@ -12,6 +12,7 @@ import msgspec
 from supervisor.core.health.gate import ended
 from supervisor.core.health.wanted_units import needed_by
 from supervisor.core.plan import planner
+from supervisor.core.plan.certificates import described
 from supervisor.core.plan.jobs import after_job
 from supervisor.kit.stamps import blob_id
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
@@ -116,6 +117,10 @@ class Machine:
     images: set[str] = field(default_factory=set)
     pulled_anew: dict[str, str] = field(default_factory=dict)
     """References whose image is another one since, to its id."""
+    certificates: dict[str, str] = field(default_factory=dict)
+    """Certificates that are installed, each with its version."""
+    serving: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Unit to the versions of its certificates that it read when it was started, or reloaded."""
     networks: set[str] = field(default_factory=set)
     unowned_files: set[Container] = field(default_factory=set)
     """Containers that somebody made by hand."""
@@ -207,6 +212,7 @@ class Machine:
             ),
             jobs=dict(self.jobs),
             volumes=dict(self.snapshots),
+            certificates=dict(self.certificates),
             owned_root=ROOT,
         )
 
@@ -318,7 +324,13 @@ class Machine:
 
     def plan(self, deployments: list[Deployment], now: float = 1.0) -> Plan:
         self.now = now
-        return planner.plan(deployments, self.observe(deployments), now, rollout=self.settings)
+        return planner.plan(
+            deployments,
+            self.observe(deployments),
+            now,
+            rollout=self.settings,
+            certificates={name: one.app for name, one in described(deployments).items()},
+        )
 
     def carry_out(self, step: Step) -> None:
         match step:
@@ -382,6 +394,7 @@ class Machine:
             case ReloadUnit():
                 assert step.unit in self.running, "only what runs can be reloaded"
                 assert self.loaded[step.unit].can_reload
+                self.read_certificates(step.unit, anew=False)
                 self.record(step.app, step.unit, step.inputs)
             case LeaveUnit():
                 self.record(step.app, step.unit, step.inputs)
@@ -502,6 +515,14 @@ class Machine:
             self.make_object(unit)
             self.running[unit] = self.loaded[unit].digest
             self.started[unit] = self.loaded[unit]
+            self.read_certificates(unit)
+
+    def read_certificates(self, unit: str, *, anew: bool = True) -> None:
+        """Have a unit read the certificates that it uses: all of them, if it is started."""
+        seen = self.serving.setdefault(unit, {})
+        for use in self.loaded[unit].certificate_uses:
+            if use.name in self.certificates and (anew or not use.fixed):
+                seen[use.name] = self.certificates[use.name]
 
     def start(self, app: str, unit: str, inputs: UnitInputs | None) -> None:
         assert unit in self.loaded, f"{unit} is started before it is loaded"
@@ -512,11 +533,14 @@ class Machine:
         definition = self.loaded[unit]
         missing = [image for image in definition.images if image not in self.images]
         assert not missing, f"{unit} is started without its image"
+        names = {use.name for use in definition.certificate_uses}
+        assert not inputs or names <= self.certificates.keys(), f"{unit} is started without {names}"
         for need in definition.requires:
             if need in self.loaded and need not in self.running:
                 self.make_object(need)
                 self.running[need] = self.loaded[need].digest
                 self.started[need] = self.loaded[need]
+                self.read_certificates(need)
         if unit in self.broken or definition.digest in self.bad:
             self.failed.add(unit)
         else:
@@ -524,6 +548,7 @@ class Machine:
             self.running[unit] = definition.digest
             self.started[unit] = definition
             self.since[unit] = self.now
+            self.read_certificates(unit)
         self.record(app, unit, inputs)
 
     def image_ids(self) -> dict[str, str]:

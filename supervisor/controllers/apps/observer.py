@@ -22,6 +22,7 @@ from supervisor.core.health.gate import in_turn, stands
 from supervisor.core.plan.asked_objects import asked_images, asked_kinds
 from supervisor.core.plan.volumes import is_another
 from supervisor.model.app import Deployment, DesiredUnit
+from supervisor.model.certificate import CertificateRecord
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import Checked
 from supervisor.model.image import VerifiedImage
@@ -115,9 +116,17 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         ordered = {name for name, one in volumes.items() if one.restore}
         # What they hold is exported before anything is put back, but for what is half put back.
         exporting = {name for name in ordered if is_another(volumes[name])}
+        known = self._certificates(deployments)
+        certificates = {name: one.version for name, one in known.items() if one.version}
         try:
             inventory = await self._inventory(
-                deployments, apps, units, changing, applied, lists_volumes=bool(ordered)
+                deployments,
+                apps,
+                units,
+                changing,
+                applied,
+                certificates=certificates,
+                lists_volumes=bool(ordered),
             )
         except Failure as failure:
             # What runs can be kept running without Podman; a change has to wait for it.
@@ -142,6 +151,8 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             verified=self._verified(deployments),
             jobs={name: one.job for name, one in own.items() if one.job},
             volumes=volumes,
+            certificates=certificates,
+            put_back=frozenset(one.refused for one in known.values() if one.refused),
             made_of={key: mark for one in own.values() for key, mark in one.made_of.items()},
             rotating=frozenset(self.secrets.rotating),
             left=left_behind(self.ledger),
@@ -222,6 +233,11 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         known = self.ledger.all(VerifiedImage)
         return {image: frozenset(one.keys) for image, one in known.items()}
 
+    def _certificates(self, deployments: Sequence[Deployment]) -> Mapping[str, CertificateRecord]:
+        """What is remembered of certificates, where an app uses any."""
+        uses_any = any(unit.certificate_uses for one in deployments for unit in one.units)
+        return self.ledger.all(CertificateRecord) if uses_any else {}
+
     async def _inventory(
         self,
         deployments: Sequence[Deployment],
@@ -230,9 +246,12 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         changing: set[str],
         applied: Mapping[str, AppliedApp],
         *,
+        certificates: Mapping[str, str],
         lists_volumes: bool,
     ) -> Inventory:
-        images = asked_images(deployments, units, applied, changing=changing)
+        images = asked_images(
+            deployments, units, applied, changing=changing, certificates=certificates
+        )
         kinds = asked_kinds(deployments, apps, applied, changing=changing)
         if lists_volumes:
             kinds.add("volumes")

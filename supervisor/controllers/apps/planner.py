@@ -102,6 +102,7 @@ class AppPlanner(msgspec.Struct, kw_only=True):
         # Worked out of what holds now: while a plan is made, apps may come to stand elsewhere.
         latest, settings = dict(self.desired_state.latest()), self.desired_state.settings
         now, offered = self.clock.now(), self.desired_state.secrets()
+        certificates = self.desired_state.certificates()
 
         def plan(some: Sequence[Deployment]) -> Plan:
             return planner.plan(
@@ -112,6 +113,7 @@ class AppPlanner(msgspec.Struct, kw_only=True):
                 health=settings.health,
                 rollout=settings.rollout,
                 offered=offered,
+                certificates=certificates,
                 everyone=latest,
             )
 

@@ -9,11 +9,12 @@ import msgspec
 
 from supervisor.core.health.gate import is_installed, trial_of
 from supervisor.core.plan.blockers import blockers
+from supervisor.core.plan.certificates import awaited_certificates, certificate_blockers
 from supervisor.core.plan.check_intervals import plan_check_intervals
 from supervisor.core.plan.draft import Draft, without_starts
 from supervisor.core.plan.files import plan_files, plan_folder_removal, plan_fresh_load
 from supervisor.core.plan.jobs import failed_job, pending_jobs, plan_forgetting, plan_jobs
-from supervisor.core.plan.needs import blocked_units, unmet_images, unmet_needs
+from supervisor.core.plan.needs import blocked_units, ends_for_good, unmet_images, unmet_needs
 from supervisor.core.plan.ownership import plan_leftovers, pruned_volumes
 from supervisor.core.plan.rolling import in_turns
 from supervisor.core.plan.rollout import ask_gate, cut_short, quarantined, take_back
@@ -60,6 +61,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     """Units that some app wants, each with that app: one that moves there is not stopped."""
     offered: Mapping[str, str]
     """Secrets that some app describes, each with that app."""
+    certificates: Mapping[str, str]
+    """Certificates that some app describes, each with that app."""
     health: HealthSettings
     rollout: RolloutSettings
 
@@ -107,6 +110,7 @@ def _findings(given: Given) -> Iterator[Finding]:
         yield from blockers(wanted, observed, given.foreign)
         yield from quarantined(deployment, observed)
         yield from secret_blockers(wanted, observed, given.offered)
+        yield from certificate_blockers(wanted, observed, given.certificates)
         if found := failed_job(wanted, observed):
             yield found
 
@@ -130,7 +134,14 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
     attempt = _converge(given, wanted, last_good)
     start_again(wanted, observed, now, attempt)
     jobs = pending_jobs(wanted, observed)
-    needs, meeting = unmet_needs(wanted, attempt.steps, observed, jobs=jobs, offered=given.offered)
+    needs, meeting = unmet_needs(
+        wanted,
+        attempt.steps,
+        observed,
+        jobs=jobs,
+        offered=given.offered,
+        certificates=given.certificates,
+    )
     steps, half = len(draft.steps), observed.known_volumes(wanted.name).half
     goes_first = half or not needs
     if goes_first and plan_volumes(deployment, attempt, observed, now, draft, jobs=jobs):
@@ -156,8 +167,7 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
         draft.steps.extend(meeting)
         draft.waiting.extend(needs)
         if last_good and last_good.content == wanted.content:
-            due, _ = _now_due(given, wanted, attempt)
-            draft.extend(due, blocked=blocked_units(wanted, observed))
+            _keep_up(given, wanted, attempt, draft)
         return None
     left = list(_left(given, wanted))
     if attempt.steps and left:
@@ -184,8 +194,8 @@ def _plan_last_good(given: Given, last_good: DesiredApp, draft: Draft) -> None:
     """Keep the app as it was last good, as far as what it needs is there; that is had, too."""
     observed = given.observed
     attempt = _converge(given, last_good, given.deployment.wanted)
-    without_secret = blocked_units(last_good, observed, kinds={NeedKind.SECRET})
-    startable = without_starts(attempt.steps, without_secret)
+    others = {NeedKind.SECRET, NeedKind.CERTIFICATE}
+    startable = without_starts(attempt.steps, blocked_units(last_good, observed, kinds=others))
     asked = {step.image for step in draft.steps if isinstance(step, PullImage)}
     for need, pull in unmet_images(last_good, startable, observed):
         if pull.image not in asked:
@@ -194,8 +204,26 @@ def _plan_last_good(given: Given, last_good: DesiredApp, draft: Draft) -> None:
     puts = plan_puts(last_good, observed)
     if puts and not any(isinstance(step, PutSecrets) for step in draft.steps):
         draft.steps.append(puts)
-    due, _ = _now_due(given, last_good, attempt)
-    draft.extend(due, blocked=blocked_units(last_good, observed))
+    starting, told = attempt.touched, {(need.kind, need.subject) for need in draft.waiting}
+    draft.waiting.extend(
+        need
+        for need in awaited_certificates(last_good, observed, given.certificates)
+        if (need.kind, need.subject) not in told and not starting.isdisjoint(need.units)
+    )
+    _keep_up(given, last_good, attempt, draft)
+
+
+def _keep_up(given: Given, app: DesiredApp, attempt: Draft, draft: Draft) -> None:
+    """Take what can be done now of the way to an app of which something is lacking.
+
+    What runs is not ended for what could not start again.
+    """
+    blocked = blocked_units(app, given.observed)
+    if ends_for_good(app, attempt.steps, given.observed, blocked):
+        attempt = _repairs(attempt)
+    attempt.steps = without_starts(attempt.steps, blocked)
+    due, _ = _now_due(given, app, attempt)
+    draft.extend(due)
 
 
 def _now_due(given: Given, app: DesiredApp, attempt: Draft) -> tuple[Draft, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from supervisor.core.health.gate import stands
+from supervisor.core.plan.certificates import certificate_names
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.observed import AppliedApp, ObservedApp, UnitInputs, UnitState
 from supervisor.model.quadlet import UnitKind
@@ -14,16 +15,18 @@ def asked_images(
     applied: Mapping[str, AppliedApp],
     *,
     changing: Collection[str],
+    certificates: Mapping[str, str],
 ) -> set[str]:
     """Return the images that these apps need where something is about to start.
 
-    `changing` are those of them that are not installed as they should be.
+    `changing` are those of them that are not installed as they should be; `certificates` as of
+    `Observed`.
     """
     images = {
         image
         for one in deployments
         for unit in one.units
-        if one.name in changing or _may_start(one, unit, units, applied)
+        if one.name in changing or _may_start(one, unit, units, applied, certificates=certificates)
         for image in unit.images
     }
     if images or any(one.name in changing and any(_built(one)) for one in deployments):
@@ -90,6 +93,8 @@ def _may_start(
     unit: DesiredUnit,
     units: Mapping[str, UnitState],
     applied: Mapping[str, AppliedApp],
+    *,
+    certificates: Mapping[str, str],
 ) -> bool:
     """Whether a pass may (re)start a unit of an app whose files are as they should be."""
     stays = one.wanted is one.last_good and one.wanted and stands(one.wanted, applied)
@@ -97,7 +102,13 @@ def _may_start(
     if not stays or not all(state and state.is_up for state in states) or unit.secrets:
         return True
     known = applied[one.name].units
-    return any(known[name].digest != unit.digest for name in unit.runtime_names if name in known)
+    started = [known[name] for name in unit.runtime_names if name in known]
+    names = certificate_names(unit)
+    return any(
+        had.digest != unit.digest
+        or any(had.certificates.get(name) != certificates.get(name) for name in names)
+        for had in started
+    )
 
 
 def _built(one: Deployment) -> Iterator[str]:

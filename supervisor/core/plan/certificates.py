@@ -1,17 +1,19 @@
-"""Certificates of apps: who describes them, who uses them, and who runs with which version.
+"""Certificates of apps: who describes and uses them, what is lacking, and who runs with which.
 
-What an app lacks of them is asked by `core.plan.needs`, what keeps it out by `core.plan.app`; who
-has taken up another one, by the certificates' own controller.
+Called by `core.plan.app` and `core.plan.needs`, and by the certificates' own controller, which asks
+who has taken up another one.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from supervisor.model.app import Deployment, DesiredUnit
+from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.certificate import DesiredCertificate
-from supervisor.model.observed import AppliedApp
+from supervisor.model.errors import Finding
+from supervisor.model.need import Need, NeedKind
+from supervisor.model.observed import AppliedApp, Observed
 
-_ANEW = "+"
+ANEW = "+"
 """At the end of a version (`CertificateRecord.version`): its users are to be started anew."""
 
 
@@ -83,9 +85,55 @@ def uses(unit: DesiredUnit, name: str) -> bool:
 
 def has_taken_up(had: str, version: str) -> bool:
     """Whether what runs with `had` runs with `version`, and was started anew if that is asked."""
-    return had == version or (bool(had) and had.removesuffix(_ANEW) == version)
+    return had == version or (bool(had) and had.removesuffix(ANEW) == version)
 
 
 def certificate_names(unit: DesiredUnit) -> Collection[str]:
     """Names of the certificates that a unit uses, each once."""
     return dict.fromkeys(use.name for use in unit.certificate_uses)
+
+
+def certificate_blockers(
+    app: DesiredApp, observed: Observed, offered: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield the uses of certificates that nobody asks for; what is installed runs out at least.
+
+    `offered` are the certificates that some app describes, each with that app.
+    """
+    described_here = {one.name for one in app.certificates}
+    seen = set()
+    for unit in app.units:
+        for use in unit.certificate_uses:
+            name = use.name
+            if name in described_here or name in offered or use in seen:
+                continue
+            seen.add(use)
+            is_there = name in observed.certificates
+            yield app.finding(
+                f"{unit.name} uses the certificate {name}, which no app describes"
+                + (" any more: it is not renewed" if is_there else ""),
+                app.source_path(use.path),
+                f"describe it in a file {name}.certificate, of this app or of another one",
+                line=use.line,
+                fatal=not is_there,
+            )
+
+
+def awaited_certificates(
+    app: DesiredApp, observed: Observed, offered: Mapping[str, str]
+) -> Iterator[Need]:
+    """Yield the certificates that the app's units need and that are not there."""
+    own = {one.name for one in app.certificates}
+    for name in dict.fromkeys(name for unit in app.units for name in certificate_names(unit)):
+        if name in observed.certificates:
+            continue
+        other = "" if name in own else offered.get(name, "")
+        is_asked = name in own or name in offered
+        yield Need(
+            kind=NeedKind.CERTIFICATE,
+            subject=name,
+            text=f"certificate {name} of app {other}" if other else f"certificate {name}",
+            detail="it is not there yet" if is_asked else "no app describes it any more",
+            units=tuple(unit for unit, one in app.runtime_units.items() if uses(one, name)),
+            app=other,
+        )

@@ -3,9 +3,12 @@
 `core.plan.unit_inputs` says what changed, `core.plan.units` makes a step of what is said here.
 """
 
+from collections.abc import Collection
+
 import msgspec
 
 from supervisor.core.files.source_paths import is_below
+from supervisor.core.plan.certificates import ANEW, has_taken_up
 from supervisor.core.plan.unit_inputs import changed_files, difference
 from supervisor.core.render.x_podvisor_deploy import fits
 from supervisor.model.app import ChangeAction, DesiredUnit
@@ -21,11 +24,46 @@ class Uptake(msgspec.Struct, frozen=True):
     reason: str
 
 
-def uptake(unit: DesiredUnit, old: UnitInputs, new: UnitInputs) -> Uptake:
+def uptake(
+    unit: DesiredUnit, old: UnitInputs, new: UnitInputs, *, put_back: Collection[str] = ()
+) -> Uptake:
     """Say how a unit that runs with `old` comes to `new`; the reason is empty if they are equal.
 
-    A changed unit or secret always takes a restart; of several files the strongest word counts.
+    Of several changes the strongest word counts. `put_back` as of `Observed`.
     """
+    other, renewed = _of_the_rest(unit, old, new), _of_certificates(unit, old, new, put_back)
+    if not other.reason or not renewed.reason:
+        return renewed if renewed.reason else other
+    action = max(other.action, renewed.action, key=_STRENGTH.index)
+    return Uptake(action, f"{other.reason}; {renewed.reason}")
+
+
+def _of_certificates(
+    unit: DesiredUnit, old: UnitInputs, new: UnitInputs, put_back: Collection[str]
+) -> Uptake:
+    """How it takes up other versions of its certificates; no rule for files is about these.
+
+    One of which nothing is on record is taken to be what it runs with.
+    """
+    fixed = {use.name for use in unit.certificate_uses if use.fixed}
+    words, restarts = [], not unit.can_reload
+    for name, version in new.certificates.items():
+        had = old.certificates.get(name, "")
+        if not had or has_taken_up(had, version):
+            continue
+        before = had.removesuffix(ANEW)
+        if before == version.removesuffix(ANEW):
+            words.append(f"it still serves the former certificate {name}")
+        elif before in put_back:
+            words.append(f"certificate {name} was put back, as nobody served the newer one")
+        else:
+            words.append(f"certificate {name} was renewed")
+        restarts |= name in fixed or version.endswith(ANEW)
+    return Uptake(ChangeAction.RESTART if restarts else ChangeAction.RELOAD, "; ".join(words))
+
+
+def _of_the_rest(unit: DesiredUnit, old: UnitInputs, new: UnitInputs) -> Uptake:
+    """How it takes up what else changed: another unit or secret always by a restart."""
     change = difference(old, new)
     files = changed_files(old, new)
     same = msgspec.structs.replace(old, files=new.files, generator=new.generator)

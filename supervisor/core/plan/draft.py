@@ -40,9 +40,9 @@ class Draft(msgspec.Struct, kw_only=True):
             return None
         return crash_backoff.after_try(memory, now)
 
-    def extend(self, other: "Draft", *, blocked: Collection[str] = ()) -> None:
-        """Take over everything of another draft of the same app, but starts of what is blocked."""
-        self.steps.extend(without_starts(other.steps, blocked))
+    def extend(self, other: "Draft") -> None:
+        """Take over everything of another draft of the same app."""
+        self.steps.extend(other.steps)
         self.waiting.extend(other.waiting)
         self.findings.extend(other.findings)
         self.adopt.update(other.adopt)

@@ -6,11 +6,12 @@ comes with the deployment (`core.desired.dependencies`, `core.plan.moves`).
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from supervisor.core.plan.certificates import awaited_certificates, certificate_names
 from supervisor.core.plan.secrets import awaited, met_by, plan_puts
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import Observed
-from supervisor.model.plan import PullImage, RestartUnit, StartUnit, Step, WriteFile
+from supervisor.model.plan import PullImage, RestartUnit, StartUnit, Step, StopUnit, WriteFile
 
 
 def lacking_of(unit: DesiredUnit, observed: Observed) -> Iterator[tuple[NeedKind, str]]:
@@ -23,6 +24,7 @@ def lacking_of(unit: DesiredUnit, observed: Observed) -> Iterator[tuple[NeedKind
     rows: tuple[tuple[NeedKind, Iterable[str], Collection[str] | None], ...] = (
         (NeedKind.IMAGE, unit.images, images),
         (NeedKind.SECRET, unit.secrets, inventory.secrets),
+        (NeedKind.CERTIFICATE, certificate_names(unit), observed.certificates),
     )
     for kind, needed, there in rows:
         if there is not None:
@@ -40,6 +42,23 @@ def blocked_units(
     )
 
 
+def ends_for_good(
+    app: DesiredApp, steps: Collection[Step], observed: Observed, blocked: Collection[str]
+) -> bool:
+    """Whether these steps end a unit that runs, and that is blocked from starting again.
+
+    What stops or restarts a unit does so to those that need it.
+    """
+    stopped = {step.unit for step in steps if isinstance(step, StopUnit)}
+    started = {step.unit for step in steps if isinstance(step, StartUnit | RestartUnit)}
+    ended = stopped.union(step.unit for step in steps if isinstance(step, RestartUnit))
+    return any(
+        name in stopped & started or not ended.isdisjoint(app.runtime_units[name].requires)
+        for name in blocked
+        if observed.unit(name).is_up
+    )
+
+
 def unmet_needs(
     app: DesiredApp,
     steps: Collection[Step],
@@ -47,14 +66,19 @@ def unmet_needs(
     *,
     jobs: Collection[str],
     offered: Mapping[str, str],
+    certificates: Mapping[str, str],
 ) -> tuple[list[Need], list[Step]]:
     """Return what is lacking for these steps, and the steps that meet it.
 
-    `offered` are secrets with the apps that make them; what another app meets has no step here.
+    `offered` are secrets with the apps that make them, `certificates` those with the apps that ask
+    for them; what another app meets, or nobody in a pass, has no step here.
     Secrets come last of what is had ahead: what runs must not meet new ones too early.
     """
     pulls = tuple(unmet_images(app, steps, observed, jobs=jobs))
-    others = tuple(awaited(app, observed, offered))
+    others = (
+        *awaited(app, observed, offered),
+        *awaited_certificates(app, observed, certificates),
+    )
     puts = None if pulls else plan_puts(app, observed, lacking_only=bool(others))
     made = met_by(puts, app) if puts else ()
     needs = [*(need for need, _ in pulls), *others, *made]

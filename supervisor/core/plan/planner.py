@@ -30,13 +30,14 @@ def plan(
     health: HealthSettings | None = None,
     rollout: RolloutSettings | None = None,
     offered: Mapping[str, str] | None = None,
+    certificates: Mapping[str, str] | None = None,
     everyone: Mapping[str, Deployment] | None = None,
 ) -> Plan:
     """Plan one pass over these apps; a pure function of its arguments.
 
     `everyone` are all apps, of which one may start, need, give away or take units of another;
-    these, if it is left out. `offered` maps secrets to the apps that describe them. `foreign` maps
-    units that the user's own files define to these files.
+    these, if it is left out. `offered` maps secrets, and `certificates` these, to the apps that
+    describe them. `foreign` maps units that the user's own files define to these files.
 
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
@@ -65,6 +66,7 @@ def plan(
             foreign=foreign or {},
             owners=owners,
             offered=offered or {},
+            certificates=certificates or {},
             health=health,
             rollout=rollout,
         )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 import msgspec
 
 from supervisor.core.health import wanted_units
+from supervisor.core.plan.certificates import certificate_names
 from supervisor.core.plan.change_policy import uptake
 from supervisor.core.plan.draft import FileChanges
 from supervisor.core.plan.endings import ending_units
@@ -55,9 +56,15 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def kept(self) -> UnitInputs:
-        """The inputs while it is not started: it runs with the images that it was started with."""
+        """The inputs while it is not started: it runs with the images that it was started with.
+
+        And with the certificates that it took up last, if they are gone.
+        """
         images = self.old.images if self.old else {}
-        return msgspec.structs.replace(self.inputs, images=images)
+        had = self.old.certificates if self.old else {}
+        used = certificate_names(self.unit)
+        certificates = {name: had[name] for name in used if name in had} | self.inputs.certificates
+        return msgspec.structs.replace(self.inputs, images=images, certificates=certificates)
 
     @property
     def ended(self) -> str:
@@ -103,7 +110,7 @@ def seen_units(app: DesiredApp, observed: Observed, files: FileChanges) -> Itera
         for name in unit.runtime_names:
             state = observed.unit(name)
             old = recorded(name, applied, observed)
-            change, action = _change(unit, state, old, inputs, files)
+            change, action = _change(unit, state, old, inputs, files, put_back=observed.put_back)
             was = is_another(old, inputs) if old else ""
             others: tuple[str, ...] = ()
             fate = Fate.TAKES_UP
@@ -154,6 +161,8 @@ def _change(
     old: UnitInputs | None,
     inputs: UnitInputs,
     files: FileChanges,
+    *,
+    put_back: Collection[str],
 ) -> tuple[str, ChangeAction]:
     """Why the unit is not what it should be, empty if it is; and how it comes there if it runs."""
     mine = {unit.path, *inputs.files}
@@ -162,7 +171,7 @@ def _change(
         written = mine & files.written and state.is_up
         return "its files changed" if written else "", ChangeAction.RESTART
     edited = sorted(files.drifted & inputs.files.keys())
-    change = uptake(unit, old, inputs)
+    change = uptake(unit, old, inputs, put_back=put_back)
     if change.reason:
         # What a folder became that somebody took away, a container does not see.
         return change.reason, ChangeAction.RESTART if edited else change.action

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from supervisor.core.images.words import in_words
+from supervisor.core.plan.certificates import certificate_names
 from supervisor.core.plan.handover import claims_of
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.observed import AppliedApp, Observed, UnitInputs
@@ -13,7 +14,8 @@ from supervisor.model.source import FileKind, TreeFile
 def inputs_of(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> UnitInputs:
     """Everything that, when it changes, makes the unit need a restart; and what ends it.
 
-    And the images that it would be started with now, which alone make none.
+    And the images that it would be started with now, which alone make none; and the certificates,
+    which it may take up by a reload.
     """
     secrets, images = observed.inventory.secrets or {}, observed.inventory.images or {}
     folders = tuple(f"{path}/" for path in unit.reads)
@@ -26,6 +28,11 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> UnitInp
         },
         secrets={name: secrets.get(name, "") for name in unit.secrets},
         images={name: images[name] for name in unit.images if name in images},
+        certificates={
+            name: observed.certificates[name]
+            for name in certificate_names(unit)
+            if name in observed.certificates
+        },
         generator=app.generator,
         outside=unit.outside,
         kind=unit.kind,
@@ -72,7 +79,7 @@ def changed_files(old: UnitInputs, new: UnitInputs) -> list[str]:
 
 
 def difference(old: UnitInputs, new: UnitInputs) -> str:
-    """Say in words why a unit needs a restart; empty if it does not."""
+    """Say in words why a unit needs a restart, its certificates aside; empty if it does not."""
     changes = []
     if old.digest != new.digest:
         upgraded = old.generator and old.generator != new.generator

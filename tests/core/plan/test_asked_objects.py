@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from supervisor.core.plan.asked_objects import asked_images, asked_kinds
+from supervisor.model.certificate import CertificateUse
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.secret import SecretUse
 from tests.fakes.machine import Machine, app, container, deploy, network, volume
@@ -13,7 +14,14 @@ def asked(deployment, machine, *, changing=False):
     seen = machine.observe([deployment])
     names = {deployment.name} if changing else set()
     kinds = asked_kinds([deployment], seen.apps, seen.applied, changing=names)
-    return asked_images([deployment], seen.units, seen.applied, changing=names), kinds
+    images = asked_images(
+        [deployment],
+        seen.units,
+        seen.applied,
+        changing=names,
+        certificates=seen.certificates,
+    )
+    return images, kinds
 
 
 @pytest.fixture
@@ -40,6 +48,17 @@ def test_what_may_start_has_its_image_looked_for(machine):
     assert asked(one, machine)[0] == {"img:1"}
     newer = app("web", container("web", version="2", images=("img:2",)), revision="r2")
     assert asked(deploy(newer, one.wanted), machine, changing=True)[0] == {"img:1", "img:2"}
+
+
+def test_what_another_certificate_may_restart_has_its_image_looked_for(machine):
+    """What it is restarted with is written down, with the images that there are."""
+    machine.images.add("img:1")
+    machine.certificates["site"] = "v1"
+    uses = (CertificateUse(name="site"),)
+    one = stands(machine, app("web", container("web", images=("img:1",), certificate_uses=uses)))
+    assert asked(one, machine) == (set(), set())
+    machine.certificates["site"] = "v2"
+    assert asked(one, machine)[0] == {"img:1"}
 
 
 def test_names_are_looked_for_where_something_comes_or_goes(machine):
