@@ -10,8 +10,10 @@ from pathlib import Path
 from supervisor.adapters.certificates.texts import Kept
 from supervisor.kit.files import told, write_whole
 from supervisor.kit.folders import remove_tree
+from supervisor.model.acme import ORDER_FILES
 
 _KEY, _CHAIN = "key.pem", "chain.pem"
+_ORDER_KEY = ORDER_FILES[1]
 _VERSION = re.compile(r"[0-9a-f]{16}")
 _NEW = re.compile(r"\.[0-9a-f]{16}\.(new|old)")
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -21,24 +23,16 @@ _LARGEST = 1 << 20
 
 
 def keep(folder: Path, version: str, pair: Kept) -> None:
-    """Keep a pair beside the others of its certificate. Raises Retry or Stalled."""
+    """Keep a pair beside the others of its certificate, and end the order that it came of.
+
+    Raises Retry or Stalled.
+    """
     with told(f"keep certificate {folder.name} in {folder}"):
-        if _read(folder / version) == pair:
-            return
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = folder / f".{version}.new"
-        remove_tree(new)
-        try:
-            new.mkdir(mode=0o700)
-            write_whole(new / _KEY, pair.key.encode())
-            write_whole(new / _CHAIN, pair.chain.encode())
-            _sync(new)
-            _take_place(new, folder / version)
-        except BaseException:
-            remove_tree(new)
-            raise
-        _sync(folder)
-        _sync(folder.parent)
+        if _read(folder / version) != pair:
+            _write(folder, version, pair)
+        with suppress(OSError, UnicodeDecodeError):
+            if _text(folder / _ORDER_KEY).strip() == pair.key.strip():
+                _end_order(folder)
 
 
 def kept(folder: Path, version: str, digest: str) -> Kept | None:
@@ -49,7 +43,10 @@ def kept(folder: Path, version: str, digest: str) -> Kept | None:
 
 
 def forget(folder: Path, keep: Collection[str]) -> None:
-    """Remove versions but for these, and what was cut short. Raises Retry or Stalled."""
+    """Remove versions but for these, and what was cut short; without any, an order too.
+
+    Raises Retry or Stalled.
+    """
     with told(f"remove what is kept of certificate {folder.name} in {folder}"):
         try:
             found = [*folder.iterdir()]
@@ -58,8 +55,32 @@ def forget(folder: Path, keep: Collection[str]) -> None:
         for one in found:
             if _NEW.fullmatch(one.name) or (_VERSION.fullmatch(one.name) and one.name not in keep):
                 remove_tree(one)
+        if not keep:
+            _end_order(folder)
         with suppress(OSError):  # something is in it still
             folder.rmdir()
+
+
+def _write(folder: Path, version: str, pair: Kept) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = folder / f".{version}.new"
+    remove_tree(new)
+    try:
+        new.mkdir(mode=0o700)
+        write_whole(new / _KEY, pair.key.encode())
+        write_whole(new / _CHAIN, pair.chain.encode())
+        _sync(new)
+        _take_place(new, folder / version)
+    except BaseException:
+        remove_tree(new)
+        raise
+    _sync(folder)
+    _sync(folder.parent)
+
+
+def _end_order(folder: Path) -> None:
+    for name in ORDER_FILES:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _take_place(new: Path, place: Path) -> None:
