@@ -26,7 +26,7 @@ from dns.nameserver import Do53Nameserver
 from supervisor.adapters.acme.dns_error import DnsError, FailureKind
 
 PORT = 53
-_ASK_SECONDS = 3.0
+_ASK_SECONDS = 5.0
 _LOOK_UP_SECONDS = 10.0
 _LONGEST_CHAIN = 8
 _AT_ONCE = 8

@@ -49,8 +49,8 @@ class Server:
     """One server, at one address; how it fails is changed while it runs."""
 
     zones: list[Zone]
-    lags: bool = False
-    """It does not know the TXT records."""
+    lags: int = 0
+    """For so many questions it does not know the TXT records yet."""
     lies: bool = False
     """It takes updates, and forgets them."""
     rcode: int = 0
@@ -58,7 +58,6 @@ class Server:
     tsig_error: int = 0
     update_rcode: int = 0
     authoritative: bool = True
-    silent: bool = False
     algorithm: str = "hmac-sha256"
     fails: dict[tuple[str, str], int] = field(default_factory=dict)
     """`(name, type)` → rcode of a question."""
@@ -66,15 +65,13 @@ class Server:
     """`udp TXT name` of questions."""
     updates: list[str] = field(default_factory=list)
 
-    def answer(self, wire: bytes, way: str) -> bytes | None:
+    def answer(self, wire: bytes, way: str) -> bytes:
         key = dns.tsig.Key(KEY_NAME, SECRET, self.algorithm)
         try:
             query = dns.message.from_wire(wire, keyring={key.name: key})
         except (dns.message.UnknownTSIGKey, dns.tsig.BadSignature, dns.tsig.BadAlgorithm) as bad:
             known = not isinstance(bad, dns.message.UnknownTSIGKey)
             return self._refused(wire, key, BADSIG if known else BADKEY)
-        if self.silent:
-            return None
         if self.tsig_error and query.opcode() == dns.opcode.UPDATE:
             return self._refused(wire, key, self.tsig_error)
         response = dns.message.make_response(query)
@@ -131,7 +128,10 @@ class Server:
             return
         if self.authoritative:
             response.flags |= dns.flags.AA
-        records = {} if self.lags and kind == "TXT" else zone.records
+        records = zone.records
+        if self.lags and kind == "TXT":
+            self.lags -= 1
+            records = {}
         found = records.get((text, kind), set())
         if alias := zone.records.get((text, "CNAME")) if not found else None:
             response.answer.append(dns.rrset.from_text(name, 1, "IN", "CNAME", *alias))
@@ -150,8 +150,7 @@ def _serve_udp(server: Server, bound: socket.socket) -> None:
             wire, sender = bound.recvfrom(65535)
             if not wire:
                 return
-            if answer := server.answer(wire, "udp"):
-                bound.sendto(answer, sender)
+            bound.sendto(server.answer(wire, "udp"), sender)
 
 
 def _serve_tcp(server: Server, bound: socket.socket) -> None:
@@ -160,8 +159,8 @@ def _serve_tcp(server: Server, bound: socket.socket) -> None:
             connection, _ = bound.accept()
             with connection, contextlib.suppress(OSError, struct.error):
                 (size,) = struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))
-                if answer := server.answer(connection.recv(size, socket.MSG_WAITALL), "tcp"):
-                    connection.sendall(struct.pack("!H", len(answer)) + answer)
+                answer = server.answer(connection.recv(size, socket.MSG_WAITALL), "tcp")
+                connection.sendall(struct.pack("!H", len(answer)) + answer)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,223 @@
+"""Looks at what DNS says of a name: whom it lets issue certificates, and where it leads.
+
+For messages to people, before an order or after one that failed: nothing here raises.
+"""
+
+from collections.abc import Collection, Sequence
+
+import dns.exception
+import dns.inet
+import dns.name
+import dns.rcode
+import dns.rdata
+import dns.rdatatype
+import dns.rdtypes.ANY.CAA
+import dns.resolver
+import msgspec
+
+from supervisor.adapters.acme.dns_error import DnsError
+from supervisor.adapters.acme.dns_servers import Asker, plain, resolver_of
+
+_CRITICAL = 0x80
+_KNOWN = {b"issue", b"issuewild", b"iodef", b"contactemail", b"contactphone", b"issuemail"}
+"""Properties that an issuer understands, or may pass over."""
+_PERSIST = "_validation-persist"
+
+
+class _Unanswered(Exception):
+    """The servers of a name said that they cannot say."""
+
+
+def caa_problem(
+    domain: str, issuer_names: Collection[str], resolvers: Sequence[str], *, challenge: str = ""
+) -> str:
+    """Say why the CAA records of a name (RFC 8659) forbid an issuer to certify it; empty if not.
+
+    `issuer_names` are those that the issuer goes by there (`caaIdentities` of its directory);
+    without any, nothing can be said. With `challenge`, also what it may validate by (RFC 8657).
+    """
+    wildcard = domain.startswith("*.")
+    name = _name(domain)
+    if name is None or not issuer_names:
+        return ""
+    try:
+        at, records = _relevant(name, resolver_of(resolvers))
+    except DnsError:
+        return ""
+    except _Unanswered as error:
+        return (
+            f"the CAA records of {domain} cannot be looked up ({error}): an issuer must take that "
+            "for a no"
+        )
+    known = {_bare(one) for one in issuer_names}
+    for record in records:
+        if record.flags & _CRITICAL and record.tag.lower() not in _KNOWN:
+            tag = record.tag.decode()
+            return (
+                f"the CAA records of {plain(at)} hold a critical property that nobody knows: {tag}"
+            )
+    wild = [record for record in records if record.tag.lower() == b"issuewild"]
+    rules = [record for record in records if record.tag.lower() == b"issue"]
+    if wildcard and wild:
+        rules = wild
+    if not rules:
+        return ""
+    allowed = [_Rule.of(record) for record in rules]
+    ours = [rule for rule in allowed if rule.issuer in known]
+    if any(not rule.methods or not challenge or challenge in rule.methods for rule in ours):
+        return ""
+    if ours:
+        return (
+            f"the CAA records of {plain(at)} let {ours[0].issuer} validate by "
+            f"{', '.join(sorted(ours[0].methods))} only, not by {challenge}"
+        )
+    others = ", ".join(sorted({rule.issuer for rule in allowed} - {""})) or "nobody"
+    what = "wildcard certificates" if wildcard else "certificates"
+    asked = " or ".join(sorted(known))
+    return f"the CAA records of {plain(at)} let {others} issue {what}, not {asked}"
+
+
+class _Rule(msgspec.Struct, frozen=True):
+    """An `issue` or `issuewild` property."""
+
+    issuer: str
+    methods: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, record: dns.rdtypes.ANY.CAA.CAA) -> "_Rule":
+        issuer, *parameters = record.value.decode(errors="replace").split(";")
+        methods: frozenset[str] = frozenset()
+        for parameter in parameters:
+            key, _, value = parameter.partition("=")
+            if key.strip().lower() == "validationmethods":
+                methods = frozenset(word.strip() for word in value.split(","))
+        return cls(_bare(issuer), methods)
+
+
+def _bare(issuer: str) -> str:
+    return issuer.strip().lower().rstrip(".")
+
+
+def _relevant(
+    name: dns.name.Name, resolver: dns.resolver.Resolver
+) -> tuple[dns.name.Name, list[dns.rdtypes.ANY.CAA.CAA]]:
+    """Climb the tree to the first name with CAA records (RFC 8659, section 3).
+
+    Raises DnsError where no resolver answers, and _Unanswered where it says that it cannot.
+    """
+    while name != dns.name.root:
+        try:
+            answer = resolver.resolve(name, "CAA", raise_on_no_answer=False, search=False)
+        except dns.resolver.NXDOMAIN:
+            pass
+        except dns.resolver.NoNameservers as error:
+            raise _Unanswered(f"{plain(name)}: {_code(error)}") from error
+        except (dns.exception.DNSException, OSError) as error:
+            raise DnsError(f"cannot look up {plain(name)} (CAA)") from error
+        else:
+            records = [one for one in answer if isinstance(one, dns.rdtypes.ANY.CAA.CAA)]
+            if records:
+                return name, records
+        name = name.parent()
+    return name, []
+
+
+def _code(error: dns.resolver.NoNameservers) -> str:
+    """Why no resolver gave an answer: the code of the last one that said something."""
+    for *_, response in reversed(error.kwargs.get("errors", [])):
+        if response is not None:
+            return dns.rcode.to_text(response.rcode())
+    return "no answer"
+
+
+def where(domain: str, resolvers: Sequence[str]) -> tuple[str, ...]:
+    """Addresses that a name has now, IPv4 first; none if it has none, or nobody answers."""
+    if (name := _name(domain)) is None:
+        return ()
+    found: list[str] = []
+    try:
+        asker = Asker(resolver=resolver_of(resolvers))
+        for kind in ("A", "AAAA"):
+            found += sorted(record.to_text() for record in asker.records(name, kind))
+    except DnsError:
+        return tuple(found)
+    return tuple(found)
+
+
+def persist_record(
+    domain: str, *, issuer: str, account: str, until: float = 0.0
+) -> tuple[str, str]:
+    """Return name and value of the TXT record by which `dns-persist-01` lets an issuer certify.
+
+    `issuer` is one of the names that it goes by in DNS, `account` the URL of the account there;
+    until then (seconds since 1970), 0 for as long as it stands. podvisor never writes it.
+    """
+    value = f"{issuer}; accounturi={account}"
+    if domain.startswith("*."):
+        value += "; policy=wildcard"
+    if until:
+        value += f"; persistUntil={int(until)}"
+    return f"{_PERSIST}.{domain.removeprefix('*.')}", value
+
+
+def persist_problem(
+    domain: str, *, issuer: str, account: str, now: float, resolvers: Sequence[str]
+) -> str:
+    """Say why no record that stands there lets this account certify a name; empty if one does."""
+    name, value = persist_record(domain, issuer=issuer, account=account)
+    asked = _name(name)
+    if asked is None:
+        return f"{name} is no possible name"
+    try:
+        records = Asker(resolver=resolver_of(resolvers)).records(asked, "TXT")
+    except DnsError as error:
+        return str(error)
+    texts = [_text(record) for record in records]
+    terms = [_terms(text) for text in texts]
+    ours = [one for one in terms if one.get("") == _bare(issuer)]
+    mine = [one for one in ours if one.get("accounturi") == account]
+    if domain.startswith("*."):
+        wild = [one for one in mine if one.get("policy", "").lower() == "wildcard"]
+        if mine and not wild:
+            return f"the record {name} is not for wildcards: it needs policy=wildcard"
+        mine = wild
+    if any(_until(one) > now for one in mine):
+        return ""
+    if mine:
+        return f"the record {name} is over: its persistUntil has passed"
+    if ours:
+        return f"the record {name} is for another account of {issuer}, not for {account}"
+    return f"there is no record {name} with the value “{value}”"
+
+
+def _text(record: dns.rdata.Rdata) -> str:
+    strings: Sequence[bytes] = getattr(record, "strings", ())
+    return b"".join(strings).decode(errors="replace")
+
+
+def _terms(text: str) -> dict[str, str]:
+    """Take a value apart: the issuer stands under the empty name."""
+    issuer, *parameters = text.split(";")
+    terms = {"": _bare(issuer)}
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        terms[key.strip().lower()] = value.strip()
+    return terms
+
+
+def _until(terms: dict[str, str]) -> float:
+    text = terms.get("persistuntil")
+    if text is None:
+        return float("inf")
+    return float(text) if text.isascii() and text.isdigit() else 0.0
+
+
+def _name(domain: str) -> dns.name.Name | None:
+    """Read a domain, without its `*.`; None for an address, and for what is no name."""
+    bare = domain.removeprefix("*.")
+    if dns.inet.is_address(bare):
+        return None
+    try:
+        return dns.name.from_text(bare)
+    except (dns.exception.DNSException, ValueError):
+        return None
