@@ -79,11 +79,11 @@ class Place:
                 with self._opened() as place:
                     if self._owner(place) not in ("", self.name):
                         return
+                    if self._target(place):
+                        os.unlink(_DATA, dir_fd=place)  # and with it all of them
                     for file in FILES:
                         if _link(place, file) == f"{_DATA}/{file}":
                             os.unlink(file, dir_fd=place)
-                    if self._target(place):
-                        os.unlink(_DATA, dir_fd=place)
                     _sweep(place, set())
                     os.fsync(place)
             except (FileNotFoundError, NotADirectoryError):
