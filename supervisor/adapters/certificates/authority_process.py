@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from supervisor.adapters.certificates.questions import KEY, ROOT, Asked, Signed
-from supervisor.core.files.domains import parse_domain
+from supervisor.core.files.domains import is_address, parse_domain
 from supervisor.core.files.internal_names import DOMAINS, NETWORKS, outside
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.x509.keys import PrivateKey, general_names, key_pem, new_key, read_key
@@ -93,9 +94,10 @@ def _refuse_others(terms: CertificateTerms, domains: list[str], networks: Sequen
 
 def _own_name(host: str) -> list[str]:
     try:
-        return [parse_domain(host)]
+        name = parse_domain(host)
     except Refused:
         return []
+    return [] if is_address(name) else [name]
 
 
 def _permitted(root: x509.Certificate) -> tuple[list[str], list[str]]:
@@ -186,7 +188,7 @@ def _leaf(authority: _Authority, terms: CertificateTerms, key: PrivateKey) -> x5
     first = terms.domains[0]
     subject = _named(first) if len(first) <= _LONGEST_NAME else x509.Name([])
     made = _begun(subject, authority.root.subject, key, authority.key, days=_DAYS, end=end)
-    usage = _usage(encrypts_keys=terms.key_type in (KeyType.RSA_2048, KeyType.RSA_4096))
+    usage = _usage(encrypts_keys=isinstance(key, rsa.RSAPrivateKey))
     names = x509.SubjectAlternativeName(general_names(terms.domains))
     return (
         made.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
