@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from supervisor.core.config.reader import Reading, read_settings
+from supervisor.core.files.certificate_files import HostFolders
 from supervisor.model.errors import Finding, Stalled
 
 
@@ -62,6 +63,15 @@ def user_settings() -> Path:
 def user_data() -> Path:
     """Return the folder of the user's data."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+
+
+def host_folders() -> HostFolders:
+    """Return what a `.certificate` file may mean by a path."""
+    return HostFolders(
+        home=str(Path.home()),
+        apps=str(user_settings() / "containers" / "systemd" / "podvisor"),
+        certificates=str(user_data() / "podvisor" / "certificates"),
+    )
 
 
 def load_settings(path: Path) -> Reading:

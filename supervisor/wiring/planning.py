@@ -25,6 +25,7 @@ from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.kit.clock import Clock
 from supervisor.model.settings import Settings
 from supervisor.model.status import AppStatus
+from supervisor.wiring.environment import host_folders
 from supervisor.wiring.ports import Ports
 
 
@@ -116,7 +117,9 @@ def desired_state(
     pull_ahead: Ahead = lambda _: None,
 ) -> DesiredState:
     """Wire the desired state, of which nothing is worked out yet."""
-    renderer = AppRenderer(reader=reader, generator=generator)
+    renderer = AppRenderer(
+        reader=reader, generator=generator, settings=settings, folders=host_folders()
+    )
     history = RevisionHistory(reader=reader, ledger=ledger, renderer=renderer)
     return DesiredState(
         current_settings=settings,

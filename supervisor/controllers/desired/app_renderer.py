@@ -11,8 +11,14 @@ import msgspec
 from supervisor.controllers.desired.contents import contents_of
 from supervisor.controllers.isolate import each, each_now
 from supervisor.controllers.ports import Generator, SourceReader
+from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.desired.discovery import references
 from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.certificate_files import (
+    HostFolders,
+    is_certificate,
+    read_certificate_files,
+)
 from supervisor.core.files.lfs import may_be_pointer, pointers
 from supervisor.core.files.names import KEY_SUFFIXES, LARGEST_KEY, shapes_units
 from supervisor.core.files.secret_files import is_secret, read_secret_files
@@ -20,6 +26,7 @@ from supervisor.core.files.templates import rendered_findings
 from supervisor.core.render.drop_ins import shaped_outside
 from supervisor.core.render.generator_errors import is_staged
 from supervisor.model.app import AppOptions, Candidate, DesiredApp, Generated
+from supervisor.model.certificate_settings import CertificateSettings
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.source import AppRevision, TreeFile
 
@@ -55,16 +62,20 @@ class AppRenderer(msgspec.Struct, kw_only=True):
 
     reader: SourceReader
     generator: Generator
+    settings: CurrentSettings
+    folders: HostFolders
     _judged: dict[tuple[str, str], Judged] = {}
     """By app and content."""
     _version: str = ""
     _around: dict[str, str] = {}
     """The user's own Quadlet files and drop-ins, as they were judged with."""
+    _issuers: CertificateSettings = CertificateSettings()
+    """As certificates were judged with."""
     _unusable: Failure | None = None
     """Why the generator could not even say which one it is."""
 
     async def is_new(self) -> bool:
-        """Whether the generator, or what it reads beside the apps, is another than before.
+        """Whether the generator, what it reads beside the apps, or an issuer is another now.
 
         While it cannot be asked, what it said before stands.
         """
@@ -74,10 +85,12 @@ class AppRenderer(msgspec.Struct, kw_only=True):
             self._unusable = failure
             return False
         self._unusable = None
-        is_new = now != (self._version, self._around)
+        issuers = self.settings.now.certificates
+        is_new = (*now, issuers) != (self._version, self._around, self._issuers)
         if is_new:
             self._judged.clear()
         self._version, self._around = now
+        self._issuers = issuers
         return is_new
 
     def known(self, one: Candidate) -> DesiredApp | None:
@@ -167,8 +180,10 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         files = AppFiles(one, contents)
         if unfilled := tuple(rendered_findings(files)):
             return None, unfilled  # what the generator says of a template only confuses
-        secrets, findings = read_secret_files(files)
-        findings = (*generated.findings.get(one.name, ()), *findings, *pointers(files))
+        secrets, of_secrets = read_secret_files(files)
+        certificates, of_certificates = read_certificate_files(files, self._issuers, self.folders)
+        generators = generated.findings.get(one.name, ())
+        findings = (*generators, *of_secrets, *of_certificates, *pointers(files))
         if any(finding.fatal for finding in findings):
             return None, findings
         app = DesiredApp.of(
@@ -179,6 +194,7 @@ class AppRenderer(msgspec.Struct, kw_only=True):
             generator=self._version,
             options=generated.options.get(one.name, AppOptions()),
             secrets=secrets,
+            certificates=certificates,
         )
         return app, findings
 
@@ -223,7 +239,7 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         return found
 
     async def _read(self, candidates: Sequence[Candidate], found: _Gathered) -> None:
-        """Read what the generator reads, and what describes secrets: at once, else app by app."""
+        """Read what the generator reads, and podvisor's own kinds: at once, else app by app."""
         for source in dict.fromkeys(one.source for one in candidates):
             mine = [one for one in candidates if one.source == source]
             try:
@@ -252,6 +268,7 @@ def _is_read_by_generator(file: TreeFile) -> bool:
         or is_staged(file.path, file.kind)
         or file.path.endswith((".yaml", ".yml"))
         or is_secret(file.path)
+        or is_certificate(file.path)
         or may_be_pointer(file)
         or (file.path.endswith(".age") and file.size <= _LARGEST_AGE_FILE)
         or (file.path.endswith(KEY_SUFFIXES) and file.size <= LARGEST_KEY)

@@ -26,10 +26,12 @@ def parse_domain(text: str) -> str:
             host = urlsplit(text).hostname or ""
         except ValueError:
             host = ""
-        raise Refused(f"{shown} is a URL, and no domain", f"write {host or 'its host alone'}")
+        raise Refused(
+            f"{shown} is a URL, and no domain", f"write {one_line(host) or 'its host alone'}"
+        )
     host, colon, port = text.rpartition(":")
     if colon and port.isdigit() and ":" not in host:
-        hint = f"a certificate is for all ports: write {host}"
+        hint = f"a certificate is for all ports: write {one_line(host)}"
         raise Refused(f"{shown} names a port", hint)
     if not text.isprintable() or re.search(r"[\s/:@,;\"'%\\]", text):
         raise Refused(f"{shown} cannot be a domain", f"{_HINT}, one in each line")

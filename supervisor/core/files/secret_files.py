@@ -3,20 +3,16 @@
 No value is ever repeated: it may be the secret itself. See docs/reference/secrets.md.
 """
 
-import posixpath
 import re
-from collections.abc import Iterator
 from functools import partial
 
 from supervisor.core.files.app_files import AppFiles
-from supervisor.core.files.unitfile import Entry, Refused, UnitFile, boolean
-from supervisor.kit.texts import meant, nearest
+from supervisor.core.files.described import Described, OwnKind, described
+from supervisor.core.files.unitfile import Entry, Refused, boolean
 from supervisor.model.errors import Finding
 from supervisor.model.secret import LARGEST, SUFFIX, DesiredSecret, SecretKind
 from supervisor.model.source import FileKind
 
-_SECTION = "Secret"
-_KEYS = ("Name", "Source", "Generate", "Prune")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 _SHORTEST, _LONGEST = 8, 4_096
@@ -26,76 +22,47 @@ _EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 _SEALED_SUFFIXES = (".age", ".env", ".ini", ".json", ".yaml", ".yml")
 _AGE_BEGINS = (b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")
 _FORMS = "Source=age:FILE, Source=sops:FILE#KEY, Source=credential:NAME or Generate=32"
-_FOREIGN = "it describes no secret for podvisor, and is installed as it is"
-_FOREIGN_HINT = f"one that does begins with [{_SECTION}], and has {_FORMS}"
-_OUR_LINE = re.compile(r"^\s*(?:Source\s*=\s*(?:age|sops|credential):|Generate\s*=)", re.MULTILINE)
+SECRETS = OwnKind(
+    suffix=SUFFIX,
+    section="Secret",
+    keys=("Name", "Source", "Generate", "Prune"),
+    sign=re.compile(r"^\s*(?:Source\s*=\s*(?:age|sops|credential):|Generate\s*=)", re.MULTILINE),
+    what="secret",
+    has=_FORMS,
+)
 
 
 def is_secret(path: str) -> bool:
     """Whether a relative path is that of a file that describes a secret."""
-    return posixpath.basename(path).removesuffix(SUFFIX) != "" and path.endswith(SUFFIX)
+    return SECRETS.is_kind_of(path)
 
 
 def read_secret_files(files: AppFiles) -> tuple[tuple[DesiredSecret, ...], tuple[Finding, ...]]:
     """Return the app's secrets, as far as they are understood, and what was found."""
     secrets: dict[str, DesiredSecret] = {}
     findings: list[Finding] = []
-    for file in files.app.files:
-        if not is_secret(file.path):
-            continue
-        unit = files.unit_file(file.path)
-        if not _is_ours(unit, files.text(file.path) or ""):
-            oddity = files.finding(_FOREIGN, path=file.path, hint=_FOREIGN_HINT, fatal=False)
-            findings.append(oddity)
-            continue
-        findings.extend(_oddities(unit, file.path, files))
-        entries = {entry.key: entry for entry in unit.entries if entry.section == _SECTION}
-        entries = {key: entry for key, entry in entries.items() if entry.value}
+    for one in described(SECRETS, files, findings):
         try:
-            secret = _read(unit, entries, file.path, files)
+            secret = _read(one, files)
         except Refused as refused:
-            at = entries.get("Source") or entries.get("Generate")
-            found = files.finding(str(refused), at=at, path=file.path, hint=refused.hint)
+            at = one.last("Source") or one.last("Generate")
+            found = files.finding(str(refused), at=at, path=one.path, hint=refused.hint)
             findings.append(found)
             continue
         other = secrets.setdefault(secret.name, secret)
         if other is not secret:
-            message = f"{other.path} and {file.path} both make the secret {secret.name}"
+            message = f"{other.path} and {one.path} both make the secret {secret.name}"
             hint = "give one of them another name"
-            findings.append(files.finding(message, path=file.path, line=secret.line, hint=hint))
+            findings.append(files.finding(message, path=one.path, line=secret.line, hint=hint))
     return tuple(secrets.values()), tuple(findings)
 
 
-def _is_ours(unit: UnitFile, text: str) -> bool:
-    """Whether it was meant for podvisor, well written or not; other tools use the suffix, too."""
-    named = any(name == _SECTION or nearest(name, [_SECTION]) for name in unit.sections)
-    return named or _OUR_LINE.search(text) is not None
-
-
-def _oddities(unit: UnitFile, path: str, files: AppFiles) -> Iterator[Finding]:
-    """Yield warnings of lines that mean nothing."""
-    for problem in unit.problems:
-        yield files.finding(problem.message, path=path, line=problem.line, fatal=False)
-    for entry in unit.entries:
-        if entry.section.startswith("X-"):
-            continue
-        if entry.section != _SECTION:
-            message = f"{entry.key}= stands in [{entry.section}], which has no meaning here"
-            hint = f"write it below [{_SECTION}]"
-        elif entry.key not in _KEYS:
-            message = f"{entry.key}= has no meaning in [{_SECTION}]"
-            hint = meant(entry.key, _KEYS, form="{}=")
-        else:
-            continue
-        yield files.finding(message, at=entry, hint=hint, fatal=False)
-
-
-def _read(unit: UnitFile, entries: dict[str, Entry], path: str, files: AppFiles) -> DesiredSecret:
-    if _SECTION not in unit.sections:
-        raise Refused(f"it has no [{_SECTION}] section", f"write [{_SECTION}], and {_FORMS}")
-    name = posixpath.basename(path).removesuffix(SUFFIX)
-    if "Name" in entries:
-        name = entries["Name"].value
+def _read(one: Described, files: AppFiles) -> DesiredSecret:
+    if not one.has_section:
+        raise Refused("it has no [Secret] section", f"write [Secret], and {_FORMS}")
+    entries = {key: entry for key in SECRETS.keys if (entry := one.last(key))}
+    path = one.path
+    name = entries["Name"].value if "Name" in entries else one.stem
     if not _NAME.fullmatch(name):
         hint = "use letters, digits, '.', '_' and '-', a letter or digit first; Name= sets another"
         what = "Name=" if "Name" in entries else name
