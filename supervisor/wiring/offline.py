@@ -33,7 +33,7 @@ from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
 from supervisor.model.setting_types import SecretRef
 from supervisor.model.settings import Settings
-from supervisor.wiring.environment import Paths, load_settings, user_settings
+from supervisor.wiring.environment import Paths, load_settings, user_data, user_settings
 from supervisor.wiring.planning import Planning, desired_state
 from supervisor.wiring.ports import Ports, make_ports
 
@@ -140,6 +140,7 @@ async def check(
             place = {"git": f"file://{scratch}/copy.git", "ref": BRANCH}
         settings = Settings(
             limits=known.limits,
+            certificates=known.certificates,
             sources={
                 name: settings_for_check(one, **place, apps=apps, ignore=ignore, overlay=overlay)
                 for name, one in sources.items()
@@ -156,7 +157,8 @@ async def _judge(settings: Settings, folder: Path, scratch: Path) -> Check:
     reader = GitSources(folder=scratch / "sources", limits=settings.limits)
     ledger = SqliteLedger(scratch / "ledger.db", settings=settings.ledger, clock=SystemClock())
     generator = QuadletGenerator(
-        Runner(stage=scratch / "stage", quadlets=user_settings() / "containers" / "systemd")
+        Runner(stage=scratch / "stage", quadlets=user_settings() / "containers" / "systemd"),
+        certificates=user_data() / "podvisor" / "certificates",
     )
     try:
         return await checker.check(

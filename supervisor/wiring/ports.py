@@ -131,7 +131,10 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
     return Ports(
         reader=reader,
         writer=reader,
-        generator=QuadletGenerator(Runner(stage=runtime / "stage", quadlets=paths.quadlets)),
+        generator=QuadletGenerator(
+            Runner(stage=runtime / "stage", quadlets=paths.quadlets),
+            certificates=paths.certificates,
+        ),
         folder=OwnedFolder(
             root=paths.quadlets / "podvisor", user_units=paths.user_units, memory=ledger
         ),

@@ -46,6 +46,8 @@ class QuadletGenerator(msgspec.Struct):
 
     runner: Runner
     home: Path = msgspec.field(default_factory=Path.home)
+    certificates: Path | None = None
+    """Podvisor's own place of certificates."""
     _answers: dict[object, Generated] = {}
     _crashes: dict[object, tuple[Finding, ...]] = {}
     """Staged files of an app at which it crashed, to what is said of them."""
@@ -148,7 +150,12 @@ class QuadletGenerator(msgspec.Struct):
                 except Crashed as crash:
                     await self._blame(left, contents, crash)
                     return await self._judge(readings, left, contents)
-            place = Place(stage=str(folder), live=str(self.runner.live), home=str(self.home))
+            place = Place(
+                stage=str(folder),
+                live=str(self.runner.live),
+                home=str(self.home),
+                certificates=str(self.certificates or ""),
+            )
             await aside(lambda: _read(asked, done, place), items=_size(left))
         return None
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from supervisor.core.files.app_files import AppFiles, pieces
+from supervisor.core.files.certificate_references import BINDS, CertificateUses
 from supervisor.core.files.source_paths import is_below
 from supervisor.core.files.unitfile import Entry, UnitFile, expand, split_words
 from supervisor.model.errors import Finding
@@ -32,7 +33,6 @@ _RELATIVE = """
 _PATH_KEYS = frozenset(_RELATIVE.split())
 """Keys of Quadlet's own sections whose relative values the generator makes absolute."""
 
-_BINDS = ("-v", "--volume", "--mount")
 _COMMANDS = ("ExecStart", "ExecStartPre", "ExecStartPost", "ExecReload")
 _READ_AT_START = ("", "--env-file")
 """What stands before a word that is read once: nothing (it is the program), or this option."""
@@ -44,6 +44,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     live: str
     home: str = ""
+    certificates: str = ""
+    """Podvisor's own place of certificates."""
 
     def to_live(self, text: str) -> str:
         """Replace the staged folder by the installed one."""
@@ -65,6 +67,8 @@ class Reads:
         self._live: set[str] = set()
         self._fixed: set[str] = set()
         self._findings: dict[object, Finding] = {}
+        root = place.certificates
+        self.certificates = CertificateUses(files, path, root=root, home=place.home)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -82,7 +86,7 @@ class Reads:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        return tuple(self._findings.values())
+        return (*self._findings.values(), *self.certificates.findings)
 
     def look_at(self, unit: UnitFile, known: Mapping[str, str]) -> None:
         """Take in what the unit's own and systemd's part mention; `known` are specifiers."""
@@ -93,6 +97,7 @@ class Reads:
                 before = ""
                 for word in split_words(entry.value):
                     self._look_at_word(expand(word, known), entry, before)
+                    self.certificates.look_at_word(expand(word, known), entry, before)
                     before = word
 
     def look_at_relative(
@@ -132,7 +137,7 @@ class Reads:
                 if not _leaves(path) and (not optional or self._files.holds(path)):
                     self.add(
                         "" if path == "." else path,
-                        bind=before in _BINDS,
+                        bind=before in BINDS,
                         live=self._is_live(path, word, entry, before),
                     )
         self._look_for_the_old_place(word)
@@ -176,7 +181,7 @@ class Reads:
         """Whether the unit looks at the path again while it runs; when in doubt, it does not."""
         if entry.key not in _COMMANDS:
             return False
-        if before in _BINDS:
+        if before in BINDS:
             options = word.split(":")[2:]
             layered = any("O" in option.split(",") for option in options)
             return self._files.is_folder("" if path == "." else path) and not layered

@@ -36,6 +36,8 @@ class KubeNeeds(NamedTuple):
     """Podman's names of the pods that it makes."""
     volumes: tuple[str, ...] = ()
     """Podman's names of the volumes that these mount."""
+    parts: frozenset[str] = frozenset()
+    """Those of `host_paths` of which something by itself is mounted (`subPath`)."""
 
 
 def read_kube(text: str) -> KubeNeeds:
@@ -49,6 +51,8 @@ def read_kube(text: str) -> KubeNeeds:
     own: dict[str, None] = {}
     pods: dict[str, None] = {}
     volumes: dict[str, None] = {}
+    paths_of: dict[str, set[str]] = {}
+    in_part: set[str] = set()
     for mapping in _mappings(_documents(text)):
         for key in ("containers", "initContainers"):
             for container in _dicts(mapping.get(key)):
@@ -58,8 +62,12 @@ def read_kube(text: str) -> KubeNeeds:
         for volume in _dicts(mapping.get("volumes")):
             if path := _text(volume.get("hostPath"), "path"):
                 host_paths[path] = None
+                paths_of.setdefault(_text(volume, "name"), set()).add(path)
             if claim := _text(volume.get("persistentVolumeClaim"), "claimName"):
                 volumes[claim] = None
+        for mount in _dicts(mapping.get("volumeMounts")):
+            if _text(mount, "subPath"):
+                in_part.add(_text(mount, "name"))
         secrets.update(dict.fromkeys(_secrets(mapping)))
         name, kind = _text(mapping.get("metadata"), "name"), mapping.get("kind")
         if not name:
@@ -70,7 +78,15 @@ def read_kube(text: str) -> KubeNeeds:
             pods[name] = None
         elif kind in _OF_PODS:
             pods[f"{name}-pod"] = None
-    return KubeNeeds(*map(tuple, (images, host_paths, secrets, own, pods, volumes)))
+    return KubeNeeds(
+        images=tuple(images),
+        host_paths=tuple(host_paths),
+        secrets=tuple(secrets),
+        defines=tuple(own),
+        pods=tuple(pods),
+        volumes=tuple(volumes),
+        parts=frozenset(path for name in in_part for path in paths_of.get(name, ())),
+    )
 
 
 def values_of_secrets(text: str) -> tuple[str, ...]:

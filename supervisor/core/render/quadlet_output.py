@@ -223,12 +223,18 @@ def _look_at_yaml(
         pods.update(dict.fromkeys(needs.pods))
         volumes.update(dict.fromkeys(needs.volumes))
         lines = text.splitlines()
+        for one in needs.host_paths:
+            line = _line_of(one, lines)
+            fixed = one in needs.parts
+            reads.certificates.look_at_mount(one, fixed=fixed, path=yaml_path, line=line)
         made = _kube_secrets(files) if needs.secrets else frozenset()
-        for name in needs.secrets:
-            if name not in made:
-                line = next((n for n, one in enumerate(lines, start=1) if name in one), 0)
-                uses.append(SecretUse(name, yaml_path, line))
+        lacking = (name for name in needs.secrets if name not in made)
+        uses.extend(SecretUse(name, yaml_path, _line_of(name, lines)) for name in lacking)
     return images, tuple(uses), tuple(pods), tuple(volumes)
+
+
+def _line_of(word: str, lines: Iterable[str]) -> int:
+    return next((number for number, line in enumerate(lines, start=1) if word in line), 0)
 
 
 def _yaml_paths(unit: UnitFile, section: str, path: str) -> Iterator[str]:

@@ -71,6 +71,7 @@ class Reading:
             remain_after_exit=bool(boolean(loaded.last("Service", "RemainAfterExit"))),
             reads=reads.paths,
             live=reads.live,
+            certificate_uses=reads.certificates.uses,
             probe=own.probe,
             can_reload=can_reload,
             on_change=tuple(rule for _, rule in own.rules),

@@ -1,0 +1,120 @@
+"""Which certificates a unit uses, found in the unit as the generator prints it, and in its YAML.
+
+A path at or below podvisor's own place of a certificate, or the `Directory=` of one of its own app,
+wherever it stands in what systemd runs.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from supervisor.core.files.app_files import AppFiles
+from supervisor.core.files.certificate_files import CERTIFICATES, directory_of, is_certificate
+from supervisor.core.files.unitfile import Entry, expand
+from supervisor.model.certificate import CertificateUse
+from supervisor.model.errors import Finding
+
+BINDS = ("-v", "--volume", "--mount")
+_BOUND = tuple(f"{option}=" for option in BINDS)
+_BIND_KEYS = frozenset({"BindPaths", "BindReadOnlyPaths"})
+_READ_ONCE = frozenset(
+    {"EnvironmentFile", "LoadCredential", "LoadCredentialEncrypted", "StandardInput"}
+)
+"""Keys of [Service] whose files systemd reads when it starts the unit, and not again."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
+_ENDS = r"[:,;\s'\"]"
+
+
+class CertificateUses:
+    """Collects the certificates that one unit uses."""
+
+    def __init__(self, files: AppFiles, path: str, *, root: str, home: str) -> None:
+        """Begin with nothing; `root` is the folder of podvisor's own places, or empty."""
+        self._files = files
+        self._path = path
+        self._root = root
+        self._home = home
+        self._directories = dict(_directories(files, home))
+        self._uses: dict[str, CertificateUse] = {}
+        self.findings: list[Finding] = []
+
+    @property
+    def uses(self) -> tuple[CertificateUse, ...]:
+        """Each certificate once, sorted by name."""
+        return tuple(self._uses[name] for name in sorted(self._uses))
+
+    def look_at_word(self, word: str, entry: Entry, before: str) -> None:
+        """Take in a word of a command, or of another value, that comes after `before`."""
+        for name, within in self._named(word):
+            at = self._written(name)
+            if not name:
+                message = "names the folder of all certificates: it is not known which it uses"
+                hint = f"name that of each: {self._root}/NAME"
+                found = self._files.finding(message, at=at, path=self._path, hint=hint, fatal=False)
+                self.findings.append(found)
+                continue
+            fixed = _is_fixed(word, entry, before, within)
+            path, line = (at.path, at.line) if at else (self._path, 0)
+            self._add(CertificateUse(name=name, fixed=fixed, path=path, line=line))
+
+    def look_at_mount(self, host_path: str, *, fixed: bool, path: str, line: int) -> None:
+        """Take in a path of the host that a pod mounts, as the file at `path` says."""
+        for name, within in self._named(posixpath.normpath(host_path)):
+            if name:
+                use = CertificateUse(name=name, fixed=fixed or bool(within), path=path, line=line)
+                self._add(use)
+
+    def _add(self, use: CertificateUse) -> None:
+        known = self._uses.setdefault(use.name, use)
+        if use.fixed and not known.fixed:
+            self._uses[use.name] = use
+
+    def _named(self, word: str) -> Iterator[tuple[str, str]]:
+        """Yield each certificate that a word names, and the path within its folder."""
+        for rest in _after(word, self._root) if self._root else ():
+            name, _, within = rest.partition("/")
+            if not name or _NAME.fullmatch(name):
+                yield name, within
+        for directory, name in self._directories.items():
+            for rest in _after(word, directory):
+                yield name, rest
+
+    def _written(self, name: str) -> Entry | None:
+        """Return the assignment in the unit's own files that names a certificate."""
+        places = [f"{self._root}/{name}".rstrip("/")] if self._root else []
+        places += [folder for folder, one in self._directories.items() if one == name]
+
+        def names(entry: Entry) -> bool:
+            value = expand(entry.value, {"h": self._home}).replace("~/", f"{self._home}/")
+            return any(True for place in places for _ in _after(value, place))
+
+        return self._files.find_entry(self._path, names)
+
+
+def _directories(files: AppFiles, home: str) -> Iterator[tuple[str, str]]:
+    """Yield the `Directory=` of the app's own certificates, each with its name."""
+    for file in files.app.files:
+        if is_certificate(file.path):
+            text = files.unit_file(file.path).last(CERTIFICATES.section, "Directory")
+            directory = directory_of(text, home)
+            if directory.startswith("/") and directory.strip("/"):
+                yield directory, posixpath.basename(file.path).removesuffix(CERTIFICATES.suffix)
+
+
+def _after(word: str, folder: str) -> Iterator[str]:
+    """Yield the path below a folder, wherever a word names the folder or something in it."""
+    if folder not in word:
+        return
+    for found in re.finditer(rf"{re.escape(folder)}(?=/|{_ENDS}|\Z)", word):
+        written = re.split(_ENDS, word[found.end() :], maxsplit=1)[0]
+        below = posixpath.normpath(written.lstrip("/") or ".")
+        if below.partition("/")[0] != "..":
+            yield "" if below == "." else below
+
+
+def _is_fixed(word: str, entry: Entry, before: str, within: str) -> bool:
+    """Whether the unit sees another certificate only when it is started anew."""
+    if before in BINDS or word.startswith(_BOUND) or entry.key in _BIND_KEYS:
+        options = word.split(":")[2:]
+        return bool(within) or any("O" in option.split(",") for option in options)
+    return entry.key in _READ_ONCE or before == "--env-file" or word.startswith("--env-file=")
