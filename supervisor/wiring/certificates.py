@@ -1,14 +1,118 @@
 """What has certificates issued and installed, wired; loaded where an app asks for one."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
+
+from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.certificate import CertificateRecord
+from supervisor.wiring.ports import Ports
+
+if TYPE_CHECKING:
+    from supervisor.controllers.certificates.actions import CertificateActions
+    from supervisor.controllers.certificates.controller import CertificateController
 
 
 class Certificates(msgspec.Struct, kw_only=True):
-    """Stands for the controller until somebody asks for what it does."""
+    """Stands for the controller until an app asks for what it does, or did before."""
+
+    ports: Ports
+    desired_state: DesiredState
+    queue: WorkQueue
+    settings: CurrentSettings
+    _controller: "CertificateController | None" = None
+    _actions: "CertificateActions | None" = None
+
+    def __post_init__(self) -> None:
+        if self.ports.ledger.all(CertificateRecord):
+            self.controller()
+
+    def controller(self) -> "CertificateController":
+        """Return the one that brings them on."""
+        if self._controller is None:
+            self._load()
+        assert self._controller  # noqa: S101  # just made
+        return self._controller
+
+    def actions(self) -> "CertificateActions":
+        """Return who takes people's orders."""
+        if self._actions is None:
+            self._load()
+        assert self._actions  # noqa: S101  # just made
+        return self._actions
 
     def follow(self) -> None:
-        """Name the certificates of which something changed."""
+        """Name the certificates of which something changed; cheap if nothing did."""
+        if self._controller is None and self.desired_state.certificates():
+            self._load()
+        if self._controller:
+            self._controller.asked.follow()
 
-    async def reconcile(self, _: str) -> list[str]:
+    def name_all(self) -> None:
+        """Have every one looked at: the backstop."""
+        if self._controller:
+            self._controller.asked.name_all()
+
+    async def reconcile(self, name: str) -> list[str]:
         """Bring one on."""
-        return []
+        return await self.controller().reconcile(name)
+
+    def certificate_detail(self, name: str) -> str:
+        """Say what is being done about one that is not there; as of `CertificateNews`."""
+        return self._controller.certificate_detail(name) if self._controller else ""
+
+    def is_failing(self, name: str) -> bool:
+        """Whether it could not be had."""
+        return self._controller is not None and self._controller.is_failing(name)
+
+    def _load(self) -> None:
+        from supervisor.controllers.certificates.actions import CertificateActions  # noqa: PLC0415
+        from supervisor.controllers.certificates.asked import AskedCertificates  # noqa: PLC0415
+        from supervisor.controllers.certificates.controller import (  # noqa: PLC0415
+            CertificateController,
+        )
+        from supervisor.controllers.certificates.installing import Installing  # noqa: PLC0415
+        from supervisor.controllers.certificates.issuing import Issuing  # noqa: PLC0415
+        from supervisor.controllers.certificates.memory import CertificateMemory  # noqa: PLC0415
+        from supervisor.controllers.certificates.orders import Orders  # noqa: PLC0415
+
+        ports, settings = self.ports, self.settings
+        memory = CertificateMemory(ledger=ports.ledger, clock=ports.clock)
+        asked = AskedCertificates(
+            desired_state=self.desired_state,
+            ledger=ports.ledger,
+            queue=self.queue,
+            settings=settings,
+        )
+        orders = Orders(
+            settings=settings,
+            secrets=ports.secrets,
+            aside=ports.aside,
+            folders=ports.order_folders,
+        )
+        self._controller = CertificateController(
+            asked=asked,
+            issuing=Issuing(
+                issuer=ports.issuer,
+                authority=ports.authority,
+                files=ports.certificates,
+                orders=orders,
+                memory=memory,
+            ),
+            installing=Installing(files=ports.certificates, asked=asked, memory=memory),
+            issuer=ports.issuer,
+            files=ports.certificates,
+            tls=ports.tls,
+            memory=memory,
+            queue=self.queue,
+        )
+        self._actions = CertificateActions(
+            asked=asked,
+            memory=memory,
+            orders=orders,
+            issuer=ports.issuer,
+            files=ports.certificates,
+            queue=self.queue,
+        )

@@ -151,7 +151,13 @@ def assemble(
         ports, desired_state=desired_state, board=board, queue=queue, settings=current
     )
 
-    certificates = Certificates()
+    certificates = Certificates(
+        ports=ports, desired_state=desired_state, queue=queue, settings=current
+    )
+
+    def on_resync() -> None:
+        ports.podman.recheck()
+        certificates.name_all()
 
     def tell() -> None:
         checker.follow()
@@ -185,6 +191,7 @@ def assemble(
             images=images,
             probes=planning.probes,
             clock=clock,
+            certificates=certificates,
         ),
         dependencies=dependencies,
         systemd=ports.systemd,
@@ -213,9 +220,7 @@ def assemble(
         desired_state=desired_state,
         failures=failures,
     )
-    resync = Resync(
-        queue=queue, settings=current, failures=failures, on_resync=ports.podman.recheck
-    )
+    resync = Resync(queue=queue, settings=current, failures=failures, on_resync=on_resync)
     pauses = backoff.FETCH_SECONDS
     outward = partial(Reconciler, backoff=pauses, stalled_retry=pauses[-1], over_network=True)
     registry: Registry = {
@@ -238,7 +243,9 @@ def assemble(
             over_network=True,
             shows_failures=True,
         ),
-        Kind.CERTIFICATE: Reconciler(reconcile=certificates.reconcile, over_network=True),
+        Kind.CERTIFICATE: Reconciler(
+            reconcile=certificates.reconcile, stalled_retry=backoff.PASS_SECONDS[-1]
+        ),
         Kind.COMMIT_STATUS: outward(reconcile=statuses.reconcile),
         **writeback.reconcilers(outward),
         Kind.WEBHOOKS: Reconciler(reconcile=webhooks.reconcile, over_network=True),
@@ -296,6 +303,7 @@ def assemble(
         board=board,
         clock=clock,
         of_daemon=of_daemon,
+        certificates=certificates,
     )
     syncs = SyncService(
         queue=queue,
@@ -306,6 +314,7 @@ def assemble(
         ledger=ledger,
         board=board,
         clock=clock,
+        certificates=certificates,
     )
 
     @cache

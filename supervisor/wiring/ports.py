@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from supervisor.adapters.acme.issuer import AcmeCertificates
 from supervisor.adapters.certificates.authority import InternalAuthority
 from supervisor.adapters.certificates.files import CertificateStore
 from supervisor.adapters.certificates.tls_look import TlsClient
@@ -37,6 +38,7 @@ from supervisor.controllers.ports import (
     Host,
     Issuer,
     Ledger,
+    OrderFolders,
     Podman,
     Prober,
     PullRequests,
@@ -53,7 +55,6 @@ from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.threads import aside
 from supervisor.model.settings import Settings
 from supervisor.wiring.environment import Paths
-from supervisor.wiring.no_issuer import NoIssuer
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +79,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     issuer: Issuer
     authority: Authority
     certificates: CertificateFiles
+    order_folders: OrderFolders
     tls: TlsLook
     folders: FolderWatch
     host: Host
@@ -100,6 +102,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
     ledger = SqliteLedger(state / paths.ledger.name, settings=settings.ledger, clock=clock)
     if scratch:
         ledger.take(paths.ledger)
+    accounts = state / "acme-accounts"
     systemd = SystemdManager()
     podman = PodmanClient(paths.podman_socket, logins=pull_logins)
     registry = RegistryClient(rules=podman.registry_rules)
@@ -149,11 +152,12 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         git_host=CommitStatusSender(),
         pull_requests=_pull_requests,
         prober=NetworkProber(),
-        issuer=NoIssuer(),
+        issuer=AcmeCertificates(accounts=accounts),
         authority=InternalAuthority(paths.state / "authority"),
         certificates=CertificateStore(
             kept_in=state / "certificates", installed_in=paths.certificates
         ),
+        order_folders=OrderFolders(kept=str(state / "certificates"), accounts=str(accounts)),
         tls=TlsClient(),
         folders=SourceFolders(),
         host=HostWatch(),

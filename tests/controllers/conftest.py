@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.controllers.ports import OrderFolders
 from supervisor.kit.sd_notify import Notifier
 from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LedgerSettings, RolloutSettings, Settings, SourceSettings
@@ -159,6 +160,7 @@ class World:
             issuer=self.issuer,
             authority=self.authority,
             certificates=self.certificates,
+            order_folders=OrderFolders(kept="/state/certificates", accounts="/state/accounts"),
             tls=self.tls,
             folders=self.folders,
             host=self.host,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from supervisor.controllers.certificates.orders import CertificateFolders, Orders
+from supervisor.controllers.certificates.orders import Orders
+from supervisor.controllers.ports import OrderFolders
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.model.certificate import CertificateTerms, Challenge, DesiredCertificate
 from supervisor.model.certificate_settings import (
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 PEM = "-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n"
 KEY = SecretRef("file:~/eab")
-FOLDERS = CertificateFolders(kept="/state/certificates", accounts="/state/acme-accounts")
+FOLDERS = OrderFolders(kept="/state/certificates", accounts="/state/acme-accounts")
 
 
 def asks(*domains, challenge=Challenge.HTTP, issuer="letsencrypt"):

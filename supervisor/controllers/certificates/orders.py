@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from supervisor.controllers.ports import Aside, Secrets
+from supervisor.controllers.ports import Aside, OrderFolders, Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.model.acme import AcmeIssuer, Order, ZoneAccess
 from supervisor.model.certificate import CertificateTerms, Challenge, DesiredCertificate
@@ -19,22 +19,13 @@ _IN_A_THREAD = 1_000
 """A disk may be slow, or somebody else's: the event loop does not wait for it."""
 
 
-class CertificateFolders(msgspec.Struct, frozen=True, kw_only=True):
-    """Where issuers' work is remembered: absolute paths."""
-
-    kept: str
-    """Each certificate has a folder of its own below it."""
-    accounts: str
-    """Keys of the accounts at issuers."""
-
-
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """Puts orders together."""
 
     settings: CurrentSettings
     secrets: Secrets
     aside: Aside
-    folders: CertificateFolders
+    folders: OrderFolders
 
     async def order(
         self, certificate: DesiredCertificate, *, key: str = "", replaces: str = ""

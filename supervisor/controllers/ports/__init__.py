@@ -8,6 +8,7 @@ from supervisor.controllers.ports.certificates import (
     Authority,
     CertificateFiles,
     Issuer,
+    OrderFolders,
     TlsLook,
 )
 from supervisor.controllers.ports.ledger import AppliedState, Documents, Events, Ledger
@@ -43,6 +44,7 @@ __all__ = (
     "Issuer",
     "Ledger",
     "Listener",
+    "OrderFolders",
     "Podman",
     "Prober",
     "PullRequests",

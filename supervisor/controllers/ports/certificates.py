@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from supervisor.model.acme import AcmeIssuer, Order, OrderRefusal, Pair, RenewalInfo
 from supervisor.model.certificate import (
     CertificateFacts,
@@ -10,6 +12,14 @@ from supervisor.model.certificate import (
     DesiredCertificate,
     Issued,
 )
+
+
+class OrderFolders(msgspec.Struct, frozen=True, kw_only=True):
+    """Where orders and accounts are remembered: absolute paths (see `Order`)."""
+
+    kept: str
+    """Has a folder for each certificate."""
+    accounts: str
 
 
 class Issuer(Protocol):

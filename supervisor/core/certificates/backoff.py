@@ -77,7 +77,7 @@ def names_of(terms: CertificateTerms) -> tuple[str, ...]:
 
 def way_of(challenge: Challenge, settings: msgspec.Struct) -> str:
     """Tell a challenge and all settings of certificates from others."""
-    text = msgspec.json.encode((challenge, settings), order="deterministic")
+    text = msgspec.json.Encoder(enc_hook=repr, order="deterministic").encode((challenge, settings))
     return hashlib.sha256(text).hexdigest()[:16]
 
 

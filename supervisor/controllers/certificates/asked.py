@@ -1,0 +1,131 @@
+"""Which certificates are asked for, and which of them something became of: their keys.
+
+Looked at whenever the loop rests: what an app asks for is another thing since, or those who use a
+certificate have taken it up. What a wake-up can be lost for is named by `controllers.resync`.
+"""
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.keys import Kind
+from supervisor.controllers.ports import Ledger
+from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.core.plan.certificates import (
+    Described,
+    described,
+    users_of,
+    uses,
+    yet_to_take_up,
+)
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.app import Deployment
+from supervisor.model.certificate import CertificateRecord, Stage
+from supervisor.model.settings import Settings
+
+
+class AskedCertificates(msgspec.Struct, kw_only=True):
+    """Knows what is asked for, and who uses it."""
+
+    desired_state: DesiredState
+    ledger: Ledger
+    queue: WorkQueue
+    settings: CurrentSettings
+    by_name: Mapping[str, Described] = {}
+    is_whole: bool = False
+    """Whether it is known of every app what it asks for."""
+    _followed: Mapping[str, Deployment] | None = None
+    _is_stale: bool = False
+    """Whether the settings changed by which they are had."""
+    _awaited: dict[str, str] = {}
+    """Certificates that their users have yet to take up, each to the version."""
+
+    def __post_init__(self) -> None:
+        self.settings.subscribe(self._take)
+
+    def _take(self, _: Settings) -> None:
+        self._is_stale = True
+
+    def follow(self) -> None:
+        """Name the certificates of which something changed; cheap if nothing did."""
+        deployments = self.desired_state.latest()
+        if deployments is not self._followed or self._is_stale:
+            self._compare(deployments)
+        for name, version in tuple(self._awaited.items()):
+            if not self._late(name, version):
+                del self._awaited[name]
+                self.queue.add(Kind.CERTIFICATE.key(name))
+
+    def _compare(self, deployments: Mapping[str, Deployment]) -> None:
+        old, everything = self.by_name, self._is_stale
+        self._followed, self._is_stale = deployments, False
+        self.by_name = described(deployments.values())
+        self.is_whole = not any(one.failure for one in deployments.values())
+        named = {name for name, one in self.by_name.items() if everything or old.get(name) != one}
+        # What nobody asks for any more, or reads where it was, goes when nobody uses it any more.
+        known = self.ledger.all(CertificateRecord)
+        named |= {name for name, one in known.items() if name not in self.by_name or one.left}
+        self.queue.add(*Kind.CERTIFICATE.keys(sorted(named)))
+
+    def name_all(self) -> None:
+        """Have every one looked at: the backstop."""
+        names = {*self.by_name, *self.ledger.all(CertificateRecord)}
+        self.queue.add(*Kind.CERTIFICATE.keys(sorted(names)))
+
+    def await_users(self, name: str, record: CertificateRecord) -> tuple[str, ...]:
+        """Units that have yet to take up what is installed; it is named once they have."""
+        self._awaited.pop(name, None)
+        late = self._late(name, record.version)
+        if late and record.stage is not Stage.SERVED:
+            self._awaited[name] = record.version
+        return late
+
+    def _late(self, name: str, version: str) -> tuple[str, ...]:
+        apps = self.users(name)
+        applied = {app: one for app in apps if (one := self.ledger.applied_app(app))}
+        deployments = self._deployments(apps)
+        late = yet_to_take_up(name, version, deployments, applied)
+        started = {unit for one in applied.values() for unit in one.units}
+        coming = (
+            unit
+            for one in deployments
+            if (app := one.wanted or one.last_good)
+            for unit, desired in app.runtime_units.items()
+            if uses(desired, name) and desired.wanted_by and not desired.oneshot
+        )
+        unstarted = (unit for unit in coming if unit not in started)
+        return (*(unit for units in late.values() for unit in units), *unstarted)
+
+    def users(self, name: str) -> Collection[str]:
+        """Names of the apps that use a certificate."""
+        return self.desired_state.apps_of_certificate(name)
+
+    def units(self, name: str) -> tuple[str, ...]:
+        """Units that use it, of all apps."""
+        users = users_of(name, self._deployments(self.users(name)))
+        return tuple(unit for units in users.values() for unit in units)
+
+    def concerned(self, name: str) -> list[str]:
+        """Names of the apps that ask for it, or use it."""
+        asks = {self.by_name[name].app} if name in self.by_name else set()
+        return sorted(asks.union(self.users(name)))
+
+    def still_using(self, name: str) -> tuple[str, ...]:
+        """Units that use it, or did when they were started."""
+        started = (
+            unit
+            for app in self.ledger.applied().values()
+            for unit, inputs in app.units.items()
+            if name in inputs.certificates
+        )
+        return tuple(dict.fromkeys((*self.units(name), *started)))
+
+    def is_changing(self, name: str) -> bool:
+        """Whether an app that it concerns is on its way to something else than what it was."""
+        apps = self._deployments(self.concerned(name))
+        return any(one.failure or one.wanted != one.last_good for one in apps)
+
+    def _deployments(self, apps: Collection[str]) -> list[Deployment]:
+        latest = self.desired_state.latest()
+        return [latest[app] for app in apps if app in latest]

@@ -1,0 +1,356 @@
+"""Bring certificates to what apps ask for. Keys `certificate:NAME`.
+
+A pass reads what is (the record, the files, who has taken up what), has `core.certificates` say
+what is next, and does that one thing. It is level-triggered: cut short at any moment, the next pass
+goes on. Before it: `controllers.certificates.asked` names keys. After it: the apps that use a
+certificate are named, whose passes have their units reload or restart.
+
+An order that fails is no failure of the pass: it is in the record, with when it is tried again.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+import anyio
+import msgspec
+from msgspec.structs import replace
+
+from supervisor.controllers.certificates.asked import AskedCertificates
+from supervisor.controllers.certificates.installing import Installing, fits, without_ready
+from supervisor.controllers.certificates.issuing import Issuing
+from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
+from supervisor.controllers.certificates.serving import unserved
+from supervisor.controllers.keys import Kind
+from supervisor.controllers.ports import CertificateFiles, Issuer, TlsLook
+from supervisor.core.certificates import backoff, records, renewal, warning
+from supervisor.core.certificates.next_step import Seen, next_step
+from supervisor.core.certificates.steps import (
+    AskRenewalInfo,
+    Forget,
+    ForgetFailure,
+    InstallAgain,
+    LookServed,
+    NextStep,
+    Nothing,
+    OrderOne,
+    PutBackFormer,
+    RestartUsers,
+    Serve,
+    StandIn,
+)
+from supervisor.kit import alarm
+from supervisor.kit.texts import relative
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.acme import OrderRefusal
+from supervisor.model.certificate import (
+    CertificateRecord,
+    DesiredCertificate,
+    Issued,
+    Stage,
+)
+from supervisor.model.errors import Failure
+from supervisor.model.events import EventKind
+
+_QUESTIONS_AT_ONCE = 3
+"""Of when to renew."""
+_PATIENT_FROM_SECONDS = 3_600.0
+_MOST_SLACK_SECONDS = 1_800.0
+"""What is due in hours or weeks goes along with what wakes podvisor anyway."""
+
+
+class CertificateController(msgspec.Struct, kw_only=True):
+    """One for the daemon."""
+
+    asked: AskedCertificates
+    issuing: Issuing
+    installing: Installing
+    issuer: Issuer
+    files: CertificateFiles
+    tls: TlsLook
+    memory: CertificateMemory
+    queue: WorkQueue
+    _asking: anyio.Semaphore = msgspec.field(
+        default_factory=lambda: anyio.Semaphore(_QUESTIONS_AT_ONCE)
+    )
+    _doing: dict[str, str] = {}
+    """What is being done about certificates at this moment, in words."""
+    _why: dict[str, str] = {}
+    """Why nothing was done about them at the last look."""
+
+    def follow(self) -> None:
+        """Name the certificates of which something changed; cheap if nothing did."""
+        self.asked.follow()
+
+    async def reconcile(self, name: str) -> list[str]:
+        """Do what is next; returns the keys that come of it. Raises Retry or Stalled."""
+        one = self.asked.by_name.get(name)
+        if one is None:
+            await self._let_go(name)
+            return []
+        certificate, record = one.certificate, self.memory.of(name)
+        if record.app != one.app:
+            record = self.memory.change(name, lambda known: replace(known, app=one.app))
+        if record.ready is not None and not fits(record.ready, certificate):
+            record = self.memory.change(name, without_ready)
+        if record.ready is not None:
+            with self._doing_now(name, "it is being installed"):
+                installed = await self.installing.ready(certificate, record.ready)
+            return self._with_apps(name) if installed else [Kind.CERTIFICATE.key(name)]
+        seen = await self._see(certificate, record)
+        step = self._next(certificate, record, seen)
+        if isinstance(step, LookServed):
+            seen = replace(seen, unserved=await unserved(self.tls, certificate, record))
+            record = self._note_look(name, seen)
+            step = self._next(certificate, record, seen)
+        keys = await self._carry_out(certificate, record, step)
+        self._warn(name)
+        await self.installing.clear_former_places(name)
+        return keys
+
+    def _next(
+        self, certificate: DesiredCertificate, record: CertificateRecord, seen: Seen
+    ) -> NextStep:
+        settings = self.issuing.orders.settings.now.certificates
+        issuer = settings.issuer_of(certificate.terms.issuer)
+        return next_step(
+            certificate,
+            record,
+            seen,
+            self.memory.clock.now(),
+            limits=backoff.limits_of(certificate.terms.issuer, issuer.directory if issuer else ""),
+            others=self.memory.others(certificate.name),
+            way=backoff.way_of(certificate.challenge, settings),
+        )
+
+    async def _see(self, certificate: DesiredCertificate, record: CertificateRecord) -> Seen:
+        """Look at its files and its users. Raises Retry or Stalled."""
+        name, current = certificate.name, record.current
+        if current is None:
+            return Seen(folder=self.files.place(certificate))
+        former = record.previous if record.stage is not Stage.SERVED else None
+        return Seen(
+            kept=await self.files.kept(name, current) is not None,
+            installed=await self.files.is_installed(certificate, current),
+            previous_kept=former is None or await self.files.kept(name, former) is not None,
+            folder=self.files.place(certificate),
+            users=self.asked.units(name),
+            waiting=self.asked.await_users(name, record),
+        )
+
+    async def _carry_out(
+        self, certificate: DesiredCertificate, record: CertificateRecord, step: NextStep
+    ) -> list[str]:
+        name, current = certificate.name, record.current
+        if not isinstance(step, Nothing):
+            self._why.pop(name, None)
+        match step:
+            case Nothing():
+                return self._rest(name, step)
+            case OrderOne():
+                return await self._order(certificate, step)
+            case StandIn():
+                with self._doing_now(name, "a stand-in is being made"):
+                    await self.issuing.stand_in(certificate)
+                self._tell(name, "a self-signed stand-in was made", detail=step.reason)
+            case InstallAgain() if current:
+                if await self.installing.again(certificate, current):
+                    self._tell(name, "installed again", detail=step.reason)
+                    return self._with_apps(name)
+            case PutBackFormer() if record.previous:
+                if await self.installing.back(certificate, record.previous, why=step.reason):
+                    reason = "the one before is installed again: nobody served the new one"
+                    self._tell(name, reason, ok=False, detail=step.reason)
+                    return self._with_apps(name)
+            case RestartUsers():
+                self.memory.change(name, records.restarted)
+                reason = "it is not served: those who use it are restarted"
+                self._tell(name, reason, ok=False, detail=step.reason)
+                return self._with_apps(name)
+            case Serve():
+                self.memory.change(name, records.served)
+                if certificate.check:
+                    self._tell(name, step.reason)
+            case AskRenewalInfo() if current:
+                await self._ask(certificate, current)
+            case ForgetFailure():
+                self.memory.change(
+                    name, lambda known: records.without_failure(known, certificate.terms)
+                )
+        return [Kind.CERTIFICATE.key(name)]
+
+    def _rest(self, name: str, step: Nothing) -> list[str]:
+        """Wait until something changes, or it is due."""
+        self._why[name] = step.reason
+        if step.until:
+            self._look_at(name, step.until)
+        return []
+
+    def _look_at(self, name: str, moment: float) -> None:
+        seconds = moment - self.memory.clock.now()
+        slack = alarm.slack(seconds)
+        if seconds >= _PATIENT_FROM_SECONDS:
+            slack = min(seconds / 8, _MOST_SLACK_SECONDS)
+        self.queue.add_in(Kind.CERTIFICATE.key(name), seconds, slack=slack)
+
+    # Having one
+
+    async def _order(self, certificate: DesiredCertificate, step: OrderOne) -> list[str]:
+        name = certificate.name
+
+        def is_wanted() -> bool:
+            one = self.asked.by_name.get(name)
+            return one is not None and one.certificate == certificate
+
+        with self._doing_now(name, f"it is asked of {certificate.terms.issuer}: {step.reason}"):
+            failed = self.memory.of(name).failure is not None
+            made = await self.issuing.order(certificate, step, is_wanted=is_wanted)
+        if made is None:
+            return [Kind.CERTIFICATE.key(name)]
+        if isinstance(made, OrderRefusal):
+            return self._failed(name, made)
+        if failed:
+            self._tell(name, "it was to be had again", kind=EventKind.RECOVERED)
+        until = _day(made.facts.not_after)
+        self._tell(name, f"issued by {made.terms.issuer}, until {until}", detail=step.reason)
+        return [Kind.CERTIFICATE.key(name)]
+
+    def _failed(self, name: str, refusal: OrderRefusal) -> list[str]:
+        """Write down that it was not to be had, and why; told of once."""
+        one = self.asked.by_name.get(name)
+        if one is None:
+            return []
+        settings = self.issuing.orders.settings.now.certificates
+        before = self.memory.of(name)
+        after = self.memory.change(
+            name,
+            lambda record: records.failed(
+                record,
+                refusal,
+                terms=one.certificate.terms,
+                way=backoff.way_of(one.certificate.challenge, settings),
+                now=self.memory.clock.now(),
+            ),
+        )
+        news = before.failure is None or before.failure.message != refusal.message
+        if news and after.failure:
+            again = after.failure.retry_at
+            when = f"tried again {relative(again, now=self.memory.clock.now())}" if again else ""
+            detail = "; ".join(filter(None, (refusal.hint, when)))
+            self._tell(name, refusal.message, ok=False, detail=detail)
+        waiting = Kind.APP.keys(self.asked.concerned(name)) if news else []
+        return [Kind.CERTIFICATE.key(name), *waiting]
+
+    # Whether it is served
+
+    def _note_look(self, name: str, seen: Seen) -> CertificateRecord:
+        unserved, now = seen.unserved, self.memory.clock.now()
+        if not unserved:
+            return self.memory.of(name)
+        return self.memory.change(name, lambda record: records.looked(record, unserved, now))
+
+    # When it is renewed
+
+    async def _ask(self, certificate: DesiredCertificate, current: Issued) -> None:
+        """Ask the issuer when to renew it; one that cannot be asked now is asked later."""
+        now = self.memory.clock.now
+        info, answered = None, False
+        with suppress(Failure):
+            issuer = await self.issuing.orders.plain_issuer(current.terms.issuer)
+            if issuer:
+                async with self._asking:
+                    info = await self.issuer.renewal_info(issuer, current.facts)
+                answered = True
+
+        def noted(record: CertificateRecord) -> CertificateRecord:
+            if record.current != current:
+                return record
+            chosen = (
+                renewal.answered(current, info, record.renewal, now())
+                if answered
+                else renewal.unanswered(current, record.renewal, now())
+            )
+            return replace(record, renewal=chosen)
+
+        self.memory.change(certificate.name, noted)
+
+    def _warn(self, name: str) -> None:
+        """Tell, once a day at most, that the end comes near and no other one was to be had."""
+        now, record = self.memory.clock.now(), self.memory.of(name)
+        if why := warning.due(name, record, now):
+            self.memory.change(name, lambda known: records.told(known, now))
+            hint = record.failure.hint if record.failure else ""
+            self._tell(name, why, ok=False, detail=hint)
+
+    # When nobody asks for it
+
+    async def _let_go(self, name: str) -> None:
+        """Take away what is installed, once nobody uses it.
+
+        What is kept stays until it expires: if it is asked for again, nothing is ordered.
+        """
+        record = self.memory.of(name)
+        self._why.pop(name, None)
+        self.issuing.forget(name)
+        if record == NOTHING or not self.asked.is_whole:
+            return
+        seen, now = Seen(users=self.asked.still_using(name)), self.memory.clock.now()
+        step = next_step(None, record, seen, now)
+        if not isinstance(step, Forget):
+            return
+        if await self.installing.remove(name):
+            self._tell(name, "removed", detail=step.reason)
+        stays = self.memory.of(name).current
+        if stays and not stays.standin and stays.facts.not_after > now:
+            self._look_at(name, stays.facts.not_after)
+        else:
+            await self.installing.forget(name)
+
+    # What people ask
+
+    def certificate_detail(self, name: str) -> str:
+        """Say what is being done about a certificate that is not there; as of `CertificateNews`."""
+        if doing := self._doing.get(name, self.installing.trouble.get(name)):
+            return doing
+        failure = self.memory.of(name).failure
+        if failure is None:
+            return self._why.get(name, "")
+        words = f"{failure.message} ({failure.hint})" if failure.hint else failure.message
+        if not failure.retry_at:
+            return f"{words}; podvisor certs renew {name} --now tries it again"
+        return f"{words}; tried again {relative(failure.retry_at, now=self.memory.clock.now())}"
+
+    def is_failing(self, name: str) -> bool:
+        """Whether it could not be had."""
+        if name in self._doing:
+            return False
+        return name in self.installing.trouble or self.memory.of(name).failure is not None
+
+    # Words
+
+    def _with_apps(self, name: str) -> list[str]:
+        return [Kind.CERTIFICATE.key(name), *Kind.APP.keys(self.asked.concerned(name))]
+
+    def _tell(
+        self,
+        name: str,
+        reason: str,
+        *,
+        ok: bool = True,
+        detail: str = "",
+        kind: EventKind = EventKind.CERTIFICATE,
+    ) -> None:
+        apps = self.asked.concerned(name) or [self.memory.of(name).app]
+        self.memory.tell(name, apps, reason, ok=ok, detail=detail, kind=kind)
+
+    @contextmanager
+    def _doing_now(self, name: str, what: str) -> Iterator[None]:
+        self._doing[name] = what
+        try:
+            yield
+        finally:
+            del self._doing[name]
+
+
+def _day(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,129 @@
+"""Install what is kept of certificates, and take it away where nobody reads it any more."""
+
+from contextlib import suppress
+
+import msgspec
+from msgspec.structs import replace
+
+from supervisor.controllers.certificates.asked import AskedCertificates
+from supervisor.controllers.certificates.memory import CertificateMemory
+from supervisor.controllers.ports import CertificateFiles
+from supervisor.core.certificates import records
+from supervisor.model.certificate import CertificateRecord, DesiredCertificate, Issued
+from supervisor.model.errors import Failure
+from supervisor.model.events import EventKind
+
+
+class Installing(msgspec.Struct, kw_only=True):
+    """Writes where certificates belong; what it does is in the record when it is done."""
+
+    files: CertificateFiles
+    asked: AskedCertificates
+    memory: CertificateMemory
+    trouble: dict[str, str] = {}
+    """Certificate to why it cannot be installed."""
+
+    async def ready(self, certificate: DesiredCertificate, ready: Issued) -> bool:
+        """Install what was issued; False if what is kept of it is damaged: it is forgotten then.
+
+        Raises Retry or Stalled, as the others do.
+        """
+        name = certificate.name
+        folder = await self._install(certificate, ready)
+        if not folder:
+            self.memory.change(name, without_ready)
+            return False
+        before, now = self.memory.of(name).installed_in, self.memory.clock.now()
+        after = self.memory.change(
+            name, lambda record: records.installed(record, ready, folder=folder, now=now)
+        )
+        self._note_place(name, before, folder)
+        stays = [one for one in (after.current, after.previous) if one]
+        with suppress(Failure):  # older ones are in nobody's way: they go with the next one
+            await self.files.forget(name, stays)
+        return True
+
+    async def again(self, certificate: DesiredCertificate, current: Issued) -> bool:
+        """Install the current one once more; False if what is kept of it is damaged."""
+        name = certificate.name
+        folder = await self._install(certificate, current)
+        if folder:
+            before = self.memory.of(name).installed_in
+            self.memory.change(name, lambda record: records.installed_again(record, folder=folder))
+            self._note_place(name, before, folder)
+        return bool(folder)
+
+    async def back(self, certificate: DesiredCertificate, former: Issued, *, why: str) -> bool:
+        """Install the one before; False if what is kept of it is damaged."""
+        folder, now = await self._install(certificate, former), self.memory.clock.now()
+        if folder:
+            self.memory.change(
+                certificate.name,
+                lambda record: records.put_back(record, why, folder=folder, now=now),
+            )
+        return bool(folder)
+
+    async def _install(self, certificate: DesiredCertificate, issued: Issued) -> str:
+        """Install one that is kept; returns where, nothing if it is not."""
+        name = certificate.name
+        try:
+            pair = await self.files.kept(name, issued)
+            folder = await self.files.install(certificate, pair) if pair else ""
+        except Failure as failure:
+            if self.trouble.get(name) != str(failure):
+                self._tell(name, str(failure), ok=False, detail=failure.hint)
+            self.trouble[name] = str(failure)
+            raise
+        if self.trouble.pop(name, ""):
+            self._tell(name, "it could be installed", kind=EventKind.RECOVERED)
+        return folder
+
+    def _note_place(self, name: str, before: str, after: str) -> None:
+        if before not in ("", after):
+            self.memory.change(name, lambda record: records.moved(record, before))
+
+    async def clear_former_places(self, name: str) -> None:
+        """Remove what is installed where it belonged before, once no unit reads it there."""
+        record = self.memory.of(name)
+        if not record.left or self.asked.is_changing(name):
+            return
+        for place in record.left:
+            if place != record.installed_in:
+                await self.files.remove(name, place)
+        self.memory.change(name, lambda known: replace(known, left=()))
+
+    async def remove(self, name: str) -> bool:
+        """Take away what is installed; returns whether there was something."""
+        record = self.memory.of(name)
+        self.trouble.pop(name, None)
+        places = {one for one in (record.installed_in, *record.left) if one}
+        for place in sorted(places):
+            await self.files.remove(name, place)
+        self.memory.change(name, records.let_go)
+        return bool(places)
+
+    async def forget(self, name: str) -> None:
+        """Remove what is kept, too."""
+        await self.files.forget(name, ())
+        self.memory.forget(name)
+
+    def _tell(
+        self,
+        name: str,
+        reason: str,
+        *,
+        ok: bool = True,
+        detail: str = "",
+        kind: EventKind = EventKind.CERTIFICATE,
+    ) -> None:
+        self.memory.tell(name, self.asked.concerned(name), reason, ok=ok, detail=detail, kind=kind)
+
+
+def fits(ready: Issued, certificate: DesiredCertificate) -> bool:
+    """Whether what was issued, and is not installed yet, is what is asked for."""
+    return records.same_terms(ready.terms, certificate.terms)
+
+
+def without_ready(record: CertificateRecord) -> CertificateRecord:
+    """What was issued is not to be installed."""
+    return replace(record, ready=None)

@@ -1,0 +1,60 @@
+"""What is remembered of certificates, in the ledger, and what its event log tells of them."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from supervisor.controllers.ports import Ledger
+from supervisor.kit.clock import Clock
+from supervisor.model.certificate import CertificateRecord
+from supervisor.model.events import Event, EventKind
+
+NOTHING = CertificateRecord()
+
+
+class CertificateMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """Reads and writes records: always the newest one, for people change them meanwhile."""
+
+    ledger: Ledger
+    clock: Clock
+
+    def of(self, name: str) -> CertificateRecord:
+        """Return what is known of a certificate."""
+        return self.ledger.get(CertificateRecord, name) or NOTHING
+
+    def others(self, name: str) -> Iterator[CertificateRecord]:
+        """Yield what is known of all others; they are read when the first is asked for."""
+        for other, record in self.ledger.all(CertificateRecord).items():
+            if other != name:
+                yield record
+
+    def change(
+        self, name: str, change: Callable[[CertificateRecord], CertificateRecord]
+    ) -> CertificateRecord:
+        """Write down what became of it; returns that."""
+        before = self.of(name)
+        after = change(before)
+        if after != before:
+            self.ledger.put(after, name)
+        return after
+
+    def forget(self, name: str) -> None:
+        """Nothing is known of it any more."""
+        self.ledger.drop(CertificateRecord, name)
+
+    def tell(
+        self,
+        name: str,
+        apps: Iterable[str],
+        reason: str,
+        *,
+        ok: bool = True,
+        detail: str = "",
+        kind: EventKind = EventKind.CERTIFICATE,
+    ) -> None:
+        """Write it down for each app: who looks at the events of one sees it, too."""
+        events = [
+            Event(kind=kind, ok=ok, app=app, subject=name, reason=reason, detail=detail)
+            for app in (sorted(apps) or [""])
+        ]
+        self.ledger.append(*events)
