@@ -96,7 +96,7 @@ def next_step(
     with from others (`backoff.way_of`). Each step changes the record, or what will be seen.
     """
     if desired is None:
-        return _gone(record, seen)
+        return _gone(record, seen, now)
     return (
         _as_installed(desired, record, seen, now)
         or _stand_in(desired, record, seen, now)
@@ -109,9 +109,11 @@ def next_step(
     )
 
 
-def _gone(record: CertificateRecord, seen: Seen) -> NextStep:
-    if record == CertificateRecord():
-        return Nothing(reason="nobody asks for it")
+def _gone(record: CertificateRecord, seen: Seen, now: float) -> NextStep:
+    if record == records.forgotten(record, now):
+        times = [one.at for one in (*record.orders, *record.failed_validations)]
+        until = max(times) + 2 * backoff.CERTIFICATES_WINDOW if times else 0.0
+        return Nothing(until=until, reason="nobody asks for it")
     if seen.users:
         return Nothing(reason=f"no app asks for it any more, but {_some(seen.users)} runs with it")
     return Forget(reason="no app asks for it any more")

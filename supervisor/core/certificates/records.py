@@ -154,6 +154,16 @@ def without_failure(record: CertificateRecord, terms: CertificateTerms) -> Certi
     return replace(record, failure=None, refused=refused)
 
 
+def forgotten(record: CertificateRecord, now: float) -> CertificateRecord:
+    """No app asks for it: what counts against the limits of an issuer is remembered until then."""
+    return CertificateRecord(
+        orders=backoff.still_counted(record.orders, backoff.CERTIFICATES_WINDOW, now),
+        failed_validations=backoff.still_counted(
+            record.failed_validations, backoff.FAILED_VALIDATIONS_WINDOW, now
+        ),
+    )
+
+
 def asked(record: CertificateRecord, now: float, *, at_once: bool) -> CertificateRecord:
     """A person asked for another one; `at_once`: without waiting for the next try."""
     failure = record.failure

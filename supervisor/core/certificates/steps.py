@@ -59,7 +59,7 @@ class ForgetFailure(Step, frozen=True, kw_only=True):
 
 
 class Forget(Step, frozen=True, kw_only=True):
-    """No app asks for it: take away what is installed, and what is kept."""
+    """No app asks for it: take away what is installed and kept, but `records.forgotten`."""
 
 
 NextStep = (
