@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 from acme import messages
@@ -13,15 +14,16 @@ from josepy.interfaces import JSONDeSerializable
 from josepy.jwk import JWK
 
 from supervisor.adapters.acme.network import Fields, Network
-from supervisor.adapters.acme.refusals import Refused, of_error, refused
+from supervisor.adapters.acme.refusals import odd, of_error, refused
 from supervisor.adapters.acme.replies import Account, Directory, IssuerError
-from supervisor.core.x509.keys import key_pem, new_key
+from supervisor.core.x509.keys import key_pem, new_key, read_key
 from supervisor.kit.files import write_whole
 from supervisor.kit.texts import one_line
 from supervisor.model.acme import FailureKind, Order
 from supervisor.model.certificate import KeyType
 
-_ROUND = "valid"
+_IN_FORCE = "valid"
+_BASE64URL = re.compile(r"(?:[A-Za-z0-9_-]{4})*[A-Za-z0-9_-]{2,4}={0,2}")
 
 
 def account_key(path: Path) -> tuple[JWK, bool]:
@@ -34,7 +36,10 @@ def account_key(path: Path) -> tuple[JWK, bool]:
         if not was_there:
             _make(path)
         path.chmod(0o600)
-        key = JWK.load(path.read_bytes())
+        text = path.read_text()
+        read_key(text)
+        key = JWK.load(text.encode())
+        thumbprint(key)  # which not every curve has
     except (OSError, ValueError, TypeError, JoseError, UnsupportedAlgorithm) as error:
         why = getattr(error, "strerror", None) or "it holds no key in PEM"
         raise refused(
@@ -80,7 +85,7 @@ def _ask(network: Network, directory: Directory, payload: JSONDeSerializable) ->
         if error.problem.word == "accountDoesNotExist":
             raise _Unknown from error
         raise
-    if account.status not in {"", _ROUND}:
+    if account.status not in {"", _IN_FORCE}:
         raise refused(
             FailureKind.REFUSED,
             f"this machine's account at {network.issuer.name} is {one_line(account.status)}",
@@ -89,9 +94,7 @@ def _ask(network: Network, directory: Directory, payload: JSONDeSerializable) ->
         )
     network.kid = response.headers.get("Location", "")
     if not network.kid:
-        raise refused(
-            FailureKind.PASSING, f"the issuer {network.issuer.name} names no account: it is broken"
-        )
+        raise odd(network.issuer.name, "it names no account")
     return account
 
 
@@ -107,27 +110,23 @@ def _application(key: JWK, directory: Directory, order: Order) -> messages.NewRe
         )
     binding = None
     if issuer.key_id:
-        try:
-            binding = messages.ExternalAccountBinding.from_data(
-                key.public_key(),
-                issuer.key_id,
-                issuer.key,
-                messages.Directory({"newAccount": directory.new_account}),
+        mac_key = issuer.key.strip()
+        if not _BASE64URL.fullmatch(mac_key):
+            raise refused(
+                FailureKind.REFUSED,
+                f"cannot have an account by {issuer.name}: its eab_key is not in base64url",
+                "write it as the issuer shows it",
             )
-        except (ValueError, JoseError) as error:
-            raise _no_key(issuer.name) from error
+        binding = messages.ExternalAccountBinding.from_data(
+            key.public_key(),
+            issuer.key_id,
+            mac_key,
+            messages.Directory({"newAccount": directory.new_account}),
+        )
     return messages.NewRegistration.from_data(
         email=issuer.email or None,
         external_account_binding=binding,
         terms_of_service_agreed=True,
-    )
-
-
-def _no_key(issuer: str) -> Refused:
-    return refused(
-        FailureKind.REFUSED,
-        f"cannot have an account by {issuer}: its eab_key is not in base64url",
-        "write it as the issuer shows it, without spaces",
     )
 
 

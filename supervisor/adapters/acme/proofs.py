@@ -40,27 +40,28 @@ class Proof(NamedTuple):
 
 
 @contextlib.contextmanager
-def shown(proofs: Sequence[Proof], order: Order, *, timeout_seconds: float) -> Iterator[None]:
-    """Show these in the way that the order says. Raises Refused."""
+def shown(proofs: Sequence[Proof], order: Order, *, timeout_seconds: float) -> Iterator[int]:
+    """Show these in the way that the order says; gives the port if there is one. Raises Refused."""
     for proof in proofs:
         if not _TOKEN.fullmatch(proof.token):
             raise odd(order.issuer.name, f"its token for {proof.domain} is none")
+    port = 0
     with contextlib.ExitStack() as stack:
         match order.challenge:
             case Challenge.HTTP if order.webroot:
                 stack.enter_context(_files(proofs, order))
             case Challenge.HTTP:
                 texts = {one.token: one.authorization for one in proofs}
-                stack.enter_context(_listening(_HttpServer(texts), order))
+                port = stack.enter_context(_listening(_HttpServer(texts), order))
             case Challenge.TLS_ALPN:
                 # It needs certificates, and the others do not.
                 from supervisor.adapters.acme.tls_alpn import TlsServer  # noqa: PLC0415
 
                 texts = {one.domain: one.authorization for one in proofs}
-                stack.enter_context(_listening(TlsServer(texts), order))
+                port = stack.enter_context(_listening(TlsServer(texts), order))
             case Challenge.DNS:
                 stack.enter_context(_records(proofs, order, timeout_seconds))
-        yield
+        yield port
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -137,7 +138,7 @@ class _HttpServer(Server):
 
 
 @contextlib.contextmanager
-def _listening(server: Server, order: Order) -> Iterator[None]:
+def _listening(server: Server, order: Order) -> Iterator[int]:
     try:
         server.listen(order.listen)
     except (OSError, ValueError, OverflowError) as error:
@@ -148,7 +149,7 @@ def _listening(server: Server, order: Order) -> Iterator[None]:
     )
     thread.start()
     try:
-        yield
+        yield int(server.server_address[1])
     finally:
         server.shutdown()
         server.server_close()
