@@ -190,8 +190,9 @@ def _files(proofs: Sequence[Proof], order: Order) -> Iterator[None]:
         try:
             for place in (folder.parent, folder):
                 with contextlib.suppress(FileExistsError):
-                    place.mkdir(mode=0o755)
+                    place.mkdir()
                     made.callback(_remove_folder, place)
+                    place.chmod(0o755)
             for proof in proofs:
                 path = folder / proof.token
                 path.unlink(missing_ok=True)

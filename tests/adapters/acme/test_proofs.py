@@ -1,0 +1,181 @@
+"""What proves names: there while an order is open, and nothing else."""
+
+import hashlib
+import http.client
+import os
+import socket
+import ssl
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from cryptography import x509
+
+from supervisor.adapters.acme.proofs import Proof, shown
+from supervisor.adapters.acme.refusals import Refused
+from supervisor.model.acme import AcmeIssuer, FailureKind, Order
+from supervisor.model.certificate import CertificateTerms, Challenge
+
+PROOF = Proof("example.org", "token-1", "token-1.thumbprint")
+ADDRESS = Proof("127.0.0.1", "token-2", "token-2.thumbprint")
+PLACE = "/.well-known/acme-challenge"
+
+
+def order(challenge: Challenge = Challenge.HTTP, *, listen: str = "127.0.0.1:0") -> Order:
+    return Order(
+        name="web",
+        folder="/state/web",
+        accounts="/state/accounts",
+        issuer=AcmeIssuer(name="fake", directory="https://fake.example/directory"),
+        terms=CertificateTerms(domains=("example.org",)),
+        challenge=challenge,
+        listen=listen,
+    )
+
+
+def asked(port: int, path: str, *, host: str = "127.0.0.1", method: str = "GET") -> tuple[int, str]:
+    connection = http.client.HTTPConnection(host, port, timeout=10)
+    connection.request(method, path, headers={"Host": "example.org"})
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "0.0.0.0:0", "[::]:0", ":0"])
+def test_the_listener_serves_its_tokens_and_nothing_else(listen: str) -> None:
+    with shown([PROOF], order(listen=listen), timeout_seconds=10) as port:
+        assert asked(port, f"{PLACE}/token-1") == (200, "token-1.thumbprint")
+        assert asked(port, f"{PLACE}/token-1?from=1") == (200, "token-1.thumbprint")
+        for path in ("/", f"{PLACE}/", f"{PLACE}/token-2", "/token-1", f"{PLACE}/../token-1"):
+            assert asked(port, path) == (404, "")
+        assert asked(port, "/", method="POST")[0] == 501
+    with pytest.raises(OSError, match="refused"):
+        asked(port, "/")
+
+
+def test_all_addresses_are_those_of_both_kinds() -> None:
+    with shown([PROOF], order(listen="[::]:0"), timeout_seconds=10) as port:
+        assert asked(port, f"{PLACE}/token-1", host="127.0.0.1")[0] == 200
+        assert asked(port, f"{PLACE}/token-1", host="::1")[0] == 200
+
+
+def test_nobody_who_says_nothing_keeps_others_waiting() -> None:
+    with shown([PROOF], order(), timeout_seconds=10) as port:
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        assert asked(port, f"{PLACE}/token-1")[0] == 200
+        for one in silent:
+            one.close()
+
+
+@pytest.mark.parametrize("token", ["", "../../x", "a/b", "a b", "a" * 300])
+def test_a_token_that_is_none_is_not_shown(token: str) -> None:
+    refused = Refused
+    with (
+        pytest.raises(refused, match="answers oddly"),
+        shown([Proof("example.org", token, "x")], order(), timeout_seconds=10),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("listen", ["192.0.2.1:0", "127.0.0.1:99999", "nowhere"])
+def test_an_address_that_is_not_here_is_said(listen: str) -> None:
+    with (
+        pytest.raises(Refused, match="cannot listen on") as failure,
+        shown([PROOF], order(listen=listen), timeout_seconds=10),
+    ):
+        pass
+    assert failure.value.refusal.kind is FailureKind.PASSING
+    assert "http_listen" in failure.value.refusal.hint
+
+
+@pytest.fixture
+def private() -> Iterator[None]:
+    """What is made is for nobody else."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("private")
+def test_files_are_there_for_a_web_server_and_go(tmp_path: Path) -> None:
+    root = tmp_path / "www"
+    root.mkdir()
+    wanted = msgspec.structs.replace(order(), webroot=str(root))
+    path = root / PLACE[1:] / "token-1"
+    with shown([PROOF], wanted, timeout_seconds=10) as port:
+        assert port == 0
+        assert path.read_text() == "token-1.thumbprint"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755
+    assert [*root.iterdir()] == []
+    path.parent.mkdir(parents=True)
+    (path.parent / "other").write_text("of somebody else")
+    with shown([PROOF], wanted, timeout_seconds=10):
+        pass
+    assert [one.name for one in path.parent.iterdir()] == ["other"]
+
+
+def test_files_do_not_follow_links(tmp_path: Path) -> None:
+    folder = tmp_path / PLACE[1:]
+    folder.mkdir(parents=True)
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (folder / "token-1").symlink_to(precious)
+    with shown(
+        [PROOF], msgspec.structs.replace(order(), webroot=str(tmp_path)), timeout_seconds=10
+    ):
+        pass
+    assert precious.read_text() == "mine"
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    wanted = msgspec.structs.replace(order(), webroot=str(tmp_path / "nowhere"))
+    with (
+        pytest.raises(Refused, match="cannot write to") as failure,
+        shown([PROOF], wanted, timeout_seconds=10),
+    ):
+        pass
+    assert "webroot" in failure.value.refusal.hint
+
+
+def shaken(port: int, name: str, *, protocol: str = "acme-tls/1") -> bytes:
+    """Return the certificate that is shown for a name, in DER."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols([protocol])
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=name) as secured,
+    ):
+        assert secured.selected_alpn_protocol() == protocol
+        found = secured.getpeercert(binary_form=True)
+        assert found
+        return found
+
+
+@pytest.mark.parametrize(
+    ("name", "proof"), [("example.org", PROOF), ("1.0.0.127.in-addr.arpa", ADDRESS)]
+)
+def test_a_certificate_proves_its_name_by_tls(name: str, proof: Proof) -> None:
+    with shown([PROOF, ADDRESS], order(Challenge.TLS_ALPN), timeout_seconds=10) as port:
+        found = x509.load_der_x509_certificate(shaken(port, name))
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(one.value) for one in names] == [proof.domain]
+    identifier = found.extensions.get_extension_for_oid(x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31"))
+    assert identifier.critical
+    digest = hashlib.sha256(proof.authorization.encode()).digest()
+    assert isinstance(identifier.value, x509.UnrecognizedExtension)
+    assert identifier.value.value == b"\x04\x20" + digest
+
+
+def test_nothing_else_is_proven_by_tls() -> None:
+    with shown([PROOF], order(Challenge.TLS_ALPN), timeout_seconds=10) as port:
+        with pytest.raises(ssl.SSLError):
+            shaken(port, "example.com")
+        with pytest.raises((ssl.SSLError, AssertionError)):
+            shaken(port, "example.org", protocol="h2")
+        assert shaken(port, "example.org")
