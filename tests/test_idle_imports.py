@@ -50,6 +50,24 @@ OF_IMAGES = {
     "supervisor.wiring.image_orders",
 }
 
+OF_CERTIFICATES = {
+    "supervisor.adapters.certificates.installed",
+    "supervisor.adapters.certificates.kept",
+    "supervisor.controllers.certificates",
+}
+NEVER = {
+    "OpenSSL",
+    "acme",
+    "cryptography",
+    "dns",
+    "josepy",
+    "lexicon",
+    "requests",
+    "supervisor.core.x509.keys",
+    "supervisor.core.x509.pairs",
+}
+"""What only processes load that end."""
+
 
 def loaded(tmp_path: Path, settings: str) -> set[str]:
     """Names of the modules that are there when these settings were read."""
@@ -75,3 +93,18 @@ def test_what_reads_webhooks_of_registries_is_loaded_for_these(tmp_path: Path) -
     there = loaded(tmp_path, SETTINGS + more)
     assert "supervisor.core.registryhost.senders.zot" in there
     assert "supervisor.core.images.policy" not in there
+
+
+def test_what_serves_certificates_is_loaded_where_there_are_some(tmp_path: Path) -> None:
+    more = """
+[certificates]
+email = "me@example.org"
+
+[certificates.issuers.own]
+directory = "https://acme.example.org/directory"
+
+[certificates.zones."example.org"]
+provider = "hook"
+hook = "/usr/bin/true"
+"""
+    assert not loaded(tmp_path, SETTINGS + more) & (OF_CERTIFICATES | NEVER)

@@ -1,18 +1,20 @@
 """Where pairs are kept, and where certificates are installed. The `CertificateFiles` port.
 
-All of it is done in threads: a disk that is slow does not hold up the event loop.
+All of it is done in threads: a disk that is slow does not hold up the event loop. What does it is
+loaded where there is a certificate.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from supervisor.adapters.certificates import kept, texts
-from supervisor.adapters.certificates.installed import Place
 from supervisor.kit.threads import in_thread
 from supervisor.model.acme import Pair
 from supervisor.model.certificate import DesiredCertificate, Issued
+
+if TYPE_CHECKING:
+    from supervisor.adapters.certificates.installed import Place
 
 T = TypeVar("T")
 _VERSION = slice(16)
@@ -35,6 +37,8 @@ class CertificateStore:
 
     async def keep(self, name: str, pair: Pair) -> str:
         """Keep a pair beside the others of this name; returns the digest of what is kept."""
+        from supervisor.adapters.certificates import kept, texts  # noqa: PLC0415
+
         held = texts.kept(pair)
         version = pair.facts.fingerprint[_VERSION]
         await self._aside(lambda: kept.keep(self._kept_in / name, version, held))
@@ -42,6 +46,8 @@ class CertificateStore:
 
     async def kept(self, name: str, issued: Issued) -> Pair | None:
         """Return what was kept; None if it is not there, or not as it was."""
+        from supervisor.adapters.certificates import kept  # noqa: PLC0415
+
         held = await self._aside(
             lambda: kept.kept(self._kept_in / name, issued.version, issued.digest)
         )
@@ -49,6 +55,8 @@ class CertificateStore:
 
     async def install(self, certificate: DesiredCertificate, pair: Pair) -> str:
         """Install it whole, or not at all; returns the absolute path of the folder."""
+        from supervisor.adapters.certificates import texts  # noqa: PLC0415
+
         place = self._place_of(certificate.name, certificate.directory)
         version = pair.facts.fingerprint[_VERSION]
         await self._aside(lambda: place.install(texts.kept(pair), version, mode=certificate.mode))
@@ -65,10 +73,14 @@ class CertificateStore:
 
     async def forget(self, name: str, keep: Sequence[Issued]) -> None:
         """Remove what is kept of this name, but for these."""
+        from supervisor.adapters.certificates import kept  # noqa: PLC0415
+
         versions = {one.version for one in keep}
         await self._aside(lambda: kept.forget(self._kept_in / name, versions))
 
-    def _place_of(self, name: str, directory: str) -> Place:
+    def _place_of(self, name: str, directory: str) -> "Place":
+        from supervisor.adapters.certificates.installed import Place  # noqa: PLC0415
+
         own = str(self._installed_in / name)
         return Place(name, directory or own, is_own=directory in ("", own))
 
