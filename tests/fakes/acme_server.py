@@ -105,6 +105,8 @@ class AcmeServer:
         self.chains: dict[int, list[str]] = {}
         self.looked: dict[int, int] = {}
         self.revoked: list[str] = []
+        self.windows: dict[str, tuple[str, str]] = {}
+        """Identifiers of certificates to when they are to be renewed."""
         self._nonces: set[str] = set()
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"issuer": self})
@@ -150,6 +152,11 @@ class AcmeServer:
             return Reply(200, {one: f"{self.url}/{one}" for one in paths} | {"meta": self.meta})
         if method == "HEAD":
             return Reply(200, "")
+        if kind == "renewalInfo":
+            if rest not in self.windows:
+                return Reply(404, "")
+            window = dict(zip(("start", "end"), self.windows[rest], strict=True))
+            return Reply(200, {"suggestedWindow": window})
         signed = json.loads(body)
         head = json.loads(_decoded(signed["protected"]))
         if head["nonce"] not in self._nonces or self.bad_nonces:
