@@ -28,7 +28,7 @@ _ALGORITHMS = (
 _SHORT_MD5 = "hmac-md5"
 _FORBIDDEN = {
     dns.rcode.REFUSED: "it refuses updates by this key",
-    dns.rcode.NOTAUTH: "it does not hold this zone, or not for this key",
+    dns.rcode.NOTAUTH: "it does not hold this zone, or knows no such key",
     dns.rcode.NOTZONE: "the name is not in the zone that it holds",
     dns.rcode.NOTIMP: "it takes no updates",
 }
@@ -102,6 +102,9 @@ class Updates(msgspec.Struct, frozen=True, kw_only=True):
                 except OSError as error:
                     troubles.append(error.strerror or str(error))
                 except (dns.exception.DNSException, EOFError) as error:
+                    if self.access.key_name and "TSIG" in str(error):
+                        why = "it answers without a signature: it knows no such key"
+                        raise self._bad_key(why) from error
                     troubles.append(str(error) or type(error).__name__)
         raise DnsError(
             f"cannot reach the DNS server {server}: {troubles[0]}",
@@ -122,13 +125,13 @@ class Updates(msgspec.Struct, frozen=True, kw_only=True):
 def _why_bad(error: Exception) -> str:
     match error:
         case dns.tsig.PeerBadKey():
-            return "the server knows no such key (BADKEY)"
+            return "it knows no such key (BADKEY)"
         case dns.tsig.PeerBadSignature():
-            return "the server has another secret for it (BADSIG)"
+            return "it has another secret for it (BADSIG)"
         case dns.tsig.PeerBadTruncation():
-            return "the server wants longer signatures (BADTRUNC)"
+            return "it wants longer signatures (BADTRUNC)"
         case _:
-            return "the answer is signed by another one"
+            return "its answer is signed by another one"
 
 
 def _key(access: ZoneAccess) -> dns.tsig.Key | None:

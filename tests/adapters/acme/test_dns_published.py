@@ -270,8 +270,8 @@ def test_every_algorithm_of_tsig(house: House, algorithm: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"secret": small_dns.OTHER_SECRET}, "another secret for it (BADSIG)"),
-        ({"key_name": "other"}, "no such key (BADKEY)"),
+        ({"secret": small_dns.OTHER_SECRET}, "it has another secret for it (BADSIG)"),
+        ({"key_name": "other"}, "it knows no such key (BADKEY)"),
         ({"key_algorithm": "hmac-sha265"}, "no TSIG algorithm has this name"),
         ({"secret": "not base64!"}, "the secret is not in base64"),
     ],
@@ -282,6 +282,14 @@ def test_a_wrong_key_is_told(house: House, changes: dict[str, str], said: str) -
     assert error.kind is FailureKind.REFUSED
     assert error.hint
     assert house.zone.texts(NAME) == set()
+
+
+def test_an_unsigned_no_is_one_to_the_key(house: House) -> None:
+    # Knot DNS answers so to a key that it does not know.
+    house.primary.tsig_error = small_dns.UNSIGNED
+    error = house.fails((NAME, "one"))
+    assert "knows no such key" in str(error)
+    assert error.kind is FailureKind.REFUSED
 
 
 def test_a_clock_that_is_off_is_told(house: House) -> None:
