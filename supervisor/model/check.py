@@ -13,6 +13,16 @@ class CheckedUnit(msgspec.Struct, frozen=True, kw_only=True):
     """Of the file that it comes from, relative to the source's root."""
 
 
+class CheckedCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate that would be asked for."""
+
+    name: str
+    path: str
+    """Of its `.certificate` file, relative to the source's root."""
+    domains: tuple[str, ...]
+    issuer: str
+
+
 class CheckedApp(msgspec.Struct, frozen=True, kw_only=True):
     """One app."""
 
@@ -22,6 +32,7 @@ class CheckedApp(msgspec.Struct, frozen=True, kw_only=True):
     refused: bool
     """Whether something fatal was found, so that nothing of it would be deployed."""
     units: tuple[CheckedUnit, ...] = ()
+    certificates: tuple[CheckedCertificate, ...] = ()
     files: tuple[str, ...] = ()
     """All that would be installed, relative to the source's root."""
 

@@ -14,7 +14,13 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.cli.app import COMMANDS
 from supervisor.cli.fast import sync_now
 from supervisor.kit.clock import SystemClock
-from supervisor.model.check import Check, CheckedApp, CheckedLeftOut, CheckedUnit
+from supervisor.model.check import (
+    Check,
+    CheckedApp,
+    CheckedCertificate,
+    CheckedLeftOut,
+    CheckedUnit,
+)
 from supervisor.model.diff import AppDiff, Diff, TextPair
 from supervisor.model.errors import Finding, Retry, Stalled
 from supervisor.model.events import Event, EventKind
@@ -498,7 +504,19 @@ class TestCheck:
                     root="apps/web",
                     refused=False,
                     units=(CheckedUnit(name="web.service", path="apps/web/web.container"),),
-                    files=("apps/web/web.container", "apps/web/conf/a"),
+                    certificates=(
+                        CheckedCertificate(
+                            name="web",
+                            path="apps/web/web.certificate",
+                            domains=("a.org",),
+                            issuer="letsencrypt",
+                        ),
+                    ),
+                    files=(
+                        "apps/web/web.container",
+                        "apps/web/web.certificate",
+                        "apps/web/conf/a",
+                    ),
                 ),
                 CheckedApp(name="old", root="apps/old", refused=True),
             ),
@@ -521,7 +539,7 @@ class TestCheck:
         assert said.code == 1
         assert said.out.splitlines() == [
             "As source home of the settings.",
-            "app web (apps/web): web.service; 1 more file",
+            "app web (apps/web): web.service; certificate web of letsencrypt: a.org; 1 more file",
             "app old (apps/old): refused",
             "left out proxy.network: in no app",
             "2 other files in no app.",

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from supervisor.controllers.desired.desired_state import _Said
+from supervisor.controllers.desired.said import Said
 from supervisor.core.desired.discovery import compose
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Place
@@ -73,8 +73,8 @@ async def test_who_is_out_is_gathered_as_often_for_many_apps_as_for_few(tmp_path
     from tests.controllers.conftest import World
 
     gathered = []
-    gather = _Said.out.fget
-    monkeypatch.setattr(_Said, "out", property(lambda said: gathered.append(1) or gather(said)))
+    gather = Said.out.fget
+    monkeypatch.setattr(Said, "out", property(lambda said: gathered.append(1) or gather(said)))
 
     async def times(apps):
         world = World(tmp_path / f"{apps}.db")

@@ -110,8 +110,10 @@ def _app(app: "CheckedApp") -> "list[tuple[str, str] | str]":
     place = f" ({app.root})" if app.root else ""
     if app.refused:
         return [("app ", "dim"), f"{app.name}{place}: ", ("refused", "bad")]
-    sources = {unit.path for unit in app.units}
+    sources = {unit.path for unit in app.units} | {one.path for one in app.certificates}
     more = sum(path not in sources for path in app.files)
     units = ", ".join(unit.name for unit in app.units)
+    for one in app.certificates:
+        units += f"; certificate {one.name} of {one.issuer}: {', '.join(one.domains)}"
     rest = f"; {count(more, 'more file')}" if more else ""
     return [("app ", "dim"), f"{app.name}{place}: {units}{rest}"]

@@ -8,8 +8,15 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import SourceReader
 from supervisor.core.desired.unfitting import ignores_nothing
 from supervisor.core.health import unstarted
+from supervisor.core.plan.certificates import certificate_blockers
 from supervisor.model.app import Candidate, Deployment, DesiredApp
-from supervisor.model.check import Check, CheckedApp, CheckedLeftOut, CheckedUnit
+from supervisor.model.check import (
+    Check,
+    CheckedApp,
+    CheckedCertificate,
+    CheckedLeftOut,
+    CheckedUnit,
+)
 from supervisor.model.errors import Finding
 from supervisor.model.source import Snapshot
 
@@ -43,6 +50,7 @@ async def check(
         if one.failure:
             told.append(Finding.of(one.failure, app=name))
         if one.wanted:
+            told.extend(certificate_blockers(one.wanted, desired_state.certificates()))
             told.extend(unstarted.found_without_systemd(one.wanted, units))
             places = {(found.path, found.line) for found in told}
             more = await passed_over(one.wanted)
@@ -79,6 +87,17 @@ def _app(one: Deployment, newest: Candidate | None) -> CheckedApp:
         refused=wanted is None,
         units=tuple(
             CheckedUnit(name=unit.name, path=wanted.source_path(unit.path)) for unit in wanted.units
+        )
+        if wanted
+        else (),
+        certificates=tuple(
+            CheckedCertificate(
+                name=certificate.name,
+                path=wanted.source_path(certificate.path),
+                domains=certificate.terms.domains,
+                issuer=certificate.terms.issuer,
+            )
+            for certificate in wanted.certificates
         )
         if wanted
         else (),

@@ -16,11 +16,13 @@ from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.desired.compositions import Compositions
 from supervisor.controllers.desired.image_pins import ImagePins
 from supervisor.controllers.desired.revisions import RevisionHistory
+from supervisor.controllers.desired.said import Said
 from supervisor.controllers.desired.scales import Scales
 from supervisor.controllers.desired.unit_index import UnitIndex
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Folder
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.core.desired.certificate_users import unknown_users, with_named_users
 from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.desired.dependencies import refused_for_order
 from supervisor.core.desired.discovery import Composition, told
@@ -35,19 +37,6 @@ from supervisor.model.observed import Manifest
 from supervisor.model.rollout import Hold
 from supervisor.model.settings import Settings
 from supervisor.model.source import Snapshot
-
-
-class _Said(msgspec.Struct):
-    """What is said of apps while they are worked out, by name."""
-
-    refused: dict[str, tuple[Finding, ...]] = {}
-    warnings: dict[str, tuple[Finding, ...]] = {}
-    failures: dict[str, Failure] = {}
-
-    @property
-    def out(self) -> set[str]:
-        """Those that cannot be made what is asked of them now."""
-        return {*self.refused, *self.failures}
 
 
 class DesiredState(msgspec.Struct, kw_only=True):
@@ -257,8 +246,9 @@ class DesiredState(msgspec.Struct, kw_only=True):
         refused, failures, warnings = said.refused, said.failures, said.warnings
         trials = await self.history.on_trial(manifests, refused, candidates)
         wanted = {name: one for name, one in able.items() if name not in refused} | trials
-        for name, found in port_findings(wanted).items():
-            warnings[name] = (*warnings.get(name, ()), *found)
+        wanted, good = with_named_users(wanted, good)
+        everything = (*wanted.values(), *good.values())
+        said.warn(port_findings(wanted), unknown_users(wanted, everything))
         for name in failures:
             if name in good and good[name].content != manifests[name].content:
                 del good[name]  # a trial that cannot be judged is no reason to go back
@@ -319,9 +309,9 @@ class DesiredState(msgspec.Struct, kw_only=True):
 
     def _look_through(
         self, composed: Mapping[str, Composition], manifests: Mapping[str, Manifest]
-    ) -> _Said:
+    ) -> Said:
         """Say what was found in sources; what belongs to no app is kept with the source."""
-        said = _Said()
+        said = Said()
         for name, composition in composed.items():
             beside = [composed[other] for other in self._same_source(name) if other in composed]
             self.source_findings[name] = told(composition, name, beside)
@@ -338,7 +328,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
         self,
         composed: Mapping[str, Composition],
         manifests: Mapping[str, Manifest],
-        said: _Said,
+        said: Said,
     ) -> tuple[list[Candidate], dict[str, Hold]]:
         """Return what is asked of each app, at the revision that it was tried at or is held at."""
         candidates = [one for some in composed.values() for one in some.candidates]
@@ -371,7 +361,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
         said.refused |= await self.history.lost(one for one in candidates if one.name in held)
         return candidates, held
 
-    async def _judge(self, candidates: Iterable[Candidate], said: _Said) -> dict[str, DesiredApp]:
+    async def _judge(self, candidates: Iterable[Candidate], said: Said) -> dict[str, DesiredApp]:
         """Return those that are well as they are, each with what the generator made of it."""
         out = said.out
         judged = await self.renderer.judge([one for one in candidates if one.name not in out])

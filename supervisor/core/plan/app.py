@@ -110,7 +110,7 @@ def _findings(given: Given) -> Iterator[Finding]:
         yield from blockers(wanted, observed, given.foreign)
         yield from quarantined(deployment, observed)
         yield from secret_blockers(wanted, observed, given.offered)
-        yield from certificate_blockers(wanted, observed, given.certificates)
+        yield from certificate_blockers(wanted, given.certificates, there=observed.certificates)
         if found := failed_job(wanted, observed):
             yield found
 

@@ -94,11 +94,11 @@ def certificate_names(unit: DesiredUnit) -> Collection[str]:
 
 
 def certificate_blockers(
-    app: DesiredApp, observed: Observed, offered: Mapping[str, str]
+    app: DesiredApp, offered: Collection[str], *, there: Collection[str] = ()
 ) -> Iterator[Finding]:
     """Yield the uses of certificates that nobody asks for; what is installed runs out at least.
 
-    `offered` are the certificates that some app describes, each with that app.
+    `offered` are the certificates that some app describes, `there` are those that are installed.
     """
     described_here = {one.name for one in app.certificates}
     seen = set()
@@ -108,7 +108,7 @@ def certificate_blockers(
             if name in described_here or name in offered or use in seen:
                 continue
             seen.add(use)
-            is_there = name in observed.certificates
+            is_there = name in there
             yield app.finding(
                 f"{unit.name} uses the certificate {name}, which no app describes"
                 + (" any more: it is not renewed" if is_there else ""),

@@ -1,0 +1,106 @@
+"""Units that `Reload=` and `Restart=` of a `.certificate` file name, of its own app or of another.
+
+Used by `controllers.desired.desired_state`; which units mount a certificate's files is known before
+(`core.files.certificate_references`).
+"""
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec.structs import replace
+
+from supervisor.kit.texts import nearest
+from supervisor.model.app import DesiredApp, DesiredUnit
+from supervisor.model.certificate import CertificateUse, DesiredCertificate
+from supervisor.model.errors import Finding
+
+_Named = Mapping[str, tuple[tuple[DesiredApp, CertificateUse], ...]]
+"""By what a unit is called: uses, each with the app that says so."""
+
+
+def with_named_users(*several: Mapping[str, DesiredApp]) -> list[dict[str, DesiredApp]]:
+    """Return all of these apps, with what any of them says of the users of its certificates.
+
+    An app that nobody speaks of is the same object.
+    """
+    apps = {id(app): app for some in several for app in some.values()}
+    named = _named(apps.values())
+    if not named:
+        return [dict(some) for some in several]
+    known = {key: _with_uses(app, named) for key, app in apps.items()}
+    return [{name: known[id(app)] for name, app in some.items()} for some in several]
+
+
+def unknown_users(
+    apps: Mapping[str, DesiredApp], everything: Iterable[DesiredApp]
+) -> dict[str, tuple[Finding, ...]]:
+    """Warn, by app, of units that `Reload=` or `Restart=` names, and that no app has."""
+    asking = {name: app for name, app in apps.items() if any(map(_words, app.certificates))}
+    if not asking:
+        return {}
+    units = {word for app in everything for unit in app.units for word in _names(unit)}
+    findings: dict[str, tuple[Finding, ...]] = {}
+    for name, app in asking.items():
+        if found := tuple(_unknown(app, units)):
+            findings[name] = found
+    return findings
+
+
+def _unknown(app: DesiredApp, units: set[str]) -> Iterator[Finding]:
+    for certificate in app.certificates:
+        for key, words in (("Reload", certificate.reload), ("Restart", certificate.restart)):
+            for word in words:
+                if word in units:
+                    continue
+                close = nearest(word, units)
+                hint = f"did you mean {close}?" if close else "name a unit of one of the apps here"
+                yield app.finding(
+                    f"{key}={word}: no app has such a unit",
+                    app.source_path(certificate.path),
+                    hint,
+                    line=certificate.line,
+                    fatal=False,
+                )
+
+
+def _named(apps: Iterable[DesiredApp]) -> _Named:
+    named: dict[str, list[tuple[DesiredApp, CertificateUse]]] = defaultdict(list)
+    for app in apps:
+        for one in app.certificates:
+            for words, fixed in ((one.reload, False), (one.restart, True)):
+                use = CertificateUse(name=one.name, fixed=fixed, path=one.path, line=one.line)
+                for word in words:
+                    named[word].append((app, use))
+    return {word: tuple(uses) for word, uses in named.items()}
+
+
+def _with_uses(app: DesiredApp, named: _Named) -> DesiredApp:
+    units = tuple(_with_use(app, unit, named) for unit in app.units)
+    if all(new is old for new, old in zip(units, app.units, strict=True)):
+        return app
+    return replace(app, units=units)
+
+
+def _with_use(app: DesiredApp, unit: DesiredUnit, named: _Named) -> DesiredUnit:
+    uses = {use.name: use for use in unit.certificate_uses}
+    for word in _names(unit):
+        for other, use in named.get(word, ()):
+            if other.name == app.name and other is not app:
+                continue  # another revision of it says so
+            # Of another app's file nothing is said under a path of this one.
+            mine = use if other.name == app.name else replace(use, path=unit.path, line=0)
+            known = uses.setdefault(use.name, mine)
+            if mine.fixed and not known.fixed:
+                uses[use.name] = replace(known, fixed=True)
+    after = tuple(uses[name] for name in sorted(uses))
+    return unit if after == unit.certificate_uses else replace(unit, certificate_uses=after)
+
+
+def _names(unit: DesiredUnit) -> dict[str, None]:
+    """What a unit may be called: as systemd has it, or by its file."""
+    return dict.fromkeys((unit.name, posixpath.basename(unit.path), *unit.runtime_names))
+
+
+def _words(certificate: DesiredCertificate) -> tuple[str, ...]:
+    return (*certificate.reload, *certificate.restart)

@@ -1,0 +1,88 @@
+"""`.certificate` files from the source to desired state, and what `podvisor check` says of them."""
+
+import msgspec
+import pytest
+
+from supervisor.controllers.desired.checker import check
+from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.model.certificate import CertificateUse
+from supervisor.model.certificate_settings import CertificateSettings, IssuerSettings
+from supervisor.model.check import CheckedCertificate
+from supervisor.wiring.planning import Planning
+
+pytestmark = pytest.mark.anyio
+
+WEB = "[Certificate]\nDomain=www.example.org\n"
+
+
+async def checked(world, files, certificates=CertificateSettings()):  # noqa: B008  # it is frozen
+    world.reader.put("home", files)
+    settings = msgspec.structs.replace(world.settings, certificates=certificates)
+    planning = Planning(world.ports())
+    state = planning.desired_state(CurrentSettings(settings), standing={})
+
+    async def passed_over(_):
+        return ()
+
+    return await check(reader=world.reader, desired_state=state, passed_over=passed_over), state
+
+
+async def test_what_an_app_asks_for_is_shown(world):
+    files = {
+        "apps/web/web.container": "x",
+        "apps/web/web.certificate": WEB + "Restart=web.container\n",
+    }
+    found, state = await checked(world, files)
+    assert found.findings == ()
+    (app,) = found.apps
+    assert app.certificates == (
+        CheckedCertificate(
+            name="web",
+            path="apps/web/web.certificate",
+            domains=("www.example.org",),
+            issuer="letsencrypt",
+        ),
+    )
+    (unit,) = state.latest()["web"].wanted.units
+    assert unit.certificate_uses == (
+        CertificateUse(name="web", fixed=True, path="web.certificate", line=2),
+    )
+    assert state.certificates() == {"web": "web"}
+
+
+async def test_other_settings_have_files_judged_anew(world):
+    files = {
+        "apps/web/web.container": "x",
+        "apps/web/web.certificate": WEB + "Issuer=company\n",
+        "apps/web/plain.certificate": WEB,
+    }
+    world.reader.put("home", files)
+    current = CurrentSettings(world.settings)
+    state = Planning(world.ports()).desired_state(current, standing={})
+    state.put(await world.reader.fetch("home", world.settings.sources["home"]))
+    (one,) = (await state.deployments()).values()
+    assert ["have no issuer company" in str(each) for each in one.findings] == [True]
+    described = {"company": IssuerSettings(directory="https://ca.example.org/dir")}
+    certificates = CertificateSettings(issuer="internal", issuers=described)
+    current.put(msgspec.structs.replace(world.settings, certificates=certificates))
+    (one,) = (await state.deployments()).values()
+    assert one.findings == ()
+    assert [each.terms.issuer for each in one.wanted.certificates] == ["internal", "company"]
+    assert (await state.deployments())["web"] is one
+
+
+async def test_one_that_means_nothing_has_its_app_refused(world):
+    files = {"apps/web/web.container": "x", "apps/web/web.certificate": "[Certificate]\nDomain=*"}
+    found, _ = await checked(world, files)
+    (app,) = found.apps
+    assert app.refused
+    (finding,) = found.findings
+    assert (finding.path, finding.line, finding.fatal) == ("apps/web/web.certificate", 2, True)
+
+
+async def test_a_unit_that_no_app_has_is_told_of(world):
+    files = {"apps/web/web.container": "x", "apps/web/web.certificate": WEB + "Reload=wep.service"}
+    found, _ = await checked(world, files)
+    (finding,) = found.findings
+    assert "Reload=wep.service: no app has such a unit" in finding.message
+    assert (finding.hint, finding.fatal) == ("did you mean web.service?", False)

@@ -1,0 +1,145 @@
+"""Units that `.certificate` files name, and certificates that two apps want."""
+
+import pytest
+from msgspec.structs import replace
+
+from supervisor.core.desired.certificate_users import unknown_users, with_named_users
+from supervisor.core.desired.conflicts import unit_conflicts
+from supervisor.model.app import DesiredApp, DesiredUnit
+from supervisor.model.certificate import CertificateTerms, CertificateUse, DesiredCertificate
+from supervisor.model.quadlet import UnitKind
+
+
+def unit(name: str, *uses: CertificateUse, instances: tuple[str, ...] = ()) -> DesiredUnit:
+    return DesiredUnit(
+        name=f"{name}.service",
+        kind=UnitKind.CONTAINER,
+        path=f"{name}.container",
+        digest="",
+        certificate_uses=uses,
+        instances=instances,
+    )
+
+
+def app(name: str, *units: DesiredUnit, **certificates: dict[str, object]) -> DesiredApp:
+    terms = CertificateTerms(domains=("a.org",))
+    return DesiredApp(
+        name=name,
+        source="home",
+        revision="r",
+        root=name,
+        files=(),
+        units=units,
+        generator="v",
+        certificates=tuple(
+            DesiredCertificate(name=one, path=f"{one}.certificate", line=2, terms=terms, **more)
+            for one, more in certificates.items()
+        ),
+    )
+
+
+def uses_of(app: DesiredApp) -> dict[str, tuple[CertificateUse, ...]]:
+    return {one.name: one.certificate_uses for one in app.units if one.certificate_uses}
+
+
+MOUNTED = CertificateUse(name="web", path="web.container", line=3)
+BY_FILE = CertificateUse(name="web", fixed=True, path="web.container", line=3)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "after"),
+    [
+        ((), {"reload": ("web.service",)}, {"fixed": False}),
+        ((), {"reload": ("web.container",)}, {"fixed": False}),
+        ((), {"restart": ("web.service",)}, {"fixed": True}),
+        ((), {"reload": ("web.service",), "restart": ("web.container",)}, {"fixed": True}),
+    ],
+)
+def test_a_unit_of_its_own_app_that_is_named(before, asked, after):
+    (found,), (good,) = (
+        some.values()
+        for some in with_named_users(
+            {"web": app("web", unit("web", *before), web=asked)}, {"x": app("x")}
+        )
+    )
+    use = CertificateUse(name="web", path="web.certificate", line=2, **after)
+    assert uses_of(found) == {"web.service": (use,)}
+    assert not uses_of(good)
+
+
+@pytest.mark.parametrize(
+    ("mounted", "asked", "after"),
+    [
+        (MOUNTED, "reload", MOUNTED),
+        (MOUNTED, "restart", replace(MOUNTED, fixed=True)),
+        (BY_FILE, "reload", BY_FILE),
+        (BY_FILE, "restart", BY_FILE),
+    ],
+)
+def test_one_that_mounts_it_too(mounted, asked, after):
+    named = app("web", unit("web", mounted), web={asked: ("web.service",)})
+    ((found,),) = (some.values() for some in with_named_users({"web": named}))
+    assert uses_of(found) == {"web.service": (after,)}
+
+
+def test_a_unit_of_another_app_and_the_instances_of_a_template():
+    asking = app("tls", web={"restart": ("proxy.service", "w@2.service")})
+    others = {"a": app("a", unit("proxy")), "b": app("b", unit("w@", instances=("1", "2")))}
+    wanted, good = with_named_users({"tls": asking, **others}, {"b": others["b"]})
+    assert wanted["tls"] is asking
+    proxy = CertificateUse(name="web", fixed=True, path="proxy.container")
+    assert uses_of(wanted["a"]) == {"proxy.service": (proxy,)}
+    assert uses_of(wanted["b"]) == {"w@.service": (replace(proxy, path="w@.container"),)}
+    assert good["b"] is wanted["b"], "one app stays one object"
+
+
+def test_another_revision_of_the_app_itself_has_no_say():
+    old = app("web", unit("web"), web={"restart": ("web.service",)})
+    new = app("web", unit("web"), web={"reload": ("web.service",)})
+    wanted, good = with_named_users({"web": new}, {"web": old})
+    assert not uses_of(wanted["web"])["web.service"][0].fixed
+    assert uses_of(good["web"])["web.service"][0].fixed
+
+
+def test_an_app_of_which_nobody_speaks_is_the_same_object():
+    apps = {"a": app("a", unit("a")), "b": app("b", unit("b"), web={"reload": ("b.service",)})}
+    assert with_named_users({"a": apps["a"]}, {})[0]["a"] is apps["a"]
+    assert with_named_users(apps)[0]["a"] is apps["a"]
+    once = with_named_users(apps)[0]
+    assert with_named_users(once)[0]["b"] is once["b"], "what is said is not said again"
+
+
+def test_a_unit_that_no_app_has_is_a_warning():
+    asking = app("web", unit("web"), web={"reload": ("webb.service", "web"), "restart": ("zzz",)})
+    apps = {"web": asking, "other": app("other", unit("other"))}
+    found = unknown_users(apps, apps.values())
+    assert {name: [one.message for one in some] for name, some in found.items()} == {
+        "web": [
+            "Reload=webb.service: no app has such a unit",
+            "Reload=web: no app has such a unit",
+            "Restart=zzz: no app has such a unit",
+        ]
+    }
+    first = found["web"][0]
+    assert (first.path, first.line, first.fatal) == ("web/web.certificate", 2, False)
+    assert first.hint == "did you mean web.service?"
+    assert unknown_users({"other": apps["other"]}, apps.values()) == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "folders", "said"),
+    [
+        (("web", "web"), ("", ""), "both define the certificate web (a/web.certificate and "),
+        (("web", "mail"), ("/t", "/t"), "both define the certificate folder /t (a/web.certifica"),
+    ],
+)
+def test_two_apps_that_want_one_certificate_or_one_place(names, folders, said):
+    apps = {
+        one: app(one, **{name: {"directory": folder}})
+        for one, name, folder in zip("ab", names, folders, strict=True)
+    }
+    assert set(unit_conflicts(apps, {})) == {"a", "b"}
+    refused = unit_conflicts(apps, {"a"})
+    assert set(refused) == {"b"}
+    assert said in refused["b"][0].message
+    assert refused["b"][0].path == f"b/{names[1]}.certificate"
