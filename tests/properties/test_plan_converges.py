@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from supervisor.core.files.names import shapes_units
 from supervisor.core.health.wanted_units import should_run
+from supervisor.core.plan.certificates import has_taken_up
 from supervisor.model.app import AppOptions, ChangeAction, ChangeRule
+from supervisor.model.certificate import CertificateTerms, CertificateUse, DesiredCertificate
 from supervisor.model.plan import (
     LeaveUnit,
     Reload,
@@ -24,7 +26,23 @@ from tests.fakes.machine import Machine, app, container, deploy, network, pod, v
 
 LATER = 2.0
 """A release that comes is planned after the one before began."""
+CERTIFICATES = ("a-tls", "b-tls")
+"""Each is described by the app of that name, if anything is."""
+VERSIONS = st.sampled_from(["v1", "v1+", "v2", "v2+", "v3"])
 RULES = [(), *((ChangeRule(action=action),) for action in ChangeAction)]
+
+
+def fresh():
+    """A machine that has every certificate."""
+    return Machine(certificates=dict.fromkeys(CERTIFICATES, "v1"))
+
+
+@st.composite
+def certificate_uses(draw, name, host):
+    """What a unit uses: certificates of its own app, or of the one that lends it networks."""
+    names = [f"{name}-tls", *(one.name for one in (host.certificates if host else ()))]
+    used = draw(st.lists(st.sampled_from(names), unique=True, max_size=1 + len(names) // 2))
+    return tuple(CertificateUse(name=one, fixed=draw(st.booleans())) for one in used)
 
 
 @st.composite
@@ -58,6 +76,7 @@ def apps(draw, name, host=None, *, snapshots=False):
         reads = draw(st.sampled_from([(), ("conf",)]))
         on_change = draw(st.sampled_from(RULES))
         can_reload = draw(st.booleans())
+        uses = draw(certificate_uses(name, host))
         units.append(
             container(
                 f"{name}-{n}",
@@ -66,6 +85,7 @@ def apps(draw, name, host=None, *, snapshots=False):
                         draw(versions),
                         *(*image, *needs, *reads),
                         *(str(can_reload), str(len(on_change)), kind, called),
+                        *(f"{use.name}{use.fixed}" for use in uses),
                     )
                 ),
                 kind=kind,
@@ -77,6 +97,7 @@ def apps(draw, name, host=None, *, snapshots=False):
                 live=reads,
                 on_change=on_change,
                 can_reload=can_reload,
+                certificate_uses=uses,
             )
         )
     if draw(st.booleans()):
@@ -95,7 +116,22 @@ def apps(draw, name, host=None, *, snapshots=False):
     data = {"conf/a": draw(st.sampled_from(["a1", "a2"]))}
     made = app(name, *units, revision=draw(st.sampled_from(["r1", "r2", "r3"])), data=data)
     options = AppOptions(snapshot=draw(st.booleans())) if snapshots else AppOptions()
-    return msgspec.structs.replace(made, options=options)
+    own = f"{name}-tls"
+    asked = DesiredCertificate(
+        name=own, path=f"{own}.certificate", terms=CertificateTerms(domains=("a.example",))
+    )
+    return msgspec.structs.replace(made, options=options, certificates=(asked,))
+
+
+def shaped_by_the_host(one):
+    """The same app, with its networks as a drop-in of this host's own has them."""
+    units = tuple(
+        msgspec.structs.replace(unit, digest=f"{unit.digest}+host", outside={"/etc/x": "1"})
+        if unit.kind is UnitKind.NETWORK
+        else unit
+        for unit in one.units
+    )
+    return msgspec.structs.replace(one, units=units)
 
 
 def settled(machine, deployments):
@@ -107,6 +143,9 @@ def settled(machine, deployments):
         for unit in one.wanted.units:
             if unit.wanted_by and not unit.before_deploy:
                 assert machine.running[unit.name] == unit.digest
+                for use in unit.certificate_uses:
+                    read = machine.serving[unit.name][use.name]
+                    assert has_taken_up(read, machine.certificates[use.name])
         files = {file.path: file.oid for file in machine.files[one.name].values()}
         assert files == {file.path: file.oid for file in one.wanted.files}
         assert machine.manifests[one.name].sealed
@@ -123,7 +162,7 @@ def settled(machine, deployments):
 
 @given(st.data())
 def test_a_pass_cut_short_anywhere_is_mended_by_the_next(data):
-    machine = Machine()
+    machine = fresh()
     old_host, new_host = data.draw(apps("b")), data.draw(apps("b"))
     if new_host.revision == old_host.revision:
         new_host = old_host  # an app at an unchanged revision is unchanged
@@ -148,13 +187,63 @@ def test_a_pass_cut_short_anywhere_is_mended_by_the_next(data):
         machine.cut_power()
         machine.boot()
     settled(machine, after)
+    for name in CERTIFICATES:
+        machine.certificates[name] = data.draw(VERSIONS)
+    for plan in machine.converge(after, LATER):
+        changing = (StartUnit, RestartUnit, StopUnit, ReloadUnit)
+        # What is taken along by a pod, or ended by its old definition, is started again.
+        assert all(isinstance(step, changing) for step in plan.steps), "no release comes of it"
+    settled(machine, after)
+
+
+@given(st.data())
+def test_for_a_certificate_that_lacks_nothing_is_ended_that_runs(data):
+    """Whatever the change; all of it comes once the certificates are there."""
+    machine = fresh()
+    host = data.draw(apps("b"))
+    old, new = data.draw(apps("a", host=host)), data.draw(apps("a", host=host))
+    if new.revision == old.revision or data.draw(st.booleans()):
+        new = old
+    for one in (host, old, new):
+        machine.teach(one)
+    machine.converge([deploy(host), deploy(old)])
+    machine.images.update(image for unit in new.units for image in unit.images)
+    if new is old and data.draw(st.booleans()):
+        new = old = shaped_by_the_host(old)
+        machine.teach(old)
+    for name in data.draw(st.lists(st.sampled_from(sorted(machine.running)), unique=True)):
+        machine.stop(name)  # by somebody: it is repaired, if it can start
+    before = {name: machine.definition(name) for name in machine.running}
+    lost = data.draw(st.lists(st.sampled_from(CERTIFICATES), unique=True, min_size=1))
+    for name in lost:
+        del machine.certificates[name]
+    after = [deploy(host, host), deploy(new, old)]
+    users = {
+        unit.name for unit in new.units if {one.name for one in unit.certificate_uses} & {*lost}
+    }
+    plans = machine.converge(after, LATER)
+    runs = {name: machine.definition(name) for name in machine.running}
+    assert {name: runs.get(name) for name in host.runtime_units if name in before} == {
+        name: one for name, one in before.items() if name in host.runtime_units
+    }
+    if users:
+        assert {name: runs.get(name) for name in before} == before
+        waits = {
+            need.subject for one in machine.plan(after, LATER).verdicts for need in one.waiting
+        }
+        assert waits & {*lost}
+        stops = [step for plan in plans for step in plan.steps if isinstance(step, StopUnit)]
+        assert not [step.unit for step in stops if step.unit in before]
+    for name in lost:
+        machine.certificates[name] = data.draw(VERSIONS)
+    settled(machine, after)
 
 
 @settings(max_examples=50)
 @given(st.data())
 def test_what_nothing_starts_is_not_started(data):
     """Unless a person has it run: then it runs on."""
-    machine = Machine()
+    machine = fresh()
     machine.missing = {"lost.target"}
     installs = st.sampled_from([("default.target",), (), ("lost.target",)])
 
@@ -190,7 +279,7 @@ def test_what_nothing_starts_is_not_started(data):
 @given(st.data())
 def test_every_moment_of_an_install_can_be_loaded(data):
     """What a unit on disk refers to is on disk too, after each single step."""
-    machine = Machine()
+    machine = fresh()
     old, new = data.draw(apps("a")), data.draw(apps("a"))
     for one in (old, new):
         machine.teach(one)
@@ -212,7 +301,7 @@ def test_every_moment_of_an_install_can_be_loaded(data):
 @given(st.data())
 def test_before_its_jobs_are_done_nothing_else_of_an_app_changes(data):
     """Whatever is restarted while they run, by systemd or by podvisor, is what it was."""
-    machine = Machine()
+    machine = fresh()
     old, new = data.draw(apps("a")), data.draw(apps("a"))
     jobs = [unit.name for unit in new.units if unit.before_deploy]
     if not jobs or old.revision == new.revision:
@@ -250,7 +339,7 @@ def test_before_its_jobs_are_done_nothing_else_of_an_app_changes(data):
 
 @given(st.data())
 def test_a_unit_that_moves_is_neither_stopped_nor_without_a_definition(data):
-    machine = Machine()
+    machine = fresh()
     moving = container("moves")
     had_job = data.draw(st.sampled_from([(), (container("job", version="0", wanted_by=()),)]))
     one = app("one", moving, container("stays"), *had_job)
@@ -287,7 +376,7 @@ def test_a_unit_that_moves_is_neither_stopped_nor_without_a_definition(data):
 
 @given(st.data())
 def test_nothing_is_sealed_before_it_is_loaded(data):
-    machine = Machine()
+    machine = fresh()
     old, new = data.draw(apps("a")), data.draw(apps("a"))
     for one in (old, new):
         machine.teach(one)

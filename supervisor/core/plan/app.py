@@ -147,14 +147,15 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
     if goes_first and plan_volumes(deployment, attempt, observed, now, draft, jobs=jobs):
         if len(draft.steps) == steps and not half:
             if last_good and last_good.content == wanted.content:
-                draft.extend(_repairs(attempt))
+                draft.extend(_repairs(wanted, attempt, observed))
             return None
         revision = last_good.revision if last_good else ""
         return draft.verdict(revision=revision, complete=False)
     if jobs and not needs:
         plan_jobs(wanted, last_good, jobs, observed, attempt=attempt, draft=draft)
         if last_good:
-            draft.extend(_repairs(_way(given, last_good, last_good)))
+            repairs = _repairs(last_good, _way(given, last_good, last_good), observed)
+            draft.extend(repairs)
         revision = last_good.revision if last_good else ""
         return draft.verdict(revision=revision, complete=False)
     word = ask_gate(deployment, attempt, observed, now, settings=given.rollout, lacking=needs)
@@ -220,7 +221,7 @@ def _keep_up(given: Given, app: DesiredApp, attempt: Draft, draft: Draft) -> Non
     """
     blocked = blocked_units(app, given.observed)
     if ends_for_good(app, attempt.steps, given.observed, blocked):
-        attempt = _repairs(attempt)
+        attempt = _repairs(app, attempt, given.observed)
     attempt.steps = without_starts(attempt.steps, blocked)
     due, _ = _now_due(given, app, attempt)
     draft.extend(due)
@@ -284,9 +285,10 @@ def _way(given: Given, app: DesiredApp, other: DesiredApp | None) -> Draft:
     return draft
 
 
-def _repairs(attempt: Draft) -> Draft:
-    """Keep of the way back to the last good state only what brings its units back."""
-    steps = [step for step in attempt.steps if isinstance(step, StartUnit) and step.repair]
+def _repairs(app: DesiredApp, attempt: Draft, observed: Observed) -> Draft:
+    """Keep of the way to an app only what brings units back, of which nothing is lacking."""
+    able = without_starts(attempt.steps, blocked_units(app, observed))
+    steps = [step for step in able if isinstance(step, StartUnit) and step.repair]
     return msgspec.structs.replace(attempt, steps=steps, findings=[], adopt={})
 
 

@@ -14,6 +14,7 @@ from supervisor.model.plan import (
     PullImage,
     ReloadUnit,
     RestartUnit,
+    RunJob,
     SnapshotVolumes,
     StartUnit,
     StopUnit,
@@ -384,3 +385,24 @@ def test_what_is_made_anew_waits_while_what_runs_on_it_could_not_start_again(
         "net-network.service",
         "web.service",
     }
+
+
+@pytest.mark.parametrize("lacking", ["certificate", "image"])
+def test_before_its_jobs_are_done_nothing_is_repaired_that_could_not_start(machine, lacking):
+    old = describing(
+        app("web", using("web", "site", images=("img:1",)), container("other")), "site"
+    )
+    machine.images.add("img:1")
+    stands(machine, old, site="v1")
+    job = container("job", before_deploy=True, oneshot=True, wanted_by=())
+    new = app("web", container("web", version="2"), container("other"), job, revision="r2")
+    machine.teach(new)
+    for unit in tuple(machine.running):
+        machine.stop(unit)
+    if lacking == "certificate":
+        machine.certificates.clear()
+    else:
+        machine.images.clear()
+    steps = machine.plan([deploy(new, old)]).steps
+    assert [step.unit for step in steps if isinstance(step, RunJob)] == ["job.service"]
+    assert [step.unit for step in steps if isinstance(step, StartUnit)] == ["other.service"]
