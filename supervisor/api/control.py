@@ -1,8 +1,8 @@
 """The control socket: HTTP over a Unix socket, mode 0600, for the command line.
 
 Requests are queries (GET) or JSON; `kit.http.server` speaks HTTP. Sync, rollback, resume, retry and
-orders for images answer with lines, `{"event": …}` and `{"waiting": …}`, the last of them
-`{"reply": …}`; events with one each.
+orders for images and certificates answer with lines, `{"event": …}` and `{"waiting": …}`, the last
+of them `{"reply": …}`; events with one each.
 
 Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
 """
@@ -23,6 +23,7 @@ from supervisor.controllers.operator.event_log import Tell
 from supervisor.controllers.operator.service import ControlService
 from supervisor.kit.http import server
 from supervisor.kit.http.server import Gone, Request
+from supervisor.model.certificate import RenewRequest, RevokeRequest
 from supervisor.model.diff import DiffRequest
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event, EventQuery
@@ -72,6 +73,7 @@ _REPLIES: Mapping[
     ("GET", "/v1/signatures"): (NoRequest, lambda it, _: it.signatures()),
     ("GET", "/v1/secrets"): (NoRequest, lambda it, _: it.secrets()),
     ("POST", "/v1/secrets/rotate"): (RotateRequest, lambda it, wish: it.rotate(wish.name)),
+    ("GET", "/v1/certificates"): (NoRequest, lambda it, _: it.certificates()),
     ("POST", "/v1/plan"): (
         PlanRequest,
         lambda it, wish: it.plan(wish.apps, prune_all=wish.prune_all),
@@ -97,6 +99,14 @@ _TOLD: Mapping[
     ("POST", "/v1/scale"): (ScaleRequest, lambda it, wish, tell: it.scale(wish, tell)),
     ("POST", "/v1/update"): (UpdateRequest, lambda it, wish, tell: it.update(wish, tell)),
     ("POST", "/v1/pin"): (PinRequest, lambda it, wish, tell: it.pin(wish, tell)),
+    ("POST", "/v1/certificates/renew"): (
+        RenewRequest,
+        lambda it, wish, tell: it.renew(wish, tell),
+    ),
+    ("POST", "/v1/certificates/revoke"): (
+        RevokeRequest,
+        lambda it, wish, tell: it.revoke(wish, tell),
+    ),
     ("POST", "/v1/unpin"): (PinRequest, lambda it, wish, tell: it.unpin(wish, tell)),
 }
 """What tells of its course before it answers."""

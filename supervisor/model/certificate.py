@@ -274,6 +274,12 @@ class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     units: tuple[str, ...] = ()
     """That use it."""
 
+    @property
+    def is_ailing(self) -> bool:
+        """Whether a person should know of it."""
+        bad = (CertificateState.EXPIRED, CertificateState.FAILING)
+        return self.state in bad or bool(self.error)
+
 
 class CertificateList(msgspec.Struct, frozen=True, kw_only=True):
     """Every certificate that an app asks for."""

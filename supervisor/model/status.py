@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from supervisor.model.certificate import CertificateStatus
 from supervisor.model.errors import Finding
 from supervisor.model.health import Health
 from supervisor.model.image import HeldUpdate
@@ -117,6 +118,8 @@ class AppStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When the next of the images that it waits for is tried again."""
     updates: tuple[HeldUpdate, ...] = ()
     """Newer versions of its images that are not run: they wait, or failed here."""
+    certificates: tuple[CertificateStatus, ...] = ()
+    """Those it asks for that have expired, cannot be renewed, or are not served."""
     findings: tuple[Finding, ...] = ()
 
     @property

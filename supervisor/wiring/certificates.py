@@ -7,12 +7,13 @@ import msgspec
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.certificate import CertificateRecord
+from supervisor.model.certificate import CertificateRecord, CertificateStatus
 from supervisor.wiring.ports import Ports
 
 if TYPE_CHECKING:
     from supervisor.controllers.certificates.actions import CertificateActions
     from supervisor.controllers.certificates.controller import CertificateController
+    from supervisor.controllers.certificates.standing import CertificateStanding
 
 
 class Certificates(msgspec.Struct, kw_only=True):
@@ -24,6 +25,7 @@ class Certificates(msgspec.Struct, kw_only=True):
     settings: CurrentSettings
     _controller: "CertificateController | None" = None
     _actions: "CertificateActions | None" = None
+    _standing: "CertificateStanding | None" = None
 
     def __post_init__(self) -> None:
         if self.ports.ledger.all(CertificateRecord):
@@ -67,6 +69,10 @@ class Certificates(msgspec.Struct, kw_only=True):
         """Whether it could not be had."""
         return self._controller is not None and self._controller.is_failing(name)
 
+    def statuses(self) -> tuple[CertificateStatus, ...]:
+        """How all of them stand."""
+        return self._standing.all() if self._standing else ()
+
     def _load(self) -> None:
         from supervisor.controllers.certificates.actions import CertificateActions  # noqa: PLC0415
         from supervisor.controllers.certificates.asked import AskedCertificates  # noqa: PLC0415
@@ -77,6 +83,9 @@ class Certificates(msgspec.Struct, kw_only=True):
         from supervisor.controllers.certificates.issuing import Issuing  # noqa: PLC0415
         from supervisor.controllers.certificates.memory import CertificateMemory  # noqa: PLC0415
         from supervisor.controllers.certificates.orders import Orders  # noqa: PLC0415
+        from supervisor.controllers.certificates.standing import (  # noqa: PLC0415
+            CertificateStanding,
+        )
 
         ports, settings = self.ports, self.settings
         memory = CertificateMemory(ledger=ports.ledger, clock=ports.clock)
@@ -107,6 +116,9 @@ class Certificates(msgspec.Struct, kw_only=True):
             tls=ports.tls,
             memory=memory,
             queue=self.queue,
+        )
+        self._standing = CertificateStanding(
+            asked=asked, memory=memory, controller=self._controller, files=ports.certificates
         )
         self._actions = CertificateActions(
             asked=asked,

@@ -21,6 +21,7 @@ from supervisor.controllers.lifecycle import Lifecycle
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.operator.app_names import AppNames
+from supervisor.controllers.operator.certificates import CertificateService
 from supervisor.controllers.operator.event_log import EventLog
 from supervisor.controllers.operator.reload import SettingsFile, SettingsReloader
 from supervisor.controllers.operator.secrets import SecretService
@@ -346,6 +347,9 @@ def assemble(
             statuses=status_service,
             queue=queue,
             board=board,
+        ),
+        certificate_service=CertificateService(
+            news=certificates, actions=certificates.actions, queue=queue, ledger=ledger
         ),
         event_log=EventLog(ledger=ledger, names=names),
         preview=lambda: planning.preview(current.now, board.apps),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from supervisor.cli.commands import check, history, plan
-from supervisor.cli.show import image_view, log_lines, screen, status_view
+from supervisor.cli.show import certificate_view, image_view, log_lines, screen, status_view
+from supervisor.model.certificate import CertificateState
 from supervisor.model.check import Check, CheckedApp
 from supervisor.model.errors import Finding
 from supervisor.model.need import unit_need
@@ -145,6 +146,29 @@ def test_images(app: str, image: str, tag: str, why: str, *, failed: bool) -> No
     written(lambda: image_view.show([one, lost], app=app, now=2.0))
     written(lambda: image_view.show([one, lost], now=2.0))
     written(lambda: image_view.would_be({"images": [one, lost]}))
+
+
+@settings(max_examples=20)
+@given(name=words, issuer=words, why=texts, state=st.sampled_from(sorted(CertificateState)))
+def test_certificates(name: str, issuer: str, why: str, state: str) -> None:
+    one = {
+        "name": name,
+        "app": name,
+        "state": state,
+        "domains": [name, issuer],
+        "issuer": issuer,
+        "expires": 9e6,
+        "serial": "3f" * 20,
+        "renew_at": 3e6,
+        "why_then": "two thirds of its life are over",
+        "error": why,
+        "hint": why,
+        "retry_at": 4e6,
+        "directory": f"/{name}",
+        "units": [name, issuer],
+    }
+    written(lambda: certificate_view.show([one, {**one, "error": "", "retry_at": 0}], now=2.0))
+    written(lambda: certificate_view.show_one(one, now=9.1e6))
 
 
 @settings(max_examples=20)

@@ -10,11 +10,13 @@ from supervisor.adapters.ledger.reader import known_apps
 from supervisor.adapters.ledger.rows import read_documents, read_events
 from supervisor.core.files.names import unknown_app
 from supervisor.core.status.image_status import Known, last_image_statuses
+from supervisor.kit.clock import SystemClock
+from supervisor.model.certificate import CertificateList, CertificateRecord
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image import ImageKnowledge, ImageOrder
 from supervisor.model.image_status import ImageList
 from supervisor.model.ledger_documents import D
-from supervisor.model.observed import AppliedApp
+from supervisor.model.observed import AppliedApp, UnitInputs
 from supervisor.model.rollout import Hold, Rollout
 from supervisor.model.status import History
 from supervisor.model.volumes import AppVolumes
@@ -60,6 +62,32 @@ def images_from_ledger(path: str, app: str = "") -> bytes:
         )
     ]
     return msgspec.json.encode(ImageList(running=False, images=tuple(images)))
+
+
+def certificates_from_ledger(path: str) -> bytes:
+    """Return a `CertificateList`, as JSON: what is installed, and what was not to be had."""
+    from supervisor.core.certificates.status import certificate_status
+
+    with schema.reading(Path(path)) as ledger:
+        known = _by_key(read_documents(ledger, CertificateRecord))
+        units = _users(read_documents(ledger, UnitInputs))
+    now = SystemClock().now()
+    certificates = (
+        certificate_status(name, record, now, units=units.get(name, ()))
+        for name, record in sorted(known.items())
+        if record.installed_in or record.failure
+    )
+    return msgspec.json.encode(CertificateList(running=False, certificates=tuple(certificates)))
+
+
+def _users(started: Mapping[str, Mapping[str, UnitInputs]]) -> dict[str, tuple[str, ...]]:
+    """Return the units that were started with a certificate, by its name."""
+    users: dict[str, tuple[str, ...]] = {}
+    for units in started.values():
+        for unit, inputs in units.items():
+            for name in inputs.certificates:
+                users[name] = (*users.get(name, ()), unit)
+    return users
 
 
 def events_from_ledger(path: str, query: EventQuery) -> list[Event]:

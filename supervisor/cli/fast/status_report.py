@@ -49,7 +49,7 @@ def report(app: str, *, as_json: bool) -> int:
 
 
 def is_well(status: dict[str, Any]) -> bool:
-    """Whether every app is well, and every source can be read (also of a SyncReply)."""
+    """Whether apps and their certificates are well, and sources can be read (also of a reply)."""
     sources = status.get("sources", ())
     findings = [*status.get("problems", ())]
     for source in sources:
@@ -57,5 +57,5 @@ def is_well(status: dict[str, Any]) -> bool:
     return not (
         any(finding.get("fatal", True) for finding in findings)
         or any(source.get("error") for source in sources)
-        or any(app["state"] in _BAD for app in status.get("apps", ()))
+        or any(app["state"] in _BAD or app.get("certificates") for app in status.get("apps", ()))
     )

@@ -217,7 +217,8 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
     findings, waiting = app.get("findings", ()), [*map(_need, app.get("waiting", ()))]
     orders = list(_orders(app, now))
     updates = app.get("updates", ())
-    if not (shown or findings or waiting or orders or updates):
+    certificates = app.get("certificates", ())
+    if not (shown or findings or waiting or orders or updates or certificates):
         return
     say()
     if not all_units:
@@ -229,6 +230,11 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
         once.news(finding["message"])
     if updates:
         _updates(app["name"], updates, now)
+    if certificates:
+        from supervisor.cli.show.certificate_view import trouble
+
+        for one in certificates:
+            trouble(one, now=now, indent="  ")
     for text in (*orders, *waiting):
         if news := once.news(text):
             say("  ", ("… ", "warn"), news)

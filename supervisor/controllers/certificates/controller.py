@@ -320,6 +320,10 @@ class CertificateController(msgspec.Struct, kw_only=True):
             return f"{words}; podvisor certs renew {name} --now tries it again"
         return f"{words}; tried again {relative(failure.retry_at, now=self.memory.clock.now())}"
 
+    def doing(self, name: str) -> str:
+        """Say what is being done about it at this moment, if anything is."""
+        return self._doing.get(name, "")
+
     def is_failing(self, name: str) -> bool:
         """Whether it could not be had."""
         if name in self._doing:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from supervisor.controllers.operator.actions import AppActions
+from supervisor.controllers.operator.certificates import CertificateService
 from supervisor.controllers.operator.event_log import EventLog, Say, Tell
 from supervisor.controllers.operator.preview import Preview
 from supervisor.controllers.operator.reload import SettingsReloader
@@ -18,6 +19,7 @@ from supervisor.controllers.operator.status import StatusService
 from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.operator.volumes import VolumeOrders
 from supervisor.controllers.sources.webhook_tester import WebhookTester
+from supervisor.model.certificate import CertificateList, RenewRequest, RevokeRequest
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import (
@@ -61,6 +63,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     syncs: SyncService
     orders: Orders
     secret_service: SecretService
+    certificate_service: CertificateService
     event_log: EventLog
     preview: Callable[[], Preview]
     """Makes one for each question."""
@@ -222,6 +225,30 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def rotate(self, name: str) -> SyncReply:
         """Give a generated secret another value; see `SecretService`."""
         return await self.secret_service.rotate(name)
+
+    async def certificates(self) -> CertificateList:
+        """How all certificates stand; see `CertificateService`."""
+        return await self.certificate_service.list()
+
+    async def renew(self, request: RenewRequest, tell: Tell) -> CertificateList:
+        """Have another one issued; see `CertificateService`."""
+        return await self._order_certificate(lambda: self.certificate_service.renew(request), tell)
+
+    async def revoke(self, request: RevokeRequest, tell: Tell) -> CertificateList:
+        """Have a certificate declared void, and another one issued; see `CertificateService`."""
+        return await self._order_certificate(lambda: self.certificate_service.revoke(request), tell)
+
+    async def _order_certificate(
+        self, order: Callable[[], Awaitable[CertificateList]], tell: Tell
+    ) -> CertificateList:
+        reply = CertificateList()
+
+        async def work(_: Say) -> None:
+            nonlocal reply
+            reply = await order()
+
+        await self.event_log.tell_of(work, tell)
+        return reply
 
     def events(self, query: EventQuery) -> AsyncGenerator[Event]:
         """Entries of the log; see `EventLog`."""

@@ -27,7 +27,9 @@ from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.webhooks.router import WebhookRouter
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.certificate import CertificateStatus
 from supervisor.model.errors import Failure, Finding
+from supervisor.model.need import NeedKind
 from supervisor.model.observed import UnitState
 from supervisor.model.status import AppStatus, SourceStatus, Status
 
@@ -100,10 +102,12 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         if not self.desired_state.settings.sources:
             problems = (*problems, NO_SOURCE)
         problems = (*problems, *unfitting(self.desired_state, self.desired_state.settings))
+        ailing = [one for one in self.certificates.statuses() if one.is_ailing]
+        apps = (one for one in board.now(units) if not app or one.name == app)
         return replace(
             bare,
             sources=tuple(self._source(board.sources[name]) for name in sorted(board.sources)),
-            apps=tuple(self._app(one) for one in board.now(units) if not app or one.name == app),
+            apps=tuple(self._app(one, ailing) for one in apps),
             starting=not board.has_looked,
             watches=tuple(board.watches.values()),
             webhooks=self.webhooks.status(),
@@ -120,7 +124,11 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
             next_poll_at=self._next_at([Kind.SOURCE.key(one.name)]),
         )
 
-    def _app(self, one: AppStatus) -> AppStatus:
+    def _app(self, one: AppStatus, ailing: Iterable[CertificateStatus]) -> AppStatus:
+        if ailing:
+            awaited = {n.subject for n in one.waiting if n.kind is NeedKind.CERTIFICATE}
+            mine = (some for some in ailing if some.app == one.name and some.name not in awaited)
+            one = replace(one, certificates=tuple(mine))
         if not one.waiting:
             return one
         waiting = self.images.with_progress(with_certificates(one.waiting, self.certificates))

@@ -1,10 +1,11 @@
-"""What is being done about certificates that apps wait for, in words."""
+"""How certificates stand, and what is being done about those that apps wait for, in words."""
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import msgspec
 
+from supervisor.model.certificate import CertificateStatus
 from supervisor.model.need import Need, NeedKind
 
 
@@ -20,6 +21,9 @@ class CertificateNews(Protocol):
     def is_failing(self, name: str) -> bool:
         """Whether it could not be had: it is not merely on its way."""
 
+    def statuses(self) -> tuple[CertificateStatus, ...]:
+        """How all of them stand."""
+
 
 class NoNews:
     """Nothing is known of any."""
@@ -31,6 +35,10 @@ class NoNews:
     def is_failing(self, _: str) -> bool:
         """Whether it could not be had."""
         return False
+
+    def statuses(self) -> tuple[CertificateStatus, ...]:
+        """There are none."""
+        return ()
 
 
 def with_certificates(needs: Iterable[Need], news: CertificateNews) -> Iterator[Need]:

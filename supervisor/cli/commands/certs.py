@@ -1,0 +1,157 @@
+"""`podvisor certs`: how certificates stand, having another one, and podvisor's own authority."""
+
+import json
+import time
+from typing import Any
+
+import click
+
+from supervisor.cli import codes
+from supervisor.cli.daemon import places
+from supervisor.cli.daemon.client import NotRunning, Refused, ask
+from supervisor.cli.fast.follow import told
+from supervisor.cli.show import certificate_view, screen
+
+_NOT_WELL = "one is missing, has expired, cannot be renewed, or is not served"
+_ORDERED = codes.epilog(
+    *(codes.NOT_WELL, codes.NOT_RUNNING),
+    c0="there is another one, and it is in use",
+    c1="no app asks for it, or it could not be done: the reason is said",
+    c3="there is no other one yet, or it is not in use: the reason is said",
+)
+
+
+@click.group(
+    invoke_without_command=True,
+    short_help="Show certificates, and have others issued.",
+    epilog=codes.epilog(codes.NOT_WELL, codes.NOT_RUNNING, c3=_NOT_WELL),
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/certificate.py).")
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> int | None:
+    """Show the certificates that apps ask for: when they expire, and when they are renewed.
+
+    Without a daemon it says what the ledger knows.
+    """
+    if ctx.invoked_subcommand != "root" and ctx.find_root().params.get("config"):
+        from supervisor.cli.app import must_be_the_daemons
+
+        must_be_the_daemons(ctx.obj)
+    if ctx.invoked_subcommand:
+        return None
+    body = _listed()
+    found = json.loads(body)
+    if as_json:
+        screen.write_json(body)
+    else:
+        _say_if_absent(found)
+        certificate_view.show(found["certificates"], now=time.time())
+    return _code(found)
+
+
+@command.command(
+    short_help="Show all that is known of one certificate.",
+    epilog=codes.epilog(
+        codes.NOT_WELL,
+        codes.NOT_RUNNING,
+        c1="no app asks for it",
+        c3="it is missing, has expired, cannot be renewed, or is not served",
+    ),
+)
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/certificate.py).")
+def show(name: str, as_json: bool) -> int:
+    """Show one certificate: its names, serial number, files, who uses it, and what failed."""
+    found = json.loads(_listed())
+    found["certificates"] = [one for one in found["certificates"] if one["name"] == name]
+    if not found["certificates"]:
+        raise Refused(f"no app asks for a certificate {name}", hint="podvisor certs lists them")
+    if as_json:
+        screen.write_json(found["certificates"][0])
+    else:
+        _say_if_absent(found)
+        certificate_view.show_one(found["certificates"][0], now=time.time())
+    return _code(found)
+
+
+@command.command(short_help="Have another one issued, whether it is due or not.", epilog=_ORDERED)
+@click.argument("name")
+@click.option("--now", is_flag=True, help="Also before the next try after a failure is due.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON lines: events, then the reply.")
+def renew(name: str, now: bool, as_json: bool) -> int:
+    """Have another certificate issued, and installed for those who use it.
+
+    What failed before is tried again when its time comes, or at once with --now; never more often
+    than the issuer's limits allow.
+    """
+    return _order("renew", {"name": name, "now": now}, as_json=as_json)
+
+
+@command.command(
+    short_help="Have a certificate declared void, and another one issued.", epilog=_ORDERED
+)
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON lines: events, then the reply.")
+def revoke(name: str, as_json: bool) -> int:
+    """Have the issuer declare the current certificate void: its key is not to be trusted.
+
+    Another one is ordered at once, with a new key, whatever ReuseKey= says.
+    """
+    return _order("revoke", {"name": name}, as_json=as_json)
+
+
+@command.command(
+    short_help="Print the certificate of podvisor's own authority.",
+    epilog=codes.epilog(c0="it is printed", c1="there is none yet, or it cannot be read"),
+)
+@click.pass_obj
+def root(config: str) -> int:
+    """Print the certificate that clients have to trust for Issuer=internal, in PEM.
+
+    It needs no daemon. The key of the authority never leaves its folder.
+    """
+    from functools import partial
+    from pathlib import Path
+
+    from supervisor.cli.daemon.loop import in_loop
+    from supervisor.wiring.authority import root_of
+
+    click.echo(in_loop(partial(root_of, Path(config))), nl=False)
+    return codes.OK
+
+
+def _listed() -> bytes:
+    try:
+        return ask("/v1/certificates")
+    except NotRunning:
+        from supervisor.cli.daemon.offline import certificates_from_ledger
+
+        return certificates_from_ledger(places.ledger_file())
+
+
+def _say_if_absent(found: dict[str, Any]) -> None:
+    if not found["running"]:
+        from supervisor.cli.daemon.absent import way_out
+
+        screen.say(("The daemon is not running", "warn"), f": {way_out()}.")
+        screen.say("This is what it knew last:")
+        screen.say()
+
+
+def _code(found: dict[str, Any]) -> int:
+    if not found["running"]:
+        return codes.NOT_RUNNING
+    return codes.OK if certificate_view.is_well(found["certificates"]) else codes.NOT_WELL
+
+
+def _order(order: str, body: dict[str, object], *, as_json: bool) -> int:
+    reply = told(f"/v1/certificates/{order}", body, apps=(), as_json=as_json)
+    if not as_json:
+        certificate_view.show(reply["certificates"], now=time.time())
+    # What was asked for, and is not there, is not well either.
+    is_there = all(one["state"] in ("valid", "installed") for one in reply["certificates"])
+    return (
+        codes.OK
+        if is_there and certificate_view.is_well(reply["certificates"])
+        else (codes.NOT_WELL)
+    )

@@ -1,0 +1,188 @@
+"""`certs`, at a daemon that answers what it is told to, and without one."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from supervisor.adapters.certificates.questions import ROOT
+from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.core.certificates import records
+from supervisor.kit.clock import SystemClock
+from supervisor.model.acme import FailureKind, OrderRefusal
+from supervisor.model.certificate import (
+    CertificateList,
+    CertificateRecord,
+    CertificateState,
+    CertificateStatus,
+    CertificateTerms,
+)
+from supervisor.model.observed import UnitInputs
+from supervisor.model.settings import LedgerSettings
+from supervisor.model.status import AppState, AppStatus, Status
+from tests.core.certificates.samples import has, issued
+
+Podvisor = Callable[..., Any]
+
+DAY = 86_400.0
+NOW = time.time()
+"""All is half a day off what is shown: how slow a test is must not show."""
+GOOD = CertificateStatus(
+    name="web",
+    app="site",
+    state=CertificateState.VALID,
+    domains=("example.org", "www.example.org"),
+    issuer="letsencrypt",
+    expires=NOW + 80.5 * DAY,
+    serial="3F2A91",
+    renew_at=NOW + 50.5 * DAY,
+    why_then="as its issuer suggests",
+    directory="/home/pi/.local/share/podvisor/certificates/web",
+    units=("web.service",),
+)
+BAD = msgspec.structs.replace(
+    GOOD,
+    name="mail",
+    state=CertificateState.FAILING,
+    domains=("mail.example.org",),
+    error="nobody answers at mail.example.org",
+    hint="is port 80 open?",
+    retry_at=NOW + 2.5 * DAY,
+)
+
+
+def plain(value: object) -> Any:
+    return json.loads(msgspec.json.encode(value))
+
+
+def listed(*certificates: CertificateStatus) -> Any:
+    return plain(CertificateList(certificates=certificates))
+
+
+def test_certificates_are_listed_with_when_they_are_renewed_and_why_then(
+    podvisor: Podvisor, daemon: Any
+) -> None:
+    daemon.answer("/v1/certificates", listed(GOOD))
+    said = podvisor("certs")
+    assert said.code == 0
+    header, line = said.out.splitlines()
+    assert " ".join(header.split()) == "NAME STATE DOMAINS ISSUER EXPIRES RENEWAL WHY THEN"
+    assert line.split("  ")[0] == "web"
+    for word in ("example.org www.example.org", "in 80 days", "in 50 days", "as its issuer"):
+        assert word in line
+
+
+def test_what_failed_is_said_with_what_to_do(podvisor: Podvisor, daemon: Any) -> None:
+    daemon.answer("/v1/certificates", listed(BAD, GOOD))
+    said = podvisor("certs")
+    assert said.code == 3
+    assert said.out.splitlines()[-3:] == [
+        "✗ certificate mail: it expires in 80 days; nobody answers at mail.example.org",
+        "  is port 80 open?",
+        "  tried again in 2 days; podvisor certs renew mail --now",
+    ]
+
+
+def test_there_may_be_no_certificate(podvisor: Podvisor, daemon: Any) -> None:
+    daemon.answer("/v1/certificates", listed())
+    said = podvisor("certs")
+    assert (said.code, said.out) == (0, "No app asks for a certificate.\n")
+
+
+def test_one_is_shown_whole(podvisor: Podvisor, daemon: Any) -> None:
+    daemon.answer("/v1/certificates", listed(BAD, GOOD))
+    said = podvisor("certs", "show", "web")
+    assert said.code == 0
+    facts = dict(line.split("  ", 1) for line in said.out.splitlines())
+    assert facts["used by"].strip() == "web.service"
+    assert "3F2A91" in facts["serial number"]
+    assert facts["renewal"].endswith("(in 50 days), as its issuer suggests")
+    assert podvisor("certs", "show", "mail").code == 3
+    told = msgspec.json.decode(
+        podvisor("certs", "show", "web", "--json").out, type=CertificateStatus
+    )
+    assert told == GOOD
+    unknown = podvisor("certs", "show", "wbe")
+    assert unknown.code == 1
+    assert "podvisor certs lists them" in unknown.err
+
+
+def test_json_is_what_the_daemon_says(podvisor: Podvisor, daemon: Any) -> None:
+    daemon.answer("/v1/certificates", listed(BAD))
+    said = podvisor("certs", "--json")
+    assert said.code == 3
+    assert json.loads(said.out) == listed(BAD)
+
+
+@pytest.mark.parametrize(("after", "code"), [(GOOD, 0), (BAD, 3)])
+def test_another_one_is_asked_for(
+    podvisor: Podvisor, daemon: Any, after: CertificateStatus, code: int
+) -> None:
+    event = {"time": NOW, "kind": "certificate", "app": "site", "reason": "issued", "ok": True}
+    daemon.answer("/v1/certificates/renew", {"event": event}, {"reply": listed(after)})
+    said = podvisor("certs", "renew", after.name, "--now")
+    assert said.code == code
+    assert "issued" in said.out
+    assert daemon.asked[-1].body == {"name": after.name, "now": True}
+
+
+def test_one_is_declared_void(podvisor: Podvisor, daemon: Any) -> None:
+    daemon.answer("/v1/certificates/revoke", {"reply": listed(GOOD)})
+    assert podvisor("certs", "revoke", "web").code == 0
+    assert daemon.asked[-1].body == {"name": "web"}
+    refusal = {"error": "no app asks for a certificate wbe", "hint": "podvisor certs shows them"}
+    daemon.answer("/v1/certificates/revoke", refusal)
+    assert podvisor("certs", "revoke", "wbe").code == 1
+
+
+def test_a_status_tells_of_it_and_is_not_well(podvisor: Podvisor, daemon: Any) -> None:
+    expired = msgspec.structs.replace(BAD, state=CertificateState.EXPIRED, expires=NOW - 1.5 * DAY)
+    web = AppStatus(name="site", source="home", state=AppState.READY, certificates=(expired,))
+    daemon.answer("/v1/status", plain(Status(running=True, version="1", apps=(web,))))
+    said = podvisor("status")
+    assert said.code == 3
+    assert (
+        "  ✗ certificate mail: it expired 1 day ago; nobody answers at mail.example.org"
+        in said.out.splitlines()
+    )
+    (app,) = json.loads(podvisor("status", "--json").out)["apps"]
+    assert app["certificates"][0]["state"] == "expired"
+
+
+def test_without_a_daemon_the_ledger_says_what_is_installed(podvisor: Podvisor, home: Path) -> None:
+    ledger = SqliteLedger(
+        home / "state/podvisor/ledger.db", settings=LedgerSettings(), clock=SystemClock()
+    )
+    ledger.put(has(issued(at=NOW - DAY)), "web")
+    refusal = OrderRefusal(kind=FailureKind.VALIDATION, message="nobody answers")
+    terms = CertificateTerms(domains=("mail.example.org",))
+    failed = records.failed(CertificateRecord(app="post"), refusal, terms=terms, way="", now=NOW)
+    ledger.put(failed, "mail")
+    ledger.put(CertificateRecord(), "gone")
+    ledger.put_unit("site", "web.service", UnitInputs(digest="", certificates={"web": "1"}))
+    ledger.close()
+    said = podvisor("certs")
+    assert said.code == 4
+    assert "The daemon is not running" in said.out
+    assert "nobody answers" in said.out
+    told = msgspec.json.decode(podvisor("certs", "--json").out, type=CertificateList)
+    assert [(one.name, one.state) for one in told.certificates] == [
+        ("mail", "failing"),
+        ("web", "valid"),
+    ]
+    assert told.certificates[1].units == ("web.service",)
+
+
+def test_the_root_is_printed_without_a_daemon(podvisor: Podvisor, home: Path) -> None:
+    said = podvisor("certs", "root")
+    assert said.code == 1
+    assert "Issuer=internal" in said.err
+    folder = home / "state/podvisor/authority"
+    folder.mkdir(parents=True)
+    (folder / ROOT).write_text("-----BEGIN CERTIFICATE-----\n")
+    said = podvisor("certs", "root")
+    assert (said.code, said.out) == (0, "-----BEGIN CERTIFICATE-----\n")

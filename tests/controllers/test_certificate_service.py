@@ -1,0 +1,140 @@
+"""What people ask about certificates, and order of them."""
+
+import pytest
+from msgspec.structs import replace
+
+from supervisor.controllers.keys import Kind
+from supervisor.controllers.operator.certificates import CertificateService
+from supervisor.model.acme import FailureKind, OrderRefusal
+from supervisor.model.certificate import CertificateState, RenewRequest, RevokeRequest
+from supervisor.model.errors import Stalled
+from tests.fakes.certificate_house import SERVER, House, asks, deployed
+from tests.fakes.certificates import DAY, PLACE
+
+pytestmark = pytest.mark.anyio
+
+CHECKED = asks(check=(SERVER,))
+REFUSAL = OrderRefusal(kind=FailureKind.VALIDATION, message="port 80 is closed", hint="open it")
+
+
+@pytest.fixture
+def house(tmp_path):
+    return House(tmp_path / "ledger.db")
+
+
+def service(house):
+    return CertificateService(
+        news=house.certificates,
+        actions=house.certificates.actions,
+        queue=house.queue,
+        ledger=house.ledger,
+    )
+
+
+async def listed(house):
+    return {one.name: one for one in (await service(house).list()).certificates}
+
+
+async def test_where_no_app_asks_for_one_nothing_is_loaded_to_say_so(house):
+    async with house.running():
+        assert await listed(house) == {}
+        assert house.certificates._controller is None
+
+
+async def test_all_are_listed_with_who_uses_them(house):
+    house.listen()
+    async with house.running(deployed("web", CHECKED), deployed("db", asks("db"), uses=["web"])):
+        found = await listed(house)
+        assert list(found) == ["db", "web"]
+        one = found["web"]
+        assert (one.app, one.domains, one.issuer) == ("web", ("web.example.org",), "letsencrypt")
+        assert one.units == ("web.service", "db.service")
+        assert one.directory == f"{PLACE}/web"
+        assert one.serial == house.record().current.facts.serial
+        assert one.expires == house.record().current.facts.not_after
+        assert house.clock.now() < one.renew_at < one.expires
+        assert one.why_then
+
+
+async def test_what_nobody_asks_for_any_more_is_listed_while_it_is_installed(house):
+    async with house.running(deployed("web", asks()), deployed("db", uses=["web"])):
+        await house.deploy(deployed("db", uses=["web"]))
+        assert (await listed(house))["web"].app == "web"
+        await house.deploy()
+        assert await listed(house) == {}
+
+
+async def test_a_failing_one_says_why_and_when_it_is_tried_again(house):
+    house.issuer.refusals["web"] = REFUSAL
+    async with house.running(deployed("web", asks())):
+        one = (await listed(house))["web"]
+        assert one.state is CertificateState.FAILING
+        assert (one.error, one.hint) == (REFUSAL.message, REFUSAL.hint)
+        assert one.retry_at > house.clock.now()
+        assert one.is_ailing
+
+
+async def test_another_one_is_had_and_waited_for_until_it_is_served(house):
+    house.listen()
+    async with house.running(deployed("web", CHECKED)):
+        first = house.record().current
+        (one,) = (await service(house).renew(RenewRequest(name="web"))).certificates
+        assert one.state is CertificateState.VALID
+        assert one.serial != first.facts.serial
+        assert house.serves["web.service"] == house.record().current.facts.fingerprint
+        assert len(house.issuer.orders) == 2
+
+
+async def test_it_is_waited_for_also_where_only_a_restart_helps(house):
+    house.listen()
+    house.effective.discard("reload")
+    async with house.running(deployed("web", CHECKED)):
+        (one,) = (await service(house).renew(RenewRequest(name="web"))).certificates
+        assert one.state is CertificateState.VALID
+        assert house.jobs[-1] == ("restart", "web.service")
+
+
+async def test_it_is_waited_for_also_where_it_is_put_back(house):
+    house.listen()
+    async with house.running(deployed("web", CHECKED)):
+        house.effective.clear()
+        (one,) = (await service(house).renew(RenewRequest(name="web"))).certificates
+        assert one.state is CertificateState.FAILING
+        assert one.error.startswith("another one was put back: https://web.example.org serves")
+        assert one.is_ailing
+
+
+async def test_what_failed_before_waits_unless_now_is_said(house):
+    house.issuer.refusals["web"] = REFUSAL
+    async with house.running(deployed("web", asks())):
+        (one,) = (await service(house).renew(RenewRequest(name="web"))).certificates
+        assert (one.state, len(house.issuer.orders)) == (CertificateState.FAILING, 1)
+        del house.issuer.refusals["web"]
+        (one,) = (await service(house).renew(RenewRequest(name="web", now=True))).certificates
+        assert (one.state, len(house.issuer.orders)) == (CertificateState.VALID, 2)
+
+
+async def test_one_is_declared_void_and_another_one_had_with_a_new_key(house):
+    desired = replace(asks(), reuse_key=True)
+    async with house.running(deployed("web", desired)):
+        first = house.issuer.issued[0]
+        (one,) = (await service(house).revoke(RevokeRequest(name="web"))).certificates
+        assert one.state is CertificateState.VALID
+        assert house.issuer.issued[-1].key != first.key
+
+
+async def test_one_that_nobody_asks_for_cannot_be_ordered(house):
+    async with house.running(deployed("web", asks())):
+        with pytest.raises(Stalled, match="no app asks for a certificate wbe"):
+            await service(house).renew(RenewRequest(name="wbe"))
+
+
+async def test_an_expired_one_is_said_to_be(house):
+    async with house.running(deployed("web", asks())):
+        house.issuer.refusals["web"] = REFUSAL
+        house.clock.offset += 91 * DAY
+        house.queue.add(Kind.CERTIFICATE.key("web"))
+        await house.rest()
+        one = (await listed(house))["web"]
+        assert one.state is CertificateState.EXPIRED
+        assert one.is_ailing
