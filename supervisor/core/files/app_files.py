@@ -28,6 +28,7 @@ class AppFiles:
             if file.kind is FileKind.SYMLINK
         }
         self._parsed: dict[str, UnitFile] = {}
+        self._ending: dict[str, list[str]] = {}
         self._drop_ins: dict[str, list[str]] = {}
         """Name of a folder of drop-ins to their paths."""
         for path in self._files:
@@ -56,6 +57,12 @@ class AppFiles:
     def top_level(self) -> tuple[str, ...]:
         """Names of the files and folders that stand directly in the app's folder."""
         return tuple(sorted({path.partition("/")[0] for path in self._files}))
+
+    def ending(self, suffix: str) -> list[str]:
+        """Paths that end so; looked for once, for each unit may ask."""
+        if suffix not in self._ending:
+            self._ending[suffix] = [path for path in self._files if path.endswith(suffix)]
+        return self._ending[suffix]
 
     def plain_units(self) -> list[str]:
         """Paths of the plain unit files that are this app's, and no image's that it builds."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from supervisor.core.files.app_files import AppFiles
-from supervisor.core.files.certificate_files import CERTIFICATES, directory_of, is_certificate
+from supervisor.core.files.certificate_files import CERTIFICATES, directory_of
 from supervisor.core.files.unitfile import Entry, expand
 from supervisor.model.certificate import CertificateUse
 from supervisor.model.errors import Finding
@@ -93,12 +93,11 @@ class CertificateUses:
 
 def _directories(files: AppFiles, home: str) -> Iterator[tuple[str, str]]:
     """Yield the `Directory=` of the app's own certificates, each with its name."""
-    for file in files.app.files:
-        if is_certificate(file.path):
-            text = files.unit_file(file.path).last(CERTIFICATES.section, "Directory")
-            directory = directory_of(text, home)
-            if directory.startswith("/") and directory.strip("/"):
-                yield directory, posixpath.basename(file.path).removesuffix(CERTIFICATES.suffix)
+    for path in files.ending(CERTIFICATES.suffix):
+        text = files.unit_file(path).last(CERTIFICATES.section, "Directory")
+        directory = directory_of(text, home)
+        if directory.startswith("/") and directory.strip("/"):
+            yield directory, posixpath.basename(path).removesuffix(CERTIFICATES.suffix)
 
 
 def _after(word: str, folder: str) -> Iterator[str]:
