@@ -89,8 +89,11 @@ def _refusal(error: "ssl.SSLError", name: str) -> str:
 def _why(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return "there is no such host"
-    if isinstance(error.__cause__, OSError):
-        return _why(error.__cause__)
+    cause = error.__cause__
+    if isinstance(cause, BaseExceptionGroup):  # one for each of the host's addresses
+        cause = cause.exceptions[-1]
+    if isinstance(cause, OSError):
+        return _why(cause)
     if isinstance(error, ConnectionResetError):
         return "it closed the connection"
     return (os.strerror(error.errno) if error.errno else str(error)).lower()

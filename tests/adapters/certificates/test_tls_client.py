@@ -104,3 +104,11 @@ async def test_the_name_is_asked_for(tmp_path) -> None:
         assert server.asked == ["one.example.org", "two.example.org", "any.two.example.org", None]
     finally:
         server.close()
+
+
+async def test_a_host_with_several_addresses_is_said_why_it_is_not_there(monkeypatch) -> None:
+    kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+    both = [(*kind, (f"127.0.0.{last}", 1)) for last in (1, 2)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    with pytest.raises(Retry, match="serves: connection refused"):
+        await TlsClient().served("https://two.example.org:1", "web.example.org")
