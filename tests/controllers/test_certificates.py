@@ -310,6 +310,24 @@ async def test_nothing_is_removed_while_it_is_not_known_what_an_app_asks_for(hou
         assert house.record().version
 
 
+async def test_nothing_is_forgotten_before_the_sources_are_read(house):
+    """A start: an order that was cut short is to go on, what no unit uses stays installed."""
+    house.issuer.seconds = 60.0
+    async with house.running():
+        house.state.deployments = {"web": deployed("web", asks())}
+        house.queue.add("all-apps")
+        await anyio.sleep(30)
+        assert house.record().app == "web"
+    async with house.running(is_read=False):
+        house.certificates.name_all()
+        await house.rest()
+        assert house.record().app == "web"
+        assert not house.files.forgotten
+        house.state.is_read = True
+        await house.deploy()
+        assert house.files.forgotten == ["web"]
+
+
 async def test_what_others_use_still_stays_installed(house):
     both = (deployed("web", asks()), deployed("mail", uses=["web"]))
     async with house.running(*both):

@@ -109,8 +109,14 @@ class FakeApps:
 
 
 class FakeDesiredState:
-    def __init__(self) -> None:
+    def __init__(self, *, is_read: bool) -> None:
         self.deployments: Mapping[str, Deployment] = {}
+        self.is_read = is_read
+        """Whether all sources were."""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.is_read and not any(one.failure for one in self.deployments.values())
 
     def latest(self) -> Mapping[str, Deployment]:
         return self.deployments
@@ -160,13 +166,15 @@ class House:
         self.tls.servers[url] = lambda: self.serves.get(unit, "")
 
     @asynccontextmanager
-    async def running(self, *deployments: Deployment) -> AsyncIterator["House"]:
-        """A daemon, until it is killed."""
+    async def running(
+        self, *deployments: Deployment, is_read: bool = True
+    ) -> AsyncIterator["House"]:
+        """A daemon, until it is killed; `is_read` is whether it has read its sources."""
         self.ledger = SqliteLedger(self.path, settings=LedgerSettings(), clock=self.clock)
         self.queue, self.board = WorkQueue(), StatusBoard()
         self._count_rings()
         self.settings_now = CurrentSettings(self.settings)
-        self.state = FakeDesiredState()
+        self.state = FakeDesiredState(is_read=is_read)
         self.certificates = Certificates(
             ports=cast("Ports", self._ports()),
             desired_state=cast("DesiredState", self.state),

@@ -160,6 +160,8 @@ class FakeCertificateFiles:
         """Folders in which something is not as it was installed."""
         self.unwritable: set[str] = set()
         """Folders in which nothing can be installed."""
+        self.forgotten: list[str] = []
+        """Names of which nothing was to stay."""
         self.failure: Failure | None = None
         """What everything that writes fails of."""
 
@@ -210,6 +212,8 @@ class FakeCertificateFiles:
     async def forget(self, name: str, keep: Sequence[Issued]) -> None:
         if self.failure:
             raise self.failure
+        if not keep:
+            self.forgotten.append(name)
         digests = {one.digest for one in keep}
         for other, digest in [*self.pairs]:
             if other == name and digest not in digests:
