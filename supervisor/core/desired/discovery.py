@@ -21,15 +21,18 @@ from supervisor.core.desired.layout import (
     find_layout,
     is_unit,
     names_units,
+    texts_of,
 )
 from supervisor.core.desired.left_out import (
     LeftOut,
+    of_certificates,
     of_several_units,
     overlooked,
     weighed,
 )
 from supervisor.core.desired.overlay import Overlay
 from supervisor.core.desired.unfitting import selected, unfitting, used
+from supervisor.core.files.certificate_files import is_certificate
 from supervisor.core.files.names import shapes_units as shapes
 from supervisor.core.files.names import unit_kind
 from supervisor.core.files.secret_files import is_secret
@@ -81,7 +84,11 @@ def texts_needed(snapshot: Snapshot, settings: SourceSettings) -> frozenset[str]
         file.oid
         for file in _considered(snapshot, settings)
         if file.kind is not FileKind.SYMLINK
-        and (file.path.endswith(".build") or (each and (shapes(file.path) or is_secret(file.path))))
+        and (
+            file.path.endswith(".build")
+            or is_certificate(file.path)
+            or (each and (shapes(file.path) or is_secret(file.path)))
+        )
     )
 
 
@@ -110,6 +117,7 @@ def compose(
     fit = used(globs, considered)
     in_apps = {posixpath.join(part.root, file.path) for part in parts for file in part.files}
     of_none = [path for path in considered if path not in in_apps and not over.covers(path)]
+    lonely = {path for path in of_none if is_certificate(path) and not is_hidden(path, root="")}
     names = frozenset(part.name for part in parts)
     unread, of_no_app = _divide_findings(snapshot, settings, parts, over)
     candidates: dict[str, Candidate] = {}
@@ -164,6 +172,9 @@ def compose(
                 settings, source=source, paths=found_in, considered=considered, fit=fit, apps=names
             ),
             *of_several_units(of_none, source),
+            *of_certificates(
+                texts_of((file for file in files if file.path in lonely), contents or {}), source
+            ),
             *over.problems(names),
         ),
         left_out=left,

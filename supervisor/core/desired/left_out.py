@@ -5,12 +5,13 @@ What the settings leave out (`ignore`, `select`, `exclude`) is listed, and no fi
 """
 
 import posixpath
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from supervisor.core.desired.layout import EACH_UNIT, is_unit, names_units
+from supervisor.core.files.certificate_files import CERTIFICATES
 from supervisor.core.files.names import SEVERAL_UNITS, UNSUPPORTED
 from supervisor.core.files.source_paths import fits, is_below, is_hidden, is_wild, literal, split
 from supervisor.model.errors import Finding
@@ -50,6 +51,19 @@ def of_several_units(paths: Iterable[str], source: str) -> Iterator[Finding]:
         if path.endswith(SEVERAL_UNITS) and (why := not_deployed(path)):
             message, hint = why
             yield Finding(message=message, source=source, path=path, hint=hint, fatal=False)
+
+
+def of_certificates(texts: Mapping[str, str], source: str) -> Iterator[Finding]:
+    """Warn of `.certificate` files of no app, of which these are the texts, by path."""
+    for path, text in texts.items():
+        if CERTIFICATES.describes(text):
+            yield Finding(
+                message="is in no app: nobody asks for this certificate",
+                source=source,
+                path=path,
+                hint="put it into the folder of an app, which has a unit",
+                fatal=False,
+            )
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from supervisor.core.files.certificate_files import CERTIFICATES
 from supervisor.core.files.names import is_drop_in, unit_kind
 from supervisor.core.files.templates import template_of
 from supervisor.core.files.unitfile import UnitFile, parse, split_words
@@ -17,6 +18,9 @@ from supervisor.kit.graph import reachable
 from supervisor.model.quadlet import LEADING, QUADLETS, UnitKind
 
 _SEPARATORS = re.compile(r"[,=:\s]")
+_CERTIFICATE = CERTIFICATES.suffix
+_OWN_PLACE = "podvisor/certificates"
+"""The end of podvisor's own place of certificates, wherever that is."""
 _OF_OWN_NAME = (".service", *(suffix for suffix, row in QUADLETS.items() if not row.service))
 """Suffixes of the files that make a service of their own name."""
 
@@ -54,7 +58,14 @@ def group_units(
         else:
             kind = unit.rpartition(".")[2]
             groups[_free(_stem(unit), kind, groups)] = {unit}
-    return {name: some.union(*map(refers.files, some)) for name, some in sorted(groups.items())}
+    found: dict[str, set[str]] = {}
+    taken: set[str] = set()
+    for name, some in sorted(groups.items()):
+        # Units of other apps may use a certificate, too: it is asked for by one of them.
+        mine = set[str]().union(*map(refers.certificates, some)) - taken
+        taken |= mine
+        found[name] = some.union(mine, *map(refers.files, some))
+    return found
 
 
 def _name(units: Iterable[str]) -> str:
@@ -84,6 +95,7 @@ class _References:
         self._folders: dict[str, list[str]] = defaultdict(list)
         self._drop_ins: dict[str, list[str]] = defaultdict(list)
         self._by_name: dict[str, str] = {}
+        self._certificates = sorted(path for path in texts if path.endswith(_CERTIFICATE))
         self._members: dict[str, list[str]] = defaultdict(list)
         self._parsed = {path: parse(text, path=path) for path, text in texts.items()}
         for path in sorted(paths):
@@ -119,6 +131,21 @@ class _References:
         for one in (path, *self._shaping(path)):
             found.update(self._named(one, folder))
         return {one for one in found if not unit_kind(one)}
+
+    def certificates(self, path: str) -> set[str]:
+        """Files of certificates that a unit uses, or that name it."""
+        found: set[str] = set()
+        words = set(self._words(path))
+        called = {posixpath.basename(path), f"{_stem(path)}.service", _stem(path)}
+        for one in self._certificates:
+            unit, name = self._unit_file(one), posixpath.basename(one).removesuffix(_CERTIFICATE)
+            places = [unit.last("Certificate", "Directory").rstrip("/"), f"{_OWN_PLACE}/{name}"]
+            for place in filter(None, places):
+                if any(f"{place}/" in f"{word}/" for word in words):
+                    found.add(one)
+            if called & set(unit.words("Certificate", "Reload", "Restart")):
+                found.add(one)
+        return found
 
     def _named(self, path: str, folder: str) -> Iterator[str]:
         for entry in self._unit_file(path).entries:

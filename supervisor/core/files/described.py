@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from supervisor.core.files.app_files import AppFiles
-from supervisor.core.files.unitfile import Entry, UnitFile
+from supervisor.core.files.unitfile import Entry, UnitFile, parse
 from supervisor.kit.texts import meant, nearest, one_line
 from supervisor.model.errors import Finding
 
@@ -33,6 +33,13 @@ class OwnKind(msgspec.Struct, frozen=True, kw_only=True):
         return posixpath.basename(path).removesuffix(self.suffix) != "" and path.endswith(
             self.suffix
         )
+
+    def describes(self, text: str) -> bool:
+        """Whether it was meant for podvisor, well written or not; others use the suffix, too."""
+        named = (
+            one == self.section or nearest(one, [self.section]) for one in parse(text).sections
+        )
+        return any(named) or self.sign.search(text) is not None
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +78,7 @@ def described(kind: OwnKind, files: AppFiles, findings: list[Finding]) -> Iterat
         if not kind.is_kind_of(file.path):
             continue
         unit = files.unit_file(file.path)
-        if not _is_ours(kind, unit, files.text(file.path) or ""):
+        if not kind.describes(files.text(file.path) or ""):
             message = f"it describes no {kind.what} for podvisor, and is installed as it is"
             hint = f"one that does begins with [{kind.section}], and has {kind.has}"
             findings.append(files.finding(message, path=file.path, hint=hint, fatal=False))
@@ -84,12 +91,6 @@ def described(kind: OwnKind, files: AppFiles, findings: list[Finding]) -> Iterat
             ),
             has_section=kind.section in unit.sections,
         )
-
-
-def _is_ours(kind: OwnKind, unit: UnitFile, text: str) -> bool:
-    """Whether it was meant for podvisor, well written or not; other tools use the suffix, too."""
-    named = any(one == kind.section or nearest(one, [kind.section]) for one in unit.sections)
-    return named or kind.sign.search(text) is not None
 
 
 def _oddities(kind: OwnKind, unit: UnitFile, path: str, files: AppFiles) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from supervisor.model.setting_types import Globs
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
+TLS = "%h/.local/share/podvisor/certificates"
 CONTAINER = "[Container]\nImage=x\n"
 PROXIED = f"{CONTAINER}Network=proxy.network\n"
 TIMER = "[Timer]\nOnCalendar=daily\n"
@@ -128,6 +129,26 @@ def apps(composition):
                 "backup": {"systemd/backup.timer", "systemd/backup.service"},
             },
             id="a flat folder, and one of plain units",
+        ),
+        pytest.param(
+            {
+                "q/web.container": f"{CONTAINER}Volume={TLS}/all:/t\n",
+                "q/mail.container": f"{CONTAINER}Volume={TLS}/all:/t\n",
+                "q/all.certificate": "[Certificate]\nDomain=a.org\n",
+                "q/db.container": f"{CONTAINER}Volume=/srv/tls/key.pem:/t\n",
+                "q/pg.certificate": "[Certificate]\nDomain=b.org\nDirectory=/srv/tls/\n",
+                "q/caddy.service": "[Service]\nExecStart=/bin/caddy\n",
+                "q/named.certificate": "[Certificate]\nDomain=c.org\nReload=x caddy\n",
+                "q/lonely.certificate": "[Certificate]\nDomain=d.org\n",
+            },
+            {"apps": ["units"]},
+            {
+                "web": {"q/web.container"},
+                "mail": {"q/mail.container", "q/all.certificate"},
+                "db": {"q/db.container", "q/pg.certificate"},
+                "caddy": {"q/caddy.service", "q/named.certificate"},
+            },
+            id="certificates of a flat folder",
         ),
         pytest.param(
             {
@@ -490,3 +511,25 @@ def test_files_of_several_units_are_said_wherever_they_are():
     ignored = composed(tree, ignore=["*.quadlets"])
     assert not ignored.warnings
     assert not told(ignored, "home")
+
+
+def test_certificates_of_no_app_are_said():
+    text = "[Certificate]\nDomain=a.org\n"
+    tree = {
+        "a/a.container": CONTAINER,
+        "a/mine.certificate": text,
+        "tls/lonely.certificate": text,
+        "tls/misspelt.certificate": "Domain=a.org\n",
+        "tls/foreign.certificate": "-----BEGIN CERTIFICATE-----\n",
+        ".x/hidden.certificate": text,
+    }
+    composition = composed(tree)
+    found = told(composition, "home")
+    assert [one.path for one in found] == ["tls/lonely.certificate", "tls/misspelt.certificate"]
+    for one in found:
+        assert "nobody asks for this certificate" in one.message
+        assert (one.hint, one.fatal) == (
+            "put it into the folder of an app, which has a unit",
+            False,
+        )
+    assert not told(composed(tree, ignore=["tls"]), "home")
