@@ -88,18 +88,6 @@ def test_what_serves_images_is_loaded_where_there_are_some(tmp_path: Path) -> No
     assert not loaded(tmp_path, SETTINGS) & OF_IMAGES
 
 
-OF_HELPERS = {"OpenSSL", "acme", "cryptography", "dns", "josepy", "lexicon", "pyrage", "requests"}
-"""Libraries that only processes load which end."""
-
-
-def test_the_libraries_of_helpers_are_never_loaded(tmp_path: Path) -> None:
-    more = '[certificates]\nissuer = "own"\n[certificates.issuers.own]\n'
-    more += 'directory = "https://ca.example.org/directory"\n'
-    there = loaded(tmp_path, SETTINGS + more)
-    assert not {name.partition(".")[0] for name in there} & OF_HELPERS
-    assert "supervisor.adapters.acme.renewal" not in there
-
-
 def test_what_reads_webhooks_of_registries_is_loaded_for_these(tmp_path: Path) -> None:
     more = '[webhooks.registries.zot]\nsender = "zot"\nregistry = "zot.lan"\nsecret = "file:~/s"\n'
     there = loaded(tmp_path, SETTINGS + more)

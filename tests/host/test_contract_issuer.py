@@ -1,0 +1,48 @@
+"""The Issuer port against Debian's Pebble, which refuses nonces on purpose."""
+
+from pathlib import Path
+
+import pytest
+from acme_server import AcmeServer
+from conftest import User
+
+SCRIPT = Path(__file__).parent / "contracts" / "issuer.py"
+KEYS = {"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}
+
+
+def tried(user: User, acme: AcmeServer, what: str) -> None:
+    user.run(
+        *("/opt/podvisor/bin/python", "-W", "error", "-", what, acme.directory),
+        *(str(acme.http_port), str(acme.tls_port)),
+        input=SCRIPT.read_text(),
+    )
+
+
+@pytest.mark.parametrize("nonce_rejects", [5, 60])
+def test_challenges_and_keys(user: User, acme: AcmeServer, nonce_rejects: int) -> None:
+    acme.start(nonce_rejects=nonce_rejects)
+    tried(user, acme, "every")
+    assert len(acme.issued()) == 10
+
+
+def test_chains(user: User, acme: AcmeServer) -> None:
+    acme.start(environment="PEBBLE_ALTERNATE_ROOTS=1 PEBBLE_CHAIN_LENGTH=3")
+    user.write("acme/other-root.pem", acme.managed("roots/1"))
+    tried(user, acme, "chains")
+
+
+def test_accounts_that_are_bound(user: User, acme: AcmeServer) -> None:
+    acme.start(externalAccountBindingRequired=True, externalAccountMACKeys=KEYS)
+    tried(user, acme, "bound")
+
+
+def test_refusals(user: User, acme: AcmeServer) -> None:
+    tried(user, acme, "refusals")
+    assert len(acme.issued()) == 1  # by somebody who is not trusted
+
+
+def test_killed_at_each_request(user: User, acme: AcmeServer) -> None:
+    acme.start(nonce_rejects=5)
+    tried(user, acme, "killed")
+    assert len(acme.issued()) == 1
+    assert acme.orders() == 1
