@@ -184,8 +184,11 @@ class AcmeServer:
         orders = {"orders": f"{self.url}/orders"} if self.lists_orders else {}
         return Reply(200 if known else 201, {"status": "valid"} | orders, {"Location": url})
 
-    def _on_orders(self, *_: Any) -> Reply:
-        return Reply(200, {"orders": [f"{self.url}/order/{n}" for n in range(len(self.orders))]})
+    def _on_orders(self, rest: str, *_: Any) -> Reply:
+        number = int(rest or 0)
+        orders = [f"{self.url}/order/{number}"] if number < len(self.orders) else []
+        more = {"Link": f'<{self.url}/orders/{number + 1}>;rel="next"'}
+        return Reply(200, {"orders": orders}, more if number + 1 < len(self.orders) else {})
 
     def _on_newOrder(self, _: str, payload: Any, __: JWK) -> Reply:  # noqa: N802
         number = len(self.orders)

@@ -133,7 +133,7 @@ authority = "{self.authority}"
 
     def orders(self) -> int:
         """How many orders were made so far."""
-        return len(self.requests("/order-plz"))
+        return self.log().count("Added order ")
 
     def issued(self) -> list[str]:
         """Serials of what was issued so far, as openssl prints them, in lower case."""

@@ -51,6 +51,7 @@ _LONGEST_CHAIN = 10
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
 _MANY_ORDERS = 10
+_MANY_PAGES = 20
 _LOCATION = "Location"
 
 
@@ -137,13 +138,17 @@ class _Issue:
 
     def _listed(self, url: str) -> Sequence[str]:
         """Return the account's last orders, where the issuer has a list of them."""
-        if not url:
-            return ()
-        try:
-            found, _ = self.network.ask(url, OrderList)
-        except (IssuerError, Refused):
-            return ()
-        return found.orders[-_MANY_ORDERS:][::-1]
+        found: list[str] = []
+        for _ in range(_MANY_PAGES):
+            if not url:
+                break
+            try:
+                page, response = self.network.ask(url, OrderList)
+            except (IssuerError, Refused):
+                break  # then a new one has to do
+            found += page.orders
+            url = next(iter(links(response, "next")), "")
+        return found[-_MANY_ORDERS:][::-1]
 
     def _is_ours(self, state: OrderState) -> bool:
         wanted, said = self.order.terms.profile, state.profile

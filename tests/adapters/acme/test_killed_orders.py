@@ -69,6 +69,9 @@ def test_an_order_is_brought_to_its_end_by_one_process_after_the_other(
 ) -> None:
     server.processing = 1
     order = order_in(tmp_path, server)
+    others = msgspec.structs.replace(order.terms, domains=("example.com",))
+    elsewhere = msgspec.structs.replace(order, folder=str(tmp_path / "other"), terms=others)
+    assert answer_of(elsewhere, server, killed_at=0)
     answer = None
     for number in range(1, MOST):
         answer = answer_of(order, server, killed_at=number)
@@ -77,11 +80,11 @@ def test_an_order_is_brought_to_its_end_by_one_process_after_the_other(
     assert answer
     assert answer.pair, answer.refusal
     assert server.requests.count("directory") > 6
-    assert (len(server.accounts), len(server.orders), len(server.chains)) == (1, 1, 1)
+    assert (len(server.accounts), len(server.orders), len(server.chains)) == (1, 2, 2)
     again = answer_of(order, server, killed_at=0)
     assert again
     assert again.pair == answer.pair  # nobody kept it
-    assert (len(server.orders), len(server.chains)) == (1, 1)
+    assert (len(server.orders), len(server.chains)) == (2, 2)
 
 
 def test_an_issuer_that_lists_no_orders_makes_no_certificate_twice(

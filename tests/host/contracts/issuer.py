@@ -5,7 +5,7 @@ Arguments: what to try; the URL of the directory; the ports of http-01 and of tl
 issued, and Pebble's log.
 """
 # A plain program, without pytest's help:
-# ruff: noqa: ASYNC220, ASYNC221, ASYNC251, PT017, T201
+# ruff: noqa: ASYNC220, ASYNC221, ASYNC251, T201
 
 import shutil
 import signal
