@@ -2,7 +2,7 @@
 
 Apps are written in a toy language: a file `web.container` whose content names what it needs, such
 as `needs=site.network image=img:1 reads=conf refuse=why warn=why after=db,cache can=reload
-onchange=reload job=yes install=x.target`. What the real generator makes of
+onchange=reload job=yes install=x.target tls=site fixed=yes`. What the real generator makes of
 real files is for tests/core/render/test_quadlet_output.py and the host.
 """
 
@@ -41,6 +41,7 @@ from supervisor.model.app import (
     Generated,
     InstallLine,
 )
+from supervisor.model.certificate import CertificateUse
 from supervisor.model.commit_status import CommitStatus
 from supervisor.model.errors import Failure, Finding, Retry, Stalled
 from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, PlayedContainer, Probe
@@ -310,6 +311,11 @@ class FakeGenerator:
             verify=key_of(words["verify"]) if "verify" in words else None,
             reads=(words["reads"],) if "reads" in words else (),
             secret_uses=(SecretUse(words["secret"], file.path, 1),) if "secret" in words else (),
+            certificate_uses=(
+                CertificateUse(name=words["tls"], fixed="fixed" in words, path=file.path, line=1),
+            )
+            if "tls" in words
+            else (),
             health_interval=float(words.get("health", 0)),
             idle_interval=float(words["idle"]) if "idle" in words else None,
             probe=probe_of(words),

@@ -143,7 +143,7 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
 
     @asynccontextmanager
     async def _telling_of_pulls(self, apps: Collection[str], say: Say) -> AsyncIterator[None]:
-        """Say meanwhile how far the images are that these apps (all, if empty) wait for."""
+        """Say meanwhile how far images and certificates are that these apps (or all) wait for."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._tell_of_pulls, apps, say)
             yield
@@ -156,7 +156,10 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             for name, one in self.board.apps.items():
                 told = with_certificates(one.waiting, self.certificates)
                 waiting = tuple(self.images.with_progress(told))
-                if (not apps or name in apps) and waiting not in (one.waiting, said.get(name)):
+                # How a certificate is had is on the board already, if a pass ended meanwhile.
+                is_had = any(need.kind is NeedKind.CERTIFICATE for need in waiting)
+                is_news = waiting != said.get(name) and (is_had or waiting != one.waiting)
+                if (not apps or name in apps) and is_news:
                     said[name] = waiting
                     say(msgspec.structs.replace(one, waiting=waiting))
 
