@@ -33,8 +33,6 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
     queue: WorkQueue
     settings: CurrentSettings
     by_name: Mapping[str, Described] = {}
-    is_whole: bool = False
-    """Whether it is known of every app what it asks for."""
     _followed: Mapping[str, Deployment] | None = None
     _is_stale: bool = False
     """Whether the settings changed by which they are had."""
@@ -46,6 +44,11 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
 
     def _take(self, _: Settings) -> None:
         self._is_stale = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that is asked for is known: a source may not have been read yet."""
+        return self.desired_state.is_whole and self.desired_state.latest() is self._followed
 
     def follow(self) -> None:
         """Name the certificates of which something changed; cheap if nothing did."""
@@ -61,7 +64,6 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
         old, everything = self.by_name, self._is_stale
         self._followed, self._is_stale = deployments, False
         self.by_name = described(deployments.values())
-        self.is_whole = not any(one.failure for one in deployments.values())
         named = {name for name, one in self.by_name.items() if everything or old.get(name) != one}
         # What nobody asks for any more, or reads where it was, goes when nobody uses it any more.
         known = self.ledger.all(CertificateRecord)

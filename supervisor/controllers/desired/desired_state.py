@@ -58,6 +58,8 @@ class DesiredState(msgspec.Struct, kw_only=True):
     _previous: dict[str, Deployment] = {}
     _told: dict[str, Deployment] = {}
     """As they were when somebody asked for the news."""
+    _covered: frozenset[str] | None = None
+    """Sources of which it knows every app; None at first."""
     _index: UnitIndex = msgspec.field(default_factory=UnitIndex)
     _newest: dict[str, Candidate] = {}
     _permits: list[Permit] = []
@@ -143,6 +145,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
                 current = await self._work_out()
                 if news == self._news:
                     self._current = self._previous = current
+                    self._covered = frozenset(self.compositions)
         return self._current
 
     async def news(self) -> tuple[str, ...]:
@@ -179,6 +182,13 @@ class DesiredState(msgspec.Struct, kw_only=True):
     def latest(self) -> Mapping[str, Deployment]:
         """Every app as it was worked out last; another mapping wherever something went."""
         return self._current or self._previous
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether `latest` knows of every source which apps it holds, and of each what it asks."""
+        if self._covered is None or not self._covered >= self.settings.sources.keys():
+            return False
+        return not any(one.failure for one in self.latest().values())
 
     def targets(self) -> frozenset[str]:
         """What the `[Install]` of any unit names."""
