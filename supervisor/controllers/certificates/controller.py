@@ -103,7 +103,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
             seen = replace(seen, unserved=await unserved(self.tls, certificate, record))
             record = self._note_look(name, seen)
             step = self._next(certificate, record, seen)
-        keys = await self._carry_out(certificate, record, step)
+        keys = await self._carry_out(certificate, record, seen, step)
         self._warn(name)
         await self.installing.clear_former_places(name)
         return keys
@@ -139,7 +139,11 @@ class CertificateController(msgspec.Struct, kw_only=True):
         )
 
     async def _carry_out(
-        self, certificate: DesiredCertificate, record: CertificateRecord, step: NextStep
+        self,
+        certificate: DesiredCertificate,
+        record: CertificateRecord,
+        seen: Seen,
+        step: NextStep,
     ) -> list[str]:
         name, current = certificate.name, record.current
         if not isinstance(step, Nothing):
@@ -148,7 +152,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
             case Nothing():
                 return self._rest(name, step)
             case OrderOne():
-                return await self._order(certificate, step)
+                return await self._order(certificate, step, seen)
             case StandIn():
                 with self._doing_now(name, "a stand-in is being made"):
                     await self.issuing.stand_in(certificate)
@@ -195,12 +199,18 @@ class CertificateController(msgspec.Struct, kw_only=True):
 
     # Having one
 
-    async def _order(self, certificate: DesiredCertificate, step: OrderOne) -> list[str]:
+    async def _order(
+        self, certificate: DesiredCertificate, step: OrderOne, seen: Seen
+    ) -> list[str]:
         name = certificate.name
 
         def is_wanted() -> bool:
             one = self.asked.by_name.get(name)
-            return one is not None and one.certificate == certificate
+            if one is None or one.certificate != certificate:
+                return False
+            # Others may have used up the issuer's limits meanwhile.
+            again = self._next(certificate, self.memory.of(name), seen)
+            return isinstance(again, OrderOne) and replace(again, reason=step.reason) == step
 
         with self._doing_now(name, f"it is asked of {certificate.terms.issuer}: {step.reason}"):
             failed = self.memory.of(name).failure is not None
@@ -296,6 +306,8 @@ class CertificateController(msgspec.Struct, kw_only=True):
             return
         seen, now = Seen(users=self.asked.still_using(name)), self.memory.clock.now()
         step = next_step(None, record, seen, now)
+        if isinstance(step, Nothing) and step.until:
+            self._look_at(name, step.until)
         if not isinstance(step, Forget):
             return
         if await self.installing.remove(name):
@@ -305,6 +317,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
             self._look_at(name, stays.facts.not_after)
         else:
             await self.installing.forget(name)
+            self.queue.add(Kind.CERTIFICATE.key(name))
 
     # What people ask
 

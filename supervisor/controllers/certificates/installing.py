@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from supervisor.controllers.certificates.asked import AskedCertificates
-from supervisor.controllers.certificates.memory import CertificateMemory
+from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
 from supervisor.controllers.ports import CertificateFiles
 from supervisor.core.certificates import records
 from supervisor.model.certificate import CertificateRecord, DesiredCertificate, Issued
@@ -103,9 +103,11 @@ class Installing(msgspec.Struct, kw_only=True):
         return bool(places)
 
     async def forget(self, name: str) -> None:
-        """Remove what is kept, too."""
+        """Remove what is kept, too; what counts at its issuer is remembered until it does not."""
         await self.files.forget(name, ())
-        self.memory.forget(name)
+        now = self.memory.clock.now()
+        if self.memory.change(name, lambda record: records.forgotten(record, now)) == NOTHING:
+            self.memory.forget(name)
 
     def _tell(
         self,

@@ -4,7 +4,8 @@ What was issued is kept, and written down, before anything else is done with it:
 then, it is not ordered anew.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import anyio
 import msgspec
@@ -13,7 +14,7 @@ from supervisor.controllers.certificates.memory import CertificateMemory
 from supervisor.controllers.certificates.orders import Orders
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import Authority, CertificateFiles, Issuer
-from supervisor.core.certificates import records
+from supervisor.core.certificates import backoff, records
 from supervisor.core.certificates.steps import OrderOne
 from supervisor.model.acme import FailureKind, OrderRefusal, Pair
 from supervisor.model.certificate import (
@@ -43,6 +44,8 @@ class Issuing(msgspec.Struct, kw_only=True):
     orders: Orders
     memory: CertificateMemory
     _at_work: anyio.Semaphore = msgspec.field(default_factory=lambda: anyio.Semaphore(_AT_ONCE))
+    _names_at_work: dict[tuple[str, ...], anyio.Event] = {}
+    """Sets of names for which one is being issued, each with its end."""
     _unkept: dict[str, _Unkept] = {}
     """What was issued and could not be kept, as on a full disk."""
 
@@ -51,12 +54,26 @@ class Issuing(msgspec.Struct, kw_only=True):
     ) -> Issued | OrderRefusal | None:
         """Have one issued and kept; it is to be installed then (`CertificateRecord.ready`).
 
-        None if it is not wanted any more when its turn has come.
+        None if it is not wanted any more when its turn has come. Those for the same names are
+        issued one after the other: they share an issuer's limits.
         """
-        async with self._at_work:
+        async with self._alone(certificate.terms), self._at_work:
             if not is_wanted():
                 return None
             return await self._made(certificate, step)
+
+    @asynccontextmanager
+    async def _alone(self, terms: CertificateTerms) -> AsyncIterator[None]:
+        """Wait until no other one for these names is being issued."""
+        names = backoff.names_of(terms)
+        while names in self._names_at_work:
+            await self._names_at_work[names].wait()
+        ended = self._names_at_work[names] = anyio.Event()
+        try:
+            yield
+        finally:
+            del self._names_at_work[names]
+            ended.set()
 
     async def stand_in(self, certificate: DesiredCertificate) -> None:
         """Have a self-signed one made and kept, as `order` does. Raises Retry or Stalled."""

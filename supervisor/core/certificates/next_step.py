@@ -111,9 +111,7 @@ def next_step(
 
 def _gone(record: CertificateRecord, seen: Seen, now: float) -> NextStep:
     if record == records.forgotten(record, now):
-        times = [one.at for one in (*record.orders, *record.failed_validations)]
-        until = max(times) + 2 * backoff.CERTIFICATES_WINDOW if times else 0.0
-        return Nothing(until=until, reason="nobody asks for it")
+        return Nothing(until=records.counted_until(record), reason="nobody asks for it")
     if seen.users:
         return Nothing(reason=f"no app asks for it any more, but {_some(seen.users)} runs with it")
     return Forget(reason="no app asks for it any more")
@@ -132,6 +130,8 @@ def _as_installed(
         return None
     if current.standin and desired.standin and not _is_valid(current, now):
         return None
+    if not record.installed_in:
+        return InstallAgain(reason="it is asked for again")
     if seen.folder and record.installed_in != seen.folder:
         return InstallAgain(reason=f"its folder is {seen.folder} now")
     if not seen.installed:

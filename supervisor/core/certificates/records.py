@@ -164,6 +164,13 @@ def forgotten(record: CertificateRecord, now: float) -> CertificateRecord:
     )
 
 
+def counted_until(record: CertificateRecord) -> float:
+    """When nothing that is remembered counts any more; 0 if nothing does."""
+    issued = (one.at + 2 * backoff.CERTIFICATES_WINDOW for one in record.orders)
+    failed = (one.at + 2 * backoff.FAILED_VALIDATIONS_WINDOW for one in record.failed_validations)
+    return max((*issued, *failed), default=0.0)
+
+
 def asked(record: CertificateRecord, now: float, *, at_once: bool) -> CertificateRecord:
     """A person asked for another one; `at_once`: without waiting for the next try."""
     failure = record.failure
