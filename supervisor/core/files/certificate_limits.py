@@ -9,8 +9,9 @@ from typing import NamedTuple
 import msgspec
 
 from supervisor.core.files.domains import WILDCARD, is_address
+from supervisor.core.files.internal_names import DOMAINS, outside
 from supervisor.kit.texts import count, meant
-from supervisor.model.certificate import CertificateTerms
+from supervisor.model.certificate import INTERNAL, CertificateTerms
 from supervisor.model.certificate_settings import LETS_ENCRYPT, STAGING
 
 _NOT_PUBLIC = (
@@ -45,6 +46,11 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
 
 def beyond_limits(terms: CertificateTerms) -> Iterator[Beyond]:
     """Say what the issuer of these terms does not issue."""
+    if terms.issuer == INTERNAL:
+        for domain in outside(terms.domains, domains=DOMAINS):
+            message = f"podvisor's own authority may not sign for {domain}"
+            hint = "unless that is this machine's own name; for others, take a public issuer"
+            yield Beyond(message=message, hint=hint, domain=domain, fatal=False)
     if terms.issuer not in (LETS_ENCRYPT, STAGING):
         return
     name = terms.profile or next(iter(_PROFILES))

@@ -99,7 +99,8 @@ def test_all_of_it() -> None:
 
 
 def test_what_no_file_says_is_as_the_settings_say() -> None:
-    assert one(DOMAIN, CertificateSettings(issuer="internal")).terms.issuer == "internal"
+    settings = CertificateSettings(issuer="letsencrypt-staging")
+    assert one(DOMAIN, settings).terms.issuer == "letsencrypt-staging"
 
 
 def test_the_last_of_several_counts_and_an_empty_one_takes_it_back() -> None:
@@ -114,8 +115,8 @@ def test_the_last_of_several_counts_and_an_empty_one_takes_it_back() -> None:
     [
         "[Certificate]\nDomain=*.example.org\nChallenge=dns-01",
         "[Certificate]\nDomain=example.org\nDomain=*.example.org\nChallenge=dns-01",
-        INTERNAL + "Domain=*.home.arpa\nDomain=nas\nDomain=192.168.1.2",
-        INTERNAL + names(300),
+        INTERNAL + "Domain=*.home.arpa\nDomain=nas.lan\nDomain=192.168.1.2",
+        INTERNAL + names(300).replace("example.org", "lan"),
         SHORT + "Domain=192.0.2.1\nDomain=2001:db8::1",
         SHORT + "Domain=192.0.2.1\nChallenge=tls-alpn-01",
         SHORT + names(25),
@@ -239,8 +240,10 @@ def test_what_cannot_name_a_folder(name: str) -> None:
         (DOMAIN + "Issuer=elsewhere", 3, "no issuer elsewhere", "[certificates.issuers.elsewhe"),
         (DOMAIN + "Mode=0644", 3, "with Mode=0644 others can read the key", "0640"),
         (DOMAIN + "Mode=0660", 3, "with Mode=0660 others can write over the key", ""),
-        (INTERNAL + "Domain=nas\nProfile=classic", 4, "Profile= does nothing for internal", ""),
-        (INTERNAL + "Domain=nas\nChallenge=dns-01", 4, "Challenge= does nothing for int", ""),
+        (INTERNAL + "Domain=nas.lan\nProfile=classic", 4, "Profile= does nothing for internal", ""),
+        (INTERNAL + "Domain=nas.lan\nChallenge=dns-01", 4, "Challenge= does nothing for int", ""),
+        (INTERNAL + "Domain=a.example.org", 3, "may not sign for a.example.org", "machine's own"),
+        (INTERNAL + "Domain=nas.lan\nDomain=8.8.8.8", 4, "may not sign for 8.8.8.8", ""),
         ("[Certificate]\nDomain=nas.lan", 2, "letsencrypt issues nothing for nas.lan", "internal"),
         ("[Certificate]\nDomain=nas", 2, "it is no name of the public DNS", ""),
     ],
