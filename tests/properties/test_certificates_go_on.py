@@ -255,7 +255,8 @@ class Certificates(RuleBasedStateMachine):
         self.issued.append((self.now, terms))
         new = self.make(terms, at=self.now - self.ahead)
         self.files_are_good(name)
-        return records.installed(record, new, folder=FOLDER, now=self.now)
+        record = records.issued(record, new, self.now)
+        return records.installed(record, record.ready, folder=FOLDER, now=self.now)
 
     def within(self, times, window):
         return sum(abs(at - self.now) < window for at in times)
