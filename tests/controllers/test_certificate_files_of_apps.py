@@ -63,11 +63,14 @@ async def test_other_settings_have_files_judged_anew(world):
     (one,) = (await state.deployments()).values()
     assert ["have no issuer company" in str(each) for each in one.findings] == [True]
     described = {"company": IssuerSettings(directory="https://ca.example.org/dir")}
-    certificates = CertificateSettings(issuer="internal", issuers=described)
+    certificates = CertificateSettings(issuer="letsencrypt-staging", issuers=described)
     current.put(msgspec.structs.replace(world.settings, certificates=certificates))
     (one,) = (await state.deployments()).values()
     assert one.findings == ()
-    assert [each.terms.issuer for each in one.wanted.certificates] == ["internal", "company"]
+    assert [each.terms.issuer for each in one.wanted.certificates] == [
+        "letsencrypt-staging",
+        "company",
+    ]
     assert (await state.deployments())["web"] is one
 
 
