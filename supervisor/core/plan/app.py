@@ -219,10 +219,9 @@ def _keep_up(given: Given, app: DesiredApp, attempt: Draft, draft: Draft) -> Non
 
     What runs is not ended for what could not start again.
     """
-    blocked = blocked_units(app, given.observed)
-    if ends_for_good(app, attempt.steps, given.observed, blocked):
+    if ends_for_good(app, attempt.steps, given.observed):
         attempt = _repairs(app, attempt, given.observed)
-    attempt.steps = without_starts(attempt.steps, blocked)
+    attempt.steps = without_starts(attempt.steps, blocked_units(app, given.observed))
     due, _ = _now_due(given, app, attempt)
     draft.extend(due)
 

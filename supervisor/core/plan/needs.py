@@ -42,21 +42,19 @@ def blocked_units(
     )
 
 
-def ends_for_good(
-    app: DesiredApp, steps: Collection[Step], observed: Observed, blocked: Collection[str]
-) -> bool:
+def ends_for_good(app: DesiredApp, steps: Collection[Step], observed: Observed) -> bool:
     """Whether these steps end a unit that runs, and that is blocked from starting again.
 
-    What stops or restarts a unit does so to those that need it.
+    What stops or restarts a unit does so to those that need it; whether their images are there,
+    only those were asked of that are about to be started.
     """
     stopped = {step.unit for step in steps if isinstance(step, StopUnit)}
     started = {step.unit for step in steps if isinstance(step, StartUnit | RestartUnit)}
     ended = stopped.union(step.unit for step in steps if isinstance(step, RestartUnit))
-    return any(
-        name in stopped & started or not ended.isdisjoint(app.runtime_units[name].requires)
-        for name in blocked
-        if observed.unit(name).is_up
-    )
+    others = blocked_units(app, observed, kinds={NeedKind.SECRET, NeedKind.CERTIFICATE})
+    along = {name for name in others if not ended.isdisjoint(app.runtime_units[name].requires)}
+    blocked = blocked_units(app, observed) & stopped & started | along
+    return any(observed.unit(name).is_up for name in blocked)
 
 
 def unmet_needs(

@@ -406,3 +406,28 @@ def test_before_its_jobs_are_done_nothing_is_repaired_that_could_not_start(machi
     steps = machine.plan([deploy(new, old)]).steps
     assert [step.unit for step in steps if isinstance(step, RunJob)] == ["job.service"]
     assert [step.unit for step in steps if isinstance(step, StartUnit)] == ["other.service"]
+
+
+def test_what_others_need_is_restarted_where_only_nobody_asked_of_their_images(machine):
+    """Images are looked for where something is about to start."""
+    db, web = using("db", "site"), container("web", images=("img:1",), requires=("db.service",))
+    one = describing(app("web", db, web, using("mail", "mx")), "site", "mx")
+    machine.images.add("img:1")
+    deployment = stands(machine, one, site="v1", mx="v1")
+    machine.images.clear()
+    machine.certificates["site"] = "v2"
+    del machine.certificates["mx"]
+    step = step_of(machine, deployment)
+    assert isinstance(step, RestartUnit)
+    assert step.unit == "db.service"
+
+
+def test_what_needs_another_unit_is_not_restarted_with_it_while_its_certificate_is_gone(machine):
+    db, web = using("db", "site"), using("web", "mx", requires=("db.service",))
+    one = describing(app("web", db, web), "site", "mx")
+    deployment = stands(machine, one, site="v1", mx="v1")
+    machine.certificates["site"] = "v2"
+    del machine.certificates["mx"]
+    assert machine.plan([deployment]).steps == ()
+    machine.certificates["mx"] = "v1"
+    assert step_of(machine, deployment).unit == "db.service"
