@@ -4,8 +4,12 @@ It takes each name as proven, unless it is told that it could not be, and checks
 """
 
 import base64
+import contextlib
 import json
 import secrets
+import socket
+import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -88,6 +92,8 @@ class AcmeServer:
         self.retry_after = "0"
         self.failing: Refusal | None = None
         """Why no name can be proven."""
+        self.asks_for = ""
+        """It wants this to be proven, whatever was asked for."""
         self.names: Sequence[str] = ()
         """What is issued is for these, whatever was asked for."""
         self.starts = timedelta(hours=-1)
@@ -224,7 +230,7 @@ class AcmeServer:
         status = self.proven[number]
         identifier = dict(self.orders[number]["identifiers"][at])
         is_wildcard = identifier["value"].startswith("*.")
-        identifier["value"] = identifier["value"].removeprefix("*.")
+        identifier["value"] = self.asks_for or identifier["value"].removeprefix("*.")
         challenge = {
             "url": f"{self.url}/challenge/{rest}",
             "status": status,
@@ -274,6 +280,38 @@ class AcmeServer:
             return _problem(Refusal("alreadyRevoked"))
         self.revoked.append(payload["certificate"])
         return Reply(200, "")
+
+
+class TlsServer:
+    """Shakes hands with whoever comes, and says nothing; gives its port."""
+
+    def __init__(self, chain: str, key: str) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write((key + chain).encode())
+            file.flush()
+            self._context.load_cert_chain(file.name)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> int:
+        self._thread.start()
+        return int(self._socket.getsockname()[1])
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                plain, _ = self._socket.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError):
+                self._context.wrap_socket(plain, server_side=True).close()
+            plain.close()
 
 
 class _Handler(BaseHTTPRequestHandler):

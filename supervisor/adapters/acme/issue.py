@@ -23,6 +23,7 @@ from supervisor.adapters.acme.places import account_path
 from supervisor.adapters.acme.proofs import Proof, shown
 from supervisor.adapters.acme.refusals import (
     Refused,
+    is_passing,
     names,
     odd,
     of_challenge,
@@ -67,6 +68,9 @@ def issue(order: Order) -> OrderAnswer:
         return OrderAnswer(pair=_Issue(order).run())
     except Refused as error:
         return OrderAnswer(refusal=error.refusal)
+    except IssuerError as error:
+        found = of_error(error, order, doing="order a certificate")
+        return OrderAnswer(refusal=found.refusal)
     except OSError as error:
         why = f"{error.strerror}: {error.filename}" if error.filename else str(error)
         message = f"cannot keep the order for {names(order.terms.domains)}: {why}"
@@ -127,7 +131,9 @@ class _Issue:
         for url in urls:
             try:
                 state, _ = self.network.ask(url, OrderState)
-            except IssuerError:
+            except IssuerError as error:
+                if is_passing(error):
+                    raise
                 continue  # it is forgotten there: a new one has to do
             if self._is_ours(state):
                 self.url = url
@@ -257,6 +263,8 @@ class _Issue:
                 continue
             if found.status != "pending":
                 raise self._why_unproven(found)
+            if found.domain not in self.order.terms.domains:
+                raise odd(self.order.issuer.name, f"it asks for {one_line(found.domain)}")
             challenge = self._chosen(found)
             waiting.append((url, challenge))
             proofs.append(self._proof(found.identifier, challenge))

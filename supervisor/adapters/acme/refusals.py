@@ -164,6 +164,15 @@ def of_error(error: IssuerError, order: Order, *, doing: str, account: str = "")
     )
 
 
+def is_passing(error: IssuerError) -> bool:
+    """Whether the same may be had later, of an issuer that is asked too often or has trouble."""
+    kind = _KINDS.get(error.problem.word, FailureKind.REFUSED)
+    if not error.problem.word:
+        kind = FailureKind.REFUSED
+    passing = kind in {FailureKind.PASSING, FailureKind.LIMITED}
+    return passing or error.status == _TOO_MANY_REQUESTS or error.status in _SERVER_ERRORS
+
+
 def of_challenge(problem: Problem, order: Order, domain: str, meta: Meta) -> Refused:
     """Say why the issuer could not see that a name is ours."""
     problem = _telling(problem)

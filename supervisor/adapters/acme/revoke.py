@@ -26,6 +26,9 @@ def revoke(asked: Revocation) -> OrderAnswer:
         _revoke(asked)
     except Refused as error:
         return OrderAnswer(refusal=error.refusal)
+    except IssuerError as error:
+        found = of_error(error, asked.order, doing="have the certificate revoked")
+        return OrderAnswer(refusal=found.refusal)
     return OrderAnswer()
 
 

@@ -1,9 +1,7 @@
-"""An order from its beginning to its end, with an issuer that is odd in every way."""
+"""An order from its beginning to its end."""
 
-import socket
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -12,24 +10,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from supervisor.adapters.acme import network
-from supervisor.adapters.acme.issue import issue
 from supervisor.adapters.acme.places import account_path
 from supervisor.adapters.acme.revoke import revoke
 from supervisor.core.x509.keys import key_pem, new_key
 from supervisor.core.x509.pairs import pair_problem
-from supervisor.model.acme import (
-    ORDER_FILES,
-    AcmeIssuer,
-    FailureKind,
-    Order,
-    OrderRefusal,
-    Pair,
-    Revocation,
-)
-from supervisor.model.certificate import CertificateTerms, Challenge, KeyType
+from supervisor.model.acme import ORDER_FILES, FailureKind, Order, Pair, Revocation
+from supervisor.model.certificate import KeyType
+from tests.fakes.acme_orders import DOMAINS, issued, order_at, refused, with_issuer, with_terms
 from tests.fakes.acme_server import AcmeServer, Refusal
-
-DOMAINS = ("example.org", "www.example.org")
 
 
 @pytest.fixture
@@ -41,40 +29,7 @@ def server() -> Iterator[AcmeServer]:
 
 @pytest.fixture
 def order(server: AcmeServer, tmp_path: Path) -> Order:
-    return Order(
-        name="web",
-        folder=str(tmp_path / "web"),
-        accounts=str(tmp_path / "accounts"),
-        issuer=AcmeIssuer(name="fake", directory=server.directory, trust=server.authority.root_pem),
-        terms=CertificateTerms(domains=DOMAINS, issuer="fake"),
-        challenge=Challenge.HTTP,
-        listen="127.0.0.1:0",
-        timeout_seconds=30.0,
-    )
-
-
-def issued(order: Order) -> Pair:
-    answer = issue(order)
-    assert answer.pair, answer.refusal
-    return answer.pair
-
-
-def refused(order: Order) -> OrderRefusal:
-    answer = issue(order)
-    assert answer.refusal
-    assert answer.refusal.message.isprintable()
-    assert answer.refusal.hint.isprintable()
-    return answer.refusal
-
-
-def with_issuer(order: Order, **changes: str) -> Order:
-    replace = msgspec.structs.replace
-    return replace(order, issuer=replace(order.issuer, **changes))
-
-
-def with_terms(order: Order, **changes: object) -> Order:
-    replace = msgspec.structs.replace
-    return replace(order, terms=replace(order.terms, **changes))
+    return order_at(server, tmp_path)
 
 
 def is_open(order: Order) -> bool:
@@ -233,146 +188,6 @@ def test_the_chain_is_the_one_that_is_preferred_or_trusted(
     assert len(server.orders) == 1
 
 
-def test_a_root_that_is_not_trusted_is_refused(server: AcmeServer, order: Order) -> None:
-    stranger = AcmeServer()
-    stranger.close()
-    found = refused(with_issuer(order, trust=stranger.authority.root_pem))
-    assert found.kind is FailureKind.REFUSED
-    assert "its chain leads to" in found.message
-    assert "`trust`" in found.hint
-    assert not is_open(order)
-
-
-def test_another_name_is_refused(server: AcmeServer, order: Order) -> None:
-    server.names = ("example.com",)
-    found = refused(order)
-    assert found.kind is FailureKind.REFUSED
-    assert "it is not for example.org, www.example.org, but for example.com" in found.message
-    assert not is_open(order)
-
-
-@pytest.mark.parametrize(("days", "word"), [(30, "only from"), (-100, "was valid until")])
-def test_a_certificate_of_another_time_is_refused(
-    server: AcmeServer, order: Order, days: int, word: str
-) -> None:
-    server.starts = timedelta(days=days)
-    found = refused(order)
-    assert word in found.message
-    assert "clock" in found.hint
-
-
-@pytest.mark.parametrize(("days", "word"), [(365, "behind"), (-365, "ahead of")])
-def test_a_clock_that_is_off_is_said_before_anything_is_ordered(
-    server: AcmeServer, order: Order, days: int, word: str
-) -> None:
-    server.date = timedelta(days=days)
-    found = refused(order)
-    assert f"this machine's clock is 365 days {word} the clock of the issuer" in found.message
-    assert "timedatectl" in found.hint
-    assert not server.orders
-
-
-def test_profiles_are_those_that_the_issuer_has(server: AcmeServer, order: Order) -> None:
-    order = with_terms(order, profile="short")
-    assert "it has none" in refused(order).hint
-    server.meta = {"profiles": {"classic": "one", "tlsserver": "two"}}
-    found = refused(order)
-    assert found.kind is FailureKind.REFUSED
-    assert "no profile “short”" in found.message
-    assert "classic, tlsserver" in found.hint
-    assert not server.orders
-    server.meta = {"profiles": {"short": "one"}}
-    issued(order)
-    assert server.orders[-1]["profile"] == "short"
-
-
-REFUSALS = {
-    "rateLimited": (FailureKind.LIMITED, "limits are used up"),
-    "rejectedIdentifier": (FailureKind.REFUSED, "has no certificates for it"),
-    "unsupportedIdentifier": (FailureKind.REFUSED, "names of this kind"),
-    "userActionRequired": (FailureKind.REFUSED, "terms have changed"),
-    "serverInternal": (FailureKind.PASSING, "trouble of its own"),
-    "invalidProfile": (FailureKind.REFUSED, "does not take the profile"),
-    "malformed": (FailureKind.REFUSED, "no such thing"),
-    "whatever": (FailureKind.REFUSED, "no such thing"),
-}
-
-
-@pytest.mark.parametrize("word", REFUSALS)
-def test_refusals_are_said_in_plain_words(server: AcmeServer, order: Order, word: str) -> None:
-    of = {"identifier": {"type": "dns", "value": "www.example.org"}}
-    inner = {"type": f"urn:ietf:params:acme:error:{word}", "detail": "no such thing"} | of
-    more = {"subproblems": [inner], "instance": "https://issuer.example/terms"}
-    server.refusals["newOrder"] = [Refusal(word, "several", 403, "3600", more)]
-    found = refused(order)
-    kind, words = REFUSALS[word]
-    assert found.kind is kind
-    assert words in found.message
-    assert "for www.example.org by fake" in found.message
-    assert found.retry_after == 3_600.0
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_answers_that_are_no_problem_documents_are_understood(
-    server: AcmeServer, order: Order, status: int
-) -> None:
-    more = {"type": "about:blank", "detail": ["odd"]}
-    server.refusals["newOrder"] = [Refusal("", "", status, "60", more)]
-    found = refused(order)
-    assert found.kind is {429: FailureKind.LIMITED, 503: FailureKind.PASSING}[status]
-    assert found.retry_after == 60.0
-
-
-def test_what_an_issuer_says_is_bounded_and_printable(server: AcmeServer, order: Order) -> None:
-    text = "\x1b[31mred\n" + "x" * 10_000
-    server.refusals["newOrder"] = [Refusal("malformed", text)]
-    found = refused(order)
-    assert len(found.message) < 500
-    assert "\\x1b" in found.message
-
-
-FAILING = {
-    "connection": "port 80 of example.org must lead to 127.0.0.1:0",
-    "dns": "needs an A or AAAA record",
-    "unauthorized": "somebody else answers at port 80 of example.org",
-    "caa": '0 issue "ca.example"',
-}
-
-
-@pytest.mark.parametrize("word", FAILING)
-def test_a_name_that_is_not_proven_is_said(server: AcmeServer, order: Order, word: str) -> None:
-    server.failing = Refusal(word, "192.0.2.1: no luck")
-    server.meta = {"caaIdentities": ["ca.example"]}
-    found = refused(order)
-    assert found.kind is FailureKind.VALIDATION
-    assert "could not verify example.org by http-01: 192.0.2.1: no luck" in found.message
-    assert FAILING[word] in found.hint
-    assert not is_open(order)
-    server.failing = None
-    issued(order)
-    assert len(server.orders) == 2
-
-
-def test_a_wildcard_is_for_dns(server: AcmeServer, order: Order) -> None:
-    found = refused(with_terms(order, domains=("*.example.org",)))
-    assert found.kind is FailureKind.REFUSED
-    assert "does not verify *.example.org by http-01" in found.message
-    assert "dns-01" in found.hint
-
-
-def test_a_port_that_is_taken_is_said_and_the_order_goes_on(
-    server: AcmeServer, order: Order
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        found = refused(msgspec.structs.replace(order, listen=f"127.0.0.1:{port}"))
-    assert found.kind is FailureKind.PASSING
-    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in found.message
-    assert "http_listen" in found.hint
-    issued(order)
-    assert len(server.orders) == 1
-
-
 def test_other_terms_are_another_order(server: AcmeServer, order: Order) -> None:
     server.processing, server.retry_after = 2, "7000"
     refused(order)
@@ -388,35 +203,6 @@ def test_an_order_that_the_issuer_forgot_is_made_anew(server: AcmeServer, order:
     server.refusals["order"] = [Refusal("malformed", "no such order", 404)]
     issued(order)
     assert len(server.orders) == 2
-
-
-def test_an_issuer_that_is_gone_is_said(order: Order) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # and does not listen
-        directory = f"http://127.0.0.1:{nobody.getsockname()[1]}/directory"
-        found = refused(with_issuer(order, directory=directory))
-    assert found.kind is FailureKind.PASSING
-    assert "cannot reach the issuer fake" in found.message
-    assert "Connection refused" in found.message
-
-
-@pytest.mark.parametrize("body", ["<html>", "[]", '{"newNonce": 1}', '{"newNonce": "ftp://x"}'])
-def test_an_answer_that_is_none_is_said(server: AcmeServer, order: Order, body: str) -> None:
-    for kind in ("directory", "newAccount", "newOrder", "authorization", "order", "finalize"):
-        server.says[kind] = body
-        found = refused(order)
-        assert found.kind is FailureKind.PASSING, kind
-        assert "answers oddly" in found.message
-        del server.says[kind]
-        Path(order.folder, ORDER_FILES[0]).unlink(missing_ok=True)
-
-
-def test_a_folder_that_cannot_be_written_is_said(server: AcmeServer, order: Order) -> None:
-    Path(order.folder).write_text("a file")
-    found = refused(order)
-    assert found.kind is FailureKind.PASSING
-    assert "cannot keep the order for example.org, www.example.org" in found.message
-    assert not server.orders
 
 
 def test_a_certificate_is_revoked_by_its_account_or_by_its_key(
