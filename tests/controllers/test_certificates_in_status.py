@@ -1,0 +1,84 @@
+"""Certificates as the whole daemon tells of them, and takes orders for them."""
+
+import anyio
+import pytest
+
+from supervisor.model.acme import FailureKind, OrderRefusal
+from supervisor.model.certificate import CertificateState, RenewRequest
+from supervisor.model.events import Event, EventKind
+from supervisor.model.status import AppState
+
+pytestmark = pytest.mark.anyio
+FILES = {
+    "web/web.container": "tls=site",
+    "web/site.certificate": "[Certificate]\nDomain=web.example.org\n",
+}
+HOUR = 3_600.0
+
+
+@pytest.fixture
+def world(world):
+    world.clock.offset = 1_800_000_000.0
+    world.reader.put("home", FILES)
+    return world
+
+
+def refuse(world):
+    world.issuer.refusals["site"] = OrderRefusal(
+        kind=FailureKind.VALIDATION, message="port 80 is closed", hint="open it"
+    )
+
+
+async def status(daemon):
+    (app,) = (await daemon.service.look()).apps
+    return app
+
+
+async def test_a_renewal_that_fails_stands_beside_an_app_that_is_well(world):
+    world.issuer.days = 0.1
+    async with world.running() as daemon:
+        await anyio.sleep(30)
+        assert (await status(daemon)).certificates == ()
+        refuse(world)
+        await anyio.sleep(2 * HOUR)
+        app = await status(daemon)
+        assert app.state is AppState.READY
+        (one,) = app.certificates
+        assert (one.name, one.state) == ("site", CertificateState.FAILING)
+        assert one.error == "port 80 is closed"
+        await anyio.sleep(HOUR)
+        (one,) = (await status(daemon)).certificates
+        assert one.state is CertificateState.EXPIRED
+        world.issuer.refusals.clear()
+        await anyio.sleep(12 * HOUR)
+        world.issuer.days = 90.0
+        await anyio.sleep(12 * HOUR)
+        assert (await status(daemon)).certificates == ()
+
+
+async def test_what_an_app_waits_for_is_not_said_twice(world):
+    refuse(world)
+    async with world.running() as daemon:
+        await anyio.sleep(30)
+        app = await status(daemon)
+        assert [need.subject for need in app.waiting] == ["site"]
+        assert app.certificates == ()
+        (one,) = (await daemon.service.certificates()).certificates
+        assert one.state is CertificateState.FAILING
+
+
+async def test_whoever_orders_another_one_hears_what_is_done(world):
+    heard = []
+
+    async def tell(one):
+        heard.append(one)
+
+    async with world.running() as daemon:
+        await anyio.sleep(30)
+        (before,) = (await daemon.service.certificates()).certificates
+        (after,) = (await daemon.service.renew(RenewRequest(name="site"), tell)).certificates
+        assert after.state is CertificateState.VALID
+        assert after.serial != before.serial
+        said = [one for one in heard if isinstance(one, Event)]
+        assert any(one.kind is EventKind.CERTIFICATE and one.ok for one in said)
+        assert any(one.unit == "web.service" for one in said), "who uses it takes it up"
