@@ -111,7 +111,7 @@ def zone(secret="", **more):
     return ZoneSettings(provider="rfc2136", server="ns1", secret=SecretRef(secret), **more)
 
 
-async def test_only_the_zones_that_fit_are_handed_over():
+async def test_zones_are_handed_over_as_far_as_their_secrets_can_be_read():
     zones = {
         "example.org": zone("file:~/a"),
         "sub.example.org": zone("file:~/b"),
@@ -124,8 +124,17 @@ async def test_only_the_zones_that_fit_are_handed_over():
         ("example.org", "A"),
         ("sub.example.org", "B"),
     ]
+    with pytest.raises(Stalled):
+        await made.order(asks("www.le.org", challenge=Challenge.DNS))
     order = await made.order(asks("example.org", challenge=Challenge.HTTP))
     assert order.zones == ()
+
+
+async def test_a_domain_with_a_zone_of_its_own_may_be_delegated_to_another():
+    zones = {"example.org": zone("file:~/a"), "dyn.example": zone("file:~/b")}
+    made = orders({"file:~/a": b"A", "file:~/b": b"B"}, zones=zones)
+    order = await made.order(asks("example.org", challenge=Challenge.DNS))
+    assert [one.zone for one in order.zones] == ["example.org", "dyn.example"]
 
 
 async def test_a_domain_without_a_zone_of_its_own_may_be_delegated_to_any():

@@ -3,7 +3,7 @@
 Secrets and files are read anew for each order, and are nowhere but in it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -93,18 +93,16 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
             ) from error
 
     async def _zones(self, certificate: DesiredCertificate) -> tuple[ZoneAccess, ...]:
-        """Return the zones that fit its domains.
+        """Return the zones, those that fit its domains first.
 
-        All of them, as far as their secrets can be read, where one has none that fits: it may be
-        delegated to any (by a CNAME).
+        Any domain may be delegated to any of them (by a CNAME), also one that a zone fits; so a
+        secret that cannot be read matters only where its zone fits, or there is no other.
         """
         zones = self.settings.now.certificates.zones
         if certificate.challenge is not Challenge.DNS or not zones:
             return ()
         fitting = _fitting(certificate.terms.domains, zones)
         access = {name: await self._access(name, zones[name]) for name in fitting}
-        if all(_fitting([domain], fitting) for domain in certificate.terms.domains):
-            return tuple(access.values())
         failures: list[Failure] = []
         for name in (one for one in zones if one not in access):
             try:
@@ -156,7 +154,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
         return text
 
 
-def _fitting(domains: Iterable[str], zones: Collection[str] | Mapping[str, object]) -> list[str]:
+def _fitting(domains: Iterable[str], zones: Iterable[str]) -> list[str]:
     """Return the zones in which, or below which, one of these domains is."""
     names = [domain.removeprefix("*.") for domain in domains]
     return [zone for zone in zones if any(one == zone or one.endswith(f".{zone}") for one in names)]
