@@ -8,11 +8,15 @@ import pytest
 
 from tests.host.conftest import User
 from tests.host.dns_server import KEY_NAME, SECRET, DnsServer
+from tests.host.scenes import deploy_folder, service
 
 SCRIPT = Path(__file__).parent / "contracts" / "dns_published.py"
 NAME = "_acme-challenge.example.test"
 DELEGATED = "_acme-challenge.www.example.test"
 TARGET = "www.acme.example.net"
+ALIAS = "_acme-challenge.app.example.test"
+"""Of `NEAR`, in the same zone: Pebble asks these servers, which follow no name to another one."""
+NEAR = "app.challenges.example.test"
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ def server(user):
     """Servers of which the secondary is told of changes."""
     server = DnsServer(user=user)
     try:
-        yield server.start(example_test=f"{DELEGATED}. CNAME {TARGET}.")
+        aliases = f"{DELEGATED}. CNAME {TARGET}.\n{ALIAS}. CNAME {NEAR}."
+        yield server.start(example_test=aliases)
     finally:
         server.stop()
 
@@ -129,3 +134,26 @@ def test_a_secondary_that_does_not_follow_is_named(user, lagging):
     assert f"ns2.example.test ({lagging.secondary}, UDP)" in str(answer["error"])
     assert "ns1" not in str(answer["error"])
     assert lagging.texts(NAME) == set()
+
+
+def test_a_wildcard_its_apex_and_a_delegated_name_are_certified(user, server, acme):
+    """From the settings to the files: what an issuer looks at stands in DNS, and is gone then."""
+    acme.start(name_server=server.name_server)
+    resolvers = f'resolvers = ["{acme.name_server}"]'
+    assert resolvers in acme.settings()
+    settings = acme.settings().replace(resolvers, f'resolvers = ["{server.name_server}"]')
+    domains = ("*.example.test", "example.test", "app.example.test")
+    asks = ["[Certificate]", "Challenge=dns-01", *(f"Domain={domain}" for domain in domains)]
+    files = {"web/web.certificate": "\n".join(asks) + "\n", "web/web.service": service()}
+    deploy_folder(user, files, more=settings + server.settings)
+    folder = f"/home/{user.name}/.local/share/podvisor/certificates/web"
+    installed = user.home / ".local/share/podvisor/certificates/web/fullchain.pem"
+    user.wait_for(installed.is_symlink, what="the certificate")
+    said = user.run(
+        *("openssl", "x509", "-in", f"{folder}/fullchain.pem", "-noout"),
+        *("-ext", "subjectAltName"),
+    ).stdout
+    names = {word.strip().removeprefix("DNS:") for word in said.splitlines()[1].split(",")}
+    assert names == {*domains}
+    assert acme.orders() == 1
+    assert server.texts(NAME) == server.texts(NEAR) == set()
