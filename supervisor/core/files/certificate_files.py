@@ -87,7 +87,7 @@ def read_certificate_files(
     for one in described(CERTIFICATES, files, findings):
         reading = _Reading(one, files, settings, folders)
         certificate = reading.read()
-        findings.extend(reading.findings)
+        findings.extend(sorted(reading.findings, key=lambda found: found.line))
         if certificate is None:
             continue
         place = certificate.directory

@@ -20,21 +20,26 @@ from supervisor.model.source import FileKind, TreeFile
 
 QUADLETS = Path.home() / ".config/containers/systemd"
 STAGE = Path(os.environ["XDG_RUNTIME_DIR"], "podvisor", "stage")
+CERTIFICATES = Path.home() / ".local/share/podvisor/certificates"
 GENERATED = Path(os.environ["XDG_RUNTIME_DIR"], "systemd", "generator")
 
 GOOD = {
     "web.container": "[Container]\nImage=localhost/podvisor-test:1\nVolume=./conf:/conf:ro\n"
     "Network=site.network\nVolume=data.volume:/data\nEnvironmentFile=./env\nPod=all.pod\n"
+    "Volume=%h/.local/share/podvisor/certificates/web:/tls:ro\n"
+    "Mount=type=bind,src=%h/.local/share/podvisor/certificates/one/cert.pem,target=/c\n"
     "[Install]\nWantedBy=default.target\n",
     "web.container.d/10.conf": "[Container]\nEnvironment='A=b c'\n",
     "one@.container": "[Container]\nImage=localhost/podvisor-test:1\nExec=echo %i\n"
     "[Install]\nWantedBy=default.target\nDefaultInstance=a\n",
     "site.network": "[Network]\n",
     "data.volume": "[Volume]\n",
-    "all.pod": "[Pod]\nVolume=./conf:/conf\n",
+    "all.pod": "[Pod]\nVolume=./conf:/conf\nVolume=%h/tls:/tls:ro\n",
+    "mine.certificate": "[Certificate]\nDomain=a.org\nDirectory=%h/tls\n",
     "img.build": "[Build]\nImageTag=localhost/made:1\nSetWorkingDirectory=unit\n",
     "play.kube": "[Kube]\nYaml=./play.yml\n",
-    "play.yml": "spec: {containers: [{image: localhost/podvisor-test:2}]}\n",
+    "play.yml": "spec: {containers: [{image: localhost/podvisor-test:2}],"
+    f" volumes: [{{name: t, hostPath: {{path: {CERTIFICATES}/web}}}}]}}\n",
     "Containerfile": "FROM scratch\n",
     "conf/a": "a\n",
     "env": "A=1\n",
@@ -107,7 +112,8 @@ async def main() -> None:
     QUADLETS.mkdir(parents=True, exist_ok=True)
     (QUADLETS / "mine.network").write_text("[Network]\n")
     (QUADLETS / "broken.container").write_text("[Container]\nNonsense=1\n")
-    generator = QuadletGenerator(Runner(stage=STAGE, quadlets=QUADLETS))
+    runner = Runner(stage=STAGE, quadlets=QUADLETS)
+    generator = QuadletGenerator(runner, certificates=CERTIFICATES)
     print(await generator.version())
 
     good = app("good", GOOD, LINKS)
@@ -136,6 +142,16 @@ async def main() -> None:
     assert units["web.service"].reads == ("conf", "env")
     assert units["play.service"].images == ("localhost/podvisor-test:2",)
     assert units["one@.service"].instances == ("a",)
+    uses = {
+        name: [(use.name, use.fixed, use.path, use.line) for use in unit.certificate_uses]
+        for name, unit in units.items()
+        if unit.certificate_uses
+    }
+    assert uses == {
+        "web.service": [("one", True, "web.container", 9), ("web", False, "web.container", 8)],
+        "all-pod.service": [("mine", False, "all.pod", 3)],
+        "play.service": [("web", False, "play.yml", 1)],
+    }
 
     await one_of_each_kind(generator)
 
