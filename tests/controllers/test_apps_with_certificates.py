@@ -186,3 +186,18 @@ async def test_one_that_no_app_describes_is_said_with_file_and_line(world):
         )
         await anyio.sleep(30)
         assert app(daemon).state is AppState.READY
+
+
+async def test_a_sync_has_damaged_files_put_back(world):
+    world.reader.put("home", {"web/web.container": "tls=site", "web/site.certificate": SITE})
+    async with world.running() as daemon:
+        (folder,) = world.certificates.installed
+        world.certificates.damaged.add(folder)
+
+        async def ignore(_):
+            pass
+
+        await daemon.service.sync(SyncRequest(), ignore)
+        await anyio.sleep(1)
+        assert not world.certificates.damaged
+        assert len(world.issuer.orders) == 1

@@ -71,6 +71,10 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             with suppress(Failure):  # the loop's own pass meets the same one, and shows it
                 known = await self.desired_state.deployments()
             self.names.check(request.apps)
+            asked = self.desired_state.certificates()
+            mine = (name for name, app in asked.items() if not request.apps or app in request.apps)
+            # Nothing tells of files that somebody damaged: they are looked at now.
+            self.queue.add(*Kind.CERTIFICATE.keys(sorted(mine)))
             # A person who asks does not want to hear of backoffs.
             applied = filter(None, map(self.ledger.applied_app, request.apps))
             units = {unit for one in applied for unit in one.units}
