@@ -3,17 +3,19 @@
 from pathlib import Path
 
 import pytest
-from acme_server import AcmeServer
-from conftest import User
+
+from tests.host.acme_server import AcmeServer
+from tests.host.conftest import User
+from tests.host.dns_server import KEY_NAME, SECRET, DnsServer
 
 SCRIPT = Path(__file__).parent / "contracts" / "issuer.py"
 KEYS = {"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}
 
 
-def tried(user: User, acme: AcmeServer, what: str) -> None:
+def tried(user: User, acme: AcmeServer, what: str, *more: str) -> None:
     user.run(
         *("/opt/podvisor/bin/python", "-W", "error", "-", what, acme.directory),
-        *(str(acme.http_port), str(acme.tls_port)),
+        *(str(acme.http_port), str(acme.tls_port), *more),
         input=SCRIPT.read_text(),
     )
 
@@ -23,6 +25,18 @@ def test_challenges_and_keys(user: User, acme: AcmeServer, nonce_rejects: int) -
     acme.start(nonce_rejects=nonce_rejects)
     tried(user, acme, "every")
     assert len(acme.issued()) == 10
+
+
+def test_records_in_dns(user: User, acme: AcmeServer) -> None:
+    server = DnsServer(user=user)
+    try:
+        server.start()
+        acme.start(name_server=server.name_server)
+        tried(user, acme, "records", server.primary, KEY_NAME, SECRET)
+        assert server.texts("_acme-challenge.example.test") == set()
+    finally:
+        server.stop()
+    assert len(acme.issued()) == 4
 
 
 def test_chains(user: User, acme: AcmeServer) -> None:

@@ -26,7 +26,7 @@ _PLACE = "/.well-known/acme-challenge/"
 _CONNECTION_SECONDS = 10.0
 _MANY_CONNECTIONS = 64
 _ROOTS_PORTS = 1_024
-_PORTS = "docs/how-to/serve-ports-80-and-443.md"
+_PORTS = "how-to/serve-ports-80-and-443.md"
 
 
 class Proof(NamedTuple):

@@ -1,8 +1,9 @@
 """The Issuer port against Pebble; run inside a host as a user (test_contract_issuer).
 
-Arguments: what to try; the URL of the directory; the ports of http-01 and of tls-alpn-01. In
-`~/acme` are `ca.crt`, who signed the directory's own certificate, `root.pem`, the root of what is
-issued, and Pebble's log.
+Arguments: what to try; the URL of the directory; the ports of http-01 and of tls-alpn-01; for
+dns-01 the address of the server of example.test, with name and secret of its key. In `~/acme` are
+`ca.crt`, who signed the directory's own certificate, `root.pem`, the root of what is issued, and
+Pebble's log.
 """
 # A plain program, without pytest's help:
 # ruff: noqa: ASYNC220, ASYNC221, ASYNC251, T201
@@ -27,10 +28,11 @@ from supervisor.model.acme import (
     OrderAnswer,
     OrderRefusal,
     Pair,
+    ZoneAccess,
 )
 from supervisor.model.certificate import CertificateTerms, Challenge, KeyType
 
-TRIED, DIRECTORY, HTTP, TLS = sys.argv[1:]
+TRIED, DIRECTORY, HTTP, TLS, *DNS = sys.argv[1:]
 PEBBLE = Path.home() / "acme"
 STATE = Path.home() / "state"
 ROOT = (PEBBLE / "root.pem").read_text()
@@ -71,7 +73,9 @@ async def issued(wanted: Order) -> Pair:
     answer = await ISSUERS.issue(wanted)
     assert isinstance(answer, Pair), answer
     trust = wanted.issuer.trust
-    problem = pair_problem(answer.key, answer.chain, names=NAMES, now=time.time(), trust=trust)
+    problem = pair_problem(
+        answer.key, answer.chain, names=wanted.terms.domains, now=time.time(), trust=trust
+    )
     assert not problem, problem
     return kept(answer)
 
@@ -115,6 +119,22 @@ async def every() -> None:
         await refused(order(), FailureKind.PASSING, "Address already in use", "http_listen")
         web.kill()
     assert [*shown.iterdir()] == []
+
+
+async def records() -> None:
+    """A wildcard and its domain, by records in DNS, with all types of keys."""
+    server, key_name, secret = DNS
+    zone = ZoneAccess(
+        zone="example.test", provider="rfc2136", server=server, key_name=key_name, secret=secret
+    )
+    names = ("example.test", "*.example.test", "www.example.test")
+    for kind in KeyType:
+        wanted = order(Challenge.DNS, kind=kind)
+        wanted = WITH(wanted, zones=(zone,), resolvers=(server,))
+        pair = await issued(WITH(wanted, terms=WITH(wanted.terms, domains=names)))
+        assert pair.facts.names == tuple(sorted(names)), pair.facts
+    elsewhere = WITH(wanted, terms=WITH(wanted.terms, domains=("example.org",)))
+    await refused(elsewhere, FailureKind.REFUSED, "example.org", "[certificates.zones")
 
 
 async def _until_it_listens(port: int) -> None:
@@ -216,4 +236,5 @@ async def killed() -> None:
     raise AssertionError("it never ended")
 
 
-uvloop.run({one.__name__: one for one in (every, chains, bound, refusals, killed)}[TRIED]())
+TRIES = (every, records, chains, bound, refusals, killed)
+uvloop.run({one.__name__: one for one in TRIES}[TRIED]())
