@@ -131,6 +131,20 @@ async def test_what_nobody_serves_is_put_back_and_not_tried_again_by_itself(hous
         assert house.record().refused is None
 
 
+async def test_a_server_that_takes_its_time_to_start_is_let_be(house):
+    async with house.running(deployed("web", CHECKED)):
+        await anyio.sleep(90)
+        assert house.jobs == [("start", "web.service")]
+        assert not house.events(ok=False)
+        house.listen()
+        await anyio.sleep(5)
+        assert house.record().stage is Stage.SERVED
+        house.tls.servers.clear()
+        house.certificates.actions().renew("web", at_once=True)
+        await anyio.sleep(30)
+        assert [how for how, _ in house.jobs] == ["start", "reload", "restart"]
+
+
 async def test_what_is_damaged_where_it_is_installed_comes_from_what_is_kept(house):
     async with house.running(deployed("web", asks())):
         house.files.damaged.add(f"{PLACE}/web")

@@ -20,14 +20,13 @@ from supervisor.controllers.certificates.asked import AskedCertificates
 from supervisor.controllers.certificates.installing import Installing, fits, without_ready
 from supervisor.controllers.certificates.issuing import Issuing
 from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
-from supervisor.controllers.certificates.serving import unserved
+from supervisor.controllers.certificates.serving import look
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import CertificateFiles, Issuer, TlsLook
 from supervisor.core.certificates import backoff, records, renewal, warning
 from supervisor.core.certificates.next_step import Seen, next_step
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
-    Forget,
     ForgetFailure,
     InstallAgain,
     LookServed,
@@ -58,6 +57,9 @@ _PATIENT_FROM_SECONDS = 3_600.0
 _MOST_SLACK_SECONDS = 1_800.0
 """What is due in hours or weeks goes along with what wakes podvisor anyway."""
 
+_START_SECONDS, _START_AGAIN_SECONDS = 120.0, 2.0
+"""So long a server that is started for its first certificate may not answer, and is let be."""
+
 
 class CertificateController(msgspec.Struct, kw_only=True):
     """One for the daemon."""
@@ -73,6 +75,8 @@ class CertificateController(msgspec.Struct, kw_only=True):
     _asking: anyio.Semaphore = msgspec.field(
         default_factory=lambda: anyio.Semaphore(_QUESTIONS_AT_ONCE)
     )
+    _first_looks: dict[str, float] = {}
+    """Version of a first one to when its server was not there for the first time."""
     _doing: dict[str, str] = {}
     """What is being done about certificates at this moment, in words."""
     _why: dict[str, str] = {}
@@ -100,7 +104,12 @@ class CertificateController(msgspec.Struct, kw_only=True):
         seen = await self._see(certificate, record)
         step = self._next(certificate, record, seen)
         if isinstance(step, LookServed):
-            seen = replace(seen, unserved=await unserved(self.tls, certificate, record))
+            looked = await look(self.tls, certificate, record)
+            if not looked.is_answered and self._may_be_starting(record):
+                self._why[name] = looked.unserved
+                self._look_at(name, self.memory.clock.now() + _START_AGAIN_SECONDS)
+                return []
+            seen = replace(seen, unserved=looked.unserved)
             record = self._note_look(name, seen)
             step = self._next(certificate, record, seen)
         keys = await self._carry_out(certificate, record, seen, step)
@@ -172,6 +181,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
                 self._tell(name, reason, ok=False, detail=step.reason)
                 return self._with_apps(name)
             case Serve():
+                self._first_looks.pop(current.version if current else "", None)
                 self.memory.change(name, records.served)
                 if certificate.check:
                     self._tell(name, step.reason)
@@ -186,11 +196,13 @@ class CertificateController(msgspec.Struct, kw_only=True):
     def _rest(self, name: str, step: Nothing) -> list[str]:
         """Wait until something changes, or it is due."""
         self._why[name] = step.reason
-        if step.until:
-            self._look_at(name, step.until)
+        self._look_at(name, step.until)
         return []
 
     def _look_at(self, name: str, moment: float) -> None:
+        """Have it looked at then; not at all by itself, for 0."""
+        if not moment:
+            return
         seconds = moment - self.memory.clock.now()
         slack = alarm.slack(seconds)
         if seconds >= _PATIENT_FROM_SECONDS:
@@ -253,6 +265,14 @@ class CertificateController(msgspec.Struct, kw_only=True):
 
     # Whether it is served
 
+    def _may_be_starting(self, record: CertificateRecord) -> bool:
+        """Whether it is the first one: who serves it was just started for it."""
+        current, now = record.current, self.memory.clock.now()
+        if current is None or record.previous is not None or record.stage is not Stage.INSTALLED:
+            return False
+        since = self._first_looks.setdefault(current.version, now)
+        return since <= now < since + _START_SECONDS
+
     def _note_look(self, name: str, seen: Seen) -> CertificateRecord:
         unserved, now = seen.unserved, self.memory.clock.now()
         if not unserved:
@@ -302,13 +322,14 @@ class CertificateController(msgspec.Struct, kw_only=True):
         record = self.memory.of(name)
         self._why.pop(name, None)
         self.issuing.forget(name)
+        if record == NOTHING:
+            self.memory.forget(name)
         if record == NOTHING or not self.asked.is_whole:
             return
         seen, now = Seen(users=self.asked.still_using(name)), self.memory.clock.now()
         step = next_step(None, record, seen, now)
-        if isinstance(step, Nothing) and step.until:
+        if isinstance(step, Nothing):
             self._look_at(name, step.until)
-        if not isinstance(step, Forget):
             return
         if await self.installing.remove(name):
             self._tell(name, "removed", detail=step.reason)

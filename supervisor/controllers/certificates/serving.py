@@ -1,24 +1,38 @@
 """Whether servers serve a certificate."""
 
+import msgspec
+
 from supervisor.controllers.ports import TlsLook
 from supervisor.model.certificate import CertificateRecord, DesiredCertificate
 from supervisor.model.errors import Failure
 
 
-async def unserved(tls: TlsLook, certificate: DesiredCertificate, record: CertificateRecord) -> str:
-    """Say which server of `Check=` does not serve the current one, and what it does; else empty."""
+class ServedLook(msgspec.Struct, frozen=True):
+    """What came of a look at the servers of a certificate."""
+
+    unserved: str = ""
+    """Which does not serve the current one, and what it does; empty if all do."""
+    is_answered: bool = True
+    """Whether it could be reached at all."""
+
+
+async def look(
+    tls: TlsLook, certificate: DesiredCertificate, record: CertificateRecord
+) -> ServedLook:
+    """Look whether the servers of `Check=` serve the current one."""
     current, former = record.current, record.previous
     if current is None:
-        return "there is none"
+        return ServedLook("there is none")
     for url in certificate.check:
         try:
             served = await tls.served(url, asked_for(url, certificate.terms.domains))
         except Failure as failure:
-            return str(failure)
+            return ServedLook(str(failure), is_answered=False)
         if served != current.facts.fingerprint:
             is_former = former is not None and served == former.facts.fingerprint
-            return f"{url} serves {'the former certificate' if is_former else 'another'} still"
-    return ""
+            what = "the former certificate" if is_former else "another certificate"
+            return ServedLook(f"{url} serves {what} still")
+    return ServedLook()
 
 
 def asked_for(url: str, domains: tuple[str, ...]) -> str:
