@@ -149,6 +149,7 @@ def test_a_status_tells_of_it_and_is_not_well(podvisor: Podvisor, daemon: Any) -
         "  ✗ certificate mail: it expired 1 day ago; nobody answers at mail.example.org"
         in said.out.splitlines()
     )
+    assert said.out.splitlines()[-1] == "1 app ready; 1 certificate not well."
     (app,) = json.loads(podvisor("status", "--json").out)["apps"]
     assert app["certificates"][0]["state"] == "expired"
 

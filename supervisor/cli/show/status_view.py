@@ -346,6 +346,8 @@ def _summary(status: dict[str, Any], problems: list[dict[str, Any]]) -> str:
         more.append(f"{count(unread, 'source')} cannot be read")
     if unknown := sum(one["images"] for one in status.get("unknown_images", ())):
         more.append(f"{count(unknown, 'image')} unknown")
+    if ailing := sum(len(app.get("certificates", ())) for app in apps):
+        more.append(f"{count(ailing, 'certificate')} not well")
     if found := sum(bool(problem.get("fatal", True)) for problem in problems):
         more.append(f"{count(found, 'problem')} above")
     if set(states) > {"ready"} or "ready" not in states:
