@@ -24,7 +24,6 @@ from supervisor.controllers.state.certificate_news import (
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.certificate import CertificateRecord
 from supervisor.model.errors import Failure
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import JobRun, RepairState
@@ -84,10 +83,6 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
                 for name in self.ledger.repairs()
                 if not request.apps or name in units
             )
-            # Of files that were damaged where they are installed, nobody tells.
-            certificates = self.ledger.all(CertificateRecord).items()
-            maybe = [name for name, one in certificates if one.app in (request.apps or known)]
-            self.queue.add(*Kind.CERTIFICATE.keys(maybe))
             await self.pull_and_bring_on(request.apps, say, known=known, since=mark)
 
     async def pull_and_bring_on(
