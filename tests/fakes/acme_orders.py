@@ -22,7 +22,7 @@ def order_at(server: AcmeServer, folder: Path) -> Order:
         terms=CertificateTerms(domains=DOMAINS, issuer="fake"),
         challenge=Challenge.HTTP,
         listen="127.0.0.1:0",
-        timeout_seconds=30.0,
+        timeout_seconds=300.0,
     )
 
 

@@ -81,7 +81,7 @@ class Server(socketserver.ThreadingTCPServer):
     def listen(self, address: str) -> None:
         """Listen at ADDRESS:PORT; an empty address, and `[::]`, are all of them. Raises OSError."""
         host, _, port = address.rpartition(":")
-        host = host.strip("[]") or "::"
+        host = host.strip("[]") or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if host == "::":

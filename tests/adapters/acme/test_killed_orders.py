@@ -35,7 +35,7 @@ def order_in(folder: Path, server: AcmeServer) -> Order:
         terms=CertificateTerms(domains=("example.org",), issuer="fake"),
         challenge=Challenge.HTTP,
         listen="127.0.0.1:0",
-        timeout_seconds=60.0,
+        timeout_seconds=300.0,
     )
 
 
@@ -57,7 +57,7 @@ def answer_of(order: Order, server: AcmeServer, *, killed_at: int) -> OrderAnswe
         return False
 
     server.hears = hears
-    output, _ = process.communicate(msgspec.msgpack.encode(order), timeout=60)
+    output, _ = process.communicate(msgspec.msgpack.encode(order), timeout=300)
     if process.returncode == -signal.SIGKILL:
         return None
     assert process.returncode == 0

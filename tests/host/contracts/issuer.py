@@ -133,8 +133,8 @@ async def records() -> None:
         wanted = WITH(wanted, zones=(zone,), resolvers=(server,))
         pair = await issued(WITH(wanted, terms=WITH(wanted.terms, domains=names)))
         assert pair.facts.names == tuple(sorted(names)), pair.facts
-    elsewhere = WITH(wanted, terms=WITH(wanted.terms, domains=("example.org",)))
-    await refused(elsewhere, FailureKind.REFUSED, "example.org", "[certificates.zones")
+    elsewhere = WITH(wanted, terms=WITH(wanted.terms, domains=("acme.example.net",)))
+    await refused(elsewhere, FailureKind.REFUSED, "acme.example.net", "[certificates.zones")
 
 
 async def _until_it_listens(port: int) -> None:
