@@ -146,13 +146,14 @@ async def check(
                 for name, one in sources.items()
             },
         )
-        found = await _judge(settings, Path(folder), Path(scratch))
+        has_others = not known.sources.keys() <= sources.keys()
+        found = await _judge(settings, Path(folder), Path(scratch), has_others=has_others)
     matched = tuple(name for name in sources if name in known.sources)
     findings = (*await _of_settings(reading, config, matched), *found.findings)
     return msgspec.structs.replace(found, sources=matched, findings=findings)
 
 
-async def _judge(settings: Settings, folder: Path, scratch: Path) -> Check:
+async def _judge(settings: Settings, folder: Path, scratch: Path, *, has_others: bool) -> Check:
     """Judge the sources of these settings, which are made of a folder."""
     reader = GitSources(folder=scratch / "sources", limits=settings.limits)
     ledger = SqliteLedger(scratch / "ledger.db", settings=settings.ledger, clock=SystemClock())
@@ -174,6 +175,7 @@ async def _judge(settings: Settings, folder: Path, scratch: Path) -> Check:
                 standing={},
             ),
             passed_over=lambda app: generator.passed_over(folder, app),
+            has_others=has_others,
         )
     finally:
         ledger.close()

@@ -15,16 +15,16 @@ pytestmark = pytest.mark.anyio
 WEB = "[Certificate]\nDomain=www.example.org\n"
 
 
-async def checked(world, files, certificates=CertificateSettings()):  # noqa: B008  # it is frozen
+async def checked(world, files, **more):
     world.reader.put("home", files)
-    settings = msgspec.structs.replace(world.settings, certificates=certificates)
     planning = Planning(world.ports())
-    state = planning.desired_state(CurrentSettings(settings), standing={})
+    state = planning.desired_state(CurrentSettings(world.settings), standing={})
 
     async def passed_over(_):
         return ()
 
-    return await check(reader=world.reader, desired_state=state, passed_over=passed_over), state
+    found = await check(reader=world.reader, desired_state=state, passed_over=passed_over, **more)
+    return found, state
 
 
 async def test_what_an_app_asks_for_is_shown(world):
@@ -89,3 +89,16 @@ async def test_a_unit_that_no_app_has_is_told_of(world):
     (finding,) = found.findings
     assert "Reload=wep.service: no app has such a unit" in finding.message
     assert (finding.hint, finding.fatal) == ("did you mean web.service?", False)
+
+
+@pytest.mark.parametrize("has_others", [False, True])
+async def test_a_certificate_that_no_app_describes_is_told_of(world, has_others):
+    files = {"apps/web/web.container": "tls=tls", "apps/web/web.certificate": WEB}
+    found, _ = await checked(world, files, has_others=has_others)
+    (finding,) = found.findings
+    assert "web.service uses the certificate tls, which no app describes" in finding.message
+    assert finding.path == "apps/web/web.container"
+    assert finding.fatal is not has_others, "another source may have it"
+    described = files | {"apps/tls/tls.container": "x", "apps/tls/tls.certificate": WEB}
+    found, _ = await checked(world, described)
+    assert found.findings == ()

@@ -26,8 +26,11 @@ async def check(
     reader: SourceReader,
     desired_state: DesiredState,
     passed_over: Callable[[DesiredApp], Awaitable[Iterable[Finding]]],
+    has_others: bool = False,
 ) -> Check:
     """Judge all sources of the settings; `passed_over` asks systemd of an app.
+
+    `has_others` if this host has other sources, which may hold what is lacking here.
 
     Raises what reading a source raises.
     """
@@ -50,7 +53,8 @@ async def check(
         if one.failure:
             told.append(Finding.of(one.failure, app=name))
         if one.wanted:
-            told.extend(certificate_blockers(one.wanted, desired_state.certificates()))
+            lacking = certificate_blockers(one.wanted, desired_state.certificates())
+            told.extend(replace(found, fatal=not has_others) for found in lacking)
             told.extend(unstarted.found_without_systemd(one.wanted, units))
             places = {(found.path, found.line) for found in told}
             more = await passed_over(one.wanted)
