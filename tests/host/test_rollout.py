@@ -193,7 +193,10 @@ def test_what_is_suspended_is_left_alone(user):
     user.wait_for(lambda: main_pid(user, "b.service") not in {pid, "0"}, what="the other app")
     wait_for_states(user, a="suspended", b="ready")
     assert not active(user, "a.service")
-    assert any("a.service" in line for line in app_of(user, "a")["held_back"])
+    user.wait_for(
+        lambda: any("a.service" in line for line in app_of(user, "a").get("held_back", ())),
+        what="what would be done for it",
+    )
     assert "by hand" in user.podvisor("status", check=False).stdout
     user.podvisor("suspend", "a", "--for", "4s")
     ready(user, "a", "b")
