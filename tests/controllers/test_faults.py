@@ -9,6 +9,7 @@ from supervisor.model.errors import Retry, Stalled
 from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import RepairSettings, RolloutSettings, Settings, SourceSettings
 from supervisor.model.status import AppState, SyncRequest
+from tests.fakes.certificate_house import TODAY
 from tests.fakes.ports import oid
 
 HOUR = 3600.0
@@ -48,6 +49,14 @@ CALLS = [
     "podman.remove_secret",
     "podman.remove_network",
     "decryptor.open",
+    "issuer.issue",
+    "issuer.renewal_info",
+    "certificates.keep",
+    "certificates.kept",
+    "certificates.install",
+    "certificates.is_installed",
+    "certificates.forget",
+    "certificates.remove",
 ]
 WHY = {"retry": Retry("cannot do it: try again"), "stalled": Stalled("cannot do it", hint="mend")}
 
@@ -90,6 +99,11 @@ def apps(version):
         "db/word.age": f"{SEALED}word-{version}",
         "db/word.secret": "[Secret]\nSource=age:word.age\n",
         "plain/plain.service": f"install=default.target v={version}",
+        "site/site.container": f"tls=site v={version} can=reload",
+        "site/site.certificate": "[Certificate]\nDomain=site.example.org\n",
+        f"went{version}/went{version}.container": f"tls=went{version} needs=went{version}.network",
+        f"went{version}/went{version}.network": "x",
+        f"went{version}/went{version}.certificate": "[Certificate]\nDomain=went.example.org\n",
         "made/made.container": f"v={version} needs=img.build",
         "made/img.build": f"v={version}",
         f"gone{version}/gone{version}.container": f"needs=gone{version}.network",
@@ -106,6 +120,7 @@ def set_up(world):
         },
         repair=RepairSettings(resync=1200.0),
     )
+    world.clock.offset = TODAY
     world.podman.registry.update({"img:1", "img:2", "img:3"})
     world.reader.put("home", apps(1))
     world.reader.put("o", {"other/other.container": "v=1"})
@@ -118,6 +133,7 @@ def stands(world, version):
         and running.get("db.service") == oid(wanted["db/db.container"])
         and f"gone{version}.service" in running
         and f"gone{version - 1}.service" not in running
+        and running.get("site.service") == oid(wanted["site/site.container"])
         and running.get("plain.service") == oid(wanted["plain/plain.service"])
         and running.get("made.service") == oid(wanted["made/made.container"])
         and f"systemd-gone{version - 1}" not in world.machine.networks
@@ -162,6 +178,11 @@ def test_whatever_fails_for_some_time_the_house_converges(in_world, faults):
             world.machine.running.pop("gone1.service", None)
             await daemon.service.sync(SyncRequest(), ignore)
             assert stands(world, 3), daemon.service.status().apps
+            issued = [one.facts.names for one in world.issuer.issued]
+            assert issued.count(("site.example.org",)) == 1
+            await anyio.sleep(400)
+            there = {one.name for one in world.certificates.installed.values()}
+            assert there == {"site", "went3"}
             assert {one.state for one in daemon.service.status().apps} == {AppState.READY}
 
     in_world(case)
