@@ -89,7 +89,7 @@ def nginx_unit(
     folder: str = "",
     before: str = "",
     more: str = "",
-    check: bool = True,
+    name: str = NAME,
 ) -> dict[str, str]:
     """The files of an app that serves its certificate from a plain unit: quick to start.
 
@@ -98,21 +98,21 @@ def nginx_unit(
     """
     home = f"/home/{user.name}"
     server = SERVER.format(
-        listen=f"127.0.0.1:{port}", name=NAME, folder=folder or f"{home}/{PLACE}/web", www=home
+        listen=f"127.0.0.1:{port}", name=name, folder=folder or f"{home}/{PLACE}/web", www=home
     )
     user.write("nginx.conf", ALONE.format(home=home, servers=server + more))
     user.write("index.html", "here\n")
     user.write("slow", "slow" * (SLOW_BYTES // 4))
     unit = (
         "[Service]",
+        f"Environment=CERTIFICATE={home}/{PLACE}/web",
         *([f"ExecStartPre={before}"] if before else []),
         f"ExecStart=/usr/sbin/nginx -c {home}/nginx.conf -e stderr",
         "ExecReload=/bin/kill -HUP $MAINPID",
         "KillSignal=SIGQUIT",
     )
-    checks = [f"Check=https://localhost:{port}"] if check else []
     return {
-        "web/web.certificate": certificate("Reload=web.service", *checks, *lines),
+        "web/web.certificate": certificate(f"Check=https://localhost:{port}", *lines, name=name),
         "web/web.service": "\n".join(unit) + "\n" + WANTED,
     }
 
@@ -143,7 +143,7 @@ def installed(user: User, name: str = "web") -> dict[str, str]:
 
 def run_of(user: User, unit: str = "web.service") -> str:
     """Another one after each start."""
-    return user.unit_state(unit)["InvocationID"]
+    return user.unit_state(unit).get("InvocationID", "")
 
 
 @contextlib.contextmanager

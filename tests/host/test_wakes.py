@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 from scenes import active, deploy_folder, main_pid, ready, service, sleeper
 
+from tests.host.certificate_scenes import certificates, nginx_unit
 from tests.test_idle_imports import OF_IMAGES
 
 QUIET = Path(__file__).parent / "contracts" / "quiet.py"
@@ -17,10 +19,6 @@ def test_health_checks_are_no_ones_business(user):
     checked = sleeper('HealthCmd=["/bin/true"]', "HealthInterval=1s")
     deploy_folder(user, {f"web{n}/web{n}.container": checked for n in range(3)})
     ready(user, "web0", "web1", "web2")
-
-    def switches():
-        status = user.run("cat", f"/proc/{main_pid(user, 'podvisor.service')}/status").stdout
-        return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 
     def listen(*arguments):
         python = ("/opt/podvisor/bin/python", "-", str(SECONDS), *arguments)
@@ -35,9 +33,9 @@ def test_health_checks_are_no_ones_business(user):
     # The slow look at health comes every 150 s: if this stretch meets it, the next one does not.
     # On a busy machine a stretch may meet hardly any check.
     for _ in range(6):
-        before, switched = checks(), switches()
+        before, switched = checks(), switches(user)
         heard = listen()
-        switched = switches() - switched
+        switched = switches(user) - switched
         checked = checks() - before
         if heard["podvisor"] == 0 and checked >= 3:
             break
@@ -45,6 +43,33 @@ def test_health_checks_are_no_ones_business(user):
     assert heard["checks"] == heard["podvisor"] == 0, heard
     assert switched < checked, f"{switched} wake-ups in {checked} checks"
     assert listen("subscribe")["checks"] > 0, "what a subscription would cost"
+
+
+def switches(user):
+    """How often podvisor has woken up so far."""
+    status = user.run("cat", f"/proc/{main_pid(user, 'podvisor.service')}/status").stdout
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+def test_a_certificate_that_is_not_due_costs_nothing(user, acme, port):
+    """Neither a process nor a wake-up, nor a library of those who order it."""
+    deploy_folder(user, nginx_unit(user, port), more=acme.settings())
+    ready(user, "web")
+    user.wait_for(lambda: certificates(user)["web"]["state"] == "valid", what="its being served")
+    pid, asked = main_pid(user, "podvisor.service"), len(acme.requests())
+    group = user.unit_state("podvisor.service")["ControlGroup"]
+    counts = []
+    for _ in range(12):  # what comes after a deployment comes to an end
+        before = switches(user)
+        time.sleep(SECONDS)
+        counts.append(switches(user) - before)
+        if counts[-1] == 0:
+            break
+    assert counts[-1] == 0, counts
+    assert user.run("cat", f"/sys/fs/cgroup{group}/cgroup.procs").stdout.split() == [pid]
+    assert len(acme.requests()) == asked
+    loaded = user.run("cat", f"/proc/{pid}/maps").stdout
+    assert "_rust" not in loaded, "cryptography's"
 
 
 def test_what_the_daemon_does_loads_no_library_that_it_has_no_use_for(user):
