@@ -99,6 +99,7 @@ def order(side: Side, folder: Path, *, key: str = "") -> Order:
         challenge=Challenge.HTTP,
         key=key,
         listen="127.0.0.1:0",
+        resolvers=("127.0.0.1:0",),  # nobody
     )
 
 

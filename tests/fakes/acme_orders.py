@@ -23,6 +23,7 @@ def order_at(server: AcmeServer, folder: Path) -> Order:
         challenge=Challenge.HTTP,
         listen="127.0.0.1:0",
         timeout_seconds=300.0,
+        resolvers=("127.0.0.1:0",),  # nobody
     )
 
 

@@ -22,6 +22,8 @@ _CRITICAL = 0x80
 _KNOWN = {b"issue", b"issuewild", b"iodef", b"contactemail", b"contactphone", b"issuemail"}
 """Properties that an issuer understands, or may pass over."""
 _PERSIST = "_validation-persist"
+_LOOK_UP_SECONDS = 4.0
+"""A message to people can do without it."""
 
 
 class _Unanswered(Exception):
@@ -41,7 +43,7 @@ def caa_problem(
     if name is None or not issuer_names:
         return ""
     try:
-        at, records = _relevant(name, resolver_of(resolvers))
+        at, records = _relevant(name, _quick(resolvers))
     except DnsError:
         return ""
     except _Unanswered as error:
@@ -75,6 +77,12 @@ def caa_problem(
     what = "wildcard certificates" if wildcard else "certificates"
     asked = " or ".join(sorted(known))
     return f"the CAA records of {plain(at)} let {others} issue {what}, not {asked}"
+
+
+def _quick(resolvers: Sequence[str]) -> dns.resolver.Resolver:
+    resolver = resolver_of(resolvers)
+    resolver.lifetime = _LOOK_UP_SECONDS
+    return resolver
 
 
 class _Rule(msgspec.Struct, frozen=True):
@@ -111,7 +119,9 @@ def _relevant(
         except dns.resolver.NXDOMAIN:
             pass
         except dns.resolver.NoNameservers as error:
-            raise _Unanswered(f"{plain(name)}: {_code(error)}") from error
+            if code := _code(error):
+                raise _Unanswered(f"{plain(name)}: {code}") from error
+            raise DnsError(f"cannot look up {plain(name)} (CAA)") from error
         except (dns.exception.DNSException, OSError) as error:
             raise DnsError(f"cannot look up {plain(name)} (CAA)") from error
         else:
@@ -123,11 +133,11 @@ def _relevant(
 
 
 def _code(error: dns.resolver.NoNameservers) -> str:
-    """Why no resolver gave an answer: the code of the last one that said something."""
+    """Return what the last resolver said that said something; empty if none did."""
     for *_, response in reversed(error.kwargs.get("errors", [])):
         if response is not None:
             return dns.rcode.to_text(response.rcode())
-    return "no answer"
+    return ""
 
 
 def where(domain: str, resolvers: Sequence[str]) -> tuple[str, ...]:
@@ -136,7 +146,7 @@ def where(domain: str, resolvers: Sequence[str]) -> tuple[str, ...]:
         return ()
     found: list[str] = []
     try:
-        asker = Asker(resolver=resolver_of(resolvers))
+        asker = Asker(resolver=_quick(resolvers))
         for kind in ("A", "AAAA"):
             found += sorted(record.to_text() for record in asker.records(name, kind))
     except DnsError:

@@ -192,7 +192,24 @@ def of_challenge(problem: Problem, order: Order, domain: str, meta: Meta) -> Ref
         )
     elif not hint:
         hint = _challenge_hint(word, order, bare)
+    if seen := _seen_in_dns(word, order, domain, meta):
+        hint = f"{hint}; seen from here, {seen}"
     return refused(kind, message, hint, has_ended=True)
+
+
+def _seen_in_dns(word: str, order: Order, domain: str, meta: Meta) -> str:
+    """Say what DNS says of a name that could not be proven, where that may be the reason."""
+    # It loads a library that no other failure needs.
+    from supervisor.adapters.acme import dns_look  # noqa: PLC0415
+
+    if word == "caa":
+        return dns_look.caa_problem(
+            domain, meta.caa_identities, order.resolvers, challenge=order.challenge
+        )
+    if order.challenge is Challenge.DNS or word not in {"connection", "dns", "unauthorized"}:
+        return ""
+    places = dns_look.where(domain, order.resolvers)
+    return f"{domain} leads to {', '.join(places)}" if places else ""
 
 
 def of_order(problem: Problem | None, order: Order) -> Refused:

@@ -114,6 +114,7 @@ def test_caa_that_servers_cannot_tell_is_a_no(asked: Asked) -> None:
 
 def test_nothing_is_said_of_what_cannot_be_known(asked: Asked) -> None:
     assert caa_problem("example.test", OURS, ("no address",)) == ""
+    assert caa_problem("example.test", OURS, ("127.0.0.1:0",)) == ""
     assert caa_problem("example.test", (), asked.resolvers) == ""
     assert asked.caa("192.0.2.1") == ""
     assert asked.caa("..") == ""

@@ -36,6 +36,7 @@ def order_in(folder: Path, server: AcmeServer) -> Order:
         challenge=Challenge.HTTP,
         listen="127.0.0.1:0",
         timeout_seconds=300.0,
+        resolvers=("127.0.0.1:0",),  # nobody
     )
 
 

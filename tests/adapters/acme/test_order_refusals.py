@@ -12,6 +12,7 @@ from cryptography import x509
 from supervisor.core.x509.keys import key_pem, new_key
 from supervisor.model.acme import ORDER_FILES, FailureKind, Order
 from supervisor.model.certificate import KeyType
+from tests.adapters.acme import small_dns
 from tests.fakes.acme_orders import issued, order_at, refused, with_issuer, with_terms
 from tests.fakes.acme_server import AcmeServer, Authority, Refusal, TlsServer
 
@@ -198,6 +199,28 @@ def test_a_name_that_is_not_proven_is_said(server: AcmeServer, order: Order, wor
     server.failing = None
     issued(order)
     assert len(server.orders) == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "seen"),
+    [
+        ("connection", "; seen from here, example.org leads to 192.0.2.1, 2001:db8::1"),
+        ("unauthorized", "; seen from here, example.org leads to 192.0.2.1, 2001:db8::1"),
+        ("caa", "; seen from here, the CAA records of example.org let nobody issue certificates"),
+    ],
+)
+def test_what_dns_says_of_a_name_that_is_not_proven_is_said(
+    server: AcmeServer, order: Order, word: str, seen: str
+) -> None:
+    zone = small_dns.zone("example.org", {"ns.example.org": "127.0.0.1"})
+    zone.put("example.org", "A", "192.0.2.1")
+    zone.put("example.org", "AAAA", "2001:db8::1")
+    zone.put("example.org", "CAA", '0 issue ";"')
+    server.failing = Refusal(word, "no luck")
+    server.meta = {"caaIdentities": ["ca.example"]}
+    with small_dns.serving({"127.0.0.1": small_dns.Server([zone])}) as port:
+        found = refused(msgspec.structs.replace(order, resolvers=(f"127.0.0.1:{port}",)))
+    assert seen in found.hint
 
 
 def test_a_wildcard_is_for_dns(server: AcmeServer, order: Order) -> None:
