@@ -26,6 +26,9 @@ from supervisor.model.acme import ZoneAccess
 
 __all__ = ("DnsError", "published")
 
+_PROVIDER_SECONDS = 120.0
+_TAKE_SECONDS = 20.0
+
 
 class Provider(Protocol):
     """How a zone is changed. Both raise DnsError."""
@@ -70,7 +73,8 @@ def published(
             # What fails may have been done all the same: it is taken away, too.
             put.append(place)
             write_notes(notes, [*standing, *map(_note, put)])
-            _provider(place.access, asker).put(place.name, place.values, zone=place.zone)
+            provider = _provider(place.access, asker, seconds=deadline - time.monotonic())
+            provider.put(place.name, place.values, zone=place.zone)
         for place in put:
             wait_for(
                 Awaited(place.name, place.zone, frozenset(place.values), place.access),
@@ -81,7 +85,10 @@ def published(
     finally:
         for place in reversed(put):
             try:
-                _provider(place.access, asker).take(place.name, place.values, zone=place.zone)
+                # Also where no time is left.
+                rest = deadline + _TAKE_SECONDS - time.monotonic()
+                provider = _provider(place.access, asker, seconds=rest)
+                provider.take(place.name, place.values, zone=place.zone)
             except DnsError as error:
                 left.append(f"TXT records of {plain(place.name)} are left in DNS: {error}")
                 standing.append(_note(place))
@@ -135,14 +142,16 @@ def _access(name: dns.name.Name, asked: str, zones: Sequence[ZoneAccess]) -> Zon
     )
 
 
-def _provider(access: ZoneAccess, asker: Asker) -> Provider:
+def _provider(access: ZoneAccess, asker: Asker, *, seconds: float) -> Provider:
+    """Return what changes a zone, in so many seconds at most."""
+    seconds = min(max(seconds, 1.0), _PROVIDER_SECONDS)
     match access.provider:
         case "rfc2136":
             return Updates(access=access)
         case "hook":
-            return Hook(access=access)
+            return Hook(access=access, timeout_seconds=seconds)
         case _:
-            return Lexicon(access=access, resolver=asker.resolver)
+            return Lexicon(access=access, resolver=asker.resolver, timeout_seconds=seconds)
 
 
 def _note(place: _Place) -> Note:
@@ -162,7 +171,8 @@ def _take_left(notes: Sequence[Note], zones: Sequence[ZoneAccess], asker: Asker)
         if access is None:
             continue  # nobody can any more
         try:
-            _provider(access, asker).take(_name(note.name), note.values, zone=_name(note.zone))
+            provider = _provider(access, asker, seconds=_TAKE_SECONDS)
+            provider.take(_name(note.name), note.values, zone=_name(note.zone))
         except DnsError:
             left.append(note)
     return left

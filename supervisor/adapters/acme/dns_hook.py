@@ -20,7 +20,6 @@ from supervisor.kit.process import Completed, OutputLimit, ProcessTimeout, run
 from supervisor.kit.texts import format_duration, one_line
 from supervisor.model.acme import ZoneAccess
 
-_TIMEOUT_SECONDS = 120.0
 _MOST_OUTPUT = 1 << 20
 _WORDS = 300
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -30,7 +29,7 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     """A program that changes a zone. Its methods raise DnsError."""
 
     access: ZoneAccess
-    timeout_seconds: float = _TIMEOUT_SECONDS
+    timeout_seconds: float
     """For each time that it runs."""
 
     def put(self, name: dns.name.Name, values: Sequence[str], *, zone: dns.name.Name) -> None:
@@ -56,8 +55,9 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
         try:
             done = self._ended(hook, verb, plain(name), value)
         except ProcessTimeout as error:
+            waited = format_duration(round(self.timeout_seconds, 1))
             raise DnsError(
-                f"{what}: `{verb}` did not end within {format_duration(self.timeout_seconds)}",
+                f"{what}: `{verb}` did not end within {waited}",
                 "run it by hand: it is to end when it has asked for the change",
             ) from error
         except OutputLimit as error:

@@ -23,7 +23,6 @@ from supervisor.model.acme import ZoneAccess
 if TYPE_CHECKING:
     from lexicon.client import Client
 
-_TIMEOUT_SECONDS = 120.0
 _WORDS = 300
 _SHORTEST_SECRET = 4
 _DENIED = (401, 403)
@@ -45,7 +44,7 @@ class Lexicon(msgspec.Struct, frozen=True, kw_only=True):
 
     access: ZoneAccess
     resolver: dns.resolver.Resolver
-    timeout_seconds: float = _TIMEOUT_SECONDS
+    timeout_seconds: float
     """For all that is asked of the provider at once."""
 
     def put(self, name: dns.name.Name, values: Sequence[str], *, zone: dns.name.Name) -> None:
@@ -82,7 +81,7 @@ class Lexicon(msgspec.Struct, frozen=True, kw_only=True):
             thread.start()
             thread.join(self.timeout_seconds)
         if thread.is_alive():
-            took = format_duration(self.timeout_seconds)
+            took = format_duration(round(self.timeout_seconds, 1))
             raise DnsError(self._cannot(zone, f"it did not answer within {took}"))
         if failures:
             raise failures[0]

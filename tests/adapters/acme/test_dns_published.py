@@ -332,6 +332,18 @@ def test_it_goes_whatever_happens(house: House) -> None:
     assert house.zone.texts(NAME) == set()
 
 
+def test_a_hook_has_as_long_as_the_order_and_is_told_to_clean_up(
+    house: House, tmp_path: Path
+) -> None:
+    hook = tmp_path / "hook"
+    hook.write_text(f'#!/bin/sh\necho "$1" >>{tmp_path}/told\n[ "$1" = cleanup ] || sleep 600\n')
+    hook.chmod(0o755)
+    access = house.with_access(provider="hook", hook=str(hook))
+    error = house.fails((NAME, "one"), access=access, timeout_seconds=0.1)
+    assert "`present` did not end within" in str(error)
+    assert (tmp_path / "told").read_text().splitlines()[-1] == "cleanup"
+
+
 def test_what_cannot_be_taken_away_is_told_and_goes_the_next_time(
     house: House, tmp_path: Path
 ) -> None:
