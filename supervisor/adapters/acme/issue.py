@@ -243,7 +243,9 @@ class _Issue:
     def _why_unproven(self, found: Authorization) -> Refused:
         for one in found.challenges:
             if one.error is not None:
-                return of_challenge(one.error, self.order, found.domain, self.directory.meta)
+                return of_challenge(
+                    one.error, self.order, one_line(found.domain), self.directory.meta
+                )
         return refused(
             FailureKind.VALIDATION,
             f"{self.order.issuer.name} does not take {one_line(found.domain)} as proven any more:"

@@ -70,7 +70,7 @@ class Network(ClientNetwork):
         """By how many seconds this machine's clock is ahead of the issuer's."""
         self._deadline = deadline
         self._new_nonce = ""
-        self._is_open = urlsplit(issuer.directory).scheme == "http"
+        self._is_open = _scheme(issuer.directory) == "http"
         # As Let's Encrypt's and other clients' requests go: through the proxy that the machine has,
         # but never with a login from ~/.netrc.
         self.session.auth = _as_it_is
@@ -174,7 +174,7 @@ class Network(ClientNetwork):
     def _send_request(self, method: str, url: str, *_: Any, **kwargs: Any) -> requests.Response:
         """Ask once, and read all of the answer, if it is not too much."""
         name = self.issuer.name
-        scheme = urlsplit(url).scheme
+        scheme = _scheme(url)
         if scheme != "https" and not (scheme == "http" and self._is_open):
             raise odd(name, f"it names {one_line(url)}, which is no URL to trust")
         if self.left <= 0:
@@ -251,6 +251,13 @@ def _context(issuer: AcmeIssuer) -> ssl.SSLContext:
 
 def _algorithm(key: JWK) -> jwa.JWASignature:
     return jwa.RS256 if isinstance(key, JWKRSA) else _ALGORITHMS[key.key.curve.name]
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
 
 
 def _moment(text: str) -> float | None:

@@ -127,7 +127,9 @@ def unlike(issuer: str, problem: str, domains: Sequence[str]) -> Refused:
         hint = _CLOCK.format(_time(time.time()))
     elif "its chain leads to" in problem:
         hint = "the issuer's `trust` in the settings names the roots that it has to lead to"
-    return refused(FailureKind.REFUSED, message, hint, has_ended=True)
+    # What can be mended here, or comes with time, mends that certificate, too.
+    has_ended = not any(words in problem for words in ("valid only from", "its chain leads to"))
+    return refused(FailureKind.REFUSED, message, hint, has_ended=has_ended)
 
 
 def of_error(error: IssuerError, order: Order, *, doing: str, account: str = "") -> Refused:

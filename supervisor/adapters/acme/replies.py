@@ -1,5 +1,7 @@
 """What issuers say (RFC 8555, section 7.1), as far as it is read, and what may go wrong with it."""
 
+from typing import Any
+
 import msgspec
 
 _PREFIX = "urn:ietf:params:acme:error:"
@@ -36,7 +38,7 @@ class Meta(msgspec.Struct, frozen=True, rename="camel"):
     terms_of_service: str = ""
     caa_identities: tuple[str, ...] = ()
     external_account_required: bool = False
-    profiles: dict[str, str] = {}
+    profiles: dict[str, Any] = {}
 
 
 class Directory(msgspec.Struct, frozen=True, rename="camel"):
