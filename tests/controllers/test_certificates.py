@@ -11,6 +11,7 @@ from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
 from tests.fakes.certificate_house import SERVER, House, asks, deployed
 from tests.fakes.certificates import DAY, PLACE
+from tests.fakes.machine import app, deploy
 
 pytestmark = pytest.mark.anyio
 HOUR = 3_600.0
@@ -342,6 +343,21 @@ async def test_nothing_is_forgotten_before_the_sources_are_read(house):
         assert house.files.forgotten == ["web"]
 
 
+async def test_nothing_is_removed_before_it_is_known_what_apps_ask_for(house):
+    outside = deploy(replace(app("web"), certificates=(asks(),)))
+    async with house.running(outside):
+        assert house.files.installed
+    async with house.running():
+        house.queue.add("all-apps")
+        await house.rest()
+        await house.take(replace(house.settings))
+        assert house.files.installed
+        await house.deploy(outside)
+        assert len(house.issuer.orders) == 1
+        await house.deploy()
+        assert not house.files.installed
+
+
 async def test_what_others_use_still_stays_installed(house):
     both = (deployed("web", asks()), deployed("mail", uses=["web"]))
     async with house.running(*both):
@@ -537,3 +553,35 @@ async def test_whatever_fails_it_converges_with_one_order(house, call, failure):
         assert not house.record().current.standin
         assert len(house.issuer.issued) == 1
         assert not house.board.problems
+
+
+@pytest.mark.parametrize("time", [1, 2, 3])
+@pytest.mark.parametrize("call", CALLS)
+async def test_killed_at_each_call_it_goes_on_with_one_order(house, call, time):
+    house.listen()
+    counts = {}
+    killed = anyio.Event()
+
+    def whether(name, _args):
+        counts[name] = counts.get(name, 0) + 1
+        if name == call and counts[name] == time:
+            killed.set()
+            return Retry("the process is gone")
+        return None
+
+    house.whether = whether
+    wanted = deployed("web", replace(CHECKED, standin=True))
+    async with house.running():
+        house.state.deployments = {"web": wanted}
+        house.queue.add("all-apps", "app:web")
+        with anyio.move_on_after(3 * HOUR):
+            await killed.wait()
+    house.whether = None
+    async with house.running(wanted):
+        await anyio.sleep(3 * HOUR)
+        record = house.record()
+        assert record.stage is Stage.SERVED
+        assert not record.current.standin
+        assert house.serves["web.service"] == record.current.facts.fingerprint
+        assert house.files.installed[f"{PLACE}/web"].pair.facts == record.current.facts
+        assert len(house.issuer.issued) == 1

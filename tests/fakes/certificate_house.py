@@ -26,6 +26,7 @@ from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.plan.certificates import described, users_of
 from supervisor.kit import backoff
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.acme import Order, OrderRefusal, Pair
 from supervisor.model.app import Deployment
 from supervisor.model.certificate import (
     CertificateRecord,
@@ -63,6 +64,26 @@ def deployed(
     unit = container(name, certificate_uses=tuple(CertificateUse(name=one) for one in used))
     made = replace(app(name, unit), certificates=certificates)
     return deploy(made, made)
+
+
+class RememberingIssuer(FakeIssuer):
+    """Goes on with an order until what came of it is kept, as the real one does."""
+
+    def __init__(self, now: Callable[[], float], files: FakeCertificateFiles) -> None:
+        super().__init__(now)
+        self.files = files
+        self.open: dict[str, tuple[object, Pair]] = {}
+        """Name to what was asked for last, and what came of it."""
+
+    async def issue(self, order: Order) -> Pair | OrderRefusal:
+        asked = (order.terms, order.replaces, order.key)
+        before, pair = self.open.get(order.name, (None, None))
+        if pair and before == asked and pair not in self.files.pairs.values():
+            return pair
+        answer = await super().issue(order)
+        if isinstance(answer, Pair):
+            self.open[order.name] = (asked, answer)
+        return answer
 
 
 class FakeApps:
@@ -142,9 +163,9 @@ class House:
         self.path = path
         self.clock = FakeClock()
         self.clock.offset = TODAY
-        self.issuer = FakeIssuer(self.clock.now)
-        self.authority = FakeAuthority(self.clock.now)
         self.files = FakeCertificateFiles()
+        self.issuer = RememberingIssuer(self.clock.now, self.files)
+        self.authority = FakeAuthority(self.clock.now)
         self.tls = FakeTlsLook()
         self.secrets = FakeSecrets()
         self.settings = Settings()

@@ -33,6 +33,8 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
     queue: WorkQueue
     settings: CurrentSettings
     by_name: Mapping[str, Described] = {}
+    _unknown: Mapping[str, Deployment] | None = None
+    """What stands for all apps before they were worked out."""
     _followed: Mapping[str, Deployment] | None = None
     _is_stale: bool = False
     """Whether the settings changed by which they are had."""
@@ -41,6 +43,8 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
 
     def __post_init__(self) -> None:
         self.settings.subscribe(self._take)
+        latest = self.desired_state.latest()
+        self._unknown = None if latest else latest
 
     def _take(self, _: Settings) -> None:
         self._is_stale = True
@@ -53,6 +57,8 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
     def follow(self) -> None:
         """Name the certificates of which something changed; cheap if nothing did."""
         deployments = self.desired_state.latest()
+        if deployments is self._unknown:
+            return
         if deployments is not self._followed or self._is_stale:
             self._compare(deployments)
         for name, version in tuple(self._awaited.items()):
