@@ -13,6 +13,8 @@ FOLDER = "dns"
 KEY_NAME = "podvisor"
 SECRET = "aHVzaCwgdGhpcyBpcyBhIHNlY3JldA=="
 ZONES = ("example.test", "acme.example.net")
+UPDATED = ("_acme-challenge", "www", "app.challenges")
+"""Names in these zones whose TXT records the key may change, as the how-to has it."""
 
 CONFIG = """\
 server:
@@ -42,6 +44,10 @@ acl:
   - id: update
     key: {key}
     action: update
+    update-type: TXT
+    update-owner: name
+    update-owner-match: equal
+    update-owner-name: [{updated}]
   - id: transfer
     address: 127.0.0.0/8
     action: [transfer, notify]
@@ -119,6 +125,7 @@ class DnsServer:
                 key=KEY_NAME,
                 secret=SECRET,
                 other=f"{other}@53",
+                updated=", ".join(UPDATED),
             )
             for zone in self.zones:
                 config += f"  - domain: {zone}\n"
