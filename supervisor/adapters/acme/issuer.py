@@ -22,8 +22,6 @@ from supervisor.model.errors import Retry, Stalled
 _ISSUE = "supervisor.adapters.acme.issue"
 _STANDIN = "supervisor.adapters.acme.standin"
 _REVOKE = "supervisor.adapters.acme.revoke"
-_AT_ONCE = 4
-"""Each takes 40 MB."""
 _GRACE_SECONDS = 30.0
 """What the process has for its own end: it takes away what it put into DNS."""
 _STANDIN_SECONDS = 60.0
@@ -31,11 +29,10 @@ _REVOKE_SECONDS = 120.0
 
 
 class AcmeCertificates(msgspec.Struct, kw_only=True):
-    """Asks issuers, a few at a time, and those one by one that listen at one address."""
+    """Asks issuers; for those that listen at one address, one after the other."""
 
     accounts: Path
     """Folder of the accounts' keys."""
-    _free: anyio.Semaphore = msgspec.field(default_factory=lambda: anyio.Semaphore(_AT_ONCE))
     _listening: dict[str, anyio.Lock] = {}
     _directories: dict[str, tuple[str, float]] = {}
     """Where issuers tell when to renew, by their directories; and when that was read."""
@@ -49,7 +46,7 @@ class AcmeCertificates(msgspec.Struct, kw_only=True):
         lock = self._listening.setdefault(place, anyio.Lock()) if place else anyio.Lock()
         seconds = order.timeout_seconds + _GRACE_SECONDS
         about = ", ".join(order.terms.domains[:3])
-        async with lock, self._free:
+        async with lock:
             try:
                 answer = await ask(_ISSUE, order, OrderAnswer, timeout_seconds=seconds)
             except HelperError as error:
