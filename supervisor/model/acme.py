@@ -58,7 +58,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     folder: str
     """Absolute path of the certificate's own folder, in which an order that is cut short is
-    remembered (`ORDER_FILES`), until it has failed or its pair is kept."""
+    remembered (`ORDER_FILES`), until it has failed, or its pair is installed."""
     accounts: str
     """Absolute path of the folder of the accounts' keys."""
     issuer: AcmeIssuer

@@ -54,6 +54,8 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _MANY_ORDERS = 10
 _MANY_PAGES = 20
 _LOCATION = "Location"
+_VERSION = slice(16)
+"""Of a fingerprint, as of `Issued.version`."""
 
 
 class NewOrder(messages.NewOrder):
@@ -351,7 +353,9 @@ class _Issue:
         problems = [self._problem(chain) for chain in chains]
         for chain, problem in zip(chains, problems, strict=True):
             if not problem:
-                return Pair(key=self.memory.key, chain=chain, facts=facts_of(chain))
+                facts = facts_of(chain)
+                self.memory.issued(self.url, facts.fingerprint[_VERSION])
+                return Pair(key=self.memory.key, chain=chain, facts=facts)
         raise unlike(issuer.name, one_line(problems[0], 400), self.order.terms.domains)
 
     def _problem(self, chain: str) -> str:

@@ -21,6 +21,8 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     replaces: str
     url: str = ""
     """Empty where the answer did not come: there may be one, or not."""
+    issued: str = ""
+    """Version of what came of it (`Issued.version`): `CertificateFiles.forget` ends it by that."""
 
 
 class Memory:
@@ -48,7 +50,7 @@ class Memory:
         except (OSError, ValueError):
             return None
         is_other_key = self._order.key and self._order.key != key
-        if is_other_key or msgspec.structs.replace(found, url="") != self._new:
+        if is_other_key or msgspec.structs.replace(found, url="", issued="") != self._new:
             return None
         self.key = key
         return found
@@ -63,6 +65,10 @@ class Memory:
     def placed(self, url: str) -> None:
         """Keep where the order is."""
         self._write(msgspec.structs.replace(self._new, url=url))
+
+    def issued(self, url: str, version: str) -> None:
+        """Keep what came of it: whoever asks again before that is taken up gets the same."""
+        self._write(msgspec.structs.replace(self._new, url=url, issued=version))
 
     def forget(self) -> None:
         """It has ended."""

@@ -7,13 +7,14 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from supervisor.adapters.certificates.texts import Kept
 from supervisor.kit.files import told, write_whole
 from supervisor.kit.folders import remove_tree
 from supervisor.model.acme import ORDER_FILES
 
 _KEY, _CHAIN = "key.pem", "chain.pem"
-_ORDER_KEY = ORDER_FILES[1]
 _VERSION = re.compile(r"[0-9a-f]{16}")
 _NEW = re.compile(r"\.[0-9a-f]{16}\.(new|old)")
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -22,17 +23,15 @@ _OF_OTHERS = 0o077
 _LARGEST = 1 << 20
 
 
-def keep(folder: Path, version: str, pair: Kept) -> None:
-    """Keep a pair beside the others of its certificate, and end the order that it came of.
+class _Order(msgspec.Struct, frozen=True):
+    issued: str = ""
 
-    Raises Retry or Stalled.
-    """
+
+def keep(folder: Path, version: str, pair: Kept) -> None:
+    """Keep a pair beside the others of its certificate. Raises Retry or Stalled."""
     with told(f"keep certificate {folder.name} in {folder}"):
         if _read(folder / version) != pair:
             _write(folder, version, pair)
-        with suppress(OSError, UnicodeDecodeError):
-            if _text(folder / _ORDER_KEY).strip() == pair.key.strip():
-                _end_order(folder)
 
 
 def kept(folder: Path, version: str, digest: str) -> Kept | None:
@@ -43,9 +42,9 @@ def kept(folder: Path, version: str, digest: str) -> Kept | None:
 
 
 def forget(folder: Path, keep: Collection[str]) -> None:
-    """Remove versions but for these, and what was cut short; without any, an order too.
+    """Remove versions but for these, and what was cut short; the order that one of them came of.
 
-    Raises Retry or Stalled.
+    Without any, whatever order there is. Raises Retry or Stalled.
     """
     with told(f"remove what is kept of certificate {folder.name} in {folder}"):
         try:
@@ -55,7 +54,7 @@ def forget(folder: Path, keep: Collection[str]) -> None:
         for one in found:
             if _NEW.fullmatch(one.name) or (_VERSION.fullmatch(one.name) and one.name not in keep):
                 remove_tree(one)
-        if not keep:
+        if not keep or _issued(folder) in keep:
             _end_order(folder)
         with suppress(OSError):  # something is in it still
             folder.rmdir()
@@ -76,6 +75,14 @@ def _write(folder: Path, version: str, pair: Kept) -> None:
         raise
     _sync(folder)
     _sync(folder.parent)
+
+
+def _issued(folder: Path) -> str:
+    """Return the version that came of the order."""
+    try:
+        return msgspec.json.decode(_text(folder / ORDER_FILES[0]), type=_Order).issued
+    except (OSError, ValueError):
+        return ""
 
 
 def _end_order(folder: Path) -> None:

@@ -64,11 +64,7 @@ class CertificateFiles(Protocol):
         """Return the absolute path of the folder in which it is installed. Asks nothing."""
 
     async def keep(self, name: str, pair: Pair) -> str:
-        """Keep a pair beside the others of this name; returns the digest of what is kept.
-
-        The order that it came of has ended with that: what is remembered of it (`Order.folder`)
-        is removed.
-        """
+        """Keep a pair beside the others of this name; returns the digest of what is kept."""
 
     async def kept(self, name: str, issued: Issued) -> Pair | None:
         """Return what was kept; None if it is not there, or not as it was."""
@@ -83,7 +79,10 @@ class CertificateFiles(Protocol):
         """Take away what was installed in a folder; other files there stay, and what is kept."""
 
     async def forget(self, name: str, keep: Sequence[Issued]) -> None:
-        """Remove what is kept of this name, but for these."""
+        """Remove what is kept of this name, but for these, and end the order that they came of.
+
+        Until then the same order gives the same pair (`Order.folder`).
+        """
 
 
 class TlsLook(Protocol):
