@@ -11,7 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 
 from supervisor.core.certificates import backoff, records, renewal, warning
-from supervisor.core.certificates.next_step import TRUSTED_SINCE, Seen, next_step
+from supervisor.core.certificates.next_step import (
+    LOOK_AGAIN_SECONDS,
+    TRUSTED_SINCE,
+    Seen,
+    next_step,
+)
 from supervisor.core.certificates.order_reason import is_early
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
@@ -47,6 +52,8 @@ class Certificates(RuleBasedStateMachine):
         self.now = NOW
         """As the clock says; the issuer's may be another one."""
         self.ahead = 0.0
+        self.back = self.back_at_failed = self.back_at_issued = 0.0
+        """How far the clock was set back, also when what was counted was given up for that."""
         self.made = 0
         self.desired: dict[str, DesiredCertificate | None] = {}
         self.records = dict.fromkeys(("one", "other"), CertificateRecord())
@@ -114,11 +121,19 @@ class Certificates(RuleBasedStateMachine):
     def time_goes_by(self, seconds):
         self.now += seconds
 
-    @rule(seconds=st.sampled_from([-400 * DAY, -DAY, -HOUR, HOUR, DAY, 400 * DAY]))
+    @rule(seconds=st.sampled_from([-400 * DAY, -DAY, -HOUR / 2, HOUR / 2, DAY, 400 * DAY]))
     def clock_is_set(self, seconds):
         self.now += seconds
         self.ahead += seconds
         self.rests.clear()
+        # What was long ago is forgotten, also where a clock that is set back says it was not.
+        self.back += max(-seconds, 0.0)
+        if self.back - self.back_at_failed >= HOUR:
+            self.back_at_failed = self.back
+            self.failed.clear()
+        if self.back - self.back_at_issued >= 7 * DAY:
+            self.back_at_issued = self.back
+            self.issued.clear()
 
     def look_again(self, name):
         self.rests.pop(name, None)
@@ -300,8 +315,8 @@ class Certificates(RuleBasedStateMachine):
     @invariant()
     def nobody_waits_for_what_is_over(self):
         for name, rest in self.rests.items():
-            if rest.until and rest.until <= self.now:
-                continue
+            if rest.until and rest.until <= self.now + LOOK_AGAIN_SECONDS:
+                continue  # it is over, or it is looked whether the one that just came is served
             record = self.records[name]
             if self.desired[name] is None or record.current is None or record.failure:
                 continue
