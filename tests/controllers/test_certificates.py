@@ -156,6 +156,29 @@ async def test_what_is_damaged_where_it_is_installed_comes_from_what_is_kept(hou
         assert house.events()[-1].reason == "installed again"
 
 
+async def test_what_never_stays_as_it_was_written_is_no_endless_loop(house):
+    async with house.running(deployed("web", asks())):
+        place = f"{PLACE}/web"
+        install = house.files.install
+
+        async def spoiled(certificate, pair):
+            folder = await install(certificate, pair)
+            house.files.damaged.add(folder)
+            return folder
+
+        house.files.install = spoiled
+        house.files.damaged.add(place)
+        house.certificates.name_all()
+        await anyio.sleep(DAY)
+        assert len(house.files.installs) < 130
+        assert "does not stay in" in str(house.board.problems["certificate:web"])
+        house.files.install = install
+        await anyio.sleep(HOUR)
+        assert not house.files.damaged
+        assert not house.board.problems
+        assert len(house.issuer.orders) == 1
+
+
 async def test_what_is_lost_altogether_is_ordered_anew(house):
     async with house.running(deployed("web", asks())):
         house.files.damaged.add(f"{PLACE}/web")

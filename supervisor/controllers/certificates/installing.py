@@ -10,8 +10,11 @@ from supervisor.controllers.certificates.memory import NOTHING, CertificateMemor
 from supervisor.controllers.ports import CertificateFiles
 from supervisor.core.certificates import records
 from supervisor.model.certificate import CertificateRecord, DesiredCertificate, Issued
-from supervisor.model.errors import Failure
+from supervisor.model.errors import Failure, Retry
 from supervisor.model.events import EventKind
+
+_MENDED_SECONDS, _MOST_MENDED = 3_600.0, 5
+"""So often in so long a certificate is installed again at once; then less and less often."""
 
 
 class Installing(msgspec.Struct, kw_only=True):
@@ -22,6 +25,8 @@ class Installing(msgspec.Struct, kw_only=True):
     memory: CertificateMemory
     trouble: dict[str, str] = {}
     """Certificate to why it cannot be installed."""
+    _mended: dict[str, list[float]] = {}
+    """Certificate to when it was last installed again."""
 
     async def ready(self, certificate: DesiredCertificate, ready: Issued) -> bool:
         """Install what was issued; False if what is kept of it is damaged: it is forgotten then.
@@ -46,12 +51,25 @@ class Installing(msgspec.Struct, kw_only=True):
     async def again(self, certificate: DesiredCertificate, current: Issued) -> bool:
         """Install the current one once more; False if what is kept of it is damaged."""
         name = certificate.name
+        self._check_that_it_stays(certificate)
         folder = await self._install(certificate, current)
         if folder:
             before = self.memory.of(name).installed_in
             self.memory.change(name, lambda record: records.installed_again(record, folder=folder))
             self._note_place(name, before, folder)
         return bool(folder)
+
+    def _check_that_it_stays(self, certificate: DesiredCertificate) -> None:
+        """Count how often it is mended: a place may not hold what is put there. Raises Retry."""
+        name, now = certificate.name, self.memory.clock.now()
+        times = [at for at in self._mended.get(name, ()) if now - _MENDED_SECONDS < at <= now]
+        if len(times) >= _MOST_MENDED:
+            place = self.files.place(certificate)
+            raise Retry(
+                f"cannot install {name}: it does not stay in {place} as it was written",
+                hint="see who changes it there, and whether that file system keeps modes and links",
+            )
+        self._mended[name] = [*times, now]
 
     async def back(self, certificate: DesiredCertificate, former: Issued, *, why: str) -> bool:
         """Install the one before; False if what is kept of it is damaged."""
