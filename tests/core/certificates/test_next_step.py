@@ -10,12 +10,8 @@ from supervisor.core.certificates.steps import (
     Forget,
     ForgetFailure,
     InstallAgain,
-    LookServed,
     Nothing,
     OrderOne,
-    PutBackFormer,
-    RestartUsers,
-    Serve,
     StandIn,
 )
 from supervisor.model.acme import FailureKind, OrderRefusal, RenewalInfo
@@ -23,9 +19,7 @@ from supervisor.model.certificate import (
     CertificateRecord,
     CertificateTerms,
     Counted,
-    PutBack,
     Renewal,
-    Stage,
 )
 from tests.core.certificates.samples import DAY, DESIRED, FOLDER, HOUR, NOW, asks, has, issued
 
@@ -35,8 +29,6 @@ LOST = Seen(folder=FOLDER, installed=False, kept=False)
 FRESH = issued()
 ASKED = Renewal(version=FRESH.version, at=NOW + 60 * DAY, ask_at=NOW + HOUR)
 STANDIN = replace(DESIRED, standin=True)
-CHECKED = replace(DESIRED, check=("https://localhost:443",))
-REFUSAL = OrderRefusal(kind=FailureKind.VALIDATION, message="nobody answers")
 
 
 def failed(kind: FailureKind, record: CertificateRecord, *, at: float = NOW) -> CertificateRecord:
@@ -331,101 +323,6 @@ def test_what_was_made_here_while_the_clock_was_ahead_is_made_anew():
 def test_a_wait_that_was_written_before_the_clock_was_set_back_is_over():
     record = failed(FailureKind.PASSING, has(), at=NOW + 365 * DAY)
     assert isinstance(next_step(DESIRED, record, SEEN, NOW), OrderOne)
-
-
-NEW, FORMER = issued(2), issued(1, at=NOW - 61 * DAY)
-USED = Seen(folder=FOLDER, users=("web.service",))
-
-
-def installed() -> CertificateRecord:
-    return records.installed(has(FORMER), NEW, folder=FOLDER, now=NOW)
-
-
-def look(record: CertificateRecord, why: str, now: float) -> tuple[CertificateRecord, object]:
-    record = records.looked(record, why, now)
-    return record, next_step(CHECKED, record, replace(USED, unserved=why), now)
-
-
-def test_without_a_check_it_counts_as_served():
-    assert isinstance(next_step(DESIRED, installed(), USED, NOW), Serve)
-
-
-def test_nobody_looks_before_its_users_took_it_up():
-    record = replace(installed(), renewal=replace(ASKED, version=NEW.version))
-    step = next_step(CHECKED, record, replace(USED, waiting=("web.service",)), NOW)
-    assert step == Nothing(until=NOW + HOUR, reason="web.service has not taken it up yet")
-    assert isinstance(next_step(CHECKED, record, USED, NOW), LookServed)
-    served = next_step(CHECKED, record, replace(USED, unserved=""), NOW)
-    assert isinstance(served, Serve)
-
-
-def test_what_is_not_served_restarts_its_users_and_is_put_back():
-    record, step = look(installed(), "the former is served", NOW)
-    assert step == Nothing(until=NOW + 1, reason="the former is served")
-    assert isinstance(next_step(CHECKED, record, USED, NOW + 1), LookServed)
-    record, step = look(record, "the former is served", NOW + 10)
-    assert step == RestartUsers(reason="the former is served")
-    record = records.restarted(record)
-    assert record.version == NEW.version + "+"
-    record, step = look(record, "the former is served", NOW + 11)
-    assert step == Nothing(until=NOW + 12, reason="the former is served")
-    record, step = look(record, "the former is served", NOW + 41)
-    assert step == PutBackFormer(reason="the former is served")
-    record = records.put_back(record, step.reason, folder=FOLDER, now=NOW + 41)
-    assert record.version == FORMER.version
-    assert record.refused is not None
-    assert record.refused.version == NEW.version
-    # Half of what is left of its life later it is tried again; and when a person asks.
-    step = next_step(CHECKED, record, USED, NOW + 42)
-    assert isinstance(step, Nothing)
-    assert step.until == record.refused.again_at
-    left = FORMER.facts.not_after - (NOW + 41)
-    assert step.until == NOW + 41 + left / 2
-    step = next_step(CHECKED, record, USED, step.until)
-    assert step == OrderOne(reason="the last one was put back, and another is tried")
-    asked = records.asked(record, NOW + 50, at_once=False)
-    assert isinstance(next_step(CHECKED, asked, USED, NOW + 50), OrderOne)
-
-
-@pytest.mark.parametrize(
-    ("former", "seen"),
-    [
-        (None, USED),
-        (issued(1, at=NOW - 91 * DAY), USED),
-        (FORMER, replace(USED, previous_kept=False)),
-        (FORMER, Seen(folder=FOLDER)),
-    ],
-)
-def test_what_nothing_can_be_put_back_for_stays_and_is_looked_at_again(former, seen):
-    record = replace(installed(), previous=former, stage=Stage.RESTARTED)
-    record = replace(record, renewal=Renewal(version=NEW.version, at=NOW + DAY, ask_at=NOW + DAY))
-    record = records.looked(record, "it is not served", NOW)
-    record = records.looked(record, "it is not served", NOW + 30)
-    step = next_step(CHECKED, record, replace(seen, unserved="it is not served"), NOW + 30)
-    assert step == Nothing(until=NOW + 30 + HOUR, reason="it is not served")
-    assert step == next_step(CHECKED, record, seen, NOW + 31)
-    assert isinstance(next_step(CHECKED, record, seen, NOW + 30 + HOUR), LookServed)
-
-
-def test_what_was_revoked_is_never_put_back():
-    record = replace(records.revoked(has(FORMER)), stage=Stage.SERVED)
-    record = replace(records.installed(record, NEW, folder=FOLDER, now=NOW), revoked=FORMER.version)
-    record = replace(record, stage=Stage.RESTARTED)
-    record = records.looked(record, "no", NOW)
-    step = next_step(CHECKED, record, replace(USED, unserved="no"), NOW + 60)
-    assert not isinstance(step, PutBackFormer)
-
-
-def test_what_was_put_back_for_other_terms_is_no_reason_to_wait():
-    wanted = asks(domains=("web.example.org", "www.example.org"))
-    refused = PutBack(
-        version="x", terms=wanted.terms, reason="no", at=NOW - 1, again_at=NOW + 9 * DAY
-    )
-    record = has(FRESH, refused=refused, renewal=ASKED)
-    step = next_step(wanted, record, SEEN, NOW)
-    assert step == Nothing(until=refused.again_at, reason="all is as it should be")
-    assert isinstance(next_step(asks(key_type="rsa-4096"), record, SEEN, NOW), OrderOne)
-    assert isinstance(next_step(DESIRED, record, SEEN, NOW), ForgetFailure)
 
 
 def test_a_failing_renewal_wakes_nobody_but_to_be_told_of():
