@@ -109,7 +109,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
                 self._why[name] = looked.unserved
                 self._look_at(name, self.memory.clock.now() + _START_AGAIN_SECONDS)
                 return []
-            seen = replace(seen, unserved=looked.unserved)
+            seen = replace(seen, unserved=looked.unserved, is_answered=looked.is_answered)
             record = self._note_look(name, seen)
             step = self._next(certificate, record, seen)
         keys = await self._carry_out(certificate, record, seen, step)

@@ -49,6 +49,7 @@ LOOK_AGAIN_SECONDS = 1.0
 RELOAD_SECONDS = 10.0
 """So long may a server serve the former after its unit was reloaded."""
 RESTART_SECONDS = 30.0
+"""So long may one that was restarted not answer; if it does, as long as after a reload."""
 UNSERVED_AGAIN_SECONDS = 3_600.0
 """There is nothing to put back: it may be served yet."""
 
@@ -78,6 +79,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     unserved: str | None = None
     """What was wrong when it was looked just now whether it is served, empty if nothing was; None
     if nobody looked. The record has it already (`records.looked`)."""
+    is_answered: bool = False
+    """Whether a server answered then, with another certificate."""
 
 
 def next_step(
@@ -180,7 +183,8 @@ def _gate(
         return Serve(reason="it was seen to be served")
     elapsed = now - record.looked_since
     restarted = record.stage is Stage.RESTARTED
-    if elapsed < (RESTART_SECONDS if restarted else RELOAD_SECONDS):
+    may_be_starting = restarted and not seen.is_answered
+    if elapsed < (RESTART_SECONDS if may_be_starting else RELOAD_SECONDS):
         return Nothing(until=now + LOOK_AGAIN_SECONDS, reason=seen.unserved)
     if not seen.users:
         return None

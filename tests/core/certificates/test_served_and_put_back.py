@@ -75,6 +75,17 @@ def test_what_is_not_served_restarts_its_users_and_is_put_back():
     assert isinstance(next_step(CHECKED, asked, USED, NOW + 50), OrderOne)
 
 
+def test_one_that_was_restarted_and_answers_is_not_waited_for_as_one_that_does_not():
+    record = replace(installed(), stage=Stage.RESTARTED, looked_since=NOW, looked_at=NOW)
+    late = records.looked(record, "it is not served", NOW + 10)
+    seen = replace(USED, unserved="it is not served")
+    assert isinstance(next_step(CHECKED, late, seen, NOW + 10), Nothing)
+    answered = replace(seen, is_answered=True)
+    assert isinstance(next_step(CHECKED, late, answered, NOW + 10), PutBackFormer)
+    soon = records.looked(record, "it is not served", NOW + 9)
+    assert isinstance(next_step(CHECKED, soon, answered, NOW + 9), Nothing)
+
+
 @pytest.mark.parametrize(
     ("former", "seen"),
     [
