@@ -2,10 +2,10 @@
 
     python3 tls_load.py PORT NAME ROOTS
 
-It runs inside a host until it gets a SIGTERM. Quick requests, each in a
-connection of its own, and slow ones (`/slow`), which are in flight most of the time. At the end it
-prints JSON: the `serials` that were seen, in their order, how many requests were `sent`, and which
-were `lost` (what was wrong to how often).
+It runs inside a host until it gets a SIGTERM. Quick requests, each in a connection of its own, and
+slow ones (`/slow`), which are in flight most of the time. It prints a line when the first one was
+answered, and JSON at the end: the `serials` that were seen, in their order, how many requests were
+`sent`, and which were `lost` (what was wrong to how often).
 """
 
 import http.client
@@ -18,7 +18,7 @@ from collections import Counter
 
 TIMEOUT_SECONDS = 30
 PAUSE_SECONDS = 0.02
-over = threading.Event()
+begun, over = threading.Event(), threading.Event()
 noted = threading.Lock()
 serials: list[str] = []
 sent: Counter[str] = Counter()
@@ -58,6 +58,7 @@ def ask(path: str, port: int, name: str, roots: str) -> None:
         problem = repr(error)
     finally:
         one.close()
+    begun.set()
     with noted:
         sent[path] += 1
         if problem:
@@ -77,6 +78,8 @@ def main() -> None:
     threads = [threading.Thread(target=go_on, args=(path, *sys.argv[1:])) for path in paths]
     for thread in threads:
         thread.start()
+    begun.wait()
+    print("begun", flush=True)
     over.wait()
     for thread in threads:
         thread.join()

@@ -150,13 +150,15 @@ def run_of(user: User, unit: str = "web.service") -> str:
 def load(user: User, port: int, roots: str) -> Iterator[dict[str, object]]:
     """Requests while something is done; what became of them is there in the end."""
     user.write(LOAD.name, LOAD.read_text())
+    user.write("load.json", "")
     home = f"/home/{user.name}"
     start = ["systemd-run", "--user", "--quiet", "--unit=load", "--collect"]
     start += [f"--property=StandardOutput=truncate:{home}/load.json", "--"]
     user.run(*start, "python3", f"{home}/{LOAD.name}", str(port), NAME, roots)
     told: dict[str, object] = {}
     try:
+        user.wait_for(lambda: "begun" in user.read("load.json"), what="a first request")
         yield told
     finally:
         user.systemctl("stop", "load.service")
-    told |= json.loads(user.read("load.json"))
+    told |= json.loads(user.read("load.json").splitlines()[-1])

@@ -59,7 +59,7 @@ def test_a_container_serves_what_it_waited_for_and_others_under_traffic(user, ac
             seen.append(user.wait_for(lambda: another(user, port, acme, seen), what="another"))
     assert told["lost"] == {}
     assert told["serials"] == seen == acme.issued()
-    assert told["sent"]["/slow"] > RENEWALS
+    assert told["sent"]["/slow"] > 1, "there were some in flight"
     assert run_of(user) == run, "it was reloaded"
 
     before, orders = installed(user), acme.orders()

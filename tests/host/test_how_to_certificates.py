@@ -95,6 +95,8 @@ def test_challenges_are_answered_as_the_page_says(user, acme, port, proxy):
         user.write("proxy/.keep", "")
         argv = ["/usr/sbin/nginx", "-c", f"{home}/proxy.conf", "-e", "stderr"]
     user.run("systemd-run", "--user", "--quiet", "--unit=proxy", "--", *argv)
+    ask = ["curl", "--silent", "--output", "/dev/null", f"http://127.0.0.1:{acme.http_port}/"]
+    user.wait_for(lambda: user.run(*ask, check=False).returncode == 0, what="the web server")
     settings = acme.settings(webroot=webroot)
     settings = settings.replace(f"127.0.0.1:{acme.http_port}", f"127.0.0.1:{inner}")
     deploy_folder(user, nginx_unit(user, port), more=settings)
