@@ -79,6 +79,23 @@ async def test_a_stand_in_serves_until_there_is_one(house):
         assert house.record().previous is None
 
 
+async def test_those_who_answer_the_challenge_start_before_it_is_asked_for(house):
+    """With a stand-in; whom it takes long, nobody waits for without an end."""
+    house.suspended.add("web")  # as one that is still starting
+    async with house.running(deployed("web", asks(standin=True))):
+        await anyio.sleep(300)
+        assert house.record().current.standin
+        assert not house.issuer.orders
+        house.suspended.clear()
+        house.queue.add("app:web")
+        await anyio.sleep(30)
+        assert len(house.issuer.orders) == 1
+        house.suspended.add("mail")
+        await house.deploy(deployed("mail", asks("mail", standin=True)))
+        await anyio.sleep(700)
+        assert len(house.issuer.orders) == 2
+
+
 async def test_a_renewal_is_taken_up_and_seen_to_be_served(house):
     house.listen()
     async with house.running(deployed("web", CHECKED)):

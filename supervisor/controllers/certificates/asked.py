@@ -85,7 +85,8 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
         """Units that have yet to take up what is installed; it is named once they have."""
         self._awaited.pop(name, None)
         late = self._late(name, record.version)
-        if late and record.stage is not Stage.SERVED:
+        is_standin = record.current is not None and record.current.standin
+        if late and (record.stage is not Stage.SERVED or is_standin):
             self._awaited[name] = record.version
         return late
 

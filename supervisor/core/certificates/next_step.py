@@ -41,6 +41,9 @@ from supervisor.model.certificate import (
     Stage,
 )
 
+STANDIN_SECONDS = 600.0
+"""So long may those start that answer the challenge, with a stand-in, before another is ordered."""
+
 TRUSTED_SINCE = 1_767_225_600.0
 """2026-01-01: a clock that says less was never set."""
 CLOCK_AGAIN_SECONDS = 600.0
@@ -235,6 +238,9 @@ def _order(
     reason = order_reason(desired, record, now, lost=_is_lost(seen))
     if reason is None:
         return None
+    if until := _starting(record, seen, now):
+        why = f"{_some(seen.waiting)} starts with the stand-in first"
+        return Nothing(until=until, reason=why)
     failure, terms = record.failure, desired.terms
     if failure is not None and records.is_about(failure, terms, way):
         if not failure.retry_at:
@@ -252,6 +258,15 @@ def _order(
         return _wait(desired, record, seen, now, at=at, why=f"{reason.text}, but {why}")
     new_key = record.current is not None and record.revoked == record.current.version
     return OrderOne(reason=reason.text, replaces=former, new_key=new_key)
+
+
+def _starting(record: CertificateRecord, seen: Seen, now: float) -> float:
+    """Until when those are waited for who start with a stand-in; 0 if nobody is."""
+    current = record.current
+    if current is None or not current.standin or record.asked_at or not seen.waiting:
+        return 0.0
+    until = current.installed_at + STANDIN_SECONDS
+    return until if now < until <= now + STANDIN_SECONDS else 0.0
 
 
 def _pause(desired: DesiredCertificate, record: CertificateRecord, now: float) -> tuple[float, str]:
