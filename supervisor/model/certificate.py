@@ -5,6 +5,7 @@ it, is in the ledger (`CertificateRecord`). Keys and chains are in files, and no
 """
 
 import enum
+from collections.abc import Iterator
 
 import msgspec
 
@@ -66,10 +67,21 @@ class DesiredCertificate(msgspec.Struct, frozen=True, kw_only=True, omit_default
     """Units that take up another one when they are reloaded, by name."""
     restart: tuple[str, ...] = ()
     """Units that are restarted for another one."""
+    unit_lines: tuple[int, ...] = ()
+    """Where each of these stands in the file, those of `reload` first."""
     standin: bool = False
     """`Standin=yes`: until there is one, a self-signed one takes its place."""
     check: tuple[str, ...] = ()
     """`https://HOST:PORT` of servers that have to serve it."""
+
+    @property
+    def named_units(self) -> Iterator[tuple[str, str, int]]:
+        """Units that `Reload=` and `Restart=` name, each with the key and its line."""
+        named = [("Reload", unit) for unit in self.reload]
+        named += [("Restart", unit) for unit in self.restart]
+        lines = self.unit_lines or (self.line,) * len(named)
+        for (key, unit), line in zip(named, lines, strict=True):
+            yield key, unit, line
 
 
 class CertificateUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

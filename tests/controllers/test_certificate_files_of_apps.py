@@ -45,7 +45,7 @@ async def test_what_an_app_asks_for_is_shown(world):
     )
     (unit,) = state.latest()["web"].wanted.units
     assert unit.certificate_uses == (
-        CertificateUse(name="web", fixed=True, path="web.certificate", line=2),
+        CertificateUse(name="web", fixed=True, path="web.certificate", line=3),
     )
     assert state.certificates() == {"web": "web"}
 

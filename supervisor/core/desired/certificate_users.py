@@ -49,29 +49,28 @@ def unknown_users(
 
 def _unknown(app: DesiredApp, units: set[str]) -> Iterator[Finding]:
     for certificate in app.certificates:
-        for key, words in (("Reload", certificate.reload), ("Restart", certificate.restart)):
-            for word in words:
-                if word in units:
-                    continue
-                close = nearest(word, units)
-                hint = f"did you mean {close}?" if close else "name a unit of one of the apps here"
-                yield app.finding(
-                    f"{key}={word}: no app has such a unit",
-                    app.source_path(certificate.path),
-                    hint,
-                    line=certificate.line,
-                    fatal=False,
-                )
+        for key, word, line in certificate.named_units:
+            if word in units:
+                continue
+            close = nearest(word, units)
+            hint = f"did you mean {close}?" if close else "name a unit of one of the apps here"
+            yield app.finding(
+                f"{key}={word}: no app has such a unit",
+                app.source_path(certificate.path),
+                hint,
+                line=line,
+                fatal=False,
+            )
 
 
 def _named(apps: Iterable[DesiredApp]) -> _Named:
     named: dict[str, list[tuple[DesiredApp, CertificateUse]]] = defaultdict(list)
     for app in apps:
         for one in app.certificates:
-            for words, fixed in ((one.reload, False), (one.restart, True)):
-                use = CertificateUse(name=one.name, fixed=fixed, path=one.path, line=one.line)
-                for word in words:
-                    named[word].append((app, use))
+            for key, word, line in one.named_units:
+                fixed = key == "Restart"
+                use = CertificateUse(name=one.name, fixed=fixed, path=one.path, line=line)
+                named[word].append((app, use))
     return {word: tuple(uses) for word, uses in named.items()}
 
 

@@ -9,6 +9,9 @@ from supervisor.model.errors import Finding
 from supervisor.model.source import AppRevision
 
 _Key = TypeVar("_Key", str, tuple[str, str])
+_NAME = "another name"
+_OTHER = {"certificate folder": "another Directory="}
+"""What to give one of two, by what both define."""
 
 
 def app_conflicts(
@@ -66,7 +69,7 @@ def unit_conflicts(
         path = names[app][key]
         places = _places(other, there, apps[app], path)
         message = f"apps {other.name} and {app} both define the {key[0]} {key[1]} ({places})"
-        hint = _hint(app, other.name, holders)
+        hint = _hint(app, other.name, holders, _OTHER.get(key[0], _NAME))
         refused[app].append(apps[app].finding(message, apps[app].source_path(path), hint))
 
     for app in apps:
@@ -113,8 +116,8 @@ def _places(one: AppRevision, path: str, other: AppRevision, other_path: str) ->
     return " and ".join(place for _, place in both)
 
 
-def _hint(app: str, other: str, holders: Collection[str]) -> str:
+def _hint(app: str, other: str, holders: Collection[str], what: str = _NAME) -> str:
     if app in holders and other in holders:
-        return "give one of them another name"
+        return f"give one of them {what}"
     those = app if other in holders else f"{app} or {other}"
-    return f"give one of them another name, or `exclude` app {those} in the settings"
+    return f"give one of them {what}, or `exclude` app {those} in the settings"

@@ -140,6 +140,7 @@ class _Reading:
             hint = "use letters, digits, '.', '_' and '-', a letter or digit first"
             self._refuse(f"{one_line(name)} cannot name a certificate", hint)
         issuer = self._value("Issuer", _issuer, self._settings.issuer)
+        reload, restart = self._units("Reload"), self._units("Restart")
         certificate = DesiredCertificate(
             name=name,
             path=self._one.path,
@@ -154,8 +155,9 @@ class _Reading:
             reuse_key=self._boolean("ReuseKey"),
             directory=self._value("Directory", self._directory, ""),
             mode=self._value("Mode", _mode, 0o600),
-            reload=self._units("Reload"),
-            restart=self._units("Restart"),
+            reload=tuple(reload),
+            restart=tuple(restart),
+            unit_lines=(*reload.values(), *restart.values()),
             standin=self._boolean("Standin"),
             check=self._checks(),
         )
@@ -238,17 +240,17 @@ class _Reading:
             raise Refused(f"Directory={one_line(text)} is podvisor's own place", hint)
         return path
 
-    def _units(self, key: str) -> tuple[str, ...]:
-        """Return the units that a key names, each once."""
-        units: dict[str, None] = {}
+    def _units(self, key: str) -> dict[str, int]:
+        """Return the units that a key names, each with the line of its first mention."""
+        units: dict[str, int] = {}
         for entry in self._one.all(key):
             for word in split_words(entry.value):
                 if not _UNIT.fullmatch(word):
                     hint = f"write {key}=web.service"
                     self._refuse(f"{key}= names no unit", hint, entry)
                 else:
-                    units[word if "." in word else f"{word}.service"] = None
-        return tuple(units)
+                    units.setdefault(word if "." in word else f"{word}.service", entry.line)
+        return units
 
     def _checks(self) -> tuple[str, ...]:
         checks: dict[str, None] = {}

@@ -110,7 +110,8 @@ def test_an_app_of_which_nobody_speaks_is_the_same_object():
 
 
 def test_a_unit_that_no_app_has_is_a_warning():
-    asking = app("web", unit("web"), web={"reload": ("webb.service", "web"), "restart": ("zzz",)})
+    named = {"reload": ("webb.service", "web"), "restart": ("zzz",), "unit_lines": (3, 3, 5)}
+    asking = app("web", unit("web"), web=named)
     apps = {"web": asking, "other": app("other", unit("other"))}
     found = unknown_users(apps, apps.values())
     assert {name: [one.message for one in some] for name, some in found.items()} == {
@@ -121,19 +122,20 @@ def test_a_unit_that_no_app_has_is_a_warning():
         ]
     }
     first = found["web"][0]
-    assert (first.path, first.line, first.fatal) == ("web/web.certificate", 2, False)
+    assert (first.path, first.line, first.fatal) == ("web/web.certificate", 3, False)
+    assert [one.line for one in found["web"]] == [3, 3, 5]
     assert first.hint == "did you mean web.service?"
     assert unknown_users({"other": apps["other"]}, apps.values()) == {}
 
 
 @pytest.mark.parametrize(
-    ("names", "folders", "said"),
+    ("names", "folders", "said", "hint"),
     [
-        (("web", "web"), ("", ""), "both define the certificate web (a/web.certificate and "),
-        (("web", "mail"), ("/t", "/t"), "both define the certificate folder /t (a/web.certifica"),
+        (("web", "web"), ("", ""), "both define the certificate web (a/web.c", "another name, or"),
+        (("web", "mail"), ("/t", "/t"), "both define the certificate folder /t (", "another Direc"),
     ],
 )
-def test_two_apps_that_want_one_certificate_or_one_place(names, folders, said):
+def test_two_apps_that_want_one_certificate_or_one_place(names, folders, said, hint):
     apps = {
         one: app(one, **{name: {"directory": folder}})
         for one, name, folder in zip("ab", names, folders, strict=True)
@@ -142,4 +144,5 @@ def test_two_apps_that_want_one_certificate_or_one_place(names, folders, said):
     refused = unit_conflicts(apps, {"a"})
     assert set(refused) == {"b"}
     assert said in refused["b"][0].message
+    assert refused["b"][0].hint.startswith(f"give one of them {hint}")
     assert refused["b"][0].path == f"b/{names[1]}.certificate"

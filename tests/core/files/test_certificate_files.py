@@ -89,6 +89,7 @@ def test_all_of_it() -> None:
         mode=0o640,
         reload=("web.container", "proxy.service", "mail@1.service"),
         restart=("db.service",),
+        unit_lines=(11, 11, 12, 13),
         standin=True,
         check=(
             "https://localhost:8443",
