@@ -8,6 +8,7 @@ from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.model.certificate import CertificateUse
 from supervisor.model.certificate_settings import CertificateSettings, IssuerSettings
 from supervisor.model.check import CheckedCertificate
+from supervisor.model.settings import SourceSettings
 from supervisor.wiring.planning import Planning
 
 pytestmark = pytest.mark.anyio
@@ -72,6 +73,22 @@ async def test_other_settings_have_files_judged_anew(world):
         "company",
     ]
     assert (await state.deployments())["web"] is one
+
+
+async def test_another_source_has_files_judged_anew(world):
+    text = WEB + "Directory=/srv/more/web/tls\n"
+    world.reader.put("home", {"apps/web/web.container": "x", "apps/web/web.certificate": text})
+    current = CurrentSettings(world.settings)
+    state = Planning(world.ports()).desired_state(current, standing={})
+    state.put(await world.reader.fetch("home", world.settings.sources["home"]))
+    (one,) = (await state.deployments()).values()
+    assert one.wanted
+    sources = {**world.settings.sources, "more": SourceSettings(folder="/srv/more")}
+    current.put(msgspec.structs.replace(world.settings, sources=sources))
+    (one,) = (await state.deployments()).values()
+    assert one.wanted is None
+    assert "is in /srv/more, which is a source of apps" in str(one.findings[0])
+    assert (one.findings[0].path, one.findings[0].line) == ("apps/web/web.certificate", 3)
 
 
 async def test_one_that_means_nothing_has_its_app_refused(world):

@@ -71,11 +71,13 @@ class AppRenderer(msgspec.Struct, kw_only=True):
     """The user's own Quadlet files and drop-ins, as they were judged with."""
     _issuers: CertificateSettings = CertificateSettings()
     """As certificates were judged with."""
+    _places: HostFolders | None = None
+    """So, too."""
     _unusable: Failure | None = None
     """Why the generator could not even say which one it is."""
 
     async def is_new(self) -> bool:
-        """Whether the generator, what it reads beside the apps, or an issuer is another now.
+        """Whether the generator, what it reads beside the apps, an issuer or a source is another now.
 
         While it cannot be asked, what it said before stands.
         """
@@ -85,12 +87,14 @@ class AppRenderer(msgspec.Struct, kw_only=True):
             self._unusable = failure
             return False
         self._unusable = None
-        issuers = self.settings.now.certificates
-        is_new = (*now, issuers) != (self._version, self._around, self._issuers)
+        settings = self.settings.now
+        places = self.folders.with_sources(one.folder for one in settings.sources.values())
+        given = (settings.certificates, places)
+        is_new = (*now, *given) != (self._version, self._around, self._issuers, self._places)
         if is_new:
             self._judged.clear()
         self._version, self._around = now
-        self._issuers = issuers
+        self._issuers, self._places = given
         return is_new
 
     def known(self, one: Candidate) -> DesiredApp | None:
@@ -181,7 +185,9 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         if unfilled := tuple(rendered_findings(files)):
             return None, unfilled  # what the generator says of a template only confuses
         secrets, of_secrets = read_secret_files(files)
-        certificates, of_certificates = read_certificate_files(files, self._issuers, self.folders)
+        certificates, of_certificates = read_certificate_files(
+            files, self._issuers, self._places or self.folders
+        )
         generators = generated.findings.get(one.name, ())
         findings = (*generators, *of_secrets, *of_certificates, *pointers(files))
         if any(finding.fatal for finding in findings):

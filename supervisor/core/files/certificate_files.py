@@ -5,7 +5,7 @@ What only one issuer allows is in `core.files.certificate_limits`.
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -71,6 +71,13 @@ class HostFolders(msgspec.Struct, frozen=True, kw_only=True):
     """Where apps are installed, each in a folder of its own."""
     certificates: str
     """Podvisor's own place of certificates, each in a folder of its own."""
+    sources: tuple[str, ...] = ()
+    """Folders that are sources: what is in them is kept in Git, and tells of a change."""
+
+    def with_sources(self, folders: Iterable[str]) -> "HostFolders":
+        """Return it with the folders of the sources, as the settings write them."""
+        sources = (directory_of(one, self.home) for one in folders if one)
+        return msgspec.structs.replace(self, sources=tuple(sources))
 
 
 def is_certificate(path: str) -> bool:
@@ -235,6 +242,12 @@ class _Reading:
         if is_below(path, self._folders.apps):
             hint = "what is there comes from the source alone: name a folder elsewhere"
             raise Refused(f"Directory={one_line(text)} is a folder of podvisor's apps", hint)
+        for source in self._folders.sources:
+            if is_below(path, source):
+                message = f"Directory={one_line(text)} is in {source}, which is a source of apps"
+                raise Refused(
+                    message, "its keys would become files of apps: name a folder elsewhere"
+                )
         if is_below(path, self._folders.certificates):
             hint = f"leave it out: then it is {self._folders.certificates}/{self._one.stem}"
             raise Refused(f"Directory={one_line(text)} is podvisor's own place", hint)

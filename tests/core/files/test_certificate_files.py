@@ -25,7 +25,7 @@ FOLDERS = HostFolders(
     home="/home/pi",
     apps="/home/pi/.config/containers/systemd/podvisor",
     certificates="/home/pi/.local/share/podvisor/certificates",
-)
+).with_sources(["", "~/apps/", "/srv/more"])
 SETTINGS = CertificateSettings(issuers={"company": IssuerSettings(directory="https://ca/dir")})
 DOMAIN = "[Certificate]\nDomain=www.example.org\n"
 INTERNAL = "[Certificate]\nIssuer=internal\n"
@@ -191,6 +191,9 @@ def test_takes_these(text: str) -> None:
             "is podvisor's own place",
             "leave it out",
         ),
+        (DOMAIN + "Directory=~/apps/d4/tls", 3, "is in /home/pi/apps, which is a source", "elsewh"),
+        (DOMAIN + "Directory=%h/apps", 3, "is in /home/pi/apps, which is a source of apps", ""),
+        (DOMAIN + "Directory=/srv/x/../more/tls", 3, "is in /srv/more, which is a source", ""),
         (DOMAIN + "Reload=a/b", 3, "Reload= names no unit", ""),
         (DOMAIN + "Restart=web.service a$b", 3, "Restart= names no unit", ""),
         (DOMAIN + "Check=http://a.org", 3, "is no URL of a server with TLS", "https://HOST"),
