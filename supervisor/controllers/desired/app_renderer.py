@@ -77,7 +77,7 @@ class AppRenderer(msgspec.Struct, kw_only=True):
     """Why the generator could not even say which one it is."""
 
     async def is_new(self) -> bool:
-        """Whether the generator, what it reads beside the apps, an issuer or a source is another now.
+        """Whether the generator, what it reads beside the apps, an issuer or a source is another.
 
         While it cannot be asked, what it said before stands.
         """

@@ -12,7 +12,7 @@ from functools import partial
 from supervisor.core.config import overlay_setting
 from supervisor.core.config.problem import Problem, shown_text
 from supervisor.core.config.toml_lines import Path
-from supervisor.core.files.domains import WILDCARD, parse_domain
+from supervisor.core.files.domains import WILDCARD, is_address, parse_domain
 from supervisor.core.files.source_paths import glob_problem
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.githost.client_address import parse_listen
@@ -145,6 +145,9 @@ def _resolver(text: str) -> object:
     try:
         return ipaddress.ip_address(text)
     except ValueError:
+        host, _, port = text.rpartition(":")
+        if _is_name(host if port.isdigit() else text):
+            raise ValueError("it is a name, and no address") from None
         return parse_listen(text)
 
 
@@ -152,12 +155,15 @@ def _host(key: Path, text: str) -> Iterator[Problem]:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or not 0 < int(port) < 1 << 16:
         host = text
-    try:
-        good = not parse_domain(host).startswith(WILDCARD)
-    except Refused:
-        good = False
-    if not good:
+    if not is_address(host) and not _is_name(host):
         yield Problem(key, f"{shown_text(text)} is no server", "write HOST or HOST:PORT")
+
+
+def _is_name(host: str) -> bool:
+    try:
+        return not is_address(host) and not parse_domain(host).startswith(WILDCARD)
+    except Refused:
+        return False
 
 
 def _url(key: Path, text: str, *, encrypted: bool = False) -> Iterator[Problem]:

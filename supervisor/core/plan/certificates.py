@@ -7,6 +7,7 @@ who has taken up another one.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from supervisor.kit.texts import nearest
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.certificate import DesiredCertificate
 from supervisor.model.errors import Finding
@@ -109,11 +110,14 @@ def certificate_blockers(
                 continue
             seen.add(use)
             is_there = name in there
+            known = {*described_here, *offered}
+            close = "" if is_there else nearest(name, known)
+            hint = f"describe it in a file {name}.certificate, of this app or of another one"
             yield app.finding(
                 f"{unit.name} uses the certificate {name}, which no app describes"
                 + (" any more: it is not renewed" if is_there else ""),
                 app.source_path(use.path),
-                f"describe it in a file {name}.certificate, of this app or of another one",
+                f"did you mean {close}?" if close else hint,
                 line=use.line,
                 fatal=not is_there,
             )

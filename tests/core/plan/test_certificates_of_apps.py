@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from supervisor.core.plan import planner
+from supervisor.core.plan.certificates import certificate_blockers
 from supervisor.core.plan.needs import blocked_units
 from supervisor.model.app import AppOptions, ChangeAction, ChangeRule
 from supervisor.model.certificate import CertificateTerms, CertificateUse, DesiredCertificate
@@ -110,6 +111,15 @@ def test_a_certificate_that_no_app_describes_keeps_the_app_out(machine):
     assert first.hint == "describe it in a file site.certificate, of this app or of another one"
     assert second.path == "web/mail.container"
     assert plan.steps == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("stie", "did you mean site?"), ("mail", "describe it in a file mail.cert")]
+)
+def test_one_that_is_nearly_called_so_is_asked_for(name, hint):
+    one = app("web", using("web", name))
+    (finding,) = certificate_blockers(one, {"site": "tls"})
+    assert finding.hint.startswith(hint)
 
 
 def test_one_that_is_still_there_when_nobody_describes_it_any_more_keeps_nothing_out(machine):
