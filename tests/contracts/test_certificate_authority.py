@@ -33,7 +33,7 @@ def authority(request: Any, tmp_path: Path) -> Authority:
 
 
 async def test_it_is_made_with_the_first_certificate(authority: Authority) -> None:
-    with pytest.raises(Stalled, match="no authority of its own yet"):
+    with pytest.raises(Stalled, match="no authority of podvisor's own yet"):
         await authority.root()
     first = await authority.issue(TERMS)
     root = await authority.root()

@@ -133,7 +133,7 @@ class FakeAuthority:
 
     async def root(self) -> str:
         if not self.issued:
-            raise Stalled("podvisor has no authority of its own yet", hint="ask for one")
+            raise Stalled("there is no authority of podvisor's own yet", hint="ask for one")
         return pem("CERTIFICATE", "signer internal")
 
 

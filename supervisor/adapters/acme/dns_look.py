@@ -140,18 +140,25 @@ def _code(error: dns.resolver.NoNameservers) -> str:
     return ""
 
 
-def where(domain: str, resolvers: Sequence[str]) -> tuple[str, ...]:
-    """Addresses that a name has now, IPv4 first; none if it has none, or nobody answers."""
+def where(domain: str, resolvers: Sequence[str]) -> str:
+    """Say where a name leads now, IPv4 first, or that it does not; empty if nobody answers."""
     if (name := _name(domain)) is None:
-        return ()
+        return ""
     found: list[str] = []
+    is_known = True
     try:
         asker = Asker(resolver=_quick(resolvers))
-        for kind in ("A", "AAAA"):
-            found += sorted(record.to_text() for record in asker.records(name, kind))
     except DnsError:
-        return tuple(found)
-    return tuple(found)
+        return ""
+    for kind in ("A", "AAAA"):
+        try:
+            found += sorted(record.to_text() for record in asker.records(name, kind))
+        except DnsError:
+            is_known = False
+    bare = domain.removeprefix("*.")
+    if found:
+        return f"{bare} leads to {', '.join(found)}"
+    return f"{bare} has no address" if is_known else ""
 
 
 def persist_record(

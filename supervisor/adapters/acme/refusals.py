@@ -14,8 +14,11 @@ from supervisor.kit.texts import one_line
 from supervisor.model.acme import FailureKind, Order, OrderRefusal
 from supervisor.model.certificate import Challenge
 
-_QUOTED = 200
+_QUOTED = 400
+"""An issuer's text begins with what it did, and says what came of it at the end."""
 _MANY = 3
+_ANY = ("", "0.0.0.0", "::")  # noqa: S104  # not listened at: it is what the settings may say
+_PLACE = "/.well-known/acme-challenge/"
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _CLOCK = "look at this machine's clock (timedatectl): it says {}"
 _TOO_MANY_REQUESTS = 429
@@ -210,8 +213,7 @@ def _seen_in_dns(word: str, order: Order, domain: str, meta: Meta) -> str:
         )
     if order.challenge is Challenge.DNS or word not in {"connection", "dns", "unauthorized"}:
         return ""
-    places = dns_look.where(domain, order.resolvers)
-    return f"{domain} leads to {', '.join(places)}" if places else ""
+    return dns_look.where(domain, order.resolvers)
 
 
 def of_order(problem: Problem | None, order: Order) -> Refused:
@@ -239,25 +241,31 @@ def _challenge_hint(word: str, order: Order, domain: str) -> str:
             f"dig TXT _acme-challenge.{domain} must show, from everywhere, what was put there"
             " while the order was open"
         )
-    port, place = 443, order.listen
-    if order.challenge is Challenge.HTTP:
-        port, place = 80, order.webroot or order.listen
+    is_http = order.challenge is Challenge.HTTP
+    port = 80 if is_http else 443
+    webroot = order.webroot if is_http else ""
     if word == "dns":
         return f"{domain} needs an A or AAAA record that leads to this machine, from everywhere"
     if word == "connection":
+        place = f"the web server here that shows {webroot}" if webroot else _listener(order)
         return (
-            f"port {port} of {domain} must lead to {place} on this machine: look at its address in"
+            f"port {port} of {domain} must lead to {place}: look at its address in"
             " DNS (A, and AAAA if there is one), the router's forwarding and the firewall"
         )
-    if order.challenge is Challenge.HTTP:
-        return (
-            f"somebody else answers at port 80 of {domain}: see where its A and AAAA records lead,"
-            f" or have /.well-known/acme-challenge/ handed on to {place}"
-        )
-    return (
-        f"somebody else answers at port 443 of {domain}: see where its A and AAAA records lead, and"
-        f" that TLS reaches {place} as it is"
-    )
+    hint = f"somebody else answers at port {port} of {domain}: see where its A and AAAA records"
+    hint += " lead"
+    if webroot:
+        return f"{hint}, or have its web server show {_PLACE} from {webroot}"
+    if is_http:
+        return f"{hint}, or have {_PLACE} handed on to {_listener(order)}"
+    return f"{hint}, and that TLS reaches {_listener(order)} as it is"
+
+
+def _listener(order: Order) -> str:
+    """Say where podvisor waits for the issuer, as somebody sees it who is to lead there."""
+    host, _, port = order.listen.rpartition(":")
+    is_any = host.strip("[]") in _ANY
+    return f"port {port} of this machine" if is_any else f"{order.listen} on this machine"
 
 
 def _telling(problem: Problem) -> Problem:

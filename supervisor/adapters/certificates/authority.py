@@ -50,6 +50,6 @@ class InternalAuthority:
                 return await in_thread((self._folder / ROOT).read_text)
             except FileNotFoundError as error:
                 raise Stalled(
-                    "podvisor has no authority of its own yet",
+                    "there is no authority of podvisor's own yet",
                     hint="it is made with the first certificate that has Issuer=internal",
                 ) from error

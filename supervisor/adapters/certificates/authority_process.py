@@ -115,17 +115,37 @@ def _read(folder: Path) -> _Authority:
             path = folder / KEY
             if path.stat().st_mode & _OF_OTHERS:
                 path.chmod(0o600)
-            key = read_key(path.read_text())
-            root = x509.load_pem_x509_certificate((folder / ROOT).read_bytes())
-            _permitted(root)
+            key = _key_in(path)
+            root = _root_in(folder / ROOT)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise _damaged(folder, f"{error.filename} is missing") from error
-        except (ValueError, x509.ExtensionNotFound) as error:
+        except _UnreadableError as error:
             raise _damaged(folder, str(error)) from error
     pem = root.public_bytes(Encoding.PEM).decode()
     if problem := pair_problem(key_pem(key), pem, names=(), now=time.time()):
         raise _damaged(folder, problem)
     return _Authority(key, root)
+
+
+class _UnreadableError(Exception):
+    """Says which file is not what it is to be."""
+
+
+def _key_in(path: Path) -> PrivateKey:
+    try:
+        return read_key(path.read_text())
+    except ValueError as error:  # also what is no text
+        raise _UnreadableError(f"{path.name} is no private key in PEM") from error
+
+
+def _root_in(path: Path) -> x509.Certificate:
+    try:
+        root = x509.load_pem_x509_certificate(path.read_bytes())
+        _permitted(root)
+    except (ValueError, x509.ExtensionNotFound) as error:
+        what = "no certificate of an authority that podvisor made"
+        raise _UnreadableError(f"{path.name} is {what}") from error
+    return root
 
 
 def _damaged(folder: Path, why: str) -> Stalled:

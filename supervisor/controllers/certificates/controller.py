@@ -349,7 +349,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
         failure = self.memory.of(name).failure
         if failure is None:
             return self._why.get(name, "")
-        words = f"{failure.message} ({failure.hint})" if failure.hint else failure.message
+        words = f"{failure.message}; {failure.hint}" if failure.hint else failure.message
         if not failure.retry_at:
             return f"{words}; podvisor certs renew {name} --now tries it again"
         return f"{words}; tried again {relative(failure.retry_at, now=self.memory.clock.now())}"

@@ -40,7 +40,7 @@ def read_key(pem: str) -> PrivateKey:
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise ValueError(f"it is no private key in PEM without a password: {error}") from error
+        raise ValueError("it is no private key in PEM without a password") from error
     if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         return key
     raise ValueError("it is a key neither for ECDSA nor for RSA")

@@ -118,18 +118,19 @@ def test_nothing_is_said_of_what_cannot_be_known(asked: Asked) -> None:
     assert caa_problem("example.test", (), asked.resolvers) == ""
     assert asked.caa("192.0.2.1") == ""
     assert asked.caa("..") == ""
-    assert where("..", asked.resolvers) == ()
-    assert where("example.test", ("no address",)) == ()
+    assert where("..", asked.resolvers) == ""
+    assert where("192.0.2.1", asked.resolvers) == ""
+    assert where("example.test", ("no address",)) == ""
 
 
 def test_where_a_name_leads(asked: Asked) -> None:
     asked.zone.put("example.test", "A", "192.0.2.2", "192.0.2.1")
     asked.zone.put("example.test", "AAAA", "2001:db8::1")
     asked.zone.put("www.example.test", "CNAME", "example.test.")
-    addresses = ("192.0.2.1", "192.0.2.2", "2001:db8::1")
-    assert where("example.test", asked.resolvers) == addresses
-    assert where("*.example.test", asked.resolvers) == addresses
-    assert where("none.test", asked.resolvers) == ()
+    there = "example.test leads to 192.0.2.1, 192.0.2.2, 2001:db8::1"
+    assert where("example.test", asked.resolvers) == there
+    assert where("*.example.test", asked.resolvers) == there
+    assert where("none.example.test", asked.resolvers) == "none.example.test has no address"
 
 
 def test_the_record_that_would_persist() -> None:

@@ -9,6 +9,8 @@ import msgspec
 import pytest
 from cryptography import x509
 
+from supervisor.adapters.acme.refusals import of_challenge
+from supervisor.adapters.acme.replies import Meta, Problem
 from supervisor.core.x509.keys import key_pem, new_key
 from supervisor.model.acme import ORDER_FILES, FailureKind, Order
 from supervisor.model.certificate import KeyType
@@ -176,7 +178,7 @@ def test_what_an_issuer_says_is_bounded_and_printable(server: AcmeServer, order:
     text = "\x1b[31mred\n" + "x" * 10_000
     server.refusals["newOrder"] = [Refusal("malformed", text)]
     found = refused(order)
-    assert len(found.message) < 500
+    assert len(found.message) < 600
     assert "\\x1b" in found.message
 
 
@@ -222,6 +224,51 @@ def test_what_dns_says_of_a_name_that_is_not_proven_is_said(
     with small_dns.serving({"127.0.0.1": small_dns.Server([zone])}) as port:
         found = refused(msgspec.structs.replace(order, resolvers=(f"127.0.0.1:{port}",)))
     assert seen in found.hint
+
+
+@pytest.mark.parametrize("word", ["dns", "connection", "unauthorized"])
+def test_a_name_without_an_address_is_said(server: AcmeServer, order: Order, word: str) -> None:
+    zone = small_dns.zone("example.org", {"ns.example.org": "127.0.0.1"})
+    server.failing = Refusal(word, "no luck")
+    with small_dns.serving({"127.0.0.1": small_dns.Server([zone])}) as port:
+        found = refused(msgspec.structs.replace(order, resolvers=(f"127.0.0.1:{port}",)))
+    assert found.hint.endswith("; seen from here, example.org has no address")
+
+
+def test_the_end_of_what_an_issuer_says_is_there(server: AcmeServer, order: Order) -> None:
+    said = f"Fetching http://example.org/.well-known/acme-challenge/{'x' * 43}: "
+    said += "dial tcp: lookup example.org: no such host; " * 3 + "that is why"
+    server.failing = Refusal("dns", said)
+    assert refused(order).message.endswith("that is why")
+
+
+ANYWHERE = "0.0.0.0:80", "[::]:80"
+LEADS = {
+    "connection": "port 80 of example.org must lead to {}: look at its address",
+    "unauthorized": "/.well-known/acme-challenge/ handed on to {}",
+}
+
+
+@pytest.mark.parametrize("word", LEADS)
+@pytest.mark.parametrize(
+    ("listen", "place"),
+    [
+        ("127.0.0.1:8402", "127.0.0.1:8402 on this machine"),
+        *((one, "port 80 of this machine") for one in ANYWHERE),
+    ],
+)
+def test_where_the_issuer_has_to_come_in_is_said(
+    order: Order, word: str, listen: str, place: str
+) -> None:
+    problem = Problem(type=f"urn:ietf:params:acme:error:{word}", detail="no luck")
+    asked = msgspec.structs.replace(order, listen=listen)
+    hint = of_challenge(problem, asked, "example.org", Meta()).refusal.hint
+    assert LEADS[word].format(place) in hint
+    shown = msgspec.structs.replace(asked, webroot="/srv/acme")
+    hint = of_challenge(problem, shown, "example.org", Meta()).refusal.hint
+    assert "/srv/acme" in hint
+    assert "/srv/acme on this machine" not in hint
+    assert "web server" in hint
 
 
 def test_a_wildcard_is_for_dns(server: AcmeServer, order: Order) -> None:

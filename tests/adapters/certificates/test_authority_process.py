@@ -224,6 +224,21 @@ def become_a_file(folder: Path) -> None:
     folder.write_text("own")
 
 
+@pytest.mark.parametrize("name", [KEY, ROOT])
+@pytest.mark.parametrize("text", [b"", b"nonsense", b"\xff\xfe", b"-----BEGIN X-----\n!\n"])
+def test_what_cannot_be_read_of_it_is_said_in_plain_words(
+    authority: Authority, name: str, text: bytes
+) -> None:
+    authority.pair()
+    (authority.folder / name).write_bytes(text)
+    why = authority.ask().problem.partition("cannot be used: ")[2]
+    what = {
+        KEY: "private key in PEM",
+        ROOT: "certificate of an authority that podvisor made",
+    }
+    assert why == f"{name} is no {what[name]}"
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
