@@ -221,6 +221,12 @@ class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     installed_in: str = ""
     """Absolute path of the folder; another one is due where the file says another. Empty while
     nothing is installed."""
+    folder_id: str = ""
+    """Tells that folder from another one of its name."""
+    folder_lost: bool = False
+    """That folder is not there any more, and who has mounted it sees no other."""
+    folders_lost: int = 0
+    """How often that was so."""
     left: tuple[str, ...] = ()
     """Folders in which it was installed before, and is as long as somebody may read it there."""
     renewal: Renewal | None = None
@@ -244,10 +250,14 @@ class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
     @property
     def version(self) -> str:
-        """What its users take up: another word, and they reload; another `+`, and they restart."""
+        """What its users take up: another word, and they reload.
+
+        They restart for another `+`, and for another number after the dot: of the folder.
+        """
         if self.current is None or not self.installed_in:
             return ""
-        return f"{self.current.version}{'+' if self.stage is Stage.RESTARTED else ''}"
+        folder = f".{self.folders_lost}" if self.folders_lost else ""
+        return f"{self.current.version}{folder}{'+' if self.stage is Stage.RESTARTED else ''}"
 
 
 class CertificateState(enum.StrEnum):

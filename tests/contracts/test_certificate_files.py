@@ -1,5 +1,9 @@
 """CertificateFiles: pairs that are kept, and what is installed."""
 
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +38,11 @@ class FakeSide:
     def damages_kept(self, name: str, digest: str) -> None:
         del self.files.pairs[name, digest]
 
+    @contextmanager
+    def loses(self, folder: str) -> Iterator[None]:
+        self.files.lose(folder)
+        yield
+
     def closes(self, folder: str) -> None:
         self.files.unwritable.add(folder)
 
@@ -52,6 +61,13 @@ class RealSide:
     def damages_kept(self, name: str, digest: str) -> None:
         for path in (self.folder / "kept" / name).glob("*/chain.pem"):
             path.write_text("another")
+
+    @contextmanager
+    def loses(self, folder: str) -> Iterator[None]:
+        mounted = os.open(folder, os.O_PATH)
+        shutil.rmtree(folder)
+        yield
+        os.close(mounted)
 
     def closes(self, folder: str) -> None:
         Path(folder).write_text("no folder")
@@ -134,6 +150,21 @@ async def test_what_is_damaged_is_installed_again(side: Side) -> None:
     assert not await files.is_installed(wanted(), first)
     await files.install(wanted(), FIRST)
     assert await files.is_installed(wanted(), first)
+
+
+@pytest.mark.parametrize("place", ["", "served"])
+async def test_a_folder_that_is_made_anew_is_another_one(side: Side, place: str) -> None:
+    files = files_of(side)
+    certificate = wanted(place and f"{side.folder}/{place}")
+    assert await files.folder_id(certificate) == ""
+    folder = await files.install(certificate, FIRST)
+    first = await files.folder_id(certificate)
+    await files.install(certificate, SECOND)
+    assert await files.folder_id(certificate) == first != ""
+    with side.loses(folder):
+        assert await files.folder_id(certificate) == ""
+        await files.install(certificate, SECOND)
+        assert await files.folder_id(certificate) not in ("", first)
 
 
 async def test_another_mode_is_not_installed(side: Side) -> None:

@@ -173,6 +173,54 @@ async def test_what_is_damaged_where_it_is_installed_comes_from_what_is_kept(hou
         assert house.events()[-1].reason == "installed again"
 
 
+@pytest.mark.parametrize("directory", ["", "/srv/tls"])
+async def test_who_has_mounted_a_folder_that_is_gone_is_restarted(house, directory):
+    place = directory or f"{PLACE}/web"
+    async with house.running(deployed("web", asks(directory=directory))):
+        for time in (1, 2):
+            house.jobs.clear()
+            house.files.lose(place)
+            house.certificates.name_all()
+            await house.rest()
+            assert house.jobs == [("restart", "web.service")], time
+        house.jobs.clear()
+        house.files.damaged.add(place)
+        house.certificates.name_all()
+        await house.rest()
+        assert house.jobs == []
+        house.certificates.actions().renew("web", at_once=True)
+        await anyio.sleep(30)
+        assert house.jobs == [("reload", "web.service")]
+        house.files.lose(place)
+        house.certificates.actions().renew("web", at_once=True)
+        await anyio.sleep(30)
+        assert [how for how, _ in house.jobs] == ["reload", "restart", "reload"]
+        assert len(house.issuer.orders) == 3
+
+
+async def test_killed_where_a_folder_was_made_anew_its_users_are_restarted(house):
+    web, calls = deployed("web", asks()), []
+
+    def whether(name, _args):
+        calls.append(name)
+        is_next = calls[-2:] == ["certificates.install", "certificates.folder_id"]
+        return Retry("the process is gone") if is_next and calls.count("lost") else None
+
+    house.whether = whether
+    async with house.running(web):
+        house.jobs.clear()
+        house.files.lose(f"{PLACE}/web")
+        calls.append("lost")
+        house.certificates.name_all()
+        await anyio.sleep(0.1)
+        assert calls[-1] == "certificates.folder_id"
+    house.whether = None
+    assert house.jobs == []
+    async with house.running(web):
+        await anyio.sleep(1)
+        assert house.jobs == [("restart", "web.service")]
+
+
 async def test_what_never_stays_as_it_was_written_is_no_endless_loop(house):
     async with house.running(deployed("web", asks())):
         place = f"{PLACE}/web"
@@ -567,6 +615,7 @@ CALLS = [
     "certificates.kept",
     "certificates.install",
     "certificates.is_installed",
+    "certificates.folder_id",
     "certificates.forget",
     "issuer.issue",
     "issuer.standin",

@@ -23,7 +23,7 @@ from supervisor.controllers.ports import OrderFolders
 from supervisor.controllers.reconcilers import Reconciler
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.core.plan.certificates import described, users_of
+from supervisor.core.plan.certificates import described, parted, users_of
 from supervisor.kit import backoff
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.acme import Order, OrderRefusal, Pair
@@ -118,7 +118,11 @@ class FakeApps:
             if before and before.certificates == versions:
                 continue
             how = "start" if before is None else "reload"
-            if before and any(version.endswith("+") for version in versions.values()):
+            had = before.certificates if before else {}
+            if before and any(
+                version.endswith("+") or parted(version)[1] != parted(had.get(name, ""))[1]
+                for name, version in versions.items()
+            ):
                 how = "restart"
             house.jobs.append((how, unit.name))
             if how in house.effective:

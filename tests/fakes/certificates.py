@@ -158,6 +158,9 @@ class FakeCertificateFiles:
         """Folder and version of all that was installed, one after the other."""
         self.damaged: set[str] = set()
         """Folders in which something is not as it was installed."""
+        self.folder_ids: dict[str, int] = {}
+        """Folder to what tells it from others; the next one that is made has another."""
+        self._made = 0
         self.unwritable: set[str] = set()
         """Folders in which nothing can be installed."""
         self.forgotten: list[str] = []
@@ -187,6 +190,9 @@ class FakeCertificateFiles:
             raise Stalled(
                 f"cannot install {certificate.name} in {folder}", hint="let it be written"
             )
+        if folder not in self.folder_ids:
+            self._made += 1
+            self.folder_ids[folder] = self._made
         self.installed[folder] = Installed(certificate.name, pair, certificate.mode)
         self.installs.append((folder, pair.facts.fingerprint[:16]))
         self.damaged.discard(folder)
@@ -202,12 +208,21 @@ class FakeCertificateFiles:
             and folder not in self.damaged
         )
 
+    async def folder_id(self, certificate: DesiredCertificate) -> str:
+        return str(self.folder_ids.get(self.place(certificate), ""))
+
+    def lose(self, folder: str) -> None:
+        """Somebody removes a folder with all that is in it."""
+        del self.folder_ids[folder], self.installed[folder]
+
     async def remove(self, name: str, directory: str) -> None:
         if self.failure:
             raise self.failure
         there = self.installed.get(directory)
         if there and there.name == name:
             del self.installed[directory]
+            if directory.startswith(f"{PLACE}/"):
+                self.folder_ids.pop(directory, None)
 
     async def forget(self, name: str, keep: Sequence[Issued]) -> None:
         if self.failure:

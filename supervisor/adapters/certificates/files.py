@@ -67,6 +67,10 @@ class CertificateStore:
         place = self._place_of(certificate.name, certificate.directory)
         return await self._aside(lambda: place.holds(issued.digest, mode=certificate.mode))
 
+    async def folder_id(self, certificate: DesiredCertificate) -> str:
+        """Return what tells the folder from another one that is made there; empty if none is."""
+        return await self._aside(self._place_of(certificate.name, certificate.directory).identity)
+
     async def remove(self, name: str, directory: str) -> None:
         """Take away what was installed in a folder; other files there stay, and what is kept."""
         await self._aside(self._place_of(name, directory).remove)

@@ -72,6 +72,17 @@ class Place:
                     return False
                 raise
 
+    def identity(self) -> str:
+        """Return the folder's inode, which is no other's while it is mounted. Raises Retry."""
+        with told(f"read certificate {self.name} in {self.folder}"):
+            try:
+                with self._opened() as place:
+                    return str(os.fstat(place).st_ino)
+            except OSError as error:
+                if error.errno in _NOT_THERE:
+                    return ""
+                raise
+
     def remove(self) -> None:
         """Take it away, if it is the one that is installed there. Raises Retry or Stalled."""
         with told(f"remove certificate {self.name} from {self.folder}"):

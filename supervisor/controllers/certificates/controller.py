@@ -102,6 +102,9 @@ class CertificateController(msgspec.Struct, kw_only=True):
                 installed = await self.installing.ready(certificate, record.ready)
             return self._with_apps(name) if installed else [Kind.CERTIFICATE.key(name)]
         seen = await self._see(certificate, record)
+        if record.folder_lost and seen.installed and record.installed_in == seen.folder:
+            await self.installing.note_folder(certificate)
+            return self._with_apps(name)
         step = self._next(certificate, record, seen)
         if isinstance(step, LookServed):
             looked = await look(self.tls, certificate, record)

@@ -86,7 +86,11 @@ class Installing(msgspec.Struct, kw_only=True):
         name = certificate.name
         try:
             pair = await self.files.kept(name, issued)
+            if pair:
+                await self._look_for_folder(certificate)
             folder = await self.files.install(certificate, pair) if pair else ""
+            if folder:
+                await self.note_folder(certificate)
         except Failure as failure:
             if self.trouble.get(name) != str(failure):
                 self._tell(name, str(failure), ok=False, detail=failure.hint)
@@ -95,6 +99,19 @@ class Installing(msgspec.Struct, kw_only=True):
         if self.trouble.pop(name, ""):
             self._tell(name, "it could be installed", kind=EventKind.RECOVERED)
         return folder
+
+    async def _look_for_folder(self, certificate: DesiredCertificate) -> None:
+        """Note that the folder is gone, before another one is made."""
+        name, record = certificate.name, self.memory.of(certificate.name)
+        if record.installed_in != self.files.place(certificate) or not record.folder_id:
+            return
+        if await self.files.folder_id(certificate) != record.folder_id:
+            self.memory.change(name, records.lost_folder)
+
+    async def note_folder(self, certificate: DesiredCertificate) -> None:
+        """Note in which folder it is installed; its users restart if the former one is gone."""
+        folder_id = await self.files.folder_id(certificate)
+        self.memory.change(certificate.name, lambda record: records.in_folder(record, folder_id))
 
     def _note_place(self, name: str, before: str, after: str) -> None:
         if before not in ("", after):

@@ -75,6 +75,9 @@ class CertificateFiles(Protocol):
     async def is_installed(self, certificate: DesiredCertificate, issued: Issued) -> bool:
         """Whether what stands there is that, with its mode, and nothing is missing."""
 
+    async def folder_id(self, certificate: DesiredCertificate) -> str:
+        """Return what tells the folder from another one that is made there; empty if none is."""
+
     async def remove(self, name: str, directory: str) -> None:
         """Take away what was installed in a folder; other files there stay, and what is kept."""
 

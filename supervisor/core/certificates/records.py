@@ -79,6 +79,26 @@ def installed_again(record: CertificateRecord, *, folder: str) -> CertificateRec
     return replace(record, installed_in=folder)
 
 
+def lost_folder(record: CertificateRecord) -> CertificateRecord:
+    """The folder in which it was installed is gone: who has mounted it is cut off."""
+    return replace(record, folder_lost=True)
+
+
+def in_folder(record: CertificateRecord, folder_id: str) -> CertificateRecord:
+    """It was installed in this folder: if the former one was lost, its version is another one."""
+    if not record.folder_lost:
+        return replace(record, folder_id=folder_id)
+    return replace(
+        record,
+        folder_id=folder_id,
+        folder_lost=False,
+        folders_lost=record.folders_lost + 1,
+        looked_since=0.0,
+        looked_at=0.0,
+        unserved="",
+    )
+
+
 def moved(record: CertificateRecord, before: str) -> CertificateRecord:
     """It is installed elsewhere now; where it was, somebody may read it still."""
     left = (one for one in (*record.left, before) if one != record.installed_in)
@@ -91,6 +111,8 @@ def let_go(record: CertificateRecord) -> CertificateRecord:
         record,
         ready=None,
         installed_in="",
+        folder_id="",
+        folder_lost=False,
         left=(),
         stage=Stage.SERVED,
         failure=None,

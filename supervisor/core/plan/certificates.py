@@ -18,6 +18,10 @@ ANEW = "+"
 """At the end of a version (`CertificateRecord.version`): its users are to be started anew."""
 
 
+_FOLDER = "."
+"""Before the number of its folder, in a version: whoever had another one is started anew."""
+
+
 class Described(NamedTuple):
     """A certificate, and the app that asks for it."""
 
@@ -87,6 +91,12 @@ def uses(unit: DesiredUnit, name: str) -> bool:
 def has_taken_up(had: str, version: str) -> bool:
     """Whether what runs with `had` runs with `version`, and was started anew if that is asked."""
     return had == version or (bool(had) and had.removesuffix(ANEW) == version)
+
+
+def parted(version: str) -> tuple[str, str]:
+    """Part a version into the certificate's own and that of its folder."""
+    own, _, folder = version.removesuffix(ANEW).partition(_FOLDER)
+    return own, folder
 
 
 def certificate_names(unit: DesiredUnit) -> Collection[str]:

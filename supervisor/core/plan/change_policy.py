@@ -8,7 +8,7 @@ from collections.abc import Collection
 import msgspec
 
 from supervisor.core.files.source_paths import is_below
-from supervisor.core.plan.certificates import ANEW, has_taken_up
+from supervisor.core.plan.certificates import ANEW, has_taken_up, parted
 from supervisor.core.plan.unit_inputs import changed_files, difference
 from supervisor.core.render.x_podvisor_deploy import fits
 from supervisor.model.app import ChangeAction, DesiredUnit
@@ -51,14 +51,17 @@ def _of_certificates(
         had = old.certificates.get(name, "")
         if not had or has_taken_up(had, version):
             continue
-        before = had.removesuffix(ANEW)
-        if before == version.removesuffix(ANEW):
+        before, folder = parted(had)
+        after, new_folder = parted(version)
+        if folder != new_folder and before == after:
+            words.append(f"the folder of certificate {name} was made anew")
+        elif before == after:
             words.append(f"it still serves the former certificate {name}")
         elif before in put_back:
             words.append(f"certificate {name} was put back, as nobody served the newer one")
         else:
             words.append(f"certificate {name} was renewed")
-        restarts |= name in fixed or version.endswith(ANEW)
+        restarts |= name in fixed or version.endswith(ANEW) or folder != new_folder
     return Uptake(ChangeAction.RESTART if restarts else ChangeAction.RELOAD, "; ".join(words))
 
 

@@ -181,6 +181,26 @@ def test_what_serves_the_former_one_is_restarted_and_left_alone_when_it_does_not
     assert machine.applied["web"].units["web.service"].certificates == {"site": "v1"}
 
 
+@pytest.mark.parametrize(
+    ("had", "version", "step", "reason"),
+    [
+        ("v1", "v1.1", RestartUnit, "the folder of certificate site was made anew"),
+        ("v1.1", "v1.2", RestartUnit, "the folder of certificate site was made anew"),
+        ("v1", "v2.1", RestartUnit, "certificate site was renewed"),
+        ("v1.1", "v2.1", ReloadUnit, "certificate site was renewed"),
+        ("v1.1", "v1.1+", RestartUnit, "it still serves the former certificate site"),
+    ],
+)
+def test_who_has_mounted_a_folder_that_is_gone_restarts(machine, had, version, step, reason):
+    one = describing(app("web", using("web", "site", can_reload=True)), "site")
+    deployment = stands(machine, one, site=had)
+    machine.certificates["site"] = version
+    found = step_of(machine, deployment)
+    assert (type(found), found.reason) == (step, reason)
+    machine.converge([deployment])
+    assert machine.converge([deployment]) == []
+
+
 def test_who_missed_one_restarts_at_once_where_others_had_to(machine):
     one = describing(app("web", using("web", "site", can_reload=True)), "site")
     deployment = stands(machine, one, site="v1")
