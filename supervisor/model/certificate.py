@@ -92,6 +92,8 @@ class CertificateUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     fixed: bool = False
     """Whether it sees another one only when it is started anew: a file of it is mounted by itself,
     or its `.certificate` says `Restart=`."""
+    own_place: bool = False
+    """Whether it names podvisor's own place of it, where `Directory=` may not have it."""
     path: str = ""
     """Of the file that says so, relative to the app's root."""
     line: int = 0

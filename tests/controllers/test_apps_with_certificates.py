@@ -9,6 +9,7 @@ from supervisor.model.events import EventKind
 from supervisor.model.need import NeedKind
 from supervisor.model.rollout import Outcome
 from supervisor.model.status import AppState, AppStatus, SyncRequest
+from tests.fakes.certificates import PLACE
 
 pytestmark = pytest.mark.anyio
 SITE = "[Certificate]\nDomain=web.example.org\n"
@@ -201,3 +202,27 @@ async def test_a_sync_has_damaged_files_put_back(world):
         await anyio.sleep(1)
         assert not world.certificates.damaged
         assert len(world.issuer.orders) == 1
+
+
+@pytest.mark.parametrize("user", ["web", "other"])
+async def test_a_folder_that_a_unit_mounts_stays_until_it_names_the_new_one(world, user):
+    mounts = f"{user}/mounts.container"
+    files = {"web/web.container": "", "web/site.certificate": SITE, mounts: "tls=site own=yes"}
+    there = world.certificates.installed
+    async with world.running() as daemon:
+        await world.push(daemon, files)
+        await anyio.sleep(100)
+        assert "mounts.service" in world.machine.running
+        files["web/site.certificate"] = SITE + "Directory=/srv/tls\n"
+        await world.push(daemon, files)
+        await anyio.sleep(100)
+        assert f"{PLACE}/site" in there
+        status = next(one for one in daemon.service.status().apps if one.name == user)
+        assert status.state is AppState.REFUSED
+        assert status.findings[0].path == mounts
+        assert "mounts.service" in world.machine.running
+        files[mounts] = "tls=site v2"
+        await world.push(daemon, files)
+        await anyio.sleep(100)
+        assert there.keys() == {"/srv/tls"}
+        assert {one.state for one in daemon.service.status().apps} == {AppState.READY}

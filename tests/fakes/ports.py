@@ -2,7 +2,7 @@
 
 Apps are written in a toy language: a file `web.container` whose content names what it needs, such
 as `needs=site.network image=img:1 reads=conf refuse=why warn=why after=db,cache can=reload
-onchange=reload job=yes install=x.target tls=site fixed=yes`. What the real generator makes of
+onchange=reload job=yes install=x.target tls=site fixed=yes own=yes`. What the real one makes of
 real files is for tests/core/render/test_quadlet_output.py and the host.
 """
 
@@ -312,7 +312,13 @@ class FakeGenerator:
             reads=(words["reads"],) if "reads" in words else (),
             secret_uses=(SecretUse(words["secret"], file.path, 1),) if "secret" in words else (),
             certificate_uses=(
-                CertificateUse(name=words["tls"], fixed="fixed" in words, path=file.path, line=1),
+                CertificateUse(
+                    name=words["tls"],
+                    fixed="fixed" in words,
+                    own_place="own" in words,
+                    path=file.path,
+                    line=1,
+                ),
             )
             if "tls" in words
             else (),

@@ -22,7 +22,11 @@ from supervisor.controllers.desired.unit_index import UnitIndex
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Folder
 from supervisor.controllers.state.current_settings import CurrentSettings
-from supervisor.core.desired.certificate_users import unknown_users, with_named_users
+from supervisor.core.desired.certificate_users import (
+    misplaced_uses,
+    unknown_users,
+    with_named_users,
+)
 from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
 from supervisor.core.desired.dependencies import refused_for_order
 from supervisor.core.desired.discovery import Composition, told
@@ -252,7 +256,8 @@ class DesiredState(msgspec.Struct, kw_only=True):
 
         kept |= still_needed(going, [one for one in candidates if one.name in out])
         kept |= leaned_on(going, standing())  # makes more of them stand
-        said.refused |= unit_conflicts(able, manifests, standing())
+        there = standing()
+        said.refuse(unit_conflicts(able, manifests, there), misplaced_uses(able, there))
         refused, failures, warnings = said.refused, said.failures, said.warnings
         trials = await self.history.on_trial(manifests, refused, candidates)
         wanted = {name: one for name, one in able.items() if name not in refused} | trials

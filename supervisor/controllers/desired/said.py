@@ -17,6 +17,12 @@ class Said(msgspec.Struct):
         """Those that cannot be made what is asked of them now."""
         return {*self.refused, *self.failures}
 
+    def refuse(self, *several: dict[str, tuple[Finding, ...]]) -> None:
+        """Refuse apps, for all that was found."""
+        for some in several:
+            for name, found in some.items():
+                self.refused[name] = (*self.refused.get(name, ()), *found)
+
     def warn(self, *several: dict[str, tuple[Finding, ...]]) -> None:
         """Add warnings."""
         for some in several:

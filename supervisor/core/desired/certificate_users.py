@@ -47,6 +47,47 @@ def unknown_users(
     return findings
 
 
+def misplaced_uses(
+    apps: Mapping[str, DesiredApp], standing: Iterable[DesiredApp]
+) -> dict[str, tuple[Finding, ...]]:
+    """Refuse, by app, units that name podvisor's own place of what `Directory=` has elsewhere.
+
+    `standing` as of `core.desired.conflicts.unit_conflicts`.
+    """
+    findings: dict[str, tuple[Finding, ...]] = {}
+    for name, app in apps.items():
+        if found := tuple(_misplaced(app, _elsewhere((app,)))):
+            findings[name] = found
+    good = (app for name, app in apps.items() if name not in findings)
+    if elsewhere := _elsewhere((*good, *standing)):
+        for name, app in apps.items():
+            if name not in findings and (found := tuple(_misplaced(app, elsewhere))):
+                findings[name] = found
+    return findings
+
+
+def _elsewhere(apps: Iterable[DesiredApp]) -> dict[str, tuple[DesiredApp, DesiredCertificate]]:
+    return {one.name: (app, one) for app in apps for one in app.certificates if one.directory}
+
+
+def _misplaced(
+    app: DesiredApp, elsewhere: Mapping[str, tuple[DesiredApp, DesiredCertificate]]
+) -> Iterator[Finding]:
+    for unit in app.units if elsewhere else ():
+        for use in unit.certificate_uses:
+            if not use.own_place or use.name not in elsewhere:
+                continue
+            other, certificate = elsewhere[use.name]
+            file = certificate.path if other is app else other.source_path(certificate.path)
+            yield app.finding(
+                f"{unit.name} names podvisor's own place of the certificate {use.name},"
+                " where it is not installed",
+                app.source_path(use.path),
+                f"name {certificate.directory}, where Directory= of {file} puts it",
+                line=use.line,
+            )
+
+
 def _unknown(app: DesiredApp, units: set[str]) -> Iterator[Finding]:
     for certificate in app.certificates:
         for key, word, line in certificate.named_units:

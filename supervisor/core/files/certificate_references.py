@@ -8,6 +8,8 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.certificate_files import CERTIFICATES, directory_of
 from supervisor.core.files.unitfile import Entry, expand
@@ -45,8 +47,8 @@ class CertificateUses:
 
     def look_at_word(self, word: str, entry: Entry, before: str) -> None:
         """Take in a word of a command, or of another value, that comes after `before`."""
-        for name, within in self._named(word):
-            at = self._written(name)
+        for name, within, own in self._named(word):
+            at = self._written(name, own=own)
             if not name:
                 message = "names the folder of all certificates: it is not known which it uses"
                 hint = f"name that of each: {self._root}/NAME"
@@ -55,34 +57,40 @@ class CertificateUses:
                 continue
             fixed = _is_fixed(word, entry, before, within)
             path, line = (at.path, at.line) if at else (self._path, 0)
-            self._add(CertificateUse(name=name, fixed=fixed, path=path, line=line))
+            self._add(CertificateUse(name=name, fixed=fixed, own_place=own, path=path, line=line))
 
     def look_at_mount(self, host_path: str, *, fixed: bool, path: str, line: int) -> None:
         """Take in a path of the host that a pod mounts, as the file at `path` says."""
-        for name, within in self._named(posixpath.normpath(host_path)):
+        for name, within, own in self._named(posixpath.normpath(host_path)):
             if name:
-                use = CertificateUse(name=name, fixed=fixed or bool(within), path=path, line=line)
-                self._add(use)
+                once = fixed or bool(within)
+                self._add(
+                    CertificateUse(name=name, fixed=once, own_place=own, path=path, line=line)
+                )
 
     def _add(self, use: CertificateUse) -> None:
         known = self._uses.setdefault(use.name, use)
-        if use.fixed and not known.fixed:
-            self._uses[use.name] = use
+        told = use if (use.own_place, use.fixed) > (known.own_place, known.fixed) else known
+        self._uses[use.name] = replace(told, fixed=use.fixed or known.fixed)
 
-    def _named(self, word: str) -> Iterator[tuple[str, str]]:
-        """Yield each certificate that a word names, and the path within its folder."""
+    def _named(self, word: str) -> Iterator[tuple[str, str, bool]]:
+        """Yield each certificate that a word names, the path within its folder, and whose that is.
+
+        Whether it is podvisor's own place of it.
+        """
         for rest in _after(word, self._root) if self._root else ():
             name, _, within = rest.partition("/")
             if not name or _NAME.fullmatch(name):
-                yield name, within
+                yield name, within, True
         for directory, name in self._directories.items():
             for rest in _after(word, directory):
-                yield name, rest
+                yield name, rest, False
 
-    def _written(self, name: str) -> Entry | None:
+    def _written(self, name: str, *, own: bool) -> Entry | None:
         """Return the assignment in the unit's own files that names a certificate."""
-        places = [f"{self._root}/{name}".rstrip("/")] if self._root else []
-        places += [folder for folder, one in self._directories.items() if one == name]
+        places = [f"{self._root}/{name}".rstrip("/")]
+        if not own:
+            places = [folder for folder, one in self._directories.items() if one == name]
 
         def names(entry: Entry) -> bool:
             value = expand(entry.value, {"h": self._home}).replace("~/", f"{self._home}/")

@@ -3,7 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from supervisor.core.desired.certificate_users import unknown_users, with_named_users
+from supervisor.core.desired.certificate_users import (
+    misplaced_uses,
+    unknown_users,
+    with_named_users,
+)
 from supervisor.core.desired.conflicts import unit_conflicts
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.certificate import CertificateTerms, CertificateUse, DesiredCertificate
@@ -146,3 +150,34 @@ def test_two_apps_that_want_one_certificate_or_one_place(names, folders, said, h
     assert said in refused["b"][0].message
     assert refused["b"][0].hint.startswith(f"give one of them {hint}")
     assert refused["b"][0].path == f"b/{names[1]}.certificate"
+
+
+OWN_PLACE = CertificateUse(name="tls", own_place=True, path="web.container", line=3)
+ELSEWHERE = {"directory": "/home/pi/twotls"}
+
+
+@pytest.mark.parametrize("use", [OWN_PLACE, replace(OWN_PLACE, own_place=False)])
+def test_a_unit_of_the_same_app_that_names_where_it_is_not_installed(use):
+    refused = misplaced_uses({"web": app("web", unit("web", use), tls=ELSEWHERE)}, ())
+    assert list(refused) == (["web"] if use.own_place else [])
+    for finding in refused.get("web", ()):
+        assert (finding.path, finding.line, finding.fatal) == ("web/web.container", 3, True)
+        assert "web.service names podvisor's own place of the certificate tls" in finding.message
+        where = "/home/pi/twotls, where Directory= of tls.certificate puts it"
+        assert finding.hint == f"name {where}"
+    assert not misplaced_uses({"web": app("web", unit("web", use), tls={})}, ())
+
+
+def test_a_unit_of_another_app_that_names_where_it_is_not_installed():
+    using, asking = app("a", unit("web", OWN_PLACE)), app("b", unit("b"), tls=ELSEWHERE)
+    for refused in (
+        misplaced_uses({"a": using, "b": asking}, ()),
+        misplaced_uses({"a": using}, [asking]),
+    ):
+        assert list(refused) == ["a"]
+        assert refused["a"][0].hint.endswith("where Directory= of b/tls.certificate puts it")
+
+
+def test_what_is_refused_itself_has_no_other_app_refused():
+    asking = app("b", unit("b", OWN_PLACE), tls=ELSEWHERE)
+    assert list(misplaced_uses({"a": app("a", unit("web", OWN_PLACE)), "b": asking}, ())) == ["b"]

@@ -88,7 +88,8 @@ def of_container(line: str, printed: str, **more: str) -> tuple[CertificateUse, 
     ],
 )
 def test_a_container_that_mounts(line: str, printed: str, name: str, *, fixed: bool) -> None:
-    use = CertificateUse(name=name, fixed=fixed, path="web.container", line=3)
+    own = name == "web"
+    use = CertificateUse(name=name, fixed=fixed, own_place=own, path="web.container", line=3)
     assert of_container(line, printed) == (use,)
 
 
@@ -148,7 +149,9 @@ def test_a_plain_unit_that_names(line: str, *, fixed: bool) -> None:
     number = 1 + next(
         n for n, one in enumerate(line.splitlines(), start=1) if "certificates/" in one
     )
-    assert use == CertificateUse(name="web", fixed=fixed, path="web.service", line=number)
+    assert use == CertificateUse(
+        name="web", fixed=fixed, own_place=True, path="web.service", line=number
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,4 +181,13 @@ def test_a_pod_of_kubernetes_that_mounts(path: str, mount: str, *, fixed: bool) 
     assert reading.findings == []
     (unit,) = reading.units
     name = "mine" if "tls" in path else "web"
-    assert unit.certificate_uses == (CertificateUse(name=name, fixed=fixed, path="p.yml", line=7),)
+    own = name == "web"
+    use = CertificateUse(name=name, fixed=fixed, own_place=own, path="p.yml", line=7)
+    assert unit.certificate_uses == (use,)
+
+
+def test_podvisors_own_place_beside_its_directory_is_told_of() -> None:
+    printed = f"ExecStart=podman run -v %h/tls/key.pem:/k -v {OWN}/mine:/t x"
+    uses = of_container(f"Volume=%h/tls/key.pem:/k\nVolume={OWN}/mine:/t", printed)
+    mine = CertificateUse(name="mine", fixed=True, own_place=True, path="web.container", line=4)
+    assert uses == (mine,)
