@@ -285,15 +285,36 @@ class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     app: str
     state: CertificateState
     domains: tuple[str, ...]
+    """That are asked for."""
     issuer: str
+    """That is asked."""
+    challenge: str = ""
+    key_type: str = ""
+    """That is asked for."""
+    check: tuple[str, ...] = ()
+    """Where it is looked whether it is served."""
+    is_standin: bool = False
+    """Whether what is installed is self-signed."""
+    installed_for: tuple[str, ...] = ()
+    """Names in the one that is installed, where they are not `domains`."""
+    signed_by: str = ""
+    """Common name of who signed the one that is installed."""
+    installed_key_type: str = ""
+    """Of the one that is installed, where it is not `key_type`."""
     expires: float = 0.0
     serial: str = ""
     renew_at: float = 0.0
     why_then: str = ""
     """Why the next renewal is then."""
+    waits_for: str = ""
+    """What has to come before it is as it is to be; no trouble."""
     error: str = ""
     hint: str = ""
     retry_at: float = 0.0
+    at_once: str = ""
+    """A command that does not wait for that."""
+    is_asked_for: bool = True
+    """False if an app asked for it before, and none does now."""
     directory: str = ""
     units: tuple[str, ...] = ()
     """That use it."""
@@ -310,6 +331,8 @@ class CertificateList(msgspec.Struct, frozen=True, kw_only=True):
 
     certificates: tuple[CertificateStatus, ...] = ()
     running: bool = True
+    untried: str = ""
+    """Why nothing was tried of what was ordered, and when it will be."""
 
 
 class RenewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

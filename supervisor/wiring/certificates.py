@@ -63,11 +63,11 @@ class Certificates(msgspec.Struct, kw_only=True):
 
     def certificate_detail(self, name: str) -> str:
         """Say what is being done about one that is not there; as of `CertificateNews`."""
-        return self._controller.certificate_detail(name) if self._controller else ""
+        return self._standing.certificate_detail(name) if self._standing else ""
 
     def is_failing(self, name: str) -> bool:
         """Whether it could not be had."""
-        return self._controller is not None and self._controller.is_failing(name)
+        return self._standing is not None and self._standing.is_failing(name)
 
     def statuses(self) -> tuple[CertificateStatus, ...]:
         """How all of them stand."""

@@ -52,6 +52,7 @@ BAD = msgspec.structs.replace(
     error="nobody answers at mail.example.org",
     hint="is port 80 open?",
     retry_at=NOW + 2.5 * DAY,
+    at_once="podvisor certs renew mail --now",
 )
 
 
@@ -83,8 +84,60 @@ def test_what_failed_is_said_with_what_to_do(podvisor: Podvisor, daemon: Any) ->
     assert said.out.splitlines()[-3:] == [
         "✗ certificate mail: it expires in 80 days; nobody answers at mail.example.org",
         "  is port 80 open?",
-        "  tried again in 2 days; podvisor certs renew mail --now",
+        "  tried again in 2 days; at once: podvisor certs renew mail --now",
     ]
+
+
+STANDIN = msgspec.structs.replace(BAD, is_standin=True)
+LEFT = msgspec.structs.replace(GOOD, is_asked_for=False, renew_at=0.0, why_then="")
+UNSEEN = msgspec.structs.replace(
+    GOOD,
+    state=CertificateState.INSTALLED,
+    check=("https://localhost:1",),
+    waits_for="it is not seen to be served yet: nobody listens at localhost:1",
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (STANDIN, ("stand-in", "only a self-signed stand-in is there; nobody answers")),
+        (LEFT, ("no app asks for it any more; it is removed when nothing uses it",)),
+        (UNSEEN, ("… certificate web: it is not seen to be served yet: nobody listens",)),
+    ],
+)
+def test_what_a_person_should_know_of_one_is_said(
+    podvisor: Podvisor, daemon: Any, one: CertificateStatus, words: tuple[str, ...]
+) -> None:
+    daemon.answer("/v1/certificates", listed(one))
+    for said in (podvisor("certs").out, podvisor("certs", "show", one.name).out):
+        for word in words:
+            assert word in said
+    if one is LEFT:
+        assert "podvisor certs renew" not in said
+
+
+def test_what_is_installed_is_told_from_what_is_asked_for(podvisor: Podvisor, daemon: Any) -> None:
+    one = msgspec.structs.replace(
+        BAD,
+        signed_by="Old CA",
+        installed_for=("former.example.org",),
+        installed_key_type="rsa-2048",
+        key_type="ecdsa-p256",
+        challenge="http-01",
+        check=("https://localhost",),
+    )
+    daemon.answer("/v1/certificates", listed(one))
+    said = podvisor("certs", "show", "mail")
+    facts = dict(line.split("  ", 1) for line in said.out.partition("\n\n")[0].splitlines())
+    facts = {key: value.strip() for key, value in facts.items()}
+    assert facts["installed"] == "signed by Old CA, for former.example.org, with a key of rsa-2048"
+    assert facts["domains"] == "mail.example.org"
+    assert facts["key type"] == "ecdsa-p256"
+    assert facts["challenge"] == "http-01"
+    assert facts["seen at"].startswith("https://localhost: ")
+    assert facts["next try"].endswith("(in 2 days)")
+    assert "renewal" not in facts  # it is not what comes next
 
 
 def test_there_may_be_no_certificate(podvisor: Podvisor, daemon: Any) -> None:

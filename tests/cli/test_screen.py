@@ -92,6 +92,22 @@ screen.table([{row}], header=("SOURCE", "FROM", "STATE", "REVISION"), cut=("FROM
     assert row[1] in on_terminal(program, COLUMNS="120")
 
 
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_what_is_folded_is_read_whole(on_terminal: Callable[..., str], columns: int) -> None:
+    row = ["web", "valid", "example.org www.example.org", "letsencrypt", "in 80 days", "in 50 days"]
+    row.append("two thirds of its life are over")
+    header = ("NAME", "STATE", "DOMAINS", "ISSUER", "EXPIRES", "RENEWAL", "WHY THEN")
+    program = f"""
+from supervisor.cli.show import screen
+screen.table([{row}], header={header}, fold=("NAME", "DOMAINS", "ISSUER", "WHY THEN"))
+"""
+    written = on_terminal(program, COLUMNS=str(columns), NO_COLOR="1")
+    assert max(map(len, written.split("\r\n"))) <= columns
+    assert "…" not in written
+    if columns >= 80:
+        assert {*" ".join(row).split()} <= {*written.split()}
+
+
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [

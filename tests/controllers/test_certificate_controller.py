@@ -136,7 +136,7 @@ async def test_what_nobody_serves_is_put_back_and_not_tried_again_by_itself(hous
         assert record.refused
         assert house.files.installed[f"{PLACE}/web"].pair == first
         _, said = house.events(ok=False)
-        assert said.reason == "the one before is installed again: nobody served the new one"
+        assert said.reason == "nobody served the new one: the former one was put back"
         assert said.detail == f"{SERVER} serves the former certificate still"
         house.certificates.name_all()
         await anyio.sleep(DAY)
@@ -481,7 +481,11 @@ async def test_a_folder_that_cannot_be_written_orders_nothing_anew(house):
         await anyio.sleep(2 * HOUR)
         assert len(house.issuer.orders) == 1
         assert house.certificates.is_failing("web")
-        assert "cannot install web in /srv/tls" in house.certificates.certificate_detail("web")
+        said = "cannot install web in /srv/tls; let it be written; tried again in "
+        assert house.certificates.certificate_detail("web").startswith(said)
+        (one,) = house.certificates.statuses()
+        assert (one.error, one.hint) == ("cannot install web in /srv/tls", "let it be written")
+        assert (one.at_once, one.retry_at > house.clock.now()) == ("podvisor sync", True)
         (said,) = house.events(ok=False)
         assert (said.reason, said.detail) == (
             "cannot install web in /srv/tls",

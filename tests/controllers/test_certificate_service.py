@@ -100,7 +100,11 @@ async def test_it_is_waited_for_also_where_it_is_put_back(house):
         house.effective.clear()
         (one,) = (await service(house).renew(RenewRequest(name="web"))).certificates
         assert one.state is CertificateState.FAILING
-        assert one.error.startswith("another one was put back: https://web.example.org serves")
+        why, _, seen = one.error.partition(": ")
+        assert why == "a newer one was not served, so the former one was put back"
+        assert seen.startswith("https://web.example.org serves")
+        assert one.at_once == "podvisor certs renew web"
+        assert one.retry_at > house.clock.now()
         assert one.is_ailing
 
 

@@ -62,7 +62,7 @@ async def test_a_certificate_that_cannot_be_had_says_why_and_stops_nothing(world
         await world.push(daemon, APP)
         await anyio.sleep(100)
         (status,) = daemon.service.status().apps
-        assert "web.example.org is forbidden by CAA (change it)" in waiting(status)[0]
+        assert "web.example.org is forbidden by CAA; change it" in waiting(status)[0]
         assert "web.service" in world.machine.running
         assert ("stop", "web.service") not in world.systemd.jobs
         world.issuer.refusals.clear()
@@ -108,7 +108,7 @@ async def test_what_nobody_serves_is_restarted_then_put_back(world):
         said = [one.reason for one in world.events(EventKind.CERTIFICATE) if not one.ok]
         assert said == [
             "it is not served: those who use it are restarted",
-            "the one before is installed again: nobody served the new one",
+            "nobody served the new one: the former one was put back",
         ]
 
 

@@ -31,24 +31,33 @@ def show(certificates: Sequence[dict[str, Any]], *, now: float) -> None:
         return
     header = ("NAME", "STATE", "DOMAINS", "ISSUER", "EXPIRES", "RENEWAL", "WHY THEN")
     rows = [_row(one, now) for one in certificates]
-    screen.table(rows, header=header, cut=("NAME", "DOMAINS", "ISSUER", "WHY THEN"))
-    ailing = [one for one in certificates if one.get("error")]
-    if ailing:
+    screen.table(rows, header=header, fold=("NAME", "DOMAINS", "ISSUER", "WHY THEN"))
+    told = [one for one in certificates if _has_news(one)]
+    if told:
         say()
-    for one in ailing:
+    for one in told:
         trouble(one, now=now)
 
 
+def _has_news(one: dict[str, Any]) -> bool:
+    return bool(one.get("error") or one.get("waits_for") or not one.get("is_asked_for", True))
+
+
 def trouble(one: dict[str, Any], *, now: float, indent: str = "") -> None:
-    """Say what is wrong with one, what to do, and when it is tried again."""
+    """Say what is wrong with one, what to do, and when it is tried again; or what it waits for."""
     words = []
-    if one["state"] == "expired":
+    if one.get("is_standin"):
+        words.append("only a self-signed stand-in is there")
+    elif one["state"] == "expired":
         words.append(f"it expired {relative(one['expires'], now=now)}")
-    elif one.get("expires") and one["state"] != "stand-in":
+    elif one.get("error") and one.get("expires"):
         words.append(f"it expires {relative(one['expires'], now=now)}")
-    if one.get("error"):
-        words.append(one["error"])
-    say(indent, ("✗ ", "bad"), (f"certificate {one['name']}: ", "strong"), "; ".join(words))
+    if not one.get("is_asked_for", True):
+        words.append("no app asks for it any more; it is removed when nothing uses it")
+    words += [one[key] for key in ("error", "waits_for") if one.get(key)]
+    is_bad = one.get("error") or one["state"] in ("expired", "failing")
+    mark = ("✗ ", "bad") if is_bad else ("… ", "warn")
+    say(indent, mark, (f"certificate {one['name']}: ", "strong"), "; ".join(words))
     if one.get("hint"):
         say(indent, "  ", (one["hint"], "dim"))
     if again := _again(one, now):
@@ -56,16 +65,17 @@ def trouble(one: dict[str, Any], *, now: float, indent: str = "") -> None:
 
 
 def _again(one: dict[str, Any], now: float) -> str:
+    at_once = one.get("at_once", "")
     if one.get("retry_at"):
-        at = max(one["retry_at"], now)
-        return f"tried again {relative(at, now=now)}; podvisor certs renew {one['name']} --now"
-    return f"podvisor certs renew {one['name']} tries it again" if one.get("error") else ""
+        when = f"tried again {relative(max(one['retry_at'], now), now=now)}"
+        return f"{when}; at once: {at_once}" if at_once else when
+    return f"{at_once} tries it again" if at_once else ""
 
 
 def show_one(one: dict[str, Any], *, now: float) -> None:
     """Write all that is known of one."""
     screen.table([[(key, "dim"), value] for key, value in _facts(one, now)])
-    if one.get("error"):
+    if _has_news(one):
         say()
         trouble(one, now=now)
 
@@ -76,15 +86,46 @@ def _facts(one: dict[str, Any], now: float) -> Iterator[tuple[str, Cell]]:
     yield "state", _state(one)
     yield "domains", " ".join(one.get("domains", ())) or _NOTHING
     yield "issuer", one.get("issuer") or _NOTHING
+    if one.get("challenge"):
+        yield "challenge", one["challenge"]
+    if one.get("key_type"):
+        yield "key type", one["key_type"]
+    yield "installed", _installed(one)
     if one.get("serial"):
         yield "serial number", one["serial"]
     if one.get("expires"):
         yield "expires", _moment(one["expires"], now)
-    if one.get("renew_at"):
-        yield "renewal", f"{_moment(one['renew_at'], now)}, {one['why_then']}"
+    if one.get("retry_at"):
+        yield "next try", _moment(max(one["retry_at"], now), now)
+    elif one.get("renew_at"):
+        yield "renewal", f"{_moment(max(one['renew_at'], now), now)}, {one['why_then']}"
+    if one.get("check"):
+        yield "seen at", f"{' '.join(one['check'])}: {_seen(one)}"
     if one.get("directory"):
         yield "files", places.shown(one["directory"])
     yield "used by", " ".join(one.get("units", ())) or _NOTHING
+
+
+def _installed(one: dict[str, Any]) -> Cell:
+    """Say of the one that is installed what it is, where that is not what is asked for."""
+    if not one.get("expires"):
+        return ("nothing yet", "warn")
+    if one.get("is_standin"):
+        return ("a self-signed stand-in", "warn")
+    words = f"signed by {one['signed_by']}" if one.get("signed_by") else "a certificate"
+    if one.get("installed_for"):
+        words += f", for {' '.join(one['installed_for'])}"
+    if one.get("installed_key_type"):
+        words += f", with a key of {one['installed_key_type']}"
+    return words
+
+
+def _seen(one: dict[str, Any]) -> str:
+    if one["state"] == "valid":
+        return "it is served"
+    if one["state"] == "installed":
+        return "not yet"
+    return "see below" if one.get("error") else "nothing else"
 
 
 def _moment(moment: float, now: float) -> str:
@@ -93,18 +134,29 @@ def _moment(moment: float, now: float) -> str:
 
 
 def _row(one: dict[str, Any], now: float) -> list[Cell]:
-    renewal = max(one.get("retry_at") or one.get("renew_at", 0.0), 0.0)
-    why = "another try" if one.get("retry_at") else one.get("why_then", "")
-    expires = one.get("expires", 0.0)
+    retry_at, renew_at = one.get("retry_at", 0.0), one.get("renew_at", 0.0)
+    renewal = retry_at or renew_at
+    why = "another try" if retry_at and retry_at != renew_at else one.get("why_then", "")
+    if not one.get("is_asked_for", True):
+        why = "no app asks for it"
     return [
         (one["name"], "strong"),
         _state(one),
         " ".join(one.get("domains", ())) or _NOTHING,
         one.get("issuer") or _NOTHING,
-        (relative(expires, now=now), "bad" if expires <= now else "") if expires else _NOTHING,
+        _expires(one, now),
         relative(max(renewal, now), now=now) if renewal else _NOTHING,
         (why, "dim"),
     ]
+
+
+def _expires(one: dict[str, Any], now: float) -> Cell:
+    if one.get("is_standin"):
+        return ("stand-in", "warn")
+    expires = one.get("expires", 0.0)
+    if not expires:
+        return _NOTHING
+    return (relative(expires, now=now), "bad" if expires <= now else "")
 
 
 def _state(one: dict[str, Any]) -> Cell:

@@ -23,6 +23,8 @@ Cell = str | tuple[str, str]
 _CODES = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "strong": "1", "": ""}
 _RICH = {"good": "green", "bad": "red", "warn": "yellow", "dim": "dim", "strong": "bold", "": ""}
 _GAP = "  "
+_LEAST_FOLD, _MOST_UNFOLDED = 8, 32
+"""Characters of a column that is folded; of a word that is not taken apart while there is room."""
 _LEAST_CUT = 12
 """Characters that a column keeps however narrow the terminal is: a commit id, a host's name."""
 _ASCII = {"✓": "+", "✗": "x", "→": "->", "…": "...", "·": "-", "“": '"', "”": '"', "±": "+-"}
@@ -155,17 +157,18 @@ def table(
     header: Sequence[str] = (),
     indent: str = "",
     cut: Collection[str] = (),
+    fold: Collection[str] = (),
 ) -> None:
     """Write rows in aligned columns.
 
     On a terminal that is too narrow the columns headed `cut` lose their ends, so that the others
-    are read whole.
+    are read whole; those headed `fold` go on in the next line.
     """
     if not rows:
         return
     lines = [[_written(_text(cell), sys.stdout) for cell in row] for row in (header, *rows) if row]
     if is_terminal():
-        _rich_table(lines, rows, header, len(indent), cut)
+        _rich_table(lines, rows, header, len(indent), cut=cut, fold=fold)
         return
     widths = [max(map(len, column)) for column in zip_longest(*lines, fillvalue="")]
     for line in lines:
@@ -185,7 +188,9 @@ def _rich_table(
     rows: Sequence[Sequence[Cell]],
     header: Sequence[str],
     indent: int,
+    *,
     cut: Collection[str],
+    fold: Collection[str],
 ) -> None:
     """Write the lines, each (but for that of the header) in the style of its row."""
     from rich.cells import cell_len
@@ -198,6 +203,10 @@ def _rich_table(
     console = Console(highlight=False, no_color=not has_colours(), force_terminal=colours)
     widths = [max(map(cell_len, column)) for column in zip_longest(*lines, fillvalue="")]
     limits = _limits(widths, [at for at, title in enumerate(header) if title in cut], console.width)
+    folded_at = [at for at, title in enumerate(header) if title in fold]
+    if folded_at:
+        words = [_longest_word(column) for column in zip_longest(*lines, fillvalue="")]
+        limits = _folded_limits(limits, words, folded_at, console.width - indent)
     grid = Table(
         box=None, show_header=bool(header), header_style="dim", pad_edge=False, padding=(0, 2, 0, 0)
     )
@@ -205,13 +214,13 @@ def _rich_table(
         "ellipsis" if _written("…", sys.stdout) == "…" else "crop"
     )
     for at, limit in enumerate(limits):
-        is_cut = limit < widths[at]
-        folds = at == len(limits) - 1 and not is_cut
+        is_cut = limit < widths[at] and at not in folded_at
+        folds = at in folded_at or (at == len(limits) - 1 and not is_cut)
         grid.add_column(
             header[at] if header else "",
             overflow="fold" if folds else cut_end,
             no_wrap=not folds,
-            max_width=limit if is_cut else None,
+            max_width=limit if limit < widths[at] else None,
         )
     for line, row in zip(lines[-len(rows) :], rows, strict=True):
         grid.add_row(
@@ -230,4 +239,27 @@ def _limits(widths: Sequence[int], cut: Sequence[int], room: int) -> list[int]:
             break
         limits[widest] -= 1
         excess -= 1
+    return limits
+
+
+def _longest_word(column: Sequence[str]) -> int:
+    return max((len(word) for text in column for word in text.split()), default=0)
+
+
+def _folded_limits(
+    widths: Sequence[int], words: Sequence[int], folded_at: Sequence[int], room: int
+) -> list[int]:
+    """Return the widths that fit: first between words, then within them, the widest first."""
+    limits = list(widths)
+    excess = sum(limits) + len(_GAP) * len(limits) - room
+    for least in (
+        [max(_LEAST_FOLD, min(word, _MOST_UNFOLDED)) for word in words],
+        [_LEAST_FOLD] * len(limits),
+    ):
+        while excess > 0:
+            wide = [at for at in folded_at if limits[at] > least[at]]
+            if not wide:
+                break
+            limits[max(wide, key=lambda at: limits[at] - least[at])] -= 1
+            excess -= 1
     return limits

@@ -175,7 +175,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
                     return self._with_apps(name)
             case PutBackFormer() if record.previous:
                 if await self.installing.back(certificate, record.previous, why=step.reason):
-                    reason = "the one before is installed again: nobody served the new one"
+                    reason = "nobody served the new one: the former one was put back"
                     self._tell(name, reason, ok=False, detail=step.reason)
                     return self._with_apps(name)
             case RestartUsers():
@@ -343,31 +343,15 @@ class CertificateController(msgspec.Struct, kw_only=True):
             await self.installing.forget(name)
             self.queue.add(Kind.CERTIFICATE.key(name))
 
-    # What people ask
-
-    def certificate_detail(self, name: str) -> str:
-        """Say what is being done about a certificate that is not there; as of `CertificateNews`."""
-        if doing := self._doing.get(name, self.installing.trouble.get(name)):
-            return doing
-        failure = self.memory.of(name).failure
-        if failure is None:
-            return self._why.get(name, "")
-        words = f"{failure.message}; {failure.hint}" if failure.hint else failure.message
-        if not failure.retry_at:
-            return f"{words}; podvisor certs renew {name} --now tries it again"
-        return f"{words}; tried again {relative(failure.retry_at, now=self.memory.clock.now())}"
+    # Words
 
     def doing(self, name: str) -> str:
         """Say what is being done about it at this moment, if anything is."""
         return self._doing.get(name, "")
 
-    def is_failing(self, name: str) -> bool:
-        """Whether it could not be had."""
-        if name in self._doing:
-            return False
-        return name in self.installing.trouble or self.memory.of(name).failure is not None
-
-    # Words
+    def waits_for(self, name: str) -> str:
+        """Say why nothing was done about it at the last look."""
+        return self._why.get(name, "")
 
     def _with_apps(self, name: str) -> list[str]:
         return [Kind.CERTIFICATE.key(name), *Kind.APP.keys(self.asked.concerned(name))]

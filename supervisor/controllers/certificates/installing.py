@@ -9,6 +9,7 @@ from supervisor.controllers.certificates.asked import AskedCertificates
 from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
 from supervisor.controllers.ports import CertificateFiles
 from supervisor.core.certificates import records
+from supervisor.core.certificates.status import NO_TROUBLE, Trouble
 from supervisor.model.certificate import CertificateRecord, DesiredCertificate, Issued
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.events import EventKind
@@ -25,8 +26,19 @@ class Installing(msgspec.Struct, kw_only=True):
     memory: CertificateMemory
     trouble: dict[str, str] = {}
     """Certificate to why it cannot be installed."""
+    _hints: dict[str, str] = {}
+    """Certificate to what can be done about that."""
     _mended: dict[str, list[float]] = {}
     """Certificate to when it was last installed again."""
+
+    def trouble_of(self, name: str, retry_at: float) -> Trouble:
+        """Say why it cannot be installed, if that is so; then it is tried again."""
+        if name not in self.trouble:
+            return NO_TROUBLE
+        hint = self._hints.get(name, "")
+        return Trouble(
+            text=self.trouble[name], hint=hint, retry_at=retry_at, at_once="podvisor sync"
+        )
 
     async def ready(self, certificate: DesiredCertificate, ready: Issued) -> bool:
         """Install what was issued; False if what is kept of it is damaged: it is forgotten then.
@@ -94,7 +106,7 @@ class Installing(msgspec.Struct, kw_only=True):
         except Failure as failure:
             if self.trouble.get(name) != str(failure):
                 self._tell(name, str(failure), ok=False, detail=failure.hint)
-            self.trouble[name] = str(failure)
+            self.trouble[name], self._hints[name] = str(failure), failure.hint
             raise
         if self.trouble.pop(name, ""):
             self._tell(name, "it could be installed", kind=EventKind.RECOVERED)

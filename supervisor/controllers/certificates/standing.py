@@ -5,8 +5,9 @@ import msgspec
 from supervisor.controllers.certificates.asked import AskedCertificates
 from supervisor.controllers.certificates.controller import CertificateController
 from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
+from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import CertificateFiles
-from supervisor.core.certificates.status import certificate_status
+from supervisor.core.certificates.status import Trouble, certificate_status, of_failure
 from supervisor.model.certificate import CertificateRecord, CertificateStatus
 
 
@@ -27,6 +28,29 @@ class CertificateStanding(msgspec.Struct, frozen=True, kw_only=True):
             for name in sorted({*self.asked.by_name, *left})
         )
 
+    def certificate_detail(self, name: str) -> str:
+        """Say of one that is not there what is being done about it; as of `CertificateNews`."""
+        if doing := self.controller.doing(name):
+            return doing
+        if (trouble := self._trouble(name)).text:
+            return trouble.in_words(self.memory.clock.now())
+        failure = self.memory.of(name).failure
+        if failure is None:
+            return self.controller.waits_for(name)
+        return of_failure(name, failure).in_words(self.memory.clock.now())
+
+    def is_failing(self, name: str) -> bool:
+        """Whether it could not be had."""
+        if self.controller.doing(name):
+            return False
+        return bool(self._trouble(name).text) or self.memory.of(name).failure is not None
+
+    def _trouble(self, name: str) -> Trouble:
+        """Say why it cannot be installed, if that is so, and when it is tried again."""
+        due = self.controller.queue.due_in(Kind.CERTIFICATE.key(name))
+        retry_at = 0.0 if due is None else self.memory.clock.now() + due
+        return self.controller.installing.trouble_of(name, retry_at)
+
     def _one(self, name: str, record: CertificateRecord) -> CertificateStatus:
         one = self.asked.by_name.get(name)
         return certificate_status(
@@ -38,5 +62,7 @@ class CertificateStanding(msgspec.Struct, frozen=True, kw_only=True):
             directory=self.files.place(one.certificate) if one else "",
             units=self.asked.units(name),
             doing=self.controller.doing(name),
-            trouble=self.controller.installing.trouble.get(name, ""),
+            waits_for=self.controller.waits_for(name),
+            trouble=self._trouble(name),
+            is_asked_for=one is not None,
         )

@@ -1,19 +1,62 @@
 """How a certificate stands, in words for people."""
 
+import msgspec
+
 from supervisor.core.certificates import records, renewal
 from supervisor.core.certificates.next_step import RELOAD_SECONDS, RESTART_SECONDS
 from supervisor.core.certificates.order_reason import is_expired, next_due
+from supervisor.kit.texts import relative
 from supervisor.model.certificate import (
+    INTERNAL,
     CertificateRecord,
     CertificateState,
     CertificateStatus,
+    CertificateTerms,
     DesiredCertificate,
+    Issued,
     OrderFailure,
     Stage,
 )
 
+_WAITING = (
+    CertificateState.ORDERED,
+    CertificateState.MISSING,
+    CertificateState.INSTALLED,
+    CertificateState.STANDIN,
+)
 _UNSERVED_SECONDS = RELOAD_SECONDS + RESTART_SECONDS
 """So long it may take until it is served; then it is said that it is not."""
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Why one is not as it is to be."""
+
+    text: str = ""
+    hint: str = ""
+    retry_at: float = 0.0
+    """When it is tried again; 0 is when something changes."""
+    at_once: str = ""
+    """A command that does not wait for that."""
+
+    def in_words(self, now: float) -> str:
+        """Say all of it in one line."""
+        again = f"{self.at_once} tries it again"
+        if self.retry_at:
+            again = f"tried again {relative(max(self.retry_at, now), now=now)}"
+        return "; ".join(filter(None, (self.text, self.hint, again)))
+
+
+NO_TROUBLE = Trouble()
+
+
+def of_failure(name: str, failure: OrderFailure) -> Trouble:
+    """Say why it could not be had."""
+    return Trouble(
+        text=failure.message,
+        hint=failure.hint,
+        retry_at=failure.retry_at,
+        at_once=f"podvisor certs renew {name} --now",
+    )
 
 
 def certificate_status(
@@ -26,36 +69,88 @@ def certificate_status(
     directory: str = "",
     units: tuple[str, ...] = (),
     doing: str = "",
-    trouble: str = "",
+    waits_for: str = "",
+    trouble: Trouble = NO_TROUBLE,
+    is_asked_for: bool = True,
 ) -> CertificateStatus:
     """Describe one.
 
-    `asked` is what an app asks for, None where that is not known. `doing` says what is being done
-    about it at this moment, `trouble` why it cannot be installed.
+    `asked` is what an app asks for, None where that is not known, or where no app does
+    (`is_asked_for`). `doing` says what is being done about it at this moment, `waits_for` why
+    nothing is, `trouble` why it cannot be installed.
     """
-    current, failure = record.current, _failure(record, asked)
+    current, failure = record.current, _failure(record, asked) if is_asked_for else None
     terms = asked.terms if asked else None
     if terms is None:
         known = current or record.failure
         terms = known.terms if known else None
-    unserved = record.unserved if _is_unserved(record, now) else ""
-    put_back = f"another one was put back: {record.refused.reason}" if record.refused else ""
+    told = _trouble(name, record, now, failure, trouble) if is_asked_for else NO_TROUBLE
+    is_failing = bool(told.text) and (bool(failure or trouble.text) or record.refused is not None)
+    state = _state(record, now, failing=is_failing, doing=doing)
+    if state is CertificateState.INSTALLED and record.unserved:
+        waits_for = f"it is not seen to be served yet: {record.unserved}"
+    is_waiting = state in _WAITING and not told.text
     return CertificateStatus(
         name=name,
         app=app or record.app,
-        state=_state(record, now, failing=bool(failure or put_back or trouble), doing=doing),
+        state=state,
         domains=terms.domains if terms else (),
         issuer=terms.issuer if terms else "",
+        challenge=asked.challenge if asked and asked.terms.issuer != INTERNAL else "",
+        key_type=terms.key_type if terms else "",
+        check=asked.check if asked else (),
+        is_standin=current is not None and current.standin,
+        installed_for=_other_names(current, terms),
+        signed_by=current.facts.issuer if current else "",
+        installed_key_type=_other_key_type(current, terms),
         expires=current.facts.not_after if current else 0.0,
         serial=current.facts.serial if current else "",
-        renew_at=next_due(record),
-        why_then=why_then(record),
-        error=(failure.message if failure else "") or trouble or unserved or put_back,
-        hint=failure.hint if failure else "",
-        retry_at=failure.retry_at if failure else 0.0,
+        renew_at=next_due(record) if is_asked_for else 0.0,
+        why_then=why_then(record) if is_asked_for else "",
+        waits_for=(doing or waits_for) if is_waiting else "",
+        error=told.text,
+        hint=told.hint,
+        retry_at=told.retry_at,
+        at_once=told.at_once,
+        is_asked_for=is_asked_for,
         directory=record.installed_in or directory,
         units=units,
     )
+
+
+def _trouble(
+    name: str,
+    record: CertificateRecord,
+    now: float,
+    failure: OrderFailure | None,
+    trouble: Trouble,
+) -> Trouble:
+    """Say what is wrong, and what is to come of it."""
+    if failure:
+        return of_failure(name, failure)
+    if trouble.text:
+        return trouble
+    if record.unserved and _is_unserved(record, now):
+        return Trouble(text=record.unserved)
+    if record.refused:
+        text = (
+            f"a newer one was not served, so the former one was put back: {record.refused.reason}"
+        )
+        again = f"podvisor certs renew {name}"
+        return Trouble(text=text, retry_at=record.refused.again_at, at_once=again)
+    return NO_TROUBLE
+
+
+def _other_names(current: Issued | None, terms: CertificateTerms | None) -> tuple[str, ...]:
+    if current is None or (terms and set(current.facts.names) == set(terms.domains)):
+        return ()
+    return current.facts.names
+
+
+def _other_key_type(current: Issued | None, terms: CertificateTerms | None) -> str:
+    if current is None or terms is None or current.terms.key_type is terms.key_type:
+        return ""
+    return current.terms.key_type
 
 
 def _failure(record: CertificateRecord, asked: DesiredCertificate | None) -> OrderFailure | None:
@@ -93,7 +188,7 @@ def why_then(record: CertificateRecord) -> str:
     if current is None or current.standin:
         return ""
     if record.refused:
-        return "another try, after one was put back"
+        return "another try, after the former one was put back"
     chosen = renewal.of(current, record.renewal)
     if renewal.last_moment(current) <= chosen.at:
         return "a twentieth of its life is left"

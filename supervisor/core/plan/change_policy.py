@@ -56,9 +56,11 @@ def _of_certificates(
         if folder != new_folder and before == after:
             words.append(f"the folder of certificate {name} was made anew")
         elif before == after:
-            words.append(f"it still serves the former certificate {name}")
+            words.append(f"certificate {name} is installed, and is not served")
         elif before in put_back:
-            words.append(f"certificate {name} was put back, as nobody served the newer one")
+            words.append(
+                f"the former certificate {name} was put back, as nobody served the newer one"
+            )
         else:
             words.append(f"certificate {name} was renewed")
         restarts |= name in fixed or version.endswith(ANEW) or folder != new_folder

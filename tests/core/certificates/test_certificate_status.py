@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from supervisor.core.certificates import records
-from supervisor.core.certificates.status import certificate_status
+from supervisor.core.certificates.status import Trouble, certificate_status
 from supervisor.model.acme import FailureKind, OrderRefusal
 from supervisor.model.certificate import (
     CertificateRecord,
@@ -42,12 +42,12 @@ def failed(record: CertificateRecord) -> CertificateRecord:
         (failed(has(FRESH)), {}, "failing", "port 80 is closed"),
         (failed(has(issued(at=NOW - 91 * DAY))), {}, "expired", "port 80 is closed"),
         (has(issued(at=NOW - 91 * DAY)), {}, "expired", ""),
-        (has(FRESH), {"trouble": "the disk is full"}, "failing", "the disk is full"),
+        (has(FRESH), {"trouble": Trouble(text="the disk is full")}, "failing", "the disk is full"),
         (
             has(FRESH, refused=PUT_BACK),
             {},
             "failing",
-            "another one was put back: it was not served",
+            "a newer one was not served, so the former one was put back: it was not served",
         ),
         (
             has(FRESH, stage=Stage.INSTALLED, unserved="the former", looked_since=NOW - 3),
@@ -68,6 +68,49 @@ def test_a_word_for_each(record, more, state, error):
     assert (one.state, one.error) == (state, error)
     ailing = bool(error) or state in (CertificateState.EXPIRED, CertificateState.FAILING)
     assert one.is_ailing == ailing
+
+
+def test_what_is_tried_again_says_by_which_command():
+    trouble = Trouble(text="no room", hint="make room", retry_at=NOW + 9, at_once="podvisor sync")
+    one = certificate_status("web", has(FRESH), NOW, asked=DESIRED, trouble=trouble)
+    assert (one.error, one.hint) == ("no room", "make room")
+    assert (one.retry_at, one.at_once) == (NOW + 9, "podvisor sync")
+    one = certificate_status("web", failed(has(FRESH)), NOW, asked=DESIRED)
+    assert one.at_once == "podvisor certs renew web --now"
+    one = certificate_status("web", has(FRESH, refused=PUT_BACK), NOW, asked=DESIRED)
+    assert (one.retry_at, one.at_once) == (NOW + 9 * DAY, "podvisor certs renew web")
+    assert certificate_status("web", has(FRESH), NOW, asked=DESIRED).at_once == ""
+
+
+def test_what_no_app_asks_for_any_more_is_not_tried_again():
+    one = certificate_status("web", failed(has(FRESH)), NOW, is_asked_for=False)
+    assert not one.is_asked_for
+    assert (one.state, one.error, one.hint, one.at_once) == ("valid", "", "", "")
+    assert (one.renew_at, one.why_then, one.retry_at) == (0.0, "", 0.0)
+
+
+def test_what_is_installed_is_told_from_what_is_asked_for():
+    one = certificate_status("web", has(FRESH), NOW, asked=DESIRED)
+    assert (one.installed_for, one.installed_key_type, one.is_standin) == ((), "", False)
+    assert (one.challenge, one.key_type) == ("http-01", "ecdsa-p256")
+    other = asks(domains=("new.example.org",), key_type="rsa-2048")
+    one = certificate_status("web", has(FRESH), NOW, asked=other)
+    assert (one.domains, one.installed_for) == (("new.example.org",), ("web.example.org",))
+    assert (one.key_type, one.installed_key_type) == ("rsa-2048", "ecdsa-p256")
+    one = certificate_status("web", failed(has(issued(standin=True))), NOW, asked=DESIRED)
+    assert (one.state, one.is_standin) == ("failing", True)
+
+
+def test_what_is_waited_for_is_no_trouble():
+    record = has(FRESH, stage=Stage.INSTALLED, unserved="the former", looked_since=NOW - 3)
+    one = certificate_status("web", record, NOW, asked=DESIRED)
+    assert one.waits_for == "it is not seen to be served yet: the former"
+    assert not one.is_ailing
+    why = "there is none yet, but letsencrypt issues 5 for the same names in a week"
+    one = certificate_status("web", CertificateRecord(), NOW, asked=DESIRED, waits_for=why)
+    assert (one.state, one.waits_for) == ("missing", why)
+    one = certificate_status("web", has(FRESH), NOW, asked=DESIRED, waits_for="all is well")
+    assert one.waits_for == ""
 
 
 def test_what_failed_for_other_terms_is_no_trouble():
@@ -99,7 +142,7 @@ def test_without_knowing_what_is_asked_for_the_record_says_it():
             has(FRESH, renewal=Renewal(version=FRESH.version, at=NOW + 99 * DAY, start=1, end=2)),
             "a twentieth of its life is left",
         ),
-        (has(FRESH, refused=PUT_BACK), "another try, after one was put back"),
+        (has(FRESH, refused=PUT_BACK), "another try, after the former one was put back"),
         (has(issued(standin=True)), ""),
         (has(), ""),
     ],

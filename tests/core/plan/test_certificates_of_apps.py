@@ -174,7 +174,7 @@ def test_what_serves_the_former_one_is_restarted_and_left_alone_when_it_does_not
     machine.certificates["site"] = "v1+"
     step = step_of(machine, deployment)
     assert isinstance(step, RestartUnit)
-    assert step.reason == "it still serves the former certificate site"
+    assert step.reason == "certificate site is installed, and is not served"
     machine.converge([deployment])
     machine.certificates["site"] = "v1"
     assert machine.converge([deployment]) == []
@@ -216,7 +216,7 @@ def test_one_that_was_put_back_is_said_to_be(machine):
     observed = msgspec.structs.replace(observed, put_back=frozenset({"v2"}))
     (step,) = planner.plan([deployment], observed, 1.0, certificates={"site": "web"}).steps
     assert isinstance(step, ReloadUnit)
-    assert step.reason == "certificate site was put back, as nobody served the newer one"
+    assert step.reason == "the former certificate site was put back, as nobody served the newer one"
 
 
 def test_one_that_nothing_is_on_record_of_is_recorded_and_restarts_nothing(machine):
