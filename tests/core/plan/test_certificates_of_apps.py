@@ -188,7 +188,7 @@ def test_what_serves_the_former_one_is_restarted_and_left_alone_when_it_does_not
         ("v1.1", "v1.2", RestartUnit, "the folder of certificate site was made anew"),
         ("v1", "v2.1", RestartUnit, "certificate site was renewed"),
         ("v1.1", "v2.1", ReloadUnit, "certificate site was renewed"),
-        ("v1.1", "v1.1+", RestartUnit, "it still serves the former certificate site"),
+        ("v1.1", "v1.1+", RestartUnit, "certificate site is installed, and is not served"),
     ],
 )
 def test_who_has_mounted_a_folder_that_is_gone_restarts(machine, had, version, step, reason):
