@@ -103,8 +103,8 @@ class Updates(msgspec.Struct, frozen=True, kw_only=True):
                     troubles.append(error.strerror or str(error))
                 except (dns.exception.DNSException, EOFError) as error:
                     if self.access.key_name and "TSIG" in str(error):
-                        why = "it answers without a signature: it knows no such key"
-                        raise self._bad_key(why) from error
+                        why = "it knows no such key, or does not let it change this name"
+                        raise self._bad_key(f"{why} (no signature)") from error
                     troubles.append(str(error) or type(error).__name__)
         raise DnsError(
             f"cannot reach the DNS server {server}: {troubles[0]}",
