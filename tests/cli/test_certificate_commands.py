@@ -159,9 +159,11 @@ def test_one_is_shown_whole(podvisor: Podvisor, daemon: Any) -> None:
         podvisor("certs", "show", "web", "--json").out, type=CertificateStatus
     )
     assert told == GOOD
-    unknown = podvisor("certs", "show", "wbe")
-    assert unknown.code == 1
-    assert "podvisor certs lists them" in unknown.err
+    for word in ("wbe", "web.certificate"):
+        unknown = podvisor("certs", "show", word)
+        assert unknown.code == 1
+        assert "did you mean “web”?" in unknown.err
+    assert "podvisor certs lists them" in podvisor("certs", "show", "something").err
 
 
 def test_json_is_what_the_daemon_says(podvisor: Podvisor, daemon: Any) -> None:
@@ -181,6 +183,14 @@ def test_another_one_is_asked_for(
     assert said.code == code
     assert "issued" in said.out
     assert daemon.asked[-1].body == {"name": after.name, "now": True}
+
+
+def test_that_nothing_was_tried_is_said(podvisor: Podvisor, daemon: Any) -> None:
+    why = "the last try failed; tried again in 14min, at once with --now"
+    daemon.answer("/v1/certificates/renew", {"reply": {**listed(GOOD), "untried": why}})
+    said = podvisor("certs", "renew", "web")
+    assert said.code == 3
+    assert said.out.startswith(f"Nothing was tried: {why}.\n")
 
 
 def test_one_is_declared_void(podvisor: Podvisor, daemon: Any) -> None:

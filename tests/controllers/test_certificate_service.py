@@ -6,8 +6,9 @@ from msgspec.structs import replace
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.certificates import CertificateService
 from supervisor.model.acme import FailureKind, OrderRefusal
-from supervisor.model.certificate import CertificateState, RenewRequest, RevokeRequest
+from supervisor.model.certificate import CertificateState, Counted, RenewRequest, RevokeRequest
 from supervisor.model.errors import Stalled
+from supervisor.model.events import Event, EventKind
 from tests.fakes.certificate_house import SERVER, House, asks, deployed
 from tests.fakes.certificates import DAY, PLACE
 
@@ -111,11 +112,38 @@ async def test_it_is_waited_for_also_where_it_is_put_back(house):
 async def test_what_failed_before_waits_unless_now_is_said(house):
     house.issuer.refusals["web"] = REFUSAL
     async with house.running(deployed("web", asks())):
-        (one,) = (await service(house).renew(RenewRequest(name="web"))).certificates
+        reply = await service(house).renew(RenewRequest(name="web"))
+        (one,) = reply.certificates
         assert (one.state, len(house.issuer.orders)) == (CertificateState.FAILING, 1)
+        assert reply.untried == "the last try failed; tried again in 15min, at once with --now"
+        reply = await service(house).renew(RenewRequest(name="web", now=True))
+        assert (reply.untried, len(house.issuer.orders)) == ("", 2)
         del house.issuer.refusals["web"]
-        (one,) = (await service(house).renew(RenewRequest(name="web", now=True))).certificates
-        assert (one.state, len(house.issuer.orders)) == (CertificateState.VALID, 2)
+        reply = await service(house).renew(RenewRequest(name="web", now=True))
+        (one,) = reply.certificates
+        assert reply.untried == ""
+        assert (one.state, len(house.issuer.orders)) == (CertificateState.VALID, 3)
+
+
+async def test_what_the_issuers_limits_keep_back_is_said(house):
+    async with house.running(deployed("web", asks())):
+        full = [Counted(at=house.clock.now(), issuer="letsencrypt", names=("web.example.org",))]
+        house.issuer.refusals["web"] = REFUSAL
+        house.ledger.put(replace(house.record(), failed_validations=tuple(full * 20)), "web")
+        reply = await service(house).renew(RenewRequest(name="web", now=True))
+        assert len(house.issuer.orders) == 1
+        assert "a person asked for it, but letsencrypt is asked" in reply.untried
+        assert "; looked at again in " in reply.untried
+
+
+async def test_who_orders_one_does_not_hear_of_others(house):
+    async with house.running(deployed("web", asks()), deployed("db", asks("db"))):
+        hears = service(house).is_told
+        said = Event(kind=EventKind.CERTIFICATE, subject="db", reason="issued")
+        assert not hears(said, "web")
+        assert not hears(replace(said, kind=EventKind.RECOVERED), "web")
+        assert hears(said, "db")
+        assert hears(replace(said, kind=EventKind.STEP), "web")
 
 
 async def test_one_is_declared_void_and_another_one_had_with_a_new_key(house):
@@ -131,6 +159,10 @@ async def test_one_that_nobody_asks_for_cannot_be_ordered(house):
     async with house.running(deployed("web", asks())):
         with pytest.raises(Stalled, match="no app asks for a certificate wbe"):
             await service(house).renew(RenewRequest(name="wbe"))
+        for word in ("wbe", "web.certificate"):
+            with pytest.raises(Stalled) as raised:
+                await service(house).revoke(RevokeRequest(name=word))
+            assert raised.value.hint == "did you mean “web”?"
 
 
 async def test_an_expired_one_is_said_to_be(house):

@@ -11,6 +11,7 @@ from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, Refused, ask
 from supervisor.cli.fast.follow import told
 from supervisor.cli.show import certificate_view, screen
+from supervisor.kit.texts import meant
 
 _NOT_WELL = "one is missing, has expired, cannot be renewed, or is not served"
 _ORDERED = codes.epilog(
@@ -63,9 +64,11 @@ def command(ctx: click.Context, as_json: bool) -> int | None:
 def show(name: str, as_json: bool) -> int:
     """Show one certificate: its names, serial number, files, who uses it, and what failed."""
     found = json.loads(_listed())
+    known = [one["name"] for one in found["certificates"]]
     found["certificates"] = [one for one in found["certificates"] if one["name"] == name]
     if not found["certificates"]:
-        raise Refused(f"no app asks for a certificate {name}", hint="podvisor certs lists them")
+        hint = meant(name.removesuffix(".certificate"), known, "podvisor certs lists them")
+        raise Refused(f"no app asks for a certificate {name}", hint=hint)
     if as_json:
         screen.write_json(found["certificates"][0])
     else:
@@ -147,9 +150,14 @@ def _code(found: dict[str, Any]) -> int:
 def _order(order: str, body: dict[str, object], *, as_json: bool) -> int:
     reply = told(f"/v1/certificates/{order}", body, apps=(), as_json=as_json)
     if not as_json:
+        if reply.get("untried"):
+            screen.say(("Nothing was tried: ", "warn"), f"{reply['untried']}.")
+            screen.say()
         certificate_view.show(reply["certificates"], now=time.time())
     # What was asked for, and is not there, is not well either.
-    is_there = all(one["state"] in ("valid", "installed") for one in reply["certificates"])
+    is_there = not reply.get("untried") and all(
+        one["state"] in ("valid", "installed") for one in reply["certificates"]
+    )
     return (
         codes.OK
         if is_there and certificate_view.is_well(reply["certificates"])

@@ -8,8 +8,9 @@ from supervisor.controllers.certificates.orders import Orders
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import CertificateFiles, Issuer
 from supervisor.core.certificates import records
+from supervisor.kit.texts import meant
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.certificate import CertificateRecord
+from supervisor.model.certificate import SUFFIX, CertificateRecord
 from supervisor.model.errors import Stalled
 
 
@@ -70,4 +71,6 @@ class CertificateActions(msgspec.Struct, frozen=True, kw_only=True):
 
     def _check(self, name: str) -> None:
         if name not in self.asked.by_name:
-            raise Stalled(f"no app asks for a certificate {name}", hint="podvisor certs shows them")
+            bare = name.removesuffix(SUFFIX)
+            hint = meant(bare, [*self.asked.by_name], "podvisor certs shows them")
+            raise Stalled(f"no app asks for a certificate {name}", hint=hint)

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
+from msgspec.structs import replace
 
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.certificate_news import CertificateNews
+from supervisor.kit.texts import relative
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.certificate import (
     CertificateList,
@@ -17,6 +19,7 @@ from supervisor.model.certificate import (
     RevokeRequest,
     Stage,
 )
+from supervisor.model.events import Event, EventKind
 
 if TYPE_CHECKING:
     from supervisor.controllers.certificates.actions import CertificateActions
@@ -42,19 +45,33 @@ class CertificateService(msgspec.Struct, frozen=True, kw_only=True):
 
     async def renew(self, request: RenewRequest) -> CertificateList:
         """Have another one. Raises Stalled if no app asks for it."""
-        self.actions().renew(request.name, at_once=request.now)
-        return await self._bring_on(request.name)
+        name = request.name
+        before = self._record(name)
+        self.actions().renew(name, at_once=request.now)
+        is_at_rest = await self._bring_on(name)
+        untried = self._untried(name, before) if is_at_rest else ""
+        return replace(self._of(name), untried=untried)
 
     async def revoke(self, request: RevokeRequest) -> CertificateList:
         """Have the current one declared void, and another one. Raises Retry or Stalled."""
         await self.actions().revoke(request.name)
-        return await self._bring_on(request.name)
+        await self._bring_on(request.name)
+        return self._of(request.name)
 
-    async def _bring_on(self, name: str) -> CertificateList:
-        """Wait until it is served, or waits for something itself; those who use it, too."""
+    def is_told(self, event: Event, name: str) -> bool:
+        """Whether who orders one hears of this: not of what becomes of others meanwhile."""
+        others = {one.name for one in self.news.statuses() if one.name != name}
+        is_of_one = event.kind in {EventKind.CERTIFICATE, EventKind.RECOVERED}
+        return not (is_of_one and event.subject in others)
+
+    async def _bring_on(self, name: str) -> bool:
+        """Wait until it is served, or waits for something itself; those who use it, too.
+
+        Returns whether that came to its end.
+        """
         key, actions = Kind.CERTIFICATE.key(name), self.actions()
         rests = 0
-        with anyio.move_on_after(_PATIENCE_SECONDS):
+        with anyio.move_on_after(_PATIENCE_SECONDS) as patience:
             # Between the end of its users' passes and its own next one, it may seem to rest.
             while rests < 2:  # noqa: PLR2004
                 await self.queue.wait_for_pass([key])
@@ -68,5 +85,31 @@ class CertificateService(msgspec.Struct, frozen=True, kw_only=True):
                 if due is not None and due <= _SOON_SECONDS:
                     await anyio.sleep(due)
                     rests = 0
+        return not patience.cancelled_caught
+
+    def _record(self, name: str) -> CertificateRecord:
+        return self.ledger.get(CertificateRecord, name) or CertificateRecord()
+
+    def _untried(self, name: str, before: CertificateRecord) -> str:
+        """Say why nothing came of an order, and when something will; empty if something did."""
+        after = self._record(name)
+        if not after.asked_at or _outcome(before) != _outcome(after):
+            return ""
+        now, failure = self.actions().memory.clock.now(), after.failure
+        if failure and failure.retry_at > now:
+            again = relative(failure.retry_at, now=now)
+            return f"the last try failed; tried again {again}, at once with --now"
+        why = next((one.waits_for or one.error for one in self._of(name).certificates), "")
+        due = self.queue.due_in(Kind.CERTIFICATE.key(name))
+        when = "" if due is None else f"looked at again {relative(now + due, now=now)}"
+        return "; ".join(filter(None, (why, when))) or "it waits"
+
+    def _of(self, name: str) -> CertificateList:
         mine = (one for one in self.news.statuses() if one.name == name)
         return CertificateList(certificates=tuple(mine))
+
+
+def _outcome(record: CertificateRecord) -> object:
+    """Return what an order changes, whatever comes of it."""
+    failure = record.failure
+    return record.current, record.ready, failure and (failure.since, failure.count)

@@ -33,6 +33,7 @@ from supervisor.model.image_status import (
 from supervisor.model.plan import Plan
 from supervisor.model.secret import SecretList
 from supervisor.model.status import (
+    AppStatus,
     History,
     OrderRequest,
     Reloaded,
@@ -232,22 +233,28 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
 
     async def renew(self, request: RenewRequest, tell: Tell) -> CertificateList:
         """Have another one issued; see `CertificateService`."""
-        return await self._order_certificate(lambda: self.certificate_service.renew(request), tell)
+        order = partial(self.certificate_service.renew, request)
+        return await self._order_certificate(order, request.name, tell)
 
     async def revoke(self, request: RevokeRequest, tell: Tell) -> CertificateList:
         """Have a certificate declared void, and another one issued; see `CertificateService`."""
-        return await self._order_certificate(lambda: self.certificate_service.revoke(request), tell)
+        order = partial(self.certificate_service.revoke, request)
+        return await self._order_certificate(order, request.name, tell)
 
     async def _order_certificate(
-        self, order: Callable[[], Awaitable[CertificateList]], tell: Tell
+        self, order: Callable[[], Awaitable[CertificateList]], name: str, tell: Tell
     ) -> CertificateList:
         reply = CertificateList()
+
+        async def tell_of_it(one: Event | AppStatus) -> None:
+            if not isinstance(one, Event) or self.certificate_service.is_told(one, name):
+                await tell(one)
 
         async def work(_: Say) -> None:
             nonlocal reply
             reply = await order()
 
-        await self.event_log.tell_of(work, tell)
+        await self.event_log.tell_of(work, tell_of_it)
         return reply
 
     def events(self, query: EventQuery) -> AsyncGenerator[Event]:

@@ -90,6 +90,7 @@ def certificate_status(
     if state is CertificateState.INSTALLED and record.unserved:
         waits_for = f"it is not seen to be served yet: {record.unserved}"
     is_waiting = state in _WAITING and not told.text
+    is_waiting |= bool(record.asked_at) and waits_for != told.text
     return CertificateStatus(
         name=name,
         app=app or record.app,
