@@ -218,6 +218,10 @@ class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     previous: Issued | None = None
     """What was before, by the issuer."""
     stage: Stage = Stage.SERVED
+    since: float = 0.0
+    """When it was installed, or those who use it were to restart: when its stage began."""
+    down: tuple[str, ...] = ()
+    """Those who use it and did not run when it was installed: that is not its doing."""
     ready: Issued | None = None
     """What was issued and kept, and is to be installed: it is not ordered again."""
     installed_in: str = ""

@@ -209,12 +209,15 @@ class RepairState(msgspec.Struct, frozen=True, kw_only=True):
     """How often a unit was brought back lately; the crash-loop memory of the planner."""
 
     unit: str
-    """For an app's files, which are restored: its name and a slash."""
+    """For an app's files, which are restored: its name and a slash; for reloads of a unit: its name
+    and `/reload`."""
     failures: int = 0
     """Repairs in a row, none of which lasted."""
     last_at: float = 0.0
     next_at: float = 0.0
     """Not to be started again before; seconds since the epoch."""
+    why: str = ""
+    """How the last one ended, where nothing else says so."""
 
 
 class LoggedFailure(msgspec.Struct, frozen=True, kw_only=True):

@@ -233,6 +233,8 @@ class ReloadUnit(_Step, frozen=True, kw_only=True, tag="reload-unit"):
     phase: ClassVar[int] = 9
     unit: str
     inputs: UnitInputs
+    repair: RepairState | None = None
+    """What is remembered of its reloads if this one fails, too."""
 
 
 class LeaveUnit(_Step, frozen=True, kw_only=True, tag="leave"):

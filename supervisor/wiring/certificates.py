@@ -6,6 +6,8 @@ import msgspec
 
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.certificate import CertificateRecord, CertificateStatus
 from supervisor.wiring.ports import Ports
@@ -23,6 +25,7 @@ class Certificates(msgspec.Struct, kw_only=True):
     desired_state: DesiredState
     queue: WorkQueue
     settings: CurrentSettings
+    board: StatusBoard
     _controller: "CertificateController | None" = None
     _actions: "CertificateActions | None" = None
     _standing: "CertificateStanding | None" = None
@@ -94,6 +97,8 @@ class Certificates(msgspec.Struct, kw_only=True):
             ledger=ports.ledger,
             queue=self.queue,
             settings=settings,
+            suspensions=Suspensions(ledger=ports.ledger, clock=ports.clock),
+            board=self.board,
         )
         orders = Orders(
             settings=settings,

@@ -153,7 +153,7 @@ def assemble(
     )
 
     certificates = Certificates(
-        ports=ports, desired_state=desired_state, queue=queue, settings=current
+        ports=ports, desired_state=desired_state, queue=queue, settings=current, board=board
     )
 
     def on_resync() -> None:

@@ -9,6 +9,7 @@ from supervisor.model.app import Deployment
 from supervisor.model.certificate import Stage
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
+from supervisor.model.rollout import Suspension
 from tests.fakes.certificate_house import SERVER, House, asks, deployed
 from tests.fakes.certificates import DAY, PLACE
 from tests.fakes.machine import app, deploy
@@ -370,12 +371,17 @@ async def test_a_suspended_apps_certificate_is_renewed_and_looked_at_when_it_goe
     house.listen()
     async with house.running(deployed("web", CHECKED)):
         house.suspended.add("web")
+        house.ledger.put(Suspension(app="web", at=house.clock.now()), "web")
         await anyio.sleep(61 * DAY)
         assert house.record().current.facts == house.issuer.issued[1].facts
         assert house.record().stage is Stage.INSTALLED
         assert house.jobs == [("start", "web.service")]
         assert not house.events(ok=False)
+        (status,) = house.certificates.statuses()
+        assert status.error == "web is suspended"
+        assert status.is_ailing
         house.suspended.clear()
+        house.ledger.drop(Suspension, "web")
         house.queue.add("app:web")
         await anyio.sleep(10)
         assert house.record().stage is Stage.SERVED

@@ -112,6 +112,26 @@ async def test_what_nobody_serves_is_restarted_then_put_back(world):
         ]
 
 
+async def test_a_reload_that_fails_is_tried_less_and_less_often(world):
+    files = {"apps/web/web.container": "reads=conf onchange=reload can=reload"}
+    async with world.running() as daemon:
+        await world.push(daemon, {**files, "apps/web/conf": "1"})
+        world.systemd.unreloadable.add("web.service")
+        world.systemd.jobs.clear()
+        await world.push(daemon, {**files, "apps/web/conf": "2"})
+        await anyio.sleep(100)
+        assert set(world.systemd.jobs) == {("reload", "web.service")}
+        assert 3 <= len(world.systemd.jobs) <= 6
+        (status,) = daemon.service.status().apps
+        assert status.state is AppState.FAILING
+        assert "cannot reload web.service: failed exit code 1" in str(status.findings)
+        assert "tries in a row; tried again in " in waiting(status)[0]
+        world.systemd.unreloadable.clear()
+        await anyio.sleep(100)
+        assert daemon.board.apps["web"].state is AppState.READY
+        assert not world.ledger.repairs()
+
+
 async def test_a_stand_in_lets_the_server_start_that_answers_the_challenge(world):
     world.issuer.seconds = 60.0
     async with world.running() as daemon:

@@ -205,6 +205,7 @@ class House:
             desired_state=cast("DesiredState", self.state),
             queue=self.queue,
             settings=self.settings_now,
+            board=self.board,
         )
         loop = Loop(
             queue=self.queue,

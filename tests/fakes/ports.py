@@ -562,6 +562,8 @@ class FakeSystemd:
         """Unit to how long its start takes."""
         self.slow_to_stop: dict[str, float] = {}
         """Unit to how long its stop, or its reload, takes."""
+        self.unreloadable: set[str] = set()
+        """Units whose reload fails."""
         self.lost = False
         self.now: Callable[[], float] = FakeClock().now
         self.states = {
@@ -749,7 +751,12 @@ class FakeSystemd:
     async def reload_unit(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         seconds = self.slow_to_stop.get(unit, 0)
         await self._take("reload", unit, seconds=seconds, timeout_seconds=timeout_seconds)
-        if unit in self.machine.broken or unit not in self.machine.running:
+        self.changes.queue.put_nowait(unit)  # it was reloading, and is active again
+        if (
+            unit in self.unreloadable
+            or unit in self.machine.broken
+            or unit not in self.machine.running
+        ):
             return JobFailed(unit=unit, result="failed", detail=self.said.get(unit, "exit code 1"))
         return None
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from supervisor.core.certificates import backoff, records, renewal, warning
 from supervisor.core.certificates.next_step import (
     LOOK_AGAIN_SECONDS,
+    TAKE_UP_SECONDS,
     TRUSTED_SINCE,
     Seen,
     next_step,
@@ -97,6 +98,11 @@ class Certificates(RuleBasedStateMachine):
     @rule(name=NAMES, users=st.sampled_from([(), ("web.service",)]), waits=st.booleans())
     def users_come_and_go(self, name, users, waits):
         self.see(name, users=users, waiting=users if waits else ())
+
+    @rule(name=NAMES, failing=st.sampled_from(["", "no such key"]), held=st.booleans())
+    def users_fail_or_are_held(self, name, failing, held):
+        users = self.seen[name].users
+        self.see(name, failing=failing if users else "", held="web is suspended" if held else "")
 
     def see(self, name, **fields):
         self.seen[name] = replace(self.seen[name], **fields)
@@ -229,7 +235,7 @@ class Certificates(RuleBasedStateMachine):
             case Serve():
                 record = records.served(record)
             case RestartUsers():
-                record = records.restarted(record)
+                record = records.restarted(record, self.now)
             case PutBackFormer():
                 former = record.previous
                 assert not former.standin
@@ -324,6 +330,16 @@ class Certificates(RuleBasedStateMachine):
                 continue
             if self.now >= renewal.last_moment(record.current):
                 assert "but" in rest.reason or self.now < TRUSTED_SINCE
+
+    @invariant()
+    def nobody_waits_for_ever_for_who_does_not_take_it_up(self):
+        for name, rest in self.rests.items():
+            record, seen = self.records[name], self.seen[name]
+            if self.desired[name] is None or record.stage is not Stage.INSTALLED:
+                continue
+            if seen.waiting and record.previous and not seen.held and seen.installed:
+                assert not seen.failing
+                assert rest.until <= record.since + TAKE_UP_SECONDS
 
     @invariant()
     def people_are_told_in_time(self):

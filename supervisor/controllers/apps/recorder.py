@@ -15,6 +15,7 @@ from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.desired.scales import overtaken
 from supervisor.core.desired.unit_moves import owners_of
 from supervisor.core.health import gate
+from supervisor.core.health.crash_backoff import reloads_of
 from supervisor.core.health.release import in_words, release_in_words
 from supervisor.core.images.words import short_name
 from supervisor.core.plan.rollout import has_way_back
@@ -269,6 +270,7 @@ class Recorder(msgspec.Struct, kw_only=True):
 
     def forget_failures(self, units: Collection[str]) -> None:
         """A unit of the same name that comes one day is not to blame for them."""
-        self.ledger.put_repairs(RepairState(unit=unit) for unit in units)
+        names = (name for unit in units for name in (unit, reloads_of(unit)))
+        self.ledger.put_repairs(RepairState(unit=name) for name in names)
         for unit in units:
             self.broken.pop(unit, None)

@@ -9,11 +9,12 @@ import msgspec
 from supervisor.controllers.apps.last_words import LastWords
 from supervisor.controllers.ports import Ledger, Systemd
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.core.health.crash_backoff import reloads_of
 from supervisor.core.plan.jobs import after_job
 from supervisor.core.status.build_trouble import failed_step
 from supervisor.kit.texts import format_duration
-from supervisor.model.errors import Retry
-from supervisor.model.observed import JobFailed, JobRun
+from supervisor.model.errors import Failure, Retry
+from supervisor.model.observed import JobFailed, JobRun, RepairState
 from supervisor.model.plan import (
     BuildImage,
     LeaveUnit,
@@ -93,11 +94,18 @@ class UnitJobs(msgspec.Struct, frozen=True, kw_only=True):
 
     async def reload(self, step: ReloadUnit) -> None:
         """Have it take up its files; what it runs with is recorded if it says that it has."""
-        failed = await self.systemd.reload_unit(step.unit, timeout_seconds=self._start_seconds)
-        failed = await self.words.of_job(failed, step.unit)
-        if failed:
-            raise Retry(f"cannot reload {step.unit}: {failed.result} {failed.detail}")
+        try:
+            failed = await self.systemd.reload_unit(step.unit, timeout_seconds=self._start_seconds)
+            failed = await self.words.of_job(failed, step.unit)
+            if failed:
+                raise Retry(f"cannot reload {step.unit}: {failed.result} {failed.detail}")
+        except Failure as failure:
+            # That it failed is a change of the unit, which names the app: it is not tried at once.
+            if step.repair:
+                self.ledger.put_repairs([msgspec.structs.replace(step.repair, why=str(failure))])
+            raise
         self.remember(step)
+        self.ledger.put_repairs([RepairState(unit=reloads_of(step.unit))])
 
     async def run(self, step: RunJob) -> JobFailed | None:
         """Run a job before a deploy to its end; returns how it ended if not well."""

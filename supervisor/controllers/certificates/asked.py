@@ -12,6 +12,10 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.state.suspensions import Suspensions
+from supervisor.core.certificates.uptake import Uptake, down_among, held_by_needs, why_failing
+from supervisor.core.health.crash_backoff import reloads_of
 from supervisor.core.plan.certificates import (
     Described,
     described,
@@ -23,6 +27,7 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.app import Deployment
 from supervisor.model.certificate import CertificateRecord, Stage
 from supervisor.model.settings import Settings
+from supervisor.model.status import AppStatus
 
 
 class AskedCertificates(msgspec.Struct, kw_only=True):
@@ -32,14 +37,16 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
     ledger: Ledger
     queue: WorkQueue
     settings: CurrentSettings
+    suspensions: Suspensions
+    board: StatusBoard
     by_name: Mapping[str, Described] = {}
     _unknown: Mapping[str, Deployment] | None = None
     """What stands for all apps before they were worked out."""
     _followed: Mapping[str, Deployment] | None = None
     _is_stale: bool = False
     """Whether the settings changed by which they are had."""
-    _awaited: dict[str, str] = {}
-    """Certificates that their users have yet to take up, each to the version."""
+    _awaited: dict[str, Uptake] = {}
+    """Certificates that their users have yet to take up, each with how far they were."""
 
     def __post_init__(self) -> None:
         self.settings.subscribe(self._take)
@@ -61,8 +68,9 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
             return
         if deployments is not self._followed or self._is_stale:
             self._compare(deployments)
-        for name, version in tuple(self._awaited.items()):
-            if not self._late(name, version):
+        for name, before in tuple(self._awaited.items()):
+            record = self.ledger.get(CertificateRecord, name)
+            if record is None or self.uptake(name, record) != before:
                 del self._awaited[name]
                 self.queue.add(Kind.CERTIFICATE.key(name))
 
@@ -81,14 +89,43 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
         names = {*self.by_name, *self.ledger.all(CertificateRecord)}
         self.queue.add(*Kind.CERTIFICATE.keys(sorted(names)))
 
-    def await_users(self, name: str, record: CertificateRecord) -> tuple[str, ...]:
-        """Units that have yet to take up what is installed; it is named once they have."""
+    def await_users(self, name: str, record: CertificateRecord) -> Uptake:
+        """How its users take up what is installed; it is named once that is another thing."""
         self._awaited.pop(name, None)
-        late = self._late(name, record.version)
+        uptake = self.uptake(name, record)
         is_standin = record.current is not None and record.current.standin
-        if late and (record.stage is not Stage.SERVED or is_standin):
-            self._awaited[name] = record.version
-        return late
+        if uptake.waiting and (record.stage is not Stage.SERVED or is_standin):
+            self._awaited[name] = uptake
+        return uptake
+
+    def uptake(self, name: str, record: CertificateRecord) -> Uptake:
+        """How far its users are with what is installed."""
+        late = self._late(name, record.version)
+        if record.stage is Stage.SERVED:
+            return Uptake(waiting=late)
+        users, apps = self.units(name), self.users(name)
+        busy = set(Kind.APP.keys(apps))
+        if self.queue.is_busy(busy.__contains__, bursts=False):
+            return Uptake(waiting=late or users, held="it is being taken up", is_busy=True)
+        statuses = [self.board.apps[app] for app in apps if app in self.board.apps]
+        repairs = self.ledger.repairs()
+        reloads = {unit: one for unit in late if (one := repairs.get(reloads_of(unit)))}
+        return Uptake(
+            waiting=late,
+            failing=why_failing(record, users, late=late, statuses=statuses, reloads=reloads),
+            held=self._held(apps, late, statuses),
+        )
+
+    def _held(self, apps: Collection[str], late: Collection[str], found: list[AppStatus]) -> str:
+        if not late:
+            return ""
+        suspended = [f"{app} is suspended" for app in apps if self.suspensions.of(app)]
+        return next(iter((*suspended, *held_by_needs(found, late))), "")
+
+    def down(self, name: str) -> tuple[str, ...]:
+        """Units that use it, and that did not run when their app was looked at last."""
+        statuses = [self.board.apps[app] for app in self.users(name) if app in self.board.apps]
+        return down_among(self.units(name), statuses)
 
     def _late(self, name: str, version: str) -> tuple[str, ...]:
         apps = self.users(name)

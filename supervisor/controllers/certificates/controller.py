@@ -110,6 +110,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
             looked = await look(self.tls, certificate, record)
             if not looked.is_answered and self._may_be_starting(record):
                 self._why[name] = looked.unserved
+                self.memory.change(name, lambda known: replace(known, unserved=looked.unserved))
                 self._look_at(name, self.memory.clock.now() + _START_AGAIN_SECONDS)
                 return []
             seen = replace(seen, unserved=looked.unserved, is_answered=looked.is_answered)
@@ -141,13 +142,16 @@ class CertificateController(msgspec.Struct, kw_only=True):
         if current is None:
             return Seen(folder=self.files.place(certificate))
         former = record.previous if record.stage is not Stage.SERVED else None
+        uptake = self.asked.await_users(name, record)
         return Seen(
             kept=await self.files.kept(name, current) is not None,
             installed=await self.files.is_installed(certificate, current),
             previous_kept=former is None or await self.files.kept(name, former) is not None,
             folder=self.files.place(certificate),
             users=self.asked.units(name),
-            waiting=self.asked.await_users(name, record),
+            waiting=uptake.waiting,
+            failing=uptake.failing,
+            held=uptake.held,
         )
 
     async def _carry_out(
@@ -179,7 +183,8 @@ class CertificateController(msgspec.Struct, kw_only=True):
                     self._tell(name, reason, ok=False, detail=step.reason)
                     return self._with_apps(name)
             case RestartUsers():
-                self.memory.change(name, records.restarted)
+                now = self.memory.clock.now()
+                self.memory.change(name, lambda known: records.restarted(known, now))
                 reason = "it is not served: those who use it are restarted"
                 self._tell(name, reason, ok=False, detail=step.reason)
                 return self._with_apps(name)

@@ -51,8 +51,9 @@ class Installing(msgspec.Struct, kw_only=True):
             self.memory.change(name, without_ready)
             return False
         before, now = self.memory.of(name).installed_in, self.memory.clock.now()
+        down = self.asked.down(name)
         after = self.memory.change(
-            name, lambda record: records.installed(record, ready, folder=folder, now=now)
+            name, lambda record: records.installed(record, ready, folder=folder, now=now, down=down)
         )
         self._note_place(name, before, folder)
         stays = [one for one in (after.current, after.previous) if one]

@@ -31,7 +31,8 @@ async def look(
         if served != current.facts.fingerprint:
             is_former = former is not None and served == former.facts.fingerprint
             what = "the former certificate" if is_former else "another certificate"
-            return ServedLook(f"{url} serves {what} still")
+            still = " still" if former is not None else ""
+            return ServedLook(f"{url} serves {what}{still}")
     return ServedLook()
 
 

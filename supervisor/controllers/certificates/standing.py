@@ -61,6 +61,7 @@ class CertificateStanding(msgspec.Struct, frozen=True, kw_only=True):
             asked=one.certificate if one else None,
             directory=self.files.place(one.certificate) if one else "",
             units=self.asked.units(name),
+            uptake=self.asked.uptake(name, record).trouble,
             doing=self.controller.doing(name),
             waits_for=self.controller.waits_for(name),
             trouble=self._trouble(name),

@@ -81,7 +81,7 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             self.ledger.put_repairs(
                 RepairState(unit=name)
                 for name in self.ledger.repairs()
-                if not request.apps or name in units
+                if not request.apps or name.partition("/")[0] in units
             )
             await self.pull_and_bring_on(request.apps, say, known=known, since=mark)
 

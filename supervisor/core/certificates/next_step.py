@@ -53,6 +53,8 @@ RELOAD_SECONDS = 10.0
 """So long may a server serve the former after its unit was reloaded."""
 RESTART_SECONDS = 30.0
 """So long may one that was restarted not answer; if it does, as long as after a reload."""
+TAKE_UP_SECONDS = 600.0
+"""So long may those who use it take to reload, or to restart, if nothing holds them."""
 UNSERVED_AGAIN_SECONDS = 3_600.0
 """There is nothing to put back: it may be served yet."""
 
@@ -79,6 +81,10 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """Units that should run with it, or do."""
     waiting: tuple[str, ...] = ()
     """Those of them that have not taken up the current one."""
+    failing: str = ""
+    """Why one of them cannot take it up: its reload or its restart for it failed."""
+    held: str = ""
+    """Why they are not expected to take it up now, as that their app is suspended."""
     unserved: str | None = None
     """What was wrong when it was looked just now whether it is served, empty if nothing was; None
     if nobody looked. The record has it already (`records.looked`)."""
@@ -175,6 +181,12 @@ def _gate(
     """What was installed is to be served."""
     if record.current is None or record.stage is Stage.SERVED or not seen.installed:
         return None
+    if record.previous is not None:
+        # Whoever cannot take it up serves the former, or nothing at all.
+        if why := seen.failing or _late(record, seen, now):
+            return _mend(record, seen, now, why)
+        if seen.waiting:
+            return None
     if not desired.check:
         return Serve(reason="nobody asks to look whether it is served (Check=)")
     if seen.waiting:
@@ -189,15 +201,29 @@ def _gate(
     may_be_starting = restarted and not seen.is_answered
     if elapsed < (RESTART_SECONDS if may_be_starting else RELOAD_SECONDS):
         return Nothing(until=now + LOOK_AGAIN_SECONDS, reason=seen.unserved)
+    if record.previous is None and not seen.is_answered and not seen.failing:
+        return None  # nobody listens there: a first one has nobody who serves another
+    return _mend(record, seen, now, seen.unserved)
+
+
+def _late(record: CertificateRecord, seen: Seen, now: float) -> str:
+    """Say who had time to take it up, and did not; empty if nobody did."""
+    if not seen.waiting or seen.held or abs(now - record.since) < TAKE_UP_SECONDS:
+        return ""
+    return f"{_some(seen.waiting)} has not taken it up"
+
+
+def _mend(record: CertificateRecord, seen: Seen, now: float, why: str) -> NextStep | None:
+    """Restart those who do not serve it; then put back the one before, if there is one."""
     if not seen.users:
         return None
-    if not restarted:
-        return RestartUsers(reason=seen.unserved)
+    if record.stage is not Stage.RESTARTED:
+        return RestartUsers(reason=why)
     former = record.previous
     if former is None or former.standin or former.version == record.revoked:
         return None
     if seen.previous_kept and _is_valid(former, now):
-        return PutBackFormer(reason=seen.unserved)
+        return PutBackFormer(reason=why)
     return None
 
 
@@ -301,8 +327,9 @@ def _rest(
     if current is not None and not record.refused and renewal.may_suggest(current):
         at = min(at, renewal.of(current, record.renewal).ask_at or at)
     why = "all is as it should be"
-    if record.stage is not Stage.SERVED and desired.check:
-        why = f"{_some(seen.waiting)} has not taken it up yet" if seen.waiting else record.unserved
+    if record.stage is not Stage.SERVED:
+        late = f"{_some(seen.waiting)} has not taken it up yet" if seen.waiting else ""
+        why = seen.failing or seen.held or late or record.unserved or why
     return _wait(desired, record, seen, now, at=at, why=why)
 
 
@@ -322,6 +349,8 @@ def _wait(
         moments.append(current.facts.not_after)
     if record.stage is not Stage.SERVED and desired.check and not seen.waiting:
         moments.append(_next_look(record))
+    if record.stage is not Stage.SERVED and seen.waiting:
+        moments.append(now + TAKE_UP_SECONDS if seen.held else record.since + TAKE_UP_SECONDS)
     return Nothing(until=min((one for one in moments if one > now), default=0.0), reason=why)
 
 

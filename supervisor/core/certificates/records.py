@@ -29,9 +29,17 @@ def issued(record: CertificateRecord, new: Issued, now: float) -> CertificateRec
 
 
 def installed(
-    record: CertificateRecord, new: Issued, *, folder: str, now: float
+    record: CertificateRecord,
+    new: Issued,
+    *,
+    folder: str,
+    now: float,
+    down: tuple[str, ...] = (),
 ) -> CertificateRecord:
-    """What was issued is installed. A stand-in is never what can be put back."""
+    """What was issued is installed. A stand-in is never what can be put back.
+
+    `down` are those who use it and do not run, whatever becomes of this one.
+    """
     new = replace(new, installed_at=now)
     before = record.current if record.current and not record.current.standin else record.previous
     if new.standin:
@@ -53,6 +61,8 @@ def installed(
         previous=before,
         ready=None,
         stage=Stage.INSTALLED,
+        since=now,
+        down=down,
         installed_in=folder,
         renewal=None,
         failure=None,
@@ -224,9 +234,9 @@ def served(record: CertificateRecord) -> CertificateRecord:
     return replace(record, stage=Stage.SERVED, looked_since=0.0, looked_at=0.0, unserved="")
 
 
-def restarted(record: CertificateRecord) -> CertificateRecord:
+def restarted(record: CertificateRecord, now: float) -> CertificateRecord:
     """Its users are to restart: its version becomes another one."""
-    return replace(record, stage=Stage.RESTARTED, looked_since=0.0, looked_at=0.0)
+    return replace(record, stage=Stage.RESTARTED, since=now, looked_since=0.0, looked_at=0.0)
 
 
 def put_back(

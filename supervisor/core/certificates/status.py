@@ -71,20 +71,26 @@ def certificate_status(
     doing: str = "",
     waits_for: str = "",
     trouble: Trouble = NO_TROUBLE,
+    uptake: str = "",
     is_asked_for: bool = True,
 ) -> CertificateStatus:
     """Describe one.
 
     `asked` is what an app asks for, None where that is not known, or where no app does
     (`is_asked_for`). `doing` says what is being done about it at this moment, `waits_for` why
-    nothing is, `trouble` why it cannot be installed.
+    nothing is, `trouble` why it cannot be installed, `uptake` why those who use it do not take it
+    up.
     """
     current, failure = record.current, _failure(record, asked) if is_asked_for else None
     terms = asked.terms if asked else None
     if terms is None:
         known = current or record.failure
         terms = known.terms if known else None
-    told = _trouble(name, record, now, failure, trouble) if is_asked_for else NO_TROUBLE
+    told = (
+        _trouble(name, record, now, failure, trouble=trouble, uptake=uptake)
+        if is_asked_for
+        else NO_TROUBLE
+    )
     is_failing = bool(told.text) and (bool(failure or trouble.text) or record.refused is not None)
     state = _state(record, now, failing=is_failing, doing=doing)
     if state is CertificateState.INSTALLED and record.unserved:
@@ -124,13 +130,17 @@ def _trouble(
     record: CertificateRecord,
     now: float,
     failure: OrderFailure | None,
+    *,
     trouble: Trouble,
+    uptake: str,
 ) -> Trouble:
     """Say what is wrong, and what is to come of it."""
     if failure:
         return of_failure(name, failure)
     if trouble.text:
         return trouble
+    if uptake:
+        return Trouble(text=uptake)
     if record.unserved and _is_unserved(record, now):
         return Trouble(text=record.unserved)
     if record.refused:

@@ -40,6 +40,11 @@ def files_of(app: str) -> str:
     return f"{app}/"
 
 
+def reloads_of(unit: str) -> str:
+    """Return what stands for a unit's reloads in the memory of repairs."""
+    return f"{unit}/reload"
+
+
 def due_at(state: RepairState, now: float) -> float:
     """When the unit may be started; not later than `now` if at once."""
     # A clock that was set back must not make a unit wait longer than its backoff.

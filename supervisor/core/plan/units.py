@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from supervisor.core.health import crash_backoff
+from supervisor.core.plan.certificates import ANEW
 from supervisor.core.plan.draft import Draft, FileChanges
 from supervisor.core.plan.ownership import is_there, object_of
 from supervisor.core.plan.together import with_pods, with_sockets
 from supervisor.core.plan.unit_fates import Along, Fate, Seen, pulled_along, seen_units
-from supervisor.kit.texts import count
+from supervisor.kit.texts import count, relative
 from supervisor.model.app import ChangeAction, DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
 from supervisor.model.need import unit_need
@@ -123,7 +124,7 @@ def _plan_one(
         gone = _object_gone(unit, observed)
         if change and not ends_by_itself:
             if along is None or (seen.action is ChangeAction.RESTART and not along.stops):
-                _take_up(draft, seen, change)
+                _take_up(draft, seen, change, observed, now)
         elif not gone:
             _adopt(draft, seen)
         elif along is None or not along.stops:
@@ -157,16 +158,38 @@ def _adopt(draft: Draft, seen: Seen) -> None:
         draft.adopt[seen.state.name] = seen.kept
 
 
-def _take_up(draft: Draft, seen: Seen, change: str) -> None:
+def _take_up(draft: Draft, seen: Seen, change: str, observed: Observed, now: float) -> None:
     """Have a unit that runs become what it should be."""
     app, unit, inputs = draft.app, seen.state.name, seen.kept
     match seen.action:
         case ChangeAction.NONE:
             draft.steps.append(LeaveUnit(app=app, unit=unit, inputs=inputs, reason=change))
         case ChangeAction.RELOAD:
-            draft.steps.append(ReloadUnit(app=app, unit=unit, inputs=inputs, reason=change))
+            _reload(draft, seen, change, observed, now)
         case ChangeAction.RESTART:
             _restart(draft, seen, change)
+
+
+def _reload(draft: Draft, seen: Seen, change: str, observed: Observed, now: float) -> None:
+    """Have it reloaded, unless that failed, and its backoff says to wait.
+
+    What had to be restarted for the certificate before, and cannot be reloaded, is once more.
+    """
+    unit, had = seen.state.name, seen.old.certificates if seen.old else {}
+    memory = observed.repair(crash_backoff.reloads_of(unit))
+    if memory.failures and any(version.endswith(ANEW) for version in had.values()):
+        _restart(draft, seen, change)
+        return
+    after = draft.repair(memory, now)
+    if after is None:
+        again = relative(crash_backoff.due_at(memory, now), now=now)
+        why = f"its reload failed, {crash_backoff.in_a_row(memory)}; tried again {again}"
+        draft.waiting.append(unit_need(unit, why, failing=True))
+        draft.findings.append(Finding(message=memory.why, app=draft.app, fatal=False))
+        return
+    draft.steps.append(
+        ReloadUnit(app=draft.app, unit=unit, inputs=seen.kept, repair=after, reason=change)
+    )
 
 
 def _restart(draft: Draft, seen: Seen, reason: str) -> None:

@@ -50,10 +50,22 @@ def failed(record: CertificateRecord) -> CertificateRecord:
             "a newer one was not served, so the former one was put back: it was not served",
         ),
         (
-            has(FRESH, stage=Stage.INSTALLED, unserved="the former", looked_since=NOW - 3),
+            has(
+                FRESH,
+                previous=issued(2),
+                stage=Stage.INSTALLED,
+                unserved="the former",
+                looked_since=NOW - 3,
+            ),
             {},
             "installed",
             "",
+        ),
+        (
+            has(FRESH, stage=Stage.INSTALLED),
+            {"uptake": "web is suspended"},
+            "installed",
+            "web is suspended",
         ),
         (
             has(FRESH, stage=Stage.RESTARTED, unserved="the former", looked_since=NOW - 3),

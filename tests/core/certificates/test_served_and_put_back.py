@@ -41,7 +41,7 @@ def test_without_a_check_it_counts_as_served():
 def test_nobody_looks_before_its_users_took_it_up():
     record = replace(installed(), renewal=replace(ASKED, version=NEW.version))
     step = next_step(CHECKED, record, replace(USED, waiting=("web.service",)), NOW)
-    assert step == Nothing(until=NOW + HOUR, reason="web.service has not taken it up yet")
+    assert step == Nothing(until=NOW + 600, reason="web.service has not taken it up yet")
     assert isinstance(next_step(CHECKED, record, USED, NOW), LookServed)
     served = next_step(CHECKED, record, replace(USED, unserved=""), NOW)
     assert isinstance(served, Serve)
@@ -53,7 +53,7 @@ def test_what_is_not_served_restarts_its_users_and_is_put_back():
     assert isinstance(next_step(CHECKED, record, USED, NOW + 1), LookServed)
     record, step = look(record, "the former is served", NOW + 10)
     assert step == RestartUsers(reason="the former is served")
-    record = records.restarted(record)
+    record = records.restarted(record, NOW)
     assert record.version == NEW.version + "+"
     record, step = look(record, "the former is served", NOW + 11)
     assert step == Nothing(until=NOW + 12, reason="the former is served")
@@ -73,6 +73,44 @@ def test_what_is_not_served_restarts_its_users_and_is_put_back():
     assert step == OrderOne(reason="the last one was put back, and another is tried")
     asked = records.asked(record, NOW + 50, at_once=False)
     assert isinstance(next_step(CHECKED, asked, USED, NOW + 50), OrderOne)
+
+
+@pytest.mark.parametrize("desired", [DESIRED, CHECKED])
+@pytest.mark.parametrize("late", [False, True])
+def test_who_does_not_take_it_up_is_restarted_then_the_former_is_put_back(desired, late):
+    waiting = replace(USED, waiting=("web.service",))
+    why = "web.service has not taken it up" if late else "no such key type"
+    seen, now = (waiting, NOW + 600) if late else (replace(waiting, failing=why), NOW)
+    record = replace(installed(), renewal=replace(ASKED, version=NEW.version))
+    if late:
+        step = next_step(desired, record, waiting, NOW + 599)
+        assert isinstance(step, Nothing)
+        assert step.until == NOW + 600
+        held = replace(waiting, held="web is suspended")
+        step = next_step(desired, record, held, NOW + 600)
+        assert isinstance(step, Nothing)
+        assert step.reason == "web is suspended"
+    assert next_step(desired, record, seen, now) == RestartUsers(reason=why)
+    record = records.restarted(record, now)
+    if late:
+        assert isinstance(next_step(desired, record, waiting, now + 599), Nothing)
+        now += 600
+    assert next_step(desired, record, seen, now) == PutBackFormer(reason=why)
+    # Nothing is put back that cannot be: it stays, and that is said.
+    step = next_step(desired, record, replace(seen, previous_kept=False), now)
+    assert isinstance(step, Nothing)
+
+
+def test_of_a_first_one_nobody_restarts_for_a_port_that_does_not_answer():
+    record = replace(installed(), previous=None, renewal=replace(ASKED, version=NEW.version))
+    record = records.looked(record, "nobody answers", NOW)
+    record = records.looked(record, "nobody answers", NOW + 60)
+    seen = replace(USED, unserved="nobody answers")
+    assert isinstance(next_step(CHECKED, record, seen, NOW + 60), Nothing)
+    down = replace(seen, failing="web.service does not run with it")
+    assert isinstance(next_step(CHECKED, record, down, NOW + 60), RestartUsers)
+    other = replace(seen, is_answered=True)
+    assert isinstance(next_step(CHECKED, record, other, NOW + 60), RestartUsers)
 
 
 def test_one_that_was_restarted_and_answers_is_not_waited_for_as_one_that_does_not():
