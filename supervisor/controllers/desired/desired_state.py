@@ -257,7 +257,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
         kept |= still_needed(going, [one for one in candidates if one.name in out])
         kept |= leaned_on(going, standing())  # makes more of them stand
         there = standing()
-        said.refuse(unit_conflicts(able, manifests, there), misplaced_uses(able, there))
+        said.refuse(unit_conflicts(able, manifests, there), misplaced_uses(able, there, good))
         refused, failures, warnings = said.refused, said.failures, said.warnings
         trials = await self.history.on_trial(manifests, refused, candidates)
         wanted = {name: one for name, one in able.items() if name not in refused} | trials

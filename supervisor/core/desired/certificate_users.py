@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
+from supervisor.core.files.source_paths import is_below
 from supervisor.kit.texts import nearest
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.certificate import CertificateUse, DesiredCertificate
@@ -48,18 +49,22 @@ def unknown_users(
 
 
 def misplaced_uses(
-    apps: Mapping[str, DesiredApp], standing: Iterable[DesiredApp]
+    apps: Mapping[str, DesiredApp],
+    standing: Iterable[DesiredApp],
+    good: Mapping[str, DesiredApp],
 ) -> dict[str, tuple[Finding, ...]]:
     """Refuse, by app, units that name podvisor's own place of what `Directory=` has elsewhere.
 
-    `standing` as of `core.desired.conflicts.unit_conflicts`.
+    And those that name where it had it before. `standing` as of
+    `core.desired.conflicts.unit_conflicts`, `good` are all apps as they were last good.
     """
     findings: dict[str, tuple[Finding, ...]] = {}
     for name, app in apps.items():
-        if found := tuple(_misplaced(app, _elsewhere((app,)))):
+        left = _left_behind(app, good[name]) if name in good else ()
+        if found := (*_misplaced(app, _elsewhere((app,))), *left):
             findings[name] = found
-    good = (app for name, app in apps.items() if name not in findings)
-    if elsewhere := _elsewhere((*good, *standing)):
+    well = (app for name, app in apps.items() if name not in findings)
+    if elsewhere := _elsewhere((*well, *standing)):
         for name, app in apps.items():
             if name not in findings and (found := tuple(_misplaced(app, elsewhere))):
                 findings[name] = found
@@ -86,6 +91,37 @@ def _misplaced(
                 f"name {certificate.directory}, where Directory= of {file} puts it",
                 line=use.line,
             )
+
+
+def _left_behind(app: DesiredApp, before: DesiredApp) -> Iterator[Finding]:
+    """Units that are as before, and name a folder that is none of their certificate's any more."""
+    former = {one.name: one for one in before.certificates}
+    moved = {
+        one.name: (former[one.name].directory, one)
+        for one in app.certificates
+        if one.name in former and not is_below(one.directory, former[one.name].directory)
+    }
+    units = {unit.name: unit for unit in before.units} if moved else {}
+    for unit in app.units if moved else ():
+        was = units.get(unit.name)
+        if was is None or was.digest != unit.digest:
+            continue
+        named = {use.name for use in unit.certificate_uses}
+        for use in was.certificate_uses:
+            if use.name in moved and use.name not in named and not use.own_place:
+                folder, certificate = moved[use.name]
+                hint = (
+                    f"name {certificate.directory}, where Directory= of {certificate.path} puts it"
+                )
+                if not certificate.directory:
+                    hint = f"name podvisor's own place of it, or say Directory={folder} again"
+                yield app.finding(
+                    f"{unit.name} names {folder}, where the certificate {use.name}"
+                    " is not installed any more",
+                    app.source_path(use.path),
+                    hint,
+                    line=use.line,
+                )
 
 
 def _unknown(app: DesiredApp, units: set[str]) -> Iterator[Finding]:

@@ -158,21 +158,21 @@ ELSEWHERE = {"directory": "/home/pi/twotls"}
 
 @pytest.mark.parametrize("use", [OWN_PLACE, replace(OWN_PLACE, own_place=False)])
 def test_a_unit_of_the_same_app_that_names_where_it_is_not_installed(use):
-    refused = misplaced_uses({"web": app("web", unit("web", use), tls=ELSEWHERE)}, ())
+    refused = misplaced_uses({"web": app("web", unit("web", use), tls=ELSEWHERE)}, (), {})
     assert list(refused) == (["web"] if use.own_place else [])
     for finding in refused.get("web", ()):
         assert (finding.path, finding.line, finding.fatal) == ("web/web.container", 3, True)
         assert "web.service names podvisor's own place of the certificate tls" in finding.message
         where = "/home/pi/twotls, where Directory= of tls.certificate puts it"
         assert finding.hint == f"name {where}"
-    assert not misplaced_uses({"web": app("web", unit("web", use), tls={})}, ())
+    assert not misplaced_uses({"web": app("web", unit("web", use), tls={})}, (), {})
 
 
 def test_a_unit_of_another_app_that_names_where_it_is_not_installed():
     using, asking = app("a", unit("web", OWN_PLACE)), app("b", unit("b"), tls=ELSEWHERE)
     for refused in (
-        misplaced_uses({"a": using, "b": asking}, ()),
-        misplaced_uses({"a": using}, [asking]),
+        misplaced_uses({"a": using, "b": asking}, (), {}),
+        misplaced_uses({"a": using}, [asking], {}),
     ):
         assert list(refused) == ["a"]
         assert refused["a"][0].hint.endswith("where Directory= of b/tls.certificate puts it")
@@ -180,4 +180,27 @@ def test_a_unit_of_another_app_that_names_where_it_is_not_installed():
 
 def test_what_is_refused_itself_has_no_other_app_refused():
     asking = app("b", unit("b", OWN_PLACE), tls=ELSEWHERE)
-    assert list(misplaced_uses({"a": app("a", unit("web", OWN_PLACE)), "b": asking}, ())) == ["b"]
+    assert list(misplaced_uses({"a": app("a", unit("web", OWN_PLACE)), "b": asking}, (), {})) == [
+        "b"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("now", "digest", "hint"),
+    [
+        ("/home/pi/two", "", "name /home/pi/two, where Directory= of tls.certificate puts it"),
+        ("", "", "name podvisor's own place of it, or say Directory=/home/pi/one again"),
+        ("/home/pi/two", "another", ""),
+        ("/home/pi/one/below", "", ""),
+    ],
+)
+def test_a_unit_that_names_where_it_was_installed_before(now, digest, hint):
+    named = CertificateUse(name="tls", path="web.container", line=3)
+    before = app("web", unit("web", named), tls={"directory": "/home/pi/one"})
+    after = app("web", replace(unit("web"), digest=digest), tls={"directory": now})
+    refused = misplaced_uses({"web": after}, (), {"web": before})
+    assert [one.hint for one in refused.get("web", ())] == ([hint] if hint else [])
+    for finding in refused.get("web", ()):
+        assert "web.service names /home/pi/one, where the certificate tls is" in finding.message
+        assert (finding.path, finding.line, finding.fatal) == ("web/web.container", 3, True)
+    assert not misplaced_uses({"web": before}, (), {"web": before})
