@@ -95,6 +95,15 @@ class Certificates(RuleBasedStateMachine):
     def files_are_damaged(self, name, kept, installed, previous):
         self.see(name, kept=kept, installed=installed, previous_kept=previous)
 
+    @rule(name=NAMES)
+    def folder_is_made_anew(self, name):
+        before = self.records[name]
+        after = records.in_folder(records.lost_folder(before), "another")
+        assert not before.version or before.version != after.version
+        assert records.in_folder(after, "another") == after
+        self.records[name] = after
+        self.look_again(name)
+
     @rule(name=NAMES, users=st.sampled_from([(), ("web.service",)]), waits=st.booleans())
     def users_come_and_go(self, name, users, waits):
         self.see(name, users=users, waiting=users if waits else ())
