@@ -204,6 +204,8 @@ class CertificateController(msgspec.Struct, kw_only=True):
     def _rest(self, name: str, step: Nothing) -> list[str]:
         """Wait until something changes, or it is due."""
         self._why[name] = step.reason
+        if step.limited_until:
+            self.memory.change(name, lambda known: records.limited(known, step.limited_until))
         self._look_at(name, step.until)
         return []
 

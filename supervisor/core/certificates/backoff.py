@@ -6,6 +6,9 @@ from these, it says itself (`FailureKind.LIMITED`).
 
 import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -58,7 +61,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LETS_ENCRYPT = Limits(certificates=5, failed_validations=5)
-OTHERS = Limits(failed_validations=20)
+OTHERS = Limits(failed_validations=5)
+LOOPBACK = Limits(failed_validations=20)
+"""An issuer on this machine is one's own, or a test's."""
 NONE = Limits()
 _LETS_ENCRYPT_DIRECTORY = "https://acme-v02.api.letsencrypt.org/"
 
@@ -67,7 +72,16 @@ def limits_of(issuer: str, directory: str) -> Limits:
     """Return what is known of the limits of an issuer, by its name and its directory's URL."""
     if issuer == INTERNAL:
         return NONE
-    return LETS_ENCRYPT if directory.startswith(_LETS_ENCRYPT_DIRECTORY) else OTHERS
+    if directory.startswith(_LETS_ENCRYPT_DIRECTORY):
+        return LETS_ENCRYPT
+    host = urlsplit(directory).hostname or ""
+    return LOOPBACK if host == "localhost" or _is_loopback(host) else OTHERS
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return False
 
 
 def names_of(terms: CertificateTerms) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from supervisor.core.certificates import backoff, records, renewal, warning
 from supervisor.core.certificates.order_reason import (
@@ -278,7 +279,10 @@ def _order(
     at, why = backoff.allowed_at(
         terms, (record, *others), limits, now, renews=bool(former) and same
     )
-    if at <= now and reason.cause is Cause.ITSELF:
+    if at > now:
+        rest = _wait(desired, record, seen, now, at=at, why=f"{reason.text}, but {why}")
+        return replace(rest, limited_until=at)
+    if reason.cause is Cause.ITSELF:
         at, why = _pause(desired, record, now)
     if at > now:
         return _wait(desired, record, seen, now, at=at, why=f"{reason.text}, but {why}")

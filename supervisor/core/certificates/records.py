@@ -211,6 +211,14 @@ def asked(record: CertificateRecord, now: float, *, at_once: bool) -> Certificat
     return replace(record, asked_at=now, failure=failure)
 
 
+def limited(record: CertificateRecord, until: float) -> CertificateRecord:
+    """What failed is not tried again before, whoever asks for it: its issuer limits it."""
+    failure = record.failure
+    if failure is None or failure.retry_at >= until:
+        return record
+    return replace(record, failure=replace(failure, retry_at=until))
+
+
 def revoked(record: CertificateRecord) -> CertificateRecord:
     """A person had the current one declared void."""
     return replace(record, revoked=record.current.version if record.current else "")

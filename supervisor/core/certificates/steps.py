@@ -15,6 +15,8 @@ class Nothing(Step, frozen=True, kw_only=True):
 
     until: float = 0.0
     """When it is looked at again; 0 is when something changes, or a person says so."""
+    limited_until: float = 0.0
+    """When its issuer's limits allow another order, whoever asks for it."""
 
 
 class AskRenewalInfo(Step, frozen=True, kw_only=True):

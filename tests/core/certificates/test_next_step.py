@@ -273,7 +273,10 @@ def test_certificates_for_the_same_names_share_what_is_counted():
 def test_limits_are_of_an_issuer_whatever_it_is_called():
     production = "https://acme-v02.api.letsencrypt.org/directory"
     assert backoff.limits_of("le", production) == backoff.LETS_ENCRYPT
-    assert backoff.limits_of("letsencrypt", "http://localhost:14000/dir") == backoff.OTHERS
+    for own in ("http://localhost:14000/dir", "https://127.0.0.2/dir", "https://[::1]:14000/dir"):
+        assert backoff.limits_of("letsencrypt", own) == backoff.LOOPBACK
+    for other in ("https://ca.example.org/dir", "https://127.example.org/dir", ""):
+        assert backoff.limits_of("letsencrypt", other).failed_validations == 5
     assert backoff.limits_of("internal", "") == backoff.NONE
 
 
