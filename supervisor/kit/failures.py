@@ -21,3 +21,7 @@ class Retry(Failure):
 
 class Stalled(Failure):
     """A person is needed; `hint` says what to do."""
+
+
+class NotAllowed(Stalled):
+    """What was asked for, or the settings, do not allow it: nothing helps but another of these."""

@@ -6,9 +6,9 @@ for a person (or for the world to change).
 
 import msgspec
 
-from supervisor.kit.failures import Failure, Retry, Stalled
+from supervisor.kit.failures import Failure, NotAllowed, Retry, Stalled
 
-__all__ = ("Failure", "Finding", "Retry", "Stalled")
+__all__ = ("Failure", "Finding", "NotAllowed", "Retry", "Stalled")
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

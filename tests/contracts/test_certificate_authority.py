@@ -8,7 +8,7 @@ import pytest
 from supervisor.adapters.certificates.authority import InternalAuthority
 from supervisor.controllers.ports import Authority
 from supervisor.model.certificate import CertificateTerms
-from supervisor.model.errors import Stalled
+from supervisor.model.errors import NotAllowed, Stalled
 from tests.fakes.certificates import FakeAuthority
 
 pytestmark = pytest.mark.anyio
@@ -56,6 +56,6 @@ async def test_a_key_is_used_again(authority: Authority) -> None:
 
 async def test_it_does_not_sign_for_others(authority: Authority) -> None:
     terms = CertificateTerms(domains=("web.home.arpa", "www.example.org"), issuer="internal")
-    with pytest.raises(Stalled, match=r"may not sign for www\.example\.org") as told:
+    with pytest.raises(NotAllowed, match=r"may not sign for www\.example\.org") as told:
         await authority.issue(terms)
     assert told.value.hint

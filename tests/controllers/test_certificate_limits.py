@@ -5,6 +5,8 @@ import pytest
 
 from supervisor.model.acme import FailureKind, OrderRefusal
 from supervisor.model.certificate import CertificateRecord
+from supervisor.model.certificate_settings import CertificateSettings, IssuerSettings
+from supervisor.model.settings import Settings
 from tests.fakes.certificate_house import House, asks, deployed
 from tests.fakes.certificates import DAY
 
@@ -44,3 +46,36 @@ async def test_what_was_forgotten_is_so_in_the_end(house):
         assert house.ledger.get(CertificateRecord, "web").failed_validations
         await anyio.sleep(30 * DAY)
         assert house.ledger.get(CertificateRecord, "web") is None
+
+
+async def test_who_is_impatient_is_told_until_when_an_issuer_is_not_asked(house):
+    house.issuer.refusals["web"] = OrderRefusal(kind=FailureKind.VALIDATION, message="no")
+    elsewhere = IssuerSettings(directory="https://ca.example.org/directory")
+    settings = CertificateSettings(issuers={"letsencrypt": elsewhere})
+    house.settings = Settings(certificates=settings)
+    async with house.running(deployed("web", asks())):
+        first = house.clock.now()
+        for _ in range(8):
+            house.certificates.actions().renew("web", at_once=True)
+            await anyio.sleep(3)
+        assert len(house.issuer.orders) == 5
+        (status,) = house.certificates.statuses()
+        assert status.error == "no"
+        assert 3500 < status.retry_at - first <= 3610
+        assert status.is_ailing
+
+
+@pytest.mark.parametrize(
+    ("issuer", "why"),
+    [("internl", "cannot ask the issuer internl"), ("internal", "may not sign for")],
+)
+async def test_what_the_settings_or_the_file_do_not_allow_waits_for_a_change(house, issuer, why):
+    async with house.running(deployed("web", asks(issuer=issuer))):
+        await anyio.sleep(DAY)
+        (status,) = house.certificates.statuses()
+        assert why in status.error
+        assert status.hint
+        assert not status.retry_at
+        assert house.record().failure.count == 1
+        await house.deploy(deployed("web", asks()))
+        assert house.record().current

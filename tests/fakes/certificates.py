@@ -14,7 +14,7 @@ from supervisor.model.certificate import (
     DesiredCertificate,
     Issued,
 )
-from supervisor.model.errors import Failure, Retry, Stalled
+from supervisor.model.errors import Failure, NotAllowed, Retry, Stalled
 
 DAY = 86_400.0
 PLACE = "/home/pi/.local/share/podvisor/certificates"
@@ -125,7 +125,9 @@ class FakeAuthority:
             raise self.failure
         for name in terms.domains:
             if not name.endswith((".internal", ".home.arpa")):
-                raise Stalled(f"podvisor's own authority may not sign for {name}", hint="another")
+                raise NotAllowed(
+                    f"podvisor's own authority may not sign for {name}", hint="another"
+                )
         text = f"internal {len(self.issued)} {terms.domains}"
         pair = make_pair(text, terms.domains, now=self.now(), issuer="internal", key=key)
         self.issued.append(pair)

@@ -13,7 +13,7 @@ from supervisor.kit.files import told
 from supervisor.kit.threads import in_thread
 from supervisor.model.acme import Pair
 from supervisor.model.certificate import CertificateTerms
-from supervisor.model.errors import Retry, Stalled
+from supervisor.model.errors import NotAllowed, Retry, Stalled
 
 _PROCESS = "supervisor.adapters.certificates.authority_process"
 _SECONDS = 180.0
@@ -39,6 +39,8 @@ class InternalAuthority:
             raise Retry(f"podvisor's own authority gave no answer: {error}") from error
         if signed.pair:
             return signed.pair
+        if signed.not_allowed:
+            raise NotAllowed(signed.problem, hint=signed.hint)
         if signed.hint:
             raise Stalled(signed.problem, hint=signed.hint)
         raise Retry(signed.problem)

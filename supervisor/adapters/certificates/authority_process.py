@@ -31,7 +31,7 @@ from supervisor.kit.folders import remove_tree
 from supervisor.kit.helper import serve
 from supervisor.model.acme import Pair
 from supervisor.model.certificate import CertificateTerms, KeyType
-from supervisor.model.errors import Failure, Stalled
+from supervisor.model.errors import Failure, NotAllowed, Stalled
 
 _ROOT_DAYS = 3650
 _DAYS = 90
@@ -56,7 +56,9 @@ def sign(asked: Asked) -> Signed:
     try:
         return Signed(pair=_sign(asked))
     except Failure as error:
-        return Signed(problem=str(error), hint=error.hint)
+        return Signed(
+            problem=str(error), hint=error.hint, not_allowed=isinstance(error, NotAllowed)
+        )
 
 
 def _sign(asked: Asked) -> Pair:
@@ -85,7 +87,7 @@ def _sign(asked: Asked) -> Pair:
 def _refuse_others(terms: CertificateTerms, domains: list[str], networks: Sequence[str]) -> None:
     """Raises Stalled."""
     if others := outside(terms.domains, domains=domains, networks=networks):
-        raise Stalled(
+        raise NotAllowed(
             f"podvisor's own authority may not sign for {', '.join(others)}",
             hint=f"it signs for private IP addresses and for names below {', '.join(domains)}; "
             "for others, name a public issuer by Issuer=",

@@ -29,3 +29,5 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A sentence for people."""
     hint: str = ""
     """What a person is to do; empty where it may help to wait."""
+    not_allowed: bool = False
+    """Whether nothing helps but to ask for another one."""

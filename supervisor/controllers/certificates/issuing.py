@@ -24,7 +24,7 @@ from supervisor.model.certificate import (
     DesiredCertificate,
     Issued,
 )
-from supervisor.model.errors import Failure, Retry
+from supervisor.model.errors import Failure, NotAllowed, Retry
 
 _AT_ONCE = 2
 """Certificates that are issued at the same time: each takes a process."""
@@ -142,9 +142,8 @@ def refusal_of(failure: Failure) -> OrderRefusal:
     """Return what a failure means for the next order.
 
     What a person is to mend on this machine is tried again by itself too: nobody tells when it is
-    done.
+    done. What the settings or the file do not allow waits for a change of these.
     """
+    kind = FailureKind.REFUSED if isinstance(failure, NotAllowed) else FailureKind.PASSING
     after = failure.after_seconds if isinstance(failure, Retry) else 0.0
-    return OrderRefusal(
-        kind=FailureKind.PASSING, message=str(failure), hint=failure.hint, retry_after=after
-    )
+    return OrderRefusal(kind=kind, message=str(failure), hint=failure.hint, retry_after=after)

@@ -13,7 +13,7 @@ from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.model.acme import AcmeIssuer, Order, ZoneAccess
 from supervisor.model.certificate import CertificateTerms, Challenge, DesiredCertificate
 from supervisor.model.certificate_settings import IssuerSettings, ZoneSettings
-from supervisor.model.errors import Failure, Stalled
+from supervisor.model.errors import Failure, NotAllowed, Stalled
 
 _IN_A_THREAD = 1_000
 """A disk may be slow, or somebody else's: the event loop does not wait for it."""
@@ -57,7 +57,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
         name, settings = terms.issuer, self.settings.now.certificates
         one = settings.issuer_of(name)
         if one is None or not one.directory:
-            raise Stalled(
+            raise NotAllowed(
                 f"cannot ask the issuer {name}: the settings describe none of this name",
                 hint=f"[certificates.issuers.{name}] with `directory`; or Issuer= one of"
                 f" {', '.join(settings.known_issuers)}",
