@@ -93,8 +93,8 @@ def certificate_status(
     )
     is_failing = bool(told.text) and (bool(failure or trouble.text) or record.refused is not None)
     state = _state(record, now, failing=is_failing, doing=doing)
-    if state is CertificateState.INSTALLED and record.unserved:
-        waits_for = f"it is not seen to be served yet: {record.unserved}"
+    if state is CertificateState.INSTALLED and (why := record.unserved or waits_for):
+        waits_for = f"it is not seen to be served yet: {why}"
     is_waiting = state in _WAITING and not told.text
     is_waiting |= bool(record.asked_at) and waits_for != told.text
     return CertificateStatus(

@@ -41,11 +41,11 @@ def pair_problem(
     try:
         path = _read(chain)
     except ValueError as error:
-        return f"its chain cannot be read: {error}"
+        return f"its chain cannot be read: {_plain(error)}"
     try:
         ours = load_pem_private_key(key.encode(), password=None).public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        return f"its key cannot be read: {error}"
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return "its key cannot be read: it is no private key in PEM without a password"
     encoding, form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if ours.public_bytes(encoding, form) != path[0].public_key().public_bytes(encoding, form):
         return "its key is not the one of the certificate"
@@ -54,6 +54,12 @@ def pair_problem(
         has = ", ".join(facts.names) or "nothing"
         return f"it is not for {', '.join(missing)}, but for {has}"
     return _time_problem(facts, now) or _chain_problem(path, trust, now)
+
+
+def _plain(error: Exception) -> str:
+    """Say it as people do; what a library says of a PEM is in words of its own code."""
+    is_unread = any(word in str(error) for word in ("PEM", "asn1"))
+    return "there is no certificate in PEM" if is_unread else str(error)
 
 
 def _read(chain: str) -> list[x509.Certificate]:
@@ -130,7 +136,7 @@ def _chain_problem(path: Sequence[x509.Certificate], trust: str, now: float) -> 
     try:
         roots = _read(trust)
     except ValueError as error:
-        return f"the roots to trust cannot be read: {error}"
+        return f"the roots to trust cannot be read: {_plain(error)}"
     for one in path:
         if any(one == root or (_is_authority(root) and _is_signed_by(one, root)) for root in roots):
             return ""

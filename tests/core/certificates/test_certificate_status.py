@@ -118,6 +118,9 @@ def test_what_is_waited_for_is_no_trouble():
     one = certificate_status("web", record, NOW, asked=DESIRED)
     assert one.waits_for == "it is not seen to be served yet: the former"
     assert not one.is_ailing
+    starting = has(FRESH, stage=Stage.INSTALLED)
+    one = certificate_status("web", starting, NOW, asked=DESIRED, waits_for="nobody listens")
+    assert one.waits_for == "it is not seen to be served yet: nobody listens"
     why = "there is none yet, but letsencrypt issues 5 for the same names in a week"
     one = certificate_status("web", CertificateRecord(), NOW, asked=DESIRED, waits_for=why)
     assert (one.state, one.waits_for) == ("missing", why)

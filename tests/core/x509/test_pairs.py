@@ -126,9 +126,9 @@ def test_a_chain_with_its_root_is_no_problem() -> None:
     ("changed", "said"),
     [
         ({"key": OTHER.pem}, "its key is not the one of the certificate"),
-        ({"key": "nonsense"}, "its key cannot be read"),
-        ({"chain": "nonsense"}, "its chain cannot be read"),
-        ({"chain": ""}, "its chain cannot be read"),
+        ({"key": "nonsense"}, "its key cannot be read: it is no private key in PEM"),
+        ({"chain": "nonsense"}, "its chain cannot be read: there is no certificate in PEM"),
+        ({"chain": ""}, "its chain cannot be read: there is no certificate in PEM"),
         ({"names": ("c.example.org",)}, "it is not for c.example.org, but for *.a.example.org"),
         ({"chain": MIDDLE.sign(LEAF)}, "it is not for b.example.org"),
         ({"days": -1}, "it is valid only from 2026-12-01 00:00 UTC on, and here it is 2026-11-30"),
@@ -145,7 +145,7 @@ def test_a_chain_with_its_root_is_no_problem() -> None:
         ),
         ({"chain": LEAF_PEM}, "its chain leads to CN=middle, not to CN=root"),
         ({"trust": OTHER_PEM}, "its chain leads to CN=root, not to CN=other"),
-        ({"trust": "nonsense"}, "the roots to trust cannot be read"),
+        ({"trust": "nonsense"}, "the roots to trust cannot be read: there is no certificate"),
     ],
 )
 def test_what_nobody_could_serve_is_said(changed: dict, said: str) -> None:
