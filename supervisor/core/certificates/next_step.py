@@ -353,8 +353,8 @@ def _wait(
         moments.append(current.facts.not_after)
     if record.stage is not Stage.SERVED and desired.check and not seen.waiting:
         moments.append(_next_look(record))
-    if record.stage is not Stage.SERVED and seen.waiting:
-        moments.append(now + TAKE_UP_SECONDS if seen.held else record.since + TAKE_UP_SECONDS)
+    if record.stage is not Stage.SERVED and seen.waiting and not seen.held:
+        moments.append(record.since + TAKE_UP_SECONDS)
     return Nothing(until=min((one for one in moments if one > now), default=0.0), reason=why)
 
 

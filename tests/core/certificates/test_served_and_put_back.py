@@ -90,6 +90,7 @@ def test_who_does_not_take_it_up_is_restarted_then_the_former_is_put_back(desire
         step = next_step(desired, record, held, NOW + 600)
         assert isinstance(step, Nothing)
         assert step.reason == "web is suspended"
+        assert step.until == NOW + HOUR, "nobody is woken for it"
     assert next_step(desired, record, seen, now) == RestartUsers(reason=why)
     record = records.restarted(record, now)
     if late:
