@@ -99,12 +99,14 @@ def test_what_is_folded_is_read_whole(on_terminal: Callable[..., str], columns: 
     header = ("NAME", "STATE", "DOMAINS", "ISSUER", "EXPIRES", "RENEWAL", "WHY THEN")
     program = f"""
 from supervisor.cli.show import screen
-screen.table([{row}], header={header}, fold=("NAME", "DOMAINS", "ISSUER", "WHY THEN"))
+screen.table([{row}], header={header}, fold=("WHY THEN", "ISSUER", "NAME", "DOMAINS"))
 """
     written = on_terminal(program, COLUMNS=str(columns), NO_COLOR="1")
     assert max(map(len, written.split("\r\n"))) <= columns
     assert "…" not in written
     if columns >= 80:
+        assert {"example.org", "www.example.org"} <= {*written.split()}
+    if columns >= 120:
         assert {*" ".join(row).split()} <= {*written.split()}
 
 

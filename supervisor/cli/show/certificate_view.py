@@ -31,7 +31,7 @@ def show(certificates: Sequence[dict[str, Any]], *, now: float) -> None:
         return
     header = ("NAME", "STATE", "DOMAINS", "ISSUER", "EXPIRES", "RENEWAL", "WHY THEN")
     rows = [_row(one, now) for one in certificates]
-    screen.table(rows, header=header, fold=("NAME", "DOMAINS", "ISSUER", "WHY THEN"))
+    screen.table(rows, header=header, fold=("WHY THEN", "ISSUER", "NAME", "DOMAINS"))
     told = [one for one in certificates if _has_news(one)]
     if told:
         say()

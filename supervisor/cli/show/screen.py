@@ -157,12 +157,13 @@ def table(
     header: Sequence[str] = (),
     indent: str = "",
     cut: Collection[str] = (),
-    fold: Collection[str] = (),
+    fold: Sequence[str] = (),
 ) -> None:
     """Write rows in aligned columns.
 
     On a terminal that is too narrow the columns headed `cut` lose their ends, so that the others
-    are read whole; those headed `fold` go on in the next line.
+    are read whole; those headed `fold` go on in the next line, the
+    first of them first.
     """
     if not rows:
         return
@@ -190,7 +191,7 @@ def _rich_table(
     indent: int,
     *,
     cut: Collection[str],
-    fold: Collection[str],
+    fold: Sequence[str],
 ) -> None:
     """Write the lines, each (but for that of the header) in the style of its row."""
     from rich.cells import cell_len
@@ -203,7 +204,7 @@ def _rich_table(
     console = Console(highlight=False, no_color=not has_colours(), force_terminal=colours)
     widths = [max(map(cell_len, column)) for column in zip_longest(*lines, fillvalue="")]
     limits = _limits(widths, [at for at, title in enumerate(header) if title in cut], console.width)
-    folded_at = [at for at, title in enumerate(header) if title in fold]
+    folded_at = [header.index(title) for title in fold]
     if folded_at:
         words = [_longest_word(column) for column in zip_longest(*lines, fillvalue="")]
         limits = _folded_limits(limits, words, folded_at, console.width - indent)
@@ -249,17 +250,16 @@ def _longest_word(column: Sequence[str]) -> int:
 def _folded_limits(
     widths: Sequence[int], words: Sequence[int], folded_at: Sequence[int], room: int
 ) -> list[int]:
-    """Return the widths that fit: first between words, then within them, the widest first."""
+    """Return the widths that fit: columns are folded between words, and then within them.
+
+    Those that come first in `folded_at` give first.
+    """
     limits = list(widths)
     excess = sum(limits) + len(_GAP) * len(limits) - room
-    for least in (
-        [max(_LEAST_FOLD, min(word, _MOST_UNFOLDED)) for word in words],
-        [_LEAST_FOLD] * len(limits),
-    ):
-        while excess > 0:
-            wide = [at for at in folded_at if limits[at] > least[at]]
-            if not wide:
-                break
-            limits[max(wide, key=lambda at: limits[at] - least[at])] -= 1
-            excess -= 1
+    whole = [max(_LEAST_FOLD, min(word, _MOST_UNFOLDED)) for word in words]
+    for least in (whole, [_LEAST_FOLD] * len(limits)):
+        for at in folded_at:
+            given = min(max(excess, 0), max(limits[at] - least[at], 0))
+            limits[at] -= given
+            excess -= given
     return limits
