@@ -1,5 +1,6 @@
 """What people ask about certificates, and order of them."""
 
+import anyio
 import pytest
 from msgspec.structs import replace
 
@@ -9,6 +10,7 @@ from supervisor.model.acme import FailureKind, OrderRefusal
 from supervisor.model.certificate import CertificateState, Counted, RenewRequest, RevokeRequest
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventKind
+from supervisor.model.rollout import Suspension
 from tests.fakes.certificate_house import SERVER, House, asks, deployed
 from tests.fakes.certificates import DAY, PLACE
 
@@ -173,4 +175,27 @@ async def test_an_expired_one_is_said_to_be(house):
         await house.rest()
         one = (await listed(house))["web"]
         assert one.state is CertificateState.EXPIRED
+        assert one.is_ailing
+
+
+async def test_of_a_first_one_it_is_said_at_once_that_nobody_answers(house):
+    async with house.running(deployed("web", CHECKED)):
+        (one,) = (await listed(house)).values()
+        assert one.state is CertificateState.INSTALLED
+        assert SERVER.removeprefix("https://") in one.error
+        assert "former" not in one.error
+        assert one.is_ailing
+        await anyio.sleep(DAY)
+        assert house.jobs == [("start", "web.service")], "nobody is restarted for that"
+        house.listen()
+        await anyio.sleep(DAY)
+        assert (await listed(house))["web"].state is CertificateState.VALID
+
+
+async def test_that_an_app_is_suspended_is_the_reply(house):
+    async with house.running(deployed("web", asks())):
+        house.suspended.add("web")
+        house.ledger.put(Suspension(app="web", at=house.clock.now()), "web")
+        (one,) = (await service(house).renew(RenewRequest(name="web"))).certificates
+        assert (one.state, one.error) == (CertificateState.INSTALLED, "web is suspended")
         assert one.is_ailing
