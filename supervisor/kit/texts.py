@@ -1,6 +1,7 @@
 """Durations, sizes and moments as people write and read them, and the word that was meant."""
 
 import re
+import time
 from collections.abc import Collection, Iterable, Mapping
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -112,6 +113,16 @@ def relative(moment: float, *, now: float) -> str:
     if distance > _MINUTE:  # to the nearest: what was put off by 2h just now comes in 2h
         distance += _MINUTE / 2
     return f"in {_span(distance)}" if distance > 0 else f"{_span(-distance)} ago"
+
+
+def day(moment: float) -> str:
+    """Return the day of a moment in UTC: `2026-03-01`."""
+    return time.strftime("%Y-%m-%d", time.gmtime(moment))
+
+
+def minute(moment: float) -> str:
+    """Return a moment in UTC to the minute: `2026-03-01 07:05 UTC`."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(moment))
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from supervisor.adapters.acme.replies import IssuerError, Meta, Problem
-from supervisor.kit.texts import one_line
+from supervisor.kit.texts import minute, one_line
 from supervisor.model.acme import FailureKind, Order, OrderRefusal
 from supervisor.model.certificate import Challenge
 
@@ -107,7 +107,7 @@ def unreachable(issuer: str, error: BaseException | str, *, url: str = "") -> Re
             why = f"its own certificate is not trusted: {error.verify_message}"
             hint = "if it has an authority of its own, name its PEM as the issuer's `authority`"
         if is_of_clock:
-            hint = _CLOCK.format(_time(time.time()))
+            hint = _CLOCK.format(minute(time.time()))
     at = f" ({one_line(url)})" if url else ""
     return refused(
         FailureKind.PASSING, f"cannot reach the issuer {issuer}{at}: {one_line(why, _QUOTED)}", hint
@@ -119,7 +119,7 @@ def wrong_clock(issuer: str, ahead: float) -> Refused:
     days = abs(ahead) / 86_400
     side = "ahead of" if ahead > 0 else "behind"
     message = f"this machine's clock is {days:.0f} days {side} the clock of the issuer {issuer}"
-    return refused(FailureKind.PASSING, message, _CLOCK.format(_time(time.time())))
+    return refused(FailureKind.PASSING, message, _CLOCK.format(minute(time.time())))
 
 
 def unlike(issuer: str, problem: str, domains: Sequence[str]) -> Refused:
@@ -127,7 +127,7 @@ def unlike(issuer: str, problem: str, domains: Sequence[str]) -> Refused:
     message = f"what the issuer {issuer} issued for {names(domains)} cannot be used: {problem}"
     hint = ""
     if "here it is" in problem:
-        hint = _CLOCK.format(_time(time.time()))
+        hint = _CLOCK.format(minute(time.time()))
     elif "its chain leads to" in problem:
         hint = "the issuer's `trust` in the settings names the roots that it has to lead to"
     # What can be mended here, or comes with time, mends that certificate, too.
@@ -307,7 +307,3 @@ def _system_words(error: BaseException) -> str:
     if number > 0 and not isinstance(error, ssl.SSLError):
         return os.strerror(number)
     return str(error) or type(error).__name__
-
-
-def _time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))

@@ -4,13 +4,12 @@ It takes the plain JSON of `model.certificate.CertificateStatus`.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from supervisor.cli.daemon import places
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
-from supervisor.kit.texts import relative
+from supervisor.kit.texts import minute, relative
 
 _STYLES = {
     "valid": "good",
@@ -129,8 +128,7 @@ def _seen(one: dict[str, Any]) -> str:
 
 
 def _moment(moment: float, now: float) -> str:
-    day = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"{day} ({relative(moment, now=now)})"
+    return f"{minute(moment)} ({relative(moment, now=now)})"
 
 
 def _row(one: dict[str, Any], now: float) -> list[Cell]:

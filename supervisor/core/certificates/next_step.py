@@ -5,7 +5,6 @@ the record by a step is in `core.certificates.records`.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 import msgspec
 from msgspec.structs import replace
@@ -33,7 +32,7 @@ from supervisor.core.certificates.steps import (
     Serve,
     StandIn,
 )
-from supervisor.kit.texts import count
+from supervisor.kit.texts import count, day
 from supervisor.model.certificate import (
     INTERNAL,
     CertificateRecord,
@@ -239,17 +238,13 @@ def _clock(record: CertificateRecord, now: float) -> NextStep | None:
     current = record.current
     issued = current is not None and not current.standin and current.terms.issuer != INTERNAL
     if now < TRUSTED_SINCE:
-        why = f"the clock says {_day(now)}, so nothing is ordered"
+        why = f"the clock says {day(now)}, so nothing is ordered"
     elif current is not None and issued and is_early(current, now):
-        begins = _day(current.facts.not_before)
-        why = f"the clock says {_day(now)}, but it was issued on {begins}, so nothing is ordered"
+        begins = day(current.facts.not_before)
+        why = f"the clock says {day(now)}, but it was issued on {begins}, so nothing is ordered"
     else:
         return None
     return Nothing(until=now + CLOCK_AGAIN_SECONDS, reason=why)
-
-
-def _day(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
 
 
 def _order(

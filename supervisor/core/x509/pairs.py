@@ -7,7 +7,6 @@ of their own import this one.
 import base64
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import pairwise
 
 from cryptography import x509
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from supervisor.kit.texts import minute
 from supervisor.model.certificate import CertificateFacts
 
 _SKEW_SECONDS = 300.0
@@ -111,14 +111,10 @@ def _base64url(content: bytes) -> str:
 
 def _time_problem(facts: CertificateFacts, now: float) -> str:
     if facts.not_before > now + _SKEW_SECONDS:
-        return f"it is valid only from {_time(facts.not_before)} on, and here it is {_time(now)}"
+        return f"it is valid only from {minute(facts.not_before)} on, and here it is {minute(now)}"
     if facts.not_after <= now:
-        return f"it was valid until {_time(facts.not_after)}, and here it is {_time(now)}"
+        return f"it was valid until {minute(facts.not_after)}, and here it is {minute(now)}"
     return ""
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _chain_problem(path: Sequence[x509.Certificate], trust: str, now: float) -> str:
