@@ -40,39 +40,35 @@ def installed(
 
     `down` are those who use it and do not run, whatever becomes of this one.
     """
-    new = replace(new, installed_at=now)
-    before = record.current if record.current and not record.current.standin else record.previous
-    if new.standin:
-        return replace(
-            record,
-            current=new,
-            previous=before,
-            ready=None,
-            stage=Stage.SERVED,
-            installed_in=folder,
-            renewal=None,
-            looked_since=0.0,
-            looked_at=0.0,
-            unserved="",
-        )
-    return replace(
-        record,
-        current=new,
-        previous=before,
+    after = replace(
+        _not_looked_at(record),
+        current=replace(new, installed_at=now),
+        previous=_by_issuer(record.current) or record.previous,
         ready=None,
+        installed_in=folder,
+        renewal=None,
+    )
+    if new.standin:
+        return replace(after, stage=Stage.SERVED)
+    return replace(
+        after,
         stage=Stage.INSTALLED,
         since=now,
         down=down,
-        installed_in=folder,
-        renewal=None,
         failure=None,
         refused=None,
         revoked="",
         asked_at=0.0,
-        looked_since=0.0,
-        looked_at=0.0,
-        unserved="",
     )
+
+
+def _by_issuer(current: Issued | None) -> Issued | None:
+    return current if current and not current.standin else None
+
+
+def _not_looked_at(record: CertificateRecord) -> CertificateRecord:
+    """Nobody has looked yet whether it is served."""
+    return replace(record, looked_since=0.0, looked_at=0.0, unserved="")
 
 
 def counted(record: CertificateRecord, terms: CertificateTerms, now: float) -> CertificateRecord:
@@ -99,13 +95,10 @@ def in_folder(record: CertificateRecord, folder_id: str) -> CertificateRecord:
     if not record.folder_lost:
         return replace(record, folder_id=folder_id)
     return replace(
-        record,
+        _not_looked_at(record),
         folder_id=folder_id,
         folder_lost=False,
         folders_lost=record.folders_lost + 1,
-        looked_since=0.0,
-        looked_at=0.0,
-        unserved="",
     )
 
 
@@ -118,18 +111,14 @@ def moved(record: CertificateRecord, before: str) -> CertificateRecord:
 def let_go(record: CertificateRecord) -> CertificateRecord:
     """Nobody asks for it any more, and nothing of it is installed; what is kept may serve again."""
     return replace(
-        record,
+        served(record),
         ready=None,
         installed_in="",
         folder_id="",
         folder_lost=False,
         left=(),
-        stage=Stage.SERVED,
         failure=None,
         asked_at=0.0,
-        looked_since=0.0,
-        looked_at=0.0,
-        unserved="",
     )
 
 
@@ -239,7 +228,7 @@ def looked(record: CertificateRecord, unserved: str, now: float) -> CertificateR
 
 def served(record: CertificateRecord) -> CertificateRecord:
     """It is in use."""
-    return replace(record, stage=Stage.SERVED, looked_since=0.0, looked_at=0.0, unserved="")
+    return replace(_not_looked_at(record), stage=Stage.SERVED)
 
 
 def restarted(record: CertificateRecord, now: float) -> CertificateRecord:
@@ -263,14 +252,10 @@ def put_back(
         again_at=min(now + max(left / 2, HOUR), good.facts.not_after),
     )
     return replace(
-        record,
+        served(record),
         current=good,
         previous=None,
-        stage=Stage.SERVED,
         installed_in=folder,
         renewal=None,
         refused=refused,
-        looked_since=0.0,
-        looked_at=0.0,
-        unserved="",
     )
