@@ -19,6 +19,12 @@ FILES = ("privkey.pem", "cert.pem", "chain.pem", "fullchain.pem", "combined.pem"
 certificate first; and all of it, the key first."""
 
 
+ANEW = "+"
+"""At the end of a version (`CertificateRecord.version`): its users are to be started anew."""
+OF_FOLDER = "."
+"""Before the number of its folder, in a version: whoever had another one is started anew."""
+
+
 class Challenge(enum.StrEnum):
     """How a name is proven to be ours (RFC 8555, section 8; RFC 8737)."""
 
@@ -256,14 +262,11 @@ class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
     @property
     def version(self) -> str:
-        """What its users take up: another word, and they reload.
-
-        They restart for another `+`, and for another number after the dot: of the folder.
-        """
+        """What its users take up: another word, and they reload; for its marks they restart."""
         if self.current is None or not self.installed_in:
             return ""
-        folder = f".{self.folders_lost}" if self.folders_lost else ""
-        return f"{self.current.version}{folder}{'+' if self.stage is Stage.RESTARTED else ''}"
+        folder = f"{OF_FOLDER}{self.folders_lost}" if self.folders_lost else ""
+        return f"{self.current.version}{folder}{ANEW if self.stage is Stage.RESTARTED else ''}"
 
 
 class CertificateState(enum.StrEnum):

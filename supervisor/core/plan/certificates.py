@@ -9,17 +9,10 @@ from typing import NamedTuple
 
 from supervisor.kit.texts import nearest
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
-from supervisor.model.certificate import DesiredCertificate
+from supervisor.model.certificate import ANEW, OF_FOLDER, DesiredCertificate
 from supervisor.model.errors import Finding
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import AppliedApp, Observed
-
-ANEW = "+"
-"""At the end of a version (`CertificateRecord.version`): its users are to be started anew."""
-
-
-_FOLDER = "."
-"""Before the number of its folder, in a version: whoever had another one is started anew."""
 
 
 class Described(NamedTuple):
@@ -95,7 +88,7 @@ def has_taken_up(had: str, version: str) -> bool:
 
 def parted(version: str) -> tuple[str, str]:
     """Part a version into the certificate's own and that of its folder."""
-    own, _, folder = version.removesuffix(ANEW).partition(_FOLDER)
+    own, _, folder = version.removesuffix(ANEW).partition(OF_FOLDER)
     return own, folder
 
 

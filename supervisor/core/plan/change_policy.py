@@ -8,10 +8,11 @@ from collections.abc import Collection
 import msgspec
 
 from supervisor.core.files.source_paths import is_below
-from supervisor.core.plan.certificates import ANEW, has_taken_up, parted
+from supervisor.core.plan.certificates import has_taken_up, parted
 from supervisor.core.plan.unit_inputs import changed_files, difference
 from supervisor.core.render.x_podvisor_deploy import fits
 from supervisor.model.app import ChangeAction, DesiredUnit
+from supervisor.model.certificate import ANEW
 from supervisor.model.observed import UnitInputs
 
 _STRENGTH = (ChangeAction.NONE, ChangeAction.RELOAD, ChangeAction.RESTART)

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 
 from supervisor.core.health import crash_backoff
-from supervisor.core.plan.certificates import ANEW
 from supervisor.core.plan.draft import Draft, FileChanges
 from supervisor.core.plan.ownership import is_there, object_of
 from supervisor.core.plan.together import with_pods, with_sockets
 from supervisor.core.plan.unit_fates import Along, Fate, Seen, pulled_along, seen_units
 from supervisor.kit.texts import count, relative
 from supervisor.model.app import ChangeAction, DesiredApp, DesiredUnit
+from supervisor.model.certificate import ANEW
 from supervisor.model.errors import Finding
 from supervisor.model.need import unit_need
 from supervisor.model.observed import Observed, RepairState, UnitInputs
