@@ -61,7 +61,7 @@ class CertificateActions(msgspec.Struct, frozen=True, kw_only=True):
 
         self.memory.change(name, noted)
         reason = f"serial number {current.facts.serial} was declared void, as a person asked"
-        self.memory.tell(name, self.asked.concerned(name), reason)
+        self.asked.tell(name, reason)
         return self._name(name)
 
     def _name(self, name: str) -> str:

@@ -26,6 +26,7 @@ from supervisor.core.plan.certificates import (
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.app import Deployment
 from supervisor.model.certificate import CertificateRecord, Stage
+from supervisor.model.events import Event, EventKind
 from supervisor.model.settings import Settings
 from supervisor.model.status import AppStatus
 
@@ -156,6 +157,27 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
         """Names of the apps that ask for it, or use it."""
         asks = {self.by_name[name].app} if name in self.by_name else set()
         return sorted(asks.union(self.users(name)))
+
+    def tell(
+        self,
+        name: str,
+        reason: str,
+        *,
+        ok: bool = True,
+        detail: str = "",
+        kind: EventKind = EventKind.CERTIFICATE,
+    ) -> None:
+        """Write it down for each app that it concerns: who looks at the events of one sees it, too.
+
+        Where it concerns none any more, for the one that asked for it last.
+        """
+        record = self.ledger.get(CertificateRecord, name)
+        apps = self.concerned(name) or [record.app if record else ""]
+        events = (
+            Event(kind=kind, ok=ok, app=app, subject=name, reason=reason, detail=detail)
+            for app in apps
+        )
+        self.ledger.append(*events)
 
     def still_using(self, name: str) -> tuple[str, ...]:
         """Units that use it, or did when they were started."""

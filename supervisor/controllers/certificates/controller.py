@@ -10,7 +10,6 @@ An order that fails is no failure of the pass: it is in the record, with when it
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 
 import anyio
 import msgspec
@@ -39,7 +38,7 @@ from supervisor.core.certificates.steps import (
     StandIn,
 )
 from supervisor.kit import alarm
-from supervisor.kit.texts import relative
+from supervisor.kit.texts import day, relative
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.acme import OrderRefusal
 from supervisor.model.certificate import (
@@ -172,27 +171,27 @@ class CertificateController(msgspec.Struct, kw_only=True):
             case StandIn():
                 with self._doing_now(name, "a stand-in is being made"):
                     await self.issuing.stand_in(certificate)
-                self._tell(name, "a self-signed stand-in was made", detail=step.reason)
+                self.asked.tell(name, "a self-signed stand-in was made", detail=step.reason)
             case InstallAgain() if current:
                 if await self.installing.again(certificate, current):
-                    self._tell(name, "installed again", detail=step.reason)
+                    self.asked.tell(name, "installed again", detail=step.reason)
                     return self._with_apps(name)
             case PutBackFormer() if record.previous:
                 if await self.installing.back(certificate, record.previous, why=step.reason):
                     reason = "nobody served the new one: the former one was put back"
-                    self._tell(name, reason, ok=False, detail=step.reason)
+                    self.asked.tell(name, reason, ok=False, detail=step.reason)
                     return self._with_apps(name)
             case RestartUsers():
                 now = self.memory.clock.now()
                 self.memory.change(name, lambda known: records.restarted(known, now))
                 reason = "it is not served: those who use it are restarted"
-                self._tell(name, reason, ok=False, detail=step.reason)
+                self.asked.tell(name, reason, ok=False, detail=step.reason)
                 return self._with_apps(name)
             case Serve():
                 self._first_looks.pop(current.version if current else "", None)
                 self.memory.change(name, records.served)
                 if certificate.check:
-                    self._tell(name, step.reason)
+                    self.asked.tell(name, step.reason)
             case AskRenewalInfo() if current:
                 await self._ask(certificate, current)
             case ForgetFailure():
@@ -242,9 +241,9 @@ class CertificateController(msgspec.Struct, kw_only=True):
         if isinstance(made, OrderRefusal):
             return self._failed(name, made)
         if failed:
-            self._tell(name, "it was to be had again", kind=EventKind.RECOVERED)
-        until = _day(made.facts.not_after)
-        self._tell(name, f"issued by {made.terms.issuer}, until {until}", detail=step.reason)
+            self.asked.tell(name, "it was to be had again", kind=EventKind.RECOVERED)
+        until = day(made.facts.not_after)
+        self.asked.tell(name, f"issued by {made.terms.issuer}, until {until}", detail=step.reason)
         return [Kind.CERTIFICATE.key(name)]
 
     def _failed(self, name: str, refusal: OrderRefusal) -> list[str]:
@@ -269,7 +268,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
             again = after.failure.retry_at
             when = f"tried again {relative(again, now=self.memory.clock.now())}" if again else ""
             detail = "; ".join(filter(None, (refusal.hint, when)))
-            self._tell(name, refusal.message, ok=False, detail=detail)
+            self.asked.tell(name, refusal.message, ok=False, detail=detail)
         waiting = Kind.APP.keys(self.asked.concerned(name)) if news else []
         return [Kind.CERTIFICATE.key(name), *waiting]
 
@@ -320,7 +319,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
         if why := warning.due(name, record, now):
             self.memory.change(name, lambda known: records.told(known, now))
             hint = record.failure.hint if record.failure else ""
-            self._tell(name, why, ok=False, detail=hint)
+            self.asked.tell(name, why, ok=False, detail=hint)
 
     # When nobody asks for it
 
@@ -342,7 +341,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
             self._look_at(name, step.until)
             return
         if await self.installing.remove(name):
-            self._tell(name, "removed", detail=step.reason)
+            self.asked.tell(name, "removed", detail=step.reason)
         stays = self.memory.of(name).current
         if stays and not stays.standin and stays.facts.not_after > now:
             self._look_at(name, stays.facts.not_after)
@@ -363,18 +362,6 @@ class CertificateController(msgspec.Struct, kw_only=True):
     def _with_apps(self, name: str) -> list[str]:
         return [Kind.CERTIFICATE.key(name), *Kind.APP.keys(self.asked.concerned(name))]
 
-    def _tell(
-        self,
-        name: str,
-        reason: str,
-        *,
-        ok: bool = True,
-        detail: str = "",
-        kind: EventKind = EventKind.CERTIFICATE,
-    ) -> None:
-        apps = self.asked.concerned(name) or [self.memory.of(name).app]
-        self.memory.tell(name, apps, reason, ok=ok, detail=detail, kind=kind)
-
     @contextmanager
     def _doing_now(self, name: str, what: str) -> Iterator[None]:
         self._doing[name] = what
@@ -382,7 +369,3 @@ class CertificateController(msgspec.Struct, kw_only=True):
             yield
         finally:
             del self._doing[name]
-
-
-def _day(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")

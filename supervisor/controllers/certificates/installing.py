@@ -106,11 +106,11 @@ class Installing(msgspec.Struct, kw_only=True):
                 await self.note_folder(certificate)
         except Failure as failure:
             if self.trouble.get(name) != str(failure):
-                self._tell(name, str(failure), ok=False, detail=failure.hint)
+                self.asked.tell(name, str(failure), ok=False, detail=failure.hint)
             self.trouble[name], self._hints[name] = str(failure), failure.hint
             raise
         if self.trouble.pop(name, ""):
-            self._tell(name, "it could be installed", kind=EventKind.RECOVERED)
+            self.asked.tell(name, "it could be installed", kind=EventKind.RECOVERED)
         return folder
 
     async def _look_for_folder(self, certificate: DesiredCertificate) -> None:
@@ -156,17 +156,6 @@ class Installing(msgspec.Struct, kw_only=True):
         now = self.memory.clock.now()
         if self.memory.change(name, lambda record: records.forgotten(record, now)) == NOTHING:
             self.memory.forget(name)
-
-    def _tell(
-        self,
-        name: str,
-        reason: str,
-        *,
-        ok: bool = True,
-        detail: str = "",
-        kind: EventKind = EventKind.CERTIFICATE,
-    ) -> None:
-        self.memory.tell(name, self.asked.concerned(name), reason, ok=ok, detail=detail, kind=kind)
 
 
 def fits(ready: Issued, certificate: DesiredCertificate) -> bool:

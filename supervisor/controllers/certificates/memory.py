@@ -1,13 +1,12 @@
-"""What is remembered of certificates, in the ledger, and what its event log tells of them."""
+"""What is remembered of certificates, in the ledger."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from supervisor.controllers.ports import Ledger
 from supervisor.kit.clock import Clock
 from supervisor.model.certificate import CertificateRecord
-from supervisor.model.events import Event, EventKind
 
 NOTHING = CertificateRecord()
 
@@ -41,20 +40,3 @@ class CertificateMemory(msgspec.Struct, frozen=True, kw_only=True):
     def forget(self, name: str) -> None:
         """Nothing is known of it any more."""
         self.ledger.drop(CertificateRecord, name)
-
-    def tell(
-        self,
-        name: str,
-        apps: Iterable[str],
-        reason: str,
-        *,
-        ok: bool = True,
-        detail: str = "",
-        kind: EventKind = EventKind.CERTIFICATE,
-    ) -> None:
-        """Write it down for each app: who looks at the events of one sees it, too."""
-        events = [
-            Event(kind=kind, ok=ok, app=app, subject=name, reason=reason, detail=detail)
-            for app in (sorted(apps) or [""])
-        ]
-        self.ledger.append(*events)
