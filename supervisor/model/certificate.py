@@ -197,6 +197,10 @@ class OrderFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     (see `core.certificates.backoff.way_of`)."""
     told_at: float = 0.0
     """When it was last told of as an expiry that comes near."""
+    over_network: bool = False
+    """Whether a network that comes up may mend it."""
+    forgiven: int = 0
+    """How many of them count no more for how long the next one waits: a network came up since."""
 
 
 class PutBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -60,6 +60,11 @@ class Certificates(msgspec.Struct, kw_only=True):
         if self._controller:
             self._controller.asked.name_all()
 
+    def network_changed(self) -> None:
+        """Try now what a network that comes up may mend."""
+        if self._controller:
+            self._controller.network_changed()
+
     async def reconcile(self, name: str) -> list[str]:
         """Bring one on."""
         return await self.controller().reconcile(name)

@@ -156,6 +156,10 @@ def assemble(
         ports=ports, desired_state=desired_state, queue=queue, settings=current, board=board
     )
 
+    def network_changed() -> None:
+        checker.network_changed()
+        certificates.network_changed()
+
     def on_resync() -> None:
         ports.podman.recheck()
         certificates.name_all()
@@ -277,7 +281,7 @@ def assemble(
         suspensions=planning.suspensions,
         clock=clock,
         resync=resync,
-        network_changed=checker.network_changed,
+        network_changed=network_changed,
     )
 
     def close() -> None:

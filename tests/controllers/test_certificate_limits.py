@@ -79,3 +79,53 @@ async def test_what_the_settings_or_the_file_do_not_allow_waits_for_a_change(hou
         assert house.record().failure.count == 1
         await house.deploy(deployed("web", asks()))
         assert house.record().current
+
+
+async def test_what_a_network_may_mend_is_tried_when_one_comes_up_and_soon_again(house):
+    down = OrderRefusal(kind=FailureKind.PASSING, message="cannot reach it")
+    house.issuer.refusals["web"] = down
+    async with house.running(deployed("web", asks())):
+        await anyio.sleep(DAY)
+        tries = len(house.issuer.orders)
+        house.certificates.network_changed()
+        await anyio.sleep(10)
+        assert len(house.issuer.orders) == tries + 1
+        await anyio.sleep(90)
+        assert len(house.issuer.orders) == tries + 2, "names may not resolve at once"
+        assert house.record().failure.count == tries + 2
+        house.issuer.refusals.clear()
+        house.certificates.network_changed()
+        await anyio.sleep(10)
+        assert house.record().current
+
+
+async def test_a_network_that_comes_up_while_an_order_fails_counts_for_the_next(house):
+    house.issuer.refusals["web"] = OrderRefusal(kind=FailureKind.PASSING, message="no")
+    async with house.running(deployed("web", asks())):
+        await anyio.sleep(DAY)
+        house.issuer.seconds = 60
+        house.certificates.actions().renew("web", at_once=True)
+        await anyio.sleep(10)
+        house.certificates.network_changed()
+        tries = len(house.issuer.orders)
+        await anyio.sleep(150)
+        assert len(house.issuer.orders) > tries
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        OrderRefusal(kind=FailureKind.VALIDATION, message="no"),
+        OrderRefusal(kind=FailureKind.LIMITED, message="no"),
+        OrderRefusal(kind=FailureKind.REFUSED, message="no"),
+        OrderRefusal(kind=FailureKind.PASSING, message="no", retry_after=5_000.0),
+    ],
+    ids=lambda one: f"{one.kind}-{one.retry_after}",
+)
+async def test_what_no_network_mends_waits_whatever_comes_up(house, refusal):
+    house.issuer.refusals["web"] = refusal
+    async with house.running(deployed("web", asks())):
+        for _ in range(5):
+            house.certificates.network_changed()
+            await anyio.sleep(10)
+        assert len(house.issuer.orders) == 1

@@ -82,3 +82,15 @@ async def test_whoever_orders_another_one_hears_what_is_done(world):
         said = [one for one in heard if isinstance(one, Event)]
         assert any(one.kind is EventKind.CERTIFICATE and one.ok for one in said)
         assert any(one.unit == "web.service" for one in said), "who uses it takes it up"
+
+
+async def test_an_issuer_out_of_reach_is_asked_again_when_a_network_comes_up(world):
+    out = OrderRefusal(kind=FailureKind.PASSING, message="cannot reach it")
+    world.issuer.refusals["site"] = out
+    async with world.running() as daemon:
+        await anyio.sleep(30 * HOUR)
+        assert (await status(daemon)).state is not AppState.READY
+        world.issuer.refusals.clear()
+        world.host.changes.queue.put_nowait("network")
+        await anyio.sleep(30)
+        assert (await status(daemon)).state is AppState.READY

@@ -127,6 +127,14 @@ class Certificates(RuleBasedStateMachine):
         self.records[name] = records.revoked(self.records[name])
         self.look_again(name)
 
+    @rule(name=NAMES)
+    def network_comes_up(self, name):
+        before = self.records[name]
+        after = self.records[name] = records.network_came(before, self.now)
+        if before.failure:
+            assert (after.failure.retry_at == 0) == (before.failure.retry_at == 0)
+        self.look_again(name)
+
     @rule()
     def settings_change(self):
         self.way += "1"

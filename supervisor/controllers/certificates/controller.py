@@ -81,9 +81,13 @@ class CertificateController(msgspec.Struct, kw_only=True):
     _why: dict[str, str] = {}
     """Why nothing was done about them at the last look."""
 
-    def follow(self) -> None:
-        """Name the certificates of which something changed; cheap if nothing did."""
-        self.asked.follow()
+    def network_changed(self) -> None:
+        """Try now what a network that comes up may mend."""
+        now = self.memory.clock.now()
+        for name in self.asked.by_name:
+            before = self.memory.of(name)
+            if self.memory.change(name, lambda known: records.network_came(known, now)) != before:
+                self.queue.add(Kind.CERTIFICATE.key(name))
 
     async def reconcile(self, name: str) -> list[str]:
         """Do what is next; returns the keys that come of it. Raises Retry or Stalled."""

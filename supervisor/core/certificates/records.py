@@ -135,15 +135,18 @@ def failed(
     if before is not None and not is_about(before, terms, way):
         before = None
     tries = before.count + 1 if before else 1
+    forgiven = before.forgiven if before else 0
     failure = OrderFailure(
         count=tries,
         since=before.since if before else now,
-        retry_at=backoff.retry_at(refusal, tries, now),
+        retry_at=backoff.retry_at(refusal, tries - forgiven, now),
         message=refusal.message,
         hint=refusal.hint,
         terms=terms,
         way=way,
         told_at=before.told_at if before else 0.0,
+        over_network=refusal.kind is FailureKind.PASSING and not refusal.retry_after,
+        forgiven=forgiven,
     )
     validations = record.failed_validations
     if refusal.kind is FailureKind.VALIDATION:
@@ -198,6 +201,15 @@ def asked(record: CertificateRecord, now: float, *, at_once: bool) -> Certificat
     if failure is not None and (at_once or not failure.retry_at):
         failure = replace(failure, retry_at=now)
     return replace(record, asked_at=now, failure=failure)
+
+
+def network_came(record: CertificateRecord, now: float) -> CertificateRecord:
+    """What a network may mend is tried at once; until names resolve again, at short intervals."""
+    failure = record.failure
+    if failure is None or not failure.over_network:
+        return record
+    soonest = min(failure.retry_at, now)
+    return replace(record, failure=replace(failure, retry_at=soonest, forgiven=failure.count))
 
 
 def limited(record: CertificateRecord, until: float) -> CertificateRecord:
