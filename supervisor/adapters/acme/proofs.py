@@ -4,6 +4,7 @@ Nothing of it is there before, or afterwards.
 """
 
 import contextlib
+import errno
 import os
 import re
 import socket
@@ -17,6 +18,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from supervisor.adapters.acme.places import DNS_NOTES
 from supervisor.adapters.acme.refusals import Refused, names, odd, refused
+from supervisor.kit.listeners import port_holder
 from supervisor.kit.texts import one_line
 from supervisor.model.acme import FailureKind, Order
 from supervisor.model.certificate import Challenge
@@ -167,10 +169,12 @@ def _no_port(error: Exception, order: Order) -> Refused:
             f" /etc/sysctl.d, for good; see {_PORTS}); or set `{key}` in [certificates] to a higher"
             " one, that whoever has this port hands the challenge on to"
         )
-    elif isinstance(error, OSError) and "in use" in why:
+    elif isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        holder = port_holder(int(port), "tcp")
+        why += f": {holder} has it" if holder else ""
         hint = (
-            f"set `{key}` in [certificates] to another one, and have the program that has port"
-            f" {port} hand the challenge on to it"
+            f"set `{key}` in [certificates] to another one, and have {holder or 'who has it'} hand"
+            " the challenge on to that"
         )
         if order.challenge is Challenge.HTTP:
             hint += "; or name the folder that it shows as `webroot`"

@@ -9,7 +9,7 @@ import anyio
 import msgspec
 
 from supervisor.adapters.host import routes, suspend
-from supervisor.adapters.host.listeners import port_holder
+from supervisor.kit.listeners import port_holder
 from supervisor.kit.streams import DistinctQueue
 from supervisor.kit.threads import in_thread
 

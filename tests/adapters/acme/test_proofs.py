@@ -113,6 +113,21 @@ def test_an_address_that_is_not_here_is_said(listen: str) -> None:
     assert "http_listen" in failure.value.refusal.hint
 
 
+def test_a_port_that_is_taken_is_said_with_who_has_it() -> None:
+    name = Path("/proc/self/comm").read_text().strip()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        listen = f"127.0.0.1:{other.getsockname()[1]}"
+        with (
+            pytest.raises(Refused, match="cannot listen on") as failure,
+            shown([PROOF], order(listen=listen), timeout_seconds=10),
+        ):
+            pass
+    refusal = failure.value.refusal
+    assert "in use: " in refusal.message
+    for words in (refusal.message, refusal.hint):
+        assert f"({name})" in words or f"{name} (process " in words
+
+
 @pytest.fixture
 def private() -> Iterator[None]:
     """What is made is for nobody else."""

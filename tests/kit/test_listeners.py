@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.adapters.host.listeners import port_holder
+from supervisor.kit.listeners import port_holder
 
 
 @pytest.mark.parametrize(
