@@ -1,16 +1,12 @@
 """The control socket: HTTP over a Unix socket, mode 0600, for the command line.
 
-Requests are queries (GET) or JSON; `kit.http.server` speaks HTTP. Sync, rollback, resume, retry and
-orders for images and certificates answer with lines, `{"event": …}` and `{"waiting": …}`, the last
-of them `{"reply": …}`; events with one each.
-
-Errors: `{"error": "…", "hint": "…"}` with status 400, 404 or 503, or as the last line.
+What can be asked stands in `api.endpoints`; `kit.http.server` speaks HTTP. Errors are problem
+details (RFC 9457) with status 400, 404 or 503, or the last line of an answer, `{"problem": …}`.
 """
 
-import math
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,97 +15,51 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
+from supervisor.api.endpoints import ENDPOINTS, Answer, Endpoint
 from supervisor.controllers.operator.event_log import Tell
 from supervisor.controllers.operator.service import ControlService
 from supervisor.kit.http import server
 from supervisor.kit.http.server import Gone, Request
-from supervisor.model.certificate import RenewRequest, RevokeRequest
-from supervisor.model.diff import DiffRequest
 from supervisor.model.errors import Failure, Stalled
-from supervisor.model.events import Event, EventQuery
-from supervisor.model.image_status import PinRequest, UpdateRequest
-from supervisor.model.secret import RotateRequest
-from supervisor.model.status import AppStatus, OrderRequest, ScaleRequest, SyncRequest
-from supervisor.model.webhook import WebhookTestRequest
-from supervisor.model.wire import Name, Names
+from supervisor.model.events import Event
+from supervisor.model.status import AppStatus
+from supervisor.model.wire import NoRequest, Problem
 
 _BODY_LIMIT = 1 << 16
-_LINES = "application/x-ndjson"
-
-
-class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of `POST /v1/plan`."""
-
-    apps: Names = ()
-    prune_all: bool = False
-
-
-class AppQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Query of `GET /v1/status`, `/v1/history` and `/v1/images`."""
-
-    app: Name | None = None
-
-
-class AppOrder(OrderRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /v1/rollback`, `/v1/restore` and `/v1/retry`: an order for one app."""
-
-    def __post_init__(self) -> None:
-        if len(self.apps) != 1:
-            raise ValueError("it names one app")
-
-
-class NoRequest(msgspec.Struct, frozen=True):
-    """Where nothing is said; whatever is said goes unread."""
-
-
+_JSON, _LINES, _PROBLEM = "application/json", "application/x-ndjson", "application/problem+json"
+_TITLES = {400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
 _Wish = TypeVar("_Wish", bound=msgspec.Struct)
-_REPLIES: Mapping[
-    tuple[str, str],
-    tuple[type[msgspec.Struct], Callable[[ControlService, Any], Awaitable[msgspec.Struct]]],
-] = {
-    ("GET", "/v1/status"): (AppQuery, lambda it, wish: it.look(wish.app or "")),
-    ("GET", "/v1/history"): (AppQuery, lambda it, wish: it.history(wish.app or "")),
-    ("GET", "/v1/images"): (AppQuery, lambda it, wish: it.images(wish.app or "")),
-    ("GET", "/v1/signatures"): (NoRequest, lambda it, _: it.signatures()),
-    ("GET", "/v1/secrets"): (NoRequest, lambda it, _: it.secrets()),
-    ("POST", "/v1/secrets/rotate"): (RotateRequest, lambda it, wish: it.rotate(wish.name)),
-    ("GET", "/v1/certificates"): (NoRequest, lambda it, _: it.certificates()),
-    ("POST", "/v1/plan"): (
-        PlanRequest,
-        lambda it, wish: it.plan(wish.apps, prune_all=wish.prune_all),
-    ),
-    ("POST", "/v1/diff"): (DiffRequest, lambda it, wish: it.diff(wish)),
-    ("POST", "/v1/suspend"): (OrderRequest, lambda it, wish: it.suspend(wish)),
-    ("POST", "/v1/reload"): (NoRequest, lambda it, _: it.reload()),
-    ("POST", "/v1/webhook-test"): (
-        WebhookTestRequest,
-        lambda it, wish: it.test_webhook(wish.target),
-    ),
+_ANSWERS: Mapping[str, Callable[[ControlService, Any], Awaitable[msgspec.Struct]]] = {
+    "/v1/status": lambda it, wish: it.look(wish.app or ""),
+    "/v1/history": lambda it, wish: it.history(wish.app or ""),
+    "/v1/images": lambda it, wish: it.images(wish.app or ""),
+    "/v1/signatures": lambda it, _: it.signatures(),
+    "/v1/secrets": lambda it, _: it.secrets(),
+    "/v1/secrets/rotate": lambda it, wish: it.rotate(wish.name),
+    "/v1/certificates": lambda it, _: it.certificates(),
+    "/v1/plan": lambda it, wish: it.plan(wish.apps, prune_all=wish.prune_all),
+    "/v1/diff": lambda it, wish: it.diff(wish),
+    "/v1/suspend": lambda it, wish: it.suspend(wish),
+    "/v1/reload": lambda it, _: it.reload(),
+    "/v1/webhook-test": lambda it, wish: it.test_webhook(wish.target),
 }
-"""What is asked with what, and what answers it."""
-_TOLD: Mapping[
-    tuple[str, str],
-    tuple[type[msgspec.Struct], Callable[[ControlService, Any, Tell], Awaitable[msgspec.Struct]]],
-] = {
-    ("POST", "/v1/sync"): (SyncRequest, lambda it, wish, tell: it.sync(wish, tell)),
-    ("POST", "/v1/resume"): (OrderRequest, lambda it, wish, tell: it.resume(wish, tell)),
-    ("POST", "/v1/rollback"): (AppOrder, lambda it, wish, tell: it.rollback(wish, tell)),
-    ("POST", "/v1/restore"): (AppOrder, lambda it, wish, tell: it.restore(wish, tell)),
-    ("POST", "/v1/retry"): (AppOrder, lambda it, wish, tell: it.retry(wish, tell)),
-    ("POST", "/v1/scale"): (ScaleRequest, lambda it, wish, tell: it.scale(wish, tell)),
-    ("POST", "/v1/update"): (UpdateRequest, lambda it, wish, tell: it.update(wish, tell)),
-    ("POST", "/v1/pin"): (PinRequest, lambda it, wish, tell: it.pin(wish, tell)),
-    ("POST", "/v1/certificates/renew"): (
-        RenewRequest,
-        lambda it, wish, tell: it.renew(wish, tell),
-    ),
-    ("POST", "/v1/certificates/revoke"): (
-        RevokeRequest,
-        lambda it, wish, tell: it.revoke(wish, tell),
-    ),
-    ("POST", "/v1/unpin"): (PinRequest, lambda it, wish, tell: it.unpin(wish, tell)),
+_TELLERS: Mapping[str, Callable[[ControlService, Any, Tell], Awaitable[msgspec.Struct]]] = {
+    "/v1/sync": lambda it, wish, tell: it.sync(wish, tell),
+    "/v1/resume": lambda it, wish, tell: it.resume(wish, tell),
+    "/v1/rollback": lambda it, wish, tell: it.rollback(wish, tell),
+    "/v1/restore": lambda it, wish, tell: it.restore(wish, tell),
+    "/v1/retry": lambda it, wish, tell: it.retry(wish, tell),
+    "/v1/scale": lambda it, wish, tell: it.scale(wish, tell),
+    "/v1/update": lambda it, wish, tell: it.update(wish, tell),
+    "/v1/pin": lambda it, wish, tell: it.pin(wish, tell),
+    "/v1/unpin": lambda it, wish, tell: it.unpin(wish, tell),
+    "/v1/certificates/renew": lambda it, wish, tell: it.renew(wish, tell),
+    "/v1/certificates/revoke": lambda it, wish, tell: it.revoke(wish, tell),
 }
-"""What tells of its course before it answers."""
+_STREAMS: Mapping[str, Callable[[ControlService, Any], AsyncGenerator[msgspec.Struct]]] = {
+    "/v1/events": lambda it, wish: it.events(wish),
+}
+_ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {(one.method, one.path): one for one in ENDPOINTS}
 
 
 async def serve(
@@ -156,31 +106,25 @@ class _Answers(msgspec.Struct, frozen=True):
             await _refuse(request, 503, str(failure))
 
     async def _answer(self, request: Request) -> None:
-        asked = request.method, request.path
-        if asked in _REPLIES:
-            kind, answer = _REPLIES[asked]
-            await _reply(request, 200, await answer(self.service, await _wish(request, kind)))
-        elif asked in _TOLD:
-            kind, tell_of = _TOLD[asked]
-            wish = await _wish(request, kind)
-            await request.begin(content_type=_LINES)
-            reply = await tell_of(self.service, wish, _teller(request))
-            await _write(request, {"reply": reply})
-        elif asked == ("GET", "/v1/events"):
-            await self._events(request)
-        else:
+        endpoint = _ENDPOINTS.get((request.method, request.path))
+        if endpoint is None:
             await _refuse(request, 404, f"there is no {request.method} {request.path}")
-
-    async def _events(self, request: Request) -> None:
-        query = await _wish(request, EventQuery)
-        if not math.isfinite(query.since):
-            raise ValueError("`since` is no moment")
-        entries = self.service.events(query)
-        await request.begin(content_type=_LINES)
-        with request.while_connected():
-            async with aclosing(entries):
-                async for entry in entries:
-                    await _write(request, entry)
+            return
+        wish, path = await _wish(request, endpoint.request), endpoint.path
+        match endpoint.answer:
+            case Answer.WHOLE:
+                await _reply(request, 200, await _ANSWERS[path](self.service, wish))
+            case Answer.TOLD:
+                await request.begin(content_type=_LINES)
+                reply = await _TELLERS[path](self.service, wish, _teller(request))
+                await _write(request, {"reply": reply})
+            case Answer.STREAM:
+                entries = _STREAMS[path](self.service, wish)
+                await request.begin(content_type=_LINES)
+                with request.while_connected():
+                    async with aclosing(entries):
+                        async for entry in entries:
+                            await _write(request, entry)
 
 
 def _teller(request: Request) -> Tell:
@@ -202,17 +146,17 @@ async def _wish(request: Request, kind: type[_Wish]) -> _Wish:
     return msgspec.json.decode(await request.read(limit=_BODY_LIMIT) or b"{}", type=kind)
 
 
-async def _reply(request: Request, status: int, body: Any) -> None:
-    await request.reply(status, msgspec.json.encode(body), content_type="application/json")
+async def _reply(request: Request, status: int, body: Any, *, kind: str = _JSON) -> None:
+    await request.reply(status, msgspec.json.encode(body), content_type=kind)
 
 
 async def _write(request: Request, line: Any) -> None:
     await request.write(msgspec.json.encode(line) + b"\n")
 
 
-async def _refuse(request: Request, status: int, error: str, *, hint: str = "") -> None:
-    said = {"error": error, "hint": hint}
+async def _refuse(request: Request, status: int, detail: str, *, hint: str = "") -> None:
+    problem = Problem(title=_TITLES[status], status=status, detail=detail, hint=hint)
     if request.is_answered:
-        await _write(request, said)
+        await _write(request, {"problem": problem})
     else:
-        await _reply(request, status, said)
+        await _reply(request, status, problem, kind=_PROBLEM)

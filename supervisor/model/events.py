@@ -1,6 +1,7 @@
 """The event log's entries: what happened, to what, and why."""
 
 import enum
+from math import isfinite
 from typing import TypedDict
 
 import msgspec
@@ -103,13 +104,19 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Query of `GET /v1/events`: which entries, in ascending order."""
 
     after_id: Number = 0
+    """Only those after this one."""
     since: Moment = 0.0
+    """Only those since this moment, in seconds since 1970."""
     app: Name = ""
     unit: Name = ""
     limit: Number = 0
     """The newest so many; 0 is all."""
     follow: bool = False
     """And those to come."""
+
+    def __post_init__(self) -> None:
+        if not isfinite(self.since):
+            raise ValueError("`since` is no moment")
 
     def fits(self, event: Event) -> bool:
         """Whether an entry is about the app and the unit that are asked for."""

@@ -14,6 +14,7 @@ from supervisor.model.rollout import Gate, Hold, Rollout
 from supervisor.model.secret import SecretPut
 from supervisor.model.source import TreeFile
 from supervisor.model.volumes import RestoreOrder, VolumeSnapshot
+from supervisor.model.wire import Names
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -366,3 +367,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         for step in self.steps:
             steps.setdefault(step.app, []).append(step)
         return steps
+
+
+class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/plan`: of which apps (all, if empty)."""
+
+    apps: Names = ()
+    prune_all: bool = False
+    """As if a pass were allowed that removes all apps of a source."""

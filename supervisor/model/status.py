@@ -195,6 +195,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of podvisor itself: ledger not writable, Podman not reachable, settings refused."""
 
 
+class AppQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query of `GET /v1/status`, `/v1/history` and `/v1/images`."""
+
+    app: Name | None = None
+    """None is all of them; of a history, one is needed."""
+
+
 class SyncRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /v1/sync`: read the sources now, bring these apps (all, if empty) to what they say."""
 
@@ -229,6 +236,14 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     revision: Revision = ""
     """Of a rollback, or the beginning of it; empty is the one before. Of a restore, that of the
     release or of its snapshot."""
+
+
+class AppOrder(OrderRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/rollback`, `/v1/restore` and `/v1/retry`: an order for one app."""
+
+    def __post_init__(self) -> None:
+        if len(self.apps) != 1:
+            raise ValueError("it names one app")
 
 
 class ScaleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,3 +22,17 @@ Moment = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 """One that SQLite can hold."""
+
+
+class NoRequest(msgspec.Struct, frozen=True):
+    """Where nothing is said; whatever is said goes unread."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why something was not done: problem details (RFC 9457), with what to do as `hint`."""
+
+    title: str
+    """Of the status, as HTTP has it."""
+    status: int
+    detail: str
+    hint: str = ""

@@ -197,7 +197,7 @@ def test_one_is_declared_void(podvisor: Podvisor, daemon: Any) -> None:
     daemon.answer("/v1/certificates/revoke", {"reply": listed(GOOD)})
     assert podvisor("certs", "revoke", "web").code == 0
     assert daemon.asked[-1].body == {"name": "web"}
-    refusal = {"error": "no app asks for a certificate wbe", "hint": "podvisor certs shows them"}
+    refusal = {"detail": "no app asks for a certificate wbe", "hint": "podvisor certs shows them"}
     daemon.answer("/v1/certificates/revoke", refusal)
     assert podvisor("certs", "revoke", "wbe").code == 1
 

@@ -127,14 +127,14 @@ class TestCommandLine:
         assert said.err.startswith("podvisor: the daemon is not running\n")
 
     def test_the_daemons_refusal_is_passed_on(self, podvisor: Podvisor, daemon: Any) -> None:
-        refusal = {"error": "no app named wbe", "hint": "there are: web"}
+        refusal = {"detail": "no app named wbe", "hint": "there are: web"}
         daemon.answer("/v1/sync", refusal, status=404)
         said = podvisor("sync", "wbe")
         assert said.code == 1
         assert said.err == "podvisor: no app named wbe\n  there are: web\n"
 
     def test_escape_codes_from_outside_do_nothing(self, podvisor: Podvisor, daemon: Any) -> None:
-        daemon.answer("/v1/sync", {"error": "bad \x1b[31mred\x07", "hint": ""}, status=500)
+        daemon.answer("/v1/sync", {"detail": "bad \x1b[31mred\x07", "hint": ""}, status=500)
         assert "\x1b" not in podvisor("sync").err
 
 

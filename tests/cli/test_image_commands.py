@@ -145,7 +145,7 @@ def test_there_may_be_none(podvisor: Podvisor, daemon: Any) -> None:
 
 
 def test_an_unknown_app_is_an_error(podvisor: Podvisor, daemon: Any) -> None:
-    refusal = {"error": "no app named “wbe”", "hint": "did you mean “web”?"}
+    refusal = {"detail": "no app named “wbe”", "hint": "did you mean “web”?"}
     daemon.answer("/v1/images", refusal, status=404)
     said = podvisor("images", "wbe")
     assert said.code == 1

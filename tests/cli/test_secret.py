@@ -270,7 +270,7 @@ class TestRotate:
         assert daemon.asked[-1].body == {"name": "key"}
 
     def test_says_what_to_do_instead(self, podvisor: Podvisor, daemon: Any) -> None:
-        refusal = {"error": "cannot rotate db", "hint": "podvisor secret edit db.age"}
+        refusal = {"detail": "cannot rotate db", "hint": "podvisor secret edit db.age"}
         daemon.answer("/v1/secrets/rotate", refusal, status=404)
         said = podvisor("secret", "rotate", "db")
         assert said.code == 1

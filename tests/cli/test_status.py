@@ -374,7 +374,7 @@ def test_json_is_what_the_daemon_said(podvisor: Callable[..., Any], daemon: Any)
 
 
 def test_an_unknown_app_is_an_error(podvisor: Callable[..., Any], daemon: Any) -> None:
-    refusal = {"error": "no app named “wbe”", "hint": "did you mean “web”?"}
+    refusal = {"detail": "no app named “wbe”", "hint": "did you mean “web”?"}
     daemon.answer("/v1/status", refusal, status=404)
     said = podvisor("status", "wbe")
     assert said.code == 1

@@ -117,10 +117,15 @@ def _read_head(file: BinaryIO) -> None:
         raise _refusal(int(words[1]), file.read())
 
 
+def refused(problem: Mapping[str, Any]) -> Refused:
+    """Return what problem details (`model.wire.Problem`) say as an error."""
+    return Refused(str(problem["detail"]), hint=str(problem.get("hint") or ""))
+
+
 def _refusal(status: int, content: bytes) -> Refused:
     try:
         said = json.loads(content)
-        return Refused(str(said["error"]), hint=str(said.get("hint") or ""))
+        return refused(said)
     except (ValueError, LookupError, TypeError):
         text = content.decode("utf-8", "replace").strip()
         return Refused(f"the daemon answered {status}: {text or 'nothing more'}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from supervisor.cli import codes
-from supervisor.cli.daemon.client import Refused, stream
+from supervisor.cli.daemon.client import Refused, refused, stream
 from supervisor.cli.fast.status_report import is_well
 from supervisor.cli.show import screen
 from supervisor.cli.show.log_lines import show_event
@@ -38,8 +38,8 @@ def told(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> di
             has_shown = True
         elif "waiting" in line:
             _show_waiting(line["waiting"])
-        elif "error" in line:
-            raise Refused(str(line["error"]), hint=str(line.get("hint") or ""))
+        elif "problem" in line:
+            raise refused(line["problem"])
     if reply is None:
         raise Refused(
             "the daemon hung up before it was done",

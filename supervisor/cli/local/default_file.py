@@ -4,21 +4,19 @@ Effects are the docstrings of the fields in `model.settings` and `model.certific
 begins with `# `, a setting that is only to be uncommented with `#` alone.
 """
 
-import ast
-import inspect
 import json
 import textwrap
 from collections.abc import Collection, Iterator
 
 import msgspec
 
+from supervisor.cli.local.field_docs import ClassDocs, class_docs
 from supervisor.kit.texts import format_duration, format_size
 from supervisor.model import certificate_settings, settings
 from supervisor.model.setting_rule import tables_of, typed
 from supervisor.model.setting_types import Bytes, Seconds
 from supervisor.model.settings import Settings, SourceSettings
 
-_Docs = dict[str, tuple[str, dict[str, str]]]
 _WIDTH = 96
 _HEAD = """\
 # Settings of podvisor. Uncomment what should differ from the default that is shown.
@@ -82,7 +80,7 @@ def default_text() -> str:
 
 
 def _section(
-    name: str, shape: type[msgspec.Struct], explained: _Docs, *, without: Collection[str] = ()
+    name: str, shape: type[msgspec.Struct], explained: ClassDocs, *, without: Collection[str] = ()
 ) -> Iterator[str]:
     text, effects = explained[shape.__name__]
     yield from _prose(text)
@@ -131,21 +129,6 @@ def value_text(value: object) -> str:
     return json.dumps(value)
 
 
-def docstrings() -> _Docs:
+def docstrings() -> ClassDocs:
     """Return each class of settings with its docstring and those of its fields."""
-    found = {}
-    for module in (settings, certificate_settings):
-        for node in ast.parse(inspect.getsource(module)).body:
-            if isinstance(node, ast.ClassDef):
-                found[node.name] = (ast.get_docstring(node) or "", dict(_field_docstrings(node)))
-    return found
-
-
-def _field_docstrings(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    for field, after in zip(node.body, node.body[1:], strict=False):
-        match field, after:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(text))),
-            ):
-                yield name, " ".join(text.split())
+    return class_docs(settings) | class_docs(certificate_settings)
