@@ -18,8 +18,9 @@ _REFERENCE = "#/components/schemas/{name}"
 
 def document(version: str) -> dict[str, Any]:
     """Return it as plain values, for podvisor of this version."""
-    types = {one.request for one in ENDPOINTS} | {one.reply for one in ENDPOINTS}
-    types = (types | {Event, AppStatus, Problem}) - {NoRequest}
+    types: set[type[msgspec.Struct]] = {Event, AppStatus, Problem}
+    types.update(kind for one in ENDPOINTS for kind in (one.request, one.reply))
+    types.discard(NoRequest)
     _, schemas = msgspec.json.schema_components(
         sorted(types, key=lambda one: one.__name__), ref_template=_REFERENCE
     )
@@ -63,7 +64,12 @@ def _content(one: Endpoint) -> dict[str, Any]:
         return {"application/json": {"schema": _ref(one.reply)}}
     if one.answer is Answer.STREAM:
         return {"application/x-ndjson": {"schema": _ref(one.reply)}}
-    kinds = {"event": Event, "waiting": AppStatus, "reply": one.reply, "problem": Problem}
+    kinds: dict[str, type[msgspec.Struct]] = {
+        "event": Event,
+        "waiting": AppStatus,
+        "reply": one.reply,
+        "problem": Problem,
+    }
     lines = [
         {"type": "object", "properties": {name: _ref(kind)}, "required": [name]}
         for name, kind in kinds.items()
