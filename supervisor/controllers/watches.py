@@ -5,6 +5,7 @@
 | units | state changes of managed units | `app:NAME` of the app that has the unit |
 | owned | owned files touched by anyone | `app:NAME` |
 | podman | what happens to Podman's objects | `app:NAME` of its users, `image-check:QUESTION` |
+| certificates | their installed files touched by anyone | `certificate:NAME` |
 | folders | folder sources | `source:NAME` |
 | host | suspends, networks that come up | none: what waits is tried at once |
 """
@@ -19,7 +20,15 @@ from anyio.abc import TaskStatus
 
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind
-from supervisor.controllers.ports import Folder, FolderWatch, Host, Ledger, Podman, Systemd
+from supervisor.controllers.ports import (
+    CertificateFiles,
+    Folder,
+    FolderWatch,
+    Host,
+    Ledger,
+    Podman,
+    Systemd,
+)
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.status.affected_apps import apps_of
 from supervisor.kit.workqueue import WorkQueue
@@ -49,6 +58,9 @@ class Sightings(msgspec.Struct, frozen=True, kw_only=True):
 
     def app_touched(self, app: str) -> None:
         self.queue.add_debounced(Kind.APP.key(app))
+
+    def certificate_touched(self, name: str) -> None:
+        self.queue.add_debounced(Kind.CERTIFICATE.key(name))
 
     def object_changed(self, event: PodmanEvent) -> None:
         state = self.desired_state
@@ -82,6 +94,7 @@ class Watches(msgspec.Struct, frozen=True, kw_only=True):
     seen: Sightings
     systemd: Systemd
     folder: Folder
+    certificates: CertificateFiles
     podman: Podman
     folders: FolderWatch
     host: Host
@@ -92,6 +105,7 @@ class Watches(msgspec.Struct, frozen=True, kw_only=True):
         async with anyio.create_task_group() as tasks:
             await tasks.start(_watch, self.systemd.watch(), seen.unit_changed)
             await tasks.start(_watch, self.folder.watch(), seen.app_touched)
+            await tasks.start(_watch, self.certificates.watch(), seen.certificate_touched)
             await tasks.start(_watch, self.podman.watch(seen.watch_changed), seen.object_changed)
             await tasks.start(_watch, self.folders.watch(), seen.source_changed)
             await tasks.start(_watch, self.host.watch(), seen.host_changed)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import anyio
 
 from supervisor.kit import libc
+from supervisor.kit.failures import Retry
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Mask:
     ADD = 0x20000000
     FOLDER = 0x40000000
     GONE = DELETE_SELF | MOVE_SELF | UNMOUNT
+    ENTRIES = CREATE | DELETE | MOVED_FROM | MOVED_TO | ATTRIB
 
 
 class InotifyEvent(NamedTuple):
@@ -119,6 +121,15 @@ class Inotify:
     async def wait(self) -> None:
         """Wait for something to happen; safe to cancel, nothing is lost."""
         await anyio.wait_readable(self)
+
+
+def open_inotify() -> Inotify:
+    """Open one. Raises Retry where the user has too many."""
+    try:
+        return Inotify()
+    except OSError as error:
+        hint = "fs.inotify.max_user_instances"
+        raise Retry(f"cannot watch files: {error.strerror} ({hint})") from error
 
 
 async def settled(

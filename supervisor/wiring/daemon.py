@@ -387,6 +387,7 @@ def assemble(
             ),
             systemd=ports.systemd,
             folder=ports.folder,
+            certificates=ports.certificates,
             podman=ports.podman,
             folders=ports.folders,
             host=ports.host,

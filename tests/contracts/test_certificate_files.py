@@ -2,11 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from msgspec.structs import replace
 
@@ -33,7 +34,7 @@ class FakeSide:
         return folder in self.files.installed
 
     def damages(self, folder: str) -> None:
-        self.files.damaged.add(folder)
+        self.files.damage(folder)
 
     def damages_kept(self, name: str, digest: str) -> None:
         del self.files.pairs[name, digest]
@@ -206,3 +207,24 @@ async def test_a_folder_that_cannot_be_written_is_told(side: Side) -> None:
     assert told.value.hint
     first = await keep(files, FIRST)
     assert not await files.is_installed(certificate, first)
+
+
+async def told(names: AsyncIterator[str]) -> str:
+    with anyio.fail_after(60):
+        return await anext(names)
+
+
+@pytest.mark.parametrize("place", ["", "served"])
+async def test_what_somebody_does_to_what_is_installed_is_told(side: Side, place: str) -> None:
+    files = files_of(side)
+    certificate = wanted(place and f"{side.folder}/{place}")
+    folder = await files.install(certificate, FIRST)
+    async with files.watch() as names:
+        side.damages(folder)
+        assert await told(names) == "web"
+        await files.install(certificate, FIRST)
+        with side.loses(folder):
+            assert await told(names) == "web"
+        await files.install(certificate, SECOND)
+        side.damages(folder)
+        assert await told(names) == "web", "of the folder that was made anew, too"

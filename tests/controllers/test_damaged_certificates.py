@@ -1,4 +1,4 @@
-"""Files of certificates that somebody damages or removes, of which nobody tells."""
+"""Files of certificates that somebody damages or removes."""
 
 import anyio
 import pytest
@@ -19,8 +19,25 @@ async def nobody(_):
     pass
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_what_is_seen_to_be_damaged_is_mended_at_once_and_no_other(world, is_lost):
+    world.clock.offset = 1_800_000_000.0
+    world.reader.put("home", FILES)
+    async with world.running() as daemon:
+        await anyio.sleep(60)
+        orders, files = len(world.issuer.orders), world.certificates
+        before = len(files.installs)
+        place = next(folder for folder, one in files.installed.items() if one.name == "site")
+        (files.lose if is_lost else files.damage)(place)
+        await anyio.sleep(2)
+        assert [folder for folder, _ in files.installs[before:]] == [place]
+        assert not files.damaged
+        assert len(world.issuer.orders) == orders
+        assert not daemon.queue.is_busy()
+
+
 @pytest.mark.parametrize("apps", [(), ("web",)])
-async def test_a_sync_mends_what_is_not_as_it_was_installed(world, apps):
+async def test_a_sync_mends_what_nobody_saw_being_damaged(world, apps):
     world.clock.offset = 1_800_000_000.0
     world.reader.put("home", FILES)
     async with world.running() as daemon:

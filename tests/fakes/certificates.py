@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
 from supervisor.controllers import ports
@@ -15,6 +16,7 @@ from supervisor.model.certificate import (
     Issued,
 )
 from supervisor.model.errors import Failure, NotAllowed, Retry, Stalled
+from tests.fakes.ports import FakeWatch
 
 DAY = 86_400.0
 PLACE = "/home/pi/.local/share/podvisor/certificates"
@@ -169,6 +171,15 @@ class FakeCertificateFiles:
         """Names of which nothing was to stay."""
         self.failure: Failure | None = None
         """What everything that writes fails of."""
+        self.touched = FakeWatch[str]()
+
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        return self.touched.open()
+
+    def damage(self, folder: str) -> None:
+        """Somebody damages what stands in a folder, which is told."""
+        self.damaged.add(folder)
+        self.touched.queue.put_nowait(self.installed[folder].name)
 
     def place(self, certificate: DesiredCertificate) -> str:
         return certificate.directory or f"{PLACE}/{certificate.name}"
@@ -215,7 +226,9 @@ class FakeCertificateFiles:
 
     def lose(self, folder: str) -> None:
         """Somebody removes a folder with all that is in it."""
+        name = self.installed[folder].name
         del self.folder_ids[folder], self.installed[folder]
+        self.touched.queue.put_nowait(name)
 
     async def remove(self, name: str, directory: str) -> None:
         if self.failure:

@@ -442,7 +442,7 @@ def probe_of(words: Mapping[str, str]) -> Probe | None:
     )
 
 
-class _Watch(Generic[T]):
+class FakeWatch(Generic[T]):
     """A watch that tests speak into."""
 
     def __init__(self) -> None:
@@ -460,7 +460,7 @@ class _Watch(Generic[T]):
 class FakeFolder:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.touched = _Watch[str]()
+        self.touched = FakeWatch[str]()
         self.foreign: dict[str, str] = {}
         self.looked: list[str] = []
         """Apps that were observed."""
@@ -553,7 +553,7 @@ class FakeFolder:
 class FakeSystemd:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.changes = _Watch[str]()
+        self.changes = FakeWatch[str]()
         self.jobs: list[tuple[str, str]] = []
         self.watched: set[str] = set()
         self.processes: dict[str, asyncio.TimerHandle] = {}
@@ -828,7 +828,7 @@ class FakeSystemd:
 class FakePodman:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.events = _Watch[PodmanEvent]()
+        self.events = FakeWatch[PodmanEvent]()
         self.rechecks = 0
         self.registry: set[str] = set()
         self.pulls: list[str] = []
@@ -1310,7 +1310,7 @@ class FakeProber:
 
 class FakeFolders:
     def __init__(self) -> None:
-        self.changes = _Watch[str]()
+        self.changes = FakeWatch[str]()
         self.watched: dict[str, str] = {}
 
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
@@ -1328,7 +1328,7 @@ class FakeFolders:
 
 class FakeHost:
     def __init__(self) -> None:
-        self.changes = _Watch[str]()
+        self.changes = FakeWatch[str]()
         self.holders: dict[tuple[int, str], str] = {}
         """Port and protocol to who listens there."""
 

@@ -66,7 +66,6 @@ def test_a_container_serves_what_it_waited_for_and_others_under_traffic(user, ac
     folder = user.home / PLACE / "web"
     (folder / "privkey.pem").write_text("broken")
     (folder / "fullchain.pem").unlink()
-    user.podvisor("sync")
     user.wait_for(lambda: installed(user) == before, what="what was there")
     assert acme.orders() == orders
     assert served(user, port, acme.trust) == seen[-1]

@@ -5,10 +5,12 @@ loaded where there is a certificate.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from supervisor.adapters.certificates.watch import InstalledWatch
 from supervisor.kit.threads import in_thread
 from supervisor.model.acme import Pair
 from supervisor.model.certificate import DesiredCertificate, Issued
@@ -30,6 +32,11 @@ class CertificateStore:
         self._installed_in = installed_in
         # A wait that was given up leaves its thread at work.
         self._one_at_a_time = threading.Lock()
+        self._watch = InstalledWatch()
+
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """Tell, by name, of certificates whose installed files somebody else touched."""
+        return self._watch.watch()
 
     def place(self, certificate: DesiredCertificate) -> str:
         """Return the absolute path of the folder in which it is installed. Asks nothing."""
@@ -59,12 +66,19 @@ class CertificateStore:
 
         place = self._place_of(certificate.name, certificate.directory)
         version = pair.facts.fingerprint[_VERSION]
-        await self._aside(lambda: place.install(texts.kept(pair), version, mode=certificate.mode))
+        self._watch.release(certificate.name)
+        try:
+            await self._aside(
+                lambda: place.install(texts.kept(pair), version, mode=certificate.mode)
+            )
+        finally:
+            self._watch.follow(certificate.name, place.folder)
         return place.folder
 
     async def is_installed(self, certificate: DesiredCertificate, issued: Issued) -> bool:
         """Whether what stands there is that, with its mode, and nothing is missing."""
         place = self._place_of(certificate.name, certificate.directory)
+        self._watch.follow(certificate.name, place.folder)
         return await self._aside(lambda: place.holds(issued.digest, mode=certificate.mode))
 
     async def folder_id(self, certificate: DesiredCertificate) -> str:
@@ -73,6 +87,7 @@ class CertificateStore:
 
     async def remove(self, name: str, directory: str) -> None:
         """Take away what was installed in a folder; other files there stay, and what is kept."""
+        self._watch.forget(name, directory)
         await self._aside(self._place_of(name, directory).remove)
 
     async def forget(self, name: str, keep: Sequence[Issued]) -> None:

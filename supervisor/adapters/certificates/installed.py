@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from supervisor.adapters.certificates import texts
+from supervisor.adapters.certificates.texts import DATA
 from supervisor.kit.files import told
 from supervisor.model.certificate import FILES
 from supervisor.model.errors import Stalled
@@ -21,7 +22,6 @@ from supervisor.model.errors import Stalled
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_DATA = "..data"
 _SCRATCH = "..data_tmp"
 _VERSION = re.compile(r"\.\.[0-9a-f]{16}(\.[0-9]+)?", re.ASCII)
 _WITH_KEY = ("privkey.pem", "combined.pem")
@@ -52,9 +52,9 @@ class Place:
                 for file in FILES:
                     # Before there is anything behind them: so all of them appear at once.
                     with suppress(FileExistsError):
-                        os.symlink(f"{_DATA}/{file}", file, dir_fd=place)
+                        os.symlink(f"{DATA}/{file}", file, dir_fd=place)
                 os.symlink(new, _SCRATCH, dir_fd=place)
-                os.rename(_SCRATCH, _DATA, src_dir_fd=place, dst_dir_fd=place)
+                os.rename(_SCRATCH, DATA, src_dir_fd=place, dst_dir_fd=place)
             except BaseException:
                 if self._target(place) != new:
                     _sweep(place, {before})
@@ -91,9 +91,9 @@ class Place:
                     if self._owner(place) not in ("", self.name):
                         return
                     if self._target(place):
-                        os.unlink(_DATA, dir_fd=place)  # and with it all of them
+                        os.unlink(DATA, dir_fd=place)  # and with it all of them
                     for file in FILES:
-                        if _link(place, file) == f"{_DATA}/{file}":
+                        if _link(place, file) == f"{DATA}/{file}":
                             os.unlink(file, dir_fd=place)
                     _sweep(place, set())
                     os.fsync(place)
@@ -141,10 +141,10 @@ class Place:
 
     def _refuse_others(self, place: int) -> None:
         for file in FILES:
-            if _is_there(place, file) and _link(place, file) != f"{_DATA}/{file}":
+            if _is_there(place, file) and _link(place, file) != f"{DATA}/{file}":
                 raise self._in_the_way(file)
-        if _is_there(place, _DATA) and not self._target(place):
-            raise self._in_the_way(_DATA)
+        if _is_there(place, DATA) and not self._target(place):
+            raise self._in_the_way(DATA)
 
     def _in_the_way(self, file: str) -> Stalled:
         return Stalled(
@@ -154,7 +154,7 @@ class Place:
 
     def _target(self, place: int) -> str:
         """Return the folder that `..data` leads to; empty if it does not lead to one of ours."""
-        target = _link(place, _DATA)
+        target = _link(place, DATA)
         return target if _VERSION.fullmatch(target) else ""
 
     def _owner(self, place: int) -> str:
@@ -170,9 +170,9 @@ class Place:
     def _holds(self, place: int, digest: str, mode: int) -> bool:
         if self.is_own and _mode(place) != _folder_mode(mode):
             return False
-        if any(_link(place, file) != f"{_DATA}/{file}" for file in FILES):
+        if any(_link(place, file) != f"{DATA}/{file}" for file in FILES):
             return False
-        with _below(place, self._target(place) or _DATA) as version:
+        with _below(place, self._target(place) or DATA) as version:
             if _mode(version) != _folder_mode(mode):
                 return False
             found = {file: _read(version, file) for file in (*FILES, texts.NAME)}

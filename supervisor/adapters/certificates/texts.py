@@ -8,6 +8,8 @@ from supervisor.model.acme import Pair
 _END = "-----END CERTIFICATE-----\n"
 NAME = "name"
 """A file beside those that are installed: of the certificate that is installed there."""
+DATA = "..data"
+"""The link to the folder that holds them."""
 
 
 class Kept(NamedTuple):

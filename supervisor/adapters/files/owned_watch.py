@@ -13,8 +13,7 @@ import anyio
 import anyio.lowlevel
 import msgspec
 
-from supervisor.adapters.files.watch import open_inotify
-from supervisor.kit.inotify import Inotify, InotifyEvent, Mask, settled
+from supervisor.kit.inotify import Inotify, InotifyEvent, Mask, open_inotify, settled
 
 _FILE = Mask.CLOSE_WRITE | Mask.ATTRIB | Mask.GONE | Mask.DONT_FOLLOW
 _FOLDER = Mask.GONE | Mask.DONT_FOLLOW

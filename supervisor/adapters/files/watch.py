@@ -12,13 +12,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from supervisor.kit.inotify import Inotify, InotifyEvent, Mask, settled
-from supervisor.model.errors import Retry
+from supervisor.kit.inotify import Inotify, InotifyEvent, Mask, open_inotify, settled
 
-_ENTRIES = Mask.CREATE | Mask.DELETE | Mask.MOVED_FROM | Mask.MOVED_TO | Mask.ATTRIB
-_CHANGES = _ENTRIES | Mask.CLOSE_WRITE
+_CHANGES = Mask.ENTRIES | Mask.CLOSE_WRITE
 _WAY = Mask.GONE | Mask.DONT_FOLLOW
-_GAP = _ENTRIES | _WAY | Mask.ONLY_FOLDER
+_GAP = Mask.ENTRIES | _WAY | Mask.ONLY_FOLDER
 _TREE = _CHANGES | _WAY | Mask.ONLY_FOLDER | Mask.EXCLUDE_UNLINKED
 _SKIPPED = ".git"
 _MAX_LINKS = 40
@@ -125,15 +123,6 @@ class SourceFolders(msgspec.Struct):
         for watch in stale - watched.keys():
             self._inotify.remove(watch)
         self._watched = watched
-
-
-def open_inotify() -> Inotify:
-    """Open one. Raises Retry where the user has too many."""
-    try:
-        return Inotify()
-    except OSError as error:
-        hint = "fs.inotify.max_user_instances"
-        raise Retry(f"cannot watch files: {error.strerror} ({hint})") from error
 
 
 def _ask(inotify: Inotify, ways: Mapping[str, _Way]) -> dict[int, _Watched]:

@@ -1,6 +1,7 @@
 """Certificates: those who issue them, the files that hold them, and the servers that serve them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import msgspec
@@ -85,6 +86,12 @@ class CertificateFiles(Protocol):
         """Remove what is kept of this name, but for these, and end the order that they came of.
 
         Until then the same order gives the same pair (`Order.folder`).
+        """
+
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """Tell, by name, of certificates whose installed files somebody else touched.
+
+        Of those that were installed, or looked at, since the daemon started.
         """
 
 
