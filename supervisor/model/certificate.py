@@ -195,12 +195,19 @@ class OrderFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     way: str = ""
     """Tells the challenge and the settings it was asked with from others, which are tried at once
     (see `core.certificates.backoff.way_of`)."""
-    told_at: float = 0.0
-    """When it was last told of as an expiry that comes near."""
     over_network: bool = False
     """Whether a network that comes up may mend it."""
     forgiven: int = 0
     """How many of them count no more for how long the next one waits: a network came up since."""
+
+
+class FilesFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Tries in a row in which it could not be installed, or its files not be looked at."""
+
+    count: int
+    since: float
+    message: str
+    hint: str = ""
 
 
 class PutBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -247,6 +254,9 @@ class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     """Folders in which it was installed before, and is as long as somebody may read it there."""
     renewal: Renewal | None = None
     failure: OrderFailure | None = None
+    files_failure: FilesFailure | None = None
+    warned_at: float = 0.0
+    """When it was last told of as one that expires, and of which no other one is in use."""
     refused: PutBack | None = None
     """What was put back last, until there is another one."""
     revoked: str = ""

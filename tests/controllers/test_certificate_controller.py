@@ -481,43 +481,6 @@ async def test_where_it_was_it_stays_until_its_app_has_moved_on(house):
         assert house.files.installed.keys() == {"/srv/tls"}
 
 
-async def test_a_folder_that_cannot_be_written_orders_nothing_anew(house):
-    house.files.unwritable.add("/srv/tls")
-    async with house.running(deployed("web", asks(directory="/srv/tls"))):
-        await anyio.sleep(2 * HOUR)
-        assert len(house.issuer.orders) == 1
-        assert house.certificates.is_failing("web")
-        said = "cannot install web in /srv/tls; let it be written; tried again in "
-        assert house.certificates.certificate_detail("web").startswith(said)
-        (one,) = house.certificates.statuses()
-        assert (one.error, one.hint) == ("cannot install web in /srv/tls", "let it be written")
-        assert (one.at_once, one.retry_at > house.clock.now()) == ("podvisor sync", True)
-        (said,) = house.events(ok=False)
-        assert (said.reason, said.detail) == (
-            "cannot install web in /srv/tls",
-            "let it be written",
-        )
-        assert "certificate:web" in house.board.problems
-    async with house.running(deployed("web", asks(directory="/srv/tls"))):
-        house.files.unwritable.clear()
-        await anyio.sleep(HOUR)
-        assert len(house.issuer.orders) == 1
-        assert house.jobs == [("start", "web.service")]
-        assert not house.board.problems
-
-
-async def test_a_full_disk_orders_nothing_anew(house):
-    house.files.failure = Retry("cannot keep web: no space left on device")
-    async with house.running(deployed("web", asks())):
-        await anyio.sleep(DAY)
-        assert len(house.issuer.orders) == 1
-        assert house.certificates.is_failing("web")
-        house.files.failure = None
-        await anyio.sleep(HOUR * 1.1)
-        assert len(house.issuer.orders) == 1
-        assert house.jobs == [("start", "web.service")]
-
-
 async def test_an_issuer_is_asked_when_to_renew_and_its_word_counts(house):
     async with house.running(deployed("web", asks())):
         (first,) = house.issuer.issued

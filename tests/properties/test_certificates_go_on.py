@@ -63,6 +63,7 @@ class Certificates(RuleBasedStateMachine):
         self.rests: dict[str, Nothing] = {}
         self.issued: list[tuple[float, CertificateTerms]] = []
         self.failed: list[tuple[float, CertificateTerms]] = []
+        self.warned: dict[str, float] = {}
         for name in self.records:
             self.desired[name] = DesiredCertificate(
                 name=name, path="x", terms=CertificateTerms(domains=DOMAINS[0])
@@ -127,6 +128,17 @@ class Certificates(RuleBasedStateMachine):
         self.records[name] = records.revoked(self.records[name])
         self.look_again(name)
 
+    @rule(name=NAMES, fails=st.booleans())
+    def files_can_be_written_or_not(self, name, fails):
+        record = self.records[name]
+        self.records[name] = (
+            records.files_failed(record, "no room", "make room", self.now)
+            if fails
+            else records.files_are_well(record)
+        )
+        self.warn(name)
+        self.look_again(name)
+
     @rule(name=NAMES)
     def network_comes_up(self, name):
         before = self.records[name]
@@ -171,6 +183,7 @@ class Certificates(RuleBasedStateMachine):
     )
     def passes(self, name, outcomes, windows, served):
         for number in range(STEPS_OF_A_PASS):
+            self.warn(name)
             step = self.ask(name)
             if isinstance(step, Nothing):
                 self.rests[name] = step
@@ -212,6 +225,16 @@ class Certificates(RuleBasedStateMachine):
             self.see(name, users=("web.service",), waiting=())
             self.passes(name, [None], [60], [False])
             self.now += 1
+
+    def warn(self, name):
+        record = self.records[name]
+        if not warning.due(name, record, self.now):
+            return
+        facts = record.current.facts
+        assert self.now >= facts.not_after - facts.lifetime / 5
+        assert not 0 <= self.now - self.warned.get(name, 0.0) < DAY
+        self.warned[name] = self.now
+        self.records[name] = records.warned(record, self.now)
 
     def ask(self, name):
         others = [one for other, one in self.records.items() if other != name]
@@ -265,6 +288,7 @@ class Certificates(RuleBasedStateMachine):
             case Forget():
                 assert desired is None
                 record = records.forgotten(record, self.now)
+                self.warned.pop(name, None)
         if current is not None and not current.standin and desired is not None:
             assert record.current is not None
             assert not record.current.standin
@@ -362,10 +386,11 @@ class Certificates(RuleBasedStateMachine):
     def people_are_told_in_time(self):
         for record in self.records.values():
             at = warning.next_at(record)
-            if record.failure and record.current and not record.current.standin:
+            fails = record.failure or record.files_failure or record.refused
+            if fails and record.current and not record.current.standin:
                 assert at
                 assert at <= max(
-                    record.failure.told_at + DAY,
+                    record.warned_at + DAY,
                     record.current.facts.not_after - record.current.facts.lifetime / 5,
                 )
 

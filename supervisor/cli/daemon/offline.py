@@ -75,7 +75,7 @@ def certificates_from_ledger(path: str) -> bytes:
     certificates = (
         certificate_status(name, record, now, units=units.get(name, ()))
         for name, record in sorted(known.items())
-        if record.installed_in or record.failure
+        if record.installed_in or record.failure or record.files_failure
     )
     return msgspec.json.encode(CertificateList(running=False, certificates=tuple(certificates)))
 

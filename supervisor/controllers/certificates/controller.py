@@ -37,6 +37,7 @@ from supervisor.core.certificates.steps import (
     Serve,
     StandIn,
 )
+from supervisor.core.plan.certificates import Described
 from supervisor.kit import alarm
 from supervisor.kit.texts import day, relative
 from supervisor.kit.workqueue import WorkQueue
@@ -95,6 +96,19 @@ class CertificateController(msgspec.Struct, kw_only=True):
         if one is None:
             await self._let_go(name)
             return []
+        self._warn(name)
+        try:
+            keys = await self._bring_on(name, one)
+        except Failure as failure:
+            if self.installing.failed(name, failure):
+                self.queue.add(*Kind.APP.keys(self.asked.concerned(name)))
+            raise
+        self.installing.went_well(name)
+        self.queue.add(*keys)
+        await self.installing.clear_former_places(name)
+        return []
+
+    async def _bring_on(self, name: str, one: Described) -> list[str]:
         certificate, record = one.certificate, self.memory.of(name)
         if record.app != one.app:
             record = self.memory.change(name, lambda known: replace(known, app=one.app))
@@ -119,10 +133,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
             seen = replace(seen, unserved=looked.unserved, is_answered=looked.is_answered)
             record = self._note_look(name, seen)
             step = self._next(certificate, record, seen)
-        keys = await self._carry_out(certificate, record, seen, step)
-        self._warn(name)
-        await self.installing.clear_former_places(name)
-        return keys
+        return await self._carry_out(certificate, record, seen, step)
 
     def _next(
         self, certificate: DesiredCertificate, record: CertificateRecord, seen: Seen
@@ -321,9 +332,8 @@ class CertificateController(msgspec.Struct, kw_only=True):
         """Tell, once a day at most, that the end comes near and no other one was to be had."""
         now, record = self.memory.clock.now(), self.memory.of(name)
         if why := warning.due(name, record, now):
-            self.memory.change(name, lambda known: records.told(known, now))
-            hint = record.failure.hint if record.failure else ""
-            self.asked.tell(name, why, ok=False, detail=hint)
+            self.memory.change(name, lambda known: records.warned(known, now))
+            self.asked.tell(name, why, ok=False, detail=warning.hint_of(record))
 
     # When nobody asks for it
 

@@ -9,7 +9,6 @@ from supervisor.controllers.certificates.asked import AskedCertificates
 from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
 from supervisor.controllers.ports import CertificateFiles
 from supervisor.core.certificates import records
-from supervisor.core.certificates.status import NO_TROUBLE, Trouble
 from supervisor.model.certificate import CertificateRecord, DesiredCertificate, Issued
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.events import EventKind
@@ -24,21 +23,26 @@ class Installing(msgspec.Struct, kw_only=True):
     files: CertificateFiles
     asked: AskedCertificates
     memory: CertificateMemory
-    trouble: dict[str, str] = {}
-    """Certificate to why it cannot be installed."""
-    _hints: dict[str, str] = {}
-    """Certificate to what can be done about that."""
     _mended: dict[str, list[float]] = {}
     """Certificate to when it was last installed again."""
 
-    def trouble_of(self, name: str, retry_at: float) -> Trouble:
-        """Say why it cannot be installed, if that is so; then it is tried again."""
-        if name not in self.trouble:
-            return NO_TROUBLE
-        hint = self._hints.get(name, "")
-        return Trouble(
-            text=self.trouble[name], hint=hint, retry_at=retry_at, at_once="podvisor sync"
+    def failed(self, name: str, failure: Failure) -> bool:
+        """Write down why a pass over it came to nothing; tells of it, if that is news."""
+        before, now = self.memory.of(name).files_failure, self.memory.clock.now()
+        why = str(failure)
+        self.memory.change(
+            name, lambda record: records.files_failed(record, why, failure.hint, now)
         )
+        is_news = before is None or before.message != why
+        if is_news:
+            self.asked.tell(name, why, ok=False, detail=failure.hint)
+        return is_news
+
+    def went_well(self, name: str) -> None:
+        """A pass over it came to its end."""
+        if self.memory.of(name).files_failure:
+            self.memory.change(name, records.files_are_well)
+            self.asked.tell(name, "it could be installed", kind=EventKind.RECOVERED)
 
     async def ready(self, certificate: DesiredCertificate, ready: Issued) -> bool:
         """Install what was issued; False if what is kept of it is damaged: it is forgotten then.
@@ -96,21 +100,12 @@ class Installing(msgspec.Struct, kw_only=True):
 
     async def _install(self, certificate: DesiredCertificate, issued: Issued) -> str:
         """Install one that is kept; returns where, nothing if it is not."""
-        name = certificate.name
-        try:
-            pair = await self.files.kept(name, issued)
-            if pair:
-                await self._look_for_folder(certificate)
-            folder = await self.files.install(certificate, pair) if pair else ""
-            if folder:
-                await self.note_folder(certificate)
-        except Failure as failure:
-            if self.trouble.get(name) != str(failure):
-                self.asked.tell(name, str(failure), ok=False, detail=failure.hint)
-            self.trouble[name], self._hints[name] = str(failure), failure.hint
-            raise
-        if self.trouble.pop(name, ""):
-            self.asked.tell(name, "it could be installed", kind=EventKind.RECOVERED)
+        pair = await self.files.kept(certificate.name, issued)
+        if pair is None:
+            return ""
+        await self._look_for_folder(certificate)
+        folder = await self.files.install(certificate, pair)
+        await self.note_folder(certificate)
         return folder
 
     async def _look_for_folder(self, certificate: DesiredCertificate) -> None:
@@ -143,7 +138,6 @@ class Installing(msgspec.Struct, kw_only=True):
     async def remove(self, name: str) -> bool:
         """Take away what is installed; returns whether there was something."""
         record = self.memory.of(name)
-        self.trouble.pop(name, None)
         places = {one for one in (record.installed_in, *record.left) if one}
         for place in sorted(places):
             await self.files.remove(name, place)

@@ -7,7 +7,7 @@ from supervisor.controllers.certificates.controller import CertificateController
 from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import CertificateFiles
-from supervisor.core.certificates.status import Trouble, certificate_status, of_failure
+from supervisor.core.certificates.status import certificate_status, of_failure, of_files
 from supervisor.model.certificate import CertificateRecord, CertificateStatus
 
 
@@ -32,24 +32,24 @@ class CertificateStanding(msgspec.Struct, frozen=True, kw_only=True):
         """Say of one that is not there what is being done about it; as of `CertificateNews`."""
         if doing := self.controller.doing(name):
             return doing
-        if (trouble := self._trouble(name)).text:
-            return trouble.in_words(self.memory.clock.now())
-        failure = self.memory.of(name).failure
-        if failure is None:
-            return self.controller.waits_for(name)
-        return of_failure(name, failure).in_words(self.memory.clock.now())
+        record, now = self.memory.of(name), self.memory.clock.now()
+        if record.files_failure:
+            return of_files(record, self._due_at(name)).in_words(now)
+        if record.failure:
+            return of_failure(name, record.failure).in_words(now)
+        return self.controller.waits_for(name)
 
     def is_failing(self, name: str) -> bool:
         """Whether it could not be had."""
         if self.controller.doing(name):
             return False
-        return bool(self._trouble(name).text) or self.memory.of(name).failure is not None
+        record = self.memory.of(name)
+        return record.files_failure is not None or record.failure is not None
 
-    def _trouble(self, name: str) -> Trouble:
-        """Say why it cannot be installed, if that is so, and when it is tried again."""
+    def _due_at(self, name: str) -> float:
+        """When it is looked at next; 0 where that is not known."""
         due = self.controller.queue.due_in(Kind.CERTIFICATE.key(name))
-        retry_at = 0.0 if due is None else self.memory.clock.now() + due
-        return self.controller.installing.trouble_of(name, retry_at)
+        return 0.0 if due is None else self.memory.clock.now() + due
 
     def _one(self, name: str, record: CertificateRecord) -> CertificateStatus:
         one = self.asked.by_name.get(name)
@@ -64,6 +64,6 @@ class CertificateStanding(msgspec.Struct, frozen=True, kw_only=True):
             uptake=self.asked.uptake(name, record).trouble,
             doing=self.controller.doing(name),
             waits_for=self.controller.waits_for(name),
-            trouble=self._trouble(name),
+            due_at=self._due_at(name),
             is_asked_for=one is not None,
         )

@@ -12,6 +12,7 @@ from supervisor.model.certificate import (
     CertificateRecord,
     CertificateTerms,
     Counted,
+    FilesFailure,
     Issued,
     OrderFailure,
     PutBack,
@@ -118,8 +119,28 @@ def let_go(record: CertificateRecord) -> CertificateRecord:
         folder_lost=False,
         left=(),
         failure=None,
+        files_failure=None,
         asked_at=0.0,
     )
+
+
+def files_failed(
+    record: CertificateRecord, message: str, hint: str, now: float
+) -> CertificateRecord:
+    """It could not be installed, or its files not be looked at; that is tried again."""
+    before = record.files_failure
+    failure = FilesFailure(
+        count=before.count + 1 if before else 1,
+        since=before.since if before else now,
+        message=message,
+        hint=hint,
+    )
+    return replace(record, files_failure=failure)
+
+
+def files_are_well(record: CertificateRecord) -> CertificateRecord:
+    """They could be installed, and looked at."""
+    return replace(record, files_failure=None)
 
 
 def failed(
@@ -144,7 +165,6 @@ def failed(
         hint=refusal.hint,
         terms=terms,
         way=way,
-        told_at=before.told_at if before else 0.0,
         over_network=refusal.kind is FailureKind.PASSING and not refusal.retry_after,
         forgiven=forgiven,
     )
@@ -225,10 +245,9 @@ def revoked(record: CertificateRecord) -> CertificateRecord:
     return replace(record, revoked=record.current.version if record.current else "")
 
 
-def told(record: CertificateRecord, now: float) -> CertificateRecord:
+def warned(record: CertificateRecord, now: float) -> CertificateRecord:
     """It was said that it will expire."""
-    failure = record.failure
-    return replace(record, failure=replace(failure, told_at=now)) if failure else record
+    return replace(record, warned_at=now)
 
 
 def looked(record: CertificateRecord, unserved: str, now: float) -> CertificateRecord:

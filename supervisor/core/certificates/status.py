@@ -59,6 +59,16 @@ def of_failure(name: str, failure: OrderFailure) -> Trouble:
     )
 
 
+def of_files(record: CertificateRecord, retry_at: float) -> Trouble:
+    """Say why it cannot be installed, if that is so; then it is tried again."""
+    failure = record.files_failure
+    if failure is None:
+        return NO_TROUBLE
+    return Trouble(
+        text=failure.message, hint=failure.hint, retry_at=retry_at, at_once="podvisor sync"
+    )
+
+
 def certificate_status(
     name: str,
     record: CertificateRecord,
@@ -70,7 +80,7 @@ def certificate_status(
     units: tuple[str, ...] = (),
     doing: str = "",
     waits_for: str = "",
-    trouble: Trouble = NO_TROUBLE,
+    due_at: float = 0.0,
     uptake: str = "",
     is_asked_for: bool = True,
 ) -> CertificateStatus:
@@ -78,8 +88,7 @@ def certificate_status(
 
     `asked` is what an app asks for, None where that is not known, or where no app does
     (`is_asked_for`). `doing` says what is being done about it at this moment, `waits_for` why
-    nothing is, `trouble` why it cannot be installed, `uptake` why those who use it do not take it
-    up.
+    nothing is, `due_at` when it is looked at next, `uptake` why those who use it do not take it up.
     """
     current, failure = record.current, _failure(record, asked) if is_asked_for else None
     terms = asked.terms if asked else None
@@ -87,11 +96,12 @@ def certificate_status(
         known = current or record.failure
         terms = known.terms if known else None
     told = (
-        _trouble(name, record, now, failure, trouble=trouble, uptake=uptake)
+        _trouble(name, record, now, failure, due_at=due_at, uptake=uptake)
         if is_asked_for
         else NO_TROUBLE
     )
-    is_failing = bool(told.text) and (bool(failure or trouble.text) or record.refused is not None)
+    fails = (failure, record.files_failure, record.refused)
+    is_failing = bool(told.text) and any(fails)
     state = _state(record, now, failing=is_failing, doing=doing)
     if state is CertificateState.INSTALLED and (why := record.unserved or waits_for):
         waits_for = f"it is not seen to be served yet: {why}"
@@ -131,14 +141,14 @@ def _trouble(
     now: float,
     failure: OrderFailure | None,
     *,
-    trouble: Trouble,
+    due_at: float,
     uptake: str,
 ) -> Trouble:
     """Say what is wrong, and what is to come of it."""
+    if record.files_failure:
+        return of_files(record, due_at)
     if failure:
         return of_failure(name, failure)
-    if trouble.text:
-        return trouble
     if uptake:
         return Trouble(text=uptake)
     if record.unserved and _is_unserved(record, now):

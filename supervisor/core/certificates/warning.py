@@ -10,29 +10,47 @@ AGAIN_SECONDS = 86_400.0
 
 def next_at(record: CertificateRecord) -> float:
     """When it is to be told of next; 0 is not at all."""
-    issued, failure = record.current, record.failure
-    if issued is None or issued.standin or failure is None:
+    issued = record.current
+    if issued is None or issued.standin or not _fails(record):
         return 0.0
     facts = issued.facts
     soonest = facts.not_after - facts.lifetime * SHARE
-    return max(soonest, failure.told_at + AGAIN_SECONDS if failure.told_at else soonest)
+    return max(soonest, record.warned_at + AGAIN_SECONDS if record.warned_at else soonest)
+
+
+def _fails(record: CertificateRecord) -> bool:
+    return any((record.failure, record.files_failure, record.refused))
 
 
 def due(name: str, record: CertificateRecord, now: float) -> str:
     """Return what is to be told now, as a sentence without a full stop; empty is nothing."""
-    issued, failure = record.current, record.failure
-    at = next_at(record)
-    if issued is None or failure is None or not at:
+    issued, at = record.current, next_at(record)
+    if issued is None or not at:
         return ""
     # Told of in the future: the clock was set back.
-    if now < at and failure.told_at <= now:
+    if now < at and record.warned_at <= now:
         return ""
     facts = issued.facts
     if now < facts.not_after - facts.lifetime * SHARE:
         return ""
     ends = "expired" if now >= facts.not_after else "expires"
-    failed = f"{count(failure.count, 'order')} failed, the first {relative(failure.since, now=now)}"
-    return (
-        f"{name} {ends} {relative(facts.not_after, now=now)}, and cannot be renewed"
-        f" ({failed}): {failure.message}"
-    )
+    return f"{name} {ends} {relative(facts.not_after, now=now)}, and {_why(record, now)}"
+
+
+def _why(record: CertificateRecord, now: float) -> str:
+    files, failure, refused = record.files_failure, record.failure, record.refused
+    if files:
+        what = "a newer one cannot be installed" if record.ready else "its files are not in order"
+        tries = f"{count(files.count, 'try', 'tries')}, the first {relative(files.since, now=now)}"
+        return f"{what} ({tries}): {files.message}"
+    if failure:
+        orders = f"{count(failure.count, 'order')} failed"
+        first = relative(failure.since, now=now)
+        return f"cannot be renewed ({orders}, the first {first}): {failure.message}"
+    return f"a newer one was put back: {refused.reason}" if refused else ""
+
+
+def hint_of(record: CertificateRecord) -> str:
+    """Return what can be done about it."""
+    failing = record.files_failure or record.failure
+    return failing.hint if failing else ""

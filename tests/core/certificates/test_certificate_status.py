@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from supervisor.core.certificates import records
-from supervisor.core.certificates.status import Trouble, certificate_status
+from supervisor.core.certificates.status import certificate_status
 from supervisor.model.acme import FailureKind, OrderRefusal
 from supervisor.model.certificate import (
     CertificateRecord,
@@ -18,6 +18,7 @@ from tests.core.certificates.samples import DAY, DESIRED, FOLDER, NOW, asks, has
 
 FRESH = issued()
 REFUSAL = OrderRefusal(kind=FailureKind.VALIDATION, message="port 80 is closed", hint="open it")
+FULL = records.files_failed(has(FRESH), "the disk is full", "make room", NOW)
 PUT_BACK = PutBack(
     version="x", terms=DESIRED.terms, reason="it was not served", at=NOW, again_at=NOW + 9 * DAY
 )
@@ -42,7 +43,7 @@ def failed(record: CertificateRecord) -> CertificateRecord:
         (failed(has(FRESH)), {}, "failing", "port 80 is closed"),
         (failed(has(issued(at=NOW - 91 * DAY))), {}, "expired", "port 80 is closed"),
         (has(issued(at=NOW - 91 * DAY)), {}, "expired", ""),
-        (has(FRESH), {"trouble": Trouble(text="the disk is full")}, "failing", "the disk is full"),
+        (FULL, {}, "failing", "the disk is full"),
         (
             has(FRESH, refused=PUT_BACK),
             {},
@@ -83,9 +84,9 @@ def test_a_word_for_each(record, more, state, error):
 
 
 def test_what_is_tried_again_says_by_which_command():
-    trouble = Trouble(text="no room", hint="make room", retry_at=NOW + 9, at_once="podvisor sync")
-    one = certificate_status("web", has(FRESH), NOW, asked=DESIRED, trouble=trouble)
-    assert (one.error, one.hint) == ("no room", "make room")
+    one = certificate_status("web", FULL, NOW, asked=DESIRED, due_at=NOW + 9)
+    assert one.state is CertificateState.FAILING
+    assert (one.error, one.hint) == ("the disk is full", "make room")
     assert (one.retry_at, one.at_once) == (NOW + 9, "podvisor sync")
     one = certificate_status("web", failed(has(FRESH)), NOW, asked=DESIRED)
     assert one.at_once == "podvisor certs renew web --now"

@@ -78,11 +78,11 @@ def test_what_keeps_failing_is_told_of_once_a_day_from_a_fifth_on():
         "web expires in 18 days, and cannot be renewed"
         " (1 order failed, the first 12 days ago): port 80 is closed"
     )
-    record = records.told(record, NOW + 72 * DAY)
+    record = records.warned(record, NOW + 72 * DAY)
     assert warning.due("web", record, NOW + 72 * DAY + 1) == ""
     assert warning.next_at(record) == NOW + 73 * DAY
     record = records.failed(record, refusal, terms=DESIRED.terms, way="", now=NOW + 73 * DAY)
     assert "2 orders failed" in warning.due("web", record, NOW + 73 * DAY)
     assert "expired" in warning.due("web", record, NOW + 91 * DAY)
-    ahead = records.told(record, NOW + 300 * DAY)
+    ahead = records.warned(record, NOW + 300 * DAY)
     assert warning.due("web", ahead, NOW + 80 * DAY), "the clock was set back"

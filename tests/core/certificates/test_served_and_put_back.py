@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from supervisor.core.certificates import records
+from supervisor.core.certificates import records, warning
 from supervisor.core.certificates.next_step import Seen, next_step
 from supervisor.core.certificates.steps import (
     ForgetFailure,
@@ -66,10 +66,11 @@ def test_what_is_not_served_restarts_its_users_and_is_put_back():
     # Half of what is left of its life later it is tried again; and when a person asks.
     step = next_step(CHECKED, record, USED, NOW + 42)
     assert isinstance(step, Nothing)
-    assert step.until == record.refused.again_at
+    assert step.until == warning.next_at(record) < record.refused.again_at
+    assert next_step(CHECKED, record, USED, step.until).until == record.refused.again_at
     left = FORMER.facts.not_after - (NOW + 41)
-    assert step.until == NOW + 41 + left / 2
-    step = next_step(CHECKED, record, USED, step.until)
+    assert record.refused.again_at == NOW + 41 + left / 2
+    step = next_step(CHECKED, record, USED, record.refused.again_at)
     assert step == OrderOne(reason="the last one was put back, and another is tried")
     asked = records.asked(record, NOW + 50, at_once=False)
     assert isinstance(next_step(CHECKED, asked, USED, NOW + 50), OrderOne)
