@@ -28,13 +28,17 @@ def told(doing: str) -> Iterator[None]:
         raise Retry(f"cannot {doing}: {why}") from error
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file of the user alone, whole or not at all, in a power cut too. Raises OSError."""
+def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Replace a file, whole or not at all, in a power cut too. Raises OSError.
+
+    It is the user's alone, if `mode` says no other.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = path.with_name(f"{path.name}.new")
     try:
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:  # noqa: PTH123
+            os.fchmod(descriptor, mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

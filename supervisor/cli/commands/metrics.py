@@ -1,0 +1,50 @@
+"""`podvisor metrics`: what Prometheus should know, in its text format."""
+
+from pathlib import Path
+
+import click
+
+from supervisor.cli import codes
+from supervisor.cli.daemon.client import NotRunning, ask
+from supervisor.cli.show import screen
+
+
+@click.command(
+    short_help="Write metrics for Prometheus.",
+    epilog=codes.epilog(codes.NOT_RUNNING),
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it there, whole or not at all, for node_exporter's textfile collector.",
+)
+def command(output: Path | None) -> int:
+    """Write how apps, sources, images and certificates stand, in Prometheus' text format.
+
+    Without a daemon it says just that: podvisor_up is 0.
+    """
+    import msgspec
+
+    from supervisor.api.metrics import Answers, exposition
+    from supervisor.kit.files import told, write_whole
+    from supervisor.model.certificate import CertificateList
+    from supervisor.model.image_status import ImageList
+    from supervisor.model.status import Status
+
+    try:
+        answers = Answers(
+            status=msgspec.json.decode(ask("/v1/status"), type=Status),
+            images=msgspec.json.decode(ask("/v1/images"), type=ImageList),
+            certificates=msgspec.json.decode(ask("/v1/certificates"), type=CertificateList),
+        )
+    except NotRunning:
+        answers = None
+    text = exposition(answers)
+    if output:
+        with told(f"write {output}"):
+            write_whole(output, text, mode=0o644)
+    else:
+        for line in text.decode().splitlines():
+            click.echo(screen.clean(line))
+    return codes.OK if answers else codes.NOT_RUNNING

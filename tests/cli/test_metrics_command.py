@@ -1,0 +1,59 @@
+"""`metrics`, at a daemon that answers what it is told to, and without one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from supervisor.cli import codes
+from supervisor.model.certificate import CertificateList
+from supervisor.model.image_status import ImageList
+from supervisor.model.status import AppState, AppStatus, Status
+
+Podvisor = Callable[..., Any]
+
+
+@pytest.fixture
+def telling(daemon: Any) -> Any:
+    web = AppStatus(name="web", source="", state=AppState.READY)
+    answers = {
+        "status": Status(running=True, version="1", apps=(web,)),
+        "images": ImageList(running=True),
+        "certificates": CertificateList(),
+    }
+    for path, answer in answers.items():
+        daemon.answer(f"/v1/{path}", msgspec.to_builtins(answer))
+    return daemon
+
+
+@pytest.mark.usefixtures("telling")
+def test_are_written(podvisor: Podvisor) -> None:
+    said = podvisor("metrics")
+    assert said.code == codes.OK
+    assert 'podvisor_app_state{app="web",state="ready"} 1.0' in said.out.splitlines()
+
+
+def test_without_a_daemon(podvisor: Podvisor) -> None:
+    said = podvisor("metrics")
+    assert said.code == codes.NOT_RUNNING
+    assert "podvisor_up 0.0" in said.out.splitlines()
+
+
+@pytest.mark.usefixtures("telling")
+def test_a_file_for_other_users_to_read(podvisor: Podvisor, tmp_path: Path) -> None:
+    file = tmp_path / "podvisor.prom"
+    said = podvisor("metrics", "--output", str(file))
+    assert (said.code, said.out) == (codes.OK, "")
+    assert "podvisor_up 1.0" in file.read_text().splitlines()
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert [one.name for one in tmp_path.glob("*.prom*")] == ["podvisor.prom"]
+
+
+@pytest.mark.usefixtures("telling")
+def test_a_file_that_cannot_be_written(podvisor: Podvisor, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = podvisor("metrics", "--output", f"{tmp_path}/file/podvisor.prom")
+    assert said.code == codes.ERROR
+    assert "cannot write" in said.err
