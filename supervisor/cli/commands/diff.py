@@ -77,7 +77,7 @@ def _write_json(diff: "Diff") -> None:
 
 def _show(diff: "Diff", *, colours: bool) -> None:
     from supervisor.cli.show.diff_lines import show_diff
-    from supervisor.cli.show.status_view import hold_in_words
+    from supervisor.core.status.in_words import hold_in_words
 
     for app in diff.apps:
         show_diff(_lines(app), colours=colours)

@@ -83,7 +83,7 @@ def _is_well(verdict: "Verdict") -> bool:
 
 
 def _show_app(verdict: "Verdict", rows: list[list[Cell]]) -> None:
-    from supervisor.cli.show.status_view import hold_in_words
+    from supervisor.core.status.in_words import hold_in_words
 
     say((verdict.app, "strong"), (f"  {verdict.revision[:8]}", "dim"))
     for found in verdict.findings:

@@ -176,7 +176,7 @@ def _test(target: str, *, as_json: bool) -> int:
     elif came.get("is_registry") and well:
         say("  ", ("the image is nobody's: what counts is that it was heard", "dim"))
     elif well:
-        from supervisor.cli.show.status_view import short
+        from supervisor.core.status.in_words import short
 
         say(("✓ ", "good"), f"source {target} was read: {short(came.get('revision', ''))}")
     else:

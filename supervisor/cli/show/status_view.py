@@ -5,13 +5,21 @@ It takes the plain JSON of `model.status.Status` (see `client` for why), from `s
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 from supervisor.cli.show import screen, webhook_view
 from supervisor.cli.show.once import Once
 from supervisor.cli.show.screen import Cell, say
-from supervisor.kit.texts import count, format_duration, relative
+from supervisor.core.status.in_words import (
+    health_in_words,
+    need_in_words,
+    orders_in_words,
+    own_problems,
+    short,
+    trouble_in_words,
+    unknown_in_words,
+)
+from supervisor.kit.texts import count, relative
 
 _STYLES = {
     "ready": "good",
@@ -32,7 +40,6 @@ _STYLES = {
     "unhealthy": "bad",
 }
 _TROUBLES = ("failures", "next_try_at", "unstarted", "unmet", "paused")
-_SHORT = 8
 
 
 def show_apps(apps: list[dict[str, Any]]) -> None:
@@ -54,7 +61,7 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
             return
         say("This is what it applied last:")
         say()
-    problems = _of_its_own(status)
+    problems = own_problems(status)
     for problem in problems:
         screen.finding(problem, indent="")
     if problems:
@@ -75,33 +82,10 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
     for one in () if app else status.get("registry_webhooks", ()):
         webhook_view.registry(one, now)
     for one in () if app else status.get("unknown_images", ()):
-        say(("! ", "warn"), _unknown(one, now))
+        say(("! ", "warn"), unknown_in_words(one, now))
     if not app and status["running"] and status.get("apps"):
         say()
         say(_summary(status, problems))
-
-
-def _of_its_own(status: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the problems that do not stand with an app."""
-    told = {
-        f"app {app['name']}: {finding['message']}"
-        for app in status.get("apps", ())
-        for finding in app.get("findings", ())
-    }
-    return [one for one in status.get("problems", ()) if one["message"] not in told]
-
-
-def hold_in_words(app: str, revision: str, *, instead_of: str, images: str = "") -> str:
-    """Say where a person holds an app, and how that ends; `images` as of `Hold`."""
-    return (
-        f"held at {images or short(revision)}: until podvisor resume {app}, or until something"
-        f" newer than {short(instead_of)} is pushed"
-    )
-
-
-def short(revision: str) -> str:
-    """Shorten a commit id as people do."""
-    return revision[:_SHORT]
 
 
 def _sources(sources: list[dict[str, Any]], now: float) -> None:
@@ -147,15 +131,6 @@ def _watch(one: dict[str, Any]) -> None:
         say("  ", (one["hint"], "dim"))
     else:
         say((f"{one['what']}: {one['way']} ({one['cost']})", "dim"))
-
-
-def _unknown(one: dict[str, Any], now: float) -> str:
-    """Of how many images it is not known whether there is a newer version, and why."""
-    number = one["images"]
-    images = f"{count(number, 'image')} of {one['registry']} {'is' if number == 1 else 'are'}"
-    since = one.get("since", 0.0)
-    when = f" since {relative(since, now=now)}" if since else ""
-    return f"{images} unknown{when}: {one['problem']} (podvisor images)"
 
 
 def _read(source: dict[str, Any], now: float) -> Cell:
@@ -214,8 +189,8 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
     """What a person should know of an app: its findings, waits and units in trouble."""
     units = app.get("units", ())
     shown = [unit for unit in units if all_units or _is_troubled(unit)]
-    findings, waiting = app.get("findings", ()), [*map(_need, app.get("waiting", ()))]
-    orders = list(_orders(app, now))
+    findings, waiting = app.get("findings", ()), [*map(need_in_words, app.get("waiting", ()))]
+    orders = list(orders_in_words(app, now))
     updates = app.get("updates", ())
     certificates = app.get("certificates", ())
     if not (shown or findings or waiting or orders or updates or certificates):
@@ -256,46 +231,15 @@ def _updates(app: str, updates: list[dict[str, Any]], now: float) -> None:
             say("    ", (f"push a better one; or podvisor retry {app}, to try it again", "dim"))
 
 
-def _need(one: dict[str, Any]) -> str:
-    """As `str()` of a Need."""
-    return ": ".join(filter(None, (one["text"], one.get("detail"))))
-
-
 def _is_troubled(unit: dict[str, Any]) -> bool:
     is_bad = unit["active"] == "failed" or unit.get("health") == "unhealthy"
     return is_bad or any(map(unit.get, _TROUBLES))
 
 
 def _unit(unit: dict[str, Any], now: float, once: Once) -> list[Cell]:
-    health = once.without_cause(unit["name"], _health(unit, now))
-    more = ", ".join(filter(None, (health, _memory(unit, now))))
+    health = once.without_cause(unit["name"], health_in_words(unit, now))
+    more = ", ".join(filter(None, (health, trouble_in_words(unit, now))))
     return [unit["name"], _unit_state(unit), (more, _STYLES.get(unit.get("health", ""), ""))]
-
-
-def _orders(app: dict[str, Any], now: float) -> Iterator[str]:
-    """What people ordered of it, and what its gate waits for."""
-    name = app["name"]
-    if app.get("gate"):
-        yield f"on trial: {app['gate']}"
-    if held := app.get("held"):
-        yield hold_in_words(
-            name,
-            held["revision"],
-            instead_of=held["instead_of"],
-            images=held.get("images", ""),
-        )
-    for scale in app.get("scales", ()):
-        asked = count(scale["replicas"], "replica")
-        since = relative(scale["at"], now=now)
-        why = f", {scale['reason']}" if scale.get("reason") else ""
-        says = f"its file says {scale['instead_of']}"
-        yield f"{scale['unit']} was scaled to {asked} {since}{why}; {says}"
-    if order := app.get("suspension"):
-        until = order.get("until", 0.0)
-        end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"
-        why = f", {order['reason']}" if order.get("reason") else ""
-        due = count(len(app.get("held_back", ())), "step")
-        yield f"suspended {relative(order['at'], now=now)} ({end}){why}: {due} held back"
 
 
 def _unit_state(unit: dict[str, Any]) -> Cell:
@@ -307,35 +251,6 @@ def _unit_state(unit: dict[str, Any]) -> Cell:
     more = unit.get("result") or unit.get("sub")
     said = more and more != unit["active"]
     return (f"{unit['active']} ({more})" if said else unit["active"], style)
-
-
-def _health(unit: dict[str, Any], now: float) -> str:
-    """The verdict of what checks it, and since when; what the last check said, if it failed."""
-    word = unit.get("health", "")
-    if not word:
-        return ""
-    parts = [relative(unit["health_since"], now=now)]
-    if unit.get("health_streak"):
-        parts.append(f"{count(unit['health_streak'], 'failed check')} in a row")
-    if unit.get("health_interval"):
-        parts.append(f"checked every {format_duration(unit['health_interval'])}")
-    text = f"{word} ({', '.join(parts)})"
-    if unit.get("health_output"):
-        text += f": {unit['health_output']}"
-    return text
-
-
-def _memory(unit: dict[str, Any], now: float) -> str:
-    parts = ["nothing starts it"] if unit.get("unstarted") else []
-    if unit.get("unmet"):
-        parts.append(f"not started: {unit['unmet']} is not met")
-    if unit.get("failed_at") and not unit.get("wanted"):
-        parts.append(f"failed {relative(unit['failed_at'], now=now)}")
-    if unit.get("failures"):
-        parts.append(f"brought back {count(unit['failures'], 'time')}")
-    if unit.get("next_try_at", 0.0) > now:
-        parts.append(f"next try {relative(unit['next_try_at'], now=now)}")
-    return ", ".join(parts)
 
 
 def _summary(status: dict[str, Any], problems: list[dict[str, Any]]) -> str:

@@ -1,0 +1,105 @@
+"""What a status says, in words: for the command line and the page alike.
+
+All of it takes the plain JSON of `model.status.Status` and of what is in it: decoding that would
+cost a short command more than all the rest.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from supervisor.kit.texts import count, format_duration, relative
+
+_SHORT = 8
+
+
+def short(revision: str) -> str:
+    """Shorten a commit id as people do."""
+    return revision[:_SHORT]
+
+
+def hold_in_words(app: str, revision: str, *, instead_of: str, images: str = "") -> str:
+    """Say where a person holds an app, and how that ends; `images` as of `Hold`."""
+    return (
+        f"held at {images or short(revision)}: until podvisor resume {app}, or until something"
+        f" newer than {short(instead_of)} is pushed"
+    )
+
+
+def own_problems(status: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the problems that do not stand with an app."""
+    told = {
+        f"app {app['name']}: {finding['message']}"
+        for app in status.get("apps", ())
+        for finding in app.get("findings", ())
+    }
+    return [one for one in status.get("problems", ()) if one["message"] not in told]
+
+
+def need_in_words(one: dict[str, Any]) -> str:
+    """As `str()` of a Need."""
+    return ": ".join(filter(None, (one["text"], one.get("detail"))))
+
+
+def orders_in_words(app: dict[str, Any], now: float) -> Iterator[str]:
+    """What people ordered of it, and what its gate waits for."""
+    name = app["name"]
+    if app.get("gate"):
+        yield f"on trial: {app['gate']}"
+    if held := app.get("held"):
+        yield hold_in_words(
+            name,
+            held["revision"],
+            instead_of=held["instead_of"],
+            images=held.get("images", ""),
+        )
+    for scale in app.get("scales", ()):
+        asked = count(scale["replicas"], "replica")
+        since = relative(scale["at"], now=now)
+        why = f", {scale['reason']}" if scale.get("reason") else ""
+        says = f"its file says {scale['instead_of']}"
+        yield f"{scale['unit']} was scaled to {asked} {since}{why}; {says}"
+    if order := app.get("suspension"):
+        until = order.get("until", 0.0)
+        end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"
+        why = f", {order['reason']}" if order.get("reason") else ""
+        due = count(len(app.get("held_back", ())), "step")
+        yield f"suspended {relative(order['at'], now=now)} ({end}){why}: {due} held back"
+
+
+def health_in_words(unit: dict[str, Any], now: float) -> str:
+    """The verdict of what checks it, and since when; what the last check said, if it failed."""
+    word = unit.get("health", "")
+    if not word:
+        return ""
+    parts = [relative(unit["health_since"], now=now)]
+    if unit.get("health_streak"):
+        parts.append(f"{count(unit['health_streak'], 'failed check')} in a row")
+    if unit.get("health_interval"):
+        parts.append(f"checked every {format_duration(unit['health_interval'])}")
+    text = f"{word} ({', '.join(parts)})"
+    if unit.get("health_output"):
+        text += f": {unit['health_output']}"
+    return text
+
+
+def trouble_in_words(unit: dict[str, Any], now: float) -> str:
+    """Say why a unit does not run, how often it was brought back, and when it is tried again."""
+    parts = ["nothing starts it"] if unit.get("unstarted") else []
+    if unit.get("unmet"):
+        parts.append(f"not started: {unit['unmet']} is not met")
+    if unit.get("failed_at") and not unit.get("wanted"):
+        parts.append(f"failed {relative(unit['failed_at'], now=now)}")
+    if unit.get("failures"):
+        parts.append(f"brought back {count(unit['failures'], 'time')}")
+    if unit.get("next_try_at", 0.0) > now:
+        parts.append(f"next try {relative(unit['next_try_at'], now=now)}")
+    return ", ".join(parts)
+
+
+def unknown_in_words(one: dict[str, Any], now: float) -> str:
+    """Of how many images it is not known whether there is a newer version, and why."""
+    number = one["images"]
+    images = f"{count(number, 'image')} of {one['registry']} {'is' if number == 1 else 'are'}"
+    since = one.get("since", 0.0)
+    when = f" since {relative(since, now=now)}" if since else ""
+    return f"{images} unknown{when}: {one['problem']} (podvisor images)"
