@@ -179,6 +179,8 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     issuer: str
     names: tuple[str, ...]
     """That were asked for, sorted."""
+    repeats: bool = False
+    """Whether there was a certificate for the same names before: some limits leave it out."""
 
 
 class OrderFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -264,7 +266,7 @@ class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     orders: tuple[Counted, ...] = ()
     """Certificates that were issued in the last week."""
     failed_validations: tuple[Counted, ...] = ()
-    """Orders of the last hour of which a name could not be validated."""
+    """Orders of the last hours of which a name could not be validated."""
     asked_at: float = 0.0
     """When a person asked for another one that is not there yet; 0 if nobody did."""
     looked_since: float = 0.0

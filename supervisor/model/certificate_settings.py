@@ -145,3 +145,13 @@ class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
             directory=described.directory or DIRECTORIES.get(name, ""),
             email=described.email or self.email,
         )
+
+    def directory_of(self, name: str) -> str:
+        """Return the URL by which an issuer is asked; empty if there is none."""
+        issuer = self.issuer_of(name)
+        return issuer.directory if issuer else ""
+
+    def alike(self, name: str) -> tuple[str, ...]:
+        """Return every name that an issuer has here: it counts what is asked by all of them."""
+        directory = self.directory_of(name)
+        return tuple(one for one in self.known_issuers if self.directory_of(one) == directory)

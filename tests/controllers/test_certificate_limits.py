@@ -29,6 +29,38 @@ async def test_certificates_for_the_same_names_that_come_at_once_share_their_lim
         assert len(house.issuer.issued) == 8
 
 
+async def test_orders_that_have_a_name_in_common_are_made_one_after_the_other(house):
+    house.issuer.seconds = 10.0
+    sets = (
+        ("a.test", "b.test"),
+        ("*.b.test", "c.test"),
+        ("d.test", "e.test"),
+        ("e.test", "c.test"),
+    )
+    apps = [deployed(f"app{n}", asks(f"c{n}", domains=one)) for n, one in enumerate(sets)]
+    async with house.running():
+        house.state.deployments = {one.name: one for one in apps}
+        house.queue.add("all-apps")
+        await anyio.sleep(5)
+        assert {one.name for one in house.issuer.orders} == {"c0", "c2"}
+        await anyio.sleep(10)
+        assert {one.name for one in house.issuer.orders[2:]} in ({"c1"}, {"c3"})
+        await anyio.sleep(20)
+        assert len(house.issuer.issued) == 4
+
+
+async def test_one_issuer_by_two_names_has_its_limits_once(house):
+    same = IssuerSettings(directory="https://acme-v02.api.letsencrypt.org/directory")
+    house.settings = Settings(certificates=CertificateSettings(issuers={"le": same}))
+    names = ["le", "letsencrypt"] * 4
+    apps = [
+        deployed(f"app{n}", asks(f"c{n}", domains=SAME, issuer=one)) for n, one in enumerate(names)
+    ]
+    async with house.running(*apps):
+        await anyio.sleep(600)
+        assert len(house.issuer.issued) == 5
+
+
 async def test_an_app_that_goes_and_comes_begins_no_count_anew(house):
     refusal = OrderRefusal(kind=FailureKind.VALIDATION, message="nobody answers")
     house.issuer.refusals["web"] = refusal

@@ -22,7 +22,7 @@ from supervisor.controllers.certificates.memory import NOTHING, CertificateMemor
 from supervisor.controllers.certificates.serving import look
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import CertificateFiles, Issuer, TlsLook
-from supervisor.core.certificates import backoff, records, renewal, warning
+from supervisor.core.certificates import backoff, limits, records, renewal, warning
 from supervisor.core.certificates.next_step import Seen, next_step
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
@@ -139,14 +139,15 @@ class CertificateController(msgspec.Struct, kw_only=True):
         self, certificate: DesiredCertificate, record: CertificateRecord, seen: Seen
     ) -> NextStep:
         settings = self.issuing.orders.settings.now.certificates
-        issuer = settings.issuer_of(certificate.terms.issuer)
+        issuer = certificate.terms.issuer
         return next_step(
             certificate,
             record,
             seen,
             self.memory.clock.now(),
-            limits=backoff.limits_of(certificate.terms.issuer, issuer.directory if issuer else ""),
+            limits=limits.limits_of(issuer, settings.directory_of(issuer)),
             others=self.memory.others(certificate.name),
+            alike=settings.alike(issuer),
             way=backoff.way_of(certificate.challenge, settings),
         )
 

@@ -14,7 +14,8 @@ from supervisor.controllers.certificates.memory import CertificateMemory
 from supervisor.controllers.certificates.orders import Orders
 from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.ports import Authority, CertificateFiles, Issuer
-from supervisor.core.certificates import backoff, records
+from supervisor.core.certificates import records
+from supervisor.core.certificates.limits import proven
 from supervisor.core.certificates.steps import OrderOne
 from supervisor.model.acme import FailureKind, OrderRefusal, Pair
 from supervisor.model.certificate import (
@@ -44,8 +45,8 @@ class Issuing(msgspec.Struct, kw_only=True):
     orders: Orders
     memory: CertificateMemory
     _at_work: anyio.Semaphore = msgspec.field(default_factory=lambda: anyio.Semaphore(_AT_ONCE))
-    _names_at_work: dict[tuple[str, ...], anyio.Event] = {}
-    """Sets of names for which one is being issued, each with its end."""
+    _at_work_for: dict[anyio.Event, frozenset[str]] = {}
+    """The end of each that is being issued, and what is proven for it."""
     _unkept: dict[str, _Unkept] = {}
     """What was issued and could not be kept, as on a full disk."""
 
@@ -54,8 +55,9 @@ class Issuing(msgspec.Struct, kw_only=True):
     ) -> Issued | OrderRefusal | None:
         """Have one issued and kept; it is to be installed then (`CertificateRecord.ready`).
 
-        None if it is not wanted any more when its turn has come. Those for the same names are
-        issued one after the other: they share an issuer's limits.
+        None if it is not wanted any more when its turn has come. Those that have a name in common
+        are issued one after the other: they share an issuer's limits, and the records in DNS or
+        the answers by which the name is proven.
         """
         async with self._alone(certificate.terms), self._at_work:
             if not is_wanted():
@@ -64,15 +66,16 @@ class Issuing(msgspec.Struct, kw_only=True):
 
     @asynccontextmanager
     async def _alone(self, terms: CertificateTerms) -> AsyncIterator[None]:
-        """Wait until no other one for these names is being issued."""
-        names = backoff.names_of(terms)
-        while names in self._names_at_work:
-            await self._names_at_work[names].wait()
-        ended = self._names_at_work[names] = anyio.Event()
+        """Wait until no other one for any of these names is being issued."""
+        names = proven(terms.domains)
+        while others := [end for end, held in self._at_work_for.items() if held & names]:
+            await others[0].wait()
+        ended = anyio.Event()
+        self._at_work_for[ended] = names
         try:
             yield
         finally:
-            del self._names_at_work[names]
+            del self._at_work_for[ended]
             ended.set()
 
     async def stand_in(self, certificate: DesiredCertificate) -> None:

@@ -4,12 +4,13 @@ Level-triggered: whatever happened before, the same world leads to the same step
 the record by a step is in `core.certificates.records`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 from msgspec.structs import replace
 
 from supervisor.core.certificates import backoff, records, renewal, warning
+from supervisor.core.certificates.limits import NONE, Limits, allowed_at, names_of
 from supervisor.core.certificates.order_reason import (
     Cause,
     is_early,
@@ -98,14 +99,16 @@ def next_step(
     seen: Seen,
     now: float,
     *,
-    limits: backoff.Limits = backoff.NONE,
+    limits: Limits = NONE,
     others: Iterable[CertificateRecord] = (),
+    alike: Collection[str] = (),
     way: str = "",
 ) -> NextStep:
     """Say what to do; afterwards it is asked again, unless it was Nothing.
 
-    `others` are the records of all other certificates, `way` tells the settings it would be ordered
-    with from others (`backoff.way_of`). Each step changes the record, or what will be seen.
+    `others` are the records of all other certificates, `alike` all names of its issuer, `way` tells
+    the settings it would be ordered with from others (`backoff.way_of`). Each step changes the
+    record, or what will be seen.
     """
     if desired is None:
         return _gone(record, seen, now)
@@ -114,7 +117,7 @@ def next_step(
         or _stand_in(desired, record, seen, now)
         or _gate(desired, record, seen, now)
         or _clock(record, now)
-        or _order(desired, record, seen, now, limits=limits, others=others, way=way)
+        or _order(desired, record, seen, now, limits=limits, others=others, alike=alike, way=way)
         or _forget_failure(desired, record)
         or _ask(record, now)
         or _rest(desired, record, seen, now)
@@ -253,8 +256,9 @@ def _order(
     seen: Seen,
     now: float,
     *,
-    limits: backoff.Limits,
+    limits: Limits,
     others: Iterable[CertificateRecord],
+    alike: Collection[str],
     way: str,
 ) -> NextStep | None:
     reason = order_reason(desired, record, now, lost=_is_lost(seen))
@@ -271,8 +275,8 @@ def _order(
             return _wait(desired, record, seen, now, at=failure.retry_at, why=failure.message)
     former = replaces(record, terms)
     same = record.current is not None and set(record.current.terms.domains) == set(terms.domains)
-    at, why = backoff.allowed_at(
-        terms, (record, *others), limits, now, renews=bool(former) and same
+    at, why = allowed_at(
+        terms, (record, *others), limits, now, alike=alike, renews=bool(former) and same
     )
     if at > now:
         rest = _wait(desired, record, seen, now, at=at, why=f"{reason.text}, but {why}")
@@ -295,7 +299,7 @@ def _starting(record: CertificateRecord, seen: Seen, now: float) -> float:
 
 
 def _pause(desired: DesiredCertificate, record: CertificateRecord, now: float) -> tuple[float, str]:
-    current, names = record.current, backoff.names_of(desired.terms)
+    current, names = record.current, names_of(desired.terms)
     if current is None or current.standin:
         return now, ""
     times = [one.at for one in record.orders if one.names == names and abs(one.at - now) < DAY]

@@ -5,7 +5,7 @@
 
 from msgspec.structs import replace
 
-from supervisor.core.certificates import backoff
+from supervisor.core.certificates import backoff, limits
 from supervisor.model.acme import FailureKind, OrderRefusal
 from supervisor.model.certificate import (
     INTERNAL,
@@ -76,8 +76,13 @@ def counted(record: CertificateRecord, terms: CertificateTerms, now: float) -> C
     """Count a certificate that was issued."""
     if terms.issuer == INTERNAL:
         return record
-    one = Counted(at=now, issuer=terms.issuer, names=backoff.names_of(terms))
-    before = backoff.still_counted(record.orders, backoff.CERTIFICATES_WINDOW, now)
+    one = Counted(
+        at=now,
+        issuer=terms.issuer,
+        names=limits.names_of(terms),
+        repeats=limits.repeats(record, terms),
+    )
+    before = limits.still_counted(record.orders, limits.CERTIFICATES_WINDOW, now)
     return replace(record, orders=(*before, one))
 
 
@@ -170,9 +175,9 @@ def failed(
     )
     validations = record.failed_validations
     if refusal.kind is FailureKind.VALIDATION:
-        window = backoff.FAILED_VALIDATIONS_WINDOW
-        one = Counted(at=now, issuer=terms.issuer, names=backoff.names_of(terms))
-        validations = (*backoff.still_counted(validations, window, now), one)
+        window = limits.ORDERS_WINDOW
+        one = Counted(at=now, issuer=terms.issuer, names=limits.names_of(terms))
+        validations = (*limits.still_counted(validations, window, now), one)
     return replace(record, failure=failure, failed_validations=validations)
 
 
@@ -201,17 +206,17 @@ def without_failure(record: CertificateRecord, terms: CertificateTerms) -> Certi
 def forgotten(record: CertificateRecord, now: float) -> CertificateRecord:
     """No app asks for it: what counts against the limits of an issuer is remembered until then."""
     return CertificateRecord(
-        orders=backoff.still_counted(record.orders, backoff.CERTIFICATES_WINDOW, now),
-        failed_validations=backoff.still_counted(
-            record.failed_validations, backoff.FAILED_VALIDATIONS_WINDOW, now
+        orders=limits.still_counted(record.orders, limits.CERTIFICATES_WINDOW, now),
+        failed_validations=limits.still_counted(
+            record.failed_validations, limits.ORDERS_WINDOW, now
         ),
     )
 
 
 def counted_until(record: CertificateRecord) -> float:
     """When nothing that is remembered counts any more; 0 if nothing does."""
-    issued = (one.at + 2 * backoff.CERTIFICATES_WINDOW for one in record.orders)
-    failed = (one.at + 2 * backoff.FAILED_VALIDATIONS_WINDOW for one in record.failed_validations)
+    issued = (one.at + 2 * limits.CERTIFICATES_WINDOW for one in record.orders)
+    failed = (one.at + 2 * limits.ORDERS_WINDOW for one in record.failed_validations)
     return max((*issued, *failed), default=0.0)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from supervisor.core.certificates import backoff, records, renewal
+from supervisor.core.certificates import limits, records, renewal
 from supervisor.core.certificates.next_step import Seen, next_step
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
@@ -237,17 +237,17 @@ def test_nobody_asks_more_often_than_names_may_fail():
     for at in range(5):
         record = failed(FailureKind.VALIDATION, record, at=NOW + at)
         record = records.asked(record, NOW + at, at_once=True)
-    limits = backoff.LETS_ENCRYPT
-    step = next_step(DESIRED, record, SEEN, NOW + 60, limits=limits)
+    known = limits.LETS_ENCRYPT
+    step = next_step(DESIRED, record, SEEN, NOW + 60, limits=known)
     assert isinstance(step, Nothing)
     assert step.until == NOW + HOUR
     assert "5 times an hour" in step.reason
     # One that has this name among others is validated by it as well.
     other = asks(domains=("b.example.org", "web.example.org"))
-    step = next_step(other, has(), SEEN, NOW + 60, limits=limits, others=[record])
+    step = next_step(other, has(), SEEN, NOW + 60, limits=known, others=[record])
     assert isinstance(step, Nothing)
     alone = asks(domains=("b.example.org",))
-    step = next_step(alone, has(), SEEN, NOW + 60, limits=limits, others=[record])
+    step = next_step(alone, has(), SEEN, NOW + 60, limits=known, others=[record])
     assert isinstance(step, OrderOne)
 
 
@@ -255,29 +255,29 @@ def test_certificates_for_the_same_names_share_what_is_counted():
     names = ("web.example.org",)
     spent = [Counted(at=NOW - at * DAY, issuer="letsencrypt", names=names) for at in range(1, 6)]
     one, other = has(orders=tuple(spent[:2])), has(orders=tuple(spent[2:]))
-    step = next_step(DESIRED, one, SEEN, NOW, limits=backoff.LETS_ENCRYPT, others=[other])
+    step = next_step(DESIRED, one, SEEN, NOW, limits=limits.LETS_ENCRYPT, others=[other])
     assert isinstance(step, Nothing)
     assert step.until == NOW + 2 * DAY
     assert step.reason.startswith("there is none yet, but letsencrypt issues 5")
     assert isinstance(next_step(DESIRED, one, SEEN, NOW, others=[other]), OrderOne)
     staged = asks(issuer="letsencrypt-staging")
-    step = next_step(staged, one, SEEN, NOW, limits=backoff.LETS_ENCRYPT, others=[other])
+    step = next_step(staged, one, SEEN, NOW, limits=limits.LETS_ENCRYPT, others=[other])
     assert isinstance(step, OrderOne)
     # Who says which one it renews is not limited.
     current = replace(one, current=issued(at=NOW - 85 * DAY))
-    step = next_step(DESIRED, current, SEEN, NOW, limits=backoff.LETS_ENCRYPT, others=[other])
+    step = next_step(DESIRED, current, SEEN, NOW, limits=limits.LETS_ENCRYPT, others=[other])
     assert isinstance(step, OrderOne)
     assert step.replaces
 
 
 def test_limits_are_of_an_issuer_whatever_it_is_called():
     production = "https://acme-v02.api.letsencrypt.org/directory"
-    assert backoff.limits_of("le", production) == backoff.LETS_ENCRYPT
+    assert limits.limits_of("le", production) == limits.LETS_ENCRYPT
     for own in ("http://localhost:14000/dir", "https://127.0.0.2/dir", "https://[::1]:14000/dir"):
-        assert backoff.limits_of("letsencrypt", own) == backoff.LOOPBACK
+        assert limits.limits_of("letsencrypt", own) == limits.LOOPBACK
     for other in ("https://ca.example.org/dir", "https://127.example.org/dir", ""):
-        assert backoff.limits_of("letsencrypt", other).failed_validations == 5
-    assert backoff.limits_of("internal", "") == backoff.NONE
+        assert limits.limits_of("letsencrypt", other).failed_validations == 5
+    assert limits.limits_of("internal", "") == limits.NONE
 
 
 def test_an_issuer_that_wants_each_one_renewed_at_once_gets_a_pause():
