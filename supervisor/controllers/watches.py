@@ -5,6 +5,7 @@
 | units | state changes of managed units | `app:NAME` of the app that has the unit |
 | owned | owned files touched by anyone | `app:NAME` |
 | podman | what happens to Podman's objects | `app:NAME` of its users, `image-check:QUESTION` |
+| | its secrets | `certificate:NAME` of what they hold |
 | certificates | their installed files touched by anyone | `certificate:NAME` |
 | folders | folder sources | `source:NAME` |
 | host | suspends, networks that come up | none: what waits is tried at once |
@@ -30,7 +31,7 @@ from supervisor.controllers.ports import (
     Systemd,
 )
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.core.status.affected_apps import apps_of
+from supervisor.core.status.affected_apps import apps_of, certificates_of
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.events import EventKind
 from supervisor.model.podman import PodmanEvent
@@ -67,7 +68,10 @@ class Sightings(msgspec.Struct, frozen=True, kw_only=True):
         units = ((name, one.units) for name, one in state.latest().items())
         offered = state.secrets() if event.type == "secret" else {}
         apps = apps_of(event, units, offered)
-        self.queue.add_debounced(*Kind.APP.keys(apps))
+        known = (app for one in state.latest().values() for app in one.apps)
+        made = (certificate for app in known for certificate in app.certificates)
+        held = certificates_of(event, made)
+        self.queue.add_debounced(*Kind.APP.keys(apps), *Kind.CERTIFICATE.keys(held))
         self.image_seen(event)
 
     def source_changed(self, source: str) -> None:

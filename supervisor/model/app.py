@@ -288,6 +288,8 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
             claims["secret", secret.name] = secret.path
         for certificate in self.certificates:
             claims["certificate", certificate.name] = certificate.path
+            for name in certificate.podman_secrets:
+                claims["secret", name] = certificate.path
             if certificate.directory:
                 claims["certificate folder", certificate.directory] = certificate.path
         return claims

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from supervisor.model.certificate_secret import secrets_of
 from supervisor.model.wire import Name
 
 SUFFIX = ".certificate"
@@ -69,6 +70,10 @@ class DesiredCertificate(msgspec.Struct, frozen=True, kw_only=True, omit_default
     """Absolute path in which it is installed; empty is podvisor's own place."""
     mode: int = 0o600
     """Of the files that hold the key."""
+    secrets: tuple[str, ...] = ()
+    """What the Podman secrets are called that hold it too, without their endings."""
+    secret_lines: tuple[int, ...] = ()
+    """Where each of these stands in the file."""
     reload: tuple[str, ...] = ()
     """Units that take up another one when they are reloaded, by name."""
     restart: tuple[str, ...] = ()
@@ -79,6 +84,13 @@ class DesiredCertificate(msgspec.Struct, frozen=True, kw_only=True, omit_default
     """`Standin=yes`: until there is one, a self-signed one takes its place."""
     check: tuple[str, ...] = ()
     """`https://HOST:PORT` of servers that have to serve it."""
+
+    @property
+    def podman_secrets(self) -> dict[str, int]:
+        """The Podman secrets that hold it too, each with its line."""
+        lines = self.secret_lines or (self.line,) * len(self.secrets)
+        pairs = zip(self.secrets, lines, strict=True)
+        return {secret: line for name, line in pairs for secret in secrets_of(name)}
 
     @property
     def named_units(self) -> Iterator[tuple[str, str, int]]:
@@ -97,9 +109,11 @@ class CertificateUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """Of the certificate."""
     fixed: bool = False
     """Whether it sees another one only when it is started anew: a file of it is mounted by itself,
-    or its `.certificate` says `Restart=`."""
+    a Podman secret holds it, or its `.certificate` says `Restart=`."""
     own_place: bool = False
     """Whether it names podvisor's own place of it, where `Directory=` may not have it."""
+    secrets: tuple[str, ...] = ()
+    """Podman secrets that hold it, and that the unit names."""
     path: str = ""
     """Of the file that says so, relative to the app's root."""
     line: int = 0
@@ -252,6 +266,8 @@ class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     """That folder is not there any more, and who has mounted it sees no other."""
     folders_lost: int = 0
     """How often that was so."""
+    secrets: tuple[str, ...] = ()
+    """Podman secrets that may hold it, or may have held it before."""
     left: tuple[str, ...] = ()
     """Folders in which it was installed before, and is as long as somebody may read it there."""
     renewal: Renewal | None = None
@@ -339,6 +355,8 @@ class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     is_asked_for: bool = True
     """False if an app asked for it before, and none does now."""
     directory: str = ""
+    secrets: tuple[str, ...] = ()
+    """Podman secrets that hold it, too."""
     units: tuple[str, ...] = ()
     """That use it."""
 

@@ -158,7 +158,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     pods: frozenset[str] | None = None
     secrets: dict[str, str] | None = None
     """Name to what tells its content from another: Podman's id, which is a new one for a replaced
-    secret; of podvisor's own, the keyed hash of the clear text."""
+    secret; of podvisor's own, the keyed hash of the clear text; of a certificate's, which that is,
+    whatever its version."""
     owned_secrets: dict[str, OwnedSecret] = {}
     """Of these, those that podvisor made."""
     containers: tuple[Container, ...] | None = None

@@ -13,6 +13,8 @@ LARGEST = 511_999
 
 APP_LABEL = "io.podvisor.app"
 """On a Podman secret: which app it was made for. One without it is not podvisor's."""
+CERTIFICATE_LABEL = "io.podvisor.certificate"
+"""On one that holds a certificate: its name."""
 MADE_OF_LABEL = "io.podvisor.made-of"
 CONTENT_LABEL = "io.podvisor.content"
 REMOVAL_LABEL = "io.podvisor.removal"
@@ -75,12 +77,23 @@ class OwnedSecret(msgspec.Struct, frozen=True, kw_only=True):
     """What the labels of a Podman secret say of it, if podvisor made it."""
 
     app: str
+    certificate: str = ""
+    """Name of the certificate that it holds, if it holds one."""
     made_of: str = ""
-    """Keyed hash of what it was made of: the encrypted file, the credential's content."""
+    """Keyed hash of what it was made of: the encrypted file, the credential's content. Of a
+    certificate's, which that is."""
     content: str = ""
     """Keyed hash of the clear text."""
     stays: bool = False
     """Whether it is kept when its file leaves the source."""
+
+
+def may_hold_certificate(there: OwnedSecret | None) -> bool:
+    """Whether a secret that is there may be made to hold a certificate.
+
+    Podvisor made it, and could make it again.
+    """
+    return there is not None and (bool(there.certificate) or not there.stays)
 
 
 class SecretPut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,7 +132,7 @@ class SecretStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     app: str = ""
     """That describes it, or that it was made for."""
     source: str = ""
-    """`age:db.age`, `generate:32` …; empty for one that no app describes."""
+    """`age:db.age`, `generate:32`, `certificate:web` …; empty for one that no app describes."""
     path: str = ""
     """Of the `.secret` file, relative to its source's root."""
     units: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """What has certificates issued and installed, wired; loaded where an app asks for one."""
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from supervisor.controllers.certificates.standing import CertificateStanding
 
 
-class Certificates(msgspec.Struct, kw_only=True):
+class Certificates(msgspec.Struct):
     """Stands for the controller until an app asks for what it does, or did before."""
 
     ports: Ports
@@ -26,6 +27,8 @@ class Certificates(msgspec.Struct, kw_only=True):
     queue: WorkQueue
     settings: CurrentSettings
     board: StatusBoard
+    overtake: Callable[[str], Awaitable[None]]
+    """Is told of a Podman secret before it is replaced or removed."""
     _controller: "CertificateController | None" = None
     _actions: "CertificateActions | None" = None
     _standing: "CertificateStanding | None" = None
@@ -91,6 +94,9 @@ class Certificates(msgspec.Struct, kw_only=True):
         from supervisor.controllers.certificates.issuing import Issuing  # noqa: PLC0415
         from supervisor.controllers.certificates.memory import CertificateMemory  # noqa: PLC0415
         from supervisor.controllers.certificates.orders import Orders  # noqa: PLC0415
+        from supervisor.controllers.certificates.secrets import (  # noqa: PLC0415
+            CertificateSecrets,
+        )
         from supervisor.controllers.certificates.standing import (  # noqa: PLC0415
             CertificateStanding,
         )
@@ -120,7 +126,14 @@ class Certificates(msgspec.Struct, kw_only=True):
                 orders=orders,
                 memory=memory,
             ),
-            installing=Installing(files=ports.certificates, asked=asked, memory=memory),
+            installing=Installing(
+                files=ports.certificates,
+                secrets=CertificateSecrets(
+                    podman=ports.podman, asked=asked, memory=memory, overtake=self.overtake
+                ),
+                asked=asked,
+                memory=memory,
+            ),
             issuer=ports.issuer,
             files=ports.certificates,
             tls=ports.tls,

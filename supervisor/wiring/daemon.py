@@ -153,7 +153,7 @@ def assemble(
     )
 
     certificates = Certificates(
-        ports=ports, desired_state=desired_state, queue=queue, settings=current, board=board
+        ports, desired_state, queue, settings=current, board=board, overtake=planning.words.overtake
     )
 
     def network_changed() -> None:

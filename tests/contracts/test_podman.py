@@ -13,7 +13,14 @@ from supervisor.adapters.registry.client import pull_logins
 from supervisor.controllers.ports import Podman
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.image import StoredImage
-from supervisor.model.secret import APP_LABEL, CONTENT_LABEL, MADE_OF_LABEL, REMOVAL_LABEL
+from supervisor.model.secret import (
+    APP_LABEL,
+    CERTIFICATE_LABEL,
+    CONTENT_LABEL,
+    MADE_OF_LABEL,
+    REMOVAL_LABEL,
+    OwnedSecret,
+)
 from tests.fakes.machine import Machine
 from tests.fakes.podman import FakePodman as FakeApi
 from tests.fakes.ports import FakePodman
@@ -218,6 +225,21 @@ async def test_secrets_that_podvisor_made_and_those_of_others(side: FakeSide | R
     await podman.remove_secret("own")
     await podman.remove_secret("own")
     assert await podman.secret("own") is None
+
+
+async def test_a_secret_that_holds_a_certificate_is_told_by_that(
+    side: FakeSide | RealSide,
+) -> None:
+    """Its users take up another one by the certificate's version."""
+    podman: Podman = side.podman
+    labels = {APP_LABEL: "web", CERTIFICATE_LABEL: "tls", MADE_OF_LABEL: "one", REMOVAL_LABEL: "x"}
+    for made_of in ("one", "two"):
+        text = made_of.encode()
+        await podman.put_secret("tls.key", text, labels=labels | {MADE_OF_LABEL: made_of})
+        found = await podman.inventory(secrets=True)
+        assert found.secrets == {"tls.key": "certificate tls"}
+        owned = OwnedSecret(app="web", certificate="tls", made_of=made_of)
+        assert found.owned_secrets == {"tls.key": owned}
 
 
 async def test_health_of_what_is_gone_is_left_out(side: FakeSide | RealSide) -> None:

@@ -41,8 +41,8 @@ from supervisor.wiring.certificates import Certificates
 from supervisor.wiring.ports import Ports
 from tests.fakes.certificates import FakeAuthority, FakeCertificateFiles, FakeIssuer, FakeTlsLook
 from tests.fakes.faults import Faulty, Whether
-from tests.fakes.machine import app, container, deploy
-from tests.fakes.ports import FakeClock, FakeSecrets, at_once
+from tests.fakes.machine import Machine, app, container, deploy
+from tests.fakes.ports import FakeClock, FakePodman, FakeSecrets, at_once
 
 TODAY = 1_800_000_000.0
 SERVER = "https://web.example.org"
@@ -149,6 +149,9 @@ class FakeDesiredState:
     def certificates(self) -> Mapping[str, str]:
         return {name: one.app for name, one in described(self.deployments.values()).items()}
 
+    def secrets(self) -> Mapping[str, str]:
+        return {}
+
     def apps_of_certificate(self, name: str) -> Collection[str]:
         return users_of(name, self.deployments.values())
 
@@ -172,6 +175,7 @@ class House:
         self.authority = FakeAuthority(self.clock.now)
         self.tls = FakeTlsLook()
         self.secrets = FakeSecrets()
+        self.podman = FakePodman(Machine())
         self.settings = Settings()
         self.whether: Whether | None = None
         self.named: list[str] = []
@@ -206,6 +210,7 @@ class House:
             queue=self.queue,
             settings=self.settings_now,
             board=self.board,
+            overtake=self._overtaken,
         )
         loop = Loop(
             queue=self.queue,
@@ -231,12 +236,16 @@ class House:
             if self.queue._alarm:
                 self.queue._alarm.cancel()
 
+    async def _overtaken(self, secret: str) -> None:
+        pass
+
     def _ports(self) -> SimpleNamespace:
         served = {
             "issuer": self.issuer,
             "authority": self.authority,
             "certificates": self.files,
             "tls": self.tls,
+            "podman": self.podman,
             "secrets": self.secrets,
         }
         if self.whether:

@@ -69,6 +69,7 @@ from supervisor.model.podman import PodmanEvent, RegistryRule
 from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.secret import (
     APP_LABEL,
+    CERTIFICATE_LABEL,
     CONTENT_LABEL,
     MADE_OF_LABEL,
     REMOVAL_LABEL,
@@ -912,17 +913,15 @@ class FakePodman:
             networks=frozenset(self.machine.networks) if networks else None,
             volumes=frozenset(self.machine.volumes) if volumes else None,
             pods=frozenset(self.machine.pods) if pods else None,
-            secrets={
-                name: self.labels.get(name, {}).get(CONTENT_LABEL) or oid(content.decode())
-                for name, content in self.secrets.items()
-            }
+            secrets={name: self._identity(name, content) for name, content in self.secrets.items()}
             if secrets
             else None,
             owned_secrets={
                 name: OwnedSecret(
                     app=labels[APP_LABEL],
+                    certificate=labels.get(CERTIFICATE_LABEL, ""),
                     made_of=labels[MADE_OF_LABEL],
-                    content=labels[CONTENT_LABEL],
+                    content=labels.get(CONTENT_LABEL, ""),
                     stays=labels[REMOVAL_LABEL] == "never",
                 )
                 for name, labels in self.labels.items()
@@ -932,6 +931,12 @@ class FakePodman:
             if containers
             else None,
         )
+
+    def _identity(self, name: str, content: bytes) -> str:
+        labels = self.labels.get(name, {})
+        if certificate := labels.get(CERTIFICATE_LABEL):
+            return f"certificate {certificate}"
+        return labels.get(CONTENT_LABEL) or oid(content.decode())
 
     async def image_digests(self, reference: str) -> tuple[str, ...]:
         self._reach()

@@ -13,6 +13,7 @@ from supervisor.adapters.podman.api import Api, ApiError
 from supervisor.model.errors import Stalled
 from supervisor.model.secret import (
     APP_LABEL,
+    CERTIFICATE_LABEL,
     CONTENT_LABEL,
     MADE_OF_LABEL,
     REMOVAL_LABEL,
@@ -42,13 +43,17 @@ def secrets_there(found: Sequence[dict[str, Any]]) -> SecretsThere:
         identities[name] = str(one["ID"])
         if app := str(labels.get(APP_LABEL, "")):
             content = str(labels.get(CONTENT_LABEL, ""))
+            certificate = str(labels.get(CERTIFICATE_LABEL, ""))
             owned[name] = OwnedSecret(
                 app=app,
+                certificate=certificate,
                 made_of=str(labels.get(MADE_OF_LABEL, "")),
                 content=content,
                 stays=labels.get(REMOVAL_LABEL) == "never",
             )
-            identities[name] = content or identities[name]
+            # Whoever uses a certificate takes up another one by its version.
+            told = f"certificate {certificate}" if certificate else content
+            identities[name] = told or identities[name]
     return SecretsThere(identities, owned)
 
 

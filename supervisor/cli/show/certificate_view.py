@@ -102,6 +102,8 @@ def _facts(one: dict[str, Any], now: float) -> Iterator[tuple[str, Cell]]:
         yield "seen at", f"{' '.join(one['check'])}: {_seen(one)}"
     if one.get("directory"):
         yield "files", places.shown(one["directory"])
+    if one.get("secrets"):
+        yield "Podman secrets", " ".join(one["secrets"])
     yield "used by", " ".join(one.get("units", ())) or _NOTHING
 
 

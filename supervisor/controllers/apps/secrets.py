@@ -114,6 +114,10 @@ class SecretController(msgspec.Struct, kw_only=True):
         apps = [app for one in deployments if (app := one.wanted)]
         found = ((app, one) for app in apps for one in app.secrets if one.name == name)
         app, secret = next(found, (None, None))
+        held = (one for app in apps for one in app.certificates if name in one.podman_secrets)
+        if secret is None and (certificate := next(held, None)):
+            hint = f"podvisor certs renew {certificate.name} has another one issued"
+            raise Stalled(f"cannot rotate {name}: it holds a certificate", hint=hint)
         if app is None or secret is None:
             hint = "podvisor secret list shows them"
             raise Stalled(f"cannot rotate {name}: no app describes such a secret", hint=hint)

@@ -82,8 +82,13 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
         named = {name for name, one in self.by_name.items() if everything or old.get(name) != one}
         # What nobody asks for any more, or reads where it was, goes when nobody uses it any more.
         known = self.ledger.all(CertificateRecord)
-        named |= {name for name, one in known.items() if name not in self.by_name or one.left}
+        named |= {name for name, one in known.items() if self._has_left(name, one)}
         self.queue.add(*Kind.CERTIFICATE.keys(sorted(named)))
+
+    def _has_left(self, name: str, record: CertificateRecord) -> bool:
+        if name not in self.by_name or record.left:
+            return True
+        return not self.by_name[name].certificate.podman_secrets.keys() >= {*record.secrets}
 
     def name_all(self) -> None:
         """Have every one looked at: the backstop."""
@@ -187,7 +192,21 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
             for unit, inputs in app.units.items()
             if name in inputs.certificates
         )
-        return tuple(dict.fromkeys((*self.units(name), *started)))
+        record = self.ledger.get(CertificateRecord, name)
+        naming = self.naming(record.secrets if record else ())
+        return tuple(dict.fromkeys((*self.units(name), *started, *naming)))
+
+    def naming(self, secrets: Collection[str]) -> tuple[str, ...]:
+        """Units of all apps that name one of these Podman secrets, where no `.secret` file does."""
+        left = set(secrets).difference(self.desired_state.secrets()) if secrets else set()
+        every = self.desired_state.latest().values() if left else ()
+        return tuple(
+            name
+            for one in every
+            for unit in one.units
+            if not left.isdisjoint(unit.secrets)
+            for name in unit.runtime_names
+        )
 
     def is_changing(self, name: str) -> bool:
         """Whether an app that it concerns is on its way to something else than what it was."""

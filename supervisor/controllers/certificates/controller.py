@@ -29,6 +29,7 @@ from supervisor.core.certificates.steps import (
     ForgetFailure,
     InstallAgain,
     LookServed,
+    MakeSecrets,
     NextStep,
     Nothing,
     OrderOne,
@@ -161,6 +162,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
         return Seen(
             kept=await self.files.kept(name, current) is not None,
             installed=await self.files.is_installed(certificate, current),
+            secrets=await self.installing.secrets.lacking(certificate, current),
             previous_kept=former is None or await self.files.kept(name, former) is not None,
             folder=self.files.place(certificate),
             users=self.asked.units(name),
@@ -192,6 +194,10 @@ class CertificateController(msgspec.Struct, kw_only=True):
                 if await self.installing.again(certificate, current):
                     self.asked.tell(name, "installed again", detail=step.reason)
                     return self._with_apps(name)
+            case MakeSecrets() if current:
+                await self.installing.secrets_again(certificate, current)
+                self.asked.tell(name, "its Podman secrets were made", detail=step.reason)
+                return self._with_apps(name)
             case PutBackFormer() if record.previous:
                 if await self.installing.back(certificate, record.previous, why=step.reason):
                     reason = "nobody served the new one: the former one was put back"

@@ -1,4 +1,7 @@
-"""Install what is kept of certificates, and take it away where nobody reads it any more."""
+"""Install what is kept of certificates, and take it away where nobody reads it any more.
+
+In folders, and in Podman's secrets where a certificate has some.
+"""
 
 from contextlib import suppress
 
@@ -7,6 +10,7 @@ from msgspec.structs import replace
 
 from supervisor.controllers.certificates.asked import AskedCertificates
 from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
+from supervisor.controllers.certificates.secrets import CertificateSecrets
 from supervisor.controllers.ports import CertificateFiles
 from supervisor.core.certificates import records
 from supervisor.model.certificate import CertificateRecord, DesiredCertificate, Issued
@@ -21,6 +25,7 @@ class Installing(msgspec.Struct, kw_only=True):
     """Writes where certificates belong; what it does is in the record when it is done."""
 
     files: CertificateFiles
+    secrets: CertificateSecrets
     asked: AskedCertificates
     memory: CertificateMemory
     _mended: dict[str, list[float]] = {}
@@ -68,7 +73,7 @@ class Installing(msgspec.Struct, kw_only=True):
     async def again(self, certificate: DesiredCertificate, current: Issued) -> bool:
         """Install the current one once more; False if what is kept of it is damaged."""
         name = certificate.name
-        self._check_that_it_stays(certificate)
+        self._check_that_it_stays(name, self.files.place(certificate))
         folder = await self._install(certificate, current)
         if folder:
             before = self.memory.of(name).installed_in
@@ -76,12 +81,21 @@ class Installing(msgspec.Struct, kw_only=True):
             self._note_place(name, before, folder)
         return bool(folder)
 
-    def _check_that_it_stays(self, certificate: DesiredCertificate) -> None:
+    async def secrets_again(self, certificate: DesiredCertificate, current: Issued) -> None:
+        """Have its Podman secrets hold the current one; its files are as they should be."""
+        if all(
+            one in self.memory.of(certificate.name).secrets for one in certificate.podman_secrets
+        ):
+            self._check_that_it_stays(certificate.name, "Podman's secrets")
+        if pair := await self.files.kept(certificate.name, current):
+            await self.secrets.check(certificate)
+            await self.secrets.put(certificate, current, pair)
+
+    def _check_that_it_stays(self, name: str, place: str) -> None:
         """Count how often it is mended: a place may not hold what is put there. Raises Retry."""
-        name, now = certificate.name, self.memory.clock.now()
+        now = self.memory.clock.now()
         times = [at for at in self._mended.get(name, ()) if now - _MENDED_SECONDS < at <= now]
         if len(times) >= _MOST_MENDED:
-            place = self.files.place(certificate)
             raise Retry(
                 f"cannot install {name}: it does not stay in {place} as it was written",
                 hint="see who changes it there, and whether that file system keeps modes and links",
@@ -103,9 +117,12 @@ class Installing(msgspec.Struct, kw_only=True):
         pair = await self.files.kept(certificate.name, issued)
         if pair is None:
             return ""
+        await self.secrets.check(certificate)
         await self._look_for_folder(certificate)
         folder = await self.files.install(certificate, pair)
         await self.note_folder(certificate)
+        # Before it is on record: who is started anew for it finds it in them.
+        await self.secrets.put(certificate, issued, pair)
         return folder
 
     async def _look_for_folder(self, certificate: DesiredCertificate) -> None:
@@ -128,7 +145,11 @@ class Installing(msgspec.Struct, kw_only=True):
     async def clear_former_places(self, name: str) -> None:
         """Remove what is installed where it belonged before, once no unit reads it there."""
         record = self.memory.of(name)
-        if not record.left or self.asked.is_changing(name):
+        if self.asked.is_changing(name):
+            return
+        if name in self.asked.by_name:
+            await self.secrets.remove(name, but=self.asked.by_name[name].certificate)
+        if not record.left:
             return
         for place in record.left:
             if place != record.installed_in:
@@ -141,6 +162,7 @@ class Installing(msgspec.Struct, kw_only=True):
         places = {one for one in (record.installed_in, *record.left) if one}
         for place in sorted(places):
             await self.files.remove(name, place)
+        await self.secrets.remove(name)
         self.memory.change(name, records.let_go)
         return bool(places)
 

@@ -186,7 +186,7 @@ class AppRenderer(msgspec.Struct, kw_only=True):
             return None, unfilled  # what the generator says of a template only confuses
         secrets, of_secrets = read_secret_files(files)
         certificates, of_certificates = read_certificate_files(
-            files, self._issuers, self._places or self.folders
+            files, self._issuers, self._places or self.folders, secrets
         )
         generators = generated.findings.get(one.name, ())
         findings = (*generators, *of_secrets, *of_certificates, *pointers(files))

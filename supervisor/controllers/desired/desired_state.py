@@ -23,8 +23,8 @@ from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Folder
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.desired.certificate_users import (
+    doubtful_users,
     misplaced_uses,
-    unknown_users,
     with_named_users,
 )
 from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
@@ -263,7 +263,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
         wanted = {name: one for name, one in able.items() if name not in refused} | trials
         wanted, good = with_named_users(wanted, good)
         everything = (*wanted.values(), *good.values())
-        said.warn(port_findings(wanted), unknown_users(wanted, everything))
+        said.warn(port_findings(wanted), doubtful_users(wanted, everything))
         for name in failures:
             if name in good and good[name].content != manifests[name].content:
                 del good[name]  # a trial that cannot be judged is no reason to go back

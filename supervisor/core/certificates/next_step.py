@@ -25,6 +25,7 @@ from supervisor.core.certificates.steps import (
     ForgetFailure,
     InstallAgain,
     LookServed,
+    MakeSecrets,
     NextStep,
     Nothing,
     OrderOne,
@@ -75,6 +76,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of the current one is as it was."""
     installed: bool = True
     """So is what is installed of it."""
+    secrets: tuple[str, ...] = ()
+    """Podman secrets that do not hold it, and should."""
     previous_kept: bool = True
     folder: str = ""
     """Absolute path of where it belongs."""
@@ -151,6 +154,8 @@ def _as_installed(
         return InstallAgain(reason=f"its folder is {seen.folder} now")
     if not seen.installed:
         return InstallAgain(reason="its files are damaged or gone, or have another mode")
+    if seen.secrets:
+        return MakeSecrets(reason=f"secret {_some(seen.secrets)} does not hold it")
     return None
 
 

@@ -131,6 +131,7 @@ def certificate_status(
         at_once=told.at_once,
         is_asked_for=is_asked_for,
         directory=record.installed_in or directory,
+        secrets=tuple(asked.podman_secrets) if asked else record.secrets,
         units=units,
     )
 

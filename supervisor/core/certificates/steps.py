@@ -40,6 +40,10 @@ class InstallAgain(Step, frozen=True, kw_only=True):
     """Install what is kept of the current one."""
 
 
+class MakeSecrets(Step, frozen=True, kw_only=True):
+    """Have its Podman secrets hold the current one."""
+
+
 class LookServed(Step, frozen=True, kw_only=True):
     """Ask the servers of `Check=` what they serve, and say so (`Seen.unserved`)."""
 
@@ -70,6 +74,7 @@ NextStep = (
     | StandIn
     | OrderOne
     | InstallAgain
+    | MakeSecrets
     | LookServed
     | Serve
     | RestartUsers

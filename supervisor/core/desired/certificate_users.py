@@ -1,4 +1,6 @@
-"""Units that `Reload=` and `Restart=` of a `.certificate` file name, of its own app or of another.
+"""Units that `.certificate` files name, or that name the secrets of these, of any app.
+
+`Reload=` and `Restart=` name units, of its own app or of another; `Secret=` is what units name.
 
 Used by `controllers.desired.desired_state`; which units mount a certificate's files is known before
 (`core.files.certificate_references`).
@@ -7,6 +9,7 @@ Used by `controllers.desired.desired_state`; which units mount a certificate's f
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,10 +17,19 @@ from supervisor.core.files.source_paths import is_below
 from supervisor.kit.texts import nearest
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.certificate import CertificateUse, DesiredCertificate
+from supervisor.model.certificate_secret import certificate_secret
 from supervisor.model.errors import Finding
+from supervisor.model.quadlet import UnitKind
 
 _Named = Mapping[str, tuple[tuple[DesiredApp, CertificateUse], ...]]
-"""By what a unit is called: uses, each with the app that says so."""
+"""By what a unit, or a secret, is called: uses, each with the app that says so."""
+
+
+class _Words(NamedTuple):
+    """What the certificates of all apps name."""
+
+    units: _Named
+    secrets: _Named
 
 
 def with_named_users(*several: Mapping[str, DesiredApp]) -> list[dict[str, DesiredApp]]:
@@ -27,25 +39,48 @@ def with_named_users(*several: Mapping[str, DesiredApp]) -> list[dict[str, Desir
     """
     apps = {id(app): app for some in several for app in some.values()}
     named = _named(apps.values())
-    if not named:
+    if not any(named):
         return [dict(some) for some in several]
     known = {key: _with_uses(app, named) for key, app in apps.items()}
     return [{name: known[id(app)] for name, app in some.items()} for some in several]
 
 
-def unknown_users(
+def doubtful_users(
     apps: Mapping[str, DesiredApp], everything: Iterable[DesiredApp]
 ) -> dict[str, tuple[Finding, ...]]:
-    """Warn, by app, of units that `Reload=` or `Restart=` names, and that no app has."""
+    """Warn, by app, of units that `Reload=` or `Restart=` names, and that no app has.
+
+    And of those that name a secret of a certificate which they cannot read.
+    """
     asking = {name: app for name, app in apps.items() if any(map(_words, app.certificates))}
-    if not asking:
-        return {}
-    units = {word for app in everything for unit in app.units for word in _names(unit)}
+    those = everything if asking else ()
+    units = {word for app in those for unit in app.units for word in _names(unit)}
     findings: dict[str, tuple[Finding, ...]] = {}
-    for name, app in asking.items():
-        if found := tuple(_unknown(app, units)):
+    for name, app in apps.items():
+        unknown = _unknown(app, units) if name in asking else ()
+        if found := (*unknown, *_unreadable(app)):
             findings[name] = found
     return findings
+
+
+def _unreadable(app: DesiredApp) -> Iterator[Finding]:
+    """Yield units that name a certificate's secret in the form that is for others."""
+    for unit in app.units:
+        held = {name for use in unit.certificate_uses for name in use.secrets}
+        for use in unit.secret_uses if held else ():
+            bare = certificate_secret(use.name)
+            if use.name not in held or (bare == use.name) == (unit.kind is UnitKind.KUBE):
+                continue
+            what, hint = "key and chain as Kubernetes has them", f"{bare}.key and {bare}.crt"
+            if unit.kind is UnitKind.KUBE:
+                what, hint = "bare PEM", f"{bare}: it has tls.key and tls.crt"
+            yield app.finding(
+                f"the secret {use.name} holds {what}, which {unit.name} cannot read",
+                app.source_path(use.path),
+                f"name {hint}",
+                line=use.line,
+                fatal=False,
+            )
 
 
 def misplaced_uses(
@@ -140,37 +175,52 @@ def _unknown(app: DesiredApp, units: set[str]) -> Iterator[Finding]:
             )
 
 
-def _named(apps: Iterable[DesiredApp]) -> _Named:
+def _named(apps: Iterable[DesiredApp]) -> _Words:
     named: dict[str, list[tuple[DesiredApp, CertificateUse]]] = defaultdict(list)
+    held: dict[str, list[tuple[DesiredApp, CertificateUse]]] = defaultdict(list)
     for app in apps:
         for one in app.certificates:
+            for secret in one.podman_secrets:
+                use = CertificateUse(name=one.name, fixed=True, secrets=(secret,))
+                held[secret].append((app, use))
             for key, word, line in one.named_units:
                 fixed = key == "Restart"
                 use = CertificateUse(name=one.name, fixed=fixed, path=one.path, line=line)
                 named[word].append((app, use))
-    return {word: tuple(uses) for word, uses in named.items()}
+    units, secrets = ({word: tuple(uses) for word, uses in some.items()} for some in (named, held))
+    return _Words(units, secrets)
 
 
-def _with_uses(app: DesiredApp, named: _Named) -> DesiredApp:
+def _with_uses(app: DesiredApp, named: _Words) -> DesiredApp:
     units = tuple(_with_use(app, unit, named) for unit in app.units)
     if all(new is old for new, old in zip(units, app.units, strict=True)):
         return app
     return replace(app, units=units)
 
 
-def _with_use(app: DesiredApp, unit: DesiredUnit, named: _Named) -> DesiredUnit:
+def _with_use(app: DesiredApp, unit: DesiredUnit, named: _Words) -> DesiredUnit:
     uses = {use.name: use for use in unit.certificate_uses}
-    for word in _names(unit):
-        for other, use in named.get(word, ()):
-            if other.name == app.name and other is not app:
-                continue  # another revision of it says so
-            # Of another app's file nothing is said under a path of this one.
-            mine = use if other.name == app.name else replace(use, path=unit.path, line=0)
-            known = uses.setdefault(use.name, mine)
-            if mine.fixed and not known.fixed:
-                uses[use.name] = replace(known, fixed=True)
+    for use in _uses_of(app, unit, named):
+        known = uses.setdefault(use.name, use)
+        secrets = tuple(dict.fromkeys((*known.secrets, *use.secrets)))
+        uses[use.name] = replace(known, fixed=known.fixed or use.fixed, secrets=secrets)
     after = tuple(uses[name] for name in sorted(uses))
     return unit if after == unit.certificate_uses else replace(unit, certificate_uses=after)
+
+
+def _uses_of(app: DesiredApp, unit: DesiredUnit, named: _Words) -> Iterator[CertificateUse]:
+    """Yield what any certificate says of a unit, or the unit of the secrets of any."""
+    for word in _names(unit):
+        for other, use in named.units.get(word, ()):
+            if other is app:
+                yield use
+            elif other.name != app.name:  # another revision of the app says something else
+                # Of another app's file nothing is said under a path of this one.
+                yield replace(use, path=unit.path, line=0)
+    for secret in unit.secret_uses if named.secrets else ():
+        for other, use in named.secrets.get(secret.name, ()):
+            if other is app or other.name != app.name:
+                yield replace(use, path=secret.path, line=secret.line)
 
 
 def _names(unit: DesiredUnit) -> dict[str, None]:

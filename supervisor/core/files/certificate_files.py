@@ -5,7 +5,7 @@ What only one issuer allows is in `core.files.certificate_limits`.
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ import msgspec
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.certificate_limits import beyond_limits
+from supervisor.core.files.certificate_secrets import clashes, secret_name
 from supervisor.core.files.described import Described, OwnKind, described
 from supervisor.core.files.domains import WILDCARD, is_address, parse_domain
 from supervisor.core.files.source_paths import is_below
@@ -29,6 +30,7 @@ from supervisor.model.certificate import (
 )
 from supervisor.model.certificate_settings import CertificateSettings
 from supervisor.model.errors import Finding
+from supervisor.model.secret import DesiredSecret
 
 CERTIFICATES = OwnKind(
     suffix=SUFFIX,
@@ -42,6 +44,7 @@ CERTIFICATES = OwnKind(
         "ReuseKey",
         "Directory",
         "Mode",
+        "Secret",
         "Reload",
         "Restart",
         "Standin",
@@ -86,9 +89,15 @@ def is_certificate(path: str) -> bool:
 
 
 def read_certificate_files(
-    files: AppFiles, settings: CertificateSettings, folders: HostFolders
+    files: AppFiles,
+    settings: CertificateSettings,
+    folders: HostFolders,
+    secrets: Sequence[DesiredSecret] = (),
 ) -> tuple[tuple[DesiredCertificate, ...], tuple[Finding, ...]]:
-    """Return the app's certificates, as far as they are understood, and what was found."""
+    """Return the app's certificates, as far as they are understood, and what was found.
+
+    `secrets` are what its `.secret` files describe.
+    """
     certificates: dict[str, DesiredCertificate] = {}
     findings: list[Finding] = []
     for one in described(CERTIFICATES, files, findings):
@@ -109,6 +118,10 @@ def read_certificate_files(
             if message:
                 at = one.last("Directory") if other.name != certificate.name else None
                 findings.append(files.finding(message, at=at, path=one.path, hint=hint))
+        for secret, line, path in clashes(certificate, (*secrets, *certificates.values())):
+            message = f"{path} and {one.path} both make the secret {secret}"
+            hint = "give Secret= another name"
+            findings.append(files.finding(message, path=one.path, line=line, hint=hint))
         certificates.setdefault(certificate.name, certificate)
     return tuple(certificates.values()), tuple(findings)
 
@@ -148,6 +161,7 @@ class _Reading:
             self._refuse(f"{one_line(name)} cannot name a certificate", hint)
         issuer = self._value("Issuer", _issuer, self._settings.issuer)
         reload, restart = self._units("Reload"), self._units("Restart")
+        secrets = self._secrets()
         certificate = DesiredCertificate(
             name=name,
             path=self._one.path,
@@ -162,6 +176,8 @@ class _Reading:
             reuse_key=self._boolean("ReuseKey"),
             directory=self._value("Directory", self._directory, ""),
             mode=self._value("Mode", _mode, 0o600),
+            secrets=tuple(secrets),
+            secret_lines=tuple(secrets.values()),
             reload=tuple(reload),
             restart=tuple(restart),
             unit_lines=(*reload.values(), *restart.values()),
@@ -264,6 +280,16 @@ class _Reading:
                 else:
                     units.setdefault(word if "." in word else f"{word}.service", entry.line)
         return units
+
+    def _secrets(self) -> dict[str, int]:
+        """Return what its Podman secrets are called, each with the line of its first mention."""
+        secrets: dict[str, int] = {}
+        for entry in self._one.all("Secret"):
+            try:
+                secrets.setdefault(secret_name(entry.value), entry.line)
+            except Refused as refused:
+                self._refuse(str(refused), refused.hint, entry)
+        return secrets
 
     def _checks(self) -> tuple[str, ...]:
         checks: dict[str, None] = {}

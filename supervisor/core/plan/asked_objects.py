@@ -65,7 +65,9 @@ def _kinds(
         yield "networks"
     if UnitKind.VOLUME in kinds or any(app.options.snapshot for app in one.apps):
         yield "volumes"
-    if any(app.secrets for app in one.apps) or any(unit.secrets for unit in units):
+    certificates = (certificate for app in one.apps for certificate in app.certificates)
+    makes_some = any(app.secrets for app in one.apps) or any(one.secrets for one in certificates)
+    if makes_some or any(unit.secrets for unit in units):
         yield "secrets"
 
 

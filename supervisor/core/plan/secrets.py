@@ -5,13 +5,14 @@ Called by `core.plan.app`. Of a clear text nothing is known here but keyed hashe
 
 from collections.abc import Collection, Iterator, Mapping
 
-from supervisor.model.app import DesiredApp
+from supervisor.model.app import DesiredApp, DesiredUnit
+from supervisor.model.certificate_secret import certificate_secret
 from supervisor.model.errors import Finding
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import Observed
 from supervisor.model.plan import PutSecrets, RemoveSecret
 from supervisor.model.quadlet import UnitKind
-from supervisor.model.secret import SecretKind, SecretPut
+from supervisor.model.secret import SecretKind, SecretPut, may_hold_certificate
 
 
 def secret_blockers(
@@ -35,12 +36,40 @@ def secret_blockers(
                 f" podman secret rm {secret.name}",
                 line=secret.line,
             )
+    owned = observed.inventory.owned_secrets
+    for certificate in app.certificates:
+        for name, line in certificate.podman_secrets.items():
+            owner = owned.get(name)
+            if name in there and not may_hold_certificate(owner):
+                whose = f"generated for app {owner.app}" if owner else "not podvisor's"
+                yield app.finding(
+                    f"Podman has a secret {name} already, which is {whose};"
+                    " nothing was overwritten",
+                    app.source_path(certificate.path),
+                    "give Secret= another name, or, if it may be replaced:"
+                    f" podman secret rm {name}",
+                    line=line,
+                )
     seen = set()
     for unit in app.units:
+        held = held_by_certificates(unit)
         for use in unit.secret_uses:
-            if use.name in there or use.name in offered or use in seen:
+            if use in seen or use.name in offered or use.name in held:
                 continue
             seen.add(use)
+            if use.name in there:
+                was = owned[use.name].certificate if use.name in owned else ""
+                if was:
+                    bare = certificate_secret(use.name)
+                    yield app.finding(
+                        f"{unit.name} uses the secret {use.name} of the certificate {was},"
+                        " which is not kept there any more: it is not renewed",
+                        app.source_path(use.path),
+                        f"have a file {was}.certificate say Secret={bare}",
+                        line=use.line,
+                        fatal=False,
+                    )
+                continue
             yield app.finding(
                 f"{unit.name} needs the secret {use.name}, which nobody provides",
                 app.source_path(use.path),
@@ -61,6 +90,11 @@ def _how_to_provide(name: str, kind: UnitKind) -> str:
     )
 
 
+def held_by_certificates(unit: DesiredUnit) -> Mapping[str, str]:
+    """Secrets that a unit uses and that hold a certificate, each with that."""
+    return {secret: use.name for use in unit.certificate_uses for secret in use.secrets}
+
+
 def plan_puts(
     app: DesiredApp, observed: Observed, *, lacking_only: bool = False
 ) -> PutSecrets | None:
@@ -79,6 +113,8 @@ def plan_puts(
             reason = f"{secret.name} is not there"
         elif owner is None or lacking_only:
             continue  # it is in the way, of what is not podvisor's or of what runs
+        elif owner.certificate:
+            reason = f"{secret.name} was made for certificate {owner.certificate}"
         elif generated and secret.name in observed.rotating:
             reason = f"a person asked for another value of {secret.name}"
         elif owner.app != app.name:
@@ -87,7 +123,8 @@ def plan_puts(
             reason = f"{secret.path if generated else secret.place} changed"
         else:
             continue
-        anew = generated and secret.name in observed.rotating
+        held = owner.certificate if owner else ""
+        anew = generated and (bool(held) or secret.name in observed.rotating)
         puts.append(SecretPut(secret=secret, reason=reason, anew=anew))
     if not puts:
         return None
@@ -113,10 +150,14 @@ def awaited(app: DesiredApp, observed: Observed, offered: Mapping[str, str]) -> 
     """Yield the secrets that the app's units need and that another app is to make."""
     there = observed.inventory.secrets
     own = {secret.name for secret in app.secrets}
+    held = {name: one for unit in app.units for name, one in held_by_certificates(unit).items()}
     for name in dict.fromkeys(name for unit in app.units for name in unit.secrets):
         if there is not None and name not in there and name not in own and name in offered:
             other = offered[name]
             yield _need(name, app, text=f"secret {name} of app {other}", other=other)
+        elif there is not None and name not in there and held.get(name) in observed.certificates:
+            text = f"secret {name} of certificate {held[name]}"
+            yield _need(name, app, text=text, detail="it is not there yet")
 
 
 def _need(name: str, app: DesiredApp, *, text: str, detail: str = "", other: str = "") -> Need:
@@ -134,6 +175,8 @@ def plan_left(
     What was generated stays, since nobody could make it again, unless its file said `Prune=yes`.
     """
     for name, owner in sorted(observed.inventory.owned_secrets.items()):
+        if owner.certificate:
+            continue  # it goes with that
         others = offered.get(name, app) != app
         if owner.app == app and name not in kept and not owner.stays and not others:
             yield RemoveSecret(app=app, secret=name, reason="no longer in the source")

@@ -1,12 +1,13 @@
-"""Which apps an event of Podman's is about: only these get a key. See `controllers.watches`.
+"""Which apps and certificates an event of Podman's is about: only these get a key.
 
-When in doubt the answer is yes: a pass too many finds nothing to do.
+See `controllers.watches`. When in doubt the answer is yes: a pass too many finds nothing to do.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from supervisor.core.images.reference import full_name, has_registry, name_and_tag
 from supervisor.model.app import DesiredUnit
+from supervisor.model.certificate import DesiredCertificate
 from supervisor.model.podman import CHANGED, PodmanEvent
 from supervisor.model.quadlet import RUNNING, UnitKind
 from supervisor.model.unit_name import template_of
@@ -44,6 +45,18 @@ def apps_of(
     for app, those in units:
         if app in described or any(map(is_about, those)):
             yield app
+
+
+def certificates_of(
+    event: PodmanEvent, certificates: Iterable[DesiredCertificate]
+) -> Iterator[str]:
+    """Yield those of these certificates that are kept as the secret that the event is about."""
+    if event.type != "secret":
+        return
+    nameless = not event.name and not event.id
+    for one in certificates:
+        if one.secrets and (nameless or event.name in one.podman_secrets):
+            yield one.name
 
 
 def _of_too_many(

@@ -4,7 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from supervisor.model.app import Deployment
 from supervisor.model.observed import Inventory
-from supervisor.model.secret import DesiredSecret, SecretKind, SecretState, SecretStatus
+from supervisor.model.secret import (
+    DesiredSecret,
+    SecretKind,
+    SecretState,
+    SecretStatus,
+    may_hold_certificate,
+)
 
 
 def report(
@@ -19,8 +25,11 @@ def report(
             for name in unit.secrets:
                 users.setdefault(name, []).append(unit.name)
     described = {secret.name: (app, secret) for app in apps for secret in app.secrets}
+    held = {
+        name: (app, one) for app in apps for one in app.certificates for name in one.podman_secrets
+    }
     found = []
-    for name in sorted({*described, *users, *owned}):
+    for name in sorted({*described, *held, *users, *owned}):
         owner, units = owned.get(name), tuple(users.get(name, ()))
         whose = source = path = ""
         if name in described:
@@ -31,9 +40,20 @@ def report(
                 state = SecretState.TAKEN
             elif owner and (owner.app, owner.made_of) == (whose, made_of.get(secret)):
                 state = SecretState.CURRENT
+        elif name in held:
+            app, certificate = held[name]
+            whose, path = app.name, app.source_path(certificate.path)
+            source = f"certificate:{certificate.name}"
+            state = SecretState.DUE
+            if name in there and not may_hold_certificate(owner):
+                state = SecretState.TAKEN
+            elif owner and owner.certificate == certificate.name:
+                state = SecretState.CURRENT
         elif owner:
             state, whose = SecretState.LEFT, owner.app
             source = SecretKind.GENERATE.value if owner.stays else ""
+            if owner.certificate:
+                source = f"certificate:{owner.certificate}"
         else:
             state = SecretState.PODMANS if name in there else SecretState.MISSING
         found.append(

@@ -4,21 +4,29 @@ import pytest
 from msgspec.structs import replace
 
 from supervisor.core.desired.certificate_users import (
+    doubtful_users,
     misplaced_uses,
-    unknown_users,
     with_named_users,
 )
 from supervisor.core.desired.conflicts import unit_conflicts
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.certificate import CertificateTerms, CertificateUse, DesiredCertificate
 from supervisor.model.quadlet import UnitKind
+from supervisor.model.secret import SecretUse
 
 
-def unit(name: str, *uses: CertificateUse, instances: tuple[str, ...] = ()) -> DesiredUnit:
+def unit(
+    name: str,
+    *uses: CertificateUse,
+    instances: tuple[str, ...] = (),
+    kind: UnitKind = UnitKind.CONTAINER,
+    secrets: tuple[str, ...] = (),
+) -> DesiredUnit:
     return DesiredUnit(
         name=f"{name}.service",
-        kind=UnitKind.CONTAINER,
-        path=f"{name}.container",
+        kind=kind,
+        path=f"{name}.{kind}",
+        secret_uses=tuple(SecretUse(one, f"{name}.{kind}", 5) for one in secrets),
         digest="",
         certificate_uses=uses,
         instances=instances,
@@ -117,7 +125,7 @@ def test_a_unit_that_no_app_has_is_a_warning():
     named = {"reload": ("webb.service", "web"), "restart": ("zzz",), "unit_lines": (3, 3, 5)}
     asking = app("web", unit("web"), web=named)
     apps = {"web": asking, "other": app("other", unit("other"))}
-    found = unknown_users(apps, apps.values())
+    found = doubtful_users(apps, apps.values())
     assert {name: [one.message for one in some] for name, some in found.items()} == {
         "web": [
             "Reload=webb.service: no app has such a unit",
@@ -129,7 +137,7 @@ def test_a_unit_that_no_app_has_is_a_warning():
     assert (first.path, first.line, first.fatal) == ("web/web.certificate", 3, False)
     assert [one.line for one in found["web"]] == [3, 3, 5]
     assert first.hint == "did you mean web.service?"
-    assert unknown_users({"other": apps["other"]}, apps.values()) == {}
+    assert doubtful_users({"other": apps["other"]}, apps.values()) == {}
 
 
 @pytest.mark.parametrize(
@@ -150,6 +158,61 @@ def test_two_apps_that_want_one_certificate_or_one_place(names, folders, said, h
     assert said in refused["b"][0].message
     assert refused["b"][0].hint.startswith(f"give one of them {hint}")
     assert refused["b"][0].path == f"b/{names[1]}.certificate"
+
+
+@pytest.mark.parametrize("whose", ["web", "other"])
+def test_a_unit_that_names_a_secret_of_a_certificate_is_started_anew_for_it(whose):
+    asking = app(whose, tls={"secrets": ("web",)})
+    using = app("web", unit("web", secrets=("db", "web.key", "web.crt")), unit("db"))
+    if whose == "web":
+        using = replace(using, certificates=asking.certificates)
+    apps = {"web": using} | ({"other": asking} if whose == "other" else {})
+    (found, _) = with_named_users(apps, {})
+    use = CertificateUse(
+        name="tls", fixed=True, secrets=("web.key", "web.crt"), path="web.container", line=5
+    )
+    assert uses_of(found["web"]) == {"web.service": (use,)}
+
+
+def test_one_that_mounts_it_and_names_a_secret_of_it_too():
+    using = app("web", unit("web", MOUNTED, secrets=("x.key",)), web={"secrets": ("x",)})
+    ((found,), _) = (some.values() for some in with_named_users({"web": using}, {"x": app("x")}))
+    assert uses_of(found) == {"web.service": (replace(MOUNTED, fixed=True, secrets=("x.key",)),)}
+
+
+def test_a_revision_without_the_secret_says_nothing_of_one_that_has_it():
+    before, after = app("web", tls={"secrets": ("a",)}), app("web", unit("web", secrets=("a.key",)))
+    wanted, _ = with_named_users({"web": after}, {"web": before})
+    assert not uses_of(wanted["web"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "secret", "said", "hint"),
+    [
+        (UnitKind.KUBE, "a.key", "holds bare PEM, which web.service cannot", "name a: it has tls."),
+        (UnitKind.CONTAINER, "a", "holds key and chain as Kubernetes has", "name a.key and a.crt"),
+        (UnitKind.KUBE, "a", "", ""),
+        (UnitKind.CONTAINER, "a.crt", "", ""),
+        (UnitKind.CONTAINER, "b", "", ""),
+    ],
+)
+def test_a_secret_that_a_unit_cannot_read(kind, secret, said, hint):
+    using = app("web", unit("web", kind=kind, secrets=(secret,)), tls={"secrets": ("a",)})
+    wanted, _ = with_named_users({"web": using}, {})
+    findings = doubtful_users(wanted, wanted.values()).get("web", ())
+    assert [bool(said)] * bool(said) == [said in one.message for one in findings]
+    for one in findings:
+        assert (one.path, one.line, one.fatal) == (f"web/web.{kind}", 5, False)
+        assert one.hint.startswith(hint)
+
+
+def test_two_apps_that_want_one_secret():
+    apps = {one: app(one, **{one: {"secrets": ("tls",)}}) for one in "ab"}
+    refused = unit_conflicts(apps, {"a"})
+    assert set(refused) == {"b"}
+    assert {one.message.partition(" (")[0] for one in refused["b"]} == {
+        f"apps a and b both define the secret {name}" for name in ("tls", "tls.crt", "tls.key")
+    }
 
 
 OWN_PLACE = CertificateUse(name="tls", own_place=True, path="web.container", line=3)

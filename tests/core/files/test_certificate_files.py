@@ -19,6 +19,7 @@ from supervisor.model.certificate import (
 )
 from supervisor.model.certificate_settings import CertificateSettings, IssuerSettings
 from supervisor.model.errors import Finding
+from supervisor.model.secret import DesiredSecret, SecretKind
 from tests.core.candidates import from_texts
 
 FOLDERS = HostFolders(
@@ -194,6 +195,12 @@ def test_takes_these(text: str) -> None:
         (DOMAIN + "Directory=~/apps/d4/tls", 3, "is in /home/pi/apps, which is a source", "elsewh"),
         (DOMAIN + "Directory=%h/apps", 3, "is in /home/pi/apps, which is a source of apps", ""),
         (DOMAIN + "Directory=/srv/x/../more/tls", 3, "is in /srv/more, which is a source", ""),
+        (DOMAIN + "Secret=a/b", 3, "Secret=a/b cannot name a secret", "letter or digit first"),
+        (DOMAIN + "Secret=-tls", 3, "Secret=-tls cannot name a secret", ""),
+        (DOMAIN + f"Secret={'x' * 201}", 3, "cannot name a secret", ""),
+        (DOMAIN + "Secret=tls,type=mount", 3, "Secret= has options", "Secret=tls"),
+        (DOMAIN + "Secret=a\nSecret=tls.key", 4, "makes tls.key.key", "write Secret=tls"),
+        (DOMAIN + "Secret=tls.crt", 3, "makes tls.crt.crt", "write Secret=tls"),
         (DOMAIN + "Reload=a/b", 3, "Reload= names no unit", ""),
         (DOMAIN + "Restart=web.service a$b", 3, "Restart= names no unit", ""),
         (DOMAIN + "Check=http://a.org", 3, "is no URL of a server with TLS", "https://HOST"),
@@ -236,7 +243,7 @@ def test_what_cannot_name_a_folder(name: str) -> None:
     [
         (DOMAIN + "Domian=b.org", 3, "Domian= has no meaning in [Certificate]", "mean Domain=?"),
         (DOMAIN + "Owner=me", 3, "Owner= has no meaning", ""),
-        (DOMAIN + "Secret=tls", 3, "Secret= has no meaning", ""),
+        (DOMAIN + "Secrets=tls", 3, "Secrets= has no meaning", "mean Secret=?"),
         (DOMAIN + "[Service]\nRestart=always", 4, "stands in [Service]", ""),
         (DOMAIN + "nonsense", 3, "neither KEY=VALUE nor", None),
         (DOMAIN + "Domain=WWW.example.org.", 3, "Domain=www.example.org stands there twice", ""),
@@ -281,6 +288,41 @@ def test_two_of_one_name_and_two_in_one_place() -> None:
     _, (finding,) = read({"a.certificate": text, "b.certificate": text + "/"})
     message = "a.certificate and b.certificate are both installed in /srv/tls"
     assert (finding.message, finding.line, finding.fatal) == (message, 3, True)
+
+
+def test_podman_secrets_of_a_certificate() -> None:
+    text = DOMAIN + "Secret=old\nSecret=\nSecret=tls\nSecret=more\nSecret=tls\n"
+    assert one(text).podman_secrets == {
+        "tls.key": 5,
+        "tls.crt": 5,
+        "tls": 5,
+        "more.key": 6,
+        "more.crt": 6,
+        "more": 6,
+    }
+    assert one(DOMAIN).podman_secrets == {}
+
+
+@pytest.mark.parametrize(
+    ("secrets", "line"), [(("tls.key",), 3), (("more.crt", "more"), 4), (("other", "tls.pem"), 0)]
+)
+def test_a_secret_that_a_secret_file_makes_too(secrets: tuple[str, ...], line: int) -> None:
+    app = AppFiles(
+        *from_texts("web", {"web.certificate": DOMAIN + "Secret=tls\nSecret=more\n"}, links={})
+    )
+    made = [DesiredSecret(name=x, kind=SecretKind.GENERATE, path="x.secret") for x in secrets]
+    _, findings = read_certificate_files(app, SETTINGS, FOLDERS, made)
+    assert [(one.line, one.fatal) for one in findings] == ([(line, True)] if line else [])
+    for finding in findings:
+        assert f"x.secret and web.certificate both make the secret {secrets[0]}" in finding.message
+        assert finding.hint == "give Secret= another name"
+
+
+def test_two_certificates_with_one_secret() -> None:
+    text = DOMAIN + "Secret=tls\n"
+    _, (finding,) = read({"a.certificate": text, "b.certificate": text})
+    assert finding.message == "a.certificate and b.certificate both make the secret tls.key"
+    assert (finding.path, finding.line, finding.fatal) == ("apps/web/b.certificate", 3, True)
 
 
 def test_files_that_describe_certificates() -> None:
