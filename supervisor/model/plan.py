@@ -54,6 +54,20 @@ class PutSecrets(_Step, frozen=True, kw_only=True, tag="put-secrets"):
         return ", ".join(put.secret.name for put in self.puts)
 
 
+class OrderCertificate(_Step, frozen=True, kw_only=True, tag="order-certificate"):
+    """Have a certificate issued that the app asks for; done by the certificate's own key."""
+
+    phase: ClassVar[int] = 0
+    certificate: str
+
+
+class InstallCertificate(_Step, frozen=True, kw_only=True, tag="install-certificate"):
+    """Install what is kept of a certificate that the app asks for; done by its own key."""
+
+    phase: ClassVar[int] = 0
+    certificate: str
+
+
 class Quarantine(_Step, frozen=True, kw_only=True, tag="quarantine"):
     """Remember that a revision failed its gate: it is not tried again by itself."""
 
@@ -286,6 +300,8 @@ class ForgetSnapshots(_Step, frozen=True, kw_only=True, tag="forget-snapshots"):
 Step = (
     PullImage
     | PutSecrets
+    | OrderCertificate
+    | InstallCertificate
     | Quarantine
     | TryRevision
     | CutTrial

@@ -145,6 +145,7 @@ def assemble(
         desired_state=desired_state,
         settings=current,
         want_image=images.want,
+        want_certificate=lambda name: queue.add(Kind.CERTIFICATE.key(name)),
         doing=board.doing,
     )
     statuses = commit_statuses(ports, board=board, queue=queue, settings=current)

@@ -21,9 +21,10 @@ def executor(
     desired_state: DesiredState,
     settings: CurrentSettings,
     want_image: Callable[[PullImage], None],
+    want_certificate: Callable[[str], None],
     doing: Callable[[Step], AbstractContextManager[None]],
 ) -> Executor:
-    """Wire the executor; `want_image` and `doing` as it has them."""
+    """Wire the executor; `want_image`, `want_certificate` and `doing` as it has them."""
     jobs = UnitJobs(
         systemd=ports.systemd,
         words=planning.words,
@@ -42,6 +43,7 @@ def executor(
         ledger=ports.ledger,
         jobs=jobs,
         want_image=want_image,
+        want_certificate=want_certificate,
         secrets=planning.secrets,
         volumes=VolumeController(
             archive=ports.archive,

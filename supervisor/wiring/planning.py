@@ -3,6 +3,7 @@
 import os
 import pwd
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from supervisor.controllers.apps.diff import Differ
 from supervisor.controllers.apps.health import HealthController
@@ -27,6 +28,9 @@ from supervisor.model.settings import Settings
 from supervisor.model.status import AppStatus
 from supervisor.wiring.environment import host_folders
 from supervisor.wiring.ports import Ports
+
+if TYPE_CHECKING:
+    from supervisor.controllers.certificates.forecast import CertificateForecast
 
 
 class Planning:
@@ -94,13 +98,28 @@ class Planning:
 
     def preview(self, settings: Settings, standing: Mapping[str, AppStatus]) -> Preview:
         """Return what answers one question; `standing` as of `desired_state`."""
-        desired_state = self.desired_state(CurrentSettings(settings), standing=standing)
+        current = CurrentSettings(settings)
+        desired_state = self.desired_state(current, standing=standing)
         reader, folder = self._ports.reader, self._ports.folder
+
+        def certificates() -> "CertificateForecast":
+            from supervisor.controllers.certificates.forecast import (  # noqa: PLC0415
+                CertificateForecast,
+            )
+
+            return CertificateForecast(
+                ledger=self._ports.ledger,
+                clock=self._ports.clock,
+                files=self._ports.certificates,
+                settings=current,
+            )
+
         return Preview(
             desired_state=desired_state,
             planner=self.planner(desired_state, standing),
             differ=Differ(desired_state=desired_state, reader=reader, folder=folder),
             reader=reader,
+            certificates=certificates,
         )
 
 

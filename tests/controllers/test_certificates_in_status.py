@@ -94,3 +94,71 @@ async def test_an_issuer_out_of_reach_is_asked_again_when_a_network_comes_up(wor
         world.host.changes.queue.put_nowait("network")
         await anyio.sleep(30)
         assert (await status(daemon)).state is AppState.READY
+
+
+async def test_a_renewal_that_is_had_stands_beside_an_app_that_is_well(world):
+    async with world.running() as daemon:
+        await anyio.sleep(30)
+        assert (await status(daemon)).waiting == ()
+        world.issuer.seconds = 300.0
+        daemon.service.certificate_service.actions().renew("site", at_once=False)
+        await anyio.sleep(60)
+        app = await status(daemon)
+        assert app.state is AppState.READY
+        (need,) = app.waiting
+        assert str(need) == "certificate site: it is asked of letsencrypt: a person asked for it"
+        assert app.certificates == ()
+        (one,) = (await daemon.service.certificates()).certificates
+        assert one.state is CertificateState.ORDERED
+        await anyio.sleep(300)
+        assert (await status(daemon)).waiting == ()
+
+
+async def planned(daemon):
+    plan = await daemon.service.plan(())
+    steps = [
+        (one.__struct_config__.tag, one.app, one.certificate, one.reason)
+        for one in plan.steps
+        if hasattr(one, "certificate")
+    ]
+    needs = [str(one) for verdict in plan.verdicts for one in verdict.waiting]
+    return steps, needs
+
+
+async def test_a_plan_says_what_becomes_of_certificates(world):
+    async with world.running() as daemon:
+        await anyio.sleep(30)
+        assert await planned(daemon) == ([], [])
+        orders = len(world.issuer.orders)
+        place = next(iter(world.certificates.installed))
+        world.certificates.damaged.add(place)
+        why = "its files are damaged or gone, or have another mode"
+        assert await planned(daemon) == ([("install-certificate", "web", "site", why)], [])
+        world.certificates.pairs.clear()
+        why = "its files are damaged or gone, and so is what was kept of them"
+        assert await planned(daemon) == ([("order-certificate", "web", "site", why)], [])
+        assert len(world.issuer.orders) == orders, "nothing is done"
+        assert world.certificates.damaged
+
+
+async def test_a_plan_says_of_an_order_that_waits_what_it_waits_for(world):
+    refuse(world)
+    async with world.running() as daemon:
+        await anyio.sleep(30)
+        assert await planned(daemon) == ([], ["certificate site: port 80 is closed"])
+        world.issuer.refusals.clear()
+        world.clock.offset += HOUR
+        why = "there is none yet"
+        steps = [("order-certificate", "web", "site", why)]
+        assert (await planned(daemon))[0] == steps
+
+
+async def test_a_plan_of_what_was_never_deployed_orders_its_certificate(world):
+    async with world.running() as daemon:
+        more = {"b/b.container": "tls=two", "b/two.certificate": "[Certificate]\nDomain=b.test\n"}
+        world.reader.put("home", {**FILES, **more})
+        steps, needs = await planned(daemon)
+        assert steps == [("order-certificate", "b", "two", "there is none yet")]
+        assert needs == ["certificate two: it is not there yet"]
+        steps = (await daemon.service.plan(["web"])).steps
+        assert steps == (), "it is not asked for"

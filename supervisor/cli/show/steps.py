@@ -8,6 +8,8 @@ WORDS: dict[type[Step], tuple[str, str, str]] = {
     plan.PullImage: ("pull", "{subject}", "good"),
     plan.Quarantine: ("quarantine", "{subject}", "bad"),
     plan.PutSecrets: ("put", "secret {subject}", "warn"),
+    plan.OrderCertificate: ("order", "certificate {subject}", "good"),
+    plan.InstallCertificate: ("install", "certificate {subject}", "warn"),
     plan.BuildImage: ("build", "{unit}", "good"),
     plan.StopUnit: ("stop", "{unit}", "bad"),
     plan.DisableUnit: ("disable", "{unit}", "bad"),

@@ -31,8 +31,10 @@ from supervisor.model.plan import (
     DisableUnit,
     EnableUnit,
     ForgetSnapshots,
+    InstallCertificate,
     LeaveUnit,
     OpenManifest,
+    OrderCertificate,
     Plan,
     PullImage,
     PutSecrets,
@@ -63,7 +65,10 @@ _TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, P
 _BYTES_AT_ONCE = 4 << 20
 """Contents of files that are held in memory at a time, unless a single one is larger."""
 _FILES_AT_ONCE = 256
-_SILENT = (OpenManifest, SealManifest, TryRevision, PullImage, RestoreVolumes)
+_SILENT = (
+    *(OpenManifest, SealManifest, TryRevision),
+    *(PullImage, OrderCertificate, InstallCertificate, RestoreVolumes),
+)
 """Bookkeeping, and what writes into the event log itself."""
 
 
@@ -89,6 +94,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledger
     jobs: UnitJobs
     want_image: Callable[[PullImage], None]
+    want_certificate: Callable[[str], None]
     secrets: SecretController
     volumes: VolumeController
     doing: Callable[[Step], AbstractContextManager[None]]
@@ -207,6 +213,8 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
         match step:
             case PullImage():
                 self.want_image(step)
+            case OrderCertificate() | InstallCertificate():
+                self.want_certificate(step.certificate)
             case PutSecrets():
                 await self.secrets.put(step)
             case BuildImage():

@@ -22,8 +22,8 @@ from supervisor.controllers.certificates.memory import NOTHING, CertificateMemor
 from supervisor.controllers.certificates.serving import look
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import CertificateFiles, Issuer, TlsLook
-from supervisor.core.certificates import backoff, limits, records, renewal, warning
-from supervisor.core.certificates.next_step import Seen, next_step
+from supervisor.core.certificates import backoff, records, renewal, warning
+from supervisor.core.certificates.next_step import Seen, next_step, next_step_by
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
     ForgetFailure,
@@ -139,17 +139,13 @@ class CertificateController(msgspec.Struct, kw_only=True):
     def _next(
         self, certificate: DesiredCertificate, record: CertificateRecord, seen: Seen
     ) -> NextStep:
-        settings = self.issuing.orders.settings.now.certificates
-        issuer = certificate.terms.issuer
-        return next_step(
+        return next_step_by(
+            self.issuing.orders.settings.now.certificates,
             certificate,
             record,
             seen,
             self.memory.clock.now(),
-            limits=limits.limits_of(issuer, settings.directory_of(issuer)),
             others=self.memory.others(certificate.name),
-            alike=settings.alike(issuer),
-            way=backoff.way_of(certificate.challenge, settings),
         )
 
     async def _see(self, certificate: DesiredCertificate, record: CertificateRecord) -> Seen:

@@ -3,8 +3,9 @@
 Serves `controllers.operator.service`, and whoever asks where no daemon is to answer.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +20,9 @@ from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.plan import Plan
 
+if TYPE_CHECKING:
+    from supervisor.controllers.certificates.forecast import CertificateForecast
+
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """For one question: it has a desired state of its own, of which nothing is worked out yet."""
@@ -27,6 +31,8 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     planner: AppPlanner
     differ: Differ
     reader: SourceReader
+    certificates: "Callable[[], CertificateForecast]"
+    """Loads what knows of them."""
 
     async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan:
         """Work out what would be done with these apps (all, if empty).
@@ -36,7 +42,10 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
         """
         problems = await self._read()
         with self.desired_state.pruning(apps) if prune_all else nullcontext():
-            plan = await self.planner.plan(await self._known(apps))
+            names = await self._known(apps)
+            plan = await self.planner.plan(names)
+        if self.desired_state.certificates():
+            plan = await self.certificates().add_to(plan, self.desired_state.latest(), apps=names)
         problems.extend(plan.problems)
         return msgspec.structs.replace(without_values(plan), problems=tuple(problems))
 

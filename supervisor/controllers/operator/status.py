@@ -21,6 +21,7 @@ from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.certificate_news import (
     CertificateNews,
     NoNews,
+    on_their_way,
     with_certificates,
 )
 from supervisor.controllers.state.status_board import StatusBoard
@@ -102,12 +103,12 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         if not self.desired_state.settings.sources:
             problems = (*problems, NO_SOURCE)
         problems = (*problems, *unfitting(self.desired_state, self.desired_state.settings))
-        ailing = [one for one in self.certificates.statuses() if one.is_ailing]
+        certificates = self.certificates.statuses()
         apps = (one for one in board.now(units) if not app or one.name == app)
         return replace(
             bare,
             sources=tuple(self._source(board.sources[name]) for name in sorted(board.sources)),
-            apps=tuple(self._app(one, ailing) for one in apps),
+            apps=tuple(self._app(one, certificates) for one in apps),
             starting=not board.has_looked,
             watches=tuple(board.watches.values()),
             webhooks=self.webhooks.status(),
@@ -124,11 +125,12 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
             next_poll_at=self._next_at([Kind.SOURCE.key(one.name)]),
         )
 
-    def _app(self, one: AppStatus, ailing: Iterable[CertificateStatus]) -> AppStatus:
-        if ailing:
-            awaited = {n.subject for n in one.waiting if n.kind is NeedKind.CERTIFICATE}
-            mine = (some for some in ailing if some.app == one.name and some.name not in awaited)
-            one = replace(one, certificates=tuple(mine))
+    def _app(self, one: AppStatus, certificates: Iterable[CertificateStatus]) -> AppStatus:
+        awaited = {need.subject for need in one.waiting if need.kind is NeedKind.CERTIFICATE}
+        mine = [some for some in certificates if some.app == one.name and some.name not in awaited]
+        if mine:
+            ailing = tuple(some for some in mine if some.is_ailing)
+            one = replace(one, certificates=ailing, waiting=(*one.waiting, *on_their_way(mine)))
         if not one.waiting:
             return one
         waiting = self.images.with_progress(with_certificates(one.waiting, self.certificates))

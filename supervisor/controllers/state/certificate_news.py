@@ -50,3 +50,15 @@ def with_certificates(needs: Iterable[Need], news: CertificateNews) -> Iterator[
             yield msgspec.structs.replace(need, detail=detail, failing=failing)
         else:
             yield need
+
+
+def on_their_way(certificates: Iterable[CertificateStatus]) -> Iterator[Need]:
+    """Yield those of which another one is due, is had, or is not in use yet, and all is well."""
+    for one in certificates:
+        if one.waits_for and not one.is_ailing:
+            yield Need(
+                kind=NeedKind.CERTIFICATE,
+                subject=one.name,
+                text=f"certificate {one.name}",
+                detail=one.waits_for,
+            )

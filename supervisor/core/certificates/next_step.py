@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from supervisor.core.certificates import backoff, records, renewal, warning
-from supervisor.core.certificates.limits import NONE, Limits, allowed_at, names_of
+from supervisor.core.certificates.limits import NONE, Limits, allowed_at, limits_of, names_of
 from supervisor.core.certificates.order_reason import (
     Cause,
     is_early,
@@ -42,7 +42,9 @@ from supervisor.model.certificate import (
     Issued,
     Stage,
 )
+from supervisor.model.certificate_settings import CertificateSettings
 
+ALL_WELL = "all is as it should be"
 STANDIN_SECONDS = 600.0
 """So long may those start that answer the challenge, with a stand-in, before another is ordered."""
 
@@ -124,6 +126,29 @@ def next_step(
         or _forget_failure(desired, record)
         or _ask(record, now)
         or _rest(desired, record, seen, now)
+    )
+
+
+def next_step_by(
+    settings: CertificateSettings,
+    desired: DesiredCertificate,
+    record: CertificateRecord,
+    seen: Seen,
+    now: float,
+    *,
+    others: Iterable[CertificateRecord],
+) -> NextStep:
+    """Say what to do by these settings; as `next_step`."""
+    issuer = desired.terms.issuer
+    return next_step(
+        desired,
+        record,
+        seen,
+        now,
+        limits=limits_of(issuer, settings.directory_of(issuer)),
+        others=others,
+        alike=settings.alike(issuer),
+        way=backoff.way_of(desired.challenge, settings),
     )
 
 
@@ -334,7 +359,7 @@ def _rest(
     current = record.current
     if current is not None and not record.refused and renewal.may_suggest(current):
         at = min(at, renewal.of(current, record.renewal).ask_at or at)
-    why = "all is as it should be"
+    why = ALL_WELL
     if record.stage is not Stage.SERVED:
         late = f"{_some(seen.waiting)} has not taken it up yet" if seen.waiting else ""
         why = seen.failing or seen.held or late or record.unserved or why

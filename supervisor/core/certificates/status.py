@@ -3,8 +3,8 @@
 import msgspec
 
 from supervisor.core.certificates import records, renewal
-from supervisor.core.certificates.next_step import RELOAD_SECONDS, RESTART_SECONDS
-from supervisor.core.certificates.order_reason import is_expired, next_due
+from supervisor.core.certificates.next_step import ALL_WELL, RELOAD_SECONDS, RESTART_SECONDS
+from supervisor.core.certificates.order_reason import is_expired, next_due, order_reason
 from supervisor.kit.texts import relative
 from supervisor.model.certificate import (
     INTERNAL,
@@ -102,7 +102,10 @@ def certificate_status(
     )
     fails = (failure, record.files_failure, record.refused)
     is_failing = bool(told.text) and any(fails)
-    state = _state(record, now, failing=is_failing, doing=doing)
+    due = _due(record, asked, now) if is_asked_for else ""
+    if due and waits_for in ("", ALL_WELL):
+        waits_for = due  # it comes along with what wakes podvisor anyway
+    state = _state(record, now, failing=is_failing, is_had=bool(doing or due))
     if state is CertificateState.INSTALLED and (why := record.unserved or waits_for):
         waits_for = f"it is not seen to be served yet: {why}"
     is_waiting = state in _WAITING and not told.text
@@ -189,7 +192,17 @@ def _is_unserved(record: CertificateRecord, now: float) -> bool:
     return record.stage is Stage.RESTARTED or now - record.looked_since >= _UNSERVED_SECONDS
 
 
-def _state(record: CertificateRecord, now: float, *, failing: bool, doing: str) -> CertificateState:
+def _due(record: CertificateRecord, asked: DesiredCertificate | None, now: float) -> str:
+    """Say why another one than the one that is installed is to be had; empty if it is not."""
+    if asked is None or record.current is None or record.current.standin:
+        return ""
+    reason = order_reason(asked, record, now, lost=False)
+    return reason.text if reason else ""
+
+
+def _state(
+    record: CertificateRecord, now: float, *, failing: bool, is_had: bool
+) -> CertificateState:
     current = record.current
     if current and not current.standin and is_expired(current, now):
         return CertificateState.EXPIRED
@@ -197,7 +210,7 @@ def _state(record: CertificateRecord, now: float, *, failing: bool, doing: str) 
         return CertificateState.FAILING
     if current and current.standin:
         return CertificateState.STANDIN
-    if doing or record.ready or record.asked_at:
+    if is_had or record.ready or record.asked_at:
         return CertificateState.ORDERED
     if current is None or not record.installed_in:
         return CertificateState.MISSING

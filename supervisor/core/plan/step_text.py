@@ -36,6 +36,7 @@ def subject_of(step: Step) -> str:
         "volume",
         "secret",
         "secrets",
+        "certificate",
         "volumes",
     )
     return next((str(getattr(step, name)) for name in names if hasattr(step, name)), "")

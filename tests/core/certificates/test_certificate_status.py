@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from supervisor.core.certificates import records
+from supervisor.core.certificates.next_step import ALL_WELL
 from supervisor.core.certificates.status import certificate_status
 from supervisor.model.acme import FailureKind, OrderRefusal
 from supervisor.model.certificate import (
@@ -132,7 +133,7 @@ def test_what_is_waited_for_is_no_trouble():
 def test_what_failed_for_other_terms_is_no_trouble():
     other: DesiredCertificate = asks(key_type="rsa-2048")
     one = certificate_status("web", failed(has(FRESH)), NOW, asked=other)
-    assert (one.state, one.error) == ("valid", "")
+    assert (one.state, one.error) == ("ordered", "")
 
 
 def test_without_knowing_what_is_asked_for_the_record_says_it():
@@ -169,3 +170,19 @@ def test_why_the_next_renewal_is_when_it_is(record, why):
     assert bool(one.renew_at) == bool(why)
     if record.current and not record.current.standin:
         assert one.renew_at <= replace(one).expires
+
+
+def test_what_is_due_is_said_before_it_is_ordered():
+    late = NOW + 62 * DAY
+    one = certificate_status("web", has(FRESH), late, asked=DESIRED, waits_for=ALL_WELL)
+    assert (one.state, one.waits_for) == ("ordered", "it expires in 27 days")
+    assert not one.is_ailing
+    why = "it expires in 27 days, but letsencrypt issues 5 for the same names in a week"
+    one = certificate_status("web", has(FRESH), late, asked=DESIRED, waits_for=why)
+    assert (one.state, one.waits_for) == ("ordered", why)
+    one = certificate_status("web", failed(has(FRESH)), late, asked=DESIRED)
+    assert one.state == "failing"
+    one = certificate_status("web", has(FRESH), NOW, asked=asks(profile="short"))
+    assert (one.state, one.waits_for) == ("ordered", "Profile= is short now")
+    one = certificate_status("web", has(FRESH), late, is_asked_for=False)
+    assert (one.state, one.waits_for) == ("valid", "")

@@ -1,0 +1,114 @@
+"""What would be done about certificates now, as steps of a plan; nothing is done.
+
+Serves `controllers.operator.preview`. The certificates' own passes decide anew, by the same rule.
+"""
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+
+import msgspec
+from msgspec.structs import replace
+
+from supervisor.controllers.ports import CertificateFiles, Ledger
+from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.core.certificates import records
+from supervisor.core.certificates.next_step import Seen, next_step_by
+from supervisor.core.certificates.order_reason import order_reason
+from supervisor.core.certificates.steps import InstallAgain, OrderOne, StandIn
+from supervisor.core.plan.certificates import described
+from supervisor.kit.clock import Clock
+from supervisor.model.app import Deployment
+from supervisor.model.certificate import CertificateRecord, DesiredCertificate
+from supervisor.model.errors import Failure
+from supervisor.model.need import Need, NeedKind
+from supervisor.model.plan import InstallCertificate, OrderCertificate, Plan, Step
+
+_NOTHING = CertificateRecord()
+
+
+class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """For one question."""
+
+    ledger: Ledger
+    clock: Clock
+    files: CertificateFiles
+    settings: CurrentSettings
+
+    async def add_to(
+        self, plan: Plan, deployments: Mapping[str, Deployment], *, apps: Collection[str]
+    ) -> Plan:
+        """Return a plan with what would be done about the certificates that these apps ask for."""
+        known = self.ledger.all(CertificateRecord)
+        steps: list[Step] = []
+        needs: dict[str, list[Need]] = {}
+        for _, one in sorted(described(deployments.values()).items()):
+            if one.app not in apps:
+                continue
+            found = await self._next(one.app, one.certificate, known)
+            if isinstance(found, Need):
+                needs.setdefault(one.app, []).append(found)
+            elif found:
+                steps.append(found)
+        verdicts = tuple(
+            replace(one, waiting=_with(one.waiting, needs[one.app])) if one.app in needs else one
+            for one in plan.verdicts
+        )
+        return replace(plan, steps=(*steps, *plan.steps), verdicts=verdicts)
+
+    async def _next(
+        self, app: str, certificate: DesiredCertificate, known: Mapping[str, CertificateRecord]
+    ) -> Step | Need | None:
+        name, now = certificate.name, self.clock.now()
+        record = known.get(name, _NOTHING)
+        if record.ready and records.same_terms(record.ready.terms, certificate.terms):
+            return InstallCertificate(app=app, certificate=name, reason="it was issued")
+        seen = await self._see(certificate, record)
+        step = next_step_by(
+            self.settings.now.certificates,
+            certificate,
+            # Who takes it up, and what is served, is no matter here.
+            records.served(record),
+            seen,
+            now,
+            others=(one for other, one in known.items() if other != name),
+        )
+        match step:
+            case OrderOne():
+                return OrderCertificate(app=app, certificate=name, reason=step.reason)
+            case StandIn():
+                why = f"{step.reason}; a self-signed one takes its place until then"
+                return OrderCertificate(app=app, certificate=name, reason=why)
+            case InstallAgain():
+                return InstallCertificate(app=app, certificate=name, reason=step.reason)
+        lost = not (seen.kept or seen.installed)
+        if order_reason(certificate, record, now, lost=lost) is None:
+            return None
+        return Need(
+            kind=NeedKind.CERTIFICATE,
+            subject=name,
+            text=f"certificate {name}",
+            detail=step.reason,
+        )
+
+    async def _see(self, certificate: DesiredCertificate, record: CertificateRecord) -> Seen:
+        """Look at its files; what cannot be read counts as being well."""
+        folder, current = self.files.place(certificate), record.current
+        if current is None:
+            return Seen(folder=folder)
+        kept = installed = True
+        with suppress(Failure):
+            kept = await self.files.kept(certificate.name, current) is not None
+            installed = await self.files.is_installed(certificate, current)
+        return Seen(kept=kept, installed=installed, folder=folder)
+
+
+def _with(waiting: tuple[Need, ...], needs: Collection[Need]) -> tuple[Need, ...]:
+    """Add needs; of what is waited for already it is said what these say of it."""
+    news = {need.subject: need for need in needs}
+    said = tuple(
+        replace(one, detail=news.pop(one.subject).detail)
+        if one.kind is NeedKind.CERTIFICATE and one.subject in news
+        else one
+        for one in waiting
+    )
+    return (*said, *news.values())
