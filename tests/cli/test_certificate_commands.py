@@ -193,6 +193,16 @@ def test_that_nothing_was_tried_is_said(podvisor: Podvisor, daemon: Any) -> None
     assert said.out.startswith(f"Nothing was tried: {why}.\n")
 
 
+@pytest.mark.parametrize("order", ["renew", "revoke"])
+def test_one_that_is_installed_and_not_in_use_is_not_what_was_asked_for(
+    podvisor: Podvisor, daemon: Any, order: str
+) -> None:
+    daemon.answer(f"/v1/certificates/{order}", {"reply": listed(UNSEEN)})
+    said = podvisor("certs", order, "web")
+    assert said.code == 3
+    assert "it is not seen to be served yet" in said.out
+
+
 def test_one_is_declared_void(podvisor: Podvisor, daemon: Any) -> None:
     daemon.answer("/v1/certificates/revoke", {"reply": listed(GOOD)})
     assert podvisor("certs", "revoke", "web").code == 0

@@ -199,3 +199,25 @@ async def test_that_an_app_is_suspended_is_the_reply(house):
         (one,) = (await service(house).renew(RenewRequest(name="web"))).certificates
         assert (one.state, one.error) == (CertificateState.INSTALLED, "web is suspended")
         assert one.is_ailing
+
+
+async def test_that_nobody_answers_for_a_first_one_is_the_reply_and_stays_so(house):
+    house.issuer.refusals["web"] = REFUSAL
+    async with house.running(deployed("web", CHECKED)):
+        del house.issuer.refusals["web"]
+        (one,) = (await service(house).renew(RenewRequest(name="web", now=True))).certificates
+        assert one.state is CertificateState.INSTALLED
+        assert SERVER.removeprefix("https://") in one.error
+        for _ in range(100):
+            assert (await listed(house))["web"].is_ailing
+            await anyio.sleep(3)
+
+
+async def test_a_server_that_answers_late_with_another_one_has_its_time_to_take_it_up(house):
+    async with house.running(deployed("web", CHECKED)):
+        await anyio.sleep(60)
+        house.tls.servers[SERVER] = lambda: "another"
+        await anyio.sleep(6)
+        assert house.jobs == [("start", "web.service")]
+        await anyio.sleep(10)
+        assert house.jobs == [("start", "web.service"), ("restart", "web.service")]

@@ -154,12 +154,9 @@ def _order(order: str, body: dict[str, object], *, as_json: bool) -> int:
             screen.say(("Nothing was tried: ", "warn"), f"{reply['untried']}.")
             screen.say()
         certificate_view.show(reply["certificates"], now=time.time())
-    # What was asked for, and is not there, is not well either.
-    is_there = not reply.get("untried") and all(
-        one["state"] in ("valid", "installed") for one in reply["certificates"]
+    # What was asked for, and is not in use, is not well either.
+    is_in_use = not reply.get("untried") and all(
+        one["state"] == "valid" for one in reply["certificates"]
     )
-    return (
-        codes.OK
-        if is_there and certificate_view.is_well(reply["certificates"])
-        else (codes.NOT_WELL)
-    )
+    is_well = is_in_use and certificate_view.is_well(reply["certificates"])
+    return codes.OK if is_well else codes.NOT_WELL

@@ -301,10 +301,13 @@ class CertificateController(msgspec.Struct, kw_only=True):
         return since <= now < since + _START_SECONDS
 
     def _note_look(self, name: str, seen: Seen) -> CertificateRecord:
-        unserved, now = seen.unserved, self.memory.clock.now()
-        if not unserved:
-            return self.memory.of(name)
-        return self.memory.change(name, lambda record: records.looked(record, unserved, now))
+        unserved, now, known = seen.unserved, self.memory.clock.now(), self.memory.of(name)
+        if not unserved or known.current is None:
+            return known
+        # Who is not there after its time to start is not looked for anew.
+        since = 0.0 if seen.is_answered else self._first_looks.get(known.current.version, 0.0)
+        after = records.looked(known, unserved, now, since=since)
+        return self.memory.change(name, lambda _: after)
 
     # When it is renewed
 

@@ -255,9 +255,14 @@ def warned(record: CertificateRecord, now: float) -> CertificateRecord:
     return replace(record, warned_at=now)
 
 
-def looked(record: CertificateRecord, unserved: str, now: float) -> CertificateRecord:
-    """It was looked whether the current one is served, and it was not: `unserved` says why."""
-    since = record.looked_since
+def looked(
+    record: CertificateRecord, unserved: str, now: float, *, since: float = 0.0
+) -> CertificateRecord:
+    """It was looked whether the current one is served, and it was not: `unserved` says why.
+
+    `since` is when it was first looked, if that is not on record.
+    """
+    since = record.looked_since or since
     since = since if 0 < since <= now else now
     return replace(record, looked_since=since, looked_at=now, unserved=unserved)
 
