@@ -4,12 +4,8 @@ It takes each name as proven, unless it is told that it could not be, and checks
 """
 
 import base64
-import contextlib
 import json
 import secrets
-import socket
-import ssl
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -104,6 +100,10 @@ class AcmeServer:
         """By how much its clock is ahead."""
         self.hears: Callable[[int], bool] = lambda _: True
         """Called with the number of each request when it was done; False is no answer."""
+        self.amends: Callable[[str, dict[str, Any]], object] = lambda *_: None
+        """Called with the first part of a path and what is answered there, to change it."""
+        self.reuses_orders = False
+        """It answers with the order of the same names that is open yet, as Let's Encrypt does."""
         self.accounts: dict[str, str] = {}
         self.orders: list[dict[str, Any]] = []
         self.proven: list[str] = []
@@ -143,6 +143,8 @@ class AcmeServer:
             self.requests.append(kind)
             number = len(self.requests)
             reply = self._refused(kind) or self._reply(method, kind, rest, body)
+            if isinstance(reply.body, dict):
+                self.amends(kind, reply.body)
             return reply if self.hears(number) else None
 
     def _refused(self, kind: str) -> Reply | None:
@@ -197,10 +199,16 @@ class AcmeServer:
         return Reply(200, {"orders": orders}, more if number + 1 < len(self.orders) else {})
 
     def _on_newOrder(self, _: str, payload: Any, __: JWK) -> Reply:  # noqa: N802
-        number = len(self.orders)
-        self.orders.append(payload)
-        self.proven.append("pending")
+        number = next((at for at in range(len(self.orders)) if self._is_open(at, payload)), -1)
+        if number < 0:
+            number = len(self.orders)
+            self.orders.append(payload)
+            self.proven.append("pending")
         return Reply(201, self._order(number), {"Location": f"{self.url}/order/{number}"})
+
+    def _is_open(self, number: int, asked: Any) -> bool:
+        open_yet = self.reuses_orders and number not in self.chains
+        return open_yet and self.orders[number]["identifiers"] == asked["identifiers"]
 
     def _on_order(self, rest: str, *_: Any) -> Reply:
         number = int(rest)
@@ -258,16 +266,17 @@ class AcmeServer:
 
     def _on_finalize(self, rest: str, payload: Any, _: JWK) -> Reply:
         number = int(rest)
-        if number not in self.chains:
-            request = x509.load_der_x509_csr(_decoded(payload["csr"]))
-            asked = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            if self.names:
-                asked = x509.SubjectAlternativeName([x509.DNSName(one) for one in self.names])
-            start = datetime.now(UTC) + self.starts
-            self.chains[number] = [
-                one.issue(request.public_key(), asked, start=start, days=90)
-                for one in (self.authority, self.other)
-            ]
+        if number in self.chains:
+            return _problem(Refusal("orderNotReady", status=403))
+        request = x509.load_der_x509_csr(_decoded(payload["csr"]))
+        asked = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        if self.names:
+            asked = x509.SubjectAlternativeName([x509.DNSName(one) for one in self.names])
+        start = datetime.now(UTC) + self.starts
+        self.chains[number] = [
+            one.issue(request.public_key(), asked, start=start, days=90)
+            for one in (self.authority, self.other)
+        ]
         return Reply(200, self._order(number), {"Retry-After": self.retry_after})
 
     def _on_certificate(self, rest: str, *__: Any) -> Reply:
@@ -280,38 +289,6 @@ class AcmeServer:
             return _problem(Refusal("alreadyRevoked"))
         self.revoked.append(payload["certificate"])
         return Reply(200, "")
-
-
-class TlsServer:
-    """Shakes hands with whoever comes, and says nothing; gives its port."""
-
-    def __init__(self, chain: str, key: str) -> None:
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with tempfile.NamedTemporaryFile() as file:
-            file.write((key + chain).encode())
-            file.flush()
-            self._context.load_cert_chain(file.name)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._serve)
-
-    def __enter__(self) -> int:
-        self._thread.start()
-        return int(self._socket.getsockname()[1])
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                plain, _ = self._socket.accept()
-            except OSError:
-                return
-            with contextlib.suppress(OSError):
-                self._context.wrap_socket(plain, server_side=True).close()
-            plain.close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -14,7 +14,7 @@ from josepy.interfaces import JSONDeSerializable
 from josepy.jwk import JWK
 
 from supervisor.adapters.acme.network import Fields, Network
-from supervisor.adapters.acme.refusals import odd, of_error, refused
+from supervisor.adapters.acme.refusals import odd, of_binding, of_error, refused
 from supervisor.adapters.acme.replies import Account, Directory, IssuerError
 from supervisor.core.x509.keys import key_pem, new_key, read_key
 from supervisor.kit.files import write_whole
@@ -66,31 +66,33 @@ def sign_in(
 ) -> Account:
     """Find the account, or make it; the network's requests are its own then. Raises Refused."""
     try:
-        if was_there:
-            with contextlib.suppress(_Unknown):
-                return _ask(network, directory, Fields(onlyReturnExisting=True))
-        return _ask(network, directory, _application(key, directory, order))
+        if was_there and (account := _found(network, directory, order, path)):
+            return account
+        return _ask(network, directory, _application(key, directory, order), path)
     except IssuerError as error:
-        raise of_error(error, order, doing="have an account", account=str(path)) from error
+        found = of_error(error, order, doing="have an account")
+        raise of_binding(found, order.issuer) if order.issuer.key_id else found from error
 
 
-class _Unknown(Exception):
-    """There is no account with this key."""
-
-
-def _ask(network: Network, directory: Directory, payload: JSONDeSerializable) -> Account:
+def _found(network: Network, directory: Directory, order: Order, path: Path) -> Account | None:
+    """Return the account that there is with this key; None if there is none."""
     try:
-        account, response = network.tell(directory.new_account, payload, Account)
+        return _ask(network, directory, Fields(onlyReturnExisting=True), path)
     except IssuerError as error:
         if error.problem.word == "accountDoesNotExist":
-            raise _Unknown from error
-        raise
+            return None
+        raise of_error(error, order, doing="use the account", account=str(path)) from error
+
+
+def _ask(
+    network: Network, directory: Directory, payload: JSONDeSerializable, path: Path
+) -> Account:
+    account, response = network.tell(directory.new_account, payload, Account)
     if account.status not in {"", _IN_FORCE}:
         raise refused(
             FailureKind.REFUSED,
             f"this machine's account at {network.issuer.name} is {one_line(account.status)}",
-            f"move the key away from {network.issuer.name}'s place in the accounts' folder:"
-            " another account is made then",
+            f"move {path} away: another one is made then",
         )
     network.kid = response.headers.get("Location", "")
     if not network.kid:

@@ -6,24 +6,21 @@ order that was cut short goes on from the state that the issuer has it in.
 
 import ipaddress
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import requests
 from acme import crypto_util, messages
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 from josepy.json_util import field
 
 from supervisor.adapters.acme.accounts import account_key, sign_in, thumbprint
+from supervisor.adapters.acme.chains import has_key, leads_to, read_chain
 from supervisor.adapters.acme.memory import Memory
 from supervisor.adapters.acme.network import Fields, Network, links
 from supervisor.adapters.acme.places import account_path
 from supervisor.adapters.acme.proofs import Proof, shown
 from supervisor.adapters.acme.refusals import (
     Refused,
-    is_passing,
     names,
     odd,
     of_challenge,
@@ -39,20 +36,20 @@ from supervisor.adapters.acme.replies import (
     Directory,
     Identifier,
     IssuerError,
-    OrderList,
     OrderState,
 )
+from supervisor.adapters.acme.resume import under_way
+from supervisor.core.files.domains import WILDCARD
 from supervisor.core.x509.pairs import facts_of, pair_problem
 from supervisor.kit.helper import serve
 from supervisor.kit.texts import one_line
 from supervisor.model.acme import FailureKind, Order, OrderAnswer, Pair
 
 _DAY = 86_400.0
-_LONGEST_CHAIN = 10
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
 _MANY_ORDERS = 10
-_MANY_PAGES = 20
+_OTHERS_ORDERS = 3
 _LOCATION = "Location"
 _VERSION = slice(16)
 """Of a fingerprint, as of `Issued.version`."""
@@ -62,6 +59,10 @@ class NewOrder(messages.NewOrder):
     """With what the library does not have (RFC 9773, section 5)."""
 
     replaces: str = field("replaces", omitempty=True)
+
+
+class _OthersOrder(Exception):
+    """Another certificate of the same names came of it: issuers may give one order to both."""
 
 
 def issue(order: Order) -> OrderAnswer:
@@ -91,6 +92,8 @@ class _Issue:
         deadline = time.monotonic() + order.timeout_seconds
         self.network = Network(order.issuer, self.key, deadline=deadline)
         self.url = ""
+        self.has_requested = False
+        """Whether this process had the order made into a certificate."""
         self.pauses = 0
 
     def run(self) -> Pair:
@@ -104,12 +107,26 @@ class _Issue:
         )
         self.memory = Memory(self.order, self.network.kid)
         try:
-            state = self._resumed(account.orders) or self._begun()
-            return self._finished(state)
+            self.url, state = under_way(self.network, self.memory, account.orders)
+            return self._gone_through(state or self._begun())
         except Refused as error:
             if error.has_ended:
                 self.memory.forget()
             raise
+
+    def _gone_through(self, state: OrderState) -> Pair:
+        """Finish the order, or another one where it turns out to be of another certificate."""
+        for _ in range(_OTHERS_ORDERS):
+            try:
+                return self._finished(state)
+            except _OthersOrder:
+                state = self._begun()
+        raise refused(
+            FailureKind.PASSING,
+            f"{self.order.issuer.name} gives this order for {names(self.order.terms.domains)} the"
+            " certificate of another one, of the same names and another key",
+            has_ended=True,
+        )
 
     def _check_profile(self, directory: Directory) -> None:
         wanted, there = self.order.terms.profile, directory.meta.profiles
@@ -124,50 +141,9 @@ class _Issue:
                 else "leave Profile= out: it has none",
             )
 
-    def _resumed(self, listed: str) -> OrderState | None:
-        """Return the order that is under way, if it can go on."""
-        remembered = self.memory.recall()
-        if remembered is None:
-            return None
-        urls = [remembered.url] if remembered.url else self._listed(listed)
-        for url in urls:
-            try:
-                state, _ = self.network.ask(url, OrderState)
-            except IssuerError as error:
-                if is_passing(error):
-                    raise
-                continue  # it is forgotten there: a new one has to do
-            if self._is_ours(state):
-                self.url = url
-                if not remembered.url:
-                    self.memory.placed(url)
-                return state
-        return None
-
-    def _listed(self, url: str) -> Sequence[str]:
-        """Return the account's last orders, where the issuer has a list of them."""
-        found: list[str] = []
-        for _ in range(_MANY_PAGES):
-            if not url:
-                break
-            try:
-                page, response = self.network.ask(url, OrderList)
-            except (IssuerError, Refused):
-                break  # then a new one has to do
-            found += page.orders
-            url = next(iter(links(response, "next")), "")
-        return found[-_MANY_ORDERS:][::-1]
-
-    def _is_ours(self, state: OrderState) -> bool:
-        wanted, said = self.order.terms.profile, state.profile
-        return (
-            state.status in {"pending", "ready", "processing", "valid"}
-            and {one.value for one in state.identifiers} == {*self.order.terms.domains}
-            and not (wanted and said and wanted != said)
-        )
-
     def _begun(self) -> OrderState:
         self.memory.begin()
+        self.has_requested = False
         replaces = self.order.replaces if self.directory.renewal_info else ""
         try:
             try:
@@ -267,7 +243,7 @@ class _Issue:
                 continue
             if found.status != "pending":
                 raise self._why_unproven(found)
-            if found.domain not in self.order.terms.domains:
+            if not self._is_asked_for(found):
                 raise odd(self.order.issuer.name, f"it asks for {one_line(found.domain)}")
             challenge = self._chosen(found)
             waiting.append((url, challenge))
@@ -290,6 +266,11 @@ class _Issue:
         if failed:
             raise failed[0]
 
+    def _is_asked_for(self, found: Authorization) -> bool:
+        """Whether it is for one of the names; some issuers do not say that it is for a wildcard."""
+        bare = {one.removeprefix(WILDCARD) for one in self.order.terms.domains}
+        return found.domain.removeprefix(WILDCARD) in bare
+
     def _chosen(self, found: Authorization) -> ChallengeState:
         wanted = self.order.challenge
         for one in found.challenges:
@@ -307,7 +288,8 @@ class _Issue:
         )
 
     def _proof(self, identifier: Identifier, challenge: ChallengeState) -> Proof:
-        return Proof(identifier.value, challenge.token, f"{challenge.token}.{self.thumbprint}")
+        domain = identifier.value.removeprefix(WILDCARD)
+        return Proof(domain, challenge.token, f"{challenge.token}.{self.thumbprint}")
 
     def _ready(self, challenge: ChallengeState) -> None:
         """Have the issuer look."""
@@ -321,6 +303,7 @@ class _Issue:
     # --- the certificate
 
     def _requested(self, state: OrderState) -> OrderState:
+        """Ask for it, and see what becomes of the order; `ready` is that nothing does yet."""
         domains = self.order.terms.domains
         pem = crypto_util.make_csr(
             self.memory.key.encode(),
@@ -336,8 +319,10 @@ class _Issue:
             state, response = self.network.ask(self.url, OrderState)
             self._pause(response)
             return state
-        if state.status == "processing":
+        self.has_requested = True
+        if state.status in {"ready", "processing"}:
             self._pause(response)
+            return self._seen(state)
         return state
 
     def _fetched(self, state: OrderState) -> Pair:
@@ -345,43 +330,30 @@ class _Issue:
         if not state.certificate:
             raise odd(issuer.name, "it issued a certificate, and does not say where it is")
         response = self.network.post(state.certificate, None)
-        chains = [_chain(response)]
+        chains = [self._chain(response)]
         if issuer.chain or issuer.trust:
             others = links(response, "alternate")
-            chains += [_chain(self.network.post(url, None)) for url in others]
-        chains.sort(key=lambda chain: not _leads_to(chain, issuer.chain))
+            chains += [self._chain(self.network.post(url, None)) for url in others]
+        chains.sort(key=lambda chain: not leads_to(chain, issuer.chain))
         problems = [self._problem(chain) for chain in chains]
         for chain, problem in zip(chains, problems, strict=True):
             if not problem:
                 facts = facts_of(chain)
                 self.memory.issued(self.url, facts.fingerprint[_VERSION])
                 return Pair(key=self.memory.key, chain=chain, facts=facts)
+        if not self.has_requested and not has_key(chains[0], self.memory.key):
+            raise _OthersOrder
         raise unlike(issuer.name, one_line(problems[0], 400), self.order.terms.domains)
+
+    def _chain(self, response: requests.Response) -> str:
+        if (chain := read_chain(response.content)) is None:
+            raise odd(self.order.issuer.name, "what it gives as a certificate is none, or cut off")
+        return chain
 
     def _problem(self, chain: str) -> str:
         domains, trust = self.order.terms.domains, self.order.issuer.trust
         now = time.time()
         return pair_problem(self.memory.key, chain, names=domains, now=now, trust=trust)
-
-
-def _chain(response: requests.Response) -> str:
-    """Return the chain as it is kept, without its root; what cannot be read, as it came."""
-    try:
-        path = x509.load_pem_x509_certificates(response.content)[:_LONGEST_CHAIN]
-    except ValueError:
-        return response.content.decode(errors="replace")
-    if len(path) > 1 and path[-1].subject == path[-1].issuer:
-        path.pop()
-    return "".join(one.public_bytes(Encoding.PEM).decode() for one in path)
-
-
-def _leads_to(chain: str, root: str) -> bool:
-    """Whether it is the one that is preferred, by the common name of its root."""
-    try:
-        last = x509.load_pem_x509_certificates(chain.encode())[-1]
-    except ValueError:
-        return False
-    return any(one.value == root for one in last.issuer.get_attributes_for_oid(NameOID.COMMON_NAME))
 
 
 def _is_address(domain: str) -> bool:

@@ -1,6 +1,7 @@
 """The order that is under way: what is written before each step, so that none is made twice."""
 
 import contextlib
+import time
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,8 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     """URL."""
     terms: CertificateTerms
     replaces: str
+    since: float = 0.0
+    """When it was begun."""
     url: str = ""
     """Empty where the answer did not come: there may be one, or not."""
     issued: str = ""
@@ -50,9 +53,11 @@ class Memory:
         except (OSError, ValueError):
             return None
         is_other_key = self._order.key and self._order.key != key
-        if is_other_key or msgspec.structs.replace(found, url="", issued="") != self._new:
+        asked = msgspec.structs.replace(found, since=0.0, url="", issued="")
+        if is_other_key or asked != self._new:
             return None
         self.key = key
+        self._new = msgspec.structs.replace(asked, since=found.since)
         return found
 
     def begin(self) -> None:
@@ -60,6 +65,7 @@ class Memory:
         self.forget()
         self.key = self._order.key or key_pem(new_key(self._order.terms.key_type))
         write_whole(self._key_file, self.key.encode())
+        self._new = msgspec.structs.replace(self._new, since=time.time())
         self._write(self._new)
 
     def placed(self, url: str) -> None:

@@ -7,10 +7,9 @@ passed over.
 import email.utils
 import ssl
 import time
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
-import msgspec
 import requests
 from acme import jws
 from acme.client import ClientNetwork
@@ -22,8 +21,8 @@ from requests.adapters import HTTPAdapter
 from requests.utils import parse_header_links
 
 from supervisor import __version__
-from supervisor.adapters.acme.refusals import odd, too_long, unreachable
-from supervisor.adapters.acme.replies import Directory, IssuerError, Problem
+from supervisor.adapters.acme.refusals import moved, odd, too_long, unreachable
+from supervisor.adapters.acme.replies import Directory, IssuerError, Problem, Reply, read
 from supervisor.kit.texts import one_line
 from supervisor.model.acme import AcmeIssuer
 
@@ -41,7 +40,6 @@ _ALGORITHMS = {
     "secp384r1": jwa.ES384,
     "secp521r1": jwa.ES512,
 }
-Reply = TypeVar("Reply")
 
 
 class Fields(JSONDeSerializable):
@@ -84,6 +82,8 @@ class Network(ClientNetwork):
     def open(self) -> Directory:
         """Read the issuer's directory."""
         response = self._send_request("GET", self.issuer.directory)
+        if response.is_redirect:
+            raise moved(self.issuer.name, urljoin(response.url, response.headers["Location"]))
         self._check(response)
         if (date := _moment(response.headers.get("Date", ""))) is not None:
             self.ahead = time.time() - date
@@ -159,15 +159,15 @@ class Network(ClientNetwork):
         if response.status_code in _GOOD:
             return
         try:
-            problem = msgspec.json.decode(response.content, type=Problem)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            problem = read(response.content, Problem)
+        except (ValueError, RecursionError):
             problem = Problem()
         raise IssuerError(problem, response.status_code, retry_after(response))
 
     def _read(self, response: requests.Response, reply: type[Reply]) -> Reply:
         try:
-            return msgspec.json.decode(response.content, type=reply)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return read(response.content, reply)
+        except (ValueError, RecursionError) as error:
             path = urlsplit(response.url).path
             raise odd(self.issuer.name, f"{one_line(path)}: {one_line(str(error))}") from error
 

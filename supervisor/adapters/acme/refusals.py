@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from supervisor.adapters.acme.replies import IssuerError, Meta, Problem
 from supervisor.kit.texts import minute, one_line
-from supervisor.model.acme import FailureKind, Order, OrderRefusal
+from supervisor.model.acme import AcmeIssuer, FailureKind, Order, OrderRefusal
 from supervisor.model.certificate import Challenge
 
 _QUOTED = 400
@@ -23,11 +23,13 @@ _NOT_YET_VALID, _EXPIRED = 9, 10
 _CLOCK = "look at this machine's clock (timedatectl): it says {}"
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERRORS = range(500, 600)
+_NOT_FOUND = 404
 _DEPTH = 10
 _KINDS = {
     "rateLimited": FailureKind.LIMITED,
     "badNonce": FailureKind.PASSING,
     "serverInternal": FailureKind.PASSING,
+    "accountDoesNotExist": FailureKind.PASSING,
     "orderNotReady": FailureKind.PASSING,
     "": FailureKind.PASSING,
     "caa": FailureKind.VALIDATION,
@@ -114,6 +116,13 @@ def unreachable(issuer: str, error: BaseException | str, *, url: str = "") -> Re
     )
 
 
+def moved(issuer: str, url: str) -> Refused:
+    """Say that the directory is elsewhere now: whom to trust is for a person to say."""
+    found = unreachable(issuer, f"its directory is said to be at {one_line(url)} now")
+    hint = f"if that is right, set it as `directory` of [certificates.issuers.{issuer}]"
+    return refused(found.refusal.kind, found.refusal.message, hint)
+
+
 def wrong_clock(issuer: str, ahead: float) -> Refused:
     """Say that this machine's clock cannot be right, or the issuer's is not."""
     days = abs(ahead) / 86_400
@@ -142,7 +151,8 @@ def of_error(error: IssuerError, order: Order, *, doing: str, account: str = "")
     kind = _KINDS.get(word, FailureKind.REFUSED)
     if error.status == _TOO_MANY_REQUESTS:
         word, kind = "rateLimited", FailureKind.LIMITED
-    elif error.status in _SERVER_ERRORS:
+    elif error.status in _SERVER_ERRORS or error.status == _NOT_FOUND:
+        # An issuer of many servers may not know yet what it said a moment ago.
         kind = FailureKind.PASSING
     about = _about(problem, order)
     said = f"HTTP {error.status}" if not error.problem.type else _said(problem)
@@ -156,7 +166,7 @@ def of_error(error: IssuerError, order: Order, *, doing: str, account: str = "")
             hint = f"set eab_key_id and eab_key in {table} of the settings"
         case "userActionRequired":
             hint = f"read, and agree at: {one_line(problem.instance)}" if problem.instance else ""
-        case "unauthorized" | "accountDoesNotExist" if account:
+        case "unauthorized" if account:
             hint = f"if the account was closed, move {account} away: another one is made then"
         case _:
             pass
@@ -167,6 +177,18 @@ def of_error(error: IssuerError, order: Order, *, doing: str, account: str = "")
         retry_after=error.retry_after or 0.0,
         has_ended=kind in {FailureKind.REFUSED, FailureKind.VALIDATION},
     )
+
+
+def of_binding(found: Refused, issuer: AcmeIssuer) -> Refused:
+    """Say of a refused account that its external binding may be the reason."""
+    refusal = found.refusal
+    if refusal.kind is not FailureKind.REFUSED or refusal.hint:
+        return found
+    hint = (
+        f"many issuers give out an eab_key for one account and some days: have it give out another"
+        f" for [certificates.issuers.{issuer.name}] of the settings, or put the account's key back"
+    )
+    return refused(refusal.kind, refusal.message, hint, retry_after=refusal.retry_after)
 
 
 def is_passing(error: IssuerError) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from supervisor import __version__
+from supervisor.adapters.acme import replies
 from supervisor.kit.http.connection import HttpError
 from supervisor.kit.http.pool import Pool, Wanted
 from supervisor.kit.texts import one_line
@@ -58,7 +59,7 @@ async def suggested(
         place, read_at = directories.get(issuer.directory, ("", 0.0))
         if not read_at <= now < read_at + _DIRECTORY_SECONDS:
             body, _ = await _get(pool, issuer, issuer.directory)
-            place = msgspec.json.decode(body, type=_Directory).renewal_info
+            place = replies.read(body, _Directory).renewal_info
             directories[issuer.directory] = place, now
         if not place:
             return None
@@ -73,7 +74,7 @@ async def suggested(
 
 def read(body: bytes, *, retry_after: str, now: float) -> RenewalInfo:
     """Read what an issuer suggests. Raises ValueError, with a sentence."""
-    answer = msgspec.json.decode(body, type=_Answer)
+    answer = replies.read(body, _Answer)
     start, end = answer.window.start.timestamp(), answer.window.end.timestamp()
     if end <= start:
         raise ValueError("its window ends before it begins")

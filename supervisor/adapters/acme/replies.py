@@ -1,11 +1,29 @@
 """What issuers say (RFC 8555, section 7.1), as far as it is read, and what may go wrong with it."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 import msgspec
 
+Reply = TypeVar("Reply")
 _PREFIX = "urn:ietf:params:acme:error:"
 _LONGEST_WORD = 40
+
+
+def read(body: bytes, reply: type[Reply]) -> Reply:
+    """Read what an issuer says; what is null there is not said. Raises ValueError, RecursionError.
+
+    Issuers write null for lists and texts that they have nothing for.
+    """
+    return msgspec.convert(_said(msgspec.json.decode(body)), reply)
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _said(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_said(one) for one in value if one is not None]
+    return value
 
 
 class Identifier(msgspec.Struct, frozen=True):
@@ -75,6 +93,16 @@ class OrderState(msgspec.Struct, frozen=True):
     certificate: str | None = None
     profile: str | None = None
     error: Problem | None = None
+    expires: str = ""
+
+    @property
+    def expires_at(self) -> float:
+        """Seconds since 1970; 0 where that is not known."""
+        try:
+            moment = datetime.fromisoformat(self.expires)
+        except ValueError:
+            return 0.0
+        return moment.timestamp() if moment.tzinfo else 0.0
 
 
 class ChallengeState(msgspec.Struct, frozen=True):

@@ -16,7 +16,8 @@ from supervisor.model.acme import ORDER_FILES, FailureKind, Order
 from supervisor.model.certificate import KeyType
 from tests.adapters.acme import small_dns
 from tests.fakes.acme_orders import issued, order_at, refused, with_issuer, with_terms
-from tests.fakes.acme_server import AcmeServer, Authority, Refusal, TlsServer
+from tests.fakes.acme_server import AcmeServer, Authority, Refusal
+from tests.fakes.handshakes import TlsServer
 
 
 @pytest.fixture

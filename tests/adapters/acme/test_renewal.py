@@ -34,6 +34,10 @@ def test_a_window_is_read_with_its_zones() -> None:
     assert found.ask_again_seconds == 21_600.0
 
 
+def test_null_is_no_explanation() -> None:
+    assert read(answer(explanationURL=None), retry_after="", now=0).explanation == ""
+
+
 @pytest.mark.parametrize(
     ("retry_after", "seconds"),
     [
