@@ -24,6 +24,7 @@ from supervisor.controllers.state.certificate_news import (
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.certificate import CertificateState
 from supervisor.model.errors import Failure
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import JobRun, RepairState
@@ -32,6 +33,9 @@ from supervisor.model.volumes import AppVolumes
 
 _PATIENCE_SECONDS = 1.0
 """How seldom the board is looked at for whoever waits for a gate."""
+
+_MEND_SECONDS = 10.0
+"""How long certificates that are installed are waited for."""
 
 _PULL_SECONDS = 2.0
 """How often whoever waits hears how far a pull is."""
@@ -72,9 +76,8 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
                 known = await self.desired_state.deployments()
             self.names.check(request.apps)
             asked = self.desired_state.certificates()
-            mine = (name for name, app in asked.items() if not request.apps or app in request.apps)
-            # Nothing tells of files that somebody damaged: they are looked at now.
-            self.queue.add(*Kind.CERTIFICATE.keys(sorted(mine)))
+            mine = [name for name, app in asked.items() if not request.apps or app in request.apps]
+            await self._mend_certificates(mine, since=mark)
             # A person who asks does not want to hear of backoffs.
             applied = filter(None, map(self.ledger.applied_app, request.apps))
             units = {unit for one in applied for unit in one.units}
@@ -84,6 +87,20 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
                 if not request.apps or name.partition("/")[0] in units
             )
             await self.pull_and_bring_on(request.apps, say, known=known, since=mark)
+
+    async def _mend_certificates(self, names: Collection[str], *, since: int) -> None:
+        """Have these looked at: something may be damaged that nothing tells of, or be writable now.
+
+        What is installed is waited for, until it is as it should be; orders take their time.
+        """
+        self.queue.add(*Kind.CERTIFICATE.keys(sorted(names)))
+        installed = [
+            one.name
+            for one in self.certificates.statuses()
+            if one.name in names and one.serial and one.state is not CertificateState.ORDERED
+        ]
+        with anyio.move_on_after(_MEND_SECONDS):
+            await self.queue.wait_for_pass(Kind.CERTIFICATE.keys(installed), since=since)
 
     async def pull_and_bring_on(
         self,
